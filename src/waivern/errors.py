@@ -1,0 +1,138 @@
+"""What can go wrong in a way that a person can act on: few classes, each with an exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """The exit codes of `wct`; where several apply, `worst` decides."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    INVALID = 3
+    NOT_FOUND = 4
+    REFUSED = 5
+    POLICY = 6
+    SUSPENDED = 7
+    TIMEOUT = 8
+    INTEGRITY = 9
+    WORK_TO_DO = 10
+    INTERNAL = 70
+    STORE = 74
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+class WaivernError(Exception):
+    """A fact about what went wrong, and what to do next.
+
+    `message` states the fact; `hint` is the next step, if one is known; `exit_code` is what `wct`
+    leaves with when nothing handles the error.
+    """
+
+    exit_code: Exit = Exit.INTERNAL
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A stretch of one line of a text file. `line` and `column` count characters from 1."""
+
+    file: str
+    line: int
+    column: int
+    length: int
+    text: str
+    """The whole line, so that an error can draw its caret without the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with a runbook, its plan or a configuration."""
+
+    code: str
+    """`WCT` and three digits; stable, so that people can search for it."""
+    message: str
+    position: Position | None = None
+    hint: str | None = None
+
+    def __str__(self) -> str:
+        lines = [f"error[{self.code}]: {self.message}"]
+        if at := self.position:
+            gutter = " " * len(str(at.line))
+            caret = " " * (at.column - 1) + "^" * max(1, at.length)
+            lines += [
+                f"{gutter}--> {at.file}:{at.line}:{at.column}",
+                f"{gutter} |",
+                f"{at.line} | {at.text}",
+                f"{gutter} | {caret}",
+            ]
+        if self.hint:
+            lines.append(f"  = help: {self.hint}")
+        return "\n".join(lines)
+
+
+class InvalidError(WaivernError):
+    """A runbook, plan or configuration that cannot be used; carries *all* problems found."""
+
+    exit_code = Exit.INVALID
+
+    def __init__(self, problems: Sequence[Problem], *, hint: str | None = None) -> None:
+        super().__init__("\n\n".join(map(str, problems)), hint=hint)
+        self.problems = tuple(problems)
+
+
+class NotFoundError(WaivernError):
+    """No such run, artifact, file or component; or a reference that fits several."""
+
+    exit_code = Exit.NOT_FOUND
+
+
+class RunNotFoundError(NotFoundError):
+    """The store has no such run."""
+
+
+class ArtifactNotFoundError(NotFoundError):
+    """The run has no such artifact (or no such JSON document)."""
+
+
+class RefusedError(WaivernError):
+    """The request is understood, and refused as things stand."""
+
+    exit_code = Exit.REFUSED
+
+
+class RunLockedError(RefusedError):
+    """Another process is at work on the run."""
+
+
+class IntegrityError(WaivernError):
+    """What lies on disk is not what was recorded."""
+
+    exit_code = Exit.INTEGRITY
+
+
+class StoreError(WaivernError):
+    """The store could not read or write: no space, no permission, a broken disk."""
+
+    exit_code = Exit.STORE
+
+
+class UsageError(WaivernError):
+    """The command line asks for something that does not exist or does not go together."""
+
+    exit_code = Exit.USAGE
+
+
+class ComponentError(WaivernError):
+    """Raised by a component whose work cannot be done; becomes the artifact's failure as it is."""
+
+    exit_code = Exit.FAILED

@@ -1,0 +1,170 @@
+"""The value that flows between artifacts, and the exact bytes in which it is kept."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
+
+from waivern.errors import ComponentError, IntegrityError
+
+Json: TypeAlias = Any
+"""A JSON value: None, bool, int, finite float, str, list of Json, dict from str to Json.
+
+Not spelled out as a recursive type because it comes from components; `encode` checks it.
+"""
+
+MAX_DEPTH = 200
+"""Levels of nesting that content may have; the compiled JSON writer stops at 255."""
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaRef:
+    """The name and version of what a message's content means."""
+
+    name: str
+    version: str = "1.0.0"
+
+    @classmethod
+    def parse(cls, text: str) -> SchemaRef:
+        """Read 'name' (version 1.0.0) or 'name/1.2.3'."""
+        name, _, version = text.partition("/")
+        return cls(name, version or "1.0.0")
+
+    def __str__(self) -> str:
+        return f"{self.name}/{self.version}"
+
+
+ANY_JSON = SchemaRef("json")
+"""The schema of content that nobody described."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """An artifact's value: content, its schema, and where it came from."""
+
+    id: str
+    content: Json
+    schema: SchemaRef = ANY_JSON
+    context: dict[str, Json] = field(default_factory=dict)
+    run_id: str | None = None
+    source: str | None = None
+    """`connector:<type>`, `processor:<type>` or `reuse:<run>/<artifact>`."""
+    timestamp: str | None = None
+    """When it was made: RFC 3339, UTC, `Z`."""
+    extensions: dict[str, Json] = field(default_factory=dict)
+    """`execution {status, error, duration_seconds, origin, alias}` and `coverage`."""
+
+    def with_origin(self, *, run_id: str, source: str) -> Message:
+        """Return the same value under another run's name."""
+        return replace(self, run_id=run_id, source=source)
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A message as the bytes of its file, with the digests that the journal keeps."""
+
+    data: bytes
+    digest: str
+    """`sha256:` of the file's bytes, as `sha256sum` prints it."""
+    content_digest: str
+    """`sha256:` of the content alone, in a form that no envelope and no layout changes."""
+
+
+def sha256(data: bytes) -> str:
+    """Return the digest of `data` as 'sha256:<hex>'."""
+    return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+def content_digest(content: Json) -> str:
+    """Return the digest of content: of its compact JSON with sorted keys.
+
+    Raises ComponentError, naming the place, if the content is not JSON.
+    """
+    return sha256(_canonical(content))
+
+
+def encode(message: Message) -> Encoded:
+    """Return the message's file. Raises ComponentError if its content is not JSON."""
+    from pydantic_core import to_json
+
+    canonical = _canonical(message.content)
+    document = {
+        "id": message.id,
+        "content": message.content,
+        "schema": {"name": message.schema.name, "version": message.schema.version},
+        "context": message.context,
+        "run_id": message.run_id,
+        "source": message.source,
+        "timestamp": message.timestamp,
+        "extensions": message.extensions,
+    }
+    try:
+        data = to_json(document, indent=2) + b"\n"
+    except ValueError as error:  # deeper than the writer goes; _canonical passed it
+        raise ComponentError(f"content cannot be written as JSON: {error}") from error
+    return Encoded(data, sha256(data), sha256(canonical))
+
+
+def decode(data: bytes) -> Message:
+    """Return the message in the bytes of an artifact file.
+
+    Raises IntegrityError if they are not one: this is what a damaged file looks like.
+    """
+    try:
+        document = json.loads(data)
+        schema = document["schema"]
+        return Message(
+            id=document["id"],
+            content=document["content"],
+            schema=SchemaRef(schema["name"], schema["version"]),
+            context=document["context"] or {},
+            run_id=document["run_id"],
+            source=document["source"],
+            timestamp=document["timestamp"],
+            extensions=document["extensions"] or {},
+        )
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise IntegrityError(f"not an artifact file: {type(error).__name__}: {error}") from error
+
+
+def _canonical(content: Json) -> bytes:
+    try:
+        text = json.dumps(
+            content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+        )
+        return text.encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ComponentError(
+            f"content is not JSON: {_first_fault(content) or error}",
+            hint="return only None, booleans, numbers, text, lists and dicts with text keys",
+        ) from error
+
+
+def _first_fault(content: Json) -> str | None:
+    """Find where content stops being JSON; only called when it is known to be broken."""
+    stack: list[tuple[str, Json, int]] = [("$", content, 0)]
+    while stack:
+        path, value, depth = stack.pop()
+        if depth > MAX_DEPTH:
+            return f"{path[:80]}… is nested deeper than {MAX_DEPTH} levels"
+        if isinstance(value, dict):
+            for key, item in value.items():
+                if not isinstance(key, str):
+                    return f"{path} has the key {key!r}, which is not text"
+                stack.append((f"{path}.{key}", item, depth + 1))
+        elif isinstance(value, list | tuple):
+            stack.extend((f"{path}[{n}]", item, depth + 1) for n, item in enumerate(value))
+        elif isinstance(value, float) and (
+            value != value or value in (float("inf"), -float("inf"))
+        ):
+            return f"{path} is {value}, which JSON cannot say"
+        elif isinstance(value, str):
+            try:
+                value.encode()
+            except UnicodeEncodeError:
+                return f"{path} has a lone surrogate, which is not text"
+        elif not isinstance(value, bool | int | float | type(None)):
+            return f"{path} is a {type(value).__name__}"
+    return None

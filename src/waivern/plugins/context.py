@@ -1,0 +1,100 @@
+"""The only hand a component is given: a sink for progress, log lines and coverage."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+
+from waivern.message import Json
+
+
+class Coverage:
+    """What was looked at and what was not, in counts and by name.
+
+    `seen` is always `read + skipped`. Not thread-safe: one component call, one coverage.
+    """
+
+    def __init__(self) -> None:
+        self.read = 0
+        self.skipped: list[tuple[str, str]] = []
+        self.sampled: list[tuple[str, int, int | None]] = []
+
+    def document(self) -> dict[str, Json] | None:
+        """Return the record for the artifact's file; None if nothing was counted."""
+        if not (self.read or self.skipped or self.sampled):
+            return None
+        reasons = Counter(reason for _, reason in self.skipped)
+        return {
+            "seen": self.read + len(self.skipped),
+            "read": self.read,
+            "skipped": len(self.skipped),
+            "reasons": dict(sorted(reasons.items())),
+            "items": [{"item": item, "reason": reason} for item, reason in self.skipped],
+            "sampled": [
+                {"item": item, "read": read, "total": total} for item, read, total in self.sampled
+            ],
+        }
+
+
+class Context:
+    """Handed to every component call.
+
+    `base` is the folder that relative paths of the runbook start from; `emit_log` and
+    `emit_progress` are where log lines and progress go, from any thread.
+    """
+
+    def __init__(
+        self,
+        artifact: str,
+        base: Path,
+        emit_log: Callable[[str], None] = lambda _line: None,
+        emit_progress: Callable[[int, int | None], None] = lambda _n, _total: None,
+    ) -> None:
+        self.artifact = artifact
+        self.base = base
+        self.coverage = Coverage()
+        self._emit_log = emit_log
+        self._emit_progress = emit_progress
+
+    @cached_property
+    def log(self) -> logging.Logger:
+        """A logger of this artifact alone; its lines land in the artifact's log."""
+        logger = logging.Logger(self.artifact)
+        logger.addHandler(_Forward(self._emit_log))
+        return logger
+
+    def path(self, text: str) -> Path:
+        """Return a path of the runbook: absolute as it is, otherwise from the runbook's folder."""
+        return self.base / Path(text).expanduser()
+
+    def progress(self, n: int, total: int | None = None) -> None:
+        """Say that `n` of `total` items are done (None: nobody knows how many there are)."""
+        self._emit_progress(n, total)
+
+    def read(self, count: int = 1) -> None:
+        """Count items that were looked at."""
+        self.coverage.read += count
+
+    def skipped(self, item: str, reason: str) -> None:
+        """Record one item that was not looked at, and why ('binary', 'too large', 'denied')."""
+        self.coverage.skipped.append((item, reason))
+
+    def sampled(self, item: str, read: int, total: int | None) -> None:
+        """Record an item of which only the first `read` of `total` parts were looked at."""
+        self.coverage.sampled.append((item, read, total))
+
+
+class _Forward(logging.Handler):
+    def __init__(self, emit: Callable[[str], None]) -> None:
+        super().__init__()
+        self.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
+        self._write = emit
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._write(self.format(record))
+        except Exception:  # noqa: BLE001 - a bad log call must not fail the component's work
+            self.handleError(record)
