@@ -1,0 +1,1 @@
+"""The workshop: what decides when, whether and where, and the loop that drives it."""

@@ -1,10 +1,14 @@
-"""What a component is. Nothing here has to be inherited: a class of this shape is enough."""
+"""What a component is. Nothing here has to be inherited: a class of this shape is enough.
+
+How a component is called: a coroutine function runs on the event loop; a plain function never
+does, it runs on a thread, and if what it returns is awaitable, that is then awaited on the loop.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
@@ -25,19 +29,22 @@ class Input:
 class Connector(Protocol):
     """Produces an artifact from outside.
 
-    `extract` may be a coroutine function; a plain one never runs on the event loop. It returns
-    content without clock times, run ids or absolute paths, so that equal sources give equal
-    artifacts. What it cannot read it reports with `ctx.skipped`; a ComponentError it raises is
-    shown to people as it is.
+    `extract` returns content without clock times, run ids or absolute paths, so that equal sources
+    give equal artifacts. What it cannot read it reports with `ctx.skipped`; a ComponentError it
+    raises is shown to people as it is.
     """
 
     name: str
     version: str
-    Config: type[BaseModel]
     produces: SchemaRef
 
-    def extract(self, config: BaseModel, ctx: Context) -> Json | Awaitable[Json]:
-        """Return the content of the artifact."""
+    @property
+    def Config(self) -> type[BaseModel]:  # noqa: N802 - a class in its place is what is meant
+        """The properties in a runbook, checked when the run is planned."""
+        ...
+
+    def extract(self, config: Any, ctx: Context) -> Json | Awaitable[Json]:
+        """Return the content of the artifact; `config` is an instance of `Config`."""
         ...
 
 
@@ -47,15 +54,23 @@ class Processor(Protocol):
 
     name: str
     version: str
-    Config: type[BaseModel]
-    accepts: tuple[SchemaRef, ...] | None
-    """The schemas an input may have; None where any will do."""
-    produces: SchemaRef | None
-    """None: the schema that all inputs share."""
 
-    def process(
-        self, inputs: Sequence[Input], config: BaseModel, ctx: Context
-    ) -> Json | Awaitable[Json]:
+    @property
+    def accepts(self) -> tuple[SchemaRef, ...] | None:
+        """The schemas an input may have; None where any will do."""
+        ...
+
+    @property
+    def produces(self) -> SchemaRef | None:
+        """None: the schema that all inputs share."""
+        ...
+
+    @property
+    def Config(self) -> type[BaseModel]:  # noqa: N802 - a class in its place is what is meant
+        """The properties in a runbook, checked when the run is planned."""
+        ...
+
+    def process(self, inputs: Sequence[Input], config: Any, ctx: Context) -> Json | Awaitable[Json]:
         """Return the content made from `inputs`, which are in declared order."""
         ...
 

@@ -8,31 +8,38 @@ from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 
+from waivern.errors import ComponentError
 from waivern.message import Json
 
 
 class Coverage:
     """What was looked at and what was not, in counts and by name.
 
-    `seen` is always `read + skipped`. Not thread-safe: one component call, one coverage.
+    `seen` is always `read + skipped`; both count items, also where one name stands for many.
+    Not thread-safe: one component call, one coverage.
     """
 
     def __init__(self) -> None:
         self.read = 0
-        self.skipped: list[tuple[str, str]] = []
+        self.skipped: list[tuple[str, str, int]] = []
         self.sampled: list[tuple[str, int, int | None]] = []
 
     def document(self) -> dict[str, Json] | None:
         """Return the record for the artifact's file; None if nothing was counted."""
         if not (self.read or self.skipped or self.sampled):
             return None
-        reasons = Counter(reason for _, reason in self.skipped)
+        reasons: Counter[str] = Counter()
+        for _, reason, count in self.skipped:
+            reasons[reason] += count
         return {
-            "seen": self.read + len(self.skipped),
+            "seen": self.read + reasons.total(),
             "read": self.read,
-            "skipped": len(self.skipped),
+            "skipped": reasons.total(),
             "reasons": dict(sorted(reasons.items())),
-            "items": [{"item": item, "reason": reason} for item, reason in self.skipped],
+            "items": [
+                {"item": item, "reason": reason} | ({} if count == 1 else {"count": count})
+                for item, reason, count in self.skipped
+            ],
             "sampled": [
                 {"item": item, "read": read, "total": total} for item, read, total in self.sampled
             ],
@@ -67,8 +74,16 @@ class Context:
         return logger
 
     def path(self, text: str) -> Path:
-        """Return a path of the runbook: absolute as it is, otherwise from the runbook's folder."""
-        return self.base / Path(text).expanduser()
+        """Return a path of the runbook: absolute as it is, otherwise from the runbook's folder.
+
+        Raises ComponentError for text that no file system could take as a path.
+        """
+        if "\0" in text:
+            raise ComponentError(f"not a path: {text!r}", hint="a path cannot hold a NUL")
+        try:
+            return self.base / Path(text).expanduser()
+        except RuntimeError as error:  # '~name' of nobody
+            raise ComponentError(f"not a path: {text!r}: {error}") from error
 
     def progress(self, n: int, total: int | None = None) -> None:
         """Say that `n` of `total` items are done (None: nobody knows how many there are)."""
@@ -78,9 +93,12 @@ class Context:
         """Count items that were looked at."""
         self.coverage.read += count
 
-    def skipped(self, item: str, reason: str) -> None:
-        """Record one item that was not looked at, and why ('binary', 'too large', 'denied')."""
-        self.coverage.skipped.append((item, reason))
+    def skipped(self, item: str, reason: str, count: int = 1) -> None:
+        """Record an item that was not looked at, and why ('binary', 'too large', 'denied').
+
+        `count` is more than 1 where one name stands for many items: a folder for its files.
+        """
+        self.coverage.skipped.append((item, reason, count))
 
     def sampled(self, item: str, read: int, total: int | None) -> None:
         """Record an item of which only the first `read` of `total` parts were looked at."""

@@ -1,0 +1,1 @@
+"""The use cases, each short: `act` changes runs, `read` only looks."""

@@ -1,0 +1,1 @@
+"""The shelf: where runs, their artifacts and their journals are kept."""

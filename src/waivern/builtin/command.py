@@ -1,0 +1,265 @@
+"""Any executable as a component: JSON in on stdin, JSON out on stdout."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections import deque
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Annotated
+
+import anyio
+from anyio.abc import ByteReceiveStream, ByteSendStream, Process
+from pydantic import AfterValidator, ByteSize, Field
+
+from waivern.builtin.properties import Number, Properties, Size
+from waivern.errors import ComponentError
+from waivern.message import ANY_JSON, Json
+from waivern.plugins.component import Input
+from waivern.plugins.context import Context
+
+GRACE = 2.0
+"""Seconds that a command has to end by itself after SIGTERM, before SIGKILL."""
+
+MAX_LINE = 8192
+"""Bytes of one line of stderr; a longer one is logged in pieces."""
+
+_KEPT = frozenset({"PATH", "HOME", "LANG", "TMPDIR", "TZ"})
+
+
+def _no_nul(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("a NUL cannot be passed to a command")
+    return text
+
+
+def _variable(name: str) -> str:
+    if not name or "=" in name:
+        raise ValueError("not the name of a variable")
+    return _no_nul(name)
+
+
+_Text = Annotated[str, AfterValidator(_no_nul)]
+
+
+class CommandProperties(Properties):
+    """The properties of a command."""
+
+    argv: list[_Text] = Field(
+        min_length=1,
+        repr=False,
+        description="The executable and its arguments; no shell reads them. An executable with a "
+        "'/' in it is relative to the runbook's folder, which is also where it runs.",
+    )
+    env: dict[Annotated[str, AfterValidator(_variable)], _Text] = Field(
+        default={},
+        repr=False,
+        description="Variables for the command. Of the environment of wct it gets only PATH, HOME, "
+        "LANG, LC_*, TMPDIR and TZ: a secret reaches it only if it is named here.",
+    )
+    timeout: Annotated[float, Number] = Field(
+        default=600, gt=0, le=7 * 86400, description="Seconds until it is stopped, and has failed."
+    )
+    max_output: Size = Field(
+        default=ByteSize(2**30),
+        description="The most that stdout may hold: bytes, or text such as '100MB'.",
+    )
+
+
+class CommandConnector:
+    """Runs an executable and keeps the JSON it prints.
+
+    stdin is `{"inputs": []}`, stdout is the content, lines of stderr land in the artifact's log, an
+    exit code other than 0 is a failure. The command and all it has started are stopped at the
+    timeout or when the run is.
+    """
+
+    name = "command"
+    version = "1.0.0"
+    produces = ANY_JSON
+    Config = CommandProperties
+
+    async def extract(self, config: CommandProperties, ctx: Context) -> Json:
+        """Return what the command printed. Raises ComponentError if it fails."""
+        return await _run(config, [], ctx)
+
+
+class CommandProcessor:
+    """Runs an executable with the inputs on stdin and keeps the JSON it prints.
+
+    stdin is `{"inputs": [...]}`, the contents in declared order; the rest as for the connector.
+    """
+
+    name = "command"
+    version = "1.0.0"
+    accepts = None
+    produces = ANY_JSON
+    Config = CommandProperties
+
+    async def process(
+        self, inputs: Sequence[Input], config: CommandProperties, ctx: Context
+    ) -> Json:
+        """Return what the command printed. Raises ComponentError if it fails."""
+        return await _run(config, [one.content for one in inputs], ctx)
+
+
+async def _run(config: CommandProperties, contents: list[Json], ctx: Context) -> Json:
+    command = config.argv[0]
+    stdin = await anyio.to_thread.run_sync(lambda: json.dumps({"inputs": contents}).encode())
+    talk = _Talk(ctx, config.max_output)
+    async with _started(config, ctx) as process:
+        try:
+            with anyio.fail_after(config.timeout):
+                await talk.hold(process, stdin)
+                if talk.too_much:
+                    raise ComponentError(
+                        f"{command!r} printed more than {config.max_output} bytes",
+                        hint="raise `max_output`, or print less: an artifact is held in memory",
+                    )
+                code = await process.wait()
+        except TimeoutError as error:
+            raise ComponentError(
+                f"{command!r} was stopped after {config.timeout:g} seconds",
+                hint="give it a longer `timeout`, or less to do",
+            ) from error
+    if code:
+        raise ComponentError(f"{command!r} {_ending(code)}{talk.last_words()}")
+    return await anyio.to_thread.run_sync(_parsed, command, talk.output)
+
+
+@asynccontextmanager
+async def _started(config: CommandProperties, ctx: Context) -> AsyncIterator[Process]:
+    """Start the command in a process group of its own, and leave nothing of it running."""
+    executable = config.argv[0]
+    if "/" in executable:
+        executable = str(ctx.path(executable).absolute())
+    try:
+        process = await anyio.open_process(
+            [executable, *config.argv[1:]],
+            cwd=ctx.base,
+            env=_environment(os.environ) | config.env,
+            start_new_session=True,  # Ctrl-C in a terminal is for wct, which then stops the group
+        )
+    except OSError as error:
+        raise ComponentError(
+            f"{config.argv[0]!r} cannot be run: {error.strerror}", hint=_remedy(error)
+        ) from error
+    ended = False
+    try:
+        yield process
+        ended = True
+    finally:
+        with anyio.CancelScope(shield=True):
+            if not ended:
+                await _stop(process)
+            await process.aclose()
+
+
+async def _stop(process: Process) -> None:
+    _signal_group(process, signal.SIGTERM)
+    with anyio.move_on_after(GRACE):
+        await process.wait()
+    _signal_group(process, signal.SIGKILL)
+
+
+def _signal_group(process: Process, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError, PermissionError):  # none left (macOS: only zombies)
+        os.killpg(process.pid, number)
+
+
+@dataclass(slots=True)
+class _Talk:
+    """What goes to and from a command, all three pipes at once so that none can fill up."""
+
+    ctx: Context
+    limit: int
+    output: bytearray = field(default_factory=bytearray)
+    too_much: bool = False
+    tail: deque[str] = field(default_factory=lambda: deque(maxlen=10))
+
+    async def hold(self, process: Process, stdin: bytes) -> None:
+        assert process.stdin
+        assert process.stdout
+        assert process.stderr
+        async with anyio.create_task_group() as pipes:
+            pipes.start_soon(_send, process.stdin, stdin)
+            pipes.start_soon(self.log, process.stderr)
+            await self.collect(process.stdout)
+            if self.too_much:
+                pipes.cancel_scope.cancel()
+
+    async def collect(self, stdout: ByteReceiveStream) -> None:
+        async for chunk in stdout:
+            self.output += chunk
+            if len(self.output) > self.limit:
+                self.too_much = True
+                return
+
+    async def log(self, stderr: ByteReceiveStream) -> None:
+        rest = b""
+        async for chunk in stderr:
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                self.line(line)
+            while len(rest) > MAX_LINE:
+                self.line(rest[:MAX_LINE])
+                rest = rest[MAX_LINE:]
+        if rest:
+            self.line(rest)
+
+    def line(self, raw: bytes) -> None:
+        text = raw.decode(errors="replace").rstrip("\r")
+        self.ctx.log.info("%s", text)
+        self.tail.append(text)
+
+    def last_words(self) -> str:
+        """Return the end of stderr for an error, without what could steer a terminal."""
+        lines = ["".join(c if c.isprintable() else "�" for c in line[:500]) for line in self.tail]
+        return "".join(f"\n  {line}" for line in lines)
+
+
+async def _send(stdin: ByteSendStream, data: bytes) -> None:
+    try:
+        await stdin.send(data)
+        await stdin.aclose()
+    except (anyio.BrokenResourceError, anyio.ClosedResourceError):
+        pass  # it need not read its inputs; what it makes of that, its exit code says
+
+
+def _environment(whole: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in whole.items() if name in _KEPT or name.startswith("LC_")}
+
+
+def _remedy(error: OSError) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "it is neither on PATH nor, with a '/' in it, below the runbook's folder"
+    if isinstance(error, PermissionError):
+        return "make it executable: chmod +x"
+    return "a script needs a first line such as '#!/usr/bin/env python3'"
+
+
+def _ending(code: int) -> str:
+    if code > 0:
+        return f"exited with {code}"
+    try:
+        return f"was killed by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"was killed by signal {-code}"
+
+
+def _parsed(command: str, output: bytes | bytearray) -> Json:
+    if not output.strip():
+        raise ComponentError(
+            f"{command!r} printed nothing on stdout",
+            hint="print one JSON value, such as null; messages belong on stderr",
+        )
+    try:
+        return json.loads(output)
+    except (ValueError, RecursionError) as error:
+        raise ComponentError(
+            f"what {command!r} printed on stdout is not JSON: {error}",
+            hint="print one JSON value and nothing else; messages belong on stderr",
+        ) from error

@@ -1,0 +1,64 @@
+"""Several contents of one schema made one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import chain
+
+from waivern.builtin.properties import Properties
+from waivern.errors import ComponentError
+from waivern.message import Json
+from waivern.plugins.component import Input
+from waivern.plugins.context import Context
+
+
+class Merge:
+    """Joins inputs of one schema: lists end to end, objects by key, numbers by adding."""
+
+    name = "merge"
+    version = "1.0.0"
+    accepts = None
+    produces = None
+
+    class Config(Properties):
+        """A merge has no properties."""
+
+    def process(self, inputs: Sequence[Input], config: Config, ctx: Context) -> Json:  # noqa: ARG002
+        """Return the merged content. Raises ComponentError where contents cannot be joined."""
+        if not inputs:
+            raise ComponentError("nothing to merge", hint="give the artifact at least one input")
+        return merge([one.content for one in inputs])
+
+
+def merge(values: Sequence[Json], path: str = "$") -> Json:
+    """Return one value made of one or more, which are in declared order.
+
+    One value stays as it is. Lists are concatenated, objects merged by key in order of first
+    appearance, numbers added (booleans are not numbers), equal values stay. Anything else raises
+    ComponentError naming `path`, the place of the values in their contents.
+    """
+    first = values[0]
+    if len(values) == 1:
+        return first
+    if all(isinstance(value, list) for value in values):
+        return list(chain.from_iterable(values))
+    if all(isinstance(value, dict) for value in values):
+        return {
+            key: merge([value[key] for value in values if key in value], f"{path}.{key}")
+            for key in dict.fromkeys(chain.from_iterable(values))
+        }
+    if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
+        return sum(values)
+    if all(type(value) is type(first) and value == first for value in values):
+        return first
+    kinds = sorted({_kind(value) for value in values})
+    described = f"different values ({kinds[0]})" if len(kinds) == 1 else " and ".join(kinds)
+    raise ComponentError(
+        f"cannot merge {path}: {described}",
+        hint="a python processor can say what such values mean together",
+    )
+
+
+def _kind(value: Json) -> str:
+    kinds = {dict: "object", list: "list", str: "text", bool: "boolean", type(None): "null"}
+    return kinds.get(type(value), "number")

@@ -1,0 +1,55 @@
+"""What the shipped components' properties have in common."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ByteSize, ConfigDict, Field
+
+from waivern.errors import ComponentError
+from waivern.plugins.context import Context
+from waivern.plugins.hints import did_you_mean
+
+
+class Properties(BaseModel):
+    """Base of every `Config`: unknown keys are refused, values never appear in errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+def _not_boolean(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("a boolean is not a number")  # noqa: TRY004 - pydantic wants ValueError
+    return value
+
+
+Number = BeforeValidator(_not_boolean)
+"""Numbers may come as text, since `${VAR}` is text; `true` is not 1."""
+
+Size = Annotated[ByteSize, Number]
+"""A number of bytes: an integer, or text such as `10MB` (10^7) or `10MiB` (10 * 2^20)."""
+
+SourcePath = Annotated[str, Field(min_length=1, max_length=4096)]
+"""A path of the runbook; `located` makes a file system's path of it."""
+
+
+def located(ctx: Context, text: str) -> Path:
+    """Return the path of something that exists. Raises ComponentError if there is nothing."""
+    path = ctx.path(text)
+    try:
+        path.stat()
+    except OSError as error:
+        hint = f"relative paths start from the runbook's folder, {str(ctx.base)!r}"
+        raise ComponentError(
+            f"{text!r} cannot be read: {error.strerror}",
+            hint="; ".join(filter(None, [_neighbour(path), hint])),
+        ) from error
+    return path
+
+
+def _neighbour(path: Path) -> str | None:
+    try:
+        return did_you_mean(path.name, (other.name for other in path.parent.iterdir()))
+    except OSError:
+        return None  # no such folder either: nothing to suggest

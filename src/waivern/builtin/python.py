@@ -1,0 +1,148 @@
+"""A Python function as a component: the shortest way from an idea to an artifact."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import inspect
+import re
+import sys
+from collections.abc import Awaitable, Sequence
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
+from pathlib import Path
+from types import CodeType, ModuleType
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field
+
+from waivern.builtin.properties import Properties, located
+from waivern.errors import ComponentError
+from waivern.message import ANY_JSON, Json
+from waivern.plugins.component import Input
+from waivern.plugins.context import Context
+from waivern.plugins.hints import did_you_mean
+
+_MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
+
+
+def _call(text: str) -> str:
+    where, _, function = text.rpartition(":")
+    if not ((where.endswith(".py") or _MODULE.fullmatch(where)) and function.isidentifier()):
+        raise ValueError("expected 'package.module:function' or 'path.py:function'")
+    return text
+
+
+class PythonProperties(Properties):
+    """The properties of a Python function."""
+
+    call: Annotated[str, AfterValidator(_call)] = Field(
+        description="'package.module:function' of something installed, or 'path.py:function', the "
+        "path relative to the runbook's folder."
+    )
+    args: dict[str, Any] = Field(
+        default={}, repr=False, description="Keyword arguments for the function."
+    )
+
+
+class PythonConnector:
+    """Calls a Python function, `function(**args)`, and keeps what it returns.
+
+    The function may be async; a plain one runs on a thread. A file is run anew for each call, under
+    a module name of its own; its folder is added at the end of `sys.path`, so that it can import
+    its neighbours (an installed module of the same name comes first).
+    """
+
+    name = "python"
+    version = "1.0.0"
+    produces = ANY_JSON
+    Config = PythonProperties
+
+    def extract(self, config: PythonProperties, ctx: Context) -> Json | Awaitable[Json]:
+        """Return the function's content, or an awaitable of it.
+
+        Raises ComponentError if the function cannot be found or does not take the arguments; what
+        it raises itself is left as it is.
+        """
+        return _called(config, ctx)
+
+
+class PythonProcessor:
+    """Calls a Python function, `function(inputs, **args)`, with the contents of the inputs.
+
+    The same rules as for the connector; `inputs` is a list in declared order.
+    """
+
+    name = "python"
+    version = "1.0.0"
+    accepts = None
+    produces = ANY_JSON
+    Config = PythonProperties
+
+    def process(
+        self, inputs: Sequence[Input], config: PythonProperties, ctx: Context
+    ) -> Json | Awaitable[Json]:
+        """Return the function's content, or an awaitable of it; raises what `extract` raises."""
+        return _called(config, ctx, [one.content for one in inputs])
+
+
+def _called(config: PythonProperties, ctx: Context, *positional: Json) -> Json | Awaitable[Json]:
+    function = _function(config.call, ctx)
+    try:
+        signature = inspect.signature(function)
+    except ValueError:
+        pass  # some functions written in C do not tell
+    else:
+        try:
+            signature.bind(*positional, **config.args)
+        except TypeError as error:
+            given = [*(["inputs"] if positional else []), *config.args]
+            raise ComponentError(
+                f"{config.call!r} cannot be called so: {error}",
+                hint=f"it takes {signature}, it would be given ({', '.join(given)})",
+            ) from error
+    return function(*positional, **config.args)
+
+
+def _function(call: str, ctx: Context) -> Any:
+    where, _, name = call.rpartition(":")
+    path = located(ctx, where) if where.endswith(".py") else None
+    try:
+        module = _run(path) if path else importlib.import_module(where)
+    except (Exception, SystemExit) as error:
+        hint = "it must be installed in the environment of wct, or be given as 'path.py:function'"
+        missing = isinstance(error, ModuleNotFoundError)
+        raise ComponentError(
+            f"{where!r} cannot be imported: {type(error).__name__}: {error}",
+            hint=hint if missing else "the error is in its own code",
+        ) from error
+    function = getattr(module, name, None)
+    if not callable(function):
+        public = [key for key, value in vars(module).items() if callable(value) and key[0] != "_"]
+        fact = "is not a function" if hasattr(module, name) else "does not exist"
+        raise ComponentError(
+            f"{name!r} in {where!r} {fact}",
+            hint=did_you_mean(name, public) or f"define it: def {name}(...)",
+        )
+    return function
+
+
+class _Source(SourceFileLoader):
+    """Runs the file as it is now: believes no cache and leaves none beside it."""
+
+    def get_code(self, fullname: str) -> CodeType:  # noqa: ARG002 - the loader's protocol
+        return self.source_to_code(self.get_data(self.path), self.path)
+
+
+def _run(path: Path) -> ModuleType:
+    path = path.resolve()
+    if (folder := str(path.parent)) not in sys.path:
+        sys.path.append(folder)
+    name = f"_waivern_file_{hashlib.sha256(bytes(path)).hexdigest()[:16]}"
+    loader = _Source(name, str(path))
+    spec = spec_from_loader(name, loader)
+    assert spec is not None
+    module = module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses and pickle look there
+    loader.exec_module(module)
+    return module

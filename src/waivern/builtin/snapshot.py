@@ -1,0 +1,108 @@
+"""A SQLite database as of one moment, read so that nothing is written beside it.
+
+Opening a database takes locks and, in WAL mode, leaves `-wal` and `-shm` files behind, even read
+only. A database at rest is therefore opened as immutable, where it lies. One with a `-wal` or a
+`-journal` beside it is in use, or was left by a crash: a private copy of the files is opened.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+TRIES = 20
+PAUSE = 0.01
+"""Seconds before the second try; each later one waits that much longer than the one before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What to open, and what it must still be like when all has been read."""
+
+    uri: str
+    _original: tuple[Path, _Signature] | None = None
+    """None for a private copy: nobody else writes to it."""
+
+    def holds(self) -> bool:
+        """Say, after reading, whether it was of one moment."""
+        return self._original is None or _signature(self._original[0]) == self._original[1]
+
+
+def snapshots(path: Path) -> Generator[Snapshot]:
+    """Yield snapshots until the caller is content with one, a limited number of times.
+
+    `path` has no symlinks in it. Use each snapshot before taking the next, and close the generator:
+    that deletes a private copy. Raises OSError if a file cannot be read or copied.
+    """
+    for attempt in range(TRIES):
+        time.sleep(attempt * PAUSE)
+        before = _signature(path)
+        if before.beside is None:
+            yield Snapshot(path.as_uri() + "?mode=ro&immutable=1", (path, before))
+            continue
+        with TemporaryDirectory(prefix="wct-sqlite-") as folder:  # 0700
+            copy = Path(folder, "copy.db")
+            # The database before its log: what a checkpoint moves meanwhile is in the log as well.
+            shutil.copyfile(path, copy)
+            try:
+                shutil.copyfile(_beside(path, before.beside), _beside(copy, before.beside))
+            except FileNotFoundError:
+                continue  # its writer has just finished
+            if before == _signature(path):
+                yield Snapshot(copy.as_uri() + "?mode=rw")
+
+
+@dataclass(frozen=True, slots=True)
+class _Signature:
+    """What does not change as long as a copy of the files, made meanwhile, is of one moment.
+
+    With a WAL that is its header: frames are only ever added until a new header begins it again,
+    and of a last, torn transaction SQLite keeps nothing. Otherwise it is everything about both.
+    """
+
+    beside: str | None
+    files: tuple[_File | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    inode: int
+    head: bytes
+    size_and_time: tuple[int, int] | None = None
+
+
+def _signature(path: Path) -> _Signature:
+    if wal := _look(_beside(path, "-wal")):
+        here = _File(path.stat().st_ino, b"")
+        return _Signature("-wal", (here, _File(wal.inode, wal.head[:32])))
+    journal = _look(_beside(path, "-journal"))
+    return _Signature("-journal" if journal else None, (_look(path), journal))
+
+
+def _beside(path: Path, suffix: str) -> Path:
+    return path.with_name(path.name + suffix)
+
+
+def _look(path: Path) -> _File | None:
+    """Return what tells a file's states apart; None if there is none, or an empty one.
+
+    The first 100 bytes of a database hold a counter of its transactions, for those that are closer
+    together than the clock of the file system.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        status = os.fstat(descriptor)
+        if not status.st_size:
+            return None
+        head = os.read(descriptor, 100)
+        return _File(status.st_ino, head, (status.st_size, status.st_mtime_ns))
+    finally:
+        os.close(descriptor)

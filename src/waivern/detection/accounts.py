@@ -1,0 +1,75 @@
+"""Account numbers whose check digits speak for themselves: IBAN and wallet addresses."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from waivern.detection.document import Candidate, Document, occurrences
+from waivern.detection.validators import base58_address, bech32_address, iban, iban_length
+
+_SHORTEST_ADDRESS = 26
+_LONGEST_ADDRESS = 90
+_HEX40 = re.compile(r"0x[0-9A-Fa-f]{40}", re.ASCII)
+_WORD = re.compile(rb"w{1,100}")
+
+
+def ibans(doc: Document) -> Iterator[Candidate]:
+    """Yield IBANs, written together or in groups, in capitals or all in small letters."""
+    text = doc.text
+    for start in occurrences(doc.numbers, b"AA00"):
+        if start and (text[start - 1].isalnum() or text[start - 1] == "_"):
+            continue
+        length = iban_length(text[start : start + 2].upper())
+        if length is None:
+            continue
+        end, value = _take(text, start, length)
+        if len(value) < length or (end < len(text) and (text[end].isalnum() or text[end] == "_")):
+            continue
+        if value != value.upper() and value != value.lower():
+            continue
+        if iban(value.upper()):
+            yield Candidate("IBAN_CODE", start, end, 0.95, "iban", ("country", "length", "mod97"))
+
+
+def _take(text: str, start: int, length: int) -> tuple[int, str]:
+    """Read `length` letters and digits, each pair at most one space or hyphen apart."""
+    taken: list[str] = []
+    at = start
+    while len(taken) < length and at < len(text):
+        char = text[at]
+        if char.isalnum() and char.isascii():
+            taken.append(char)
+        elif char not in " -" or text[at - 1] in " -":
+            break
+        at += 1
+    return at, "".join(taken)
+
+
+def wallets(doc: Document) -> Iterator[Candidate]:
+    """Yield Bitcoin addresses by their checksum, and 0x… of forty hexadecimal digits."""
+    text, tokens = doc.text, doc.tokens
+    shortest = b"w" * _SHORTEST_ADDRESS
+    start = tokens.find(shortest)
+    while start >= 0:
+        end = start + _SHORTEST_ADDRESS
+        while word := _WORD.match(tokens, end):
+            end = word.end()
+        if end - start <= _LONGEST_ADDRESS and text[start - 1 : start] != "_":
+            found = _wallet(text, start, end)
+            if found:
+                yield found
+        start = tokens.find(shortest, end)
+
+
+def _wallet(text: str, start: int, end: int) -> Candidate | None:
+    value = text[start:end]
+    if value[0] in "13" and len(value) <= 35:
+        if base58_address(value):
+            return Candidate("CRYPTO", start, end, 0.95, "bitcoin.base58", ("base58check",))
+    elif value[:3].lower() == "bc1":
+        if bech32_address(value):
+            return Candidate("CRYPTO", start, end, 0.95, "bitcoin.bech32", ("bech32",))
+    elif _HEX40.fullmatch(value):
+        return Candidate("CRYPTO", start, end, 0.6, "ethereum")
+    return None

@@ -1,0 +1,216 @@
+"""What is said about a place: the name of its field, or the words before it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from waivern.detection.ruleset import LONGEST_TERM, UNRELATED, Ruleset, Vocabulary
+from waivern.detection.tables import Tables
+from waivern.detection.words import words
+
+_BEFORE = 80
+_KEY_LENGTH = 48
+_NEAR_WORDS = 9
+_FAR_WORDS = 4
+_OPENERS = " \t\"'`([{<+*_"
+_KEY_STOPS = set("\n,;{}\"'`<>=&?|:\t!")
+_TAGS = re.compile(r"<[^<>]{0,200}>")
+_LAST_TAG = re.compile(r"<([A-Za-z][\w:.-]{0,40})(?:\s[^<>]{0,200})?>\s{0,80}\Z")
+_CLAUSE = re.compile(r"[.!?;]\s|[;|\t\n\"]|,(?=\S)|\)\s{0,2}[.;]")
+_PLAIN_TAGS = frozenset(
+    "a b i p td th tr li dd dt em div span strong code pre label input value string text item "
+    "u s small font html body ul ol table tbody data entry field cell v c t".split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """Words that may say what a value is, the nearest last."""
+
+    words: tuple[str, ...]
+    kind: Literal["field", "key", "words"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a label says about a type: for it, against it, nothing, or that it is something else."""
+
+    stance: Literal["for", "hint", "against", "foreign", "silent"]
+    term: str | None = None
+
+
+SILENT = Verdict("silent")
+
+
+class Surroundings:
+    """Finds the labels of places in one text. Ask in ascending order of offsets."""
+
+    def __init__(self, text: str, rules: Ruleset, field: str | None) -> None:
+        self._text = text
+        self._rules = rules
+        self._field = Label(words(field), "field") if field else None
+        self._tables = Tables(text)
+
+    def labels(self, start: int, end: int) -> tuple[Label, ...]:
+        """Return what is said about [start, end), the most telling first."""
+        column = self._tables.column(start)
+        cell = self._tables.cell_start(start)
+        near = self._near(start, cell if column is not None else max(0, start - _BEFORE))
+        found = list(near)
+        if column:
+            found.append(Label(words(column), "field"))
+        if self._field:
+            found.append(self._field)
+        if not found or all(label.kind == "words" for label in found):
+            found += self._behind(end)
+        return tuple(found)
+
+    def _near(self, start: int, floor: int) -> Iterator[Label]:
+        """Yield the key right before, or else the words."""
+        text = self._text
+        line = max(text.rfind("\n", floor, start) + 1, floor)
+        before = text[line:start]
+        if before.endswith(("\\t", "\\n")):
+            before = before[:-2]
+        key = _key(before)
+        if key is not None:
+            name, rest = key
+            told = words(name)
+            yield Label(told, "key")
+            if not self._all_neutral(told):
+                return
+            before = rest
+            if not before.strip(_OPENERS + "-,") and floor < line:
+                before = text[max(floor, start - _BEFORE) : line]
+            before = before.replace('"', " ")
+        elif "<" in before and ">" in before or (not before.strip() and "</" in text[floor:line]):
+            yield from self._markup(text[max(0, start - 2 * _BEFORE) : start])
+            return
+        elif before[-1:] in ("'", '"', "`", "["):
+            listed = self._list_key(start)
+            if listed:
+                yield Label(words(listed), "key")
+            return
+        elif not before.strip(_OPENERS + "-"):
+            yield from self._line_above(line, floor)
+            return
+        cuts = [m.end() for m in _CLAUSE.finditer(before)]
+        if key is not None:
+            cuts = [m.end() for m in re.finditer(r"[}\]]", before)]
+        told = words(before[cuts[-1] if cuts else 0 :])
+        if told:
+            yield Label(told[-_NEAR_WORDS:], "words")
+
+    def _markup(self, before: str) -> Iterator[Label]:
+        tag = _LAST_TAG.search(before)
+        if tag and tag.group(1).lower().rpartition(":")[2] not in _PLAIN_TAGS:
+            yield Label(words(tag.group(1)), "key")
+            return
+        plain = " ".join(_TAGS.sub(" ", before[before.find("<") :]).split())
+        cuts = [m.end() for m in re.finditer(r"[.!?;]\s", plain)]
+        told = words(plain[cuts[-1] if cuts else 0 :])
+        if told:
+            yield Label(told[-_NEAR_WORDS:], "words")
+
+    def _line_above(self, line: int, floor: int) -> Iterator[Label]:
+        """A label on a line of its own, or the key of a YAML list."""
+        text = self._text
+        at, listed = line, text[line : line + 60].lstrip().startswith("-")
+        for _ in range(30):
+            begin = text.rfind("\n", max(0, at - 400), max(0, at - 1)) + 1
+            above = text[begin:at].strip()
+            if at == 0 or (not above and at != line):
+                return
+            if above.endswith((":", "[", "(")):
+                name = above.rstrip(":[( =\"'").rpartition("=")[2].strip(" \"'-")
+                yield Label(words(name)[-_NEAR_WORDS:], "key")
+                return
+            if not listed or not above.startswith("-"):
+                if 0 < len(above) <= 40 and not any(c.isdigit() for c in above):
+                    yield Label(words(above), "words")
+                return
+            at = begin
+
+    def _list_key(self, start: int) -> str | None:
+        """Return the key of the list that a quoted item stands in."""
+        near = self._text[max(0, start - 400) : start]
+        bracket = max(near.rfind("["), near.rfind("("))
+        if bracket < 0 or any(c in near[bracket:] for c in "]){}:="):
+            return None
+        key = _key(near[:bracket])
+        if key is not None:
+            return key[0]
+        call = re.search(r"([A-Za-z_]\w{1,40})\Z", near[:bracket])
+        return call.group(1) if call and near[bracket] == "(" else None
+
+    def _behind(self, end: int) -> Iterator[Label]:
+        """A remark after the value: `415-555-0132 (mobile)`."""
+        after = self._text[end : end + 30]
+        if after[:1] == " ":
+            remark = re.match(r" {1,2}[(\[]([\w .]{2,24})[)\]]", after)
+            if remark:
+                yield Label(words(remark.group(1)), "words")
+
+    def _all_neutral(self, told: tuple[str, ...]) -> bool:
+        return all(word in self._rules.neutral or word.isdigit() for word in told)
+
+
+def _key(before: str) -> tuple[str, str] | None:
+    """Return the key that ends in ':', '=' or '=>' right before a value, and what precedes it."""
+    rest = before.rstrip(_OPENERS)
+    if rest.endswith("=>"):
+        rest = rest[:-2]
+    elif rest.endswith((":", "=", "\uff1a", "->")):
+        rest = rest[:-1].rstrip(":=-")
+    else:
+        return None
+    rest = rest.rstrip(" \t\"'`])*_")
+    at = len(rest)
+    while at > 0 and len(rest) - at < _KEY_LENGTH and rest[at - 1] not in _KEY_STOPS:
+        at -= 1
+    name = rest[at:].strip()
+    return (name, rest[:at].rstrip()) if name else None
+
+
+def judge(label: Label, kind: str, rules: Ruleset) -> Verdict:
+    """Say what a label means for a value of type `kind`."""
+    found = _nearest(label.words, rules.labels, label.kind)
+    if found is not None:
+        term, names, far = found
+        if kind in names:
+            return Verdict("for", term)
+        if not far:
+            hint = _nearest(label.words, rules.hints, label.kind) if UNRELATED not in names else None
+            return Verdict("hint", hint[0]) if hint and kind in hint[1] else Verdict("against", term)
+        return SILENT
+    hint = _nearest(label.words, rules.hints, label.kind)
+    if hint is not None and kind in hint[1]:
+        return Verdict("hint", hint[0])
+    if label.kind != "words" and not all(w in rules.neutral or w.isdigit() for w in label.words):
+        return Verdict("foreign")
+    return SILENT
+
+
+def denied(label: Label, unless: frozenset[str]) -> bool:
+    """Say whether the label ends in, or as a key holds, a term that makes a value something else."""
+    told = label.words if label.kind != "words" else label.words[-3:]
+    return any(
+        " ".join(told[a:b]) in unless
+        for a in range(len(told))
+        for b in range(a + 1, min(len(told), a + LONGEST_TERM) + 1)
+    )
+
+
+def _nearest(
+    told: tuple[str, ...], vocabulary: Vocabulary, kind: str
+) -> tuple[str, frozenset[str], bool] | None:
+    """Return the known term that ends nearest to the value, the longest first, and if it is far."""
+    for end in range(len(told), 0, -1):
+        for begin in range(max(0, end - LONGEST_TERM), end):
+            term = " ".join(told[begin:end])
+            if term in vocabulary:
+                return term, vocabulary[term], kind == "words" and len(told) - end >= _FAR_WORDS
+    return None

@@ -1,0 +1,54 @@
+"""Dates, where the text speaks of birth at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from waivern.detection.document import Candidate, Document, pattern
+
+_SIGNS = (
+    b"birth", b"born", b"dob", b"d.o.b", b"gebor", b"geburt", b"geb.", b"naiss", b"nacim", b"nacid",
+    b"nascita", b"nascim", b"nato", b"nata", b"urodz", b"ur.", b"geboor", b"fodel", b"f?d", b"n? le",
+    b"ne le", b"n?e le", b"nee le", b"bday", b"syntym",
+)  # fmt: skip
+_MONTH = (
+    r"(?:jan|feb|fev|f\u00e9v|mar|m\u00e4r|apr|abr|avr|may|mai|mag|mei|maj|maggio|jun|juin|giu|jul|juil|lug|"
+    r"aug|ao\u00fb|ago|sep|set|oct|okt|ott|out|nov|dec|dez|d\u00e9c|dic|ene|"
+    r"sty|lut|kwi|cze|lip|sie|wrz|pa\u017a|lis|gru)[a-z\u00e0-\u017e]{0,9}\.?"
+)
+_DAY = r"(?:0?[1-9]|[12]\d|3[01])"
+_YEAR = r"(?:19|20)\d{2}"
+_FORMS = tuple(
+    pattern("(?i:" + form + ")")
+    for form in (
+        rf"{_YEAR}([-/.])(?:0?[1-9]|1[0-2])\1{_DAY}(?!\d)",
+        rf"{_DAY}([-/. ]){_DAY}\1{_YEAR}(?!\d)",
+        rf"{_DAY}\.\s?{_DAY}\.\s?{_YEAR}(?!\d)",
+        rf"{_DAY}([-/.]){_DAY}\1\d{{2}}(?!\d)",
+        rf"{_DAY}(?:st|nd|rd|th|er|\.)?[ -](?:of |de )?{_MONTH}[ -](?:of |de |del )?{_YEAR}(?!\d)",
+        rf"{_YEAR}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?!\d)",
+    )
+)
+_MONTH_FIRST = pattern(rf"(?i:\b{_MONTH} {_DAY}(?:st|nd|rd|th)?,? {_YEAR}(?!\d))")
+_START = pattern(r"\d{1,8}")
+
+
+def birth_dates(doc: Document, always: bool) -> Iterator[Candidate]:
+    """Yield every date that may be one of birth; a label has to say so.
+
+    `always`: look even if nothing in the text speaks of birth (its column may).
+    """
+    if not always and not any(sign in doc.folded for sign in _SIGNS):
+        return
+    done = 0
+    for start in _START.finditer(doc.text):
+        if start.start() < done:
+            continue
+        for form in _FORMS:
+            found = form.match(doc.text, start.start())
+            if found and doc.bounded(found.start(), found.end()):
+                done = found.end()
+                yield Candidate("DATE_OF_BIRTH", found.start(), done, 0.25, "birth-date", ("date",))
+                break
+    for named in _MONTH_FIRST.finditer(doc.text):
+        yield Candidate("DATE_OF_BIRTH", named.start(), named.end(), 0.25, "birth-date", ("date",))

@@ -1,0 +1,142 @@
+"""IP and MAC addresses."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterator
+
+from waivern.detection.document import Candidate, Document, occurrences, pattern
+
+_QUAD = re.compile(rb"0{1,3}\.0{1,3}\.0{1,3}\.0{1,3}")
+_PRODUCT = pattern(r"[A-Za-z][\w.+-]{0,40}/\Z")
+_V6_RUN = pattern(r"[0-9A-Fa-f:]{2,45}(?:\.\d{1,3}){0,3}")
+_V6_ANCHOR = re.compile(rb"::|h:h{1,4}:h{1,4}:")
+_ZONE = pattern(r"%[A-Za-z0-9_.-]{1,15}")
+_MAC_ANCHORS = (b"hh:hh:hh:hh:hh:hh", b"hh-hh-hh-hh-hh-hh", b"hhhh.hhhh.hhhh")
+_KNOWN_SMALL = frozenset({"1.1.1.1", "8.8.8.8", "9.9.9.9", "1.0.0.1", "8.8.4.4", "4.2.2.2"})
+
+
+def ip_addresses(doc: Document) -> Iterator[Candidate]:
+    """Yield IPv6 addresses, then the IPv4 addresses that are not part of one."""
+    taken = -1
+    sixes = []
+    for anchor in _V6_ANCHOR.finditer(doc.hexes):
+        if anchor.start() < taken:
+            continue
+        taken, found = _ipv6(doc, anchor.start())
+        if found:
+            sixes.append(found)
+    yield from sixes
+    spans = iter([(c.start, c.end) for c in sixes])
+    span = next(spans, None)
+    for quad in _QUAD.finditer(doc.numbers):
+        while span and span[1] <= quad.start():
+            span = next(spans, None)
+        if span and span[0] <= quad.start():
+            continue
+        four = _ipv4(doc, quad.start(), quad.end())
+        if four:
+            yield four
+
+
+def _ipv4(doc: Document, start: int, end: int) -> Candidate | None:
+    text = doc.text
+    value = text[start:end]
+    octets = value.split(".")
+    if any(int(o) > 255 or (len(o) > 1 and o[0] == "0") for o in octets):
+        return None
+    if not _ipv4_bounded(text, start, end):
+        return None
+    if text[start - 1 : start] == "/" and _PRODUCT.search(text[max(0, start - 44) : start]):
+        return None  # Chrome/120.0.0.0
+    numbers = [int(o) for o in octets]
+    small = max(numbers) < 20 and numbers[0] not in (0, 10) and value not in _KNOWN_SMALL
+    network = text[end : end + 1] in ("/", ":") and text[end + 1 : end + 2].isdigit()
+    weak = small and not network
+    rule = "ipv4.small" if weak else "ipv4"
+    return Candidate("IP_ADDRESS", start, end, 0.4 if weak else 0.75, rule, ("ipaddress",))
+
+
+def _ipv4_bounded(text: str, start: int, end: int) -> bool:
+    before, after = text[start - 1 : start] if start else "", text[end : end + 1]
+    if before.isalnum() or before in ("_", "."):
+        return False
+    if before in ("-", "+") and text[max(0, start - 2)].isalpha():
+        return False
+    if after.isalnum() or after == "_":
+        return False
+    following = text[end + 1 : end + 2]
+    return not (after == "." and following.isalnum()) and not (after == "-" and following.isalpha())
+
+
+def _ipv6(doc: Document, near: int) -> tuple[int, Candidate | None]:
+    """Read the address around `near`; also return where reading stopped."""
+    text = doc.text
+    start = near
+    while start > 0 and near - start < 40 and text[start - 1] in "0123456789abcdefABCDEF:":
+        start -= 1
+    run = _V6_RUN.match(text, start)
+    if run is None:
+        return near + 1, None
+    value = run.group()
+    if value.startswith(":") and not value.startswith("::"):
+        start, value = start + 1, value[1:]  # host:fe80::1
+    if value.endswith(":") and not value.endswith("::"):
+        value = value[:-1]
+    end = start + len(value)
+    try:
+        ipaddress.IPv6Address(value)
+    except ValueError:
+        return run.end(), None
+    if not _ipv6_bounded(text, start, end) or not _ipv6_likely(text, start, end):
+        return run.end(), None
+    zone = _ZONE.match(text, end)
+    stop = zone.end() if zone else end
+    return run.end(), Candidate("IP_ADDRESS", start, stop, 0.8, "ipv6", ("ipaddress",))
+
+
+def _ipv6_bounded(text: str, start: int, end: int) -> bool:
+    before, after = text[start - 1 : start] if start else "", text[end : end + 1]
+    if before.isalnum() or before in ("_", "."):
+        return False
+    if after.isalnum() or after in ("_", ":"):
+        return False
+    return not (after == "." and text[end + 1 : end + 2].isalnum())
+
+
+def _ipv6_likely(text: str, start: int, end: int) -> bool:
+    """Tell an address from a slice (`a[::2]`), a scope (`dead::beef`) and a key fingerprint."""
+    value = text[start:end]
+    groups = [g for g in value.split(":") if g]
+    if not any(c.isdigit() for c in value):
+        return False
+    if "::" not in value:
+        return not all(len(g) == 2 for g in groups)
+    if len(groups) > 2 or any(len(g) > 2 for g in groups):
+        return True
+    if value != "::1":
+        return False
+    bracket = text[start - 1 : start] == "["
+    sliced = start > 1 and (text[start - 2].isalnum() or text[start - 2] in "_)]")
+    return not (bracket and sliced) and (bracket or text[end : end + 1] != "]")
+
+
+def mac_addresses(doc: Document) -> Iterator[Candidate]:
+    """Yield EUI-48 addresses in the three common notations, null and broadcast left out."""
+    text = doc.text
+    for anchor in _MAC_ANCHORS:
+        for start in occurrences(doc.hexes, anchor):
+            end = start + len(anchor)
+            mark = text[start + (4 if len(anchor) == 14 else 2)]
+            before, after = text[start - 1 : start] if start else "", text[end : end + 1]
+            if before.isalnum() or before in ("_", mark) or after.isalnum() or after == "_":
+                continue
+            if after == mark and text[end + 1 : end + 2].isalnum():
+                continue
+            digits = text[start:end].replace(mark, "").lower()
+            if digits in ("0" * 12, "f" * 12):
+                continue
+            sure = not digits.isdigit() and not digits.isalpha()
+            base = 0.8 if sure else 0.55 if mark == ":" or digits.isalpha() else 0.3
+            yield Candidate("MAC_ADDRESS", start, end, base, "mac")

@@ -1,0 +1,117 @@
+"""Phone numbers: international, North American, and national ones that need a label."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from waivern.detection.document import Candidate, Document, pattern
+from waivern.detection.numbering import CALLING_CODES
+from waivern.detection.validators import nanp
+
+_TYPE = "PHONE_NUMBER"
+_NANP_PAREN = pattern(r"\(\d{3}\)[ .-]{0,2}\d{3}[ .-]\d{4}")
+_NANP = pattern(r"\d{3}([-. ])\d{3}\1\d{4}")
+_NANP_LONG = pattern(r"1([-. ])(?:\d{3}|\(\d{3}\))[-. ]\d{3}[-. ]\d{4}")
+_NATIONAL = pattern(r"\(?\d{1,15}\)?(?:(?: - |[ ./-]|\) |-\()?\(?\d{1,9}\)?){0,6}")
+_TRUNK_PAREN = pattern(r"\(0\d{1,5}\) ?\d{2,8}(?:[ .-]\d{2,6}){0,3}")
+_DATE = pattern(r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}([-/.])\d{1,2}\1(?:19|20)\d{2}(?!\d)")
+_MOST = 15
+
+
+def phone_here(doc: Document, start: int, size: int, first: bool) -> Iterator[Candidate]:
+    """Yield the phone number that begins with the group of `size` digits at `start`.
+
+    `first` says that no number stands before it: only there may a label be meant for it.
+    """
+    before = doc.text[start - 1 : start] if start else ""
+    if before == "+" or (before == "(" and doc.text[max(0, start - 2)] == "+"):
+        found = _international(doc, start, start - len("+" if before == "+" else "(+"), 0)
+    elif size > 3 and doc.text.startswith("00", start) and first:
+        found = _international(doc, start + 2, start, 0.25)
+    elif size == 2 and doc.text.startswith("00 ", start) and first:
+        found = _international(doc, start + 3, start, 0.25)
+    else:
+        found = _american(doc, start, size, before)
+    if found is not None:
+        yield found
+    elif first:
+        yield from _national(doc, start, before)
+
+
+def _international(doc: Document, at: int, begin: int, doubt: float) -> Candidate | None:
+    """Read calling code and number from `at`; `begin` is where the '+' or '00' is."""
+    text = doc.text
+    code = next((text[at : at + n] for n in (1, 2, 3) if text[at : at + n] in CALLING_CODES), None)
+    if code is None or text[begin - 1 : begin].isalnum():
+        return None
+    low, high = CALLING_CODES[code]
+    end = _stretch(doc, at + len(code), begin, low, high)
+    if end is None:
+        return None
+    apart = not text[at:end].isdigit()
+    base = (0.8 if apart else 0.65) - doubt
+    return Candidate(_TYPE, begin, end, base, "phone.international", ("e164",))
+
+
+def _stretch(doc: Document, at: int, begin: int, low: int, high: int) -> int | None:
+    """Return the end of the longest run of low to high digits in groups; a trunk '(0)' is free."""
+    text = doc.text
+    if text.startswith("(0)", at) or text.startswith("(0)", at + 1):
+        at = text.index(")", at) + 1
+    count, gap, best = 0, 0, None
+    while at < len(text) and count <= high:
+        char = text[at]
+        if "0" <= char <= "9":
+            count, gap = count + 1, 0
+        elif char in " .-/()" and gap < 2:
+            gap += 1
+        else:
+            break
+        at += 1
+        if low <= count <= high and gap == 0 and doc.bounded(begin, at):
+            best = at
+    return best
+
+
+def _american(doc: Document, start: int, size: int, before: str) -> Candidate | None:
+    text = doc.text
+    if size == 3 and before == "(":
+        found, begin, base = _NANP_PAREN.match(text, start - 1), start - 1, 0.7
+    elif size == 3:
+        found, begin, base = _NANP.match(text, start), start, 0.65
+    elif size == 1 and text[start] == "1":
+        found, begin, base = _NANP_LONG.match(text, start), start, 0.65
+    else:
+        return None
+    if found is None or not doc.bounded(begin, found.end()):
+        return None
+    digits = "".join(c for c in found.group() if c.isdigit())[-10:]
+    if not nanp(digits):
+        return None
+    if found.re is _NANP:
+        base = {"-": 0.65, ".": 0.55, " ": 0.45}[found.group(1)]
+    return Candidate(_TYPE, begin, found.end(), base, "phone.nanp", ("nanp",))
+
+
+def _national(doc: Document, start: int, before: str) -> Iterator[Candidate]:
+    """A form that any country might use: worth nothing without a label."""
+    text = doc.text
+    begin = start - 1 if before == "(" else start
+    trunk = _TRUNK_PAREN.match(text, begin) if before == "(" else None
+    found = trunk or _NATIONAL.match(text, begin)
+    if found is None:
+        return
+    end = found.end()
+    while end > begin and not text[end - 1].isdigit():
+        end -= 1
+    value = text[begin:end]
+    if value.count("(") != value.count(")"):
+        begin = start
+        value = text[begin:end]
+    digits = sum(map(str.isdigit, value))
+    if not 7 <= digits <= _MOST or _DATE.search(value) or not doc.bounded(begin, end):
+        return
+    if "." in value and value.count(".") == 1 and value.replace(".", "").isdigit():
+        return  # a decimal
+    base = 0.55 if trunk and digits >= 9 else 0.3 if value.lstrip("(")[0] == "0" and not value.isdigit() else 0.15
+    yield Candidate(_TYPE, begin, end, base, "phone.national")

@@ -1,0 +1,149 @@
+"""The way in: text -> matches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
+
+from waivern.detection.accounts import ibans, wallets
+from waivern.detection.context import SILENT, Surroundings, Verdict, denied, judge
+from waivern.detection.dates import birth_dates
+from waivern.detection.document import Candidate, Document
+from waivern.detection.emails import emails
+from waivern.detection.mask import mask
+from waivern.detection.network import ip_addresses, mac_addresses
+from waivern.detection.numbers import numbers
+from waivern.detection.ruleset import Ruleset, TypeRule, load_ruleset
+from waivern.detection.samples import is_sample
+
+_FOR, _HINT, _AGAINST, _FOREIGN = 0.4, 0.25, -0.4, -0.15
+_SURE = 0.99
+
+Finder = Callable[[Document], Iterable[Candidate]]
+_FINDERS: tuple[Finder, ...] = (emails, ip_addresses, mac_addresses, ibans, wallets, numbers)
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A value of a type at characters [start, end) of the text."""
+
+    type: str
+    start: int
+    end: int
+    confidence: float
+    """0 to 1; at least the type's threshold."""
+    rule: str
+    validators: tuple[str, ...]
+    """The checks that it passed."""
+    terms: tuple[str, ...]
+    """The words of its label that spoke for it."""
+    sample: bool
+    """A value that standards reserve for documentation and tests."""
+
+
+def scan(
+    text: str,
+    ruleset: Ruleset | None = None,
+    *,
+    field: str | None = None,
+    types: Collection[str] | None = None,
+    min_confidence: float = 0.0,
+) -> list[Match]:
+    """Return what `text` holds, in order, no two overlapping.
+
+    `field` is the name of the column or key that the text is the value of; `types` keeps only
+    those. Offsets count characters of `text`. Nothing is looked up outside of the process.
+    """
+    rules = ruleset or load_ruleset()
+    doc = Document(text)
+    candidates = [c for finder in _FINDERS for c in finder(doc)]
+    candidates += birth_dates(doc, always=field is not None)
+    if not candidates:
+        return []
+    candidates.sort(key=lambda c: (c.start, c.end))
+    surroundings = Surroundings(doc.text, rules, field)
+    matches = [
+        match
+        for c in candidates
+        if (types is None or c.type in types)
+        and (match := _weigh(c, doc, surroundings, rules, min_confidence))
+    ]
+    return sorted(_resolve(matches), key=lambda m: m.start)
+
+
+def redact(text: str, ruleset: Ruleset | None = None, *, field: str | None = None) -> str:
+    """Return `text` with every value that `scan` finds in it masked."""
+    parts, at = [], 0
+    for match in scan(text, ruleset, field=field):
+        parts += [text[at : match.start], mask(match.type, text[match.start : match.end])]
+        at = match.end
+    return "".join([*parts, text[at:]])
+
+
+def _weigh(
+    c: Candidate, doc: Document, around: Surroundings, rules: Ruleset, floor: float
+) -> Match | None:
+    rule = rules.types[c.type]
+    if c.confidence + _FOR < rule.threshold:
+        return None
+    verdict = _verdict(c, around, rule, rules)
+    if verdict is None:
+        return None
+    confidence = c.confidence + _shift(verdict, rule)
+    if confidence < max(rule.threshold, floor) - 1e-9:
+        return None
+    terms = (verdict.term,) if verdict.term and verdict.stance in ("for", "hint") else ()
+    sample = is_sample(c.type, doc.text[c.start : c.end])
+    return Match(
+        c.type, c.start, c.end, round(min(_SURE, confidence), 2), c.rule, c.validators, terms, sample
+    )
+
+
+def _verdict(
+    c: Candidate, around: Surroundings, rule: TypeRule, rules: Ruleset
+) -> Verdict | None:
+    """Return what the nearest telling label says; None if it rules the value out."""
+    foreign = SILENT
+    for label in around.labels(c.start, c.end):
+        if rule.unless and denied(label, rule.unless):
+            return None
+        verdict = judge(label, c.type, rules)
+        if verdict.stance in ("for", "hint", "against"):
+            return verdict
+        if verdict.stance == "foreign":
+            foreign = verdict
+    return foreign
+
+
+def _shift(verdict: Verdict, rule: TypeRule) -> float:
+    if verdict.stance == "for":
+        return _FOR
+    if verdict.stance == "hint":
+        return _HINT
+    if rule.trust == "own":
+        return 0.0
+    return {"against": _AGAINST, "foreign": _FOREIGN, "silent": 0.0}[verdict.stance]
+
+
+def _resolve(matches: list[Match]) -> Iterator[Match]:
+    """Where matches overlap keep the longest, then the most certain."""
+    group: list[Match] = []
+    end = -1
+    for match in sorted(matches, key=lambda m: (m.start, m.end)):
+        if match.start >= end:
+            yield from _best(group)
+            group = []
+        group.append(match)
+        end = max(end, match.end)
+    yield from _best(group)
+
+
+def _best(group: list[Match]) -> Iterator[Match]:
+    taken: list[Match] = []
+    ranked = sorted(
+        group, key=lambda m: (m.start - m.end, -m.confidence, -len(m.validators), m.start, m.type)
+    )
+    for match in ranked:
+        if all(match.end <= t.start or t.end <= match.start for t in taken):
+            taken.append(match)
+            yield match

@@ -1,0 +1,35 @@
+"""Names and phrases as lists of plain words, so that `userEMails` and `e-mails` can be looked up."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+
+_HUMPS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_WORD = re.compile(r"[^\W_]+")
+_COUNTER = re.compile(r"(?<=[a-z]{3})\d{1,2}$")
+_FIXED = (("IPv", "ipv"), ("e-mail", "email"), ("E-mail", "email"), ("E-Mail", "email"), ("eMail", "email"))
+
+
+@lru_cache(maxsize=20_000)
+def words(name: str) -> tuple[str, ...]:
+    """Return the words of a name or phrase: split at humps, lower case, no accents, singular."""
+    for mark, plain in _FIXED:
+        if mark in name:
+            name = name.replace(mark, plain)
+    if not name.isascii():
+        decomposed = unicodedata.normalize("NFKD", name)
+        name = "".join(c for c in decomposed if not unicodedata.combining(c))
+    return tuple(_singular(w.casefold()) for w in _WORD.findall(_HUMPS.sub(" ", name)))
+
+
+def _singular(word: str) -> str:
+    word = _COUNTER.sub("", word)
+    if len(word) < 4 or not word.endswith("s") or word.endswith(("ss", "us", "is")):
+        return word
+    if word.endswith("ies"):
+        return word[:-3] + "y"
+    if word.endswith(("sses", "xes", "ches", "shes")):
+        return word[:-2]
+    return word[:-1]

@@ -1,0 +1,164 @@
+"""The run's book-keeper: the one thread that publishes, journals and projects, in this order.
+
+The loop enters events and goes on at once; the ledger commits them in groups, one sync for many.
+An event reaches the audience only after its group is durable.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import replace
+from queue import SimpleQueue
+from typing import TypeAlias
+
+from waivern.errors import StoreError, WaivernError
+from waivern.record.clock import Clock
+from waivern.record.events import ArtifactStarted, AttemptEnded, Event, to_record
+from waivern.record.fold import RunRecord
+from waivern.record.status import RunStatus
+from waivern.store.base import Lease, Receipt
+
+Observer: TypeAlias = Callable[[Event], None]
+PROJECT_EVERY_S = 0.25
+PROJECTION_SHARE = 20
+"""A projection may take at most one part in this many of the ledger's time."""
+IDLE_S = 0.1
+"""How long an event that nothing hangs on may wait for company before it is written."""
+FAREWELL_S = 2.0
+"""How long the audience is given to hear the rest when the run is over."""
+
+
+class Ledger:
+    """Commits the events of one attempt under its lease, and folds them into `record`.
+
+    `on_error` is told, once and from the ledger's thread, if the store fails; nothing is
+    committed after that.
+    """
+
+    def __init__(
+        self,
+        lease: Lease,
+        record: RunRecord,
+        clock: Clock,
+        on_error: Callable[[WaivernError], None],
+        observers: Iterable[Observer] = (),
+    ) -> None:
+        self.record = record
+        self.error: WaivernError | None = None
+        self._lease = lease
+        self._clock = clock
+        self._on_error = on_error
+        self._audience = Audience(observers)
+        self._entries: deque[tuple[Event, Receipt | None]] = deque()
+        self._urgent = False
+        self._closing = False
+        self._wake = threading.Condition()
+        self._next_projection = clock.monotonic() + PROJECT_EVERY_S
+        self._thread = threading.Thread(target=self._serve, name="waivern-ledger", daemon=True)
+
+    def open(self) -> None:
+        """Begin to commit."""
+        self._thread.start()
+
+    def enter(self, event: Event, receipt: Receipt | None = None) -> None:
+        """Take an event in; with a receipt, its artifact is published first. Never blocks."""
+        with self._wake:
+            self._entries.append((event, receipt))
+            if not isinstance(event, ArtifactStarted):  # that one can wait for company
+                self._urgent = True
+                self._wake.notify()
+
+    def close(self, last: AttemptEnded) -> WaivernError | None:
+        """Commit what was entered and `last`, bring `run.json` and `state.json` up to date.
+
+        Blocks until all is durable. Returns what kept anything from being so: then the attempt
+        ends `interrupted`, whatever `last` says, in the journal if that can still be written, and
+        otherwise because nobody holds the lock.
+        """
+        with self._wake:
+            self._closing = True
+            self._wake.notify()
+        self._thread.join()
+        try:
+            if self.error:
+                status, why = str(RunStatus.INTERRUPTED), self.error.message
+                last = replace(last, status=status, reason="store", error=why)
+            self._commit([(last, None)], sync=True)
+            self._project(sync=True)
+        except StoreError as error:
+            self.error = self.error or error
+        self._audience.leave()
+        return self.error
+
+    def _serve(self) -> None:
+        try:
+            while entries := self._next():
+                group, urgent = entries
+                self._commit(group, sync=urgent)
+                if self._clock.monotonic() >= self._next_projection:
+                    self._project(sync=False)
+        except Exception as error:  # noqa: BLE001 - nothing may be lost silently on this thread
+            self.error = (
+                error
+                if isinstance(error, WaivernError)
+                else WaivernError(f"{type(error).__name__}: {error}")
+            )
+            self._on_error(self.error)
+
+    def _next(self) -> tuple[list[tuple[Event, Receipt | None]], bool] | None:
+        """Wait for work; None when closing and none is left."""
+        with self._wake:
+            while not self._urgent and not self._closing:
+                if not self._wake.wait(IDLE_S if self._entries else None):
+                    break
+            group, urgent = list(self._entries), self._urgent
+            self._entries.clear()
+            self._urgent = False
+        return (group, urgent) if group or not self._closing else None
+
+    def _commit(self, group: list[tuple[Event, Receipt | None]], *, sync: bool) -> None:
+        receipts = [receipt for _, receipt in group if receipt is not None]
+        if receipts:
+            self._lease.publish(receipts)
+        self._lease.append([to_record(event) for event, _ in group], sync=sync)
+        for event, _ in group:
+            self.record.apply(event)
+            self._audience.tell(event)
+
+    def _project(self, *, sync: bool) -> None:
+        began = self._clock.monotonic()
+        self._lease.project(
+            self.record.metadata.document(), self.record.state.document(), sync=sync
+        )
+        took = self._clock.monotonic() - began
+        self._next_projection = began + max(PROJECT_EVERY_S, PROJECTION_SHARE * took)
+
+
+class Audience:
+    """Tells observers what was committed, on a thread of its own, so that none can slow a run."""
+
+    def __init__(self, observers: Iterable[Observer]) -> None:
+        self._observers = list(observers)
+        self._events: SimpleQueue[Event | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._serve, name="waivern-audience", daemon=True)
+        if self._observers:
+            self._thread.start()
+
+    def tell(self, event: Event) -> None:
+        if self._observers:
+            self._events.put(event)
+
+    def leave(self) -> None:
+        """Wait, not for ever, until all was told."""
+        if self._observers:
+            self._events.put(None)
+            self._thread.join(FAREWELL_S)
+
+    def _serve(self) -> None:
+        while (event := self._events.get()) is not None:
+            for observer in self._observers:
+                with suppress(Exception):  # an observer's trouble is not the run's
+                    observer(event)

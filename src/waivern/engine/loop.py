@@ -1,0 +1,352 @@
+"""The one loop: starts what may start, takes in what comes back, decides when it is over.
+
+    run
+     ├─ _start_ready      scheduler: which may start; rebuilder: must it?
+     │   └─ executor.submit ─ ─ ▶ producer, elsewhere ─ ─ ▶ inbox
+     └─ _handle           every item of the inbox, one at a time
+         ├─ _finished     ledger.enter; scheduler: what follows
+         └─ _stop / _end  a signal, the time limit, a store that fails
+
+Only the loop changes what it knows of the run; workers, timers and signals put items into its
+inbox. It runs on asyncio: daemon threads wake it with `call_soon_threadsafe`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+import anyio
+from anyio.abc import TaskStatus
+
+from waivern.engine import rebuilder
+from waivern.engine.calls import Call, Failed, Outcome, Produced
+from waivern.engine.executors import Executor
+from waivern.engine.ledger import Ledger
+from waivern.engine.scheduler import Scheduler
+from waivern.errors import Exit, WaivernError
+from waivern.planning.plan import Copy, Node, Plan
+from waivern.record.clock import Clock
+from waivern.record.events import (
+    ArtifactCompleted,
+    ArtifactFailed,
+    ArtifactSkipped,
+    ArtifactStarted,
+    AttemptEnded,
+)
+from waivern.record.fold import RunRecord
+from waivern.record.status import How, RunStatus
+from waivern.store.base import ArtifactRef
+
+PATIENCE_S = 0.5
+"""How long coroutines are given to clean up when they are cancelled."""
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much at once, how long, and how long running work is let finish after a signal."""
+
+    max_concurrency: int
+    timeout_s: float | None
+    grace_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How an attempt ended."""
+
+    status: RunStatus
+    reason: str | None = None
+    error: str | None = None
+    exit_code: int = Exit.OK
+    stuck: bool = False
+    """A thread is blocked and was left behind: the process can only be left with `os._exit`."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Finished:
+    call: Call
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class _Signalled:
+    number: signal.Signals
+
+
+@dataclass(frozen=True, slots=True)
+class _TimedOut:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class _GraceOver:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class _StoreFailed:
+    error: WaivernError
+
+
+_Item: TypeAlias = _Finished | _Signalled | _TimedOut | _GraceOver | _StoreFailed
+
+
+class Inbox:
+    """What the loop has to look at; items come from any thread, one wake-up for many."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._items: list[_Item] = []
+        self._event = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._signalled = False
+        self._closed = False
+
+    def put(self, item: _Item) -> None:
+        """Add an item; after `close` it is dropped: a late result is garbage."""
+        with self._lock:
+            if self._closed:
+                return
+            self._items.append(item)
+            if not self._signalled:
+                self._signalled = True
+                self._loop.call_soon_threadsafe(self._event.set)
+
+    async def take(self) -> list[_Item]:
+        """Wait for items and return them all."""
+        await self._event.wait()
+        self._event.clear()
+        with self._lock:
+            self._signalled = False
+            items, self._items = self._items, []
+        return items
+
+    def close(self) -> None:
+        """Take no more items."""
+        with self._lock:
+            self._closed = True
+
+
+class Loop:
+    """One attempt at a plan; made and run inside an event loop.
+
+    `ledger` is given what to call when the store fails. `record` is what is known of the run
+    before the attempt: from it come the numbers of steps that were started before.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        evidence: rebuilder.Evidence,
+        record: RunRecord,
+        ledger: Callable[[Callable[[WaivernError], None]], Ledger],
+        executor: Executor,
+        limits: Limits,
+        clock: Clock,
+    ) -> None:
+        self._run_id = record.metadata.run_id
+        self._evidence = evidence
+        self._executor = executor
+        self._limits = limits
+        self._clock = clock
+        self._scheduler = Scheduler(plan)
+        self._inbox = Inbox()
+        self._ledger = ledger(lambda error: self._inbox.put(_StoreFailed(error)))
+        self._steps = {name: step.step_index for name, step in record.steps.items()}
+        self._next_step = record.next_step
+        self._refs: dict[str, ArtifactRef] = {}
+        self._running: dict[str, tuple[Node, float]] = {}
+        self._failures: list[tuple[str, Failed]] = []
+        self._stopped_by: signal.Signals | None = None
+        self._ending: Ending | None = None
+
+    async def run(self, *, listen: bool) -> Ending:
+        """Carry the attempt out; with `listen`, signals stop it.
+
+        The journal has its end when this returns. Cancellation ends it as `interrupted`.
+        """
+        began = self._clock.monotonic()
+        self._ledger.open()
+        async with anyio.create_task_group() as tasks:
+            if listen:
+                await tasks.start(self._listen)
+            try:
+                ending = await self._drive()
+            except BaseException:  # cancelled, or a defect: either way the journal says so
+                await self._close(Ending(RunStatus.INTERRUPTED, "cancelled"), began)
+                raise
+            ending = await self._close(ending, began)
+            tasks.cancel_scope.cancel()
+        return ending
+
+    async def _drive(self) -> Ending:
+        timer = None
+        if self._limits.timeout_s is not None:
+            loop = asyncio.get_running_loop()
+            timer = loop.call_later(self._limits.timeout_s, self._inbox.put, _TimedOut())
+        self._start_ready()
+        while self._ending is None and self._running:
+            for item in await self._inbox.take():
+                if self._ending is None:
+                    self._handle(item)
+            if self._ending is None:
+                self._start_ready()
+        if timer:
+            timer.cancel()
+        return self._ending or self._natural_end()
+
+    async def _close(self, ending: Ending, began: float) -> Ending:
+        self._inbox.close()
+        event = AttemptEnded(
+            self._clock.now(),
+            str(ending.status),
+            ending.reason,
+            ending.error,
+            round((self._clock.monotonic() - began) * 1000),
+        )
+        with anyio.CancelScope(shield=True):
+            stuck = await anyio.to_thread.run_sync(self._executor.close, PATIENCE_S)
+            error = await anyio.to_thread.run_sync(self._ledger.close, event)
+        if error and ending.exit_code != Exit.STORE:
+            ending = _store_failure(error.message)
+        return replace(ending, stuck=stuck)
+
+    # starting
+
+    def _start_ready(self) -> None:
+        room = self._limits.max_concurrency
+        while self._scheduler.ready and len(self._running) < room and not self._stopped_by:
+            node = self._scheduler.take()
+            inputs = tuple(self._refs[name] for name in self._scheduler.inputs(node))
+            decision = rebuilder.decide(node, inputs, self._evidence)
+            if isinstance(decision, rebuilder.Keep):
+                self._refs[node.id] = decision.ref
+                self._scheduler.completed(node.id)
+                continue
+            call = Call(self._run_id, node.id, node.work, inputs, node.schema)
+            self._running[node.id] = (node, self._clock.monotonic())
+            self._ledger.enter(self._started(call))
+            self._executor.submit(call, self._deliver)
+
+    def _started(self, call: Call) -> ArtifactStarted:
+        step = self._steps[call.artifact]
+        if step is None:
+            step = self._steps[call.artifact] = self._next_step
+            self._next_step += 1
+        inputs = [ref.key for ref in call.inputs]
+        return ArtifactStarted(self._clock.now(), call.artifact, step, call.work.label, inputs)
+
+    def _deliver(self, call: Call, outcome: Outcome) -> None:
+        self._inbox.put(_Finished(call, outcome))
+
+    # taking in
+
+    def _handle(self, item: _Item) -> None:
+        match item:
+            case _Finished(call, outcome):
+                self._finished(call, outcome)
+            case _Signalled(number):
+                self._stop(number)
+            case _GraceOver():
+                self._ending = self._interrupted()
+            case _TimedOut():
+                self._time_out()
+            case _StoreFailed(error):
+                self._ending = _store_failure(error.message)
+
+    def _finished(self, call: Call, outcome: Outcome) -> None:
+        node, _ = self._running.pop(call.artifact)
+        match outcome:
+            case Produced(receipt):
+                self._refs[node.id] = ArtifactRef(
+                    receipt.key, receipt.digest, receipt.content_digest, receipt.staged
+                )
+                self._ledger.enter(self._completed(call, outcome), receipt)
+                self._scheduler.completed(node.id)
+            case Failed():
+                self._failed(node, outcome)
+        if self._stopped_by and not self._running and self._ending is None:
+            self._ending = self._interrupted()
+
+    def _completed(self, call: Call, made: Produced) -> ArtifactCompleted:
+        work, receipt = call.work, made.receipt
+        copy = work if isinstance(work, Copy) else None
+        return ArtifactCompleted(
+            at=self._clock.now(),
+            artifact=call.artifact,
+            how=str(How.REUSED if copy else How.PRODUCED),
+            size=receipt.size,
+            digest=receipt.digest,
+            content_digest=receipt.content_digest,
+            schema=receipt.schema,
+            component=work.label,
+            version=work.version,
+            inputs={ref.key: ref.content_digest for ref in call.inputs},
+            duration_ms=made.duration_ms,
+            origin=copy.origin if copy else None,
+            coverage=made.coverage,
+        )
+
+    def _failed(self, node: Node, failure: Failed) -> None:
+        at = self._clock.now()
+        self._ledger.enter(ArtifactFailed(at, node.id, failure.error, failure.duration_ms))
+        if failure.store:
+            self._ending = _store_failure(f"{node.id}: {failure.message}")
+            return
+        if not node.optional:
+            self._failures.append((node.id, failure))
+        for skip in self._scheduler.failed(node.id):
+            reason = f"it needs '{skip.cause}', which failed"
+            self._ledger.enter(ArtifactSkipped(at, skip.artifact, skip.cause, reason))
+
+    # ending
+
+    async def _listen(self, *, task_status: TaskStatus[None]) -> None:
+        with anyio.open_signal_receiver(*SIGNALS) as received:
+            task_status.started()
+            first = True
+            async for number in received:
+                if not first:  # the second: leave at once; resume finds what was committed
+                    os._exit(128 + number)
+                first = False
+                self._inbox.put(_Signalled(number))
+
+    def _stop(self, number: signal.Signals) -> None:
+        self._stopped_by = number
+        if not self._running:
+            self._ending = self._interrupted()
+            return
+        loop = asyncio.get_running_loop()
+        loop.call_later(self._limits.grace_s, self._inbox.put, _GraceOver())
+
+    def _interrupted(self) -> Ending:
+        number = self._stopped_by or signal.SIGINT
+        return Ending(RunStatus.INTERRUPTED, number.name, exit_code=128 + number)
+
+    def _time_out(self) -> None:
+        limit = f"the limit of {self._limits.timeout_s:g} s was reached"
+        at, now = self._clock.now(), self._clock.monotonic()
+        for name, (_, began) in self._running.items():
+            error = {"kind": "timeout", "message": f"{limit} while it was being made", "hint": None}
+            self._ledger.enter(ArtifactFailed(at, name, error, round((now - began) * 1000)))
+        self._ending = Ending(RunStatus.FAILED, "timeout", limit, Exit.TIMEOUT)
+
+    def _natural_end(self) -> Ending:
+        if not self._failures:
+            return Ending(RunStatus.COMPLETED)
+        name, failure = self._failures[0]
+        text = f"{name}: {failure.kind}: {failure.message}"
+        if more := len(self._failures) - 1:
+            text += f" (and {more} more)"
+        return Ending(RunStatus.FAILED, error=text, exit_code=Exit.FAILED)
+
+
+def _store_failure(message: str) -> Ending:
+    return Ending(RunStatus.INTERRUPTED, "store", message, Exit.STORE)

@@ -1,0 +1,88 @@
+"""Whether an artifact must be produced, copied, or can be kept, and why. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from waivern.ids import ArtifactId
+from waivern.planning.graph import descendants
+from waivern.planning.plan import Copy, Node, Plan
+from waivern.record.events import ArtifactCompleted
+from waivern.store.base import ArtifactRef
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """It is there, and still what it should be."""
+
+    ref: ArtifactRef
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Produce:
+    """It has to be made."""
+
+    reason: str
+
+
+Decision: TypeAlias = Keep | Produce
+
+Evidence: TypeAlias = Mapping[str, ArtifactCompleted]
+"""What earlier attempts completed and was found intact, by artifact."""
+
+
+def decide(node: Node, inputs: Iterable[ArtifactRef], evidence: Evidence) -> Decision:
+    """Decide on one artifact whose inputs are known."""
+    done = evidence.get(node.id)
+    if done is None:
+        return Produce("copied from another run" if isinstance(node.work, Copy) else "not made yet")
+    now = {ref.key: ref.content_digest for ref in inputs}
+    if changed := _difference(done.inputs, now):
+        return Produce(changed)
+    return Keep(
+        ArtifactRef(node.id, done.digest, done.content_digest), "made by an earlier attempt"
+    )
+
+
+def _difference(then: Mapping[str, str], now: Mapping[str, str]) -> str | None:
+    if then == now:
+        return None
+    for key in now:
+        if key not in then:
+            return f"input {key} is there now"
+        if then[key] != now[key]:
+            return f"input {key} has changed"
+    return f"input {next(iter(then.keys() - now.keys()))} is missing now"
+
+
+def invalid(
+    plan: Plan, completed: Evidence, faults: Mapping[str, str], changed: Mapping[str, str]
+) -> dict[ArtifactId, str]:
+    """Return the completed artifacts that count no longer, each with the reason, in plan order.
+
+    `faults` says what is wrong with artifacts on the disk, `changed` how their definitions differ;
+    what was made from either follows.
+    """
+    reasons = {**changed, **faults}
+    roots = [name for name in plan.nodes if name in reasons]
+    fallen = descendants(plan.dependents, roots)
+    return {
+        name: reasons.get(name, "made from an artifact that has to be made again")
+        for name in plan.nodes
+        if name in fallen and name in completed
+    }
+
+
+def all_kept(plan: Plan, evidence: Evidence) -> bool:
+    """Say whether there is nothing to do: every artifact is there, and made from what is there."""
+    refs: dict[str, ArtifactRef] = {}
+    for node in plan.nodes.values():
+        known = [refs[name] for name in node.inputs if name in refs]
+        decision = decide(node, known, evidence)
+        if not isinstance(decision, Keep):
+            return False
+        refs[node.id] = decision.ref
+    return True

@@ -1,0 +1,80 @@
+"""Which artifact may start next. Pure, incremental: O(V + E) for the whole run, no levels."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from waivern.ids import ArtifactId
+from waivern.planning.plan import Node, Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """An artifact that cannot be made, and the failed one that is why."""
+
+    artifact: ArtifactId
+    cause: ArtifactId
+
+
+class Scheduler:
+    """Follows a plan: `take` what is ready, then say what became of it.
+
+    Every artifact is taken or skipped exactly once, and taken only when its inputs are settled.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._waiting = {name: len(node.inputs) for name, node in plan.nodes.items()}
+        self._missing: dict[ArtifactId, set[ArtifactId]] = {}
+        self._skipped: set[ArtifactId] = set()
+        self._ready = deque(name for name, count in self._waiting.items() if count == 0)
+
+    @property
+    def ready(self) -> bool:
+        """Whether something may start now."""
+        return bool(self._ready)
+
+    def take(self) -> Node:
+        """Return the next artifact to start."""
+        return self._plan.nodes[self._ready.popleft()]
+
+    def inputs(self, node: Node) -> tuple[ArtifactId, ...]:
+        """Return the inputs that there are, in declared order: all but lost optional ones."""
+        missing = self._missing.get(node.id)
+        if not missing:
+            return node.inputs
+        return tuple(name for name in node.inputs if name not in missing)
+
+    def completed(self, name: ArtifactId) -> None:
+        """Let those go on that waited for `name`."""
+        for follower in self._plan.dependents[name]:
+            self._settle(follower)
+
+    def failed(self, name: ArtifactId) -> list[Skip]:
+        """Return what has to be skipped because `name` failed; the rest goes on.
+
+        An optional artifact is only missed: a follower goes on with its other inputs, if any.
+        """
+        skips: list[Skip] = []
+        lost = deque([name])
+        while lost:
+            gone = lost.popleft()
+            optional = self._plan.nodes[gone].optional
+            for follower in self._plan.dependents[gone]:
+                if follower in self._skipped:
+                    continue
+                missing = self._missing.setdefault(follower, set())
+                missing.add(gone)
+                if optional and len(missing) < len(self._plan.nodes[follower].inputs):
+                    self._settle(follower)
+                else:
+                    self._skipped.add(follower)
+                    skips.append(Skip(follower, name))
+                    lost.append(follower)
+        return skips
+
+    def _settle(self, name: ArtifactId) -> None:
+        self._waiting[name] -= 1
+        if self._waiting[name] == 0 and name not in self._skipped:
+            self._ready.append(name)

@@ -1,0 +1,71 @@
+"""Whether the properties that a runbook gives a component fit its Config."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from pydantic import BaseModel, ValidationError
+
+from waivern.message import Json
+from waivern.runbook.env import expand
+
+Path = tuple[str | int, ...]
+
+
+def configure(
+    config: type[BaseModel], properties: Mapping[str, Json], environ: Mapping[str, str]
+) -> BaseModel:
+    """Return the Config that the properties make, variables expanded.
+
+    Raises pydantic's ValidationError if they do not fit.
+    """
+    return config.model_validate(expand(dict(properties), environ))
+
+
+def faults(
+    config: type[BaseModel], properties: Mapping[str, Json], environ: Mapping[str, str]
+) -> Iterator[tuple[Path, bool, str, str | None]]:
+    """Yield (path, whether its key is meant, message, hint) for each property that does not fit.
+
+    No message shows a value: it may have come from `${VAR}`.
+    """
+    try:
+        configure(config, properties, environ)
+    except ValidationError as error:
+        for each in error.errors(include_url=False, include_input=False, include_context=False):
+            path = _within(properties, each["loc"])
+            name = str(each["loc"][-1]) if each["loc"] else "properties"
+            match each["type"]:
+                case "extra_forbidden":
+                    yield path, True, f"unknown property '{name}'", _allowed(config, name)
+                case "missing":
+                    yield path[:-1], False, f"property '{name}' is required", None
+                case _:
+                    message = each["msg"].removeprefix("Value error, ")
+                    yield path, False, f"property '{name}': {_lower(message)}", None
+
+
+def _within(properties: Json, loc: tuple[str | int, ...]) -> Path:
+    """Return how far `loc` leads into the properties: pydantic also names union members."""
+    path: list[str | int] = []
+    value = properties
+    for part in loc:
+        try:
+            value = value[part]
+        except (KeyError, IndexError, TypeError):
+            break
+        path.append(part)
+    missing = len(path) == len(loc) - 1 and isinstance(value, Mapping)
+    return (*path, loc[-1]) if missing else tuple(path)
+
+
+def _allowed(config: type[BaseModel], name: str) -> str:
+    from waivern.plugins.hints import did_you_mean
+
+    allowed = "allowed here: " + (", ".join(config.model_fields) or "nothing")
+    meant = did_you_mean(name, config.model_fields)
+    return f"{meant} {allowed}" if meant else allowed
+
+
+def _lower(message: str) -> str:
+    return message[:1].lower() + message[1:]

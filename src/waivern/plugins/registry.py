@@ -1,0 +1,151 @@
+"""Finds components by entry point and loads one when it is named, and not before.
+
+A broken plugin fails the runbook that names it and no other.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Literal, cast, get_args, overload
+
+from pydantic import BaseModel
+
+from waivern.errors import NotFoundError, RefusedError, WaivernError
+from waivern.message import SchemaRef
+from waivern.plugins.component import Component, Connector, Processor
+from waivern.plugins.hints import did_you_mean
+
+Kind = Literal["connectors", "processors"]
+"""The second half of an entry point group: `waivern.connectors`, `waivern.processors`."""
+
+
+def names(kind: Kind) -> list[str]:
+    """Return the names that can be loaded, sorted; no component is imported."""
+    return sorted(_found(kind))
+
+
+@overload
+def load(kind: Literal["connectors"], name: str) -> Connector: ...
+@overload
+def load(kind: Literal["processors"], name: str) -> Processor: ...
+@overload
+def load(kind: Kind, name: str) -> Component: ...
+def load(kind: Kind, name: str) -> Component:
+    """Return the component of this name; the same instance each time.
+
+    Raises NotFoundError if no distribution offers it, RefusedError if several do, and WaivernError,
+    naming the distribution, if it cannot be imported or does not have the shape of a component.
+    """
+    offers = _found(kind).get(name)
+    if not offers:
+        raise _unknown(kind, name)
+    if len(offers) > 1:
+        owners = " and ".join(sorted(_owner(entry) for entry in offers))
+        raise RefusedError(
+            f"{kind[:-1]} {name!r} is offered by {owners}",
+            hint="uninstall one of them: a runbook must not depend on which is found first",
+        )
+    return _instance(kind, offers[0])
+
+
+def _found(kind: Kind) -> Mapping[str, tuple[EntryPoint, ...]]:
+    return _scan(tuple(sys.path))[kind]
+
+
+@cache
+def _scan(_path: tuple[str, ...]) -> dict[Kind, dict[str, tuple[EntryPoint, ...]]]:
+    """Read the metadata of all distributions once for all kinds; again only if the path changes."""
+    everything = entry_points()
+    found: dict[Kind, dict[str, tuple[EntryPoint, ...]]] = {}
+    for kind in get_args(Kind):
+        by_name: dict[str, tuple[EntryPoint, ...]] = {}
+        for entry in everything.select(group=f"waivern.{kind}"):
+            by_name[entry.name] = (*by_name.get(entry.name, ()), entry)
+        found[kind] = by_name
+    return found
+
+
+@cache
+def _instance(kind: Kind, entry: EntryPoint) -> Component:
+    what = f"{kind[:-1]} {entry.name!r} of {_owner(entry)}"
+    try:
+        loaded = entry.load()
+        component = loaded() if isinstance(loaded, type) else loaded
+    except (Exception, SystemExit) as error:
+        raise WaivernError(
+            f"{what} cannot be loaded: {type(error).__name__}: {error}",
+            hint=f"it is declared as '{entry.value}'; reinstall or update that distribution",
+        ) from error
+    if faults := _faults(kind, component):
+        raise WaivernError(
+            f"{what} is not a {kind[:-1]}: {', '.join(faults)}",
+            hint=f"'{entry.value}' must have the shape of waivern.plugins.component."
+            f"{kind[:-1].capitalize()}",
+        )
+    return cast(Component, component)
+
+
+def _owner(entry: EntryPoint) -> str:
+    return f"{entry.dist.name} {entry.dist.version}" if entry.dist else "an unnamed distribution"
+
+
+def _unknown(kind: Kind, name: str) -> NotFoundError:
+    others = [other for other in get_args(Kind) if other != kind and name in _found(other)]
+    known = names(kind)
+    hints = [f"{name!r} is a {others[0][:-1]}"] if others else []
+    hints += filter(None, [did_you_mean(name, known)])
+    hints.append(f"{kind} installed here: {', '.join(known) or 'none'}")
+    return NotFoundError(f"no {kind[:-1]} {name!r}", hint="; ".join(hints))
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value)
+
+
+def _is_model(value: object) -> bool:
+    return isinstance(value, type) and issubclass(value, BaseModel)
+
+
+def _is_schema(value: object) -> bool:
+    return isinstance(value, SchemaRef)
+
+
+def _is_schema_or_none(value: object) -> bool:
+    return value is None or _is_schema(value)
+
+
+def _is_schemas_or_none(value: object) -> bool:
+    return value is None or (isinstance(value, tuple) and all(map(_is_schema, value)))
+
+
+_Rule = tuple[Callable[[object], bool], str]
+_COMMON: dict[str, _Rule] = {
+    "name": (_is_text, "text"),
+    "version": (_is_text, "text"),
+    "Config": (_is_model, "a pydantic model"),
+}
+_SHAPES: dict[Kind, dict[str, _Rule]] = {
+    "connectors": _COMMON
+    | {"produces": (_is_schema, "a SchemaRef"), "extract": (callable, "a method")},
+    "processors": _COMMON
+    | {
+        "accepts": (_is_schemas_or_none, "a tuple of SchemaRef, or None"),
+        "produces": (_is_schema_or_none, "a SchemaRef, or None"),
+        "process": (callable, "a method"),
+    },
+}
+
+
+def _faults(kind: Kind, component: object) -> list[str]:
+    absent = object()
+    faults = []
+    for attribute, (fits, description) in _SHAPES[kind].items():
+        value = getattr(component, attribute, absent)
+        if value is absent:
+            faults.append(f"{attribute!r} is missing")
+        elif not fits(value):
+            faults.append(f"{attribute!r} is not {description}")
+    return faults

@@ -1,0 +1,24 @@
+"""The form in which times are written, and the clock that the engine is given."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+
+def rfc3339(seconds: float) -> str:
+    """Return seconds since the epoch as RFC 3339, UTC, with milliseconds and `Z`."""
+    at = datetime.fromtimestamp(seconds, UTC)
+    return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z"
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """What time it is: `now` for people (it may jump), `monotonic` for durations (it does not)."""
+
+    def now(self) -> str:
+        return rfc3339(time.time())
+
+    def monotonic(self) -> float:
+        return time.monotonic()

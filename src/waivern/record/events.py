@@ -1,0 +1,177 @@
+"""What can happen in a run. The journal is the list of these; everything else is a fold of it.
+
+Every event has `at`: when it happened, RFC 3339, for people only. Order is the journal's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import Any, TypeAlias
+
+from waivern.errors import IntegrityError
+from waivern.message import Json
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    """The first event of a run: all that a later attempt must find as it was."""
+
+    at: str
+    run_id: str
+    artifacts: list[str]
+    """In declared order."""
+    reuse: dict[str, dict[str, Json]]
+    """Artifact id to `{run, artifact, seq, digest, content_digest, schema}`: resolved once."""
+    params: dict[str, Json]
+    base: str
+    """The absolute folder that the runbook's relative paths start from."""
+    runbook_name: str
+    runbook_version: str
+    runbook_path: str | None
+    children: list[dict[str, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptStarted:
+    """The first event of an attempt; `artifacts` and `reuse` only if the runbook changed."""
+
+    at: str
+    owner: dict[str, Json]
+    """`{host, pid}` of the process at work."""
+    runbook_hash: str
+    artifacts: list[str] | None = None
+    reuse: dict[str, dict[str, Json]] | None = None
+    forced: list[str] = field(default_factory=list)
+    """What a person overrode to get here: `allow-changed`, `force`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactStarted:
+    """Work on an artifact begins."""
+
+    at: str
+    artifact: str
+    step: int
+    """Order of starting within the run, from 1; an artifact keeps it over attempts."""
+    component: str
+    """`connector:<type>`, `processor:<type>` or `reuse:<run>/<artifact>`."""
+    inputs: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactCompleted:
+    """An artifact is in its place and durable."""
+
+    at: str
+    artifact: str
+    how: str
+    size: int
+    digest: str
+    content_digest: str
+    schema: str
+    component: str
+    version: str | None
+    """The component's version; null for a copy."""
+    inputs: dict[str, str]
+    """The inputs it really used, each with its content digest."""
+    duration_ms: int
+    origin: dict[str, Json] | None = None
+    """Of a copy: `{run, artifact, seq, digest}`."""
+    coverage: dict[str, int] | None = None
+    """`{seen, read, skipped}`, if the component counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactFailed:
+    """An artifact could not be made; `error` is `{kind, message, hint}`."""
+
+    at: str
+    artifact: str
+    error: dict[str, Json]
+    duration_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactSkipped:
+    """An artifact cannot be made because of another."""
+
+    at: str
+    artifact: str
+    cause: str
+    """The artifact that failed."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactInvalidated:
+    """A completed artifact no longer counts, and will be made again."""
+
+    at: str
+    artifact: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptEnded:
+    """The attempt is over; `status` is the run's until another attempt starts."""
+
+    at: str
+    status: str
+    reason: str | None
+    """`timeout`, `SIGINT`, `SIGTERM`, `SIGHUP`, `store`, or null where the status says it all."""
+    error: str | None
+    duration_ms: int
+
+
+Event: TypeAlias = (
+    RunStarted
+    | AttemptStarted
+    | ArtifactStarted
+    | ArtifactCompleted
+    | ArtifactFailed
+    | ArtifactSkipped
+    | ArtifactInvalidated
+    | AttemptEnded
+)
+
+_KINDS: dict[str, type[Any]] = {
+    "run_started": RunStarted,
+    "attempt_started": AttemptStarted,
+    "artifact_started": ArtifactStarted,
+    "artifact_completed": ArtifactCompleted,
+    "artifact_failed": ArtifactFailed,
+    "artifact_skipped": ArtifactSkipped,
+    "artifact_invalidated": ArtifactInvalidated,
+    "attempt_ended": AttemptEnded,
+}
+_NAMES = {kind: name for name, kind in _KINDS.items()}
+_FIELDS = {kind: tuple(each.name for each in fields(kind)) for kind in _KINDS.values()}
+
+
+def to_record(event: Event) -> dict[str, Json]:
+    """Return the event as the journal keeps it: `type` first, then its fields in order."""
+    kind = type(event)
+    record: dict[str, Json] = {"type": _NAMES[kind]}
+    for name in _FIELDS[kind]:
+        record[name] = getattr(event, name)
+    return record
+
+
+def from_record(record: dict[str, Json]) -> Event:
+    """Return the event in a journal record. Raises IntegrityError if it is not one.
+
+    Fields that this version does not know are left out, so that an older program can read a newer
+    journal; a type that it does not know is refused, because the fold would be wrong.
+    """
+    kind = _KINDS.get(record.get("type", ""))
+    if kind is None:
+        raise IntegrityError(
+            f"the journal has an event of unknown type {record.get('type')!r}",
+            hint="a newer version of waivern may have written it: upgrade",
+        )
+    known = {name: record[name] for name in _FIELDS[kind] if name in record}
+    try:
+        event: Event = kind(**known)
+    except TypeError as error:
+        raise IntegrityError(f"the journal has an incomplete {record['type']} event") from error
+    return event

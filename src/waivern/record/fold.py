@@ -1,0 +1,164 @@
+"""Events in, the run's record out: the only place where an event changes what is believed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import singledispatchmethod
+
+from waivern.errors import IntegrityError
+from waivern.message import Json
+from waivern.record.events import (
+    ArtifactCompleted,
+    ArtifactFailed,
+    ArtifactInvalidated,
+    ArtifactSkipped,
+    ArtifactStarted,
+    AttemptEnded,
+    AttemptStarted,
+    Event,
+    RunStarted,
+)
+from waivern.record.run import RunMetadata
+from waivern.record.state import ExecutionState
+from waivern.record.status import CLOSED, ArtifactStatus, RunStatus
+from waivern.record.step import StepRecord
+
+
+class RunRecord:
+    """All that a journal says about a run. Begins with its first event; then `apply` the rest."""
+
+    def __init__(self, first: Event) -> None:
+        if not isinstance(first, RunStarted):
+            raise IntegrityError("the journal does not begin with run_started")
+        self.started = first
+        self.reuse = first.reuse
+        self.steps = {name: StepRecord(name) for name in first.artifacts}
+        self.metadata = RunMetadata(
+            run_id=first.run_id,
+            runbook_path=first.runbook_path,
+            runbook_name=first.runbook_name,
+            runbook_version=first.runbook_version,
+            runbook_hash="",
+            status=RunStatus.RUNNING,
+            started_at=first.at,
+            updated_at=first.at,
+            params=first.params,
+            children=first.children,
+        )
+        self.count = 1
+        self.next_step = 1
+
+    @classmethod
+    def of(cls, events: Iterable[Event]) -> RunRecord:
+        """Fold a whole journal."""
+        iterator = iter(events)
+        try:
+            record = cls(next(iterator))
+        except StopIteration:
+            raise IntegrityError("the journal is empty") from None
+        for event in iterator:
+            record.apply(event)
+        return record
+
+    @property
+    def state(self) -> ExecutionState:
+        """The partition of the plan as it stands."""
+        return ExecutionState.of(self.steps.values(), self.metadata.updated_at)
+
+    @property
+    def attempt_open(self) -> bool:
+        """Whether the last attempt has not said how it ended."""
+        attempts = self.metadata.attempts
+        return bool(attempts) and attempts[-1]["ended_at"] is None
+
+    def apply(self, event: Event) -> None:
+        """Take in the next event of the journal."""
+        self.count += 1
+        self._apply(event)
+        self.metadata.updated_at = event.at
+
+    def step(self, name: str) -> StepRecord:
+        """Return an artifact's step. Raises IntegrityError if the plan has no such artifact."""
+        try:
+            return self.steps[name]
+        except KeyError:
+            raise IntegrityError(
+                f"journal line {self.count} speaks of artifact '{name}', which the run has not"
+            ) from None
+
+    @singledispatchmethod
+    def _apply(self, event: Event) -> None:
+        raise IntegrityError(f"journal line {self.count}: {type(event).__name__} out of place")
+
+    @_apply.register
+    def _(self, event: AttemptStarted) -> None:
+        run = self.metadata
+        if self.attempt_open:  # the process died: all that is known is its last sign of life
+            run.attempts[-1]["ended_at"] = run.updated_at
+            run.attempts[-1]["status"] = str(RunStatus.INTERRUPTED)
+        if event.artifacts is not None:
+            self.steps = {name: self.steps.get(name, StepRecord(name)) for name in event.artifacts}
+        if event.reuse is not None:
+            self.reuse = event.reuse
+        run.status, run.completed_at, run.error = RunStatus.RUNNING, None, None
+        run.runbook_hash = event.runbook_hash
+        run.attempts.append(_attempt(event))
+        for step in self.steps.values():
+            if step.status is not ArtifactStatus.COMPLETED:
+                step.status, step.error = ArtifactStatus.NOT_STARTED, None
+
+    @_apply.register
+    def _(self, event: ArtifactStarted) -> None:
+        step = self.step(event.artifact)
+        if step.step_index is None:
+            step.step_index = event.step
+            self.next_step = max(self.next_step, event.step + 1)
+        step.component, step.inputs = event.component, tuple(event.inputs)
+        step.started_at, step.duration_ms = event.at, None
+        step.attempts += 1
+
+    @_apply.register
+    def _(self, event: ArtifactCompleted) -> None:
+        step = self.step(event.artifact)
+        step.status, step.error = ArtifactStatus.COMPLETED, None
+        step.completed, step.seq = event, self.count
+        step.inputs, step.duration_ms = tuple(event.inputs), event.duration_ms
+
+    @_apply.register
+    def _(self, event: ArtifactFailed) -> None:
+        step = self.step(event.artifact)
+        step.status, step.error = ArtifactStatus.FAILED, event.error
+        step.completed, step.duration_ms = None, event.duration_ms
+
+    @_apply.register
+    def _(self, event: ArtifactSkipped) -> None:
+        step = self.step(event.artifact)
+        step.status, step.completed = ArtifactStatus.SKIPPED, None
+        step.error = {"kind": "skipped", "message": event.reason, "cause": event.cause}
+
+    @_apply.register
+    def _(self, event: ArtifactInvalidated) -> None:
+        step = self.step(event.artifact)
+        step.status, step.completed, step.seq = ArtifactStatus.NOT_STARTED, None, None
+
+    @_apply.register
+    def _(self, event: AttemptEnded) -> None:
+        run = self.metadata
+        if not self.attempt_open:
+            raise IntegrityError(f"journal line {self.count}: an attempt ends that never started")
+        run.status, run.error = RunStatus(event.status), event.error
+        run.completed_at = event.at if run.status in CLOSED else None
+        run.duration_ms += event.duration_ms
+        run.attempts[-1].update(ended_at=event.at, status=event.status, reason=event.reason)
+
+
+def _attempt(event: AttemptStarted) -> dict[str, Json]:
+    return {
+        "started_at": event.at,
+        "ended_at": None,
+        "status": str(RunStatus.RUNNING),
+        "reason": None,
+        "host": event.owner.get("host"),
+        "pid": event.owner.get("pid"),
+        "runbook_hash": event.runbook_hash,
+    }

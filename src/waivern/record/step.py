@@ -1,0 +1,45 @@
+"""The fold of one artifact's events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from waivern.message import Json
+from waivern.record.events import ArtifactCompleted
+from waivern.record.status import ArtifactStatus
+
+
+@dataclass(slots=True)
+class StepRecord:
+    """What is known of one artifact of a run: attempts, times, component, inputs, error."""
+
+    artifact: str
+    status: ArtifactStatus = ArtifactStatus.NOT_STARTED
+    step_index: int | None = None
+    component: str | None = None
+    started_at: str | None = None
+    duration_ms: int | None = None
+    error: dict[str, Json] | None = None
+    """`{kind, message, hint}` of a failure; `{kind: "skipped", message, cause}` of a skip."""
+    inputs: tuple[str, ...] = ()
+    attempts: int = 0
+    completed: ArtifactCompleted | None = None
+    """The event that made it completed; None while it is anything else."""
+    seq: int | None = None
+    """The journal line of `completed`."""
+
+    def document(self) -> dict[str, Json]:
+        """Return the step as `wct inspect --json` shows it."""
+        return {
+            "step_index": self.step_index,
+            "component": self.artifact,
+            "skill_type": self.component,
+            "status": str(self.status),
+            "how": self.completed.how if self.completed else None,
+            "started_at": self.started_at,
+            "duration_ms": self.duration_ms,
+            "error": self.error,
+            "inputs": list(self.inputs),
+            "output_keys": [self.artifact] if self.completed else [],
+            "attempts": self.attempts,
+        }

@@ -1,0 +1,95 @@
+"""The bytes of a runbook, and where in them something stands."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from waivern.errors import Position, Problem
+from waivern.message import sha256
+from waivern.runbook.codes import Code
+
+if TYPE_CHECKING:
+    from waivern.runbook.events import Fault, Span
+    from waivern.runbook.places import Places
+
+NO_PATH = "<runbook>"
+"""Stands for the file's name where there is none."""
+
+_LINE_END = re.compile("[\r\n\x85\u2028\u2029]")
+_AROUND = 100
+"""Characters of a very long line that are kept on either side of a problem."""
+
+
+@dataclass(frozen=True)
+class Document:
+    """One runbook file: what was typed to find it, and its exact bytes."""
+
+    path: str | None
+    """As typed; None for a runbook made in Python."""
+    folder: Path
+    """The absolute folder that relative paths in the runbook start from."""
+    data: bytes = field(repr=False)
+
+    @cached_property
+    def digest(self) -> str:
+        """`sha256:` and the hex digest of the bytes, as `sha256sum` prints it."""
+        return sha256(self.data)
+
+    @cached_property
+    def _text(self) -> str:
+        return self.data.decode("utf-8-sig", "replace")
+
+    @cached_property
+    def _places(self) -> Places:
+        from waivern.runbook.places import Places
+
+        return Places(self._text)
+
+    def problem(
+        self,
+        code: str,
+        message: str,
+        at: tuple[str | int, ...],
+        *,
+        on: Literal["key", "value"] = "value",
+        hint: str | None = None,
+    ) -> Problem:
+        """Return a problem at a path such as ("artifacts", "findings", "inputs", 0).
+
+        It is placed at the path's value, or at the key that the value belongs to. A path that the
+        text does not have is placed at the nearest thing around it that is there.
+        """
+        place = self._places.find(at)
+        if place is None:
+            return Problem(code, message, None, hint)
+        where = place.key if on == "key" and place.key else place.value
+        return Problem(code, message, self._position(where), hint)
+
+    def fault(self, fault: Fault) -> Problem:
+        """Return what was found wrong while reading the text, as a problem."""
+        hint = fault.hint
+        if fault.code is Code.DUPLICATE_KEY and (
+            first := self._places.first_of.get(fault.span.start)
+        ):
+            hint = f"it is first given at line {first.line + 1}; keep one of the two"
+        return Problem(fault.code, fault.message, self._position(fault.span), hint)
+
+    def _position(self, span: Span) -> Position:
+        line_start = span.start - span.column
+        start = max(line_start, span.start - _AROUND)
+        text = self._text[start : span.start + _AROUND]
+        if end := _LINE_END.search(text, span.start - start):
+            text = text[: end.start()]
+        marked = text[span.start - start :][: span.end - span.start].rstrip()
+        return Position(
+            file=self.path or NO_PATH,
+            line=span.line + 1,
+            column=span.column + 1,
+            length=max(1, len(marked)),
+            text=text,
+            text_column=start - line_start + 1,
+        )

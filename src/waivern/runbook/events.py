@@ -1,0 +1,170 @@
+"""The YAML events of a text, within limits that stop every bomb before it goes off.
+
+Only libyaml's event stream is used: it builds nothing, recurses nowhere, and each limit is checked
+before the next event is asked for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from waivern.runbook.codes import Code
+
+MAX_BYTES = 64 * 1024 * 1024
+MAX_DEPTH = 64
+MAX_EVENTS = 5_000_000
+ENOUGH = 1_000
+"""Problems after which no more are looked for: nobody reads them, and each costs memory."""
+MAX_TAG_DIRECTIVES = 50
+"""libyaml compares each with all before it."""
+
+_CONTROL = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_TAG_DIRECTIVE = re.compile("(?:^|[\r\n\x85\u2028\u2029])\ufeff?%TAG")
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of a text, in characters from 0; `line` and `column` are those of its start."""
+
+    line: int
+    column: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something wrong at a place in the text."""
+
+    code: Code
+    message: str
+    span: Span
+    hint: str | None = None
+
+
+class Stop(Exception):  # noqa: N818 - not an error of its own: it carries one
+    """Nothing after this fault can be read."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.message)
+        self.fault = fault
+
+
+def span(event: Any) -> Span:
+    """Return where an event stands."""
+    start, end = event.start_mark, event.end_mark
+    return Span(start.line, start.column, start.index, end.index)
+
+
+def decode(data: bytes) -> str:
+    """Return the text of UTF-8 bytes, which may begin with a byte order mark. Raises Stop."""
+    if len(data) > MAX_BYTES:
+        message = f"the file is larger than {MAX_BYTES // 2**20} MiB"
+        raise Stop(Fault(Code.LIMIT, message, Span(0, 0, 0, 0)))
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in data[:4]:
+        message = "the file is UTF-16 or UTF-32, or no text at all"
+        raise Stop(Fault(Code.ENCODING, message, Span(0, 0, 0, 1), "save it as UTF-8"))
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = data[: error.start].decode("utf-8-sig")
+        at = _span_after(before)
+        message = f"the byte 0x{data[error.start]:02x} is not UTF-8"
+        raise Stop(Fault(Code.ENCODING, message, at, "save the file as UTF-8")) from None
+    if bad := _CONTROL.search(text):
+        message = f"the control character U+{ord(bad[0]):04X} is not allowed"
+        hint = 'remove it, or write it as an escape such as "\\x1b" in double quotes'
+        raise Stop(Fault(Code.ENCODING, message, _span_after(text[: bad.start()]), hint))
+    return text
+
+
+def events(text: str) -> Iterator[Any]:
+    """Yield the events of one YAML document. Raises Stop."""
+    _refuse_many_directives(text)
+    try:
+        yield from _limited(yaml.parse(text, Loader=yaml.CSafeLoader))
+    except yaml.MarkedYAMLError as error:
+        fault = _syntax_fault(error, text)
+    else:
+        return
+    raise Stop(fault)
+
+
+def _limited(parsed: Iterator[Any]) -> Iterator[Any]:
+    depth = documents = 0
+    for count, event in enumerate(parsed, 1):
+        kind = type(event)
+        if kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise Stop(Fault(Code.LIMIT, f"nested deeper than {MAX_DEPTH} levels", span(event)))
+        elif kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
+            depth -= 1
+        elif kind is yaml.DocumentStartEvent:
+            documents += 1
+            if documents > 1:
+                hint = "a runbook is one document: keep each in a file of its own"
+                message = "a second document begins here"
+                raise Stop(Fault(Code.FEATURE, message, span(event), hint))
+        if count > MAX_EVENTS:
+            raise Stop(Fault(Code.LIMIT, f"more than {MAX_EVENTS:,} values", span(event)))
+        yield event
+
+
+def _refuse_many_directives(text: str) -> None:
+    for number, found in enumerate(_TAG_DIRECTIVE.finditer(text), 1):
+        if number > MAX_TAG_DIRECTIVES:
+            message = f"more than {MAX_TAG_DIRECTIVES} %TAG directives"
+            raise Stop(Fault(Code.LIMIT, message, _span_after(text[: found.end() - 4])))
+
+
+def _span_after(before: str) -> Span:
+    line_start = max(before.rfind("\n"), before.rfind("\r")) + 1
+    lines = len(re.findall("\r\n|\n|\r", before)) if line_start else 0
+    return Span(lines, len(before) - line_start, len(before), len(before) + 1)
+
+
+_SEPARATE = "check the indentation, and quote text that holds ': ' or ' #'"
+_PLAIN = {
+    "mapping values are not allowed in this context": ("a ':' is not expected here", _SEPARATE),
+    "could not find expected ':'": ("a key without its ':'", _SEPARATE),
+    "did not find expected key": ("the line does not belong to what is around it", _SEPARATE),
+    "did not find expected '-' indicator": (
+        "the line does not belong to the list around it",
+        "begin each item of a list with '- ', all at the same indentation",
+    ),
+    "did not find expected ',' or ']'": ("a list in [ ] is not closed", "add the ',' or ']'"),
+    "did not find expected ',' or '}'": ("a mapping in { } is not closed", "add the ',' or '}'"),
+    "found unexpected end of stream": ("a quote is opened and never closed", "close the quote"),
+    "found character that cannot start any token": (
+        "no value can begin with this character",
+        "quote the text; indent with spaces, not tabs",
+    ),
+    "found unknown escape character": (
+        "no such escape in double quotes",
+        "write '\\\\' for a backslash, or use single quotes",
+    ),
+    "did not find expected alphabetic or numeric character": (
+        "an anchor or an alias without a name",
+        "quote text that begins with '&' or '*'",
+    ),
+    "found undefined tag handle": ("a tag has no meaning in a runbook", "drop the tag"),
+}
+
+
+def _syntax_fault(error: yaml.MarkedYAMLError, text: str) -> Fault:
+    problem = error.problem or "not YAML"
+    message, hint = _PLAIN.get(problem, (problem, None))
+    mark = error.problem_mark
+    # The start of a quote that is never closed says more than the end of the file.
+    if problem == "found unexpected end of stream" and error.context_mark is not None:
+        mark = error.context_mark
+    if mark is None:
+        return Fault(Code.SYNTAX, message, Span(0, 0, 0, 0), hint)
+    start = min(mark.index, len(text))
+    return Fault(Code.SYNTAX, message, Span(mark.line, mark.column, start, start + 1), hint)

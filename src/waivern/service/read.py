@@ -1,0 +1,106 @@
+"""Looking at runs: takes no lock, writes nothing, repairs nothing, never imports the engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from waivern.errors import ArtifactNotFoundError, IntegrityError, StoreError, WaivernError
+from waivern.message import Json
+from waivern.record.events import ArtifactCompleted, from_record
+from waivern.record.fold import RunRecord
+from waivern.record.run import RunMetadata
+from waivern.record.status import RunStatus
+from waivern.store.base import ArtifactRef, RunStore
+
+CORRUPT = "corrupt"
+COUNTED = ("completed", "failed", "skipped", "not_started", "suspended")
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """One run in a list: its head, how many artifacts stand how; or why it cannot be read."""
+
+    run_id: str
+    status: str
+    """A RunStatus, or `corrupt`."""
+    metadata: RunMetadata | None
+    counts: dict[str, int]
+    fault: str | None = None
+
+    def document(self) -> dict[str, Json]:
+        """Return the row for programs."""
+        head = self.metadata.document() if self.metadata else {}
+        head |= {"run_id": self.run_id, "status": self.status}
+        return head | {"artifacts": self.counts, "fault": self.fault}
+
+
+def list_runs(store: RunStore) -> list[RunRow]:
+    """Return all runs, newest first; what cannot be read comes last, as `corrupt`."""
+    rows = [look(store, run_id) for run_id in store.runs()]
+    return sorted(rows, key=_age, reverse=True)
+
+
+def _age(row: RunRow) -> tuple[str, str]:
+    return (row.metadata.started_at if row.metadata else "", row.run_id)
+
+
+def look(store: RunStore, run_id: str) -> RunRow:
+    """Return one run's row. Its status is the truth at this moment, whatever `run.json` says."""
+    try:
+        metadata = RunMetadata.from_document(store.read_json(run_id, "run"))
+        last = store.last_record(run_id)
+        if last is not None and last.get("type") == "attempt_ended":
+            if metadata.updated_at != last["at"]:  # a crash came between journal and projection
+                return _row(load(store, run_id))
+        elif store.owner(run_id):
+            metadata = replace(metadata, status=RunStatus.RUNNING)
+        else:
+            return _row(load(store, run_id))
+        state = store.read_json(run_id, "state")
+        counts = {name: len(state[name]) for name in COUNTED}
+        return RunRow(run_id, metadata.status, metadata, counts)
+    except (IntegrityError, ArtifactNotFoundError, StoreError, KeyError, TypeError) as error:
+        fault = error.message if isinstance(error, WaivernError) else f"state.json: {error}"
+        return RunRow(run_id, CORRUPT, None, {}, fault)
+
+
+def _row(record: RunRecord) -> RunRow:
+    state = record.state.document()
+    counts = {name: len(state[name]) for name in COUNTED}
+    return RunRow(record.metadata.run_id, record.metadata.status, record.metadata, counts)
+
+
+def load(store: RunStore, run_id: str) -> RunRecord:
+    """Fold a run's journal; an attempt that nobody is at any more reads as `interrupted`.
+
+    Raises RunNotFoundError, or IntegrityError naming the journal line that is damaged.
+    """
+    owner = store.owner(run_id)  # before the journal: a run may end between the two looks
+    journal = store.read_journal(run_id)
+    record = RunRecord.of(from_record(line.record) for line in journal.lines)
+    if record.attempt_open and owner is None and store.owner(run_id) is None:
+        record.metadata.status = RunStatus.INTERRUPTED
+    return record
+
+
+def artifact(record: RunRecord, name: str) -> ArtifactCompleted:
+    """Return the event that completed an artifact. Raises ArtifactNotFoundError."""
+    run_id = record.metadata.run_id
+    step = record.steps.get(name)
+    if step is None:
+        known = ", ".join(sorted(record.steps)[:10])
+        raise ArtifactNotFoundError(
+            f"run {run_id} has no artifact '{name}'", hint=f"it has {known}"
+        )
+    if step.completed is None:
+        raise ArtifactNotFoundError(
+            f"artifact '{name}' of run {run_id} is {step.status}, not completed"
+        )
+    return step.completed
+
+
+def content(store: RunStore, record: RunRecord, name: str) -> Json:
+    """Return the content of a completed artifact, checked against the journal."""
+    done = artifact(record, name)
+    ref = ArtifactRef(name, done.digest, done.content_digest)
+    return store.fetch(record.metadata.run_id, ref).content

@@ -1,0 +1,137 @@
+"""What people type for a run: an id, a unique prefix of one, or a reference such as `@last`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePath
+
+from waivern.errors import IntegrityError, NotFoundError, RunNotFoundError
+from waivern.ids import ArtifactId, parse_artifact_id
+from waivern.planning.plan import Copy
+from waivern.record.status import RunStatus
+from waivern.runbook.model import Reuse
+from waivern.service import read
+from waivern.store.base import RunStore
+
+_REFERENCE = re.compile(r"(?P<stem>[^@]*)@(?P<which>last|failed)(?:~(?P<back>[0-9]{1,6}))?")
+FORMS = "an id, a unique prefix of one, @last, @last~2, @failed or <runbook stem>@last"
+
+
+def find(store: RunStore, text: str) -> str:
+    """Return the id of the one run that `text` means.
+
+    Raises RunNotFoundError if there is none, NotFoundError if there are several.
+    """
+    if "@" in text:
+        ids = candidates(store, text)
+        if not ids:
+            raise RunNotFoundError(
+                f"no run fits '{text}'", hint="`wct runs` lists the runs there are"
+            )
+        return ids[0]
+    runs = store.runs()
+    if text in runs:
+        return text
+    return _by_prefix(text, runs)
+
+
+def _by_prefix(text: str, runs: list[str]) -> str:
+    wanted = text.replace("-", "").casefold()
+    fitting = [run for run in runs if wanted and run.replace("-", "").casefold().startswith(wanted)]
+    if not fitting:
+        raise RunNotFoundError(
+            f"no run {text[:200]!r}", hint=f"`wct runs` lists the runs; a run is named by {FORMS}"
+        )
+    if len(fitting) > 1:
+        shown = ", ".join(fitting[:5]) + (", …" if len(fitting) > 5 else "")
+        raise NotFoundError(
+            f"'{text}' fits {len(fitting)} runs: {shown}", hint="type more of the id"
+        )
+    return fitting[0]
+
+
+def candidates(store: RunStore, text: str) -> list[str]:
+    """Return the runs that a reference with '@' may mean, the best first."""
+    parsed = _REFERENCE.fullmatch(text)
+    if parsed is None:
+        raise NotFoundError(
+            f"'{text[:200]}' does not name a run", hint=f"a run is named by {FORMS}"
+        )
+    rows = [row for row in read.list_runs(store) if row.metadata is not None]
+    if stem := parsed["stem"]:
+        rows = [row for row in rows if row.metadata and _stem(row.metadata.runbook_path) == stem]
+    if parsed["which"] == "failed":
+        rows = [row for row in rows if row.status == RunStatus.FAILED]
+    return [row.run_id for row in rows][int(parsed["back"] or 0) :]
+
+
+def _stem(path: str | None) -> str | None:
+    return PurePath(path).stem if path else None
+
+
+class StoreResolver:
+    """Pins the artifacts that a runbook reuses, for a run that begins."""
+
+    def __init__(self, store: RunStore) -> None:
+        self._store = store
+
+    def reuse(self, _artifact: ArtifactId, source: Reuse) -> Copy:
+        """Find the run, then what its journal says of the artifact, then check the bytes."""
+        wanted = parse_artifact_id(source.artifact)
+        if "@" in source.from_run:
+            return self._newest(source.from_run, wanted)
+        return self._pin(find(self._store, source.from_run), wanted)
+
+    def _newest(self, reference: str, wanted: str) -> Copy:
+        for run_id in candidates(self._store, reference):
+            try:
+                return self._pin(run_id, wanted)
+            except (NotFoundError, IntegrityError):
+                continue  # a run that has it not is passed over, as the reference asks
+        raise RunNotFoundError(
+            f"no run that '{reference}' may mean has completed '{wanted}'",
+            hint="run that runbook first; `wct runs` lists the runs there are",
+        )
+
+    def _pin(self, run_id: str, wanted: str) -> Copy:
+        record = read.load(self._store, run_id)
+        done = read.artifact(record, wanted)
+        fault = self._store.verify(run_id, wanted, size=done.size, digest=done.digest)
+        if fault:
+            raise IntegrityError(
+                f"artifact '{wanted}' of run {run_id} is {fault}",
+                hint=f"resuming run {run_id} makes it again",
+            )
+        seq = record.steps[wanted].seq or 0
+        return Copy(run_id, wanted, seq, done.digest, done.content_digest, done.schema)
+
+
+class RecordedResolver:
+    """Gives back what was pinned when the run began: a resume never looks again."""
+
+    def __init__(self, pinned: dict[str, dict[str, object]], fallback: StoreResolver) -> None:
+        self._pinned = pinned
+        self._fallback = fallback
+
+    def reuse(self, artifact: ArtifactId, source: Reuse) -> Copy:
+        """Return the pinned artifact; look it up if the runbook did not have it before."""
+        pinned = self._pinned.get(artifact)
+        if pinned is None or pinned["as"] != [source.from_run, source.artifact]:
+            return self._fallback.reuse(artifact, source)
+        return Copy(**{key: value for key, value in pinned.items() if key != "as"})  # type: ignore[arg-type]
+
+
+def pins(reused: dict[str, tuple[Reuse, Copy]]) -> dict[str, dict[str, object]]:
+    """Return what the first event keeps of the reuse references; RecordedResolver reads it."""
+    return {
+        name: {
+            "as": [source.from_run, source.artifact],
+            "run": copy.run,
+            "artifact": copy.artifact,
+            "seq": copy.seq,
+            "digest": copy.digest,
+            "content_digest": copy.content_digest,
+            "schema": copy.schema,
+        }
+        for name, (source, copy) in reused.items()
+    }

@@ -1,0 +1,232 @@
+"""The store's interface: nine methods on artifacts, and beside them the ports of a run's life.
+
+The nine are asynchronous and stateless. The ports block and are called from threads of the
+engine's; what changes a run goes through a `Lease`, so that "one writer per run" is a type.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from waivern.message import Json, Message
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What staging returns: enough to publish the artifact and to journal it; small, picklable."""
+
+    key: str
+    staged: str
+    """Where the bytes wait until they are published; the backend's own word."""
+    size: int
+    digest: str
+    content_digest: str
+    schema: str
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactRef:
+    """An artifact of a run, by what its bytes must be; `staged` while it may not be published."""
+
+    key: str
+    digest: str
+    content_digest: str
+    staged: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Who holds a run: for people to read, never to decide by."""
+
+    host: str
+    pid: int
+    since: str
+
+
+@dataclass(frozen=True, slots=True)
+class JournalLine:
+    """One durable record and its place in the chain."""
+
+    seq: int
+    """From 1."""
+    record: dict[str, Json]
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """A run's journal as it can be read: all valid lines, and whether a torn tail follows."""
+
+    lines: tuple[JournalLine, ...]
+    torn: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Birth:
+    """All that a run has when it first becomes visible."""
+
+    runbook: bytes
+    records: tuple[dict[str, Json], ...]
+    """The first journal lines."""
+    run: dict[str, Json]
+    """`run.json`, without `journal`, which the store fills in."""
+    state: dict[str, Json]
+    children: Mapping[str, bytes] = field(default_factory=dict)
+
+
+class Lease(ABC):
+    """The right to write to one run, held until `release` or the end of the process."""
+
+    @abstractmethod
+    def append(self, records: Iterable[dict[str, Json]], *, sync: bool) -> None:
+        """Append journal lines in order; with `sync` they, and all before, are durable after.
+
+        A StoreError leaves the lease unusable for further lines: the tail may be torn.
+        """
+
+    @abstractmethod
+    def publish(self, receipts: Iterable[Receipt]) -> None:
+        """Make staged artifacts visible under their keys, durably."""
+
+    @abstractmethod
+    def project(self, run: dict[str, Json], state: dict[str, Json], *, sync: bool) -> None:
+        """Replace `run.json` and `state.json`; with `sync` durably, the journal's head in it."""
+
+    @abstractmethod
+    def keep_runbook(self, data: bytes) -> None:
+        """Keep another runbook's bytes beside those that ran before; it is the run's from now."""
+
+    @abstractmethod
+    def discard(self, keys: Iterable[str]) -> None:
+        """Remove artifacts that count no longer, and staged leftovers of earlier attempts."""
+
+    @abstractmethod
+    def release(self) -> None:
+        """Give the run up; again is harmless. By now the journal says how the attempt ended."""
+
+
+class ArtifactStore(ABC):
+    """Stateless interface: run_id is passed to each operation."""
+
+    @abstractmethod
+    async def save(self, run_id: str, key: str, message: Message) -> None:
+        """Keep `message` under `key`, durably, in place of what was there."""
+
+    @abstractmethod
+    async def get(self, run_id: str, key: str) -> Message:
+        """Return the message under `key`. Raises ArtifactNotFoundError."""
+
+    @abstractmethod
+    async def exists(self, run_id: str, key: str) -> bool:
+        """Say whether there is a message under `key`."""
+
+    @abstractmethod
+    async def delete(self, run_id: str, key: str) -> None:
+        """Remove the message under `key`; nothing happens if there is none."""
+
+    @abstractmethod
+    async def list_keys(self, run_id: str, prefix: str = "") -> list[str]:
+        """Return the sorted keys that begin with `prefix`; the run's own records are no keys."""
+
+    @abstractmethod
+    async def list_runs(self) -> list[str]:
+        """Return the sorted ids of all runs."""
+
+    @abstractmethod
+    async def clear(self, run_id: str) -> None:
+        """Remove all messages of the run; its records stay."""
+
+    @abstractmethod
+    async def save_json(self, run_id: str, key: str, data: dict[str, Json]) -> None:
+        """Keep one of the run's records ('run', 'state'), in place of what was there."""
+
+    @abstractmethod
+    async def get_json(self, run_id: str, key: str) -> dict[str, Json]:
+        """Return one of the run's records. Raises ArtifactNotFoundError."""
+
+
+class RunStore(ArtifactStore):
+    """A store with the ports that running needs; every backend gives all of them."""
+
+    url: str
+    """What `open_store` opens to reach the same runs."""
+
+    # stage and publish
+
+    @abstractmethod
+    def stage(self, run_id: str, key: str, message: Message) -> Receipt:
+        """Write the message durably where no reader sees it. Any thread, any number at once."""
+
+    @abstractmethod
+    def fetch(self, run_id: str, ref: ArtifactRef) -> Message:
+        """Return exactly the artifact that `ref` means, published or staged.
+
+        Raises IntegrityError if what lies there has another digest, ArtifactNotFoundError if
+        nothing does.
+        """
+
+    @abstractmethod
+    def verify(self, run_id: str, key: str, *, size: int, digest: str) -> str | None:
+        """Say what is wrong with a published artifact ('missing', 'altered'); None if nothing."""
+
+    # journal
+
+    @abstractmethod
+    def read_journal(self, run_id: str) -> Journal:
+        """Return the journal. Raises IntegrityError, naming the line, if a durable one is bad."""
+
+    @abstractmethod
+    def last_record(self, run_id: str) -> dict[str, Json] | None:
+        """Return the journal's last record without reading the rest; None if the tail is torn."""
+
+    @abstractmethod
+    def read_runbook(self, run_id: str, digest: str) -> bytes:
+        """Return the kept runbook with this digest. Raises IntegrityError if none has it."""
+
+    # lock
+
+    @abstractmethod
+    def begin(self, run_id: str, birth: Birth, owner: Owner) -> Lease:
+        """Make a run, whole, and hold it. Raises RefusedError if the id is taken."""
+
+    @abstractmethod
+    def lock(self, run_id: str, owner: Owner) -> Lease:
+        """Hold an existing run; cuts a torn tail. Raises RunLockedError, naming the owner."""
+
+    @abstractmethod
+    def owner(self, run_id: str) -> Owner | None:
+        """Return who holds the run now, or None if nobody does."""
+
+    # reading without an event loop, for commands that must start quickly
+
+    @abstractmethod
+    def runs(self) -> list[str]:
+        """As `list_runs`."""
+
+    @abstractmethod
+    def read_json(self, run_id: str, key: str) -> dict[str, Json]:
+        """As `get_json`."""
+
+    # the rest of a run's life
+
+    @abstractmethod
+    def write_log(self, run_id: str, key: str, text: str) -> None:
+        """Append to an artifact's log."""
+
+    @abstractmethod
+    def read_log(self, run_id: str, key: str) -> str:
+        """Return an artifact's log; empty if it has none."""
+
+    @abstractmethod
+    def note(self, line: dict[str, Json]) -> None:
+        """Append a line to the store's history."""
+
+    @abstractmethod
+    def remove(self, run_id: str, owner: Owner) -> None:
+        """Remove a run, whole. Raises RunLockedError while somebody holds it."""
+
+    @abstractmethod
+    async def aclose(self) -> None:
+        """Let go of what the store itself holds."""

@@ -1,0 +1,374 @@
+"""The one module through which all run-folder I/O goes.
+
+Everything below the store's root is reached through the descriptor of an open folder and never
+follows a symbolic link. `step` is called before every operation that changes the disk or waits
+for it: the failure tests replace it to fail or to stop the Nth one.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from waivern.errors import IntegrityError, StoreError
+
+FOLDER_MODE = 0o700
+FILE_MODE = 0o600
+READ_LIMIT = 8 << 30
+"""Bytes; a larger file is not one that this program wrote whole."""
+
+
+def step(_operation: str, _name: str) -> None:
+    """Come before every operation; nothing in the product, a fault in the failure tests."""
+
+
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+@contextmanager
+def explained(what: str) -> Iterator[None]:
+    """Turn an operating system error into a StoreError that says `what` could not be done.
+
+    A FileNotFoundError passes: whether absence is an error is the caller's to say.
+    """
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise StoreError(
+            f"cannot {what}: {error.strerror or error}", hint=_HINTS.get(error.errno or 0)
+        ) from error
+
+
+_HINTS = {
+    28: "free some space, then resume the run",
+    122: "the disk quota is used up: free some space, then resume the run",
+    30: "the file system is read-only: choose another store with --store",
+    13: "the store's folders must belong to you: see `ls -ld`, or choose another with --store",
+}
+
+
+class Folder:
+    """An open directory. Everything in it is named relative to its descriptor."""
+
+    __slots__ = ("descriptor", "name")
+
+    def __init__(self, fd: int, name: str) -> None:
+        self.descriptor = fd
+        self.name = name
+        """For messages only."""
+
+    @classmethod
+    def root(cls, path: Path) -> Folder:
+        """Open the store's own root, which the user chose and may have linked to."""
+        return cls(os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC), str(path))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let the descriptor go; closing twice is harmless."""
+        fd, self.descriptor = self.descriptor, -1
+        if fd >= 0:
+            os.close(fd)
+
+    # folders
+
+    def folder(self, name: str) -> Folder:
+        """Open a folder in this one. Raises FileNotFoundError, or NotADirectoryError on a link."""
+        return Folder(os.open(name, _FOLDER, dir_fd=self.descriptor), f"{self.name}/{name}")
+
+    def make_folder(self, name: str) -> Folder:
+        """Create a folder, durably, and open it. Raises FileExistsError."""
+        step("mkdir", name)
+        os.mkdir(name, FOLDER_MODE, dir_fd=self.descriptor)
+        made = self.folder(name)
+        os.fchmod(made.descriptor, FOLDER_MODE)  # whatever the umask took away
+        self.sync()
+        return made
+
+    def ensure_folder(self, name: str) -> Folder:
+        """Open a folder, making it first if it is not there."""
+        try:
+            return self.folder(name)
+        except FileNotFoundError:
+            try:
+                return self.make_folder(name)
+            except FileExistsError:  # another thread was quicker
+                return self.folder(name)
+
+    @contextmanager
+    def below(self, parents: Sequence[str], *, make: bool = False) -> Iterator[Folder]:
+        """Open the folder that `parents` lead to, step by step; this one if there are none."""
+        with ExitStack() as stack:
+            folder = self
+            for parent in parents:
+                opened = folder.ensure_folder(parent) if make else folder.folder(parent)
+                folder = stack.enter_context(opened)
+            yield folder
+
+    def sync(self) -> None:
+        """Make the names in this folder durable."""
+        step("sync_folder", self.name)
+        os.fsync(self.descriptor)
+
+    def names(self) -> list[str]:
+        """Return the names in this folder, sorted."""
+        return sorted(os.listdir(self.descriptor))  # noqa: PTH208 - a descriptor, not a path
+
+    def walk(self, prefix: str = "") -> Iterator[tuple[str, bool]]:
+        """Yield (path, is it a regular file) for all below that is no folder, no dot name."""
+        with os.scandir(self.descriptor) as entries:
+            found = sorted(
+                (e.name, e.is_dir(follow_symlinks=False), e.is_file(follow_symlinks=False))
+                for e in entries
+            )
+        for name, is_folder, is_file in found:
+            if is_folder and not name.startswith("."):
+                with self.folder(name) as inner:
+                    yield from inner.walk(f"{prefix}{name}/")
+            elif not is_folder:
+                yield prefix + name, is_file
+
+    # files
+
+    def write_new(self, name: str, data: bytes, *, sync: bool = True) -> None:
+        """Create a file with `data`. Raises FileExistsError."""
+        step("open", name)
+        fd = os.open(name, _NEW, FILE_MODE, dir_fd=self.descriptor)
+        try:
+            os.fchmod(fd, FILE_MODE)
+            write_all(fd, data, name)
+            if sync:
+                sync_file(fd, name)
+        finally:
+            os.close(fd)
+
+    def replace(self, name: str, data: bytes, *, sync: bool = True) -> None:
+        """Put a file in the place of another at once; with `sync` durably."""
+        staged = f".tmp-{name}-{os.getpid()}"
+        self.unlink(staged)
+        try:
+            self.write_new(staged, data, sync=sync)
+            self.rename(staged, name)
+        except OSError:
+            self._forget(staged)
+            raise
+        if sync:
+            self.sync()
+
+    def rename(self, old: str, new: str) -> None:
+        """Rename within this folder."""
+        step("rename", new)
+        os.rename(old, new, src_dir_fd=self.descriptor, dst_dir_fd=self.descriptor)
+
+    def unlink(self, name: str) -> None:
+        """Remove a file; nothing happens if it is not there."""
+        step("unlink", name)
+        try:
+            os.unlink(name, dir_fd=self.descriptor)
+        except FileNotFoundError:
+            return
+
+    def _forget(self, name: str) -> None:
+        # after a failure the leftover is only untidy: the next holder of the run sweeps it
+        try:
+            os.unlink(name, dir_fd=self.descriptor)
+        except OSError:
+            return
+
+    def remove_tree(self, name: str) -> None:
+        """Remove a folder and all below it, following nothing."""
+        with self.folder(name) as inner:
+            for child in inner.names():
+                mode = os.stat(child, dir_fd=inner.descriptor, follow_symlinks=False).st_mode
+                if stat.S_ISDIR(mode):
+                    inner.remove_tree(child)
+                else:
+                    inner.unlink(child)
+        step("rmdir", name)
+        os.rmdir(name, dir_fd=self.descriptor)
+
+    def read(self, name: str, limit: int = READ_LIMIT) -> bytes:
+        """Return a regular file's bytes.
+
+        Raises FileNotFoundError; IntegrityError if a link, a FIFO or a device is in its place.
+        """
+        with self._opened(name) as fd:
+            size = os.fstat(fd).st_size
+            if size > limit:
+                raise IntegrityError(f"{self.name}/{name} has {size} bytes; the limit is {limit}")
+            return _read_all(fd, size)
+
+    def read_if_any(self, name: str) -> bytes | None:
+        """Return a regular file's bytes, or None if there is no file."""
+        try:
+            return self.read(name)
+        except FileNotFoundError:
+            return None
+
+    def read_tail(self, name: str, count: int) -> bytes:
+        """Return the last `count` bytes of a regular file, or all it has."""
+        with self._opened(name) as fd:
+            size = os.fstat(fd).st_size
+            os.lseek(fd, max(0, size - count), os.SEEK_SET)
+            return _read_all(fd, min(size, count))
+
+    @contextmanager
+    def _opened(self, name: str) -> Iterator[int]:
+        try:
+            fd = os.open(name, _READ, dir_fd=self.descriptor)
+        except OSError as error:
+            if error.errno in _NOT_A_FILE:
+                raise IntegrityError(f"{self.name}/{name} is not a regular file") from error
+            raise
+        try:
+            if not stat.S_ISREG(os.fstat(fd).st_mode):
+                raise IntegrityError(f"{self.name}/{name} is not a regular file")
+            yield fd
+        finally:
+            os.close(fd)
+
+    def has_file(self, name: str) -> bool:
+        """Say whether there is a regular file of this name."""
+        try:
+            mode = os.stat(name, dir_fd=self.descriptor, follow_symlinks=False).st_mode
+        except FileNotFoundError:
+            return False
+        return stat.S_ISREG(mode)
+
+    def open_append(self, name: str) -> int:
+        """Return a descriptor that appends to the file, made if it is not there."""
+        step("open", name)
+        flags = (
+            os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        )
+        fd = os.open(name, flags, FILE_MODE, dir_fd=self.descriptor)
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            os.close(fd)
+            raise IntegrityError(f"{self.name}/{name} is not a regular file")
+        return fd
+
+    def append(self, name: str, data: bytes, *, own_line: bool = False, sync: bool = False) -> None:
+        """Append to a file in one write; with `own_line` on a line that nothing else is on."""
+        fd = self.open_append(name)
+        try:
+            if own_line and self.read_tail(name, 1) not in (b"", b"\n"):
+                data = b"\n" + data
+            write_all(fd, data, name)
+            if sync:
+                sync_file(fd, name)
+        finally:
+            os.close(fd)
+
+    def link_to(self, name: str, target: str) -> None:
+        """Point the symbolic link `name` at `target`, in place of what it pointed at."""
+        staged = f".tmp-{name}-{os.getpid()}"
+        self.unlink(staged)
+        step("symlink", name)
+        os.symlink(target, staged, dir_fd=self.descriptor)
+        self.rename(staged, name)
+
+    # locks
+
+    def lock_file(self, name: str) -> int:
+        """Return a descriptor of a lock file, made if it is not there; it holds no lock yet."""
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        return os.open(name, flags, FILE_MODE, dir_fd=self.descriptor)
+
+    def same_file(self, name: str, fd: int) -> bool:
+        """Say whether `name` is still the file that `fd` has open."""
+        try:
+            here = os.stat(name, dir_fd=self.descriptor, follow_symlinks=False)
+        except FileNotFoundError:
+            return False
+        mine = os.fstat(fd)
+        return (here.st_dev, here.st_ino) == (mine.st_dev, mine.st_ino)
+
+    @contextmanager
+    def shared(self) -> Iterator[None]:
+        """Hold a shared lock on this folder: something in it is half made."""
+        with self._again() as fd:
+            fcntl.flock(fd, fcntl.LOCK_SH)
+            yield
+
+    @contextmanager
+    def alone(self) -> Iterator[bool]:
+        """Try to hold this folder exclusively; yields whether nobody is making anything in it."""
+        with self._again() as fd:
+            yield take_lock(fd, fcntl.LOCK_EX)
+
+    @contextmanager
+    def _again(self) -> Iterator[int]:
+        fd = os.open(".", _FOLDER, dir_fd=self.descriptor)
+        try:
+            yield fd
+        finally:
+            os.close(fd)
+
+
+_NOT_A_FILE = (40, 62, 6, 21)  # ELOOP on Linux and macOS, ENXIO, EISDIR
+
+
+def take_lock(fd: int, kind: int) -> bool:
+    """Take a kernel lock (LOCK_SH or LOCK_EX) without waiting; say whether it was free."""
+    try:
+        fcntl.flock(fd, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def write_all(fd: int, data: bytes, name: str) -> None:
+    """Write all of `data`, however little the system takes at a time."""
+    view = memoryview(data)
+    while view:
+        step("write", name)
+        view = view[os.write(fd, view) :]
+
+
+def _read_all(fd: int, size: int) -> bytes:
+    chunks = []
+    while chunk := os.read(fd, max(1, min(size, 1 << 24))):
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def cut(fd: int, size: int, name: str) -> None:
+    """Cut an open file to `size` bytes, durably."""
+    step("truncate", name)
+    os.ftruncate(fd, size)
+    sync_file(fd, name)
+
+
+if sys.platform == "darwin":
+
+    def sync_file(fd: int, name: str) -> None:
+        """Make a file's bytes durable: on macOS fsync alone leaves them in the drive's cache."""
+        step("sync", name)
+        fcntl.fcntl(fd, fcntl.F_FULLFSYNC)
+
+else:
+
+    def sync_file(fd: int, name: str) -> None:
+        """Make a file's bytes, and the size needed to read them, durable."""
+        step("sync", name)
+        os.fdatasync(fd)

@@ -1,0 +1,165 @@
+"""Journal lines: how they are chained, and what a damaged journal means.
+
+A line is one JSON object ending in its own hash:
+
+    {"seq":2,"synced":1,"prev":"<hash of line 1>","event":{...},"hash":"<hex>"}
+
+The hash is the SHA-256 of the line's bytes before `,"hash":`, which include the previous hash, so
+an auditor can check a line with `head -c -76 | sha256sum` (75 bytes of suffix and the newline).
+`synced` is the last seq that was known to be durable when the line was written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from waivern.errors import IntegrityError
+from waivern.message import Json
+from waivern.store.base import Journal, JournalLine
+
+ROOT = "0" * 64
+"""What stands for the hash before the first line."""
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+_SUFFIX = len(',"hash":"') + 64 + len('"}')
+
+
+class Chain:
+    """The end of a journal: makes the lines that follow."""
+
+    __slots__ = ("count", "durable", "head")
+
+    def __init__(self, count: int = 0, head: str = ROOT) -> None:
+        self.count = count
+        self.head = head
+        self.durable = count
+        """How many lines are known to be on the disk."""
+
+    def extend(self, records: Iterable[dict[str, Json]]) -> bytes:
+        """Return the bytes of the next lines; they count as written from here."""
+        lines = []
+        for record in records:
+            self.count += 1
+            event = _encode(record)
+            body = (
+                f'{{"seq":{self.count},"synced":{self.durable},"prev":"{self.head}","event":{event}'
+            ).encode()
+            self.head = hashlib.sha256(body).hexdigest()
+            lines.append(b'%b,"hash":"%b"}\n' % (body, self.head.encode()))
+        return b"".join(lines)
+
+    def mark_durable(self) -> None:
+        """Note that all lines so far are on the disk."""
+        self.durable = self.count
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the bytes of a journal hold: the valid lines, where they end, and why there."""
+
+    lines: tuple[JournalLine, ...]
+    valid_bytes: int
+    fault: str | None
+    """What is wrong with the line after the last valid one; None if nothing follows."""
+
+    @property
+    def journal(self) -> Journal:
+        """The journal as readers are given it."""
+        return Journal(self.lines, torn=self.fault is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """What a synced `run.json` says of the journal: it had `count` lines, the last with `head`."""
+
+    count: int = 0
+    head: str = ROOT
+
+
+def read(data: bytes, anchor: Anchor = Anchor()) -> Reading:
+    """Read a journal that is known to have reached `anchor` on the disk.
+
+    A bad region at the end is a torn tail, unless it had been durable, as a valid later line or
+    the anchor shows: then IntegrityError names the line.
+    """
+    lines: list[JournalLine] = []
+    position, head, durable = 0, ROOT, anchor.count
+    fault: str | None = None
+    while position < len(data):
+        end = data.find(b"\n", position)
+        raw = data[position:end] if end >= 0 else data[position:]
+        parsed = _line(raw) if end >= 0 else "it has no end"
+        fault = parsed if isinstance(parsed, str) else _misplaced(parsed, len(lines) + 1, head)
+        if isinstance(parsed, str) or fault:
+            break
+        head = parsed.hash
+        durable = max(durable, parsed.synced)
+        lines.append(JournalLine(parsed.seq, parsed.record, parsed.hash))
+        position = end + 1
+    if fault:
+        durable = max(durable, _durable_beyond(data[position:]))
+    if len(lines) < durable:
+        raise IntegrityError(
+            f"journal line {len(lines) + 1} is damaged: {fault or 'it is missing'}; "
+            f"it was known to be on the disk ({durable} lines were)",
+            hint="the run cannot be trusted any more: start a new one, or restore the file",
+        )
+    if anchor.count and lines[anchor.count - 1].hash != anchor.head:
+        raise IntegrityError(
+            f"journal line {anchor.count} is not the one that run.json recorded",
+            hint="the journal was rewritten, or run.json was: compare with a copy kept elsewhere",
+        )
+    return Reading(tuple(lines), position, fault)
+
+
+@dataclass(frozen=True, slots=True)
+class _Parsed:
+    seq: int
+    synced: int
+    prev: str
+    record: dict[str, Json]
+    hash: str
+
+
+def _line(raw: bytes) -> _Parsed | str:
+    """Parse one line whose own hash is right, or say what is wrong with it."""
+    body, suffix = raw[:-_SUFFIX], raw[-_SUFFIX:]
+    own = hashlib.sha256(body).hexdigest()
+    if suffix != b',"hash":"%b"}' % own.encode():
+        return "its hash does not fit its bytes"
+    try:
+        document = json.loads(body + b"}")
+        return _Parsed(
+            int(document["seq"]),
+            int(document["synced"]),
+            str(document["prev"]),
+            dict(document["event"]),
+            own,
+        )
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return "it is not a journal line"
+
+
+def _misplaced(line: _Parsed, expected: int, head: str) -> str | None:
+    if line.seq != expected:
+        return f"it says it is line {line.seq}"
+    if line.prev != head:
+        return "it does not follow the line before it"
+    return None
+
+
+def _durable_beyond(data: bytes) -> int:
+    """Return how many lines the valid lines in a bad region say had been durable."""
+    parsed = (_line(raw) for raw in data.split(b"\n"))
+    return max((line.synced for line in parsed if isinstance(line, _Parsed)), default=0)
+
+
+def last(data: bytes) -> dict[str, Json] | None:
+    """Return the record of the last line in the tail end of a journal; None if it is torn."""
+    if not data.endswith(b"\n"):
+        return None
+    start = data.rfind(b"\n", 0, -1) + 1
+    parsed = _line(data[start:-1])
+    return None if isinstance(parsed, str) else parsed.record

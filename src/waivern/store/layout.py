@@ -1,0 +1,114 @@
+"""Where things lie below `.waivern`: ids in, open folders out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from waivern.errors import IntegrityError, RunNotFoundError
+from waivern.ids import SYSTEM, parse_artifact_id, parse_run_id
+from waivern.store.disk import Folder
+
+RUNS, LOGS = "runs", "logs"
+
+
+class AbsentError(Exception):
+    """What was looked for is not there; never leaves this room."""
+
+
+class Layout:
+    """The folders of one store, opened anew for each use: runs come and go."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.held: dict[str, Folder] = {}
+        """The folders of runs that are leased out: the hot path's short cut."""
+
+    @contextmanager
+    def root(self) -> Iterator[Folder]:
+        """Open the store's root, making it if need be: 0700, and ignored by git."""
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with Folder.root(self.path) as root:
+            if not root.has_file(".gitignore"):
+                root.replace(".gitignore", b"*\n!.gitignore\n", sync=False)
+            yield root
+
+    @contextmanager
+    def runs(self, *, make: bool = False) -> Iterator[Folder]:
+        """Open the folder of all runs. Raises FileNotFoundError unless `make`."""
+        with ExitStack() as stack:
+            try:
+                if make:
+                    root = stack.enter_context(self.root())
+                    runs = root.ensure_folder(RUNS)
+                else:
+                    root = stack.enter_context(Folder.root(self.path))
+                    runs = root.folder(RUNS)
+            except NotADirectoryError as error:
+                raise IntegrityError(f"{self.path}/{RUNS} is not a folder") from error
+            yield stack.enter_context(runs)
+
+    @contextmanager
+    def run(self, run_id: str, *, make: bool = False) -> Iterator[Folder]:
+        """Open a run's folder. Raises RunNotFoundError unless `make`."""
+        if held := self.held.get(run_id):
+            yield held
+            return
+        name = parse_run_id(run_id)
+        with ExitStack() as stack:
+            try:
+                runs = stack.enter_context(self.runs(make=make))
+                opened = runs.ensure_folder(name) if make else runs.folder(name)
+            except FileNotFoundError:
+                raise RunNotFoundError(
+                    f"no run {run_id} in {self.path}", hint="`wct runs` lists the runs there are"
+                ) from None
+            except NotADirectoryError as error:
+                raise IntegrityError(f"{self.path}/{RUNS}/{run_id} is not a folder") from error
+            yield stack.enter_context(opened)
+
+    @contextmanager
+    def system(self, run_id: str, *, make: bool = False) -> Iterator[Folder]:
+        """Open the folder of a run's own records. Raises IntegrityError if a run has none."""
+        with self.run(run_id, make=make) as run, ExitStack() as stack:
+            try:
+                opened = run.ensure_folder(SYSTEM) if make else run.folder(SYSTEM)
+            except (FileNotFoundError, NotADirectoryError):
+                raise IntegrityError(f"run {run_id} has no {SYSTEM} folder") from None
+            yield stack.enter_context(opened)
+
+    @contextmanager
+    def artifact(
+        self, run_id: str, key: str, *, make: bool = False, make_run: bool = False
+    ) -> Iterator[tuple[Folder, str]]:
+        """Open the folder of an artifact's file, and name the file.
+
+        Raises AbsentError if the run or the folder is not there.
+        """
+        *parents, last = parse_artifact_id(key).split("/")
+        with ExitStack() as stack:
+            try:
+                run = stack.enter_context(self.run(run_id, make=make_run))
+                folder = stack.enter_context(run.below(parents, make=make))
+            except (FileNotFoundError, RunNotFoundError) as error:
+                raise AbsentError from error
+            except NotADirectoryError as error:
+                raise IntegrityError(f"'{key}' of run {run_id} is not below a folder") from error
+            yield folder, f"{last}.json"
+
+    @contextmanager
+    def log(self, run_id: str, key: str, *, make: bool = False) -> Iterator[tuple[Folder, str]]:
+        """Open the folder of an artifact's log, and name the file."""
+        *parents, last = parse_artifact_id(key).split("/")
+        with self.system(run_id) as system, system.below([LOGS, *parents], make=make) as folder:
+            yield folder, f"{last}.log"
+
+
+def keys(run: Folder) -> Iterator[str]:
+    """Yield the keys of the artifacts in a run's folder."""
+    for path, is_file in run.walk():
+        name = path.rpartition("/")[2]
+        plain = is_file and name.endswith(".json") and not name.startswith(".")
+        if plain and not path.startswith(f"{SYSTEM}/"):
+            yield path.removesuffix(".json")

@@ -1,0 +1,187 @@
+"""The right to write to one local run, and the order in which its files are written."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+
+from waivern.errors import StoreError
+from waivern.ids import SYSTEM
+from waivern.message import Json, sha256
+from waivern.store import journal, lock
+from waivern.store.base import Birth, Lease, Owner, Receipt
+from waivern.store.disk import Folder, cut, explained, sync_file, write_all
+
+EVENTS, RUN, STATE, RUNBOOK = "events.jsonl", "run.json", "state.json", "runbook.yaml"
+
+
+def json_bytes(document: dict[str, Json]) -> bytes:
+    """Return a record as its file: 2-space indent, newline at the end."""
+    from pydantic_core import to_json
+
+    return to_json(document, indent=2) + b"\n"
+
+
+def kept_name(digest: str) -> str:
+    """Return the name under which an earlier runbook's bytes are kept."""
+    return f"runbook.{digest.removeprefix('sha256:')[:16]}.yaml"
+
+
+def read_anchor(system: Folder) -> journal.Anchor:
+    """Return what `run.json` says of the journal; nothing if it cannot be read."""
+    try:
+        head = json.loads(system.read(RUN))["journal"]
+        return journal.Anchor(int(head["count"]), str(head["head"]))
+    except (FileNotFoundError, ValueError, KeyError, TypeError, RecursionError):
+        return journal.Anchor()  # a projection: the journal's own marks still hold
+
+
+class LocalLease(Lease):
+    """A held run: its folder, its lock, the end of its journal."""
+
+    def __init__(
+        self,
+        run_id: str,
+        run: Folder,
+        held: lock.HeldLock,
+        chain: journal.Chain,
+        on_release: Callable[[str], None],
+    ) -> None:
+        self.run_id = run_id
+        self.run = run
+        self._held = held
+        self._chain = chain
+        self._anchor = journal.Anchor(chain.durable, chain.head)
+        self._on_release = on_release
+        self._broken = False
+        self._released = False
+        self._system = run.folder(SYSTEM)
+        self._events = self._system.open_append(EVENTS)
+
+    @classmethod
+    def born(
+        cls,
+        runs: Folder,
+        run_id: str,
+        birth: Birth,
+        owner: Owner,
+        on_release: Callable[[str], None],
+    ) -> LocalLease:
+        """Build a run beside the others, whole and locked, then rename it into place."""
+        hidden = f".new-{run_id}"
+        chain = journal.Chain()
+        lines = chain.extend(birth.records)
+        chain.mark_durable()
+        head = {"count": chain.count, "head": chain.head}
+        with ExitStack() as stack:
+            run = runs.make_folder(hidden)
+            stack.callback(run.close)
+            with run.make_folder(SYSTEM) as system:
+                held = lock.acquire(system, run_id, owner)
+                stack.callback(held.release)
+                system.write_new(RUNBOOK, birth.runbook)
+                _write_children(system, birth)
+                system.write_new(EVENTS, lines)
+                system.write_new(STATE, json_bytes(birth.state))
+                system.write_new(RUN, json_bytes({**birth.run, "journal": head}))
+                system.sync()
+            runs.rename(hidden, run_id)
+            runs.sync()
+            lease = cls(run_id, run, held, chain, on_release)
+            stack.pop_all()
+        return lease
+
+    @classmethod
+    def taken(
+        cls, run: Folder, run_id: str, owner: Owner, on_release: Callable[[str], None]
+    ) -> LocalLease:
+        """Lock an existing run, and cut the torn tail that a crash may have left."""
+        with ExitStack() as stack:
+            own = run.folder(".")
+            stack.callback(own.close)
+            with own.folder(SYSTEM) as system:
+                held = lock.acquire(system, run_id, owner)
+                stack.callback(held.release)
+                data = system.read_if_any(EVENTS) or b""
+                reading = journal.read(data, read_anchor(system))
+                if reading.fault:
+                    fd = system.open_append(EVENTS)
+                    stack.callback(os.close, fd)
+                    cut(fd, reading.valid_bytes, EVENTS)
+            last = reading.lines[-1] if reading.lines else None
+            chain = journal.Chain(last.seq, last.hash) if last else journal.Chain()
+            lease = cls(run_id, own, held, chain, on_release)
+            stack.pop_all()
+        return lease
+
+    def append(self, records: Iterable[dict[str, Json]], *, sync: bool) -> None:
+        if self._broken:
+            raise StoreError("the journal cannot be written any more", hint="resume the run")
+        lines = self._chain.extend(records)
+        self._broken = True  # until all of it succeeded
+        with explained("write the journal"):
+            if lines:
+                write_all(self._events, lines, EVENTS)
+            if sync:
+                sync_file(self._events, EVENTS)
+                self._chain.mark_durable()
+        self._broken = False
+
+    def publish(self, receipts: Iterable[Receipt]) -> None:
+        by_folder: dict[str, list[Receipt]] = defaultdict(list)
+        for receipt in receipts:
+            by_folder[receipt.key.rpartition("/")[0]].append(receipt)
+        for path, group in by_folder.items():
+            parents = path.split("/") if path else []
+            with explained("publish artifacts"), self.run.below(parents) as folder:
+                for receipt in group:
+                    folder.rename(receipt.staged, receipt.key.rpartition("/")[2] + ".json")
+                folder.sync()
+
+    def project(self, run: dict[str, Json], state: dict[str, Json], *, sync: bool) -> None:
+        if sync:
+            self._anchor = journal.Anchor(self._chain.durable, self._chain.head)
+        head = {"count": self._anchor.count, "head": self._anchor.head}
+        with explained("write the run's state"):
+            self._system.replace(STATE, json_bytes(state), sync=sync)
+            self._system.replace(RUN, json_bytes({**run, "journal": head}), sync=sync)
+
+    def keep_runbook(self, data: bytes) -> None:
+        with explained("keep the runbook"):
+            before = self._system.read(RUNBOOK)
+            if before != data:
+                self._system.replace(kept_name(sha256(before)), before)
+                self._system.replace(RUNBOOK, data)
+
+    def discard(self, keys: Iterable[str]) -> None:
+        doomed = {f"{key}.json" for key in keys}
+        with explained("remove what counts no longer"):
+            for path, _ in self.run.walk():
+                *parents, name = path.split("/")
+                if path in doomed or name.startswith(".tmp-"):
+                    with self.run.below(parents) as folder:
+                        folder.unlink(name)
+
+    def release(self) -> None:
+        if self._released:
+            return
+        self._released = True
+        self._on_release(self.run_id)
+        os.close(self._events)
+        self._system.close()
+        self._held.release()
+        self.run.close()
+
+
+def _write_children(system: Folder, birth: Birth) -> None:
+    if not birth.children:
+        return
+    with system.make_folder("children") as root:
+        for path, data in sorted(birth.children.items()):
+            *parents, name = path.split("/")
+            with root.below(parents, make=True) as folder:
+                folder.write_new(name, data)
+                folder.sync()

@@ -1,0 +1,291 @@
+"""Runs as plain folders below `.waivern/runs`, as DESIGN section 5 lays them out."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import secrets
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import anyio
+
+from waivern.errors import ArtifactNotFoundError, IntegrityError, RefusedError, RunNotFoundError
+from waivern.ids import SYSTEM, parse_artifact_id, parse_run_id
+from waivern.message import Json, Message, decode, encode, sha256
+from waivern.store import journal, layout, lock
+from waivern.store.base import ArtifactRef, Birth, Journal, Lease, Owner, Receipt, RunStore
+from waivern.store.disk import Folder, explained
+from waivern.store.layout import AbsentError, Layout
+from waivern.store.lease import EVENTS, RUNBOOK, LocalLease, json_bytes, kept_name, read_anchor
+
+T = TypeVar("T")
+TAIL_BYTES = 1 << 16
+_tokens = itertools.count()
+_TOKEN_PREFIX = secrets.token_hex(4)
+"""Staged names are unique over processes by this, within one by the counter."""
+
+
+class LocalFilesystemStore(RunStore):
+    """A store on a local file system. `path` is made, readable by its owner only, when needed."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.url = str(self.path)
+        self._at = Layout(self.path)
+
+    # stage and publish
+
+    def stage(self, run_id: str, key: str, message: Message) -> Receipt:
+        encoded = encode(message)
+        staged = f".tmp-{_TOKEN_PREFIX}-{next(_tokens)}"
+        try:
+            with explained(f"write artifact '{key}'"):
+                with self._at.artifact(run_id, key, make=True) as (folder, _):
+                    folder.write_new(staged, encoded.data)
+        except AbsentError:
+            raise RunNotFoundError(f"run {run_id} is gone from {self.path}") from None
+        return Receipt(
+            key,
+            staged,
+            len(encoded.data),
+            encoded.digest,
+            encoded.content_digest,
+            str(message.schema),
+        )
+
+    def fetch(self, run_id: str, ref: ArtifactRef) -> Message:
+        # published or staged, and it may move from the one to the other between two looks
+        places = [None, ref.staged, None] if ref.staged else [None]
+        seen = False
+        for staged in places:
+            data = self._read(run_id, ref.key, staged)
+            if data is not None and sha256(data) == ref.digest:
+                return decode(data)
+            seen = seen or data is not None
+        if seen:
+            raise IntegrityError(
+                f"artifact '{ref.key}' of run {run_id} is not what the journal recorded",
+                hint=f"resuming run {run_id} makes it again",
+            )
+        raise _missing(run_id, ref.key)
+
+    def _read(self, run_id: str, key: str, staged: str | None = None) -> bytes | None:
+        try:
+            with explained(f"read artifact '{key}'"), self._at.artifact(run_id, key) as (at, name):
+                return at.read_if_any(staged or name)
+        except AbsentError:
+            return None
+
+    def verify(self, run_id: str, key: str, *, size: int, digest: str) -> str | None:
+        try:
+            data = self._read(run_id, key)
+        except IntegrityError as error:
+            return error.message
+        if data is None:
+            return "missing"
+        return None if len(data) == size and sha256(data) == digest else "altered"
+
+    # journal
+
+    def read_journal(self, run_id: str) -> Journal:
+        with explained(f"read the journal of run {run_id}"), self._at.system(run_id) as system:
+            anchor = read_anchor(system)  # before the journal, which only grows
+            data = system.read_if_any(EVENTS)
+        if data is None:
+            raise _no_journal(run_id)
+        return journal.read(data, anchor).journal
+
+    def last_record(self, run_id: str) -> dict[str, Json] | None:
+        with explained(f"read the journal of run {run_id}"), self._at.system(run_id) as system:
+            if not system.has_file(EVENTS):
+                raise _no_journal(run_id)
+            return journal.last(system.read_tail(EVENTS, TAIL_BYTES))
+
+    def read_runbook(self, run_id: str, digest: str) -> bytes:
+        with explained(f"read the runbook of run {run_id}"), self._at.system(run_id) as system:
+            for name in (RUNBOOK, kept_name(digest)):
+                data = system.read_if_any(name)
+                if data is not None and sha256(data) == digest:
+                    return data
+        raise IntegrityError(f"run {run_id} has lost the bytes of its runbook, {digest}")
+
+    # lock
+
+    def begin(self, run_id: str, birth: Birth, owner: Owner) -> Lease:
+        name = parse_run_id(run_id)
+        with explained(f"begin run {run_id}"), self._at.runs(make=True) as runs:
+            _sweep(runs)
+            if name in runs.names():
+                raise RefusedError(f"there is a run {run_id} already", hint="choose another id")
+            with runs.shared():
+                lease = LocalLease.born(runs, name, birth, owner, self._forget)
+        self._at.held[name] = lease.run
+        with explained("note the newest run"), self._at.root() as root:
+            root.link_to("latest", f"runs/{name}")
+        return lease
+
+    def lock(self, run_id: str, owner: Owner) -> Lease:
+        name = parse_run_id(run_id)
+        with explained(f"lock run {run_id}"), self._at.system(name), self._at.run(name) as run:
+            lease = LocalLease.taken(run, name, owner, self._forget)
+        self._at.held[name] = lease.run
+        return lease
+
+    def owner(self, run_id: str) -> Owner | None:
+        with explained(f"look at run {run_id}"), self._at.system(run_id) as system:
+            return lock.holder(system)
+
+    def _forget(self, run_id: str) -> None:
+        self._at.held.pop(run_id, None)
+
+    # the rest of a run's life
+
+    def write_log(self, run_id: str, key: str, text: str) -> None:
+        with explained(f"write the log of '{key}'"):
+            with self._at.log(run_id, key, make=True) as (folder, name):
+                folder.append(name, text.encode(errors="backslashreplace"))
+
+    def read_log(self, run_id: str, key: str) -> str:
+        with explained(f"read the log of '{key}'"):
+            try:
+                with self._at.log(run_id, key) as (folder, name):
+                    return (folder.read_if_any(name) or b"").decode(errors="replace")
+            except FileNotFoundError:
+                return ""
+
+    def note(self, line: dict[str, Json]) -> None:
+        text = json.dumps(line, ensure_ascii=False).encode() + b"\n"
+        with explained("write the history"), self._at.root() as root:
+            root.append("runs.jsonl", text, own_line=True, sync=True)
+
+    def remove(self, run_id: str, owner: Owner) -> None:
+        name = parse_run_id(run_id)
+        with explained(f"remove run {run_id}"), self._at.system(name) as system:
+            with self._at.runs() as runs, runs.shared():
+                held = lock.acquire(system, name, owner)
+                try:
+                    runs.rename(name, f".trash-{name}")
+                    runs.sync()
+                finally:
+                    held.release()
+                runs.remove_tree(f".trash-{name}")
+
+    async def aclose(self) -> None:
+        """Nothing is held between calls but leases, and those are their holders'."""
+
+    # the nine
+
+    async def save(self, run_id: str, key: str, message: Message) -> None:
+        await _threaded(partial(self._save, run_id, key, message))
+
+    def _save(self, run_id: str, key: str, message: Message) -> None:
+        data = encode(message).data
+        with explained(f"save '{key}'"):
+            with self._at.artifact(run_id, key, make=True, make_run=True) as (folder, name):
+                folder.replace(name, data)
+
+    async def get(self, run_id: str, key: str) -> Message:
+        data = await _threaded(partial(self._read, run_id, key))
+        if data is None:
+            raise _missing(run_id, key)
+        return decode(data)
+
+    async def exists(self, run_id: str, key: str) -> bool:
+        return await _threaded(partial(self._exists, run_id, key))
+
+    def _exists(self, run_id: str, key: str) -> bool:
+        try:
+            with explained(f"look for '{key}'"), self._at.artifact(run_id, key) as (folder, name):
+                return folder.has_file(name)
+        except AbsentError:
+            return False
+
+    async def delete(self, run_id: str, key: str) -> None:
+        await _threaded(partial(self._delete, run_id, key))
+
+    def _delete(self, run_id: str, key: str) -> None:
+        try:
+            with explained(f"delete '{key}'"), self._at.artifact(run_id, key) as (folder, name):
+                folder.unlink(name)
+                folder.sync()
+        except AbsentError:
+            return
+
+    async def list_keys(self, run_id: str, prefix: str = "") -> list[str]:
+        return await _threaded(partial(self._list_keys, run_id, prefix))
+
+    def _list_keys(self, run_id: str, prefix: str) -> list[str]:
+        try:
+            with explained(f"list run {run_id}"), self._at.run(run_id) as run:
+                return sorted(key for key in layout.keys(run) if key.startswith(prefix))
+        except RunNotFoundError:
+            return []
+
+    async def list_runs(self) -> list[str]:
+        return await _threaded(self.runs)
+
+    async def clear(self, run_id: str) -> None:
+        for key in await self.list_keys(run_id):
+            await self.delete(run_id, key)
+
+    async def save_json(self, run_id: str, key: str, data: dict[str, Json]) -> None:
+        await _threaded(partial(self._save_json, run_id, key, data))
+
+    def _save_json(self, run_id: str, key: str, data: dict[str, Json]) -> None:
+        name = _record_name(key)
+        with explained(f"save {name}"), self._at.system(run_id, make=True) as system:
+            system.replace(name, json_bytes(data))
+
+    async def get_json(self, run_id: str, key: str) -> dict[str, Json]:
+        return await _threaded(partial(self.read_json, run_id, key))
+
+    # the same without an event loop, for readers that must start quickly
+
+    def runs(self) -> list[str]:
+        try:
+            with explained(f"list the runs in {self.path}"), self._at.runs() as runs:
+                return [name for name in runs.names() if not name.startswith(".")]
+        except FileNotFoundError:
+            return []
+
+    def read_json(self, run_id: str, key: str) -> dict[str, Json]:
+        name = _record_name(key)
+        try:
+            with explained(f"read {name}"), self._at.system(run_id) as system:
+                data = system.read_if_any(name)
+            document = None if data is None else json.loads(data)
+        except (ValueError, RecursionError) as error:
+            raise IntegrityError(f"{name} of run {run_id} is not JSON: {error}") from error
+        if document is None:
+            raise ArtifactNotFoundError(f"run {run_id} has no {name}")
+        if not isinstance(document, dict):
+            raise IntegrityError(f"{name} of run {run_id} is not a JSON object")
+        return document
+
+
+async def _threaded(call: Callable[[], T]) -> T:
+    return await anyio.to_thread.run_sync(call)
+
+
+def _missing(run_id: str, key: str) -> ArtifactNotFoundError:
+    return ArtifactNotFoundError(f"run {run_id} has no artifact '{key}'")
+
+
+def _no_journal(run_id: str) -> IntegrityError:
+    return IntegrityError(f"run {run_id} has no journal")
+
+
+def _record_name(key: str) -> str:
+    return parse_artifact_id(key.removeprefix(f"{SYSTEM}/")).replace("/", "-") + ".json"
+
+
+def _sweep(runs: Folder) -> None:
+    """Remove what a crash left half made or half removed, if nobody is at it now."""
+    with runs.alone() as nobody:
+        if nobody:
+            for name in runs.names():
+                if name.startswith((".new-", ".trash-")):
+                    runs.remove_tree(name)

@@ -1,0 +1,120 @@
+"""Who may write to a run: a kernel lock on `_system/lock`, held for the life of the process.
+
+The kernel frees it within milliseconds of any death, so nothing is ever unlocked by hand.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+import time
+from weakref import WeakSet
+
+from waivern.errors import RunLockedError, RunNotFoundError
+from waivern.record.clock import rfc3339
+from waivern.store.base import Owner
+from waivern.store.disk import Folder, take_lock
+
+NAME = "lock"
+PATIENCE_S = 0.25
+"""How long a locker tries: a reader's probe holds the lock for microseconds."""
+
+
+class HeldLock:
+    """The lock file of one run, open; held from `take` to `release`."""
+
+    __slots__ = ("__weakref__", "_fd")
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        _held.add(self)
+
+    def take(self) -> bool:
+        """Try for PATIENCE_S to take the lock; say whether it was free."""
+        deadline = time.monotonic() + PATIENCE_S
+        while not take_lock(self._fd, fcntl.LOCK_EX):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.005)
+        return True
+
+    def is_file_of(self, system: Folder) -> bool:
+        """Say whether the run that was locked is still the one in its place."""
+        return system.same_file(NAME, self._fd)
+
+    def sign(self, owner: Owner) -> None:
+        """Write into the lock file who holds it, for others to read."""
+        text = json.dumps({"host": owner.host, "pid": owner.pid, "since": owner.since})
+        os.ftruncate(self._fd, 0)
+        os.pwrite(self._fd, text.encode() + b"\n", 0)
+
+    def release(self) -> None:
+        """Let go; releasing twice is harmless."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+
+_held: WeakSet[HeldLock] = WeakSet()
+
+
+def _after_fork() -> None:
+    # The lock belongs to the open file that a forked child shares: only closing it there keeps
+    # the child from holding the run after its parent's death (unlocking would free the parent's).
+    for lock in list(_held):
+        lock.release()
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+
+def this_process() -> Owner:
+    """Return the owner that this process is."""
+    return Owner(socket.gethostname(), os.getpid(), rfc3339(time.time()))
+
+
+def acquire(system: Folder, run_id: str, owner: Owner) -> HeldLock:
+    """Lock the run whose `_system` folder this is.
+
+    Raises RunLockedError, naming who holds it, or RunNotFoundError if it was removed meanwhile.
+    """
+    lock = HeldLock(system.lock_file(NAME))
+    if not lock.take():
+        lock.release()
+        raise locked_error(run_id, read_owner(system))
+    if not lock.is_file_of(system):
+        lock.release()
+        raise RunNotFoundError(f"run {run_id} was removed while it was being locked")
+    lock.sign(owner)
+    return lock
+
+
+def locked_error(run_id: str, owner: Owner) -> RunLockedError:
+    """Return the error that names who is at work on a run."""
+    return RunLockedError(
+        f"run {run_id} is running: process {owner.pid} on {owner.host}, since {owner.since}",
+        hint="wait until it ends (`wct runs` shows when), or stop that process",
+    )
+
+
+def holder(system: Folder) -> Owner | None:
+    """Return who holds the run's lock now, without taking it; None if nobody does."""
+    try:
+        fd = os.open(NAME, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=system.descriptor)
+    except FileNotFoundError:
+        return None
+    try:
+        return None if take_lock(fd, fcntl.LOCK_SH) else read_owner(system)
+    finally:
+        os.close(fd)
+
+
+def read_owner(system: Folder) -> Owner:
+    """Return who signed the lock file last."""
+    try:
+        document = json.loads(system.read(NAME, limit=4096))
+        return Owner(str(document["host"]), int(document["pid"]), str(document["since"]))
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return Owner("an unknown host", 0, "just now")  # caught between locking and signing

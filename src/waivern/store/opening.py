@@ -1,0 +1,27 @@
+"""A store from its URL or path."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from waivern.errors import UsageError
+from waivern.store.base import RunStore
+
+
+def open_store(url: str | Path) -> RunStore:
+    """Return the store at a path, a `file:` URL, or `memory:` (a new, empty one in this process).
+
+    Nothing is made or read on the disk yet. Raises UsageError for a scheme that nobody serves.
+    """
+    text = str(url)
+    scheme, colon, rest = text.partition(":")
+    if text == "memory:":
+        from waivern.store.memory import AsyncInMemoryStore
+
+        return AsyncInMemoryStore()
+    if colon and scheme.isalnum() and scheme != "file":
+        raise UsageError(f"no store for '{scheme}:'", hint="use a path, file: or memory:")
+    from waivern.store.local import LocalFilesystemStore
+
+    path = rest.removeprefix("//") if scheme == "file" and colon else text
+    return LocalFilesystemStore(Path(path).absolute())

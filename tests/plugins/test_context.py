@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from waivern.errors import ComponentError
+from waivern.plugins.context import Context
+
+
+def test_nothing_counted_gives_no_coverage() -> None:
+    assert Context("a", Path("/base")).coverage.document() is None
+
+
+def test_coverage_adds_up_where_one_name_stands_for_many() -> None:
+    ctx = Context("a", Path("/base"))
+    ctx.read(3)
+    ctx.skipped("a.bin", "binary")
+    ctx.skipped("b.bin", "binary")
+    ctx.skipped("node_modules/", "excluded", 40)
+    ctx.sampled("orders", 10, 500)
+    assert ctx.coverage.document() == {
+        "seen": 45,
+        "read": 3,
+        "skipped": 42,
+        "reasons": {"binary": 2, "excluded": 40},
+        "items": [
+            {"item": "a.bin", "reason": "binary"},
+            {"item": "b.bin", "reason": "binary"},
+            {"item": "node_modules/", "reason": "excluded", "count": 40},
+        ],
+        "sampled": [{"item": "orders", "read": 10, "total": 500}],
+    }
+
+
+def test_log_lines_and_progress_reach_their_sinks() -> None:
+    lines: list[str] = []
+    steps: list[tuple[int, int | None]] = []
+    ctx = Context("a", Path("/base"), lines.append, lambda n, total: steps.append((n, total)))
+    ctx.log.warning("found %d", 3)
+    ctx.progress(1)
+    ctx.progress(2, 5)
+    assert lines == ["WARNING found 3"]
+    assert steps == [(1, None), (2, 5)]
+
+
+def test_paths_start_from_the_base(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/someone")
+    ctx = Context("a", Path("/base"))
+    assert ctx.path("x/y") == Path("/base/x/y")
+    assert ctx.path("/etc") == Path("/etc")
+    assert ctx.path("~/data") == Path("/home/someone/data")
+
+
+@pytest.mark.parametrize("text", ["a\0b", "~no-such-user-here/x"])
+def test_what_is_no_path_is_a_component_error(text: str) -> None:
+    with pytest.raises(ComponentError, match="not a path"):
+        Context("a", Path("/base")).path(text)

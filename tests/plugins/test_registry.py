@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from waivern.errors import NotFoundError, RefusedError, WaivernError
+from waivern.message import Message
+from waivern.plugins import registry
+from waivern.plugins.component import Connector, Processor
+
+GOOD = """
+from pydantic import BaseModel
+from waivern.message import ANY_JSON
+
+class Thing:
+    name = "thing"
+    version = "1.0.0"
+    produces = ANY_JSON
+    class Config(BaseModel):
+        pass
+    def extract(self, config, ctx):
+        return 1
+"""
+
+
+def install(folder: Path, name: str, code: str, entry: str, kind: str = "connectors") -> None:
+    """Put a distribution into a folder, as an installer would."""
+    info = folder / f"{name}-1.2.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.2\n")
+    (info / "entry_points.txt").write_text(f"[waivern.{kind}]\n{entry}\n")
+    (folder / f"{name}.py").write_text(code)
+
+
+def test_shipped_components_are_found_and_have_the_shape() -> None:
+    assert {"command", "filesystem", "python", "sqlite"} <= set(registry.names("connectors"))
+    assert {"command", "merge", "python"} <= set(registry.names("processors"))
+    for name in ("command", "filesystem", "python", "sqlite"):
+        connector = registry.load("connectors", name)
+        assert isinstance(connector, Connector)
+        assert (connector.name, connector.version) == (name, "1.0.0")
+    for name in ("command", "merge", "python"):
+        assert isinstance(registry.load("processors", name), Processor)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [("connectors", n) for n in ("command", "filesystem", "python", "sqlite")]
+    + [("processors", n) for n in ("command", "merge", "python")],
+)
+def test_shipped_components_describe_themselves(kind: registry.Kind, name: str) -> None:
+    component = registry.load(kind, name)
+    first = (type(component).__doc__ or "").splitlines()[0]
+    assert first.endswith((".", ":")) or len(first) > 20
+    model = component.Config
+    assert model.model_config["frozen"] is True
+    assert model.model_config["extra"] == "forbid"
+    assert model.model_config["hide_input_in_errors"] is True
+    assert all(field.description for field in model.model_fields.values())
+    model.model_json_schema()
+
+
+def test_names_imports_no_component() -> None:
+    code = (
+        "import sys; from waivern.plugins import registry; "
+        "assert registry.names('connectors') and registry.names('processors'); "
+        "print([m for m in sys.modules if m.startswith('waivern.builtin')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_load_gives_the_same_instance() -> None:
+    assert registry.load("processors", "merge") is registry.load("processors", "merge")
+
+
+def test_unknown_name_suggests_and_lists() -> None:
+    with pytest.raises(NotFoundError, match="no connector 'sqlit'") as caught:
+        registry.load("connectors", "sqlit")
+    assert "did you mean 'sqlite'?" in (caught.value.hint or "")
+    assert "filesystem" in (caught.value.hint or "")
+
+
+def test_name_of_the_other_kind_is_told() -> None:
+    with pytest.raises(NotFoundError) as caught:
+        registry.load("connectors", "merge")
+    assert "'merge' is a processor" in (caught.value.hint or "")
+
+
+def test_installed_plugin_is_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(tmp_path, "good_plugin", GOOD, "thing = good_plugin:Thing")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert "thing" in registry.names("connectors")
+    assert registry.load("connectors", "thing").name == "thing"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import no_such_module_at_all",
+        "raise RuntimeError('no')",
+        "import sys; sys.exit(3)",
+        "def broken(:",
+        "x = 1",
+        "class Thing:\n    def __init__(self, needed): ...",
+    ],
+)
+def test_broken_plugin_fails_only_who_names_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    install(tmp_path, "broken_plugin", code, "broken = broken_plugin:Thing")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "broken_plugin", raising=False)
+    assert "broken" in registry.names("connectors")
+    assert registry.load("connectors", "sqlite").name == "sqlite"
+    with pytest.raises(WaivernError, match=r"broken_plugin 1\.2 cannot be loaded") as caught:
+        registry.load("connectors", "broken")
+    assert "broken_plugin:Thing" in (caught.value.hint or "")
+
+
+def test_wrong_shape_names_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = (
+        GOOD.replace("version =", "release =")
+        .replace("ANY_JSON\n\n", "ANY_JSON\n\n")
+        .replace("produces = ANY_JSON", "produces = 'json'")
+    )
+    install(tmp_path, "odd_plugin", code, "odd = odd_plugin:Thing")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(WaivernError, match=r"odd_plugin 1\.2 is not a connector") as caught:
+        registry.load("connectors", "odd")
+    assert "'version' is missing" in caught.value.message
+    assert "'produces' is not a SchemaRef" in caught.value.message
+
+
+def test_processor_missing_everything_lists_every_attribute(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(
+        tmp_path, "bare_plugin", "class Bare: ...", "bare = bare_plugin:Bare", kind="processors"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(WaivernError) as caught:
+        registry.load("processors", "bare")
+    for attribute in ("name", "version", "Config", "accepts", "produces", "process"):
+        assert f"'{attribute}' is missing" in caught.value.message
+
+
+def test_two_distributions_with_one_name_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, "first_plugin", GOOD, "twice = first_plugin:Thing")
+    install(tmp_path, "second_plugin", GOOD, "twice = second_plugin:Thing")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert registry.names("connectors").count("twice") == 1
+    with pytest.raises(RefusedError, match=r"first_plugin 1\.2 and second_plugin 1\.2"):
+        registry.load("connectors", "twice")
+
+
+def test_an_instance_may_stand_in_for_its_class(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, "made_plugin", GOOD + "\nmade = Thing()\n", "made = made_plugin:made")
+    monkeypatch.syspath_prepend(tmp_path)
+    made = registry.load("connectors", "made")
+    assert made.produces == Message("x", None).schema
