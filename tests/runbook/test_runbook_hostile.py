@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from runbook_text import FOLDER, problems, runbook
 
-from waivern.errors import WaivernError
+from waivern.errors import InvalidError
 from waivern.runbook import Runbook, parse
 
 SOON = 5.0
@@ -71,7 +72,7 @@ def test_what_crashes_the_yaml_library_does_not_crash_a_process() -> None:
         "from pathlib import Path\n"
         "from waivern.errors import InvalidError\n"
         "from waivern.runbook import parse\n"
-        "for text in (b'[' * 10**6, b'a: ' + b'{' * 10**6, b'- ' * 10**6):\n"
+        "for text in (b'[' * 10**6, b'{a: ' * 10**6, b'- ' * 10**6):\n"
         "    try:\n"
         "        parse(text, path=None, folder=Path('/'), environ={})\n"
         "    except InvalidError as error:\n"
@@ -101,11 +102,8 @@ def test_collection_of_garbage_is_on_again_after_an_error() -> None:
 
 
 def attempt(data: bytes) -> None:
-    try:
+    with suppress(InvalidError):
         found = parse(data, path="x.yaml", folder=FOLDER, environ={"A": "1"})
-    except WaivernError as error:
-        assert str(error)
-    else:
         assert isinstance(found, Runbook)
         assert found.artifacts
 
@@ -116,45 +114,13 @@ def test_any_bytes_are_a_runbook_or_an_error(data: bytes) -> None:
     attempt(data)
 
 
-PIECES = st.sampled_from(
-    [
-        *("artifacts:", "\n", "\n  ", "\n    ", "a", "b:", "{", "}", "[", "]", ", ", ": ", "- "),
-        *("source:", "type:", "t", "properties:", "inputs:", "process:", "reuse:", "config:"),
-        *(
-            "&x ",
-            "*x",
-            "!!int ",
-            "!x ",
-            "<<: ",
-            "? ",
-            "'",
-            '"',
-            "|",
-            ">",
-            "#",
-            "%TAG ",
-            "---",
-            "...",
-        ),
-        *(
-            "1",
-            "1e999",
-            ".nan",
-            "~",
-            "true",
-            "${A}",
-            "${B}",
-            "${",
-            "$${",
-            "\\",
-            "\t",
-            "\r",
-            "é",
-            "😀",
-        ),
-        *("\x85", "\u2028", "\ufeff", "\x00", "\x1b", "name:", "version:", "timeout:", "merge:"),
-    ]
-)
+WORDS = """
+    artifacts: source: type: t properties: inputs: process: reuse: config: name: version: timeout:
+    a b: { } [ ] , : - &x *x !!int !x <<: ? ' " | > # %TAG --- ... 1 1e999 .nan ~ true
+    ${A} ${B} ${ $${ \\ é 😀
+"""
+SPACES = ["\n", "\n  ", "\n    ", " ", ": ", "\t", "\r", "\x85", "\u2028", "\ufeff", "\x00", "\x1b"]
+PIECES = st.sampled_from([*WORDS.split(), *SPACES])
 
 
 @given(st.lists(PIECES, max_size=40).map("".join))
@@ -163,33 +129,11 @@ def test_any_pieces_of_yaml_are_a_runbook_or_an_error(text: str) -> None:
     attempt(text.encode())
 
 
-NAMES = st.sampled_from(
-    [
-        *(
-            "artifacts",
-            "config",
-            "name",
-            "version",
-            "source",
-            "inputs",
-            "process",
-            "reuse",
-            "merge",
-        ),
-        *(
-            "type",
-            "properties",
-            "from_run",
-            "artifact",
-            "output",
-            "timeout",
-            "a",
-            "A",
-            "a/b",
-            "execute",
-        ),
-    ]
-)
+KEYS = """
+    artifacts config name version source inputs process reuse merge type properties from_run
+    artifact output timeout a A a/b execute
+"""
+NAMES = st.sampled_from(KEYS.split())
 TREES = st.recursive(
     st.none()
     | st.booleans()
@@ -198,12 +142,12 @@ TREES = st.recursive(
     | st.text(max_size=5)
     | st.sampled_from(["${A}", "${B}", "concatenate", "@last", "5m"]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=4),
-    max_leaves=25,
+    max_leaves=12,
 )
 
 
 @given(st.dictionaries(NAMES, TREES), st.dictionaries(NAMES, st.dictionaries(NAMES, TREES)))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_any_tree_is_a_runbook_or_an_error(top: dict[str, object], artifacts: object) -> None:
     import json
 
@@ -217,6 +161,6 @@ def test_a_file_that_grows_past_the_limit_is_not_read_whole(tmp_path: Path) -> N
     with path.open("wb") as file:
         file.truncate(2**36)  # sparse
     started = time.monotonic()
-    with pytest.raises(WaivernError, match="larger than 64 MiB"):
+    with pytest.raises(InvalidError, match="larger than 64 MiB"):
         load(path, {})
     assert time.monotonic() - started < SOON

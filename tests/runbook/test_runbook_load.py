@@ -225,3 +225,13 @@ def test_the_room_is_cheap_to_enter() -> None:
     loaded = json.loads(subprocess.check_output([sys.executable, "-c", code]))
     assert "waivern.runbook" in loaded
     assert not {"yaml", "pydantic", "waivern.runbook.loader"} & set(loaded)
+
+
+def test_the_form_gives_a_json_schema() -> None:
+    from waivern.runbook.form import RunbookForm
+
+    schema = RunbookForm.model_json_schema()
+    assert schema["required"] == ["artifacts"]
+    artifact = schema["$defs"]["ArtifactForm"]
+    assert artifact["additionalProperties"] is False
+    assert {"type": "string"} in artifact["properties"]["inputs"]["anyOf"]

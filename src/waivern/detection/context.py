@@ -53,6 +53,7 @@ class Surroundings:
         self._rules = rules
         self._field = Label(words(field), "field") if field else None
         self._tables = Tables(text)
+        self._list: tuple[int, Label | None] = (-1, None)
 
     def labels(self, start: int, end: int) -> tuple[Label, ...]:
         """Return what is said about [start, end), the most telling first."""
@@ -95,7 +96,7 @@ class Surroundings:
                 yield Label(words(listed), "key")
             return
         elif not before.strip(_OPENERS + "-"):
-            yield from self._line_above(line, floor)
+            yield from self._line_above(line)
             return
         cuts = [m.end() for m in _CLAUSE.finditer(before)]
         if key is not None:
@@ -115,24 +116,28 @@ class Surroundings:
         if told:
             yield Label(told[-_NEAR_WORDS:], "words")
 
-    def _line_above(self, line: int, floor: int) -> Iterator[Label]:
-        """A label on a line of its own, or the key of a YAML list."""
+    def _line_above(self, line: int) -> Iterator[Label]:
+        """A label on a line of its own, or the key of a list of lines that begin with '-'."""
         text = self._text
-        at, listed = line, text[line : line + 60].lstrip().startswith("-")
-        for _ in range(30):
-            begin = text.rfind("\n", max(0, at - 400), max(0, at - 1)) + 1
-            above = text[begin:at].strip()
-            if at == 0 or (not above and at != line):
-                return
-            if above.endswith((":", "[", "(")):
-                name = above.rstrip(":[( =\"'").rpartition("=")[2].strip(" \"'-")
-                yield Label(words(name)[-_NEAR_WORDS:], "key")
-                return
-            if not listed or not above.startswith("-"):
-                if 0 < len(above) <= 40 and not any(c.isdigit() for c in above):
-                    yield Label(words(above), "words")
-                return
-            at = begin
+        listed = text[line : line + 60].lstrip().startswith("-")
+        begin, above = self._above(line)
+        if listed and above.startswith("-") and not above.endswith(":"):
+            label = self._list[1] if self._list[0] == begin else None
+        elif above.endswith((":", "[", "(")):
+            name = above.rstrip(":[( =\"'").rpartition("=")[2].strip(" \"'-")
+            label = Label(words(name)[-_NEAR_WORDS:], "key")
+        elif 0 < len(above) <= 40 and not any(c.isdigit() for c in above):
+            label = Label(words(above), "words")
+        else:
+            label = None
+        self._list = (line, label)
+        if label:
+            yield label
+
+    def _above(self, line: int) -> tuple[int, str]:
+        """Return where the line above begins, and what it says."""
+        begin = self._text.rfind("\n", max(0, line - 400), max(0, line - 1)) + 1
+        return begin, self._text[begin:line].strip()
 
     def _list_key(self, start: int) -> str | None:
         """Return the key of the list that a quoted item stands in."""
@@ -194,14 +199,12 @@ def judge(label: Label, kind: str, rules: Ruleset) -> Verdict:
     return SILENT
 
 
-def denied(label: Label, unless: frozenset[str]) -> bool:
-    """Say whether the label ends in, or as a key holds, a term that makes a value something else."""
-    told = label.words if label.kind != "words" else label.words[-3:]
-    return any(
-        " ".join(told[a:b]) in unless
-        for a in range(len(told))
-        for b in range(a + 1, min(len(told), a + LONGEST_TERM) + 1)
-    )
+def denied(label: Label, unless: frozenset[str], neutral: frozenset[str]) -> bool:
+    """Say whether the label ends in a term that makes a value something else after all."""
+    told = label.words
+    while told and told[-1] in neutral:
+        told = told[:-1]
+    return any(" ".join(told[-n:]) in unless for n in range(1, min(len(told), LONGEST_TERM) + 1))
 
 
 def _nearest(

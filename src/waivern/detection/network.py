@@ -12,6 +12,7 @@ _QUAD = re.compile(rb"0{1,3}\.0{1,3}\.0{1,3}\.0{1,3}")
 _PRODUCT = pattern(r"[A-Za-z][\w.+-]{0,40}/\Z")
 _V6_RUN = pattern(r"[0-9A-Fa-f:]{2,45}(?:\.\d{1,3}){0,3}")
 _V6_ANCHOR = re.compile(rb"::|h:h{1,4}:h{1,4}:")
+_PREFIX = pattern(r"/(\d{1,3})(?![\w/]|\.\d)")
 _ZONE = pattern(r"%[A-Za-z0-9_.-]{1,15}")
 _MAC_ANCHORS = (b"hh:hh:hh:hh:hh:hh", b"hh-hh-hh-hh-hh-hh", b"hhhh.hhhh.hhhh")
 _KNOWN_SMALL = frozenset({"1.1.1.1", "8.8.8.8", "9.9.9.9", "1.0.0.1", "8.8.4.4", "4.2.2.2"})
@@ -55,7 +56,16 @@ def _ipv4(doc: Document, start: int, end: int) -> Candidate | None:
     network = text[end : end + 1] in ("/", ":") and text[end + 1 : end + 2].isdigit()
     weak = small and not network
     rule = "ipv4.small" if weak else "ipv4"
+    end = _with_prefix(text, start, end, 32)
     return Candidate("IP_ADDRESS", start, end, 0.4 if weak else 0.75, rule, ("ipaddress",))
+
+
+def _with_prefix(text: str, start: int, end: int, most: int) -> int:
+    """Return the end of the network that the address names (`10.0.0.0/8`), or of the address."""
+    prefix = _PREFIX.match(text, end)
+    if prefix and int(prefix.group(1)) <= most and text[start - 1 : start] != "/":
+        return prefix.end()
+    return end
 
 
 def _ipv4_bounded(text: str, start: int, end: int) -> bool:
@@ -92,7 +102,7 @@ def _ipv6(doc: Document, near: int) -> tuple[int, Candidate | None]:
     if not _ipv6_bounded(text, start, end) or not _ipv6_likely(text, start, end):
         return run.end(), None
     zone = _ZONE.match(text, end)
-    stop = zone.end() if zone else end
+    stop = _with_prefix(text, start, zone.end() if zone else end, 128)
     return run.end(), Candidate("IP_ADDRESS", start, stop, 0.8, "ipv6", ("ipaddress",))
 
 

@@ -36,8 +36,9 @@ _NHS = pattern(r"\d{3}([ -])\d{3}\1\d{4}")
 _NINO = pattern(r"[A-Za-z]{2}([ -]?)\d{2}([ -]?)\d{2}\2\d{2}\1[A-Za-z]")
 _NIF = pattern(r"(?:[XYZxyz][ -]?\d{7}|\d{7,8})[ -]?[A-Za-z]")
 _NIR = pattern(r"[12] ?\d{2} ?\d{2} ?(?:\d{2}|2[AB]) ?\d{3} ?\d{3} ?\d{2}")
-_NIR_CORSE = pattern(r"[12] ?\d{2} ?\d{2} ?2[AB] ?\d{3} ?\d{3} ?\d{2}")
 _PESEL_OR_TAX = pattern(r"\d{2}[ ]?\d{3}[ ]?\d{3}[ ]?\d{3}")
+
+_PHONE_SIZES = (1, 3)
 
 Reader = Callable[[Document, int, int], Iterator[Candidate]]
 
@@ -51,7 +52,8 @@ def numbers(doc: Document) -> Iterator[Candidate]:
         first = True
         for group in _GROUP.finditer(text, window.start(), window.end()):
             start, size = group.start(), group.end() - group.start()
-            yield from phone_here(doc, start, size, first)
+            if first or size in _PHONE_SIZES or text[start - 1] in "+(":
+                yield from phone_here(doc, start, size, first)
             for reader in _READERS.get(size, ()):
                 yield from reader(doc, start, size)
             first = False
@@ -138,7 +140,9 @@ def _nif(doc: Document, start: int, size: int) -> Iterator[Candidate]:
 
 
 def _nir(doc: Document, start: int, size: int) -> Iterator[Candidate]:
-    found = _NIR.match(doc.text, start) or _NIR_CORSE.match(doc.text, start)
+    if size < 7 and doc.text[start] not in "12":
+        return
+    found = _NIR.match(doc.text, start)
     if found is None or not doc.bounded(start, found.end()):
         return
     if fr_nir(found.group().replace(" ", "")):

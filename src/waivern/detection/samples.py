@@ -43,7 +43,7 @@ def is_sample(kind: str, value: str) -> bool:
         within = any(domain == d or domain.endswith("." + d) for d in _DOMAINS)
         return within or domain.rpartition(".")[2] in TEST_DOMAINS
     if kind == "IP_ADDRESS":
-        address = ipaddress.ip_address(value.partition("%")[0])
+        address = ipaddress.ip_address(value.partition("/")[0].partition("%")[0])
         return any(address in network for network in _NETWORKS)
     if kind == "PHONE_NUMBER":
         return _fictional_phone(plain)

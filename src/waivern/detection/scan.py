@@ -105,7 +105,7 @@ def _verdict(
     """Return what the nearest telling label says; None if it rules the value out."""
     foreign = SILENT
     for label in around.labels(c.start, c.end):
-        if rule.unless and denied(label, rule.unless):
+        if rule.unless and denied(label, rule.unless, rules.neutral):
             return None
         verdict = judge(label, c.type, rules)
         if verdict.stance in ("for", "hint", "against"):

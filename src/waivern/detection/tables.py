@@ -127,11 +127,13 @@ class Tables:
 
     @cached_property
     def _html_heads(self) -> list[tuple[int, str]]:
+        if "</th>" not in self._text and "</TH>" not in self._text:
+            return []
         return [(m.start(), _TAG.sub(" ", m.group(1)).strip()) for m in _HTML_HEAD.finditer(self._text)]
 
     def _html_column(self, at: int) -> str | None:
         text = self._text
-        if "<td" not in text or not self._html_heads:
+        if not self._html_heads:
             return None
         table = max(text.rfind("<table", max(0, at - 200_000), at), 0)
         row = text.rfind("<tr", max(table, at - 8_000), at)

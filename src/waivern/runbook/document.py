@@ -22,6 +22,8 @@ NO_PATH = "<runbook>"
 _LINE_END = re.compile("[\r\n\x85\u2028\u2029]")
 _AROUND = 100
 """Characters of a very long line that are kept on either side of a problem."""
+_LONGEST = 1_000
+"""Characters that a problem underlines at most."""
 
 
 @dataclass(frozen=True)
@@ -72,24 +74,24 @@ class Document:
     def fault(self, fault: Fault) -> Problem:
         """Return what was found wrong while reading the text, as a problem."""
         hint = fault.hint
-        if fault.code is Code.DUPLICATE_KEY and (
-            first := self._places.first_of.get(fault.span.start)
-        ):
+        if fault.code is Code.DUPLICATE_KEY and (first := self._first_of(fault.span)):
             hint = f"it is first given at line {first.line + 1}; keep one of the two"
         return Problem(fault.code, fault.message, self._position(fault.span), hint)
+
+    def _first_of(self, later: Span) -> Span | None:
+        return self._places.first_of.get(later.start)
 
     def _position(self, span: Span) -> Position:
         line_start = span.start - span.column
         start = max(line_start, span.start - _AROUND)
-        text = self._text[start : span.start + _AROUND]
-        if end := _LINE_END.search(text, span.start - start):
-            text = text[: end.start()]
-        marked = text[span.start - start :][: span.end - span.start].rstrip()
+        ahead = self._text[span.start : span.start + _LONGEST]
+        if line_end := _LINE_END.search(ahead):
+            ahead = ahead[: line_end.start()]
         return Position(
             file=self.path or NO_PATH,
             line=span.line + 1,
             column=span.column + 1,
-            length=max(1, len(marked)),
-            text=text,
+            length=max(1, len(ahead[: span.end - span.start].rstrip())),
+            text=self._text[start : span.start] + ahead[:_AROUND],
             text_column=start - line_start + 1,
         )

@@ -72,9 +72,9 @@ def decode(data: bytes) -> str:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        before = data[: error.start].decode("utf-8-sig")
+        before = error.object[: error.start].decode()  # the object has no byte order mark any more
         at = _span_after(before)
-        message = f"the byte 0x{data[error.start]:02x} is not UTF-8"
+        message = f"the byte 0x{error.object[error.start]:02x} is not UTF-8"
         raise Stop(Fault(Code.ENCODING, message, at, "save the file as UTF-8")) from None
     if bad := _CONTROL.search(text):
         message = f"the control character U+{ord(bad[0]):04X} is not allowed"

@@ -18,8 +18,8 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    SkipValidation,
     ValidationInfo,
+    WrapValidator,
 )
 from pydantic_core import PydanticCustomError
 
@@ -123,6 +123,15 @@ def _or_empty(value: Json) -> Json:
     return {} if value is None else value
 
 
+def _each_on_its_own(value: Json, _all_at_once: object) -> Json:
+    """Leave the artifacts to the caller, who stops when there are enough problems."""
+    if not isinstance(value, dict):
+        raise refusal(((), Code.TYPE, "{} must be a mapping", None))
+    if not value:
+        raise refusal(((), Code.MISSING, "{} is empty", "a runbook has at least one artifact"))
+    return value
+
+
 Text: TypeAlias = Annotated[str, Field(min_length=1)]
 OneLine: TypeAlias = Annotated[Text, AfterValidator(_one_line)]
 Chosen: TypeAlias = Annotated[Text, AfterValidator(_expanded), AfterValidator(_one_line)]
@@ -183,7 +192,7 @@ class ConfigForm(Form):
 
 
 class RunbookForm(Form):
-    """The top level; each artifact is validated on its own, so that enough problems are enough."""
+    """The top level."""
 
     name: OneLine | None = None
     version: OneLine = "1.0"
@@ -191,7 +200,7 @@ class RunbookForm(Form):
     contact: str | None = None
     framework: OneLine | None = None
     config: Annotated[ConfigForm, BeforeValidator(_or_empty)] = ConfigForm()
-    artifacts: Annotated[dict[str, SkipValidation[ArtifactForm]], Field(min_length=1)]
+    artifacts: Annotated[dict[str, ArtifactForm], WrapValidator(_each_on_its_own)]
 
 
 def form_at(path: Sequence[str | int]) -> type[Form] | None:

@@ -111,10 +111,12 @@ class _Reader:
     def _scalar(self, event: Any) -> Json:
         text = event.value
         try:
-            if event.implicit[0]:
-                value = resolve(text) if text[:1] in FIRST else text
+            if event.tag is not None:
+                value = tagged(event.tag, text)
+            elif event.implicit[0] and text[:1] in FIRST:
+                value = resolve(text)
             else:
-                value = text if event.tag is None else tagged(event.tag, text)
+                value = text
         except ScalarError as error:
             self._scalar_fault(event, error)
             return text
