@@ -7,6 +7,7 @@ import importlib
 import inspect
 import re
 import sys
+import threading
 from collections.abc import Awaitable, Sequence
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
@@ -48,9 +49,9 @@ class PythonProperties(Properties):
 class PythonConnector:
     """Calls a Python function, `function(**args)`, and keeps what it returns.
 
-    The function may be async; a plain one runs on a thread. A file is run anew for each call, under
-    a module name of its own; its folder is added at the end of `sys.path`, so that it can import
-    its neighbours (an installed module of the same name comes first).
+    The function may be async; a plain one runs on a thread. A file is loaded once, and again when
+    it has changed, under a module name of its own; its folder is added at the end of `sys.path`,
+    so that it can import its neighbours (an installed module of the same name comes first).
     """
 
     name = "python"
@@ -106,9 +107,9 @@ def _called(config: PythonProperties, ctx: Context, *positional: Json) -> Json |
 
 def _function(call: str, ctx: Context) -> Any:
     where, _, name = call.rpartition(":")
-    path = located(ctx, where) if where.endswith(".py") else None
+    file = _file(ctx, where) if where.endswith(".py") else None
     try:
-        module = _run(path) if path else importlib.import_module(where)
+        module = _loaded(*file) if file else importlib.import_module(where)
     except (Exception, SystemExit) as error:
         hint = "it must be installed in the environment of wct, or be given as 'path.py:function'"
         missing = isinstance(error, ModuleNotFoundError)
@@ -134,8 +135,33 @@ class _Source(SourceFileLoader):
         return self.source_to_code(self.get_data(self.path), self.path)
 
 
+_Mark = tuple[int, int, int, int]
+"""What changes when a file does: device, inode, size, time of modification."""
+_modules: dict[Path, tuple[_Mark, ModuleType]] = {}
+_loading = threading.Lock()
+
+
+def _file(ctx: Context, where: str) -> tuple[Path, _Mark]:
+    path = ctx.path(where)
+    try:
+        found = path.stat()
+    except OSError:
+        found = located(ctx, where).stat()  # says what is wrong
+    return path, (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+
+
+def _loaded(path: Path, mark: _Mark) -> ModuleType:
+    """Return the module in a file, which is run once while it is as it was."""
+    kept = _modules.get(path)
+    if kept is None or kept[0] != mark:
+        with _loading:
+            kept = _modules.get(path)
+            if kept is None or kept[0] != mark:
+                kept = _modules[path] = (mark, _run(path.resolve()))
+    return kept[1]
+
+
 def _run(path: Path) -> ModuleType:
-    path = path.resolve()
     if (folder := str(path.parent)) not in sys.path:
         sys.path.append(folder)
     name = f"_waivern_file_{hashlib.sha256(bytes(path)).hexdigest()[:16]}"

@@ -1,12 +1,24 @@
 """Personal data in text: a library of its own that needs no network and no other room.
 
-    from waivern.detection import scan
-    for match in scan("call +44 20 7946 0152"):
-        print(match.type, match.start, match.end, match.confidence)
+from waivern.detection import scan
+for match in scan("call +44 20 7946 0152"):
+    print(match.type, match.start, match.end, match.confidence)
 """
 
+from waivern.detection.fields import FieldUse, NamedField, classify, field_names
 from waivern.detection.mask import mask
 from waivern.detection.ruleset import Ruleset, load_ruleset
 from waivern.detection.scan import Match, redact, scan
 
-__all__ = ["Match", "Ruleset", "load_ruleset", "mask", "redact", "scan"]
+__all__ = [
+    "FieldUse",
+    "Match",
+    "NamedField",
+    "Ruleset",
+    "classify",
+    "field_names",
+    "load_ruleset",
+    "mask",
+    "redact",
+    "scan",
+]

@@ -19,10 +19,17 @@ _OPENERS = " \t\"'`([{<+*_"
 _KEY_STOPS = set("\n,;{}\"'`<>=&?|:\t!")
 _TAGS = re.compile(r"<[^<>]{0,200}>")
 _LAST_TAG = re.compile(r"<([A-Za-z][\w:.-]{0,40})(?:\s[^<>]{0,200})?>\s{0,80}\Z")
-_CLAUSE = re.compile(r"[.!?;]\s|[;|\t\n\"]|,(?=\S)|\)\s{0,2}[.;]")
+_CLAUSE = re.compile(
+    r"(?<![Nn]o)(?<![Nn]r)(?<![Tt]el)(?<![Gg]eb)(?<![Ee]xt)(?<![Rr]ef)\.\s|[!?;]\s|[;|\t\n\"]|,(?=\S)|\)\s{0,2}[.;]"
+)
+_SENTENCE = re.compile(r"[.!?;]\s")
+_CLOSED = re.compile(r"[}\]]")
+_LIST_MARKS = ("'", '"', "`", "[")
 _PLAIN_TAGS = frozenset(
-    "a b i p td th tr li dd dt em div span strong code pre label input value string text item "
-    "u s small font html body ul ol table tbody data entry field cell v c t".split()
+    """
+        a b i p td th tr li dd dt em div span strong code pre label input value string text item u
+        s small font html body ul ol table tbody data entry field cell v c t
+    """.split()  # noqa: SIM905
 )
 
 
@@ -58,8 +65,8 @@ class Surroundings:
     def labels(self, start: int, end: int) -> tuple[Label, ...]:
         """Return what is said about [start, end), the most telling first."""
         column = self._tables.column(start)
-        cell = self._tables.cell_start(start)
-        near = self._near(start, cell if column is not None else max(0, start - _BEFORE))
+        cell = self._tables.cell
+        near = self._near(start, max(0, start - _BEFORE) if cell is None else cell)
         found = list(near)
         if column:
             found.append(Label(words(column), "field"))
@@ -78,43 +85,34 @@ class Surroundings:
             before = before[:-2]
         key = _key(before)
         if key is not None:
-            name, rest = key
-            told = words(name)
-            yield Label(told, "key")
-            if not self._all_neutral(told):
-                return
-            before = rest
-            if not before.strip(_OPENERS + "-,") and floor < line:
-                before = text[max(floor, start - _BEFORE) : line]
-            before = before.replace('"', " ")
-        elif "<" in before and ">" in before or (not before.strip() and "</" in text[floor:line]):
+            yield from self._keyed(*key, text[max(floor, start - _BEFORE) : line])
+        elif ("<" in before and ">" in before) or (not before.strip() and "</" in text[floor:line]):
             yield from self._markup(text[max(0, start - 2 * _BEFORE) : start])
-            return
-        elif before[-1:] in ("'", '"', "`", "["):
+        elif before[-1:] in _LIST_MARKS or before.rstrip(_OPENERS)[-1:] == ",":
             listed = self._list_key(start)
             if listed:
                 yield Label(words(listed), "key")
-            return
+            elif before[-1:] not in _LIST_MARKS:
+                yield from _spoken(before, _CLAUSE)
         elif not before.strip(_OPENERS + "-"):
             yield from self._line_above(line)
-            return
-        cuts = [m.end() for m in _CLAUSE.finditer(before)]
-        if key is not None:
-            cuts = [m.end() for m in re.finditer(r"[}\]]", before)]
-        told = words(before[cuts[-1] if cuts else 0 :])
-        if told:
-            yield Label(told[-_NEAR_WORDS:], "words")
+        else:
+            yield from _spoken(before, _CLAUSE)
+
+    def _keyed(self, name: str, rest: str, above: str) -> Iterator[Label]:
+        """The key; and if it says nothing, what stands before it, here or in the lines above."""
+        told = words(name)
+        yield Label(told, "key")
+        if self._all_neutral(told):
+            before = rest if rest.strip(_OPENERS + "-,") else above
+            yield from _spoken(before.replace('"', " "), _CLOSED)
 
     def _markup(self, before: str) -> Iterator[Label]:
         tag = _LAST_TAG.search(before)
         if tag and tag.group(1).lower().rpartition(":")[2] not in _PLAIN_TAGS:
             yield Label(words(tag.group(1)), "key")
             return
-        plain = " ".join(_TAGS.sub(" ", before[before.find("<") :]).split())
-        cuts = [m.end() for m in re.finditer(r"[.!?;]\s", plain)]
-        told = words(plain[cuts[-1] if cuts else 0 :])
-        if told:
-            yield Label(told[-_NEAR_WORDS:], "words")
+        yield from _spoken(" ".join(_TAGS.sub(" ", before[before.find("<") :]).split()), _SENTENCE)
 
     def _line_above(self, line: int) -> Iterator[Label]:
         """A label on a line of its own, or the key of a list of lines that begin with '-'."""
@@ -163,6 +161,14 @@ class Surroundings:
         return all(word in self._rules.neutral or word.isdigit() for word in told)
 
 
+def _spoken(before: str, breaks: re.Pattern[str]) -> Iterator[Label]:
+    """The words since the last break."""
+    cuts = [m.end() for m in breaks.finditer(before)]
+    told = words(before[cuts[-1] if cuts else 0 :])
+    if told:
+        yield Label(told[-_NEAR_WORDS:], "words")
+
+
 def _key(before: str) -> tuple[str, str] | None:
     """Return the key that ends in ':', '=' or '=>' right before a value, and what precedes it."""
     rest = before.rstrip(_OPENERS)
@@ -188,8 +194,12 @@ def judge(label: Label, kind: str, rules: Ruleset) -> Verdict:
         if kind in names:
             return Verdict("for", term)
         if not far:
-            hint = _nearest(label.words, rules.hints, label.kind) if UNRELATED not in names else None
-            return Verdict("hint", hint[0]) if hint and kind in hint[1] else Verdict("against", term)
+            hint = (
+                _nearest(label.words, rules.hints, label.kind) if UNRELATED not in names else None
+            )
+            return (
+                Verdict("hint", hint[0]) if hint and kind in hint[1] else Verdict("against", term)
+            )
         return SILENT
     hint = _nearest(label.words, rules.hints, label.kind)
     if hint is not None and kind in hint[1]:
@@ -202,9 +212,14 @@ def judge(label: Label, kind: str, rules: Ruleset) -> Verdict:
 def denied(label: Label, unless: frozenset[str], neutral: frozenset[str]) -> bool:
     """Say whether the label ends in a term that makes a value something else after all."""
     told = label.words
-    while told and told[-1] in neutral:
+    while told:
+        sizes = range(1, min(len(told), LONGEST_TERM) + 1)
+        if any(" ".join(told[-n:]) in unless for n in sizes):
+            return True
+        if told[-1] not in neutral:
+            return False
         told = told[:-1]
-    return any(" ".join(told[-n:]) in unless for n in range(1, min(len(told), LONGEST_TERM) + 1))
+    return False
 
 
 def _nearest(

@@ -8,8 +8,8 @@ from waivern.detection.document import Candidate, Document, pattern
 
 _SIGNS = (
     b"birth", b"born", b"dob", b"d.o.b", b"gebor", b"geburt", b"geb.", b"naiss", b"nacim", b"nacid",
-    b"nascita", b"nascim", b"nato", b"nata", b"urodz", b"ur.", b"geboor", b"fodel", b"f?d", b"n? le",
-    b"ne le", b"n?e le", b"nee le", b"bday", b"syntym",
+    b"nascita", b"nascim", b"nato", b"nata", b"urodz", b"ur.", b"geboor", b"fodel", b"f?d",
+    b"n? le",     b"ne le", b"n?e le", b"nee le", b"bday", b"syntym",
 )  # fmt: skip
 _MONTH = (
     r"(?:jan|feb|fev|f\u00e9v|mar|m\u00e4r|apr|abr|avr|may|mai|mag|mei|maj|maggio|jun|juin|giu|jul|juil|lug|"

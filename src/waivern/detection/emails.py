@@ -10,7 +10,9 @@ from waivern.detection.numbering import PRIVATE_DOMAINS, TEST_DOMAINS, top_level
 
 _LATIN = "A-Za-z0-9\u00c0-\u024f"
 _LOCAL = re.compile(rf"[{_LATIN}.!#$%&'*+?^_~-]{{1,64}}\Z")
-_DOMAIN = re.compile(rf"(?:[{_LATIN}](?:[{_LATIN}-]{{0,61}}[{_LATIN}])?\.){{1,8}}[{_LATIN}-]{{2,24}}")
+_DOMAIN = re.compile(
+    rf"(?:[{_LATIN}](?:[{_LATIN}-]{{0,61}}[{_LATIN}])?\.){{1,8}}[{_LATIN}-]{{2,24}}"
+)
 _USERINFO = pattern(r"://[^\s/@]{0,80}\Z")
 _NAMES = frozenset("odlmntODLMNT")  # O'Brien, D'Angelo, L'Heureux; b'…' and f'…' are code
 _KNOWN = TEST_DOMAINS | PRIVATE_DOMAINS

@@ -52,6 +52,8 @@ def numbers(doc: Document) -> Iterator[Candidate]:
         first = True
         for group in _GROUP.finditer(text, window.start(), window.end()):
             start, size = group.start(), group.end() - group.start()
+            if start > 1 and text[start - 1] in "./-" and text[start - 2].isdigit():
+                continue  # in the middle of a chain, where nothing begins
             if first or size in _PHONE_SIZES or text[start - 1] in "+(":
                 yield from phone_here(doc, start, size, first)
             for reader in _READERS.get(size, ()):
@@ -109,7 +111,7 @@ def _nhs(doc: Document, start: int, size: int) -> Iterator[Candidate]:
         yield Candidate("UK_NHS", start, end, base, rule, ("mod11",))
 
 
-def _nino(doc: Document, start: int, size: int) -> Iterator[Candidate]:
+def _nino(doc: Document, start: int, _size: int) -> Iterator[Candidate]:
     text = doc.text
     begin = start - 2 if text[start - 1 : start].isalpha() else start - 3
     if begin < 0 or not text[begin : begin + 2].isalpha():

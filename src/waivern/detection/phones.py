@@ -113,5 +113,11 @@ def _national(doc: Document, start: int, before: str) -> Iterator[Candidate]:
         return
     if "." in value and value.count(".") == 1 and value.replace(".", "").isdigit():
         return  # a decimal
-    base = 0.55 if trunk and digits >= 9 else 0.3 if value.lstrip("(")[0] == "0" and not value.isdigit() else 0.15
+    base = (
+        0.55
+        if trunk and digits >= 9
+        else 0.3
+        if value.lstrip("(")[0] == "0" and not value.isdigit()
+        else 0.15
+    )
     yield Candidate(_TYPE, begin, end, base, "phone.national")

@@ -31,7 +31,7 @@ class TypeRule:
     severity: str
     threshold: float
     trust: Literal["own", "context"]
-    """`own`: the syntax speaks for itself; `context`: a label that says otherwise counts against."""
+    """`own`: the syntax speaks for itself; `context`: a label that says otherwise counts."""
     unless: frozenset[str]
     """Terms right before a value that say it is something else after all."""
 

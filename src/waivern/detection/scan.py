@@ -95,24 +95,29 @@ def _weigh(
     terms = (verdict.term,) if verdict.term and verdict.stance in ("for", "hint") else ()
     sample = is_sample(c.type, doc.text[c.start : c.end])
     return Match(
-        c.type, c.start, c.end, round(min(_SURE, confidence), 2), c.rule, c.validators, terms, sample
+        c.type,
+        c.start,
+        c.end,
+        round(min(_SURE, confidence), 2),
+        c.rule,
+        c.validators,
+        terms,
+        sample,
     )
 
 
-def _verdict(
-    c: Candidate, around: Surroundings, rule: TypeRule, rules: Ruleset
-) -> Verdict | None:
+def _verdict(c: Candidate, around: Surroundings, rule: TypeRule, rules: Ruleset) -> Verdict | None:
     """Return what the nearest telling label says; None if it rules the value out."""
-    foreign = SILENT
+    last = SILENT
     for label in around.labels(c.start, c.end):
         if rule.unless and denied(label, rule.unless, rules.neutral):
             return None
         verdict = judge(label, c.type, rules)
-        if verdict.stance in ("for", "hint", "against"):
+        if verdict.stance in ("for", "against"):
             return verdict
-        if verdict.stance == "foreign":
-            foreign = verdict
-    return foreign
+        if verdict.stance == "hint" or (verdict.stance == "foreign" and last is SILENT):
+            last = verdict
+    return last
 
 
 def _shift(verdict: Verdict, rule: TypeRule) -> float:

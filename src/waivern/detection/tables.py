@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from functools import cached_property
+from itertools import pairwise
 
 _BLANK = re.compile(r"\n[ \t\r]{0,40}\n")
 _INSERT = re.compile(
@@ -15,10 +16,13 @@ _INSERT = re.compile(
     r"\(([^()']{1,4000})\)\s{0,20}values",
     re.IGNORECASE,
 )
-_COPY = re.compile(r"^copy\s{1,4}[^\s(;]{1,130}\s{0,4}\(([^()]{1,4000})\)\s{1,4}from stdin", re.I | re.M)
+_COPY = re.compile(
+    r"^copy\s{1,4}[^\s(;]{1,130}\s{0,4}\(([^()]{1,4000})\)\s{1,4}from stdin",
+    re.IGNORECASE | re.MULTILINE,
+)
 _SQL_TOKEN = re.compile(r"'[^']*'?|\"[^\"\n]*\"?|[(),;]")
-_HTML_HEAD = re.compile(r"<th\b[^<>]{0,200}>(.{0,200}?)</th>", re.I | re.S)
-_HTML_CELL = re.compile(r"<t[dh]\b", re.I)
+_HTML_HEAD = re.compile(r"<th\b[^<>]{0,200}>(.{0,200}?)</th>", re.IGNORECASE | re.DOTALL)
+_HTML_CELL = re.compile(r"<t[dh]\b", re.IGNORECASE)
 _TAG = re.compile(r"<[^<>]{0,200}>")
 _DELIMITERS = ",;\t|"
 _LONGEST_LINE = 20_000
@@ -33,18 +37,18 @@ class Tables:
         self._sql_at = self._sql_depth = self._sql_column = 0
         self._sql_insert = -1
         self._heads: dict[int, tuple[str, list[str]] | None] = {}
+        self._cell: int | None = None
         self._line: tuple[int, int, list[int]] = (-1, -1, [])
 
     def column(self, at: int) -> str | None:
         """Return the name of the column that offset `at` lies in, if it lies in a table."""
+        self._cell = None
         return self._insert_column(at) or self._line_column(at) or self._html_column(at)
 
-    def cell_start(self, at: int) -> int:
-        """Return where the cell of the last delimited line begins that `column` looked at."""
-        begin, end, cells = self._line
-        if not begin <= at <= end or not cells:
-            return at
-        return cells[bisect_right(cells, at) - 1]
+    @property
+    def cell(self) -> int | None:
+        """Where the cell of the last asked place begins, if that is known."""
+        return self._cell
 
     # SQL
 
@@ -89,7 +93,9 @@ class Tables:
     def _copies(self) -> list[tuple[int, list[str]]]:
         if "stdin" not in self._text and "STDIN" not in self._text:
             return []
-        return [(self._text.find("\n", m.end()), _names(m.group(1))) for m in _COPY.finditer(self._text)]
+        return [
+            (self._text.find("\n", m.end()), _names(m.group(1))) for m in _COPY.finditer(self._text)
+        ]
 
     def _line_column(self, at: int) -> str | None:
         text = self._text
@@ -109,7 +115,9 @@ class Tables:
             self._line = (begin, end, cells)
         if len(cells) != len(names):
             return None
-        return names[bisect_right(cells, at) - 1]
+        index = bisect_right(cells, at) - 1
+        self._cell = cells[index]
+        return names[index]
 
     def _head(self, at: int) -> tuple[str, list[str]] | None:
         copied = bisect_right(self._copies, at, key=lambda c: c[0]) - 1
@@ -129,7 +137,9 @@ class Tables:
     def _html_heads(self) -> list[tuple[int, str]]:
         if "</th>" not in self._text and "</TH>" not in self._text:
             return []
-        return [(m.start(), _TAG.sub(" ", m.group(1)).strip()) for m in _HTML_HEAD.finditer(self._text)]
+        return [
+            (m.start(), _TAG.sub(" ", m.group(1)).strip()) for m in _HTML_HEAD.finditer(self._text)
+        ]
 
     def _html_column(self, at: int) -> str | None:
         text = self._text
@@ -139,11 +149,29 @@ class Tables:
         row = text.rfind("<tr", max(table, at - 8_000), at)
         if row < 0:
             return None
-        index = len(_HTML_CELL.findall(text, row, at)) - 1
+        cells = [m.end() for m in _HTML_CELL.finditer(text, row, at)]
+        index = len(cells) - 1
         low = bisect_right(self._html_heads, table, key=lambda h: h[0])
         high = bisect_right(self._html_heads, row, key=lambda h: h[0])
         names = [name for _, name in self._html_heads[low:high]][-100:]
-        return names[index] if 0 <= index < len(names) else None
+        if not 0 <= index < len(names):
+            return None
+        self._cell = text.find(">", cells[-1], at) + 1 or at
+        return names[index]
+
+
+def headers(text: str) -> list[tuple[str, int]]:
+    """Return the column names that the text declares, and where: the first line, INSERT, COPY."""
+    found: dict[str, int] = {}
+    head = _read_head(text, 0)
+    if head is not None:
+        found.update({name: max(0, text.find(name)) for name in head[1] if name})
+    for form in (_INSERT, _COPY):
+        for statement in form.finditer(text):
+            begin, end = statement.span(1)
+            for name in _names(statement.group(1)):
+                found.setdefault(name, max(begin, text.find(name, begin, end)))
+    return list(found.items())
 
 
 def _names(listed: str) -> list[str]:
@@ -162,7 +190,7 @@ def _cells(line: str, delimiter: str, offset: int) -> list[int]:
 
 
 def _read_head(text: str, begin: int) -> tuple[str, list[str]] | None:
-    """Return delimiter and names if the block at `begin` has a line of names over lines of cells."""
+    """Return delimiter and names if the block at `begin` has a line of names over cells."""
     end = text.find("\n", begin, begin + _LONGEST_LINE)
     if end < 0:
         return None
@@ -171,7 +199,7 @@ def _read_head(text: str, begin: int) -> tuple[str, list[str]] | None:
     if line.count(delimiter) < 1 or line.lstrip().startswith(("<", "{", "#!", "//")):
         return None
     starts = [*_cells(line, delimiter, 0), len(line) + 1]
-    cells = [line[a : b - 1] for a, b in zip(starts, starts[1:], strict=False)]
+    cells = [line[a : b - 1] for a, b in pairwise(starts)]
     names = [cell.strip(' \t"\ufeff*`') for cell in cells]
     if not all(_is_name(name) for name in names if name) or sum(map(bool, names)) < 2:
         return None

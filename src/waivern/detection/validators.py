@@ -1,4 +1,4 @@
-"""Check digits and allocation rules. Each takes the bare value, no separators, and says if it holds."""
+"""Check digits and allocation rules: each takes a value without separators and says if it holds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names and phrases as lists of plain words, so that `userEMails` and `e-mails` can be looked up."""
+"""Names and phrases as plain words, so that `userEMails` and `e-mails` can be looked up."""
 
 from __future__ import annotations
 
@@ -9,7 +9,13 @@ from functools import lru_cache
 _HUMPS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _WORD = re.compile(r"[^\W_]+")
 _COUNTER = re.compile(r"(?<=[a-z]{3})\d{1,2}$")
-_FIXED = (("IPv", "ipv"), ("e-mail", "email"), ("E-mail", "email"), ("E-Mail", "email"), ("eMail", "email"))
+_FIXED = (
+    ("IPv", "ipv"),
+    ("e-mail", "email"),
+    ("E-mail", "email"),
+    ("E-Mail", "email"),
+    ("eMail", "email"),
+)
 
 
 @lru_cache(maxsize=20_000)

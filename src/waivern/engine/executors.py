@@ -1,4 +1,4 @@
-"""Where the work runs. An executor takes calls and delivers outcomes; it never touches the run.
+"""Where the work runs. An executor takes calls and reports outcomes; it never touches the run.
 
 No component runs on the loop that drives the run: plain ones run on daemon threads, coroutines on
 an event loop of their own. What blocks there, blocks nothing else, and can be left behind.
@@ -8,42 +8,60 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
-from queue import SimpleQueue
-from typing import Protocol, TypeAlias
+from queue import Empty, SimpleQueue
+from typing import Protocol
 
 from waivern.engine.calls import Awaiting, Call, Outcome
 from waivern.engine.producer import Producer
+from waivern.message import Json
 
-Deliver: TypeAlias = Callable[[Call, Outcome], None]
-"""Takes an outcome, from any thread."""
+
+class Report(Protocol):
+    """Who is told about calls, from any thread."""
+
+    def began(self, call: Call) -> None:
+        """The work on a call begins now."""
+        ...
+
+    def done(self, call: Call, outcome: Outcome) -> None:
+        """The call has come to its end."""
+        ...
 
 
 class Executor(Protocol):
-    """A place where calls are carried out."""
+    """A place where calls are carried out, so many at a time."""
 
-    def submit(self, call: Call, deliver: Deliver) -> None:
-        """Begin a call; its outcome is delivered exactly once, now or later."""
+    width: int
+    """How many calls are carried out at once; more may be submitted and wait."""
+
+    def submit(self, call: Call, report: Report) -> None:
+        """Take a call; it begins now or later, and once begun is reported done exactly once."""
+        ...
+
+    def recall(self) -> list[Call]:
+        """Give back the calls that have not begun; they will not."""
         ...
 
     def close(self, patience_s: float) -> bool:
-        """Take no more and stop what can be stopped; say whether something is left behind."""
+        """Stop what can be stopped; say whether something is left behind."""
         ...
 
 
 class InlineExecutor:
     """Carries each call out where it is submitted: for tests, and to follow one in a debugger."""
 
+    width = 1
+
     def __init__(self, producer: Producer) -> None:
         self._producer = producer
-        self._coroutines = Coroutines(producer)
+        self._coroutines = Coroutines()
 
-    def submit(self, call: Call, deliver: Deliver) -> None:
-        outcome = self._producer.begin(call)
-        if isinstance(outcome, Awaiting):
-            self._coroutines.follow(outcome, lambda finish: deliver(call, finish()))
-        else:
-            deliver(call, outcome)
+    def submit(self, call: Call, report: Report) -> None:
+        report.began(call)
+        report.done(call, _carry_out(call, self._producer, self._coroutines))
+
+    def recall(self) -> list[Call]:
+        return []
 
     def close(self, patience_s: float) -> bool:
         return self._coroutines.close(patience_s)
@@ -57,98 +75,80 @@ class ThreadExecutor:
     """
 
     def __init__(self, producer: Producer, width: int) -> None:
+        self.width = width
         self._producer = producer
-        self._coroutines = Coroutines(producer)
-        self._width = width
-        self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._coroutines = Coroutines()
+        self._calls: SimpleQueue[tuple[Call, Report] | None] = SimpleQueue()
         self._threads = 0
-        self._busy = 0
-        self._lock = threading.Lock()
+        self._busy: set[str] = set()
 
-    def submit(self, call: Call, deliver: Deliver) -> None:
-        self._put(lambda: self._begin(call, deliver))
-
-    def close(self, patience_s: float) -> bool:
-        stuck = self._coroutines.close(patience_s)
-        for _ in range(self._threads):
-            self._jobs.put(None)
-        return stuck or self._busy > 0
-
-    def _begin(self, call: Call, deliver: Deliver) -> None:
-        outcome = self._producer.begin(call)
-        if isinstance(outcome, Awaiting):
-            self._coroutines.follow(
-                outcome, lambda finish: self._put(lambda: deliver(call, finish()))
-            )
-        else:
-            deliver(call, outcome)
-
-    def _put(self, job: Callable[[], None]) -> None:
-        self._jobs.put(job)
-        with self._lock:
-            grow = self._threads < self._width and self._jobs.qsize() > self._threads - self._busy
-            self._threads += grow
-        if grow:
+    def submit(self, call: Call, report: Report) -> None:
+        self._calls.put((call, report))
+        if self._threads < self.width and self._calls.qsize() > self._threads - len(self._busy):
+            self._threads += 1
             name = f"waivern-worker-{self._threads}"
             threading.Thread(target=self._serve, name=name, daemon=True).start()
 
-    def _serve(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            with self._lock:
-                self._busy += 1
+    def recall(self) -> list[Call]:
+        calls: list[Call] = []
+        while True:
             try:
-                job()
-            finally:
-                with self._lock:
-                    self._busy -= 1
+                waiting = self._calls.get_nowait()
+            except Empty:
+                return calls
+            if waiting is not None:
+                calls.append(waiting[0])
+
+    def close(self, patience_s: float) -> bool:
+        self.recall()
+        stuck = self._coroutines.close(patience_s)
+        for _ in range(self._threads):
+            self._calls.put(None)
+        return stuck or bool(self._busy)
+
+    def _serve(self) -> None:
+        while waiting := self._calls.get():
+            call, report = waiting
+            self._busy.add(call.artifact)
+            report.began(call)
+            outcome = _carry_out(call, self._producer, self._coroutines)
+            self._busy.discard(call.artifact)
+            report.done(call, outcome)
+
+
+def _carry_out(call: Call, producer: Producer, coroutines: Coroutines) -> Outcome:
+    outcome = producer.begin(call)
+    if not isinstance(outcome, Awaiting):
+        return outcome
+    try:
+        content = coroutines.run(outcome)
+    except BaseException as error:  # noqa: BLE001 - whatever it raised is the call's failure
+        return producer.failed(call, error, outcome.began)
+    return producer.finish(outcome, content)
 
 
 class Coroutines:
     """An event loop on a daemon thread, started when the first coroutine comes."""
 
-    def __init__(self, producer: Producer) -> None:
-        self._producer = producer
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
 
-    def follow(self, awaited: Awaiting, then: Callable[[Callable[[], Outcome]], None]) -> None:
-        """Await a component's result, then hand over the function that makes its outcome.
+    def run(self, awaited: Awaiting) -> Json:
+        """Return what a component's result comes to; blocks the caller until then."""
 
-        That function stages the content, so it blocks and is for a thread.
-        """
-        loop = self._running()
+        async def wait() -> Json:
+            return await awaited.result
 
-        async def wait() -> None:
-            try:
-                content = await awaited.result
-            except (Exception, SystemExit) as error:  # noqa: BLE001 - the failure, as data
-                raised = error
-                then(lambda: self._producer.failed(awaited.call, raised, awaited.began))
-            else:
-                then(lambda: self._producer.finish(awaited, content))
-
-        def start() -> None:
-            task = loop.create_task(wait())
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-
-        loop.call_soon_threadsafe(start)
+        return asyncio.run_coroutine_threadsafe(wait(), self._running()).result()
 
     def close(self, patience_s: float) -> bool:
         """Cancel what is being awaited; say whether something did not let itself be cancelled."""
         if self._loop is None:
             return False
         idle = threading.Event()
-        asyncio.run_coroutine_threadsafe(self._cancel_all(idle), self._loop)
+        asyncio.run_coroutine_threadsafe(_cancel_others(idle), self._loop)
         return not idle.wait(patience_s)
-
-    async def _cancel_all(self, idle: threading.Event) -> None:
-        while tasks := set(self._tasks):
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks)
-        idle.set()
 
     def _running(self) -> asyncio.AbstractEventLoop:
         with self._lock:
@@ -157,3 +157,11 @@ class Coroutines:
                 run = self._loop.run_forever
                 threading.Thread(target=run, name="waivern-coroutines", daemon=True).start()
             return self._loop
+
+
+async def _cancel_others(idle: threading.Event) -> None:
+    while others := asyncio.all_tasks() - {asyncio.current_task()}:
+        for task in others:
+            task.cancel()
+        await asyncio.wait(others)
+    idle.set()

@@ -25,6 +25,8 @@ Observer: TypeAlias = Callable[[Event], None]
 PROJECT_EVERY_S = 0.25
 PROJECTION_SHARE = 20
 """A projection may take at most one part in this many of the ledger's time."""
+GATHER_S = 0.005
+"""The time between two commits, in which events gather: nothing but people waits for a commit."""
 IDLE_S = 0.1
 """How long an event that nothing hangs on may wait for company before it is written."""
 FAREWELL_S = 2.0
@@ -56,7 +58,8 @@ class Ledger:
         self._urgent = False
         self._closing = False
         self._wake = threading.Condition()
-        self._next_projection = clock.monotonic() + PROJECT_EVERY_S
+        self._committed_at = clock.monotonic()
+        self._next_projection = self._committed_at + PROJECT_EVERY_S
         self._thread = threading.Thread(target=self._serve, name="waivern-ledger", daemon=True)
 
     def open(self) -> None:
@@ -71,8 +74,8 @@ class Ledger:
                 self._urgent = True
                 self._wake.notify()
 
-    def close(self, last: AttemptEnded) -> WaivernError | None:
-        """Commit what was entered and `last`, bring `run.json` and `state.json` up to date.
+    def close(self, last: Callable[[], AttemptEnded]) -> WaivernError | None:
+        """Commit what was entered, then what `last` makes of it, and bring `run.json` and `state.json` up to date.
 
         Blocks until all is durable. Returns what kept anything from being so: then the attempt
         ends `interrupted`, whatever `last` says, in the journal if that can still be written, and
@@ -83,10 +86,11 @@ class Ledger:
             self._wake.notify()
         self._thread.join()
         try:
+            event = last()
             if self.error:
                 status, why = str(RunStatus.INTERRUPTED), self.error.message
-                last = replace(last, status=status, reason="store", error=why)
-            self._commit([(last, None)], sync=True)
+                event = replace(event, status=status, reason="store", error=why)
+            self._commit([(event, None)], sync=True)
             self._project(sync=True)
         except StoreError as error:
             self.error = self.error or error
@@ -114,6 +118,9 @@ class Ledger:
             while not self._urgent and not self._closing:
                 if not self._wake.wait(IDLE_S if self._entries else None):
                     break
+            pause = self._committed_at + GATHER_S - self._clock.monotonic()
+            if pause > 0:
+                self._wake.wait_for(lambda: self._closing, pause)
             group, urgent = list(self._entries), self._urgent
             self._entries.clear()
             self._urgent = False
@@ -127,6 +134,7 @@ class Ledger:
         for event, _ in group:
             self.record.apply(event)
             self._audience.tell(event)
+        self._committed_at = self._clock.monotonic()
 
     def _project(self, *, sync: bool) -> None:
         began = self._clock.monotonic()

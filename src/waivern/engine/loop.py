@@ -45,14 +45,15 @@ from waivern.store.base import ArtifactRef
 
 PATIENCE_S = 0.5
 """How long coroutines are given to clean up when they are cancelled."""
+LOOK_S = 0.05
+"""How soon the loop notices that a call which had to wait has begun."""
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much at once, how long, and how long running work is let finish after a signal."""
+    """How long a run may take, and how long running work is let finish after a signal."""
 
-    max_concurrency: int
     timeout_s: float | None
     grace_s: float
 
@@ -67,6 +68,13 @@ class Ending:
     exit_code: int = Exit.OK
     stuck: bool = False
     """A thread is blocked and was left behind: the process can only be left with `os._exit`."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Began:
+    call: Call
+    at: str
+    monotonic: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +103,17 @@ class _StoreFailed:
     error: WaivernError
 
 
-_Item: TypeAlias = _Finished | _Signalled | _TimedOut | _GraceOver | _StoreFailed
+_Item: TypeAlias = _Began | _Finished | _Signalled | _TimedOut | _GraceOver | _StoreFailed
 
 
 class Inbox:
-    """What the loop has to look at; items come from any thread, one wake-up for many."""
+    """What the loop has to look at; items come from any thread, one wake-up for many.
 
-    def __init__(self) -> None:
+    It is the Report that executors are given.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._lock = threading.Lock()
         self._items: list[_Item] = []
         self._event = asyncio.Event()
@@ -119,9 +131,19 @@ class Inbox:
                 self._signalled = True
                 self._loop.call_soon_threadsafe(self._event.set)
 
-    async def take(self) -> list[_Item]:
-        """Wait for items and return them all."""
-        await self._event.wait()
+    def began(self, call: Call) -> None:
+        """Note the time, and wake nobody: `take` looks often enough while a call is to begin."""
+        item = _Began(call, self._clock.now(), self._clock.monotonic())
+        with self._lock:
+            self._items.append(item)
+
+    def done(self, call: Call, outcome: Outcome) -> None:
+        self.put(_Finished(call, outcome))
+
+    async def take(self, timeout_s: float | None) -> list[_Item]:
+        """Wait for items, at most so long, and return them all."""
+        with anyio.move_on_after(timeout_s):
+            await self._event.wait()
         self._event.clear()
         with self._lock:
             self._signalled = False
@@ -157,11 +179,12 @@ class Loop:
         self._limits = limits
         self._clock = clock
         self._scheduler = Scheduler(plan)
-        self._inbox = Inbox()
+        self._inbox = Inbox(clock)
         self._ledger = ledger(lambda error: self._inbox.put(_StoreFailed(error)))
         self._steps = {name: step.step_index for name, step in record.steps.items()}
         self._next_step = record.next_step
         self._refs: dict[str, ArtifactRef] = {}
+        self._waiting: dict[str, Node] = {}
         self._running: dict[str, tuple[Node, float]] = {}
         self._failures: list[tuple[str, Failed]] = []
         self._stopped_by: signal.Signals | None = None
@@ -192,8 +215,8 @@ class Loop:
             loop = asyncio.get_running_loop()
             timer = loop.call_later(self._limits.timeout_s, self._inbox.put, _TimedOut())
         self._start_ready()
-        while self._ending is None and self._running:
-            for item in await self._inbox.take():
+        while self._ending is None and (self._running or self._waiting):
+            for item in await self._inbox.take(LOOK_S if self._waiting else None):
                 if self._ending is None:
                     self._handle(item)
             if self._ending is None:
@@ -204,16 +227,15 @@ class Loop:
 
     async def _close(self, ending: Ending, began: float) -> Ending:
         self._inbox.close()
-        event = AttemptEnded(
-            self._clock.now(),
-            str(ending.status),
-            ending.reason,
-            ending.error,
-            round((self._clock.monotonic() - began) * 1000),
-        )
+
+        def last() -> AttemptEnded:
+            took = round((self._clock.monotonic() - began) * 1000)
+            status, at = str(ending.status), self._clock.now()
+            return AttemptEnded(at, status, ending.reason, ending.error, took)
+
         with anyio.CancelScope(shield=True):
             stuck = await anyio.to_thread.run_sync(self._executor.close, PATIENCE_S)
-            error = await anyio.to_thread.run_sync(self._ledger.close, event)
+            error = await anyio.to_thread.run_sync(self._ledger.close, last)
         if error and ending.exit_code != Exit.STORE:
             ending = _store_failure(error.message)
         return replace(ending, stuck=stuck)
@@ -221,8 +243,8 @@ class Loop:
     # starting
 
     def _start_ready(self) -> None:
-        room = self._limits.max_concurrency
-        while self._scheduler.ready and len(self._running) < room and not self._stopped_by:
+        room = 2 * self._executor.width  # as many wait as run, so that no worker waits for the loop
+        while self._scheduler.ready and self._in_hand < room and not self._stopped_by:
             node = self._scheduler.take()
             inputs = tuple(self._refs[name] for name in self._scheduler.inputs(node))
             decision = rebuilder.decide(node, inputs, self._evidence)
@@ -231,25 +253,19 @@ class Loop:
                 self._scheduler.completed(node.id)
                 continue
             call = Call(self._run_id, node.id, node.work, inputs, node.schema)
-            self._running[node.id] = (node, self._clock.monotonic())
-            self._ledger.enter(self._started(call))
-            self._executor.submit(call, self._deliver)
+            self._waiting[node.id] = node
+            self._executor.submit(call, self._inbox)
 
-    def _started(self, call: Call) -> ArtifactStarted:
-        step = self._steps[call.artifact]
-        if step is None:
-            step = self._steps[call.artifact] = self._next_step
-            self._next_step += 1
-        inputs = [ref.key for ref in call.inputs]
-        return ArtifactStarted(self._clock.now(), call.artifact, step, call.work.label, inputs)
-
-    def _deliver(self, call: Call, outcome: Outcome) -> None:
-        self._inbox.put(_Finished(call, outcome))
+    @property
+    def _in_hand(self) -> int:
+        return len(self._running) + len(self._waiting)
 
     # taking in
 
     def _handle(self, item: _Item) -> None:
         match item:
+            case _Began():
+                self._began(item)
             case _Finished(call, outcome):
                 self._finished(call, outcome)
             case _Signalled(number):
@@ -260,6 +276,16 @@ class Loop:
                 self._time_out()
             case _StoreFailed(error):
                 self._ending = _store_failure(error.message)
+
+    def _began(self, item: _Began) -> None:
+        call, artifact = item.call, item.call.artifact
+        self._running[artifact] = (self._waiting.pop(artifact), item.monotonic)
+        step = self._steps[artifact]
+        if step is None:
+            step = self._steps[artifact] = self._next_step
+            self._next_step += 1
+        inputs = [ref.key for ref in call.inputs]
+        self._ledger.enter(ArtifactStarted(item.at, artifact, step, call.work.label, inputs))
 
     def _finished(self, call: Call, outcome: Outcome) -> None:
         node, _ = self._running.pop(call.artifact)
@@ -272,7 +298,7 @@ class Loop:
                 self._scheduler.completed(node.id)
             case Failed():
                 self._failed(node, outcome)
-        if self._stopped_by and not self._running and self._ending is None:
+        if self._stopped_by and not self._in_hand and self._ending is None:
             self._ending = self._interrupted()
 
     def _completed(self, call: Call, made: Produced) -> ArtifactCompleted:
@@ -320,7 +346,9 @@ class Loop:
 
     def _stop(self, number: signal.Signals) -> None:
         self._stopped_by = number
-        if not self._running:
+        for call in self._executor.recall():
+            del self._waiting[call.artifact]
+        if not self._in_hand:
             self._ending = self._interrupted()
             return
         loop = asyncio.get_running_loop()

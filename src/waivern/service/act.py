@@ -194,7 +194,7 @@ async def _attempt(
         record,
         ledger,
         ThreadExecutor(producer, width),
-        Limits(width, settings.timeout, options.grace_s),
+        Limits(settings.timeout, options.grace_s),
         options.clock,
     )
     try:

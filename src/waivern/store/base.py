@@ -157,7 +157,10 @@ class RunStore(ArtifactStore):
 
     @abstractmethod
     def stage(self, run_id: str, key: str, message: Message) -> Receipt:
-        """Write the message durably where no reader sees it. Any thread, any number at once."""
+        """Write the message where no reader sees it. Any thread or process, any number at once.
+
+        It is durable when it is published.
+        """
 
     @abstractmethod
     def fetch(self, run_id: str, ref: ArtifactRef) -> Message:

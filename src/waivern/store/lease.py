@@ -13,9 +13,14 @@ from waivern.ids import SYSTEM
 from waivern.message import Json, sha256
 from waivern.store import journal, lock
 from waivern.store.base import Birth, Lease, Owner, Receipt
-from waivern.store.disk import Folder, cut, explained, sync_file, write_all
+from waivern.store.disk import Folder, cut, explained, sync_all, sync_file, write_all
 
 EVENTS, RUN, STATE, RUNBOOK = "events.jsonl", "run.json", "state.json", "runbook.yaml"
+
+GROUPED_BYTES = 1 << 18
+"""A larger file would make the others of its group wait."""
+GROUPED_FILES = 128
+"""Open descriptors; when more wait, the workers are faster than the disk, and help."""
 
 
 def json_bytes(document: dict[str, Json]) -> bytes:
@@ -52,6 +57,8 @@ class LocalLease(Lease):
     ) -> None:
         self.run_id = run_id
         self.run = run
+        self.unsynced: dict[str, int] = {}
+        """Staged files of this process that `publish` syncs in a group, by name: descriptors."""
         self._held = held
         self._chain = chain
         self._anchor = journal.Anchor(chain.durable, chain.head)
@@ -117,6 +124,10 @@ class LocalLease(Lease):
             stack.pop_all()
         return lease
 
+    def may_group(self, size: int) -> bool:
+        """Say whether a staged file may wait in `unsynced`; else who stages it has to sync it."""
+        return size <= GROUPED_BYTES and len(self.unsynced) < GROUPED_FILES
+
     def append(self, records: Iterable[dict[str, Json]], *, sync: bool) -> None:
         if self._broken:
             raise StoreError("the journal cannot be written any more", hint="resume the run")
@@ -131,15 +142,26 @@ class LocalLease(Lease):
         self._broken = False
 
     def publish(self, receipts: Iterable[Receipt]) -> None:
+        group = list(receipts)
+        self._sync([receipt.staged for receipt in group])
         by_folder: dict[str, list[Receipt]] = defaultdict(list)
-        for receipt in receipts:
+        for receipt in group:
             by_folder[receipt.key.rpartition("/")[0]].append(receipt)
-        for path, group in by_folder.items():
+        for path, together in by_folder.items():
             parents = path.split("/") if path else []
             with explained("publish artifacts"), self.run.below(parents) as folder:
-                for receipt in group:
+                for receipt in together:
                     folder.rename(receipt.staged, receipt.key.rpartition("/")[2] + ".json")
                 folder.sync()
+
+    def _sync(self, names: list[str]) -> None:
+        files = [(self.unsynced.pop(name), name) for name in names if name in self.unsynced]
+        try:
+            with explained("write artifacts"):
+                sync_all(files)
+        finally:
+            for fd, _ in files:
+                os.close(fd)
 
     def project(self, run: dict[str, Json], state: dict[str, Json], *, sync: bool) -> None:
         if sync:
@@ -170,6 +192,8 @@ class LocalLease(Lease):
             return
         self._released = True
         self._on_release(self.run_id)
+        while self.unsynced:  # of calls that were cut off: never to be published
+            os.close(self.unsynced.popitem()[1])
         os.close(self._events)
         self._system.close()
         self._held.release()

@@ -35,6 +35,7 @@ class LocalFilesystemStore(RunStore):
         self.path = Path(path)
         self.url = str(self.path)
         self._at = Layout(self.path)
+        self._leases: dict[str, LocalLease] = {}
 
     # stage and publish
 
@@ -44,7 +45,11 @@ class LocalFilesystemStore(RunStore):
         try:
             with explained(f"write artifact '{key}'"):
                 with self._at.artifact(run_id, key, make=True) as (folder, _):
-                    folder.write_new(staged, encoded.data)
+                    lease = self._leases.get(run_id)
+                    if lease and lease.may_group(len(encoded.data)):
+                        lease.unsynced[staged] = folder.create(staged, encoded.data)
+                    else:
+                        folder.write_new(staged, encoded.data)
         except AbsentError:
             raise RunNotFoundError(f"run {run_id} is gone from {self.path}") from None
         return Receipt(
@@ -122,7 +127,7 @@ class LocalFilesystemStore(RunStore):
                 raise RefusedError(f"there is a run {run_id} already", hint="choose another id")
             with runs.shared():
                 lease = LocalLease.born(runs, name, birth, owner, self._forget)
-        self._at.held[name] = lease.run
+        self._remember(lease)
         with explained("note the newest run"), self._at.root() as root:
             root.link_to("latest", f"runs/{name}")
         return lease
@@ -131,14 +136,19 @@ class LocalFilesystemStore(RunStore):
         name = parse_run_id(run_id)
         with explained(f"lock run {run_id}"), self._at.system(name), self._at.run(name) as run:
             lease = LocalLease.taken(run, name, owner, self._forget)
-        self._at.held[name] = lease.run
+        self._remember(lease)
         return lease
 
     def owner(self, run_id: str) -> Owner | None:
         with explained(f"look at run {run_id}"), self._at.system(run_id) as system:
             return lock.holder(system)
 
+    def _remember(self, lease: LocalLease) -> None:
+        self._leases[lease.run_id] = lease
+        self._at.held[lease.run_id] = lease.run
+
     def _forget(self, run_id: str) -> None:
+        self._leases.pop(run_id, None)
         self._at.held.pop(run_id, None)
 
     # the rest of a run's life

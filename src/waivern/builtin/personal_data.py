@@ -1,0 +1,348 @@
+"""Personal data in files, tables and JSON: what, where, how sure, never the value."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field
+
+from waivern.builtin.properties import Number, Properties
+from waivern.detection import (
+    FieldUse,
+    Match,
+    NamedField,
+    Ruleset,
+    classify,
+    field_names,
+    load_ruleset,
+    mask,
+    redact,
+    scan,
+)
+from waivern.errors import ComponentError
+from waivern.message import ANY_JSON, MAX_DEPTH, Json, SchemaRef
+from waivern.plugins.component import Input
+from waivern.plugins.context import Context
+from waivern.plugins.hints import did_you_mean
+
+_LONG_NUMBER = re.compile(r"\d(?=[\d .\-/]{5})|(?<=\d{5})\d")
+
+
+def _known_type(name: str) -> str:
+    types = load_ruleset().types
+    if name not in types:
+        hint = did_you_mean(name, types) or f"the types are: {', '.join(types)}"
+        raise ValueError(f"{name!r} is not a type of the ruleset; {hint}")
+    return name
+
+
+class PersonalData:
+    """Finds values and field names.
+
+    Content: `{"ruleset": {"name", "version", "digest"}, "summary": {"findings", "by_type",
+    "by_category"}, "findings": [...]}`. In files and JSON a value is one finding for each place; in
+    tables it is one for each column and type, with the share of cells that hold it.
+    """
+
+    name = "personal_data"
+    version = "1.0.0"
+    accepts = (SchemaRef("file_set"), SchemaRef("database"), ANY_JSON)
+    produces = SchemaRef("personal_data_findings")
+
+    class Config(Properties):
+        """What is reported."""
+
+        min_confidence: Annotated[float, Number, Field(ge=0, le=1)] = 0.5
+        """Findings below this are left out (each type has a threshold of its own besides)."""
+        types: (
+            Annotated[tuple[Annotated[str, AfterValidator(_known_type)], ...], Field(min_length=1)]
+            | None
+        ) = None
+        """Types of values to look for; all of the ruleset's if not given."""
+        field_names: bool = True
+        """Report fields whose names stand for personal data."""
+        max_locations: Annotated[int, Number, Field(ge=1, le=10_000)] = 20
+        """At most so many rows of a column are named; `total` says how many there are."""
+
+    def process(self, inputs: Sequence[Input], config: Config, ctx: Context) -> Json:
+        """Return the findings of all inputs, in the order of the inputs and of what is in them."""
+        report = _Report(load_ruleset(), config)
+        for one in inputs:
+            _READERS.get(one.schema.name, _json)(one, report, ctx)
+        return report.content()
+
+
+@dataclass(slots=True)
+class _Report:
+    """Collects findings, and knows the way from a match to a finding."""
+
+    rules: Ruleset
+    config: PersonalData.Config
+    findings: list[dict[str, Any]] = field(default_factory=list)
+    _seen: Counter[tuple[str, ...]] = field(default_factory=Counter)
+    _shown: dict[str, str] = field(default_factory=dict)
+
+    def scan(self, text: str, name: str | None = None) -> list[Match]:
+        return scan(
+            text,
+            self.rules,
+            field=name,
+            types=self.config.types,
+            min_confidence=self.config.min_confidence,
+        )
+
+    def shown(self, name: str) -> str:
+        """Return a path, column or key as it may be shown: some are values themselves."""
+        if name not in self._shown:
+            self._shown[name] = _LONG_NUMBER.sub("*", redact(name, self.rules))
+        return self._shown[name]
+
+    def value(
+        self,
+        match: Match,
+        evidence: str,
+        source: str,
+        name: str,
+        locations: list[Json],
+        **more: Json,
+    ) -> None:
+        """Add a finding of a value; `source` and `name` (column, key) are as shown."""
+        rule = self.rules.types[match.type]
+        self._add(
+            (match.type, match.rule, source, name, evidence),
+            kind="value",
+            type=match.type,
+            category=rule.category,
+            confidence=match.confidence,
+            severity="info" if match.sample else rule.severity,
+            test_data=match.sample,
+            rule=match.rule,
+            evidence=evidence,
+            validators=list(match.validators),
+            terms=list(match.terms),
+            locations=locations,
+            **more,
+        )
+
+    def field(
+        self, named: NamedField, data: bool, source: str, locations: list[Json], **more: Json
+    ) -> None:
+        """Add a finding of a field name, if it is sure enough."""
+        confidence = 0.5 if named.term.weak else 0.7 + 0.1 * named.whole + 0.1 * data
+        if not self.config.field_names or confidence < self.config.min_confidence:
+            return
+        kind, name = named.term.term.replace(" ", "_"), self.shown(named.name)
+        self._add(
+            (kind, "field_name", source, name, name),
+            kind="field_name",
+            type=kind,
+            category=named.term.category,
+            confidence=round(confidence, 2),
+            severity=self.rules.categories[named.term.category].severity,
+            test_data=False,
+            rule=f"field.{named.term.category}",
+            evidence=name,
+            validators=[],
+            terms=[named.term.term],
+            locations=locations,
+            **more,
+        )
+
+    def _add(self, identity: tuple[str, ...], *, rule: str, category: str, **rest: Json) -> None:
+        ordinal = self._seen[identity]
+        self._seen[identity] += 1
+        told = "\x1f".join((*identity, str(ordinal)))
+        means = self.rules.categories[category]
+        self.findings.append(
+            {
+                "id": hashlib.sha256(told.encode("utf-8", "replace")).hexdigest()[:32],
+                "category": category,
+                **rest,
+                "special_category": means.special,
+                "articles": list(means.articles),
+                "rule": {"id": rule, "version": self.rules.version},
+            }
+        )
+
+    def content(self) -> Json:
+        return {
+            "ruleset": {
+                "name": self.rules.name,
+                "version": self.rules.version,
+                "digest": self.rules.digest,
+            },
+            "summary": {
+                "findings": len(self.findings),
+                "by_type": _counts(self.findings, "type"),
+                "by_category": _counts(self.findings, "category"),
+            },
+            "findings": self.findings,
+        }
+
+
+def _counts(findings: list[dict[str, Any]], key: str) -> dict[str, int]:
+    return dict(sorted(Counter(finding[key] for finding in findings).items()))
+
+
+def _files(one: Input, report: _Report, ctx: Context) -> None:
+    files = _part(one, "files")
+    for n, file in enumerate(files, 1):
+        text, path = file["text"], report.shown(file["path"])
+        lines = _Lines(text)
+        for match, use in _in_order(report.scan(text), field_names(text, report.rules)):
+            start = match.start if match else use.start if use else 0
+            line, column = lines.at(start)
+            place = {"input": one.key, "file": path, "line": line, "column": column, "start": start}
+            if match:
+                evidence = mask(match.type, text[match.start : match.end])
+                report.value(match, evidence, path, "", [{**place, "end": match.end}], total=1)
+            elif use:
+                report.field(use.field, use.data, path, [place], total=use.count)
+        ctx.read()
+        ctx.progress(n, len(files))
+
+
+def _in_order(
+    matches: list[Match], uses: list[FieldUse]
+) -> Iterator[tuple[Match | None, FieldUse | None]]:
+    both: list[tuple[int, Match | None, FieldUse | None]] = [(m.start, m, None) for m in matches]
+    both += [(u.start, None, u) for u in uses]
+    for _, match, use in sorted(both, key=lambda item: item[0]):
+        yield match, use
+
+
+class _Lines:
+    """Turns offsets, asked for in ascending order, into lines and columns from 1."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._at, self._line = 0, 1
+
+    def at(self, offset: int) -> tuple[int, int]:
+        self._line += self._text.count("\n", self._at, offset)
+        self._at = offset
+        return self._line, offset - self._text.rfind("\n", 0, offset)
+
+
+def _tables(one: Input, report: _Report, ctx: Context) -> None:
+    tables = _part(one, "tables")
+    for n, table in enumerate(tables, 1):
+        name = report.shown(table["name"])
+        named = [classify(column["name"], report.rules) for column in table["columns"]]
+        certain = any(f is not None and not f.term.weak for f in named)
+        for index, column in enumerate(table["columns"]):
+            shown = report.shown(column["name"])
+            place = {"input": one.key, "table": name, "column": shown}
+            told = named[index]
+            if told and (certain or not told.term.weak):
+                report.field(told, True, name, [place], total=1)
+            _column(report, place, column["name"], [row[index] for row in table["rows"]], ctx)
+        ctx.progress(n, len(tables))
+
+
+def _column(
+    report: _Report, place: dict[str, Json], column: str, cells: list[Json], ctx: Context
+) -> None:
+    """Report each type that the cells of a column hold."""
+    hits: dict[str, list[tuple[int, Match, str]]] = {}
+    filled = [cell for cell in cells if cell is not None]
+    for row, cell in enumerate(cells):
+        text = _cell_text(cell)
+        if text is None:
+            continue
+        for match in report.scan(text, column):
+            evidence = mask(match.type, text[match.start : match.end])
+            hits.setdefault(match.type, []).append((row, match, evidence))
+    for kind in sorted(hits):
+        found = hits[kind]
+        rows = sorted({row for row, _, _ in found})
+        locations = [{**place, "row": row} for row in rows[: report.config.max_locations]]
+        best = max(found, key=lambda hit: (not hit[1].sample, hit[1].confidence, -hit[0]))
+        report.value(
+            best[1],
+            best[2],
+            place["table"],
+            place["column"],
+            locations,
+            total=len(rows),
+            hit_ratio=round(len(rows) / len(filled), 4),
+        )
+    if filled and all(isinstance(cell, dict) for cell in filled):
+        ctx.skipped(f"{place['table']}.{place['column']}", "binary")
+    else:
+        ctx.read()
+
+
+def _cell_text(cell: Json) -> str | None:
+    if isinstance(cell, str):
+        return cell
+    return str(cell) if isinstance(cell, int) and not isinstance(cell, bool) else None
+
+
+def _json(one: Input, report: _Report, ctx: Context) -> None:
+    names: dict[str, tuple[NamedField, str, int]] = {}
+    for path, key, value in _walk(one.content, report):
+        if value is None:
+            told = classify(key, report.rules)
+            if told:
+                first = names.get(key, (told, path, 0))
+                names[key] = (told, first[1], first[2] + 1)
+            continue
+        for match in report.scan(value, key or None):
+            place = {"input": one.key, "path": path, "start": match.start, "end": match.end}
+            evidence = mask(match.type, value[match.start : match.end])
+            report.value(match, evidence, "", path, [place], total=1)
+    certain = any(not told.term.weak for told, _, _ in names.values())
+    for told, path, count in names.values():
+        if certain or not told.term.weak:
+            report.field(told, True, "", [{"input": one.key, "path": path}], total=count)
+    ctx.read()
+
+
+def _walk(content: Json, report: _Report) -> Iterator[tuple[str, str, str | None]]:
+    """Yield (path, key, None) for each key and (path, governing key, text) for each value.
+
+    A neutral key such as `number` is told together with the key above it.
+    """
+    stack: list[tuple[str, str, Json, int]] = [("$", "", content, 0)]
+    while stack:
+        path, key, value, depth = stack.pop()
+        if depth > MAX_DEPTH:
+            raise ComponentError(
+                f"content is nested deeper than {MAX_DEPTH} levels", hint="flatten it first"
+            )
+        if isinstance(value, dict):
+            below = []
+            for name, item in value.items():
+                inner = f"{path}.{report.shown(name)}"
+                yield inner, name, None
+                for match in report.scan(name):
+                    yield inner, "", name[match.start : match.end]
+                parent = key if name.lower() in report.rules.neutral else ""
+                below.append((inner, f"{parent} {name}".strip(), item, depth + 1))
+            stack += reversed(below)
+        elif isinstance(value, list):
+            stack += [
+                (f"{path}[{n}]", key, value[n], depth + 1) for n in reversed(range(len(value)))
+            ]
+        elif (text := _cell_text(value)) is not None:
+            yield path, key, text
+
+
+def _part(one: Input, key: str) -> list[Any]:
+    """Return the list under `key`. Raises ComponentError if the content is not what it says."""
+    part = one.content.get(key) if isinstance(one.content, dict) else None
+    if not isinstance(part, list):
+        raise ComponentError(
+            f"input {one.key!r} is called {one.schema} but has no list {key!r}",
+            hint="give its connector the schema 'json' if its content has another form",
+        )
+    return part
+
+
+_READERS = {"file_set": _files, "database": _tables}

@@ -1,0 +1,32 @@
+"""`wct inspect`."""
+
+from __future__ import annotations
+
+import click
+
+from waivern.cli.ui.options import json_option, opened, store_option
+
+
+@click.command("inspect")
+@click.argument("reference", metavar="RUN[/ARTIFACT]")
+@click.option("--full", is_flag=True, help="All of it: run.json, parameters, whole contents.")
+@json_option
+@store_option
+def command(reference: str, full: bool, as_json: bool, store: str | None) -> int:
+    """Look at a run, or at one of its artifacts; also while it is running.
+
+    To a pipe, RUN is a line for each step: index, artifact, component, status, how, milliseconds,
+    inputs, error; between tabs. RUN/ARTIFACT is a line for each fact; with --full it is the content
+    alone, as JSON.
+    """
+    from waivern.cli.ui.artifact import show_artifact
+    from waivern.cli.ui.steps import show_run
+    from waivern.service import read
+    from waivern.service.references import find
+
+    where = opened(store)
+    run, _, artifact = reference.partition("/")
+    record = read.load(where, find(where, run))
+    if artifact:
+        return show_artifact(where, record, artifact, full=full, as_json=as_json)
+    return show_run(where, record, full=full, as_json=as_json)

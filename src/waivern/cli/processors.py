@@ -1,0 +1,7 @@
+"""`wct processors`."""
+
+from __future__ import annotations
+
+from waivern.cli.ui.components import components_command
+
+command = components_command("processors", "What can produce an artifact from others.")

@@ -1,0 +1,17 @@
+"""`wct runs`: the runs there are, and what can be done with one."""
+
+from __future__ import annotations
+
+import click
+
+from waivern.cli.ui.group import LazyGroup
+
+
+@click.group(
+    "runs",
+    cls=LazyGroup,
+    commands_at={"list": "waivern.cli.runs.list", "inspect": "waivern.cli.inspect"},
+    default="list",
+)
+def command() -> None:
+    """List the runs, newest first; bare `wct runs` is `wct runs list`."""

@@ -1,0 +1,91 @@
+"""`wct runs list`."""
+
+from __future__ import annotations
+
+import time
+
+import click
+
+from waivern.cli.ui.documents import print_document
+from waivern.cli.ui.options import json_option, opened, store_option
+from waivern.cli.ui.screen import Screen, stderr, stdout, tab_separated, table
+from waivern.cli.ui.text import ago, clean, counted, duration, short
+from waivern.service.read import CORRUPT, RunRow, list_runs
+
+STATUSES = ("completed", "failed", "interrupted", "running", "suspended", "cancelled", CORRUPT)
+
+
+@click.command("list")
+@click.option("--status", type=click.Choice(STATUSES), help="Only runs that stand so.")
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, metavar="N")
+@json_option
+@store_option
+def command(status: str | None, limit: int, as_json: bool, store: str | None) -> None:
+    """List the runs, newest first.
+
+    To a pipe, a line is: run, status, runbook, started, milliseconds, completed, failed, skipped,
+    not started, and why it cannot be read if it is corrupt; between tabs.
+    """
+    where = opened(store)
+    runs = list_runs(where)
+    fitting = [row for row in runs if status in (None, row.status)]
+    shown = fitting[:limit]
+    out = stdout()
+    if as_json:
+        print_document("runs", [row.document() for row in shown])
+    elif out.tty:
+        _for_people(out, shown)
+    else:
+        tab_separated(out, [_fields(row) for row in shown])
+    if note := _note(len(runs), fitting, shown, status, where.url):
+        stderr().print(note)
+
+
+def _for_people(out: Screen, rows: list[RunRow]) -> None:
+    if not rows:
+        return
+    now = time.time()
+    header = ("RUN", "STATUS", "RUNBOOK", "STARTED", "TOOK", "DONE", "FAIL", "SKIP")
+    table(out, header, [_cells(row, now) for row in rows], flex=2, keep_end=True, status=1)
+
+
+def _cells(row: RunRow, now: float) -> list[str]:
+    run = row.metadata
+    if run is None:
+        return [short(row.run_id), row.status, clean(row.fault or ""), "", "", "", "", ""]
+    done = f"{row.counts['completed']}/{sum(row.counts.values())}"
+    return [
+        short(row.run_id),
+        row.status,
+        clean(run.runbook_path or run.runbook_name),
+        ago(run.started_at, now),
+        duration(run.duration_ms) if row.status != "running" else "",
+        done,
+        str(row.counts["failed"] or ""),
+        str(row.counts["skipped"] or ""),
+    ]
+
+
+def _fields(row: RunRow) -> list[str]:
+    run = row.metadata
+    if run is None:
+        return [row.run_id, row.status, *[""] * 7, clean(row.fault or "")]
+    counts = [str(row.counts[name]) for name in ("completed", "failed", "skipped", "not_started")]
+    path = clean(run.runbook_path or "")
+    return [row.run_id, row.status, path, run.started_at, str(run.duration_ms), *counts, ""]
+
+
+def _note(
+    total: int, fitting: list[RunRow], shown: list[RunRow], status: str | None, url: str
+) -> str | None:
+    if not total:
+        return f"no runs in {clean(url)} yet; `wct run RUNBOOK` starts one"
+    if not fitting:
+        exist = "1 run exists" if total == 1 else f"{counted(total, 'run')} exist"
+        return f"no {status} runs; {exist} (`wct runs` lists them)"
+    left_out = fitting[len(shown) :]
+    if not left_out:
+        return None
+    corrupt = sum(row.status == CORRUPT for row in left_out)
+    among = f", {corrupt} of them corrupt" if corrupt else ""
+    return f"{len(left_out):,} more{among}; --limit {len(fitting)} shows all"

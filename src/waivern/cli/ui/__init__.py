@@ -1,0 +1,1 @@
+"""How commands speak: text made safe, tables, documents, errors, progress."""

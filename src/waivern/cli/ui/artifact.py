@@ -1,0 +1,127 @@
+"""One artifact of a run, looked at."""
+
+from __future__ import annotations
+
+from waivern.cli.ui.documents import json_text, print_document
+from waivern.cli.ui.fold import beginning, shape
+from waivern.cli.ui.screen import stdout, tab_separated
+from waivern.cli.ui.text import clean, clean_lines, duration, size
+from waivern.errors import ArtifactNotFoundError, Exit
+from waivern.message import Json, Message
+from waivern.plugins.hints import did_you_mean
+from waivern.record.fold import RunRecord
+from waivern.record.step import StepRecord
+from waivern.store.base import ArtifactRef, RunStore
+
+LOG_LINES = 20
+
+
+def show_artifact(
+    store: RunStore, record: RunRecord, name: str, *, full: bool, as_json: bool
+) -> int:
+    """Show an artifact, or why there is none yet. Raises IntegrityError if it was altered."""
+    step = record.steps.get(name)
+    if step is None:
+        raise _unknown(record, name)
+    out = stdout()
+    message = _message(store, record, step)
+    if as_json:
+        print_document("inspect", _document(record, step, message, full))
+        return Exit.OK
+    if message and full and not out.tty:
+        out.print(json_text(message.content))
+        return Exit.OK
+    facts = _facts(record, step, message)
+    if not out.tty:
+        tab_separated(out, facts)
+        return Exit.OK
+    for key, value in facts:
+        out.print(f"{out.paint(f'{key:10}', 'dim')}  {value}")
+    if message:
+        text = json_text(message.content)
+        out.print(f"\n{out.paint('content', 'bold')}  {shape(message.content)}")
+        for line in text.split("\n") if full else beginning(text, out.width):
+            out.print(line)
+    elif log := store.read_log(record.metadata.run_id, name):
+        out.print(f"\n{out.paint('log', 'bold')}")
+        out.print(clean_lines("\n".join(log.rstrip().split("\n")[-LOG_LINES:])))
+    return Exit.OK
+
+
+def _unknown(record: RunRecord, name: str) -> ArtifactNotFoundError:
+    run_id = record.metadata.run_id
+    known = ", ".join(list(record.steps)[:10]) + (", …" if len(record.steps) > 10 else "")
+    return ArtifactNotFoundError(
+        f"run {run_id} has no artifact {name[:200]!r}",
+        hint=did_you_mean(name, record.steps) or f"it has {known}",
+    )
+
+
+def _message(store: RunStore, record: RunRecord, step: StepRecord) -> Message | None:
+    done = step.completed
+    if done is None:
+        return None
+    ref = ArtifactRef(step.artifact, done.digest, done.content_digest)
+    return store.fetch(record.metadata.run_id, ref)
+
+
+def _facts(record: RunRecord, step: StepRecord, message: Message | None) -> list[list[str]]:
+    """Return what is known of the artifact, as (word, text)."""
+    done, error = step.completed, step.error or {}
+    facts: list[tuple[str, object]] = [
+        ("run", record.metadata.run_id),
+        ("artifact", step.artifact),
+        ("status", f"{step.status}, {done.how}" if done else step.status),
+        ("attempts", step.attempts or None),
+        ("component", step.component),
+        ("took", duration(step.duration_ms)),
+        ("error", f"{error['kind']}: {error['message']}" if error else None),
+        ("help", error.get("hint")),
+        ("inputs", ", ".join(step.inputs)),
+    ]
+    if done and message:
+        facts += [
+            ("version", done.version),
+            ("schema", message.schema),
+            ("made", message.timestamp),
+            ("size", f"{size(done.size)}"),
+            ("sha256", done.digest.removeprefix("sha256:")),
+            ("coverage", _coverage(message.extensions.get("coverage"))),
+        ]
+    return [[key, clean(str(value))] for key, value in facts if value not in (None, "")]
+
+
+def _coverage(coverage: Json) -> str | None:
+    if not coverage:
+        return None
+    reasons = ", ".join(f"{count:,} {reason}" for reason, count in coverage["reasons"].items())
+    skipped = f", {coverage['skipped']:,} skipped ({reasons})" if coverage["skipped"] else ""
+    return f"{coverage['read']:,} of {coverage['seen']:,} read{skipped}"
+
+
+def _document(
+    record: RunRecord, step: StepRecord, message: Message | None, full: bool
+) -> dict[str, Json]:
+    document: dict[str, Json] = {
+        "run_id": record.metadata.run_id,
+        "artifact": step.artifact,
+        "step": step.document(),
+    }
+    done = step.completed
+    if done and message:
+        document |= {
+            "source": message.source,
+            "version": done.version,
+            "schema": {"name": message.schema.name, "version": message.schema.version},
+            "timestamp": message.timestamp,
+            "size": done.size,
+            "digest": done.digest,
+            "content_digest": done.content_digest,
+            "inputs": done.inputs,
+            "origin": done.origin,
+            "extensions": message.extensions,
+            "shape": shape(message.content),
+        }
+        if full:
+            document["content"] = message.content
+    return document

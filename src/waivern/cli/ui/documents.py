@@ -1,0 +1,20 @@
+"""`--json`: one versioned document on stdout."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from waivern.cli.ui.text import clean_lines
+from waivern.message import Json
+
+
+def print_document(what: str, data: Json) -> None:
+    """Write `{"schema": "wct.<what>/1", "data": ...}`."""
+    sys.stdout.write(json_text({"schema": f"wct.{what}/1", "data": data}) + "\n")
+
+
+def json_text(value: Json) -> str:
+    """Return a JSON value for people and programs; no terminal acts upon anything in it."""
+    plain = not (sys.stdout.encoding or "").lower().startswith("utf")
+    return clean_lines(json.dumps(value, indent=2, ensure_ascii=plain))

@@ -1,0 +1,108 @@
+"""What went wrong, for people on stderr and for programs on stdout; always with what to do next."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from waivern.cli.ui.documents import print_document
+from waivern.cli.ui.screen import stderr
+from waivern.cli.ui.text import clean, clean_lines, counted
+from waivern.errors import Exit, InvalidError, Problem, WaivernError
+from waivern.message import Json
+
+if TYPE_CHECKING:
+    import click
+
+_NEXT = {
+    Exit.USAGE: "`wct --help` lists the commands",
+    Exit.INVALID: "correct that, then `wct validate RUNBOOK` tells whether all is well",
+    Exit.NOT_FOUND: "`wct runs` lists the runs, `wct connectors` and `wct processors` components",
+    Exit.REFUSED: "`wct runs` shows how the runs stand",
+    Exit.INTEGRITY: "start a new run, or restore the files from a copy",
+    Exit.STORE: "see to the disk and its permissions, or choose another store with --store",
+    Exit.INTERNAL: "this is a bug in wct: the same command with -vv shows where",
+}
+
+
+def explain(error: WaivernError, *, as_json: bool) -> int:
+    """Tell of an error and return its exit code."""
+    hint = error.hint or _NEXT.get(error.exit_code)
+    if isinstance(error, InvalidError):
+        _say(problems_text(error), hint, prefix="")
+    else:
+        _say(error.message, hint)
+    if as_json:
+        _document(error.exit_code, type(error).__name__, error.message, hint, _problems(error))
+    return error.exit_code
+
+
+def problems_text(error: InvalidError) -> str:
+    """Return the problems as a compiler would, and how many there are."""
+    files = {problem.position.file for problem in error.problems if problem.position}
+    where = f" in {clean(files.pop())}" if len(files) == 1 else ""
+    return f"{error.message}\n\n{counted(len(error.problems), 'error')}{where}"
+
+
+def problem_document(problem: Problem) -> dict[str, Json]:
+    """Return a problem for programs; lines and columns count from 1, `end_column` is past it."""
+    at = problem.position
+    return {
+        "code": problem.code,
+        "message": problem.message,
+        "file": at.file if at else None,
+        "line": at.line if at else None,
+        "column": at.column if at else None,
+        "end_column": at.column + at.length if at else None,
+        "hint": problem.hint,
+    }
+
+
+def usage(error: click.ClickException, *, as_json: bool) -> int:
+    """Tell of a command line that cannot be understood."""
+    ctx = getattr(error, "ctx", None)
+    message = error.format_message() or "no command was given"
+    message = message[0].lower() + message[1:].rstrip(".")
+    hint = f"`{ctx.command_path if ctx else 'wct'} --help` shows how it is used"
+    _say(message, hint)
+    if as_json:
+        _document(Exit.USAGE, "UsageError", message, hint, [])
+    return Exit.USAGE
+
+
+def internal(error: Exception, *, as_json: bool, whole: bool) -> int:
+    """Tell of a defect; `whole` shows the traceback. No value of the environment is shown."""
+    import traceback
+
+    from waivern.runbook.secrets import Secrets
+
+    hide = Secrets(os.environ, os.environ).hide
+    if whole:
+        stderr().print(clean_lines(hide("".join(traceback.format_exception(error)))))
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    at = f"{os.path.basename(last.filename)}:{last.lineno}"  # noqa: PTH119 - no path to resolve
+    message = hide(f"{type(error).__name__} at {at}: {str(error)[:500]}")
+    hint = "this is a bug in wct" + ("" if whole else ": -vv shows where")
+    _say(message, hint, prefix="internal error: ")
+    if as_json:
+        _document(Exit.INTERNAL, type(error).__name__, message, hint, [])
+    return Exit.INTERNAL
+
+
+def _problems(error: WaivernError) -> list[Json]:
+    problems = error.problems if isinstance(error, InvalidError) else ()
+    return [problem_document(problem) for problem in problems]
+
+
+def _document(code: int, kind: str, message: str, hint: str | None, problems: list[Json]) -> None:
+    data = {"exit_code": int(code), "kind": kind, "message": message, "hint": hint}
+    print_document("error", {**data, "problems": problems})
+
+
+def _say(message: str, hint: str | None, *, prefix: str = "error: ") -> None:
+    err = stderr()
+    sys.stdout.flush()  # what was answered before comes before
+    err.print(err.paint(prefix, "red") + clean_lines(message))
+    if hint:
+        err.print(f"  = help: {clean_lines(hint)}")

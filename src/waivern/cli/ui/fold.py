@@ -1,0 +1,44 @@
+"""Content folded: its shape, its counts and its beginning."""
+
+from __future__ import annotations
+
+import json
+
+from waivern.cli.ui.text import clean, clip, counted
+from waivern.message import Json
+
+LINES = 8
+"""How many lines of folded content are shown."""
+KEYS = 6
+
+
+def shape(content: Json) -> str:
+    """Return what content is, on one line: 'findings: 218 items, summary: 3 keys'."""
+    match content:
+        case dict():
+            parts = [f"{clip(clean(k), 40)}: {_kind(v)}" for k, v in list(content.items())[:KEYS]]
+            more = len(content) - KEYS
+            return ", ".join(parts) + (f", and {counted(more, 'key')} more" if more > 0 else "")
+        case _:
+            return _kind(content)
+
+
+def _kind(value: Json) -> str:
+    match value:
+        case dict():
+            return counted(len(value), "key")
+        case list():
+            return counted(len(value), "item")
+        case str():
+            return counted(len(value), "character") if len(value) > 30 else clean(json.dumps(value, ensure_ascii=False))
+        case _:
+            return json.dumps(value)
+
+
+def beginning(text: str, width: int) -> list[str]:
+    """Return the first lines of content that is laid out, and how many follow."""
+    lines = text.split("\n")
+    shown = [clip(line, width) for line in lines[:LINES]]
+    if (more := len(lines) - LINES) > 0:
+        shown.append(f"… {counted(more, 'more line')}; --full shows them")
+    return shown

@@ -1,0 +1,53 @@
+"""A group of commands that imports a command when it is asked for, and no other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+import click
+
+from waivern.plugins.hints import did_you_mean
+
+
+class LazyGroup(click.Group):
+    """A click group over modules, each of which has its command under the name `command`.
+
+    With `default`, that command is meant where the line begins with no command's name.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        commands_at: Mapping[str, str],
+        default: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self._modules = commands_at
+        self._default = default
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(self._modules)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in self._modules:
+            return None
+        command: click.Command = import_module(self._modules[cmd_name]).command
+        return command
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        first = args[0] if args else "-"
+        if self._default and first.startswith("-") and first not in ctx.help_option_names:
+            args = [self._default, *args]
+        return super().parse_args(ctx, args)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if self.get_command(ctx, name) is None:
+            hint = did_you_mean(name, self._modules) or f"there are {', '.join(self._modules)}"
+            raise click.UsageError(f"no command {name!r}; {hint}", ctx)
+        return super().resolve_command(ctx, args)

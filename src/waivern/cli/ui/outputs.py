@@ -1,0 +1,44 @@
+"""`-o`: copies of a run's outputs in a folder of the user's choice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from waivern.errors import UsageError
+from waivern.message import encode
+from waivern.planning.plan import Plan
+from waivern.record.fold import RunRecord
+from waivern.store.base import ArtifactRef, RunStore
+from waivern.store.disk import FOLDER_MODE, Folder, explained
+
+
+def usable(text: str) -> Path:
+    """Return the folder to copy to; it may not be there yet. Raises UsageError if it cannot be."""
+    path = Path(text)
+    if not text or "\0" in text or (path.exists() and not path.is_dir()):
+        raise UsageError(
+            f"-o {text!r} is not a folder", hint="give a folder; it is made if need be"
+        )
+    return path
+
+
+def copy_outputs(store: RunStore, plan: Plan, record: RunRecord, folder: Path) -> list[Path]:
+    """Copy the completed artifacts marked `output: true`; return the files, in declared order.
+
+    Each is replaced at once or not at all. Raises StoreError, IntegrityError.
+    """
+    copied = []
+    with explained(f"write to {folder}"):
+        folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+        with Folder.root(folder) as root:
+            for name in plan.outputs:
+                done = record.steps[name].completed
+                if done is None:
+                    continue
+                ref = ArtifactRef(name, done.digest, done.content_digest)
+                data = encode(store.fetch(record.metadata.run_id, ref)).data
+                *parents, last = f"{name}.json".split("/")
+                with root.below(parents, make=True) as place:
+                    place.replace(last, data)
+                copied.append(folder / f"{name}.json")
+    return copied

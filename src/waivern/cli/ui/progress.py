@@ -1,0 +1,197 @@
+"""What a run shows on stderr while it works: plain lines, or a few live ones on a terminal.
+
+Events and progress come from threads of the run's. They only change the board; a thread of its own
+paints it a few times a second, so that ten thousand artifacts cost little and nobody waits.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from waivern.cli.ui.aside import Aside
+from waivern.cli.ui.screen import Screen, stderr
+from waivern.cli.ui.text import clean, counted, duration
+from waivern.planning.plan import Plan
+from waivern.record.events import (
+    ArtifactCompleted,
+    ArtifactFailed,
+    ArtifactSkipped,
+    ArtifactStarted,
+    Event,
+)
+from waivern.record.fold import RunRecord
+
+TICK_S = 0.1
+TALKATIVE = 100
+"""Artifacts; on a terminal, a larger run shows single lines for trouble only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One thing that happened, for people."""
+
+    status: str
+    text: str
+
+
+@dataclass(slots=True)
+class Work:
+    """An artifact that is being made."""
+
+    began: float
+    n: int = 0
+    total: int | None = None
+
+
+@dataclass(slots=True)
+class Board:
+    """How the run stands."""
+
+    total: int = 0
+    finished: int = 0
+    failed: int = 0
+    running: dict[str, Work] = field(default_factory=dict)
+
+
+class Painter(Protocol):
+    """Shows lines once, and the board as it is."""
+
+    def paint(self, lines: list[Line], board: Board) -> None: ...
+    def close(self) -> None: ...
+
+
+class Progress:
+    """Follows one run. `observe` and `progress` are for its Options; any thread may call them."""
+
+    def __init__(self, painter: Painter | None, *, started_lines: bool = False) -> None:
+        self.kept: frozenset[str] = frozenset()
+        """The artifacts that were there before the attempt began."""
+        self._painter = painter
+        self._started_lines = started_lines
+        self._lock = threading.Lock()
+        self._lines: list[Line] = []
+        self._board = Board()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._tick, name="wct-progress", daemon=True)
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """Show the run while it lasts; what components print goes to stderr, never to stdout."""
+        if self._painter:
+            self._thread.start()
+        aside = Aside(lambda text: self.say(Line("output", text)))
+        try:
+            with redirect_stdout(aside), redirect_stderr(aside):
+                yield
+        finally:
+            aside.finish()
+            self._over.set()
+            if self._painter:
+                self._thread.join()
+                self._paint()
+                self._painter.close()
+
+    def start(self, plan: Plan, record: RunRecord, where: str) -> None:
+        """Take note of what the attempt has before it."""
+        run = record.metadata
+        kept = frozenset(name for name, step in record.steps.items() if step.completed)
+        with self._lock:
+            self.kept = kept
+            self._board.total, self._board.finished = len(plan.nodes), len(kept)
+        what = [f"run {run.run_id}", clean(run.runbook_path or run.runbook_name)]
+        what.append(counted(len(plan.nodes), "artifact"))
+        if len(run.attempts) > 1:
+            what += [f"attempt {len(run.attempts)}", f"{len(kept):,} kept"]
+        self.say(Line("run", "  ".join([*what, f"store {clean(where)}"])))
+
+    def say(self, line: Line) -> None:
+        """Show a line."""
+        with self._lock:
+            self._lines.append(line)
+
+    def progress(self, artifact: str, n: int, total: int | None) -> None:
+        """Take in how far a component is."""
+        with self._lock:
+            if work := self._board.running.get(artifact):
+                work.n, work.total = n, total
+
+    def observe(self, event: Event) -> None:
+        """Take in an event of the run."""
+        with self._lock:
+            board = self._board
+            match event:
+                case ArtifactStarted():
+                    board.running[event.artifact] = Work(time.monotonic())
+                case ArtifactCompleted() | ArtifactFailed() | ArtifactSkipped():
+                    board.running.pop(event.artifact, None)
+                    board.finished += 1
+                    board.failed += isinstance(event, ArtifactFailed)
+            line = _line(event)
+            if line and (self._started_lines or line.status != "started"):
+                self._lines.append(line)
+
+    def _tick(self) -> None:
+        while not self._over.wait(TICK_S):
+            self._paint()
+
+    def _paint(self) -> None:
+        assert self._painter is not None
+        with self._lock:
+            lines, self._lines = self._lines, []
+            board = self._board
+            now = Board(board.total, board.finished, board.failed, dict(board.running))
+        with suppress(OSError):  # nobody reads on: that is no reason to stop a run
+            self._painter.paint(lines, now)
+
+
+def _line(event: Event) -> Line | None:
+    match event:
+        case ArtifactStarted():
+            return Line("started", f"{event.artifact}  {event.component.partition(':')[2]}")
+        case ArtifactCompleted():
+            status = "completed" if event.how == "produced" else event.how
+            return Line(status, f"{event.artifact}  {duration(event.duration_ms)}")
+        case ArtifactFailed():
+            error = event.error
+            text = f"{event.artifact}  {error.get('kind')}: {error.get('message')}"
+            return Line("failed", clean(text))
+        case ArtifactSkipped():
+            return Line("skipped", f"{event.artifact}  {clean(event.reason)}")
+        case _:
+            return None
+
+
+class PlainPainter:
+    """A line for each thing that happened, many in one write."""
+
+    def __init__(self, err: Screen) -> None:
+        self._err = err
+
+    def paint(self, lines: list[Line], board: Board) -> None:  # noqa: ARG002 - nothing is live here
+        if lines:
+            self._err.stream.write("".join(f"{_worded(line)}\n" for line in lines))
+            self._err.stream.flush()
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def _worded(line: Line) -> str:
+    return line.text if line.status in ("run", "output") else f"{line.status:9}  {line.text}"
+
+
+def progress(*, quiet: bool, verbose: bool) -> Progress:
+    """Return the progress that suits stderr."""
+    if quiet:
+        return Progress(None)
+    err = stderr()
+    if err.tty and err.live:
+        from waivern.cli.ui.live import LivePainter
+
+        return Progress(LivePainter(err.stream), started_lines=False)
+    return Progress(PlainPainter(err), started_lines=verbose)

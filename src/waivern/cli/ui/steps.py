@@ -1,0 +1,171 @@
+"""A run, looked at: its head, its steps, and what they made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from waivern.cli.ui.documents import json_text, print_document
+from waivern.cli.ui.fold import shape
+from waivern.cli.ui.screen import Screen, stdout, tab_separated, table
+from waivern.cli.ui.text import clean, duration, short, size
+from waivern.errors import Exit, WaivernError
+from waivern.message import Json
+from waivern.record.fold import RunRecord
+from waivern.record.step import StepRecord
+from waivern.service import read
+from waivern.store.base import RunStore
+
+SHAPED = 30
+"""Artifacts; of a larger run the contents are shown only on request."""
+SHAPED_BYTES = 4 << 20
+
+
+def show_run(store: RunStore, record: RunRecord, *, full: bool, as_json: bool) -> int:
+    """Show a run; return the exit code, which tells of an artifact that was altered."""
+    contents, faults = _contents(store, record) if full else ({}, {})
+    out = stdout()
+    if as_json:
+        print_document("inspect", _document(record, full, contents, faults))
+    elif out.tty or full:
+        for line in _head(out, record):
+            out.print(line)
+        _table(out, record)
+        if full:
+            _whole(out, record, contents, faults)
+        else:
+            faults = _folded(out, store, record)
+    else:
+        tab_separated(out, [_fields(step) for step in _in_order(record)])
+    return Exit.INTEGRITY if faults else Exit.OK
+
+
+def _in_order(record: RunRecord) -> list[StepRecord]:
+    """Return the steps in order of starting; then, as declared, those that did not start."""
+    return sorted(
+        record.steps.values(), key=lambda step: (step.step_index is None, step.step_index or 0)
+    )
+
+
+def _contents(store: RunStore, record: RunRecord) -> tuple[dict[str, Json], dict[str, str]]:
+    """Return the contents of the completed artifacts, and what is wrong with the others' files."""
+    contents: dict[str, Json] = {}
+    faults: dict[str, str] = {}
+    for name, step in record.steps.items():
+        if step.completed:
+            try:
+                contents[name] = read.content(store, record, name)
+            except WaivernError as error:
+                faults[name] = error.message
+    return contents, faults
+
+
+def _document(
+    record: RunRecord, full: bool, contents: dict[str, Json], faults: dict[str, str]
+) -> dict[str, Json]:
+    run = record.metadata
+    state = record.state.document()
+    document: dict[str, Json] = {
+        "run_id": run.run_id,
+        "status": str(run.status),
+        "runbook_path": run.runbook_path,
+        "runbook_name": run.runbook_name,
+        "started_at": run.started_at,
+        "completed_at": run.completed_at,
+        "duration_ms": run.duration_ms,
+        "error": run.error,
+        "artifacts": {name: len(state[name]) for name in read.COUNTED},
+        "steps": [step.document() for step in _in_order(record)],
+    }
+    if full:
+        document |= {"record": run.document(), "params": run.params}
+        document |= {"contents": contents, "faults": faults}
+    return document
+
+
+def _head(out: Screen, record: RunRecord) -> Iterator[str]:
+    run = record.metadata
+    status = out.paint(str(run.status).upper(), str(run.status))
+    path = clean(run.runbook_path or run.runbook_name)
+    yield f"{status}  {path}  run {short(run.run_id)}"
+    yield f"  id       {run.run_id}"
+    yield f"  started  {clean(run.started_at)}   took {duration(run.duration_ms)}"
+    last = run.attempts[-1] if run.attempts else {}
+    owner = f"process {last.get('pid')} on {last.get('host')}"
+    yield f"  attempt  {len(run.attempts)}, {clean(owner)}"
+    if run.error:
+        yield f"  error    {clean(run.error)}"
+    yield ""
+
+
+def _table(out: Screen, record: RunRecord) -> None:
+    rows = []
+    for step in _in_order(record):
+        how = step.completed.how if step.completed else ""
+        status = str(step.status) if how in ("", "produced") else how
+        index = "" if step.step_index is None else str(step.step_index)
+        took = duration(step.duration_ms)
+        rows.append(
+            [index, step.artifact, clean(_component(step)), status, took, ", ".join(step.inputs)]
+        )
+    header = ("#", "ARTIFACT", "COMPONENT", "STATUS", "TOOK", "INPUTS")
+    if out.tty:
+        table(out, header, rows, flex=5, status=3)
+    else:
+        tab_separated(out, rows)
+    for step in _in_order(record):
+        if step.error:
+            kind, message = step.error.get("kind"), step.error.get("message")
+            out.print(
+                f"{out.mark(str(step.status))} {step.artifact}  {clean(f'{kind}: {message}')}"
+            )
+
+
+def _component(step: StepRecord) -> str:
+    kind, _, name = (step.component or "").partition(":")
+    return f"reuse {short(name[:36])}{name[36:]}" if kind == "reuse" else name
+
+
+def _fields(step: StepRecord) -> list[str]:
+    error = step.error or {}
+    return [
+        "" if step.step_index is None else str(step.step_index),
+        step.artifact,
+        clean(step.component or ""),
+        str(step.status),
+        step.completed.how if step.completed else "",
+        "" if step.duration_ms is None else str(step.duration_ms),
+        ",".join(step.inputs),
+        clean(f"{error.get('kind')}: {error.get('message')}") if error else "",
+    ]
+
+
+def _folded(out: Screen, store: RunStore, record: RunRecord) -> dict[str, str]:
+    """Show what the artifacts hold, in a line each; return what is wrong with their files."""
+    faults: dict[str, str] = {}
+    made = [step for step in _in_order(record) if step.completed]
+    if not made or len(made) > SHAPED:
+        return faults
+    out.print()
+    for step in made:
+        done = step.completed
+        assert done is not None
+        text = ""
+        if done.size <= SHAPED_BYTES:
+            try:
+                text = shape(read.content(store, record, step.artifact))
+            except WaivernError as error:
+                text = faults[step.artifact] = clean(error.message)
+        out.print(f"{out.paint(step.artifact, 'bold')}  {clean(done.schema)}  {size(done.size)}")
+        out.print(f"    {text}")
+    return faults
+
+
+def _whole(
+    out: Screen, record: RunRecord, contents: dict[str, Json], faults: dict[str, str]
+) -> None:
+    out.print()
+    for title, value in (("run.json", record.metadata.document()), *contents.items()):
+        out.print(out.paint(title, "bold"))
+        out.print(json_text(value))
+    for name, fault in faults.items():
+        out.print(f"{out.paint(name, 'bold')}\n{out.mark('failed')} {clean(fault)}")

@@ -1,0 +1,224 @@
+"""How a run ended: what became of each artifact, why, and what to type next."""
+
+from __future__ import annotations
+
+import shlex
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from waivern.cli.ui.screen import Screen
+from waivern.cli.ui.text import clean, clip, duration, short
+from waivern.message import Json
+from waivern.planning.plan import Plan
+from waivern.record.fold import RunRecord
+from waivern.record.status import ArtifactStatus, RunStatus
+from waivern.record.step import StepRecord
+from waivern.service.act import RunResult
+from waivern.store.base import RunStore
+
+LISTED = 30
+"""Artifacts; those of a larger run are counted, and only what went wrong is listed."""
+FAILURES = 20
+NAMES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An attempt that is over, with what the command knows beside the result."""
+
+    result: RunResult
+    store: RunStore
+    kept: frozenset[str]
+    """The artifacts that were there before the attempt."""
+    copied: list[Path]
+    command: list[str]
+    """The words that resume the run, with the store if it was typed."""
+
+    @property
+    def record(self) -> RunRecord:
+        return self.result.record
+
+    @property
+    def plan(self) -> Plan:
+        return self.result.plan
+
+    @property
+    def resumable(self) -> bool:
+        return self.result.status != RunStatus.COMPLETED and self.store.url != "memory:"
+
+    @property
+    def next(self) -> str:
+        """What to type next."""
+        run = short(self.result.run_id)
+        if self.resumable:
+            return shlex.join(self.command)
+        store = self.command[self.command.index("--store") :] if "--store" in self.command else []
+        return shlex.join(["wct", "inspect", run, *store])
+
+    def steps(self, status: ArtifactStatus) -> list[StepRecord]:
+        """Return the steps with a status, in the order of the runbook."""
+        return [step for step in self.record.steps.values() if step.status == status]
+
+
+def document(ended: Ended) -> dict[str, Json]:
+    """Return the end of a run for programs."""
+    result, record = ended.result, ended.record
+    return {
+        **record.metadata.document(),
+        "run_id": result.run_id,
+        "status": str(result.status),
+        "reason": result.reason,
+        "error": result.error,
+        "exit_code": int(result.exit_code),
+        "nothing_to_do": result.nothing_to_do,
+        "artifacts": _counts(ended),
+        "steps": [step.document() for step in record.steps.values()],
+        "outputs": [str(path) for path in ended.copied],
+        "next": ended.next,
+    }
+
+
+def show(out: Screen, ended: Ended) -> None:
+    """Write the end of a run for people."""
+    for line in _lines(out, ended):
+        out.print(line)
+
+
+def _lines(out: Screen, ended: Ended) -> Iterator[str]:
+    result, run = ended.result, ended.record.metadata
+    word = "TIMED OUT" if result.reason == "timeout" else str(result.status).upper()
+    if result.nothing_to_do:
+        word = "NOTHING TO DO"
+    head = [out.paint(out.paint(word, str(result.status)), "bold"), clean(run.runbook_name)]
+    head += [f"run {short(result.run_id)}", duration(run.duration_ms)]
+    yield "  ".join([*head, f"attempt {len(run.attempts)}"])
+    if short(result.run_id) != result.run_id:
+        yield f"  id         {result.run_id}"
+    yield f"  artifacts  {_counted(ended)}"
+    yield from _coverage(ended)
+    yield from _why(result)
+    if len(ended.record.steps) <= LISTED:
+        yield from _completed(out, ended)
+    yield from _failed(out, ended)
+    yield from _skipped(out, ended)
+    yield from _waiting(out, ended)
+    for path in ended.copied:
+        yield f"  output  {clean(str(path))}"
+    if ended.store.url != "memory:":
+        yield f"  next:  {clean(ended.next)}{_gain(ended)}"
+
+
+def _counts(ended: Ended) -> dict[str, int]:
+    return {str(status): len(ended.steps(status)) for status in ArtifactStatus}
+
+
+def _counted(ended: Ended) -> str:
+    counts = {k: n for k, n in _counts(ended).items() if n}
+    kept = len(ended.kept)
+    parts = [f"{n:,} {k.replace('_', ' ')}" for k, n in counts.items()]
+    if kept and "completed" in counts:
+        parts[0] += f" ({kept:,} kept)"
+    return f"{len(ended.record.steps):,}:  " + ", ".join(parts)
+
+
+def _coverage(ended: Ended) -> Iterator[str]:
+    seen = read = 0
+    for step in ended.record.steps.values():
+        if step.completed and step.completed.coverage:
+            seen += step.completed.coverage["seen"]
+            read += step.completed.coverage["read"]
+    if seen:
+        left = f"; {seen - read:,} not: see `coverage` in the artifacts" if seen > read else ""
+        yield f"  coverage   {_percent(read, seen)} %  ({read:,} of {seen:,} read{left})"
+
+
+def _percent(part: int, whole: int) -> str:
+    """Return a percentage that is 100 only when nothing is missing."""
+    return "100" if part == whole else f"{min(part * 1000 // whole, 999) / 10:.1f}"
+
+
+def _why(result: RunResult) -> Iterator[str]:
+    """Say what ended the attempt, where the artifacts do not say it."""
+    if result.status == RunStatus.INTERRUPTED or result.reason == "timeout":
+        why = ": ".join(filter(None, (result.reason, result.error)))
+        yield f"  {'ended by' if not result.error else 'because':9}  {clean(why)}"
+    elif result.status in (RunStatus.SUSPENDED, RunStatus.CANCELLED) and result.error:
+        yield f"  because    {clean(result.error)}"
+    if result.stuck:
+        yield "  note       a component would not stop; it is left behind, its result is not kept"
+
+
+def _completed(out: Screen, ended: Ended) -> Iterator[str]:
+    width = max((len(name) for name in ended.record.steps), default=0)
+    for step in ended.steps(ArtifactStatus.COMPLETED):
+        done = step.completed
+        assert done is not None
+        how = "kept" if step.artifact in ended.kept else done.how
+        look = "completed" if how == "produced" else how
+        text = f"{step.artifact:{width}}  {_type(step)}"
+        took = duration(done.duration_ms) if how == "produced" else how
+        yield f"  {out.mark(look)} {text}  {took}"
+
+
+def _type(step: StepRecord) -> str:
+    kind, _, name = (step.component or "").partition(":")
+    return clean(f"from {short(name[:36])}{name[36:]}" if kind == "reuse" else name)
+
+
+def _failed(out: Screen, ended: Ended) -> Iterator[str]:
+    failed = ended.steps(ArtifactStatus.FAILED)
+    for step in failed[:FAILURES]:
+        error = step.error or {}
+        node = ended.plan.nodes.get(step.artifact)  # type: ignore[call-overload]
+        optional = "  (optional)" if node is not None and node.optional else ""
+        text = clip(clean(f"{error.get('kind')}: {error.get('message')}"), 1000)
+        yield f"  {out.mark('failed')} {step.artifact}  {_type(step)}{optional}  {text}"
+        if hint := error.get("hint"):
+            yield f"      = help: {clip(clean(str(hint)), 1000)}"
+        if log := log_path(ended.store, ended.result.run_id, step.artifact):
+            yield f"      log: {clean(log)}"
+    if (more := len(failed) - FAILURES) > 0:
+        yield f"    and {more:,} more failed: `wct inspect {short(ended.result.run_id)}` lists them"
+
+
+def _skipped(out: Screen, ended: Ended) -> Iterator[str]:
+    groups: dict[str, list[str]] = defaultdict(list)
+    for step in ended.steps(ArtifactStatus.SKIPPED):
+        groups[str((step.error or {}).get("cause"))].append(step.artifact)
+    for cause, names in list(groups.items())[:FAILURES]:
+        yield f"  {out.mark('skipped')} {_names(names)}  skipped: needs {clean(cause)}"
+    if (more := len(groups) - FAILURES) > 0:
+        yield f"    and what follows from {more:,} more failures was skipped"
+
+
+def _waiting(out: Screen, ended: Ended) -> Iterator[str]:
+    for status in (ArtifactStatus.SUSPENDED, ArtifactStatus.NOT_STARTED):
+        if names := [step.artifact for step in ended.steps(status)]:
+            word = "waits for a decision or data" if status == "suspended" else "not started"
+            yield f"  {out.mark(str(status))} {_names(names)}  {word}"
+
+
+def _names(names: list[str]) -> str:
+    more = len(names) - NAMES
+    return ", ".join(names[:NAMES]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def _gain(ended: Ended) -> str:
+    if not ended.resumable or ended.result.status == RunStatus.SUSPENDED:
+        return ""
+    kept = _counts(ended)["completed"]
+    rest = len(ended.record.steps) - kept
+    return f"     (keeps {kept:,}, makes {rest:,})"
+
+
+def log_path(store: RunStore, run_id: str, artifact: str) -> str | None:
+    """Return where an artifact's log lies, as short as it can be typed; None if it has none."""
+    from waivern.ids import SYSTEM
+    from waivern.store.layout import LOGS, RUNS
+
+    path = Path(store.url, RUNS, run_id, SYSTEM, LOGS, f"{artifact}.log")
+    if not path.is_file():
+        return None
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)

@@ -1,0 +1,83 @@
+"""Foreign text made safe to show, and the short forms that people read."""
+
+from __future__ import annotations
+
+import re
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_ESCAPES = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
+
+
+def clean(text: str) -> str:
+    """Return `text` on one line, with nothing in it that a terminal would act upon.
+
+    What is escaped is escaped as JSON does it, so that a JSON text means the same after.
+    """
+    return text if text.isprintable() else "".join(map(_character, text))
+
+
+def clean_lines(text: str) -> str:
+    """As `clean`, but line breaks stay."""
+    return "\n".join(clean(line) for line in text.split("\n"))
+
+
+def _character(c: str) -> str:
+    if c.isprintable():
+        return c
+    if c in _ESCAPES:
+        return _ESCAPES[c]
+    units = c.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[n : n + 2].hex()}" for n in range(0, len(units), 2))
+
+
+def clip(text: str, width: int, *, keep_end: bool = False) -> str:
+    """Return `text` cut to `width` characters, at the end unless that is to be kept."""
+    if len(text) <= width:
+        return text
+    return "…" + text[len(text) - width + 1 :] if keep_end else text[: width - 1] + "…"
+
+
+def short(run_id: str) -> str:
+    """Return the beginning of an id that was made at random; an id that a person chose stays."""
+    return run_id[:8] if _UUID.fullmatch(run_id) else run_id
+
+
+def duration(ms: int | None) -> str:
+    """Return milliseconds as '7 ms', '1.2s', '2m 14s' or '3h 02m'."""
+    if ms is None:
+        return ""
+    if ms < 1000:
+        return f"{ms}ms"
+    if ms < 60_000:
+        return f"{ms / 1000:.1f}s"
+    minutes, seconds = divmod(ms // 1000, 60)
+    if minutes < 60:
+        return f"{minutes}m {seconds:02}s"
+    return f"{minutes // 60}h {minutes % 60:02}m"
+
+
+def size(count: int) -> str:
+    """Return bytes as '812 B' or '1.4 MiB'."""
+    if count < 1024:
+        return f"{count} B"
+    power = min((count.bit_length() - 1) // 10, 4)
+    return f"{count / 1024**power:.1f} {'KMGT'[power - 1]}iB"
+
+
+def ago(at: str, now: float) -> str:
+    """Return how long before `now` (seconds since the epoch) a moment was."""
+    from datetime import datetime
+
+    try:
+        seconds = max(0, now - datetime.fromisoformat(at).timestamp())
+    except ValueError:
+        return clean(at)
+    for unit, length in (("d", 86_400), ("h", 3600), ("m", 60)):
+        if seconds >= length:
+            return f"{int(seconds // length)}{unit} ago"
+    return f"{int(seconds)}s ago"
+
+
+def counted(count: int, word: str) -> str:
+    """Return '1 artifact', '2 artifacts'."""
+    return f"{count:,} {word}" + ("" if count == 1 else "s")

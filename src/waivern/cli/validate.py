@@ -1,0 +1,63 @@
+"""`wct validate`."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from waivern.cli.ui.documents import print_document
+from waivern.cli.ui.errors import explain, problem_document
+from waivern.cli.ui.options import json_option, opened, store_option
+from waivern.cli.ui.screen import Screen, stdout
+from waivern.cli.ui.text import clean, counted
+from waivern.errors import Exit, InvalidError, NotFoundError
+from waivern.message import Json
+from waivern.store.base import RunStore
+
+
+@click.command("validate")
+@click.argument("runbooks", nargs=-1, required=True, metavar="RUNBOOK...")
+@json_option
+@store_option
+def command(runbooks: tuple[str, ...], as_json: bool, store: str | None) -> int:
+    """Check runbooks without running them; reports all that is wrong in all of them.
+
+    To a pipe, a line is: ok, runbook, number of artifacts; between tabs.
+    """
+    where, out = opened(store), stdout()
+    results = [_checked(out, path, where, as_json) for path in runbooks]
+    if as_json:
+        print_document("validate", [document for _, document in results])
+    codes = {code for code, _ in results}
+    return next((code for code in (Exit.INVALID, Exit.NOT_FOUND) if code in codes), Exit.OK)
+
+
+def _checked(
+    out: Screen, path: str, store: RunStore, as_json: bool
+) -> tuple[Exit, dict[str, Json]]:
+    from waivern.service.check import check
+
+    document: dict[str, Json] = {"runbook": path, "valid": False, "artifacts": None, "problems": []}
+    try:
+        plan = check(path, store, os.environ)
+    except InvalidError as error:
+        explain(error, as_json=False)
+        problems = [problem_document(problem) for problem in error.problems]
+        return error.exit_code, document | {"problems": problems}
+    except NotFoundError as error:
+        explain(error, as_json=False)
+        missing = {"code": None, "message": error.message, "file": path, "hint": error.hint}
+        return error.exit_code, document | {"problems": [missing]}
+    if not as_json:
+        _fine(out, path, len(plan.nodes))
+    return Exit.OK, document | {"valid": True, "artifacts": len(plan.nodes)}
+
+
+def _fine(out: Screen, path: str, count: int) -> None:
+    if out.tty:
+        out.print(f"{out.paint('ok', 'green')}  {clean(path)}  {counted(count, 'artifact')}")
+    else:
+        out.print(f"ok\t{clean(path)}\t{count}")
+    sys.stdout.flush()  # in step with the errors of other files

@@ -1,0 +1,36 @@
+"""`wct` itself: the names of its commands, and where each of them lives."""
+
+from __future__ import annotations
+
+import click
+
+from waivern import __version__
+from waivern.cli.ui.group import LazyGroup
+
+EPILOG = """\b
+A RUN is an id, the beginning of one, @last, @last~2, @failed or <runbook>@last.
+The store is --store, else WAIVERN_STORE, else the nearest .waivern upward.
+
+\b
+Exit codes: 0 done  1 an artifact failed  2 usage  3 invalid runbook  4 not found
+5 refused  6 policy  7 suspended  8 timed out  9 integrity  70 internal error
+74 store  130 SIGINT  143 SIGTERM
+"""
+
+
+@click.group(
+    cls=LazyGroup,
+    commands_at={
+        "run": "waivern.cli.run",
+        "runs": "waivern.cli.runs",
+        "inspect": "waivern.cli.inspect",
+        "validate": "waivern.cli.validate",
+        "connectors": "waivern.cli.connectors",
+        "processors": "waivern.cli.processors",
+    },
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=EPILOG,
+)
+@click.version_option(__version__, message="wct %(version)s")
+def wct() -> None:
+    """Run runbooks, and look at what the runs made."""
