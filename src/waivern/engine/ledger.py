@@ -36,8 +36,8 @@ FAREWELL_S = 2.0
 class Ledger:
     """Commits the events of one attempt under its lease, and folds them into `record`.
 
-    `on_error` is told, once and from the ledger's thread, if the store fails; nothing is
-    committed after that.
+    From the ledger's thread, `on_commit` is told after each commit, and `on_error` once if the
+    store fails; nothing is committed after that.
     """
 
     def __init__(
@@ -45,6 +45,7 @@ class Ledger:
         lease: Lease,
         record: RunRecord,
         clock: Clock,
+        on_commit: Callable[[], None],
         on_error: Callable[[WaivernError], None],
         observers: Iterable[Observer] = (),
     ) -> None:
@@ -52,9 +53,11 @@ class Ledger:
         self.error: WaivernError | None = None
         self._lease = lease
         self._clock = clock
+        self._on_commit = on_commit
         self._on_error = on_error
         self._audience = Audience(observers)
         self._entries: deque[tuple[Event, Receipt | None]] = deque()
+        self._in_commit = 0
         self._urgent = False
         self._closing = False
         self._wake = threading.Condition()
@@ -74,8 +77,13 @@ class Ledger:
                 self._urgent = True
                 self._wake.notify()
 
+    @property
+    def backlog(self) -> int:
+        """How many events wait to be committed."""
+        return len(self._entries) + self._in_commit
+
     def close(self, last: Callable[[], AttemptEnded]) -> WaivernError | None:
-        """Commit what was entered, then what `last` makes of it, and bring `run.json` and `state.json` up to date.
+        """Commit what was entered, then what `last` returns, and bring the projections up to date.
 
         Blocks until all is durable. Returns what kept anything from being so: then the attempt
         ends `interrupted`, whatever `last` says, in the journal if that can still be written, and
@@ -102,6 +110,8 @@ class Ledger:
             while entries := self._next():
                 group, urgent = entries
                 self._commit(group, sync=urgent)
+                self._in_commit = 0
+                self._on_commit()
                 if self._clock.monotonic() >= self._next_projection:
                     self._project(sync=False)
         except Exception as error:  # noqa: BLE001 - nothing may be lost silently on this thread
@@ -123,6 +133,7 @@ class Ledger:
                 self._wake.wait_for(lambda: self._closing, pause)
             group, urgent = list(self._entries), self._urgent
             self._entries.clear()
+            self._in_commit = len(group)
             self._urgent = False
         return (group, urgent) if group or not self._closing else None
 

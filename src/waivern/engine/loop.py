@@ -45,6 +45,8 @@ from waivern.store.base import ArtifactRef
 
 PATIENCE_S = 0.5
 """How long coroutines are given to clean up when they are cancelled."""
+MAX_BACKLOG = 512
+"""Events that may wait for the disk before nothing more is started."""
 LOOK_S = 0.05
 """How soon the loop notices that a call which had to wait has begun."""
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -99,11 +101,18 @@ class _GraceOver:
 
 
 @dataclass(frozen=True, slots=True)
+class _Committed:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
 class _StoreFailed:
     error: WaivernError
 
 
-_Item: TypeAlias = _Began | _Finished | _Signalled | _TimedOut | _GraceOver | _StoreFailed
+_Item: TypeAlias = (
+    _Began | _Finished | _Signalled | _TimedOut | _GraceOver | _Committed | _StoreFailed
+)
 
 
 class Inbox:
@@ -159,8 +168,8 @@ class Inbox:
 class Loop:
     """One attempt at a plan; made and run inside an event loop.
 
-    `ledger` is given what to call when the store fails. `record` is what is known of the run
-    before the attempt: from it come the numbers of steps that were started before.
+    `ledger` is given what to call after a commit, and when the store fails. `record` is what is
+    known of the run before the attempt: from it come the numbers of steps started before.
     """
 
     def __init__(
@@ -168,7 +177,7 @@ class Loop:
         plan: Plan,
         evidence: rebuilder.Evidence,
         record: RunRecord,
-        ledger: Callable[[Callable[[WaivernError], None]], Ledger],
+        ledger: Callable[[Callable[[], None], Callable[[WaivernError], None]], Ledger],
         executor: Executor,
         limits: Limits,
         clock: Clock,
@@ -180,7 +189,10 @@ class Loop:
         self._clock = clock
         self._scheduler = Scheduler(plan)
         self._inbox = Inbox(clock)
-        self._ledger = ledger(lambda error: self._inbox.put(_StoreFailed(error)))
+        self._ledger = ledger(
+            lambda: self._inbox.put(_Committed()),
+            lambda error: self._inbox.put(_StoreFailed(error)),
+        )
         self._steps = {name: step.step_index for name, step in record.steps.items()}
         self._next_step = record.next_step
         self._refs: dict[str, ArtifactRef] = {}
@@ -215,7 +227,7 @@ class Loop:
             loop = asyncio.get_running_loop()
             timer = loop.call_later(self._limits.timeout_s, self._inbox.put, _TimedOut())
         self._start_ready()
-        while self._ending is None and (self._running or self._waiting):
+        while self._ending is None and (self._in_hand or self._scheduler.ready):
             for item in await self._inbox.take(LOOK_S if self._waiting else None):
                 if self._ending is None:
                     self._handle(item)
@@ -245,6 +257,8 @@ class Loop:
     def _start_ready(self) -> None:
         room = 2 * self._executor.width  # as many wait as run, so that no worker waits for the loop
         while self._scheduler.ready and self._in_hand < room and not self._stopped_by:
+            if self._ledger.backlog > MAX_BACKLOG:
+                return  # the disk is behind: go on after its next commit
             node = self._scheduler.take()
             inputs = tuple(self._refs[name] for name in self._scheduler.inputs(node))
             decision = rebuilder.decide(node, inputs, self._evidence)
@@ -274,6 +288,8 @@ class Loop:
                 self._ending = self._interrupted()
             case _TimedOut():
                 self._time_out()
+            case _Committed():
+                pass  # what it makes room for is started after every look into the inbox
             case _StoreFailed(error):
                 self._ending = _store_failure(error.message)
 

@@ -185,8 +185,8 @@ async def _attempt(
         options.on_progress,
     )
 
-    def ledger(on_error: Callable[[WaivernError], None]) -> Ledger:
-        return Ledger(lease, record, options.clock, on_error, options.observers)
+    def ledger(on_commit: Callable[[], None], on_error: Callable[[WaivernError], None]) -> Ledger:
+        return Ledger(lease, record, options.clock, on_commit, on_error, options.observers)
 
     loop = Loop(
         plan,

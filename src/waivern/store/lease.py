@@ -19,8 +19,8 @@ EVENTS, RUN, STATE, RUNBOOK = "events.jsonl", "run.json", "state.json", "runbook
 
 GROUPED_BYTES = 1 << 18
 """A larger file would make the others of its group wait."""
-GROUPED_FILES = 128
-"""Open descriptors; when more wait, the workers are faster than the disk, and help."""
+MAX_UNSYNCED = 512
+"""Open descriptors, of the 1,024 that a process usually may have."""
 
 
 def json_bytes(document: dict[str, Json]) -> bytes:
@@ -126,7 +126,7 @@ class LocalLease(Lease):
 
     def may_group(self, size: int) -> bool:
         """Say whether a staged file may wait in `unsynced`; else who stages it has to sync it."""
-        return size <= GROUPED_BYTES and len(self.unsynced) < GROUPED_FILES
+        return size <= GROUPED_BYTES and len(self.unsynced) < MAX_UNSYNCED
 
     def append(self, records: Iterable[dict[str, Json]], *, sync: bool) -> None:
         if self._broken:
