@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
@@ -156,15 +157,19 @@ def _first_fault(content: Json) -> str | None:
                 stack.append((f"{path}.{key}", item, depth + 1))
         elif isinstance(value, list | tuple):
             stack.extend((f"{path}[{n}]", item, depth + 1) for n, item in enumerate(value))
-        elif isinstance(value, float) and (
-            value != value or value in (float("inf"), -float("inf"))
-        ):
-            return f"{path} is {value}, which JSON cannot say"
-        elif isinstance(value, str):
-            try:
-                value.encode()
-            except UnicodeEncodeError:
-                return f"{path} has a lone surrogate, which is not text"
-        elif not isinstance(value, bool | int | float | type(None)):
-            return f"{path} is a {type(value).__name__}"
+        elif fault := _scalar_fault(value):
+            return f"{path} {fault}"
+    return None
+
+
+def _scalar_fault(value: Json) -> str | None:
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"is {value}, which JSON cannot say"
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            return "has a lone surrogate, which is not text"
+    elif not isinstance(value, bool | int | float | type(None)):
+        return f"is a {type(value).__name__}"
     return None

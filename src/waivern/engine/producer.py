@@ -54,17 +54,20 @@ class Producer:
         began = self._clock.monotonic()
         ctx = self._context(call)
         try:
-            result = self._work(call, ctx)
+            if isinstance(call.work, Copy):
+                return self._copy(call, call.work, began)
+            result = self._work(call, call.work, ctx)
             if inspect.isawaitable(result):
                 return Awaiting(call, result, ctx, began)
-            return self._stage(call, cast(Json, result), ctx, began)
+            return self._stage(call, cast(Json, result), ctx.coverage.document(), began)
         except BaseException as error:  # noqa: BLE001 - a component may raise anything, SystemExit too
             return self.failed(call, error, began)
 
     def finish(self, awaited: Awaiting, content: Json) -> Outcome:
         """Stage what an awaited component returned."""
         try:
-            return self._stage(awaited.call, content, awaited.ctx, awaited.began)
+            coverage = awaited.ctx.coverage.document()
+            return self._stage(awaited.call, content, coverage, awaited.began)
         except Exception as error:  # noqa: BLE001 - as in `begin`
             return self.failed(awaited.call, error, awaited.began)
 
@@ -72,22 +75,23 @@ class Producer:
         """Turn what was raised into data; the traceback goes to the artifact's log."""
         duration = self._ms_since(began)
         store = isinstance(error, StoreError)
-        hint = None
         if isinstance(error, WaivernError):
             message, hint = error.message, error.hint
         else:
-            message = str(error) or "no message"
-            self._log_traceback(call, error)
+            message, hint = str(error) or "no message", self._log_traceback(call, error)
         kind = type(error).__name__
         message = self._secrets.hide(message)[:MESSAGE_LIMIT]
         hint = self._secrets.hide(hint) if hint else None
         return Failed(kind, message, hint, duration, store)
 
-    def _work(self, call: Call, ctx: Context) -> object:
-        match call.work:
-            case Copy() as copy:
-                ref = ArtifactRef(copy.artifact, copy.digest, copy.content_digest)
-                return self._store.fetch(copy.run, ref).content
+    def _copy(self, call: Call, copy: Copy, began: float) -> Produced:
+        ref = ArtifactRef(copy.artifact, copy.digest, copy.content_digest)
+        source = self._store.fetch(copy.run, ref)
+        coverage = source.extensions.get("coverage")
+        return self._stage(call, source.content, coverage, began)
+
+    def _work(self, call: Call, work: Extract | Transform, ctx: Context) -> object:
+        match work:
             case Extract(type_, _, properties):
                 connector = registry.load("connectors", type_)
                 config = configure(connector.Config, properties, self._environ)
@@ -101,9 +105,10 @@ class Producer:
         messages = [(ref.key, self._store.fetch(call.run_id, ref)) for ref in call.inputs]
         return [Input(key, message.content, message.schema) for key, message in messages]
 
-    def _stage(self, call: Call, content: Json, ctx: Context, began: float) -> Produced:
+    def _stage(
+        self, call: Call, content: Json, coverage: dict[str, Json] | None, began: float
+    ) -> Produced:
         duration = self._ms_since(began)
-        coverage = ctx.coverage.document()
         execution = {
             "status": "success",
             "error": None,
@@ -135,12 +140,14 @@ class Producer:
 
         return Context(artifact, self._base, log, progress)
 
-    def _log_traceback(self, call: Call, error: BaseException) -> None:
+    def _log_traceback(self, call: Call, error: BaseException) -> str | None:
+        """Keep the traceback in the artifact's log; say so if that failed."""
         text = "".join(traceback.format_exception(error))
         try:
             self._store.write_log(call.run_id, call.artifact, self._secrets.hide(text))
-        except WaivernError:
-            return  # the failure itself is journaled; only its traceback is lost
+        except WaivernError as trouble:
+            return f"its traceback is lost: {trouble.message}"
+        return None
 
     def _ms_since(self, began: float) -> int:
         return round((self._clock.monotonic() - began) * 1000)

@@ -41,6 +41,9 @@ class AttemptStarted:
     runbook_hash: str
     artifacts: list[str] | None = None
     reuse: dict[str, dict[str, Json]] | None = None
+    invalidated: dict[str, str] = field(default_factory=dict)
+    """Completed artifacts that count no longer, each with the reason. Part of this event, so that
+    no crash can leave the attempt without them."""
     forced: list[str] = field(default_factory=list)
     """What a person overrode to get here: `allow-changed`, `force`."""
 
@@ -103,15 +106,6 @@ class ArtifactSkipped:
 
 
 @dataclass(frozen=True, slots=True)
-class ArtifactInvalidated:
-    """A completed artifact no longer counts, and will be made again."""
-
-    at: str
-    artifact: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class AttemptEnded:
     """The attempt is over; `status` is the run's until another attempt starts."""
 
@@ -130,7 +124,6 @@ Event: TypeAlias = (
     | ArtifactCompleted
     | ArtifactFailed
     | ArtifactSkipped
-    | ArtifactInvalidated
     | AttemptEnded
 )
 
@@ -141,7 +134,6 @@ _KINDS: dict[str, type[Any]] = {
     "artifact_completed": ArtifactCompleted,
     "artifact_failed": ArtifactFailed,
     "artifact_skipped": ArtifactSkipped,
-    "artifact_invalidated": ArtifactInvalidated,
     "attempt_ended": AttemptEnded,
 }
 _NAMES = {kind: name for name, kind in _KINDS.items()}

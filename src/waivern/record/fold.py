@@ -10,7 +10,6 @@ from waivern.message import Json
 from waivern.record.events import (
     ArtifactCompleted,
     ArtifactFailed,
-    ArtifactInvalidated,
     ArtifactSkipped,
     ArtifactStarted,
     AttemptEnded,
@@ -103,9 +102,10 @@ class RunRecord:
         run.status, run.completed_at, run.error = RunStatus.RUNNING, None, None
         run.runbook_hash = event.runbook_hash
         run.attempts.append(_attempt(event))
-        for step in self.steps.values():
-            if step.status is not ArtifactStatus.COMPLETED:
+        for name, step in self.steps.items():
+            if step.status is not ArtifactStatus.COMPLETED or name in event.invalidated:
                 step.status, step.error = ArtifactStatus.NOT_STARTED, None
+                step.completed, step.seq = None, None
 
     @_apply.register
     def _(self, event: ArtifactStarted) -> None:
@@ -135,11 +135,6 @@ class RunRecord:
         step = self.step(event.artifact)
         step.status, step.completed = ArtifactStatus.SKIPPED, None
         step.error = {"kind": "skipped", "message": event.reason, "cause": event.cause}
-
-    @_apply.register
-    def _(self, event: ArtifactInvalidated) -> None:
-        step = self.step(event.artifact)
-        step.status, step.completed, step.seq = ArtifactStatus.NOT_STARTED, None, None
 
     @_apply.register
     def _(self, event: AttemptEnded) -> None:

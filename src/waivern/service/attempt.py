@@ -1,0 +1,147 @@
+"""One attempt: from a run that is held and has begun, to how it ended."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from waivern.engine import rebuilder
+from waivern.engine.executors import ThreadExecutor
+from waivern.engine.ledger import Ledger, Observer
+from waivern.engine.loop import Limits, Loop
+from waivern.engine.producer import Producer
+from waivern.errors import StoreError, WaivernError
+from waivern.message import Json
+from waivern.planning.plan import Plan
+from waivern.record.clock import Clock
+from waivern.record.fold import RunRecord
+from waivern.record.status import RunStatus
+from waivern.runbook import env
+from waivern.runbook.model import Process, Runbook, Source
+from waivern.runbook.secrets import Secrets
+from waivern.store.base import Lease, RunStore
+
+DEFAULT_CONCURRENCY = 8
+DEFAULT_GRACE_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a run is carried out; nothing here changes what it makes."""
+
+    environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    max_concurrency: int | None = None
+    """None: what the runbook says, else DEFAULT_CONCURRENCY."""
+    grace_s: float = DEFAULT_GRACE_S
+    """How long running work may go on after a signal."""
+    listen: bool = False
+    """Whether SIGINT, SIGTERM and SIGHUP stop the run; only in the main thread."""
+    observers: tuple[Observer, ...] = ()
+    """Told every event once it is durable, from a thread of the run's."""
+    on_progress: Callable[[str, int, int | None], None] = lambda _artifact, _n, _total: None
+    on_start: Callable[[Plan, RunRecord], None] = lambda _plan, _record: None
+    """Told the plan and what is known of the run, when its attempt is about to begin."""
+    clock: Clock = field(default_factory=Clock)
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What became of a run in one attempt."""
+
+    run_id: str
+    status: RunStatus
+    reason: str | None
+    error: str | None
+    exit_code: int
+    record: RunRecord
+    plan: Plan
+    nothing_to_do: bool = False
+    warnings: tuple[str, ...] = ()
+    """What went wrong beside the run, and does not touch it."""
+    stuck: bool = False
+    """A blocked thread was left behind: only `os._exit` ends the process."""
+
+
+async def carry_out(
+    store: RunStore,
+    lease: Lease,
+    plan: Plan,
+    evidence: rebuilder.Evidence,
+    record: RunRecord,
+    options: Options,
+) -> RunResult:
+    """Carry out an attempt that the journal says has begun; the lease is released at its end."""
+    settings = plan.runbook.settings
+    warnings = _note(store, record)
+    options.on_start(plan, record)
+    width = options.max_concurrency or settings.max_concurrency or DEFAULT_CONCURRENCY
+    secrets = Secrets(_variables(plan.runbook), options.environ)
+    producer = Producer(
+        store,
+        plan.runbook.document.folder,
+        options.environ,
+        secrets,
+        options.clock,
+        options.on_progress,
+    )
+
+    def ledger(on_commit: Callable[[], None], on_error: Callable[[WaivernError], None]) -> Ledger:
+        return Ledger(lease, record, options.clock, on_commit, on_error, options.observers)
+
+    loop = Loop(
+        plan,
+        evidence,
+        record,
+        ledger,
+        ThreadExecutor(producer, width),
+        Limits(settings.timeout, options.grace_s),
+        options.clock,
+    )
+    try:
+        ending = await loop.run(listen=options.listen)
+    finally:
+        lease.release()
+    warnings += _note(store, record)
+    return RunResult(
+        record.metadata.run_id,
+        ending.status,
+        ending.reason,
+        ending.error,
+        ending.exit_code,
+        record,
+        plan,
+        warnings=tuple(warnings),
+        stuck=ending.stuck,
+    )
+
+
+def _variables(runbook: Runbook) -> set[str]:
+    """Return the environment variables that the runbook's components are given."""
+    found: set[str] = set()
+    for artifact in runbook.artifacts.values():
+        if isinstance(artifact.producer, Source | Process):
+            found |= env.names(artifact.producer.properties).keys()
+    return found
+
+
+def _note(store: RunStore, record: RunRecord) -> list[str]:
+    """Write a line of the store's history: the attempt starts, or it has ended.
+
+    The run folder is the truth: a history that cannot be written is a warning.
+    """
+    run = record.metadata
+    line: dict[str, Json] = {
+        "at": run.updated_at,
+        "event": "started" if record.attempt_open else "ended",
+        "run_id": run.run_id,
+        "runbook": run.runbook_path,
+        "attempt": len(run.attempts),
+        "status": str(run.status),
+        "error": run.error,
+    }
+    try:
+        store.note(line)
+    except StoreError as error:
+        return [f"the history lacks a line: {error.message}"]
+    return []
