@@ -1,4 +1,4 @@
-"""Strict F1 on labelled cases, and on documents of our own that no rule was fitted to by count."""
+"""Strict F1 on labelled cases, and exact matches on documents written for this project."""
 
 from __future__ import annotations
 

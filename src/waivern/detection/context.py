@@ -20,7 +20,7 @@ _KEY_STOPS = set("\n,;{}\"'`<>=&?|:\t!")
 _TAGS = re.compile(r"<[^<>]{0,200}>")
 _LAST_TAG = re.compile(r"<([A-Za-z][\w:.-]{0,40})(?:\s[^<>]{0,200})?>\s{0,80}\Z")
 _CLAUSE = re.compile(
-    r"(?<![Nn]o)(?<![Nn]r)(?<![Tt]el)(?<![Gg]eb)(?<![Ee]xt)(?<![Rr]ef)\.\s|[!?;]\s|[;|\t\n\"]|,(?=\S)|\)\s{0,2}[.;]"
+    r"(?<![Nn]o)(?<![Nn]r)(?<![Tt]el)(?<![Gg]eb)(?<![Ee]xt)(?<![Rr]ef)\.\s|[!?;]\s|[<>]=?\s|[;|\t\n\"]|,(?=\S)|\)\s{0,2}[.;]"
 )
 _SENTENCE = re.compile(r"[.!?;]\s")
 _CLOSED = re.compile(r"[}\]]")

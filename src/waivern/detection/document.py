@@ -87,9 +87,9 @@ class Document:
         text = self.text
         if start:
             before = text[start - 1]
-            if before.isalnum() or before in "_$€£%#@":
+            if before.isalnum() or before in "_$€£%#@.":
                 return False
-            if before in "-./+" and start > 1 and text[start - 2].isalnum():
+            if before in "-/+" and start > 1 and text[start - 2].isalnum():
                 return False
         if end < len(text):
             after = text[end]

@@ -14,6 +14,7 @@ _DOMAIN = re.compile(
     rf"(?:[{_LATIN}](?:[{_LATIN}-]{{0,61}}[{_LATIN}])?\.){{1,8}}[{_LATIN}-]{{2,24}}"
 )
 _USERINFO = pattern(r"://[^\s/@]{0,80}\Z")
+_OTHER_SCHEME = pattern(r"(?i:\b(?:sips?|xmpp|im):)\Z")
 _NAMES = frozenset("odlmntODLMNT")  # O'Brien, D'Angelo, L'Heureux; b'…' and f'…' are code
 _KNOWN = TEST_DOMAINS | PRIVATE_DOMAINS
 
@@ -45,6 +46,10 @@ def _around(text: str, at: int) -> Candidate | None:
         return None
     if _USERINFO.search(text[max(0, start - 84) : start]):
         return None  # https://user:password@host is a URL, not an address
+    if _OTHER_SCHEME.search(text[max(0, start - 6) : start]):
+        return None  # sip:, sips:, xmpp: are addresses of other kinds
+    if text[start - 1 : start] == "%" and len(name) < 3:
+        return None  # a placeholder: %1@example.com
     if name == "git" and text[end : end + 1] in (":", "/"):
         return None  # a clone URL
     if not top.isascii():

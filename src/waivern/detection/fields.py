@@ -12,10 +12,12 @@ from waivern.detection.words import words
 
 _MOST_WORDS = 6
 _IDENTIFIER = re.compile(rb"[A-Za-z_][A-Za-z0-9_-]{1,50}")
-_VERBS = frozenset(
+_NOT_DATA = frozenset(
     """
         is has can should show send validate verify check get set enable allow require use no num
-        hide reset change update forgot confirm make parse format render test mask max min
+        hide reset change update forgot confirm make parse format render test mask max min lost
+        wrong missing unknown invalid notice button label setting error msg message generate must
+        incoming activation subject body template hint help placeholder tooltip
     """.split()  # noqa: SIM905
 )
 _QUALIFIERS = frozenset(
@@ -27,15 +29,21 @@ _QUALIFIERS = frozenset(
 _CONTROL = re.compile(
     r"\b(?:if|elif|while|not|and|or|in|for|return|is|lambda|case|with|except)\s{1,4}\Z"
 )
-_TYPES = "(?:var|n|nvar|national )?char|text|int|integer|bigint|smallint|date|datetime|timestamp|"
-_TYPES += (
-    "bool|boolean|numeric|decimal|json|jsonb|uuid|blob|real|float|double|string|varchar2|clob|inet"
+_SIGN = re.compile(r"\]?[ \t]{0,3}(?:=>|:=|:(?![:=])|=(?![=~>]))")
+_INPUT = re.compile(r"\bname ?= ?\Z")
+_COLUMN = re.compile(
+    r"[ \t]{1,20}(?:(?:var|n|nvar|national )?char|text|int|integer|bigint|smallint|date|datetime|"
+    r"timestamp|bool|boolean|numeric|decimal|json|jsonb|uuid|blob|real|float|double|string|"
+    r"varchar2|clob|inet)\b",
+    re.IGNORECASE,
 )
+_QUOTES = ("'", '"', "`")
+_MOST_BEFORE = 2
 
 
 @dataclass(frozen=True, slots=True)
 class NamedField:
-    """A name that means `term`. `whole`: nothing but the term; `data`: it names data, not code."""
+    """A name that means `term`; `whole`: it says nothing but that."""
 
     name: str
     term: FieldTerm
@@ -44,7 +52,7 @@ class NamedField:
 
 @dataclass(frozen=True, slots=True)
 class FieldUse:
-    """A field in a text: the name, where it is first a field, and how often."""
+    """A field in a text: where it is first one, how often; `data`: of data, not of code."""
 
     field: NamedField
     start: int
@@ -55,7 +63,7 @@ class FieldUse:
 def classify(name: str, rules: Ruleset) -> NamedField | None:
     """Return what a field name stands for; weak terms only where the name is nothing else."""
     told = words(name)
-    if not 0 < len(told) <= _MOST_WORDS or told[0] in _VERBS:
+    if not 0 < len(told) <= _MOST_WORDS or told[0] in _NOT_DATA:
         return None
     term = rules.fields.get(" ".join(told))
     if term:
@@ -65,6 +73,8 @@ def classify(name: str, rules: Ruleset) -> NamedField | None:
     for begin in range(max(0, len(told) - LONGEST_TERM), len(told)):
         term = rules.fields.get(" ".join(told[begin:]))
         if term and not term.weak:
+            if begin > _MOST_BEFORE or not _NOT_DATA.isdisjoint(told[:begin]):
+                return None
             return NamedField(name, term, whole=False)
     return None
 
@@ -98,22 +108,32 @@ def _declared(text: str, rules: Ruleset) -> Iterator[FieldUse]:
 
 def _places(text: str, name: str) -> Iterator[tuple[int, bool]]:
     """Yield where `name` is a field, and whether as a key or column of data."""
-    word = re.escape(name)
-    form = re.compile(
-        rf"(?P<key>(?<![\w$-])(?P<q>[\"'`]?){word}(?P=q)\]?[ \t]{{0,3}}"
-        r"(?:=>|:=|:(?![:=])|=(?![=~>])))"
-        rf"|(?P<input>\bname[ ]?=[ ]?[\"']{word}[\"'])"
-        rf"|(?P<column>^[ \t]{{0,12}}[\"`\[]?{word}[\"`\]]?[ \t]{{1,20}}(?i:{_TYPES})\b)"
-        rf"|(?P<item>\[[\"']{word}[\"']\])",
-        re.MULTILINE,
-    )
-    for found in form.finditer(text):
-        if found.group("key") and _CONTROL.search(text[max(0, found.start() - 14) : found.start()]):
-            continue
-        if found.group("key") and "?" in text[max(0, found.start() - 30) : found.start()]:
-            continue  # a ? b : c
-        quoted = bool(found.group("q")) and found.group().endswith(":")
-        data = quoted or bool(found.group("column") or found.group("input"))
-        line = text.rfind("\n", max(0, found.start() - 200), found.start()) + 1
-        yaml = not text[line : found.start()].strip(" -") and found.group().endswith(":")
-        yield text.index(name, found.start()), data or yaml
+    at = text.find(name)
+    while at >= 0:
+        end = at + len(name)
+        before, after = text[at - 1 : at] if at else "", text[end : end + 1]
+        if not _in_name(before) and before != "$" and not _in_name(after):
+            quoted = before in _QUOTES and before == after and before != ""
+            data = _use(text, at - quoted, end + quoted, quoted)
+            if data is not None:
+                yield at, data
+        at = text.find(name, end)
+
+
+def _in_name(char: str) -> bool:
+    return char.isalnum() or char in ("_", "-")
+
+
+def _use(text: str, start: int, end: int, quoted: bool) -> bool | None:
+    """Say whether the name at [start, end) is a field of data (True), of code (False), or none."""
+    line = text[max(text.rfind("\n", max(0, start - 80), start) + 1, start - 30, 0) : start]
+    sign = _SIGN.match(text, end)
+    if sign is None:
+        if quoted and _INPUT.search(line):
+            return True
+        if quoted and line.endswith("[") and text[end : end + 1] == "]":
+            return False
+        return True if not line.strip() and _COLUMN.match(text, end) else None
+    if _CONTROL.search(line) or "?" in line:
+        return None  # if email: … or a ? b : c
+    return sign.group().endswith(":") and (quoted or not line.strip(" -"))

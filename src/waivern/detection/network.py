@@ -12,6 +12,8 @@ _QUAD = re.compile(rb"0{1,3}\.0{1,3}\.0{1,3}\.0{1,3}")
 _PRODUCT = pattern(r"[A-Za-z][\w.+-]{0,40}/\Z")
 _V6_RUN = pattern(r"[0-9A-Fa-f:]{2,45}(?:\.\d{1,3}){0,3}")
 _V6_ANCHOR = re.compile(rb"::|h:h{1,4}:h{1,4}:")
+_PATH_DATA = frozenset("0123456789.-, cslhvmaqtzCSLHVMAQTZ\n")
+_FOUR = pattern(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.])")
 _PREFIX = pattern(r"/(\d{1,3})(?![\w/]|\.\d)")
 _ZONE = pattern(r"%[A-Za-z0-9_.-]{1,15}")
 _MAC_ANCHORS = (b"hh:hh:hh:hh:hh:hh", b"hh-hh-hh-hh-hh-hh", b"hhhh.hhhh.hhhh")
@@ -47,7 +49,7 @@ def _ipv4(doc: Document, start: int, end: int) -> Candidate | None:
     octets = value.split(".")
     if any(int(o) > 255 or (len(o) > 1 and o[0] == "0") for o in octets):
         return None
-    if not _ipv4_bounded(text, start, end):
+    if octets[0] == "255" or not _ipv4_bounded(text, start, end) or _drawn(text, start, end):
         return None
     if text[start - 1 : start] == "/" and _PRODUCT.search(text[max(0, start - 44) : start]):
         return None  # Chrome/120.0.0.0
@@ -58,6 +60,15 @@ def _ipv4(doc: Document, start: int, end: int) -> Candidate | None:
     rule = "ipv4.small" if weak else "ipv4"
     end = _with_prefix(text, start, end, 32)
     return Candidate("IP_ADDRESS", start, end, 0.4 if weak else 0.75, rule, ("ipaddress",))
+
+
+def _drawn(text: str, start: int, end: int) -> bool:
+    """Say whether the place is in a run of decimals, as in the path of a drawing: `1.2-.5.7.3`."""
+    sides = (text[max(0, start - 24) : start], text[end : end + 24])
+    return any(
+        side.count(".") >= 4 and _PATH_DATA.issuperset(side) and not _FOUR.search(side)
+        for side in sides
+    )
 
 
 def _with_prefix(text: str, start: int, end: int, most: int) -> int:
@@ -119,8 +130,8 @@ def _ipv6_likely(text: str, start: int, end: int) -> bool:
     """Tell an address from a slice (`a[::2]`), a scope (`dead::beef`) and a key fingerprint."""
     value = text[start:end]
     groups = [g for g in value.split(":") if g]
-    if not any(c.isdigit() for c in value):
-        return False
+    if not any(c.isdigit() for c in value) or value.lower().startswith("ffff:ffff:"):
+        return False  # nothing to tell it from a name by; or a netmask
     if "::" not in value:
         return not all(len(g) == 2 for g in groups)
     if len(groups) > 2 or any(len(g) > 2 for g in groups):

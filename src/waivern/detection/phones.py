@@ -16,6 +16,7 @@ _NATIONAL = pattern(r"\(?\d{1,15}\)?(?:(?: - |[ ./-]|\) |-\()?\(?\d{1,9}\)?){0,6
 _TRUNK_PAREN = pattern(r"\(0\d{1,5}\) ?\d{2,8}(?:[ .-]\d{2,6}){0,3}")
 _DATE = pattern(r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}([-/.])\d{1,2}\1(?:19|20)\d{2}(?!\d)")
 _MOST = 15
+_LIMITS = frozenset({"2147483647", "2147483648", "4294967295", "4294967296"})
 
 
 def phone_here(doc: Document, start: int, size: int, first: bool) -> Iterator[Candidate]:
@@ -109,7 +110,12 @@ def _national(doc: Document, start: int, before: str) -> Iterator[Candidate]:
         begin = start
         value = text[begin:end]
     digits = sum(map(str.isdigit, value))
-    if not 7 <= digits <= _MOST or _DATE.search(value) or not doc.bounded(begin, end):
+    if (
+        value in _LIMITS
+        or not 7 <= digits <= _MOST
+        or _DATE.search(value)
+        or not doc.bounded(begin, end)
+    ):
         return
     if "." in value and value.count(".") == 1 and value.replace(".", "").isdigit():
         return  # a decimal

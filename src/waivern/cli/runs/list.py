@@ -47,12 +47,15 @@ def _for_people(out: Screen, rows: list[RunRow]) -> None:
     now = time.time()
     header = ("RUN", "STATUS", "RUNBOOK", "STARTED", "TOOK", "DONE", "FAIL", "SKIP")
     table(out, header, [_cells(row, now) for row in rows], flex=2, keep_end=True, status=1)
+    for row in rows:
+        if row.fault:
+            out.print(f"{out.mark(row.status)} {row.run_id}  {clean(row.fault)}")
 
 
 def _cells(row: RunRow, now: float) -> list[str]:
     run = row.metadata
     if run is None:
-        return [short(row.run_id), row.status, clean(row.fault or ""), "", "", "", "", ""]
+        return [short(row.run_id), row.status, *[""] * 6]
     done = f"{row.counts['completed']}/{sum(row.counts.values())}"
     return [
         short(row.run_id),

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import TYPE_CHECKING
 
 from waivern.cli.ui.text import clean_lines
-from waivern.message import Json
+
+if TYPE_CHECKING:
+    from waivern.message import Json
 
 
 def print_document(what: str, data: Json) -> None:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+
+import click
 
 from waivern.cli.ui.documents import print_document
 from waivern.cli.ui.screen import stderr
 from waivern.cli.ui.text import clean, clean_lines, counted
-from waivern.errors import Exit, InvalidError, Problem, WaivernError
+from waivern.errors import Exit, InvalidError, Problem, StoreError, WaivernError
 from waivern.message import Json
-
-if TYPE_CHECKING:
-    import click
 
 _NEXT = {
     Exit.USAGE: "`wct --help` lists the commands",
@@ -24,6 +22,21 @@ _NEXT = {
     Exit.STORE: "see to the disk and its permissions, or choose another store with --store",
     Exit.INTERNAL: "this is a bug in wct: the same command with -vv shows where",
 }
+
+
+def told(error: Exception, *, as_json: bool, whole: bool) -> int:
+    """Tell of whatever ended a command and return the exit code; `whole`: a defect's traceback."""
+    match error:
+        case WaivernError():
+            return explain(error, as_json=as_json)
+        case click.ClickException():
+            return usage(error, as_json=as_json)
+        case OSError():  # a full disk behind stdout, a folder that cannot be made
+            where = f": {error.filename!r}" if error.filename else ""
+            text = f"cannot read or write{where}: {error.strerror or type(error).__name__}"
+            return explain(StoreError(text), as_json=as_json and bool(where))
+        case _:
+            return internal(error, as_json=as_json, whole=whole)
 
 
 def explain(error: WaivernError, *, as_json: bool) -> int:

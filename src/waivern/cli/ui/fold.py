@@ -30,7 +30,11 @@ def _kind(value: Json) -> str:
         case list():
             return counted(len(value), "item")
         case str():
-            return counted(len(value), "character") if len(value) > 30 else clean(json.dumps(value, ensure_ascii=False))
+            return (
+                counted(len(value), "character")
+                if len(value) > 30
+                else clean(json.dumps(value, ensure_ascii=False))
+            )
         case _:
             return json.dumps(value)
 

@@ -8,8 +8,7 @@ from contextlib import suppress
 
 import click
 
-from waivern.cli.ui.errors import explain, internal, usage
-from waivern.errors import Exit, StoreError, WaivernError
+from waivern.errors import Exit, StoreError
 
 BROKEN_PIPE = 141
 
@@ -25,6 +24,8 @@ def guarded(command: click.Command, name: str, args: list[str]) -> int:
         _hush()
         return BROKEN_PIPE
     except StoreError as error:  # stdout itself: there is nowhere to write a document
+        from waivern.cli.ui.errors import explain
+
         _hush()
         return explain(error, as_json=False)
     return code
@@ -38,17 +39,15 @@ def _carried_out(command: click.Command, name: str, args: list[str]) -> int:
             return code or Exit.OK
     except click.exceptions.Exit as left:  # --help and --version
         return left.exit_code
-    except click.ClickException as error:
-        return usage(error, as_json=as_json)
-    except WaivernError as error:
-        return explain(error, as_json=as_json)
-    except BrokenPipeError:
-        raise
     except (KeyboardInterrupt, click.Abort):
         sys.stderr.write("interrupted before anything was started\n")
         return Exit.INTERRUPTED
-    except Exception as error:  # noqa: BLE001 - a defect is told as one, without its data
-        return internal(error, as_json=as_json, whole=_verbosity(args) > 1)
+    except BrokenPipeError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a defect, too, is told as one
+        from waivern.cli.ui.errors import told
+
+        return told(error, as_json=as_json, whole=_verbosity(args) > 1)
 
 
 def _verbosity(args: list[str]) -> int:
@@ -62,7 +61,7 @@ def _flush() -> None:
         raise
     except OSError as error:
         raise StoreError(
-            f"cannot write the answer: {error.strerror}", hint="see where stdout leads"
+            f"cannot write the answer: {error.strerror}", hint="see to where stdout leads"
         ) from error
     with suppress(OSError):
         sys.stderr.flush()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from waivern.store.base import RunStore
+if TYPE_CHECKING:
+    from waivern.store.base import RunStore
 
 F = TypeVar("F", bound=Callable[..., Any])
 

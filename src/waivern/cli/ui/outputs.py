@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from waivern.errors import UsageError
+from waivern.errors import StoreError, UsageError
 from waivern.message import encode
 from waivern.planning.plan import Plan
 from waivern.record.fold import RunRecord
@@ -29,7 +29,7 @@ def copy_outputs(store: RunStore, plan: Plan, record: RunRecord, folder: Path) -
     """
     copied = []
     with explained(f"write to {folder}"):
-        folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+        _make(folder)
         with Folder.root(folder) as root:
             for name in plan.outputs:
                 done = record.steps[name].completed
@@ -42,3 +42,10 @@ def copy_outputs(store: RunStore, plan: Plan, record: RunRecord, folder: Path) -
                     place.replace(last, data)
                 copied.append(folder / f"{name}.json")
     return copied
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+    except FileNotFoundError as error:  # where nothing can be made: below /proc, say
+        raise StoreError(f"cannot make {folder}: {error.strerror}") from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -68,8 +67,16 @@ def screen(stream: TextIO) -> Screen:
     live = tty and os.environ.get("TERM", "dumb") != "dumb"
     colour = live and not os.environ.get("NO_COLOR")
     encoding = (stream.encoding or "").lower().replace("-", "")
-    width = shutil.get_terminal_size().columns if tty else 0
-    return Screen(stream, tty, live, colour, encoding.startswith("utf"), width)
+    return Screen(
+        stream, tty, live, colour, encoding.startswith("utf"), _width(stream) if tty else 0
+    )
+
+
+def _width(stream: TextIO) -> int:
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isascii() and columns.isdecimal() and int(columns):
+        return int(columns)
+    return os.get_terminal_size(stream.fileno()).columns or 80
 
 
 def stdout() -> Screen:

@@ -11,6 +11,7 @@ from waivern.cli.ui.text import clean, duration, short, size
 from waivern.errors import Exit, WaivernError
 from waivern.message import Json
 from waivern.record.fold import RunRecord
+from waivern.record.status import ArtifactStatus, RunStatus
 from waivern.record.step import StepRecord
 from waivern.service import read
 from waivern.store.base import RunStore
@@ -88,7 +89,8 @@ def _head(out: Screen, record: RunRecord) -> Iterator[str]:
     path = clean(run.runbook_path or run.runbook_name)
     yield f"{status}  {path}  run {short(run.run_id)}"
     yield f"  id       {run.run_id}"
-    yield f"  started  {clean(run.started_at)}   took {duration(run.duration_ms)}"
+    took = "" if run.status == RunStatus.RUNNING else f"   took {duration(run.duration_ms)}"
+    yield f"  started  {clean(run.started_at)}{took}"
     last = run.attempts[-1] if run.attempts else {}
     owner = f"process {last.get('pid')} on {last.get('host')}"
     yield f"  attempt  {len(run.attempts)}, {clean(owner)}"
@@ -101,7 +103,7 @@ def _table(out: Screen, record: RunRecord) -> None:
     rows = []
     for step in _in_order(record):
         how = step.completed.how if step.completed else ""
-        status = str(step.status) if how in ("", "produced") else how
+        status = _status(record, step) if how in ("", "produced") else how
         index = "" if step.step_index is None else str(step.step_index)
         took = duration(step.duration_ms)
         rows.append(
@@ -118,6 +120,14 @@ def _table(out: Screen, record: RunRecord) -> None:
             out.print(
                 f"{out.mark(str(step.status))} {step.artifact}  {clean(f'{kind}: {message}')}"
             )
+
+
+def _status(record: RunRecord, step: StepRecord) -> str:
+    """Return a step's status; what is at work just now is so only for the eye."""
+    run = record.metadata
+    waits = run.status == RunStatus.RUNNING and step.status == ArtifactStatus.NOT_STARTED
+    begun = step.started_at is not None and step.started_at >= run.attempts[-1]["started_at"]
+    return str(RunStatus.RUNNING if waits and begun else step.status)
 
 
 def _component(step: StepRecord) -> str:

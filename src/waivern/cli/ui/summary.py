@@ -16,6 +16,7 @@ from waivern.record.fold import RunRecord
 from waivern.record.status import ArtifactStatus, RunStatus
 from waivern.record.step import StepRecord
 from waivern.service.act import RunResult
+from waivern.service.read import COUNTED
 from waivern.store.base import RunStore
 
 LISTED = 30
@@ -111,7 +112,7 @@ def _lines(out: Screen, ended: Ended) -> Iterator[str]:
 
 
 def _counts(ended: Ended) -> dict[str, int]:
-    return {str(status): len(ended.steps(status)) for status in ArtifactStatus}
+    return {name: len(ended.steps(ArtifactStatus(name))) for name in COUNTED}
 
 
 def _counted(ended: Ended) -> str:
@@ -147,7 +148,7 @@ def _why(result: RunResult) -> Iterator[str]:
     elif result.status in (RunStatus.SUSPENDED, RunStatus.CANCELLED) and result.error:
         yield f"  because    {clean(result.error)}"
     if result.stuck:
-        yield "  note       a component would not stop; it is left behind, its result is not kept"
+        yield "  note       a component would not stop: its result is not kept"
 
 
 def _completed(out: Screen, ended: Ended) -> Iterator[str]:
