@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import IntEnum
-from unicodedata import combining, east_asian_width
 
 
 class Exit(IntEnum):
@@ -41,111 +38,6 @@ class WaivernError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """A stretch of one line of a text file. `line` and `column` count characters from 1."""
-
-    file: str
-    line: int
-    column: int
-    length: int
-    text: str
-    """The line, so that an error can draw its caret without the file."""
-    text_column: int = 1
-    """The column of the first character of `text`, which is cut out of a very long line."""
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}"
-
-    def drawing(self) -> list[str]:
-        """Return the place, the line and a caret under it, as lines for a terminal."""
-        gutter = " " * len(str(self.line))
-        before = self.column - self.text_column
-        marked = self.text[before : before + self.length]
-        cut = "…" if self.text_column > 1 else ""
-        indent = " " * (len(cut) + _width(self.text[:before]))
-        return [
-            f"{gutter}--> {_printable(str(self))}",
-            f"{gutter} |",
-            f"{self.line} | {cut}{_printable(self.text)}".rstrip(),
-            f"{gutter} | {indent}{'^' * max(1, _width(marked))}",
-        ]
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One thing wrong with a runbook, its plan or a configuration."""
-
-    code: str
-    """`WCT` and three digits; stable, so that people can search for it."""
-    message: str
-    position: Position | None = None
-    hint: str | None = None
-
-    def __str__(self) -> str:
-        lines = [f"error[{self.code}]: {self.message}"]
-        gutter = " "
-        if self.position:
-            lines += self.position.drawing()
-            gutter = " " * len(str(self.position.line))
-        if self.hint:
-            lines.append(f"{gutter} = help: {self.hint}")
-        return "\n".join(lines)
-
-
-class InvalidError(WaivernError):
-    """A runbook, plan or configuration that cannot be used; carries *all* problems found.
-
-    They are sorted by where they are: what has no position first, then file by file. The message
-    shows the first few.
-    """
-
-    exit_code = Exit.INVALID
-    SHOWN = 20
-
-    def __init__(self, problems: Sequence[Problem], *, hint: str | None = None) -> None:
-        self.problems = _sorted(problems)
-        blocks = [str(problem) for problem in self.problems[: self.SHOWN]]
-        if (more := len(self.problems) - self.SHOWN) > 0:
-            blocks.append(f"and {more} more {'problem' if more == 1 else 'problems'}")
-        super().__init__("\n\n".join(blocks), hint=hint)
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return _invalid, (self.problems, self.hint)
-
-
-def _invalid(problems: Sequence[Problem], hint: str | None) -> InvalidError:
-    return InvalidError(problems, hint=hint)
-
-
-def _sorted(problems: Sequence[Problem]) -> tuple[Problem, ...]:
-    files = {problem.position.file: 0 for problem in problems if problem.position}
-    rank = {file: number for number, file in enumerate(files)}
-
-    def place(problem: Problem) -> tuple[int, int, int]:
-        at = problem.position
-        return (rank[at.file], at.line, at.column) if at else (-1, 0, 0)
-
-    return tuple(sorted(problems, key=place))
-
-
-def shown(text: str) -> str:
-    """Return `text` in quotes for a message: escaped where unprintable, cut where very long."""
-    return repr(text if len(text) <= 80 else text[:79] + "…")
-
-
-def _printable(text: str) -> str:
-    """Return `text` of the same length, with nothing in it that a terminal would act upon."""
-    return "".join(c if c.isprintable() else " " if c == "\t" else "\ufffd" for c in text)
-
-
-def _width(text: str) -> int:
-    """Return how many columns of a terminal `text` takes."""
-    if text.isascii():
-        return len(text)
-    return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)
 
 
 class NotFoundError(WaivernError):

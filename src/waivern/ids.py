@@ -6,10 +6,8 @@ An id becomes a file name below the run folder, so this is also where path safet
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable
 from typing import NewType
-from uuid import uuid4
 
 from waivern.errors import UsageError
 
@@ -44,6 +42,8 @@ def segment_fault(text: str) -> str | None:
 
 def new_run_id() -> RunId:
     """Return a fresh random id."""
+    from uuid import uuid4
+
     return RunId(str(uuid4()))
 
 
@@ -64,6 +64,8 @@ def parse_artifact_id(text: str) -> ArtifactId:
 
 def folded(text: str) -> str:
     """Return the form under which two ids may not be equal: some file systems fold names so."""
+    import unicodedata
+
     return unicodedata.normalize("NFC", text).casefold()
 
 

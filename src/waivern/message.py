@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from waivern.errors import ComponentError, IntegrityError
 
@@ -20,8 +19,7 @@ MAX_DEPTH = 200
 """Levels of nesting that content may have; the compiled JSON writer stops at 255."""
 
 
-@dataclass(frozen=True, slots=True)
-class SchemaRef:
+class SchemaRef(NamedTuple):
     """The name and version of what a message's content means."""
 
     name: str
@@ -62,8 +60,7 @@ class Message:
         return replace(self, run_id=run_id, source=source)
 
 
-@dataclass(frozen=True, slots=True)
-class Encoded:
+class Encoded(NamedTuple):
     """A message as the bytes of its file, with the digests that the journal keeps."""
 
     data: bytes
@@ -75,6 +72,8 @@ class Encoded:
 
 def sha256(data: bytes) -> str:
     """Return the digest of `data` as 'sha256:<hex>'."""
+    import hashlib
+
     return "sha256:" + hashlib.sha256(data).hexdigest()
 
 

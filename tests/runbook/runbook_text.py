@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from waivern.errors import InvalidError, Problem
+from waivern.problems import InvalidError, Problem
 from waivern.runbook import Runbook, parse
 
 FOLDER = Path("/somewhere")

@@ -7,7 +7,7 @@ import traceback
 import pytest
 from runbook_text import problems, runbook
 
-from waivern.errors import InvalidError
+from waivern.problems import InvalidError
 from waivern.runbook import expand, names
 
 ENVIRON = {"A": "1", "B_2": "two", "_": "under", "EMPTY": "", "TRICK": "${A}$${"}

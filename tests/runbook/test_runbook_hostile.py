@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from runbook_text import FOLDER, problems, runbook
 
-from waivern.errors import InvalidError
+from waivern.problems import InvalidError
 from waivern.runbook import Runbook, parse
 
 SOON = 5.0
@@ -70,7 +70,7 @@ def test_a_bomb_is_a_clear_error_and_soon(text: str, code: str) -> None:
 def test_what_crashes_the_yaml_library_does_not_crash_a_process() -> None:
     code = (
         "from pathlib import Path\n"
-        "from waivern.errors import InvalidError\n"
+        "from waivern.problems import InvalidError\n"
         "from waivern.runbook import parse\n"
         "for text in (b'[' * 10**6, b'{a: ' * 10**6, b'- ' * 10**6):\n"
         "    try:\n"

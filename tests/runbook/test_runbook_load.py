@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 from runbook_text import FOLDER, runbook
 
-from waivern.errors import Exit, InvalidError, NotFoundError
+from waivern.errors import Exit, NotFoundError
 from waivern.ids import ArtifactId
 from waivern.message import SchemaRef
+from waivern.problems import InvalidError
 from waivern.runbook import Artifact, Process, Reuse, Settings, Source, load, parse
 
 ISSUE = """\

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from runbook_text import places, problems, runbook, unmarked
 
-from waivern.errors import InvalidError
+from waivern.problems import InvalidError
 from waivern.runbook import Code
 
 OK = "artifacts: {ok: {source: {type: t}}}\n"

@@ -12,8 +12,9 @@ from waivern.cli.ui.errors import explain, problem_document
 from waivern.cli.ui.options import json_option, opened, store_option
 from waivern.cli.ui.screen import Screen, stdout
 from waivern.cli.ui.text import clean, counted
-from waivern.errors import Exit, InvalidError, NotFoundError
+from waivern.errors import Exit, NotFoundError
 from waivern.message import Json
+from waivern.problems import InvalidError
 from waivern.store.base import RunStore
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, Protocol, cast
 
-from waivern.errors import InvalidError, Problem, WaivernError
+from waivern.errors import WaivernError
 from waivern.ids import ArtifactId
 from waivern.message import ANY_JSON, SchemaRef
 from waivern.planning import graph
@@ -19,6 +19,7 @@ from waivern.planning.properties import faults
 from waivern.plugins import registry
 from waivern.plugins.component import Component, Processor
 from waivern.plugins.hints import did_you_mean
+from waivern.problems import InvalidError, Problem
 from waivern.runbook.model import Artifact, Process, Reuse, Runbook, Source
 
 

@@ -9,9 +9,9 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import ValidationError
 
-from waivern.errors import Problem, shown
 from waivern.ids import RULE, collisions, segment_fault
 from waivern.message import Json
+from waivern.problems import Problem, shown
 from waivern.runbook.codes import Code
 from waivern.runbook.document import Document
 from waivern.runbook.events import ENOUGH

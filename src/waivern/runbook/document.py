@@ -8,8 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from waivern.errors import Position, Problem
 from waivern.message import sha256
+from waivern.problems import Position, Problem
 from waivern.runbook.codes import Code
 
 if TYPE_CHECKING:

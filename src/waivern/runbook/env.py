@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from waivern.errors import InvalidError, Problem
 from waivern.message import Json
+from waivern.problems import InvalidError, Problem
 from waivern.runbook.codes import Code
 
 Path = tuple[str | int, ...]

@@ -9,9 +9,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from waivern.errors import InvalidError, NotFoundError, Problem, shown
+from waivern.errors import NotFoundError
 from waivern.ids import ArtifactId
 from waivern.message import SchemaRef
+from waivern.problems import InvalidError, Problem, shown
 from waivern.runbook.check import check
 from waivern.runbook.codes import Code
 from waivern.runbook.document import Document

@@ -6,8 +6,8 @@ from typing import Any
 
 import yaml
 
-from waivern.errors import shown
 from waivern.message import Json
+from waivern.problems import shown
 from waivern.runbook.codes import Code
 from waivern.runbook.events import ENOUGH, MAX_DEPTH, Fault, Stop, events, span
 from waivern.runbook.scalars import FIRST, ScalarError, is_core_tag, resolve, tag_error, tagged

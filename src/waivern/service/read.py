@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from waivern.errors import ArtifactNotFoundError, IntegrityError, StoreError, WaivernError
 from waivern.message import Json
-from waivern.record.events import ArtifactCompleted, from_record
-from waivern.record.fold import RunRecord
 from waivern.record.run import RunMetadata
 from waivern.record.status import RunStatus
 from waivern.store.base import ArtifactRef, RunStore
+
+if TYPE_CHECKING:  # a list of runs that ended needs neither, and must be instant
+    from waivern.record.events import ArtifactCompleted
+    from waivern.record.fold import RunRecord
 
 CORRUPT = "corrupt"
 COUNTED = ("completed", "failed", "skipped", "not_started", "suspended")
@@ -75,6 +78,9 @@ def load(store: RunStore, run_id: str) -> RunRecord:
 
     Raises RunNotFoundError, or IntegrityError naming the journal line that is damaged.
     """
+    from waivern.record.events import from_record
+    from waivern.record.fold import RunRecord
+
     owner = store.owner(run_id)  # before the journal: a run may end between the two looks
     journal = store.read_journal(run_id)
     record = RunRecord.of(from_record(line.record) for line in journal.lines)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
 
 from waivern.message import Json, Message
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(NamedTuple):
     """What staging returns: enough to publish the artifact and to journal it; small, picklable."""
 
     key: str
@@ -26,8 +26,7 @@ class Receipt:
     schema: str
 
 
-@dataclass(frozen=True, slots=True)
-class ArtifactRef:
+class ArtifactRef(NamedTuple):
     """An artifact of a run, by what its bytes must be; `staged` while it may not be published."""
 
     key: str
@@ -36,8 +35,7 @@ class ArtifactRef:
     staged: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Owner:
+class Owner(NamedTuple):
     """Who holds a run: for people to read, never to decide by."""
 
     host: str
@@ -45,8 +43,7 @@ class Owner:
     since: str
 
 
-@dataclass(frozen=True, slots=True)
-class JournalLine:
+class JournalLine(NamedTuple):
     """One durable record and its place in the chain."""
 
     seq: int
@@ -55,16 +52,14 @@ class JournalLine:
     hash: str
 
 
-@dataclass(frozen=True, slots=True)
-class Journal:
+class Journal(NamedTuple):
     """A run's journal as it can be read: all valid lines, and whether a torn tail follows."""
 
     lines: tuple[JournalLine, ...]
     torn: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Birth:
+class Birth(NamedTuple):
     """All that a run has when it first becomes visible."""
 
     runbook: bytes
@@ -73,7 +68,7 @@ class Birth:
     run: dict[str, Json]
     """`run.json`, without `journal`, which the store fills in."""
     state: dict[str, Json]
-    children: Mapping[str, bytes] = field(default_factory=dict)
+    children: Mapping[str, bytes] = MappingProxyType({})
 
 
 class Lease(ABC):

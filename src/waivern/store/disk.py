@@ -2,7 +2,8 @@
 
 Everything below the store's root is reached through the descriptor of an open folder and never
 follows a symbolic link. `step` is called before every operation that changes the disk or waits
-for it: the failure tests replace it to fail or to stop the Nth one.
+for it, and as "look" before those that only read: the failure tests replace it to fail or to stop
+the Nth one.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import stat
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -58,6 +58,13 @@ _HINTS = {
 }
 
 
+def make_root(path: str) -> None:
+    """Make the store's root, and what leads to it, if it is not there."""
+    if not os.path.isdir(path):
+        step("mkdir", path)
+        os.makedirs(path, FOLDER_MODE, exist_ok=True)
+
+
 class Folder:
     """An open directory. Everything in it is named relative to its descriptor."""
 
@@ -69,9 +76,10 @@ class Folder:
         """For messages only."""
 
     @classmethod
-    def root(cls, path: Path) -> Folder:
+    def root(cls, path: str) -> Folder:
         """Open the store's own root, which the user chose and may have linked to."""
-        return cls(os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC), str(path))
+        step("look", path)
+        return cls(os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC), path)
 
     def __enter__(self) -> Self:
         return self
@@ -94,6 +102,7 @@ class Folder:
 
     def folder(self, name: str) -> Folder:
         """Open a folder in this one. Raises FileNotFoundError, or NotADirectoryError on a link."""
+        step("look", name)
         return Folder(os.open(name, _FOLDER, dir_fd=self.descriptor), f"{self.name}/{name}")
 
     def make_folder(self, name: str) -> Folder:
@@ -132,10 +141,12 @@ class Folder:
 
     def names(self) -> list[str]:
         """Return the names in this folder, sorted."""
-        return sorted(os.listdir(self.descriptor))  # noqa: PTH208 - a descriptor, not a path
+        step("look", self.name)
+        return sorted(os.listdir(self.descriptor))
 
     def walk(self, prefix: str = "") -> Iterator[tuple[str, bool]]:
         """Yield (path, is it a regular file) for all below that is no folder, no dot name."""
+        step("look", self.name)
         with os.scandir(self.descriptor) as entries:
             found = sorted(
                 (e.name, e.is_dir(follow_symlinks=False), e.is_file(follow_symlinks=False))
@@ -203,7 +214,7 @@ class Folder:
     def _forget(self, name: str) -> None:
         # after a failure the leftover is only untidy: the next holder of the run sweeps it
         try:
-            os.unlink(name, dir_fd=self.descriptor)
+            self.unlink(name)
         except OSError:
             return
 
@@ -224,7 +235,7 @@ class Folder:
 
         Raises FileNotFoundError; IntegrityError if a link, a FIFO or a device is in its place.
         """
-        with self._opened(name) as fd:
+        with self.opened(name) as fd:
             size = os.fstat(fd).st_size
             if size > limit:
                 raise IntegrityError(f"{self.name}/{name} has {size} bytes; the limit is {limit}")
@@ -239,13 +250,15 @@ class Folder:
 
     def read_tail(self, name: str, count: int) -> bytes:
         """Return the last `count` bytes of a regular file, or all it has."""
-        with self._opened(name) as fd:
+        with self.opened(name) as fd:
             size = os.fstat(fd).st_size
             os.lseek(fd, max(0, size - count), os.SEEK_SET)
             return _read_all(fd, min(size, count))
 
     @contextmanager
-    def _opened(self, name: str) -> Iterator[int]:
+    def opened(self, name: str) -> Iterator[int]:
+        """Open a regular file for reading. Raises what `read` raises."""
+        step("look", name)
         try:
             fd = os.open(name, _READ, dir_fd=self.descriptor)
         except OSError as error:
@@ -261,6 +274,7 @@ class Folder:
 
     def has_file(self, name: str) -> bool:
         """Say whether there is a regular file of this name."""
+        step("look", name)
         try:
             mode = os.stat(name, dir_fd=self.descriptor, follow_symlinks=False).st_mode
         except FileNotFoundError:
@@ -277,6 +291,7 @@ class Folder:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             os.close(fd)
             raise IntegrityError(f"{self.name}/{name} is not a regular file")
+        _keep_mode(fd)
         return fd
 
     def append(self, name: str, data: bytes, *, own_line: bool = False, sync: bool = False) -> None:
@@ -303,8 +318,11 @@ class Folder:
 
     def lock_file(self, name: str) -> int:
         """Return a descriptor of a lock file, made if it is not there; it holds no lock yet."""
+        step("open", name)
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        return os.open(name, flags, FILE_MODE, dir_fd=self.descriptor)
+        fd = os.open(name, flags, FILE_MODE, dir_fd=self.descriptor)
+        _keep_mode(fd)
+        return fd
 
     def same_file(self, name: str, fd: int) -> bool:
         """Say whether `name` is still the file that `fd` has open."""
@@ -319,6 +337,7 @@ class Folder:
     def shared(self) -> Iterator[None]:
         """Hold a shared lock on this folder: something in it is half made."""
         with self._again() as fd:
+            step("flock", self.name)
             fcntl.flock(fd, fcntl.LOCK_SH)
             yield
 
@@ -330,6 +349,7 @@ class Folder:
 
     @contextmanager
     def _again(self) -> Iterator[int]:
+        step("look", self.name)
         fd = os.open(".", _FOLDER, dir_fd=self.descriptor)
         try:
             yield fd
@@ -342,6 +362,7 @@ _NOT_A_FILE = (40, 62, 6, 21)  # ELOOP on Linux and macOS, ENXIO, EISDIR
 
 def take_lock(fd: int, kind: int) -> bool:
     """Take a kernel lock (LOCK_SH or LOCK_EX) without waiting; say whether it was free."""
+    step("flock", "")
     try:
         fcntl.flock(fd, kind | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -361,6 +382,14 @@ def write_all(fd: int, data: bytes, name: str) -> None:
     while view:
         step("write", name)
         view = view[os.write(fd, view) :]
+
+
+def overwrite(fd: int, data: bytes, name: str) -> None:
+    """Let an open file hold `data` and nothing else."""
+    step("truncate", name)
+    os.ftruncate(fd, 0)
+    os.lseek(fd, 0, os.SEEK_SET)
+    write_all(fd, data, name)
 
 
 def _read_all(fd: int, size: int) -> bytes:

@@ -11,19 +11,22 @@ an auditor can check a line with `head -c -76 | sha256sum` (75 bytes of suffix a
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from waivern.errors import IntegrityError
-from waivern.message import Json
+from waivern.message import Json, sha256
 from waivern.store.base import Journal, JournalLine
 
 ROOT = "0" * 64
 """What stands for the hash before the first line."""
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 _SUFFIX = len(',"hash":"') + 64 + len('"}')
+
+
+def _hash(body: bytes) -> str:
+    return sha256(body).removeprefix("sha256:")
 
 
 class Chain:
@@ -46,7 +49,7 @@ class Chain:
             body = (
                 f'{{"seq":{self.count},"synced":{self.durable},"prev":"{self.head}","event":{event}'
             ).encode()
-            self.head = hashlib.sha256(body).hexdigest()
+            self.head = _hash(body)
             lines.append(b'%b,"hash":"%b"}\n' % (body, self.head.encode()))
         return b"".join(lines)
 
@@ -55,8 +58,7 @@ class Chain:
         self.durable = self.count
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """What the bytes of a journal hold: the valid lines, where they end, and why there."""
 
     lines: tuple[JournalLine, ...]
@@ -70,22 +72,24 @@ class Reading:
         return Journal(self.lines, torn=self.fault is not None)
 
 
-@dataclass(frozen=True, slots=True)
-class Anchor:
-    """What a synced `run.json` says of the journal: it had `count` lines, the last with `head`."""
+class Anchor(NamedTuple):
+    """What a synced `run.json` says of the journal: so many `lines`, `head` the last hash."""
 
-    count: int = 0
+    lines: int = 0
     head: str = ROOT
 
 
-def read(data: bytes, anchor: Anchor = Anchor()) -> Reading:
+NOTHING_KNOWN = Anchor()
+
+
+def read(data: bytes, anchor: Anchor = NOTHING_KNOWN) -> Reading:
     """Read a journal that is known to have reached `anchor` on the disk.
 
     A bad region at the end is a torn tail, unless it had been durable, as a valid later line or
     the anchor shows: then IntegrityError names the line.
     """
     lines: list[JournalLine] = []
-    position, head, durable = 0, ROOT, anchor.count
+    position, head, durable = 0, ROOT, anchor.lines
     fault: str | None = None
     while position < len(data):
         end = data.find(b"\n", position)
@@ -106,16 +110,15 @@ def read(data: bytes, anchor: Anchor = Anchor()) -> Reading:
             f"it was known to be on the disk ({durable} lines were)",
             hint="the run cannot be trusted any more: start a new one, or restore the file",
         )
-    if anchor.count and lines[anchor.count - 1].hash != anchor.head:
+    if anchor.lines and lines[anchor.lines - 1].hash != anchor.head:
         raise IntegrityError(
-            f"journal line {anchor.count} is not the one that run.json recorded",
+            f"journal line {anchor.lines} is not the one that run.json recorded",
             hint="the journal was rewritten, or run.json was: compare with a copy kept elsewhere",
         )
     return Reading(tuple(lines), position, fault)
 
 
-@dataclass(frozen=True, slots=True)
-class _Parsed:
+class _Parsed(NamedTuple):
     seq: int
     synced: int
     prev: str
@@ -126,7 +129,7 @@ class _Parsed:
 def _line(raw: bytes) -> _Parsed | str:
     """Parse one line whose own hash is right, or say what is wrong with it."""
     body, suffix = raw[:-_SUFFIX], raw[-_SUFFIX:]
-    own = hashlib.sha256(body).hexdigest()
+    own = _hash(body)
     if suffix != b',"hash":"%b"}' % own.encode():
         return "its hash does not fit its bytes"
     try:
@@ -157,9 +160,16 @@ def _durable_beyond(data: bytes) -> int:
 
 
 def last(data: bytes) -> dict[str, Json] | None:
-    """Return the record of the last line in the tail end of a journal; None if it is torn."""
+    """Return the record of the last line in the tail end of a journal; None if it is torn.
+
+    Its hash is not looked at: this is for lists of runs, which say how runs stand, not whether
+    they can be trusted.
+    """
     if not data.endswith(b"\n"):
         return None
     start = data.rfind(b"\n", 0, -1) + 1
-    parsed = _line(data[start:-1])
-    return None if isinstance(parsed, str) else parsed.record
+    try:
+        record = json.loads(data[start:-1])["event"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return record if isinstance(record, dict) else None

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
 from waivern.errors import IntegrityError, RunNotFoundError
 from waivern.ids import SYSTEM, parse_artifact_id, parse_run_id
-from waivern.store.disk import Folder
+from waivern.message import Json
+from waivern.store import journal
+from waivern.store.disk import Folder, make_root
 
 RUNS, LOGS = "runs", "logs"
+EVENTS, RUN, STATE, RUNBOOK = "events.jsonl", "run.json", "state.json", "runbook.yaml"
 
 
 class AbsentError(Exception):
@@ -20,7 +23,7 @@ class AbsentError(Exception):
 class Layout:
     """The folders of one store, opened anew for each use: runs come and go."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: str) -> None:
         self.path = path
         self.held: dict[str, Folder] = {}
         """The folders of runs that are leased out: the hot path's short cut."""
@@ -28,7 +31,7 @@ class Layout:
     @contextmanager
     def root(self) -> Iterator[Folder]:
         """Open the store's root, making it if need be: 0700, and ignored by git."""
-        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_root(self.path)
         with Folder.root(self.path) as root:
             if not root.has_file(".gitignore"):
                 root.replace(".gitignore", b"*\n!.gitignore\n", sync=False)
@@ -112,3 +115,24 @@ def keys(run: Folder) -> Iterator[str]:
         plain = is_file and name.endswith(".json") and not name.startswith(".")
         if plain and not path.startswith(f"{SYSTEM}/"):
             yield path.removesuffix(".json")
+
+
+def json_bytes(document: dict[str, Json]) -> bytes:
+    """Return a record as its file: 2-space indent, newline at the end."""
+    from pydantic_core import to_json
+
+    return to_json(document, indent=2) + b"\n"
+
+
+def kept_name(digest: str) -> str:
+    """Return the name under which an earlier runbook's bytes are kept."""
+    return f"runbook.{digest.removeprefix('sha256:')[:16]}.yaml"
+
+
+def read_anchor(system: Folder) -> journal.Anchor:
+    """Return what `run.json` says of the journal; nothing if it cannot be read."""
+    try:
+        head = json.loads(system.read(RUN))["journal"]
+        return journal.Anchor(int(head["count"]), str(head["head"]))
+    except (FileNotFoundError, ValueError, KeyError, TypeError, RecursionError):
+        return journal.Anchor()  # a projection: the journal's own marks still hold

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -14,34 +13,12 @@ from waivern.message import Json, sha256
 from waivern.store import journal, lock
 from waivern.store.base import Birth, Lease, Owner, Receipt
 from waivern.store.disk import Folder, cut, explained, sync_all, sync_file, write_all
-
-EVENTS, RUN, STATE, RUNBOOK = "events.jsonl", "run.json", "state.json", "runbook.yaml"
+from waivern.store.layout import EVENTS, RUN, RUNBOOK, STATE, json_bytes, kept_name, read_anchor
 
 GROUPED_BYTES = 1 << 18
 """A larger file would make the others of its group wait."""
 MAX_UNSYNCED = 512
 """Open descriptors, of the 1,024 that a process usually may have."""
-
-
-def json_bytes(document: dict[str, Json]) -> bytes:
-    """Return a record as its file: 2-space indent, newline at the end."""
-    from pydantic_core import to_json
-
-    return to_json(document, indent=2) + b"\n"
-
-
-def kept_name(digest: str) -> str:
-    """Return the name under which an earlier runbook's bytes are kept."""
-    return f"runbook.{digest.removeprefix('sha256:')[:16]}.yaml"
-
-
-def read_anchor(system: Folder) -> journal.Anchor:
-    """Return what `run.json` says of the journal; nothing if it cannot be read."""
-    try:
-        head = json.loads(system.read(RUN))["journal"]
-        return journal.Anchor(int(head["count"]), str(head["head"]))
-    except (FileNotFoundError, ValueError, KeyError, TypeError, RecursionError):
-        return journal.Anchor()  # a projection: the journal's own marks still hold
 
 
 class LocalLease(Lease):
@@ -166,7 +143,7 @@ class LocalLease(Lease):
     def project(self, run: dict[str, Json], state: dict[str, Json], *, sync: bool) -> None:
         if sync:
             self._anchor = journal.Anchor(self._chain.durable, self._chain.head)
-        head = {"count": self._anchor.count, "head": self._anchor.head}
+        head = {"count": self._anchor.lines, "head": self._anchor.head}
         with explained("write the run's state"):
             self._system.replace(STATE, json_bytes(state), sync=sync)
             self._system.replace(RUN, json_bytes({**run, "journal": head}), sync=sync)

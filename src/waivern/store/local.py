@@ -4,36 +4,43 @@ from __future__ import annotations
 
 import itertools
 import json
-import secrets
+import os
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
-from typing import TypeVar
-
-import anyio
+from typing import TYPE_CHECKING, TypeVar
 
 from waivern.errors import ArtifactNotFoundError, IntegrityError, RefusedError, RunNotFoundError
-from waivern.ids import SYSTEM, parse_artifact_id, parse_run_id
+from waivern.ids import SYSTEM, parse_artifact_id, parse_run_id, segment_fault
 from waivern.message import Json, Message, decode, encode, sha256
 from waivern.store import journal, layout, lock
 from waivern.store.base import ArtifactRef, Birth, Journal, Lease, Owner, Receipt, RunStore
 from waivern.store.disk import Folder, explained
-from waivern.store.layout import AbsentError, Layout
-from waivern.store.lease import EVENTS, RUNBOOK, LocalLease, json_bytes, kept_name, read_anchor
+from waivern.store.layout import (
+    EVENTS,
+    RUNBOOK,
+    AbsentError,
+    Layout,
+    json_bytes,
+    kept_name,
+    read_anchor,
+)
+
+if TYPE_CHECKING:  # only writing needs it, and `wct runs` must be instant
+    from waivern.store.lease import LocalLease
 
 T = TypeVar("T")
 TAIL_BYTES = 1 << 16
 _tokens = itertools.count()
-_TOKEN_PREFIX = secrets.token_hex(4)
+_TOKEN_PREFIX = os.urandom(4).hex()
 """Staged names are unique over processes by this, within one by the counter."""
 
 
 class LocalFilesystemStore(RunStore):
     """A store on a local file system. `path` is made, readable by its owner only, when needed."""
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
-        self.url = str(self.path)
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = os.fspath(path)
+        self.url = self.path
         self._at = Layout(self.path)
         self._leases: dict[str, LocalLease] = {}
 
@@ -120,6 +127,8 @@ class LocalFilesystemStore(RunStore):
     # lock
 
     def begin(self, run_id: str, birth: Birth, owner: Owner) -> Lease:
+        from waivern.store.lease import LocalLease
+
         name = parse_run_id(run_id)
         with explained(f"begin run {run_id}"), self._at.runs(make=True) as runs:
             _sweep(runs)
@@ -133,6 +142,8 @@ class LocalFilesystemStore(RunStore):
         return lease
 
     def lock(self, run_id: str, owner: Owner) -> Lease:
+        from waivern.store.lease import LocalLease
+
         name = parse_run_id(run_id)
         with explained(f"lock run {run_id}"), self._at.system(name), self._at.run(name) as run:
             lease = LocalLease.taken(run, name, owner, self._forget)
@@ -257,26 +268,28 @@ class LocalFilesystemStore(RunStore):
     def runs(self) -> list[str]:
         try:
             with explained(f"list the runs in {self.path}"), self._at.runs() as runs:
-                return [name for name in runs.names() if not name.startswith(".")]
+                return [name for name in runs.names() if segment_fault(name) is None]
         except FileNotFoundError:
             return []
 
     def read_json(self, run_id: str, key: str) -> dict[str, Json]:
         name = _record_name(key)
         try:
-            with explained(f"read {name}"), self._at.system(run_id) as system:
-                data = system.read_if_any(name)
-            document = None if data is None else json.loads(data)
+            with explained(f"read {name}"), self._at.run(run_id) as run:
+                with run.below([SYSTEM]) as system:
+                    document = json.loads(system.read(name))
+        except FileNotFoundError:
+            raise ArtifactNotFoundError(f"run {run_id} has no {name}") from None
         except (ValueError, RecursionError) as error:
             raise IntegrityError(f"{name} of run {run_id} is not JSON: {error}") from error
-        if document is None:
-            raise ArtifactNotFoundError(f"run {run_id} has no {name}")
         if not isinstance(document, dict):
             raise IntegrityError(f"{name} of run {run_id} is not a JSON object")
         return document
 
 
 async def _threaded(call: Callable[[], T]) -> T:
+    import anyio
+
     return await anyio.to_thread.run_sync(call)
 
 

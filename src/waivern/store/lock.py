@@ -8,14 +8,13 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import socket
 import time
 from weakref import WeakSet
 
 from waivern.errors import RunLockedError, RunNotFoundError
 from waivern.record.clock import rfc3339
 from waivern.store.base import Owner
-from waivern.store.disk import Folder, take_lock
+from waivern.store.disk import Folder, overwrite, take_lock
 
 NAME = "lock"
 PATIENCE_S = 0.25
@@ -47,8 +46,7 @@ class HeldLock:
     def sign(self, owner: Owner) -> None:
         """Write into the lock file who holds it, for others to read."""
         text = json.dumps({"host": owner.host, "pid": owner.pid, "since": owner.since})
-        os.ftruncate(self._fd, 0)
-        os.pwrite(self._fd, text.encode() + b"\n", 0)
+        overwrite(self._fd, text.encode() + b"\n", NAME)
 
     def release(self) -> None:
         """Let go; releasing twice is harmless."""
@@ -72,7 +70,7 @@ os.register_at_fork(after_in_child=_after_fork)
 
 def this_process() -> Owner:
     """Return the owner that this process is."""
-    return Owner(socket.gethostname(), os.getpid(), rfc3339(time.time()))
+    return Owner(os.uname().nodename, os.getpid(), rfc3339(time.time()))
 
 
 def acquire(system: Folder, run_id: str, owner: Owner) -> HeldLock:
@@ -102,13 +100,10 @@ def locked_error(run_id: str, owner: Owner) -> RunLockedError:
 def holder(system: Folder) -> Owner | None:
     """Return who holds the run's lock now, without taking it; None if nobody does."""
     try:
-        fd = os.open(NAME, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=system.descriptor)
+        with system.opened(NAME) as fd:
+            return None if take_lock(fd, fcntl.LOCK_SH) else read_owner(system)
     except FileNotFoundError:
         return None
-    try:
-        return None if take_lock(fd, fcntl.LOCK_SH) else read_owner(system)
-    finally:
-        os.close(fd)
 
 
 def read_owner(system: Folder) -> Owner:

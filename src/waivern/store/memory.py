@@ -144,7 +144,7 @@ class AsyncInMemoryStore(RunStore):
             return sorted(self._runs)
 
     def read_json(self, run_id: str, key: str) -> dict[str, Json]:
-        name = key.removeprefix(f"{SYSTEM}/")
+        name = parse_artifact_id(key.removeprefix(f"{SYSTEM}/"))
         with self._lock:
             data = self._run(run_id).records.get(name)
         if data is None:
@@ -157,11 +157,11 @@ class AsyncInMemoryStore(RunStore):
     def write_log(self, run_id: str, key: str, text: str) -> None:
         with self._lock:
             logs = self._run(run_id).logs
-            logs[key] = logs.get(key, "") + text
+            logs[parse_artifact_id(key)] = logs.get(key, "") + text
 
     def read_log(self, run_id: str, key: str) -> str:
         with self._lock:
-            return self._run(run_id).logs.get(key, "")
+            return self._run(run_id).logs.get(parse_artifact_id(key), "")
 
     def note(self, line: dict[str, Json]) -> None:
         with self._lock:
@@ -226,6 +226,7 @@ class _MemoryLease(Lease):
     def __init__(self, run: _Run, lock: threading.Lock) -> None:
         self._run = run
         self._lock = lock
+        self._released = False
 
     def append(self, records: Iterable[dict[str, Json]], *, sync: bool) -> None:
         with self._lock:
@@ -259,7 +260,8 @@ class _MemoryLease(Lease):
 
     def release(self) -> None:
         with self._lock:
-            self._run.owner = None
+            if not self._released:  # another may hold the run by now
+                self._released, self._run.owner = True, None
 
 
 def _missing(run_id: str, key: str) -> ArtifactNotFoundError:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 
 from waivern.errors import UsageError
 from waivern.store.base import RunStore
 
 
-def open_store(url: str | Path) -> RunStore:
+def open_store(url: str | os.PathLike[str]) -> RunStore:
     """Return the store at a path, a `file:` URL, or `memory:` (a new, empty one in this process).
 
     Nothing is made or read on the disk yet. Raises UsageError for a scheme that nobody serves.
     """
-    text = str(url)
+    text = os.fspath(url)
     scheme, colon, rest = text.partition(":")
     if text == "memory:":
         from waivern.store.memory import AsyncInMemoryStore
@@ -24,4 +24,4 @@ def open_store(url: str | Path) -> RunStore:
     from waivern.store.local import LocalFilesystemStore
 
     path = rest.removeprefix("//") if scheme == "file" and colon else text
-    return LocalFilesystemStore(Path(path).absolute())
+    return LocalFilesystemStore(os.path.abspath(path))

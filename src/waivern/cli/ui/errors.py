@@ -10,8 +10,9 @@ import click
 from waivern.cli.ui.documents import print_document
 from waivern.cli.ui.screen import stderr
 from waivern.cli.ui.text import clean, clean_lines, counted
-from waivern.errors import Exit, InvalidError, Problem, StoreError, WaivernError
+from waivern.errors import Exit, StoreError, WaivernError
 from waivern.message import Json
+from waivern.problems import InvalidError, Problem
 
 _NEXT = {
     Exit.USAGE: "`wct --help` lists the commands",

@@ -30,7 +30,7 @@ def copy_outputs(store: RunStore, plan: Plan, record: RunRecord, folder: Path) -
     copied = []
     with explained(f"write to {folder}"):
         _make(folder)
-        with Folder.root(folder) as root:
+        with Folder.root(str(folder)) as root:
             for name in plan.outputs:
                 done = record.steps[name].completed
                 if done is None:
