@@ -137,10 +137,16 @@ class Coroutines:
     def run(self, awaited: Awaiting) -> Json:
         """Return what a component's result comes to; blocks the caller until then."""
 
-        async def wait() -> Json:
-            return await awaited.result
+        async def wait() -> tuple[Json, BaseException | None]:
+            try:
+                return await awaited.result, None
+            except (SystemExit, KeyboardInterrupt) as error:  # would end the event loop itself
+                return None, error
 
-        return asyncio.run_coroutine_threadsafe(wait(), self._running()).result()
+        content, error = asyncio.run_coroutine_threadsafe(wait(), self._running()).result()
+        if error:
+            raise error
+        return content
 
     def close(self, patience_s: float) -> bool:
         """Cancel what is being awaited; say whether something did not let itself be cancelled."""

@@ -5,7 +5,7 @@
      │   └─ executor.submit ─ ─ ▶ producer, elsewhere ─ ─ ▶ inbox
      └─ _handle           every item of the inbox, one at a time
          ├─ _finished     ledger.enter; scheduler: what follows
-         └─ _stop / _end  a signal, the time limit, a store that fails
+         └─ _stop         a signal, a wish to cancel; the time limit, a store that fails
 
 Only the loop changes what it knows of the run; workers, timers and signals put items into its
 inbox. It runs on asyncio: daemon threads wake it with `call_soon_threadsafe`.
@@ -30,6 +30,7 @@ from waivern.engine.executors import Executor
 from waivern.engine.ledger import Ledger
 from waivern.engine.scheduler import Scheduler
 from waivern.errors import Exit, WaivernError
+from waivern.message import Json
 from waivern.planning.plan import Copy, Node, Plan
 from waivern.record.clock import Clock
 from waivern.record.events import (
@@ -38,6 +39,7 @@ from waivern.record.events import (
     ArtifactSkipped,
     ArtifactStarted,
     AttemptEnded,
+    RunCancelled,
 )
 from waivern.record.fold import RunRecord
 from waivern.record.status import How, RunStatus
@@ -45,6 +47,8 @@ from waivern.store.base import ArtifactRef
 
 PATIENCE_S = 0.5
 """How long coroutines are given to clean up when they are cancelled."""
+WATCH_S = 0.2
+"""How often a run looks whether somebody wants it cancelled."""
 MAX_BACKLOG = 512
 """Events that may wait for the disk before nothing more is started."""
 LOOK_S = 0.05
@@ -58,6 +62,16 @@ class Limits:
 
     timeout_s: float | None
     grace_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """How people reach into a run, and are told that they did."""
+
+    cancelled: Callable[[], dict[str, Json] | None] = lambda: None
+    """Returns `{by, note}` once somebody has asked that the run be cancelled. May block."""
+    on_stop: Callable[[str], None] = lambda _why: None
+    """Told why nothing more is started, while what runs is let finish."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +105,12 @@ class _Signalled:
 
 
 @dataclass(frozen=True, slots=True)
+class _Cancelled:
+    by: str
+    note: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class _TimedOut:
     pass
 
@@ -111,7 +131,14 @@ class _StoreFailed:
 
 
 _Item: TypeAlias = (
-    _Began | _Finished | _Signalled | _TimedOut | _GraceOver | _Committed | _StoreFailed
+    _Began
+    | _Finished
+    | _Signalled
+    | _Cancelled
+    | _TimedOut
+    | _GraceOver
+    | _Committed
+    | _StoreFailed
 )
 
 
@@ -181,7 +208,9 @@ class Loop:
         executor: Executor,
         limits: Limits,
         clock: Clock,
+        wishes: Wishes,
     ) -> None:
+        self._wishes = wishes
         self._run_id = record.metadata.run_id
         self._evidence = evidence
         self._executor = executor
@@ -199,7 +228,8 @@ class Loop:
         self._waiting: dict[str, Node] = {}
         self._running: dict[str, tuple[Node, float]] = {}
         self._failures: list[tuple[str, Failed]] = []
-        self._stopped_by: signal.Signals | None = None
+        self._stopping: Ending | None = None
+        """How the attempt will end when what runs has finished."""
         self._ending: Ending | None = None
 
     async def run(self, *, listen: bool) -> Ending:
@@ -212,6 +242,7 @@ class Loop:
         async with anyio.create_task_group() as tasks:
             if listen:
                 await tasks.start(self._listen)
+            tasks.start_soon(self._watch)
             try:
                 ending = await self._drive()
             except BaseException:  # cancelled, or a defect: either way the journal says so
@@ -256,7 +287,7 @@ class Loop:
 
     def _start_ready(self) -> None:
         room = 2 * self._executor.width  # as many wait as run, so that no worker waits for the loop
-        while self._scheduler.ready and self._in_hand < room and not self._stopped_by:
+        while self._scheduler.ready and self._in_hand < room and not self._stopping:
             if self._ledger.backlog > MAX_BACKLOG:
                 return  # the disk is behind: go on after its next commit
             node = self._scheduler.take()
@@ -283,9 +314,12 @@ class Loop:
             case _Finished(call, outcome):
                 self._finished(call, outcome)
             case _Signalled(number):
-                self._stop(number)
+                self._stop(Ending(RunStatus.INTERRUPTED, number.name, exit_code=128 + number))
+            case _Cancelled(by, note):
+                self._ledger.enter(RunCancelled(self._clock.now(), by, note))
+                self._stop(Ending(RunStatus.CANCELLED, "cancel", exit_code=Exit.FAILED))
             case _GraceOver():
-                self._ending = self._interrupted()
+                self._ending = self._stopping
             case _TimedOut():
                 self._time_out()
             case _Committed():
@@ -314,8 +348,8 @@ class Loop:
                 self._scheduler.completed(node.id)
             case Failed():
                 self._failed(node, outcome)
-        if self._stopped_by and not self._in_hand and self._ending is None:
-            self._ending = self._interrupted()
+        if self._stopping and not self._in_hand and self._ending is None:
+            self._ending = self._stopping
 
     def _completed(self, call: Call, made: Produced) -> ArtifactCompleted:
         work, receipt = call.work, made.receipt
@@ -360,19 +394,22 @@ class Loop:
                 first = False
                 self._inbox.put(_Signalled(number))
 
-    def _stop(self, number: signal.Signals) -> None:
-        self._stopped_by = number
+    async def _watch(self) -> None:
+        # other processes can only leave a file: there is no event to wait for
+        while (wish := await anyio.to_thread.run_sync(self._wishes.cancelled)) is None:  # noqa: ASYNC110
+            await anyio.sleep(WATCH_S)
+        self._inbox.put(_Cancelled(str(wish.get("by")), wish.get("note")))
+
+    def _stop(self, ending: Ending) -> None:
+        self._stopping = self._stopping or ending
         for call in self._executor.recall():
             del self._waiting[call.artifact]
         if not self._in_hand:
-            self._ending = self._interrupted()
+            self._ending = self._stopping
             return
+        self._wishes.on_stop(self._stopping.reason or "")
         loop = asyncio.get_running_loop()
         loop.call_later(self._limits.grace_s, self._inbox.put, _GraceOver())
-
-    def _interrupted(self) -> Ending:
-        number = self._stopped_by or signal.SIGINT
-        return Ending(RunStatus.INTERRUPTED, number.name, exit_code=128 + number)
 
     def _time_out(self) -> None:
         limit = f"the limit of {self._limits.timeout_s:g} s was reached"

@@ -106,13 +106,22 @@ class ArtifactSkipped:
 
 
 @dataclass(frozen=True, slots=True)
+class RunCancelled:
+    """A person asked that the run go no further."""
+
+    at: str
+    by: str
+    note: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class AttemptEnded:
     """The attempt is over; `status` is the run's until another attempt starts."""
 
     at: str
     status: str
     reason: str | None
-    """`timeout`, `SIGINT`, `SIGTERM`, `SIGHUP`, `store`, or null where the status says it all."""
+    """`timeout`, `SIGINT`, `SIGTERM`, `SIGHUP`, `store`, `cancel`, or null."""
     error: str | None
     duration_ms: int
 
@@ -124,6 +133,7 @@ Event: TypeAlias = (
     | ArtifactCompleted
     | ArtifactFailed
     | ArtifactSkipped
+    | RunCancelled
     | AttemptEnded
 )
 
@@ -134,6 +144,7 @@ _KINDS: dict[str, type[Any]] = {
     "artifact_completed": ArtifactCompleted,
     "artifact_failed": ArtifactFailed,
     "artifact_skipped": ArtifactSkipped,
+    "run_cancelled": RunCancelled,
     "attempt_ended": AttemptEnded,
 }
 _NAMES = {kind: name for name, kind in _KINDS.items()}

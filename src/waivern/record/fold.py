@@ -15,6 +15,7 @@ from waivern.record.events import (
     AttemptEnded,
     AttemptStarted,
     Event,
+    RunCancelled,
     RunStarted,
 )
 from waivern.record.run import RunMetadata
@@ -31,6 +32,8 @@ class RunRecord:
             raise IntegrityError("the journal does not begin with run_started")
         self.started = first
         self.reuse = first.reuse
+        self.invalidated: dict[str, str] = {}
+        """What the current attempt found to count no longer, each with the reason."""
         self.steps = {name: StepRecord(name) for name in first.artifacts}
         self.metadata = RunMetadata(
             run_id=first.run_id,
@@ -42,6 +45,7 @@ class RunRecord:
             started_at=first.at,
             updated_at=first.at,
             params=first.params,
+            reuses=_sources(first.reuse),
             children=first.children,
         )
         self.count = 1
@@ -99,7 +103,10 @@ class RunRecord:
             self.steps = {name: self.steps.get(name, StepRecord(name)) for name in event.artifacts}
         if event.reuse is not None:
             self.reuse = event.reuse
+            run.reuses = _sources(event.reuse)
+        self.invalidated = event.invalidated
         run.status, run.completed_at, run.error = RunStatus.RUNNING, None, None
+        run.cancelled_by = None
         run.runbook_hash = event.runbook_hash
         run.attempts.append(_attempt(event))
         for name, step in self.steps.items():
@@ -137,6 +144,12 @@ class RunRecord:
         step.error = {"kind": "skipped", "message": event.reason, "cause": event.cause}
 
     @_apply.register
+    def _(self, event: RunCancelled) -> None:
+        run = self.metadata
+        run.status, run.completed_at = RunStatus.CANCELLED, event.at
+        run.cancelled_by = event.by
+
+    @_apply.register
     def _(self, event: AttemptEnded) -> None:
         run = self.metadata
         if not self.attempt_open:
@@ -145,6 +158,10 @@ class RunRecord:
         run.completed_at = event.at if run.status in CLOSED else None
         run.duration_ms += event.duration_ms
         run.attempts[-1].update(ended_at=event.at, status=event.status, reason=event.reason)
+
+
+def _sources(reuse: dict[str, dict[str, Json]]) -> list[str]:
+    return sorted({str(pin["run"]) for pin in reuse.values()})
 
 
 def _attempt(event: AttemptStarted) -> dict[str, Json]:

@@ -30,6 +30,9 @@ class RunMetadata:
     suspension_reason: str | None = None
     params: dict[str, Json] = field(default_factory=dict)
     children: list[dict[str, str]] = field(default_factory=list)
+    reuses: list[str] = field(default_factory=list)
+    """The runs that artifacts were copied from."""
+    cancelled_by: str | None = None
     attempts: list[dict[str, Json]] = field(default_factory=list)
     """`{started_at, ended_at, status, reason, host, pid, runbook_hash}` each."""
     journal: dict[str, Json] = field(default_factory=dict)

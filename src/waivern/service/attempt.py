@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from waivern.engine import rebuilder
 from waivern.engine.executors import ThreadExecutor
 from waivern.engine.ledger import Ledger, Observer
-from waivern.engine.loop import Limits, Loop
+from waivern.engine.loop import Limits, Loop, Wishes
 from waivern.engine.producer import Producer
 from waivern.errors import StoreError, WaivernError
 from waivern.message import Json
@@ -42,6 +42,8 @@ class Options:
     on_progress: Callable[[str, int, int | None], None] = lambda _artifact, _n, _total: None
     on_start: Callable[[Plan, RunRecord], None] = lambda _plan, _record: None
     """Told the plan and what is known of the run, when its attempt is about to begin."""
+    on_stop: Callable[[str], None] = lambda _why: None
+    """Told why nothing more is started, while what runs is let finish."""
     clock: Clock = field(default_factory=Clock)
 
 
@@ -72,7 +74,8 @@ async def carry_out(
     options: Options,
 ) -> RunResult:
     """Carry out an attempt that the journal says has begun; the lease is released at its end."""
-    settings = plan.runbook.settings
+    run_id, settings = record.metadata.run_id, plan.runbook.settings
+    lease.forget_requests()
     warnings = _note(store, record)
     options.on_start(plan, record)
     width = options.max_concurrency or settings.max_concurrency or DEFAULT_CONCURRENCY
@@ -97,6 +100,7 @@ async def carry_out(
         ThreadExecutor(producer, width),
         Limits(settings.timeout, options.grace_s),
         options.clock,
+        Wishes(lambda: store.requests(run_id).get("cancel"), options.on_stop),
     )
     try:
         ending = await loop.run(listen=options.listen)
@@ -104,7 +108,7 @@ async def carry_out(
         lease.release()
     warnings += _note(store, record)
     return RunResult(
-        record.metadata.run_id,
+        run_id,
         ending.status,
         ending.reason,
         ending.error,

@@ -29,12 +29,13 @@ class RunRow:
     metadata: RunMetadata | None
     counts: dict[str, int]
     fault: str | None = None
+    pinned: bool = False
 
     def document(self) -> dict[str, Json]:
         """Return the row for programs."""
         head = self.metadata.document() if self.metadata else {}
         head |= {"run_id": self.run_id, "status": self.status}
-        return head | {"artifacts": self.counts, "fault": self.fault}
+        return head | {"artifacts": self.counts, "pinned": self.pinned, "fault": self.fault}
 
 
 def list_runs(store: RunStore) -> list[RunRow]:
@@ -51,26 +52,22 @@ def look(store: RunStore, run_id: str) -> RunRow:
     """Return one run's row. Its status is the truth at this moment, whatever `run.json` says."""
     try:
         metadata = RunMetadata.from_document(store.read_json(run_id, "run"))
-        last = store.last_record(run_id)
-        if last is not None and last.get("type") == "attempt_ended":
-            if metadata.updated_at != last["at"]:  # a crash came between journal and projection
-                return _row(load(store, run_id))
-        elif store.owner(run_id):
+        last = store.last_record(run_id) or {}
+        ended = last.get("type") == "attempt_ended"
+        if ended and (metadata.status, metadata.updated_at) == (last["status"], last["at"]):
+            state = store.read_json(run_id, "state")
+        elif not ended and store.owner(run_id):
             metadata = replace(metadata, status=RunStatus.RUNNING)
-        else:
-            return _row(load(store, run_id))
-        state = store.read_json(run_id, "state")
+            state = store.read_json(run_id, "state")
+        else:  # a crash came before the end, or between the journal and its projections
+            record = load(store, run_id)
+            metadata, state = record.metadata, record.state.document()
         counts = {name: len(state[name]) for name in COUNTED}
-        return RunRow(run_id, metadata.status, metadata, counts)
+        pinned = store.pinned(run_id)
+        return RunRow(run_id, metadata.status, metadata, counts, pinned=pinned)
     except (IntegrityError, ArtifactNotFoundError, StoreError, KeyError, TypeError) as error:
         fault = error.message if isinstance(error, WaivernError) else f"state.json: {error}"
         return RunRow(run_id, CORRUPT, None, {}, fault)
-
-
-def _row(record: RunRecord) -> RunRow:
-    state = record.state.document()
-    counts = {name: len(state[name]) for name in COUNTED}
-    return RunRow(record.metadata.run_id, record.metadata.status, record.metadata, counts)
 
 
 def load(store: RunStore, run_id: str) -> RunRecord:

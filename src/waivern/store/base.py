@@ -98,6 +98,10 @@ class Lease(ABC):
         """Remove artifacts that count no longer, and staged leftovers of earlier attempts."""
 
     @abstractmethod
+    def forget_requests(self) -> None:
+        """Remove what was asked of an earlier holder, or has been granted."""
+
+    @abstractmethod
     def release(self) -> None:
         """Give the run up; again is harmless. By now the journal says how the attempt ended."""
 
@@ -180,6 +184,14 @@ class RunStore(ArtifactStore):
         """Return the journal's last record without reading the rest; None if the tail is torn."""
 
     @abstractmethod
+    def read_record(self, run_id: str, name: str) -> bytes:
+        """Return the bytes of `run.json` or `state.json`. Raises ArtifactNotFoundError."""
+
+    @abstractmethod
+    def files(self, run_id: str) -> list[str]:
+        """Return the sorted paths of all that lies in a run, links and devices too."""
+
+    @abstractmethod
     def read_runbook(self, run_id: str, digest: str) -> bytes:
         """Return the kept runbook with this digest. Raises IntegrityError if none has it."""
 
@@ -216,6 +228,22 @@ class RunStore(ArtifactStore):
     @abstractmethod
     def read_log(self, run_id: str, key: str) -> str:
         """Return an artifact's log; empty if it has none."""
+
+    @abstractmethod
+    def request(self, run_id: str, name: str, document: dict[str, Json]) -> bool:
+        """Ask who holds the run for something; False if somebody has asked already."""
+
+    @abstractmethod
+    def requests(self, run_id: str) -> dict[str, dict[str, Json]]:
+        """Return what is asked of who holds the run, by name."""
+
+    @abstractmethod
+    def pinned(self, run_id: str) -> bool:
+        """Say whether the run is kept from being removed."""
+
+    @abstractmethod
+    def pin(self, run_id: str, document: dict[str, Json] | None) -> None:
+        """Keep a run from being removed, and say why; None lets it go."""
 
     @abstractmethod
     def note(self, line: dict[str, Json]) -> None:

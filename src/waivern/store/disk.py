@@ -281,6 +281,15 @@ class Folder:
             return False
         return stat.S_ISREG(mode)
 
+    def has_folder(self, name: str) -> bool:
+        """Say whether there is a folder of this name."""
+        step("look", name)
+        try:
+            mode = os.stat(name, dir_fd=self.descriptor, follow_symlinks=False).st_mode
+        except FileNotFoundError:
+            return False
+        return stat.S_ISDIR(mode)
+
     def open_append(self, name: str) -> int:
         """Return a descriptor that appends to the file, made if it is not there."""
         step("open", name)
@@ -306,13 +315,16 @@ class Folder:
         finally:
             os.close(fd)
 
-    def link_to(self, name: str, target: str) -> None:
-        """Point the symbolic link `name` at `target`, in place of what it pointed at."""
-        staged = f".tmp-{name}-{os.getpid()}"
-        self.unlink(staged)
+    def link_to(self, name: str, target: str, staging: Folder) -> None:
+        """Point the symbolic link `name` at `target`, in place of what it pointed at.
+
+        It is made in `staging`, which somebody sweeps if a crash comes before it is in its place.
+        """
+        staged = f".tmp-{name}"
         step("symlink", name)
-        os.symlink(target, staged, dir_fd=self.descriptor)
-        self.rename(staged, name)
+        os.symlink(target, staged, dir_fd=staging.descriptor)
+        step("rename", name)
+        os.rename(staged, name, src_dir_fd=staging.descriptor, dst_dir_fd=self.descriptor)
 
     # locks
 

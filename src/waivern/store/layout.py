@@ -12,7 +12,7 @@ from waivern.message import Json
 from waivern.store import journal
 from waivern.store.disk import Folder, make_root
 
-RUNS, LOGS = "runs", "logs"
+RUNS, LOGS, REQUESTS, PINNED = "runs", "logs", "requests", "pinned.json"
 EVENTS, RUN, STATE, RUNBOOK = "events.jsonl", "run.json", "state.json", "runbook.yaml"
 
 
@@ -33,8 +33,8 @@ class Layout:
         """Open the store's root, making it if need be: 0700, and ignored by git."""
         make_root(self.path)
         with Folder.root(self.path) as root:
-            if not root.has_file(".gitignore"):
-                root.replace(".gitignore", b"*\n!.gitignore\n", sync=False)
+            if not root.read_if_any(".gitignore"):  # a crash may have left it empty
+                root.append(".gitignore", b"*\n!.gitignore\n")
             yield root
 
     @contextmanager

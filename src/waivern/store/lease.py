@@ -13,7 +13,16 @@ from waivern.message import Json, sha256
 from waivern.store import journal, lock
 from waivern.store.base import Birth, Lease, Owner, Receipt
 from waivern.store.disk import Folder, cut, explained, sync_all, sync_file, write_all
-from waivern.store.layout import EVENTS, RUN, RUNBOOK, STATE, json_bytes, kept_name, read_anchor
+from waivern.store.layout import (
+    EVENTS,
+    REQUESTS,
+    RUN,
+    RUNBOOK,
+    STATE,
+    json_bytes,
+    kept_name,
+    read_anchor,
+)
 
 GROUPED_BYTES = 1 << 18
 """A larger file would make the others of its group wait."""
@@ -163,6 +172,16 @@ class LocalLease(Lease):
                 if path in doomed or name.startswith(".tmp-"):
                     with self.run.below(parents) as folder:
                         folder.unlink(name)
+
+    def forget_requests(self) -> None:
+        with explained("remove requests"):
+            try:
+                requests = self._system.folder(REQUESTS)
+            except FileNotFoundError:
+                return
+            with requests:
+                for name in requests.names():
+                    requests.unlink(name)
 
     def release(self) -> None:
         if self._released:

@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -17,6 +18,8 @@ from waivern.store.base import ArtifactRef, Birth, Journal, Lease, Owner, Receip
 from waivern.store.disk import Folder, explained
 from waivern.store.layout import (
     EVENTS,
+    PINNED,
+    REQUESTS,
     RUNBOOK,
     AbsentError,
     Layout,
@@ -116,6 +119,17 @@ class LocalFilesystemStore(RunStore):
                 raise _no_journal(run_id)
             return journal.last(system.read_tail(EVENTS, TAIL_BYTES))
 
+    def read_record(self, run_id: str, name: str) -> bytes:
+        with explained(f"read {name}"), self._at.system(run_id) as system:
+            data = system.read_if_any(name)
+        if data is None:
+            raise ArtifactNotFoundError(f"run {run_id} has no {name}")
+        return data
+
+    def files(self, run_id: str) -> list[str]:
+        with explained(f"list run {run_id}"), self._at.run(run_id) as run:
+            return sorted(path for path, _ in run.walk())
+
     def read_runbook(self, run_id: str, digest: str) -> bytes:
         with explained(f"read the runbook of run {run_id}"), self._at.system(run_id) as system:
             for name in (RUNBOOK, kept_name(digest)):
@@ -137,8 +151,12 @@ class LocalFilesystemStore(RunStore):
             with runs.shared():
                 lease = LocalLease.born(runs, name, birth, owner, self._forget)
         self._remember(lease)
-        with explained("note the newest run"), self._at.root() as root:
-            root.link_to("latest", f"runs/{name}")
+        try:
+            with explained("note the newest run"), self._at.root() as root:
+                root.link_to("latest", f"{layout.RUNS}/{name}", lease.run)
+        except BaseException:
+            lease.release()
+            raise
         return lease
 
     def lock(self, run_id: str, owner: Owner) -> Lease:
@@ -177,6 +195,41 @@ class LocalFilesystemStore(RunStore):
             except FileNotFoundError:
                 return ""
 
+    def request(self, run_id: str, name: str, document: dict[str, Json]) -> bool:
+        with explained(f"ask run {run_id} to {name}"), self._at.system(run_id) as system:
+            with system.ensure_folder(REQUESTS) as requests:
+                try:
+                    requests.write_new(f"{name}.json", json_bytes(document))
+                except FileExistsError:
+                    return False
+        return True
+
+    def requests(self, run_id: str) -> dict[str, dict[str, Json]]:
+        try:
+            with explained("read requests"), self._at.system(run_id) as system:
+                with system.folder(REQUESTS) as requests:
+                    names = [name for name in requests.names() if name.endswith(".json")]
+                    read = {name: requests.read_if_any(name) for name in names}
+        except FileNotFoundError:
+            return {}
+        # one that is still being written is whole the next time
+        return {
+            name.removesuffix(".json"): json.loads(data)
+            for name, data in read.items()
+            if data and data.endswith(b"}\n")
+        }
+
+    def pinned(self, run_id: str) -> bool:
+        with explained(f"look at run {run_id}"), self._at.system(run_id) as system:
+            return system.has_file(PINNED)
+
+    def pin(self, run_id: str, document: dict[str, Json] | None) -> None:
+        with explained(f"pin run {run_id}"), self._at.system(run_id) as system:
+            if document is None:
+                system.unlink(PINNED)
+            else:
+                system.replace(PINNED, json_bytes(document))
+
     def note(self, line: dict[str, Json]) -> None:
         text = json.dumps(line, ensure_ascii=False).encode() + b"\n"
         with explained("write the history"), self._at.root() as root:
@@ -184,15 +237,16 @@ class LocalFilesystemStore(RunStore):
 
     def remove(self, run_id: str, owner: Owner) -> None:
         name = parse_run_id(run_id)
-        with explained(f"remove run {run_id}"), self._at.system(name) as system:
-            with self._at.runs() as runs, runs.shared():
-                held = lock.acquire(system, name, owner)
-                try:
-                    runs.rename(name, f".trash-{name}")
-                    runs.sync()
-                finally:
-                    held.release()
-                runs.remove_tree(f".trash-{name}")
+        with explained(f"remove run {run_id}"), self._at.runs() as runs, ExitStack() as stack:
+            stack.enter_context(runs.shared())
+            with self._at.run(name) as run:
+                if run.has_folder(SYSTEM):  # a corrupt run may have none, and nobody at it
+                    system = stack.enter_context(run.folder(SYSTEM))
+                    held = lock.acquire(system, name, owner)
+                    stack.callback(held.release)
+                runs.rename(name, f".trash-{name}")
+                runs.sync()
+            runs.remove_tree(f".trash-{name}")
 
     async def aclose(self) -> None:
         """Nothing is held between calls but leases, and those are their holders'."""

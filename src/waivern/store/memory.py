@@ -22,6 +22,7 @@ from waivern.store.base import (
     RunStore,
 )
 from waivern.store.journal import Chain, read
+from waivern.store.layout import json_bytes
 from waivern.store.lock import locked_error
 
 
@@ -38,6 +39,7 @@ class _Run:
     chain: Chain = field(default_factory=Chain)
     anchor: dict[str, Json] = field(default_factory=dict)
     owner: Owner | None = None
+    requests: dict[str, dict[str, Json]] = field(default_factory=dict)
 
 
 class AsyncInMemoryStore(RunStore):
@@ -104,6 +106,19 @@ class AsyncInMemoryStore(RunStore):
         lines: tuple[JournalLine, ...] = self.read_journal(run_id).lines
         return lines[-1].record if lines else None
 
+    def read_record(self, run_id: str, name: str) -> bytes:
+        with self._lock:
+            data = self._run(run_id).records.get(name.removesuffix(".json"))
+        if data is None:
+            raise ArtifactNotFoundError(f"run {run_id} has no {name}")
+        return data
+
+    def files(self, run_id: str) -> list[str]:
+        with self._lock:
+            run = self._run(run_id)
+            own = [f"{SYSTEM}/{name}.json" for name in run.records]
+            return sorted([*(f"{key}.json" for key in run.artifacts), *own])
+
     def read_runbook(self, run_id: str, digest: str) -> bytes:
         with self._lock:
             data = self._run(run_id).runbooks.get(digest)
@@ -163,6 +178,26 @@ class AsyncInMemoryStore(RunStore):
         with self._lock:
             return self._run(run_id).logs.get(parse_artifact_id(key), "")
 
+    def request(self, run_id: str, name: str, document: dict[str, Json]) -> bool:
+        with self._lock:
+            return self._run(run_id).requests.setdefault(name, document) is document
+
+    def requests(self, run_id: str) -> dict[str, dict[str, Json]]:
+        with self._lock:
+            return dict(self._run(run_id).requests)
+
+    def pinned(self, run_id: str) -> bool:
+        with self._lock:
+            return "pinned" in self._run(run_id).records
+
+    def pin(self, run_id: str, document: dict[str, Json] | None) -> None:
+        with self._lock:
+            records = self._run(run_id).records
+            if document is None:
+                records.pop("pinned", None)
+            else:
+                records["pinned"] = json_bytes(document)
+
     def note(self, line: dict[str, Json]) -> None:
         with self._lock:
             self.history.append(dict(line))
@@ -216,7 +251,7 @@ class AsyncInMemoryStore(RunStore):
     async def save_json(self, run_id: str, key: str, data: dict[str, Json]) -> None:
         name = parse_artifact_id(key.removeprefix(f"{SYSTEM}/"))
         with self._lock:
-            self._made(run_id).records[name] = json.dumps(data).encode()
+            self._made(run_id).records[name] = json_bytes(data)
 
     async def get_json(self, run_id: str, key: str) -> dict[str, Json]:
         return self.read_json(run_id, key)
@@ -245,8 +280,8 @@ class _MemoryLease(Lease):
             if sync:
                 self._run.anchor = {"count": chain.durable, "head": chain.head}
             head = self._run.anchor
-            self._run.records["run"] = json.dumps({**run, "journal": head}).encode()
-            self._run.records["state"] = json.dumps(state).encode()
+            self._run.records["run"] = json_bytes({**run, "journal": head})
+            self._run.records["state"] = json_bytes(state)
 
     def keep_runbook(self, data: bytes) -> None:
         with self._lock:
@@ -257,6 +292,10 @@ class _MemoryLease(Lease):
             self._run.staged.clear()
             for key in keys:
                 self._run.artifacts.pop(key, None)
+
+    def forget_requests(self) -> None:
+        with self._lock:
+            self._run.requests.clear()
 
     def release(self) -> None:
         with self._lock:

@@ -10,7 +10,16 @@ from waivern.cli.ui.group import LazyGroup
 @click.group(
     "runs",
     cls=LazyGroup,
-    commands_at={"list": "waivern.cli.runs.list", "inspect": "waivern.cli.inspect"},
+    commands_at={
+        "list": "waivern.cli.runs.list",
+        "inspect": "waivern.cli.inspect",
+        "verify": "waivern.cli.runs.verify",
+        "cancel": "waivern.cli.runs.cancel",
+        "delete": "waivern.cli.runs.delete",
+        "prune": "waivern.cli.runs.prune",
+        "pin": "waivern.cli.runs.pin",
+        "unpin": "waivern.cli.runs.unpin",
+    },
     default="list",
 )
 def command() -> None:

@@ -1,0 +1,50 @@
+"""`wct runs cancel`."""
+
+from __future__ import annotations
+
+import getpass
+import time
+
+import click
+
+from waivern.cli.ui.documents import print_document
+from waivern.cli.ui.options import json_option, opened, store_option
+from waivern.cli.ui.screen import stderr, stdout
+from waivern.record.clock import Clock
+from waivern.service.cancel import cancel
+from waivern.service.read import look
+from waivern.service.references import find
+
+LOOK_S = 0.1
+
+
+@click.command("cancel")
+@click.argument("run", metavar="RUN")
+@click.option("--by", metavar="WHO", help="Who asks; default: the name of the user.")
+@click.option("--note", metavar="TEXT", help="Why.")
+@click.option(
+    "--wait", type=click.FloatRange(0), default=30.0, show_default=True, metavar="SECONDS"
+)
+@json_option
+@store_option
+def command(
+    run: str, by: str | None, note: str | None, wait: float, as_json: bool, store: str | None
+) -> None:
+    """Ask a run to stop for good, and wait until it has.
+
+    Nothing more is started; what runs is let finish for a few seconds. The journal says who asked.
+    A cancelled run is resumed only with --force.
+    """
+    where = opened(store)
+    run_id = find(where, run)
+    done = cancel(where, run_id, by or getpass.getuser(), note, Clock())
+    deadline = time.monotonic() + wait
+    while not done and where.owner(run_id) and time.monotonic() < deadline:
+        time.sleep(LOOK_S)
+    status = look(where, run_id).status
+    if as_json:
+        print_document("cancel", {"run_id": run_id, "status": str(status)})
+        return
+    stdout().print(f"{run_id}\t{status}")
+    if status == "running":
+        stderr().print(f"it was asked to stop and still runs; next:  wct inspect {run_id}")

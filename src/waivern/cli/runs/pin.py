@@ -1,0 +1,25 @@
+"""`wct runs pin`."""
+
+from __future__ import annotations
+
+import getpass
+
+import click
+
+from waivern.cli.ui.options import opened, store_option
+from waivern.cli.ui.screen import stdout
+from waivern.record.clock import Clock
+from waivern.service.references import find
+from waivern.service.retain import pin
+
+
+@click.command("pin")
+@click.argument("run", metavar="RUN")
+@click.option("--note", metavar="TEXT", help="Why.")
+@store_option
+def command(run: str, note: str | None, store: str | None) -> None:
+    """Keep a run from being removed."""
+    where = opened(store)
+    run_id = find(where, run)
+    pin(where, run_id, getpass.getuser(), note, Clock().now())
+    stdout().print(f"pinned {run_id}")

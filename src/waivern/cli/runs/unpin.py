@@ -1,0 +1,21 @@
+"""`wct runs unpin`."""
+
+from __future__ import annotations
+
+import click
+
+from waivern.cli.ui.options import opened, store_option
+from waivern.cli.ui.screen import stdout
+from waivern.service.references import find
+from waivern.service.retain import unpin
+
+
+@click.command("unpin")
+@click.argument("run", metavar="RUN")
+@store_option
+def command(run: str, store: str | None) -> None:
+    """Let a pinned run go."""
+    where = opened(store)
+    run_id = find(where, run)
+    unpin(where, run_id)
+    stdout().print(f"unpinned {run_id}")

@@ -1,0 +1,62 @@
+"""`wct runs verify`."""
+
+from __future__ import annotations
+
+import click
+
+from waivern.cli.ui.documents import print_document
+from waivern.cli.ui.options import json_option, opened, store_option
+from waivern.cli.ui.screen import Screen, stdout
+from waivern.cli.ui.text import clean
+from waivern.errors import Exit, RunLockedError, UsageError
+from waivern.service.references import find
+from waivern.service.verify import Verification, verify
+
+
+@click.command("verify")
+@click.argument("runs", metavar="RUN...", nargs=-1)
+@click.option("--all", "every", is_flag=True, help="Every run in the store.")
+@click.option("--expect", metavar="HEAD", help="A head that was kept elsewhere; for one RUN.")
+@json_option
+@store_option
+def command(
+    runs: tuple[str, ...], every: bool, expect: str | None, as_json: bool, store: str | None
+) -> int:
+    """Check that runs are what their journals recorded; say exactly what is not. Exit 9 if any.
+
+    Checked are the journal's chain of hashes, every artifact, the kept runbooks, run.json and
+    state.json. --expect compares with the head that `wct run` printed: who can write to the folder
+    could rewrite all of it, but not what you kept. Runs that are running are passed over by --all.
+    """
+    where = opened(store)
+    if every == bool(runs):
+        raise UsageError("name one or more runs, or --all", hint="wct runs verify @last")
+    if expect is not None and len(runs) != 1:
+        raise UsageError("--expect goes with one run", hint="wct runs verify RUN --expect HEAD")
+    found: list[Verification] = []
+    for run_id in where.runs() if every else [find(where, run) for run in runs]:
+        try:
+            found.append(verify(where, run_id, expect))
+        except RunLockedError:
+            if not every:
+                raise
+    if as_json:
+        print_document("verify", [each.document() for each in found])
+    else:
+        out = stdout()
+        for each in found:
+            _show(out, each)
+    return Exit.INTEGRITY if any(each.faults for each in found) else Exit.OK
+
+
+def _show(out: Screen, found: Verification) -> None:
+    if found.faults:
+        out.print(f"{out.mark('failed')} {found.run_id}  {out.paint('ALTERED', 'failed')}")
+    else:
+        what = f"{found.lines:,} journal lines, {found.artifacts:,} artifacts"
+        out.print(f"{out.mark('completed')} {found.run_id}  intact  {what}")
+        out.print(f"  head  {found.head}")
+    for fault in found.faults:
+        out.print(f"  {clean(fault.path)}: {clean(fault.what)}")
+    for note in found.notes:
+        out.print(f"  note: {clean(note)}")

@@ -1,0 +1,41 @@
+"""Asking a run to stop for good."""
+
+from __future__ import annotations
+
+from waivern.errors import RefusedError
+from waivern.record.clock import Clock
+from waivern.record.events import AttemptEnded, RunCancelled, from_record, to_record
+from waivern.record.fold import RunRecord
+from waivern.record.status import RunStatus
+from waivern.store.base import RunStore
+from waivern.store.lock import this_process
+
+DEAD = (RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED)
+
+
+def cancel(store: RunStore, run_id: str, by: str, note: str | None, clock: Clock) -> bool:
+    """Ask a live run to stop, or close one that nobody is at; say whether that is done already.
+
+    A live run journals who asked when it sees the request, within a fraction of a second, and ends
+    when what runs has finished. Raises RefusedError if the run has ended.
+    """
+    if store.owner(run_id):
+        store.request(run_id, "cancel", {"at": clock.now(), "by": by, "note": note})
+        return False
+    lease = store.lock(run_id, this_process())
+    try:
+        lines = store.read_journal(run_id).lines
+        record = RunRecord.of(from_record(line.record) for line in lines)
+        status = record.metadata.status
+        if status in DEAD and not record.attempt_open:
+            raise RefusedError(f"run {run_id} has ended: it is {status}", hint="nothing to cancel")
+        events: list[RunCancelled | AttemptEnded] = [RunCancelled(clock.now(), by, note)]
+        if record.attempt_open:
+            events.append(AttemptEnded(clock.now(), str(RunStatus.CANCELLED), "cancel", None, 0))
+        lease.append(map(to_record, events), sync=True)
+        for event in events:
+            record.apply(event)
+        lease.project(record.metadata.document(), record.state.document(), sync=True)
+    finally:
+        lease.release()
+    return True

@@ -1,0 +1,122 @@
+"""Removing runs: which ones a policy names, which ones are protected, and the removal itself."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from waivern.errors import NotFoundError, RefusedError, RunLockedError, WaivernError
+from waivern.message import Json
+from waivern.record.status import RunStatus
+from waivern.service.read import RunRow, list_runs
+from waivern.store.base import RunStore
+from waivern.store.lock import this_process
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Which runs may go. What is not set does not spare a run; nothing set names none."""
+
+    keep_last: int | None = None
+    """The newest so many are kept."""
+    older_than: timedelta | None = None
+    """Younger ones are kept; a run is as old as its last sign of life."""
+    statuses: frozenset[str] = frozenset()
+    """Others are kept; empty: any status may go."""
+    keep_failed: bool = False
+
+    @property
+    def empty(self) -> bool:
+        return self.keep_last is None and self.older_than is None and not self.statuses
+
+
+def doomed(rows: Iterable[RunRow], policy: Policy, now: datetime) -> list[RunRow]:
+    """Return the runs that the policy names; `rows` are newest first. Pure."""
+    if policy.empty:
+        return []
+    return [row for n, row in enumerate(rows) if _may_go(n, row, policy, now)]
+
+
+def _may_go(rank: int, row: RunRow, policy: Policy, now: datetime) -> bool:
+    if policy.keep_last is not None and rank < policy.keep_last:
+        return False
+    if policy.older_than is not None and (
+        row.metadata is None or _age(row, now) < policy.older_than
+    ):
+        return False
+    if policy.statuses and row.status not in policy.statuses:
+        return False
+    return not (policy.keep_failed and row.status == RunStatus.FAILED)
+
+
+def _age(row: RunRow, now: datetime) -> timedelta:
+    assert row.metadata is not None
+    return now - datetime.fromisoformat(row.metadata.updated_at)
+
+
+def protections(rows: Iterable[RunRow], leaving: Collection[str]) -> dict[str, str]:
+    """Return why runs should stay: running, pinned, or reused by one that is not `leaving`."""
+    reasons: dict[str, str] = {}
+    for row in rows:
+        for source in row.metadata.reuses if row.metadata and row.run_id not in leaving else []:
+            reasons.setdefault(source, f"run {row.run_id} reused it")
+        if row.pinned:
+            reasons[row.run_id] = "it is pinned"
+        if row.status == RunStatus.RUNNING:
+            reasons[row.run_id] = "it is running"
+    return reasons
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """What became of a wish to remove runs."""
+
+    removed: tuple[str, ...]
+    spared: Mapping[str, str]
+    """Run to reason."""
+
+
+def remove(
+    store: RunStore, run_ids: Iterable[str], *, force: bool, dry_run: bool = False
+) -> Removal:
+    """Remove runs, each whole; `force` takes protected ones too, but never one that is running."""
+    rows = list_runs(store)
+    wanted = list(run_ids)
+    reasons = protections(rows, wanted)
+    running = {row.run_id for row in rows if row.status == RunStatus.RUNNING}
+    removed, spared = [], {}
+    for run_id in wanted:
+        if run_id in reasons and (not force or run_id in running):
+            spared[run_id] = reasons[run_id]
+            continue
+        try:
+            if not dry_run:
+                store.remove(run_id, this_process())
+            removed.append(run_id)
+        except RunLockedError:
+            spared[run_id] = "it is running"
+        except NotFoundError:  # somebody else was quicker
+            spared[run_id] = "it is gone already"
+    return Removal(tuple(removed), spared)
+
+
+def pin(store: RunStore, run_id: str, by: str, note: str | None, at: str) -> None:
+    """Keep a run from being removed."""
+    document: dict[str, Json] = {"at": at, "by": by, "note": note}
+    store.pin(run_id, document)
+
+
+def unpin(store: RunStore, run_id: str) -> None:
+    """Let a pinned run go."""
+    store.pin(run_id, None)
+
+
+def refusal(removal: Removal) -> WaivernError | None:
+    """Return the error for runs that were named and are spared, if there are any."""
+    if not removal.spared:
+        return None
+    lines = [f"run {run_id} stays: {reason}" for run_id, reason in removal.spared.items()]
+    return RefusedError(
+        "\n".join(lines), hint="--force removes pinned and reused runs all the same"
+    )

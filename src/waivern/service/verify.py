@@ -1,0 +1,170 @@
+"""Is a run still what its journal says? Looks at everything, changes nothing.
+
+Not covered, because nothing depends on it: the lock file (who was at work, for people), the
+artifacts' logs (free text of components), pins and requests.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from waivern.errors import IntegrityError, NotFoundError, RunLockedError, WaivernError
+from waivern.ids import SYSTEM
+from waivern.message import Json, sha256
+from waivern.record.events import from_record
+from waivern.record.fold import RunRecord
+from waivern.store.base import Journal, RunStore
+from waivern.store.layout import json_bytes
+
+UNCOVERED = (f"{SYSTEM}/lock", f"{SYSTEM}/logs/", f"{SYSTEM}/requests/", f"{SYSTEM}/pinned.json")
+RECORDS = ("run.json", "state.json", "events.jsonl", "runbook.yaml")
+SHORTEST_HEAD = 16
+"""Hex digits of a head that are enough to tell it from any other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is not as it was recorded."""
+
+    path: str
+    """Below the run's folder."""
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What was found. No faults: everything covered is as the journal recorded it."""
+
+    run_id: str
+    lines: int
+    head: str | None
+    artifacts: int
+    faults: tuple[Fault, ...]
+    notes: tuple[str, ...] = ()
+    """What is as a crash leaves it, or was not looked at."""
+
+    def document(self) -> dict[str, Json]:
+        """Return the verification for programs."""
+        return {
+            "run_id": self.run_id,
+            "ok": not self.faults,
+            "lines": self.lines,
+            "head": self.head,
+            "artifacts": self.artifacts,
+            "faults": [{"path": fault.path, "what": fault.what} for fault in self.faults],
+            "notes": list(self.notes),
+            "not_covered": list(UNCOVERED),
+        }
+
+
+def verify(store: RunStore, run_id: str, expect: str | None = None) -> Verification:
+    """Check a run: the journal's chain, every artifact, the kept runbooks, the projections.
+
+    `expect` is a head kept elsewhere: it must be the hash of a line of the journal. Raises
+    RunNotFoundError; RunLockedError while the run is running.
+    """
+    if owner := store.owner(run_id):
+        raise RunLockedError(
+            f"run {run_id} is running: process {owner.pid} on {owner.host}, since {owner.since}",
+            hint="verify it when it has ended",
+        )
+    try:
+        journal = store.read_journal(run_id)
+        record = RunRecord.of(from_record(line.record) for line in journal.lines)
+    except IntegrityError as error:
+        fault = Fault(f"{SYSTEM}/events.jsonl", error.message)
+        return Verification(run_id, 0, None, 0, (fault,))
+    faults = [
+        *_journal_faults(journal, record, expect),
+        *_artifact_faults(store, record),
+        *_runbook_faults(store, record),
+        *_projection_faults(store, record, journal),
+        *_strangers(store, record),
+    ]
+    head = journal.lines[-1].hash
+    completed = sum(1 for step in record.steps.values() if step.completed)
+    notes = tuple(_notes(journal, record))
+    return Verification(run_id, len(journal.lines), head, completed, tuple(faults), notes)
+
+
+def _journal_faults(journal: Journal, record: RunRecord, expect: str | None) -> list[Fault]:
+    path = f"{SYSTEM}/events.jsonl"
+    faults = []
+    if journal.torn and not record.attempt_open:
+        faults.append(Fault(path, f"something follows line {len(journal.lines)}, the last"))
+    if expect is not None:
+        wanted = expect.strip().lower().removeprefix("sha256:")
+        known = any(line.hash.startswith(wanted) for line in journal.lines)
+        if len(wanted) < SHORTEST_HEAD or not known:
+            faults.append(Fault(path, f"no line has the expected hash {wanted[:64]}"))
+    return faults
+
+
+def _artifact_faults(store: RunStore, record: RunRecord) -> list[Fault]:
+    faults = []
+    for name, step in record.steps.items():
+        if done := step.completed:
+            run_id = record.metadata.run_id
+            fault = store.verify(run_id, name, size=done.size, digest=done.digest)
+            if fault:
+                faults.append(Fault(f"{name}.json", fault))
+    return faults
+
+
+def _runbook_faults(store: RunStore, record: RunRecord) -> list[Fault]:
+    faults = []
+    for digest in dict.fromkeys(str(each["runbook_hash"]) for each in record.metadata.attempts):
+        try:
+            store.read_runbook(record.metadata.run_id, digest)
+        except WaivernError as error:
+            faults.append(Fault(f"{SYSTEM}/runbook.yaml", error.message))
+    current = store.read_record(record.metadata.run_id, "runbook.yaml")
+    if not faults and not record.attempt_open and sha256(current) != record.metadata.runbook_hash:
+        faults.append(Fault(f"{SYSTEM}/runbook.yaml", "is not the runbook of the last attempt"))
+    return faults
+
+
+def _projection_faults(store: RunStore, record: RunRecord, journal: Journal) -> list[Fault]:
+    """Compare the projections byte for byte with what the journal makes of them."""
+    if record.attempt_open:
+        return []
+    head = {"count": len(journal.lines), "head": journal.lines[-1].hash}
+    expected = {
+        "run.json": json_bytes({**record.metadata.document(), "journal": head}),
+        "state.json": json_bytes(record.state.document()),
+    }
+    faults = []
+    for name, data in expected.items():
+        try:
+            if store.read_record(record.metadata.run_id, name) != data:
+                faults.append(Fault(f"{SYSTEM}/{name}", "is not what the journal says"))
+        except (NotFoundError, IntegrityError) as error:
+            faults.append(Fault(f"{SYSTEM}/{name}", error.message))
+    return faults
+
+
+def _strangers(store: RunStore, record: RunRecord) -> list[Fault]:
+    """Return the files that the journal does not know."""
+    known = {f"{name}.json" for name, step in record.steps.items() if step.completed}
+    known |= {f"{SYSTEM}/{name}" for name in RECORDS}
+    found = []
+    for path in store.files(record.metadata.run_id):
+        earlier = path.startswith(f"{SYSTEM}/runbook.") and path.endswith(".yaml")
+        child = path.startswith(f"{SYSTEM}/children/")
+        hidden = path.rpartition("/")[2].startswith(".tmp-")
+        if (
+            path not in known
+            and not path.startswith(UNCOVERED)
+            and not (earlier or child or hidden)
+        ):
+            found.append(Fault(path, "is not known to the journal"))
+    return found
+
+
+def _notes(journal: Journal, record: RunRecord) -> list[str]:
+    notes = []
+    if record.attempt_open:
+        notes.append("the last attempt did not end: run.json and state.json were not compared")
+    if journal.torn and record.attempt_open:
+        notes.append("the journal has a torn tail, as a crash leaves it; resuming cuts it")
+    return notes
