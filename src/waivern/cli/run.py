@@ -14,7 +14,7 @@ import click
 from waivern.cli.ui.documents import print_document
 from waivern.cli.ui.options import json_option, opened, store_option
 from waivern.cli.ui.screen import stderr, stdout
-from waivern.cli.ui.text import short
+from waivern.cli.ui.text import clean, short
 from waivern.errors import Exit
 
 if TYPE_CHECKING:
@@ -88,6 +88,7 @@ def command(
         listen=True,
         observers=(eyes.observe,),
         on_progress=eyes.progress,
+        on_stop=eyes.stopping,
         on_start=partial(eyes.start, where=_near(where.url)),
     )
     result = _carry_out(runbook, resume, where, options, eyes, run_id, allow_changed, force)
@@ -153,6 +154,8 @@ def _tell(
     words += ["--force"] if result.status == "cancelled" else []
     words += ["--store", typed_store] if typed_store else []
     ended = summary.Ended(result, store, kept, copied, words)
+    for warning in result.warnings:
+        stderr().print(f"warning: {clean(warning)}")
     if as_json:
         print_document("run", summary.document(ended))
     else:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
@@ -79,15 +80,19 @@ class ThreadExecutor:
         self._producer = producer
         self._coroutines = Coroutines()
         self._calls: SimpleQueue[tuple[Call, Report] | None] = SimpleQueue()
-        self._threads = 0
-        self._busy: set[str] = set()
+        self._threads: list[threading.Thread] = []
+        self._lock = threading.Lock()
+        self._unfinished = 0
 
     def submit(self, call: Call, report: Report) -> None:
+        with self._lock:
+            self._unfinished += 1
+            short_handed = len(self._threads) < min(self.width, self._unfinished)
         self._calls.put((call, report))
-        if self._threads < self.width and self._calls.qsize() > self._threads - len(self._busy):
-            self._threads += 1
-            name = f"waivern-worker-{self._threads}"
-            threading.Thread(target=self._serve, name=name, daemon=True).start()
+        if short_handed:
+            name = f"waivern-worker-{len(self._threads) + 1}"
+            self._threads.append(threading.Thread(target=self._serve, name=name, daemon=True))
+            self._threads[-1].start()
 
     def recall(self) -> list[Call]:
         calls: list[Call] = []
@@ -98,22 +103,29 @@ class ThreadExecutor:
                 return calls
             if waiting is not None:
                 calls.append(waiting[0])
+                self._end_one()
 
     def close(self, patience_s: float) -> bool:
         self.recall()
+        deadline = time.monotonic() + patience_s
         stuck = self._coroutines.close(patience_s)
-        for _ in range(self._threads):
+        for _ in self._threads:
             self._calls.put(None)
-        return stuck or bool(self._busy)
+        for thread in self._threads:
+            thread.join(max(0, deadline - time.monotonic()))
+        return stuck or any(thread.is_alive() for thread in self._threads)
 
     def _serve(self) -> None:
         while waiting := self._calls.get():
             call, report = waiting
-            self._busy.add(call.artifact)
             report.began(call)
             outcome = _carry_out(call, self._producer, self._coroutines)
-            self._busy.discard(call.artifact)
+            self._end_one()
             report.done(call, outcome)
+
+    def _end_one(self) -> None:
+        with self._lock:
+            self._unfinished -= 1
 
 
 def _carry_out(call: Call, producer: Producer, coroutines: Coroutines) -> Outcome:

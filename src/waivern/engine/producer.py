@@ -78,11 +78,16 @@ class Producer:
         if isinstance(error, WaivernError):
             message, hint = error.message, error.hint
         else:
-            message, hint = str(error) or "no message", self._log_traceback(call, error)
+            message, hint = _said(error) or "no message", self._log_traceback(call, error)
         kind = type(error).__name__
-        message = self._secrets.hide(message)[:MESSAGE_LIMIT]
-        hint = self._secrets.hide(hint) if hint else None
+        message = self._presentable(message)
+        hint = self._presentable(hint) if hint else None
         return Failed(kind, message, hint, duration, store)
+
+    def _presentable(self, text: str) -> str:
+        """Return text without secrets that can be written: a file's name may hold no characters."""
+        hidden = self._secrets.hide(text)[:MESSAGE_LIMIT]
+        return hidden.encode(errors="backslashreplace").decode()
 
     def _copy(self, call: Call, copy: Copy, began: float) -> Produced:
         ref = ArtifactRef(copy.artifact, copy.digest, copy.content_digest)

@@ -105,7 +105,8 @@ async def _resume(
     evidence = {n: done for n, done in completed.items() if n in plan.nodes and n not in fallen}
     ended = None if record.attempt_open else record.metadata.status
     if ended == RunStatus.COMPLETED and not found and rebuilder.all_kept(plan, evidence):
-        return RunResult(run_id, ended, None, None, Exit.OK, record, plan, nothing_to_do=True)
+        head = {"count": len(lines), "head": lines[-1].hash}
+        return RunResult(run_id, ended, None, None, Exit.OK, record, plan, head, nothing_to_do=True)
     known = {*record.steps, *plan.nodes}
     event = _attempt_event(runbook, plan, record, fallen, force, options.clock)
     lease.keep_runbook(runbook.document.data)

@@ -58,6 +58,8 @@ class RunResult:
     exit_code: int
     record: RunRecord
     plan: Plan
+    journal: dict[str, Json] = field(default_factory=dict)
+    """`{count, head}`: what to keep elsewhere, for `wct runs verify --expect`."""
     nothing_to_do: bool = False
     warnings: tuple[str, ...] = ()
     """What went wrong beside the run, and does not touch it."""
@@ -115,6 +117,7 @@ async def carry_out(
         ending.exit_code,
         record,
         plan,
+        journal=store.read_json(run_id, "run")["journal"],
         warnings=tuple(warnings),
         stuck=ending.stuck,
     )

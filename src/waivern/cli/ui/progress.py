@@ -108,6 +108,14 @@ class Progress:
         if len(run.attempts) > 1:
             what += [f"attempt {len(run.attempts)}", f"{len(kept):,} kept"]
         self.say(Line("run", "  ".join([*what, f"store {clean(where)}"])))
+        for name, reason in record.invalidated.items():
+            self.say(Line("run", f"again {name}: {clean(reason)}"))
+
+    def stopping(self, why: str) -> None:
+        """Say that nothing more is started, and what a person can do."""
+        wish = "it was cancelled" if why == "cancel" else f"{why} came"
+        again = "" if why == "cancel" else "; a second one leaves at once"
+        self.say(Line("interrupted", f"{wish}: what runs is let finish{again}"))
 
     def say(self, line: Line) -> None:
         """Show a line."""

@@ -74,6 +74,8 @@ def document(ended: Ended) -> dict[str, Json]:
         "error": result.error,
         "exit_code": int(result.exit_code),
         "nothing_to_do": result.nothing_to_do,
+        "journal": result.journal,
+        "warnings": list(result.warnings),
         "artifacts": _counts(ended),
         "steps": [step.document() for step in record.steps.values()],
         "outputs": [str(path) for path in ended.copied],
@@ -98,6 +100,7 @@ def _lines(out: Screen, ended: Ended) -> Iterator[str]:
     if short(result.run_id) != result.run_id:
         yield f"  id         {result.run_id}"
     yield f"  artifacts  {_counted(ended)}"
+    yield f"  journal    {result.journal['count']:,} lines, head {result.journal['head']}"
     yield from _coverage(ended)
     yield from _why(result)
     if len(ended.record.steps) <= LISTED:
