@@ -16,10 +16,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import TypeAlias
+from dataclasses import replace
 
 import anyio
 from anyio.abc import TaskStatus
@@ -27,10 +25,22 @@ from anyio.abc import TaskStatus
 from waivern.engine import rebuilder
 from waivern.engine.calls import Call, Failed, Outcome, Produced
 from waivern.engine.executors import Executor
+from waivern.engine.inbox import (
+    Began,
+    Cancelled,
+    Committed,
+    Finished,
+    GraceOver,
+    Inbox,
+    Item,
+    Signalled,
+    StoreFailed,
+    TimedOut,
+)
 from waivern.engine.ledger import Ledger
 from waivern.engine.scheduler import Scheduler
+from waivern.engine.terms import Ending, Limits, Wishes, store_failure
 from waivern.errors import Exit, WaivernError
-from waivern.message import Json
 from waivern.planning.plan import Copy, Node, Plan
 from waivern.record.clock import Clock
 from waivern.record.events import (
@@ -54,142 +64,6 @@ MAX_BACKLOG = 512
 LOOK_S = 0.05
 """How soon the loop notices that a call which had to wait has begun."""
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How long a run may take, and how long running work is let finish after a signal."""
-
-    timeout_s: float | None
-    grace_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Wishes:
-    """How people reach into a run, and are told that they did."""
-
-    cancelled: Callable[[], dict[str, Json] | None] = lambda: None
-    """Returns `{by, note}` once somebody has asked that the run be cancelled. May block."""
-    on_stop: Callable[[str], None] = lambda _why: None
-    """Told why nothing more is started, while what runs is let finish."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How an attempt ended."""
-
-    status: RunStatus
-    reason: str | None = None
-    error: str | None = None
-    exit_code: int = Exit.OK
-    stuck: bool = False
-    """A thread is blocked and was left behind: the process can only be left with `os._exit`."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Began:
-    call: Call
-    at: str
-    monotonic: float
-
-
-@dataclass(frozen=True, slots=True)
-class _Finished:
-    call: Call
-    outcome: Outcome
-
-
-@dataclass(frozen=True, slots=True)
-class _Signalled:
-    number: signal.Signals
-
-
-@dataclass(frozen=True, slots=True)
-class _Cancelled:
-    by: str
-    note: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class _TimedOut:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class _GraceOver:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class _Committed:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class _StoreFailed:
-    error: WaivernError
-
-
-_Item: TypeAlias = (
-    _Began
-    | _Finished
-    | _Signalled
-    | _Cancelled
-    | _TimedOut
-    | _GraceOver
-    | _Committed
-    | _StoreFailed
-)
-
-
-class Inbox:
-    """What the loop has to look at; items come from any thread, one wake-up for many.
-
-    It is the Report that executors are given.
-    """
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._items: list[_Item] = []
-        self._event = asyncio.Event()
-        self._loop = asyncio.get_running_loop()
-        self._signalled = False
-        self._closed = False
-
-    def put(self, item: _Item) -> None:
-        """Add an item; after `close` it is dropped: a late result is garbage."""
-        with self._lock:
-            if self._closed:
-                return
-            self._items.append(item)
-            if not self._signalled:
-                self._signalled = True
-                self._loop.call_soon_threadsafe(self._event.set)
-
-    def began(self, call: Call) -> None:
-        """Note the time, and wake nobody: `take` looks often enough while a call is to begin."""
-        item = _Began(call, self._clock.now(), self._clock.monotonic())
-        with self._lock:
-            self._items.append(item)
-
-    def done(self, call: Call, outcome: Outcome) -> None:
-        self.put(_Finished(call, outcome))
-
-    async def take(self, timeout_s: float | None) -> list[_Item]:
-        """Wait for items, at most so long, and return them all."""
-        with anyio.move_on_after(timeout_s):
-            await self._event.wait()
-        self._event.clear()
-        with self._lock:
-            self._signalled = False
-            items, self._items = self._items, []
-        return items
-
-    def close(self) -> None:
-        """Take no more items."""
-        with self._lock:
-            self._closed = True
 
 
 class Loop:
@@ -219,8 +93,8 @@ class Loop:
         self._scheduler = Scheduler(plan)
         self._inbox = Inbox(clock)
         self._ledger = ledger(
-            lambda: self._inbox.put(_Committed()),
-            lambda error: self._inbox.put(_StoreFailed(error)),
+            lambda: self._inbox.put(Committed()),
+            lambda error: self._inbox.put(StoreFailed(error)),
         )
         self._steps = {name: step.step_index for name, step in record.steps.items()}
         self._next_step = record.next_step
@@ -256,7 +130,7 @@ class Loop:
         timer = None
         if self._limits.timeout_s is not None:
             loop = asyncio.get_running_loop()
-            timer = loop.call_later(self._limits.timeout_s, self._inbox.put, _TimedOut())
+            timer = loop.call_later(self._limits.timeout_s, self._inbox.put, TimedOut())
         self._start_ready()
         while self._ending is None and (self._in_hand or self._scheduler.ready):
             for item in await self._inbox.take(LOOK_S if self._waiting else None):
@@ -280,7 +154,7 @@ class Loop:
             stuck = await anyio.to_thread.run_sync(self._executor.close, PATIENCE_S)
             error = await anyio.to_thread.run_sync(self._ledger.close, last)
         if error and ending.exit_code != Exit.STORE:
-            ending = _store_failure(error.message)
+            ending = store_failure(error.message)
         return replace(ending, stuck=stuck)
 
     # starting
@@ -307,27 +181,27 @@ class Loop:
 
     # taking in
 
-    def _handle(self, item: _Item) -> None:
+    def _handle(self, item: Item) -> None:
         match item:
-            case _Began():
+            case Began():
                 self._began(item)
-            case _Finished(call, outcome):
+            case Finished(call, outcome):
                 self._finished(call, outcome)
-            case _Signalled(number):
+            case Signalled(number):
                 self._stop(Ending(RunStatus.INTERRUPTED, number.name, exit_code=128 + number))
-            case _Cancelled(by, note):
+            case Cancelled(by, note):
                 self._ledger.enter(RunCancelled(self._clock.now(), by, note))
                 self._stop(Ending(RunStatus.CANCELLED, "cancel", exit_code=Exit.FAILED))
-            case _GraceOver():
+            case GraceOver():
                 self._ending = self._stopping
-            case _TimedOut():
+            case TimedOut():
                 self._time_out()
-            case _Committed():
+            case Committed():
                 pass  # what it makes room for is started after every look into the inbox
-            case _StoreFailed(error):
-                self._ending = _store_failure(error.message)
+            case StoreFailed(error):
+                self._ending = store_failure(error.message)
 
-    def _began(self, item: _Began) -> None:
+    def _began(self, item: Began) -> None:
         call, artifact = item.call, item.call.artifact
         self._running[artifact] = (self._waiting.pop(artifact), item.monotonic)
         step = self._steps[artifact]
@@ -374,7 +248,7 @@ class Loop:
         at = self._clock.now()
         self._ledger.enter(ArtifactFailed(at, node.id, failure.error, failure.duration_ms))
         if failure.store:
-            self._ending = _store_failure(f"{node.id}: {failure.message}")
+            self._ending = store_failure(f"{node.id}: {failure.message}")
             return
         if not node.optional:
             self._failures.append((node.id, failure))
@@ -392,13 +266,13 @@ class Loop:
                 if not first:  # the second: leave at once; resume finds what was committed
                     os._exit(128 + number)
                 first = False
-                self._inbox.put(_Signalled(number))
+                self._inbox.put(Signalled(number))
 
     async def _watch(self) -> None:
         # other processes can only leave a file: there is no event to wait for
         while (wish := await anyio.to_thread.run_sync(self._wishes.cancelled)) is None:  # noqa: ASYNC110
             await anyio.sleep(WATCH_S)
-        self._inbox.put(_Cancelled(str(wish.get("by")), wish.get("note")))
+        self._inbox.put(Cancelled(str(wish.get("by")), wish.get("note")))
 
     def _stop(self, ending: Ending) -> None:
         self._stopping = self._stopping or ending
@@ -409,7 +283,7 @@ class Loop:
             return
         self._wishes.on_stop(self._stopping.reason or "")
         loop = asyncio.get_running_loop()
-        loop.call_later(self._limits.grace_s, self._inbox.put, _GraceOver())
+        loop.call_later(self._limits.grace_s, self._inbox.put, GraceOver())
 
     def _time_out(self) -> None:
         limit = f"the limit of {self._limits.timeout_s:g} s was reached"
@@ -427,7 +301,3 @@ class Loop:
         if more := len(self._failures) - 1:
             text += f" (and {more} more)"
         return Ending(RunStatus.FAILED, error=text, exit_code=Exit.FAILED)
-
-
-def _store_failure(message: str) -> Ending:
-    return Ending(RunStatus.INTERRUPTED, "store", message, Exit.STORE)

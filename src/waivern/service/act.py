@@ -55,7 +55,10 @@ async def start(
         record.state.document(),
     )
     lease = await anyio.to_thread.run_sync(store.begin, chosen, birth, this_process())
-    return await carry_out(store, lease, plan, {}, record, options)
+    try:
+        return await carry_out(store, lease, plan, {}, record, options)
+    finally:
+        lease.release()
 
 
 async def resume(
@@ -97,7 +100,9 @@ async def _resume(
     found = edits(runbook, record, store, options.environ)
     if runbook.document.digest != record.metadata.runbook_hash and not allow_changed:
         raise changed_error(runbook, record, found)
-    plan = make_plan(runbook, RecordedResolver(record.reuse, StoreResolver(store)), options.environ)
+    plan = make_plan(
+        runbook, RecordedResolver(record.reuse, StoreResolver(store, run_id)), options.environ
+    )
     completed = {n: s.completed for n, s in record.steps.items() if s.completed}
     damaged = await anyio.to_thread.run_sync(faults, store, run_id, completed)
     reasons: dict[str, str] = {edit.artifact: f"runbook changed: {edit.what}" for edit in found}
@@ -105,6 +110,8 @@ async def _resume(
     evidence = {n: done for n, done in completed.items() if n in plan.nodes and n not in fallen}
     ended = None if record.attempt_open else record.metadata.status
     if ended == RunStatus.COMPLETED and not found and rebuilder.all_kept(plan, evidence):
+        lease.discard(())  # a crash may have come when the journal had its end, and nothing else
+        lease.project(record.metadata.document(), record.state.document(), sync=True)
         head = {"count": len(lines), "head": lines[-1].hash}
         return RunResult(run_id, ended, None, None, Exit.OK, record, plan, head, nothing_to_do=True)
     known = {*record.steps, *plan.nodes}

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from waivern.engine import rebuilder
 from waivern.engine.executors import ThreadExecutor
 from waivern.engine.ledger import Ledger, Observer
-from waivern.engine.loop import Limits, Loop, Wishes
+from waivern.engine.loop import Loop
 from waivern.engine.producer import Producer
+from waivern.engine.terms import Limits, Wishes
 from waivern.errors import StoreError, WaivernError
 from waivern.message import Json
 from waivern.planning.plan import Plan

@@ -70,10 +70,11 @@ def _stem(path: str | None) -> str | None:
 
 
 class StoreResolver:
-    """Pins the artifacts that a runbook reuses, for a run that begins."""
+    """Pins the artifacts that a runbook reuses, from any run but the one that reuses them."""
 
-    def __init__(self, store: RunStore) -> None:
+    def __init__(self, store: RunStore, reusing: str | None = None) -> None:
         self._store = store
+        self._reusing = reusing
 
     def reuse(self, _artifact: ArtifactId, source: Reuse) -> Copy:
         """Find the run, then what its journal says of the artifact, then check the bytes."""
@@ -94,6 +95,11 @@ class StoreResolver:
         )
 
     def _pin(self, run_id: str, wanted: str) -> Copy:
+        if run_id == self._reusing:
+            raise NotFoundError(
+                f"run {run_id} is the one that is resumed",
+                hint="an artifact of the same run is read with 'inputs'",
+            )
         record = read.load(self._store, run_id)
         done = read.artifact(record, wanted)
         fault = self._store.verify(run_id, wanted, size=done.size, digest=done.digest)

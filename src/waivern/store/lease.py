@@ -100,10 +100,14 @@ class LocalLease(Lease):
                 stack.callback(held.release)
                 data = system.read_if_any(EVENTS) or b""
                 reading = journal.read(data, read_anchor(system))
-                if reading.fault:
-                    fd = system.open_append(EVENTS)
-                    stack.callback(os.close, fd)
-                    cut(fd, reading.valid_bytes, EVENTS)
+                fd = system.open_append(EVENTS)
+                try:
+                    if reading.fault:
+                        cut(fd, reading.valid_bytes, EVENTS)
+                    else:  # what a process wrote before it was killed need not be on the disk yet
+                        sync_file(fd, EVENTS)
+                finally:
+                    os.close(fd)
             last = reading.lines[-1] if reading.lines else None
             chain = journal.Chain(last.seq, last.hash) if last else journal.Chain()
             lease = cls(run_id, own, held, chain, on_release)
