@@ -154,8 +154,15 @@ class Loop:
             stuck = await anyio.to_thread.run_sync(self._executor.close, PATIENCE_S)
             error = await anyio.to_thread.run_sync(self._ledger.close, last)
         if error and ending.exit_code != Exit.STORE:
-            ending = store_failure(error.message)
+            ending = self._unsaved(error.message)
         return replace(ending, stuck=stuck)
+
+    def _unsaved(self, message: str) -> Ending:
+        """Return the end of an attempt that could not be saved whole, as the journal has it."""
+        record = self._ledger.record
+        if record.attempt_open:
+            return store_failure(message)
+        return Ending(record.metadata.status, "store", message, Exit.STORE)
 
     # starting
 

@@ -120,7 +120,7 @@ async def _resume(
     lease.append([to_record(event)], sync=True)
     record.apply(event)
     lease.discard(known - evidence.keys())
-    lease.project(record.metadata.document(), record.state.document(), sync=False)
+    lease.project(record.metadata.document(), record.state.document(), sync=True)
     return await carry_out(store, lease, plan, evidence, record, options)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from waivern.engine import rebuilder
 from waivern.engine.executors import ThreadExecutor
@@ -103,12 +104,14 @@ async def carry_out(
         ThreadExecutor(producer, width),
         Limits(settings.timeout, options.grace_s),
         options.clock,
-        Wishes(lambda: store.requests(run_id).get("cancel"), options.on_stop),
+        Wishes(partial(_wish_to_cancel, store, run_id), options.on_stop),
     )
     try:
         ending = await loop.run(listen=options.listen)
     finally:
         lease.release()
+    if ending.reason == "store" and ending.status != RunStatus.INTERRUPTED:
+        warnings.append(f"run.json and state.json are behind the journal: {ending.error}")
     warnings += _note(store, record)
     return RunResult(
         run_id,
@@ -131,6 +134,14 @@ def _variables(runbook: Runbook) -> set[str]:
         if isinstance(artifact.producer, Source | Process):
             found |= env.names(artifact.producer.properties).keys()
     return found
+
+
+def _wish_to_cancel(store: RunStore, run_id: str) -> dict[str, Json] | None:
+    """Return who wants the run cancelled; a store that cannot tell is asked again later."""
+    try:
+        return store.requests(run_id).get("cancel")
+    except StoreError:
+        return None
 
 
 def _note(store: RunStore, record: RunRecord) -> list[str]:

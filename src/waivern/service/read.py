@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from waivern.errors import ArtifactNotFoundError, IntegrityError, StoreError, WaivernError
+from waivern.errors import (
+    ArtifactNotFoundError,
+    IntegrityError,
+    RunNotFoundError,
+    StoreError,
+    WaivernError,
+)
 from waivern.message import Json
 from waivern.record.run import RunMetadata
 from waivern.record.status import RunStatus
@@ -40,7 +47,10 @@ class RunRow:
 
 def list_runs(store: RunStore) -> list[RunRow]:
     """Return all runs, newest first; what cannot be read comes last, as `corrupt`."""
-    rows = [look(store, run_id) for run_id in store.runs()]
+    rows = []
+    for run_id in store.runs():
+        with suppress(RunNotFoundError):  # it was removed meanwhile
+            rows.append(look(store, run_id))
     return sorted(rows, key=_age, reverse=True)
 
 

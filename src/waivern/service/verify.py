@@ -74,77 +74,115 @@ def verify(store: RunStore, run_id: str, expect: str | None = None) -> Verificat
     except IntegrityError as error:
         fault = Fault(f"{SYSTEM}/events.jsonl", error.message)
         return Verification(run_id, 0, None, 0, (fault,))
-    faults = [
-        *_journal_faults(journal, record, expect),
-        *_artifact_faults(store, record),
-        *_runbook_faults(store, record),
-        *_projection_faults(store, record, journal),
-        *_strangers(store, record),
+    found = [
+        *_on_journal(journal, record, expect),
+        *_on_artifacts(store, record),
+        *_on_runbook(store, record),
+        *_on_projections(store, record, journal),
+        *_on_strangers(store, record),
     ]
-    head = journal.lines[-1].hash
-    completed = sum(1 for step in record.steps.values() if step.completed)
-    notes = tuple(_notes(journal, record))
-    return Verification(run_id, len(journal.lines), head, completed, tuple(faults), notes)
+    return Verification(
+        run_id,
+        len(journal.lines),
+        journal.lines[-1].hash,
+        artifacts=sum(1 for step in record.steps.values() if step.completed),
+        faults=tuple(each for each in found if isinstance(each, Fault)),
+        notes=tuple(each for each in found if isinstance(each, str)),
+    )
 
 
-def _journal_faults(journal: Journal, record: RunRecord, expect: str | None) -> list[Fault]:
+Found: TypeAlias = Iterator[Fault | str]
+"""Faults, and notes: what a crash may have left, and nothing depends on."""
+
+
+def _on_journal(journal: Journal, record: RunRecord, expect: str | None) -> Found:
     path = f"{SYSTEM}/events.jsonl"
-    faults = []
-    if journal.torn and not record.attempt_open:
-        faults.append(Fault(path, f"something follows line {len(journal.lines)}, the last"))
+    if record.attempt_open:
+        yield "the last attempt did not end: run.json and state.json were not compared"
+    if journal.torn:
+        yield (
+            f"line {len(journal.lines)} of the journal is followed by something that is no line, "
+            "as after a crash; it counts for nothing, and resuming cuts it"
+        )
     if expect is not None:
         wanted = expect.strip().lower().removeprefix("sha256:")
         known = any(line.hash.startswith(wanted) for line in journal.lines)
         if len(wanted) < SHORTEST_HEAD or not known:
-            faults.append(Fault(path, f"no line has the expected hash {wanted[:64]}"))
-    return faults
+            yield Fault(path, f"no line has the expected hash {wanted[:64]}")
 
 
-def _artifact_faults(store: RunStore, record: RunRecord) -> list[Fault]:
-    faults = []
+def _on_artifacts(store: RunStore, record: RunRecord) -> Found:
     for name, step in record.steps.items():
         if done := step.completed:
             run_id = record.metadata.run_id
             fault = store.verify(run_id, name, size=done.size, digest=done.digest)
             if fault:
-                faults.append(Fault(f"{name}.json", fault))
-    return faults
+                yield Fault(f"{name}.json", fault)
 
 
-def _runbook_faults(store: RunStore, record: RunRecord) -> list[Fault]:
-    faults = []
+def _on_runbook(store: RunStore, record: RunRecord) -> Found:
     for digest in dict.fromkeys(str(each["runbook_hash"]) for each in record.metadata.attempts):
         try:
             store.read_runbook(record.metadata.run_id, digest)
         except WaivernError as error:
-            faults.append(Fault(f"{SYSTEM}/runbook.yaml", error.message))
+            yield Fault(f"{SYSTEM}/runbook.yaml", error.message)
+            return
     current = store.read_record(record.metadata.run_id, "runbook.yaml")
-    if not faults and not record.attempt_open and sha256(current) != record.metadata.runbook_hash:
-        faults.append(Fault(f"{SYSTEM}/runbook.yaml", "is not the runbook of the last attempt"))
-    return faults
+    if not record.attempt_open and sha256(current) != record.metadata.runbook_hash:
+        yield (
+            "runbook.yaml is not the one of the last attempt, which is kept beside it: "
+            "a resume of a changed runbook was cut off before it began"
+        )
 
 
-def _projection_faults(store: RunStore, record: RunRecord, journal: Journal) -> list[Fault]:
+def _on_projections(store: RunStore, record: RunRecord, journal: Journal) -> Found:
     """Compare the projections byte for byte with what the journal makes of them."""
     if record.attempt_open:
-        return []
-    head = {"count": len(journal.lines), "head": journal.lines[-1].hash}
-    expected = {
-        "run.json": json_bytes({**record.metadata.document(), "journal": head}),
-        "state.json": json_bytes(record.state.document()),
-    }
-    faults = []
-    for name, data in expected.items():
+        return
+    for name, project in PROJECTIONS.items():
         try:
-            if store.read_record(record.metadata.run_id, name) != data:
-                faults.append(Fault(f"{SYSTEM}/{name}", "is not what the journal says"))
+            data = store.read_record(record.metadata.run_id, name)
         except (NotFoundError, IntegrityError) as error:
-            faults.append(Fault(f"{SYSTEM}/{name}", error.message))
-    return faults
+            yield Fault(f"{SYSTEM}/{name}", error.message)
+            continue
+        if data != project(record, journal.lines[-1]):
+            if any(data == earlier for earlier in _earlier(project, journal, data)):
+                yield f"{name} is older than the journal, as after a crash: resuming renews it"
+            else:
+                yield Fault(f"{SYSTEM}/{name}", "is not what the journal says")
 
 
-def _strangers(store: RunStore, record: RunRecord) -> list[Fault]:
-    """Return the files that the journal does not know."""
+def _run_json(record: RunRecord, anchor: JournalLine) -> bytes:
+    head = {"count": anchor.seq, "head": anchor.hash}
+    return json_bytes({**record.metadata.document(), "journal": head})
+
+
+def _state_json(record: RunRecord, _anchor: JournalLine) -> bytes:
+    return json_bytes(record.state.document())
+
+
+PROJECTIONS = {"run.json": _run_json, "state.json": _state_json}
+
+
+def _earlier(
+    project: Callable[[RunRecord, JournalLine], bytes], journal: Journal, data: bytes
+) -> Iterator[bytes]:
+    """Yield what a projection was before, as far as `data` says that it was made then."""
+    record, anchor = None, journal.lines[0]
+    for line in journal.lines:
+        event = from_record(line.record)
+        if record is None:
+            record = RunRecord(event)
+        else:
+            record.apply(event)
+        if line.hash.encode() in data:
+            anchor = line
+        if event.at.encode() in data:
+            yield project(record, anchor)
+
+
+def _on_strangers(store: RunStore, record: RunRecord) -> Found:
+    """Find the files that the journal does not know."""
     known = {f"{name}.json" for name, step in record.steps.items() if step.completed}
     known |= {f"{SYSTEM}/{name}" for name in RECORDS}
     found = []

@@ -63,6 +63,20 @@ def make_root(path: str) -> None:
     if not os.path.isdir(path):
         step("mkdir", path)
         os.makedirs(path, FOLDER_MODE, exist_ok=True)
+        os.chmod(path, FOLDER_MODE)  # whatever the umask took away
+
+
+def sync_way(path: str) -> None:
+    """Make the names that lead to a folder durable, up to where its file system is mounted."""
+    device = os.stat(path).st_dev
+    while (above := os.path.dirname(path)) != path and os.stat(above).st_dev == device:
+        try:
+            folder = Folder.root(above)
+        except PermissionError:  # who may not read it, did not make it
+            return
+        with folder:
+            folder.sync()
+        path = above
 
 
 class Folder:
@@ -176,21 +190,23 @@ class Folder:
             raise
         return fd
 
-    def write_new(self, name: str, data: bytes, *, sync: bool = True) -> None:
-        """Create a file with `data`, durable with `sync`. Raises FileExistsError."""
+    def write_new(self, name: str, data: bytes) -> None:
+        """Create a file with `data`, which is durable. Raises FileExistsError."""
         fd = self.create(name, data)
         try:
-            if sync:
-                sync_file(fd, name)
+            sync_file(fd, name)
         finally:
             os.close(fd)
 
     def replace(self, name: str, data: bytes, *, sync: bool = True) -> None:
-        """Put a file in the place of another at once; with `sync` durably."""
+        """Put a file in the place of another at once; with `sync` durably.
+
+        Its bytes are durable before it has the name, or a power loss could leave an empty file.
+        """
         staged = f".tmp-{name}-{os.getpid()}"
         self.unlink(staged)
         try:
-            self.write_new(staged, data, sync=sync)
+            self.write_new(staged, data)
             self.rename(staged, name)
         except OSError:
             self._forget(staged)
@@ -307,11 +323,14 @@ class Folder:
         """Append to a file in one write; with `own_line` on a line that nothing else is on."""
         fd = self.open_append(name)
         try:
-            if own_line and self.read_tail(name, 1) not in (b"", b"\n"):
+            end = self.read_tail(name, 1)
+            if own_line and end not in (b"", b"\n"):
                 data = b"\n" + data
             write_all(fd, data, name)
             if sync:
                 sync_file(fd, name)
+                if not end:  # its name is new
+                    self.sync()
         finally:
             os.close(fd)
 

@@ -10,7 +10,7 @@ from waivern.errors import IntegrityError, RunNotFoundError
 from waivern.ids import SYSTEM, parse_artifact_id, parse_run_id
 from waivern.message import Json
 from waivern.store import journal
-from waivern.store.disk import Folder, make_root
+from waivern.store.disk import Folder, make_root, sync_way
 
 RUNS, LOGS, REQUESTS, PINNED = "runs", "logs", "requests", "pinned.json"
 EVENTS, RUN, STATE, RUNBOOK = "events.jsonl", "run.json", "state.json", "runbook.yaml"
@@ -33,8 +33,11 @@ class Layout:
         """Open the store's root, making it if need be: 0700, and ignored by git."""
         make_root(self.path)
         with Folder.root(self.path) as root:
-            if not root.read_if_any(".gitignore"):  # a crash may have left it empty
-                root.append(".gitignore", b"*\n!.gitignore\n")
+            if not root.read_if_any(".gitignore"):  # made last: with it the store is durable
+                root.ensure_folder(RUNS).close()
+                root.sync()
+                sync_way(self.path)
+                root.replace(".gitignore", b"*\n!.gitignore\n")
             yield root
 
     @contextmanager

@@ -51,6 +51,8 @@ class LocalLease(Lease):
         self._on_release = on_release
         self._broken = False
         self._released = False
+        self._named: set[str] = set()
+        """The folders of artifacts whose own names are durable."""
         self._system = run.folder(SYSTEM)
         self._events = self._system.open_append(EVENTS)
 
@@ -143,6 +145,16 @@ class LocalLease(Lease):
                 for receipt in together:
                     folder.rename(receipt.staged, receipt.key.rpartition("/")[2] + ".json")
                 folder.sync()
+                self._sync_names(parents)
+
+    def _sync_names(self, parents: list[str]) -> None:
+        """Make the names of folders durable: who made them may not have come to it."""
+        for depth in range(len(parents)):
+            path = "/".join(parents[: depth + 1])
+            if path not in self._named:
+                with self.run.below(parents[:depth]) as above:
+                    above.sync()
+                self._named.add(path)
 
     def _sync(self, names: list[str]) -> None:
         files = [(self.unsynced.pop(name), name) for name in names if name in self.unsynced]
@@ -171,11 +183,16 @@ class LocalLease(Lease):
     def discard(self, keys: Iterable[str]) -> None:
         doomed = {f"{key}.json" for key in keys}
         with explained("remove what counts no longer"):
+            found: dict[str, list[str]] = defaultdict(list)
             for path, _ in self.run.walk():
-                *parents, name = path.split("/")
+                folder_path, _, name = path.rpartition("/")
                 if path in doomed or name.startswith(".tmp-"):
-                    with self.run.below(parents) as folder:
+                    found[folder_path].append(name)
+            for folder_path, names in found.items():
+                with self.run.below(folder_path.split("/") if folder_path else []) as folder:
+                    for name in names:
                         folder.unlink(name)
+                    folder.sync()  # or a power loss brings them back when the run has ended
 
     def forget_requests(self) -> None:
         with explained("remove requests"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import json
 import os
@@ -147,9 +148,14 @@ class LocalFilesystemStore(RunStore):
         with explained(f"begin run {run_id}"), self._at.runs(make=True) as runs:
             _sweep(runs)
             if name in runs.names():
-                raise RefusedError(f"there is a run {run_id} already", hint="choose another id")
+                raise _taken(run_id)
             with runs.shared():
-                lease = LocalLease.born(runs, name, birth, owner, self._forget)
+                try:
+                    lease = LocalLease.born(runs, name, birth, owner, self._forget)
+                except OSError as error:
+                    if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                        raise
+                    raise _taken(run_id) from error  # another process was quicker
         self._remember(lease)
         try:
             with explained("note the newest run"), self._at.root() as root:
@@ -164,6 +170,8 @@ class LocalFilesystemStore(RunStore):
 
         name = parse_run_id(run_id)
         with explained(f"lock run {run_id}"), self._at.system(name), self._at.run(name) as run:
+            with self._at.runs() as runs:
+                runs.sync()  # who began the run may have died before it could
             lease = LocalLease.taken(run, name, owner, self._forget)
         self._remember(lease)
         return lease
@@ -227,6 +235,7 @@ class LocalFilesystemStore(RunStore):
         with explained(f"pin run {run_id}"), self._at.system(run_id) as system:
             if document is None:
                 system.unlink(PINNED)
+                system.sync()
             else:
                 system.replace(PINNED, json_bytes(document))
 
@@ -237,15 +246,16 @@ class LocalFilesystemStore(RunStore):
 
     def remove(self, run_id: str, owner: Owner) -> None:
         name = parse_run_id(run_id)
-        with explained(f"remove run {run_id}"), self._at.runs() as runs, ExitStack() as stack:
+        with explained(f"remove run {run_id}"), ExitStack() as stack:
+            run = stack.enter_context(self._at.run(name))
+            runs = stack.enter_context(self._at.runs())
             stack.enter_context(runs.shared())
-            with self._at.run(name) as run:
-                if run.has_folder(SYSTEM):  # a corrupt run may have none, and nobody at it
-                    system = stack.enter_context(run.folder(SYSTEM))
-                    held = lock.acquire(system, name, owner)
-                    stack.callback(held.release)
-                runs.rename(name, f".trash-{name}")
-                runs.sync()
+            if run.has_folder(SYSTEM):  # a corrupt run may have none, and nobody at it
+                system = stack.enter_context(run.folder(SYSTEM))
+                held = lock.acquire(system, name, owner)
+                stack.callback(held.release)
+            runs.rename(name, f".trash-{name}")
+            runs.sync()
             runs.remove_tree(f".trash-{name}")
 
     async def aclose(self) -> None:
@@ -349,6 +359,13 @@ async def _threaded(call: Callable[[], T]) -> T:
 
 def _missing(run_id: str, key: str) -> ArtifactNotFoundError:
     return ArtifactNotFoundError(f"run {run_id} has no artifact '{key}'")
+
+
+def _taken(run_id: str) -> RefusedError:
+    return RefusedError(
+        f"there is a run {run_id} already, or another process is making it",
+        hint="choose another id",
+    )
 
 
 def _no_journal(run_id: str) -> IntegrityError:

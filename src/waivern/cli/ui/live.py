@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from waivern.cli.ui.progress import TALKATIVE, Board, Line, Work
+from waivern.cli.ui.board import TALKATIVE, Board, Line, Work
 from waivern.cli.ui.screen import look_of
 from waivern.cli.ui.text import duration
 

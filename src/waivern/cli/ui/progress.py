@@ -10,10 +10,10 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from waivern.cli.ui.aside import Aside
+from waivern.cli.ui.board import Board, Line, Work
 from waivern.cli.ui.screen import Screen, stderr
 from waivern.cli.ui.text import clean, counted, duration
 from waivern.planning.plan import Plan
@@ -27,35 +27,6 @@ from waivern.record.events import (
 from waivern.record.fold import RunRecord
 
 TICK_S = 0.1
-TALKATIVE = 100
-"""Artifacts; on a terminal, a larger run shows single lines for trouble only."""
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One thing that happened, for people."""
-
-    status: str
-    text: str
-
-
-@dataclass(slots=True)
-class Work:
-    """An artifact that is being made."""
-
-    began: float
-    n: int = 0
-    total: int | None = None
-
-
-@dataclass(slots=True)
-class Board:
-    """How the run stands."""
-
-    total: int = 0
-    finished: int = 0
-    failed: int = 0
-    running: dict[str, Work] = field(default_factory=dict)
 
 
 class Painter(Protocol):

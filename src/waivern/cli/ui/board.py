@@ -1,0 +1,35 @@
+"""What is shown of a run while it works, whoever shows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+TALKATIVE = 100
+"""Artifacts; on a terminal, a larger run shows single lines for trouble only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One thing that happened, for people."""
+
+    status: str
+    text: str
+
+
+@dataclass(slots=True)
+class Work:
+    """An artifact that is being made."""
+
+    began: float
+    n: int = 0
+    total: int | None = None
+
+
+@dataclass(slots=True)
+class Board:
+    """How the run stands."""
+
+    total: int = 0
+    finished: int = 0
+    failed: int = 0
+    running: dict[str, Work] = field(default_factory=dict)
