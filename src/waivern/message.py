@@ -100,10 +100,7 @@ def encode(message: Message) -> Encoded:
         "timestamp": message.timestamp,
         "extensions": message.extensions,
     }
-    try:
-        data = to_json(document, indent=2) + b"\n"
-    except ValueError as error:  # deeper than the writer goes; _canonical passed it
-        raise ComponentError(f"content cannot be written as JSON: {error}") from error
+    data = to_json(document, indent=2) + b"\n"
     return Encoded(data, sha256(data), sha256(canonical))
 
 
@@ -134,12 +131,40 @@ def _canonical(content: Json) -> bytes:
         text = json.dumps(
             content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
         )
-        return text.encode()
+        data = text.encode()
     except (TypeError, ValueError, RecursionError) as error:
-        raise ComponentError(
-            f"content is not JSON: {_first_fault(content) or error}",
-            hint="return only None, booleans, numbers, text, lists and dicts with text keys",
-        ) from error
+        raise _not_json(content, error) from error
+    if not _shaped(content):
+        raise _not_json(content, None)
+    return data
+
+
+def _shaped(content: Json) -> bool:
+    """Say whether all keys are text (json would quietly turn 1 into "1") and nothing is too deep.
+
+    Only for content that json could write, which is therefore no circle.
+    """
+    level = [content]
+    for _ in range(MAX_DEPTH):
+        inner: list[Json] = []
+        for value in level:
+            if isinstance(value, dict):
+                if not all(isinstance(key, str) for key in value):
+                    return False
+                inner += value.values()
+            elif isinstance(value, list | tuple):
+                inner += value
+        level = [value for value in inner if isinstance(value, dict | list | tuple)]
+        if not level:
+            return True
+    return False
+
+
+def _not_json(content: Json, error: Exception | None) -> ComponentError:
+    return ComponentError(
+        f"content is not JSON: {_first_fault(content) or error}",
+        hint="return only None, booleans, numbers, text, lists and dicts with text keys",
+    )
 
 
 def _first_fault(content: Json) -> str | None:

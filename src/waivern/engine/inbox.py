@@ -10,9 +10,9 @@ from typing import TypeAlias
 
 import anyio
 
+from waivern.clock import Clock
 from waivern.engine.calls import Call, Outcome
 from waivern.errors import WaivernError
-from waivern.record.clock import Clock
 
 
 @dataclass(frozen=True, slots=True)

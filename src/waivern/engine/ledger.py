@@ -14,9 +14,16 @@ from dataclasses import replace
 from queue import SimpleQueue
 from typing import TypeAlias
 
+from waivern.clock import Clock
 from waivern.errors import StoreError, WaivernError
-from waivern.record.clock import Clock
-from waivern.record.events import ArtifactStarted, AttemptEnded, Event, to_record
+from waivern.record.events import (
+    ArtifactFailed,
+    ArtifactSkipped,
+    ArtifactStarted,
+    AttemptEnded,
+    Event,
+    to_record,
+)
 from waivern.record.fold import RunRecord
 from waivern.record.status import RunStatus
 from waivern.store.base import Lease, Receipt
@@ -29,7 +36,7 @@ GATHER_S = 0.005
 """The time between two commits, in which events gather: nothing but people waits for a commit."""
 IDLE_S = 0.1
 """How long an event that nothing hangs on may wait for company before it is written."""
-FAREWELL_S = 2.0
+FAREWELL_S = 0.5
 """How long the audience is given to hear the rest when the run is over."""
 
 
@@ -141,11 +148,21 @@ class Ledger:
         receipts = [receipt for _, receipt in group if receipt is not None]
         if receipts:
             self._lease.publish(receipts)
+        self._lease.withdraw(self._fallen(event for event, _ in group))
         self._lease.append([to_record(event) for event, _ in group], sync=sync)
         for event, _ in group:
             self.record.apply(event)
             self._audience.tell(event)
         self._committed_at = self._clock.monotonic()
+
+    def _fallen(self, events: Iterable[Event]) -> list[str]:
+        """Return the artifacts that were completed by an earlier attempt and are not any more."""
+        return [
+            event.artifact
+            for event in events
+            if isinstance(event, ArtifactFailed | ArtifactSkipped)
+            and self.record.steps[event.artifact].completed
+        ]
 
     def _project(self, *, sync: bool) -> None:
         began = self._clock.monotonic()

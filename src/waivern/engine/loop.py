@@ -22,6 +22,7 @@ from dataclasses import replace
 import anyio
 from anyio.abc import TaskStatus
 
+from waivern.clock import Clock
 from waivern.engine import rebuilder
 from waivern.engine.calls import Call, Failed, Outcome, Produced
 from waivern.engine.executors import Executor
@@ -42,7 +43,6 @@ from waivern.engine.scheduler import Scheduler
 from waivern.engine.terms import Ending, Limits, Wishes, store_failure
 from waivern.errors import Exit, WaivernError
 from waivern.planning.plan import Copy, Node, Plan
-from waivern.record.clock import Clock
 from waivern.record.events import (
     ArtifactCompleted,
     ArtifactFailed,

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import cast
 
+from waivern.clock import Clock
 from waivern.engine.calls import Awaiting, Call, Failed, Outcome, Produced
 from waivern.errors import StoreError, WaivernError
 from waivern.message import Json, Message
@@ -19,7 +20,6 @@ from waivern.planning.properties import configure
 from waivern.plugins import registry
 from waivern.plugins.component import Input, Processor
 from waivern.plugins.context import Context
-from waivern.record.clock import Clock
 from waivern.runbook.secrets import Secrets
 from waivern.store.base import ArtifactRef, RunStore
 

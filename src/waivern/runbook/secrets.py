@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
-
-from waivern.message import Json
 
 SHORTEST = 4
 """Characters; a shorter value would hide half of every text, and is no secret."""
@@ -14,17 +13,28 @@ class Secrets:
     """The values of the variables that a runbook uses; shows their names in their place."""
 
     def __init__(self, names: Iterable[str], environ: Mapping[str, str]) -> None:
-        values = {environ[name]: name for name in names if len(environ.get(name, "")) >= SHORTEST}
+        shown = {
+            form: f"${{{name}}}"
+            for name in names
+            for form in _forms(environ.get(name, ""))
+            if len(form) >= SHORTEST
+        }
         # longest first: one value may contain another
-        self._values = sorted(values.items(), key=lambda item: -len(item[0]))
+        self._shown = sorted(shown.items(), key=lambda item: -len(item[0]))
 
     def hide(self, text: str) -> str:
-        """Return `text` with every value replaced by `${NAME}`."""
-        for value, name in self._values:
+        """Return `text` with every value replaced by `${NAME}`, escaped or cut into lines too."""
+        for value, name in self._shown:
             if value in text:
-                text = text.replace(value, f"${{{name}}}")
+                text = text.replace(value, name)
         return text
 
-    def hide_all(self, document: dict[str, Json]) -> dict[str, Json]:
-        """Return a flat document with its texts hidden."""
-        return {k: self.hide(v) if isinstance(v, str) else v for k, v in document.items()}
+
+def _forms(value: str) -> set[str]:
+    """Return how a value may look in a text: as it is, as Python or JSON write it, line by line."""
+    quoted = {
+        repr(value)[1:-1],
+        json.dumps(value)[1:-1],
+        json.dumps(value, ensure_ascii=False)[1:-1],
+    }
+    return {value, *quoted, *value.splitlines()}

@@ -10,13 +10,13 @@ from collections.abc import Mapping
 
 import anyio
 
+from waivern.clock import Clock
 from waivern.engine import rebuilder
 from waivern.errors import Exit, RefusedError
 from waivern.ids import ArtifactId, new_run_id, parse_run_id
 from waivern.message import Json
 from waivern.planning.plan import Copy, Plan
 from waivern.planning.planner import make_plan
-from waivern.record.clock import Clock
 from waivern.record.events import (
     AttemptStarted,
     Event,
@@ -30,7 +30,7 @@ from waivern.runbook.loader import load
 from waivern.runbook.model import Reuse, Runbook
 from waivern.service.attempt import DEFAULT_GRACE_S, Options, RunResult, carry_out
 from waivern.service.references import RecordedResolver, StoreResolver, find, pins
-from waivern.service.resuming import changed_error, edits, faults
+from waivern.service.resuming import changed_error, edits, faults, is_current
 from waivern.store.base import Birth, Lease, RunStore
 from waivern.store.lock import this_process
 
@@ -113,6 +113,8 @@ async def _resume(
         lease.discard(())  # a crash may have come when the journal had its end, and nothing else
         lease.project(record.metadata.document(), record.state.document(), sync=True)
         head = {"count": len(lines), "head": lines[-1].hash}
+        if not is_current(store, run_id, head):  # a crash came between the journal and it
+            lease.project(record.metadata.document(), record.state.document(), sync=True)
         return RunResult(run_id, ended, None, None, Exit.OK, record, plan, head, nothing_to_do=True)
     known = {*record.steps, *plan.nodes}
     event = _attempt_event(runbook, plan, record, fallen, force, options.clock)

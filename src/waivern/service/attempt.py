@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
+from waivern.clock import Clock
 from waivern.engine import rebuilder
 from waivern.engine.executors import ThreadExecutor
 from waivern.engine.ledger import Ledger, Observer
@@ -16,7 +17,6 @@ from waivern.engine.terms import Limits, Wishes
 from waivern.errors import StoreError, WaivernError
 from waivern.message import Json
 from waivern.planning.plan import Plan
-from waivern.record.clock import Clock
 from waivern.record.fold import RunRecord
 from waivern.record.status import RunStatus
 from waivern.runbook import env

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from waivern.clock import Clock
 from waivern.errors import RefusedError
-from waivern.record.clock import Clock
 from waivern.record.events import AttemptEnded, RunCancelled, from_record, to_record
 from waivern.record.fold import RunRecord
 from waivern.record.status import RunStatus

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from waivern.errors import RefusedError
+from waivern.errors import ArtifactNotFoundError, IntegrityError, RefusedError
+from waivern.message import Json
 from waivern.planning.changes import Change, changes
 from waivern.record.events import ArtifactCompleted
 from waivern.record.fold import RunRecord
@@ -54,6 +55,14 @@ def changed_error(runbook: Runbook, record: RunRecord, found: list[Change]) -> R
 
 def _completed(record: RunRecord, name: str) -> bool:
     return name in record.steps and record.steps[name].completed is not None
+
+
+def is_current(store: RunStore, run_id: str, head: dict[str, Json]) -> bool:
+    """Say whether `run.json` is what a journal that ends so makes of it."""
+    try:
+        return bool(store.read_json(run_id, "run").get("journal") == head)
+    except (ArtifactNotFoundError, IntegrityError):
+        return False
 
 
 def faults(

@@ -6,14 +6,16 @@ artifacts' logs (free text of components), pins and requests.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from waivern.errors import IntegrityError, NotFoundError, RunLockedError, WaivernError
 from waivern.ids import SYSTEM
 from waivern.message import Json, sha256
 from waivern.record.events import from_record
 from waivern.record.fold import RunRecord
-from waivern.store.base import Journal, RunStore
+from waivern.store.base import Journal, JournalLine, RunStore
 from waivern.store.layout import json_bytes
 
 UNCOVERED = (f"{SYSTEM}/lock", f"{SYSTEM}/logs/", f"{SYSTEM}/requests/", f"{SYSTEM}/pinned.json")
@@ -185,24 +187,13 @@ def _on_strangers(store: RunStore, record: RunRecord) -> Found:
     """Find the files that the journal does not know."""
     known = {f"{name}.json" for name, step in record.steps.items() if step.completed}
     known |= {f"{SYSTEM}/{name}" for name in RECORDS}
-    found = []
     for path in store.files(record.metadata.run_id):
         earlier = path.startswith(f"{SYSTEM}/runbook.") and path.endswith(".yaml")
         child = path.startswith(f"{SYSTEM}/children/")
         hidden = path.rpartition("/")[2].startswith(".tmp-")
-        if (
-            path not in known
-            and not path.startswith(UNCOVERED)
-            and not (earlier or child or hidden)
-        ):
-            found.append(Fault(path, "is not known to the journal"))
-    return found
-
-
-def _notes(journal: Journal, record: RunRecord) -> list[str]:
-    notes = []
-    if record.attempt_open:
-        notes.append("the last attempt did not end: run.json and state.json were not compared")
-    if journal.torn and record.attempt_open:
-        notes.append("the journal has a torn tail, as a crash leaves it; resuming cuts it")
-    return notes
+        if path in known or path.startswith(UNCOVERED) or earlier or child or hidden:
+            continue
+        if record.attempt_open and path.removesuffix(".json") in record.steps:
+            yield f"{path} is there, but not completed, as after a crash: it counts for nothing"
+        else:
+            yield Fault(path, "is not known to the journal")

@@ -94,6 +94,10 @@ class Lease(ABC):
         """Keep another runbook's bytes beside those that ran before; it is the run's from now."""
 
     @abstractmethod
+    def withdraw(self, keys: Iterable[str]) -> None:
+        """Remove published artifacts, durably, before the journal says that they are no more."""
+
+    @abstractmethod
     def discard(self, keys: Iterable[str]) -> None:
         """Remove artifacts that count no longer, and staged leftovers of earlier attempts."""
 

@@ -180,6 +180,13 @@ class LocalLease(Lease):
                 self._system.replace(kept_name(sha256(before)), before)
                 self._system.replace(RUNBOOK, data)
 
+    def withdraw(self, keys: Iterable[str]) -> None:
+        for key in keys:
+            *parents, name = f"{key}.json".split("/")
+            with explained(f"withdraw '{key}'"), self.run.below(parents) as folder:
+                folder.unlink(name)
+                folder.sync()
+
     def discard(self, keys: Iterable[str]) -> None:
         doomed = {f"{key}.json" for key in keys}
         with explained("remove what counts no longer"):

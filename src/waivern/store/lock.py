@@ -11,8 +11,8 @@ import os
 import time
 from weakref import WeakSet
 
+from waivern.clock import rfc3339
 from waivern.errors import RunLockedError, RunNotFoundError
-from waivern.record.clock import rfc3339
 from waivern.store.base import Owner
 from waivern.store.disk import Folder, overwrite, take_lock
 

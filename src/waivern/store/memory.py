@@ -287,6 +287,11 @@ class _MemoryLease(Lease):
         with self._lock:
             self._run.runbooks[sha256(data)] = data
 
+    def withdraw(self, keys: Iterable[str]) -> None:
+        with self._lock:
+            for key in keys:
+                self._run.artifacts.pop(key, None)
+
     def discard(self, keys: Iterable[str]) -> None:
         with self._lock:
             self._run.staged.clear()

@@ -10,7 +10,7 @@ import click
 from waivern.cli.ui.documents import print_document
 from waivern.cli.ui.options import json_option, opened, store_option
 from waivern.cli.ui.screen import stderr, stdout
-from waivern.record.clock import Clock
+from waivern.clock import Clock
 from waivern.service.cancel import cancel
 from waivern.service.read import look
 from waivern.service.references import find

@@ -8,7 +8,7 @@ import click
 
 from waivern.cli.ui.options import opened, store_option
 from waivern.cli.ui.screen import stdout
-from waivern.record.clock import Clock
+from waivern.clock import Clock
 from waivern.service.references import find
 from waivern.service.retain import pin
 

@@ -1,0 +1,156 @@
+"""Plans and runs for the engine's tests."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from engine_steps import Stage
+
+from waivern.clock import Clock
+from waivern.engine.executors import Executor, InlineExecutor, ThreadExecutor
+from waivern.engine.ledger import Ledger, Observer
+from waivern.engine.loop import Loop
+from waivern.engine.producer import Producer
+from waivern.engine.terms import Ending, Limits, Wishes
+from waivern.message import Json
+from waivern.planning.plan import Plan
+from waivern.planning.planner import make_plan
+from waivern.record.events import AttemptStarted, Event, RunStarted, from_record, to_record
+from waivern.record.fold import RunRecord
+from waivern.runbook.loader import parse
+from waivern.runbook.secrets import Secrets
+from waivern.service.references import StoreResolver
+from waivern.store.base import Birth, Owner, RunStore
+from waivern.store.memory import AsyncInMemoryStore
+
+MakeExecutor = Callable[[Producer], Executor]
+
+
+def inline(producer: Producer) -> Executor:
+    return InlineExecutor(producer)
+
+
+def threads(width: int = 4) -> MakeExecutor:
+    return lambda producer: ThreadExecutor(producer, width)
+
+
+@dataclass(frozen=True)
+class Spec:
+    """One artifact of a test's graph."""
+
+    name: str
+    inputs: tuple[str, ...] = ()
+    optional: bool = False
+    call: str = ""
+    """Of `engine_steps`; `source` or `derived` where empty."""
+    args: Mapping[str, Json] = field(default_factory=dict)
+
+
+def runbook(stage: Stage, *specs: Spec, timeout: str | None = None) -> dict[str, Any]:
+    """Return a runbook of `python` artifacts; each is told its name and the stage."""
+    artifacts: dict[str, Any] = {}
+    for spec in specs:
+        call = spec.call or ("derived" if spec.inputs else "source")
+        named = {} if call in ("raises", "raises_async", "returns", "leak") else {
+            "token": stage.token,
+            "name": spec.name,
+        }  # fmt: skip
+        properties = {"call": f"engine_steps:{call}", "args": {**named, **spec.args}}
+        made = {"type": "python", "properties": properties}
+        artifacts[spec.name] = (
+            {"inputs": list(spec.inputs), "process": made} if spec.inputs else {"source": made}
+        ) | ({"optional": True} if spec.optional else {})
+    return {"artifacts": artifacts} | ({"config": {"timeout": timeout}} if timeout else {})
+
+
+@dataclass
+class Ran:
+    """A run that is over."""
+
+    ending: Ending
+    record: RunRecord
+    store: RunStore
+    plan: Plan
+    events: list[Event]
+
+    @property
+    def statuses(self) -> dict[str, str]:
+        return {name: str(step.status) for name, step in self.record.steps.items()}
+
+    def error(self, name: str) -> dict[str, Json]:
+        error = self.record.steps[name].error
+        assert error is not None
+        return error
+
+    def state(self) -> dict[str, Json]:
+        return self.store.read_json("r", "state")
+
+    def content(self, name: str) -> Json:
+        return asyncio.run(self.store.get("r", name)).content
+
+
+def plan_of(document: Mapping[str, Any], store: RunStore, environ: Mapping[str, str]) -> Plan:
+    data = json.dumps(document).encode()
+    parsed = parse(data, path=None, folder=Path.cwd(), environ=environ)
+    return make_plan(parsed, StoreResolver(store), environ)
+
+
+def execute(
+    document: Mapping[str, Any],
+    *,
+    store: RunStore | None = None,
+    executor: MakeExecutor = threads(),  # noqa: B008 - a function without state
+    environ: Mapping[str, str] | None = None,
+    observers: tuple[Observer, ...] = (),
+    grace_s: float = 5,
+) -> Ran:
+    """Plan a runbook and run it, as the service does, in an event loop of its own."""
+    store, environ = store or AsyncInMemoryStore(), environ or {}
+    plan = plan_of(document, store, environ)
+    clock = Clock()
+    at = clock.now()
+    events: list[Event] = [
+        RunStarted(at, "r", list(plan.runbook.artifacts), {}, {}, "/", "t", "1.0", None),
+        AttemptStarted(at, {"host": "h", "pid": 1}, plan.runbook.document.digest),
+    ]
+    record = RunRecord.of(events)
+    birth = Birth(
+        b"", tuple(map(to_record, events)), record.metadata.document(), record.state.document()
+    )
+    lease = store.begin("r", birth, Owner("h", 1, at))
+    secrets = Secrets(environ, environ)
+    producer = Producer(store, Path.cwd(), environ, secrets, clock)
+
+    async def run() -> Ending:
+        loop = Loop(
+            plan,
+            {},
+            record,
+            lambda commit, error: Ledger(lease, record, clock, commit, error, observers),
+            executor(producer),
+            Limits(plan.runbook.settings.timeout, grace_s),
+            clock,
+            Wishes(),
+        )
+        return await loop.run(listen=False)
+
+    try:
+        ending = asyncio.run(run())
+    finally:
+        lease.release()
+    lines = store.read_journal("r").lines
+    return Ran(ending, record, store, plan, [from_record(line.record) for line in lines])
+
+
+def join_workers() -> None:
+    """Wait until no worker of any run is at work: their late results have come."""
+    for thread in threading.enumerate():
+        if thread.name.startswith("waivern-worker"):
+            thread.join(10)
+            assert not thread.is_alive()

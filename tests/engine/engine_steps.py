@@ -1,0 +1,221 @@
+"""Component functions of the engine's tests, called as `engine_steps:<name>`.
+
+They run in this process, so that a test can wait for them and hold them up: with the events and
+barriers of a `Stage`, found by the token among their arguments.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import threading
+from collections import defaultdict
+from typing import Any
+
+from waivern.errors import ComponentError
+from waivern.message import Json
+
+WAIT_S = 10
+"""How long anything here waits before it fails: only a defect lets it come to that."""
+
+
+class Stage:
+    """What one test shares with its components."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.trace: list[tuple[str, str]] = []
+        """('start' or 'end', name), as it happened."""
+        self.events: defaultdict[str, threading.Event] = defaultdict(threading.Event)
+        self.barrier: threading.Barrier | None = None
+        self.async_barrier: asyncio.Barrier | None = None
+        self.running = 0
+        self.most = 0
+        self.threads: dict[str, str] = {}
+        self.on_loop: dict[str, bool] = {}
+        self.token = f"stage-{id(self)}"
+        STAGES[self.token] = self
+
+    def enter(self, name: str) -> None:
+        with self.lock:
+            self.trace.append(("start", name))
+            self.running += 1
+            self.most = max(self.most, self.running)
+            self.threads[name] = threading.current_thread().name
+            try:
+                asyncio.get_running_loop()
+                self.on_loop[name] = True
+            except RuntimeError:
+                self.on_loop[name] = False
+
+    def leave(self, name: str) -> None:
+        with self.lock:
+            self.trace.append(("end", name))
+            self.running -= 1
+
+    def place(self, kind: str, name: str) -> int:
+        return self.trace.index((kind, name))
+
+
+STAGES: dict[str, Stage] = {}
+
+
+def source(token: str, name: str, fail: bool = False) -> Json:
+    return derived([], token, name, fail)
+
+
+def derived(inputs: list[Json], token: str, name: str, fail: bool = False) -> Json:
+    """Say who one is, and whose content one was given."""
+    stage = STAGES[token]
+    stage.enter(name)
+    try:
+        if fail:
+            raise ComponentError(f"{name} was told to fail")
+        return {"name": name, "inputs": [each["name"] for each in inputs]}
+    finally:
+        stage.leave(name)
+
+
+async def source_async(token: str, name: str, fail: bool = False) -> Json:
+    return await derived_async([], token, name, fail)
+
+
+async def derived_async(inputs: list[Json], token: str, name: str, fail: bool = False) -> Json:
+    await asyncio.sleep(0)
+    return derived(inputs, token, name, fail)
+
+
+def blocked(token: str, name: str) -> Json:
+    """Block a thread until the event `name` is set."""
+    stage = STAGES[token]
+    stage.enter(name)
+    try:
+        assert stage.events[name].wait(WAIT_S)
+        return {"name": name, "inputs": []}
+    finally:
+        stage.leave(name)
+
+
+async def blocked_async(token: str, name: str) -> Json:
+    """Block the thread of all coroutines, as no coroutine should."""
+    return blocked(token, name)
+
+
+def sets(inputs: list[Json], token: str, name: str, event: str) -> Json:
+    STAGES[token].events[event].set()
+    return derived(inputs, token, name)
+
+
+def together(token: str, name: str) -> Json:
+    stage = STAGES[token]
+    stage.enter(name)
+    try:
+        assert stage.barrier
+        stage.barrier.wait(WAIT_S)
+        return name
+    finally:
+        stage.leave(name)
+
+
+async def together_async(token: str, name: str) -> Json:
+    stage = STAGES[token]
+    stage.enter(name)
+    try:
+        with stage.lock:
+            stage.async_barrier = stage.async_barrier or asyncio.Barrier(
+                stage.barrier.parties if stage.barrier else 1
+            )
+        async with asyncio.timeout(WAIT_S):
+            await stage.async_barrier.wait()
+        return name
+    finally:
+        stage.leave(name)
+
+
+async def never(token: str, name: str) -> Json:
+    """Wait for ever, as a coroutine may, and say so when one is cancelled."""
+    stage = STAGES[token]
+    stage.enter(name)
+    try:
+        await asyncio.Event().wait()
+    except asyncio.CancelledError:
+        stage.events["cancelled"].set()
+        raise
+    return name
+
+
+class Unprintable(Exception):  # noqa: N818 - a name for what it is
+    def __str__(self) -> str:
+        raise RuntimeError("no text for you")
+
+
+RAISED: dict[str, BaseException] = {
+    "error": ValueError("bad value"),
+    "nothing": ValueError(),
+    "exit": SystemExit(3),
+    "interrupt": KeyboardInterrupt(),
+    "cancelled": asyncio.CancelledError(),
+    "generator": GeneratorExit(),
+    "surrogate": ValueError("file \udcff.txt"),
+    "control": ValueError("a\x00\x1b[31mb\u2028c"),
+    "long": ValueError("x" * 1_000_000),
+    "unprintable": Unprintable(),
+    "group": ExceptionGroup("several", [ValueError("one"), KeyError("two")]),
+}
+
+
+def raises(which: str) -> Json:
+    raise RAISED[which]
+
+
+async def raises_async(which: str) -> Json:
+    await asyncio.sleep(0)
+    raise RAISED[which]
+
+
+def _deep(levels: int) -> Json:
+    value: Json = 1
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+def _circle() -> Json:
+    value: list[Any] = []
+    value.append(value)
+    return value
+
+
+RETURNED: dict[str, Json] = {
+    "datetime": {"when": datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)},
+    "nan": [1.0, float("nan")],
+    "infinity": {"a": {"b": float("-inf")}},
+    "deep": _deep(300),
+    "very deep": _deep(100_000),
+    "circle": _circle(),
+    "surrogate": {"name": "\udcff"},
+    "surrogate key": {"\udcff": 1},
+    "key": {"a": {(1, 2): 3}},
+    "mixed keys": {"a": 1, 2: 3},
+    "set": {1, 2},
+    "bytes": b"x",
+    "object": object(),
+}
+
+
+def returns(which: str) -> Json:
+    return RETURNED[which]
+
+
+def leak(secret: str, how: str) -> Json:
+    """Put a secret where it must not stay."""
+    if how == "component error":
+        raise ComponentError(f"cannot log in with {secret}", hint=f"is {secret} right?")
+    if how == "key":
+        raise KeyError(secret)
+    if how == "cause":
+        try:
+            int(secret)
+        except ValueError as error:
+            raise RuntimeError("wrapped") from error
+    raise RuntimeError(f"cannot log in with {secret}")

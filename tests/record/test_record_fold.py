@@ -1,0 +1,294 @@
+"""The fold of the journal, against a naive model and in its corners."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from waivern.errors import IntegrityError
+from waivern.record.events import (
+    ArtifactCompleted,
+    ArtifactFailed,
+    ArtifactSkipped,
+    ArtifactStarted,
+    AttemptEnded,
+    AttemptStarted,
+    Event,
+    RunCancelled,
+    RunStarted,
+    from_record,
+    to_record,
+)
+from waivern.record.fold import RunRecord
+
+NAMES = ["a", "b", "c", "d"]
+LISTS = ("completed", "not_started", "failed", "skipped", "suspended")
+
+
+def born(*names: str, at: str = "t0") -> RunStarted:
+    return RunStarted(at, "r", list(names), {}, {}, "/base", "book", "1.0", "book.yaml")
+
+
+def attempt(at: str, digest: str = "sha256:1", **more: Any) -> AttemptStarted:
+    return AttemptStarted(at, {"host": "h", "pid": 1}, digest, **more)
+
+
+def completed(at: str, name: str, digest: str = "x", ms: int = 7) -> ArtifactCompleted:
+    return ArtifactCompleted(
+        at, name, "produced", 1, digest, digest, "json/1.0.0", "connector:x", "1", {}, ms
+    )
+
+
+def failed(at: str, name: str) -> ArtifactFailed:
+    return ArtifactFailed(at, name, {"kind": "K", "message": "m", "hint": None}, 3)
+
+
+class Model:
+    """Looks at the whole journal anew for each question; shares nothing with the fold."""
+
+    def __init__(self, events: list[Event]) -> None:
+        self.events = events
+
+    def plan(self) -> list[str]:
+        plans = [
+            e.artifacts
+            for e in self.events
+            if isinstance(e, RunStarted | AttemptStarted) and e.artifacts is not None
+        ]
+        return plans[-1]
+
+    def status(self, name: str) -> str:
+        """Return what the last event that matters says."""
+        for event in reversed(self.events):
+            match event:
+                case ArtifactCompleted(artifact=artifact) if artifact == name:
+                    return "completed"
+                case ArtifactFailed(artifact=artifact) if artifact == name:
+                    return "failed"
+                case ArtifactSkipped(artifact=artifact) if artifact == name:
+                    return "skipped"
+                case AttemptStarted(artifacts=plan, invalidated=fallen):
+                    if name in fallen or (plan is not None and name not in plan):
+                        return "not_started"
+                    earlier = Model(self.events[: self._index(event)])
+                    keeps = earlier.status(name) == "completed"
+                    return "completed" if keeps else "not_started"
+                case RunStarted():
+                    return "not_started"
+        raise AssertionError("no first event")
+
+    def _index(self, event: Event) -> int:
+        return next(n for n, each in enumerate(self.events) if each is event)
+
+    def attempts(self) -> Iterator[list[Event]]:
+        starts = [n for n, e in enumerate(self.events) if isinstance(e, AttemptStarted)]
+        for begin, end in zip(starts, [*starts[1:], len(self.events)], strict=True):
+            yield self.events[begin:end]
+
+    def run_status(self) -> str:
+        last = list(self.attempts())[-1][-1]
+        return last.status if isinstance(last, AttemptEnded) else "running"
+
+    def attempt_statuses(self) -> list[str]:
+        ended = [
+            a[-1].status if isinstance(a[-1], AttemptEnded) else "interrupted"
+            for a in self.attempts()
+        ]
+        return [*ended[:-1], self.run_status()]
+
+
+@st.composite
+def journals(draw: st.DrawFn) -> list[Event]:
+    """A legal journal: some attempts, each cut off anywhere or ended, with other plans."""
+    clock = iter(range(1, 10_000))
+
+    def at() -> str:
+        return f"t{next(clock):05}"
+
+    plan = draw(st.lists(st.sampled_from(NAMES), min_size=1, unique=True))
+    events: list[Event] = [born(*plan, at=at())]
+    done: set[str] = set()
+    step = 0
+    for n in range(draw(st.integers(1, 4))):
+        changed = n > 0 and draw(st.booleans())
+        if changed:
+            plan = draw(st.lists(st.sampled_from(NAMES), min_size=1, unique=True))
+            done &= set(plan)
+        fallen = draw(st.sets(st.sampled_from(sorted(done)))) if n and done else set()
+        done -= fallen
+        events.append(
+            attempt(
+                at(),
+                artifacts=list(plan) if changed else None,
+                invalidated=dict.fromkeys(sorted(fallen), "why"),
+            )
+        )
+        for name in draw(st.permutations([name for name in plan if name not in done])):
+            what = draw(st.sampled_from(["completed", "failed", "skipped", "cut", "wait"]))
+            if what == "wait":
+                continue
+            if what == "skipped":
+                events.append(ArtifactSkipped(at(), name, "z", "reason"))
+                continue
+            step += 1
+            events.append(ArtifactStarted(at(), name, step, "connector:x", []))
+            if what == "completed":
+                events.append(completed(at(), name))
+                done.add(name)
+            elif what == "failed":
+                events.append(failed(at(), name))
+        if draw(st.booleans()):
+            status = draw(st.sampled_from(["completed", "failed", "interrupted", "cancelled"]))
+            events.append(AttemptEnded(at(), status, None, None, draw(st.integers(0, 9))))
+    return events
+
+
+@settings(max_examples=200, deadline=None)
+@given(events=journals())
+def test_the_fold_is_what_the_journal_says(events: list[Event]) -> None:
+    record = RunRecord.of(events)
+    model = Model(events)
+    plan = model.plan()
+    assert {n: str(s.status) for n, s in record.steps.items()} == {n: model.status(n) for n in plan}
+    state = record.state.document()
+    assert sorted(artifact for name in LISTS for artifact in state[name]) == sorted(plan)
+    for name in LISTS:
+        assert state[name] == sorted(state[name])
+        assert all(model.status(artifact) == name for artifact in state[name])
+    assert state["last_checkpoint"] == record.metadata.updated_at == events[-1].at
+    run = record.metadata
+    assert str(run.status) == model.run_status()
+    assert [a["status"] for a in run.attempts] == model.attempt_statuses()
+    ended = [e for e in events if isinstance(e, AttemptEnded)]
+    assert run.duration_ms == sum(e.duration_ms for e in ended)
+    assert run.started_at == events[0].at
+    closed = model.run_status() in ("completed", "failed", "cancelled")
+    assert run.completed_at == (events[-1].at if closed else None)
+    assert record.attempt_open == (not isinstance(events[-1], AttemptEnded))
+    for name, step in record.steps.items():
+        assert (step.completed is not None) == (model.status(name) == "completed")
+        if step.completed:
+            assert events[(step.seq or 0) - 1] is step.completed
+    steps = [e.step for e in events if isinstance(e, ArtifactStarted)]
+    assert record.next_step <= max(steps, default=0) + 1
+
+
+@settings(max_examples=50, deadline=None)
+@given(events=journals(), data=st.data())
+def test_event_by_event_or_all_at_once(events: list[Event], data: st.DataObject) -> None:
+    """The same state, from objects or from what the journal keeps of them."""
+    record = RunRecord(events[0])
+    for event in events[1:]:
+        record.apply(from_record(to_record(event)))
+    whole = RunRecord.of(events)
+    assert record.state == whole.state
+    assert record.metadata.document() == whole.metadata.document()
+    assert {n: s.document() for n, s in record.steps.items()} == {
+        n: s.document() for n, s in whole.steps.items()
+    }
+
+
+def test_an_attempt_that_never_ended_reads_interrupted_after_the_next_starts() -> None:
+    record = RunRecord.of([born("a"), attempt("t1"), completed("t2", "a")])
+    assert record.attempt_open
+    assert record.metadata.attempts[0]["status"] == "running"
+    record.apply(attempt("t3", "sha256:2"))
+    first, second = record.metadata.attempts
+    assert (first["status"], first["ended_at"]) == ("interrupted", "t2")  # its last sign of life
+    assert (second["status"], second["ended_at"]) == ("running", None)
+    assert second["runbook_hash"] == record.metadata.runbook_hash == "sha256:2"
+    assert record.steps["a"].status == "completed"
+
+
+def test_what_failed_or_was_skipped_starts_anew() -> None:
+    record = RunRecord.of(
+        [
+            born("a", "b"),
+            attempt("t1"),
+            failed("t2", "a"),
+            ArtifactSkipped("t2", "b", "a", "it needs 'a'"),
+            AttemptEnded("t3", "failed", None, "a: K: m", 10),
+        ]
+    )
+    assert record.metadata.error == "a: K: m"
+    assert record.steps["b"].error == {"kind": "skipped", "message": "it needs 'a'", "cause": "a"}
+    record.apply(attempt("t4"))
+    assert record.metadata.error is None
+    assert record.metadata.completed_at is None
+    assert [str(step.status) for step in record.steps.values()] == ["not_started"] * 2
+    assert [step.error for step in record.steps.values()] == [None, None]
+
+
+def test_an_artifact_keeps_its_number_over_attempts() -> None:
+    record = RunRecord.of(
+        [
+            born("a", "b"),
+            attempt("t1"),
+            ArtifactStarted("t2", "b", 1, "connector:x", []),
+            ArtifactStarted("t2", "a", 2, "connector:x", []),
+            failed("t3", "b"),
+            attempt("t4"),
+            ArtifactStarted("t5", "b", 3, "connector:y", ["a"]),
+            completed("t6", "b", ms=11),
+        ]
+    )
+    step = record.steps["b"].document()
+    assert step == {
+        "step_index": 1,
+        "component": "b",
+        "skill_type": "connector:y",
+        "status": "completed",
+        "how": "produced",
+        "started_at": "t5",
+        "duration_ms": 11,
+        "error": None,
+        "inputs": [],
+        "output_keys": ["b"],
+        "attempts": 2,
+    }
+    assert record.steps["a"].step_index == 2
+
+
+def test_a_wish_to_cancel() -> None:
+    record = RunRecord.of([born("a"), attempt("t1"), RunCancelled("t2", "me", "too slow")])
+    assert record.metadata.status == "cancelled"
+    assert record.metadata.cancelled_by == "me"
+    record.apply(attempt("t3"))
+    assert record.metadata.status == "running"
+    assert record.metadata.cancelled_by is None
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [],
+        [attempt("t1")],
+        [completed("t1", "a")],
+        [born("a"), born("a")],
+        [born("a"), AttemptEnded("t1", "completed", None, None, 1)],
+        [
+            born("a"),
+            attempt("t1"),
+            AttemptEnded("t2", "failed", None, None, 1),
+            AttemptEnded("t3", "completed", None, None, 1),
+        ],
+        [born("a"), attempt("t1"), completed("t2", "stranger")],
+        [born("a"), attempt("t1"), failed("t2", "stranger")],
+        [born("a"), attempt("t1", artifacts=["b"]), completed("t2", "a")],
+    ],
+)
+def test_what_cannot_be(events: list[Event]) -> None:
+    with pytest.raises(IntegrityError):
+        RunRecord.of(events)
+
+
+def test_the_error_names_the_line() -> None:
+    with pytest.raises(IntegrityError, match="journal line 3 speaks of artifact 'stranger'"):
+        RunRecord.of([born("a"), attempt("t1"), completed("t2", "stranger")])
+    again = AttemptEnded("t2", "completed", None, None, 1)
+    with pytest.raises(IntegrityError, match="journal line 4: an attempt ends that never started"):
+        RunRecord.of([born("a"), attempt("t1"), again, again])

@@ -1,0 +1,48 @@
+"""What the store's tests write: messages, births, runs that are begun."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from waivern.message import Json, Message
+from waivern.store.base import ArtifactRef, Birth, Lease, Owner, Receipt, RunStore
+
+OWNER = Owner("host-a", 4711, "2026-01-02T03:04:05.000Z")
+RUNBOOK = b"artifacts: {}\n"
+
+
+def message(content: Json = None, key: str = "a") -> Message:
+    return Message(id=key, content={"n": 1} if content is None else content)
+
+
+def birth(*records: dict[str, Json], children: Mapping[str, bytes] = MappingProxyType({})) -> Birth:
+    return Birth(
+        runbook=RUNBOOK,
+        records=records or ({"type": "born"},),
+        run={"run_id": "r", "status": "running"},
+        state={"completed": []},
+        children=children,
+    )
+
+
+def begin(store: RunStore, run_id: str = "r") -> Lease:
+    return store.begin(run_id, birth(), OWNER)
+
+
+def keep(
+    store: RunStore, lease: Lease, key: str, content: Json = None, run_id: str = "r"
+) -> Receipt:
+    """Stage an artifact and publish it."""
+    receipt = store.stage(run_id, key, message(content, key))
+    lease.publish([receipt])
+    return receipt
+
+
+def ref(receipt: Receipt, *, staged: bool = False) -> ArtifactRef:
+    where = receipt.staged if staged else None
+    return ArtifactRef(receipt.key, receipt.digest, receipt.content_digest, where)
+
+
+def records(store: RunStore, run_id: str = "r") -> list[dict[str, Json]]:
+    return [line.record for line in store.read_journal(run_id).lines]

@@ -1,0 +1,249 @@
+"""What the local store leaves on the disk: names, modes, layout, leftovers."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from store_kit import OWNER, RUNBOOK, begin, birth, keep, message, records
+
+from waivern.errors import RunNotFoundError
+from waivern.message import sha256
+from waivern.store.local import LocalFilesystemStore
+from waivern.store.opening import open_store
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> LocalFilesystemStore:
+    return LocalFilesystemStore(tmp_path / "store")
+
+
+def tree(path: Path) -> list[str]:
+    return sorted(str(each.relative_to(path)) for each in path.rglob("*"))
+
+
+async def test_exact_layout(local: LocalFilesystemStore, tmp_path: Path) -> None:
+    lease = local.begin("r", birth({"type": "born"}, children={"sub/c.yaml": b"child"}), OWNER)
+    for key in ("a", "child/b"):
+        keep(local, lease, key)
+    local.write_log("r", "child/b", "line\n")
+    lease.keep_runbook(b"new bytes")
+    local.note({"n": 1})
+    old = sha256(RUNBOOK).removeprefix("sha256:")[:16]
+    store = tmp_path / "store"
+    assert tree(store) == [
+        ".gitignore",
+        "latest",
+        "runs",
+        "runs.jsonl",
+        "runs/r",
+        "runs/r/_system",
+        "runs/r/_system/children",
+        "runs/r/_system/children/sub",
+        "runs/r/_system/children/sub/c.yaml",
+        "runs/r/_system/events.jsonl",
+        "runs/r/_system/lock",
+        "runs/r/_system/logs",
+        "runs/r/_system/logs/child",
+        "runs/r/_system/logs/child/b.log",
+        "runs/r/_system/run.json",
+        f"runs/r/_system/runbook.{old}.yaml",
+        "runs/r/_system/runbook.yaml",
+        "runs/r/_system/state.json",
+        "runs/r/a.json",
+        "runs/r/child",
+        "runs/r/child/b.json",
+    ]
+    system = store / "runs/r/_system"
+    assert (store / ".gitignore").read_text() == "*\n!.gitignore\n"
+    assert (system / "children/sub/c.yaml").read_bytes() == b"child"
+    assert (system / "runbook.yaml").read_bytes() == b"new bytes"
+    assert (system / f"runbook.{old}.yaml").read_bytes() == RUNBOOK
+    assert json.loads((system / "lock").read_text()) == {
+        "host": OWNER.host,
+        "pid": OWNER.pid,
+        "since": OWNER.since,
+    }
+    lease.release()
+    assert (system / "lock").is_file()
+
+
+def test_looking_makes_no_store(local: LocalFilesystemStore, tmp_path: Path) -> None:
+    assert local.runs() == []
+    with pytest.raises(RunNotFoundError):
+        local.read_journal("r")
+    with pytest.raises(RunNotFoundError):
+        local.lock("r", OWNER)
+    assert tree(tmp_path) == []
+
+
+MODES = """
+import os, sys
+from pathlib import Path
+from store_kit import begin, keep
+from waivern.store.local import LocalFilesystemStore
+os.umask(int(sys.argv[1], 8))
+store = LocalFilesystemStore(Path(sys.argv[2]))
+lease = begin(store)
+keep(store, lease, "child/a")
+keep(store, lease, "big", "x" * (1 << 19))
+store.write_log("r", "child/a", "line")
+store.write_log("r", "child/a", "line")
+lease.append([{"n": 1}], sync=True)
+lease.keep_runbook(b"new")
+lease.project({}, {}, sync=True)
+store.note({"n": 1})
+store.note({"n": 2})
+lease.release()
+begin(store, "second").release()
+store.lock("r", store.owner("second") or __import__("store_kit").OWNER).release()
+"""
+
+
+@pytest.mark.parametrize("umask", ["000", "022", "777"])
+def test_modes_whatever_the_umask(umask: str, tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, "-c", MODES, umask, str(store)], check=True, env=env)
+    modes = {
+        str(path.relative_to(tmp_path)): stat.S_IMODE(path.lstat().st_mode)
+        for path in [store, *store.rglob("*")]
+        if not path.is_symlink()
+    }
+    assert len(modes) > 15
+    wrong = {
+        name: oct(mode)
+        for name, mode in modes.items()
+        if mode != (0o700 if (tmp_path / name).is_dir() else 0o600)
+    }
+    assert wrong == {}
+
+
+def test_latest_is_a_relative_link(local: LocalFilesystemStore, tmp_path: Path) -> None:
+    begin(local, "one").release()
+    begin(local, "two").release()
+    latest = tmp_path / "store" / "latest"
+    assert str(latest.readlink()) == "runs/two"
+    assert (latest / "_system" / "run.json").is_file()
+
+
+async def test_json_is_for_reading(local: LocalFilesystemStore, tmp_path: Path) -> None:
+    await local.save("r", "a", message({"č": [1, {"k": None}]}))
+    await local.save_json("r", "run", {"z": 1, "a": {"č": []}})
+    run = tmp_path / "store/runs/r"
+    assert (run / "_system/run.json").read_text() == (
+        '{\n  "z": 1,\n  "a": {\n    "č": []\n  }\n}\n'
+    )
+    text = (run / "a.json").read_text()
+    assert text == json.dumps(json.loads(text), indent=2, ensure_ascii=False) + "\n"
+    names = ["id", "content", "schema", "context", "run_id", "source", "timestamp", "extensions"]
+    assert list(json.loads(text)) == names
+
+
+def test_sha256sum_agrees_with_the_receipt(local: LocalFilesystemStore, tmp_path: Path) -> None:
+    lease = begin(local)
+    receipt = keep(local, lease, "a")
+    file = tmp_path / "store/runs/r/a.json"
+    printed = subprocess.run(["sha256sum", file], capture_output=True, check=True, text=True).stdout
+    assert receipt.digest == "sha256:" + printed.split()[0]
+    assert receipt.size == file.stat().st_size
+    lease.release()
+
+
+def test_the_chain_can_be_checked_by_hand(local: LocalFilesystemStore, tmp_path: Path) -> None:
+    lease = begin(local)
+    lease.append([{"type": "x", "text": "č"}, {"type": "y"}], sync=True)
+    lease.release()
+    events = tmp_path / "store/runs/r/_system/events.jsonl"
+    lines = events.read_bytes().splitlines(keepends=True)
+    assert len(lines) == 3
+    before = "0" * 64
+    for n, line in enumerate(lines, 1):
+        command = f"sed -n {n}p {events} | head -c -76 | sha256sum"
+        printed = subprocess.run(command, shell=True, capture_output=True, check=True, text=True)
+        document = json.loads(line)
+        assert list(document) == ["seq", "synced", "prev", "event", "hash"]
+        assert document["hash"] == printed.stdout.split()[0]
+        assert (document["seq"], document["prev"]) == (n, before)
+        before = document["hash"]
+
+
+def test_no_file_is_half_written_under_its_name(
+    local: LocalFilesystemStore, tmp_path: Path
+) -> None:
+    lease = begin(local)
+    receipt = local.stage("r", "child/a", message())
+    assert [p.name for p in (tmp_path / "store/runs/r/child").iterdir()] == [receipt.staged]
+    assert receipt.staged.startswith(".tmp-")
+    lease.release()
+
+
+def test_leftovers_of_a_crash_are_swept(local: LocalFilesystemStore, tmp_path: Path) -> None:
+    begin(local).release()
+    runs = tmp_path / "store/runs"
+    for name in (".new-x", ".trash-y"):
+        (runs / name / "_system").mkdir(parents=True)
+        (runs / name / "_system" / "run.json").write_text("{}")
+    assert local.runs() == ["r"]
+    begin(local, "next").release()
+    assert sorted(path.name for path in runs.iterdir()) == ["next", "r"]
+
+
+async def test_staged_leftovers_are_swept_by_the_next_holder(
+    local: LocalFilesystemStore, tmp_path: Path
+) -> None:
+    lease = begin(local)
+    keep(local, lease, "child/a")
+    local.stage("r", "child/b", message())
+    local.stage("r", "c", message())
+    lease.release()
+    assert await local.list_keys("r") == ["child/a"]
+    lease = local.lock("r", OWNER)
+    lease.discard([])
+    left = [name for name in tree(tmp_path / "store/runs/r") if ".tmp-" in name]
+    assert left == []
+    assert await local.list_keys("r") == ["child/a"]
+    lease.release()
+
+
+def test_two_stores_at_one_place_see_the_same(local: LocalFilesystemStore, tmp_path: Path) -> None:
+    reader = open_store(tmp_path / "store")
+    lease = begin(local)
+    for n in range(20):  # a reader of a run that is being written
+        lease.append([{"n": n}], sync=n % 2 == 0)
+        keep(local, lease, f"a{n}", n)
+        assert records(reader)[-1] == {"n": n}
+        assert reader.owner("r") == OWNER
+        assert reader.verify("r", f"a{n}", size=1, digest="sha256:0") == "altered"
+    lease.release()
+    assert reader.owner("r") is None
+
+
+def test_many_small_artifacts_of_one_group(local: LocalFilesystemStore) -> None:
+    """More staged at once than may stay open."""
+    lease = begin(local)
+    receipts = [local.stage("r", f"a{n}", message(n, f"a{n}")) for n in range(600)]
+    lease.publish(receipts)
+    for receipt in receipts[::50]:
+        assert local.verify("r", receipt.key, size=receipt.size, digest=receipt.digest) is None
+    lease.release()
+
+
+def test_history_lines_stand_alone(local: LocalFilesystemStore, tmp_path: Path) -> None:
+    local.note({"n": 1, "text": "č"})
+    history = tmp_path / "store/runs.jsonl"
+    with history.open("ab") as file:
+        file.write(b'{"torn": ')
+    local.note({"n": 2})
+    assert history.read_text().splitlines() == ['{"n": 1, "text": "č"}', '{"torn": ', '{"n": 2}']
+
+
+@pytest.mark.parametrize("form", ["{}", "file:{}", "file://{}"])
+def test_opening(form: str, tmp_path: Path) -> None:
+    begin(open_store(form.format(tmp_path / "store"))).release()
+    assert open_store(open_store(tmp_path / "store").url).runs() == ["r"]

@@ -1,0 +1,144 @@
+"""The layers of the package: who may import whom, wherever in a file the import stands."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import waivern
+
+PACKAGE = Path(waivern.__file__).parent
+
+LAYERS = [  # from the top; no import goes up, rooms on one line do not import each other
+    {"cli", "web"},
+    {"service"},
+    {"engine"},
+    {"planning", "builtin"},
+    {"plugins", "detection"},
+    {"runbook", "record", "store"},
+    {"message"},
+    {"ids", "problems", "clock"},
+    {"errors"},
+]
+HEIGHT = {room: len(LAYERS) - n for n, rooms in enumerate(LAYERS) for room in rooms}
+RUNTIME = {"pydantic", "pydantic_core", "yaml", "click", "anyio", "rich"}
+EXTRAS: dict[str, set[str]] = {}
+"""Room or file -> what it may import beyond RUNTIME, each thing an extra."""
+
+Import = tuple[str, str, int]
+"""The file below the package, the module that it imports, the line."""
+
+
+def imports(path: Path) -> Iterator[tuple[str, int]]:
+    """Yield every module that a file imports, also inside functions and `if TYPE_CHECKING`."""
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: relative import"
+            assert node.module
+            for alias in node.names:
+                deeper = PACKAGE.parent / Path(*node.module.split("."), alias.name)
+                is_module = deeper.is_dir() or deeper.with_suffix(".py").is_file()
+                yield (f"{node.module}.{alias.name}" if is_module else node.module), node.lineno
+
+
+def everything() -> list[Import]:
+    return [
+        (str(path.relative_to(PACKAGE)), name, line)
+        for path in sorted(PACKAGE.rglob("*.py"))
+        for name, line in imports(path)
+    ]
+
+
+def room(module: str) -> str | None:
+    """Return the room of a module of the package; None for the package's own front door."""
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 else None
+
+
+def own(everything: list[Import]) -> Iterator[tuple[str, str, str, int]]:
+    """Yield (room, file, module of the package, line) for what rooms import from the package."""
+    for file, name, line in everything:
+        here = file.split("/")[0].removesuffix(".py")
+        if here != "__init__" and name.split(".")[0] == "waivern":
+            yield here, file, name, line
+
+
+EVERYTHING = everything()
+
+
+def test_the_parser_sees_what_is_there() -> None:
+    seen = {(file, name) for file, name, _ in EVERYTHING}
+    assert ("service/attempt.py", "waivern.engine.loop") in seen
+    assert ("message.py", "pydantic_core") in seen  # inside a function
+    assert ("runbook/document.py", "waivern.runbook.places") in seen  # if TYPE_CHECKING
+    assert {room for room, *_ in own(EVERYTHING)} >= HEIGHT.keys() - {"web", "errors", "clock"}
+
+
+def test_every_room_has_its_place() -> None:
+    rooms = {path.name.removesuffix(".py") for path in PACKAGE.iterdir() if path.name[0] != "_"}
+    assert rooms - {"py.typed"} <= HEIGHT.keys()
+
+
+def test_no_import_goes_up_or_across() -> None:
+    wrong = []
+    for here, file, name, line in own(EVERYTHING):
+        there = room(name)
+        if there == here:
+            continue
+        if there is not None and HEIGHT[there] >= HEIGHT[here]:
+            wrong.append(f"{file}:{line} imports {name}")
+    assert wrong == []
+
+
+def test_nobody_imports_builtin() -> None:
+    wrong = [
+        f"{f}:{n}" for r, f, n, _ in own(EVERYTHING) if r != "builtin" and room(n) == "builtin"
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("file", ["service/read.py", "service/check.py", "service/references.py"])
+def test_readers_do_not_reach_the_engine(file: str) -> None:
+    """Not even through what they import."""
+    known = {path.relative_to(PACKAGE.parent) for path in PACKAGE.rglob("*.py")}
+    reached, stack = set(), [f"waivern/{file}"]
+    while stack:
+        path = stack.pop()
+        for name, _ in imports(PACKAGE.parent / path):
+            plain = Path(*name.split("."))
+            for each in (plain.with_suffix(".py"), plain / "__init__.py"):
+                if each in known and each not in reached:
+                    reached.add(each)
+                    stack.append(str(each))
+    assert Path("waivern/store/base.py") in reached
+    assert [path for path in reached if "engine" in path.parts] == []
+
+
+def test_one_task_group() -> None:
+    """All concurrency of a run is in one loop; a command's pipes are the component's own."""
+    users = {
+        str(path.relative_to(PACKAGE))
+        for path in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_bytes()))
+        if isinstance(node, ast.Attribute | ast.Name)
+        and (node.attr if isinstance(node, ast.Attribute) else node.id)
+        in {"create_task_group", "TaskGroup", "gather", "create_task", "ensure_future"}
+    }
+    assert "engine/loop.py" in users
+    assert users <= {"engine/loop.py", "builtin/command.py"}
+
+
+def test_only_runtime_dependencies() -> None:
+    wrong = []
+    for file, name, line in EVERYTHING:
+        top = name.split(".")[0]
+        allowed = RUNTIME | EXTRAS.get(file, set()) | {"waivern"}
+        if top not in allowed and top not in sys.stdlib_module_names:
+            wrong.append(f"{file}:{line} imports {name}")
+    assert wrong == []
