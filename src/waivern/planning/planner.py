@@ -20,7 +20,7 @@ from waivern.plugins import registry
 from waivern.plugins.component import Component, Processor
 from waivern.plugins.hints import did_you_mean
 from waivern.problems import InvalidError, Problem
-from waivern.runbook.model import Artifact, Process, Reuse, Runbook, Source
+from waivern.runbook.model import Artifact, Draft, Process, Reuse, Runbook, Source
 
 
 class Resolver(Protocol):
@@ -31,17 +31,22 @@ class Resolver(Protocol):
         ...
 
 
-def make_plan(runbook: Runbook, resolver: Resolver, environ: Mapping[str, str]) -> Plan:
-    """Return the plan of a runbook. Raises InvalidError with every problem there is."""
-    return _Planner(runbook, resolver, environ).plan()
+def make_plan(draft: Draft | Runbook, resolver: Resolver, environ: Mapping[str, str]) -> Plan:
+    """Return the plan of a runbook.
+
+    Raises InvalidError with every problem there is, those that the draft has already among them.
+    """
+    whole = draft if isinstance(draft, Draft) else Draft(draft)
+    return _Planner(whole, resolver, environ).plan()
 
 
 class _Planner:
-    def __init__(self, runbook: Runbook, resolver: Resolver, environ: Mapping[str, str]) -> None:
-        self._runbook = runbook
+    def __init__(self, draft: Draft, resolver: Resolver, environ: Mapping[str, str]) -> None:
+        self._runbook = draft.runbook
+        self._faulty = draft.faulty
         self._resolver = resolver
         self._environ = environ
-        self._problems: list[Problem] = []
+        self._problems = list(draft.problems)
         self._nodes: dict[ArtifactId, Node] = {}
 
     def plan(self) -> Plan:
@@ -79,7 +84,7 @@ class _Planner:
         for n, name in enumerate(artifact.producer.inputs):
             if name in self._runbook.artifacts:
                 known.append(name)
-            else:
+            elif name not in self._faulty:
                 message = f"artifact '{artifact.id}' reads '{name}', which is not defined"
                 hint = did_you_mean(name, self._runbook.artifacts)
                 self._report(Code.UNDEFINED_INPUT, message, artifact, ("inputs", n), hint=hint)
@@ -157,7 +162,8 @@ class _Planner:
     ) -> SchemaRef | None:
         """Return what the artifact will be, or None if a problem (now or before) forbids it."""
         given = [self._nodes[name].schema for name in inputs if name in self._nodes]
-        if len(given) < len(inputs):
+        declared = artifact.producer.inputs if isinstance(artifact.producer, Process) else ()
+        if len(given) < len(declared):
             return None
         if component.produces is None and len(set(given)) > 1:
             seen = ", ".join(f"{k} is {s}" for k, s in zip(inputs, given, strict=True))

@@ -95,10 +95,10 @@ def _owner(entry: EntryPoint) -> str:
 def _unknown(kind: Kind, name: str) -> NotFoundError:
     others = [other for other in get_args(Kind) if other != kind and name in _found(other)]
     known = names(kind)
-    hints = [f"{name!r} is a {others[0][:-1]}"] if others else []
+    hints = [f"{name!r} is a {others[0][:-1]};"] if others else []
     hints += filter(None, [did_you_mean(name, known)])
     hints.append(f"{kind} installed here: {', '.join(known) or 'none'}")
-    return NotFoundError(f"no {kind[:-1]} {name!r}", hint="; ".join(hints))
+    return NotFoundError(f"no {kind[:-1]} {name!r}", hint=" ".join(hints))
 
 
 def _is_text(value: object) -> bool:

@@ -44,24 +44,25 @@ _KINDS = {
 
 def check(
     tree: Mapping[str, Json], document: Document, environ: Mapping[str, str]
-) -> tuple[RunbookForm | None, list[Problem]]:
-    """Return the filled form and no problem, or None and the problems of shape and variables."""
+) -> tuple[RunbookForm, list[Problem]]:
+    """Return the form, filled with what is well formed, and the problems of shape and variables."""
     form, problems = _fill(RunbookForm, tree, (), document, environ)
     artifacts = tree.get("artifacts")
+    filled: dict[str, ArtifactForm] = {}
     if isinstance(artifacts, dict):
         problems += islice(_ids(artifacts, document), ENOUGH)
-        filled = {}
         for id_, artifact in artifacts.items():
             at = ("artifacts", id_)
-            filled[id_], found = _fill(ArtifactForm, artifact, at, document, environ)
-            problems += found
+            one, found = _fill(ArtifactForm, artifact, at, document, environ)
             if isinstance(artifact, dict):
-                problems += _together(at, artifact, document)
+                found += _together(at, artifact, document)
+            problems += found
+            if one and not found and not segment_fault(id_):
+                filled[id_] = one
             if len(problems) >= ENOUGH:
                 break
-        if form and not problems:
-            form = form.model_copy(update={"artifacts": filled})
-    return (None if problems else form), problems
+    whole = form or RunbookForm.model_construct(artifacts={})
+    return whole.model_copy(update={"artifacts": filled}), problems
 
 
 F = TypeVar("F", bound=Form)

@@ -18,7 +18,16 @@ from waivern.runbook.codes import Code
 from waivern.runbook.document import Document
 from waivern.runbook.events import MAX_BYTES, Fault, Span, Stop, decode
 from waivern.runbook.form import ArtifactForm, RunbookForm
-from waivern.runbook.model import Artifact, Process, Producer, Reuse, Runbook, Settings, Source
+from waivern.runbook.model import (
+    Artifact,
+    Draft,
+    Process,
+    Producer,
+    Reuse,
+    Runbook,
+    Settings,
+    Source,
+)
 from waivern.runbook.tree import read
 
 
@@ -27,8 +36,16 @@ def load(path: str | Path, environ: Mapping[str, str]) -> Runbook:
 
     Raises NotFoundError if there is none, InvalidError if it cannot be read or used.
     """
-    data = _bytes(path)
-    return parse(data, path=str(path), folder=Path(path).absolute().parent, environ=environ)
+    return _whole(examine(path, environ))
+
+
+def examine(path: str | Path, environ: Mapping[str, str]) -> Draft:
+    """Return the runbook in a file as far as it can be used, with what is wrong with it.
+
+    Raises NotFoundError if there is none, InvalidError if nothing of it can be used.
+    """
+    document = Document(str(path), Path(path).absolute().parent, _bytes(path))
+    return _draft(document, Path(path).stem, environ)
 
 
 def parse(
@@ -45,22 +62,28 @@ def parse(
     InvalidError with all problems.
     """
     document = Document(path, folder, data)
+    return _whole(_draft(document, name or (Path(path).stem if path else "runbook"), environ))
+
+
+def _whole(draft: Draft) -> Runbook:
+    if draft.problems:
+        raise InvalidError(draft.problems)
+    return draft.runbook
+
+
+def _draft(document: Document, name: str, environ: Mapping[str, str]) -> Draft:
     with _collection_paused():
-        form = _form(document, environ)
-        return _runbook(form, document, name or (Path(path).stem if path else "runbook"))
-
-
-def _form(document: Document, environ: Mapping[str, str]) -> RunbookForm:
-    tree, faults = _tree(document.data)
-    problems = [document.fault(fault) for fault in faults]
-    form = None
-    if tree is not None:
+        tree, faults = _tree(document.data)
+        problems = [document.fault(fault) for fault in faults]
+        if tree is None:
+            raise InvalidError(problems)
         form, found = check(tree, document, environ)
         told = {problem.position for problem in problems}
         problems += [problem for problem in found if problem.position not in told]
-    if problems or form is None:
-        raise InvalidError(problems)
-    return form
+        declared = tree.get("artifacts")
+        ids = declared.keys() if isinstance(declared, dict) else ()
+        faulty = frozenset(str(id_) for id_ in ids if id_ not in form.artifacts)
+        return Draft(_runbook(form, document, name), tuple(problems), faulty)
 
 
 def _bytes(path: str | Path) -> bytes:

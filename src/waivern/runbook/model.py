@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from waivern.ids import ArtifactId
 from waivern.message import Json, SchemaRef
+from waivern.problems import Problem
 from waivern.runbook.document import Document
 
 
@@ -78,3 +79,14 @@ class Runbook:
     contact: str | None = None
     framework: str | None = None
     settings: Settings = Settings()
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A runbook as far as it can be used, so that all that is wrong can be said at once."""
+
+    runbook: Runbook
+    """Of the artifacts that are well formed."""
+    problems: tuple[Problem, ...] = ()
+    faulty: frozenset[str] = frozenset()
+    """The ids of the artifacts that are not: they are there, and may be referred to."""

@@ -29,6 +29,7 @@ from waivern.record.status import RunStatus
 from waivern.runbook.loader import load
 from waivern.runbook.model import Reuse, Runbook
 from waivern.service.attempt import DEFAULT_GRACE_S, Options, RunResult, carry_out
+from waivern.service.check import check
 from waivern.service.references import RecordedResolver, StoreResolver, find, pins
 from waivern.service.resuming import changed_error, edits, faults, is_current
 from waivern.store.base import Birth, Lease, RunStore
@@ -44,12 +45,11 @@ async def start(
 
     Raises InvalidError before anything is written if the runbook or its plan is wrong.
     """
-    runbook = load(path, options.environ)
-    plan = make_plan(runbook, StoreResolver(store), options.environ)
+    plan = check(path, store, options.environ)
     chosen = parse_run_id(run_id) if run_id else new_run_id()
     record, events = _first_events(chosen, plan, options.clock)
     birth = Birth(
-        runbook.document.data,
+        plan.runbook.document.data,
         tuple(map(to_record, events)),
         record.metadata.document(),
         record.state.document(),
