@@ -49,7 +49,7 @@ def per_subject(inputs: list[Any], subjects: dict[str, str]) -> dict[str, Any]:
 
 def places(finding: dict[str, Any]) -> list[str]:
     """Return the table or file of each of a finding's locations, each once."""
-    found = (place.get("table") or place.get("source") for place in finding["locations"])
+    found = (place.get("table") or place.get("file") for place in finding["locations"])
     return list(dict.fromkeys(filter(None, found)))
 
 

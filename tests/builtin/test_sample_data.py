@@ -121,10 +121,10 @@ def test_the_record_of_processing_counts_by_subject_and_category() -> None:
     document = yaml.safe_load((RUNBOOKS / "gdpr.yaml").read_text())
     properties = document["artifacts"]["record"]["process"]["properties"]
     findings = [
-        {"category": "contact", "locations": [{"source": "crm/customers.csv"}] * 2},
-        {"category": "health", "locations": [{"source": "hr/employees.csv"}]},
-        {"category": "contact", "locations": [{"source": "shop", "table": "customers"}]},
-        {"category": "contact", "locations": [{"source": "elsewhere.txt"}]},
+        {"category": "contact", "locations": [{"file": "crm/customers.csv"}] * 2},
+        {"category": "health", "locations": [{"file": "hr/employees.csv"}]},
+        {"category": "contact", "locations": [{"table": "customers"}]},
+        {"category": "contact", "locations": [{"file": "elsewhere.txt"}]},
     ]
     python = registry.load("processors", "python")
     content = python.process(

@@ -30,7 +30,13 @@ from waivern.plugins.component import Input
 from waivern.plugins.context import Context
 from waivern.plugins.hints import did_you_mean
 
-_LONG_NUMBER = re.compile(r"\d(?=[\d .\-/]{5})|(?<=\d{5})\d")
+_NUMBER = re.compile(r"\d(?:[ .\-/]?\d){8,}")
+"""Nine digits and more are somebody's number; versions and dates have fewer."""
+_DIGIT = re.compile(r"\d")
+
+
+def _starred(number: re.Match[str]) -> str:
+    return _DIGIT.sub("*", number[0])
 
 
 def _known_type(name: str) -> str:
@@ -99,7 +105,7 @@ class _Report:
     def shown(self, name: str) -> str:
         """Return a path, column or key as it may be shown: some are values themselves."""
         if name not in self._shown:
-            self._shown[name] = _LONG_NUMBER.sub("*", redact(name, self.rules))
+            self._shown[name] = _NUMBER.sub(_starred, redact(name, self.rules))
         return self._shown[name]
 
     def value(
