@@ -279,7 +279,8 @@ class Loop:
         # other processes can only leave a file: there is no event to wait for
         while (wish := await anyio.to_thread.run_sync(self._wishes.cancelled)) is None:  # noqa: ASYNC110
             await anyio.sleep(WATCH_S)
-        self._inbox.put(Cancelled(str(wish.get("by")), wish.get("note")))
+        note = wish.get("note")
+        self._inbox.put(Cancelled(str(wish.get("by")), None if note is None else str(note)))
 
     def _stop(self, ending: Ending) -> None:
         self._stopping = self._stopping or ending

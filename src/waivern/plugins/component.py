@@ -1,8 +1,8 @@
 """What a component is. Nothing here has to be inherited: a class of this shape is enough.
 
-How a component is called: a coroutine function runs on an event loop of the components' own; a plain
-function never does, it runs on a thread, and if what it returns is awaitable, that is then awaited
-on that loop.
+How a component is called: a coroutine function runs on an event loop that only components share; a
+plain function never does, it runs on a thread, and if what it returns is awaitable, that is then
+awaited on that loop.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 from waivern.errors import IntegrityError
 from waivern.message import Json
+from waivern.record.shape import misfit
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,13 +167,15 @@ def from_record(record: dict[str, Json]) -> Event:
     Fields that this version does not know are left out, so that an older program can read a newer
     journal; a type that it does not know is refused, because the fold would be wrong.
     """
-    kind = _KINDS.get(record.get("type", ""))
+    kind = _KINDS.get(str(record.get("type")))
     if kind is None:
         raise IntegrityError(
             f"the journal has an event of unknown type {record.get('type')!r}",
             hint="a newer version of waivern may have written it: upgrade",
         )
     known = {name: record[name] for name in _FIELDS[kind] if name in record}
+    if wrong := misfit(kind, known):
+        raise IntegrityError(f"the journal has an odd {record['type']} event: see its '{wrong}'")
     try:
         event: Event = kind(**known)
     except TypeError as error:

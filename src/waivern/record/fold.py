@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import singledispatchmethod
 
-from waivern.errors import IntegrityError
+from waivern.errors import IntegrityError, UsageError
+from waivern.ids import parse_artifact_id
 from waivern.message import Json
 from waivern.record.events import (
     ArtifactCompleted,
@@ -34,7 +35,7 @@ class RunRecord:
         self.reuse = first.reuse
         self.invalidated: dict[str, str] = {}
         """What the current attempt found to count no longer, each with the reason."""
-        self.steps = {name: StepRecord(name) for name in first.artifacts}
+        self.steps = {name: StepRecord(name) for name in _ids(first.artifacts)}
         self.metadata = RunMetadata(
             run_id=first.run_id,
             runbook_path=first.runbook_path,
@@ -100,7 +101,8 @@ class RunRecord:
             run.attempts[-1]["ended_at"] = run.updated_at
             run.attempts[-1]["status"] = str(RunStatus.INTERRUPTED)
         if event.artifacts is not None:
-            self.steps = {name: self.steps.get(name, StepRecord(name)) for name in event.artifacts}
+            ids = _ids(event.artifacts)
+            self.steps = {name: self.steps.get(name, StepRecord(name)) for name in ids}
         if event.reuse is not None:
             self.reuse = event.reuse
             run.reuses = _sources(event.reuse)
@@ -154,14 +156,27 @@ class RunRecord:
         run = self.metadata
         if not self.attempt_open:
             raise IntegrityError(f"journal line {self.count}: an attempt ends that never started")
-        run.status, run.error = RunStatus(event.status), event.error
+        try:
+            run.status, run.error = RunStatus(event.status), event.error
+        except ValueError as error:
+            raise IntegrityError(f"journal line {self.count}: {error}") from error
         run.completed_at = event.at if run.status in CLOSED else None
         run.duration_ms += event.duration_ms
         run.attempts[-1].update(ended_at=event.at, status=event.status, reason=event.reason)
 
 
 def _sources(reuse: dict[str, dict[str, Json]]) -> list[str]:
-    return sorted({str(pin["run"]) for pin in reuse.values()})
+    return sorted({str(pin.get("run")) for pin in reuse.values()})
+
+
+def _ids(names: list[str]) -> list[str]:
+    """Return the ids of artifacts, which are names of files below the run."""
+    try:
+        return [parse_artifact_id(name) for name in names]
+    except UsageError as error:
+        raise IntegrityError(
+            f"the journal has an artifact that cannot be: {error.message}"
+        ) from error
 
 
 def _attempt(event: AttemptStarted) -> dict[str, Json]:

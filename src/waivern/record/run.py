@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields
 
 from waivern.errors import IntegrityError
 from waivern.message import Json
+from waivern.record.shape import misfit
 from waivern.record.status import RunStatus
 
 SCHEMA_VERSION = 1
@@ -56,6 +57,9 @@ class RunMetadata:
                     hint="a newer version of waivern wrote it: upgrade",
                 )
             known["status"] = RunStatus(known["status"])
-            return cls(**known)
+            found = cls(**known)
         except (KeyError, TypeError, ValueError) as error:
             raise IntegrityError(f"run.json is incomplete: {error}") from error
+        if wrong := misfit(cls, known):
+            raise IntegrityError(f"run.json is odd: see its '{wrong}'")
+        return found

@@ -21,7 +21,6 @@ from waivern.record.events import (
     AttemptStarted,
     Event,
     RunStarted,
-    from_record,
     to_record,
 )
 from waivern.record.fold import RunRecord
@@ -30,6 +29,7 @@ from waivern.runbook.loader import load
 from waivern.runbook.model import Reuse, Runbook
 from waivern.service.attempt import DEFAULT_GRACE_S, Options, RunResult, carry_out
 from waivern.service.check import check
+from waivern.service.read import fold
 from waivern.service.references import RecordedResolver, StoreResolver, find, pins
 from waivern.service.resuming import changed_error, edits, faults, is_current
 from waivern.store.base import Birth, Lease, RunStore
@@ -93,8 +93,8 @@ async def _resume(
     allow_changed: bool,
     force: bool,
 ) -> RunResult:
-    lines = store.read_journal(run_id).lines
-    record = RunRecord.of(from_record(line.record) for line in lines)
+    journal, record = fold(store, run_id)
+    lines = journal.lines
     if record.metadata.status == RunStatus.CANCELLED and not force:
         raise RefusedError(f"run {run_id} was cancelled", hint="`--force` resumes it all the same")
     found = edits(runbook, record, store, options.environ)

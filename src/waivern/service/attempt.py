@@ -140,7 +140,7 @@ def _wish_to_cancel(store: RunStore, run_id: str) -> dict[str, Json] | None:
     """Return who wants the run cancelled; a store that cannot tell is asked again later."""
     try:
         return store.requests(run_id).get("cancel")
-    except StoreError:
+    except WaivernError:
         return None
 
 

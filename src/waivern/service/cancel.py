@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from waivern.clock import Clock
-from waivern.errors import RefusedError
-from waivern.record.events import AttemptEnded, RunCancelled, from_record, to_record
-from waivern.record.fold import RunRecord
+from waivern.errors import RefusedError, RunLockedError
+from waivern.record.events import AttemptEnded, RunCancelled, to_record
 from waivern.record.status import RunStatus
+from waivern.service.read import fold
 from waivern.store.base import RunStore
 from waivern.store.lock import this_process
 
@@ -19,13 +19,13 @@ def cancel(store: RunStore, run_id: str, by: str, note: str | None, clock: Clock
     A live run journals who asked when it sees the request, within a fraction of a second, and ends
     when what runs has finished. Raises RefusedError if the run has ended.
     """
-    if store.owner(run_id):
+    try:
+        lease = store.lock(run_id, this_process())
+    except RunLockedError:
         store.request(run_id, "cancel", {"at": clock.now(), "by": by, "note": note})
         return False
-    lease = store.lock(run_id, this_process())
     try:
-        lines = store.read_journal(run_id).lines
-        record = RunRecord.of(from_record(line.record) for line in lines)
+        _, record = fold(store, run_id)
         status = record.metadata.status
         if status in DEAD and not record.attempt_open:
             raise RefusedError(f"run {run_id} has ended: it is {status}", hint="nothing to cancel")

@@ -16,7 +16,7 @@ from waivern.errors import (
 from waivern.message import Json
 from waivern.record.run import RunMetadata
 from waivern.record.status import RunStatus
-from waivern.store.base import ArtifactRef, RunStore
+from waivern.store.base import ArtifactRef, Journal, RunStore
 
 if TYPE_CHECKING:  # a list of runs that ended needs neither, and must be instant
     from waivern.record.events import ArtifactCompleted
@@ -85,15 +85,29 @@ def load(store: RunStore, run_id: str) -> RunRecord:
 
     Raises RunNotFoundError, or IntegrityError naming the journal line that is damaged.
     """
-    from waivern.record.events import from_record
-    from waivern.record.fold import RunRecord
-
     owner = store.owner(run_id)  # before the journal: a run may end between the two looks
-    journal = store.read_journal(run_id)
-    record = RunRecord.of(from_record(line.record) for line in journal.lines)
+    _, record = fold(store, run_id)
     if record.attempt_open and owner is None and store.owner(run_id) is None:
         record.metadata.status = RunStatus.INTERRUPTED
     return record
+
+
+def fold(store: RunStore, run_id: str) -> tuple[Journal, RunRecord]:
+    """Return a run's journal, and what it comes to.
+
+    Raises IntegrityError if it is damaged, or is the journal of another run.
+    """
+    from waivern.record.events import from_record
+    from waivern.record.fold import RunRecord
+
+    journal = store.read_journal(run_id)
+    record = RunRecord.of(from_record(line.record) for line in journal.lines)
+    if record.metadata.run_id != run_id:
+        raise IntegrityError(
+            f"the journal of run {run_id} is that of run {record.metadata.run_id!r}",
+            hint="was the folder renamed or copied? a run is read under its own id only",
+        )
+    return journal, record
 
 
 def artifact(record: RunRecord, name: str) -> ArtifactCompleted:

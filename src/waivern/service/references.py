@@ -122,9 +122,12 @@ class RecordedResolver:
     def reuse(self, artifact: ArtifactId, source: Reuse) -> Copy:
         """Return the pinned artifact; look it up if the runbook did not have it before."""
         pinned = self._pinned.get(artifact)
-        if pinned is None or pinned["as"] != [source.from_run, source.artifact]:
+        if pinned is None or pinned.get("as") != [source.from_run, source.artifact]:
             return self._fallback.reuse(artifact, source)
-        return Copy(**{key: value for key, value in pinned.items() if key != "as"})  # type: ignore[arg-type]
+        try:
+            return Copy(**{key: value for key, value in pinned.items() if key != "as"})  # type: ignore[arg-type]
+        except TypeError as error:
+            raise IntegrityError(f"the journal does not say what '{artifact}' reuses") from error
 
 
 def pins(reused: dict[str, tuple[Reuse, Copy]]) -> dict[str, dict[str, object]]:

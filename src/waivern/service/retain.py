@@ -21,7 +21,7 @@ class Policy:
     keep_last: int | None = None
     """The newest so many are kept."""
     older_than: timedelta | None = None
-    """Younger ones are kept; a run is as old as its last sign of life."""
+    """Younger ones are kept, and those without an age; it is that of the last sign of life."""
     statuses: frozenset[str] = frozenset()
     """Others are kept; empty: any status may go."""
     keep_failed: bool = False
@@ -41,31 +41,47 @@ def doomed(rows: Iterable[RunRow], policy: Policy, now: datetime) -> list[RunRow
 def _may_go(rank: int, row: RunRow, policy: Policy, now: datetime) -> bool:
     if policy.keep_last is not None and rank < policy.keep_last:
         return False
-    if policy.older_than is not None and (
-        row.metadata is None or _age(row, now) < policy.older_than
-    ):
-        return False
+    if policy.older_than is not None:
+        age = _age(row, now)
+        if age is None or age < policy.older_than:
+            return False
     if policy.statuses and row.status not in policy.statuses:
         return False
     return not (policy.keep_failed and row.status == RunStatus.FAILED)
 
 
-def _age(row: RunRow, now: datetime) -> timedelta:
-    assert row.metadata is not None
-    return now - datetime.fromisoformat(row.metadata.updated_at)
+def _age(row: RunRow, now: datetime) -> timedelta | None:
+    """Return how long ago the run's last sign of life was; None if that cannot be told."""
+    if row.metadata is None:
+        return None
+    try:
+        return now - datetime.fromisoformat(row.metadata.updated_at)
+    except (ValueError, TypeError):  # no time, or one without a zone
+        return None
 
 
-def protections(rows: Iterable[RunRow], leaving: Collection[str]) -> dict[str, str]:
-    """Return why runs should stay: running, pinned, or reused by one that is not `leaving`."""
+def protections(rows: Iterable[RunRow], wanted: Collection[str], *, force: bool) -> dict[str, str]:
+    """Return why some of the wanted runs stay: running, pinned, or reused by one that stays.
+
+    With `force` only running ones do. Pure.
+    """
     reasons: dict[str, str] = {}
-    for row in rows:
-        for source in row.metadata.reuses if row.metadata and row.run_id not in leaving else []:
-            reasons.setdefault(source, f"run {row.run_id} reused it")
-        if row.pinned:
-            reasons[row.run_id] = "it is pinned"
+    stay: list[RunRow] = []
+    known = {row.run_id: row for row in rows}
+    for run_id, row in known.items():
         if row.status == RunStatus.RUNNING:
-            reasons[row.run_id] = "it is running"
-    return reasons
+            reasons[run_id] = "it is running"
+        elif row.pinned and not force:
+            reasons[run_id] = "it is pinned"
+        if run_id in reasons or run_id not in wanted:
+            stay.append(row)
+    while stay and not force:
+        row = stay.pop()
+        for source in row.metadata.reuses if row.metadata else []:
+            if source in wanted and source in known and source not in reasons:
+                reasons[source] = f"run {row.run_id} reused it"
+                stay.append(known[source])
+    return {run_id: reasons[run_id] for run_id in wanted if run_id in reasons}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +97,10 @@ def remove(
     store: RunStore, run_ids: Iterable[str], *, force: bool, dry_run: bool = False
 ) -> Removal:
     """Remove runs, each whole; `force` takes protected ones too, but never one that is running."""
-    rows = list_runs(store)
-    wanted = list(run_ids)
-    reasons = protections(rows, wanted)
-    running = {row.run_id for row in rows if row.status == RunStatus.RUNNING}
-    removed, spared = [], {}
+    wanted = dict.fromkeys(run_ids)
+    removed, spared = [], protections(list_runs(store), wanted, force=force)
     for run_id in wanted:
-        if run_id in reasons and (not force or run_id in running):
-            spared[run_id] = reasons[run_id]
+        if run_id in spared:
             continue
         try:
             if not dry_run:

@@ -10,15 +10,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from waivern.errors import IntegrityError, NotFoundError, RunLockedError, WaivernError
+from waivern.errors import IntegrityError, NotFoundError, RunLockedError
 from waivern.ids import SYSTEM
 from waivern.message import Json, sha256
 from waivern.record.events import from_record
 from waivern.record.fold import RunRecord
+from waivern.service.read import fold
 from waivern.store.base import Journal, JournalLine, RunStore
-from waivern.store.layout import json_bytes
+from waivern.store.layout import json_bytes, kept_name
 
 UNCOVERED = (f"{SYSTEM}/lock", f"{SYSTEM}/logs/", f"{SYSTEM}/requests/", f"{SYSTEM}/pinned.json")
+"""Files, and folders with all that is in them."""
 RECORDS = ("run.json", "state.json", "events.jsonl", "runbook.yaml")
 SHORTEST_HEAD = 16
 """Hex digits of a head that are enough to tell it from any other."""
@@ -65,17 +67,19 @@ def verify(store: RunStore, run_id: str, expect: str | None = None) -> Verificat
     `expect` is a head kept elsewhere: it must be the hash of a line of the journal. Raises
     RunNotFoundError; RunLockedError while the run is running.
     """
-    if owner := store.owner(run_id):
+    try:
+        owner = store.owner(run_id)
+    except IntegrityError as error:
+        return _unreadable(run_id, SYSTEM, error)
+    if owner:
         raise RunLockedError(
             f"run {run_id} is running: process {owner.pid} on {owner.host}, since {owner.since}",
             hint="verify it when it has ended",
         )
     try:
-        journal = store.read_journal(run_id)
-        record = RunRecord.of(from_record(line.record) for line in journal.lines)
+        journal, record = fold(store, run_id)
     except IntegrityError as error:
-        fault = Fault(f"{SYSTEM}/events.jsonl", error.message)
-        return Verification(run_id, 0, None, 0, (fault,))
+        return _unreadable(run_id, f"{SYSTEM}/events.jsonl", error)
     found = [
         *_on_journal(journal, record, expect),
         *_on_artifacts(store, record),
@@ -91,6 +95,10 @@ def verify(store: RunStore, run_id: str, expect: str | None = None) -> Verificat
         faults=tuple(each for each in found if isinstance(each, Fault)),
         notes=tuple(each for each in found if isinstance(each, str)),
     )
+
+
+def _unreadable(run_id: str, path: str, error: IntegrityError) -> Verification:
+    return Verification(run_id, 0, None, 0, (Fault(path, error.message),))
 
 
 Found: TypeAlias = Iterator[Fault | str]
@@ -123,18 +131,24 @@ def _on_artifacts(store: RunStore, record: RunRecord) -> Found:
 
 
 def _on_runbook(store: RunStore, record: RunRecord) -> Found:
-    for digest in dict.fromkeys(str(each["runbook_hash"]) for each in record.metadata.attempts):
-        try:
-            store.read_runbook(record.metadata.run_id, digest)
-        except WaivernError as error:
-            yield Fault(f"{SYSTEM}/runbook.yaml", error.message)
-            return
-    current = store.read_record(record.metadata.run_id, "runbook.yaml")
+    run_id = record.metadata.run_id
+    try:
+        for digest in _runbooks(record):
+            store.read_runbook(run_id, digest)
+        current = store.read_record(run_id, "runbook.yaml")
+    except (NotFoundError, IntegrityError) as error:
+        yield Fault(f"{SYSTEM}/runbook.yaml", error.message)
+        return
     if not record.attempt_open and sha256(current) != record.metadata.runbook_hash:
         yield (
             "runbook.yaml is not the one of the last attempt, which is kept beside it: "
             "a resume of a changed runbook was cut off before it began"
         )
+
+
+def _runbooks(record: RunRecord) -> list[str]:
+    """Return the digests of the runbooks that the attempts ran, each once."""
+    return list(dict.fromkeys(str(each["runbook_hash"]) for each in record.metadata.attempts))
 
 
 def _on_projections(store: RunStore, record: RunRecord, journal: Journal) -> Found:
@@ -187,13 +201,31 @@ def _on_strangers(store: RunStore, record: RunRecord) -> Found:
     """Find the files that the journal does not know."""
     known = {f"{name}.json" for name, step in record.steps.items() if step.completed}
     known |= {f"{SYSTEM}/{name}" for name in RECORDS}
+    known |= {f"{SYSTEM}/{kept_name(digest)}" for digest in _runbooks(record)}
+    known |= {f"{SYSTEM}/children/{child['path']}" for child in record.metadata.children}
     for path in store.files(record.metadata.run_id):
-        earlier = path.startswith(f"{SYSTEM}/runbook.") and path.endswith(".yaml")
-        child = path.startswith(f"{SYSTEM}/children/")
-        hidden = path.rpartition("/")[2].startswith(".tmp-")
-        if path in known or path.startswith(UNCOVERED) or earlier or child or hidden:
-            continue
-        if record.attempt_open and path.removesuffix(".json") in record.steps:
-            yield f"{path} is there, but not completed, as after a crash: it counts for nothing"
-        else:
-            yield Fault(path, "is not known to the journal")
+        if path not in known and not _uncovered(path):
+            yield _stranger(store, record, path)
+
+
+def _uncovered(path: str) -> bool:
+    return any(path == one or (one[-1] == "/" and path.startswith(one)) for one in UNCOVERED)
+
+
+def _stranger(store: RunStore, record: RunRecord, path: str) -> Fault | str:
+    folder, _, name = path.rpartition("/")
+    if name.startswith(".tmp-"):
+        return f"{path} is a leftover that nobody reads; resuming sweeps it"
+    if record.attempt_open and path.removesuffix(".json") in record.steps:
+        return f"{path} is there, but not completed, as after a crash: it counts for nothing"
+    if folder == SYSTEM and name.startswith("runbook.") and _fits(store, record, name):
+        return f"{path} is a runbook that did not run: a resume was cut off before it began"
+    return Fault(path, "is not known to the journal")
+
+
+def _fits(store: RunStore, record: RunRecord, name: str) -> bool:
+    """Say whether a kept runbook has the name that its bytes give it."""
+    try:
+        return kept_name(sha256(store.read_record(record.metadata.run_id, name))) == name
+    except IntegrityError:
+        return False

@@ -159,7 +159,10 @@ class Folder:
         return sorted(os.listdir(self.descriptor))
 
     def walk(self, prefix: str = "") -> Iterator[tuple[str, bool]]:
-        """Yield (path, is it a regular file) for all below that is no folder, no dot name."""
+        """Yield (path, is it a regular file) for all below but folders.
+
+        Of a folder with a dot name nothing is looked at; it is yielded itself, with a '/' behind.
+        """
         step("look", self.name)
         with os.scandir(self.descriptor) as entries:
             found = sorted(
@@ -170,8 +173,8 @@ class Folder:
             if is_folder and not name.startswith("."):
                 with self.folder(name) as inner:
                     yield from inner.walk(f"{prefix}{name}/")
-            elif not is_folder:
-                yield prefix + name, is_file
+            else:
+                yield prefix + name + "/" * is_folder, is_file
 
     # files
 

@@ -37,7 +37,8 @@ class Layout:
                 root.ensure_folder(RUNS).close()
                 root.sync()
                 sync_way(self.path)
-                root.replace(".gitignore", b"*\n!.gitignore\n")
+                root.append(".gitignore", b"*\n!.gitignore\n", sync=True)  # a crash leaves no more
+                root.sync()
             yield root
 
     @contextmanager

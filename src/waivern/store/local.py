@@ -34,6 +34,7 @@ if TYPE_CHECKING:  # only writing needs it, and `wct runs` must be instant
 
 T = TypeVar("T")
 TAIL_BYTES = 1 << 16
+REQUEST_BYTES = 1 << 16
 _tokens = itertools.count()
 _TOKEN_PREFIX = os.urandom(4).hex()
 """Staged names are unique over processes by this, within one by the counter."""
@@ -217,15 +218,10 @@ class LocalFilesystemStore(RunStore):
             with explained("read requests"), self._at.system(run_id) as system:
                 with system.folder(REQUESTS) as requests:
                     names = [name for name in requests.names() if name.endswith(".json")]
-                    read = {name: requests.read_if_any(name) for name in names}
+                    read = {name: _request(requests, name) for name in names}
         except FileNotFoundError:
             return {}
-        # one that is still being written is whole the next time
-        return {
-            name.removesuffix(".json"): json.loads(data)
-            for name, data in read.items()
-            if data and data.endswith(b"}\n")
-        }
+        return {name.removesuffix(".json"): asked for name, asked in read.items() if asked}
 
     def pinned(self, run_id: str) -> bool:
         with explained(f"look at run {run_id}"), self._at.system(run_id) as system:
@@ -372,6 +368,16 @@ def _no_journal(run_id: str) -> IntegrityError:
     return IntegrityError(f"run {run_id} has no journal")
 
 
+def _request(requests: Folder, name: str) -> dict[str, Json] | None:
+    """Return what is asked in a file; None if it is still being written, or asks for nothing."""
+    try:
+        document = json.loads(requests.read(name, REQUEST_BYTES))
+        json_bytes(document)  # or it could not be journaled
+    except (FileNotFoundError, IntegrityError, ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) else None
+
+
 def _record_name(key: str) -> str:
     return parse_artifact_id(key.removeprefix(f"{SYSTEM}/")).replace("/", "-") + ".json"
 
@@ -382,4 +388,4 @@ def _sweep(runs: Folder) -> None:
         if nobody:
             for name in runs.names():
                 if name.startswith((".new-", ".trash-")):
-                    runs.remove_tree(name)
+                    runs.remove_tree(name) if runs.has_folder(name) else runs.unlink(name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import time
 
 import click
@@ -10,7 +9,9 @@ import click
 from waivern.cli.ui.documents import print_document
 from waivern.cli.ui.options import json_option, opened, store_option
 from waivern.cli.ui.screen import stderr, stdout
+from waivern.cli.ui.user import user_name
 from waivern.clock import Clock
+from waivern.errors import RefusedError
 from waivern.service.cancel import cancel
 from waivern.service.read import look
 from waivern.service.references import find
@@ -37,10 +38,14 @@ def command(
     """
     where = opened(store)
     run_id = find(where, run)
-    done = cancel(where, run_id, by or getpass.getuser(), note, Clock())
-    deadline = time.monotonic() + wait
-    while not done and where.owner(run_id) and time.monotonic() < deadline:
+    who, deadline = by or user_name(), time.monotonic() + wait
+    done = cancel(where, run_id, who, note, Clock())
+    while not done and time.monotonic() < deadline:
         time.sleep(LOOK_S)
+        try:  # again: a run that only just began forgets what was asked, a dead one is closed
+            done = cancel(where, run_id, who, note, Clock())
+        except RefusedError:
+            done = True  # it has ended
     status = look(where, run_id).status
     if as_json:
         print_document("cancel", {"run_id": run_id, "status": str(status)})

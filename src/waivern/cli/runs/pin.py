@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import getpass
-
 import click
 
 from waivern.cli.ui.options import opened, store_option
 from waivern.cli.ui.screen import stdout
+from waivern.cli.ui.user import user_name
 from waivern.clock import Clock
 from waivern.service.references import find
 from waivern.service.retain import pin
@@ -21,5 +20,5 @@ def command(run: str, note: str | None, store: str | None) -> None:
     """Keep a run from being removed."""
     where = opened(store)
     run_id = find(where, run)
-    pin(where, run_id, getpass.getuser(), note, Clock().now())
+    pin(where, run_id, user_name(), note, Clock().now())
     stdout().print(f"pinned {run_id}")

@@ -8,7 +8,7 @@ from waivern.cli.ui.documents import print_document
 from waivern.cli.ui.options import json_option, opened, store_option
 from waivern.cli.ui.screen import Screen, stdout
 from waivern.cli.ui.text import clean
-from waivern.errors import Exit, RunLockedError, UsageError
+from waivern.errors import Exit, RunLockedError, RunNotFoundError, UsageError
 from waivern.service.references import find
 from waivern.service.verify import Verification, verify
 
@@ -37,7 +37,7 @@ def command(
     for run_id in where.runs() if every else [find(where, run) for run in runs]:
         try:
             found.append(verify(where, run_id, expect))
-        except RunLockedError:
+        except (RunLockedError, RunNotFoundError):  # it runs, or was removed meanwhile
             if not every:
                 raise
     if as_json:
