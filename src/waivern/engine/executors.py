@@ -12,7 +12,7 @@ import time
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
-from waivern.engine.calls import Awaiting, Call, Outcome
+from waivern.engine.calls import Awaiting, Call, Failed, Outcome
 from waivern.engine.producer import Producer
 from waivern.message import Json
 
@@ -119,7 +119,10 @@ class ThreadExecutor:
         while waiting := self._calls.get():
             call, report = waiting
             report.began(call)
-            outcome = _carry_out(call, self._producer, self._coroutines)
+            try:
+                outcome = _carry_out(call, self._producer, self._coroutines)
+            except BaseException as error:  # noqa: BLE001 - a defect here must not leave the run waiting
+                outcome = Failed(type(error).__name__, str(error), None, 0)
             self._end_one()
             report.done(call, outcome)
 

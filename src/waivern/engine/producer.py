@@ -150,8 +150,8 @@ class Producer:
         text = "".join(traceback.format_exception(error))
         try:
             self._store.write_log(call.run_id, call.artifact, self._secrets.hide(text))
-        except WaivernError as trouble:
-            return f"its traceback is lost: {trouble.message}"
+        except (WaivernError, OSError) as trouble:
+            return f"its traceback is lost: {trouble}"
         return None
 
     def _ms_since(self, began: float) -> int:

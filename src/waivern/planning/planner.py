@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, Protocol, cast
 
-from waivern.errors import WaivernError
+from waivern.errors import StoreError, WaivernError
 from waivern.ids import ArtifactId
 from waivern.message import ANY_JSON, SchemaRef
 from waivern.planning import graph
@@ -100,6 +100,8 @@ class _Planner:
     def _copy(self, artifact: Artifact, source: Reuse) -> tuple[Work, SchemaRef] | None:
         try:
             copy = self._resolver.reuse(artifact.id, source)
+        except StoreError:  # says nothing about the runbook
+            raise
         except WaivernError as error:
             message = f"'{artifact.id}' cannot be reused: {error.message}"
             at = ("reuse", "from_run")

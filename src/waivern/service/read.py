@@ -51,6 +51,9 @@ def list_runs(store: RunStore) -> list[RunRow]:
     for run_id in store.runs():
         with suppress(RunNotFoundError):  # it was removed meanwhile
             rows.append(look(store, run_id))
+    if any(row.status == CORRUPT for row in rows):  # or was being removed
+        there = set(store.runs())
+        rows = [row for row in rows if row.run_id in there]
     return sorted(rows, key=_age, reverse=True)
 
 

@@ -7,10 +7,11 @@ artifacts' logs (free text of components), pins and requests.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from waivern.errors import IntegrityError, NotFoundError, RunLockedError
+from waivern.errors import IntegrityError, NotFoundError, RunLockedError, RunNotFoundError
 from waivern.ids import SYSTEM
 from waivern.message import Json, sha256
 from waivern.record.events import from_record
@@ -67,6 +68,20 @@ def verify(store: RunStore, run_id: str, expect: str | None = None) -> Verificat
     `expect` is a head kept elsewhere: it must be the hash of a line of the journal. Raises
     RunNotFoundError; RunLockedError while the run is running.
     """
+    found = _verified(store, run_id, expect)
+    if found.faults and run_id not in store.runs():
+        raise RunNotFoundError(f"run {run_id} was removed while it was being verified")
+    if found.faults and found.head and _went_on(store, run_id, found.head):
+        return _verified(store, run_id, expect)
+    return found
+
+
+def _went_on(store: RunStore, run_id: str, head: str) -> bool:
+    """Say whether the run was resumed while it was being looked at."""
+    return bool(store.owner(run_id)) or store.read_journal(run_id).lines[-1].hash != head
+
+
+def _verified(store: RunStore, run_id: str, expect: str | None) -> Verification:
     try:
         owner = store.owner(run_id)
     except IntegrityError as error:
@@ -76,6 +91,11 @@ def verify(store: RunStore, run_id: str, expect: str | None = None) -> Verificat
             f"run {run_id} is running: process {owner.pid} on {owner.host}, since {owner.since}",
             hint="verify it when it has ended",
         )
+    with suppress(NotFoundError):  # which is told below
+        try:
+            store.read_record(run_id, "run.json")  # from which the journal's length is known
+        except IntegrityError as error:
+            return _unreadable(run_id, f"{SYSTEM}/run.json", error)
     try:
         journal, record = fold(store, run_id)
     except IntegrityError as error:

@@ -247,7 +247,7 @@ class RunStore(ArtifactStore):
 
     @abstractmethod
     def pin(self, run_id: str, document: dict[str, Json] | None) -> None:
-        """Keep a run from being removed, and say why; None lets it go."""
+        """Keep a run from being removed, and say why; the first reason stays. None lets it go."""
 
     @abstractmethod
     def note(self, line: dict[str, Json]) -> None:

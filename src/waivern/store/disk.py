@@ -240,12 +240,9 @@ class Folder:
     def remove_tree(self, name: str) -> None:
         """Remove a folder and all below it, following nothing."""
         with self.folder(name) as inner:
-            for child in inner.names():
-                mode = os.stat(child, dir_fd=inner.descriptor, follow_symlinks=False).st_mode
-                if stat.S_ISDIR(mode):
-                    inner.remove_tree(child)
-                else:
-                    inner.unlink(child)
+            while children := inner.names():  # whoever has it open may put something in meanwhile
+                for child in children:
+                    inner.remove_tree(child) if inner.has_folder(child) else inner.unlink(child)
         step("rmdir", name)
         os.rmdir(name, dir_fd=self.descriptor)
 

@@ -105,9 +105,10 @@ def read(data: bytes, anchor: Anchor = NOTHING_KNOWN) -> Reading:
     if fault:
         durable = max(durable, _durable_beyond(data[position:]))
     if len(lines) < durable:
+        witness = "run.json" if durable == anchor.lines else "a later line"
         raise IntegrityError(
             f"journal line {len(lines) + 1} is damaged: {fault or 'it is missing'}; "
-            f"it was known to be on the disk ({durable} lines were)",
+            f"it was known to be on the disk ({durable} lines were, says {witness})",
             hint="the run cannot be trusted any more: start a new one, or restore the file",
         )
     if anchor.lines and lines[anchor.lines - 1].hash != anchor.head:

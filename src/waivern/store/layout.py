@@ -58,7 +58,10 @@ class Layout:
 
     @contextmanager
     def run(self, run_id: str, *, make: bool = False) -> Iterator[Folder]:
-        """Open a run's folder. Raises RunNotFoundError unless `make`."""
+        """Open a run's folder. Raises RunNotFoundError unless `make`.
+
+        So does what looks in vain for something in a run that is removed meanwhile.
+        """
         if held := self.held.get(run_id):
             yield held
             return
@@ -68,12 +71,25 @@ class Layout:
                 runs = stack.enter_context(self.runs(make=make))
                 opened = runs.ensure_folder(name) if make else runs.folder(name)
             except FileNotFoundError:
-                raise RunNotFoundError(
-                    f"no run {run_id} in {self.path}", hint="`wct runs` lists the runs there are"
-                ) from None
+                raise self._no_run(run_id) from None
             except NotADirectoryError as error:
                 raise IntegrityError(f"{self.path}/{RUNS}/{run_id} is not a folder") from error
-            yield stack.enter_context(opened)
+            run = stack.enter_context(opened)
+            try:
+                yield run
+            except FileNotFoundError:
+                self.in_place(runs, run, name)
+                raise
+
+    def in_place(self, runs: Folder, run: Folder, run_id: str) -> None:
+        """Raise RunNotFoundError if an open run is not, or no longer, the one of this id."""
+        if not runs.same_file(run_id, run.descriptor):
+            raise self._no_run(run_id)
+
+    def _no_run(self, run_id: str) -> RunNotFoundError:
+        return RunNotFoundError(
+            f"no run {run_id} in {self.path}", hint="`wct runs` lists the runs there are"
+        )
 
     @contextmanager
     def system(self, run_id: str, *, make: bool = False) -> Iterator[Folder]:

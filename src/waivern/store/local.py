@@ -7,7 +7,7 @@ import itertools
 import json
 import os
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -173,7 +173,12 @@ class LocalFilesystemStore(RunStore):
         with explained(f"lock run {run_id}"), self._at.system(name), self._at.run(name) as run:
             with self._at.runs() as runs:
                 runs.sync()  # who began the run may have died before it could
-            lease = LocalLease.taken(run, name, owner, self._forget)
+                lease = LocalLease.taken(run, name, owner, self._forget)
+                try:
+                    self._at.in_place(runs, run, name)
+                except RunNotFoundError:
+                    lease.release()
+                    raise
         self._remember(lease)
         return lease
 
@@ -232,8 +237,10 @@ class LocalFilesystemStore(RunStore):
             if document is None:
                 system.unlink(PINNED)
                 system.sync()
-            else:
-                system.replace(PINNED, json_bytes(document))
+            else:  # at once under its name: who resumes the run sweeps what is staged
+                with suppress(FileExistsError):
+                    system.write_new(PINNED, json_bytes(document))
+                    system.sync()
 
     def note(self, line: dict[str, Json]) -> None:
         text = json.dumps(line, ensure_ascii=False).encode() + b"\n"
@@ -250,6 +257,7 @@ class LocalFilesystemStore(RunStore):
                 system = stack.enter_context(run.folder(SYSTEM))
                 held = lock.acquire(system, name, owner)
                 stack.callback(held.release)
+            self._at.in_place(runs, run, name)
             runs.rename(name, f".trash-{name}")
             runs.sync()
             runs.remove_tree(f".trash-{name}")

@@ -196,7 +196,7 @@ class AsyncInMemoryStore(RunStore):
             if document is None:
                 records.pop("pinned", None)
             else:
-                records["pinned"] = json_bytes(document)
+                records.setdefault("pinned", json_bytes(document))
 
     def note(self, line: dict[str, Json]) -> None:
         with self._lock:

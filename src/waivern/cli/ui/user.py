@@ -1,0 +1,14 @@
+"""Who is at the keyboard."""
+
+from __future__ import annotations
+
+import getpass
+import os
+
+
+def user_name() -> str:
+    """Return the user's name, or the number of one who has none, as in many containers."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # before Python 3.13 a KeyError
+        return f"uid {os.getuid()}"
