@@ -132,13 +132,13 @@ def test_components(place: Place, kind: str) -> None:
 def test_which_store(tmp_path: Path) -> None:
     deep = tmp_path / "a" / "b"
     deep.mkdir(parents=True)
-    assert locate(None, {}, deep) == str(deep / ".waivern")
+    assert locate(None, {}, str(deep)) == str(deep / ".waivern")
     (tmp_path / "a" / ".waivern").mkdir()
-    assert locate(None, {}, deep) == str(tmp_path / "a" / ".waivern")
-    assert locate(None, {"WAIVERN_STORE": "else"}, deep) == "else"
-    assert locate("typed", {"WAIVERN_STORE": "else"}, deep) == "typed"
-    assert locate(None, {"WAIVERN_STORE": ""}, deep) == str(tmp_path / "a" / ".waivern")
+    assert locate(None, {}, str(deep)) == str(tmp_path / "a" / ".waivern")
+    assert locate(None, {"WAIVERN_STORE": "else"}, str(deep)) == "else"
+    assert locate("typed", {"WAIVERN_STORE": "else"}, str(deep)) == "typed"
+    assert locate(None, {"WAIVERN_STORE": ""}, str(deep)) == str(tmp_path / "a" / ".waivern")
     (tmp_path / "file").touch()
     for typed in ("", str(tmp_path / "file"), f"file:{tmp_path}/file"):
         with pytest.raises(UsageError):
-            locate(typed, {}, deep)
+            locate(typed, {}, str(deep))

@@ -1,0 +1,69 @@
+"""What tests share: a place to run `wct` in; the bench of the failure tests, and their table.
+
+One file for all folders, because mypy knows modules by their name alone. What a fixture needs lies
+beside the tests that use it, and can be imported once they have been collected.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from harness import Bench, Count
+    from wct_process import Place
+
+ROWS: list[tuple[str, int, float]] = []
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    from wct_process import Place
+
+    made = Place(tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def bench() -> Iterator[Bench]:
+    """A bench in memory, where there is such a folder: no death of a process can tell."""
+    from harness import Bench
+
+    memory = Path("/dev/shm")
+    folder = Path(tempfile.mkdtemp(prefix="waivern-", dir=memory if memory.is_dir() else None))
+    made = Bench(folder)
+    yield made
+    made.close()
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def tried() -> Count:
+    """Say how many points of a fault class held; zero points fail."""
+    began = time.monotonic()
+
+    def count(fault: str, points: int) -> None:
+        nonlocal began
+        assert points > 0, f"{fault}: no points"
+        now = time.monotonic()
+        ROWS.append((fault, points, now - began))
+        began = now
+
+    return count
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if not ROWS:
+        return
+    terminalreporter.section("faults")
+    terminalreporter.write_line(f"{'fault class':<70} {'points':>7} {'seconds':>8}  result")
+    for fault, points, seconds in ROWS:
+        terminalreporter.write_line(f"{fault:<70} {points:>7,} {seconds:>8.1f}  all hold")
+    terminalreporter.write_line(f"{'total':<70} {sum(row[1] for row in ROWS):>7,}")
