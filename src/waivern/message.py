@@ -86,7 +86,7 @@ def content_digest(content: Json) -> str:
 
 
 def encode(message: Message) -> Encoded:
-    """Return the message's file. Raises ComponentError if its content is not JSON."""
+    """Return the message's file. Raises ComponentError if it cannot be written as JSON."""
     from pydantic_core import to_json
 
     canonical = _canonical(message.content)
@@ -100,7 +100,10 @@ def encode(message: Message) -> Encoded:
         "timestamp": message.timestamp,
         "extensions": message.extensions,
     }
-    data = to_json(document, indent=2) + b"\n"
+    try:
+        data = to_json(document, indent=2) + b"\n"
+    except ValueError as error:  # the content is known to be JSON
+        raise ComponentError(f"what describes the content is not JSON: {error}") from error
     return Encoded(data, sha256(data), sha256(canonical))
 
 
@@ -113,17 +116,23 @@ def decode(data: bytes) -> Message:
         document = json.loads(data)
         schema = document["schema"]
         return Message(
-            id=document["id"],
+            id=_one_of(str, document["id"]),
             content=document["content"],
-            schema=SchemaRef(schema["name"], schema["version"]),
-            context=document["context"] or {},
-            run_id=document["run_id"],
-            source=document["source"],
-            timestamp=document["timestamp"],
-            extensions=document["extensions"] or {},
+            schema=SchemaRef(_one_of(str, schema["name"]), _one_of(str, schema["version"])),
+            context=_one_of(dict | None, document["context"]) or {},
+            run_id=_one_of(str | None, document["run_id"]),
+            source=_one_of(str | None, document["source"]),
+            timestamp=_one_of(str | None, document["timestamp"]),
+            extensions=_one_of(dict | None, document["extensions"]) or {},
         )
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise IntegrityError(f"not an artifact file: {type(error).__name__}: {error}") from error
+
+
+def _one_of(kind: Any, value: Json) -> Any:
+    if not isinstance(value, kind):
+        raise TypeError(f"a {type(value).__name__} where none should be")
+    return value
 
 
 def _canonical(content: Json) -> bytes:

@@ -45,16 +45,23 @@ def snapshots(path: Path) -> Generator[Snapshot]:
         if before.beside is None:
             yield Snapshot(path.as_uri() + "?mode=ro&immutable=1", (path, before))
             continue
-        with TemporaryDirectory(prefix="wct-sqlite-") as folder:  # 0700
+        with TemporaryDirectory(prefix="wct-sqlite-") as folder:
+            Path(folder).chmod(0o700)  # whatever the umask took away
             copy = Path(folder, "copy.db")
             # The database before its log: what a checkpoint moves meanwhile is in the log as well.
-            shutil.copyfile(path, copy)
+            _copy(path, copy)
             try:
-                shutil.copyfile(_beside(path, before.beside), _beside(copy, before.beside))
+                _copy(_beside(path, before.beside), _beside(copy, before.beside))
             except FileNotFoundError:
                 continue  # its writer has just finished
             if before == _signature(path):
                 yield Snapshot(copy.as_uri() + "?mode=rw")
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.touch(0o600)
+    target.chmod(0o600)  # whatever the umask took away
+    shutil.copyfile(source, target)
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ async def start(
     Raises InvalidError before anything is written if the runbook or its plan is wrong.
     """
     plan = check(path, store, options.environ)
-    chosen = parse_run_id(run_id) if run_id else new_run_id()
+    chosen = new_run_id() if run_id is None else parse_run_id(run_id)
     record, events = _first_events(chosen, plan, options.clock)
     birth = Birth(
         plan.runbook.document.data,

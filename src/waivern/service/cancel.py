@@ -32,6 +32,7 @@ def cancel(store: RunStore, run_id: str, by: str, note: str | None, clock: Clock
         events: list[RunCancelled | AttemptEnded] = [RunCancelled(clock.now(), by, note)]
         if record.attempt_open:
             events.append(AttemptEnded(clock.now(), str(RunStatus.CANCELLED), "cancel", None, 0))
+        lease.discard(name for name, step in record.steps.items() if step.completed is None)
         lease.append(map(to_record, events), sync=True)
         for event in events:
             record.apply(event)

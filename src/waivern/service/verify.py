@@ -16,6 +16,7 @@ from waivern.ids import SYSTEM
 from waivern.message import Json, sha256
 from waivern.record.events import from_record
 from waivern.record.fold import RunRecord
+from waivern.record.status import RunStatus
 from waivern.service.read import fold
 from waivern.store.base import Journal, JournalLine, RunStore
 from waivern.store.layout import json_bytes, kept_name
@@ -23,6 +24,7 @@ from waivern.store.layout import json_bytes, kept_name
 UNCOVERED = (f"{SYSTEM}/lock", f"{SYSTEM}/logs/", f"{SYSTEM}/requests/", f"{SYSTEM}/pinned.json")
 """Files, and folders with all that is in them."""
 RECORDS = ("run.json", "state.json", "events.jsonl", "runbook.yaml")
+UNFINISHED = (RunStatus.RUNNING, RunStatus.INTERRUPTED)
 SHORTEST_HEAD = 16
 """Hex digits of a head that are enough to tell it from any other."""
 
@@ -236,7 +238,7 @@ def _stranger(store: RunStore, record: RunRecord, path: str) -> Fault | str:
     folder, _, name = path.rpartition("/")
     if name.startswith(".tmp-"):
         return f"{path} is a leftover that nobody reads; resuming sweeps it"
-    if record.attempt_open and path.removesuffix(".json") in record.steps:
+    if record.metadata.status in UNFINISHED and path.removesuffix(".json") in record.steps:
         return f"{path} is there, but not completed, as after a crash: it counts for nothing"
     if folder == SYSTEM and name.startswith("runbook.") and _fits(store, record, name):
         return f"{path} is a runbook that did not run: a resume was cut off before it began"

@@ -58,11 +58,20 @@ _HINTS = {
 }
 
 
-def make_root(path: str) -> None:
-    """Make the store's root, and what leads to it, if it is not there."""
-    if not os.path.isdir(path):
-        step("mkdir", path)
-        os.makedirs(path, FOLDER_MODE, exist_ok=True)
+def make_way(path: str) -> None:
+    """Make a folder of the user's choice, and what leads to it, where it is not there."""
+    if os.path.isdir(path):
+        return
+    above = os.path.dirname(path)
+    if above and above != path:
+        make_way(above)
+    step("mkdir", path)
+    try:
+        os.mkdir(path, FOLDER_MODE)
+    except FileExistsError:
+        if not os.path.isdir(path):
+            raise
+    else:
         os.chmod(path, FOLDER_MODE)  # whatever the umask took away
 
 
@@ -257,10 +266,10 @@ class Folder:
                 raise IntegrityError(f"{self.name}/{name} has {size} bytes; the limit is {limit}")
             return _read_all(fd, size)
 
-    def read_if_any(self, name: str) -> bytes | None:
+    def read_if_any(self, name: str, limit: int = READ_LIMIT) -> bytes | None:
         """Return a regular file's bytes, or None if there is no file."""
         try:
-            return self.read(name)
+            return self.read(name, limit)
         except FileNotFoundError:
             return None
 

@@ -10,10 +10,12 @@ from waivern.errors import IntegrityError, RunNotFoundError
 from waivern.ids import SYSTEM, parse_artifact_id, parse_run_id
 from waivern.message import Json
 from waivern.store import journal
-from waivern.store.disk import Folder, make_root, sync_way
+from waivern.store.disk import Folder, make_way, sync_way
 
 RUNS, LOGS, REQUESTS, PINNED = "runs", "logs", "requests", "pinned.json"
 EVENTS, RUN, STATE, RUNBOOK = "events.jsonl", "run.json", "state.json", "runbook.yaml"
+RECORD_BYTES = 64 << 20
+"""What a record of a run may have (100,000 artifacts make some 4 MiB), and a runbook."""
 
 
 class AbsentError(Exception):
@@ -31,7 +33,7 @@ class Layout:
     @contextmanager
     def root(self) -> Iterator[Folder]:
         """Open the store's root, making it if need be: 0700, and ignored by git."""
-        make_root(self.path)
+        make_way(self.path)
         with Folder.root(self.path) as root:
             if not root.read_if_any(".gitignore"):  # made last: with it the store is durable
                 root.ensure_folder(RUNS).close()
@@ -152,7 +154,7 @@ def kept_name(digest: str) -> str:
 def read_anchor(system: Folder) -> journal.Anchor:
     """Return what `run.json` says of the journal; nothing if it cannot be read."""
     try:
-        head = json.loads(system.read(RUN))["journal"]
+        head = json.loads(system.read(RUN, RECORD_BYTES))["journal"]
         return journal.Anchor(int(head["count"]), str(head["head"]))
     except (FileNotFoundError, ValueError, KeyError, TypeError, RecursionError):
         return journal.Anchor()  # a projection: the journal's own marks still hold

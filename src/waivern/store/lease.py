@@ -15,6 +15,7 @@ from waivern.store.base import Birth, Lease, Owner, Receipt
 from waivern.store.disk import Folder, cut, explained, sync_all, sync_file, write_all
 from waivern.store.layout import (
     EVENTS,
+    RECORD_BYTES,
     REQUESTS,
     RUN,
     RUNBOOK,
@@ -175,7 +176,7 @@ class LocalLease(Lease):
 
     def keep_runbook(self, data: bytes) -> None:
         with explained("keep the runbook"):
-            before = self._system.read(RUNBOOK)
+            before = self._system.read(RUNBOOK, RECORD_BYTES)
             if before != data:
                 self._system.replace(kept_name(sha256(before)), before)
                 self._system.replace(RUNBOOK, data)

@@ -20,6 +20,7 @@ from waivern.store.disk import Folder, explained
 from waivern.store.layout import (
     EVENTS,
     PINNED,
+    RECORD_BYTES,
     REQUESTS,
     RUNBOOK,
     AbsentError,
@@ -123,7 +124,7 @@ class LocalFilesystemStore(RunStore):
 
     def read_record(self, run_id: str, name: str) -> bytes:
         with explained(f"read {name}"), self._at.system(run_id) as system:
-            data = system.read_if_any(name)
+            data = system.read_if_any(name, RECORD_BYTES)
         if data is None:
             raise ArtifactNotFoundError(f"run {run_id} has no {name}")
         return data
@@ -135,7 +136,7 @@ class LocalFilesystemStore(RunStore):
     def read_runbook(self, run_id: str, digest: str) -> bytes:
         with explained(f"read the runbook of run {run_id}"), self._at.system(run_id) as system:
             for name in (RUNBOOK, kept_name(digest)):
-                data = system.read_if_any(name)
+                data = system.read_if_any(name, RECORD_BYTES)
                 if data is not None and sha256(data) == digest:
                     return data
         raise IntegrityError(f"run {run_id} has lost the bytes of its runbook, {digest}")
@@ -345,7 +346,7 @@ class LocalFilesystemStore(RunStore):
         try:
             with explained(f"read {name}"), self._at.run(run_id) as run:
                 with run.below([SYSTEM]) as system:
-                    document = json.loads(system.read(name))
+                    document = json.loads(system.read(name, RECORD_BYTES))
         except FileNotFoundError:
             raise ArtifactNotFoundError(f"run {run_id} has no {name}") from None
         except (ValueError, RecursionError) as error:

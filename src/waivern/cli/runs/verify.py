@@ -6,7 +6,7 @@ import click
 
 from waivern.cli.ui.documents import print_document
 from waivern.cli.ui.options import json_option, opened, store_option
-from waivern.cli.ui.screen import Screen, stdout
+from waivern.cli.ui.screen import Screen, stderr, stdout
 from waivern.cli.ui.text import clean
 from waivern.errors import Exit, RunLockedError, RunNotFoundError, UsageError
 from waivern.service.references import find
@@ -46,7 +46,13 @@ def command(
         out = stdout()
         for each in found:
             _show(out, each)
-    return Exit.INTEGRITY if any(each.faults for each in found) else Exit.OK
+    if not any(each.faults for each in found):
+        return Exit.OK
+    stderr().print(
+        "  = help: resuming a run makes altered artifacts again; what else was altered, "
+        "only a copy kept elsewhere brings back"
+    )
+    return Exit.INTEGRITY
 
 
 def _show(out: Screen, found: Verification) -> None:

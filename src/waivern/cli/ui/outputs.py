@@ -9,7 +9,7 @@ from waivern.message import encode
 from waivern.planning.plan import Plan
 from waivern.record.fold import RunRecord
 from waivern.store.base import ArtifactRef, RunStore
-from waivern.store.disk import FOLDER_MODE, Folder, explained
+from waivern.store.disk import Folder, explained, make_way
 
 
 def usable(text: str) -> Path:
@@ -46,6 +46,6 @@ def copy_outputs(store: RunStore, plan: Plan, record: RunRecord, folder: Path) -
 
 def _make(folder: Path) -> None:
     try:
-        folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+        make_way(str(folder))
     except FileNotFoundError as error:  # where nothing can be made: below /proc, say
         raise StoreError(f"cannot make {folder}: {error.strerror}") from error

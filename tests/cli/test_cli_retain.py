@@ -1,0 +1,471 @@
+"""`wct runs cancel`, `delete`, `prune`, `pin`, `unpin`: the end of a run's life."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import pwd
+import shutil
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from subprocess import Popen
+from typing import Any
+
+import pytest
+from wct_process import Done, Meeting, Place
+
+from waivern.cli.main import main
+
+Wct = Callable[..., Done]
+GOOD = '  a: {source: {type: python, properties: {call: "steps.py:value"}}}\n'
+BAD = GOOD + '  b: {source: {type: python, properties: {call: "steps.py:fail"}}}\n'
+
+
+@pytest.fixture
+def wct(place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Wct:
+    """The entry of `wct` in this process, where no other is needed."""
+    monkeypatch.chdir(place.path)
+    monkeypatch.delenv("WAIVERN_STORE", raising=False)
+
+    def call(*args: str) -> Done:
+        monkeypatch.setattr(sys, "argv", ["wct", *args])
+        capsys.readouterr()
+        code = main()
+        out, err = capsys.readouterr()
+        return Done(code, out, err)
+
+    return call
+
+
+def folder(place: Place, run_id: str) -> Path:
+    return place.path / ".waivern/runs" / run_id
+
+
+def head(place: Place, run_id: str) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads((folder(place, run_id) / "_system/run.json").read_text())
+    return document
+
+
+def events(place: Place, run_id: str) -> list[dict[str, Any]]:
+    lines = (folder(place, run_id) / "_system/events.jsonl").read_text().splitlines()
+    return [json.loads(line)["event"] for line in lines]
+
+
+def begun(place: Place, run_id: str = "r", *more: str) -> tuple[Meeting, Popen[str]]:
+    """Start a run whose component waits for the test."""
+    meeting = place.meeting()
+    process = place.start("run", meeting.runbook, "--run-id", run_id, *more)
+    meeting.wait()
+    return meeting, process
+
+
+def crashed(place: Place, run_id: str = "r") -> Meeting:
+    meeting, process = begun(place, run_id)
+    process.kill()
+    place.ended(process)
+    return meeting
+
+
+def runs(wct: Wct) -> dict[str, str]:
+    return {row["run_id"]: row["status"] for row in wct("runs", "--json").data("runs")}
+
+
+# cancel
+
+
+def test_a_live_run_is_cancelled(place: Place, wct: Wct) -> None:
+    meeting, process = begun(place)
+    asking = place.start("runs", "cancel", "r", "--by", "ann", "--note", "wrong database")
+    assert "it was cancelled" in _first_line_with(process, "cancelled")
+    meeting.let_go()
+    asked = place.ended(asking)
+    ran = place.ended(process)
+    assert (asked.code, asked.out) == (0, "r\tcancelled\n"), asked.err
+    assert ran.code == 1
+    assert ran.out.startswith("CANCELLED")
+    assert "--resume r --force" in ran.out
+    told = head(place, "r")
+    assert (told["status"], told["cancelled_by"]) == ("cancelled", "ann")
+    assert told["completed_at"] is not None
+    (journaled,) = (e for e in events(place, "r") if e["type"] == "run_cancelled")
+    assert (journaled["by"], journaled["note"]) == ("ann", "wrong database")
+    assert wct("runs", "verify", "r").code == 0
+    # what was at work when the wish came was let finish; what follows from it was not begun
+    assert (folder(place, "r") / "met.json").exists()
+    assert not (folder(place, "r") / "last.json").exists()
+
+
+def _first_line_with(process: Popen[str], word: str) -> str:
+    assert process.stderr
+    return next(line for line in process.stderr if word in line)
+
+
+def test_a_cancelled_run_is_resumed_with_force_only(place: Place, wct: Wct) -> None:
+    meeting = crashed(place)
+    assert wct("runs", "cancel", "r").code == 0
+    refused = wct("run", meeting.runbook, "--resume", "r")
+    assert refused.code == 5
+    assert "--force" in refused.err
+    again = place.start("run", meeting.runbook, "--resume", "r", "--force")
+    meeting.wait()
+    meeting.let_go()
+    assert place.ended(again).code == 0
+    told = head(place, "r")
+    assert (told["status"], told["cancelled_by"]) == ("completed", None)
+    assert [e["forced"] for e in events(place, "r") if e["type"] == "attempt_started"] == [
+        [],
+        ["force"],
+    ]
+
+
+def test_a_crashed_run_is_closed_as_cancelled(place: Place, wct: Wct) -> None:
+    crashed(place)
+    assert runs(wct) == {"r": "interrupted"}
+    done = wct("runs", "cancel", "r", "--json")
+    assert (done.code, done.data("cancel")) == (0, {"run_id": "r", "status": "cancelled"})
+    told = head(place, "r")
+    assert (told["status"], told["cancelled_by"]) == ("cancelled", getpass.getuser())
+    assert told["completed_at"] is not None
+    assert wct("runs", "verify", "r").code == 0
+    assert wct("runs", "cancel", "r").code == 5  # it has ended
+
+
+@pytest.mark.parametrize(("book", "status"), [(GOOD, "completed"), (BAD, "failed")])
+def test_a_run_that_ended_is_not_cancelled(place: Place, wct: Wct, book: str, status: str) -> None:
+    wct("run", place.runbook("book.yaml", book), "-q", "--run-id", "r")
+    before = (folder(place, "r") / "_system/events.jsonl").read_bytes()
+    done = wct("runs", "cancel", "r")
+    assert done.code == 5
+    assert f"it is {status}" in done.err
+    assert "= help: " in done.err
+    assert (folder(place, "r") / "_system/events.jsonl").read_bytes() == before
+
+
+def test_what_was_asked_of_a_dead_attempt_does_not_cancel_the_next(place: Place, wct: Wct) -> None:
+    meeting = crashed(place)
+    requests = folder(place, "r") / "_system/requests"
+    requests.mkdir(mode=0o700)
+    (requests / "cancel.json").write_text('{"at": "", "by": "a ghost", "note": null}\n')
+    again = place.start("run", meeting.runbook, "--resume", "r")
+    meeting.wait()
+    meeting.let_go()
+    assert place.ended(again).code == 0
+    assert head(place, "r")["status"] == "completed"
+    assert list(requests.iterdir()) == []
+
+
+def test_a_run_that_dies_while_it_is_asked_is_closed(place: Place, wct: Wct) -> None:
+    _, process = begun(place)
+    asking = place.start("runs", "cancel", "r", "--by", "ann")
+    _first_line_with(process, "cancelled")
+    process.kill()
+    place.ended(process)
+    assert place.ended(asking).out == "r\tcancelled\n"
+    assert head(place, "r")["cancelled_by"] == "ann"
+    assert runs(wct) == {"r": "cancelled"}
+
+
+def test_asking_without_waiting(place: Place, wct: Wct) -> None:
+    meeting, process = begun(place)
+    for _ in range(2):  # twice is as good as once
+        done = wct("runs", "cancel", "r", "--wait", "0")
+        assert (done.code, done.out) == (0, "r\trunning\n")
+        assert "next:  wct inspect r" in done.err
+    _first_line_with(process, "cancelled")
+    meeting.let_go()
+    assert place.ended(process).code == 1
+    assert [e["type"] for e in events(place, "r")].count("run_cancelled") == 1
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]}\n", '"}\n', "null", "[1]\n", "{}\n{}\n", "\0" * 9, '{"by": {}}\n']
+)
+def test_a_broken_request_does_not_disturb_the_run(place: Place, wct: Wct, text: str) -> None:
+    meeting = crashed(place)
+    again = place.start("run", meeting.runbook, "--resume", "r")
+    meeting.wait()
+    requests = folder(place, "r") / "_system/requests"
+    requests.mkdir(mode=0o700)
+    (requests / "cancel.json").write_text(text)
+    (requests / "other.json").mkdir()
+    wct("runs", "cancel", "r", "--wait", "0.3")  # the run looks every 0.2 s
+    meeting.let_go()
+    done = place.ended(again)
+    assert done.code in (0, 1), done.err  # "by {}" is a wish all the same
+    assert "internal error" not in done.err
+    assert wct("runs", "verify", "r").code == 0
+
+
+def test_nobody_of_that_name(place: Place, wct: Wct, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a container the user may have no name."""
+
+    def unknown(uid: int) -> pwd.struct_passwd:
+        raise KeyError(uid)
+
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    crashed(place)
+    assert wct("runs", "pin", "r").code == 0
+    assert wct("runs", "cancel", "r").code == 0
+    assert head(place, "r")["cancelled_by"].startswith("uid ")
+
+
+# delete
+
+
+def test_delete(place: Place, wct: Wct) -> None:
+    book = place.runbook("book.yaml", GOOD)
+    for run_id in ("one", "two", "three"):
+        wct("run", book, "-q", "--run-id", run_id)
+    done = wct("runs", "delete", "one", "@last")
+    assert (done.code, done.out) == (0, "removed one\nremoved three\n")
+    assert runs(wct) == {"two": "completed"}
+    assert [p.name for p in (place.path / ".waivern/runs").iterdir()] == ["two"]
+    missing = wct("runs", "delete", "two", "one")
+    assert missing.code == 4
+    assert runs(wct) == {"two": "completed"}  # all or none are understood
+    done = wct("runs", "delete", "two", "two", "--json")
+    assert done.code == 0, done.out
+    assert done.data("delete") == {"removed": ["two"], "spared": {}}
+
+
+def test_delete_needs_a_run(wct: Wct) -> None:
+    assert wct("runs", "delete").code == 2
+
+
+def test_a_running_run_stays(place: Place, wct: Wct) -> None:
+    meeting, process = begun(place)
+    for words in (
+        ["delete", "r"],
+        ["delete", "r", "--force"],
+        ["prune", "--keep-last", "0", "--yes"],
+        ["prune", "--keep-last", "0", "--yes", "--force"],
+    ):
+        done = wct("runs", *words)
+        assert done.code == (5 if words[0] == "delete" else 0)
+        assert "it is running" in done.err
+        assert runs(wct) == {"r": "running"}
+    meeting.let_go()
+    assert place.ended(process).code == 0
+
+
+def test_a_pinned_run_stays_until_it_is_let_go(place: Place, wct: Wct) -> None:
+    wct("run", place.runbook("book.yaml", GOOD), "-q", "--run-id", "r")
+    assert wct("runs", "pin", "r", "--note", "for the auditor").out == "pinned r\n"
+    pinned = json.loads((folder(place, "r") / "_system/pinned.json").read_text())
+    assert (pinned["by"], pinned["note"]) == (getpass.getuser(), "for the auditor")
+    assert wct("runs", "--json").data("runs")[0]["pinned"] is True
+    assert wct("runs", "verify", "r").code == 0
+    done = wct("runs", "delete", "r")
+    assert done.code == 5
+    assert "it is pinned" in done.err
+    assert "--force" in done.err
+    done = wct("runs", "prune", "--keep-last", "0", "--yes")
+    assert done.code == 0
+    assert "kept r: it is pinned" in done.err
+    assert wct("run", "book.yaml", "--resume", "r", "-q").code == 0  # a pin keeps nobody from it
+    assert wct("runs", "unpin", "r").out == "unpinned r\n"
+    assert wct("runs", "unpin", "r").code == 0
+    assert wct("runs", "delete", "r").code == 0
+    for words in (["pin", "r"], ["unpin", "r"]):
+        assert wct("runs", *words).code == 4
+
+
+def test_force_takes_a_pinned_one(place: Place, wct: Wct) -> None:
+    wct("run", place.runbook("book.yaml", GOOD), "-q", "--run-id", "r")
+    wct("runs", "pin", "r")
+    assert wct("runs", "delete", "r", "--force").code == 0
+    assert runs(wct) == {}
+
+
+@pytest.fixture
+def reused(place: Place, wct: Wct) -> None:
+    """`c` reused from `b`, which reused from `a`."""
+    wct("run", place.runbook("a.yaml", GOOD), "-q", "--run-id", "a")
+    for name, source in (("b", "a"), ("c", "b")):
+        book = place.runbook(
+            f"{name}.yaml", f"  a: {{reuse: {{from_run: {source}, artifact: a}}}}\n"
+        )
+        assert wct("run", book, "-q", "--run-id", name).code == 0
+
+
+def test_a_run_that_was_reused_stays_while_the_other_does(
+    place: Place, wct: Wct, reused: None
+) -> None:
+    done = wct("runs", "delete", "a")
+    assert done.code == 5
+    assert "run a stays: run b reused it" in done.err
+    assert wct("runs", "delete", "a", "b").code == 5
+    assert runs(wct).keys() == {"a", "b", "c"}  # b stays because of c, and so a because of b
+    assert wct("runs", "delete", "c", "a").code == 5
+    assert runs(wct).keys() == {"a", "b"}
+    assert wct("runs", "delete", "a", "b").code == 0
+    assert runs(wct) == {}
+
+
+def test_what_a_run_that_stays_reused_stays(place: Place, wct: Wct, reused: None) -> None:
+    wct("runs", "pin", "c")
+    done = wct("runs", "prune", "--keep-last", "0", "--yes", "--json")
+    assert done.data("prune") == {
+        "removed": [],
+        "spared": {"c": "it is pinned", "b": "run c reused it", "a": "run b reused it"},
+        "dry_run": False,
+    }
+    assert wct("runs", "delete", "a", "--force").code == 0
+    assert runs(wct).keys() == {"b", "c"}
+    assert wct("runs", "verify", "b").code == 0  # its copy is its own
+    assert wct("run", "b.yaml", "--resume", "b", "-q").code == 0
+
+
+@pytest.mark.parametrize("broken", ["no records", "no journal", "nothing"])
+def test_a_corrupt_run_can_be_deleted(place: Place, wct: Wct, broken: str) -> None:
+    wct("run", place.runbook("book.yaml", GOOD), "-q", "--run-id", "r")
+    match broken:
+        case "no records":
+            shutil.rmtree(folder(place, "r") / "_system")
+        case "no journal":
+            (folder(place, "r") / "_system/events.jsonl").unlink()
+        case "nothing":
+            shutil.rmtree(folder(place, "r"))
+            folder(place, "r").mkdir()
+    assert runs(wct) == {"r": "corrupt"}
+    assert wct("runs", "prune", "--older-than", "0s").code == 0
+    assert runs(wct) == {"r": "corrupt"}
+    assert wct("runs", "prune", "--status", "corrupt", "--yes").out == "removed r\n"
+    assert runs(wct) == {}
+
+
+def test_what_a_killed_removal_left_is_swept(place: Place, wct: Wct) -> None:
+    """Whatever it is: a file or a link of that name must not stop every run after it."""
+    book = place.runbook("book.yaml", GOOD)
+    wct("run", book, "-q", "--run-id", "r")
+    store = place.path / ".waivern/runs"
+    (store / "r").rename(store / ".trash-r")
+    (store / ".trash-file").write_text("")
+    (store / ".new-link").symlink_to(place.path)
+    assert runs(wct) == {}
+    done = wct("run", book, "-q", "--run-id", "s")
+    assert done.code == 0, done.err
+    assert [p.name for p in store.iterdir()] == ["s"]
+    assert (place.path / book).exists()
+
+
+# prune
+
+
+@pytest.fixture
+def five(place: Place, wct: Wct, tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """Five runs, r5 the newest; r2 and r4 failed; each an hour older than the next."""
+    if "five" not in MADE:
+        good, bad = place.runbook("good.yaml", GOOD), place.runbook("bad.yaml", BAD)
+        for n in range(1, 6):
+            wct("run", bad if n % 2 == 0 else good, "-q", "--run-id", f"r{n}")
+            _back_date(folder(place, f"r{n}"), hours=5 - n)
+        MADE["five"] = tmp_path_factory.mktemp("five") / "store"
+        shutil.copytree(place.path / ".waivern", MADE["five"], symlinks=True)
+    else:
+        shutil.copytree(MADE["five"], place.path / ".waivern", symlinks=True)
+    return place
+
+
+MADE: dict[str, Path] = {}
+"""Stores that several tests begin with a copy of."""
+
+
+def _back_date(run: Path, hours: int) -> None:
+    """Let a run look older in what lists are made of."""
+    at = datetime.now(UTC) - timedelta(hours=hours, minutes=1)
+    text = at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    document = json.loads((run / "_system/run.json").read_text())
+    document["started_at"] = document["updated_at"] = text
+    lines = (run / "_system/events.jsonl").read_text().splitlines(keepends=True)
+    last = json.loads(lines[-1])
+    lines[-1] = lines[-1].replace(last["event"]["at"], text)
+    (run / "_system/events.jsonl").write_text("".join(lines))
+    (run / "_system/run.json").write_text(json.dumps(document))
+
+
+@pytest.mark.parametrize(
+    ("options", "gone"),
+    [
+        ("--keep-last 0", "12345"),
+        ("--keep-last 2", "123"),
+        ("--keep-last 5", ""),
+        ("--keep-last 99", ""),
+        ("--older-than 150m", "12"),
+        ("--older-than 3h", "12"),
+        ("--older-than 1d", ""),
+        ("--older-than 0s", "12345"),
+        ("--status failed", "24"),
+        ("--status failed --status completed", "12345"),
+        ("--status interrupted", ""),
+        ("--keep-last 1 --status failed", "24"),
+        ("--keep-last 2 --status failed", "2"),
+        ("--keep-last 1 --older-than 2h --keep-failed", "13"),
+        ("--keep-last 0 --keep-failed", "135"),
+        ("--status failed --keep-failed", ""),
+        ("--keep-last 3 --older-than 30m", "12"),
+    ],
+)
+def test_what_may_go(five: Place, wct: Wct, options: str, gone: str) -> None:
+    everything = {f"r{n}" for n in range(1, 6)}
+    doomed = {f"r{n}" for n in gone}
+    listed = wct("runs", "prune", *options.split())
+    assert listed.code == 0, listed.err
+    assert set(listed.out.splitlines()) == {f"would remove {run}" for run in doomed}
+    assert f"{len(doomed)} of 5 runs would go" in listed.err
+    assert runs(wct).keys() == everything  # nothing without --yes
+    done = wct("runs", "prune", *options.split(), "--yes", "--json")
+    assert set(done.data("prune")["removed"]) == doomed
+    assert runs(wct).keys() == everything - doomed
+
+
+@pytest.mark.parametrize("options", ["", "--yes", "--keep-failed --yes", "--force --yes"])
+def test_prune_without_a_policy_is_refused(five: Place, wct: Wct, options: str) -> None:
+    done = wct("runs", "prune", *options.split())
+    assert done.code == 2
+    assert "--keep-last" in done.err
+    assert len(runs(wct)) == 5
+
+
+@pytest.mark.parametrize(
+    "age", ["", "3", "d", "-1d", "1.5h", "3 d", "9999999d", "1y", "٣d", "1d\n"]
+)
+def test_an_age_that_is_none(wct: Wct, age: str) -> None:
+    done = wct("runs", "prune", "--older-than", age)
+    assert done.code == 2
+    assert "is not an age" in done.err
+
+
+def test_the_oldest_age(five: Place, wct: Wct) -> None:
+    assert wct("runs", "prune", "--older-than", "999999w").code == 0
+
+
+def test_prune_in_an_empty_store(wct: Wct) -> None:
+    done = wct("runs", "prune", "--keep-last", "0", "--yes")
+    assert (done.code, done.out) == (0, "")
+
+
+# what nobody should be able to break
+
+
+@pytest.mark.parametrize("name", ["updated_at", "started_at", "status", "reuses", "attempts"])
+def test_records_of_another_shape(five: Place, wct: Wct, name: str) -> None:
+    path = folder(five, "r5") / "_system/run.json"
+    whole = json.loads(path.read_text())
+    values: tuple[object, ...] = (None, 5, [], {}, "", "soon", ["a", 5], "2026-01-01T00:00:00")
+    for value in values:
+        path.write_text(json.dumps(whole | {name: value}))
+        for words in (
+            ["runs"],
+            ["inspect", "@last"],
+            ["runs", "verify", "r5"],
+            ["runs", "prune", "--older-than", "1h"],
+            ["runs", "prune", "--keep-last", "1"],
+        ):
+            done = wct(*words)
+            assert done.code in (0, 4, 5, 9), f"{words} {value!r}: {done.err}"
+        assert "r5" in runs(wct)

@@ -1,0 +1,161 @@
+"""Inside the process under test: counts the store's operations, and breaks one of them.
+
+`disk.step` is all that the product offers for this. It is replaced before `wct` begins: by a
+sitecustomize.py in the real script, after the fork in the zygote. `serial` makes the sequence of
+operations the same every time, so that an ordinal names one operation: a component begins when
+all before it is committed and projected, the ledger never waits for company, and whether somebody
+wants the run cancelled is looked up once.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+CALLED = threading.local()
+
+
+class Fault:
+    """What is to happen at which operation, and what happened; see `plan` in harness.py."""
+
+    def __init__(self, spec: dict[str, Any]) -> None:
+        self.action: str = spec.get("action", "none")
+        self.ordinal: int = spec.get("ordinal", 0)
+        self.looks: bool = spec.get("looks", False)
+        self.only: str | None = spec.get("only")
+        self.persistent: bool = spec.get("persistent", False)
+        self.number: int = spec.get("number", 0)
+        self.times: int = spec.get("times", 1)
+        self.trace: bool = spec.get("trace", False)
+        self.report: int = spec["report"]
+        self.gate = Gate()
+        self._chance = random.Random(spec.get("seed", 0))
+        self._lock = threading.Lock()
+        self._count = 0
+
+    def step(self, operation: str, name: str) -> None:
+        with self._lock:
+            if self.only not in (None, operation) or (operation == "look" and not self.looks):
+                return
+            self._count += 1
+            count = self._count
+        if self.trace:
+            self._note("step", operation, name)
+        if self.action == "delay":
+            self._dawdle(operation)
+        elif count == self.ordinal:
+            self._note("broke", operation, name)
+            self.gate.open()
+            self._break(name)
+        elif self.persistent and self.ordinal < count:
+            self._break(name, again=True)
+
+    def _break(self, name: str, *, again: bool = False) -> None:
+        match self.action:
+            case "short":
+                CALLED.short = True
+            case "torn" | "tear" if not again:  # the first half is written, then comes the fault
+                CALLED.short = True
+            case "error" | "torn":
+                raise OSError(self.number, os.strerror(self.number), name)
+            case "kill" | "tear":
+                os.kill(os.getpid(), signal.SIGKILL)
+            case "signal":
+                for _ in range(self.times):
+                    os.kill(os.getpid(), self.number)
+
+    def _dawdle(self, operation: str) -> None:
+        if operation in ("flock", "open", "truncate", "rename") and self._chance.random() < 0.5:
+            time.sleep(self._chance.random() * 0.01)
+
+    def _note(self, *words: str) -> None:
+        os.write(self.report, ("\t".join(words) + "\n").encode())
+
+
+class Gate:
+    """Lets the artifacts of a run be made one after the other, each when all is on the disk."""
+
+    def __init__(self) -> None:
+        self._settled = 0
+        self._begun = 0
+        self._open = False
+        self._changed = threading.Condition()
+
+    def open(self) -> None:
+        with self._changed:
+            self._open = True
+            self._changed.notify_all()
+
+    def settle(self, count: int) -> None:
+        with self._changed:
+            self._settled += count
+            self._changed.notify_all()
+
+    def pass_through(self) -> None:
+        with self._changed:
+            due, self._begun = self._begun, self._begun + 1
+            self._changed.wait_for(lambda: self._open or self._settled >= due, 10)
+
+
+def install(spec: dict[str, Any]) -> None:
+    """Break what `spec` says, in this process, from now on."""
+    from waivern.store import disk
+
+    fault = Fault(spec)
+    disk.step = fault.step  # type: ignore[assignment]
+    _let_writes_be_short()
+    if spec.get("serial", True) and fault.action != "delay":
+        _serialise(fault.gate)
+
+
+def _let_writes_be_short() -> None:
+    write = os.write
+
+    def perhaps_short(fd: int, data: Any, /) -> int:
+        if getattr(CALLED, "short", False):
+            CALLED.short = False
+            return write(fd, bytes(data)[: max(1, len(data) // 2)])
+        return write(fd, data)
+
+    os.write = perhaps_short
+
+
+def _serialise(gate: Gate) -> None:
+    from waivern.engine import ledger, loop
+    from waivern.engine.producer import Producer
+    from waivern.store.lease import LocalLease
+
+    ledger.GATHER_S, ledger.IDLE_S = 0.0, 60.0
+    ledger.PROJECT_EVERY_S, ledger.PROJECTION_SHARE = 0.0, 0
+    loop.WATCH_S = 60.0
+    begin, append, project = Producer.begin, LocalLease.append, LocalLease.project
+    pending = 0
+
+    def gated(self: Any, call: Any) -> Any:
+        gate.pass_through()
+        return begin(self, call)
+
+    def counted(self: Any, records: Any, *, sync: bool) -> None:
+        nonlocal pending
+        group = list(records)
+        append(self, group, sync=sync)
+        pending += sum(r["type"] in ("artifact_completed", "artifact_failed") for r in group)
+
+    def projected(self: Any, *args: Any, **options: Any) -> None:
+        nonlocal pending
+        project(self, *args, **options)
+        gate.settle(pending)
+        pending = 0
+
+    _replace(Producer, "begin", gated)
+    _replace(LocalLease, "append", counted)
+    _replace(LocalLease, "project", projected)
+
+
+def _replace(owner: type, name: str, function: Callable[..., Any]) -> None:
+    setattr(owner, name, function)

@@ -1,0 +1,216 @@
+"""SIGKILL before every operation: of a run, of its resume, and of the resume of that.
+
+A look changes nothing on the disk: a kill before it leaves what a kill before the next change
+leaves, and is not a point of its own.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import pytest
+from harness import ALL, RUN, Bench, Count, Plan, Runner, Shelf, carry_out
+from oracle import Known, after_fault, after_resume, contents, leftovers, still_known
+
+pytestmark = pytest.mark.timeout(600)  # a sweep on a busy machine
+
+TRACE = Plan(trace=True)
+LEFT_BY_A_KILL = {(-9, "interrupted"), (-9, "completed")}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(bench: Bench) -> dict[str, Any]:
+    shelf = bench.shelf()
+    done = carry_out(bench.script, shelf.start())
+    assert done.code == 1, done.err
+    made = contents(shelf.run)
+    assert made.keys() == {"one", "old", "two", "all", "last"}
+    assert made["last"] == {"total": 8}
+    return made
+
+
+def killed(runner: Runner, shelf: Shelf, plan: Plan) -> Known | None:
+    """Kill what a person would do now; None if it came to its end."""
+    done = carry_out(runner, shelf.again(plan))
+    if done.broke is None:
+        assert done.code == 1, done.err
+        return None
+    assert done.code == -9
+    return after_fault(shelf, done)
+
+
+def recovered(bench: Bench, shelf: Shelf, known: Known, undisturbed: dict[str, Any]) -> None:
+    after_resume(shelf, known, carry_out(bench.zygote, shelf.again()), undisturbed)
+
+
+def state(bench: Bench, plan: Plan) -> tuple[Shelf, Known]:
+    """Return a store in which a run was killed so."""
+    shelf = bench.shelf()
+    known = killed(bench.zygote, shelf, plan)
+    assert known is not None
+    return shelf, known
+
+
+def test_every_operation_of_a_run(bench: Bench, undisturbed: dict[str, Any], tried: Count) -> None:
+    def point(number: int) -> bool:
+        shelf = bench.shelf()
+        known = killed(bench.zygote, shelf, Plan("kill", number))
+        if known:
+            rows = carry_out(bench.zygote, shelf.wct("runs")).out.splitlines()
+            told = {row.split("\t")[0]: row.split("\t")[1] for row in rows}
+            assert told.get(RUN) == (known.story.status if known.story else None)
+            recovered(bench, shelf, known, undisturbed)
+        shelf.clear()
+        return known is not None
+
+    points = bench.sweep(point)
+    shelf = bench.shelf()
+    steps = carry_out(bench.script, shelf.start(TRACE)).steps
+    assert points == len(steps), "the script and the zygote do not do the same"
+    tried("kill: a run, before every operation", points)
+
+
+def test_every_operation_of_the_first_run_of_a_store(bench: Bench, tried: Count) -> None:
+    def point(number: int) -> bool:
+        shelf = bench.bare_shelf()
+        done = carry_out(bench.zygote, shelf.origin(Plan("kill", number)))
+        if done.broke:
+            row = shelf.rows().get("origin")
+            assert (done.code, row.status if row else "interrupted") in LEFT_BY_A_KILL
+            again = carry_out(bench.zygote, shelf.origin_again())
+            assert again.code == 0, again.err
+            assert (shelf.path / ".waivern" / ".gitignore").read_text().startswith("*\n")
+            assert leftovers(shelf) == []
+        else:
+            assert done.code == 0, done.err
+        shelf.clear()
+        return done.broke is not None
+
+    tried("kill: the first run of a store, before every operation", bench.sweep(point))
+
+
+def test_some_operations_of_a_run_in_the_script_itself(
+    bench: Bench, undisturbed: dict[str, Any], tried: Count
+) -> None:
+    stride = 1 if ALL else 8
+
+    def point(number: int) -> bool:
+        shelf = bench.shelf()
+        known = killed(bench.script, shelf, Plan("kill", 1 + (number - 1) * stride))
+        if known:
+            recovered(bench, shelf, known, undisturbed)
+        return known is not None
+
+    tried("kill: a run, in the installed script, every 8th", bench.sweep(point))
+
+
+def test_in_the_middle_of_every_write(
+    bench: Bench, undisturbed: dict[str, Any], tried: Count
+) -> None:
+    plan = {"action": "tear", "only": "write", "persistent": True}
+
+    def point(number: int) -> bool:
+        shelf = bench.shelf()
+        known = killed(bench.zygote, shelf, Plan(ordinal=number, **plan))  # type: ignore[arg-type]
+        if known:
+            recovered(bench, shelf, known, undisturbed)
+        return known is not None
+
+    tried("kill: a run, in the middle of every write", bench.sweep(point))
+
+
+def test_operations_of_artifacts_made_at_the_same_time(
+    bench: Bench, undisturbed: dict[str, Any], tried: Count
+) -> None:
+    """As a run is without a gate between artifacts: four at once, events committed in groups."""
+
+    broke: list[int] = []
+
+    def point(number: int) -> None:
+        shelf = bench.shelf()
+        known = killed(bench.zygote, shelf, Plan("kill", number, serial=False))
+        if known:
+            recovered(bench, shelf, known, undisturbed)
+            broke.append(number)
+        shelf.clear()
+
+    bench.each([partial(point, number) for number in range(1, 110)])
+    tried("kill: a run, four artifacts at once", len(broke))
+
+
+def test_every_operation_of_the_resume(
+    bench: Bench, undisturbed: dict[str, Any], tried: Count
+) -> None:
+    """From crashes before an operation of every kind, in the middle of those of its kind."""
+    steps = carry_out(bench.script, bench.shelf().start(TRACE)).steps
+    born = steps.index(("rename", RUN)) + 1
+    chosen = range(1, len(steps) + 1) if ALL else one_of_each(steps[born:], born)
+    points = crashes = 0
+    for outer in chosen:
+        crashed, known = state(bench, Plan("kill", outer))
+        crashes += 1
+        points += swept_resume(bench, crashed, known, undisturbed)
+    tried(f"kill: the resume of a run killed at {crashes} operations", points)
+
+
+def test_every_operation_of_the_resume_of_a_torn_run(
+    bench: Bench, undisturbed: dict[str, Any], tried: Count
+) -> None:
+    writes = [
+        s for s in carry_out(bench.script, bench.shelf().start(TRACE)).steps if s[0] == "write"
+    ]
+    journal = [n for n, (_, name) in enumerate(writes, 1) if name == "events.jsonl"]
+    points = 0
+    for outer in journal[1:] if ALL else journal[3:4]:
+        crashed, known = state(bench, Plan("tear", outer, only="write", persistent=True))
+        points += swept_resume(bench, crashed, known, undisturbed)
+    tried("kill: the resume of a run with a torn journal", points)
+
+
+def test_every_operation_of_the_resume_of_an_ended_run(
+    bench: Bench, undisturbed: dict[str, Any], tried: Count
+) -> None:
+    ended = bench.shelf()
+    known = after_fault(ended, carry_out(bench.zygote, ended.start()))
+    tried("kill: the resume of a run that ended", swept_resume(bench, ended, known, undisturbed))
+
+
+def test_every_operation_of_the_resume_of_a_killed_resume(
+    bench: Bench, undisturbed: dict[str, Any], tried: Count
+) -> None:
+    crashed, known = state(bench, Plan("kill", 70))
+    shelf = crashed.copy()
+    steps = carry_out(bench.zygote, shelf.resume(TRACE)).steps
+    chosen = range(1, len(steps) + 1) if ALL else one_of_each(steps)[1::4]
+    points = 0
+    for outer in chosen:
+        shelf = crashed.copy()
+        again = killed(bench.zygote, shelf, Plan("kill", outer))
+        assert again
+        still_known(known, again)
+        points += swept_resume(bench, shelf, again, undisturbed)
+    tried(f"kill: the resume of a resume killed at {len(chosen)} operations", points)
+
+
+def one_of_each(steps: list[tuple[str, str]], before: int = 0) -> list[int]:
+    """Return the ordinal of one operation of each kind: the middle one."""
+    kinds: dict[str, list[int]] = {}
+    for number, (operation, _) in enumerate(steps, 1 + before):
+        kinds.setdefault(operation, []).append(number)
+    return sorted(numbers[len(numbers) // 2] for numbers in kinds.values())
+
+
+def swept_resume(bench: Bench, crashed: Shelf, known: Known, undisturbed: dict[str, Any]) -> int:
+    """Kill the resume before each of its operations; return how many there are."""
+
+    def point(number: int) -> bool:
+        shelf = crashed.copy()
+        again = killed(bench.zygote, shelf, Plan("kill", number))
+        if again:
+            still_known(known, again)
+            recovered(bench, shelf, again, undisturbed)
+        shelf.clear()
+        return again is not None
+
+    return bench.sweep(point)

@@ -1,0 +1,105 @@
+"""A process that has imported all of `wct` and forks a child for every command it is asked for.
+
+Speaks JSON lines: a batch of jobs in, the list of what became of them out. Started as a script, so
+that pytest is no part of it; single-threaded, so that forking it is safe.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import os
+import resource
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import injected
+
+
+def main() -> None:
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    _import_what_a_run_imports(json.loads(sys.stdin.readline()))
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    for line in sys.stdin:
+        children = [_start(job) for job in json.loads(line)]
+        answers.write(json.dumps([_end(*child) for child in children]) + "\n")
+        answers.flush()
+
+
+def _import_what_a_run_imports(job: dict[str, Any]) -> None:
+    names = json.loads(_end(*_start(job | {"modules": True}))["report"][-1][0])
+    for name in names:
+        with suppress(ImportError):  # a runbook's own file is imported under a name of its own
+            importlib.import_module(name)
+
+
+def _start(job: dict[str, Any]) -> tuple[int, list[Any]]:
+    files = [tempfile.TemporaryFile() for _ in range(3)]  # noqa: SIM115 - closed in _end
+    pid = os.fork()
+    if pid:
+        return pid, files
+    code = 70
+    try:
+        code = _child(job, *(file.fileno() for file in files))
+    finally:
+        os._exit(code)
+
+
+def _child(job: dict[str, Any], out: int, err: int, report: int) -> int:
+    nowhere = os.open(os.devnull, os.O_RDONLY)
+    for ours, theirs in ((nowhere, 0), (out, 1), (err, 2)):
+        os.dup2(ours, theirs)
+    os.chdir(job["cwd"])
+    os.environ.update(job["environ"])
+    if limit := job.get("files"):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+    _be_another_process()
+    if fault := job.get("fault"):
+        injected.install(fault | {"report": report})
+    from waivern.cli.main import main
+
+    sys.argv = ["wct", *job["argv"]]
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if others := job["environ"].get("OVER"):
+        with Path(others).open("a") as over:
+            over.write(f"{os.getpid()}\n")
+    if job.get("modules"):
+        os.write(report, json.dumps(list(sys.modules)).encode())
+    return code
+
+
+def _be_another_process() -> None:
+    """Draw anew what the store drew when it was imported."""
+    from waivern.store import local
+
+    local._TOKEN_PREFIX = os.urandom(4).hex()
+
+
+def _end(pid: int, files: list[Any]) -> dict[str, Any]:
+    _, status = os.waitpid(pid, 0)
+    texts = []
+    for file in files:
+        file.seek(0)
+        texts.append(file.read().decode(errors="replace"))
+        file.close()
+    out, err, report = texts
+    return {
+        "pid": pid,
+        "code": os.waitstatus_to_exitcode(status),
+        "out": out,
+        "err": err,
+        "report": [line.split("\t") for line in report.splitlines()],
+    }
+
+
+if __name__ == "__main__":
+    main()
