@@ -132,7 +132,11 @@ class Folder:
         """Create a folder, durably, and open it. Raises FileExistsError."""
         step("mkdir", name)
         os.mkdir(name, FOLDER_MODE, dir_fd=self.descriptor)
-        made = self.folder(name)
+        try:
+            made = self.folder(name)
+        except PermissionError:  # the umask took even the right to open it
+            os.chmod(name, FOLDER_MODE, dir_fd=self.descriptor)
+            made = self.folder(name)
         os.fchmod(made.descriptor, FOLDER_MODE)  # whatever the umask took away
         self.sync()
         return made
