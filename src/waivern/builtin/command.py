@@ -216,8 +216,11 @@ class _Talk:
         self.tail.append(text)
 
     def last_words(self) -> str:
-        """Return the end of stderr for an error, without what could steer a terminal."""
-        lines = ["".join(c if c.isprintable() else "�" for c in line[:500]) for line in self.tail]
+        """Return the end of stderr for an error, without what could steer a terminal.
+
+        Its lines are whole: of half a secret nobody could tell that it has to be hidden.
+        """
+        lines = ["".join(c if c.isprintable() or c == "\t" else "�" for c in s) for s in self.tail]
         return "".join(f"\n  {line}" for line in lines)
 
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from pydantic import BaseModel, ValidationError
 
 from waivern.message import Json
-from waivern.runbook.env import expand
+from waivern.runbook.env import expand, names
+from waivern.runbook.secrets import Secrets
 
 Path = tuple[str | int, ...]
 
@@ -27,8 +28,9 @@ def faults(
 ) -> Iterator[tuple[Path, bool, str, str | None]]:
     """Yield (path, whether its key is meant, message, hint) for each property that does not fit.
 
-    No message shows a value: it may have come from `${VAR}`.
+    No message shows a value that came from `${VAR}`, whatever the component puts into it.
     """
+    hide = Secrets(names(properties), environ).hide
     try:
         configure(config, properties, environ)
     except ValidationError as error:
@@ -41,7 +43,7 @@ def faults(
                 case "missing":
                     yield path[:-1], False, f"property '{name}' is required", None
                 case _:
-                    message = each["msg"].removeprefix("Value error, ")
+                    message = hide(each["msg"].removeprefix("Value error, "))
                     yield path, False, f"property '{name}': {_lower(message)}", None
 
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from typing import Self
+
+from waivern.runbook import env
+from waivern.runbook.model import Process, Runbook, Source
 
 SHORTEST = 4
 """Characters; a shorter value would hide half of every text, and is no secret."""
@@ -21,6 +25,15 @@ class Secrets:
         }
         # longest first: one value may contain another
         self._shown = sorted(shown.items(), key=lambda item: -len(item[0]))
+
+    @classmethod
+    def of(cls, runbook: Runbook, environ: Mapping[str, str]) -> Self:
+        """Return those that the runbook's components are given."""
+        found: set[str] = set()
+        for artifact in runbook.artifacts.values():
+            if isinstance(artifact.producer, Source | Process):
+                found |= env.names(artifact.producer.properties).keys()
+        return cls(found, environ)
 
     def hide(self, text: str) -> str:
         """Return `text` with every value replaced by `${NAME}`, escaped or cut into lines too."""

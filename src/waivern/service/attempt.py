@@ -19,8 +19,6 @@ from waivern.message import Json
 from waivern.planning.plan import Plan
 from waivern.record.fold import RunRecord
 from waivern.record.status import RunStatus
-from waivern.runbook import env
-from waivern.runbook.model import Process, Runbook, Source
 from waivern.runbook.secrets import Secrets
 from waivern.store.base import Lease, RunStore
 
@@ -83,7 +81,7 @@ async def carry_out(
     warnings = _note(store, record)
     options.on_start(plan, record)
     width = options.max_concurrency or settings.max_concurrency or DEFAULT_CONCURRENCY
-    secrets = Secrets(_variables(plan.runbook), options.environ)
+    secrets = Secrets.of(plan.runbook, options.environ)
     producer = Producer(
         store,
         plan.runbook.document.folder,
@@ -125,15 +123,6 @@ async def carry_out(
         warnings=tuple(warnings),
         stuck=ending.stuck,
     )
-
-
-def _variables(runbook: Runbook) -> set[str]:
-    """Return the environment variables that the runbook's components are given."""
-    found: set[str] = set()
-    for artifact in runbook.artifacts.values():
-        if isinstance(artifact.producer, Source | Process):
-            found |= env.names(artifact.producer.properties).keys()
-    return found
 
 
 def _wish_to_cancel(store: RunStore, run_id: str) -> dict[str, Json] | None:

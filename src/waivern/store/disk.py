@@ -8,6 +8,7 @@ the Nth one.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import stat
@@ -253,11 +254,15 @@ class Folder:
     def remove_tree(self, name: str) -> None:
         """Remove a folder and all below it, following nothing."""
         with self.folder(name) as inner:
-            while children := inner.names():  # whoever has it open may put something in meanwhile
-                for child in children:
-                    inner.remove_tree(child) if inner.has_folder(child) else inner.unlink(child)
+            for child in inner.names():
+                inner.remove_tree(child) if inner.has_folder(child) else inner.unlink(child)
         step("rmdir", name)
-        os.rmdir(name, dir_fd=self.descriptor)
+        try:
+            os.rmdir(name, dir_fd=self.descriptor)
+        except OSError as error:
+            if error.errno != errno.ENOTEMPTY:
+                raise
+            self.remove_tree(name)  # who had it open put something in
 
     def read(self, name: str, limit: int = READ_LIMIT) -> bytes:
         """Return a regular file's bytes.

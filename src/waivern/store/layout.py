@@ -79,7 +79,7 @@ class Layout:
             run = stack.enter_context(opened)
             try:
                 yield run
-            except FileNotFoundError:
+            except (FileNotFoundError, IntegrityError):
                 self.in_place(runs, run, name)
                 raise
 

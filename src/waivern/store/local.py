@@ -112,8 +112,8 @@ class LocalFilesystemStore(RunStore):
         with explained(f"read the journal of run {run_id}"), self._at.system(run_id) as system:
             anchor = read_anchor(system)  # before the journal, which only grows
             data = system.read_if_any(EVENTS)
-        if data is None:
-            raise _no_journal(run_id)
+            if data is None:
+                raise _no_journal(run_id)
         return journal.read(data, anchor).journal
 
     def last_record(self, run_id: str) -> dict[str, Json] | None:

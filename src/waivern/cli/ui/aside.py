@@ -6,14 +6,12 @@ import io
 import threading
 from collections.abc import Callable
 
-from waivern.cli.ui.text import clean
-
 LINE_LIMIT = 10_000
 """Characters; a longer line is told in pieces."""
 
 
 class Aside(io.TextIOBase):
-    """A text stream that hands every line, made safe, to `say`. Thread-safe."""
+    """A text stream that hands every line to `say`. Thread-safe."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         super().__init__()
@@ -32,7 +30,7 @@ class Aside(io.TextIOBase):
                 rest = rest[LINE_LIMIT:]
             self._rest = rest
         for line in lines:
-            self._say(clean(line))
+            self._say(line)
         return len(text)
 
     def flush(self) -> None:
@@ -43,4 +41,4 @@ class Aside(io.TextIOBase):
         with self._lock:
             rest, self._rest = self._rest, ""
         if rest:
-            self._say(clean(rest))
+            self._say(rest)

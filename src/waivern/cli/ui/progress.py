@@ -6,9 +6,10 @@ paints it a few times a second, so that ten thousand artifacts cost little and n
 
 from __future__ import annotations
 
+import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from typing import Protocol
 
@@ -25,6 +26,7 @@ from waivern.record.events import (
     Event,
 )
 from waivern.record.fold import RunRecord
+from waivern.runbook.secrets import Secrets
 
 TICK_S = 0.1
 
@@ -46,6 +48,7 @@ class Progress:
         self._started_lines = started_lines
         self._lock = threading.Lock()
         self._lines: list[Line] = []
+        self._hide: Callable[[str], str] = str
         self._board = Board()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._tick, name="wct-progress", daemon=True)
@@ -55,7 +58,7 @@ class Progress:
         """Show the run while it lasts; what components print goes to stderr, never to stdout."""
         if self._painter:
             self._thread.start()
-        aside = Aside(lambda text: self.say(Line("output", text)))
+        aside = Aside(lambda text: self.say(Line("output", clean(self._hide(text)))))
         try:
             with redirect_stdout(aside), redirect_stderr(aside):
                 yield
@@ -69,6 +72,7 @@ class Progress:
 
     def start(self, plan: Plan, record: RunRecord, where: str) -> None:
         """Take note of what the attempt has before it."""
+        self._hide = Secrets.of(plan.runbook, os.environ).hide
         run = record.metadata
         kept = frozenset(name for name, step in record.steps.items() if step.completed)
         with self._lock:
