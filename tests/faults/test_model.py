@@ -291,7 +291,11 @@ class Store(RuleBasedStateMachine):
         found = {fault.path for fault in verify(self.store, run_id).faults}
         assert found == {f"{each}.json" for each in damaged}
 
-    @rule(at=RUNS, what=st.sampled_from("delete delete cancel pin hold let_go".split()), flag=OFTEN)
+    @rule(
+        at=RUNS,
+        what=st.sampled_from(["delete", "delete", "cancel", "pin", "hold", "let_go"]),
+        flag=OFTEN,
+    )
     def administer(self, at: int, what: str, flag: bool) -> None:
         run_id = self.nth(at)
         match what:
@@ -457,7 +461,7 @@ def test_any_story(bench: Bench, tried: Count) -> None:
     run_state_machine_as_test(
         Store,
         settings=settings(
-            max_examples=1000 if ALL else 40,
+            max_examples=1000 if ALL else 30,
             stateful_step_count=30,
             deadline=None,
             derandomize=not ALL,

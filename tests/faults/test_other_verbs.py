@@ -19,7 +19,7 @@ from waivern.errors import NotFoundError
 from waivern.service.verify import verify
 from waivern.store.local import LocalFilesystemStore
 
-ROUNDS = 1000 if ALL else 60
+ROUNDS = 1000 if ALL else 32
 CODES = {
     "resume": {1, 4, 5},
     "force": {1, 4, 5},

@@ -25,7 +25,7 @@ def value():
 def fail():
     raise ValueError("it breaks")
 """
-UMASKS = [0o000, 0o022, 0o077, 0o777]
+UMASKS = [0o000, 0o022, 0o777]
 
 
 def modes(folder: Path) -> dict[str, int]:
@@ -81,8 +81,7 @@ def test_every_file_and_folder(place: Path, tried: Count, umask: int) -> None:
     assert done.returncode == 1, done.stderr
     requests = place / "deep/er/store/runs/r/_system/requests"
     assert not requests.exists()
-    for verb in (["pin", "r"], ["unpin", "r"], ["pin", "r"]):
-        assert wct(place, umask, "runs", *verb, "--store", "deep/er/store").returncode == 0
+    assert wct(place, umask, "runs", "pin", "r", "--store", "deep/er/store").returncode == 0
     with (place / "book.yaml").open("a") as book:
         book.write("# changed: the earlier runbook is kept\n")
     done = wct(place, umask, *words[:4], "--resume", "r", "--allow-changed")
