@@ -46,17 +46,20 @@ class Places:
 
     def _walk(self, text: str) -> None:
         inside, key, count = self._root, None, 0
-        mapping = False
+        mapping, skipped = False, 0
         outer: list[tuple[dict[str | int, Place], bool]] = []
         for event in events(text):
             kind = type(event)
+            if skipped:  # within a key that is a list or a mapping
+                skipped += (kind in _STARTS) - (kind in _ENDS)
+                continue
             if kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
                 inside, mapping = outer.pop()
                 continue
             if kind not in _NODES:
                 continue
             if mapping and key is None:
-                key = event
+                key, skipped = event, int(kind in _STARTS)
                 continue
             count += 1
             place = Place(span(event), span(key) if key is not None else None)
@@ -75,6 +78,8 @@ class Places:
             self.first_of[place.key.start] = first.key
 
 
+_STARTS = frozenset([yaml.MappingStartEvent, yaml.SequenceStartEvent])
+_ENDS = frozenset([yaml.MappingEndEvent, yaml.SequenceEndEvent])
 _NODES = frozenset(
     [yaml.ScalarEvent, yaml.MappingStartEvent, yaml.SequenceStartEvent, yaml.AliasEvent]
 )
