@@ -74,6 +74,8 @@ class StoreError(WaivernError):
     """The store could not read or write: no space, no permission, a broken disk."""
 
     exit_code = Exit.STORE
+    artifact: str | None = None
+    """The one that could not be written, if it was one."""
 
 
 class UsageError(WaivernError):

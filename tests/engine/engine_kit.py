@@ -110,7 +110,7 @@ def execute(
     observers: tuple[Observer, ...] = (),
     grace_s: float = 5,
 ) -> Ran:
-    """Plan a runbook and run it, as the service does, in an event loop of its own."""
+    """Plan a runbook and run it, as the service does."""
     store, environ = store or AsyncInMemoryStore(), environ or {}
     plan = plan_of(document, store, environ)
     clock = Clock()
@@ -127,21 +127,18 @@ def execute(
     secrets = Secrets(environ, environ)
     producer = Producer(store, Path.cwd(), environ, secrets, clock)
 
-    async def run() -> Ending:
-        loop = Loop(
-            plan,
-            {},
-            record,
-            lambda commit, error: Ledger(lease, record, clock, commit, error, observers),
-            executor(producer),
-            Limits(plan.runbook.settings.timeout, grace_s),
-            clock,
-            Wishes(),
-        )
-        return await loop.run(listen=False)
-
+    loop = Loop(
+        plan,
+        {},
+        record,
+        lambda commit, error: Ledger(lease, record, clock, commit, error, observers),
+        executor(producer),
+        Limits(plan.runbook.settings.timeout, grace_s, pools=plan.runbook.settings.pools),
+        clock,
+        Wishes(),
+    )
     try:
-        ending = asyncio.run(run())
+        ending = loop.run(listen=False)
     finally:
         lease.release()
     lines = store.read_journal("r").lines

@@ -122,7 +122,7 @@ def test_the_scheduler_in_any_order_of_completion(specs: list[Spec], data: st.Da
         name = at_work.pop(data.draw(st.integers(0, len(at_work) - 1)))
         settled[name] = model.status[name]
         if model.status[name] == "failed":
-            for skip in scheduler.failed(ArtifactId(name)):
+            for skip in scheduler.lost(ArtifactId(name)):
                 assert skip.artifact not in settled
                 assert skip.cause == name
                 settled[skip.artifact] = "skipped"
@@ -147,5 +147,5 @@ def test_a_wide_and_deep_graph() -> None:
     scheduler = Scheduler(plan)
     first = scheduler.take()
     assert first.id == "c0"
-    assert len(scheduler.failed(first.id)) == 1999
+    assert len(scheduler.lost(first.id)) == 1999
     assert not scheduler.ready

@@ -9,6 +9,7 @@ import hashlib
 import json
 import random
 import shutil
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import pairwise
@@ -18,8 +19,20 @@ import pytest
 from harness import ALL, RUN, Bench, Count, Shelf, carry_out
 
 from waivern.errors import WaivernError
+from waivern.message import sha256
+from waivern.record.events import (
+    ArtifactSkipped,
+    AttemptEnded,
+    AttemptStarted,
+    Event,
+    RunStarted,
+    to_record,
+)
+from waivern.record.fold import RunRecord
 from waivern.service.verify import UNCOVERED, Fault, Verification, verify
+from waivern.store.base import Birth
 from waivern.store.local import LocalFilesystemStore
+from waivern.store.lock import this_process
 
 
 @pytest.fixture
@@ -308,3 +321,28 @@ def test_only_known_errors_come_out(shelf: Shelf, tried: Count, kind: str) -> No
     assert detected > rounds // 2  # or what was changed is in no other file, and the chain is right
     assert detected == rounds or kind == "lines"
     tried(f"tamper: journals of nonsense ({kind}), no error but a fault", rounds)
+
+
+def test_a_large_run_is_told_to_be_altered_as_soon(tmp_path: Path, tried: Count) -> None:
+    """All of it in one millisecond: none of its 10,000 states can be told by its time."""
+    at, end = "2026-01-01T00:00:00.000Z", "2026-01-01T00:00:01.000Z"
+    names = [f"a{n}" for n in range(10_000)]
+    events: list[Event] = [
+        RunStarted(at, RUN, names, {}, {}, "/", "book", "1.0", None),
+        AttemptStarted(at, {"host": "h", "pid": 1}, sha256(b"book")),
+        *(ArtifactSkipped(at, name, "a0", "it needs a0") for name in names),
+        AttemptEnded(end, "failed", None, None, 5),
+    ]
+    record = RunRecord.of(events)
+    documents = record.metadata.document(), record.state.document()
+    store = LocalFilesystemStore(tmp_path)
+    birth = Birth(b"book", tuple(map(to_record, events)), *documents)
+    store.begin(RUN, birth, this_process()).release()
+    assert not verify(store, RUN).faults
+    state = tmp_path / f"runs/{RUN}/_system/state.json"
+    state.write_text(state.read_text().replace(end, at).replace('"a1"', '"b1"'))
+    began = time.monotonic()
+    (fault,) = verify(store, RUN).faults
+    assert fault.path == "_system/state.json"
+    assert time.monotonic() - began < 3
+    tried("tamper: an altered state of 10,000 artifacts, told soon", 1)

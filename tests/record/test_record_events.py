@@ -26,10 +26,12 @@ JSON = st.recursive(
 )
 FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "str": TEXT,
+    "bool": st.booleans(),
     "int": st.integers(0, 1 << 40),
     "list[str]": st.lists(TEXT, max_size=3),
     "list[dict[str, str]]": st.lists(st.dictionaries(TEXT, TEXT, max_size=2), max_size=2),
     "dict[str, str]": st.dictionaries(TEXT, TEXT, max_size=3),
+    "dict[str, list[str]]": st.dictionaries(TEXT, st.lists(TEXT, max_size=2), max_size=2),
     "dict[str, int]": st.dictionaries(TEXT, st.integers(0, 9), max_size=3),
     "dict[str, Json]": st.dictionaries(TEXT, JSON, max_size=3),
     "dict[str, dict[str, Json]]": st.dictionaries(

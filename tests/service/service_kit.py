@@ -63,11 +63,11 @@ class Book:
 
     async def start(self, **more: Any) -> act.RunResult:
         options = act.Options(environ=self.environ)
-        return await act.start(str(self.path), self.store, options, **more)
+        return act.start(str(self.path), self.store, options, **more)
 
     async def resume(self, run: str, **more: Any) -> act.RunResult:
         options = act.Options(environ=self.environ)
-        return await act.resume(str(self.path), run, self.store, options, **more)
+        return act.resume(str(self.path), run, self.store, options, **more)
 
     def calls(self) -> Counter[str]:
         """Return how often each step was called since this was last asked."""

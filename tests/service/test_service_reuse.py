@@ -217,7 +217,7 @@ async def test_what_vanishes_after_planning_is_a_failure(source: Book, book: Boo
         (book.run("source-1") / "a.json").unlink()
 
     options = act.Options(environ={}, on_start=vanish)
-    result = await act.start(str(book.path), book.store, options)
+    result = act.start(str(book.path), book.store, options)
     assert result.status == "failed"
     state = book.document(result.run_id, "_system/state")
     assert (state["completed"], state["failed"], state["skipped"]) == (["m"], ["copy"], ["c"])

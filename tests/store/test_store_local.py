@@ -177,7 +177,7 @@ def test_no_file_is_half_written_under_its_name(
     local: LocalFilesystemStore, tmp_path: Path
 ) -> None:
     lease = begin(local)
-    receipt = local.stage("r", "child/a", message())
+    receipt = local.stage("r", "child/a", message("a" * (1 << 18)))  # not held in memory
     assert [p.name for p in (tmp_path / "store/runs/r/child").iterdir()] == [receipt.staged]
     assert receipt.staged.startswith(".tmp-")
     lease.release()

@@ -110,17 +110,14 @@ def _carry_out(
     allow_changed: bool,
     force: bool,
 ) -> RunResult:
-    import anyio
-
     from waivern.service import act
 
     with eyes.shown():
         if resume is None:
-            return anyio.run(partial(act.start, runbook, store, options, run_id=run_id))
-        again = partial(
-            act.resume, runbook, resume, store, options, allow_changed=allow_changed, force=force
+            return act.start(runbook, store, options, run_id=run_id)
+        return act.resume(
+            runbook, resume, store, options, allow_changed=allow_changed, force=force
         )
-        return anyio.run(again)
 
 
 def _tell(

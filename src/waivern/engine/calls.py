@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from waivern.message import Json, SchemaRef
-from waivern.planning.plan import Work
+from waivern.ids import ArtifactId
+from waivern.message import Json
+from waivern.planning.plan import Node
 from waivern.plugins.context import Context
 from waivern.store.base import ArtifactRef, Receipt
 
@@ -17,10 +18,16 @@ class Call:
     """Make one artifact."""
 
     run_id: str
-    artifact: str
-    work: Work
+    node: Node
     inputs: tuple[ArtifactRef, ...]
-    schema: SchemaRef
+    statuses: Mapping[str, str] = field(default_factory=dict)
+    """Of the artifacts that the node's condition asks for, by the names it uses."""
+    given: Mapping[str, Json] = field(default_factory=dict)
+    """What came from outside for it: the decision on a gate, the data of a resume."""
+
+    @property
+    def artifact(self) -> ArtifactId:
+        return self.node.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +37,10 @@ class Produced:
     receipt: Receipt
     duration_ms: int
     coverage: dict[str, int] | None = None
+    identity: dict[str, Json] | None = None
+    """The parts of its fingerprint, if it may be taken for the same work another time."""
+    origin: dict[str, Json] | None = None
+    """Where it was copied from: `{run, artifact, seq, digest}`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +54,27 @@ class Failed:
     duration_ms: int
     store: bool = False
     """The store could not write: nothing else will fare better."""
+    kinds: tuple[str, ...] = ()
+    """The class and all it derives from."""
 
     @property
     def error(self) -> dict[str, Json]:
         return {"kind": self.kind, "message": self.message, "hint": self.hint}
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """The artifact is not to be made this time: its condition does not hold, or nothing came."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """The artifact waits for something outside."""
+
+    reason: str
+    duration_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,4 +87,4 @@ class Awaiting:
     began: float
 
 
-Outcome: TypeAlias = Produced | Failed
+Outcome: TypeAlias = Produced | Failed | Passed | Waits

@@ -6,15 +6,22 @@ an event loop of their own. What blocks there, blocks nothing else, and can be l
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import time
-from queue import Empty, SimpleQueue
-from typing import Protocol
+from collections import deque
+from typing import TYPE_CHECKING, Protocol
 
 from waivern.engine.calls import Awaiting, Call, Failed, Outcome
 from waivern.engine.producer import Producer
 from waivern.message import Json
+
+if TYPE_CHECKING:
+    from waivern.engine.coroutines import Coroutines
+
+LOOK_S = 0.002
+"""How often the foreman looks, while calls wait."""
+QUICK = 4
+"""Calls taken between two looks; where there are fewer, more workers are put to those that wait."""
 
 
 class Report(Protocol):
@@ -43,6 +50,10 @@ class Executor(Protocol):
         """Give back the calls that have not begun; they will not."""
         ...
 
+    def abandon(self, call: Call) -> None:
+        """Hold no place for a call that has begun any more: nobody waits for its end."""
+        ...
+
     def close(self, patience_s: float) -> bool:
         """Stop what can be stopped; say whether something is left behind."""
         ...
@@ -55,21 +66,27 @@ class InlineExecutor:
 
     def __init__(self, producer: Producer) -> None:
         self._producer = producer
-        self._coroutines = Coroutines()
+        self._awaiter = Awaiter()
 
     def submit(self, call: Call, report: Report) -> None:
         report.began(call)
-        report.done(call, _carry_out(call, self._producer, self._coroutines))
+        report.done(call, _carry_out(call, self._producer, self._awaiter))
 
     def recall(self) -> list[Call]:
         return []
 
+    def abandon(self, call: Call) -> None:
+        """Too late: it has ended where it was submitted."""
+
     def close(self, patience_s: float) -> bool:
-        return self._coroutines.close(patience_s)
+        return self._awaiter.close(patience_s)
 
 
 class ThreadExecutor:
     """Carries calls out on daemon threads, at most `width` of them.
+
+    Quick calls are left to one worker: more would only hand the interpreter's lock to each other.
+    Where calls are taken slowly, a foreman puts as many workers to them as there may be.
 
     A thread that is blocked cannot be stopped: it is left behind when the process ends, and what
     it returns late is never published.
@@ -78,111 +95,118 @@ class ThreadExecutor:
     def __init__(self, producer: Producer, width: int) -> None:
         self.width = width
         self._producer = producer
-        self._coroutines = Coroutines()
-        self._calls: SimpleQueue[tuple[Call, Report] | None] = SimpleQueue()
-        self._threads: list[threading.Thread] = []
+        self._awaiter = Awaiter()
+        self._calls: deque[tuple[Call, Report]] = deque()
         self._lock = threading.Lock()
-        self._unfinished = 0
+        self._work = threading.Condition(self._lock)
+        """Where idle workers wait for calls."""
+        self._waiting = threading.Condition(self._lock)
+        """Where the foreman waits for calls that nobody takes."""
+        self._workers: list[threading.Thread] = []
+        self._idle = 0
+        self._taken = 0
+        self._closed = False
+        self._foreman = threading.Thread(target=self._hurry, name="waivern-foreman", daemon=True)
 
     def submit(self, call: Call, report: Report) -> None:
         with self._lock:
-            self._unfinished += 1
-            short_handed = len(self._threads) < min(self.width, self._unfinished)
-        self._calls.put((call, report))
-        if short_handed:
-            name = f"waivern-worker-{len(self._threads) + 1}"
-            self._threads.append(threading.Thread(target=self._serve, name=name, daemon=True))
-            self._threads[-1].start()
+            if not self._workers:
+                self._foreman.start()
+            self._calls.append((call, report))
+            if self._idle == len(self._workers):
+                self._put_to_work(1)
+            elif len(self._calls) == 1:
+                self._waiting.notify()
 
     def recall(self) -> list[Call]:
-        calls: list[Call] = []
-        while True:
-            try:
-                waiting = self._calls.get_nowait()
-            except Empty:
-                return calls
-            if waiting is not None:
-                calls.append(waiting[0])
-                self._end_one()
+        with self._lock:
+            calls = [call for call, _ in self._calls]
+            self._calls.clear()
+        return calls
+
+    def abandon(self, call: Call) -> None:  # noqa: ARG002 - whichever worker it is, it is lost
+        with self._lock:
+            self.width += 1
+            self._put_to_work(len(self._calls))
 
     def close(self, patience_s: float) -> bool:
-        self.recall()
         deadline = time.monotonic() + patience_s
-        stuck = self._coroutines.close(patience_s)
-        for _ in self._threads:
-            self._calls.put(None)
-        for thread in self._threads:
+        stuck = self._awaiter.close(patience_s)
+        with self._lock:
+            self._calls.clear()
+            self._closed = True
+            self._work.notify_all()
+            self._waiting.notify_all()
+        for thread in self._workers:
             thread.join(max(0, deadline - time.monotonic()))
-        return stuck or any(thread.is_alive() for thread in self._threads)
+        return stuck or any(thread.is_alive() for thread in self._workers)
+
+    def _put_to_work(self, count: int) -> None:
+        """Wake or start so many workers, as far as there are; the lock is held."""
+        self._work.notify(count)
+        for _ in range(min(count - self._idle, self.width - len(self._workers))):
+            name = f"waivern-worker-{len(self._workers) + 1}"
+            self._workers.append(threading.Thread(target=self._serve, name=name, daemon=True))
+            self._workers[-1].start()
+
+    def _hurry(self) -> None:
+        """Be the foreman: look for calls that have to wait, and put more workers to them."""
+        with self._lock:
+            while not self._closed:
+                taken = self._taken
+                self._waiting.wait(LOOK_S if self._calls else None)
+                if self._calls and self._taken - taken < QUICK:
+                    self._put_to_work(len(self._calls))
 
     def _serve(self) -> None:
-        while waiting := self._calls.get():
+        while (waiting := self._next()) is not None:
             call, report = waiting
             report.began(call)
             try:
-                outcome = _carry_out(call, self._producer, self._coroutines)
+                outcome = _carry_out(call, self._producer, self._awaiter)
             except BaseException as error:  # noqa: BLE001 - a defect here must not leave the run waiting
                 outcome = Failed(type(error).__name__, str(error), None, 0)
-            self._end_one()
             report.done(call, outcome)
 
-    def _end_one(self) -> None:
+    def _next(self) -> tuple[Call, Report] | None:
         with self._lock:
-            self._unfinished -= 1
+            while not self._calls:
+                if self._closed:
+                    return None
+                self._idle += 1
+                self._work.wait()
+                self._idle -= 1
+            self._taken += 1
+            return self._calls.popleft()
 
 
-def _carry_out(call: Call, producer: Producer, coroutines: Coroutines) -> Outcome:
+def _carry_out(call: Call, producer: Producer, awaiter: Awaiter) -> Outcome:
     outcome = producer.begin(call)
     if not isinstance(outcome, Awaiting):
         return outcome
     try:
-        content = coroutines.run(outcome)
+        content = awaiter.run(outcome)
     except BaseException as error:  # noqa: BLE001 - whatever it raised is the call's failure
         return producer.failed(call, error, outcome.began)
     return producer.finish(outcome, content)
 
 
-class Coroutines:
-    """An event loop on a daemon thread, started when the first coroutine comes."""
+class Awaiter:
+    """Awaits coroutines for blocking callers; imports and starts what that takes when needed."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._coroutines: Coroutines | None = None
 
     def run(self, awaited: Awaiting) -> Json:
         """Return what a component's result comes to; blocks the caller until then."""
+        with self._lock:
+            if self._coroutines is None:
+                from waivern.engine.coroutines import Coroutines
 
-        async def wait() -> tuple[Json, BaseException | None]:
-            try:
-                return await awaited.result, None
-            except (SystemExit, KeyboardInterrupt) as error:  # would end the event loop itself
-                return None, error
-
-        content, error = asyncio.run_coroutine_threadsafe(wait(), self._running()).result()
-        if error:
-            raise error
-        return content
+                self._coroutines = Coroutines()
+        return self._coroutines.run(awaited)
 
     def close(self, patience_s: float) -> bool:
         """Cancel what is being awaited; say whether something did not let itself be cancelled."""
-        if self._loop is None:
-            return False
-        idle = threading.Event()
-        asyncio.run_coroutine_threadsafe(_cancel_others(idle), self._loop)
-        return not idle.wait(patience_s)
-
-    def _running(self) -> asyncio.AbstractEventLoop:
-        with self._lock:
-            if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                run = self._loop.run_forever
-                threading.Thread(target=run, name="waivern-coroutines", daemon=True).start()
-            return self._loop
-
-
-async def _cancel_others(idle: threading.Event) -> None:
-    while others := asyncio.all_tasks() - {asyncio.current_task()}:
-        for task in others:
-            task.cancel()
-        await asyncio.wait(others)
-    idle.set()
+        return self._coroutines is not None and self._coroutines.close(patience_s)

@@ -4,73 +4,79 @@
      ├─ _start_ready      scheduler: which may start; rebuilder: must it?
      │   └─ executor.submit ─ ─ ▶ producer, elsewhere ─ ─ ▶ inbox
      └─ _handle           every item of the inbox, one at a time
-         ├─ _finished     ledger.enter; scheduler: what follows
+         ├─ _finished     ledger.enter; scheduler: what follows; retry: once more?
          └─ _stop         a signal, a wish to cancel; the time limit, a store that fails
 
-Only the loop changes what it knows of the run; workers, timers and signals put items into its
-inbox. It runs on asyncio: daemon threads wake it with `call_soon_threadsafe`.
+Only the loop changes what it knows of the run. Workers and signal handlers put items into its
+inbox; what is due at a time, its timers say.
 """
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
-from collections.abc import Callable
+import threading
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
-
-import anyio
-from anyio.abc import TaskStatus
+from types import FrameType
 
 from waivern.clock import Clock
-from waivern.engine import rebuilder
-from waivern.engine.calls import Call, Failed, Outcome, Produced
+from waivern.engine import rebuilder, retry
+from waivern.engine.calls import Call, Failed, Outcome, Passed, Produced, Waits
 from waivern.engine.executors import Executor
 from waivern.engine.inbox import (
     Began,
     Cancelled,
     Committed,
     Finished,
-    GraceOver,
+    Halted,
     Inbox,
     Item,
     Signalled,
     StoreFailed,
-    TimedOut,
 )
 from waivern.engine.ledger import Ledger
 from waivern.engine.scheduler import Scheduler
 from waivern.engine.terms import Ending, Limits, Wishes, store_failure
+from waivern.engine.timers import Timers
 from waivern.errors import Exit, WaivernError
-from waivern.planning.plan import Copy, Node, Plan
+from waivern.ids import ArtifactId
+from waivern.message import Json
+from waivern.planning.plan import Ask, Copy, Node, Plan
+from waivern.record import gates
 from waivern.record.events import (
     ArtifactCompleted,
     ArtifactFailed,
+    ArtifactRetried,
     ArtifactSkipped,
     ArtifactStarted,
+    ArtifactSuspended,
     AttemptEnded,
     RunCancelled,
 )
 from waivern.record.fold import RunRecord
-from waivern.record.status import How, RunStatus
+from waivern.record.status import ArtifactStatus, How, RunStatus
 from waivern.store.base import ArtifactRef
 
 PATIENCE_S = 0.5
 """How long coroutines are given to clean up when they are cancelled."""
 WATCH_S = 0.2
 """How often a run looks whether somebody wants it cancelled."""
-MAX_BACKLOG = 512
+MAX_BACKLOG = 1024
 """Events that may wait for the disk before nothing more is started."""
-LOOK_S = 0.05
-"""How soon the loop notices that a call which had to wait has begun."""
+WAITING = 64
+"""Calls that wait for a worker, beside those that have one."""
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Loop:
-    """One attempt at a plan; made and run inside an event loop.
+    """One attempt at a plan.
 
     `ledger` is given what to call after a commit, and when the store fails. `record` is what is
-    known of the run before the attempt: from it come the numbers of steps started before.
+    known of the run before the attempt: the numbers of steps started before, the decisions.
+    `given` is what was handed to each artifact that waited.
     """
 
     def __init__(
@@ -83,15 +89,20 @@ class Loop:
         limits: Limits,
         clock: Clock,
         wishes: Wishes,
+        given: Callable[[ArtifactId], dict[str, Json]] = lambda _artifact: {},
     ) -> None:
         self._wishes = wishes
         self._run_id = record.metadata.run_id
+        self._runbook_hash = record.metadata.runbook_hash
+        self._decisions = record.decisions
+        self._given = given
         self._evidence = evidence
         self._executor = executor
         self._limits = limits
         self._clock = clock
         self._scheduler = Scheduler(plan)
         self._inbox = Inbox(clock)
+        self._timers = Timers(clock)
         self._ledger = ledger(
             lambda: self._inbox.put(Committed()),
             lambda error: self._inbox.put(StoreFailed(error)),
@@ -99,60 +110,71 @@ class Loop:
         self._steps = {name: step.step_index for name, step in record.steps.items()}
         self._next_step = record.next_step
         self._refs: dict[str, ArtifactRef] = {}
-        self._waiting: dict[str, Node] = {}
-        self._running: dict[str, tuple[Node, float]] = {}
+        self._statuses: dict[str, ArtifactStatus] = {}
+        self._waiting: dict[str, Call] = {}
+        self._running: dict[str, tuple[Call, float]] = {}
+        self._resting: dict[str, Node] = {}
+        """Failed, and about to be tried again."""
+        self._tries: Counter[str] = Counter()
+        self._pools: Counter[str] = Counter()
+        self._queues: dict[str, deque[Node]] = defaultdict(deque)
+        """What waits until there is room in its pool."""
         self._failures: list[tuple[str, Failed]] = []
+        self._suspended: list[tuple[str, str]] = []
         self._stopping: Ending | None = None
         """How the attempt will end when what runs has finished."""
         self._ending: Ending | None = None
 
-    async def run(self, *, listen: bool) -> Ending:
-        """Carry the attempt out; with `listen`, signals stop it.
+    def halt(self) -> None:
+        """End the attempt as soon as can be, from whichever thread."""
+        self._inbox.put(Halted())
 
-        The journal has its end when this returns. Cancellation ends it as `interrupted`.
+    def run(self, *, listen: bool) -> Ending:
+        """Carry the attempt out; with `listen`, signals stop it: only in the main thread.
+
+        The journal has its end when this returns.
         """
         began = self._clock.monotonic()
-        self._ledger.open()
-        async with anyio.create_task_group() as tasks:
-            if listen:
-                await tasks.start(self._listen)
-            tasks.start_soon(self._watch)
+        over = threading.Event()
+        watch = threading.Thread(target=self._watch, args=(over,), name="waivern-watch")
+        watch.daemon = True
+        with self._listening() if listen else _deaf():
+            self._ledger.open()
+            watch.start()
             try:
-                ending = await self._drive()
-            except BaseException:  # cancelled, or a defect: either way the journal says so
-                await self._close(Ending(RunStatus.INTERRUPTED, "cancelled"), began)
+                ending = self._drive()
+            except BaseException:  # a defect: the journal says so all the same
+                self._close(Ending(RunStatus.INTERRUPTED, "defect"), began)
                 raise
-            ending = await self._close(ending, began)
-            tasks.cancel_scope.cancel()
-        return ending
+            finally:
+                over.set()
+            return self._close(ending, began)
 
-    async def _drive(self) -> Ending:
-        timer = None
+    def _drive(self) -> Ending:
         if self._limits.timeout_s is not None:
-            loop = asyncio.get_running_loop()
-            timer = loop.call_later(self._limits.timeout_s, self._inbox.put, TimedOut())
+            self._timers.after(self._limits.timeout_s, self._time_out)
         self._start_ready()
-        while self._ending is None and (self._in_hand or self._scheduler.ready):
-            for item in await self._inbox.take(LOOK_S if self._waiting else None):
+        while self._ending is None and (self._in_hand or self._startable):
+            for item in self._inbox.take(self._timers.next_s):
                 if self._ending is None:
                     self._handle(item)
+            for due in self._timers.due():
+                if self._ending is None:
+                    due()
             if self._ending is None:
                 self._start_ready()
-        if timer:
-            timer.cancel()
+                if self._stopping and not self._in_hand:
+                    self._ending = self._stopping
         return self._ending or self._natural_end()
 
-    async def _close(self, ending: Ending, began: float) -> Ending:
-        self._inbox.close()
-
+    def _close(self, ending: Ending, began: float) -> Ending:
         def last() -> AttemptEnded:
             took = round((self._clock.monotonic() - began) * 1000)
             status, at = str(ending.status), self._clock.now()
             return AttemptEnded(at, status, ending.reason, ending.error, took)
 
-        with anyio.CancelScope(shield=True):
-            stuck = await anyio.to_thread.run_sync(self._executor.close, PATIENCE_S)
-            error = await anyio.to_thread.run_sync(self._ledger.close, last)
+        stuck = self._executor.close(PATIENCE_S)
+        error = self._ledger.close(last)
         if error and ending.exit_code != Exit.STORE:
             ending = self._unsaved(error.message)
         return replace(ending, stuck=stuck)
@@ -166,25 +188,83 @@ class Loop:
 
     # starting
 
-    def _start_ready(self) -> None:
-        room = 2 * self._executor.width  # as many wait as run, so that no worker waits for the loop
-        while self._scheduler.ready and self._in_hand < room and not self._stopping:
-            if self._ledger.backlog > MAX_BACKLOG:
-                return  # the disk is behind: go on after its next commit
-            node = self._scheduler.take()
-            inputs = tuple(self._refs[name] for name in self._scheduler.inputs(node))
-            decision = rebuilder.decide(node, inputs, self._evidence)
-            if isinstance(decision, rebuilder.Keep):
-                self._refs[node.id] = decision.ref
-                self._scheduler.completed(node.id)
-                continue
-            call = Call(self._run_id, node.id, node.work, inputs, node.schema)
-            self._waiting[node.id] = node
-            self._executor.submit(call, self._inbox)
-
     @property
     def _in_hand(self) -> int:
-        return len(self._running) + len(self._waiting)
+        return len(self._running) + len(self._waiting) + len(self._resting)
+
+    @property
+    def _startable(self) -> bool:
+        return not self._stopping and (self._scheduler.ready or any(self._queues.values()))
+
+    def _start_ready(self) -> None:
+        room = self._executor.width + WAITING  # so that no worker waits for the loop
+        while self._startable and len(self._waiting) + len(self._running) < room:
+            if self._ledger.backlog > MAX_BACKLOG:
+                return  # the disk is behind: go on after its next commit
+            node = self._next()
+            if node is None:
+                return
+            self._start(node)
+
+    def _next(self) -> Node | None:
+        """Return what may start and has room in its pool, if there is anything."""
+        for pool, queue in self._queues.items():
+            if queue and self._has_room(pool):
+                return queue.popleft()
+        while self._scheduler.ready:
+            node = self._scheduler.take()
+            if node.pool is None or self._has_room(node.pool):
+                return node
+            self._queues[node.pool].append(node)
+        return None
+
+    def _has_room(self, pool: str) -> bool:
+        return self._pools[pool] < self._limits.pools[pool]
+
+    def _start(self, node: Node) -> None:
+        inputs = tuple(self._refs[name] for name in self._scheduler.inputs(node))
+        decision = rebuilder.decide(node, inputs, self._evidence, self._runbook_hash)
+        if isinstance(decision, rebuilder.Keep):
+            self._refs[node.id] = decision.ref
+            self._settled(node.id, ArtifactStatus.COMPLETED)
+            self._scheduler.completed(node.id)
+        elif self._limits.only is not None and node.id not in self._limits.only:
+            pass  # nobody asked for it: it stays as it is, and what needs it waits
+        elif isinstance(node.work, Ask) and not node.tests:
+            self._ask(node, node.work, inputs)
+        else:
+            self._submit(node, inputs, self._given(node.id))
+
+    def _submit(self, node: Node, inputs: tuple[ArtifactRef, ...], given: dict[str, Json]) -> None:
+        asked = {
+            name: str(self._statuses.get(artifact, ArtifactStatus.NOT_STARTED))
+            for test in node.tests
+            for name, artifact in test.statuses.items()
+        }
+        call = Call(self._run_id, node, inputs, asked, given)
+        if node.pool is not None:
+            self._pools[node.pool] += 1
+        self._waiting[node.id] = call
+        self._executor.submit(call, self._inbox)
+
+    def _ask(self, node: Node, ask: Ask, inputs: tuple[ArtifactRef, ...]) -> None:
+        """Look whether people have decided on what is there now; else let the gate wait."""
+        shown = {ref.key: ref.digest for ref in inputs}
+        at = self._clock.now()
+        verdict = gates.judge(
+            self._decisions.get(node.id),
+            gates.Question(ask.question, ask.approvers, ask.expires, shown, self._runbook_hash),
+            at,
+        )
+        match verdict:
+            case gates.Approved(document):
+                self._submit(node, inputs, {"decision": document})
+            case gates.Refused(kind, reason):
+                self._failed(node, Failed(kind, reason, gates.AGAIN, 0))
+            case gates.Open():
+                self._ledger.enter(ArtifactSuspended(at, node.id, ask.question, True, shown))
+                self._suspended.append((node.id, ask.question))
+                self._settled(node.id, ArtifactStatus.SUSPENDED)
 
     # taking in
 
@@ -199,10 +279,8 @@ class Loop:
             case Cancelled(by, note):
                 self._ledger.enter(RunCancelled(self._clock.now(), by, note))
                 self._stop(Ending(RunStatus.CANCELLED, "cancel", exit_code=Exit.FAILED))
-            case GraceOver():
-                self._ending = self._stopping
-            case TimedOut():
-                self._time_out()
+            case Halted():
+                self._ending = Ending(RunStatus.INTERRUPTED, "cancelled", exit_code=Exit.FAILED)
             case Committed():
                 pass  # what it makes room for is started after every look into the inbox
             case StoreFailed(error):
@@ -210,35 +288,67 @@ class Loop:
 
     def _began(self, item: Began) -> None:
         call, artifact = item.call, item.call.artifact
-        self._running[artifact] = (self._waiting.pop(artifact), item.monotonic)
+        if self._waiting.pop(artifact, None) is None:
+            return  # a worker took it while it was recalled: it is told again when it is done
+        self._running[artifact] = (call, item.monotonic)
+        self._tries[artifact] += 1
+        if call.node.timeout is not None:
+            left = call.node.timeout - (self._clock.monotonic() - item.monotonic)
+            self._timers.after(left, lambda: self._overdue(call))
         step = self._steps[artifact]
         if step is None:
             step = self._steps[artifact] = self._next_step
             self._next_step += 1
         inputs = [ref.key for ref in call.inputs]
-        self._ledger.enter(ArtifactStarted(item.at, artifact, step, call.work.label, inputs))
+        self._ledger.enter(ArtifactStarted(item.at, artifact, step, call.node.work.label, inputs))
 
     def _finished(self, call: Call, outcome: Outcome) -> None:
-        node, _ = self._running.pop(call.artifact)
+        running = self._running.get(call.artifact)
+        if running is None or running[0] is not call:
+            return  # it came too late: nobody waits for it any more
+        del self._running[call.artifact]
+        self._take_in(call, outcome)
+
+    def _take_in(self, call: Call, outcome: Outcome) -> None:
+        node, at = call.node, self._clock.now()
+        if node.pool is not None:
+            self._pools[node.pool] -= 1
         match outcome:
             case Produced(receipt):
                 self._refs[node.id] = ArtifactRef(
                     receipt.key, receipt.digest, receipt.content_digest, receipt.staged
                 )
-                self._ledger.enter(self._completed(call, outcome), receipt)
+                self._ledger.enter(self._completed(call, outcome, at), receipt)
+                self._settled(node.id, ArtifactStatus.COMPLETED)
                 self._scheduler.completed(node.id)
+            case Passed(reason) if isinstance(node.work, Ask) and not reason:
+                self._ask(node, node.work, call.inputs)  # its condition holds: people may be asked
+            case Passed(reason):
+                self._settled(node.id, ArtifactStatus.SKIPPED)
+                self._ledger.enter(ArtifactSkipped(at, node.id, node.id, reason))
+                self._skip_followers(node, at, left_out=True)
+            case Waits(reason):
+                self._suspended.append((node.id, reason))
+                self._settled(node.id, ArtifactStatus.SUSPENDED)
+                self._ledger.enter(ArtifactSuspended(at, node.id, reason, False))
             case Failed():
-                self._failed(node, outcome)
-        if self._stopping and not self._in_hand and self._ending is None:
-            self._ending = self._stopping
+                self._failed_try(node, outcome, at)
 
-    def _completed(self, call: Call, made: Produced) -> ArtifactCompleted:
-        work, receipt = call.work, made.receipt
-        copy = work if isinstance(work, Copy) else None
+    def _settled(self, name: str, status: ArtifactStatus) -> None:
+        self._statuses[name] = status
+
+    def _completed(self, call: Call, made: Produced, at: str) -> ArtifactCompleted:
+        work, receipt = call.node.work, made.receipt
+        how = How.PRODUCED
+        if made.origin is not None:
+            how = How.REUSED if isinstance(work, Copy) else How.CACHED
+        origin = made.origin
+        if isinstance(work, Ask):
+            origin = {"runbook_hash": self._runbook_hash}
         return ArtifactCompleted(
-            at=self._clock.now(),
+            at=at,
             artifact=call.artifact,
-            how=str(How.REUSED if copy else How.PRODUCED),
+            how=str(how),
             size=receipt.size,
             digest=receipt.digest,
             content_digest=receipt.content_digest,
@@ -247,9 +357,32 @@ class Loop:
             version=work.version,
             inputs={ref.key: ref.content_digest for ref in call.inputs},
             duration_ms=made.duration_ms,
-            origin=copy.origin if copy else None,
+            origin=origin,
             coverage=made.coverage,
+            identity=made.identity,
         )
+
+    # failing
+
+    def _failed_try(self, node: Node, failure: Failed, at: str) -> None:
+        tried = self._tries[node.id]
+        wait = retry.delay_s(node.retry, failure, tried, self._wishes.chance())
+        if wait is None or self._stopping:
+            self._failed(node, failure)
+            return
+        delay_ms = round(wait * 1000)
+        self._ledger.enter(
+            ArtifactRetried(at, node.id, failure.error, failure.duration_ms, delay_ms)
+        )
+        self._resting[node.id] = node
+        self._timers.after(wait, lambda: self._try_again(node))
+
+    def _try_again(self, node: Node) -> None:
+        if self._resting.pop(node.id, None) is not None:
+            if node.pool is not None and not self._has_room(node.pool):
+                self._queues[node.pool].append(node)
+            else:
+                self._start(node)
 
     def _failed(self, node: Node, failure: Failed) -> None:
         at = self._clock.now()
@@ -257,41 +390,75 @@ class Loop:
         if failure.store:
             self._ending = store_failure(f"{node.id}: {failure.message}")
             return
+        self._settled(node.id, ArtifactStatus.FAILED)
         if not node.optional:
             self._failures.append((node.id, failure))
-        for skip in self._scheduler.failed(node.id):
-            reason = f"it needs '{skip.cause}', which failed"
+        self._skip_followers(node, at, left_out=False)
+        most = self._limits.max_failures
+        if (node.fail_fast and not node.optional) or (most and len(self._failures) >= most):
+            self._stop(replace(self._natural_end(), reason="fail_fast"), hurry=False)
+
+    def _skip_followers(self, node: Node, at: str, *, left_out: bool) -> None:
+        for skip in self._scheduler.lost(node.id, left_out=left_out):
+            what = "was skipped" if left_out else "failed"
+            reason = f"it needs '{skip.cause}', which {what}"
+            self._settled(skip.artifact, ArtifactStatus.SKIPPED)
             self._ledger.enter(ArtifactSkipped(at, skip.artifact, skip.cause, reason))
+
+    def _overdue(self, call: Call) -> None:
+        running = self._running.get(call.artifact)
+        if running is None or running[0] is not call:
+            return
+        del self._running[call.artifact]
+        self._executor.abandon(call)
+        took = round((self._clock.monotonic() - running[1]) * 1000)
+        message = f"it took longer than its limit of {call.node.timeout:g} s"
+        self._take_in(call, Failed("timeout", message, None, took, kinds=("timeout",)))
 
     # ending
 
-    async def _listen(self, *, task_status: TaskStatus[None]) -> None:
-        with anyio.open_signal_receiver(*SIGNALS) as received:
-            task_status.started()
-            first = True
-            async for number in received:
-                if not first:  # the second: leave at once; resume finds what was committed
-                    os._exit(128 + number)
-                first = False
-                self._inbox.put(Signalled(number))
+    @contextmanager
+    def _listening(self) -> Iterator[None]:
+        first = True
 
-    async def _watch(self) -> None:
+        def hear(number: int, _frame: FrameType | None) -> None:
+            nonlocal first
+            if not first:  # the second: leave at once; resume finds what was committed
+                os._exit(128 + number)
+            first = False
+            self._inbox.put(Signalled(signal.Signals(number)))
+
+        before = {number: signal.signal(number, hear) for number in SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _watch(self, over: threading.Event) -> None:
         # other processes can only leave a file: there is no event to wait for
-        while (wish := await anyio.to_thread.run_sync(self._wishes.cancelled)) is None:  # noqa: ASYNC110
-            await anyio.sleep(WATCH_S)
-        note = wish.get("note")
-        self._inbox.put(Cancelled(str(wish.get("by")), None if note is None else str(note)))
+        while not over.is_set():
+            if (wish := self._wishes.cancelled()) is not None:
+                note = wish.get("note")
+                self._inbox.put(Cancelled(str(wish.get("by")), None if note is None else str(note)))
+                return
+            over.wait(WATCH_S)
 
-    def _stop(self, ending: Ending) -> None:
+    def _stop(self, ending: Ending, *, hurry: bool = True) -> None:
+        """Start nothing more, and end so when what runs has finished; if need be, without it."""
         self._stopping = self._stopping or ending
+        self._resting.clear()
         for call in self._executor.recall():
-            del self._waiting[call.artifact]
+            self._waiting.pop(call.artifact, None)
         if not self._in_hand:
             self._ending = self._stopping
             return
         self._wishes.on_stop(self._stopping.reason or "")
-        loop = asyncio.get_running_loop()
-        loop.call_later(self._limits.grace_s, self._inbox.put, GraceOver())
+        if hurry:
+            self._timers.after(self._limits.grace_s, self._grace_over)
+
+    def _grace_over(self) -> None:
+        self._ending = self._stopping
 
     def _time_out(self) -> None:
         limit = f"the limit of {self._limits.timeout_s:g} s was reached"
@@ -302,10 +469,19 @@ class Loop:
         self._ending = Ending(RunStatus.FAILED, "timeout", limit, Exit.TIMEOUT)
 
     def _natural_end(self) -> Ending:
-        if not self._failures:
-            return Ending(RunStatus.COMPLETED)
-        name, failure = self._failures[0]
-        text = f"{name}: {failure.kind}: {failure.message}"
-        if more := len(self._failures) - 1:
-            text += f" (and {more} more)"
-        return Ending(RunStatus.FAILED, error=text, exit_code=Exit.FAILED)
+        if self._failures:
+            name, failure = self._failures[0]
+            text = f"{name}: {failure.kind}: {failure.message}"
+            if more := len(self._failures) - 1:
+                text += f" (and {more} more)"
+            return Ending(RunStatus.FAILED, error=text, exit_code=Exit.FAILED)
+        if self._suspended:
+            reason = "; ".join(f"{name}: {why}" for name, why in self._suspended)
+            return Ending(RunStatus.SUSPENDED, reason, exit_code=Exit.SUSPENDED)
+        return Ending(RunStatus.COMPLETED)
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Leave signals to whoever called."""
+    yield

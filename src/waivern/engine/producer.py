@@ -8,17 +8,19 @@ from __future__ import annotations
 import inspect
 import traceback
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
 from waivern.clock import Clock
-from waivern.engine.calls import Awaiting, Call, Failed, Outcome, Produced
-from waivern.errors import StoreError, WaivernError
+from waivern.engine.calls import Awaiting, Call, Failed, Outcome, Passed, Produced, Waits
+from waivern.errors import ComponentError, StoreError, WaivernError
+from waivern.ids import ArtifactId
 from waivern.message import Json, Message
-from waivern.planning.plan import Copy, Extract, Transform
+from waivern.planning.plan import Absent, Ask, Copy, Extract, Given, Last, Part, Transform
 from waivern.planning.properties import configure
 from waivern.plugins import registry
-from waivern.plugins.component import Input, Processor
+from waivern.plugins.component import Input, Processor, Suspend
 from waivern.plugins.context import Context
 from waivern.runbook.secrets import Secrets
 from waivern.store.base import ArtifactRef, RunStore
@@ -54,14 +56,32 @@ class Producer:
         began = self._clock.monotonic()
         ctx = self._context(call)
         try:
-            if isinstance(call.work, Copy):
-                return self._copy(call, call.work, began)
-            result = self._work(call, call.work, ctx)
-            if inspect.isawaitable(result):
-                return Awaiting(call, result, ctx, began)
-            return self._stage(call, cast(Json, result), ctx.coverage.document(), began)
+            reason = self._left_out(call)
+            return self._made(call, ctx, began) if reason is None else Passed(reason)
         except BaseException as error:  # noqa: BLE001 - a component may raise anything, SystemExit too
             return self.failed(call, error, began)
+
+    def _made(self, call: Call, ctx: Context, began: float) -> Outcome | Awaiting:
+        match call.node.work:
+            case Extract() | Transform() as work:
+                result = self._work(call, work, ctx)
+                if inspect.isawaitable(result):
+                    return Awaiting(call, result, ctx, began)
+                return self._stage(call, cast(Json, result), ctx.coverage.document(), began)
+            case Copy() as copy:
+                return self._copy(call, copy, began)
+            case Ask():
+                if "decision" not in call.given:
+                    return Passed("")  # its tests let it be; to ask people is the loop's to do
+                return self._stage(call, call.given["decision"], None, began)
+            case Given(content):
+                return self._stage(call, content, None, began)
+            case Absent():
+                return Passed("nothing is mapped to this input, and it has no default")
+            case Part(output):
+                return self._part(call, output, began)
+            case Last() as last:
+                return self._last(call, last, began)
 
     def finish(self, awaited: Awaiting, content: Json) -> Outcome:
         """Stage what an awaited component returned."""
@@ -71,8 +91,10 @@ class Producer:
         except Exception as error:  # noqa: BLE001 - as in `begin`
             return self.failed(awaited.call, error, awaited.began)
 
-    def failed(self, call: Call, error: BaseException, began: float) -> Failed:
+    def failed(self, call: Call, error: BaseException, began: float) -> Failed | Waits:
         """Turn what was raised into data; the traceback goes to the artifact's log."""
+        if isinstance(error, Suspend):
+            return self._waits(error, began)
         duration = self._ms_since(began)
         store = isinstance(error, StoreError)
         if isinstance(error, WaivernError):
@@ -82,7 +104,57 @@ class Producer:
         kind = type(error).__name__
         message = self._presentable(message)
         hint = self._presentable(hint) if hint else None
-        return Failed(kind, message, hint, duration, store)
+        kinds = tuple(each.__name__ for each in type(error).__mro__)
+        return Failed(kind, message, hint, duration, store, kinds)
+
+    def _waits(self, wait: Suspend, began: float) -> Waits:
+        return Waits(self._presentable(wait.message), self._ms_since(began))
+
+    def _left_out(self, call: Call) -> str | None:
+        """Return why the artifact is not to be made, if its tests say so."""
+        if not call.node.tests or "decision" in call.given:
+            return None
+        contents = {key: lambda ref=ref: self._content(call, ref) for key, ref in _named(call)}
+        for test in call.node.tests:
+            scope = {
+                **test.scope,
+                "inputs": {
+                    name: contents[name]()
+                    for root, name in test.condition.references
+                    if root == "inputs" and name in contents
+                },
+                "status": {name: call.statuses[name] for name in test.statuses},
+                "result": self._content(call, call.inputs[0]) if call.inputs else None,
+            }
+            if test.condition.evaluate(scope) != test.holds:
+                word = "does not hold" if test.holds else "holds"
+                said = test.condition.explain(scope, self._secrets.hide)
+                return self._presentable(f"{test.condition.text} {word} ({said})")
+        return None
+
+    def _content(self, call: Call, ref: ArtifactRef) -> Json:
+        return self._store.fetch(call.run_id, ref).content
+
+    def _part(self, call: Call, output: str, began: float) -> Outcome:
+        whole = self._content(call, call.inputs[0])
+        content = whole.get(output) if isinstance(whole, dict) else None
+        if content is None:
+            return Passed(f"'{call.inputs[0].key}' yielded nothing for '{output}'")
+        return self._stage(call, content, None, began)
+
+    def _last(self, call: Call, last: Last, began: float) -> Outcome:
+        content, rounds = self._content(call, call.inputs[-1]), len(call.inputs)
+        everything = rounds == len(call.node.inputs)
+        if (
+            everything
+            and not last.keep
+            and not last.until.evaluate({"result": content, "round": rounds, **last.scope})
+        ):
+            raise ComponentError(
+                f"'{last.until.text}' did not hold after {rounds} rounds",
+                hint="give it more rounds with 'max', or `otherwise: keep` to take the last one",
+            )
+        return self._stage(call, content, None, began)
 
     def _presentable(self, text: str) -> str:
         """Return text without secrets that can be written: a file's name may hold no characters."""
@@ -93,7 +165,7 @@ class Producer:
         ref = ArtifactRef(copy.artifact, copy.digest, copy.content_digest)
         source = self._store.fetch(copy.run, ref)
         coverage = source.extensions.get("coverage")
-        return self._stage(call, source.content, coverage, began)
+        return replace(self._stage(call, source.content, coverage, began), origin=copy.origin)
 
     def _work(self, call: Call, work: Extract | Transform, ctx: Context) -> object:
         match work:
@@ -107,7 +179,7 @@ class Producer:
                 return processor.process(self._inputs(call), config, ctx)
 
     def _inputs(self, call: Call) -> list[Input]:
-        messages = [(ref.key, self._store.fetch(call.run_id, ref)) for ref in call.inputs]
+        messages = [(name, self._store.fetch(call.run_id, ref)) for name, ref in _named(call)]
         return [Input(key, message.content, message.schema) for key, message in messages]
 
     def _stage(
@@ -124,9 +196,9 @@ class Producer:
         message = Message(
             id=call.artifact,
             content=content,
-            schema=call.schema,
+            schema=call.node.schema,
             run_id=call.run_id,
-            source=call.work.label,
+            source=call.node.work.label,
             timestamp=self._clock.now(),
             extensions={"execution": execution, "coverage": coverage},
         )
@@ -143,7 +215,8 @@ class Producer:
         def progress(n: int, total: int | None) -> None:
             self._on_progress(artifact, n, total)
 
-        return Context(artifact, self._base, log, progress)
+        base = Path(call.node.base) if call.node.base else self._base
+        return Context(artifact, base, log, progress, resume_data=call.given)
 
     def _log_traceback(self, call: Call, error: BaseException) -> str | None:
         """Keep the traceback in the artifact's log; say so if that failed."""
@@ -156,6 +229,12 @@ class Producer:
 
     def _ms_since(self, began: float) -> int:
         return round((self._clock.monotonic() - began) * 1000)
+
+
+def _named(call: Call) -> list[tuple[str, ArtifactRef]]:
+    """Return the inputs that there are, by what their reader calls them."""
+    called = dict(zip(call.node.inputs, call.node.called, strict=True))
+    return [(called[ArtifactId(ref.key)], ref) for ref in call.inputs]
 
 
 def _said(error: BaseException) -> str:

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from waivern.ids import ArtifactId
 from waivern.planning.graph import descendants
-from waivern.planning.plan import Copy, Node, Plan
+from waivern.planning.plan import Ask, Copy, Node, Plan
 from waivern.record.events import ArtifactCompleted
 from waivern.store.base import ArtifactRef
 
@@ -34,7 +34,9 @@ Evidence: TypeAlias = Mapping[str, ArtifactCompleted]
 """What earlier attempts completed and was found intact, by artifact."""
 
 
-def decide(node: Node, inputs: Iterable[ArtifactRef], evidence: Evidence) -> Decision:
+def decide(
+    node: Node, inputs: Iterable[ArtifactRef], evidence: Evidence, runbook_hash: str
+) -> Decision:
     """Decide on one artifact whose inputs are known."""
     done = evidence.get(node.id)
     if done is None:
@@ -42,6 +44,8 @@ def decide(node: Node, inputs: Iterable[ArtifactRef], evidence: Evidence) -> Dec
     now = {ref.key: ref.content_digest for ref in inputs}
     if changed := _difference(done.inputs, now):
         return Produce(changed)
+    if isinstance(node.work, Ask) and (done.origin or {}).get("runbook_hash") != runbook_hash:
+        return Produce("decided on another runbook")
     return Keep(
         ArtifactRef(node.id, done.digest, done.content_digest), "made by an earlier attempt"
     )
@@ -81,7 +85,7 @@ def all_kept(plan: Plan, evidence: Evidence) -> bool:
     refs: dict[str, ArtifactRef] = {}
     for node in plan.nodes.values():
         known = [refs[name] for name in node.inputs if name in refs]
-        decision = decide(node, known, evidence)
+        decision = decide(node, known, evidence, plan.runbook.document.digest)
         if not isinstance(decision, Keep):
             return False
         refs[node.id] = decision.ref

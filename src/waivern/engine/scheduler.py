@@ -11,7 +11,7 @@ from waivern.planning.plan import Node, Plan
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """An artifact that cannot be made, and the failed one that is why."""
+    """An artifact that cannot be made, and the one before it that is why."""
 
     artifact: ArtifactId
     cause: ArtifactId
@@ -20,12 +20,26 @@ class Skip:
 class Scheduler:
     """Follows a plan: `take` what is ready, then say what became of it.
 
-    Every artifact is taken or skipped exactly once, and taken only when its inputs are settled.
+    Every artifact is taken or skipped exactly once, and taken only when all it waits for is
+    settled: its inputs and what it comes after, which it needs; what its tests ask the status of,
+    which it does not.
     """
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._waiting = {name: len(node.inputs) for name, node in plan.nodes.items()}
+        self._followers: dict[ArtifactId, list[ArtifactId]] = {name: [] for name in plan.nodes}
+        self._needed: dict[ArtifactId, frozenset[ArtifactId]] = {}
+        self._waiting: dict[ArtifactId, int] = {}
+        for name, node in plan.nodes.items():
+            needed = (*node.inputs, *node.after)
+            awaited = dict.fromkeys(needed)
+            for test in node.tests:
+                awaited |= dict.fromkeys(test.statuses.values())
+            for each in awaited:
+                self._followers[each].append(name)
+            if len(awaited) > len(needed):
+                self._needed[name] = frozenset(needed)
+            self._waiting[name] = len(awaited)
         self._missing: dict[ArtifactId, set[ArtifactId]] = {}
         self._skipped: set[ArtifactId] = set()
         self._ready = deque(name for name, count in self._waiting.items() if count == 0)
@@ -48,11 +62,11 @@ class Scheduler:
 
     def completed(self, name: ArtifactId) -> None:
         """Let those go on that waited for `name`."""
-        for follower in self._plan.dependents[name]:
+        for follower in self._followers[name]:
             self._settle(follower)
 
-    def failed(self, name: ArtifactId) -> list[Skip]:
-        """Return what has to be skipped because `name` failed; the rest goes on.
+    def lost(self, name: ArtifactId, *, left_out: bool = False) -> list[Skip]:
+        """Return what has to be skipped because `name` failed or was left out; the rest goes on.
 
         An optional artifact is only missed: a follower goes on with its other inputs, if any.
         """
@@ -60,19 +74,28 @@ class Scheduler:
         lost = deque([name])
         while lost:
             gone = lost.popleft()
-            optional = self._plan.nodes[gone].optional
-            for follower in self._plan.dependents[gone]:
+            node = self._plan.nodes[gone]
+            missed = node.optional or (node.spare and left_out)
+            for follower in self._followers[gone]:
                 if follower in self._skipped:
                     continue
-                missing = self._missing.setdefault(follower, set())
-                missing.add(gone)
-                if optional and len(missing) < len(self._plan.nodes[follower].inputs):
+                if self._goes_on(follower, gone, missed=missed):
                     self._settle(follower)
                 else:
                     self._skipped.add(follower)
                     skips.append(Skip(follower, name))
                     lost.append(follower)
         return skips
+
+    def _goes_on(self, follower: ArtifactId, gone: ArtifactId, *, missed: bool) -> bool:
+        if gone not in self._needed.get(follower, (gone,)):
+            return True  # only asked how it stands
+        inputs = self._plan.nodes[follower].inputs
+        if gone not in inputs:
+            return missed
+        missing = self._missing.setdefault(follower, set())
+        missing.add(gone)
+        return missed and len(missing) < len(inputs)
 
     def _settle(self, name: ArtifactId) -> None:
         self._waiting[name] -= 1

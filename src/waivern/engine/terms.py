@@ -2,30 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from random import random
 
 from waivern.errors import Exit
+from waivern.ids import ArtifactId
 from waivern.message import Json
 from waivern.record.status import RunStatus
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long a run may take, and how long running work is let finish after a signal."""
+    """What bounds an attempt."""
 
     timeout_s: float | None
+    """For the whole of it."""
     grace_s: float
+    """How long running work is let finish after a signal."""
+    max_failures: int | None = None
+    """After so many failures nothing more is started; None: never."""
+    pools: Mapping[str, int] = field(default_factory=dict)
+    """How many artifacts of a pool are made at once."""
+    only: frozenset[ArtifactId] | None = None
+    """The artifacts that may be made; None: all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """How people reach into a run, and are told that they did."""
+    """How people and chance reach into a run, and are told that they did."""
 
     cancelled: Callable[[], dict[str, Json] | None] = lambda: None
     """Returns `{by, note}` once somebody has asked that the run be cancelled. May block."""
     on_stop: Callable[[str], None] = lambda _why: None
     """Told why nothing more is started, while what runs is let finish."""
+    chance: Callable[[], float] = random
+    """A number from 0 to 1, for the jitter of retries."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from waivern.ids import ArtifactId
 from waivern.message import Json, SchemaRef
 from waivern.planning.graph import dependents
-from waivern.runbook.model import Runbook
+from waivern.runbook.model import Retry, Runbook
+
+if TYPE_CHECKING:
+    from waivern.runbook.conditions import Condition
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,98 @@ class Copy:
         return {"run": self.run, "artifact": self.artifact, "seq": self.seq, "digest": self.digest}
 
 
-Work: TypeAlias = Extract | Transform | Copy
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """People decide; see `waivern.record.gates`."""
+
+    question: str
+    approvers: int
+    expires: float | None
+
+    @property
+    def label(self) -> str:
+        return "gate"
+
+    @property
+    def version(self) -> None:
+        """Nobody but a person makes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One of the named outputs of the processor that is the node's only input."""
+
+    output: str
+
+    @property
+    def label(self) -> str:
+        return "output"
+
+    @property
+    def version(self) -> None:
+        """It is taken as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Last:
+    """What the last round of a repetition came to; its rounds are the node's inputs, in order."""
+
+    until: Condition
+    keep: bool
+    scope: Mapping[str, Json]
+    """What is known when the plan is made: `params`, `each`."""
+
+    @property
+    def label(self) -> str:
+        return "repeat"
+
+    @property
+    def version(self) -> None:
+        """It is taken as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The default of a child's optional input that nothing is mapped to."""
+
+    content: Json
+
+    @property
+    def label(self) -> str:
+        return "default"
+
+    @property
+    def version(self) -> None:
+        """It stands in the runbook."""
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """A child's optional input without default that nothing is mapped to: there is nothing."""
+
+    @property
+    def label(self) -> str:
+        return "absent"
+
+    @property
+    def version(self) -> None:
+        """Nothing makes nothing."""
+
+
+Work: TypeAlias = Extract | Transform | Copy | Ask | Part | Last | Given | Absent
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """What decides, when the inputs are known, whether a node is made at all."""
+
+    condition: Condition
+    holds: bool = True
+    """What it has to come to: a round is made while `until` does not hold."""
+    statuses: Mapping[str, ArtifactId] = field(default_factory=dict)
+    """The artifacts whose status it asks for, by the names it uses."""
+    scope: Mapping[str, Json] = field(default_factory=dict)
+    """What is known when the plan is made: `params`, `each`, `round`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +170,47 @@ class Node:
     work: Work
     inputs: tuple[ArtifactId, ...]
     schema: SchemaRef
-    optional: bool
-    output: bool
+    optional: bool = False
+    """Its failure or absence is only missed: what needs it goes on with its other inputs."""
+    output: bool = False
+    names: tuple[str, ...] = ()
+    """What the inputs are called where the artifact is declared, if not by their ids."""
+    after: tuple[ArtifactId, ...] = ()
+    """Has to be completed before, but is not read."""
+    tests: tuple[Test, ...] = ()
+    """All have to come out as they should."""
+    spare: bool = False
+    """Only missed if a test leaves it out: a round of a repetition that is not needed any more."""
+    retry: Retry | None = None
+    timeout: float | None = None
+    pool: str | None = None
+    fail_fast: bool = False
+    """Its failure ends the run: nothing more is started."""
+    cache: bool | None = None
+    """Whether it may be taken from where the same was made before; None: if it is repeatable."""
+    base: str = ""
+    """The folder that relative paths start from; empty: the root runbook's."""
+    sensitive: bool = False
+    """It holds, or reads, what is not to be shown."""
+
+    @property
+    def called(self) -> tuple[str, ...]:
+        """What the inputs are called by whoever reads them."""
+        return self.names or self.inputs
 
 
 @dataclass(frozen=True)
 class Plan:
-    """All nodes, each after its inputs."""
+    """All nodes, each after all it waits for."""
 
     runbook: Runbook
     nodes: Mapping[ArtifactId, Node]
+    aliases: Mapping[str, tuple[ArtifactId, ...]] = field(default_factory=dict)
+    """Names that stand for artifacts: a child's outputs, the groups of `for_each`."""
+    children: Mapping[str, bytes] = field(default_factory=dict)
+    """The bytes of every child runbook, by path."""
+    params: Mapping[str, Json] = field(default_factory=dict)
+    """The values of the runbook's parameters that are no secrets."""
 
     @cached_property
     def dependents(self) -> Mapping[ArtifactId, list[ArtifactId]]:

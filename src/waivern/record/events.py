@@ -30,6 +30,12 @@ class RunStarted:
     runbook_version: str
     runbook_path: str | None
     children: list[dict[str, str]] = field(default_factory=list)
+    """`{path, sha256}` of each child runbook."""
+    aliases: dict[str, list[str]] = field(default_factory=dict)
+    """Names that stand for artifacts."""
+    sensitive: list[str] = field(default_factory=list)
+    """Artifacts whose content is not shown unless asked for."""
+    replay_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +52,13 @@ class AttemptStarted:
     """Completed artifacts that count no longer, each with the reason. Part of this event, so that
     no crash can leave the attempt without them."""
     forced: list[str] = field(default_factory=list)
-    """What a person overrode to get here: `allow-changed`, `force`."""
+    """What a person overrode to get here: `allow-changed`, `force`, `ask-again`."""
+    children: list[dict[str, str]] | None = None
+    aliases: dict[str, list[str]] | None = None
+    sensitive: list[str] | None = None
+    params: dict[str, Json] | None = None
+    given: list[str] = field(default_factory=list)
+    """The names of the data that were handed to what waited."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +92,11 @@ class ArtifactCompleted:
     """The inputs it really used, each with its content digest."""
     duration_ms: int
     origin: dict[str, Json] | None = None
-    """Of a copy: `{run, artifact, seq, digest}`."""
+    """Of a copy: `{run, artifact, seq, digest}`; of a decision: `{runbook_hash, decisions}`."""
     coverage: dict[str, int] | None = None
     """`{seen, read, skipped}`, if the component counted."""
+    identity: dict[str, Json] | None = None
+    """The parts of its fingerprint, if it may be taken for the same work another time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +110,52 @@ class ArtifactFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class ArtifactRetried:
+    """A try failed, and there will be another."""
+
+    at: str
+    artifact: str
+    error: dict[str, Json]
+    duration_ms: int
+    delay_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class ArtifactSkipped:
-    """An artifact cannot be made because of another."""
+    """An artifact is not made: because of another, or because its own condition says so."""
 
     at: str
     artifact: str
     cause: str
-    """The artifact that failed."""
+    """The artifact that failed or was skipped before it; itself if it was decided here."""
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactSuspended:
+    """An artifact waits for people, or for something outside."""
+
+    at: str
+    artifact: str
+    reason: str
+    """Of a gate, its question."""
+    gate: bool
+    shown: dict[str, str] = field(default_factory=dict)
+    """Of a gate: the artifacts to decide on, each with the digest of its file."""
+
+
+@dataclass(frozen=True, slots=True)
+class GateDecided:
+    """A person has decided; counts only while what was shown, and the runbook, stay as they are."""
+
+    at: str
+    artifact: str
+    approved: bool
+    by: str
+    note: str | None
+    data: dict[str, Json]
+    shown: dict[str, str]
+    runbook_hash: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +174,7 @@ class AttemptEnded:
     at: str
     status: str
     reason: str | None
-    """`timeout`, `SIGINT`, `SIGTERM`, `SIGHUP`, `store`, `cancel`, or null."""
+    """`timeout`, `SIGINT`, `SIGTERM`, `SIGHUP`, `store`, `cancel`, `fail_fast`, or null."""
     error: str | None
     duration_ms: int
 
@@ -133,7 +185,10 @@ Event: TypeAlias = (
     | ArtifactStarted
     | ArtifactCompleted
     | ArtifactFailed
+    | ArtifactRetried
     | ArtifactSkipped
+    | ArtifactSuspended
+    | GateDecided
     | RunCancelled
     | AttemptEnded
 )
@@ -144,7 +199,10 @@ _KINDS: dict[str, type[Any]] = {
     "artifact_started": ArtifactStarted,
     "artifact_completed": ArtifactCompleted,
     "artifact_failed": ArtifactFailed,
+    "artifact_retried": ArtifactRetried,
     "artifact_skipped": ArtifactSkipped,
+    "artifact_suspended": ArtifactSuspended,
+    "gate_decided": GateDecided,
     "run_cancelled": RunCancelled,
     "attempt_ended": AttemptEnded,
 }

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from functools import singledispatchmethod
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from waivern.errors import IntegrityError, UsageError
 from waivern.ids import parse_artifact_id
@@ -11,11 +11,14 @@ from waivern.message import Json
 from waivern.record.events import (
     ArtifactCompleted,
     ArtifactFailed,
+    ArtifactRetried,
     ArtifactSkipped,
     ArtifactStarted,
+    ArtifactSuspended,
     AttemptEnded,
     AttemptStarted,
     Event,
+    GateDecided,
     RunCancelled,
     RunStarted,
 )
@@ -23,6 +26,9 @@ from waivern.record.run import RunMetadata
 from waivern.record.state import ExecutionState
 from waivern.record.status import CLOSED, ArtifactStatus, RunStatus
 from waivern.record.step import StepRecord
+
+ASK_AGAIN = "ask-again"
+"""Among what an attempt was forced to: decisions made before it count no longer."""
 
 
 class RunRecord:
@@ -48,7 +54,12 @@ class RunRecord:
             params=first.params,
             reuses=_sources(first.reuse),
             children=first.children,
+            replay_of=first.replay_of,
         )
+        self.aliases = first.aliases
+        self.sensitive = frozenset(first.sensitive)
+        self.decisions: dict[str, list[ArtifactSuspended | GateDecided]] = {}
+        """What was asked and decided at each gate, in order."""
         self.count = 1
         self.next_step = 1
 
@@ -78,7 +89,10 @@ class RunRecord:
     def apply(self, event: Event) -> None:
         """Take in the next event of the journal."""
         self.count += 1
-        self._apply(event)
+        take_in = _TAKEN_IN.get(type(event))
+        if take_in is None:
+            raise IntegrityError(f"journal line {self.count}: {type(event).__name__} out of place")
+        take_in(self, event)
         self.metadata.updated_at = event.at
 
     def step(self, name: str) -> StepRecord:
@@ -90,79 +104,126 @@ class RunRecord:
                 f"journal line {self.count} speaks of artifact '{name}', which the run has not"
             ) from None
 
-    @singledispatchmethod
-    def _apply(self, event: Event) -> None:
-        raise IntegrityError(f"journal line {self.count}: {type(event).__name__} out of place")
 
-    @_apply.register
-    def _(self, event: AttemptStarted) -> None:
-        run = self.metadata
-        if self.attempt_open:  # the process died: all that is known is its last sign of life
-            run.attempts[-1]["ended_at"] = run.updated_at
-            run.attempts[-1]["status"] = str(RunStatus.INTERRUPTED)
-        if event.artifacts is not None:
-            ids = _ids(event.artifacts)
-            self.steps = {name: self.steps.get(name, StepRecord(name)) for name in ids}
-        if event.reuse is not None:
-            self.reuse = event.reuse
-            run.reuses = _sources(event.reuse)
-        self.invalidated = event.invalidated
-        run.status, run.completed_at, run.error = RunStatus.RUNNING, None, None
-        run.cancelled_by = None
-        run.runbook_hash = event.runbook_hash
-        run.attempts.append(_attempt(event))
-        for name, step in self.steps.items():
-            if step.status is not ArtifactStatus.COMPLETED or name in event.invalidated:
-                step.status, step.error = ArtifactStatus.NOT_STARTED, None
-                step.completed, step.seq = None, None
+def _attempt_started(record: RunRecord, event: AttemptStarted) -> None:
+    run = record.metadata
+    if record.attempt_open:  # the process died: all that is known is its last sign of life
+        run.attempts[-1]["ended_at"] = run.updated_at
+        run.attempts[-1]["status"] = str(RunStatus.INTERRUPTED)
+    record.invalidated = event.invalidated
+    _renew(record, event)
+    run.status, run.completed_at, run.error = RunStatus.RUNNING, None, None
+    run.cancelled_by, run.suspended_at, run.suspension_reason = None, None, None
+    run.runbook_hash = event.runbook_hash
+    run.attempts.append(_attempt(event))
+    for name, step in record.steps.items():
+        if step.status is not ArtifactStatus.COMPLETED or name in event.invalidated:
+            step.status, step.error = ArtifactStatus.NOT_STARTED, None
+            step.completed, step.seq = None, None
 
-    @_apply.register
-    def _(self, event: ArtifactStarted) -> None:
-        step = self.step(event.artifact)
-        if step.step_index is None:
-            step.step_index = event.step
-            self.next_step = max(self.next_step, event.step + 1)
-        step.component, step.inputs = event.component, tuple(event.inputs)
-        step.started_at, step.duration_ms = event.at, None
-        step.attempts += 1
 
-    @_apply.register
-    def _(self, event: ArtifactCompleted) -> None:
-        step = self.step(event.artifact)
-        step.status, step.error = ArtifactStatus.COMPLETED, None
-        step.completed, step.seq = event, self.count
-        step.inputs, step.duration_ms = tuple(event.inputs), event.duration_ms
+def _renew(record: RunRecord, event: AttemptStarted) -> None:
+    """Take over what is another since the runbook, or a child of it, was changed."""
+    run = record.metadata
+    if event.artifacts is not None:
+        ids = _ids(event.artifacts)
+        record.steps = {name: record.steps.get(name, StepRecord(name)) for name in ids}
+    if event.reuse is not None:
+        record.reuse = event.reuse
+        run.reuses = _sources(event.reuse)
+    if event.aliases is not None:
+        record.aliases = event.aliases
+    if event.sensitive is not None:
+        record.sensitive = frozenset(event.sensitive)
+    if event.children is not None:
+        run.children = event.children
+    if event.params is not None:
+        run.params = event.params
+    if ASK_AGAIN in event.forced:
+        record.decisions = {}
 
-    @_apply.register
-    def _(self, event: ArtifactFailed) -> None:
-        step = self.step(event.artifact)
-        step.status, step.error = ArtifactStatus.FAILED, event.error
-        step.completed, step.duration_ms = None, event.duration_ms
 
-    @_apply.register
-    def _(self, event: ArtifactSkipped) -> None:
-        step = self.step(event.artifact)
-        step.status, step.completed = ArtifactStatus.SKIPPED, None
-        step.error = {"kind": "skipped", "message": event.reason, "cause": event.cause}
+def _artifact_started(record: RunRecord, event: ArtifactStarted) -> None:
+    step = record.step(event.artifact)
+    if step.step_index is None:
+        step.step_index = event.step
+        record.next_step = max(record.next_step, event.step + 1)
+    step.component, step.inputs = event.component, tuple(event.inputs)
+    step.started_at, step.duration_ms = event.at, None
+    step.attempts += 1
 
-    @_apply.register
-    def _(self, event: RunCancelled) -> None:
-        run = self.metadata
-        run.status, run.completed_at = RunStatus.CANCELLED, event.at
-        run.cancelled_by = event.by
 
-    @_apply.register
-    def _(self, event: AttemptEnded) -> None:
-        run = self.metadata
-        if not self.attempt_open:
-            raise IntegrityError(f"journal line {self.count}: an attempt ends that never started")
-        try:
-            run.status, run.error = RunStatus(event.status), event.error
-        except ValueError as error:
-            raise IntegrityError(f"journal line {self.count}: {error}") from error
-        run.completed_at = event.at if run.status in CLOSED else None
-        run.duration_ms += event.duration_ms
-        run.attempts[-1].update(ended_at=event.at, status=event.status, reason=event.reason)
+def _artifact_completed(record: RunRecord, event: ArtifactCompleted) -> None:
+    step = record.step(event.artifact)
+    step.status, step.error = ArtifactStatus.COMPLETED, None
+    step.completed, step.seq = event, record.count
+    step.inputs, step.duration_ms = tuple(event.inputs), event.duration_ms
+
+
+def _artifact_failed(record: RunRecord, event: ArtifactFailed) -> None:
+    step = record.step(event.artifact)
+    step.status, step.error = ArtifactStatus.FAILED, event.error
+    step.completed, step.duration_ms = None, event.duration_ms
+
+
+def _artifact_skipped(record: RunRecord, event: ArtifactSkipped) -> None:
+    step = record.step(event.artifact)
+    step.status, step.completed = ArtifactStatus.SKIPPED, None
+    step.error = {"kind": "skipped", "message": event.reason, "cause": event.cause}
+
+
+def _artifact_retried(record: RunRecord, event: ArtifactRetried) -> None:
+    step = record.step(event.artifact)
+    step.error, step.duration_ms = event.error, event.duration_ms
+
+
+def _artifact_suspended(record: RunRecord, event: ArtifactSuspended) -> None:
+    step = record.step(event.artifact)
+    step.status, step.completed = ArtifactStatus.SUSPENDED, None
+    step.error = {"kind": "suspended", "message": event.reason}
+    if event.gate:
+        record.decisions.setdefault(event.artifact, []).append(event)
+
+
+def _gate_decided(record: RunRecord, event: GateDecided) -> None:
+    record.step(event.artifact)
+    record.decisions.setdefault(event.artifact, []).append(event)
+
+
+def _run_cancelled(record: RunRecord, event: RunCancelled) -> None:
+    run = record.metadata
+    run.status, run.completed_at = RunStatus.CANCELLED, event.at
+    run.cancelled_by = event.by
+
+
+def _attempt_ended(record: RunRecord, event: AttemptEnded) -> None:
+    run = record.metadata
+    if not record.attempt_open:
+        raise IntegrityError(f"journal line {record.count}: an attempt ends that never started")
+    try:
+        run.status, run.error = RunStatus(event.status), event.error
+    except ValueError as error:
+        raise IntegrityError(f"journal line {record.count}: {error}") from error
+    run.completed_at = event.at if run.status in CLOSED else None
+    if run.status is RunStatus.SUSPENDED:
+        run.suspended_at, run.suspension_reason = event.at, event.reason
+    run.duration_ms += event.duration_ms
+    run.attempts[-1].update(ended_at=event.at, status=event.status, reason=event.reason)
+
+
+_TAKEN_IN: dict[type, Callable[[RunRecord, Any], None]] = {
+    AttemptStarted: _attempt_started,
+    ArtifactStarted: _artifact_started,
+    ArtifactCompleted: _artifact_completed,
+    ArtifactFailed: _artifact_failed,
+    ArtifactSkipped: _artifact_skipped,
+    ArtifactRetried: _artifact_retried,
+    ArtifactSuspended: _artifact_suspended,
+    GateDecided: _gate_decided,
+    RunCancelled: _run_cancelled,
+    AttemptEnded: _attempt_ended,
+}
+"""What each kind of event changes."""
 
 
 def _sources(reuse: dict[str, dict[str, Json]]) -> list[str]:

@@ -33,6 +33,7 @@ class RunMetadata:
     children: list[dict[str, str]] = field(default_factory=list)
     reuses: list[str] = field(default_factory=list)
     """The runs that artifacts were copied from."""
+    replay_of: str | None = None
     cancelled_by: str | None = None
     attempts: list[dict[str, Json]] = field(default_factory=list)
     """`{started_at, ended_at, status, reason, host, pid, runbook_hash}` each."""

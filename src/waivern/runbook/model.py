@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TypeAlias
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from waivern.ids import ArtifactId
 from waivern.message import Json, SchemaRef
 from waivern.problems import Problem
 from waivern.runbook.document import Document
+
+if TYPE_CHECKING:
+    from waivern.runbook.conditions import Condition
+    from waivern.runbook.params import Param
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,77 @@ class Reuse:
     artifact: str
 
 
-Producer: TypeAlias = Source | Process | Reuse
+@dataclass(frozen=True, slots=True)
+class Child:
+    """Made by another runbook, whose artifacts become part of this one's run."""
+
+    path: str
+    """Relative, as written: beside this runbook, or in one of `config.template_paths`."""
+    input_mapping: Mapping[str, str]
+    """The child's input -> an artifact here."""
+    output_mapping: Mapping[str, str]
+    """The child's output -> its name here; with `output`, the directive's own id."""
+    inputs: tuple[ArtifactId, ...] = ()
+    """What the directive says that it takes; only checked, the mapping decides."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Decided by people, who are shown artifacts and a question."""
+
+    question: str
+    inputs: tuple[ArtifactId, ...]
+    """What is shown."""
+    approvers: int = 1
+    """How many different people have to approve."""
+    expires: float | None = None
+    """Seconds that the question stands; None: for ever."""
+
+
+Producer: TypeAlias = Source | Process | Reuse | Child | Gate
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """When a failed artifact is tried again."""
+
+    max: int
+    """Tries after the first."""
+    on: tuple[str, ...] = ()
+    """Names of error classes, those that derive from them included; empty: any."""
+    delay: float = 1.0
+    """Seconds before the second try, at most; doubled for each further one."""
+    max_delay: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """A processor or a child that is applied to its own result until a condition holds."""
+
+    until: Condition
+    max: int
+    keep: bool = False
+    """Whether the last round counts although the condition does not hold; else that is a failure."""
+    feed: Mapping[str, str] = field(default_factory=dict)
+    """Of a child: its output -> its input of the next round."""
+
+
+OnError: TypeAlias = Literal["skip", "continue", "fail"]
+"""What a failure comes to: dependents are skipped, go on without it, or nothing more is started."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How an artifact is made, whatever it is made from; None leaves it to what lies around."""
+
+    when: Condition | None = None
+    after: tuple[ArtifactId, ...] = ()
+    retry: Retry | None = None
+    timeout: float | None = None
+    """Seconds for one try."""
+    pool: str | None = None
+    on_error: OnError | None = None
+    cache: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +126,10 @@ class Artifact:
     producer: Producer
     output: bool = False
     optional: bool = False
+    terms: Terms = Terms()
+    for_each: Json = None
+    """A list of items, a mapping of lists (every combination), or a reference to a parameter."""
+    repeat: Repeat | None = None
     output_schema: SchemaRef | None = None
     name: str | None = None
     description: str | None = None
@@ -65,6 +143,34 @@ class Settings:
     timeout: float | None = None
     """Seconds for the whole run."""
     max_concurrency: int | None = None
+    pools: Mapping[str, int] = field(default_factory=dict)
+    on_error: OnError | None = None
+    cache: bool | None = None
+    template_paths: tuple[str, ...] = ()
+    """Folders that children may lie in, relative to the runbook's."""
+    max_child_depth: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """An input that a runbook declares, to be given by the one that includes it."""
+
+    name: str
+    schema: SchemaRef
+    optional: bool = False
+    default: Json = None
+    sensitive: bool = False
+    """Its content is not shown where it was not asked for by name."""
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """An output that a runbook declares for those that include it."""
+
+    name: str
+    artifact: str
+    description: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +185,10 @@ class Runbook:
     contact: str | None = None
     framework: str | None = None
     settings: Settings = Settings()
+    params: Mapping[str, Param] = field(default_factory=dict)
+    inputs: Mapping[str, Need] = field(default_factory=dict)
+    """What it must be given: with any that is not optional it only runs as a child."""
+    outputs: Mapping[str, Offer] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

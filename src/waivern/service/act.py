@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import anyio
-
 from waivern.clock import Clock
 from waivern.engine import rebuilder
 from waivern.errors import Exit, RefusedError
@@ -38,9 +36,7 @@ from waivern.store.lock import this_process
 __all__ = ["DEFAULT_GRACE_S", "Options", "RunResult", "resume", "start"]
 
 
-async def start(
-    path: str, store: RunStore, options: Options, *, run_id: str | None = None
-) -> RunResult:
+def start(path: str, store: RunStore, options: Options, *, run_id: str | None = None) -> RunResult:
     """Run a runbook from a file, in a new run.
 
     Raises InvalidError before anything is written if the runbook or its plan is wrong.
@@ -54,14 +50,14 @@ async def start(
         record.metadata.document(),
         record.state.document(),
     )
-    lease = await anyio.to_thread.run_sync(store.begin, chosen, birth, this_process())
+    lease = store.begin(chosen, birth, this_process())
     try:
-        return await carry_out(store, lease, plan, {}, record, options)
+        return carry_out(store, lease, plan, {}, record, options)
     finally:
         lease.release()
 
 
-async def resume(
+def resume(
     path: str,
     reference: str,
     store: RunStore,
@@ -77,14 +73,14 @@ async def resume(
     """
     runbook = load(path, options.environ)
     run_id = find(store, reference)
-    lease = await anyio.to_thread.run_sync(store.lock, run_id, this_process())
+    lease = store.lock(run_id, this_process())
     try:
-        return await _resume(runbook, run_id, lease, store, options, allow_changed, force)
+        return _resume(runbook, run_id, lease, store, options, allow_changed, force)
     finally:
         lease.release()
 
 
-async def _resume(
+def _resume(
     runbook: Runbook,
     run_id: str,
     lease: Lease,
@@ -104,7 +100,7 @@ async def _resume(
         runbook, RecordedResolver(record.reuse, StoreResolver(store, run_id)), options.environ
     )
     completed = {n: s.completed for n, s in record.steps.items() if s.completed}
-    damaged = await anyio.to_thread.run_sync(faults, store, run_id, completed)
+    damaged = faults(store, run_id, completed)
     reasons: dict[str, str] = {edit.artifact: f"runbook changed: {edit.what}" for edit in found}
     fallen = rebuilder.invalid(plan, completed, damaged, reasons)
     evidence = {n: done for n, done in completed.items() if n in plan.nodes and n not in fallen}
@@ -123,7 +119,7 @@ async def _resume(
     record.apply(event)
     lease.discard(known - evidence.keys())
     lease.project(record.metadata.document(), record.state.document(), sync=True)
-    return await carry_out(store, lease, plan, evidence, record, options)
+    return carry_out(store, lease, plan, evidence, record, options)
 
 
 # the events that begin a run and an attempt

@@ -67,7 +67,7 @@ class RunResult:
     """A blocked thread was left behind: only `os._exit` ends the process."""
 
 
-async def carry_out(
+def carry_out(
     store: RunStore,
     lease: Lease,
     plan: Plan,
@@ -100,12 +100,12 @@ async def carry_out(
         record,
         ledger,
         ThreadExecutor(producer, width),
-        Limits(settings.timeout, options.grace_s),
+        Limits(settings.timeout, options.grace_s, pools=settings.pools),
         options.clock,
         Wishes(partial(_wish_to_cancel, store, run_id), options.on_stop),
     )
     try:
-        ending = await loop.run(listen=options.listen)
+        ending = loop.run(listen=options.listen)
     finally:
         lease.release()
     if ending.reason == "store" and ending.status != RunStatus.INTERRUPTED:

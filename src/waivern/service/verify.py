@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from typing import TypeAlias
 
 from waivern.errors import IntegrityError, NotFoundError, RunLockedError, RunNotFoundError
@@ -25,6 +26,8 @@ UNCOVERED = (f"{SYSTEM}/lock", f"{SYSTEM}/logs/", f"{SYSTEM}/requests/", f"{SYST
 """Files, and folders with all that is in them."""
 RECORDS = ("run.json", "state.json", "events.jsonl", "runbook.yaml")
 UNFINISHED = (RunStatus.RUNNING, RunStatus.INTERRUPTED)
+LOOKS = 200
+"""How many events of one millisecond are tried as the one that a projection was made after."""
 SHORTEST_HEAD = 16
 """Hex digits of a head that are enough to tell it from any other."""
 
@@ -184,7 +187,8 @@ def _on_projections(store: RunStore, record: RunRecord, journal: Journal) -> Fou
             yield Fault(f"{SYSTEM}/{name}", error.message)
             continue
         if data != project(record, journal.lines[-1]):
-            if any(data == earlier for earlier in _earlier(project, journal, data)):
+            earlier = islice(_earlier(project, journal, data), LOOKS)
+            if any(data == each for each in earlier):
                 yield f"{name} is older than the journal, as after a crash: resuming renews it"
             else:
                 yield Fault(f"{SYSTEM}/{name}", "is not what the journal says")

@@ -55,16 +55,9 @@ class LocalFilesystemStore(RunStore):
     def stage(self, run_id: str, key: str, message: Message) -> Receipt:
         encoded = encode(message)
         staged = f".tmp-{_TOKEN_PREFIX}-{next(_tokens)}"
-        try:
-            with explained(f"write artifact '{key}'"):
-                with self._at.artifact(run_id, key, make=True) as (folder, _):
-                    lease = self._leases.get(run_id)
-                    if lease and lease.may_group(len(encoded.data)):
-                        lease.unsynced[staged] = folder.create(staged, encoded.data)
-                    else:
-                        folder.write_new(staged, encoded.data)
-        except AbsentError:
-            raise RunNotFoundError(f"run {run_id} is gone from {self.path}") from None
+        lease = self._leases.get(run_id)
+        if not (lease and lease.hold(staged, encoded.data)):
+            self._write(run_id, key, staged, encoded.data)
         return Receipt(
             key,
             staged,
@@ -74,7 +67,18 @@ class LocalFilesystemStore(RunStore):
             str(message.schema),
         )
 
+    def _write(self, run_id: str, key: str, staged: str, data: bytes) -> None:
+        try:
+            with explained(f"write artifact '{key}'"):
+                with self._at.artifact(run_id, key, make=True) as (folder, _):
+                    folder.write_new(staged, data)
+        except AbsentError:
+            raise RunNotFoundError(f"run {run_id} is gone from {self.path}") from None
+
     def fetch(self, run_id: str, ref: ArtifactRef) -> Message:
+        lease = self._leases.get(run_id)
+        if lease and ref.staged and (held := lease.held(ref.staged)):
+            return decode(held)
         # published or staged, and it may move from the one to the other between two looks
         places = [None, ref.staged, None] if ref.staged else [None]
         seen = False

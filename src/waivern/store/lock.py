@@ -81,7 +81,7 @@ def acquire(system: Folder, run_id: str, owner: Owner) -> HeldLock:
     lock = HeldLock(system.lock_file(NAME))
     if not lock.take():
         lock.release()
-        raise locked_error(run_id, read_owner(system))
+        raise locked_error(run_id, _signed(system))
     if not lock.is_file_of(system):
         lock.release()
         raise RunNotFoundError(f"run {run_id} was removed while it was being locked")
@@ -104,6 +104,28 @@ def holder(system: Folder) -> Owner | None:
             return None if take_lock(fd, fcntl.LOCK_SH) else read_owner(system)
     except FileNotFoundError:
         return None
+
+
+def _signed(system: Folder) -> Owner:
+    """Return who holds the lock, waiting shortly for one that has taken it but not yet signed."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not _is_alive(owner := read_owner(system)) and time.monotonic() < deadline:
+        time.sleep(0.005)
+    return owner
+
+
+def _is_alive(owner: Owner) -> bool:
+    if owner.pid <= 0:
+        return False
+    if owner.host != os.uname().nodename:
+        return True  # as far as can be known from here
+    try:
+        os.kill(owner.pid, 0)
+    except ProcessLookupError:
+        return False  # what the file says is from before
+    except PermissionError:
+        pass
+    return True
 
 
 def read_owner(system: Folder) -> Owner:

@@ -1,0 +1,21 @@
+"""Whether and when a failed artifact is tried again. Pure."""
+
+from __future__ import annotations
+
+from waivern.engine.calls import Failed
+from waivern.runbook.model import Retry
+
+
+def delay_s(retry: Retry | None, failed: Failed, tried: int, chance: float) -> float | None:
+    """Return how long to wait before the next try, or None if there is none.
+
+    `tried` counts the tries there were. Exponential backoff with full jitter: anywhere from now to
+    `delay * 2 ** (tried - 1)`, at most `max_delay`, so that many that failed together do not come
+    back together (Brooker, "Exponential Backoff And Jitter", 2015).
+    """
+    if retry is None or tried > retry.max or failed.store:
+        return None
+    if retry.on and not set(retry.on) & set(failed.kinds):
+        return None
+    longest = min(retry.max_delay, retry.delay * 2.0 ** min(tried - 1, 60))
+    return chance * longest

@@ -1,0 +1,93 @@
+"""What people decided on a gate, and whether it counts. Pure.
+
+A decision counts while every artifact that was shown, and the runbook, are what they were.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import NamedTuple, TypeAlias
+
+from waivern.message import Json
+from waivern.record.events import ArtifactSuspended, GateDecided
+
+History: TypeAlias = Iterable[ArtifactSuspended | GateDecided]
+AGAIN = "`--ask-again` on a resume asks once more"
+
+
+class Question(NamedTuple):
+    """What is asked now."""
+
+    text: str
+    approvers: int
+    expires_s: float | None
+    shown: Mapping[str, str]
+    """The artifacts to decide on, each with the digest of its file."""
+    runbook_hash: str
+
+
+class Approved(NamedTuple):
+    """Enough people said yes; `document` is the gate's content."""
+
+    document: dict[str, Json]
+
+
+class Refused(NamedTuple):
+    """Somebody said no, or nobody said anything in time."""
+
+    kind: str
+    """`rejected` or `expired`."""
+    reason: str
+
+
+class Open(NamedTuple):
+    """People have still to decide."""
+
+    missing: int
+    """How many more have to approve."""
+
+
+Verdict: TypeAlias = Approved | Refused | Open
+
+
+def judge(history: History | None, question: Question, now: str) -> Verdict:
+    """Say how a gate stands at a time, given what was asked and decided so far, in order."""
+    events = [event for event in history or () if event.shown == question.shown]
+    asked = next((event.at for event in events if isinstance(event, ArtifactSuspended)), now)
+    until = _time(asked) + timedelta(seconds=question.expires_s) if question.expires_s else None
+    counting = [
+        event
+        for event in events
+        if isinstance(event, GateDecided)
+        and event.runbook_hash == question.runbook_hash
+        and (until is None or _time(event.at) <= until)
+    ]
+    for event in counting:
+        if not event.approved:
+            said = f": {event.note}" if event.note else ""
+            return Refused("rejected", f"{event.by} rejected it{said}")
+    approvals = {event.by: event for event in counting}
+    if len(approvals) >= question.approvers:
+        return Approved(_document(question, list(approvals.values())))
+    if until is not None and _time(now) > until:
+        return Refused("expired", f"nobody decided until {until.isoformat(timespec='seconds')}")
+    return Open(question.approvers - len(approvals))
+
+
+def _document(question: Question, approvals: list[GateDecided]) -> dict[str, Json]:
+    return {
+        "question": question.text,
+        "approved": True,
+        "decisions": [
+            {"by": each.by, "at": each.at, "note": each.note, "data": each.data}
+            for each in approvals
+        ],
+        "data": {key: value for each in approvals for key, value in each.data.items()},
+        "shown": dict(question.shown),
+        "runbook_hash": question.runbook_hash,
+    }
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)
