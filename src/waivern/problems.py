@@ -49,6 +49,8 @@ class Problem:
     message: str
     position: Position | None = None
     hint: str | None = None
+    included: tuple[str, ...] = ()
+    """How the file came to be read, if it was not named by whoever asked: nearest first."""
 
     def __str__(self) -> str:
         lines = [f"error[{self.code}]: {self.message}"]
@@ -58,6 +60,7 @@ class Problem:
             gutter = " " * len(str(self.position.line))
         if self.hint:
             lines.append(f"{gutter} = help: {self.hint}")
+        lines += [f"{gutter} = included {where}" for where in self.included]
         return "\n".join(lines)
 
 

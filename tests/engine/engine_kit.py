@@ -133,7 +133,7 @@ def execute(
         record,
         lambda commit, error: Ledger(lease, record, clock, commit, error, observers),
         executor(producer),
-        Limits(plan.runbook.settings.timeout, grace_s, pools=plan.runbook.settings.pools),
+        Limits(plan.runbook.settings.timeout, grace_s, pools=plan.pools),
         clock,
         Wishes(),
     )

@@ -101,10 +101,15 @@ def test_a_limit_that_is_not_reached_changes_nothing() -> None:
 
 
 def test_observers_are_told_everything_in_order(store: RunStore) -> None:
-    seen: list[Event] = []
+    seen: list[tuple[int, Event]] = []
     specs = [Spec(f"a{n}") for n in range(20)] + [Spec("z", ("a0", "a1"), args={"fail": True})]
-    ran = execute(runbook(Stage(), *specs), store=store, observers=(seen.append,))
-    assert seen == ran.events[2:]  # those that were born with the run are not told again
+    ran = execute(
+        runbook(Stage(), *specs),
+        store=store,
+        observers=(lambda seq, event: seen.append((seq, event)),),
+    )
+    # with their lines of the journal; those that were born with the run are not told again
+    assert seen == list(enumerate(ran.events, 1))[2:]
     assert len(seen) == 20 + 20 + 2 + 1
 
 
@@ -112,7 +117,7 @@ def test_an_observer_hears_only_what_is_durable(tmp_path: Path) -> None:
     store = LocalFilesystemStore(tmp_path / "store")
     missing: list[Json] = []
 
-    def look(event: Event) -> None:
+    def look(_seq: int, event: Event) -> None:
         written = [line.record for line in store.read_journal("r").lines]
         if to_record(event) not in written:
             missing.append(to_record(event))
@@ -128,10 +133,13 @@ def test_an_observer_hears_only_what_is_durable(tmp_path: Path) -> None:
 def test_observers_that_raise_do_not_harm() -> None:
     seen: list[Event] = []
 
-    def bad(_event: Event) -> None:
+    def bad(_seq: int, _event: Event) -> None:
         raise RuntimeError("no")
 
-    ran = execute(runbook(Stage(), Spec("a"), Spec("b", ("a",))), observers=(bad, seen.append))
+    def good(_seq: int, event: Event) -> None:
+        seen.append(event)
+
+    ran = execute(runbook(Stage(), Spec("a"), Spec("b", ("a",))), observers=(bad, good))
     assert ran.ending.status == "completed"
     assert seen == ran.events[2:]
 
@@ -139,7 +147,7 @@ def test_observers_that_raise_do_not_harm() -> None:
 def test_an_observer_that_hangs_does_not_keep_the_run() -> None:
     release = threading.Event()
 
-    def hangs(_event: Event) -> None:
+    def hangs(_seq: int, _event: Event) -> None:
         release.wait(30)
 
     try:

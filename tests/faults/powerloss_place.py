@@ -12,7 +12,6 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-import anyio
 from harness import RUN
 from oracle import contents, story
 from powerloss import Disk, Tree
@@ -143,7 +142,7 @@ class Place:
         options = act.Options(max_concurrency=4)
         again = partial(act.resume, path, RUN, store, options)
         start = partial(act.start, path, store, options, run_id=RUN)
-        anyio.run(again if run.exists() else start)
+        (again if run.exists() else start)()
         assert contents(run) == undisturbed
         assert [row.status for row in list_runs(store) if row.run_id == RUN] == ["failed"]
         assert not verify(store, RUN).faults

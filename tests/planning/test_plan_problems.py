@@ -10,6 +10,7 @@ import pytest
 from waivern.errors import NotFoundError
 from waivern.ids import ArtifactId
 from waivern.message import SchemaRef
+from waivern.planning.flatten import ChildFile
 from waivern.planning.plan import Copy, Extract, Plan, Transform
 from waivern.planning.planner import make_plan
 from waivern.problems import InvalidError, Problem
@@ -25,6 +26,9 @@ class Shelf:
     def __init__(self, **schemas: str) -> None:
         self.schemas = schemas
         self.asked: list[tuple[str, str, str]] = []
+
+    def child(self, path: str, parent: str, templates: tuple[str, ...]) -> ChildFile:
+        raise NotFoundError(f"nobody has {path}, asked for by {parent!r} or in {templates}")
 
     def reuse(self, artifact: ArtifactId, source: Reuse) -> Copy:
         self.asked.append((artifact, source.from_run, source.artifact))

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import pytest
 
-from waivern.errors import ComponentError
+from waivern.errors import ComponentError, Exit
+from waivern.plugins.component import Suspend
 from waivern.plugins.context import Context
 
 
@@ -56,3 +58,16 @@ def test_paths_start_from_the_base(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_is_no_path_is_a_component_error(text: str) -> None:
     with pytest.raises(ComponentError, match="not a path"):
         Context("a", Path("/base")).path(text)
+
+
+def test_resume_data_is_empty_until_somebody_hands_it_over() -> None:
+    assert Context("a", Path("/base")).resume_data == {}
+    data = {"decision": "approved"}
+    assert Context("a", Path("/base"), resume_data=data).resume_data == data
+
+
+def test_suspend_says_for_what_and_survives_a_process() -> None:
+    raised = pickle.loads(pickle.dumps(Suspend("the export of March", hint="put it into data/")))
+    assert isinstance(raised, Suspend)
+    assert (raised.reason, raised.hint) == ("the export of March", "put it into data/")
+    assert raised.exit_code is Exit.SUSPENDED

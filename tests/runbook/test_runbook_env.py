@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import traceback
+from itertools import product
 
 import pytest
 from runbook_text import problems, runbook
 
+from waivern.message import Json
 from waivern.problems import InvalidError
-from waivern.runbook import expand, names
+from waivern.runbook import env, expand, names
+from waivern.runbook.secrets import Secrets
 
 ENVIRON = {"A": "1", "B_2": "two", "_": "under", "EMPTY": "", "TRICK": "${A}$${"}
 
@@ -29,6 +32,7 @@ ENVIRON = {"A": "1", "B_2": "two", "_": "under", "EMPTY": "", "TRICK": "${A}$${"
         ("$$${A}", "$${A}"),
         ("$A $ $$ {A}", "$A $ $$ {A}"),
         ("${TRICK}", "${A}$${"),
+        ("${$}${A} ${$}{A}", "$1 ${A}"),
         ({"${A}": ["${A}", {"k": "${A}"}], "n": 1}, {"${A}": ["1", {"k": "1"}], "n": 1}),
         ([None, True, 1, 2.5], [None, True, 1, 2.5]),
     ],
@@ -109,3 +113,151 @@ def test_variables_in_a_value_that_is_expanded_are_placed() -> None:
         ("WCT115", 4),
         ("WCT116", 5),
     ]
+
+
+SCOPE: dict[str, Json] = {
+    "params": {
+        "region": "eu",
+        "days": 30,
+        "rate": 0.5,
+        "on": True,
+        "tables": ["a", {"k": "${A}"}],
+        "by-name": {"${A}": "x"},
+        "home": "${A}",
+        "token": env.LATER,
+    },
+    "each": {"table": "users", "cols": ["id"], "n": None},
+}
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        ("${params.region}", "eu"),
+        ("${params.days}", 30),
+        ("${params.on}", True),
+        ("${params.tables}", ["a", {"k": "$${A}"}]),
+        ("${params.by-name}", {"${A}": "x"}),
+        ("${each}", {"table": "users", "cols": ["id"], "n": None}),
+        ("${each.cols}", ["id"]),
+        ("${each.n}", None),
+        ("in ${params.region}-${params.days}d", "in eu-30d"),
+        ("${params.rate} ${params.on} ${each.n}", "0.5 true null"),
+        ("${params.home}", "$${A}"),
+        ("$${params.region}", "$${params.region}"),
+        ("$${params.region} ${params.region}", "$${params.region} eu"),
+        ("${A:-d} ${NONE}", "${A:-d} ${NONE}"),
+        ("${A} ${params.region} ${B_2:-x}", "${A} eu ${B_2:-x}"),
+        ("Bearer ${params.token} ${params.region}", "Bearer ${params.token} eu"),
+        ("${params.token}", "${params.token}"),
+        ("${", "${"),
+        (
+            {"${params.region}": ["${params.days}", ("${each.table}",)]},
+            {"${params.region}": [30, ["users"]]},
+        ),
+    ],
+)
+def test_bind(written: Json, value: Json) -> None:
+    bound = env.bind(written, SCOPE)
+    assert bound == value
+    assert type(bound) is type(value)
+
+
+def test_bound_values_are_copies() -> None:
+    env.bind("${params.tables}", SCOPE).append("b")
+    assert len(SCOPE["params"]["tables"]) == 2
+
+
+def test_what_is_not_in_the_scope_stays_for_the_next_binding() -> None:
+    once = env.bind("${params.home}/${each.table}", {"params": SCOPE["params"]})
+    twice = env.bind(once, {"each": {"table": "${params.region}${B_2}"}})
+    assert expand(twice, ENVIRON) == "${A}/${params.region}${B_2}"
+
+
+PIECES = ["$", "{", "}", "{A}", "${A}", "${$}", "$${", "${params.x}", "${params.none}"]
+
+
+def meant(text: str, x: str) -> str:
+    """Read `text` from left to right, once."""
+    values = {"${A}": "1", "${$}": "$", "${params.x}": x, "${params.none}": ""}
+    out = ""
+    while text:
+        if text.startswith("$${"):
+            out, text = out + "${", text[3:]
+        elif text.startswith("${"):
+            use, _, text = text.partition("}")
+            out += values[use + "}"]
+        else:
+            out, text = out + text[0], text[1:]
+    return out
+
+
+@pytest.mark.parametrize("x", ["$", "$$", "{A}", "${A}", "$${A}", "${params.x}", "a$b{", "${"])
+def test_what_is_put_in_is_never_looked_through_again(x: str) -> None:
+    scope = {"params": {"x": x, "none": ""}}
+    looked_at = 0
+    for pieces in product(PIECES, repeat=3):
+        text = "".join(pieces)
+        if not list(env.faults(text, ENVIRON, scope)):
+            looked_at += 1
+            assert expand(env.bind(text, scope), ENVIRON) == meant(text, x), text
+    assert looked_at > 500
+
+
+@pytest.mark.parametrize(
+    ("written", "code", "message", "hint"),
+    [
+        ("${params.regoin}", "WCT115", "there is no parameter 'regoin'", "'region'?"),
+        ("${params.zzz}", "WCT115", "there is no parameter 'zzz'", "declare it under 'params'"),
+        ("${each.tabel}", "WCT115", "the item has no 'tabel'", "'table'?"),
+        ("${each.zzz}", "WCT115", "the item has no 'zzz'", "it has: 'table', 'cols', 'n'"),
+        ("x ${params.tables}", "WCT107", "'${params.tables}' is a list", "be the whole value"),
+        ("x ${each}", "WCT107", "'${each}' is an object", "be the whole value"),
+        ("${params.region:-eu}", "WCT116", "takes no default here", "under 'params'"),
+        ("${each:-x}", "WCT116", "takes no default here", "under 'params'"),
+        ("${params.} ${params.region}", "WCT116", "does not begin", "write ${NAME}"),
+    ],
+)
+def test_a_reference_that_cannot_be_bound(written: str, code: str, message: str, hint: str) -> None:
+    [(path, told, *words)] = env.faults({"a": [1, written]}, ENVIRON, SCOPE)
+    assert (path, told) == (("a", 1), code)
+    assert message in words[0]
+    assert hint in words[1]
+    with pytest.raises(InvalidError) as caught:
+        env.bind({"a": [1, written]}, SCOPE)
+    [problem] = caught.value.problems
+    assert (problem.code, problem.message, problem.hint) == (code, *words)
+
+
+def test_an_item_that_is_no_object_has_no_keys() -> None:
+    with pytest.raises(InvalidError, match="the item has no 'table'"):
+        env.bind("${each.table}", {"each": "users"})
+
+
+def test_what_is_known_later_is_no_fault() -> None:
+    scope = {"params": {"token": env.LATER}, "each": env.LATER}
+    assert not list(env.faults("${params.token} ${each.any} ${each}", {}, scope))
+
+
+def test_a_reference_that_nobody_bound_is_refused_where_the_work_runs() -> None:
+    environ = {"each": "a variable", "params.token": "t0ken${A}"}
+    for written in ("${each}", "${each.x}", "${params.other}"):
+        with pytest.raises(InvalidError) as caught:
+            expand(written, environ)
+        assert [problem.code for problem in caught.value.problems] == ["WCT115"]
+    assert expand(["Bearer ${params.token}"], environ) == ["Bearer t0ken${A}"]
+
+
+def test_names_tell_secret_parameters() -> None:
+    assert names("${A} ${params.token} ${each.x} $${params.b}") == {
+        "A": False,
+        "params.token": False,
+    }
+    hide = Secrets(names("${params.token}"), {"params.token": CANARY}).hide
+    assert hide(f"401 for {CANARY}") == "401 for ${params.token}"
+
+
+def test_many_unclosed_uses_are_read_in_one_go() -> None:
+    text = "${params.x:-" * 20_000
+    [(_, code, _, _)] = env.faults(text, {}, SCOPE)
+    assert code == "WCT116"

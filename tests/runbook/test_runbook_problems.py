@@ -68,8 +68,19 @@ REFUSALS = {
     "name escape": (f'name: «"a\\e[31m"»\n{OK}', "WCT107", "'name' must be one line"),
     "version list": (f"version: «[»1]\n{OK}", "WCT106", "'version' must be text"),
     "version bool": (f"version: «true»\n{OK}", "WCT106", "'version' must be text"),
-    "outputs": (f"«outputs»: {{}}\n{OK}", "WCT104", "'outputs' is not supported yet"),
-    "inputs": (f"«inputs»: {{}}\n{OK}", "WCT104", "'inputs' is not supported yet"),
+    "outputs": (f"outputs: {{«o»: {{}}}}\n{OK}", "WCT105", "'artifact' of 'o' of 'outputs'"),
+    "inputs": (f"inputs: {{«i»: {{}}}}\n{OK}", "WCT105", "'input_schema' of 'i' of 'inputs'"),
+    "default": (
+        f"inputs: {{i: {{input_schema: s, default: «1»}}}}\n{OK}",
+        "WCT114",
+        "only an optional input",
+    ),
+    "param type": (f"params: {{p: {{type: «text»}}}}\n{OK}", "WCT107", "must be one of string"),
+    "param default": (
+        f"params: {{p: {{type: integer, default: «x»}}}}\n{OK}",
+        "WCT106",
+        "a whole number",
+    ),
     # config
     "config list": (f"config: «[»]\n{OK}", "WCT106", "'config' must be a mapping"),
     "timeout text": (f"config: {{timeout: «soon»}}\n{OK}", "WCT106", "must be a length of time"),
@@ -79,8 +90,9 @@ REFUSALS = {
     "no concurrency": (f"config: {{max_concurrency: «0»}}\n{OK}", "WCT107", "at least 1"),
     "concurrency text": (f"config: {{max_concurrency: «'4'»}}\n{OK}", "WCT106", "a whole number"),
     "cost": (f"config: {{«cost_limit»: 1}}\n{OK}", "WCT104", "'cost_limit' of 'config'"),
-    "templates": (f"config: {{«template_paths»: []}}\n{OK}", "WCT104", ""),
-    "child depth": (f"config: {{«max_child_depth»: 1}}\n{OK}", "WCT104", ""),
+    "templates": (f"config: {{template_paths: «t»}}\n{OK}", "WCT106", "must be a list"),
+    "child depth": (f"config: {{max_child_depth: «0»}}\n{OK}", "WCT107", "at least 1"),
+    "pool": (f"config: {{pools: {{db: «0»}}}}\n{OK}", "WCT107", "at least 1"),
     "unknown config": (f"config: {{«timeuot»: 1}}\n{OK}", "WCT103", "in 'config'"),
     # artifact ids
     "id slash": ("artifacts: {«a/b»: {inputs: c}}", "WCT113", "'a/b' has a character"),
@@ -98,12 +110,12 @@ REFUSALS = {
     "two producers": (
         "artifacts: {a: {inputs: b, «source»: {type: t}}}",
         "WCT114",
-        "artifact 'a' has both 'inputs' and 'source'",
+        "'inputs' and 'source' do not go together in artifact 'a'",
     ),
     "reuse and source": (
         "artifacts: {a: {source: {type: t}, «reuse»: {from_run: r, artifact: b}}}",
         "WCT114",
-        "has both",
+        "do not go together",
     ),
     "source and process": (
         "artifacts: {a: {source: {type: t}, «process»: {type: t}}}",
@@ -112,9 +124,33 @@ REFUSALS = {
     ),
     "process alone": ("artifacts: {«a»: {process: {type: t}}}", "WCT105", "where it comes from"),
     "typo": ("artifacts: {a: {«input»: b}}", "WCT103", "unknown key 'input' in artifact 'a'"),
-    "child": ("artifacts: {a: {inputs: b, «child_runbook»: {}}}", "WCT104", "'child_runbook' of a"),
-    "child alone": ("artifacts: {a: {«child_runbook»: {}}}", "WCT104", "not supported yet"),
-    "execute": ("artifacts: {a: {inputs: b, «execute»: {}}}", "WCT104", "not supported yet"),
+    "child": ("artifacts: {a: {inputs: b, «child_runbook»: {}}}", "WCT105", "'path' of 'child_run"),
+    "child alone": ("artifacts: {a: {«child_runbook»: {}}}", "WCT105", "'path' of"),
+    "no output": (
+        "artifacts: {a: {child_runbook: «{»path: c.yaml}}}",
+        "WCT114",
+        "either 'output' or 'output_mapping'",
+    ),
+    "condition": ("artifacts: {a: {inputs: b, when: «1 +»}}", "WCT117", "cannot be read"),
+    "until": (
+        "artifacts: {a: {inputs: b, process: {type: t}, repeat: {max: 2, until: «x»}}}",
+        "WCT117",
+        "cannot be read",
+    ),
+    "rounds": (
+        "artifacts: {a: {inputs: b, process: {type: t}, repeat: {max: «0», until: 'true'}}}",
+        "WCT107",
+        "at least 1",
+    ),
+    "for nothing": ("artifacts: {a: {inputs: b, for_each: «[»]}}", "WCT105", "is empty"),
+    "for text": ("artifacts: {a: {inputs: b, for_each: «abc»}}", "WCT106", "must be a list or"),
+    "gate alone": ("artifacts: {a: {«gate»: {question: q}}}", "WCT105", "'show' of 'gate'"),
+    "gate retried": (
+        "artifacts: {a: {gate: {question: q, show: b}, «retry»: {max: 1}}}",
+        "WCT114",
+        "does not go with 'gate'",
+    ),
+    "execute": ("artifacts: {a: {inputs: b, «execute»: {}}}", "WCT104", "is not supported"),
     "output yes": ("artifacts: {a: {inputs: b, output: «yes»}}", "WCT106", "true or false"),
     "optional number": ("artifacts: {a: {inputs: b, optional: «1»}}", "WCT106", "true or false"),
     "description": ("artifacts: {a: {inputs: b, description: «[»]}}", "WCT106", "must be text"),
@@ -278,8 +314,9 @@ def test_an_error_reads_like_a_compilers() -> None:
         "  |\n"
         "2 |   a: {name: 日本, inputs: x, proces: {}}\n"
         "  |                              ^^^^^^\n"
-        "  = help: did you mean 'process'? allowed here: source, inputs, process, reuse, merge, "
-        "output, optional, output_schema, name, description, contact"
+        "  = help: did you mean 'process'? allowed here: source, inputs, process, reuse, "
+        "child_runbook, gate, merge, output, optional, output_schema, when, after, for_each, "
+        "repeat, retry, timeout, pool, on_error, cache, name, description, contact"
     )
 
 

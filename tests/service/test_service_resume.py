@@ -313,7 +313,7 @@ async def test_whoever_interrupts_the_start_leaves_the_run_free(book: Book) -> N
 
     book.write(make("a"))
     with pytest.raises(RuntimeError, match="the screen broke"):
-        await act.start(str(book.path), book.store, act.Options(environ={}, on_start=stop))
+        act.start(str(book.path), book.store, act.Options(environ={}, on_start=stop))
     (run_id,) = book.store.runs()
     assert book.store.owner(run_id) is None
     assert (await book.resume(run_id)).status == "completed"

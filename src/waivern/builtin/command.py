@@ -15,6 +15,7 @@ import anyio
 from anyio.abc import ByteReceiveStream, ByteSendStream, Process
 from pydantic import AfterValidator, ByteSize, Field
 
+from waivern.builtin.code import executable, of_command
 from waivern.builtin.properties import Number, Properties, Size
 from waivern.errors import ComponentError
 from waivern.message import ANY_JSON, Json
@@ -82,6 +83,10 @@ class CommandConnector:
     produces = ANY_JSON
     Config = CommandProperties
 
+    def code(self, config: CommandProperties, ctx: Context) -> str | None:
+        """Return the digest of the files that the command line names."""
+        return of_command(config.argv, ctx)
+
     async def extract(self, config: CommandProperties, ctx: Context) -> Json:
         """Return what the command printed. Raises ComponentError if it fails."""
         return await _run(config, [], ctx)
@@ -98,6 +103,10 @@ class CommandProcessor:
     accepts = None
     produces = ANY_JSON
     Config = CommandProperties
+
+    def code(self, config: CommandProperties, ctx: Context) -> str | None:
+        """Return the digest of the files that the command line names."""
+        return of_command(config.argv, ctx)
 
     async def process(
         self, inputs: Sequence[Input], config: CommandProperties, ctx: Context
@@ -133,12 +142,9 @@ async def _run(config: CommandProperties, contents: list[Json], ctx: Context) ->
 @asynccontextmanager
 async def _started(config: CommandProperties, ctx: Context) -> AsyncIterator[Process]:
     """Start the command in a process group of its own, and leave nothing of it running."""
-    executable = config.argv[0]
-    if "/" in executable:
-        executable = str(ctx.path(executable).absolute())
     try:
         process = await anyio.open_process(
-            [executable, *config.argv[1:]],
+            [executable(config.argv[0], ctx), *config.argv[1:]],
             cwd=ctx.base,
             env=_environment(os.environ) | config.env,
             start_new_session=True,  # Ctrl-C in a terminal is for wct, which then stops the group

@@ -19,6 +19,7 @@ class Merge:
     version = "1.0.0"
     accepts = None
     produces = None
+    repeatable = True
 
     class Config(Properties):
         """A merge has no properties."""

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationInfo
 
-from waivern.builtin.properties import Number, Properties
+from waivern.builtin.findings import Report
+from waivern.builtin.properties import Number, Properties, SourcePath
+from waivern.builtin.rulesets import marks, ruleset
 from waivern.detection import (
     FieldUse,
     Match,
@@ -21,8 +19,6 @@ from waivern.detection import (
     field_names,
     load_ruleset,
     mask,
-    redact,
-    scan,
 )
 from waivern.errors import ComponentError
 from waivern.message import ANY_JSON, MAX_DEPTH, Json, SchemaRef
@@ -30,20 +26,17 @@ from waivern.plugins.component import Input
 from waivern.plugins.context import Context
 from waivern.plugins.hints import did_you_mean
 
-_NUMBER = re.compile(r"\d(?:[ .\-/]?\d){8,}")
-"""Nine digits and more are somebody's number; versions and dates have fewer."""
-_DIGIT = re.compile(r"\d")
+
+def _unknown_type(name: str, rules: Ruleset) -> str | None:
+    if name in rules.types:
+        return None
+    hint = did_you_mean(name, rules.types) or f"the types are: {', '.join(rules.types)}"
+    return f"{name!r} is not a type of the ruleset; {hint}"
 
 
-def _starred(number: re.Match[str]) -> str:
-    return _DIGIT.sub("*", number[0])
-
-
-def _known_type(name: str) -> str:
-    types = load_ruleset().types
-    if name not in types:
-        hint = did_you_mean(name, types) or f"the types are: {', '.join(types)}"
-        raise ValueError(f"{name!r} is not a type of the ruleset; {hint}")
+def _known_type(name: str, info: ValidationInfo) -> str:
+    if info.data.get("ruleset") is None and (fault := _unknown_type(name, load_ruleset())):
+        raise ValueError(fault)  # of a ruleset of the person's own when it is read
     return name
 
 
@@ -52,17 +45,22 @@ class PersonalData:
 
     Content: `{"ruleset": {"name", "version", "digest"}, "summary": {"findings", "by_type",
     "by_category"}, "findings": [...]}`. In files and JSON a value is one finding for each place; in
-    tables it is one for each column and type, with the share of cells that hold it.
+    tables it is one for each column and type, with the share of cells that hold it. A ruleset of
+    one's own has what it adds to beside it, under `extends`.
     """
 
     name = "personal_data"
     version = "1.0.0"
     accepts = (SchemaRef("file_set"), SchemaRef("database"), ANY_JSON)
     produces = SchemaRef("personal_data_findings")
+    repeatable = True
 
     class Config(Properties):
         """What is reported."""
 
+        ruleset: SourcePath | None = None
+        """A ruleset of one's own, which adds to the shipped one: a YAML file, relative to the
+        runbook's folder, or the name of an installed one."""
         min_confidence: Annotated[float, Number, Field(ge=0, le=1)] = 0.5
         """Findings below this are left out (each type has a threshold of its own besides)."""
         types: (
@@ -77,125 +75,23 @@ class PersonalData:
 
     def process(self, inputs: Sequence[Input], config: Config, ctx: Context) -> Json:
         """Return the findings of all inputs, in the order of the inputs and of what is in them."""
-        report = _Report(load_ruleset(), config)
+        rules = ruleset(config.ruleset, ctx)
+        if fault := next(filter(None, (_unknown_type(t, rules) for t in config.types or ())), None):
+            raise ComponentError(fault)
+        report = Report(rules, config)
         for one in inputs:
             _READERS.get(one.schema.name, _json)(one, report, ctx)
         return report.content()
 
+    def rulesets(self, config: Config, ctx: Context) -> Mapping[str, str]:
+        """Return what identifies the shipped ruleset and, if there is one, the person's own.
 
-@dataclass(slots=True)
-class _Report:
-    """Collects findings, and knows the way from a match to a finding."""
-
-    rules: Ruleset
-    config: PersonalData.Config
-    findings: list[dict[str, Any]] = field(default_factory=list)
-    _seen: Counter[tuple[str, ...]] = field(default_factory=Counter)
-    _shown: dict[str, str] = field(default_factory=dict)
-
-    def scan(self, text: str, name: str | None = None) -> list[Match]:
-        return scan(
-            text,
-            self.rules,
-            field=name,
-            types=self.config.types,
-            min_confidence=self.config.min_confidence,
-        )
-
-    def shown(self, name: str) -> str:
-        """Return a path, column or key as it may be shown: some are values themselves."""
-        if name not in self._shown:
-            self._shown[name] = _NUMBER.sub(_starred, redact(name, self.rules))
-        return self._shown[name]
-
-    def value(
-        self,
-        match: Match,
-        evidence: str,
-        source: str,
-        name: str,
-        locations: list[Json],
-        **more: Json,
-    ) -> None:
-        """Add a finding of a value; `source` and `name` (column, key) are as shown."""
-        rule = self.rules.types[match.type]
-        self._add(
-            (match.type, match.rule, source, name, evidence),
-            kind="value",
-            type=match.type,
-            category=rule.category,
-            confidence=match.confidence,
-            severity="info" if match.sample else rule.severity,
-            test_data=match.sample,
-            rule=match.rule,
-            evidence=evidence,
-            validators=list(match.validators),
-            terms=list(match.terms),
-            locations=locations,
-            **more,
-        )
-
-    def field(
-        self, named: NamedField, data: bool, source: str, locations: list[Json], **more: Json
-    ) -> None:
-        """Add a finding of a field name, if it is sure enough."""
-        confidence = 0.5 if named.term.weak else 0.7 + 0.1 * named.whole + 0.1 * data
-        if not self.config.field_names or confidence < self.config.min_confidence:
-            return
-        kind, name = named.term.term.replace(" ", "_"), self.shown(named.name)
-        self._add(
-            (kind, "field_name", source, name, name),
-            kind="field_name",
-            type=kind,
-            category=named.term.category,
-            confidence=round(confidence, 2),
-            severity=self.rules.categories[named.term.category].severity,
-            test_data=False,
-            rule=f"field.{named.term.category}",
-            evidence=name,
-            validators=[],
-            terms=[named.term.term],
-            locations=locations,
-            **more,
-        )
-
-    def _add(self, identity: tuple[str, ...], *, rule: str, category: str, **rest: Json) -> None:
-        ordinal = self._seen[identity]
-        self._seen[identity] += 1
-        told = "\x1f".join((*identity, str(ordinal)))
-        means = self.rules.categories[category]
-        self.findings.append(
-            {
-                "id": hashlib.sha256(told.encode("utf-8", "replace")).hexdigest()[:32],
-                "category": category,
-                **rest,
-                "special_category": means.special,
-                "articles": list(means.articles),
-                "rule": {"id": rule, "version": self.rules.version},
-            }
-        )
-
-    def content(self) -> Json:
-        return {
-            "ruleset": {
-                "name": self.rules.name,
-                "version": self.rules.version,
-                "digest": self.rules.digest,
-            },
-            "summary": {
-                "findings": len(self.findings),
-                "by_type": _counts(self.findings, "type"),
-                "by_category": _counts(self.findings, "category"),
-            },
-            "findings": self.findings,
-        }
+        Raises what `process` raises if that cannot be used.
+        """
+        return marks(ruleset(config.ruleset, ctx))
 
 
-def _counts(findings: list[dict[str, Any]], key: str) -> dict[str, int]:
-    return dict(sorted(Counter(finding[key] for finding in findings).items()))
-
-
-def _files(one: Input, report: _Report, ctx: Context) -> None:
+def _files(one: Input, report: Report, ctx: Context) -> None:
     files = _part(one, "files")
     for n, file in enumerate(files, 1):
         text, path = file["text"], report.shown(file["path"])
@@ -235,7 +131,7 @@ class _Lines:
         return self._line, offset - self._text.rfind("\n", 0, offset)
 
 
-def _tables(one: Input, report: _Report, ctx: Context) -> None:
+def _tables(one: Input, report: Report, ctx: Context) -> None:
     tables = _part(one, "tables")
     for n, table in enumerate(tables, 1):
         name = report.shown(table["name"])
@@ -252,7 +148,7 @@ def _tables(one: Input, report: _Report, ctx: Context) -> None:
 
 
 def _column(
-    report: _Report, place: dict[str, Json], column: str, cells: list[Json], ctx: Context
+    report: Report, place: dict[str, Json], column: str, cells: list[Json], ctx: Context
 ) -> None:
     """Report each type that the cells of a column hold."""
     hits: dict[str, list[tuple[int, Match, str]]] = {}
@@ -290,7 +186,7 @@ def _cell_text(cell: Json) -> str | None:
     return str(cell) if isinstance(cell, int) and not isinstance(cell, bool) else None
 
 
-def _json(one: Input, report: _Report, ctx: Context) -> None:
+def _json(one: Input, report: Report, ctx: Context) -> None:
     names: dict[str, tuple[NamedField, str, int]] = {}
     for path, key, value in _walk(one.content, report):
         if value is None:
@@ -310,7 +206,7 @@ def _json(one: Input, report: _Report, ctx: Context) -> None:
     ctx.read()
 
 
-def _walk(content: Json, report: _Report) -> Iterator[tuple[str, str, str | None]]:
+def _walk(content: Json, report: Report) -> Iterator[tuple[str, str, str | None]]:
     """Yield (path, key, None) for each key and (path, governing key, text) for each value.
 
     A neutral key such as `number` is told together with the key above it.

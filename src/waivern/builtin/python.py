@@ -17,6 +17,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
+from waivern.builtin.code import of_call
 from waivern.builtin.properties import Properties, located
 from waivern.errors import ComponentError
 from waivern.message import ANY_JSON, Json
@@ -59,6 +60,10 @@ class PythonConnector:
     produces = ANY_JSON
     Config = PythonProperties
 
+    def code(self, config: PythonProperties, ctx: Context) -> str | None:
+        """Return the digest of the file that defines the function."""
+        return of_call(config.call, ctx)
+
     def extract(self, config: PythonProperties, ctx: Context) -> Json | Awaitable[Json]:
         """Return the function's content, or an awaitable of it.
 
@@ -79,6 +84,10 @@ class PythonProcessor:
     accepts = None
     produces = ANY_JSON
     Config = PythonProperties
+
+    def code(self, config: PythonProperties, ctx: Context) -> str | None:
+        """Return the digest of the file that defines the function."""
+        return of_call(config.call, ctx)
 
     def process(
         self, inputs: Sequence[Input], config: PythonProperties, ctx: Context

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +18,7 @@ from pydantic import Field
 from waivern.builtin.properties import Number, Properties, SourcePath, located
 from waivern.builtin.snapshot import snapshots
 from waivern.errors import ComponentError
-from waivern.message import Json, SchemaRef
+from waivern.message import Json, SchemaRef, content_digest
 from waivern.plugins.context import Context
 from waivern.plugins.hints import did_you_mean
 
@@ -34,6 +36,7 @@ class Sqlite:
     name = "sqlite"
     version = "1.0.0"
     produces = SchemaRef("database")
+    repeatable = True
 
     class Config(Properties):
         """The properties of a SQLite source."""
@@ -53,23 +56,7 @@ class Sqlite:
 
     def extract(self, config: Config, ctx: Context) -> Json:
         """Return the tables. Raises ComponentError if the database cannot be read."""
-        path = located(ctx, config.path).resolve()
-        if not path.is_file():
-            raise ComponentError(f"{config.path!r} is not a regular file")
-        try:
-            found = _read_unchanged(path, config)
-        except sqlite3.Error as error:
-            raise _explained(config.path, error) from error
-        except OSError as error:
-            raise ComponentError(
-                f"{config.path!r} cannot be read: {error.strerror}",
-                hint=f"a database in use is copied below {gettempdir()!r} first (TMPDIR)",
-            ) from error
-        if found is None:
-            raise ComponentError(
-                f"{config.path!r} changes faster than it can be copied",
-                hint="try again when its writer is less busy, or read a backup of it",
-            )
+        found = _found(config, ctx, list)
         for name, reason in found.skipped:
             ctx.skipped(name, reason)
         for n, table in enumerate(found.tables, 1):
@@ -79,6 +66,24 @@ class Sqlite:
             ctx.progress(n, len(found.tables))
         return {"tables": found.tables}
 
+    def fingerprint(self, config: Config, ctx: Context) -> Mapping[str, str]:
+        """Return marks of each table's columns and rows; raises what `extract` raises.
+
+        The rows are those that `extract` would return, read in the same way and never held: not
+        of the file's bytes, which differ between databases of equal content. Tables that the
+        properties leave out have no mark.
+        """
+        found = _found(config, ctx, _digest)
+        marks = {f"skipped {name}": why for name, why in found.skipped if why != "not selected"}
+        for table in found.tables:
+            marks[f"columns {table['name']}"] = content_digest(table["columns"])
+            marks[f"rows {table['name']}"] = f"{table['row_count']} {table['rows']}"
+        return marks
+
+
+_Take = Callable[[Iterable[list[Json]]], Json]
+"""What to make of the rows of a table while the database is open."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Found:
@@ -86,13 +91,41 @@ class _Found:
     skipped: list[tuple[str, str]]
 
 
-def _read_unchanged(path: Path, config: Sqlite.Config) -> _Found | None:
+def _found(config: Sqlite.Config, ctx: Context, take: _Take) -> _Found:
+    path = located(ctx, config.path).resolve()
+    if not path.is_file():
+        raise ComponentError(f"{config.path!r} is not a regular file")
+    try:
+        found = _read_unchanged(path, config, take)
+    except sqlite3.Error as error:
+        raise _explained(config.path, error) from error
+    except OSError as error:
+        raise ComponentError(
+            f"{config.path!r} cannot be read: {error.strerror}",
+            hint=f"a database in use is copied below {gettempdir()!r} first (TMPDIR)",
+        ) from error
+    if found is None:
+        raise ComponentError(
+            f"{config.path!r} changes faster than it can be copied",
+            hint="try again when its writer is less busy, or read a backup of it",
+        )
+    return found
+
+
+def _digest(rows: Iterable[list[Json]]) -> str:
+    whole = hashlib.sha256()
+    for row in rows:
+        whole.update(json.dumps(row).encode() + b"\n")
+    return "sha256:" + whole.hexdigest()
+
+
+def _read_unchanged(path: Path, config: Sqlite.Config, take: _Take) -> _Found | None:
     """Read until a reading is of one moment; None if the database never held still."""
     with closing(snapshots(path)) as tries:
         for snapshot in tries:
             try:
                 with closing(sqlite3.connect(snapshot.uri, uri=True)) as connection:
-                    found = _read(connection, config)
+                    found = _read(connection, config, take)
             except sqlite3.Error:
                 if snapshot.holds():
                     raise
@@ -102,7 +135,7 @@ def _read_unchanged(path: Path, config: Sqlite.Config) -> _Found | None:
     return None
 
 
-def _read(connection: sqlite3.Connection, config: Sqlite.Config) -> _Found:
+def _read(connection: sqlite3.Connection, config: Sqlite.Config, take: _Take) -> _Found:
     connection.text_factory = lambda raw: raw.decode(errors="backslashreplace")
     connection.execute("PRAGMA trusted_schema = OFF")
     connection.execute("PRAGMA query_only = ON")
@@ -123,7 +156,7 @@ def _read(connection: sqlite3.Connection, config: Sqlite.Config) -> _Found:
         elif kind != "table":
             skipped.append((name, kind))
         else:
-            tables.append(_table(connection, name, config.max_rows))
+            tables.append(_table(connection, name, config.max_rows, take))
     return _Found(tables, skipped)
 
 
@@ -139,7 +172,9 @@ def _kind(kind: str, sql: str | None) -> str:
     return "virtual table" if virtual else kind
 
 
-def _table(connection: sqlite3.Connection, name: str, max_rows: int) -> dict[str, Json]:
+def _table(
+    connection: sqlite3.Connection, name: str, max_rows: int, take: _Take
+) -> dict[str, Json]:
     table = _quoted(name)
     info = connection.execute(f"PRAGMA table_xinfo({table})").fetchall()
     columns = [(column, kind) for _, column, kind, _, _, _, hidden in info if hidden != 1]
@@ -156,7 +191,7 @@ def _table(connection: sqlite3.Connection, name: str, max_rows: int) -> dict[str
         "name": name,
         "row_count": count,
         "columns": [{"name": column, "type": kind} for column, kind in columns],
-        "rows": [list(map(_scalar, row)) for row in rows],
+        "rows": take(list(map(_scalar, row)) for row in rows),
     }
 
 

@@ -9,7 +9,8 @@ from waivern.cli.ui.group import LazyGroup
 
 EPILOG = """\b
 A RUN is an id, the beginning of one, @last, @last~2, @failed or <runbook>@last.
-The store is --store, else WAIVERN_STORE, else the nearest .waivern upward.
+The store is --store, else WAIVERN_STORE, else what waivern.yaml says, else the nearest
+.waivern upward; `wct config show` tells which, and every other setting.
 
 \b
 Exit codes: 0 done  1 an artifact failed  2 usage  3 invalid runbook  4 not found
@@ -27,6 +28,7 @@ Exit codes: 0 done  1 an artifact failed  2 usage  3 invalid runbook  4 not foun
         "validate": "waivern.cli.validate",
         "connectors": "waivern.cli.connectors",
         "processors": "waivern.cli.processors",
+        "config": "waivern.cli.config",
     },
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=EPILOG,

@@ -7,7 +7,7 @@ for match in scan("call +44 20 7946 0152"):
 
 from waivern.detection.fields import FieldUse, NamedField, classify, field_names
 from waivern.detection.mask import mask
-from waivern.detection.ruleset import Ruleset, load_ruleset
+from waivern.detection.ruleset import Ruleset, extend_ruleset, load_ruleset
 from waivern.detection.scan import Match, redact, scan
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "NamedField",
     "Ruleset",
     "classify",
+    "extend_ruleset",
     "field_names",
     "load_ruleset",
     "mask",

@@ -13,6 +13,7 @@ from waivern.detection.emails import emails
 from waivern.detection.mask import mask
 from waivern.detection.network import ip_addresses, mac_addresses
 from waivern.detection.numbers import numbers
+from waivern.detection.patterns import values
 from waivern.detection.ruleset import Ruleset, TypeRule, load_ruleset
 from waivern.detection.samples import is_sample
 
@@ -58,15 +59,16 @@ def scan(
     doc = Document(text)
     candidates = [c for finder in _FINDERS for c in finder(doc)]
     candidates += birth_dates(doc, always=field is not None)
+    candidates = [
+        c for c in candidates if c.type in rules.types and (types is None or c.type in types)
+    ]
+    candidates += values(doc.text, rules.patterns, types)
     if not candidates:
         return []
     candidates.sort(key=lambda c: (c.start, c.end))
     surroundings = Surroundings(doc.text, rules, field)
     matches = [
-        match
-        for c in candidates
-        if (types is None or c.type in types)
-        and (match := _weigh(c, doc, surroundings, rules, min_confidence))
+        match for c in candidates if (match := _weigh(c, doc, surroundings, rules, min_confidence))
     ]
     return sorted(_resolve(matches), key=lambda m: m.start)
 

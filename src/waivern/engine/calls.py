@@ -22,6 +22,8 @@ class Call:
     inputs: tuple[ArtifactRef, ...]
     statuses: Mapping[str, str] = field(default_factory=dict)
     """Of the artifacts that the node's condition asks for, by the names it uses."""
+    results: Mapping[ArtifactId, ArtifactRef] = field(default_factory=dict)
+    """What its tests ask for as `result`."""
     given: Mapping[str, Json] = field(default_factory=dict)
     """What came from outside for it: the decision on a gate, the data of a resume."""
 

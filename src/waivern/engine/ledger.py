@@ -28,7 +28,8 @@ from waivern.record.fold import RunRecord
 from waivern.record.status import RunStatus
 from waivern.store.base import Lease, Receipt
 
-Observer: TypeAlias = Callable[[Event], None]
+Observer: TypeAlias = Callable[[int, Event], None]
+"""Takes an event and its line in the journal, from 1."""
 PROJECT_EVERY_S = 0.25
 PROJECTION_SHARE = 20
 """A projection may take at most one part in this many of the ledger's time."""
@@ -152,7 +153,7 @@ class Ledger:
         self._lease.append([to_record(event) for event, _ in group], sync=sync)
         for event, _ in group:
             self.record.apply(event)
-            self._audience.tell(event)
+            self._audience.tell(self.record.count, event)
         self._committed_at = self._clock.monotonic()
 
     def _fallen(self, events: Iterable[Event]) -> list[str]:
@@ -178,14 +179,14 @@ class Audience:
 
     def __init__(self, observers: Iterable[Observer]) -> None:
         self._observers = list(observers)
-        self._events: SimpleQueue[Event | None] = SimpleQueue()
+        self._events: SimpleQueue[tuple[int, Event] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._serve, name="waivern-audience", daemon=True)
         if self._observers:
             self._thread.start()
 
-    def tell(self, event: Event) -> None:
+    def tell(self, seq: int, event: Event) -> None:
         if self._observers:
-            self._events.put(event)
+            self._events.put((seq, event))
 
     def leave(self) -> None:
         """Wait, not for ever, until all was told."""
@@ -194,7 +195,7 @@ class Audience:
             self._thread.join(FAREWELL_S)
 
     def _serve(self) -> None:
-        while (event := self._events.get()) is not None:
+        while (told := self._events.get()) is not None:
             for observer in self._observers:
                 with suppress(Exception):  # an observer's trouble is not the run's
-                    observer(event)
+                    observer(*told)

@@ -241,7 +241,12 @@ class Loop:
             for test in node.tests
             for name, artifact in test.statuses.items()
         }
-        call = Call(self._run_id, node, inputs, asked, given)
+        results = {
+            test.result: self._refs[test.result]
+            for test in node.tests
+            if test.result is not None
+        }
+        call = Call(self._run_id, node, inputs, asked, results, given)
         if node.pool is not None:
             self._pools[node.pool] += 1
         self._waiting[node.id] = call
@@ -391,7 +396,7 @@ class Loop:
             self._ending = store_failure(f"{node.id}: {failure.message}")
             return
         self._settled(node.id, ArtifactStatus.FAILED)
-        if not node.optional:
+        if not (node.optional or node.tolerated):
             self._failures.append((node.id, failure))
         self._skip_followers(node, at, left_out=False)
         most = self._limits.max_failures

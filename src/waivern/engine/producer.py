@@ -124,8 +124,9 @@ class Producer:
                     if root == "inputs" and name in contents
                 },
                 "status": {name: call.statuses[name] for name in test.statuses},
-                "result": self._content(call, call.inputs[0]) if call.inputs else None,
             }
+            if test.result is not None:
+                scope["result"] = self._content(call, call.results[test.result])
             if test.condition.evaluate(scope) != test.holds:
                 word = "does not hold" if test.holds else "holds"
                 said = test.condition.explain(scope, self._secrets.hide)

@@ -16,3 +16,8 @@ class Code(StrEnum):
     SCHEMAS_DIFFER = "WCT206"
     REUSE = "WCT207"
     OUTPUT_SCHEMA = "WCT208"
+    CHILD = "WCT209"
+    SAME_ID = "WCT210"
+    ITEMS = "WCT211"
+    CONDITION = "WCT212"
+    POOL = "WCT213"

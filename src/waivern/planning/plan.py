@@ -53,6 +53,8 @@ class Copy:
     digest: str
     content_digest: str
     schema: str
+    asked: tuple[str, str] = ("", "")
+    """What the runbook says: a reference to a run, and the artifact."""
 
     @property
     def label(self) -> str:
@@ -160,6 +162,8 @@ class Test:
     """The artifacts whose status it asks for, by the names it uses."""
     scope: Mapping[str, Json] = field(default_factory=dict)
     """What is known when the plan is made: `params`, `each`, `round`."""
+    result: ArtifactId | None = None
+    """The artifact that it asks for as `result`: what the round before came to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +196,8 @@ class Node:
     """The folder that relative paths start from; empty: the root runbook's."""
     sensitive: bool = False
     """It holds, or reads, what is not to be shown."""
+    tolerated: bool = False
+    """Its failure does not make the run a failed one: it is part of a child that is optional."""
 
     @property
     def called(self) -> tuple[str, ...]:
@@ -210,7 +216,11 @@ class Plan:
     children: Mapping[str, bytes] = field(default_factory=dict)
     """The bytes of every child runbook, by path."""
     params: Mapping[str, Json] = field(default_factory=dict)
-    """The values of the runbook's parameters that are no secrets."""
+    """The values of the runbook's parameters; null stands for a secret."""
+    pools: Mapping[str, int] = field(default_factory=dict)
+    """How many artifacts of a pool are made at once."""
+    declared: tuple[ArtifactId, ...] = ()
+    """The ids in the order in which the runbooks declare them."""
 
     @cached_property
     def dependents(self) -> Mapping[ArtifactId, list[ArtifactId]]:

@@ -3,6 +3,34 @@
 How a component is called: a coroutine function runs on an event loop that only components share; a
 plain function never does, it runs on a thread, and if what it returns is awaitable, that is then
 awaited on that loop.
+
+What a component may declare besides; absent means none:
+
+`repeatable: bool`
+    Equal properties and inputs (for a connector: an equal fingerprint) give equal content, here
+    and elsewhere. Its artifacts are then cached without being asked.
+`fingerprint(config, ctx) -> Mapping[str, str] | None`, of a connector
+    Marks of all that `extract` would read: {"customers/a.csv": "sha256:..."}. Equal if, and as far
+    as can be told only if, `extract` would return equal content for equal properties. Marks are of
+    content: a time of modification tells too much after a clone and too little after a quick edit.
+    None: it cannot tell, and nothing is cached. It reads exactly what `extract` reads, counts
+    nothing in `ctx`, and costs much less than the work that follows.
+    The source may change between it and `extract`. The caller therefore takes it before *and*
+    after: if the two differ, the artifact is good and is not cached. What is changed during
+    `extract` and is changed back before the second look stays unseen.
+`rulesets(config, ctx) -> Mapping[str, str]`
+    "version sha256:<hex>" by name, of every ruleset that its work depends on. Files may change
+    here too: taken before and after.
+`code(config, ctx) -> str | None`
+    Digest of the user's own code that it runs, without running any of it; None: cannot be told.
+`retry: Mapping[str, Json]`
+    Terms of trying again where the runbook gives none: `max`, `on`, `delay`, `max_delay`.
+`outputs: tuple[str, ...]`, of a processor
+    Names of several outputs; `process` then returns a mapping with some of these names.
+
+`fingerprint`, `rulesets` and `code` are plain functions, called on a thread, also where nothing is
+run (`wct plan`). What they raise is not the artifact's failure: it is then produced, and the same
+trouble is met and told there.
 """
 
 from __future__ import annotations
@@ -13,6 +41,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
+from waivern.errors import Exit, WaivernError
 from waivern.message import Json, SchemaRef
 from waivern.plugins.context import Context
 
@@ -24,6 +53,20 @@ class Input:
     key: str
     content: Json
     schema: SchemaRef
+
+
+class Suspend(WaivernError):  # noqa: N818 - not an error: a state to be resumed from
+    """Raised by a component that waits for something outside: data, a permission, a person.
+
+    `reason` says for what. The artifact is suspended, not failed; when the run is resumed the
+    component is called again, with what was handed over as `ctx.resume_data`.
+    """
+
+    exit_code = Exit.SUSPENDED
+
+    @property
+    def reason(self) -> str:
+        return self.message
 
 
 @runtime_checkable

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 
 from waivern.errors import ComponentError
 from waivern.message import Json
@@ -50,7 +51,8 @@ class Context:
     """Handed to every component call.
 
     `base` is the folder that relative paths of the runbook start from; `emit_log` and
-    `emit_progress` are where log lines and progress go, from any thread.
+    `emit_progress` are where log lines and progress go, from any thread; `resume_data` is what a
+    component that raised Suspend was waiting for, empty on a first call.
     """
 
     def __init__(
@@ -59,9 +61,11 @@ class Context:
         base: Path,
         emit_log: Callable[[str], None] = lambda _line: None,
         emit_progress: Callable[[int, int | None], None] = lambda _n, _total: None,
+        resume_data: Mapping[str, Json] = MappingProxyType({}),
     ) -> None:
         self.artifact = artifact
         self.base = base
+        self.resume_data = dict(resume_data)
         self.coverage = Coverage()
         self._emit_log = emit_log
         self._emit_progress = emit_progress

@@ -1,4 +1,4 @@
-"""Finds components by entry point and loads one when it is named, and not before.
+"""Finds components by entry point or in folders and loads one when it is named, not before.
 
 A broken plugin fails the runbook that names it and no other.
 """
@@ -6,16 +6,19 @@ A broken plugin fails the runbook that names it and no other.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import Literal, cast, get_args, overload
+from pathlib import Path
+from typing import Literal, Protocol, cast, get_args, overload
 
 from pydantic import BaseModel
 
 from waivern.errors import NotFoundError, RefusedError, WaivernError
 from waivern.message import SchemaRef
 from waivern.plugins.component import Component, Connector, Processor
+from waivern.plugins.folders import Module, Variable, modules
 from waivern.plugins.hints import did_you_mean
 
 Kind = Literal["connectors", "processors"]
@@ -27,6 +30,18 @@ def names(kind: Kind) -> list[str]:
     return sorted(_found(kind))
 
 
+def add_paths(folders: Iterable[str | Path], *, within: str | Path) -> None:
+    """Make the components in folders known to this process, beside those that are installed.
+
+    Each folder must be inside `within`. To name one twice changes nothing. Raises RefusedError if a
+    folder is elsewhere or cannot be read.
+    """
+    for module in modules(folders, within):
+        for variable in module.variables():
+            offers = _local[_KINDS[variable]].setdefault(module.name, {})
+            offers[module.path] = _InFolder(module, variable)
+
+
 @overload
 def load(kind: Literal["connectors"], name: str) -> Connector: ...
 @overload
@@ -36,60 +51,127 @@ def load(kind: Kind, name: str) -> Component: ...
 def load(kind: Kind, name: str) -> Component:
     """Return the component of this name; the same instance each time.
 
-    Raises NotFoundError if no distribution offers it, RefusedError if several do, and WaivernError,
-    naming the distribution, if it cannot be imported or does not have the shape of a component.
+    Raises NotFoundError if no distribution and no folder offers it, RefusedError if several do, and
+    WaivernError, naming which, if it cannot be imported or does not have the shape of a component.
     """
     offers = _found(kind).get(name)
     if not offers:
         raise _unknown(kind, name)
     if len(offers) > 1:
-        owners = " and ".join(sorted(_owner(entry) for entry in offers))
+        owners = " and ".join(sorted(offer.owner for offer in offers))
         raise RefusedError(
             f"{kind[:-1]} {name!r} is offered by {owners}",
-            hint="uninstall one of them: a runbook must not depend on which is found first",
+            hint="take one of them away: a runbook must not depend on which is found first",
         )
     return _instance(kind, offers[0])
 
 
-def _found(kind: Kind) -> Mapping[str, tuple[EntryPoint, ...]]:
-    return _scan(tuple(sys.path))[kind]
+class _Offer(Protocol):
+    """Something that says it has a component."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def owner(self) -> str:
+        """Return whose it is: a distribution with its version, or a file."""
+
+    @property
+    def place(self) -> str:
+        """Return where it says that the component is."""
+
+    @property
+    def remedy(self) -> str: ...
+    def load(self) -> object: ...
+    def __hash__(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Installed:
+    entry: EntryPoint
+    remedy = "reinstall or update that distribution"
+
+    @property
+    def name(self) -> str:
+        return self.entry.name
+
+    @property
+    def owner(self) -> str:
+        dist = self.entry.dist
+        return f"{dist.name} {dist.version}" if dist else "an unnamed distribution"
+
+    @property
+    def place(self) -> str:
+        return f"'{self.entry.value}'"
+
+    def load(self) -> object:
+        return self.entry.load()
+
+
+@dataclass(frozen=True, slots=True)
+class _InFolder:
+    module: Module
+    variable: Variable
+    remedy = "the error is in that file"
+
+    @property
+    def name(self) -> str:
+        return self.module.name
+
+    @property
+    def owner(self) -> str:
+        return str(self.module.path)
+
+    @property
+    def place(self) -> str:
+        return f"'{self.variable}'"
+
+    def load(self) -> object:
+        return self.module.load(self.variable)
+
+
+_KINDS: dict[Variable, Kind] = {"connector": "connectors", "processor": "processors"}
+_Offers = tuple[_Offer, ...]
+_local: dict[Kind, dict[str, dict[Path, _InFolder]]] = {kind: {} for kind in get_args(Kind)}
+
+
+def _found(kind: Kind) -> Mapping[str, _Offers]:
+    found = dict(_scan(tuple(sys.path))[kind])
+    for name, offers in _local[kind].items():
+        found[name] = (*found.get(name, ()), *offers.values())
+    return found
 
 
 @cache
-def _scan(_path: tuple[str, ...]) -> dict[Kind, dict[str, tuple[EntryPoint, ...]]]:
+def _scan(_path: tuple[str, ...]) -> dict[Kind, dict[str, _Offers]]:
     """Read the metadata of all distributions once for all kinds; again only if the path changes."""
     everything = entry_points()
-    found: dict[Kind, dict[str, tuple[EntryPoint, ...]]] = {}
+    found: dict[Kind, dict[str, _Offers]] = {}
     for kind in get_args(Kind):
-        by_name: dict[str, tuple[EntryPoint, ...]] = {}
+        by_name: dict[str, _Offers] = {}
         for entry in everything.select(group=f"waivern.{kind}"):
-            by_name[entry.name] = (*by_name.get(entry.name, ()), entry)
+            by_name[entry.name] = (*by_name.get(entry.name, ()), _Installed(entry))
         found[kind] = by_name
     return found
 
 
 @cache
-def _instance(kind: Kind, entry: EntryPoint) -> Component:
-    what = f"{kind[:-1]} {entry.name!r} of {_owner(entry)}"
+def _instance(kind: Kind, offer: _Offer) -> Component:
+    what = f"{kind[:-1]} {offer.name!r} of {offer.owner}"
     try:
-        loaded = entry.load()
+        loaded = offer.load()
         component = loaded() if isinstance(loaded, type) else loaded
     except (Exception, SystemExit) as error:
         raise WaivernError(
             f"{what} cannot be loaded: {type(error).__name__}: {error}",
-            hint=f"it is declared as '{entry.value}'; reinstall or update that distribution",
+            hint=f"it is declared as {offer.place}; {offer.remedy}",
         ) from error
     if faults := _faults(kind, component):
         raise WaivernError(
             f"{what} is not a {kind[:-1]}: {', '.join(faults)}",
-            hint=f"'{entry.value}' must have the shape of waivern.plugins.component."
+            hint=f"{offer.place} must have the shape of waivern.plugins.component."
             f"{kind[:-1].capitalize()}",
         )
     return cast(Component, component)
-
-
-def _owner(entry: EntryPoint) -> str:
-    return f"{entry.dist.name} {entry.dist.version}" if entry.dist else "an unnamed distribution"
 
 
 def _unknown(kind: Kind, name: str) -> NotFoundError:

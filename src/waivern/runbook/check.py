@@ -3,30 +3,41 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar
 
 from pydantic import ValidationError
 
 from waivern.ids import RULE, collisions, segment_fault
 from waivern.message import Json
-from waivern.problems import Problem, shown
+from waivern.problems import InvalidError, Problem, shown
+from waivern.runbook import env, params
 from waivern.runbook.codes import Code
 from waivern.runbook.document import Document
 from waivern.runbook.events import ENOUGH
-from waivern.runbook.form import ArtifactForm, Form, RunbookForm, form_at
+from waivern.runbook.form import (
+    ENTRIES,
+    PARTS,
+    ArtifactForm,
+    Form,
+    ParamForm,
+    RunbookForm,
+    form_at,
+)
+from waivern.runbook.params import Param
 
 Path = tuple[str | int, ...]
 
-NOT_YET: Mapping[Path, tuple[str, ...]] = {
-    (): ("inputs", "outputs"),
-    ("config",): ("cost_limit", "template_paths", "max_child_depth"),
-    ("artifacts",): ("child_runbook", "execute"),
+NEVER: Mapping[Path, Mapping[str, str]] = {
+    ("config",): {"cost_limit": "nothing here has a price: take it away"},
+    ("artifacts",): {"execute": "a child is made within its parent's run: see 'timeout'"},
 }
 """Keys that runbooks of the Waivern framework may have; the last row is for each artifact."""
 
-_PRODUCERS = ("source", "inputs", "reuse")
+_PRODUCERS = ("source", "inputs", "reuse", "child_runbook", "gate")
+Given: TypeAlias = Callable[[Mapping[str, Param]], Mapping[str, Json]]
+"""Parameters as they are declared -> their values. Raises InvalidError."""
 _KINDS = {
     "string_type": (Code.TYPE, "must be text"),
     "bool_type": (Code.TYPE, "must be true or false"),
@@ -37,42 +48,135 @@ _KINDS = {
     "missing": (Code.MISSING, "is missing"),
     "string_too_short": (Code.MISSING, "is empty"),
     "too_short": (Code.MISSING, "is empty"),
-    "literal_error": (Code.VALUE, "can only be 'concatenate'"),
-    "greater_than_equal": (Code.VALUE, "must be at least 1"),
+    "literal_error": (Code.VALUE, "can only be {expected}"),
+    "greater_than_equal": (Code.VALUE, "must be at least {ge}"),
+    "less_than_equal": (Code.VALUE, "must be at most {le}"),
 }
 
 
+class Checked(NamedTuple):
+    """What could be read of a runbook."""
+
+    form: RunbookForm
+    parts: Mapping[Path, Any]
+    """The forms of rare parts, by where they are."""
+    params: Mapping[str, Param]
+    values: Mapping[str, Json]
+    problems: list[Problem]
+
+
 def check(
-    tree: Mapping[str, Json], document: Document, environ: Mapping[str, str]
-) -> tuple[RunbookForm, list[Problem]]:
+    tree: Mapping[str, Json], document: Document, environ: Mapping[str, str], given: Given
+) -> Checked:
     """Return the form, filled with what is well formed, and the problems of shape and variables."""
-    form, problems = _fill(RunbookForm, tree, (), document, environ)
+    parts: dict[Path, Any] = {}
+    problems: list[Problem] = []
+    context: dict[str, Any] = {"environ": environ, "scope": {}}
+    declared: dict[str, Param] = {}
+    for name, entry in _mapping(tree.get("params")).items():
+        one, found = _fill(ParamForm, entry, ("params", name), document, context)
+        problems += found
+        if one:
+            declared[name] = one.param(name)
+    if problems:
+        raise InvalidError(problems)
+    values = given(declared)
+    if b"${" in document.data:
+        context["scope"] = params.scope(declared, values)
+        tree, problems = _bound(tree, document, context["scope"])
+    told = {(problem.code, problem.position) for problem in problems}
+    form, found = _fill(RunbookForm, tree, (), document, context)
+    problems += found
+    problems += _entries(tree, document, context, parts)
     artifacts = tree.get("artifacts")
     filled: dict[str, ArtifactForm] = {}
     if isinstance(artifacts, dict):
         problems += islice(_ids(artifacts, document), ENOUGH)
         for id_, artifact in artifacts.items():
-            at = ("artifacts", id_)
-            one, found = _fill(ArtifactForm, artifact, at, document, environ)
-            if isinstance(artifact, dict):
-                found += _together(at, artifact, document)
-            problems += found
-            if one and not found and not segment_fault(id_):
-                filled[id_] = one
+            artifact_form, found = _artifact(id_, artifact, document, context, parts)
+            problems += [each for each in found if (each.code, each.position) not in told]
+            if artifact_form and not found and not segment_fault(id_):
+                filled[id_] = artifact_form
             if len(problems) >= ENOUGH:
                 break
     whole = form or RunbookForm.model_construct(artifacts={})
-    return whole.model_copy(update={"artifacts": filled}), problems
+    whole = whole.model_copy(update={"artifacts": filled})
+    return Checked(whole, parts, declared, values, problems)
+
+
+def _entries(
+    tree: Mapping[str, Json], document: Document, context: dict[str, Any], parts: dict[Path, Any]
+) -> list[Problem]:
+    problems: list[Problem] = []
+    for kind in ("inputs", "outputs"):
+        for name, entry in _mapping(tree.get(kind)).items():
+            at: Path = (kind, name)
+            parts[at], found = _fill(ENTRIES[kind], entry, at, document, context)
+            problems += found
+    return problems
+
+
+def _artifact(
+    id_: str, artifact: Json, document: Document, context: dict[str, Any], parts: dict[Path, Any]
+) -> tuple[ArtifactForm | None, list[Problem]]:
+    at: Path = ("artifacts", id_)
+    if not isinstance(artifact, dict):
+        return _fill(ArtifactForm, artifact, at, document, context)
+    if artifact.get("for_each") is not None:
+        context = {**context, "scope": {**context["scope"], "each": env.LATER}}
+    form, found = _fill(ArtifactForm, artifact, at, document, context)
+    found += _together(at, artifact, document)
+    for part, kind in PARTS.items():
+        if artifact.get(part) is not None:
+            parts[*at, part], more = _fill(kind, artifact[part], (*at, part), document, context)
+            found += more
+    return form, found
+
+
+def _mapping(value: Json) -> Mapping[str, Json]:
+    return value if isinstance(value, dict) else {}
+
+
+def _bound(
+    tree: Mapping[str, Json], document: Document, scope: Mapping[str, Json]
+) -> tuple[dict[str, Json], list[Problem]]:
+    """Put parameters in their places, as far as they have values; texts for people stay."""
+    problems: list[Problem] = []
+
+    def put(value: Json, at: Path) -> Json:
+        found = list(islice(env.unbound(value, scope), ENOUGH))
+        for path, code, message, hint in found:
+            problems.append(document.problem(code, message, (*at, *path), hint=hint))
+        return value if found else env.bind(value, scope)
+
+    bound = dict(tree)
+    for key in ("config", "outputs"):
+        if key in tree:
+            bound[key] = put(tree[key], (key,))
+    if isinstance(artifacts := tree.get("artifacts"), dict):
+        bound["artifacts"] = {
+            id_: {
+                key: value if key in _FOR_PEOPLE else put(value, ("artifacts", id_, key))
+                for key, value in artifact.items()
+            }
+            if isinstance(artifact, dict)
+            else artifact
+            for id_, artifact in artifacts.items()
+        }
+    return bound, problems
+
+
+_FOR_PEOPLE = ("name", "description", "contact")
 
 
 F = TypeVar("F", bound=Form)
 
 
 def _fill(
-    kind: type[F], value: Json, at: Path, document: Document, environ: Mapping[str, str]
+    kind: type[F], value: Json, at: Path, document: Document, context: dict[str, Any]
 ) -> tuple[F | None, list[Problem]]:
     try:
-        return kind.model_validate(value, context={"environ": environ}), []
+        return kind.model_validate(value, context=context), []
     except ValidationError as error:
         if (count := error.error_count()) > ENOUGH:
             message = f"{_place(at)} has {count:,} problems"
@@ -91,7 +195,8 @@ def _problems(error: Any, at: Path, document: Document) -> Iterator[Problem]:
     elif kind == "extra_forbidden":
         yield _unknown(path, document)
     else:
-        code, message = _KINDS[kind]
+        code, text = _KINDS[kind]
+        message = text.format(**error.get("ctx", {}))
         there = path[:-1] if kind == "missing" else path
         on: Literal["key", "value"] = "key" if code is Code.MISSING else "value"
         yield document.problem(
@@ -110,9 +215,9 @@ def _advice(kind: str, value: Json) -> str | None:
 def _unknown(path: Path, document: Document) -> Problem:
     *around, key = path
     where = tuple(around[:1]) if len(around) == 2 else tuple(around)
-    if key in NOT_YET.get(where, ()):
-        message = f"{_name(path)} is not supported yet"
-        return document.problem(Code.NOT_YET, message, path, on="key")
+    if hint := NEVER.get(where, {}).get(str(key)):
+        message = f"{_name(path)} is not supported"
+        return document.problem(Code.NOT_YET, message, path, on="key", hint=hint)
     form = form_at(around)
     allowed = list(form.model_fields) if form else []
     close = difflib.get_close_matches(str(key)[:40], allowed, n=1)
@@ -152,25 +257,50 @@ def _ids(artifacts: Mapping[str, Json], document: Document) -> Iterator[Problem]
         yield document.problem(Code.ARTIFACT_ID, message, at, on="key", hint=hint)
 
 
-def _together(at: Path, artifact: Mapping[str, Json], document: Document) -> Iterator[Problem]:
-    """Yield what is wrong with the keys of an artifact beside each other."""
-    given = [key for key in artifact if key in _PRODUCERS and artifact[key] is not None]
-    processed = artifact.get("process") is not None
-    if not given and artifact.keys() <= ArtifactForm.model_fields.keys():
+def _together(at: Path, artifact: Mapping[str, Json], document: Document) -> list[Problem]:
+    """Return what is wrong with the keys of an artifact beside each other."""
+    has = {key for key, value in artifact.items() if value is not None}
+    found = [
+        document.problem(code, f"{message} {_name(at)}{rest}", (*at, *key), on="key", hint=hint)
+        for code, message, rest, key, hint in _conflicts(has, artifact)
+    ]
+    if not has & set(_PRODUCERS) and artifact.keys() <= ArtifactForm.model_fields.keys():
         message = f"{_name(at)} does not say where it comes from"
-        hint = "give it one of source, inputs (with or without process) or reuse"
-        yield document.problem(Code.MISSING, message, at, on="key", hint=hint)
+        hint = "give it one of source, inputs (with or without process), reuse, child_runbook, gate"
+        found.append(document.problem(Code.MISSING, message, at, on="key", hint=hint))
+    return found
+
+
+_Conflict: TypeAlias = tuple[Code, str, str, Path, str]
+
+
+def _conflicts(has: set[str], artifact: Mapping[str, Json]) -> Iterator[_Conflict]:
+    """Yield (code, message before and after the artifact's name, key, hint)."""
+    given = [key for key in artifact if key in _PRODUCERS and key in has]
+    if "child_runbook" in given and "inputs" in given:  # what it takes, beside the mapping
+        given.remove("inputs")
     for key in given[1:]:
-        message = f"{_name(at)} has both {given[0]!r} and {key!r}"
-        hint = "an artifact comes from one of source, inputs or reuse"
-        yield document.problem(Code.CONFLICT, message, (*at, key), on="key", hint=hint)
-    if processed and given and "inputs" not in given:
-        message = f"'process' of {_name(at)} has no 'inputs' to work on"
+        hint = "an artifact comes from one of source, inputs, reuse, child_runbook or gate"
+        yield Code.CONFLICT, f"{given[0]!r} and {key!r} do not go together in", "", (key,), hint
+    if "process" in has and given and "inputs" not in given:
         hint = "give the artifact 'inputs', or take 'process' away"
-        yield document.problem(Code.CONFLICT, message, (*at, "process"), on="key", hint=hint)
+        yield Code.CONFLICT, "'process' of", " has no 'inputs' to work on", ("process",), hint
     inputs = artifact.get("inputs")
     several = isinstance(inputs, list) and len(inputs) > 1
-    if artifact.get("merge") is not None and (processed or not several):
-        message = f"'merge' of {_name(at)} has nothing to do"
+    if "merge" in has and ("process" in has or not several):
         hint = "it says how several inputs become one where there is no process"
-        yield document.problem(Code.CONFLICT, message, (*at, "merge"), on="key", hint=hint)
+        yield Code.CONFLICT, "'merge' of", " has nothing to do", ("merge",), hint
+    if "repeat" in has and given and not ("process" in has or "child_runbook" in has):
+        hint = "only a processor or a child runbook can be applied to its own result"
+        yield Code.CONFLICT, "'repeat' of", " has nothing to repeat", ("repeat",), hint
+    if "on_error" in has and artifact.get("optional") is True:
+        hint = "'optional: true' is 'on_error: continue': keep one of the two"
+        yield Code.CONFLICT, "'optional' and 'on_error' both speak of", "", ("on_error",), hint
+    for key in sorted(has & _OF_MAKING):
+        if given and given[0] in ("gate", "child_runbook"):
+            gate = given[0] == "gate"
+            hint = "people decide" if gate else "give it to the artifacts of the child"
+            yield Code.CONFLICT, f"{key!r} of", f" does not go with {given[0]!r}", (key,), hint
+
+
+_OF_MAKING = {"retry", "timeout", "pool", "cache", "output_schema"}

@@ -32,5 +32,9 @@ class Code(StrEnum):
     ALIAS = "WCT112", "an alias without its anchor, or within it"
     ARTIFACT_ID = "WCT113", "an id that cannot name an artifact"
     CONFLICT = "WCT114", "keys that do not go together"
-    VARIABLE_UNSET = "WCT115", "an environment variable that is not set and has no default"
-    VARIABLE_SYNTAX = "WCT116", "'${' that is not ${NAME} or ${NAME:-default}"
+    VARIABLE_UNSET = "WCT115", "a variable that is not set, or a parameter that is not declared"
+    VARIABLE_SYNTAX = (
+        "WCT116",
+        "'${' that is no ${NAME}, ${NAME:-default}, ${params.NAME}, ${each}",
+    )
+    CONDITION = "WCT117", "a condition that cannot be read"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from itertools import islice
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeAlias, cast
 
 from pydantic import (
     AfterValidator,
@@ -20,6 +20,7 @@ from pydantic import (
     Field,
     ValidationInfo,
     WrapValidator,
+    model_validator,
 )
 from pydantic_core import PydanticCustomError
 
@@ -28,6 +29,10 @@ from waivern.message import Json
 from waivern.runbook import env
 from waivern.runbook.codes import Code
 from waivern.runbook.events import ENOUGH
+from waivern.runbook.params import NAME_RULE, TYPES, Param, Type, name_fault
+
+if TYPE_CHECKING:
+    from waivern.runbook.conditions import Condition
 
 Detail = tuple[env.Path, Code, str, str | None]
 """Path below the field, code, message, hint."""
@@ -44,7 +49,8 @@ def _environ(info: ValidationInfo) -> Mapping[str, str]:
 
 
 def _checked(value: Json, info: ValidationInfo) -> Json:
-    if details := list(islice(env.faults(value, _environ(info)), ENOUGH)):
+    scope: Mapping[str, Json] = info.context["scope"] if info.context else {}
+    if details := list(islice(env.faults(value, _environ(info), scope), ENOUGH)):
         raise refusal(*details)
     return value
 
@@ -98,8 +104,33 @@ def _artifact_id(text: str) -> str:
     return text
 
 
-_DURATION = re.compile(r"(?P<number>[0-9]{1,12}(?:\.[0-9]{1,12})?) ?(?P<unit>s|m|h)", re.ASCII)
-_SECONDS = {"s": 1, "m": 60, "h": 3600}
+def _condition(text: str, roots: frozenset[str]) -> Condition:
+    from waivern.runbook.conditions import Condition, ConditionError
+
+    try:
+        return Condition.parse(text, roots)
+    except ConditionError as error:
+        where = f" (at character {error.offset + 1})" if error.offset else ""
+        message = "{} cannot be read: " + error.message.replace("{}", "{ }") + where
+        raise refusal(((), Code.CONDITION, message, error.hint)) from error
+
+
+WHEN = frozenset({"params", "inputs", "status", "each"})
+UNTIL = frozenset({"params", "result", "round", "each"})
+
+
+def _when(value: Json) -> Json:
+    if isinstance(value, bool):  # what `${params.x}` can become
+        value = "true" if value else "false"
+    return _condition(value, WHEN) if isinstance(value, str) and value else value
+
+
+def _until(value: Json) -> Json:
+    return _condition(value, UNTIL) if isinstance(value, str) and value else value
+
+
+_DURATION = re.compile(r"(?P<number>[0-9]{1,12}(?:\.[0-9]{1,12})?) ?(?P<unit>s|m|h|d)", re.ASCII)
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def _seconds(value: Json) -> Json:
@@ -109,7 +140,7 @@ def _seconds(value: Json) -> Json:
     if match:
         value = float(match["number"]) * _SECONDS[match["unit"]]
     if isinstance(value, bool) or not isinstance(value, int | float):
-        hint = "write seconds as a number, or text such as '90s', '5m' or '2h'"
+        hint = "write seconds as a number, or text such as '90s', '5m', '2h' or '7d'"
         raise refusal(((), Code.TYPE, "{} must be a length of time", hint))
     if not 0 < value <= _LONGEST:
         raise refusal(((), Code.VALUE, "{} must be more than 0 and at most a year", None))
@@ -129,6 +160,40 @@ def _each_on_its_own(value: Json, _all_at_once: object) -> Json:
         raise refusal(((), Code.TYPE, "{} must be a mapping", None))
     if not value:
         raise refusal(((), Code.MISSING, "{} is empty", "a runbook has at least one artifact"))
+    return value
+
+
+def _param_type(text: str) -> str:
+    if text not in TYPES:
+        message = f"{{}} must be one of {', '.join(TYPES)}"
+        raise refusal(((), Code.VALUE, message, env.did_you_mean(text, TYPES)))
+    return text
+
+
+def _named(params: dict[str, Any]) -> dict[str, Any]:
+    if found := [
+        ((name,), Code.VALUE, f"{{}} {fault}", f"a name has {NAME_RULE}")
+        for name in params
+        if (fault := name_fault(name))
+    ]:
+        raise refusal(*found)
+    return params
+
+
+Entries: TypeAlias = Annotated[dict[str, Any], BeforeValidator(_or_empty), AfterValidator(_named)]
+"""Filled one by one, like PARTS of an artifact."""
+
+
+def _items(value: Json) -> Json:
+    """Check what `for_each` goes over: a list or a mapping of lists, if it is known by now."""
+    if isinstance(value, str) and "${" in value:
+        return value
+    lists = list(value.values()) if isinstance(value, dict) else [value]
+    if not all(isinstance(each, list) for each in lists):
+        hint = "write a list, or a mapping of lists for every combination of them"
+        raise refusal(((), Code.TYPE, "{} must be a list or a mapping of lists", hint))
+    if not lists or not all(lists):
+        raise refusal(((), Code.MISSING, "{} is empty", None))
     return value
 
 
@@ -154,6 +219,12 @@ class Form(BaseModel):
     )
 
 
+class Rare(Form):
+    """Built when it is first used: what few runbooks have must not slow the start of all."""
+
+    model_config = ConfigDict(defer_build=True)
+
+
 class ComponentForm(Form):
     """`source` and `process`."""
 
@@ -168,17 +239,72 @@ class ReuseForm(Form):
     artifact: Annotated[Chosen, AfterValidator(_artifact_id)]
 
 
+class ChildForm(Rare):
+    """`child_runbook`."""
+
+    path: Chosen
+    input_mapping: Annotated[dict[str, Chosen], BeforeValidator(_or_empty)] = {}
+    output: Chosen | None = None
+    output_mapping: dict[str, Annotated[Chosen, AfterValidator(_artifact_id)]] | None = None
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Self:
+        if bool(self.output) == bool(self.output_mapping):
+            hint = "'output: <name>' for one, 'output_mapping: {<its name>: <name here>}' for more"
+            message = "{} must have either 'output' or 'output_mapping'"
+            raise refusal(((), Code.CONFLICT, message, hint))
+        return self
+
+
+class GateForm(Rare):
+    """`gate`."""
+
+    question: Text
+    show: Inputs
+    approvers: Annotated[int, Field(ge=1, le=100)] = 1
+    expires: Seconds | None = None
+
+
+class RetryForm(Rare):
+    """`retry`."""
+
+    max: Annotated[int, Field(ge=1, le=1000)]
+    on: Annotated[list[OneLine], BeforeValidator(_listed)] = []
+    delay: Seconds = 1.0
+    max_delay: Seconds = 60.0
+
+
+class RepeatForm(Rare):
+    """`repeat`."""
+
+    until: Annotated[Any, BeforeValidator(_until)]
+    max: Annotated[int, Field(ge=1, le=100)]
+    otherwise: Literal["fail", "keep"] = "fail"
+    feed: Annotated[dict[str, OneLine], BeforeValidator(_or_empty)] = {}
+
+
 class ArtifactForm(Form):
-    """One entry of `artifacts`."""
+    """One entry of `artifacts`; what is `Any` here and named in PARTS is filled on its own."""
 
     source: ComponentForm | None = None
     inputs: Inputs | None = None
     process: ComponentForm | None = None
     reuse: ReuseForm | None = None
+    child_runbook: Any = None
+    gate: Any = None
     merge: Literal["concatenate"] | None = None
     output: bool = False
     optional: bool = False
     output_schema: Annotated[Chosen, AfterValidator(_schema)] | None = None
+    when: Annotated[Any, BeforeValidator(_when)] = None
+    after: Inputs | None = None
+    for_each: Annotated[Any, BeforeValidator(_items)] = None
+    repeat: Any = None
+    retry: Any = None
+    timeout: Seconds | None = None
+    pool: OneLine | None = None
+    on_error: Literal["skip", "continue", "fail"] | None = None
+    cache: bool | None = None
     name: OneLine | None = None
     description: str | None = None
     contact: str | None = None
@@ -189,6 +315,56 @@ class ConfigForm(Form):
 
     timeout: Seconds | None = None
     max_concurrency: Annotated[int, Field(ge=1)] | None = None
+    pools: Annotated[dict[str, Annotated[int, Field(ge=1)]], BeforeValidator(_or_empty)] = {}
+    on_error: Literal["skip", "continue", "fail"] | None = None
+    cache: bool | None = None
+    template_paths: list[Text] = []
+    max_child_depth: Annotated[int, Field(ge=1, le=32)] = 3
+
+
+class ParamForm(Rare):
+    """One entry of `params`."""
+
+    type: Annotated[Text, AfterValidator(_param_type)]
+    default: Any = None
+    description: str | None = None
+    secret: bool = False
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if "default" in self.model_fields_set and self.default is None:
+            raise refusal((("default",), Code.MISSING, "{} is empty", None))
+        details = [((key,), code, what, hint) for key, code, what, hint in self.param("").faults()]
+        if details:
+            raise refusal(*details)
+        return self
+
+    def param(self, name: str) -> Param:
+        return Param(name, cast(Type, self.type), self.default, self.description, self.secret)
+
+
+class NeedForm(Rare):
+    """One entry of `inputs`: what a child must be given."""
+
+    input_schema: Annotated[Chosen, AfterValidator(_schema)]
+    optional: bool = False
+    default: Any = None
+    sensitive: bool = False
+    description: str | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.default is not None and not self.optional:
+            hint = "add 'optional: true', or take the default away"
+            raise refusal((("default",), Code.CONFLICT, "only an optional input has one", hint))
+        return self
+
+
+class OfferForm(Rare):
+    """One entry of `outputs`: what a child gives."""
+
+    artifact: Chosen
+    description: str | None = None
 
 
 class RunbookForm(Form):
@@ -200,6 +376,9 @@ class RunbookForm(Form):
     contact: str | None = None
     framework: OneLine | None = None
     config: Annotated[ConfigForm, BeforeValidator(_or_empty)] = ConfigForm()
+    params: Entries = {}
+    inputs: Entries = {}
+    outputs: Entries = {}
     artifacts: Annotated[dict[str, ArtifactForm], WrapValidator(_each_on_its_own)]
 
 
@@ -216,4 +395,23 @@ def form_at(path: Sequence[str | int]) -> type[Form] | None:
             return ComponentForm
         case ("artifacts", _, "reuse"):
             return ReuseForm
+        case ("artifacts", _, part):
+            return PARTS.get(str(part))
+        case (part, _):
+            return ENTRIES.get(str(part))
     return None
+
+
+PARTS: Mapping[str, type[Rare]] = {
+    "child_runbook": ChildForm,
+    "gate": GateForm,
+    "retry": RetryForm,
+    "repeat": RepeatForm,
+}
+"""Parts of an artifact that few have."""
+ENTRIES: Mapping[str, type[Rare]] = {
+    "params": ParamForm,
+    "inputs": NeedForm,
+    "outputs": OfferForm,
+}
+"""What stands under these keys of a runbook, by name."""

@@ -5,47 +5,62 @@ from __future__ import annotations
 import gc
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from waivern.errors import NotFoundError
 from waivern.ids import ArtifactId
-from waivern.message import SchemaRef
+from waivern.message import Json, SchemaRef
 from waivern.problems import InvalidError, Problem, shown
-from waivern.runbook.check import check
+from waivern.runbook.check import Checked, Given, check
 from waivern.runbook.codes import Code
 from waivern.runbook.document import Document
 from waivern.runbook.events import MAX_BYTES, Fault, Span, Stop, decode
-from waivern.runbook.form import ArtifactForm, RunbookForm
+from waivern.runbook.form import ArtifactForm, ChildForm, GateForm, NeedForm, RepeatForm
 from waivern.runbook.model import (
     Artifact,
+    Child,
     Draft,
+    Gate,
+    Need,
+    Offer,
     Process,
     Producer,
+    Repeat,
+    Retry,
     Reuse,
     Runbook,
     Settings,
     Source,
+    Terms,
 )
+from waivern.runbook.params import Param
 from waivern.runbook.tree import read
 
 
-def load(path: str | Path, environ: Mapping[str, str]) -> Runbook:
+def _defaults(declared: Mapping[str, Param]) -> Mapping[str, Json]:
+    return {name: param.default for name, param in declared.items() if not param.required}
+
+
+def load(path: str | Path, environ: Mapping[str, str], given: Given = _defaults) -> Runbook:
     """Return the runbook in a file.
 
     Raises NotFoundError if there is none, InvalidError if it cannot be read or used.
     """
-    return _whole(examine(path, environ))
+    return _whole(examine(path, environ, given))
 
 
-def examine(path: str | Path, environ: Mapping[str, str]) -> Draft:
+def examine(path: str | Path, environ: Mapping[str, str], given: Given = _defaults) -> Draft:
     """Return the runbook in a file as far as it can be used, with what is wrong with it.
 
+    `given` is asked for the values of its parameters, else they have their defaults; those that
+    have no value stay references.
     Raises NotFoundError if there is none, InvalidError if nothing of it can be used.
     """
-    document = Document(str(path), Path(path).absolute().parent, _bytes(path))
-    return _draft(document, Path(path).stem, environ)
+    document = Document(str(path), Path(path).absolute().parent, read_bytes(path))
+    return draft(document, Path(path).stem, environ, given)
 
 
 def parse(
@@ -55,6 +70,7 @@ def parse(
     folder: Path,
     environ: Mapping[str, str],
     name: str | None = None,
+    given: Given = _defaults,
 ) -> Runbook:
     """Return the runbook in `data`.
 
@@ -62,7 +78,8 @@ def parse(
     InvalidError with all problems.
     """
     document = Document(path, folder, data)
-    return _whole(_draft(document, name or (Path(path).stem if path else "runbook"), environ))
+    stem = Path(path).stem if path else "runbook"
+    return _whole(draft(document, name or stem, environ, given))
 
 
 def _whole(draft: Draft) -> Runbook:
@@ -71,22 +88,30 @@ def _whole(draft: Draft) -> Runbook:
     return draft.runbook
 
 
-def _draft(document: Document, name: str, environ: Mapping[str, str]) -> Draft:
+def draft(
+    document: Document, name: str, environ: Mapping[str, str], given: Given = _defaults
+) -> Draft:
+    """Return the runbook in a document as far as it can be used, with what is wrong with it."""
     with _collection_paused():
         tree, faults = _tree(document.data)
         problems = [document.fault(fault) for fault in faults]
         if tree is None:
             raise InvalidError(problems)
-        form, found = check(tree, document, environ)
+        checked = check(tree, document, environ, given)
         told = {problem.position for problem in problems}
-        problems += [problem for problem in found if problem.position not in told]
+        problems += [problem for problem in checked.problems if problem.position not in told]
         declared = tree.get("artifacts")
         ids = declared.keys() if isinstance(declared, dict) else ()
-        faulty = frozenset(str(id_) for id_ in ids if id_ not in form.artifacts)
-        return Draft(_runbook(form, document, name), tuple(problems), faulty)
+        faulty = frozenset(str(id_) for id_ in ids if id_ not in checked.form.artifacts)
+        runbook = _runbook(checked, document, name)
+        return Draft(runbook, tuple(problems), faulty, checked.values)
 
 
-def _bytes(path: str | Path) -> bytes:
+def read_bytes(path: str | Path) -> bytes:
+    """Return the bytes of a runbook's file, and not many more than one may have.
+
+    Raises NotFoundError if there is none, InvalidError if it is no file that can be read.
+    """
     try:
         # Not blocking: opening a FIFO without a writer would wait for ever.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
@@ -126,11 +151,15 @@ def _tree(data: bytes) -> tuple[dict[str, object] | None, list[Fault]]:
     return None, faults
 
 
-def _runbook(form: RunbookForm, document: Document, name: str) -> Runbook:
+def _runbook(checked: Checked, document: Document, name: str) -> Runbook:
+    form, parts = checked.form, checked.parts
+    config = form.config
+    needs = {name: parts["inputs", name] for name in form.inputs}
+    offers = {name: parts["outputs", name] for name in form.outputs}
     return Runbook(
         name=form.name or name,
         artifacts={
-            ArtifactId(id_): _artifact(ArtifactId(id_), each)
+            ArtifactId(id_): _artifact(ArtifactId(id_), each, parts)
             for id_, each in form.artifacts.items()
         },
         document=document,
@@ -138,16 +167,39 @@ def _runbook(form: RunbookForm, document: Document, name: str) -> Runbook:
         description=form.description,
         contact=form.contact,
         framework=form.framework,
-        settings=Settings(form.config.timeout, form.config.max_concurrency),
+        settings=Settings(
+            config.timeout,
+            config.max_concurrency,
+            config.pools,
+            config.on_error,
+            config.cache,
+            tuple(config.template_paths),
+            config.max_child_depth,
+        ),
+        params=checked.params,
+        inputs={name: _need(name, each) for name, each in needs.items() if each},
+        outputs={
+            name: Offer(name, each.artifact, each.description)
+            for name, each in offers.items()
+            if each
+        },
     )
 
 
-def _artifact(id_: ArtifactId, form: ArtifactForm) -> Artifact:
+def _need(name: str, form: NeedForm) -> Need:
+    schema = SchemaRef.parse(form.input_schema)
+    return Need(name, schema, form.optional, form.default, form.sensitive, form.description)
+
+
+def _artifact(id_: ArtifactId, form: ArtifactForm, parts: Mapping[Any, Any]) -> Artifact:
     return Artifact(
         id=id_,
-        producer=_producer(form),
+        producer=_producer(id_, form, parts),
         output=form.output,
         optional=form.optional,
+        terms=_terms(id_, form, parts) if form.model_fields_set & _OF_TERMS else _USUAL,
+        for_each=form.for_each,
+        repeat=_repeat(parts["artifacts", id_, "repeat"]) if form.repeat else None,
         output_schema=SchemaRef.parse(form.output_schema) if form.output_schema else None,
         name=form.name,
         description=form.description,
@@ -155,12 +207,44 @@ def _artifact(id_: ArtifactId, form: ArtifactForm) -> Artifact:
     )
 
 
-def _producer(form: ArtifactForm) -> Producer:
+_USUAL = Terms()
+_OF_TERMS = {"when", "after", "retry", "timeout", "pool", "on_error", "cache"}
+
+
+def _terms(id_: ArtifactId, form: ArtifactForm, parts: Mapping[Any, Any]) -> Terms:
+    retry = parts["artifacts", id_, "retry"] if form.retry else None
+    return Terms(
+        when=form.when,
+        after=_ids(form.after),
+        retry=Retry(retry.max, tuple(retry.on), retry.delay, retry.max_delay) if retry else None,
+        timeout=form.timeout,
+        pool=form.pool,
+        on_error=form.on_error,
+        cache=form.cache,
+    )
+
+
+def _repeat(form: RepeatForm) -> Repeat:
+    return Repeat(form.until, form.max, form.otherwise == "keep", form.feed)
+
+
+def _ids(names: Sequence[str] | None) -> tuple[ArtifactId, ...]:
+    return tuple(ArtifactId(name) for name in names or ())
+
+
+def _producer(id_: ArtifactId, form: ArtifactForm, parts: Mapping[Any, Any]) -> Producer:
     if form.source:
         return Source(form.source.type, form.source.properties)
     if form.reuse:
         return Reuse(form.reuse.from_run, form.reuse.artifact)
-    inputs = tuple(ArtifactId(name) for name in form.inputs or ())
+    if form.gate:
+        gate: GateForm = parts["artifacts", id_, "gate"]
+        return Gate(gate.question, _ids(gate.show), gate.approvers, gate.expires)
+    inputs = _ids(form.inputs)
+    if form.child_runbook:
+        child: ChildForm = parts["artifacts", id_, "child_runbook"]
+        mapping = {child.output: str(id_)} if child.output else child.output_mapping or {}
+        return Child(child.path, child.input_mapping, mapping, inputs)
     if form.process:
         return Process(form.process.type, form.process.properties, inputs)
     return Process("merge", {}, inputs)

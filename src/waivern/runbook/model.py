@@ -95,7 +95,7 @@ class Repeat:
     until: Condition
     max: int
     keep: bool = False
-    """Whether the last round counts although the condition does not hold; else that is a failure."""
+    """Whether the last round counts although the condition does not hold, or that is a failure."""
     feed: Mapping[str, str] = field(default_factory=dict)
     """Of a child: its output -> its input of the next round."""
 
@@ -200,3 +200,5 @@ class Draft:
     problems: tuple[Problem, ...] = ()
     faulty: frozenset[str] = frozenset()
     """The ids of the artifacts that are not: they are there, and may be referred to."""
+    values: Mapping[str, Json] = field(default_factory=dict)
+    """Of the parameters, as far as they are known; secrets too."""

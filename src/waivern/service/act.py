@@ -12,8 +12,8 @@ from waivern.clock import Clock
 from waivern.engine import rebuilder
 from waivern.errors import Exit, RefusedError
 from waivern.ids import ArtifactId, new_run_id, parse_run_id
-from waivern.message import Json
-from waivern.planning.plan import Copy, Plan
+from waivern.message import Json, sha256
+from waivern.planning.plan import Plan
 from waivern.planning.planner import make_plan
 from waivern.record.events import (
     AttemptStarted,
@@ -24,9 +24,10 @@ from waivern.record.events import (
 from waivern.record.fold import RunRecord
 from waivern.record.status import RunStatus
 from waivern.runbook.loader import load
-from waivern.runbook.model import Reuse, Runbook
+from waivern.runbook.model import Runbook
 from waivern.service.attempt import DEFAULT_GRACE_S, Options, RunResult, carry_out
 from waivern.service.check import check
+from waivern.service.children import ChildFiles
 from waivern.service.read import fold
 from waivern.service.references import RecordedResolver, StoreResolver, find, pins
 from waivern.service.resuming import changed_error, edits, faults, is_current
@@ -49,6 +50,7 @@ def start(path: str, store: RunStore, options: Options, *, run_id: str | None = 
         tuple(map(to_record, events)),
         record.metadata.document(),
         record.state.document(),
+        plan.children,
     )
     lease = store.begin(chosen, birth, this_process())
     try:
@@ -97,7 +99,11 @@ def _resume(
     if runbook.document.digest != record.metadata.runbook_hash and not allow_changed:
         raise changed_error(runbook, record, found)
     plan = make_plan(
-        runbook, RecordedResolver(record.reuse, StoreResolver(store, run_id)), options.environ
+        runbook,
+        RecordedResolver(
+            record.reuse, StoreResolver(store, ChildFiles(runbook.document.folder), run_id)
+        ),
+        options.environ,
     )
     completed = {n: s.completed for n, s in record.steps.items() if s.completed}
     damaged = faults(store, run_id, completed)
@@ -130,13 +136,16 @@ def _first_events(run_id: str, plan: Plan, clock: Clock) -> tuple[RunRecord, lis
     first = RunStarted(
         at=at,
         run_id=run_id,
-        artifacts=list(runbook.artifacts),
-        reuse=_pins(plan),
-        params={},
+        artifacts=list(plan.declared),
+        reuse=pins(plan),
+        params=dict(plan.params),
         base=str(runbook.document.folder),
         runbook_name=runbook.name,
         runbook_version=runbook.version,
         runbook_path=runbook.document.path,
+        children=_children(plan),
+        aliases=_aliases(plan),
+        sensitive=_sensitive(plan),
     )
     second = AttemptStarted(at, _owner(), runbook.document.digest)
     record = RunRecord(first)
@@ -160,22 +169,25 @@ def _attempt_event(
         at=clock.now(),
         owner=_owner(),
         runbook_hash=runbook.document.digest,
-        artifacts=list(runbook.artifacts) if changed else None,
-        reuse=_pins(plan) if changed else None,
+        artifacts=list(plan.declared) if changed else None,
+        reuse=pins(plan) if changed else None,
         invalidated={str(name): why for name, why in fallen.items()},
         forced=forced,
     )
 
 
+def _children(plan: Plan) -> list[dict[str, str]]:
+    return [{"path": path, "sha256": sha256(data)} for path, data in sorted(plan.children.items())]
+
+
+def _aliases(plan: Plan) -> dict[str, list[str]]:
+    return {name: [str(id_) for id_ in ids] for name, ids in plan.aliases.items()}
+
+
+def _sensitive(plan: Plan) -> list[str]:
+    return [str(node.id) for node in plan.nodes.values() if node.sensitive]
+
+
 def _owner() -> dict[str, Json]:
     owner = this_process()
     return {"host": owner.host, "pid": owner.pid}
-
-
-def _pins(plan: Plan) -> dict[str, dict[str, Json]]:
-    reused = {}
-    for node in plan.nodes.values():
-        source = plan.runbook.artifacts[node.id].producer
-        if isinstance(node.work, Copy) and isinstance(source, Reuse):
-            reused[str(node.id)] = (source, node.work)
-    return pins(reused)

@@ -20,6 +20,7 @@ from waivern.planning.plan import Plan
 from waivern.record.fold import RunRecord
 from waivern.record.status import RunStatus
 from waivern.runbook.secrets import Secrets
+from waivern.service.result import RunResult
 from waivern.store.base import Lease, RunStore
 
 DEFAULT_CONCURRENCY = 8
@@ -44,27 +45,9 @@ class Options:
     """Told the plan and what is known of the run, when its attempt is about to begin."""
     on_stop: Callable[[str], None] = lambda _why: None
     """Told why nothing more is started, while what runs is let finish."""
+    on_running: Callable[[Callable[[], None]], None] = lambda _halt: None
+    """Told how to end the attempt at once, as interrupted; any thread may do so."""
     clock: Clock = field(default_factory=Clock)
-
-
-@dataclass(frozen=True, slots=True)
-class RunResult:
-    """What became of a run in one attempt."""
-
-    run_id: str
-    status: RunStatus
-    reason: str | None
-    error: str | None
-    exit_code: int
-    record: RunRecord
-    plan: Plan
-    journal: dict[str, Json] = field(default_factory=dict)
-    """`{count, head}`: what to keep elsewhere, for `wct runs verify --expect`."""
-    nothing_to_do: bool = False
-    warnings: tuple[str, ...] = ()
-    """What went wrong beside the run, and does not touch it."""
-    stuck: bool = False
-    """A blocked thread was left behind: only `os._exit` ends the process."""
 
 
 def carry_out(
@@ -100,10 +83,11 @@ def carry_out(
         record,
         ledger,
         ThreadExecutor(producer, width),
-        Limits(settings.timeout, options.grace_s, pools=settings.pools),
+        Limits(settings.timeout, options.grace_s, pools=plan.pools),
         options.clock,
         Wishes(partial(_wish_to_cancel, store, run_id), options.on_stop),
     )
+    options.on_running(loop.halt)
     try:
         ending = loop.run(listen=options.listen)
     finally:
@@ -122,6 +106,7 @@ def carry_out(
         journal=store.read_json(run_id, "run")["journal"],
         warnings=tuple(warnings),
         stuck=ending.stuck,
+        store=store,
     )
 
 

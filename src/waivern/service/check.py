@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from waivern.planning.plan import Plan
 from waivern.planning.planner import make_plan
 from waivern.runbook.loader import examine
+from waivern.service.children import ChildFiles
 from waivern.service.references import StoreResolver
 from waivern.store.base import RunStore
 
@@ -16,4 +17,6 @@ def check(path: str, store: RunStore, environ: Mapping[str, str]) -> Plan:
 
     Raises NotFoundError if there is none, InvalidError with all that is wrong.
     """
-    return make_plan(examine(path, environ), StoreResolver(store), environ)
+    draft = examine(path, environ)
+    children = ChildFiles(draft.runbook.document.folder)
+    return make_plan(draft, StoreResolver(store, children), environ)

@@ -1,4 +1,4 @@
-"""Which store is meant: what was typed, else what was set, else what lies nearest.
+"""Which store and which project file are meant: what was typed, what was set, what lies nearest.
 
 Without pathlib, whose import costs a tenth of what `wct runs` takes.
 """
@@ -7,11 +7,25 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from waivern.errors import UsageError
 
+if TYPE_CHECKING:
+    from waivern.runbook.project import Project
+
 VARIABLE = "WAIVERN_STORE"
 FOLDER = ".waivern"
+PROJECT = "waivern.yaml"
+
+Reason: TypeAlias = Literal["option", "environment", "project", "nearest", "default"]
+
+
+class Located(NamedTuple):
+    """The path or URL of a store, and why it is that one."""
+
+    url: str
+    reason: Reason
 
 
 def locate(
@@ -21,21 +35,83 @@ def locate(
 ) -> str:
     """Return the path or URL of the store; `folder` is the current one unless given.
 
-    It need not be there yet. Raises UsageError if something other than a folder is in its place.
+    It need not be there yet. Raises UsageError if something other than a folder is in its place,
+    InvalidError if a project file has to be asked and is wrong.
     """
-    for source, text in (("--store", typed), (VARIABLE, environ.get(VARIABLE))):
-        if text is not None and (text or source == "--store"):
-            return _usable(text, source)
-    return _nearest(folder or os.getcwd())
+    if asked := _asked(typed, environ):
+        return asked.url
+    folder = folder or os.getcwd()
+    return located(None, {}, folder, find_project(folder)).url
 
 
-def _nearest(folder: str) -> str:
+def located(
+    typed: str | None, environ: Mapping[str, str], folder: str, project: Project | None
+) -> Located:
+    """Return the store and why it is that one, with the project already known. Raises UsageError.
+
+    The option, else the variable, else the project's path, else the nearest folder, else a new one.
+    """
+    if asked := _asked(typed, environ):
+        return asked
+    if project and project.persistence.path:
+        at = project.position("persistence", "path")
+        return Located(_usable(project.persistence.path, f"persistence.path ({at})"), "project")
+    nearest = _nearest(folder)
+    return nearest or Located(os.path.join(folder, FOLDER), "default")
+
+
+def find_project(folder: str | None = None) -> Project | None:
+    """Return the project of the nearest `waivern.yaml` upward from `folder`, the current one.
+
+    One that belongs to somebody else is passed over unless the folder is theirs, too: what a
+    stranger lays into /tmp must not say which code runs below it. Raises InvalidError.
+    """
+    path = project_file(folder or os.getcwd())
+    if path is None:
+        return None
+    from waivern.record.status import RunStatus
+    from waivern.runbook.project import load
+    from waivern.service.read import CORRUPT
+
+    return load(path, [*RunStatus, CORRUPT], called=os.path.relpath(path))
+
+
+def project_file(folder: str) -> str | None:
+    """Return the path of the project file that `find_project` reads."""
+    at = os.path.abspath(folder)
+    trusted = {0, os.geteuid(), _owner(at)}
+    while True:
+        path = os.path.join(at, PROJECT)
+        if (owner := _owner(path)) is not None and owner in trusted:
+            return path
+        at, below = os.path.dirname(at), at
+        if at == below:
+            return None
+
+
+def _owner(path: str) -> int | None:
+    """Return who owns what lies at a path, a link as such; None if nothing can be seen there."""
+    try:
+        return os.lstat(path).st_uid
+    except OSError:
+        return None
+
+
+def _asked(typed: str | None, environ: Mapping[str, str]) -> Located | None:
+    if typed is not None:
+        return Located(_usable(typed, "--store"), "option")
+    if text := environ.get(VARIABLE):
+        return Located(_usable(text, VARIABLE), "environment")
+    return None
+
+
+def _nearest(folder: str) -> Located | None:
     at, above = folder, os.path.dirname(folder)
     while not os.path.isdir(os.path.join(at, FOLDER)):
         if at == above:
-            return os.path.join(folder, FOLDER)
+            return None
         at, above = above, os.path.dirname(above)
-    return os.path.join(at, FOLDER)
+    return Located(os.path.join(at, FOLDER), "nearest")
 
 
 def _usable(text: str, source: str) -> str:

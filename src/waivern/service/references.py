@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 from waivern.errors import IntegrityError, NotFoundError, RunNotFoundError
 from waivern.ids import ArtifactId, parse_artifact_id
-from waivern.planning.plan import Copy
+from waivern.planning.flatten import ChildFile, Children
+from waivern.planning.plan import Copy, Plan
 from waivern.record.status import RunStatus
 from waivern.runbook.model import Reuse
 from waivern.service import read
+from waivern.service.children import ChildFiles
 from waivern.store.base import RunStore
 
 _REFERENCE = re.compile(r"(?P<stem>[^@]*)@(?P<which>last|failed)(?:~(?P<back>[0-9]{1,6}))?")
@@ -70,11 +72,21 @@ def _stem(path: str | None) -> str | None:
 
 
 class StoreResolver:
-    """Pins the artifacts that a runbook reuses, from any run but the one that reuses them."""
+    """Pins the artifacts that a runbook reuses, from any run but the one that reuses them.
 
-    def __init__(self, store: RunStore, reusing: str | None = None) -> None:
+    Child runbooks come from `children`.
+    """
+
+    def __init__(
+        self, store: RunStore, children: Children | None = None, reusing: str | None = None
+    ) -> None:
         self._store = store
+        self._children = children or ChildFiles(Path())
         self._reusing = reusing
+
+    def child(self, path: str, parent: str, templates: tuple[str, ...]) -> ChildFile:
+        """Find a child runbook."""
+        return self._children.child(path, parent, templates)
 
     def reuse(self, _artifact: ArtifactId, source: Reuse) -> Copy:
         """Find the run, then what its journal says of the artifact, then check the bytes."""
@@ -119,6 +131,10 @@ class RecordedResolver:
         self._pinned = pinned
         self._fallback = fallback
 
+    def child(self, path: str, parent: str, templates: tuple[str, ...]) -> ChildFile:
+        """Find a child runbook."""
+        return self._fallback.child(path, parent, templates)
+
     def reuse(self, artifact: ArtifactId, source: Reuse) -> Copy:
         """Return the pinned artifact; look it up if the runbook did not have it before."""
         pinned = self._pinned.get(artifact)
@@ -130,11 +146,12 @@ class RecordedResolver:
             raise IntegrityError(f"the journal does not say what '{artifact}' reuses") from error
 
 
-def pins(reused: dict[str, tuple[Reuse, Copy]]) -> dict[str, dict[str, object]]:
+def pins(plan: Plan) -> dict[str, dict[str, object]]:
     """Return what the first event keeps of the reuse references; RecordedResolver reads it."""
+    copies = {node.id: node.work for node in plan.nodes.values() if isinstance(node.work, Copy)}
     return {
         name: {
-            "as": [source.from_run, source.artifact],
+            "as": list(copy.asked),
             "run": copy.run,
             "artifact": copy.artifact,
             "seq": copy.seq,
@@ -142,5 +159,5 @@ def pins(reused: dict[str, tuple[Reuse, Copy]]) -> dict[str, dict[str, object]]:
             "content_digest": copy.content_digest,
             "schema": copy.schema,
         }
-        for name, (source, copy) in reused.items()
+        for name, copy in copies.items()
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime, timedelta
 
 import click
@@ -12,20 +11,19 @@ from waivern.cli.ui.documents import print_document
 from waivern.cli.ui.options import json_option, opened, store_option
 from waivern.cli.ui.screen import stderr, stdout
 from waivern.errors import UsageError
+from waivern.runbook.age import FORMS, parse_age
+from waivern.service.locate import find_project
 from waivern.service.read import list_runs
 from waivern.service.retain import Policy, Removal, doomed, remove
-
-_AGE = re.compile(r"([0-9]{1,6})([smhdw])", re.ASCII)
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 @click.command("prune")
 @click.option("--keep-last", type=click.IntRange(0), metavar="N", help="Keep the newest N.")
-@click.option("--older-than", metavar="AGE", help="Only runs older than 90s, 5m, 12h, 30d, 8w.")
+@click.option("--older-than", metavar="AGE", help=f"Only runs older than {FORMS}.")
 @click.option(
     "--status", "statuses", type=click.Choice(STATUSES), multiple=True, help="Only these."
 )
-@click.option("--keep-failed", is_flag=True, help="Keep failed runs.")
+@click.option("--keep-failed/--no-keep-failed", default=None, help="Keep failed runs.")
 @click.option("--force", is_flag=True, help="Also pinned runs, and runs that others reused from.")
 @click.option("--yes", is_flag=True, help="Remove them; without it they are only listed.")
 @json_option
@@ -34,7 +32,7 @@ def command(
     keep_last: int | None,
     older_than: str | None,
     statuses: tuple[str, ...],
-    keep_failed: bool,
+    keep_failed: bool | None,
     force: bool,
     yes: bool,
     as_json: bool,
@@ -42,13 +40,15 @@ def command(
 ) -> None:
     """Remove old runs: those that fit all of the options given. Only lists them without --yes.
 
-    Runs that are running stay; so do pinned ones and those that another run reused from.
+    What is not given is as `retention` in waivern.yaml says. Runs that are running stay; so do
+    pinned ones and those that another run reused from.
     """
-    policy = Policy(keep_last, _age(older_than), frozenset(statuses), keep_failed)
+    policy = _policy(keep_last, older_than, statuses, keep_failed)
     if policy.empty:
         raise UsageError(
             "prune needs to know what may go",
-            hint="give --keep-last N, --older-than AGE or --status S; see `wct runs prune --help`",
+            hint="give --keep-last N, --older-than AGE or --status S, or say so under `retention` "
+            "in waivern.yaml",
         )
     where = opened(store)
     rows = list_runs(where)
@@ -61,15 +61,29 @@ def command(
         _show(removal, len(rows), yes)
 
 
+def _policy(
+    keep_last: int | None,
+    older_than: str | None,
+    statuses: tuple[str, ...],
+    keep_failed: bool | None,
+) -> Policy:
+    project = find_project()
+    said = project.retention if project else None
+    if said is None:
+        return Policy(keep_last, _age(older_than), frozenset(statuses), keep_failed or False)
+    return Policy(
+        said.keep_last if keep_last is None else keep_last,
+        _age(said.older_than if older_than is None else older_than),
+        frozenset(statuses or said.status),
+        said.keep_failed if keep_failed is None else keep_failed,
+    )
+
+
 def _age(text: str | None) -> timedelta | None:
-    if text is None:
-        return None
-    parsed = _AGE.fullmatch(text)
-    if parsed is None:
-        raise UsageError(
-            f"--older-than {text[:40]!r} is not an age", hint="as 90s, 5m, 12h, 30d, 8w"
-        )
-    return timedelta(**{_UNITS[parsed[2]]: int(parsed[1])})
+    age = parse_age(text) if text is not None else None
+    if text is not None and age is None:
+        raise UsageError(f"--older-than {text[:40]!r} is not an age", hint=f"as {FORMS}")
+    return age
 
 
 def _show(removal: Removal, total: int, done: bool) -> None:

@@ -103,7 +103,7 @@ class Progress:
             if work := self._board.running.get(artifact):
                 work.n, work.total = n, total
 
-    def observe(self, event: Event) -> None:
+    def observe(self, _seq: int, event: Event) -> None:
         """Take in an event of the run."""
         with self._lock:
             board = self._board

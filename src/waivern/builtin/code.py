@@ -1,0 +1,81 @@
+"""Digests of the user's own code, taken without running any of it."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import stat
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from waivern.builtin.properties import located
+from waivern.errors import ComponentError
+from waivern.message import sha256
+from waivern.plugins.context import Context
+
+_NO_FILE = frozenset(
+    {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL, errno.ENXIO}
+)
+
+
+def of_call(call: str, ctx: Context) -> str | None:
+    """Return the digest of the file that 'module:function' or 'path.py:function' names.
+
+    What the file imports is not seen. None for a module without a file, or none at all; raises
+    ComponentError if a file cannot be read.
+    """
+    where = call.rpartition(":")[0]
+    path = located(ctx, where) if where.endswith(".py") else _module_file(where)
+    return _of_file(path) if path else None
+
+
+def of_command(argv: Sequence[str], ctx: Context) -> str | None:
+    """Return the digest of the files that a command line names.
+
+    Those are an executable with a '/' in it, and every argument that is a file where the command
+    runs: of `python3 report.py` the script. A program on PATH, and a file within an argument
+    (`--rules=x.yaml`), are not seen. None if no file is named; raises ComponentError if one cannot
+    be read.
+    """
+    program = [executable(argv[0], ctx)] if "/" in argv[0] else []
+    digests = [_of_file(ctx.base / name) for name in (*program, *argv[1:])]
+    return sha256(json.dumps(digests).encode()) if any(digests) else None
+
+
+def executable(command: str, ctx: Context) -> str:
+    """Return what to start: a path from the runbook's folder if it has a '/', or a name on PATH."""
+    return str(ctx.path(command).absolute()) if "/" in command else command
+
+
+def _of_file(path: Path) -> str | None:
+    """Return the digest of a regular file's bytes; None if it is no such file."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno in _NO_FILE:
+            return None
+        raise ComponentError(f"{path.name!r} cannot be read: {error.strerror}") from error
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return None
+        with open(descriptor, "rb", closefd=False) as file:
+            return "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
+    finally:
+        os.close(descriptor)
+
+
+def _module_file(module: str) -> Path | None:
+    """Return where a module would be imported from; importlib's own search imports its parents."""
+    name, folders, origin = "", None, None
+    for part in module.split("."):
+        name = f"{name}.{part}" if name else part
+        found = (finder.find_spec(name, folders) for finder in sys.meta_path)
+        spec = next((spec for spec in found if spec), None)
+        if spec is None:
+            return None
+        folders = spec.submodule_search_locations
+        origin = spec.origin if spec.has_location else None
+    return Path(origin) if origin else None

@@ -1,0 +1,111 @@
+"""From what a runbook calls a ruleset to the ruleset: a file of its own, or one that is installed.
+
+An installed one is an entry point of the group `waivern.rulesets`, whose object is the path of a
+YAML file: `RULES = importlib.resources.files(__name__) / "acme.yaml"`.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from waivern.builtin.properties import located
+from waivern.detection import Ruleset, extend_ruleset, load_ruleset
+from waivern.errors import ComponentError
+from waivern.plugins.context import Context
+from waivern.plugins.hints import did_you_mean
+
+GROUP = "waivern.rulesets"
+MAX_BYTES = 2**20
+"""Of a ruleset file; the shipped one has 17 kB."""
+
+
+def ruleset(name: str | None, ctx: Context) -> Ruleset:
+    """Return the ruleset in a file, or the installed one of that name; None: the shipped one.
+
+    What has a '/' or ends in `.yaml` or `.yml` is a path, relative to the runbook's folder. Raises
+    ComponentError if there is none, and InvalidError with the places of all that is wrong with it.
+    """
+    if name is None:
+        return load_ruleset()
+    if "/" in name or name.endswith((".yaml", ".yml")):
+        return _read(name, _bytes(name, located(ctx, name)))
+    return _read(name, _installed(name))
+
+
+def marks(rules: Ruleset) -> dict[str, str]:
+    """Return "version digest" by name, of a ruleset and of what it adds to."""
+    both = [rules] if rules.base is None else [rules.base, rules]
+    return {each.name: f"{each.version} {each.digest}" for each in both}
+
+
+def _bytes(name: str, path: Path) -> bytes:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise ComponentError(f"{name!r} is not a file", hint="name a YAML file")
+            with open(descriptor, "rb", closefd=False) as file:
+                return file.read(MAX_BYTES + 1)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise ComponentError(f"{name!r} cannot be read: {error.strerror}") from error
+
+
+def _installed(name: str) -> bytes:
+    every = entry_points(group=GROUP)
+    offers = tuple(every.select(name=name))
+    if not offers:
+        known = sorted(every.names)
+        hints = [did_you_mean(name, known), f"installed are: {', '.join(known) or 'none'}"]
+        hints.append("a file's name has to end in .yaml")
+        raise ComponentError(f"no ruleset {name!r}", hint="; ".join(filter(None, hints)))
+    if len(offers) > 1:
+        owners = " and ".join(sorted(entry.dist.name if entry.dist else "?" for entry in offers))
+        raise ComponentError(f"ruleset {name!r} is offered by {owners}", hint="uninstall one")
+    try:
+        file = offers[0].load()
+        return bytes(file.read_bytes())
+    except Exception as error:  # a plugin may raise anything
+        raise ComponentError(
+            f"ruleset {name!r} cannot be loaded: {type(error).__name__}: {error}",
+            hint=f"it is declared as {offers[0].value!r}, which has to be the path of a YAML file",
+        ) from error
+
+
+def _read(name: str, data: bytes) -> Ruleset:
+    """Return the ruleset in the bytes of a file. Raises InvalidError with all that is wrong."""
+    from waivern.detection.additions import RulesetError
+    from waivern.problems import InvalidError
+    from waivern.runbook.codes import Code
+    from waivern.runbook.document import Document
+    from waivern.runbook.events import Stop, decode
+    from waivern.runbook.tree import read
+
+    if len(data) > MAX_BYTES:
+        raise ComponentError(f"{name!r} is larger than {MAX_BYTES // 1024} KiB")
+    document = Document(name, Path(), data)
+    try:
+        content, faults = read(decode(data))
+    except Stop as stop:
+        faults = [stop.fault]
+    if faults:
+        raise InvalidError([document.fault(fault) for fault in faults])
+    try:
+        return extend_ruleset(content, document.digest)
+    except RulesetError as error:
+        raise InvalidError(
+            [
+                document.problem(
+                    Code.VALUE,
+                    fault.message,
+                    fault.at,
+                    on="key" if fault.on_key else "value",
+                    hint=fault.hint,
+                )
+                for fault in error.faults
+            ]
+        ) from error

@@ -1,0 +1,185 @@
+"""The files below a folder: one walk, for reading them and for saying whether they changed."""
+
+from __future__ import annotations
+
+import codecs
+import errno
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from waivern.builtin import globs
+from waivern.plugins.context import Context
+
+MAX_DEPTH = 200
+"""Folders within folders; each level keeps a descriptor open while what is below is read."""
+
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark is its beginning
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_REASONS = {
+    errno.ELOOP: "symlink",  # put there since the folder was listed
+    errno.ENOENT: "vanished",
+    errno.ESTALE: "vanished",
+    errno.ENOTDIR: "vanished",
+    errno.EACCES: "denied",
+    errno.EPERM: "denied",
+    errno.ENXIO: "not a regular file",
+}
+_OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+@contextmanager
+def opened(name: Path | str, within: int | None = None) -> Iterator[int]:
+    """Give a descriptor of a file or folder that is no symlink. Raises OSError."""
+    descriptor = os.open(name, _OPEN, dir_fd=within)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@dataclass(frozen=True, slots=True)
+class TextFile:
+    """A file that was read: its bytes, and what they say in `encoding`."""
+
+    path: str
+    """Relative to the folder that is read, with '/'."""
+    data: bytes
+    encoding: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """Walks by descriptor, so that no folder swapped for a symlink leads outside.
+
+    What is read and what is not is told to `ctx`, as it happens.
+    """
+
+    ctx: Context
+    include: Sequence[globs.Glob]
+    exclude: Sequence[globs.Glob]
+    max_file_size: int
+    encoding: str
+
+    def files(self, folder: int, above: tuple[str, ...], *, included: bool) -> Iterator[TextFile]:
+        """Yield the files below an open folder; `included`: all of them are wanted."""
+        for entry in _entries(folder):
+            parts = (*above, entry.name)
+            if entry.is_dir(follow_symlinks=False):
+                yield from self.subfolder(folder, parts, included=included)
+            elif globs.any_fits(self.exclude, parts, folder=False):
+                self.skip(parts, "excluded")
+            elif not (included or globs.any_fits(self.include, parts, folder=False)):
+                self.skip(parts, "not included")
+            elif entry.is_symlink():
+                self.skip(parts, "symlink")
+            elif not entry.is_file(follow_symlinks=False):
+                self.skip(parts, "not a regular file")
+            else:
+                yield from self.file(folder, parts)
+
+    def subfolder(
+        self, folder: int, parts: tuple[str, ...], *, included: bool
+    ) -> Iterator[TextFile]:
+        excluded = globs.any_fits(self.exclude, parts, folder=True)
+        try:
+            with opened(parts[-1], folder) as inner:
+                if excluded or len(parts) > MAX_DEPTH:
+                    reason = "excluded" if excluded else f"below {MAX_DEPTH} folders"
+                    if count := _count(inner):
+                        self.ctx.skipped(_shown(parts) + "/", reason, count)
+                else:
+                    included = included or globs.any_fits(self.include, parts, folder=True)
+                    yield from self.files(inner, parts, included=included)
+        except OSError as error:
+            self.ctx.skipped(_shown(parts) + "/", _reason(error))
+
+    def file(self, folder: int, parts: tuple[str, ...]) -> Iterator[TextFile]:
+        """Yield the one file, or record why not."""
+        try:
+            data = _bytes(folder, parts[-1], self.max_file_size)
+            text, encoding = _text(data, self.encoding)
+        except _Unread as unread:
+            self.skip(parts, unread.reason)
+        except OSError as error:
+            self.skip(parts, _reason(error))
+        else:
+            self.ctx.read()
+            self.ctx.progress(self.ctx.coverage.read)
+            yield TextFile(_shown(parts), data, encoding, text)
+
+    def skip(self, parts: tuple[str, ...], reason: str) -> None:
+        self.ctx.skipped(_shown(parts), reason)
+
+
+class _Unread(Exception):  # noqa: N818 - not an error: a fact for the coverage record
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def _entries(folder: int) -> list[os.DirEntry[str]]:
+    with os.scandir(folder) as entries:
+        return sorted(entries, key=lambda entry: entry.name)
+
+
+def _bytes(folder: int, name: str, limit: int) -> bytes:
+    with opened(name, folder) as file:
+        status = os.fstat(file)
+        if not stat.S_ISREG(status.st_mode):
+            raise _Unread("not a regular file")
+        if status.st_size > limit:
+            raise _Unread("too large")
+        data = bytearray()
+        while chunk := os.read(file, min(2**20, limit + 1 - len(data))):
+            data += chunk
+            if len(data) > limit:  # it grew, or its size is not known before it is read
+                raise _Unread("too large")
+        return bytes(data)
+
+
+def _text(data: bytes, encoding: str) -> tuple[str, str]:
+    encoding = next((named for mark, named in _MARKS if data.startswith(mark)), encoding)
+    try:
+        text = data.decode(encoding)
+    except ValueError as error:
+        binary = b"\0" in data
+        raise _Unread("binary" if binary else f"not {encoding}") from error
+    if "\0" in text:
+        raise _Unread("binary")
+    return text, encoding
+
+
+def _reason(error: OSError) -> str:
+    return _REASONS.get(error.errno or 0) or f"unreadable: {error.strerror}"
+
+
+def _shown(parts: tuple[str, ...]) -> str:
+    """Return the path as text; bytes of a name that are not UTF-8 are escaped as '\\xff'."""
+    return os.fsencode("/".join(parts)).decode(errors="backslashreplace")
+
+
+def _count(folder: int, depth: int = MAX_DEPTH) -> int:
+    """Count the files below, without reading any; a folder that cannot be listed counts as one."""
+    if not depth:
+        return 1
+    total = 0
+    for entry in _entries(folder):
+        if not entry.is_dir(follow_symlinks=False):
+            total += 1
+            continue
+        try:
+            with opened(entry.name, folder) as inner:
+                total += _count(inner, depth - 1)
+        except OSError:
+            total += 1
+    return total

@@ -1,0 +1,14 @@
+"""`wct config`: what is set, and where."""
+
+from __future__ import annotations
+
+import click
+
+from waivern.cli.ui.group import LazyGroup
+
+
+@click.group(
+    "config", cls=LazyGroup, commands_at={"show": "waivern.cli.config.show"}, default="show"
+)
+def command() -> None:
+    """Show what is set, and who said so; bare `wct config` is `wct config show`."""

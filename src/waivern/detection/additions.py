@@ -1,0 +1,233 @@
+"""A ruleset that a person writes: what it adds to the shipped one, checked as a whole.
+
+    name: acme                      # named in findings, and in what the cache keeps
+    version: 1.2.0
+    only: false                     # true: look for nothing but what stands here
+    types:
+      STAFF_NUMBER:                 # a new type: what its values look like, and what that means
+        category: employment
+        patterns: ['E-\\d{6}']       # see waivern.detection.patterns for what they may hold
+        confidence: 0.5             # of a value without a label
+        threshold: 0.5              # a value below this is dropped
+        severity: high              # the category's, if not given
+        trust: context              # own: a label that says something else counts for nothing
+        terms: [staff number]       # labels that speak for it: +0.4
+        hints: [number]             # labels that speak for it a little: +0.25
+        unless: [article]           # right before a value: it is something else after all
+      EMAIL_ADDRESS:                # a shipped type: more words, another threshold or meaning
+        terms: [reply address]
+    fields:
+      employment: {terms: [badge id], weak: [grade]}
+    categories:
+      loyalty: {severity: low, special: false, articles: ["4(1)"]}
+    unrelated: [article]            # labels that say: nothing about a person
+    neutral: [xyz]                  # labels that say nothing
+
+Only `name` and `version` have to be there. Words are plain: `badge id` is also badgeId, BADGE_IDS.
+With `only`, the shipped types that stand under `types` are looked for and no others, and of field
+names those under `fields`; the categories, neutral and unrelated words of the shipped one stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+)
+
+from waivern.detection.patterns import PatternError, value_pattern
+from waivern.detection.ruleset import LONGEST_TERM, Category, Ruleset
+from waivern.detection.words import words
+from waivern.errors import Exit, WaivernError
+
+MOST_PATTERNS = 200
+"""Patterns of a whole ruleset: each is one more search of every text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing wrong: where in the document (keys and indices), what, and what to do."""
+
+    at: tuple[str | int, ...]
+    message: str
+    hint: str | None = None
+    on_key: bool = False
+
+    def __str__(self) -> str:
+        return f"{'.'.join(map(str, self.at)) or 'ruleset'}: {self.message}"
+
+
+class RulesetError(WaivernError):
+    """A ruleset that cannot be used; `faults` is everything that is wrong with it."""
+
+    exit_code = Exit.INVALID
+
+    def __init__(self, faults: tuple[Fault, ...]) -> None:
+        lines = [
+            f"{'.'.join(map(str, fault.at)) or 'ruleset'}: {fault.message}" for fault in faults
+        ]
+        super().__init__("\n".join(lines), hint=faults[0].hint)
+        self.faults = faults
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return RulesetError, (self.faults,)
+
+
+def checked(document: Any, base: Ruleset) -> dict[str, Any]:
+    """Return the document with its defaults in place, ready to be added to `base`.
+
+    Raises RulesetError.
+    """
+    try:
+        added = _Additions.model_validate(document)
+    except ValidationError as error:
+        raise RulesetError(tuple(map(_fault, error.errors(include_url=False)))) from error
+    if faults := tuple(_faults(added, base)):
+        raise RulesetError(faults)
+    plain = added.model_dump(exclude_unset=True, exclude_none=True)
+    categories: dict[str, Category | _Category] = {**base.categories, **added.categories}
+    for rule in plain.get("types", {}).values():
+        if "category" in rule:
+            rule.setdefault("severity", categories[rule["category"]].severity)
+    return {**_ABSENT, **plain}
+
+
+def _term(text: str) -> str:
+    told = words(text)
+    if not told:
+        raise ValueError("a term needs a letter or a digit")
+    if len(told) > LONGEST_TERM:
+        raise ValueError(f"a term has at most {LONGEST_TERM} words, this one has {len(told)}")
+    return text
+
+
+def _pattern(text: str) -> str:
+    try:
+        value_pattern(text, "", 0, "")
+    except PatternError as error:
+        raise ValueError(f"{error}; {error.hint}") from error
+    return text
+
+
+_Term = Annotated[str, Field(max_length=100), AfterValidator(_term)]
+_Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
+_Type = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]{0,63}$")]
+_Share = Annotated[float, Field(ge=0, le=1)]
+_Severity = Literal["info", "low", "medium", "high"]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class _TypeRule(_Strict):
+    category: str | None = None
+    severity: _Severity | None = None
+    threshold: _Share | None = None
+    confidence: _Share | None = None
+    trust: Literal["own", "context"] | None = None
+    patterns: list[Annotated[str, AfterValidator(_pattern)]] = []
+    terms: list[_Term] = []
+    hints: list[_Term] = []
+    unless: list[_Term] = []
+
+
+class _Category(_Strict):
+    severity: _Severity
+    special: bool = False
+    articles: list[Annotated[str, Field(max_length=20)]]
+
+
+class _Fields(_Strict):
+    terms: list[_Term] = []
+    weak: list[_Term] = []
+
+
+class _Additions(_Strict):
+    name: _Word
+    version: Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z][0-9A-Za-z.+_-]{0,63}$")]
+    only: bool = False
+    types: dict[_Type, _TypeRule] = {}
+    categories: dict[_Word, _Category] = {}
+    fields: dict[str, _Fields] = {}
+    unrelated: list[_Term] = []
+    neutral: list[_Term] = []
+
+
+_ABSENT: dict[str, Any] = {
+    "only": False,
+    "types": {},
+    "categories": {},
+    "fields": {},
+    "unrelated": [],
+    "neutral": [],
+}
+_PARTS: dict[str, type[BaseModel]] = {
+    "types": _TypeRule,
+    "categories": _Category,
+    "fields": _Fields,
+}
+
+
+def _fault(error: Any) -> Fault:
+    at = tuple(error["loc"])
+    if at[-1:] == ("[key]",):
+        at = at[:-1]
+    model = _PARTS.get(str(at[0]), _Additions) if len(at) > 1 else _Additions
+    allowed = "allowed here: " + ", ".join(model.model_fields)
+    match error["type"]:
+        case "extra_forbidden":
+            return Fault(at, f"unknown key {str(at[-1])[:80]!r}", allowed, on_key=True)
+        case "missing":
+            return Fault(at[:-1], f"{str(at[-1])!r} is required")
+        case "string_pattern_mismatch":
+            return Fault(at, "not a name that can stand here", _NAMES.get(str(at[0])), on_key=True)
+        case _:
+            message, _, hint = error["msg"].removeprefix("Value error, ").partition("; ")
+            return Fault(at, message[:1].lower() + message[1:], hint or None)
+
+
+_NAMES = {
+    "name": "small letters, digits, '_' and '-', a letter first, at most 64",
+    "categories": "small letters, digits, '_' and '-', a letter first, at most 64",
+    "types": "capital letters, digits and '_', a letter first, at most 64",
+    "version": "such as 1.0.0: letters, digits and . + - _",
+}
+
+
+def _faults(added: _Additions, base: Ruleset) -> Iterator[Fault]:
+    """Yield what does not go together with the shipped ruleset."""
+    if added.name == base.name:
+        yield Fault(("name",), f"{base.name!r} is the shipped ruleset", "give it another name")
+    known = {**base.categories, **added.categories}
+    hint = f"known are: {', '.join(known)}; others have to stand under `categories`"
+    for category in added.fields:
+        if category not in known:
+            at = ("fields", category)
+            yield Fault(at, f"no category {category[:80]!r}", hint, on_key=True)
+    for name, rule in added.types.items():
+        if rule.category is not None and rule.category not in known:
+            yield Fault(("types", name, "category"), f"no category {rule.category[:80]!r}", hint)
+        yield from _type_faults(("types", name), rule, shipped=name in base.types)
+    if sum(len(rule.patterns) for rule in added.types.values()) > MOST_PATTERNS:
+        yield Fault(("types",), f"more than {MOST_PATTERNS} patterns", "join some of them with '|'")
+
+
+def _type_faults(at: tuple[str, str], rule: _TypeRule, *, shipped: bool) -> Iterator[Fault]:
+    if shipped:
+        for key in sorted({"patterns", "confidence"} & rule.model_fields_set):
+            hint = "a value that it does not find needs a type of its own"
+            yield Fault((*at, key), "values of a shipped type are found by code", hint, on_key=True)
+    elif rule.category is None:
+        yield Fault(at, "'category' is required for a new type", on_key=True)
+    elif not rule.patterns:
+        hint = "give it `patterns`; words alone belong under `fields`"
+        yield Fault(at, "nothing finds values of this type", hint, on_key=True)

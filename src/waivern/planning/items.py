@@ -1,0 +1,63 @@
+"""What a `for_each` goes over: each item, and a readable name for it. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from itertools import product
+from typing import NamedTuple
+
+from waivern.ids import segment_fault
+from waivern.message import Json
+
+MOST = 10_000
+"""Items of one `for_each`."""
+LONGEST = 60
+"""Characters of a label."""
+_ODD = re.compile(r"[^A-Za-z0-9_.-]+", re.ASCII)
+
+
+class Item(NamedTuple):
+    """One item and the segment of an id that stands for it."""
+
+    label: str
+    value: Json
+
+
+def items(over: Json) -> tuple[list[Item], str | None]:
+    """Return the items of a list, or every combination of a mapping of lists; and what is wrong."""
+    if isinstance(over, Mapping):
+        count = 1
+        for values in over.values():
+            count *= len(values)
+        if count > MOST:
+            return [], f"has {count:,} items; {MOST:,} are the most"
+        combined = (dict(zip(over, each, strict=True)) for each in product(*over.values()))
+        named = [("-".join(_word(part) for part in value.values()), value) for value in combined]
+    elif len(over) > MOST:
+        return [], f"has {len(over):,} items; {MOST:,} are the most"
+    else:
+        named = [(_word(value), value) for value in over]
+    return _labelled(named), None
+
+
+def _word(value: Json) -> str:
+    if isinstance(value, Mapping):
+        value = value.get("id", value.get("name", ""))
+    if isinstance(value, bool):
+        value = str(value).lower()
+    text = str(value) if isinstance(value, str | int | float) else ""
+    return _ODD.sub("-", text).strip("-.")[:LONGEST]
+
+
+def _labelled(named: list[tuple[str, Json]]) -> list[Item]:
+    """Give every item a label of its own, the same each time."""
+    taken: set[str] = set()
+    found = []
+    for number, (word, value) in enumerate(named, 1):
+        label = f"item-{number}" if segment_fault(word) else word
+        while label.casefold() in taken:
+            label = f"{label}-{number}"
+        taken.add(label.casefold())
+        found.append(Item(label, value))
+    return found

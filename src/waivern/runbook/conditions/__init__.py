@@ -1,0 +1,69 @@
+"""Conditions: the small language of `when`, `repeat.until` and `--fail-on`.
+
+Read when a runbook is loaded, evaluated while it runs, without `eval`: it ends soon whatever it is
+given, and touches nothing but the values in its scope. `docs/conditions.md` is its description.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Self
+
+from waivern.runbook.conditions import parser
+from waivern.runbook.conditions.budget import MAX_STEPS, EvaluationError
+from waivern.runbook.conditions.evaluation import Evaluation
+from waivern.runbook.conditions.explanation import MAX_LENGTH
+from waivern.runbook.conditions.explanation import explain as _explain
+from waivern.runbook.conditions.syntax import MAX_DEPTH, MAX_TEXT, ConditionError, Node
+
+if TYPE_CHECKING:
+    from waivern.message import Json
+
+__all__ = [
+    "MAX_DEPTH",
+    "MAX_LENGTH",
+    "MAX_STEPS",
+    "MAX_TEXT",
+    "Condition",
+    "ConditionError",
+    "EvaluationError",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A question about params, artifacts and how they went, with the answer true or false.
+
+    Two conditions of the same text are equal.
+    """
+
+    text: str
+    references: frozenset[tuple[str, str]] = field(compare=False, repr=False)
+    """What it looks at, such as ("inputs", "findings") or ("status", "child/scan").
+
+    Of the roots params, inputs, status and artifacts; a name within `exists` is among them.
+    """
+    _tree: Node = field(compare=False, repr=False)
+
+    @classmethod
+    def parse(cls, text: str, roots: frozenset[str]) -> Self:
+        """Read a condition that may begin its paths with `roots`. Raises ConditionError."""
+        tree, references = parser.parse(text, roots)
+        return cls(text, references, tree)
+
+    def evaluate(self, scope: Mapping[str, Json]) -> bool:
+        """Return the answer; `scope` gives each root its value. Raises EvaluationError.
+
+        Only what `references` names has to be in the scope.
+        """
+        return Evaluation(self.text, scope).truth(self._tree)
+
+    def explain(self, scope: Mapping[str, Json], hide: Callable[[str], str]) -> str:
+        """Return the values that decided, such as "count(inputs.scan.findings) = 0".
+
+        At most MAX_LENGTH characters in one line. Text is shown only where it comes from params,
+        status and round, never from content. `hide` takes out secrets (`Secrets.hide`), and sees
+        all that is shown before it is shortened. Raises EvaluationError, as `evaluate` does.
+        """
+        return _explain(self._tree, self.text, scope, hide)

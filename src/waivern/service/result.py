@@ -1,0 +1,150 @@
+"""What became of a run in one attempt, and the artifacts that it has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
+
+from waivern.errors import Exit, WaivernError
+from waivern.message import Json, Message
+from waivern.planning.plan import Plan
+from waivern.record.events import ArtifactCompleted
+from waivern.record.fold import RunRecord
+from waivern.record.run import RunMetadata
+from waivern.record.state import ExecutionState
+from waivern.record.status import ArtifactStatus, How, RunStatus
+from waivern.record.step import StepRecord
+from waivern.store.base import ArtifactRef, RunStore
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A completed artifact of a run; what it holds is read when it is asked for."""
+
+    run_id: str
+    name: str
+    how: How
+    schema: str
+    """'name/version'."""
+    size: int
+    """Bytes of its file."""
+    digest: str
+    """`sha256:` of its file, as `sha256sum` prints it."""
+    content_digest: str
+    """`sha256:` of its content, whatever stands around it: equal where the content is."""
+    _store: RunStore = field(repr=False, compare=False)
+
+    @classmethod
+    def of(cls, store: RunStore, run_id: str, done: ArtifactCompleted) -> Artifact:
+        """Return the artifact that an event completed."""
+        return cls(
+            run_id=run_id,
+            name=done.artifact,
+            how=How(done.how),
+            schema=done.schema,
+            size=done.size,
+            digest=done.digest,
+            content_digest=done.content_digest,
+            _store=store,
+        )
+
+    def message(self) -> Message:
+        """Return the artifact, read and checked now.
+
+        Raises IntegrityError if it is not what was recorded any more, ArtifactNotFoundError if it
+        is gone, RunNotFoundError if the whole run is.
+        """
+        ref = ArtifactRef(self.name, self.digest, self.content_digest)
+        return self._store.fetch(self.run_id, ref)
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What became of a run in one attempt."""
+
+    run_id: str
+    status: RunStatus
+    reason: str | None
+    """`timeout`, a signal's name, `store`, `cancel`, `fail_fast`; of a suspended run, what it
+    waits for."""
+    error: str | None
+    """The first failure, in words for people."""
+    exit_code: int
+    """What `wct run` leaves with."""
+    record: RunRecord
+    plan: Plan
+    journal: dict[str, Json] = field(default_factory=dict)
+    """`{count, head}`: what to keep elsewhere, for `wct runs verify --expect`."""
+    nothing_to_do: bool = False
+    warnings: tuple[str, ...] = ()
+    """What went wrong beside the run, and does not touch it."""
+    stuck: bool = False
+    """A blocked thread was left behind: only `os._exit` ends the process."""
+    store: RunStore = field(kw_only=True, repr=False)
+
+    @property
+    def suspended(self) -> bool:
+        """Whether a decision or data is needed to go on."""
+        return self.status is RunStatus.SUSPENDED
+
+    @property
+    def suspended_at(self) -> str | None:
+        """When it began to wait: RFC 3339, UTC; None unless it waits."""
+        return self.metadata.suspended_at
+
+    @property
+    def waiting(self) -> tuple[str, ...]:
+        """The artifacts that wait, sorted."""
+        return self.state.suspended
+
+    @property
+    def metadata(self) -> RunMetadata:
+        """The head of the run, as `run.json` has it."""
+        return self.record.metadata
+
+    @property
+    def state(self) -> ExecutionState:
+        """The artifacts by status, as `state.json` has them."""
+        return self.record.state
+
+    @property
+    def steps(self) -> list[StepRecord]:
+        """A step for each artifact: those that were started in this order, then the others."""
+        return ordered(self.record.steps.values())
+
+    @property
+    def aliases(self) -> Mapping[str, tuple[str, ...]]:
+        """Names that stand for artifacts: what a child's outputs are mapped to, groups."""
+        return {name: tuple(ids) for name, ids in self.record.aliases.items()}
+
+    @cached_property
+    def artifacts(self) -> Mapping[str, Artifact]:
+        """The completed artifacts by name; by each name, too, that stands for just one of them."""
+        found = {
+            name: Artifact.of(self.store, self.run_id, step.completed)
+            for name, step in self.record.steps.items()
+            if step.completed and step.status is ArtifactStatus.COMPLETED
+        }
+        for name, ids in self.record.aliases.items():
+            if len(ids) == 1 and ids[0] in found:
+                found.setdefault(name, found[ids[0]])
+        return MappingProxyType(found)
+
+
+def ordered(steps: Iterable[StepRecord]) -> list[StepRecord]:
+    """Return steps in the order of starting; those that never were come last."""
+    last = float("inf")
+    return sorted(steps, key=lambda step: last if step.step_index is None else step.step_index)
+
+
+class RunFailed(WaivernError):  # noqa: N818 - says what happened, as RunFinished does
+    """A run did not come to its end: it failed, timed out, was cancelled or was interrupted."""
+
+    def __init__(self, result: RunResult) -> None:
+        said = f": {result.error or result.reason}" if result.error or result.reason else ""
+        hint = f"`wct inspect {result.run_id}` shows it; resumed, it makes only what is missing"
+        super().__init__(f"run {result.run_id} is {result.status}{said}", hint=hint)
+        self.result = result
+        self.exit_code = Exit(result.exit_code)

@@ -1,0 +1,90 @@
+"""What `code` sees of the user's own code: without running it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from waivern.builtin.command import CommandConnector, CommandProcessor
+from waivern.builtin.python import PythonConnector, PythonProcessor
+from waivern.errors import ComponentError
+from waivern.message import sha256
+from waivern.plugins.context import Context
+
+
+def of_call(base: Path, call: str, **args: Any) -> str | None:
+    config = PythonConnector.Config(call=call, args=args)
+    digest = PythonConnector().code(config, Context("a", base))
+    assert PythonProcessor().code(config, Context("a", base)) == digest
+    return digest
+
+
+def of_command(base: Path, *argv: str) -> str | None:
+    config = CommandConnector.Config(argv=list(argv))
+    digest = CommandConnector().code(config, Context("a", base))
+    assert CommandProcessor().code(config, Context("a", base)) == digest
+    return digest
+
+
+def test_they_do_not_say_that_they_are_repeatable() -> None:
+    kinds = (PythonConnector, PythonProcessor, CommandConnector, CommandProcessor)
+    assert not any(getattr(kind, "repeatable", False) for kind in kinds)
+
+
+def test_a_python_file_is_its_bytes_and_is_not_run(tmp_path: Path) -> None:
+    source = b"raise SystemExit('it was run')\n"
+    (tmp_path / "own.py").write_bytes(source)
+    assert of_call(tmp_path, "own.py:work") == sha256(source)
+    os.utime(tmp_path / "own.py", (1, 1))
+    assert of_call(tmp_path, "own.py:other") == sha256(source)
+    with pytest.raises(ComponentError, match="cannot be read"):
+        of_call(tmp_path, "none.py:work")
+
+
+def test_a_module_is_found_and_its_packages_are_not_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "code_digest_sample" / "inner"
+    package.mkdir(parents=True)
+    for folder in (package.parent, package):
+        (folder / "__init__.py").write_text("raise SystemExit('it was imported')")
+    (package / "work.py").write_text("def f(): ...")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert of_call(tmp_path, "code_digest_sample.inner.work:f") == sha256(b"def f(): ...")
+    assert of_call(tmp_path, "code_digest_sample:f") == sha256(
+        b"raise SystemExit('it was imported')"
+    )
+    assert not [name for name in sys.modules if name.startswith("code_digest_sample")]
+
+
+def test_what_has_no_file_has_no_digest(tmp_path: Path) -> None:
+    assert of_call(tmp_path, "sys:getsizeof") is None
+    assert of_call(tmp_path, "no_such_package.module:f") is None
+
+
+def test_a_command_is_the_files_that_it_names(tmp_path: Path) -> None:
+    (tmp_path / "tool").write_text("0")
+    (tmp_path / "script.py").write_text("1")
+    names = [("./tool",), ("python3", "script.py"), ("./tool", "script.py"), ("./tool", "-v")]
+    before = [of_command(tmp_path, *argv) for argv in names]
+    assert None not in before
+    assert len(set(before)) == len(names)
+    (tmp_path / "script.py").write_text("2")
+    after = [of_command(tmp_path, *argv) for argv in names]
+    assert [one == other for one, other in zip(before, after, strict=True)] == [
+        True,
+        False,
+        False,
+        True,
+    ]
+
+
+def test_a_command_that_names_no_file_has_no_digest(tmp_path: Path) -> None:
+    (tmp_path / "python3").write_text("not what PATH finds")
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "folder").mkdir()
+    assert of_command(tmp_path, "python3", "-c", "x" * 5000, "fifo", "folder", "", "a/b") is None
