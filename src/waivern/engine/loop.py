@@ -41,6 +41,7 @@ from waivern.engine.ledger import Ledger
 from waivern.engine.scheduler import Scheduler
 from waivern.engine.terms import Ending, Limits, Wishes, store_failure
 from waivern.engine.timers import Timers
+from waivern.engine.watchdog import watched
 from waivern.errors import Exit, WaivernError
 from waivern.ids import ArtifactId
 from waivern.message import Json
@@ -435,7 +436,8 @@ class Loop:
 
         before = {number: signal.signal(number, hear) for number in SIGNALS}
         try:
-            yield
+            with watched(self._limits.timeout_s):
+                yield
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
