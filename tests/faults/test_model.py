@@ -17,7 +17,6 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-import anyio
 import pytest
 from harness import ALL, Bench, Count, Job, Plan, carry_out
 from hypothesis import HealthCheck, settings
@@ -423,11 +422,10 @@ class Store(RuleBasedStateMachine):
             values["copy"] = run.copied.value if run.copied and (there or same) else None
         return values
 
-    def in_process(self, call: Callable[..., Any]) -> act.RunResult:
+    def in_process(self, call: Callable[..., act.RunResult]) -> act.RunResult:
         options = act.Options(environ={})
         book = str(self.folder / "book.yaml")
-        result: act.RunResult = anyio.run(partial(call, book, store=self.store, options=options))
-        return result
+        return call(book, store=self.store, options=options)
 
     @invariant()
     def the_store_is_what_the_model_says(self) -> None:

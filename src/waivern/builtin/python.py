@@ -9,10 +9,11 @@ import re
 import sys
 import threading
 from collections.abc import Awaitable, Sequence
+from functools import lru_cache
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
-from types import CodeType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
@@ -99,7 +100,8 @@ class PythonProcessor:
 def _called(config: PythonProperties, ctx: Context, *positional: Json) -> Json | Awaitable[Json]:
     function = _function(config.call, ctx)
     try:
-        signature = inspect.signature(function)
+        plain = isinstance(function, FunctionType)
+        signature = _signature(function) if plain else inspect.signature(function)
     except ValueError:
         pass  # some functions written in C do not tell
     else:
@@ -112,6 +114,11 @@ def _called(config: PythonProperties, ctx: Context, *positional: Json) -> Json |
                 hint=f"it takes {signature}, it would be given ({', '.join(given)})",
             ) from error
     return function(*positional, **config.args)
+
+
+@lru_cache(maxsize=1024)
+def _signature(function: FunctionType) -> inspect.Signature:
+    return inspect.signature(function)
 
 
 def _function(call: str, ctx: Context) -> Any:

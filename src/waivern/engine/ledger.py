@@ -103,10 +103,14 @@ class Ledger:
         self._thread.join()
         try:
             event = last()
+            events: list[Event] = [event]
             if self.error:
                 status, why = str(RunStatus.INTERRUPTED), self.error.message
-                event = replace(event, status=status, reason="store", error=why)
-            self._commit([(event, None)], sync=True)
+                events = [replace(event, status=status, reason="store", error=why)]
+                if isinstance(self.error, StoreError) and self.error.artifact:
+                    error = {"kind": "StoreError", "message": why, "hint": self.error.hint}
+                    events.insert(0, ArtifactFailed(event.at, self.error.artifact, error, 0))
+            self._commit([(event, None) for event in events], sync=True)
             self._project(sync=True)
         except StoreError as error:
             self.error = self.error or error
