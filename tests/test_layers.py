@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import waivern
+from waivern.record import events
 
 PACKAGE = Path(waivern.__file__).parent
 
@@ -120,18 +121,46 @@ def test_readers_do_not_reach_the_engine(file: str) -> None:
     assert [path for path in reached if "engine" in path.parts] == []
 
 
-def test_one_task_group() -> None:
-    """All concurrency of a run is in one loop; a command's pipes are the component's own."""
-    users = {
+TASKS = {"create_task_group", "TaskGroup", "gather", "create_task", "ensure_future"}
+LOOPS = {"new_event_loop", "run_forever", "run_until_complete"}
+
+
+def users(names: set[str]) -> set[str]:
+    """Return the files in which one of these names is used."""
+    return {
         str(path.relative_to(PACKAGE))
         for path in PACKAGE.rglob("*.py")
         for node in ast.walk(ast.parse(path.read_bytes()))
         if isinstance(node, ast.Attribute | ast.Name)
-        and (node.attr if isinstance(node, ast.Attribute) else node.id)
-        in {"create_task_group", "TaskGroup", "gather", "create_task", "ensure_future"}
+        and (node.attr if isinstance(node, ast.Attribute) else node.id) in names
     }
-    assert "engine/loop.py" in users
-    assert users <= {"engine/loop.py", "builtin/command.py"}
+
+
+def test_no_task_group_drives_a_run() -> None:
+    """The loop is synchronous (ADR 12); the pipes of a command are the component's own."""
+    assert users(TASKS) == {"builtin/command.py"}
+    assert users(LOOPS) == {"engine/coroutines.py"}
+    loop = {name for file, name, _ in EVERYTHING if file in ("engine/loop.py", "engine/inbox.py")}
+    assert "queue" in loop
+    assert not {name.partition(".")[0] for name in loop} & {"asyncio", "anyio"}
+
+
+def test_only_the_loop_changes_what_is_known_of_a_run() -> None:
+    """Events of artifacts are made there, and entered into the ledger by nobody else."""
+    made = {name for name in vars(events) if name.startswith("Artifact")}
+    assert len(made) > 5
+    makers = users(made) & {path for path, _, _ in EVERYTHING if path.startswith("engine/")}
+    assert "engine/loop.py" in makers
+    called = {path for path in makers if calls(path, made)}
+    assert called <= {"engine/loop.py", "engine/ledger.py"}  # that one: a store that failed
+
+
+def calls(file: str, names: set[str]) -> bool:
+    """Say whether a file calls one of these."""
+    return any(
+        isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names
+        for node in ast.walk(ast.parse((PACKAGE / file).read_bytes()))
+    )
 
 
 def test_only_runtime_dependencies() -> None:

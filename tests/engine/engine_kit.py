@@ -7,8 +7,9 @@ import json
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from engine_steps import Stage
 
@@ -17,18 +18,23 @@ from waivern.engine.executors import Executor, InlineExecutor, ThreadExecutor
 from waivern.engine.ledger import Ledger, Observer
 from waivern.engine.loop import Loop
 from waivern.engine.producer import Producer
+from waivern.engine.rebuilder import invalid
 from waivern.engine.terms import Ending, Limits, Wishes
+from waivern.ids import ArtifactId
 from waivern.message import Json
 from waivern.planning.plan import Plan
 from waivern.planning.planner import make_plan
 from waivern.record.events import AttemptStarted, Event, RunStarted, from_record, to_record
 from waivern.record.fold import RunRecord
-from waivern.runbook.loader import parse
+from waivern.runbook.document import Document
+from waivern.runbook.loader import draft
 from waivern.runbook.secrets import Secrets
+from waivern.service.children import ChildFiles
 from waivern.service.references import StoreResolver
-from waivern.store.base import Birth, Owner, RunStore
+from waivern.store.base import Birth, Lease, Owner, RunStore
 from waivern.store.memory import AsyncInMemoryStore
 
+E = TypeVar("E")
 MakeExecutor = Callable[[Producer], Executor]
 
 
@@ -69,6 +75,28 @@ def runbook(stage: Stage, *specs: Spec, timeout: str | None = None) -> dict[str,
     return {"artifacts": artifacts} | ({"config": {"timeout": timeout}} if timeout else {})
 
 
+class FastClock(Clock):
+    """Whenever it is looked at, a minute has passed: nobody waits for anything."""
+
+    _minutes = count()
+
+    def monotonic(self) -> float:
+        return next(self._minutes) * 60.0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How an attempt is made."""
+
+    clock: Clock = Clock()  # noqa: RUF009 - a clock has no state
+    chance: float = 1.0
+    only: tuple[str, ...] | None = None
+    max_failures: int | None = None
+    given: Mapping[str, dict[str, Json]] = field(default_factory=dict)
+    folder: Path | None = None
+    """Where child runbooks are."""
+
+
 @dataclass
 class Ran:
     """A run that is over."""
@@ -91,14 +119,23 @@ class Ran:
     def state(self) -> dict[str, Json]:
         return self.store.read_json("r", "state")
 
+    def of(self, kind: type[E]) -> list[E]:
+        """Return the events of one kind."""
+        return [event for event in self.events if isinstance(event, kind)]
+
     def content(self, name: str) -> Json:
         return asyncio.run(self.store.get("r", name)).content
 
 
-def plan_of(document: Mapping[str, Any], store: RunStore, environ: Mapping[str, str]) -> Plan:
+def plan_of(
+    document: Mapping[str, Any],
+    store: RunStore,
+    environ: Mapping[str, str],
+    folder: Path | None = None,
+) -> Plan:
     data = json.dumps(document).encode()
-    parsed = parse(data, path=None, folder=Path.cwd(), environ=environ)
-    return make_plan(parsed, StoreResolver(store), environ)
+    whole = draft(Document(None, Path.cwd(), data), "t", environ)
+    return make_plan(whole, StoreResolver(store, ChildFiles(folder or Path.cwd())), environ)
 
 
 def execute(
@@ -109,14 +146,14 @@ def execute(
     environ: Mapping[str, str] | None = None,
     observers: tuple[Observer, ...] = (),
     grace_s: float = 5,
+    settings: Settings | None = None,
 ) -> Ran:
     """Plan a runbook and run it, as the service does."""
     store, environ = store or AsyncInMemoryStore(), environ or {}
-    plan = plan_of(document, store, environ)
-    clock = Clock()
-    at = clock.now()
+    plan = plan_of(document, store, environ, (settings or Settings()).folder)
+    at = Clock().now()
     events: list[Event] = [
-        RunStarted(at, "r", list(plan.runbook.artifacts), {}, {}, "/", "t", "1.0", None),
+        RunStarted(at, "r", list(plan.nodes), {}, {}, "/", "t", "1.0", None),
         AttemptStarted(at, {"host": "h", "pid": 1}, plan.runbook.document.digest),
     ]
     record = RunRecord.of(events)
@@ -124,18 +161,63 @@ def execute(
         b"", tuple(map(to_record, events)), record.metadata.document(), record.state.document()
     )
     lease = store.begin("r", birth, Owner("h", 1, at))
-    secrets = Secrets(environ, environ)
-    producer = Producer(store, Path.cwd(), environ, secrets, clock)
+    return _attempt(
+        plan, record, store, lease, executor, environ, observers, grace_s, settings or Settings()
+    )
 
+
+def again(
+    ran: Ran,
+    document: Mapping[str, Any],
+    *entered: Event,
+    forced: tuple[str, ...] = (),
+    executor: MakeExecutor = threads(),  # noqa: B008 - a function without state
+    settings: Settings | None = None,
+) -> Ran:
+    """Enter events into a run that is over, and make another attempt at it."""
+    store, at = ran.store, Clock().now()
+    plan = plan_of(document, store, {}, (settings or Settings()).folder)
+    lease = store.lock("r", Owner("h", 1, at))
+    record = RunRecord.of(ran.events)
+    completed = {name: step.completed for name, step in record.steps.items() if step.completed}
+    started = AttemptStarted(
+        at,
+        {"host": "h", "pid": 1},
+        plan.runbook.document.digest,
+        invalidated={str(k): why for k, why in invalid(plan, completed, {}, {}).items()},
+        forced=list(forced),
+    )
+    events = [*entered, started]
+    lease.append(map(to_record, events), sync=False)
+    for event in events:
+        record.apply(event)
+    return _attempt(plan, record, store, lease, executor, {}, (), 5, settings or Settings())
+
+
+def _attempt(
+    plan: Plan,
+    record: RunRecord,
+    store: RunStore,
+    lease: Lease,
+    executor: MakeExecutor,
+    environ: Mapping[str, str],
+    observers: tuple[Observer, ...],
+    grace_s: float,
+    settings: Settings,
+) -> Ran:
+    clock = settings.clock
+    producer = Producer(store, Path.cwd(), environ, Secrets(environ, environ), clock)
+    only = None if settings.only is None else frozenset(map(ArtifactId, settings.only))
     loop = Loop(
         plan,
-        {},
+        {name: step.completed for name, step in record.steps.items() if step.completed},
         record,
         lambda commit, error: Ledger(lease, record, clock, commit, error, observers),
         executor(producer),
-        Limits(plan.runbook.settings.timeout, grace_s, pools=plan.pools),
+        Limits(plan.runbook.settings.timeout, grace_s, settings.max_failures, plan.pools, only),
         clock,
-        Wishes(),
+        Wishes(chance=lambda: settings.chance),
+        lambda artifact: settings.given.get(artifact, {}),
     )
     try:
         ending = loop.run(listen=False)

@@ -14,6 +14,7 @@ from typing import Any
 
 from waivern.errors import ComponentError
 from waivern.message import Json
+from waivern.plugins.component import Suspend
 
 WAIT_S = 10
 """How long anything here waits before it fails: only a defect lets it come to that."""
@@ -83,6 +84,50 @@ async def source_async(token: str, name: str, fail: bool = False) -> Json:
 async def derived_async(inputs: list[Json], token: str, name: str, fail: bool = False) -> Json:
     await asyncio.sleep(0)
     return derived(inputs, token, name, fail)
+
+
+class Flaky(ComponentError):  # noqa: N818 - what it is, is what matters
+    """What may be well the next time."""
+
+
+class FlakyNetwork(Flaky):
+    """One of its kinds."""
+
+
+def flaky(token: str, name: str, times: int, kind: str = "Flaky") -> Json:
+    """Fail so many times, then not."""
+    stage = STAGES[token]
+    stage.enter(name)
+    try:
+        if len([each for each in stage.trace if each == ("start", name)]) <= times:
+            raise {"Flaky": Flaky, "FlakyNetwork": FlakyNetwork, "ValueError": ValueError}[kind](
+                f"{name} failed"
+            )
+        return {"name": name, "inputs": []}
+    finally:
+        stage.leave(name)
+
+
+def waits(token: str, name: str, event: str) -> Json:
+    """Wait for something outside, until the event is set."""
+    if not STAGES[token].events[event].is_set():
+        raise Suspend(f"{name} waits for {event}")
+    return source(token, name)
+
+
+def says(token: str, name: str, value: Json) -> Json:
+    """Return a value that conditions can look at."""
+    source(token, name)
+    return value
+
+
+def counts(inputs: list[Json], token: str, name: str, fail_at: int = 0) -> Json:
+    """Add one to what the first input counted."""
+    derived([], token, name)
+    n = inputs[0]["n"] + 1
+    if n == fail_at:
+        raise ComponentError(f"{n} is too much")
+    return {"n": n, "others": inputs[1:]}
 
 
 def blocked(token: str, name: str) -> Json:

@@ -1,26 +1,79 @@
-"""What an edit of a runbook changes."""
+"""What an edit changes: of the runbook, of a child, of a parameter."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
+from waivern.errors import NotFoundError
+from waivern.ids import ArtifactId
+from waivern.message import Json
 from waivern.planning.changes import changes
-from waivern.runbook.loader import parse
-from waivern.runbook.model import Runbook
+from waivern.planning.flatten import ChildFile
+from waivern.planning.plan import Copy, Node
+from waivern.planning.planner import make_plan
+from waivern.plugins import registry
+from waivern.runbook.document import Document
+from waivern.runbook.loader import draft
+from waivern.runbook.model import Reuse
+
+Nodes = Mapping[ArtifactId, Node]
+COMPONENT = """
+from pydantic import BaseModel, ConfigDict
+from waivern.message import SchemaRef
+
+class Config(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+class connector:
+    name, version, produces, Config = "NAME", "1", SchemaRef("s"), Config
+
+    def extract(self, config, ctx):
+        raise AssertionError("nothing is run here")
+"""
 
 
-def book(*artifacts: str, head: str = "") -> Runbook:
+@pytest.fixture(scope="module", autouse=True)
+def _components(tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("parts")
+    for name in ("t", "u"):
+        (folder / f"{name}.py").write_text(COMPONENT.replace("NAME", name))
+    registry.add_paths([folder], within=folder)
+
+
+class Outside:
+    """What lies outside a runbook: other runs, and one child."""
+
+    def __init__(self, child: str = "") -> None:
+        self._child = child
+
+    def reuse(self, _artifact: ArtifactId, source: Reuse) -> Copy:
+        asked = (source.from_run, source.artifact)
+        return Copy("run", source.artifact, 1, "sha256:1", "sha256:2", "s/1.0.0", asked)
+
+    def child(self, path: str, _parent: str, _templates: tuple[str, ...]) -> ChildFile:
+        if not self._child:
+            raise NotFoundError("no child")
+        return ChildFile(path, Path("/"), self._child.encode())
+
+
+def book(
+    *artifacts: str, head: str = "", child: str = "", params: Mapping[str, Json] | None = None
+) -> Nodes:
     text = head + "artifacts:\n" + "".join(f"  {artifact}\n" for artifact in artifacts)
-    return parse(text.encode(), path=None, folder=Path("/"), environ={"V": "1", "W": "2"})
+    document = Document(None, Path("/"), text.encode())
+    environ = {"V": "1", "W": "2"}
+    given = draft(document, "book", environ, lambda _declared: params or {})
+    return make_plan(given, Outside(child), environ).nodes
 
 
 SOURCE = "a: {source: {type: t, properties: {p: 1, q: {r: [1, 2]}}}}"
 OTHER = "z: {source: {type: t}}"
 
 
-def said(old: Runbook, new: Runbook) -> list[str]:
+def said(old: Nodes, new: Nodes) -> list[str]:
     return [str(change) for change in changes(old, new)]
 
 
@@ -79,10 +132,6 @@ def test_the_order_of_artifacts_is_no_change() -> None:
             "a: {source: {type: t, properties: {p: 1, q: {r: [2, 1]}}}}",
             "source.properties.q.r [1, 2] → [2, 1]",
         ),
-        (
-            "a: {source: {type: t, properties: {p: 1, q: {r: [1, 2]}}}, output_schema: s}",
-            "output_schema (none) → 's/1.0.0'",
-        ),
     ],
 )
 def test_one_change(new: str, what: str) -> None:
@@ -119,3 +168,66 @@ def test_a_long_value_is_cut() -> None:
     long = "a: {{source: {{type: t, properties: {{p: '{}'}}}}}}"
     (line,) = said(book(long.format("x" * 999)), book(long.format("y" * 999)))
     assert len(line) < 200
+
+
+# what a runbook can say besides
+
+
+WHEN = 'b: {{inputs: [a], process: {{type: merge}}, when: "{}"}}'
+
+
+def test_another_condition() -> None:
+    old, new = WHEN.format("inputs.a.x > 1"), WHEN.format("inputs.a.x > 2")
+    (line,) = said(book(SOURCE, old), book(SOURCE, new))
+    assert line.startswith("b: when [{'condition': 'inputs.a.x > 1'")
+    assert said(book(SOURCE, old), book(SOURCE, old)) == []
+
+
+def test_a_parameter_that_a_condition_asks_for_and_one_that_it_does_not() -> None:
+    head = "params: {x: {type: integer, default: 1}, y: {type: integer, default: 1}}\n"
+    artifacts = (SOURCE, WHEN.format("params.x == 1"))
+    old = book(*artifacts, head=head, params={"x": 1, "y": 1})
+    assert said(old, book(*artifacts, head=head, params={"x": 1, "y": 2})) == []
+    assert len(said(old, book(*artifacts, head=head, params={"x": 2, "y": 1}))) == 1
+
+
+def test_a_parameter_in_a_property() -> None:
+    head = "params: {x: {type: integer, default: 1}}\n"
+    text = "a: {source: {type: t, properties: {p: '${params.x}'}}}"
+    old, new = (book(text, head=head, params={"x": x}) for x in (1, 2))
+    assert said(old, new) == ["a: source.properties.p 1 → 2"]
+
+
+def test_a_gate() -> None:
+    text = "g: {{gate: {{question: '{}', show: [a], approvers: {}}}}}"
+    old = book(SOURCE, text.format("Well?", 1))
+    assert said(old, book(SOURCE, text.format("Well?", 2))) == ["g: gate.approvers 1 → 2"]
+    assert said(old, book(SOURCE, text.format("Fine?", 1))) == [
+        "g: gate.question 'Well?' → 'Fine?'"
+    ]
+
+
+def test_within_a_child() -> None:
+    text = "d: {child_runbook: {path: c.yaml, output: out}}"
+    child = (
+        "outputs: {{out: {{artifact: x}}}}\n"
+        "artifacts:\n  x: {{source: {{type: t, properties: {{p: {}}}}}}}\n"
+    )
+    old, new = (book(text, child=child.format(p)) for p in (1, 2))
+    assert said(old, new) == ["d/x: source.properties.p 1 → 2"]
+
+
+def test_rounds() -> None:
+    text = "b: {{inputs: [a], process: {{type: merge}}, repeat: {{until: '{}', max: {}}}}}"
+    old = book(SOURCE, text.format("result.x > 1", 2))
+    assert said(old, old) == []
+    more = said(old, book(SOURCE, text.format("result.x > 1", 3)))
+    assert more[0] == "b/round-3: added"
+    until = said(old, book(SOURCE, text.format("result.x > 2", 2)))
+    assert any(line.startswith("b: repeat.until 'result.x > 1' → ") for line in until)
+
+
+@pytest.mark.parametrize("more", ["retry: {max: 3}", "timeout: 5", "cache: false", "after: [z]"])
+def test_how_it_is_made_is_no_change(more: str) -> None:
+    one = "a: {source: {type: t}, %s}"
+    assert said(book(OTHER, one % "optional: true"), book(OTHER, one % more)) == []

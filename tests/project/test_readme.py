@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 import pytest
+import yaml
 from transcript import Block, blocks, commands, missing, session
 
 from waivern.cli.wct import wct
@@ -24,6 +25,7 @@ CODES = {
     "runs verify": Exit.INTEGRITY,
     "resume refused": Exit.REFUSED,
     "error[WCT": Exit.INVALID,
+    "SUSPENDED": Exit.SUSPENDED,
 }
 """What is typed or printed where a command does not exit with 0, and what it exits with."""
 
@@ -108,8 +110,26 @@ def test_all_commands_and_exit_codes_are_there() -> None:
         for row in re.findall(r"^\| ([\d, ]+) \|", table, re.MULTILINE)
         for code in row.split(",")
     }
-    later = {Exit.POLICY, Exit.SUSPENDED, Exit.WORK_TO_DO}
+    later = {Exit.WORK_TO_DO}
     assert codes == {int(code) for code in Exit if code not in later}
+
+
+def part_of(shown: object, whole: object) -> bool:
+    """Say whether all that is shown stands in the whole, at the same place."""
+    if isinstance(shown, dict) and isinstance(whole, dict):
+        return all(key in whole and part_of(shown[key], whole[key]) for key in shown)
+    if isinstance(shown, list) and isinstance(whole, list):
+        return all(item in whole for item in shown)
+    return shown == whole
+
+
+def test_language_is_shown_by_what_ships() -> None:
+    """The section shows the middle of a runbook, which must stand there."""
+    text = README.partition("## The language")[2].partition("\n## ")[0]
+    (block,) = [block for block in blocks(text) if block.kind == "yaml"]
+    shown = yaml.safe_load(block.text)
+    assert len(shown["artifacts"]) > 3
+    assert part_of(shown, yaml.safe_load((ROOT / "runbooks" / "programme.yaml").read_bytes()))
 
 
 def test_set_up_is_what_continuous_integration_runs() -> None:

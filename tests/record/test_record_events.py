@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from typing import Any, get_args
 
@@ -43,10 +42,10 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
 def any_event(kind: type[Any]) -> st.SearchStrategy[Any]:
     """Build events of a kind from what its fields are declared to be."""
     given_fields = {}
-    for each in dataclasses.fields(kind):
-        name = str(each.type)
+    for field, annotation in kind.__annotations__.items():
+        name = str(getattr(annotation, "__forward_arg__", annotation))
         strategy = FIELDS[name.removesuffix(" | None")]
-        given_fields[each.name] = st.none() | strategy if name.endswith(" | None") else strategy
+        given_fields[field] = st.none() | strategy if name.endswith(" | None") else strategy
     return st.builds(kind, **given_fields)
 
 

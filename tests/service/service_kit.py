@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from waivern.clock import Clock
 from waivern.message import Json
 from waivern.record.events import Event, from_record
 from waivern.service import act
@@ -61,13 +62,35 @@ class Book:
 
     # running
 
-    async def start(self, **more: Any) -> act.RunResult:
-        options = act.Options(environ=self.environ)
-        return act.start(str(self.path), self.store, options, **more)
+    def options(self, **more: Any) -> act.Options:
+        return act.Options(environ=self.environ, **more)
 
-    async def resume(self, run: str, **more: Any) -> act.RunResult:
-        options = act.Options(environ=self.environ)
-        return act.resume(str(self.path), run, self.store, options, **more)
+    async def start(self, options: act.Options | None = None, **more: Any) -> act.RunResult:
+        return act.start(str(self.path), self.store, options or self.options(), **more)
+
+    async def resume(
+        self, run: str, options: act.Options | None = None, **more: Any
+    ) -> act.RunResult:
+        return act.resume(str(self.path), run, self.store, options or self.options(), **more)
+
+    def go_on(self, run: str, options: act.Options | None = None, **more: Any) -> act.RunResult:
+        """Resume from what the run kept."""
+        return act.resume(None, run, self.store, options or self.options(), **more)
+
+    def approve(
+        self,
+        run: str,
+        by: str = "ann",
+        *,
+        reject: bool = False,
+        note: str | None = None,
+        data: dict[str, Json] | None = None,
+        clock: Clock | None = None,
+        **more: Any,
+    ) -> act.Decided:
+        decision = act.Decision(not reject, by, note, data or {})
+        options = self.options(clock=clock or Clock())
+        return act.approve(run, self.store, options, decision, **more)
 
     def calls(self) -> Counter[str]:
         """Return how often each step was called since this was last asked."""
@@ -110,6 +133,10 @@ def join(name: str, *inputs: str, value: Json = None, **more: Any) -> dict[str, 
     properties = {"call": "steps.py:join", "args": {"name": name, "value": value}}
     process = {"type": "python", "properties": properties}
     return {name: {"inputs": list(inputs), "process": process, **more}}
+
+
+def gate(name: str, *shown: str, **more: Any) -> dict[str, Any]:
+    return {name: {"gate": {"question": f"Is {name} well?", "show": list(shown), **more}}}
 
 
 def reuse(name: str, from_run: str, artifact: str, **more: Any) -> dict[str, Any]:

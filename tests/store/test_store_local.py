@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import itertools
 import json
 import os
 import stat
@@ -12,8 +14,10 @@ from pathlib import Path
 import pytest
 from store_kit import OWNER, RUNBOOK, begin, birth, keep, message, records
 
-from waivern.errors import RunNotFoundError
+from waivern.errors import RunNotFoundError, StoreError
 from waivern.message import sha256
+from waivern.store import disk
+from waivern.store.base import ArtifactRef
 from waivern.store.local import LocalFilesystemStore
 from waivern.store.opening import open_store
 
@@ -86,6 +90,8 @@ MODES = """
 import os, sys
 from pathlib import Path
 from store_kit import begin, keep
+from waivern.store import disk
+from waivern.store.base import ArtifactRef
 from waivern.store.local import LocalFilesystemStore
 os.umask(int(sys.argv[1], 8))
 store = LocalFilesystemStore(Path(sys.argv[2]))
@@ -247,3 +253,35 @@ def test_history_lines_stand_alone(local: LocalFilesystemStore, tmp_path: Path) 
 def test_opening(form: str, tmp_path: Path) -> None:
     begin(open_store(form.format(tmp_path / "store"))).release()
     assert open_store(open_store(tmp_path / "store").url).runs() == ["r"]
+
+
+def test_many_are_published_at_once(local: LocalFilesystemStore, tmp_path: Path) -> None:
+    lease = begin(local)
+    receipts = [local.stage("r", f"a{n}", message(n + 1)) for n in range(400)]
+    lease.publish(receipts)
+    lease.release()
+    assert len(list((tmp_path / "store/runs/r").glob("*.json"))) == 400
+    for n, receipt in enumerate(receipts):
+        ref = ArtifactRef(receipt.key, receipt.digest, receipt.content_digest)
+        assert local.fetch("r", ref).content == n + 1
+
+
+@pytest.mark.parametrize("which", [1, 40, 77, 100, 128, 300])
+def test_a_sync_that_fails_among_many(
+    local: LocalFilesystemStore, monkeypatch: pytest.MonkeyPatch, which: int
+) -> None:
+    """Whichever thread it fails on, nothing of its wave or after it is published."""
+    lease = begin(local)
+    receipts = [local.stage("r", f"a{n}", message(n + 1)) for n in range(400)]
+    syncs = itertools.count(1)
+
+    def step(operation: str, _name: str) -> None:
+        if operation == "sync" and next(syncs) == which:
+            raise OSError(errno.EIO, "the disk is broken")
+
+    monkeypatch.setattr(disk, "step", step)
+    with pytest.raises(StoreError, match="cannot write artifacts"):
+        lease.publish(receipts)
+    monkeypatch.undo()
+    lease.release()
+    assert not [name for name in local.files("r") if name.startswith("a")]

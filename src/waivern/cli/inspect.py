@@ -10,9 +10,10 @@ from waivern.cli.ui.options import json_option, opened, store_option
 @click.command("inspect")
 @click.argument("reference", metavar="RUN[/ARTIFACT]")
 @click.option("--full", is_flag=True, help="All of it: run.json, parameters, whole contents.")
+@click.option("--reveal", is_flag=True, help="Also what sensitive artifacts hold.")
 @json_option
 @store_option
-def command(reference: str, full: bool, as_json: bool, store: str | None) -> int:
+def command(reference: str, full: bool, reveal: bool, as_json: bool, store: str | None) -> int:
     """Look at a run, or at one of its artifacts; also while it is running.
 
     To a pipe, RUN is a line for each step: index, artifact, component, status, how, milliseconds,
@@ -28,5 +29,5 @@ def command(reference: str, full: bool, as_json: bool, store: str | None) -> int
     run, _, artifact = reference.partition("/")
     record = read.load(where, find(where, run))
     if artifact:
-        return show_artifact(where, record, artifact, full=full, as_json=as_json)
-    return show_run(where, record, full=full, as_json=as_json)
+        return show_artifact(where, record, artifact, full=full, reveal=reveal, as_json=as_json)
+    return show_run(where, record, full=full, reveal=reveal, as_json=as_json)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 import sys
 
@@ -23,6 +24,9 @@ def script() -> None:
             os._exit(code)
 
     atexit.register(leave)
+    # Imports and plans make much that stays and little garbage: to look for circles among it at
+    # every 700 objects would cost a twentieth of a run.
+    gc.set_threshold(100_000, 20, 20)
     code = main()
     sys.exit(code)
 

@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-import math
-import os
-import sys
-from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from waivern.cli.ui.documents import print_document
-from waivern.cli.ui.options import json_option, opened, store_option
-from waivern.cli.ui.screen import stderr, stdout
-from waivern.cli.ui.text import clean, short
-from waivern.errors import Exit
+from waivern.cli.ui.options import opened
+from waivern.cli.ui.running import Typed, carry_out, finish, leave, running_options, unkept
+from waivern.errors import RefusedError
 
 if TYPE_CHECKING:
     from waivern.cli.ui.progress import Progress
     from waivern.service.act import Options, RunResult
-    from waivern.store.base import RunStore
-
-
-def _finite(_ctx: click.Context, _param: click.Parameter, value: float | None) -> float | None:
-    if value is not None and not math.isfinite(value):
-        raise click.BadParameter("it must be a number of seconds")
-    return value
 
 
 @click.command("run")
@@ -34,132 +20,69 @@ def _finite(_ctx: click.Context, _param: click.Parameter, value: float | None) -
 @click.option(
     "--resume", metavar="RUN", help="Continue that run: keep what is done, make the rest."
 )
-@click.option(
-    "-o", "--output", metavar="DIR", help="Copy the artifacts marked `output: true` there."
-)
-@store_option
-@click.option("--max-concurrency", type=click.IntRange(1), metavar="N", help="How much at once.")
-@click.option("--allow-changed", is_flag=True, help="Resume although the runbook has changed.")
+@click.option("--select", metavar="EXPR", multiple=True, help="Make only these artifacts.")
+@click.option("--exclude", metavar="EXPR", multiple=True, help="Do not make these.")
+@click.option("--allow-changed", is_flag=True, help="Resume although something has changed.")
+@click.option("--ask-again", is_flag=True, help="Resume, and ask at the gates anew.")
 @click.option("--force", is_flag=True, help="Resume although the run was cancelled.")
-@click.option(
-    "--grace",
-    type=click.FloatRange(0),
-    metavar="SECONDS",
-    callback=_finite,
-    help="How long running work may go on after a signal.",
-)
+@click.option("--no-store", is_flag=True, help="Keep nothing on the disk but what -o copies.")
 @click.option("--run-id", metavar="ID", help="The id of the new run, in place of a random one.")
-@json_option
-@click.option("-q", "--quiet", is_flag=True, help="No progress.")
-@click.option("-v", "--verbose", count=True, help="More progress; -vv: tracebacks of defects.")
+@running_options
 def command(
     runbook: str,
     resume: str | None,
-    output: str | None,
-    store: str | None,
-    max_concurrency: int | None,
+    select: tuple[str, ...],
+    exclude: tuple[str, ...],
     allow_changed: bool,
+    ask_again: bool,
     force: bool,
-    grace: float | None,
+    no_store: bool,
     run_id: str | None,
-    as_json: bool,
-    quiet: bool,
-    verbose: int,
+    **more: Any,
 ) -> int:
     """Run RUNBOOK, or resume a run of it.
 
     Ctrl-C lets running work finish, saves the state and leaves with 130; a second one leaves at
     once. The run can be resumed either way, and after any crash.
+
+    EXPR is the id of an artifact, a name that stands for several, or a pattern with `*`; or
+    result:failed, for those that failed in the run that is resumed, result:failed@RUN in another.
+    A + before it takes all that it needs, a + behind it all that is made from it.
     """
-    if resume is None and (allow_changed or force):
-        raise click.UsageError("--allow-changed and --force go with --resume")
+    if resume is None and (allow_changed or force or ask_again):
+        raise click.UsageError("--allow-changed, --ask-again and --force go with --resume")
     if resume is not None and run_id is not None:
         raise click.UsageError("--run-id is for a new run, --resume for one that has its id")
-    from waivern.cli.ui.outputs import usable
-    from waivern.cli.ui.progress import progress
     from waivern.service import act
+    from waivern.service.locate import find_project
 
-    folder = usable(output) if output is not None else None
-    where = opened(store)
-    eyes = progress(quiet=quiet, verbose=verbose > 0)
-    options = act.Options(
-        max_concurrency=max_concurrency,
-        grace_s=act.DEFAULT_GRACE_S if grace is None else grace,
-        listen=True,
-        observers=(eyes.observe,),
-        on_progress=eyes.progress,
-        on_stop=eyes.stopping,
-        on_start=partial(eyes.start, where=_near(where.url)),
-    )
-    result = _carry_out(runbook, resume, where, options, eyes, run_id, allow_changed, force)
-    code = _tell(result, runbook, store, where, eyes.kept, folder, as_json=as_json)
-    if result.stuck:  # a thread that nobody can stop: the interpreter would wait for it
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
-    return code
+    typed, project = Typed(**more), find_project()
+    off = unkept(typed.store, no_store, project)
+    if off and resume is not None:
+        raise RefusedError(
+            f"persistence is off ({off}): there is no run to resume",
+            hint="a run that can be resumed needs a store: leave that out, or give --store",
+        )
+    store = opened("memory:" if off else typed.store)
+    params, selection = typed.given(), act.Selection(select, exclude)
 
-
-def _carry_out(
-    runbook: str,
-    resume: str | None,
-    store: RunStore,
-    options: Options,
-    eyes: Progress,
-    run_id: str | None,
-    allow_changed: bool,
-    force: bool,
-) -> RunResult:
-    from waivern.service import act
-
-    with eyes.shown():
+    def begin(options: Options, _eyes: Progress) -> RunResult:
         if resume is None:
-            return act.start(runbook, store, options, run_id=run_id)
+            return act.start(
+                runbook, store, options, run_id=run_id, params=params, selection=selection
+            )
         return act.resume(
-            runbook, resume, store, options, allow_changed=allow_changed, force=force
+            runbook,
+            resume,
+            store,
+            options,
+            allow_changed=allow_changed,
+            force=force,
+            ask_again=ask_again,
+            params=params,
+            selection=selection,
         )
 
-
-def _tell(
-    result: RunResult,
-    runbook: str,
-    typed_store: str | None,
-    store: RunStore,
-    kept: frozenset[str],
-    folder: Path | None,
-    *,
-    as_json: bool,
-) -> int:
-    """Copy the outputs, then say how the run ended; return the exit code."""
-    from waivern.cli.ui import summary
-    from waivern.cli.ui.errors import explain
-    from waivern.cli.ui.outputs import copy_outputs
-    from waivern.errors import WaivernError
-
-    code, copied = result.exit_code, []
-    if result.nothing_to_do:
-        kept = frozenset(name for name, step in result.record.steps.items() if step.completed)
-    if folder is not None:
-        try:
-            copied = copy_outputs(store, result.plan, result.record, folder)
-        except WaivernError as error:
-            code = error.exit_code if code != Exit.INTEGRITY else code
-            explain(error, as_json=False)
-        if not result.plan.outputs:
-            stderr().print("nothing was copied: no artifact of the runbook has `output: true`")
-    words = ["wct", "run", runbook, "--resume", short(result.run_id)]
-    words += ["--force"] if result.status == "cancelled" else []
-    words += ["--store", typed_store] if typed_store else []
-    ended = summary.Ended(result, store, kept, copied, words)
-    for warning in result.warnings:
-        stderr().print(f"warning: {clean(warning)}")
-    if as_json:
-        print_document("run", summary.document(ended))
-    else:
-        summary.show(stdout(), ended)
-    return code
-
-
-def _near(url: str) -> str:
-    path, here = Path(url), Path.cwd()
-    return str(path.relative_to(here)) if path.is_relative_to(here) else url
+    result, eyes = carry_out(typed, store, project, begin)
+    code = finish(typed, store, result, eyes, lambda run: ["wct", "run", runbook, "--resume", run])
+    return leave(result, code)

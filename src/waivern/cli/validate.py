@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,7 +16,11 @@ from waivern.cli.ui.text import clean, counted
 from waivern.errors import Exit, NotFoundError
 from waivern.message import Json
 from waivern.problems import InvalidError
+from waivern.service.locate import find_project
 from waivern.store.base import RunStore
+
+if TYPE_CHECKING:
+    from waivern.runbook.project import Project
 
 
 @click.command("validate")
@@ -27,8 +32,8 @@ def command(runbooks: tuple[str, ...], as_json: bool, store: str | None) -> int:
 
     To a pipe, a line is: ok, runbook, number of artifacts; between tabs.
     """
-    where, out = opened(store), stdout()
-    results = [_checked(out, path, where, as_json) for path in runbooks]
+    where, out, project = opened(store), stdout(), find_project()
+    results = [_checked(out, path, where, project, as_json) for path in runbooks]
     if as_json:
         print_document("validate", [document for _, document in results])
     codes = {code for code, _ in results}
@@ -36,13 +41,13 @@ def command(runbooks: tuple[str, ...], as_json: bool, store: str | None) -> int:
 
 
 def _checked(
-    out: Screen, path: str, store: RunStore, as_json: bool
+    out: Screen, path: str, store: RunStore, project: Project | None, as_json: bool
 ) -> tuple[Exit, dict[str, Json]]:
     from waivern.service.check import check
 
     document: dict[str, Json] = {"runbook": path, "valid": False, "artifacts": None, "problems": []}
     try:
-        plan = check(path, store, os.environ)
+        plan = check(path, store, os.environ, project=project)
     except InvalidError as error:
         explain(error, as_json=False)
         problems = [problem_document(problem) for problem in error.problems]

@@ -23,6 +23,7 @@ Exit codes: 0 done  1 an artifact failed  2 usage  3 invalid runbook  4 not foun
     cls=LazyGroup,
     commands_at={
         "run": "waivern.cli.run",
+        "plan": "waivern.cli.plan",
         "runs": "waivern.cli.runs",
         "inspect": "waivern.cli.inspect",
         "validate": "waivern.cli.validate",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
-from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
+from waivern.engine.identity import Tool
 from waivern.ids import ArtifactId
 from waivern.message import Json
 from waivern.planning.plan import Node
@@ -13,18 +13,17 @@ from waivern.plugins.context import Context
 from waivern.store.base import ArtifactRef, Receipt
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """Make one artifact."""
 
     run_id: str
     node: Node
     inputs: tuple[ArtifactRef, ...]
-    statuses: Mapping[str, str] = field(default_factory=dict)
+    statuses: Mapping[str, str] = {}
     """Of the artifacts that the node's condition asks for, by the names it uses."""
-    results: Mapping[ArtifactId, ArtifactRef] = field(default_factory=dict)
+    results: Mapping[ArtifactId, ArtifactRef] = {}
     """What its tests ask for as `result`."""
-    given: Mapping[str, Json] = field(default_factory=dict)
+    given: Mapping[str, Json] = {}
     """What came from outside for it: the decision on a gate, the data of a resume."""
 
     @property
@@ -32,8 +31,7 @@ class Call:
         return self.node.id
 
 
-@dataclass(frozen=True, slots=True)
-class Produced:
+class Produced(NamedTuple):
     """The artifact is staged."""
 
     receipt: Receipt
@@ -45,8 +43,7 @@ class Produced:
     """Where it was copied from: `{run, artifact, seq, digest}`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(NamedTuple):
     """The artifact could not be made."""
 
     kind: str
@@ -64,29 +61,28 @@ class Failed:
         return {"kind": self.kind, "message": self.message, "hint": self.hint}
 
 
-@dataclass(frozen=True, slots=True)
-class Passed:
+class Passed(NamedTuple):
     """The artifact is not to be made this time: its condition does not hold, or nothing came."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Waits:
+class Waits(NamedTuple):
     """The artifact waits for something outside."""
 
     reason: str
     duration_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Awaiting:
+class Awaiting(NamedTuple):
     """The component has begun and has to be awaited; never leaves the process."""
 
     call: Call
     result: Awaitable[Json]
     ctx: Context
     began: float
+    tool: Tool
+    identity: dict[str, Json] | None
 
 
 Outcome: TypeAlias = Produced | Failed | Passed | Waits

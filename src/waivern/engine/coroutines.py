@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from concurrent.futures import Future
+from typing import TypeAlias
 
 from waivern.engine.calls import Awaiting
 from waivern.message import Json
 
+Awaited: TypeAlias = Future[tuple[Json, BaseException | None]]
+
 
 class Coroutines:
-    """A running event loop; its thread is left behind when the process ends."""
+    """A running event loop, until it is closed."""
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
-        run = self._loop.run_forever
-        threading.Thread(target=run, name="waivern-coroutines", daemon=True).start()
+        self._thread = threading.Thread(target=self._serve, name="waivern-coroutines", daemon=True)
+        self._thread.start()
 
-    def run(self, awaited: Awaiting) -> Json:
-        """Return what a component's result comes to; blocks the caller until then."""
+    def submit(self, awaited: Awaiting) -> Awaited:
+        """Begin to await a component's result; not after `close`."""
 
         async def wait() -> tuple[Json, BaseException | None]:
             try:
@@ -26,21 +30,22 @@ class Coroutines:
             except (SystemExit, KeyboardInterrupt) as error:  # would end the event loop itself
                 return None, error
 
-        content, error = asyncio.run_coroutine_threadsafe(wait(), self._loop).result()
-        if error:
-            raise error
-        return content
+        return asyncio.run_coroutine_threadsafe(wait(), self._loop)
 
     def close(self, patience_s: float) -> bool:
         """Cancel what is being awaited; say whether something did not let itself be cancelled."""
-        idle = threading.Event()
-        asyncio.run_coroutine_threadsafe(_cancel_others(idle), self._loop)
-        return not idle.wait(patience_s)
+        asyncio.run_coroutine_threadsafe(_cancel_others(), self._loop)
+        self._thread.join(patience_s)
+        return self._thread.is_alive()
+
+    def _serve(self) -> None:
+        self._loop.run_forever()
+        self._loop.close()
 
 
-async def _cancel_others(idle: threading.Event) -> None:
+async def _cancel_others() -> None:
     while others := asyncio.all_tasks() - {asyncio.current_task()}:
         for task in others:
             task.cancel()
         await asyncio.wait(others)
-    idle.set()
+    asyncio.get_running_loop().stop()

@@ -6,6 +6,7 @@ an event loop of their own. What blocks there, blocks nothing else, and can be l
 
 from __future__ import annotations
 
+import inspect
 import threading
 import time
 from collections import deque
@@ -103,6 +104,9 @@ class ThreadExecutor:
         self._waiting = threading.Condition(self._lock)
         """Where the foreman waits for calls that nobody takes."""
         self._workers: list[threading.Thread] = []
+        self._at_work: set[int] = set()
+        """The calls that workers have begun, by identity."""
+        self._abandoned: set[int] = set()
         self._idle = 0
         self._taken = 0
         self._closed = False
@@ -124,10 +128,12 @@ class ThreadExecutor:
             self._calls.clear()
         return calls
 
-    def abandon(self, call: Call) -> None:  # noqa: ARG002 - whichever worker it is, it is lost
+    def abandon(self, call: Call) -> None:
         with self._lock:
-            self.width += 1
-            self._put_to_work(len(self._calls))
+            if id(call) in self._at_work:
+                self._abandoned.add(id(call))
+                self.width += 1  # until its worker comes back, and goes
+                self._put_to_work(len(self._calls))
 
     def close(self, patience_s: float) -> bool:
         deadline = time.monotonic() + patience_s
@@ -137,7 +143,7 @@ class ThreadExecutor:
             self._closed = True
             self._work.notify_all()
             self._waiting.notify_all()
-        for thread in self._workers:
+        for thread in tuple(self._workers):
             thread.join(max(0, deadline - time.monotonic()))
         return stuck or any(thread.is_alive() for thread in self._workers)
 
@@ -166,7 +172,21 @@ class ThreadExecutor:
                 outcome = _carry_out(call, self._producer, self._awaiter)
             except BaseException as error:  # noqa: BLE001 - a defect here must not leave the run waiting
                 outcome = Failed(type(error).__name__, str(error), None, 0)
+            lost = self._done(call)
             report.done(call, outcome)
+            if lost:
+                return
+
+    def _done(self, call: Call) -> bool:
+        """Say whether another worker has taken the place of the one that comes back."""
+        with self._lock:
+            self._at_work.discard(id(call))
+            if id(call) not in self._abandoned:
+                return False
+            self._abandoned.discard(id(call))
+            self.width -= 1
+            self._workers.remove(threading.current_thread())
+            return True
 
     def _next(self) -> tuple[Call, Report] | None:
         with self._lock:
@@ -177,7 +197,9 @@ class ThreadExecutor:
                 self._work.wait()
                 self._idle -= 1
             self._taken += 1
-            return self._calls.popleft()
+            taken = self._calls.popleft()
+            self._at_work.add(id(taken[0]))
+            return taken
 
 
 def _carry_out(call: Call, producer: Producer, awaiter: Awaiter) -> Outcome:
@@ -197,16 +219,30 @@ class Awaiter:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._coroutines: Coroutines | None = None
+        self._closed = False
 
     def run(self, awaited: Awaiting) -> Json:
-        """Return what a component's result comes to; blocks the caller until then."""
+        """Return what a component's result comes to; blocks the caller until then.
+
+        Raises RuntimeError after `close`: the run is over, and nobody waits for it any more.
+        """
         with self._lock:
+            if self._closed:
+                if inspect.iscoroutine(awaited.result):
+                    awaited.result.close()
+                raise RuntimeError("the run is over")
             if self._coroutines is None:
                 from waivern.engine.coroutines import Coroutines
 
                 self._coroutines = Coroutines()
-        return self._coroutines.run(awaited)
+            future = self._coroutines.submit(awaited)
+        content, error = future.result()
+        if error:
+            raise error
+        return content
 
     def close(self, patience_s: float) -> bool:
         """Cancel what is being awaited; say whether something did not let itself be cancelled."""
+        with self._lock:
+            self._closed = True
         return self._coroutines is not None and self._coroutines.close(patience_s)

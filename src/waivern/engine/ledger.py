@@ -10,7 +10,6 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import replace
 from queue import SimpleQueue
 from typing import TypeAlias
 
@@ -106,7 +105,7 @@ class Ledger:
             events: list[Event] = [event]
             if self.error:
                 status, why = str(RunStatus.INTERRUPTED), self.error.message
-                events = [replace(event, status=status, reason="store", error=why)]
+                events = [event._replace(status=status, reason="store", error=why)]
                 if isinstance(self.error, StoreError) and self.error.artifact:
                     error = {"kind": "StoreError", "message": why, "hint": self.error.hint}
                     events.insert(0, ArtifactFailed(event.at, self.error.artifact, error, 0))
@@ -138,7 +137,8 @@ class Ledger:
         """Wait for work; None when closing and none is left."""
         with self._wake:
             while not self._urgent and not self._closing:
-                if not self._wake.wait(IDLE_S if self._entries else None):
+                # not told of every entry: it looks, rather than be woken for a mere start
+                if not self._wake.wait(IDLE_S) and self._entries:
                     break
             pause = self._committed_at + GATHER_S - self._clock.monotonic()
             if pause > 0:

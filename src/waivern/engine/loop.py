@@ -144,8 +144,9 @@ class Loop:
             watch.start()
             try:
                 ending = self._drive()
-            except BaseException:  # a defect: the journal says so all the same
-                self._close(Ending(RunStatus.INTERRUPTED, "defect"), began)
+            except BaseException as error:  # the journal says so all the same
+                reason = "SIGINT" if isinstance(error, KeyboardInterrupt) else "defect"
+                self._close(Ending(RunStatus.INTERRUPTED, reason), began)
                 raise
             finally:
                 over.set()
@@ -234,7 +235,8 @@ class Loop:
         elif isinstance(node.work, Ask) and not node.tests:
             self._ask(node, node.work, inputs)
         else:
-            self._submit(node, inputs, self._given(node.id))
+            asked = isinstance(node.work, Ask)  # a decision comes from the journal, and only there
+            self._submit(node, inputs, {} if asked else self._given(node.id))
 
     def _submit(self, node: Node, inputs: tuple[ArtifactRef, ...], given: dict[str, Json]) -> None:
         asked = {
@@ -243,9 +245,7 @@ class Loop:
             for name, artifact in test.statuses.items()
         }
         results = {
-            test.result: self._refs[test.result]
-            for test in node.tests
-            if test.result is not None
+            test.result: self._refs[test.result] for test in node.tests if test.result is not None
         }
         call = Call(self._run_id, node, inputs, asked, results, given)
         if node.pool is not None:
@@ -397,11 +397,12 @@ class Loop:
             self._ending = store_failure(f"{node.id}: {failure.message}")
             return
         self._settled(node.id, ArtifactStatus.FAILED)
-        if not (node.optional or node.tolerated):
+        missed = node.optional or node.tolerated
+        if not missed:
             self._failures.append((node.id, failure))
         self._skip_followers(node, at, left_out=False)
         most = self._limits.max_failures
-        if (node.fail_fast and not node.optional) or (most and len(self._failures) >= most):
+        if (node.fail_fast and not missed) or (most and len(self._failures) >= most):
             self._stop(replace(self._natural_end(), reason="fail_fast"), hurry=False)
 
     def _skip_followers(self, node: Node, at: str, *, left_out: bool) -> None:
@@ -419,7 +420,9 @@ class Loop:
         self._executor.abandon(call)
         took = round((self._clock.monotonic() - running[1]) * 1000)
         message = f"it took longer than its limit of {call.node.timeout:g} s"
-        self._take_in(call, Failed("timeout", message, None, took, kinds=("timeout",)))
+        self._take_in(
+            call, Failed("timeout", message, None, took, kinds=("timeout", "TimeoutError"))
+        )
 
     # ending
 

@@ -7,20 +7,31 @@ from __future__ import annotations
 
 import inspect
 import traceback
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
 from waivern.clock import Clock
+from waivern.engine.cache import Cache
 from waivern.engine.calls import Awaiting, Call, Failed, Outcome, Passed, Produced, Waits
+from waivern.engine.identity import Tool
 from waivern.errors import ComponentError, StoreError, WaivernError
 from waivern.ids import ArtifactId
 from waivern.message import Json, Message
-from waivern.planning.plan import Absent, Ask, Copy, Extract, Given, Last, Part, Transform
+from waivern.planning.plan import (
+    Absent,
+    Ask,
+    Copy,
+    Extract,
+    Given,
+    Last,
+    Node,
+    Part,
+    Transform,
+)
 from waivern.planning.properties import configure
 from waivern.plugins import registry
-from waivern.plugins.component import Input, Processor, Suspend
+from waivern.plugins.component import Connector, Input, Processor, Suspend
 from waivern.plugins.context import Context
 from waivern.runbook.secrets import Secrets
 from waivern.store.base import ArtifactRef, RunStore
@@ -43,6 +54,7 @@ class Producer:
         secrets: Secrets,
         clock: Clock,
         on_progress: Callable[[str, int, int | None], None] = lambda _a, _n, _t: None,
+        cache: Cache | None = None,
     ) -> None:
         self._store = store
         self._base = base
@@ -50,6 +62,7 @@ class Producer:
         self._secrets = secrets
         self._clock = clock
         self._on_progress = on_progress
+        self._cache = cache
 
     def begin(self, call: Call) -> Outcome | Awaiting:
         """Do the call's work, as far as it goes without an event loop."""
@@ -64,10 +77,8 @@ class Producer:
     def _made(self, call: Call, ctx: Context, began: float) -> Outcome | Awaiting:
         match call.node.work:
             case Extract() | Transform() as work:
-                result = self._work(call, work, ctx)
-                if inspect.isawaitable(result):
-                    return Awaiting(call, result, ctx, began)
-                return self._stage(call, cast(Json, result), ctx.coverage.document(), began)
+                inputs = self._inputs(call) if isinstance(work, Transform) else []
+                return self._worked(call, self.tool(work, inputs), ctx, began)
             case Copy() as copy:
                 return self._copy(call, copy, began)
             case Ask():
@@ -83,11 +94,45 @@ class Producer:
             case Last() as last:
                 return self._last(call, last, began)
 
+    def _worked(self, call: Call, tool: Tool, ctx: Context, began: float) -> Outcome | Awaiting:
+        """Take what was made of the same before, or let the component work."""
+        made_of = hit = None
+        if self._cache is not None:
+            made_of = self._cache.identify(call.node, tool, call.inputs, self.context(call.node))
+            hit = self._cache.find(call.artifact, made_of) if made_of else None
+        if hit is not None:
+            coverage = hit.message.extensions.get("coverage")
+            made = self._stage(call, hit.message.content, coverage, began)
+            return made._replace(identity=made_of, origin=hit.origin)
+        if tool.inputs is None:
+            result = cast(Connector, tool.component).extract(tool.config, ctx)
+        else:
+            result = cast(Processor, tool.component).process(tool.inputs, tool.config, ctx)
+        if inspect.isawaitable(result):
+            return Awaiting(call, result, ctx, began, tool, made_of)
+        return self._returned(call, result, ctx, began, tool, made_of)
+
+    def _returned(
+        self,
+        call: Call,
+        content: Json,
+        ctx: Context,
+        began: float,
+        tool: Tool,
+        made_of: dict[str, Json] | None,
+    ) -> Produced:
+        """Stage what a component returned."""
+        if self._cache is not None and made_of is not None:
+            again = self.context(call.node)
+            made_of = self._cache.confirm(call.node, tool, call.inputs, again, made_of)
+        made = self._stage(call, content, ctx.coverage.document(), began)
+        return made._replace(identity=made_of)
+
     def finish(self, awaited: Awaiting, content: Json) -> Outcome:
         """Stage what an awaited component returned."""
         try:
-            coverage = awaited.ctx.coverage.document()
-            return self._stage(awaited.call, content, coverage, awaited.began)
+            call, _, ctx, began, tool, made_of = awaited
+            return self._returned(call, content, ctx, began, tool, made_of)
         except Exception as error:  # noqa: BLE001 - as in `begin`
             return self.failed(awaited.call, error, awaited.began)
 
@@ -166,18 +211,18 @@ class Producer:
         ref = ArtifactRef(copy.artifact, copy.digest, copy.content_digest)
         source = self._store.fetch(copy.run, ref)
         coverage = source.extensions.get("coverage")
-        return replace(self._stage(call, source.content, coverage, began), origin=copy.origin)
+        return self._stage(call, source.content, coverage, began)._replace(origin=copy.origin)
 
-    def _work(self, call: Call, work: Extract | Transform, ctx: Context) -> object:
+    def tool(self, work: Extract | Transform, inputs: Sequence[Input] = ()) -> Tool:
+        """Return the component that does some work, configured."""
         match work:
             case Extract(type_, _, properties):
                 connector = registry.load("connectors", type_)
-                config = configure(connector.Config, properties, self._environ)
-                return connector.extract(config, ctx)
+                return Tool(connector, configure(connector.Config, properties, self._environ), None)
             case Transform(type_, _, properties):
-                processor: Processor = registry.load("processors", type_)
+                processor = registry.load("processors", type_)
                 config = configure(processor.Config, properties, self._environ)
-                return processor.process(self._inputs(call), config, ctx)
+                return Tool(processor, config, tuple(inputs))
 
     def _inputs(self, call: Call) -> list[Input]:
         messages = [(name, self._store.fetch(call.run_id, ref)) for name, ref in _named(call)]
@@ -206,6 +251,10 @@ class Producer:
         receipt = self._store.stage(call.run_id, call.artifact, message)
         counts = {k: coverage[k] for k in ("seen", "read", "skipped")} if coverage else None
         return Produced(receipt, self._ms_since(began), counts)
+
+    def context(self, node: Node) -> Context:
+        """Return a context for asking a component, not for letting it work."""
+        return Context(node.id, Path(node.base) if node.base else self._base)
 
     def _context(self, call: Call) -> Context:
         artifact, secrets = call.artifact, self._secrets

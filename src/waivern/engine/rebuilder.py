@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from waivern.ids import ArtifactId
+from waivern.message import Json
 from waivern.planning.graph import descendants
 from waivern.planning.plan import Ask, Copy, Node, Plan
 from waivern.record.events import ArtifactCompleted
@@ -28,6 +29,8 @@ class Produce:
     reason: str
 
 
+ON_ANOTHER = "decided on another runbook"
+
 Decision: TypeAlias = Keep | Produce
 
 Evidence: TypeAlias = Mapping[str, ArtifactCompleted]
@@ -44,11 +47,16 @@ def decide(
     now = {ref.key: ref.content_digest for ref in inputs}
     if changed := _difference(done.inputs, now):
         return Produce(changed)
-    if isinstance(node.work, Ask) and (done.origin or {}).get("runbook_hash") != runbook_hash:
-        return Produce("decided on another runbook")
+    if isinstance(node.work, Ask) and _on(done) != runbook_hash:
+        return Produce(ON_ANOTHER)
     return Keep(
         ArtifactRef(node.id, done.digest, done.content_digest), "made by an earlier attempt"
     )
+
+
+def _on(decided: ArtifactCompleted) -> Json:
+    """Return the hash of the runbook that a gate was decided on."""
+    return (decided.origin or {}).get("runbook_hash")
 
 
 def _difference(then: Mapping[str, str], now: Mapping[str, str]) -> str | None:
@@ -68,9 +76,15 @@ def invalid(
     """Return the completed artifacts that count no longer, each with the reason, in plan order.
 
     `faults` says what is wrong with artifacts on the disk, `changed` how their definitions differ;
-    what was made from either follows.
+    decisions on another runbook count no longer. What was made from any of these follows.
     """
-    reasons = {**changed, **faults}
+    runbook = plan.runbook.document.digest
+    decided = {
+        str(name): ON_ANOTHER
+        for name, node in plan.nodes.items()
+        if isinstance(node.work, Ask) and name in completed and _on(completed[name]) != runbook
+    }
+    reasons: dict[str, str] = {**decided, **changed, **faults}
     roots = [name for name in plan.nodes if name in reasons]
     fallen = descendants(plan.dependents, roots)
     return {
@@ -80,10 +94,15 @@ def invalid(
     }
 
 
-def all_kept(plan: Plan, evidence: Evidence) -> bool:
-    """Say whether there is nothing to do: every artifact is there, and made from what is there."""
+def all_kept(plan: Plan, evidence: Evidence, left_out: Container[str] = ()) -> bool:
+    """Say whether there is nothing to do: every artifact is there, and made from what is there.
+
+    `left_out` are those that were decided not to be made: what decided that has not changed either.
+    """
     refs: dict[str, ArtifactRef] = {}
     for node in plan.nodes.values():
+        if node.id in left_out:
+            continue
         known = [refs[name] for name in node.inputs if name in refs]
         decision = decide(node, known, evidence, plan.runbook.document.digest)
         if not isinstance(decision, Keep):

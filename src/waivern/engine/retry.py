@@ -13,9 +13,14 @@ def delay_s(retry: Retry | None, failed: Failed, tried: int, chance: float) -> f
     `delay * 2 ** (tried - 1)`, at most `max_delay`, so that many that failed together do not come
     back together (Brooker, "Exponential Backoff And Jitter", 2015).
     """
-    if retry is None or tried > retry.max or failed.store:
+    if retry is None or tried > retry.max or failed.store or _asked_to_end(set(failed.kinds)):
         return None
     if retry.on and not set(retry.on) & set(failed.kinds):
         return None
     longest = min(retry.max_delay, retry.delay * 2.0 ** min(tried - 1, 60))
     return chance * longest
+
+
+def _asked_to_end(kinds: set[str]) -> bool:
+    """Whether it was no mistake: KeyboardInterrupt, SystemExit, or a task that was cancelled."""
+    return "CancelledError" in kinds or not kinds & {"Exception", "timeout"}

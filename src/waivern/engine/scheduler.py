@@ -37,7 +37,7 @@ class Scheduler:
                 awaited |= dict.fromkeys(test.statuses.values())
             for each in awaited:
                 self._followers[each].append(name)
-            if len(awaited) > len(needed):
+            if node.tests and len(awaited) > len(set(needed)):
                 self._needed[name] = frozenset(needed)
             self._waiting[name] = len(awaited)
         self._missing: dict[ArtifactId, set[ArtifactId]] = {}
@@ -90,7 +90,10 @@ class Scheduler:
     def _goes_on(self, follower: ArtifactId, gone: ArtifactId, *, missed: bool) -> bool:
         if gone not in self._needed.get(follower, (gone,)):
             return True  # only asked how it stands
-        inputs = self._plan.nodes[follower].inputs
+        node = self._plan.nodes[follower]
+        inputs = node.inputs
+        if any(test.result == gone for test in node.tests):
+            return False  # there is no round after one that is not there
         if gone not in inputs:
             return missed
         missing = self._missing.setdefault(follower, set())

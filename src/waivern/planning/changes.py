@@ -1,4 +1,4 @@
-"""What an edit of a runbook changes, artifact by artifact. Pure."""
+"""What an edit changes, artifact by artifact: of the runbook, of a child, of a parameter. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,20 @@ from dataclasses import dataclass
 
 from waivern.ids import ArtifactId
 from waivern.message import Json
-from waivern.runbook.model import Artifact, Process, Reuse, Runbook, Source
+from waivern.planning.plan import (
+    Absent,
+    Ask,
+    Copy,
+    Extract,
+    Given,
+    Last,
+    Node,
+    Part,
+    Test,
+    Transform,
+    Work,
+)
+from waivern.runbook.conditions import Condition
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,31 +35,63 @@ class Change:
         return f"{self.artifact}: {self.what}"
 
 
-def changes(old: Runbook, new: Runbook) -> list[Change]:
-    """Return what differs, in the order of the new runbook, removed artifacts last."""
+Nodes = Mapping[ArtifactId, Node]
+
+
+def changes(old: Nodes, new: Nodes) -> list[Change]:
+    """Return what differs, in the order of the new plan, removed artifacts last."""
     found = []
-    for name, artifact in new.artifacts.items():
-        if before := old.artifacts.get(name):
-            pairs = _differences("", definition(before), definition(artifact))
+    for name, node in new.items():
+        if before := old.get(name):
+            pairs = _differences("", definition(before), definition(node))
             found += [Change(name, what) for what in pairs]
         else:
             found.append(Change(name, "added"))
-    found += [Change(name, "removed") for name in old.artifacts if name not in new.artifacts]
+    found += [Change(name, "removed") for name in old if name not in new]
     return found
 
 
-def definition(artifact: Artifact) -> dict[str, Json]:
-    """Return all of an artifact's declaration that decides what it will be."""
-    schema = str(artifact.output_schema) if artifact.output_schema else None
-    match artifact.producer:
-        case Source(type_, properties):
-            made: dict[str, Json] = {"source": {"type": type_, "properties": dict(properties)}}
-        case Process(type_, properties, inputs):
-            process = {"type": type_, "properties": dict(properties)}
-            made = {"inputs": list(inputs), "process": process}
-        case Reuse(from_run, wanted):
-            made = {"reuse": {"from_run": from_run, "artifact": wanted}}
-    return {**made, "output_schema": schema}
+def definition(node: Node) -> dict[str, Json]:
+    """Return all of an artifact's declaration that decides what it will be, and whether it is."""
+    return {
+        **({"inputs": list(node.inputs)} if node.inputs else {}),
+        **_made(node.work),
+        "when": [_test(test) for test in node.tests],
+        "output_schema": str(node.schema),
+    }
+
+
+def _made(work: Work) -> dict[str, Json]:
+    match work:
+        case Extract(type_, _, properties):
+            return {"source": {"type": type_, "properties": dict(properties)}}
+        case Transform(type_, _, properties):
+            return {"process": {"type": type_, "properties": dict(properties)}}
+        case Copy(asked=(from_run, wanted)):
+            return {"reuse": {"from_run": from_run, "artifact": wanted}}
+        case Ask(question, approvers, expires):
+            return {"gate": {"question": question, "approvers": approvers, "expires": expires}}
+        case Part(output):
+            return {"output": output}
+        case Last(until, keep, scope):
+            return {"repeat": {"until": until.text, "keep": keep, **_known(until, scope)}}
+        case Given(content):
+            return {"default": content}
+        case Absent():
+            return {"default": None}
+
+
+def _test(test: Test) -> dict[str, Json]:
+    known = _known(test.condition, test.scope)
+    return {"condition": test.condition.text, "holds": test.holds, **known}
+
+
+def _known(condition: Condition, scope: Mapping[str, Json]) -> dict[str, Json]:
+    """Return what a condition is told when the plan is made, as far as it asks for it."""
+    params = scope.get("params") or {}
+    asked = {name for root, name in condition.references if root == "params" and name in params}
+    others = {name: value for name, value in scope.items() if name != "params"}
+    return {**others, "params": {name: params[name] for name in sorted(asked)}}
 
 
 _NOTHING = object()

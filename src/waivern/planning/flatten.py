@@ -9,20 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+from itertools import chain, islice
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeAlias
 
 from waivern.errors import StoreError, WaivernError
-from waivern.ids import ArtifactId, collisions
+from waivern.ids import ArtifactId, collisions, segment_fault
 from waivern.message import Json
+from waivern.planning.binding import with_item
 from waivern.planning.codes import Code
 from waivern.planning.items import Item, items
 from waivern.planning.plan import Absent, Given, Last, Part, Test
 from waivern.plugins import registry
 from waivern.plugins.hints import did_you_mean
-from waivern.problems import Problem
-from waivern.runbook import env
+from waivern.problems import InvalidError, Problem, shown
 from waivern.runbook.document import Document
+from waivern.runbook.events import ENOUGH
 from waivern.runbook.loader import draft
 from waivern.runbook.model import (
     Artifact,
@@ -30,6 +32,7 @@ from waivern.runbook.model import (
     Draft,
     Gate,
     Need,
+    OnError,
     Process,
     Repeat,
     Runbook,
@@ -42,6 +45,15 @@ if TYPE_CHECKING:
 
 MOST = 200_000
 """Artifacts that a plan may have."""
+MOST_CHILDREN = 50_000
+LOOKED_AT = 1_000
+"""Names that are compared with one that stands for nothing."""
+LONGEST = 800
+"""Bytes of an id: it becomes a path, and 1,024 bytes are all that some systems have for one."""
+
+Name: TypeAlias = "tuple[Scope, str]"
+"""A name, and where it means something."""
+Meaning: TypeAlias = "Name | ArtifactId"
 
 
 class ChildFile(NamedTuple):
@@ -73,22 +85,27 @@ class Scope:
     prefix: str = ""
     key: str = ""
     faulty: frozenset[str] = frozenset()
-    included: tuple[str, ...] = ()
-    """By what it came to be read, nearest first."""
+    sound: bool = True
+    """Whether nothing is wrong with its form, so that what is not there was never written."""
+    by: tuple[Scope, Artifact] | None = None
+    """Where it is included, and by what; None for the root runbook."""
     keys: tuple[str, ...] = ()
-    names: dict[str, list[tuple[Scope, str] | ArtifactId]] = field(default_factory=dict)
+    names: dict[str, list[Meaning]] = field(default_factory=dict)
     """A name here -> artifacts, or names in other scopes."""
+    givers: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """A name here -> the directive and its output that give it."""
     params: Mapping[str, Json] = field(default_factory=dict)
     """Values that conditions may use."""
+    on_error: OnError | None = None
+    cache: bool | None = None
     spare: bool = False
-    tests: tuple[Test, ...] = ()
-    after: tuple[tuple[Scope, str], ...] = ()
+    tests: tuple[Asked, ...] = ()
+    after: tuple[Name, ...] = ()
     tolerated: bool = False
-    needs: Mapping[str, Need] = field(default_factory=dict)
 
     def problem(
         self,
-        code: Code,
+        code: str,
         message: str,
         at: tuple[str | int, ...],
         *,
@@ -97,10 +114,35 @@ class Scope:
     ) -> Problem:
         """Return a problem at a place in this runbook, with how it came to be read."""
         found = self.runbook.document.problem(code, message, at, on=on, hint=hint)
-        return replace(found, included=self.included) if self.included else found
+        return replace(found, included=self.included) if self.by else found
+
+    @property
+    def included(self) -> tuple[str, ...]:
+        """By what it came to be read, nearest first."""
+        chain, by = [], self.by
+        while by is not None:
+            scope, artifact = by
+            chain.append(_inclusion(scope, artifact))
+            by = scope.by
+        return tuple(chain)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """A condition, before it is known which artifacts its names stand for."""
+
+    scope: Scope
+    """Where its names mean something."""
+    artifact: Artifact
+    """Whose it is."""
+    condition: Condition
+    holds: bool = True
+    known: Mapping[str, Json] = field(default_factory=dict)
+    before: Name | None = None
+    """What it asks for as `result`."""
+
+
+@dataclass(slots=True, eq=False)
 class Flat:
     """One artifact of the flat runbook, its references not resolved yet."""
 
@@ -110,12 +152,14 @@ class Flat:
     scope: Scope
     work: Given | Absent | Last | Part | None = None
     """What it is made by, if that is not what the declaration says."""
-    inputs: tuple[tuple[Scope, str], ...] = ()
-    """Names of inputs, and where they mean something; each may stand for several artifacts."""
-    tests: tuple[Test, ...] = ()
-    after: tuple[tuple[Scope, str], ...] = ()
+    inputs: tuple[Name, ...] = ()
+    """Each may stand for several artifacts."""
+    tests: tuple[Asked, ...] = ()
+    after: tuple[Name, ...] = ()
     each: Json = None
     spare: bool = False
+    round: int = 0
+    """Of a repetition, from 1; 0 if it is none."""
     exposed: bool = False
     """What a directive with `output: true` offers, or an own artifact that says so."""
     optional: bool = False
@@ -123,21 +167,33 @@ class Flat:
 
 
 class Flattener:
-    """Walks a runbook and its children; `flats` and `problems` are what came of it."""
+    """Walks a runbook and its children; `flats` and `problems` are what came of it.
+
+    Raises InvalidError at once if there is too much of either.
+    """
 
     def __init__(self, whole: Draft, children: Children, environ: Mapping[str, str]) -> None:
         self._children = children
         self._environ = environ
         self._values = whole.values
         self._settings = whole.runbook.settings
-        self.problems: list[Problem] = list(whole.problems)
+        self._params = whole.runbook.params
+        self._named: dict[str, tuple[str, ...]] = {}
+        """The named outputs of processors."""
+        self._files: dict[tuple[str, str], ChildFile | WaivernError] = {}
+        self._drafts: dict[str, Draft | WaivernError] = {}
+        self.problems: dict[Problem, None] = dict.fromkeys(whole.problems)
         self.flats: dict[ArtifactId, Flat] = {}
         self.documents: dict[str, Document] = {}
-        self.mapped: list[tuple[Scope, str, Scope, Need]] = []
-        """(where the directive stands, the name it gives, the child's scope, what it is for)."""
+        self.mapped: list[tuple[Scope, Artifact, Scope, Need]] = []
+        """(where the directive stands, the directive, the child's scope, what it is for)."""
         self.root = self._scope(whole, "", "")
-        self._outputs: set[tuple[Scope, str]] = set()
+        self._scopes = [self.root]
+        for need in self.root.runbook.inputs.values():
+            self._default(self.root, need)
         self._walk(self.root)
+        for scope in self._scopes:
+            self._check(scope)
         for earlier, later in collisions(self.flats):
             message = f"the artifacts '{earlier}' and '{later}' differ only in case"
             flat = self.flats[ArtifactId(later)]
@@ -147,26 +203,30 @@ class Flattener:
 
     def resolve(self, scope: Scope, name: str) -> tuple[ArtifactId, ...] | None:
         """Return the artifacts that a name stands for; None if it stands for nothing."""
+        if name not in scope.names:
+            own = ArtifactId(scope.prefix + name)
+            flat = self.flats.get(own)
+            return (own,) if flat and flat.scope is scope else None
         found: dict[ArtifactId, None] = {}
-        waiting: list[tuple[Scope, str] | ArtifactId] = [(scope, name)]
-        seen: set[tuple[int, str]] = set()
+        waiting: list[Meaning] = [(scope, name)]
+        seen: set[Name] = set()
+        circular = False
         while waiting:
             next_ = waiting.pop()
             if not isinstance(next_, tuple):
                 found[next_] = None
-                continue
-            where, called = next_
-            if (id(where), called) in seen:
-                return None
-            seen.add((id(where), called))
-            own = ArtifactId(where.prefix + called)
-            if called in where.names:
-                waiting += reversed(where.names[called])
-            elif own in self.flats and self.flats[own].scope is where:
-                found[own] = None
+            elif next_ in seen:
+                circular = True  # or the same by two ways
             else:
-                return None
-        return tuple(found)
+                seen.add(next_)
+                where, called = next_
+                if called in where.names:
+                    waiting += reversed(where.names[called])
+                elif own_ids := self.resolve(where, called):
+                    found[own_ids[0]] = None
+                else:
+                    return None
+        return None if circular and not found else tuple(found)
 
     def aliases(self) -> dict[str, tuple[ArtifactId, ...]]:
         """Return what the names of the root runbook that are no artifacts stand for."""
@@ -176,16 +236,31 @@ class Flattener:
             if name not in self.flats
         }
 
-    def known(self, scope: Scope) -> list[str]:
-        """Return the names that mean something in a scope."""
-        return [*scope.runbook.artifacts, *scope.names, *scope.faulty]
+    def undefined(self, scope: Scope, owner: str, name: str, at: tuple[str | int, ...]) -> None:
+        """Report that an artifact refers to a name that stands for nothing."""
+        if name in scope.faulty or name in scope.names:
+            return  # told where the name comes from
+        message = f"artifact '{owner}' reads '{name}', which is not defined"
+        hint = self._meant(scope, name)
+        self._report(scope, Code.UNDEFINED_INPUT, message, ("artifacts", owner, *at), hint=hint)
+
+    def _meant(self, scope: Scope, name: str) -> str | None:
+        """Return a hint at the name here that is most like one that stands for nothing."""
+        known = chain(scope.runbook.artifacts, scope.names, scope.faulty)
+        if "/" in name:
+            own = (id_ for id_, flat in self.flats.items() if flat.scope is scope)
+            known = chain((id_.removeprefix(scope.prefix) for id_ in own if "/" in id_), known)
+        return did_you_mean(name, list(islice(known, LOOKED_AT)))
 
     # walking
 
     def _scope(self, whole: Draft, prefix: str, key: str, **more: object) -> Scope:
-        declared = whole.runbook.params
+        runbook = whole.runbook
+        declared, settings = runbook.params, runbook.settings
         open_ = {n: v for n, v in whole.values.items() if n in declared and not declared[n].secret}
-        scope = Scope(whole.runbook, prefix, key, whole.faulty, params=open_)
+        terms = {"on_error": settings.on_error, "cache": settings.cache}
+        more = {**more, **{key: value for key, value in terms.items() if value is not None}}
+        scope = Scope(runbook, prefix, key, whole.faulty, params=open_)
         return replace(scope, **more) if more else scope  # type: ignore[arg-type]
 
     def _walk(self, scope: Scope) -> None:
@@ -195,45 +270,67 @@ class Flattener:
             else:
                 self._for_each(scope, artifact)
 
+    def _check(self, scope: Scope) -> None:
+        """See that what a runbook offers, and what its directives take and give, can be."""
+        for offer in scope.runbook.outputs.values():
+            name = offer.artifact
+            known = name in scope.faulty or name in scope.names
+            if not known and self.resolve(scope, name) is None:
+                message = f"output '{offer.name}' is '{name}', which is not defined"
+                hint = self._meant(scope, name)
+                at = ("outputs", offer.name, "artifact")
+                self._report(scope, Code.CHILD, message, at, hint=hint)
+        for name, (directive, out) in scope.givers.items():
+            own = ArtifactId(scope.prefix + name)
+            if own in self.flats and scope.names[name] != [own]:
+                self._is_there(scope, directive, out, name)
+        for artifact in scope.runbook.artifacts.values():
+            if isinstance(artifact.producer, Child):
+                places = [("inputs", n, i) for n, i in enumerate(artifact.producer.inputs)]
+                places += [("after", n, i) for n, i in enumerate(artifact.terms.after)]
+                for key, n, name in places:
+                    if "${" not in name and self.resolve(scope, name) is None:
+                        self.undefined(scope, artifact.id, name, (key, n))
+
     def _for_each(self, scope: Scope, artifact: Artifact) -> None:
-        if isinstance(artifact.for_each, str):  # a parameter without a value: only checked
-            self._expand(scope, artifact, "", env.LATER)
+        at = ("artifacts", artifact.id, "for_each")
+        if isinstance(artifact.for_each, str):
+            self._later(scope, artifact, artifact.for_each, at)
             return
         found, fault = items(artifact.for_each)
-        at = ("artifacts", artifact.id, "for_each")
         if fault:
             self._report(scope, Code.ITEMS, f"'{artifact.id}' {fault}", at)
-        group: list[tuple[Scope, str] | ArtifactId] = []
+        group: list[Meaning] = []
         for item in found:
-            group += self._one(scope, artifact, item)
+            made = self._one(scope, artifact, item)
+            if isinstance(artifact.producer, Child):
+                scope.names[f"{artifact.id}/{item.label}"] = made
+            group += made
         scope.names[artifact.id] = group
 
-    def _one(
-        self, scope: Scope, artifact: Artifact, item: Item
-    ) -> list[tuple[Scope, str] | ArtifactId]:
-        each = {"each": item.value}
-        problems = list(env.unbound(_bindable(artifact), each))
-        for path, code, message, hint in problems:
-            at = ("artifacts", artifact.id, *path)
-            self.problems.append(
-                replace(
-                    scope.runbook.document.problem(code, message, at, hint=hint),
-                    included=scope.included,
-                )
-            )
-        bound = artifact if problems else _with_item(artifact, each)
-        return self._expand(scope, bound, f"/{item.label}", item.value)
+    def _later(
+        self, scope: Scope, artifact: Artifact, reference: str, at: tuple[str | int, ...]
+    ) -> None:
+        """Go on without items: a runbook that is only checked has no values for its parameters."""
+        name = reference.removeprefix("${params.").removesuffix("}")
+        if scope.runbook.params[name].type not in ("list", "object"):
+            message = f"'{artifact.id}' is for each of parameter '{name}', which is no list"
+            self._report(scope, Code.ITEMS, message, at)
+        scope.names[artifact.id] = []
 
-    def _expand(
-        self, scope: Scope, artifact: Artifact, suffix: str, each: Json
-    ) -> list[tuple[Scope, str] | ArtifactId]:
+    def _one(self, scope: Scope, artifact: Artifact, item: Item) -> list[Meaning]:
+        bound, faults = with_item(artifact, item.value, self._environ)
+        for path, code, message, hint in faults:
+            self._report(scope, code, message, ("artifacts", artifact.id, *path), hint=hint)
+        return self._expand(scope, bound, f"/{item.label}", item.value) if bound else []
+
+    def _expand(self, scope: Scope, artifact: Artifact, suffix: str, each: Json) -> list[Meaning]:
         id_ = ArtifactId(f"{scope.prefix}{artifact.id}{suffix}")
         match artifact.producer:
             case Child() as child if artifact.repeat:
                 return self._child_rounds(scope, artifact, child, artifact.repeat, id_, each)
             case Child() as child:
-                inside = self._include(scope, artifact, child, f"{id_}/", {}, each)
-                return self._offer(scope, artifact, child, inside) if inside else []
+                return self._child(scope, artifact, child, id_, each)
             case Process() as process if artifact.repeat:
                 return [self._rounds(scope, artifact, process, artifact.repeat, id_, each)]
             case Process() as process:
@@ -252,13 +349,13 @@ class Flattener:
         scope: Scope,
         artifact: Artifact,
         id_: ArtifactId,
-        inputs: tuple[tuple[Scope, str], ...],
+        inputs: tuple[Name, ...],
         *,
         work: Given | Absent | Last | Part | None = None,
-        tests: tuple[Test, ...] = (),
-        after: tuple[tuple[Scope, str], ...] = (),
+        tests: tuple[Asked, ...] = (),
+        after: tuple[Name, ...] = (),
         each: Json = None,
-        spare: bool = False,
+        round_: int = 0,
         exposed: bool | None = None,
         optional: bool | None = None,
         sensitive: bool = False,
@@ -266,41 +363,60 @@ class Flattener:
         if id_ in self.flats:
             message = f"there are two artifacts '{id_}'"
             self._report(scope, Code.SAME_ID, message, ("artifacts", artifact.id))
-        elif len(self.flats) >= MOST:
-            if len(self.flats) == MOST:
-                message = f"more than {MOST:,} artifacts once children and items are written out"
-                self._report(scope, Code.ITEMS, message, ("artifacts", artifact.id))
-            return id_
+        if len(id_) > LONGEST:
+            message = f"the id {shown(id_)} is longer than {LONGEST} bytes"
+            self._report(scope, Code.SAME_ID, message, ("artifacts", artifact.id), on="key")
+        if len(self.flats) >= MOST:
+            self._bound(scope, artifact)
         self.flats[id_] = Flat(
             id_,
             artifact,
             scope,
             work,
             inputs,
-            (*scope.tests, *tests),
-            (*scope.after, *after),
+            scope.tests + tests,
+            scope.after + after,
             each,
-            spare or scope.spare,
+            scope.spare or round_ > 1,
+            round_,
             artifact.output and not scope.prefix if exposed is None else exposed,
             artifact.optional if optional is None else optional,
             sensitive,
         )
         return id_
 
+    def _bound(self, scope: Scope, artifact: Artifact) -> None:
+        """Go no further if the plan becomes larger than one may be."""
+        if len(self.flats) >= MOST or len(self._scopes) > MOST_CHILDREN:
+            message = f"more than {MOST:,} artifacts once children and items are written out"
+            self._report(scope, Code.ITEMS, message, ("artifacts", artifact.id))
+            raise InvalidError(list(self.problems))
+
     def _parts(
         self, scope: Scope, artifact: Artifact, process: Process, id_: ArtifactId, each: Json
     ) -> None:
         """Add the named outputs of a processor that has some."""
-        try:
-            outputs: Sequence[str] = getattr(
-                registry.load("processors", process.type), "outputs", ()
-            )
-        except WaivernError:
-            return  # told when the artifact itself is planned
+        outputs = self._outputs(process.type)
+        if not outputs:
+            return
+        whole = ((scope, id_.removeprefix(scope.prefix)),)
         for output in outputs:
-            whole = ((scope, id_.removeprefix(scope.prefix)),)
+            if fault := segment_fault(output):
+                message = f"output {shown(output)} of the processor '{process.type}' {fault}"
+                at = ("artifacts", artifact.id, "process", "type")
+                self._report(scope, Code.UNKNOWN_COMPONENT, message, at)
+                continue
             part = ArtifactId(f"{id_}/{output}")
             self._add(scope, artifact, part, whole, work=Part(output), each=each)
+
+    def _outputs(self, type_: str) -> Sequence[str]:
+        if type_ not in self._named:
+            try:
+                found = registry.load("processors", type_)
+                self._named[type_] = tuple(getattr(found, "outputs", ()))
+            except WaivernError:
+                self._named[type_] = ()  # told when the artifact itself is planned
+        return self._named[type_]
 
     # repetition
 
@@ -315,7 +431,7 @@ class Flattener:
     ) -> ArtifactId:
         first, *others = [(scope, name) for name in process.inputs]
         own = id_.removeprefix(scope.prefix)
-        rounds: list[tuple[Scope, str]] = []
+        rounds: list[Name] = []
         for n in range(1, repeat.max + 1):
             before = rounds[-1] if rounds else None
             self._add(
@@ -323,11 +439,11 @@ class Flattener:
                 artifact,
                 ArtifactId(f"{id_}/round-{n}"),
                 (before or first, *others),
-                tests=self._until(scope, repeat, n, before, each),
-                after=(before,) if before else (),
+                tests=self._until(scope, artifact, repeat, n, before, each),
                 each=each,
-                spare=n > 1,
+                round_=n,
                 exposed=False,
+                optional=False,
             )
             rounds.append((scope, f"{own}/round-{n}"))
         last = Last(repeat.until, repeat.keep, {"params": scope.params, "each": each})
@@ -336,17 +452,16 @@ class Flattener:
     def _until(
         self,
         scope: Scope,
+        artifact: Artifact,
         repeat: Repeat,
         n: int,
-        before: tuple[Scope, str] | None,
+        before: Name | None,
         each: Json,
-    ) -> tuple[Test, ...]:
+    ) -> tuple[Asked, ...]:
         if before is None:
             return ()
-        where, name = before
         known = {"params": scope.params, "round": n - 1, "each": each}
-        (result,) = self.resolve(where, name) or (None,)
-        return (Test(repeat.until, False, {}, known, result),)
+        return (Asked(scope, artifact, repeat.until, holds=False, known=known, before=before),)
 
     def _child_rounds(
         self,
@@ -356,51 +471,77 @@ class Flattener:
         repeat: Repeat,
         id_: ArtifactId,
         each: Json,
-    ) -> list[tuple[Scope, str] | ArtifactId]:
+    ) -> list[Meaning]:
+        outs = dict(child.output_mapping)
+        offered: dict[str, list[Name]] = {}
+        feed: list[tuple[str, str]] = []
         before: Scope | None = None
-        offered: dict[str, list[tuple[Scope, str]]] = {out: [] for out in child.output_mapping}
-        leading = next(iter(child.output_mapping))
         for n in range(1, repeat.max + 1):
-            fed: dict[str, tuple[Scope, str]] = {}
-            tests: tuple[Test, ...] = ()
-            after: tuple[tuple[Scope, str], ...] = ()
+            fed: dict[str, Name] = {}
+            tests: tuple[Asked, ...] = ()
             if before is not None:
-                feed = repeat.feed or {out: out for out in child.output_mapping}
-                fed = {
-                    need: (before, before.runbook.outputs[out].artifact)
-                    for out, need in feed.items()
-                    if out in before.runbook.outputs and need in before.runbook.inputs
-                }
-                after = (offered[leading][-1],) if offered[leading] else ()
-                if after:
-                    tests = self._until(scope, repeat, n, after[0], each)
+                fed = {need: (before, before.runbook.outputs[out].artifact) for out, need in feed}
+                leading = offered[next(iter(outs))][-1]
+                tests = self._until(scope, artifact, repeat, n, leading, each)
             inside = self._include(
-                scope, artifact, child, f"{id_}/round-{n}/", fed, each, tests=tests, after=after
+                scope, artifact, child, f"{id_}/round-{n}/", fed, each, tests=tests
             )
-            if inside is None:
-                return []
-            for out in child.output_mapping:
-                if out in inside.runbook.outputs:
-                    offered[out].append((inside, inside.runbook.outputs[out].artifact))
-            if n == 1 and not (
-                repeat.feed or set(child.output_mapping) & set(inside.runbook.inputs)
-            ):
-                message = f"'{artifact.id}' repeats a child without feeding it its own result"
-                hint = "say which output becomes which input: `feed: {<output>: <input>}`"
-                at = ("artifacts", artifact.id, "repeat")
-                self._report(scope, Code.CHILD, message, at, on="key", hint=hint)
+            if inside is not None and before is None:
+                outs = self._offered(scope, artifact, child, inside)
+                feed = self._feed(scope, artifact, child, repeat, inside)
+            if inside is None or not outs:
+                return self._name(scope, artifact, child, {})
+            for out in outs:
+                offered.setdefault(out, []).append((inside, inside.runbook.outputs[out].artifact))
             before = inside
         last = Last(repeat.until, repeat.keep, {"params": scope.params, "each": each})
-        made: list[tuple[Scope, str] | ArtifactId] = []
         suffix = id_.removeprefix(f"{scope.prefix}{artifact.id}")
-        for out, name in child.output_mapping.items():
+        given: dict[str, list[Meaning]] = {}
+        for out, name in outs.items():
             target = ArtifactId(f"{scope.prefix}{name}{suffix}")
-            made.append(
+            given[out] = [
                 self._add(scope, artifact, target, tuple(offered[out]), work=last, each=each)
-            )
-        return made
+            ]
+        return self._name(scope, artifact, child, given)
+
+    def _feed(
+        self, scope: Scope, artifact: Artifact, child: Child, repeat: Repeat, inside: Scope
+    ) -> list[tuple[str, str]]:
+        """Return which output of a round becomes which input of the next."""
+        at = ("artifacts", artifact.id, "repeat")
+        offers, needs = inside.runbook.outputs, inside.runbook.inputs
+        feed = []
+        for out, need in repeat.feed.items():
+            if out not in offers or need not in needs:
+                what, name, known = (
+                    ("input", need, needs) if out in offers else ("output", out, offers)
+                )
+                message = f"{child.path} has no {what} '{name}'"
+                hint = did_you_mean(name, known)
+                self._report(scope, Code.CHILD, message, (*at, "feed", out), on="key", hint=hint)
+            else:
+                feed.append((out, need))
+        if not repeat.feed:
+            feed = [(out, out) for out in child.output_mapping if out in offers and out in needs]
+        if not feed and not repeat.feed:
+            message = f"'{artifact.id}' repeats a child without feeding it its own result"
+            hint = "say which output becomes which input: `feed: {<output>: <input>}`"
+            self._report(scope, Code.CHILD, message, at, on="key", hint=hint)
+        return feed
 
     # children
+
+    def _child(
+        self, scope: Scope, artifact: Artifact, child: Child, id_: ArtifactId, each: Json
+    ) -> list[Meaning]:
+        inside = self._include(scope, artifact, child, f"{id_}/", {}, each)
+        given: dict[str, list[Meaning]] = {}
+        if inside is not None:
+            for out in self._offered(scope, artifact, child, inside):
+                name = inside.runbook.outputs[out].artifact
+                given[out] = [(inside, name)]
+                self._flag(artifact, inside, name)
+        return self._name(scope, artifact, child, given)
 
     def _include(
         self,
@@ -408,51 +549,60 @@ class Flattener:
         artifact: Artifact,
         child: Child,
         prefix: str,
-        fed: Mapping[str, tuple[Scope, str]],
+        fed: Mapping[str, Name],
         each: Json,
         *,
-        tests: tuple[Test, ...] = (),
-        after: tuple[tuple[Scope, str], ...] = (),
+        tests: tuple[Asked, ...] = (),
     ) -> Scope | None:
-        at = ("artifacts", artifact.id, "child_runbook")
-        found = self._find(scope, child, at)
+        found = self._find(scope, artifact, child)
         if found is None:
             return None
-        draft_, file = found
-        place = scope.problem(Code.CHILD, "", at, on="key").position
-        more = (*scope.included,) if scope.included else ()
+        draft_, key = found
+        terms = artifact.terms
         inside = self._scope(
             draft_,
             prefix,
-            file.key,
-            included=(f"by '{artifact.id}' at {place}", *more),
-            keys=(*scope.keys, file.key),
+            key,
+            sound=not draft_.problems,
+            by=(scope, artifact),
+            keys=(*scope.keys, key),
+            on_error="fail" if terms.on_error == "fail" else scope.on_error,
+            cache=scope.cache,
             spare=scope.spare or bool(tests),
             tests=(*scope.tests, *tests, *self._when(scope, artifact, each)),
-            after=(*scope.after, *after, *((scope, name) for name in artifact.terms.after)),
-            tolerated=scope.tolerated or artifact.optional or artifact.terms.on_error == "continue",
-            needs=draft_.runbook.inputs,
+            after=(*scope.after, *((scope, name) for name in terms.after)),
+            tolerated=scope.tolerated or _optional(artifact),
         )
-        self.problems += [replace(p, included=inside.included) for p in draft_.problems]
+        self._scopes.append(inside)
+        for problem in draft_.problems:
+            self._tell(replace(problem, included=inside.included))
+        self._bound(scope, artifact)
         self._map(scope, artifact, child, inside, fed)
         self._walk(inside)
         return inside
 
-    def _when(self, scope: Scope, artifact: Artifact, each: Json) -> tuple[Test, ...]:
+    def _when(self, scope: Scope, artifact: Artifact, each: Json) -> tuple[Asked, ...]:
         """Return the condition of a directive, which every artifact of the child has to meet."""
-        if artifact.terms.when is None:
+        condition = artifact.terms.when
+        if condition is None:
             return ()
-        if any(root == "inputs" for root, _ in artifact.terms.when.references):
+        if any(root == "inputs" for root, _ in condition.references):
             message = f"the condition of '{artifact.id}' reads inputs, which a child has not"
+            hint = "give it to an artifact of the child, or ask for a status"
             at = ("artifacts", artifact.id, "when")
-            self._report(scope, Code.CONDITION, message, at)
+            self._report(scope, Code.CONDITION, message, at, hint=hint)
             return ()
-        return (self.test(scope, artifact, artifact.terms.when, each),)
+        return (self.asked(scope, artifact, condition, each),)
 
-    def test(self, scope: Scope, artifact: Artifact, condition: Condition, each: Json) -> Test:
+    def asked(self, scope: Scope, artifact: Artifact, condition: Condition, each: Json) -> Asked:
+        """Return what `when` asks for."""
+        return Asked(scope, artifact, condition, known={"params": scope.params, "each": each})
+
+    def test(self, asked: Asked) -> Test:
         """Return a condition with what it needs to be evaluated, references checked."""
+        scope, artifact, condition = asked.scope, asked.artifact, asked.condition
+        at = ("artifacts", artifact.id, *(("when",) if asked.holds else ("repeat", "until")))
         statuses: dict[str, ArtifactId] = {}
-        at = ("artifacts", artifact.id, "when")
         for root, name in sorted(condition.references):
             if root == "params" and name not in scope.params:
                 declared = scope.runbook.params.get(name)
@@ -461,55 +611,97 @@ class Flattener:
                     message = f"parameter '{name}', which the condition uses, {what}"
                     self._report(scope, Code.CONDITION, message, at)
             elif root == "status":
-                ids = self.resolve(scope, name) if name in self.known(scope) or "/" in name else ()
+                ids = self.resolve(scope, name)
                 if ids is not None and len(ids) == 1:
                     statuses[name] = ids[0]
-                else:
-                    statuses[name] = ArtifactId(scope.prefix + name)
-        return Test(condition, True, statuses, {"params": scope.params, "each": each})
+                elif name not in scope.faulty and ids != ():
+                    what = "stands for several artifacts" if ids else "is not there"
+                    message = f"the condition of '{artifact.id}' asks for '{name}', which {what}"
+                    hint = f"one of them is '{ids[0].removeprefix(scope.prefix)}'" if ids else None
+                    hint = hint or self._meant(scope, name)
+                    self._report(scope, Code.CONDITION, message, at, hint=hint)
+        result = self.resolve(*asked.before) if asked.before else None
+        return Test(condition, asked.holds, statuses, asked.known, result[0] if result else None)
 
-    def _find(
-        self, scope: Scope, child: Child, at: tuple[str | int, ...]
-    ) -> tuple[Draft, ChildFile] | None:
-        depth = len(scope.keys) + 1
-        try:
-            file = self._children.child(child.path, scope.key, self._settings.template_paths)
-        except StoreError:  # says nothing about the runbook
-            raise
-        except WaivernError as error:
-            self._report(scope, Code.CHILD, error.message, (*at, "path"), hint=error.hint)
+    def _find(self, scope: Scope, artifact: Artifact, child: Child) -> tuple[Draft, str] | None:
+        at = ("artifacts", artifact.id, "child_runbook", "path")
+        file = self._file(child.path, scope.key)
+        if isinstance(file, WaivernError):
+            (said,) = file.problems if isinstance(file, InvalidError) else (file,)
+            self._report(scope, Code.CHILD, said.message, at, hint=said.hint)
             return None
         if file.key in scope.keys:
             path = " → ".join([*scope.keys[scope.keys.index(file.key) :], file.key])
             message = f"runbooks include each other in a circle: {path}"
-            self._report(scope, Code.CHILD, message, (*at, "path"))
+            self._report(scope, Code.CHILD, message, at)
             return None
-        if depth > self._settings.max_child_depth:
+        if len(scope.keys) >= self._settings.max_child_depth:
             message = f"children within children, deeper than {self._settings.max_child_depth}"
             hint = "raise `config.max_child_depth` of the root runbook, or include less deeply"
-            self._report(scope, Code.CHILD, message, (*at, "path"), hint=hint)
+            self._report(scope, Code.CHILD, message, at, hint=hint)
             return None
-        document = self.documents.get(file.key) or Document(file.key, file.folder, file.data)
-        self.documents[file.key] = document
-        try:
-            found = draft(document, Path(file.key).stem, self._environ, self._given)
-        except WaivernError as error:
-            problems: Sequence[Problem] = getattr(error, "problems", ())
-            place = scope.problem(Code.CHILD, "", at, on="key").position
-            included = (f"by '{at[1]}' at {place}", *scope.included)
-            self.problems += [replace(problem, included=included) for problem in problems]
-            if not problems:
-                self._report(scope, Code.CHILD, error.message, (*at, "path"), hint=error.hint)
-            return None
-        return found, file
+        found = self._draft(file)
+        if isinstance(found, Draft):
+            self._check_params(scope, artifact, child, found.runbook)
+            return found, file.key
+        included = (_inclusion(scope, artifact), *scope.included)
+        problems: Sequence[Problem] = getattr(found, "problems", ())
+        for problem in problems:
+            self._tell(replace(problem, included=included))
+        if not problems:
+            self._report(scope, Code.CHILD, found.message, at, hint=found.hint)
+        return None
+
+    def _file(self, path: str, parent: str) -> ChildFile | WaivernError:
+        """Find a child, once for all that include it from there."""
+        if (path, parent) not in self._files:
+            templates = self._settings.template_paths
+            try:
+                self._files[path, parent] = self._children.child(path, parent, templates)
+            except StoreError:  # says nothing about the runbook
+                raise
+            except WaivernError as error:
+                self._files[path, parent] = error
+        return self._files[path, parent]
+
+    def _draft(self, file: ChildFile) -> Draft | WaivernError:
+        """Read a child, once for all that include it."""
+        if file.key not in self._drafts:
+            document = Document(file.key, file.folder, file.data)
+            self.documents[file.key] = document
+            name = PurePosixPath(file.key).stem
+            try:
+                self._drafts[file.key] = draft(document, name, self._environ, self._given)
+            except WaivernError as error:
+                self._drafts[file.key] = error
+        return self._drafts[file.key]
 
     def _given(self, declared: Mapping[str, Param]) -> Mapping[str, Json]:
         """Return a child's parameters: those of the run by name, else their own defaults."""
         return {
             name: self._values.get(name, param.default)
             for name, param in declared.items()
-            if name in self._values or not param.required
+            if self._same(param) and (name in self._values or not param.required)
         }
+
+    def _same(self, param: Param) -> bool:
+        """Whether the root runbook says nothing else of a parameter: no secret may become open."""
+        own = self._params.get(param.name)
+        return own is None or (own.type, own.secret) == (param.type, param.secret)
+
+    def _check_params(
+        self, scope: Scope, artifact: Artifact, child: Child, inside: Runbook
+    ) -> None:
+        at = ("artifacts", artifact.id, "child_runbook")
+        for name, param in inside.params.items():
+            if not self._same(param):
+                message = f"parameter '{name}' of {child.path} is declared otherwise"
+                hint = "give it the same 'type' and 'secret' as in the runbook that is run"
+                self._report(scope, Code.CHILD, message, at, on="key", hint=hint)
+            elif param.required and name not in self._params:
+                message = f"parameter '{name}' of {child.path} has no value"
+                hint = f"declare '{name}' under 'params' of the runbook that is run"
+                self._report(scope, Code.CHILD, message, at, on="key", hint=hint)
 
     def _map(
         self,
@@ -517,13 +709,13 @@ class Flattener:
         artifact: Artifact,
         child: Child,
         inside: Scope,
-        fed: Mapping[str, tuple[Scope, str]],
+        fed: Mapping[str, Name],
     ) -> None:
         """Give the child its inputs: what is mapped, else their defaults, else nothing."""
         at = ("artifacts", artifact.id, "child_runbook", "input_mapping")
         needs = inside.runbook.inputs
         for name in child.input_mapping:
-            if name not in needs:
+            if name not in needs and inside.sound:
                 message = f"{child.path} has no input '{name}'"
                 known = f"it has {', '.join(needs)}" if needs else "it has none"
                 hint = did_you_mean(name, needs) or known
@@ -535,9 +727,8 @@ class Flattener:
             if name in fed:
                 inside.names[name] = [fed[name]]
             elif name in child.input_mapping:
-                given = child.input_mapping[name]
-                inside.names[name] = [(scope, given)]
-                self.mapped.append((scope, artifact.id, inside, need))
+                inside.names[name] = [(scope, child.input_mapping[name])]
+                self.mapped.append((scope, artifact, inside, need))
             elif need.optional:
                 self._default(inside, need)
             else:
@@ -547,13 +738,20 @@ class Flattener:
                 inside.names[name] = []
 
     def _default(self, inside: Scope, need: Need) -> None:
-        id_ = ArtifactId(inside.prefix + need.name)
+        """Give an input that nothing is mapped to what the runbook itself says of it."""
+        if not need.optional:  # of the root runbook, which nobody includes
+            message = f"this runbook needs the input '{need.name}': it is part of another"
+            hint = "include it with child_runbook, or make the input optional"
+            at = ("inputs", need.name)
+            self._report(inside, Code.CHILD, message, at, on="key", hint=hint)
+            inside.names[need.name] = []
+            return
         work = Given(need.default) if need.default is not None else Absent()
         nobody = Artifact(ArtifactId(need.name), Source("default", {}), output_schema=need.schema)
         self._add(
             inside,
             nobody,
-            id_,
+            ArtifactId(inside.prefix + need.name),
             (),
             work=work,
             exposed=False,
@@ -561,90 +759,87 @@ class Flattener:
             sensitive=need.sensitive,
         )
 
-    def _offer(
+    def _offered(
         self, scope: Scope, artifact: Artifact, child: Child, inside: Scope
-    ) -> list[tuple[Scope, str] | ArtifactId]:
-        """Give names here to what the child offers; return what the directive's own id means."""
-        at = ("artifacts", artifact.id, "child_runbook")
+    ) -> dict[str, str]:
+        """Return the outputs that are asked for and there, with their names here."""
         offers = inside.runbook.outputs
-        own: list[tuple[Scope, str] | ArtifactId] = []
+        found = {}
         for out, name in child.output_mapping.items():
-            if out not in offers:
+            if out in offers:
+                found[out] = name
+            elif inside.sound:
+                key = ("output",) if name == artifact.id else ("output_mapping", out)
+                at = ("artifacts", artifact.id, "child_runbook", *key)
                 known = f"it has {', '.join(offers)}" if offers else "it has none"
                 message = f"{child.path} has no output '{out}'"
                 hint = did_you_mean(out, offers) or known
                 self._report(scope, Code.CHILD, message, at, on="key", hint=hint)
-                continue
-            target = (inside, offers[out].artifact)
+        return found
+
+    def _name(
+        self,
+        scope: Scope,
+        artifact: Artifact,
+        child: Child,
+        given: Mapping[str, list[Meaning]],
+    ) -> list[Meaning]:
+        """Give names here to what the child gives; return what the directive's own id means."""
+        own: list[Meaning] = []
+        every: list[Meaning] = []
+        for out, name in child.output_mapping.items():
+            meaning = given.get(out, [])
+            every += meaning
             if name == artifact.id:
-                own.append(target)
-            elif name in scope.runbook.artifacts or (name in scope.names and not artifact.for_each):
-                message = f"'{name}', which '{artifact.id}' gives, is there already"
-                self._report(scope, Code.CHILD, message, (*at, "output_mapping", out))
+                own += meaning
+                continue
+            there = name in scope.runbook.artifacts or name in scope.runbook.inputs
+            if there or scope.givers.setdefault(name, (artifact.id, out)) != (artifact.id, out):
+                self._is_there(scope, artifact.id, out, name)
             else:
-                scope.names.setdefault(name, []).append(target)
-            self._flag(artifact, inside, offers[out].artifact)
-        if artifact.for_each is None and own:
-            scope.names[artifact.id] = own
-        return own
+                scope.names.setdefault(name, []).extend(meaning)
+        meant = own if artifact.id in child.output_mapping.values() else every
+        if artifact.for_each is None:
+            scope.names[artifact.id] = meant
+        return meant
+
+    def _is_there(self, scope: Scope, directive: str, out: str, name: str) -> None:
+        message = f"'{name}', which '{directive}' gives, is there already"
+        at = ("artifacts", directive, "child_runbook", "output_mapping", out)
+        self._report(scope, Code.CHILD, message, at)
 
     def _flag(self, artifact: Artifact, inside: Scope, name: str) -> None:
         """Let what a directive exposes be what the directive says of it."""
-        optional = artifact.optional or artifact.terms.on_error == "continue"
-        if not (artifact.output or optional):
+        exposed, optional = artifact.output and len(inside.keys) == 1, _optional(artifact)
+        if not (exposed or optional):
             return
         for id_ in self.resolve(inside, name) or ():
-            flat = self.flats[id_]
-            self.flats[id_] = replace(
-                flat,
-                exposed=flat.exposed or artifact.output,
-                optional=flat.optional or optional,
-            )
+            if id_.startswith(inside.prefix):  # the child may give back what it was given
+                flat = self.flats[id_]
+                flat.exposed, flat.optional = flat.exposed or exposed, flat.optional or optional
 
     def _report(
         self,
         scope: Scope,
-        code: Code,
+        code: str,
         message: str,
         at: tuple[str | int, ...],
         *,
         on: Literal["key", "value"] = "value",
         hint: str | None = None,
     ) -> None:
-        self.problems.append(scope.problem(code, message, at, on=on, hint=hint))
+        self._tell(scope.problem(code, message, at, on=on, hint=hint))
+
+    def _tell(self, problem: Problem) -> None:
+        self.problems[problem] = None  # a declaration may stand for many artifacts
+        if len(self.problems) >= ENOUGH:
+            raise InvalidError(list(self.problems))
 
 
-def _bindable(artifact: Artifact) -> Json:
-    """Return all of a declaration that may refer to the item of a `for_each`, by its place."""
-    match artifact.producer:
-        case Source(_, properties):
-            return {"source": {"properties": properties}}
-        case Process(_, properties, inputs):
-            return {"process": {"properties": properties}, "inputs": list(inputs)}
-        case Child(path, mapping, _, _):
-            return {"child_runbook": {"path": path, "input_mapping": mapping}}
-        case Gate(question, inputs, _, _):
-            return {"gate": {"question": question, "show": list(inputs)}}
-    return {}
+def _inclusion(scope: Scope, artifact: Artifact) -> str:
+    at = ("artifacts", artifact.id, "child_runbook")
+    return f"by '{artifact.id}' at {scope.runbook.document.problem('', '', at, on='key').position}"
 
 
-def _with_item(artifact: Artifact, each: Mapping[str, Json]) -> Artifact:
-    """Return the declaration with the item in its places."""
-
-    def put(value: Json) -> Json:
-        return env.bind(value, each)
-
-    producer = artifact.producer
-    match producer:
-        case Source(_, properties):
-            producer = replace(producer, properties=put(dict(properties)))
-        case Process(_, properties, inputs):
-            names = tuple(ArtifactId(str(put(name))) for name in inputs)
-            producer = replace(producer, properties=put(dict(properties)), inputs=names)
-        case Child(path, mapping, _, _):
-            put_in = {key: str(put(name)) for key, name in mapping.items()}
-            producer = replace(producer, path=str(put(path)), input_mapping=put_in)
-        case Gate(question, inputs, _, _):
-            names = tuple(ArtifactId(str(put(name))) for name in inputs)
-            producer = replace(producer, question=str(put(question)), inputs=names)
-    return replace(artifact, producer=producer)
+def _optional(artifact: Artifact) -> bool:
+    return artifact.optional or artifact.terms.on_error == "continue"

@@ -12,6 +12,8 @@ from waivern.message import Json
 
 MOST = 10_000
 """Items of one `for_each`."""
+MOST_VALUES = 200_000
+"""Values that all items of a matrix may have together."""
 LONGEST = 60
 """Characters of a label."""
 _ODD = re.compile(r"[^A-Za-z0-9_.-]+", re.ASCII)
@@ -30,7 +32,7 @@ def items(over: Json) -> tuple[list[Item], str | None]:
         count = 1
         for values in over.values():
             count *= len(values)
-        if count > MOST:
+        if count > MOST or count * len(over) > MOST_VALUES:
             return [], f"has {count:,} items; {MOST:,} are the most"
         combined = (dict(zip(over, each, strict=True)) for each in product(*over.values()))
         named = [("-".join(_word(part) for part in value.values()), value) for value in combined]
@@ -55,7 +57,7 @@ def _labelled(named: list[tuple[str, Json]]) -> list[Item]:
     taken: set[str] = set()
     found = []
     for number, (word, value) in enumerate(named, 1):
-        label = f"item-{number}" if segment_fault(word) else word
+        label = f"item-{number}" if len(word) > 100 or segment_fault(word) else word
         while label.casefold() in taken:
             label = f"{label}-{number}"
         taken.add(label.casefold())

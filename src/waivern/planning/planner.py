@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Protocol, cast
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, cast
 
 from waivern.errors import StoreError, WaivernError
 from waivern.ids import ArtifactId
 from waivern.message import ANY_JSON, Json, SchemaRef
 from waivern.planning import graph
 from waivern.planning.codes import Code
-from waivern.planning.flatten import Children, Flat, Flattener, Scope
+from waivern.planning.flatten import Asked, Children, Flat, Flattener, Scope
 from waivern.planning.plan import (
     Absent,
     Ask,
@@ -36,8 +36,8 @@ from waivern.plugins.component import Component, Processor
 from waivern.plugins.hints import did_you_mean
 from waivern.problems import InvalidError
 from waivern.runbook.env import names
+from waivern.runbook.loader import collection_paused
 from waivern.runbook.model import (
-    Child,
     Draft,
     Gate,
     OnError,
@@ -46,12 +46,20 @@ from waivern.runbook.model import (
     Reuse,
     Runbook,
     Source,
+    Terms,
 )
 from waivern.runbook.params import recorded, with_secrets
 from waivern.runbook.project import laid_over
 
+if TYPE_CHECKING:
+    from waivern.runbook.conditions import Condition
+
 DECISION = SchemaRef("decision")
 """What a gate is: who decided, when, on what."""
+
+
+MOST_EDGES = 2_000_000
+"""Inputs that all artifacts of a plan may have together."""
 
 
 class Resolver(Children, Protocol):
@@ -72,6 +80,8 @@ class Defaults:
 
 
 NO_DEFAULTS = Defaults()
+_TAKEN = Terms()
+"""Of what is only taken from elsewhere: there is nothing to try again, or to wait for."""
 
 
 def make_plan(
@@ -85,7 +95,8 @@ def make_plan(
     Raises InvalidError with every problem there is, those that the draft has already among them.
     """
     whole = draft if isinstance(draft, Draft) else Draft(draft)
-    return _Planner(whole, resolver, environ, defaults).plan()
+    with collection_paused():
+        return _Planner(whole, resolver, environ, defaults).plan()
 
 
 class _Planner:
@@ -101,9 +112,11 @@ class _Planner:
         self._problems = self._flattener.problems
         self._nodes: dict[ArtifactId, Node] = {}
         self._pools = dict(draft.runbook.settings.pools)
+        self._tests: dict[int, Test] = {}
+        self._components: dict[tuple[str, str], Component] = {}
+        self._edges = 0
 
     def plan(self) -> Plan:
-        self._refuse_needs()
         drawn = {id_: self._drawn(flat) for id_, flat in self._flats.items()}
         needs = {id_: each.awaited for id_, each in drawn.items()}
         order = graph.topological(needs)
@@ -113,21 +126,19 @@ class _Planner:
             self._add(self._flats[id_], drawn[id_])
         self._check_mapped()
         if self._problems:
-            raise InvalidError(self._problems)
+            raise InvalidError(list(self._problems))
         draft, flattener = self._draft, self._flattener
         hidden = {
             id_
-            for scope, _, inside, need in flattener.mapped
+            for _, _, inside, need in flattener.mapped
             if need.sensitive
             for id_ in flattener.resolve(inside, need.name) or ()
         }
-        nodes = {
-            id_: replace(node, sensitive=True) if id_ in hidden else node
-            for id_, node in self._nodes.items()
-        }
+        for id_ in hidden:
+            self._nodes[id_] = replace(self._nodes[id_], sensitive=True)
         return Plan(
             draft.runbook,
-            nodes,
+            self._nodes,
             flattener.aliases(),
             {key: document.data for key, document in flattener.documents.items()},
             recorded(draft.runbook.params, draft.values),
@@ -135,35 +146,23 @@ class _Planner:
             tuple(self._flats),
         )
 
-    def _refuse_needs(self) -> None:
-        """A runbook that must be given inputs has nobody to give them if it is run itself."""
-        root = self._flattener.root
-        for need in root.runbook.inputs.values():
-            if not need.optional:
-                message = f"this runbook needs the input '{need.name}': it is part of another"
-                hint = "include it with child_runbook, or make the input optional"
-                self._problems.append(
-                    root.problem(Code.CHILD, message, ("inputs", need.name), on="key", hint=hint)
-                )
-            else:
-                root.names[need.name] = []
-
     def _add(self, flat: Flat, drawn: _Drawn) -> None:
         made = self._made(flat, drawn.inputs)
         if made is None:
             return
         work, schema, component = made
-        artifact, settings = flat.artifact, flat.scope.runbook.settings
-        on_error = artifact.terms.on_error or settings.on_error or self._defaults.on_error
-        terms = artifact.terms
+        scope = flat.scope
+        terms = flat.artifact.terms if flat.work is None else _TAKEN
+        on_error = flat.artifact.terms.on_error or scope.on_error or self._defaults.on_error
+        missed = flat.artifact.optional or on_error == "continue"
         self._nodes[flat.id] = Node(
             flat.id,
             work,
             drawn.inputs,
             schema,
-            optional=flat.optional or on_error == "continue",
+            optional=flat.optional or (missed and not flat.round),
             output=flat.exposed,
-            names=drawn.names if drawn.names != drawn.inputs else (),
+            names=() if drawn.names == drawn.inputs else drawn.names,
             after=drawn.after,
             tests=drawn.tests,
             spare=flat.spare,
@@ -171,10 +170,10 @@ class _Planner:
             timeout=terms.timeout,
             pool=self._pool(flat),
             fail_fast=on_error == "fail",
-            cache=terms.cache if terms.cache is not None else settings.cache,
-            base=str(flat.scope.runbook.document.folder) if flat.scope.key else "",
+            cache=terms.cache if terms.cache is not None else scope.cache,
+            base=str(scope.runbook.document.folder) if scope.key else "",
             sensitive=flat.sensitive,
-            tolerated=flat.scope.tolerated,
+            tolerated=scope.tolerated or (missed and flat.round > 0),
         )
 
     def _made(
@@ -186,11 +185,12 @@ class _Planner:
         match flat.work:
             case Given() | Absent() as work:
                 return work, artifact.output_schema or ANY_JSON, None
-            case Part() | Last() as work:
-                if not given:
+            case Part() as work:
+                return (work, self._part_schema(flat), None) if given else None
+            case Last() as work:
+                if not self._one_each_round(flat, inputs):
                     return None
-                schema = self._part_schema(flat) if isinstance(work, Part) else given[0]
-                return work, schema, None
+                return (work, given[0], None) if given else None
         match artifact.producer:
             case Reuse() as source:
                 made = self._copy(flat, source)
@@ -203,6 +203,14 @@ class _Planner:
                 return self._component(flat, "processors", type_, properties, inputs)
         raise AssertionError(f"{artifact.producer} is taken apart by the flattener")
 
+    def _one_each_round(self, flat: Flat, inputs: tuple[ArtifactId, ...]) -> bool:
+        found = [self._flattener.resolve(scope, name) for scope, name in flat.inputs]
+        if all(found) and (len(inputs) != len(found) or any(len(ids or ()) > 1 for ids in found)):
+            message = f"'{flat.artifact.id}' repeats what does not give one new artifact each round"
+            self._report(Code.CHILD, message, flat, ("repeat",), on="key")
+            return False
+        return True
+
     def _part_schema(self, flat: Flat) -> SchemaRef:
         producer = flat.artifact.producer
         assert isinstance(producer, Process)
@@ -210,7 +218,7 @@ class _Planner:
 
     def _pool(self, flat: Flat) -> str | None:
         pool = flat.artifact.terms.pool
-        if pool is None:
+        if pool is None or flat.work is not None:
             return None
         own = flat.scope.runbook.settings.pools
         if pool in own:
@@ -225,79 +233,85 @@ class _Planner:
 
     def _drawn(self, flat: Flat) -> _Drawn:
         """Resolve all that an artifact refers to."""
-        inputs: dict[ArtifactId, str] = {}
-        for n, (scope, name) in enumerate(flat.inputs):
-            ids = self._resolved(flat, scope, name, self._input_place(flat, n))
-            for id_ in ids:
-                local = name if len(ids) == 1 else id_.removeprefix(scope.prefix)
-                inputs.setdefault(id_, local)
-        after = [id_ for scope, name in flat.after for id_ in self._resolved(flat, scope, name, ())]
+        inputs = self._inputs(flat) if flat.inputs else {}
+        ids, names, terms = tuple(inputs), tuple(inputs.values()), flat.artifact.terms
+        if not (flat.after or flat.tests or terms.after or terms.when):
+            return _Drawn(ids, names, (), ())
+        after: list[ArtifactId] = []
+        for scope, name in flat.after:
+            after += self._flattener.resolve(scope, name) or ()
+        tests = [self._tested(asked) for asked in flat.tests]
         if flat.work is None:
-            for n, name in enumerate(flat.artifact.terms.after):
+            for n, name in enumerate(terms.after):
                 after += self._resolved(flat, flat.scope, name, ("after", n))
-        tests = flat.tests
-        if flat.work is None and flat.artifact.terms.when is not None:
-            tests = (*tests, self._test(flat))
-        tests = tuple(self._known_statuses(flat, test) for test in tests)
-        results = [test.result for test in tests if test.result is not None]
-        ordered = tuple(dict.fromkeys([*after, *results]))
-        return _Drawn(tuple(inputs), tuple(inputs.values()), ordered, tests)
+            if terms.when is not None and flat.round < 2:
+                tests.append(self._test(flat, terms.when))
+        after += [test.result for test in tests if test.result is not None]
+        return _Drawn(ids, names, tuple(dict.fromkeys(after)), tuple(tests))
 
-    def _input_place(self, flat: Flat, n: int) -> tuple[str | int, ...]:
-        return ("gate", "show", n) if isinstance(flat.artifact.producer, Gate) else ("inputs", n)
+    def _inputs(self, flat: Flat) -> dict[ArtifactId, str]:
+        """Return the inputs, each with what it is called."""
+        inputs: dict[ArtifactId, str] = {}
+        gate = isinstance(flat.artifact.producer, Gate)
+        for n, (scope, name) in enumerate(flat.inputs):
+            ids = self._resolved(flat, scope, name, ("gate", "show", n) if gate else ("inputs", n))
+            if len(ids) != 1:
+                inputs |= {id_: id_.removeprefix(scope.prefix) for id_ in ids if id_ not in inputs}
+            else:
+                inputs.setdefault(ids[0], name)
+        if flat.round > 1:  # the round before stands for the first input
+            assert isinstance(flat.artifact.producer, Process)
+            before = next(iter(inputs), None)
+            if before is not None:
+                inputs[before] = flat.artifact.producer.inputs[0]
+        self._edges += len(inputs)
+        if self._edges > MOST_EDGES:
+            message = f"artifacts read each other more than {MOST_EDGES:,} times"
+            self._report(Code.ITEMS, message, flat, ("inputs",))
+            raise InvalidError(list(self._problems))
+        return inputs
+
+    def _tested(self, asked: Asked) -> Test:
+        """Return a test; one that many artifacts have is looked at once."""
+        if id(asked) not in self._tests:
+            self._tests[id(asked)] = self._flattener.test(asked)
+        return self._tests[id(asked)]
 
     def _resolved(
         self, flat: Flat, scope: Scope, name: str, at: tuple[str | int, ...]
     ) -> tuple[ArtifactId, ...]:
         ids = self._flattener.resolve(scope, name)
-        if ids is None and name not in scope.faulty:
-            message = f"artifact '{flat.artifact.id}' reads '{name}', which is not defined"
-            hint = did_you_mean(name, self._flattener.known(scope))
-            self._problems.append(
-                scope.problem(
-                    Code.UNDEFINED_INPUT, message, ("artifacts", flat.artifact.id, *at), hint=hint
-                )
-            )
+        if ids is None:
+            self._flattener.undefined(scope, flat.artifact.id, name, at)
         return ids or ()
 
-    def _test(self, flat: Flat) -> Test:
-        condition = flat.artifact.terms.when
-        assert condition is not None
-        names = {name for scope, name in flat.inputs}
+    def _test(self, flat: Flat, condition: Condition) -> Test:
+        names = {name for _, name in flat.inputs}
         for root, name in sorted(condition.references):
             if root == "inputs" and name not in names:
                 message = f"the condition of '{flat.artifact.id}' reads '{name}', which is no input"
                 known = f"its inputs are {', '.join(sorted(names))}" if names else "it has none"
                 hint = did_you_mean(name, names) or known
                 self._report(Code.CONDITION, message, flat, ("when",), hint=hint)
-        return self._flattener.test(flat.scope, flat.artifact, condition, flat.each)
-
-    def _known_statuses(self, flat: Flat, test: Test) -> Test:
-        known = {name: id_ for name, id_ in test.statuses.items() if id_ in self._flats}
-        for name in test.statuses.keys() - known.keys():
-            message = f"the condition of '{flat.artifact.id}' asks for '{name}', which is not there"
-            hint = did_you_mean(name, self._flattener.known(flat.scope))
-            self._report(Code.CONDITION, message, flat, ("when",), hint=hint)
-        return replace(test, statuses=known)
+        asked = self._flattener.asked(flat.scope, flat.artifact, condition, flat.each)
+        return self._flattener.test(asked)
 
     def _check_mapped(self) -> None:
         """See that what a child is given is what it says that it takes."""
-        for scope, directive, _, need in self._flattener.mapped:
-            child = scope.runbook.artifacts[ArtifactId(directive)].producer
-            assert isinstance(child, Child)
-            name = child.input_mapping[need.name]
-            at = ("artifacts", directive, "child_runbook", "input_mapping", need.name)
-            ids = self._flattener.resolve(scope, name)
-            if ids is None and name not in scope.faulty:
-                message = f"'{directive}' maps '{name}', which is not defined"
-                hint = did_you_mean(name, self._flattener.known(scope))
-                problem = scope.problem(Code.UNDEFINED_INPUT, message, at, hint=hint)
-                self._problems.append(problem)
+        for scope, directive, inside, need in self._flattener.mapped:
+            name = inside.names[need.name][0][1]
+            at = ("artifacts", directive.id, "child_runbook", "input_mapping", need.name)
+            ids = self._flattener.resolve(inside, need.name)
+            if ids is None:
+                self._flattener.undefined(scope, directive.id, name, at[2:])
+                if not self._problems:
+                    message = f"'{directive.id}' is given what it gives itself: '{name}'"
+                    self._problems[scope.problem(Code.CYCLE, message, at)] = None
             for id_ in ids or ():
                 schema = self._nodes[id_].schema if id_ in self._nodes else need.schema
                 if need.schema not in (schema, ANY_JSON):
                     message = f"input '{need.name}' takes {need.schema}; '{name}' is {schema}"
-                    self._problems.append(scope.problem(Code.SCHEMA_NOT_ACCEPTED, message, at))
+                    self._problems[scope.problem(Code.SCHEMA_NOT_ACCEPTED, message, at)] = None
 
     def _report_cycle(self, needs: Mapping[ArtifactId, tuple[ArtifactId, ...]]) -> None:
         path = graph.cycle(needs)
@@ -338,7 +352,8 @@ class _Planner:
     ) -> tuple[Work, SchemaRef, Component] | None:
         part = "source" if kind == "connectors" else "process"
         try:
-            component = registry.load(kind, name)
+            component = self._components.get((kind, name)) or registry.load(kind, name)
+            self._components[kind, name] = component
         except WaivernError as error:
             at = (part, "type")
             self._report(Code.UNKNOWN_COMPONENT, error.message, flat, at, hint=error.hint)
@@ -357,7 +372,7 @@ class _Planner:
     def _configured(
         self, flat: Flat, part: str, component: Component, properties: Mapping[str, Json]
     ) -> bool:
-        if any(
+        if flat.scope.runbook.params and any(
             name not in self._environ for name in names(properties) if name.startswith("params.")
         ):
             return True  # the runbook is only looked at: what a secret will be is not known
@@ -424,12 +439,10 @@ class _Planner:
     ) -> None:
         path = ("artifacts", flat.artifact.id, *at)
         problem = flat.scope.problem(code, message, path, on=on, hint=hint)
-        if problem not in self._problems:  # a declaration that stands for many artifacts
-            self._problems.append(problem)
+        self._problems[problem] = None  # a declaration may stand for many artifacts
 
 
-@dataclass(frozen=True, slots=True)
-class _Drawn:
+class _Drawn(NamedTuple):
     """What one artifact refers to, by flat ids."""
 
     inputs: tuple[ArtifactId, ...]
@@ -440,6 +453,8 @@ class _Drawn:
     @property
     def awaited(self) -> tuple[ArtifactId, ...]:
         """All that has to be settled before it."""
+        if not self.tests:
+            return tuple(dict.fromkeys(self.inputs + self.after)) if self.after else self.inputs
         asked = (id_ for test in self.tests for id_ in test.statuses.values())
         return tuple(dict.fromkeys((*self.inputs, *self.after, *asked)))
 

@@ -30,10 +30,10 @@ def faults(
 
     No message shows a value that came from `${VAR}`, whatever the component puts into it.
     """
-    hide = Secrets(names(properties), environ).hide
     try:
         configure(config, properties, environ)
     except ValidationError as error:
+        hide = Secrets(names(properties), environ).hide
         for each in error.errors(include_url=False, include_input=False, include_context=False):
             path = _within(properties, each["loc"])
             name = str(each["loc"][-1]) if each["loc"] else "properties"

@@ -5,16 +5,14 @@ Every event has `at`: when it happened, RFC 3339, for people only. Order is the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from waivern.errors import IntegrityError
 from waivern.message import Json
 from waivern.record.shape import misfit
 
 
-@dataclass(frozen=True, slots=True)
-class RunStarted:
+class RunStarted(NamedTuple):
     """The first event of a run: all that a later attempt must find as it was."""
 
     at: str
@@ -29,17 +27,16 @@ class RunStarted:
     runbook_name: str
     runbook_version: str
     runbook_path: str | None
-    children: list[dict[str, str]] = field(default_factory=list)
+    children: list[dict[str, str]] = []
     """`{path, sha256}` of each child runbook."""
-    aliases: dict[str, list[str]] = field(default_factory=dict)
+    aliases: dict[str, list[str]] = {}
     """Names that stand for artifacts."""
-    sensitive: list[str] = field(default_factory=list)
+    sensitive: list[str] = []
     """Artifacts whose content is not shown unless asked for."""
     replay_of: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptStarted:
+class AttemptStarted(NamedTuple):
     """The first event of an attempt; `artifacts` and `reuse` only if the runbook changed."""
 
     at: str
@@ -48,21 +45,22 @@ class AttemptStarted:
     runbook_hash: str
     artifacts: list[str] | None = None
     reuse: dict[str, dict[str, Json]] | None = None
-    invalidated: dict[str, str] = field(default_factory=dict)
+    invalidated: dict[str, str] = {}
     """Completed artifacts that count no longer, each with the reason. Part of this event, so that
     no crash can leave the attempt without them."""
-    forced: list[str] = field(default_factory=list)
+    forced: list[str] = []
     """What a person overrode to get here: `allow-changed`, `force`, `ask-again`."""
     children: list[dict[str, str]] | None = None
     aliases: dict[str, list[str]] | None = None
     sensitive: list[str] | None = None
     params: dict[str, Json] | None = None
-    given: list[str] = field(default_factory=list)
+    given: list[str] = []
     """The names of the data that were handed to what waited."""
+    selected: list[str] | None = None
+    """The artifacts that this attempt may make; null: all."""
 
 
-@dataclass(frozen=True, slots=True)
-class ArtifactStarted:
+class ArtifactStarted(NamedTuple):
     """Work on an artifact begins."""
 
     at: str
@@ -74,8 +72,7 @@ class ArtifactStarted:
     inputs: list[str]
 
 
-@dataclass(frozen=True, slots=True)
-class ArtifactCompleted:
+class ArtifactCompleted(NamedTuple):
     """An artifact is in its place and durable."""
 
     at: str
@@ -99,8 +96,7 @@ class ArtifactCompleted:
     """The parts of its fingerprint, if it may be taken for the same work another time."""
 
 
-@dataclass(frozen=True, slots=True)
-class ArtifactFailed:
+class ArtifactFailed(NamedTuple):
     """An artifact could not be made; `error` is `{kind, message, hint}`."""
 
     at: str
@@ -109,8 +105,7 @@ class ArtifactFailed:
     duration_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class ArtifactRetried:
+class ArtifactRetried(NamedTuple):
     """A try failed, and there will be another."""
 
     at: str
@@ -120,8 +115,7 @@ class ArtifactRetried:
     delay_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class ArtifactSkipped:
+class ArtifactSkipped(NamedTuple):
     """An artifact is not made: because of another, or because its own condition says so."""
 
     at: str
@@ -131,8 +125,7 @@ class ArtifactSkipped:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class ArtifactSuspended:
+class ArtifactSuspended(NamedTuple):
     """An artifact waits for people, or for something outside."""
 
     at: str
@@ -140,12 +133,11 @@ class ArtifactSuspended:
     reason: str
     """Of a gate, its question."""
     gate: bool
-    shown: dict[str, str] = field(default_factory=dict)
+    shown: dict[str, str] = {}
     """Of a gate: the artifacts to decide on, each with the digest of its file."""
 
 
-@dataclass(frozen=True, slots=True)
-class GateDecided:
+class GateDecided(NamedTuple):
     """A person has decided; counts only while what was shown, and the runbook, stay as they are."""
 
     at: str
@@ -158,8 +150,7 @@ class GateDecided:
     runbook_hash: str
 
 
-@dataclass(frozen=True, slots=True)
-class RunCancelled:
+class RunCancelled(NamedTuple):
     """A person asked that the run go no further."""
 
     at: str
@@ -167,8 +158,7 @@ class RunCancelled:
     note: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptEnded:
+class AttemptEnded(NamedTuple):
     """The attempt is over; `status` is the run's until another attempt starts."""
 
     at: str
@@ -207,16 +197,12 @@ _KINDS: dict[str, type[Any]] = {
     "attempt_ended": AttemptEnded,
 }
 _NAMES = {kind: name for name, kind in _KINDS.items()}
-_FIELDS = {kind: tuple(each.name for each in fields(kind)) for kind in _KINDS.values()}
+_FIELDS: dict[type[Any], tuple[str, ...]] = {kind: kind._fields for kind in _KINDS.values()}
 
 
 def to_record(event: Event) -> dict[str, Json]:
     """Return the event as the journal keeps it: `type` first, then its fields in order."""
-    kind = type(event)
-    record: dict[str, Json] = {"type": _NAMES[kind]}
-    for name in _FIELDS[kind]:
-        record[name] = getattr(event, name)
-    return record
+    return {"type": _NAMES[type(event)], **event._asdict()}
 
 
 def from_record(record: dict[str, Json]) -> Event:

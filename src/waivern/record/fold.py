@@ -117,6 +117,7 @@ def _attempt_started(record: RunRecord, event: AttemptStarted) -> None:
     run.runbook_hash = event.runbook_hash
     run.attempts.append(_attempt(event))
     for name, step in record.steps.items():
+        step.tries = 0
         if step.status is not ArtifactStatus.COMPLETED or name in event.invalidated:
             step.status, step.error = ArtifactStatus.NOT_STARTED, None
             step.completed, step.seq = None, None
@@ -151,6 +152,7 @@ def _artifact_started(record: RunRecord, event: ArtifactStarted) -> None:
     step.component, step.inputs = event.component, tuple(event.inputs)
     step.started_at, step.duration_ms = event.at, None
     step.attempts += 1
+    step.tries += 1
 
 
 def _artifact_completed(record: RunRecord, event: ArtifactCompleted) -> None:
@@ -241,7 +243,8 @@ def _ids(names: list[str]) -> list[str]:
 
 
 def _attempt(event: AttemptStarted) -> dict[str, Json]:
-    return {
+    selected: dict[str, Json] = {} if event.selected is None else {"selected": event.selected}
+    return selected | {
         "started_at": event.at,
         "ended_at": None,
         "status": str(RunStatus.RUNNING),

@@ -67,7 +67,7 @@ def judge(history: History | None, question: Question, now: str) -> Verdict:
         if not event.approved:
             said = f": {event.note}" if event.note else ""
             return Refused("rejected", f"{event.by} rejected it{said}")
-    approvals = {event.by: event for event in counting}
+    approvals = {" ".join(event.by.casefold().split()): event for event in counting}
     if len(approvals) >= question.approvers:
         return Approved(_document(question, list(approvals.values())))
     if until is not None and _time(now) > until:

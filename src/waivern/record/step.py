@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from waivern.message import Json
@@ -23,6 +24,8 @@ class StepRecord:
     """`{kind, message, hint}` of a failure; `{kind: "skipped", message, cause}` of a skip."""
     inputs: tuple[str, ...] = ()
     attempts: int = 0
+    tries: int = 0
+    """Of the attempts, those since the run was last started or resumed."""
     completed: ArtifactCompleted | None = None
     """The event that made it completed; None while it is anything else."""
     seq: int | None = None
@@ -43,3 +46,9 @@ class StepRecord:
             "output_keys": [self.artifact] if self.completed else [],
             "attempts": self.attempts,
         }
+
+
+def ordered(steps: Iterable[StepRecord]) -> list[StepRecord]:
+    """Return steps in the order of starting; those that never were come last."""
+    last = float("inf")
+    return sorted(steps, key=lambda step: last if step.step_index is None else step.step_index)

@@ -111,6 +111,12 @@ def names(value: Json) -> dict[str, bool]:
     return found
 
 
+def references(text: str) -> list[str]:
+    """Return the parameters and items that a text refers to, as "params.NAME" or "each"."""
+    uses = _USE.finditer(text) if "${" in text else ()
+    return [use["reference"] for use in uses if use["reference"]]
+
+
 def faults(
     value: Json, environ: Mapping[str, str], scope: Mapping[str, Json] = _NOTHING
 ) -> Iterator[tuple[Path, Code, str, str]]:

@@ -59,10 +59,21 @@ def _expanded(text: str, info: ValidationInfo) -> str:
     if "${" not in text:
         return text
     _checked(text, info)
+    if later := env.references(text):
+        hint = "a secret, or what is only known for each item, does not choose what runs"
+        raise refusal(((), Code.VALUE, f"'${{{later[0]}}}' has no value in {{}}", hint))
     result: str = env.expand(text, _environ(info))
     if not result:
         raise refusal(((), Code.MISSING, "{} is empty once its variables are replaced", None))
     return result
+
+
+def _expanded_later(text: str, info: ValidationInfo) -> str:
+    """Leave what hangs on the item of a `for_each` to the plan."""
+    if any(reference.partition(".")[0] == "each" for reference in env.references(text)):
+        _checked(text, info)
+        return text
+    return _expanded(text, info)
 
 
 def _one_line(text: str) -> str:
@@ -98,6 +109,8 @@ def _schema(text: str) -> str:
 
 
 def _artifact_id(text: str) -> str:
+    if env.references(text):
+        return text
     for segment in text.split("/"):
         if fault := segment_fault(segment):
             raise refusal(((), Code.ARTIFACT_ID, f"{{}} {fault}", f"an id has {RULE}"))
@@ -186,8 +199,14 @@ Entries: TypeAlias = Annotated[dict[str, Any], BeforeValidator(_or_empty), After
 
 def _items(value: Json) -> Json:
     """Check what `for_each` goes over: a list or a mapping of lists, if it is known by now."""
-    if isinstance(value, str) and "${" in value:
+    if isinstance(value, str) and env.references(value):
         return value
+    if env.names(value):
+        hint = "items become ids: let them be written here, or be a parameter that is no secret"
+        raise refusal(((), Code.VALUE, "{} cannot hold variables or secrets", hint))
+    if details := list(islice(env.faults(value, {}), ENOUGH)):
+        raise refusal(*details)
+    value = env.expand(value, {})
     lists = list(value.values()) if isinstance(value, dict) else [value]
     if not all(isinstance(each, list) for each in lists):
         hint = "write a list, or a mapping of lists for every combination of them"
@@ -200,8 +219,10 @@ def _items(value: Json) -> Json:
 Text: TypeAlias = Annotated[str, Field(min_length=1)]
 OneLine: TypeAlias = Annotated[Text, AfterValidator(_one_line)]
 Chosen: TypeAlias = Annotated[Text, AfterValidator(_expanded), AfterValidator(_one_line)]
+ForItem: TypeAlias = Annotated[Text, AfterValidator(_expanded_later), AfterValidator(_one_line)]
+"""Like Chosen; in an artifact with `for_each` it may refer to the item."""
 Inputs: TypeAlias = Annotated[
-    Annotated[list[Chosen], Field(min_length=1)],
+    Annotated[list[ForItem], Field(min_length=1)],
     BeforeValidator(_listed, json_schema_input_type=str | list[str]),
     AfterValidator(_once),
 ]
@@ -235,15 +256,15 @@ class ComponentForm(Form):
 class ReuseForm(Form):
     """`reuse`."""
 
-    from_run: Chosen
-    artifact: Annotated[Chosen, AfterValidator(_artifact_id)]
+    from_run: ForItem
+    artifact: Annotated[ForItem, AfterValidator(_artifact_id)]
 
 
 class ChildForm(Rare):
     """`child_runbook`."""
 
-    path: Chosen
-    input_mapping: Annotated[dict[str, Chosen], BeforeValidator(_or_empty)] = {}
+    path: ForItem
+    input_mapping: Annotated[dict[str, ForItem], BeforeValidator(_or_empty)] = {}
     output: Chosen | None = None
     output_mapping: dict[str, Annotated[Chosen, AfterValidator(_artifact_id)]] | None = None
 

@@ -92,7 +92,7 @@ def draft(
     document: Document, name: str, environ: Mapping[str, str], given: Given = _defaults
 ) -> Draft:
     """Return the runbook in a document as far as it can be used, with what is wrong with it."""
-    with _collection_paused():
+    with collection_paused():
         tree, faults = _tree(document.data)
         problems = [document.fault(fault) for fault in faults]
         if tree is None:
@@ -251,7 +251,7 @@ def _producer(id_: ArtifactId, form: ArtifactForm, parts: Mapping[Any, Any]) -> 
 
 
 @contextmanager
-def _collection_paused() -> Iterator[None]:
+def collection_paused() -> Iterator[None]:
     """Pause the cyclic collector: it would walk the growing tree over and over."""
     was_on = gc.isenabled()
     gc.disable()

@@ -1,50 +1,123 @@
-"""Running: start a run, resume one. Each use case reads from top to bottom.
+"""Running: start a run, resume one, decide and go on, run one again. Each reads top to bottom.
 
 start    load → plan → begin (whole, or not at all) → attempt
-resume   load → lock → fold the journal → check → plan → verify → attempt
+resume   lock → fold the journal → load → plan → check → verify → attempt
+approve  lock → fold the journal → check the question → journal the decision → as resume
+replay   what another run kept → plan → as start
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
-from waivern.clock import Clock
-from waivern.engine import rebuilder
-from waivern.errors import Exit, RefusedError
 from waivern.ids import ArtifactId, new_run_id, parse_run_id
-from waivern.message import Json, sha256
+from waivern.message import Json
 from waivern.planning.plan import Plan
-from waivern.planning.planner import make_plan
-from waivern.record.events import (
-    AttemptStarted,
-    Event,
-    RunStarted,
-    to_record,
-)
-from waivern.record.fold import RunRecord
-from waivern.record.status import RunStatus
-from waivern.runbook.loader import load
+from waivern.record.events import GateDecided, to_record
 from waivern.runbook.model import Runbook
-from waivern.service.attempt import DEFAULT_GRACE_S, Options, RunResult, carry_out
-from waivern.service.check import check
+from waivern.service import decide, kept, policy, resuming
+from waivern.service.attempt import DEFAULT_GRACE_S, Options, Orders, carry_out, refuse_unknown
+from waivern.service.check import Prepared, drafted, prepare
 from waivern.service.children import ChildFiles
-from waivern.service.read import fold
-from waivern.service.references import RecordedResolver, StoreResolver, find, pins
-from waivern.service.resuming import changed_error, edits, faults, is_current
-from waivern.store.base import Birth, Lease, RunStore
+from waivern.service.continuing import Held, go_on, hold, standing
+from waivern.service.decide import Decision
+from waivern.service.opening import first_events
+from waivern.service.parameters import NOTHING, Given, Recorded
+from waivern.service.read import load
+from waivern.service.references import RecordedResolver, StoreResolver, find
+from waivern.service.result import RunResult
+from waivern.service.resuming import Again, Source, ready
+from waivern.service.select import EVERYTHING, Selection, refuse_starved
+from waivern.store.base import Birth, RunStore
 from waivern.store.lock import this_process
 
-__all__ = ["DEFAULT_GRACE_S", "Options", "RunResult", "resume", "start"]
+NO_DATA: Mapping[str, Json] = MappingProxyType({})
+
+__all__ = [
+    "DEFAULT_GRACE_S",
+    "Again",
+    "Decided",
+    "Decision",
+    "Given",
+    "Options",
+    "RunResult",
+    "Selection",
+    "approve",
+    "replay",
+    "resume",
+    "start",
+]
 
 
-def start(path: str, store: RunStore, options: Options, *, run_id: str | None = None) -> RunResult:
-    """Run a runbook from a file, in a new run.
+def start(
+    source: str | Runbook,
+    store: RunStore,
+    options: Options,
+    *,
+    run_id: str | None = None,
+    params: Given = NOTHING,
+    selection: Selection = EVERYTHING,
+) -> RunResult:
+    """Run a runbook, or the one in a file, in a new run.
 
-    Raises InvalidError before anything is written if the runbook or its plan is wrong.
+    Raises, before anything is written, InvalidError if the runbook, its plan or its parameters are
+    wrong, UsageError or ArtifactNotFoundError if the selection or a policy is.
     """
-    plan = check(path, store, options.environ)
+    draft = drafted(source, options.environ, params.bound)
+    resolver = StoreResolver(store, ChildFiles(draft.runbook.document.folder))
+    prepared = prepare(draft, resolver, options.environ, options.project)
+    return _begin(prepared, store, options, run_id, selection)
+
+
+def replay(
+    reference: str,
+    store: RunStore,
+    options: Options,
+    *,
+    run_id: str | None = None,
+    params: Given = NOTHING,
+) -> RunResult:
+    """Run again what a run kept, in a new run: its runbook, children, parameters and pins.
+
+    Nothing that was made before is used but what the runbook reuses. Raises RefusedError if
+    `params` differ from those of the run, ParamsError if a secret is not given again.
+    """
+    record = load(store, find(store, reference))
+    run = record.metadata
+    values = Recorded(run.run_id, run.params, params)
+    draft = drafted(kept.runbook(store, record), options.environ, values.bound)
+    children = StoreResolver(store, kept.KeptChildren(store, record))
+    resolver = RecordedResolver(record.reuse, children)
+    prepared = prepare(draft, resolver, options.environ, options.project)
+    resuming.refuse_other_params(prepared.plan, record)
+    return _begin(prepared, store, options, run_id, EVERYTHING, replay_of=run.run_id)
+
+
+def _begin(
+    prepared: Prepared,
+    store: RunStore,
+    options: Options,
+    run_id: str | None,
+    selection: Selection,
+    replay_of: str | None = None,
+) -> RunResult:
+    plan = prepared.plan
+    refuse_unknown(options.refresh, plan)
+    orders = Orders(
+        prepared.environ,
+        policies=policy.read(options.fail_on, plan),
+        cache=replay_of is None,
+    )
+    if selection:
+        only = selection.resolve(plan, standing(store, None))
+        refuse_starved(plan, only, ())
+        orders = replace(orders, only=only)
     chosen = new_run_id() if run_id is None else parse_run_id(run_id)
-    record, events = _first_events(chosen, plan, options.clock)
+    record, events = first_events(
+        chosen, plan, options.clock, only=orders.only, replay_of=replay_of
+    )
     birth = Birth(
         plan.runbook.document.data,
         tuple(map(to_record, events)),
@@ -54,140 +127,85 @@ def start(path: str, store: RunStore, options: Options, *, run_id: str | None = 
     )
     lease = store.begin(chosen, birth, this_process())
     try:
-        return carry_out(store, lease, plan, {}, record, options)
+        return carry_out(store, lease, plan, {}, record, options, orders)
     finally:
         lease.release()
 
 
 def resume(
-    path: str,
+    source: Source,
     reference: str,
     store: RunStore,
     options: Options,
     *,
     allow_changed: bool = False,
     force: bool = False,
+    ask_again: bool = False,
+    params: Given = NOTHING,
+    data: Mapping[str, Json] = NO_DATA,
+    selection: Selection = EVERYTHING,
+    by: str = "",
 ) -> RunResult:
-    """Continue a run: keep what is there and intact, make the rest.
+    """Continue a run on the terms of `Again`: keep what is there and intact, make the rest.
 
-    Raises RefusedError if the run is running elsewhere, was cancelled (unless `force`), or its
-    runbook has changed (unless `allow_changed`); IntegrityError if its journal is damaged.
+    `approved` in `data`, where a single gate waits, is a decision by `by`.
+    Raises RefusedError if the run is running elsewhere or its terms do not allow it, ParamsError if
+    a secret is not given again, IntegrityError if its journal is damaged.
     """
-    runbook = load(path, options.environ)
-    run_id = find(store, reference)
-    lease = store.lock(run_id, this_process())
-    try:
-        return _resume(runbook, run_id, lease, store, options, allow_changed, force)
-    finally:
-        lease.release()
+    with hold(store, reference) as held:
+        gate, decision, data = decide.within(held.record, data, by)
+        again = Again(allow_changed, force, ask_again, params, data, selection)
+        known = ready(source, held.record, store, options, again)
+        if gate and decision:
+            _decide(held, known.plan, gate, decision, options)
+        return go_on(held, known, options, again)
 
 
-def _resume(
-    runbook: Runbook,
-    run_id: str,
-    lease: Lease,
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What became of a decision."""
+
+    run_id: str
+    event: GateDecided
+    missing: int
+    """How many more people have to approve."""
+    result: RunResult | None
+    """None if the run did not go on."""
+
+
+def approve(
+    reference: str,
     store: RunStore,
     options: Options,
-    allow_changed: bool,
-    force: bool,
-) -> RunResult:
-    journal, record = fold(store, run_id)
-    lines = journal.lines
-    if record.metadata.status == RunStatus.CANCELLED and not force:
-        raise RefusedError(f"run {run_id} was cancelled", hint="`--force` resumes it all the same")
-    found = edits(runbook, record, store, options.environ)
-    if runbook.document.digest != record.metadata.runbook_hash and not allow_changed:
-        raise changed_error(runbook, record, found)
-    plan = make_plan(
-        runbook,
-        RecordedResolver(
-            record.reuse, StoreResolver(store, ChildFiles(runbook.document.folder), run_id)
-        ),
-        options.environ,
-    )
-    completed = {n: s.completed for n, s in record.steps.items() if s.completed}
-    damaged = faults(store, run_id, completed)
-    reasons: dict[str, str] = {edit.artifact: f"runbook changed: {edit.what}" for edit in found}
-    fallen = rebuilder.invalid(plan, completed, damaged, reasons)
-    evidence = {n: done for n, done in completed.items() if n in plan.nodes and n not in fallen}
-    ended = None if record.attempt_open else record.metadata.status
-    if ended == RunStatus.COMPLETED and not found and rebuilder.all_kept(plan, evidence):
-        lease.discard(())  # a crash may have come when the journal had its end, and nothing else
-        lease.project(record.metadata.document(), record.state.document(), sync=True)
-        head = {"count": len(lines), "head": lines[-1].hash}
-        if not is_current(store, run_id, head):  # a crash came between the journal and it
-            lease.project(record.metadata.document(), record.state.document(), sync=True)
-        return RunResult(run_id, ended, None, None, Exit.OK, record, plan, head, nothing_to_do=True)
-    known = {*record.steps, *plan.nodes}
-    event = _attempt_event(runbook, plan, record, fallen, force, options.clock)
-    lease.keep_runbook(runbook.document.data)
-    lease.append([to_record(event)], sync=True)
-    record.apply(event)
-    lease.discard(known - evidence.keys())
-    lease.project(record.metadata.document(), record.state.document(), sync=True)
-    return carry_out(store, lease, plan, evidence, record, options)
+    decision: Decision,
+    *,
+    params: Given = NOTHING,
+    onward: bool = True,
+    on_decided: Callable[[GateDecided], None] = lambda _event: None,
+) -> Decided:
+    """Decide on a gate, named RUN/GATE, or the only one of RUN; then continue from the kept bytes.
+
+    The decision is durable before `on_decided` is told. The run stays as it is without `onward`,
+    and while more people have to approve. Raises RefusedError, IntegrityError as `decide.decided`,
+    and what `resume` raises, all before anything is written.
+    """
+    run, _, name = reference.partition("/")
+    again = Again(params=params)
+    with hold(store, run) as held:
+        gate = decide.gate_of(held.record, name or None)
+        known = ready(None, held.record, store, options, again) if onward else None
+        plan = known.plan if known else resuming.as_it_ran(held.record, store, options)
+        event, missing = _decide(held, plan, gate, decision, options)
+        on_decided(event)
+        result = go_on(held, known, options, again) if known and not missing else None
+        return Decided(held.record.metadata.run_id, event, missing, result)
 
 
-# the events that begin a run and an attempt
-
-
-def _first_events(run_id: str, plan: Plan, clock: Clock) -> tuple[RunRecord, list[Event]]:
-    runbook, at = plan.runbook, clock.now()
-    first = RunStarted(
-        at=at,
-        run_id=run_id,
-        artifacts=list(plan.declared),
-        reuse=pins(plan),
-        params=dict(plan.params),
-        base=str(runbook.document.folder),
-        runbook_name=runbook.name,
-        runbook_version=runbook.version,
-        runbook_path=runbook.document.path,
-        children=_children(plan),
-        aliases=_aliases(plan),
-        sensitive=_sensitive(plan),
-    )
-    second = AttemptStarted(at, _owner(), runbook.document.digest)
-    record = RunRecord(first)
-    record.apply(second)
-    return record, [first, second]
-
-
-def _attempt_event(
-    runbook: Runbook,
-    plan: Plan,
-    record: RunRecord,
-    fallen: Mapping[ArtifactId, str],
-    force: bool,
-    clock: Clock,
-) -> AttemptStarted:
-    changed = runbook.document.digest != record.metadata.runbook_hash
-    forced = ["allow-changed"] if changed else []
-    if force and record.metadata.status == RunStatus.CANCELLED:
-        forced.append("force")
-    return AttemptStarted(
-        at=clock.now(),
-        owner=_owner(),
-        runbook_hash=runbook.document.digest,
-        artifacts=list(plan.declared) if changed else None,
-        reuse=pins(plan) if changed else None,
-        invalidated={str(name): why for name, why in fallen.items()},
-        forced=forced,
-    )
-
-
-def _children(plan: Plan) -> list[dict[str, str]]:
-    return [{"path": path, "sha256": sha256(data)} for path, data in sorted(plan.children.items())]
-
-
-def _aliases(plan: Plan) -> dict[str, list[str]]:
-    return {name: [str(id_) for id_ in ids] for name, ids in plan.aliases.items()}
-
-
-def _sensitive(plan: Plan) -> list[str]:
-    return [str(node.id) for node in plan.nodes.values() if node.sensitive]
-
-
-def _owner() -> dict[str, Json]:
-    owner = this_process()
-    return {"host": owner.host, "pid": owner.pid}
+def _decide(
+    held: Held, plan: Plan, gate: ArtifactId, decision: Decision, options: Options
+) -> tuple[GateDecided, int]:
+    """Journal a decision; return it, and how many more people have to approve."""
+    asked = decide.question(held.record, plan, gate)
+    event = decide.decided(asked, decision, held.record, held.store, options.clock)
+    decide.write(event, held.lease, held.record)
+    return event, decide.missing(asked, held.record, options.clock.now())

@@ -6,22 +6,31 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TYPE_CHECKING
 
 from waivern.clock import Clock
 from waivern.engine import rebuilder
+from waivern.engine.cache import Cache
 from waivern.engine.executors import ThreadExecutor
 from waivern.engine.ledger import Ledger, Observer
 from waivern.engine.loop import Loop
 from waivern.engine.producer import Producer
 from waivern.engine.terms import Limits, Wishes
-from waivern.errors import StoreError, WaivernError
+from waivern.errors import ArtifactNotFoundError, Exit, StoreError, WaivernError
+from waivern.ids import ArtifactId
 from waivern.message import Json
-from waivern.planning.plan import Plan
+from waivern.planning.plan import Extract, Plan, Transform
+from waivern.plugins.hints import did_you_mean
 from waivern.record.fold import RunRecord
 from waivern.record.status import RunStatus
+from waivern.runbook import env
 from waivern.runbook.secrets import Secrets
+from waivern.service.policy import Policy, tripped
 from waivern.service.result import RunResult
 from waivern.store.base import Lease, RunStore
+
+if TYPE_CHECKING:
+    from waivern.runbook.project import Project
 
 DEFAULT_CONCURRENCY = 8
 DEFAULT_GRACE_S = 5.0
@@ -32,8 +41,18 @@ class Options:
     """How a run is carried out; nothing here changes what it makes."""
 
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    project: Project | None = None
+    """What holds for all runbooks below its folder."""
     max_concurrency: int | None = None
-    """None: what the runbook says, else DEFAULT_CONCURRENCY."""
+    """None: what the runbook says, else the project, else DEFAULT_CONCURRENCY."""
+    max_failures: int | None = None
+    """After so many failures nothing more is started; None: never."""
+    cache: bool | None = None
+    """Whether what was made of the same before is taken; None: what the project says, else yes."""
+    refresh: frozenset[str] = frozenset()
+    """Artifacts that are made again all the same."""
+    fail_on: tuple[str, ...] = ()
+    """Conditions over `artifacts`, `status` and `params` that make the attempt end with exit 6."""
     grace_s: float = DEFAULT_GRACE_S
     """How long running work may go on after a signal."""
     listen: bool = False
@@ -43,11 +62,28 @@ class Options:
     on_progress: Callable[[str, int, int | None], None] = lambda _artifact, _n, _total: None
     on_start: Callable[[Plan, RunRecord], None] = lambda _plan, _record: None
     """Told the plan and what is known of the run, when its attempt is about to begin."""
+    on_secrets: Callable[[Secrets], None] = lambda _secrets: None
+    """Told, before that, what is to be hidden in all that is shown."""
     on_stop: Callable[[str], None] = lambda _why: None
     """Told why nothing more is started, while what runs is let finish."""
     on_running: Callable[[Callable[[], None]], None] = lambda _halt: None
     """Told how to end the attempt at once, as interrupted; any thread may do so."""
     clock: Clock = field(default_factory=Clock)
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """What an attempt is told beside its plan."""
+
+    environ: Mapping[str, str] = field(repr=False)
+    """With the secret parameters in it."""
+    only: frozenset[ArtifactId] | None = None
+    """The artifacts that may be made; None: all."""
+    given: Mapping[ArtifactId, dict[str, Json]] = field(default_factory=dict, repr=False)
+    """What is handed to artifacts that waited."""
+    policies: tuple[Policy, ...] = ()
+    cache: bool = True
+    """Whether what was made of the same before may be taken at all."""
 
 
 def carry_out(
@@ -57,21 +93,26 @@ def carry_out(
     evidence: rebuilder.Evidence,
     record: RunRecord,
     options: Options,
+    orders: Orders,
 ) -> RunResult:
     """Carry out an attempt that the journal says has begun; the lease is released at its end."""
     run_id, settings = record.metadata.run_id, plan.runbook.settings
     lease.forget_requests()
     warnings = _note(store, record)
+    secrets = hidden(plan, orders.environ)
+    options.on_secrets(secrets)
     options.on_start(plan, record)
-    width = options.max_concurrency or settings.max_concurrency or DEFAULT_CONCURRENCY
-    secrets = Secrets.of(plan.runbook, options.environ)
+    widths = (options.max_concurrency, settings.max_concurrency, _of_project(options))
+    width = next(filter(None, widths), DEFAULT_CONCURRENCY)
+    cache = _cache(store, options, orders)
     producer = Producer(
         store,
         plan.runbook.document.folder,
-        options.environ,
+        orders.environ,
         secrets,
         options.clock,
         options.on_progress,
+        cache,
     )
 
     def ledger(on_commit: Callable[[], None], on_error: Callable[[WaivernError], None]) -> Ledger:
@@ -83,31 +124,89 @@ def carry_out(
         record,
         ledger,
         ThreadExecutor(producer, width),
-        Limits(settings.timeout, options.grace_s, pools=plan.pools),
+        Limits(settings.timeout, options.grace_s, options.max_failures, plan.pools, orders.only),
         options.clock,
         Wishes(partial(_wish_to_cancel, store, run_id), options.on_stop),
+        lambda artifact: orders.given.get(artifact, {}),
     )
     options.on_running(loop.halt)
     try:
         ending = loop.run(listen=options.listen)
     finally:
         lease.release()
+    if cache is not None:
+        warnings += _remember(cache, record)
     if ending.reason == "store" and ending.status != RunStatus.INTERRUPTED:
         warnings.append(f"run.json and state.json are behind the journal: {ending.error}")
     warnings += _note(store, record)
+    held = tripped(orders.policies, store, plan, record, secrets.hide)
     return RunResult(
         run_id,
         ending.status,
         ending.reason,
         ending.error,
-        ending.exit_code,
+        worst(ending.exit_code, Exit.POLICY) if held else ending.exit_code,
         record,
         plan,
+        policies=held,
         journal=store.read_json(run_id, "run")["journal"],
         warnings=tuple(warnings),
         stuck=ending.stuck,
         store=store,
     )
+
+
+def refuse_unknown(refresh: frozenset[str], plan: Plan) -> None:
+    """Raise ArtifactNotFoundError if something is to be made again that the plan does not have."""
+    for name in sorted(refresh - plan.nodes.keys()):
+        hint = did_you_mean(name, plan.nodes)
+        raise ArtifactNotFoundError(f"--refresh: there is no artifact '{name}'", hint=hint)
+
+
+def _cache(store: RunStore, options: Options, orders: Orders) -> Cache | None:
+    project = options.project.cache if options.project else None
+    wanted = options.cache if options.cache is not None else project
+    on = orders.cache and wanted is not False
+    return Cache(store, orders.environ, options.refresh) if on else None
+
+
+def _remember(cache: Cache, record: RunRecord) -> list[str]:
+    try:
+        cache.remember(record.metadata.run_id, record.steps.values())
+    except WaivernError as error:
+        return [f"what was made will not be found again: {error.message}"]
+    return []
+
+
+def hidden(plan: Plan, environ: Mapping[str, str]) -> Secrets:
+    """Return what is to be hidden: the secret parameters, and the variables that the plan uses."""
+    names = {name for name in environ if name.startswith(f"{env.PARAMS}.")}
+    for node in plan.nodes.values():
+        if isinstance(node.work, Extract | Transform):
+            names |= env.names(node.work.properties).keys()
+    return Secrets(names, environ)
+
+
+def worst(*codes: int) -> int:
+    """Return the exit code that counts where several apply."""
+    return min(codes, key=lambda code: _GRAVITY.get(code, 2 if code > 128 else len(_GRAVITY)))
+
+
+_GRAVITY: dict[int, int] = {
+    Exit.INTEGRITY: 0,
+    Exit.STORE: 1,
+    Exit.INTERRUPTED: 2,
+    Exit.TERMINATED: 2,
+    Exit.TIMEOUT: 3,
+    Exit.FAILED: 4,
+    Exit.POLICY: 5,
+    Exit.SUSPENDED: 6,
+}
+"""Smaller is worse."""
+
+
+def _of_project(options: Options) -> int | None:
+    return options.project.max_concurrency if options.project else None
 
 
 def _wish_to_cancel(store: RunStore, run_id: str) -> dict[str, Json] | None:

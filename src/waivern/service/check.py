@@ -1,22 +1,73 @@
-"""Checking a runbook without running it: load and plan. Never imports the engine."""
+"""A runbook and its plan, checked without running anything."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from waivern.planning.plan import Plan
-from waivern.planning.planner import make_plan
-from waivern.runbook.loader import examine
+from waivern.planning.planner import NO_DEFAULTS, Defaults, Resolver, make_plan
+from waivern.runbook import loader
+from waivern.runbook.check import Given
+from waivern.runbook.model import Draft, Runbook
+from waivern.runbook.params import with_secrets
 from waivern.service.children import ChildFiles
 from waivern.service.references import StoreResolver
 from waivern.store.base import RunStore
 
+if TYPE_CHECKING:
+    from waivern.runbook.project import Project
 
-def check(path: str, store: RunStore, environ: Mapping[str, str]) -> Plan:
-    """Return the plan of the runbook in a file.
 
-    Raises NotFoundError if there is none, InvalidError with all that is wrong.
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A plan with what it takes to carry it out."""
+
+    plan: Plan
+    environ: Mapping[str, str] = field(repr=False)
+    """With the secret parameters in it."""
+
+
+def check(
+    source: str | Runbook,
+    store: RunStore,
+    environ: Mapping[str, str],
+    *,
+    given: Given | None = None,
+    project: Project | None = None,
+) -> Plan:
+    """Return the plan of a runbook, which is read again if it is given as such.
+
+    `given` is asked for the values of its parameters; without it they have their defaults, or stay
+    open. Raises NotFoundError if there is no such file, InvalidError with all that is wrong.
     """
-    draft = examine(path, environ)
+    draft = drafted(source, environ, given)
     children = ChildFiles(draft.runbook.document.folder)
-    return make_plan(draft, StoreResolver(store, children), environ)
+    return prepare(draft, StoreResolver(store, children), environ, project).plan
+
+
+def drafted(source: str | Runbook, environ: Mapping[str, str], given: Given | None = None) -> Draft:
+    """Return the runbook in a file, or in the bytes that a Runbook was made from."""
+    more = () if given is None else (given,)
+    if isinstance(source, str):
+        return loader.examine(source, environ, *more)
+    return loader.draft(source.document, source.name, environ, *more)
+
+
+def prepare(
+    draft: Draft, resolver: Resolver, environ: Mapping[str, str], project: Project | None
+) -> Prepared:
+    """Return the plan of a runbook as a project would have it carried out. Raises InvalidError."""
+    defaults = NO_DEFAULTS
+    if project:
+        _add_components(project)
+        defaults = Defaults(project.components, project.on_error)
+    plan = make_plan(draft, resolver, environ, defaults)
+    return Prepared(plan, with_secrets(environ, draft.runbook.params, draft.values))
+
+
+def _add_components(project: Project) -> None:
+    from waivern.plugins import registry
+
+    registry.add_paths(project.component_paths, within=project.document.folder)

@@ -29,15 +29,13 @@ class ChildFiles:
 
         Raises RefusedError if the path leads out, NotFoundError if there is nothing.
         """
-        relative = _relative(path)
         tried = []
-        for top, key in self._places(relative, parent, templates):
-            place = top / PurePosixPath(key).relative_to(_above(key))
+        for place, key in places(self._folder, path, parent, templates):
             if not os.path.lexists(place):
                 tried.append(str(place.parent))
                 continue
-            real, inside = place.resolve(), top.resolve()
-            if not real.is_relative_to(inside):
+            top = _tops(self._folder, templates)[_above(key)]
+            if not Path(os.path.realpath(place)).is_relative_to(os.path.realpath(top)):
                 raise RefusedError(
                     f"{shown(path)} leads out of the folder that it lies in",
                     hint="put the child below the runbook's folder or in config.template_paths",
@@ -46,18 +44,24 @@ class ChildFiles:
         looked = " and ".join(dict.fromkeys(tried))
         raise NotFoundError(f"no child runbook {shown(path)}", hint=f"looked for it in {looked}")
 
-    def _places(
-        self, relative: PurePosixPath, parent: str, templates: tuple[str, ...]
-    ) -> list[tuple[Path, str]]:
-        """Return where the child may lie: the folder that bounds it, and its key there."""
-        tops = {"": self._folder}
-        for number, template in enumerate(templates, 1):
-            tops[f"{TEMPLATES}{number}"] = self._folder / template
-        above = _above(parent)
-        beside = PurePosixPath(parent).parent / relative if parent else relative
-        places = [(tops[above], str(beside))]
-        places += [(tops[name], f"{name}/{relative}") for name in tops if name]
-        return places
+
+def places(
+    folder: Path, path: str, parent: str, templates: tuple[str, ...]
+) -> list[tuple[Path, str]]:
+    """Return where a child of the runbook in `folder` may lie, the first first, and its key there.
+
+    Raises RefusedError if the path leads out.
+    """
+    relative, tops = _relative(path), _tops(folder, templates)
+    beside = PurePosixPath(parent).parent / relative if parent else relative
+    keys = [str(beside), *(f"{name}/{relative}" for name in tops if name)]
+    return [(tops[_above(key)] / PurePosixPath(key).relative_to(_above(key)), key) for key in keys]
+
+
+def _tops(folder: Path, templates: tuple[str, ...]) -> dict[str, Path]:
+    """Return the folders that bound children, by what the keys of those in them begin with."""
+    named = {f"{TEMPLATES}{number}": folder / each for number, each in enumerate(templates, 1)}
+    return {"": folder, **named}
 
 
 def _above(key: str) -> str:
@@ -69,7 +73,7 @@ def _relative(path: str) -> PurePosixPath:
     """Return a child's path. Raises RefusedError if it could lead out of where it lies."""
     pure = PurePosixPath(path)
     odd = pure.is_absolute() or ".." in pure.parts or not pure.name
-    if odd or "\0" in path or path.startswith(TEMPLATES):
+    if odd or "\0" in path or pure.parts[0].startswith(TEMPLATES):
         raise RefusedError(
             f"{shown(path)} is not the path of a child runbook",
             hint="write it relative to this runbook, without '..'",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
@@ -15,7 +15,7 @@ from waivern.record.fold import RunRecord
 from waivern.record.run import RunMetadata
 from waivern.record.state import ExecutionState
 from waivern.record.status import ArtifactStatus, How, RunStatus
-from waivern.record.step import StepRecord
+from waivern.record.step import StepRecord, ordered
 from waivern.store.base import ArtifactRef, RunStore
 
 
@@ -78,6 +78,8 @@ class RunResult:
     journal: dict[str, Json] = field(default_factory=dict)
     """`{count, head}`: what to keep elsewhere, for `wct runs verify --expect`."""
     nothing_to_do: bool = False
+    policies: tuple[str, ...] = ()
+    """The conditions of `fail_on` that hold, each with the values that decided."""
     warnings: tuple[str, ...] = ()
     """What went wrong beside the run, and does not touch it."""
     stuck: bool = False
@@ -133,18 +135,14 @@ class RunResult:
         return MappingProxyType(found)
 
 
-def ordered(steps: Iterable[StepRecord]) -> list[StepRecord]:
-    """Return steps in the order of starting; those that never were come last."""
-    last = float("inf")
-    return sorted(steps, key=lambda step: last if step.step_index is None else step.step_index)
-
-
 class RunFailed(WaivernError):  # noqa: N818 - says what happened, as RunFinished does
     """A run did not come to its end: it failed, timed out, was cancelled or was interrupted."""
 
     def __init__(self, result: RunResult) -> None:
-        said = f": {result.error or result.reason}" if result.error or result.reason else ""
+        why = result.error or (result.reason if result.status is RunStatus.INTERRUPTED else None)
+        said = f": {why}" if why else ""
         hint = f"`wct inspect {result.run_id}` shows it; resumed, it makes only what is missing"
-        super().__init__(f"run {result.run_id} is {result.status}{said}", hint=hint)
+        word = "" if result.status is RunStatus.FAILED else "was "
+        super().__init__(f"run {result.run_id} {word}{result.status}{said}", hint=hint)
         self.result = result
         self.exit_code = Exit(result.exit_code)

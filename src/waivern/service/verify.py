@@ -20,7 +20,7 @@ from waivern.record.fold import RunRecord
 from waivern.record.status import RunStatus
 from waivern.service.read import fold
 from waivern.store.base import Journal, JournalLine, RunStore
-from waivern.store.layout import json_bytes, kept_name
+from waivern.store.layout import CHILDREN, json_bytes, kept_child_name, kept_name
 
 UNCOVERED = (f"{SYSTEM}/lock", f"{SYSTEM}/logs/", f"{SYSTEM}/requests/", f"{SYSTEM}/pinned.json")
 """Files, and folders with all that is in them."""
@@ -109,6 +109,7 @@ def _verified(store: RunStore, run_id: str, expect: str | None) -> Verification:
         *_on_journal(journal, record, expect),
         *_on_artifacts(store, record),
         *_on_runbook(store, record),
+        *_on_children(store, record),
         *_on_projections(store, record, journal),
         *_on_strangers(store, record),
     ]
@@ -171,6 +172,14 @@ def _on_runbook(store: RunStore, record: RunRecord) -> Found:
         )
 
 
+def _on_children(store: RunStore, record: RunRecord) -> Found:
+    for child in record.metadata.children:
+        try:
+            store.read_child(record.metadata.run_id, child["path"], child["sha256"])
+        except IntegrityError as error:
+            yield Fault(f"{SYSTEM}/{CHILDREN}/{child['path']}", error.message)
+
+
 def _runbooks(record: RunRecord) -> list[str]:
     """Return the digests of the runbooks that the attempts ran, each once."""
     return list(dict.fromkeys(str(each["runbook_hash"]) for each in record.metadata.attempts))
@@ -228,9 +237,10 @@ def _on_strangers(store: RunStore, record: RunRecord) -> Found:
     known = {f"{name}.json" for name, step in record.steps.items() if step.completed}
     known |= {f"{SYSTEM}/{name}" for name in RECORDS}
     known |= {f"{SYSTEM}/{kept_name(digest)}" for digest in _runbooks(record)}
-    known |= {f"{SYSTEM}/children/{child['path']}" for child in record.metadata.children}
+    known |= {f"{SYSTEM}/{CHILDREN}/{child['path']}" for child in record.metadata.children}
     for path in store.files(record.metadata.run_id):
-        if path not in known and not _uncovered(path):
+        hidden = path.endswith("/") and any(each.startswith(path) for each in known)
+        if path not in known and not hidden and not _uncovered(path):
             yield _stranger(store, record, path)
 
 
@@ -246,12 +256,15 @@ def _stranger(store: RunStore, record: RunRecord, path: str) -> Fault | str:
         return f"{path} is there, but not completed, as after a crash: it counts for nothing"
     if folder == SYSTEM and name.startswith("runbook.") and _fits(store, record, name):
         return f"{path} is a runbook that did not run: a resume was cut off before it began"
+    if folder == SYSTEM and name.startswith("child.") and _fits(store, record, name):
+        return f"{path} is a child runbook of an earlier attempt"
     return Fault(path, "is not known to the journal")
 
 
 def _fits(store: RunStore, record: RunRecord, name: str) -> bool:
     """Say whether a kept runbook has the name that its bytes give it."""
     try:
-        return kept_name(sha256(store.read_record(record.metadata.run_id, name))) == name
+        digest = sha256(store.read_record(record.metadata.run_id, name))
+        return name in (kept_name(digest), kept_child_name(digest))
     except IntegrityError:
         return False

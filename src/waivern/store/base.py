@@ -94,6 +94,10 @@ class Lease(ABC):
         """Keep another runbook's bytes beside those that ran before; it is the run's from now."""
 
     @abstractmethod
+    def keep_children(self, children: Mapping[str, bytes]) -> None:
+        """Keep other children, by path, beside those that ran before; now they are the run's."""
+
+    @abstractmethod
     def withdraw(self, keys: Iterable[str]) -> None:
         """Remove published artifacts, durably, before the journal says that they are no more."""
 
@@ -199,6 +203,10 @@ class RunStore(ArtifactStore):
     def read_runbook(self, run_id: str, digest: str) -> bytes:
         """Return the kept runbook with this digest. Raises IntegrityError if none has it."""
 
+    @abstractmethod
+    def read_child(self, run_id: str, path: str, digest: str) -> bytes:
+        """Return the kept child with this path and digest. Raises IntegrityError if none has it."""
+
     # lock
 
     @abstractmethod
@@ -248,6 +256,26 @@ class RunStore(ArtifactStore):
     @abstractmethod
     def pin(self, run_id: str, document: dict[str, Json] | None) -> None:
         """Keep a run from being removed, and say why; the first reason stays. None lets it go."""
+
+    # never twice
+
+    @abstractmethod
+    def remember(self, entries: Mapping[str, dict[str, Json]]) -> None:
+        """Keep entries under their keys, digests all, in place of earlier ones.
+
+        A crash may lose some; what can be had from their runs is lost to nobody.
+        """
+
+    @abstractmethod
+    def recall(self, key: str) -> dict[str, Json] | None:
+        """Return what was last remembered under a key, believing nothing of it; None if nothing."""
+
+    @abstractmethod
+    def pepper(self, *, make: bool = True) -> bytes:
+        """Return the store's own random key of 32 bytes, made if it is not there.
+
+        Raises ArtifactNotFoundError if it is not there and may not be made.
+        """
 
     @abstractmethod
     def note(self, line: dict[str, Json]) -> None:

@@ -13,6 +13,7 @@ from waivern.store import journal
 from waivern.store.disk import Folder, make_way, sync_way
 
 RUNS, LOGS, REQUESTS, PINNED = "runs", "logs", "requests", "pinned.json"
+CHILDREN, CACHE = "children", "cache"
 EVENTS, RUN, STATE, RUNBOOK = "events.jsonl", "run.json", "state.json", "runbook.yaml"
 RECORD_BYTES = 64 << 20
 """What a record of a run may have (100,000 artifacts make some 4 MiB), and a runbook."""
@@ -42,6 +43,21 @@ class Layout:
                 root.append(".gitignore", b"*\n!.gitignore\n", sync=True)  # a crash leaves no more
                 root.sync()
             yield root
+
+    @contextmanager
+    def cache(self, *, make: bool = True) -> Iterator[Folder]:
+        """Open the folder of the cache. Raises FileNotFoundError unless `make`."""
+        with ExitStack() as stack:
+            try:
+                if make:
+                    root = stack.enter_context(self.root())
+                    cache = root.ensure_folder(CACHE)
+                else:
+                    root = stack.enter_context(Folder.root(self.path))
+                    cache = root.folder(CACHE)
+            except NotADirectoryError as error:
+                raise IntegrityError(f"{self.path}/{CACHE} is not a folder") from error
+            yield stack.enter_context(cache)
 
     @contextmanager
     def runs(self, *, make: bool = False) -> Iterator[Folder]:
@@ -149,6 +165,19 @@ def json_bytes(document: dict[str, Json]) -> bytes:
 def kept_name(digest: str) -> str:
     """Return the name under which an earlier runbook's bytes are kept."""
     return f"runbook.{digest.removeprefix('sha256:')[:16]}.yaml"
+
+
+def kept_child_name(digest: str) -> str:
+    """Return the name under which an earlier child's bytes are kept."""
+    return f"child.{digest.removeprefix('sha256:')[:16]}.yaml"
+
+
+def child_parts(path: str) -> list[str]:
+    """Return the folders and the name of a kept child. Raises IntegrityError if it leads out."""
+    parts = path.split("/")
+    if any(part in ("", ".", "..") or "\0" in part for part in parts):
+        raise IntegrityError(f"the journal has a child runbook that cannot be: {path[:200]!r}")
+    return parts
 
 
 def read_anchor(system: Folder) -> journal.Anchor:

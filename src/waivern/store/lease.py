@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack, suppress
 
 from waivern.errors import StoreError
 from waivern.ids import SYSTEM
 from waivern.message import Json, sha256
 from waivern.store import journal, lock
 from waivern.store.base import Birth, Lease, Owner, Receipt
-from waivern.store.disk import Folder, cut, explained, sync_all, sync_file, write_all
+from waivern.store.disk import Folder, cut, explained, sync_file, write_all
 from waivern.store.layout import (
+    CHILDREN,
     EVENTS,
     RECORD_BYTES,
     REQUESTS,
@@ -21,9 +22,11 @@ from waivern.store.layout import (
     RUNBOOK,
     STATE,
     json_bytes,
+    kept_child_name,
     kept_name,
     read_anchor,
 )
+from waivern.store.syncers import Syncers
 
 HELD_BYTES = 1 << 18
 """A larger artifact is written by who made it: here it would make the others of its group wait."""
@@ -49,6 +52,7 @@ class LocalLease(Lease):
         self._unwritten: dict[str, bytes] = {}
         """Small artifacts staged in memory, which `publish` writes and syncs in a group."""
         self._unwritten_bytes = 0
+        self._syncers = Syncers()
         self._held = held
         self._chain = chain
         self._anchor = journal.Anchor(chain.durable, chain.head)
@@ -82,7 +86,7 @@ class LocalLease(Lease):
                 held = lock.acquire(system, run_id, owner)
                 stack.callback(held.release)
                 system.write_new(RUNBOOK, birth.runbook)
-                _write_children(system, birth)
+                _write_children(system, birth.children)
                 system.write_new(EVENTS, lines)
                 system.write_new(STATE, json_bytes(birth.state))
                 system.write_new(RUN, json_bytes({**birth.run, "journal": head}))
@@ -182,7 +186,8 @@ class LocalLease(Lease):
                     except StoreError as error:
                         error.artifact = receipt.key
                         raise
-            sync_all(files)
+            with explained("write artifacts"):
+                self._syncers.sync(files)
         finally:
             for fd, _ in files:
                 os.close(fd)
@@ -210,6 +215,23 @@ class LocalLease(Lease):
             if before != data:
                 self._system.replace(kept_name(sha256(before)), before)
                 self._system.replace(RUNBOOK, data)
+
+    def keep_children(self, children: Mapping[str, bytes]) -> None:
+        with explained("keep the child runbooks"):
+            with suppress(FileNotFoundError), self._system.folder(CHILDREN) as root:
+                self._put_aside(root, "", children)
+            _write_children(self._system, children)
+
+    def _put_aside(self, folder: Folder, prefix: str, children: Mapping[str, bytes]) -> None:
+        """Keep what lies in a folder and is not as in `children` under other names."""
+        for name in folder.names():
+            if folder.has_folder(name):
+                with folder.folder(name) as inner:
+                    self._put_aside(inner, f"{prefix}{name}/", children)
+            elif (data := folder.read(name, RECORD_BYTES)) != children.get(prefix + name):
+                self._system.replace(kept_child_name(sha256(data)), data)
+                folder.unlink(name)
+                folder.sync()
 
     def withdraw(self, keys: Iterable[str]) -> None:
         for key in keys:
@@ -249,18 +271,23 @@ class LocalLease(Lease):
         self._released = True
         self._on_release(self.run_id)
         self._drop_held()
+        self._syncers.close()
         os.close(self._events)
         self._system.close()
         self._held.release()
         self.run.close()
 
 
-def _write_children(system: Folder, birth: Birth) -> None:
-    if not birth.children:
+def _write_children(system: Folder, children: Mapping[str, bytes]) -> None:
+    if not children:
         return
-    with system.make_folder("children") as root:
-        for path, data in sorted(birth.children.items()):
+    with system.ensure_folder(CHILDREN) as root:
+        for path, data in sorted(children.items()):
             *parents, name = path.split("/")
             with root.below(parents, make=True) as folder:
-                folder.write_new(name, data)
-                folder.sync()
+                before = folder.read_if_any(name, RECORD_BYTES)
+                if before is None:
+                    folder.write_new(name, data)
+                    folder.sync()
+                elif before != data:  # of an attempt that was cut off before it began
+                    folder.replace(name, data)

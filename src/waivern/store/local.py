@@ -6,7 +6,7 @@ import errno
 import itertools
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, TypeVar
 from waivern.errors import ArtifactNotFoundError, IntegrityError, RefusedError, RunNotFoundError
 from waivern.ids import SYSTEM, parse_artifact_id, parse_run_id, segment_fault
 from waivern.message import Json, Message, decode, encode, sha256
-from waivern.store import journal, layout, lock
+from waivern.store import index, journal, layout, lock
 from waivern.store.base import ArtifactRef, Birth, Journal, Lease, Owner, Receipt, RunStore
 from waivern.store.disk import Folder, explained
 from waivern.store.layout import (
+    CHILDREN,
     EVENTS,
     PINNED,
     RECORD_BYTES,
@@ -25,7 +26,9 @@ from waivern.store.layout import (
     RUNBOOK,
     AbsentError,
     Layout,
+    child_parts,
     json_bytes,
+    kept_child_name,
     kept_name,
     read_anchor,
 )
@@ -145,6 +148,17 @@ class LocalFilesystemStore(RunStore):
                     return data
         raise IntegrityError(f"run {run_id} has lost the bytes of its runbook, {digest}")
 
+    def read_child(self, run_id: str, path: str, digest: str) -> bytes:
+        *parents, last = child_parts(path)
+        with explained(f"read a child of run {run_id}"), self._at.system(run_id) as system:
+            for folders, name in (([CHILDREN, *parents], last), ([], kept_child_name(digest))):
+                with suppress(FileNotFoundError, NotADirectoryError):
+                    with system.below(folders) as folder:
+                        data = folder.read_if_any(name, RECORD_BYTES)
+                    if data is not None and sha256(data) == digest:
+                        return data
+        raise IntegrityError(f"run {run_id} has lost the bytes of its child {path}, {digest}")
+
     # lock
 
     def begin(self, run_id: str, birth: Birth, owner: Owner) -> Lease:
@@ -246,6 +260,24 @@ class LocalFilesystemStore(RunStore):
                 with suppress(FileExistsError):
                     system.write_new(PINNED, json_bytes(document))
                     system.sync()
+
+    def remember(self, entries: Mapping[str, dict[str, Json]]) -> None:
+        with explained("write the cache"), self._at.cache() as folder:
+            index.write(folder, entries)
+
+    def recall(self, key: str) -> dict[str, Json] | None:
+        try:
+            with explained("read the cache"), self._at.cache(make=False) as folder:
+                return index.read(folder, key)
+        except FileNotFoundError:
+            return None
+
+    def pepper(self, *, make: bool = True) -> bytes:
+        try:
+            with explained("read the key of the cache"), self._at.cache(make=make) as folder:
+                return index.pepper(folder, make=make)
+        except FileNotFoundError:
+            raise ArtifactNotFoundError(f"{self.path} has no cache") from None
 
     def note(self, line: dict[str, Json]) -> None:
         text = json.dumps(line, ensure_ascii=False).encode() + b"\n"

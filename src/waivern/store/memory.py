@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from waivern.errors import ArtifactNotFoundError, IntegrityError, RefusedError, RunNotFoundError
@@ -34,6 +35,8 @@ class _Run:
     staged: dict[str, bytes] = field(default_factory=dict)
     records: dict[str, bytes] = field(default_factory=dict)
     runbooks: dict[str, bytes] = field(default_factory=dict)
+    children: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    """By path and digest."""
     logs: dict[str, str] = field(default_factory=dict)
     journal: bytearray = field(default_factory=bytearray)
     chain: Chain = field(default_factory=Chain)
@@ -49,6 +52,8 @@ class AsyncInMemoryStore(RunStore):
         self.url = "memory:"
         self.history: list[dict[str, Json]] = []
         self._runs: dict[str, _Run] = {}
+        self._remembered: dict[str, dict[str, Json]] = {}
+        self._pepper = os.urandom(32)
         self._lock = threading.Lock()
         self._tokens = itertools.count()
 
@@ -126,6 +131,13 @@ class AsyncInMemoryStore(RunStore):
             raise IntegrityError(f"run {run_id} has lost the bytes of its runbook, {digest}")
         return data
 
+    def read_child(self, run_id: str, path: str, digest: str) -> bytes:
+        with self._lock:
+            data = self._run(run_id).children.get((path, digest))
+        if data is None:
+            raise IntegrityError(f"run {run_id} has lost the bytes of its child {path}, {digest}")
+        return data
+
     # lock
 
     def begin(self, run_id: str, birth: Birth, owner: Owner) -> Lease:
@@ -136,6 +148,7 @@ class AsyncInMemoryStore(RunStore):
             run.owner = owner
         lease = _MemoryLease(run, self._lock)
         lease.keep_runbook(birth.runbook)
+        lease.keep_children(birth.children)
         lease.append(birth.records, sync=True)
         lease.project(birth.run, birth.state, sync=True)
         return lease
@@ -197,6 +210,17 @@ class AsyncInMemoryStore(RunStore):
                 records.pop("pinned", None)
             else:
                 records.setdefault("pinned", json_bytes(document))
+
+    def remember(self, entries: Mapping[str, dict[str, Json]]) -> None:
+        with self._lock:
+            self._remembered |= entries
+
+    def recall(self, key: str) -> dict[str, Json] | None:
+        with self._lock:
+            return self._remembered.get(key)
+
+    def pepper(self, *, make: bool = True) -> bytes:  # noqa: ARG002 - it is always there
+        return self._pepper
 
     def note(self, line: dict[str, Json]) -> None:
         with self._lock:
@@ -286,6 +310,10 @@ class _MemoryLease(Lease):
     def keep_runbook(self, data: bytes) -> None:
         with self._lock:
             self._run.runbooks[sha256(data)] = data
+
+    def keep_children(self, children: Mapping[str, bytes]) -> None:
+        with self._lock:
+            self._run.children |= {(path, sha256(data)): data for path, data in children.items()}
 
     def withdraw(self, keys: Iterable[str]) -> None:
         with self._lock:

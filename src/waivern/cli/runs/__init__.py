@@ -13,6 +13,9 @@ from waivern.cli.ui.group import LazyGroup
     commands_at={
         "list": "waivern.cli.runs.list",
         "inspect": "waivern.cli.inspect",
+        "approve": "waivern.cli.runs.approve",
+        "resume": "waivern.cli.runs.resume",
+        "replay": "waivern.cli.runs.replay",
         "verify": "waivern.cli.runs.verify",
         "cancel": "waivern.cli.runs.cancel",
         "delete": "waivern.cli.runs.delete",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from waivern.cli.ui.decisions import gate_document, gate_lines
 from waivern.cli.ui.documents import json_text, print_document
-from waivern.cli.ui.fold import beginning, shape
-from waivern.cli.ui.screen import stdout, tab_separated
+from waivern.cli.ui.fold import HIDDEN, beginning, shape
+from waivern.cli.ui.screen import Screen, stdout, tab_separated
 from waivern.cli.ui.text import clean, clean_lines, duration, size
-from waivern.errors import ArtifactNotFoundError, Exit
+from waivern.errors import ArtifactNotFoundError, Exit, RefusedError
 from waivern.message import Json, Message
 from waivern.plugins.hints import did_you_mean
 from waivern.record.fold import RunRecord
@@ -17,7 +20,7 @@ LOG_LINES = 20
 
 
 def show_artifact(
-    store: RunStore, record: RunRecord, name: str, *, full: bool, as_json: bool
+    store: RunStore, record: RunRecord, name: str, *, full: bool, reveal: bool, as_json: bool
 ) -> int:
     """Show an artifact, or why there is none yet. Raises IntegrityError if it was altered."""
     step = record.steps.get(name)
@@ -25,11 +28,12 @@ def show_artifact(
         raise _unknown(record, name)
     out = stdout()
     message = _message(store, record, step)
+    hidden = name in record.sensitive and not reveal
     if as_json:
-        print_document("inspect", _document(record, step, message, full))
+        print_document("inspect", _document(record, step, message, full, hidden))
         return Exit.OK
     if message and full and not out.tty:
-        out.print(json_text(message.content))
+        out.print(json_text(_revealed(message.content, hidden)))
         return Exit.OK
     facts = _facts(record, step, message)
     if not out.tty:
@@ -38,14 +42,25 @@ def show_artifact(
     for key, value in facts:
         out.print(f"{out.paint(f'{key:10}', 'dim')}  {value}")
     if message:
-        text = json_text(message.content)
-        out.print(f"\n{out.paint('content', 'bold')}  {shape(message.content)}")
-        for line in text.split("\n") if full else beginning(text, out.width):
+        for line in _content(out, message.content, full, hidden):
             out.print(line)
     elif log := store.read_log(record.metadata.run_id, name):
         out.print(f"\n{out.paint('log', 'bold')}")
         out.print(clean_lines("\n".join(log.rstrip().split("\n")[-LOG_LINES:])))
     return Exit.OK
+
+
+def _content(out: Screen, content: Json, full: bool, hidden: bool) -> Iterator[str]:
+    yield f"\n{out.paint('content', 'bold')}  {HIDDEN if hidden else shape(content)}"
+    if not hidden:
+        text = json_text(content)
+        yield from text.split("\n") if full else beginning(text, out.width)
+
+
+def _revealed(content: Json, hidden: bool) -> Json:
+    if hidden:
+        raise RefusedError("what it holds is sensitive, and not shown", hint="--reveal shows it")
+    return content
 
 
 def _unknown(record: RunRecord, name: str) -> ArtifactNotFoundError:
@@ -78,7 +93,10 @@ def _facts(record: RunRecord, step: StepRecord, message: Message | None) -> list
         ("error", f"{error['kind']}: {error['message']}" if error else None),
         ("help", error.get("hint")),
         ("inputs", ", ".join(step.inputs)),
+        ("selected", "no" if _passed_over(record, step.artifact) else None),
     ]
+    if step.artifact in record.decisions:
+        facts += [("decision", line) for line in gate_lines(record, step.artifact)]
     if done and message:
         facts += [
             ("version", done.version),
@@ -91,6 +109,11 @@ def _facts(record: RunRecord, step: StepRecord, message: Message | None) -> list
     return [[key, clean(str(value))] for key, value in facts if value not in (None, "")]
 
 
+def _passed_over(record: RunRecord, name: str) -> bool:
+    chosen = record.metadata.attempts[-1].get("selected")
+    return chosen is not None and name not in chosen
+
+
 def _coverage(coverage: Json) -> str | None:
     if not coverage:
         return None
@@ -100,13 +123,16 @@ def _coverage(coverage: Json) -> str | None:
 
 
 def _document(
-    record: RunRecord, step: StepRecord, message: Message | None, full: bool
+    record: RunRecord, step: StepRecord, message: Message | None, full: bool, hidden: bool
 ) -> dict[str, Json]:
     document: dict[str, Json] = {
         "run_id": record.metadata.run_id,
         "artifact": step.artifact,
         "step": step.document(),
+        "sensitive": step.artifact in record.sensitive,
     }
+    if step.artifact in record.decisions:
+        document["decisions"] = gate_document(record, step.artifact)
     done = step.completed
     if done and message:
         document |= {
@@ -120,8 +146,8 @@ def _document(
             "inputs": done.inputs,
             "origin": done.origin,
             "extensions": message.extensions,
-            "shape": shape(message.content),
+            "shape": None if hidden else shape(message.content),
         }
-        if full:
+        if full and not hidden:
             document["content"] = message.content
     return document

@@ -10,6 +10,7 @@ from waivern.message import Json
 LINES = 8
 """How many lines of folded content are shown."""
 KEYS = 6
+HIDDEN = "sensitive: not shown without --reveal"
 
 
 def shape(content: Json) -> str:

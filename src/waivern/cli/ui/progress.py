@@ -6,7 +6,6 @@ paints it a few times a second, so that ten thousand artifacts cost little and n
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,8 +20,10 @@ from waivern.planning.plan import Plan
 from waivern.record.events import (
     ArtifactCompleted,
     ArtifactFailed,
+    ArtifactRetried,
     ArtifactSkipped,
     ArtifactStarted,
+    ArtifactSuspended,
     Event,
 )
 from waivern.record.fold import RunRecord
@@ -70,9 +71,12 @@ class Progress:
                 self._paint()
                 self._painter.close()
 
+    def hide(self, secrets: Secrets) -> None:
+        """Take note of what must not be shown."""
+        self._hide = secrets.hide
+
     def start(self, plan: Plan, record: RunRecord, where: str) -> None:
         """Take note of what the attempt has before it."""
-        self._hide = Secrets.of(plan.runbook, os.environ).hide
         run = record.metadata
         kept = frozenset(name for name, step in record.steps.items() if step.completed)
         with self._lock:
@@ -110,6 +114,8 @@ class Progress:
             match event:
                 case ArtifactStarted():
                     board.running[event.artifact] = Work(time.monotonic())
+                case ArtifactRetried() | ArtifactSuspended():
+                    board.running.pop(event.artifact, None)
                 case ArtifactCompleted() | ArtifactFailed() | ArtifactSkipped():
                     board.running.pop(event.artifact, None)
                     board.finished += 1
@@ -143,8 +149,16 @@ def _line(event: Event) -> Line | None:
             error = event.error
             text = f"{event.artifact}  {error.get('kind')}: {error.get('message')}"
             return Line("failed", clean(text))
+        case ArtifactRetried():
+            error = event.error
+            after = f"again in {duration(event.delay_ms)}"
+            text = f"{event.artifact}  {after}  {error.get('kind')}: {error.get('message')}"
+            return Line("retried", clean(text))
         case ArtifactSkipped():
             return Line("skipped", f"{event.artifact}  {clean(event.reason)}")
+        case ArtifactSuspended():
+            what = "asks" if event.gate else "waits"
+            return Line("suspended", f"{event.artifact}  {what}: {clean(event.reason)}")
         case _:
             return None
 

@@ -18,6 +18,7 @@ _LOOKS = {
     "kept": ("=", "=", "dim"),
     "failed": ("✘", "x", "red"),
     "corrupt": ("✘", "x", "red"),
+    "retried": ("↻", "~", "yellow"),
     "skipped": ("⊘", "-", "yellow"),
     "interrupted": ("!", "!", "yellow"),
     "cancelled": ("!", "!", "yellow"),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from waivern.cli.ui.decisions import gate_document, gate_lines
 from waivern.cli.ui.documents import json_text, print_document
-from waivern.cli.ui.fold import shape
+from waivern.cli.ui.fold import HIDDEN, shape
 from waivern.cli.ui.screen import Screen, stdout, tab_separated, table
-from waivern.cli.ui.text import clean, duration, short, size
+from waivern.cli.ui.text import clean, counted, duration, short, size
 from waivern.errors import Exit, WaivernError
 from waivern.message import Json
 from waivern.record.fold import RunRecord
@@ -21,9 +22,10 @@ SHAPED = 30
 SHAPED_BYTES = 4 << 20
 
 
-def show_run(store: RunStore, record: RunRecord, *, full: bool, as_json: bool) -> int:
+def show_run(store: RunStore, record: RunRecord, *, full: bool, reveal: bool, as_json: bool) -> int:
     """Show a run; return the exit code, which tells of an artifact that was altered."""
-    contents, faults = _contents(store, record) if full else ({}, {})
+    hidden = frozenset() if reveal else record.sensitive
+    contents, faults = _contents(store, record, hidden) if full else ({}, {})
     out = stdout()
     if as_json:
         print_document("inspect", _document(record, full, contents, faults))
@@ -34,7 +36,7 @@ def show_run(store: RunStore, record: RunRecord, *, full: bool, as_json: bool) -
         if full:
             _whole(out, record, contents, faults)
         else:
-            faults = _folded(out, store, record)
+            faults = _folded(out, store, record, hidden)
     else:
         tab_separated(out, [_fields(step) for step in _in_order(record)])
     return Exit.INTEGRITY if faults else Exit.OK
@@ -47,12 +49,14 @@ def _in_order(record: RunRecord) -> list[StepRecord]:
     )
 
 
-def _contents(store: RunStore, record: RunRecord) -> tuple[dict[str, Json], dict[str, str]]:
+def _contents(
+    store: RunStore, record: RunRecord, hidden: frozenset[str]
+) -> tuple[dict[str, Json], dict[str, str]]:
     """Return the contents of the completed artifacts, and what is wrong with the others' files."""
     contents: dict[str, Json] = {}
     faults: dict[str, str] = {}
     for name, step in record.steps.items():
-        if step.completed:
+        if step.completed and name not in hidden:
             try:
                 contents[name] = read.content(store, record, name)
             except WaivernError as error:
@@ -76,6 +80,8 @@ def _document(
         "error": run.error,
         "artifacts": {name: len(state[name]) for name in read.COUNTED},
         "steps": [step.document() for step in _in_order(record)],
+        "decisions": {gate: gate_document(record, gate) for gate in record.decisions},
+        "sensitive": sorted(record.sensitive),
     }
     if full:
         document |= {"record": run.document(), "params": run.params}
@@ -94,6 +100,12 @@ def _head(out: Screen, record: RunRecord) -> Iterator[str]:
     last = run.attempts[-1] if run.attempts else {}
     owner = f"process {last.get('pid')} on {last.get('host')}"
     yield f"  attempt  {len(run.attempts)}, {clean(owner)}"
+    if run.replay_of:
+        yield f"  replay   of {short(run.replay_of)}"
+    if run.suspension_reason:
+        yield f"  waits    {clean(run.suspension_reason)}"
+    if (chosen := last.get("selected")) is not None:
+        yield f"  made     only {counted(len(chosen), 'selected artifact')}"
     if run.error:
         yield f"  error    {clean(run.error)}"
     yield ""
@@ -115,6 +127,12 @@ def _table(out: Screen, record: RunRecord) -> None:
     else:
         tab_separated(out, rows)
     for step in _in_order(record):
+        if step.tries > 1:
+            again = out.mark("retried")
+            out.print(f"{again} {step.artifact}  tried {step.tries:,} times in the last attempt")
+        if step.artifact in record.decisions:
+            for line in gate_lines(record, step.artifact):
+                out.print(f"{out.mark('suspended')} {step.artifact}  {line}")
         if step.error:
             kind, message = step.error.get("kind"), step.error.get("message")
             out.print(
@@ -132,7 +150,7 @@ def _status(record: RunRecord, step: StepRecord) -> str:
 
 def _component(step: StepRecord) -> str:
     kind, _, name = (step.component or "").partition(":")
-    return f"reuse {short(name[:36])}{name[36:]}" if kind == "reuse" else name
+    return f"reuse {short(name[:36])}{name[36:]}" if kind == "reuse" else name or kind
 
 
 def _fields(step: StepRecord) -> list[str]:
@@ -149,7 +167,9 @@ def _fields(step: StepRecord) -> list[str]:
     ]
 
 
-def _folded(out: Screen, store: RunStore, record: RunRecord) -> dict[str, str]:
+def _folded(
+    out: Screen, store: RunStore, record: RunRecord, hidden: frozenset[str]
+) -> dict[str, str]:
     """Show what the artifacts hold, in a line each; return what is wrong with their files."""
     faults: dict[str, str] = {}
     made = [step for step in _in_order(record) if step.completed]
@@ -160,7 +180,9 @@ def _folded(out: Screen, store: RunStore, record: RunRecord) -> dict[str, str]:
         done = step.completed
         assert done is not None
         text = ""
-        if done.size <= SHAPED_BYTES:
+        if step.artifact in hidden:
+            text = HIDDEN
+        elif done.size <= SHAPED_BYTES:
             try:
                 text = shape(read.content(store, record, step.artifact))
             except WaivernError as error:

@@ -13,9 +13,11 @@ from waivern.cli.ui.text import clean, clip, duration, short
 from waivern.message import Json
 from waivern.planning.plan import Plan
 from waivern.record.fold import RunRecord
+from waivern.record.gates import Open
 from waivern.record.status import ArtifactStatus, RunStatus
 from waivern.record.step import StepRecord
 from waivern.service.act import RunResult
+from waivern.service.decide import open_gates
 from waivern.service.read import COUNTED
 from waivern.store.base import RunStore
 
@@ -52,11 +54,32 @@ class Ended:
     @property
     def next(self) -> str:
         """What to type next."""
-        run = short(self.result.run_id)
+        if self.result.status == RunStatus.SUSPENDED and self.resumable:
+            return next(iter(self.decisions.values()), shlex.join(self.command))
         if self.resumable:
             return shlex.join(self.command)
-        store = self.command[self.command.index("--store") :] if "--store" in self.command else []
-        return shlex.join(["wct", "inspect", run, *store])
+        return shlex.join(["wct", "inspect", short(self.result.run_id), *self._at])
+
+    @property
+    def decisions(self) -> dict[str, str]:
+        """What to type for each artifact that waits, if the run is kept anywhere."""
+        if self.store.url == "memory:":
+            return {}
+        run, found = short(self.result.run_id), {}
+        secrets = any(value is None for value in self.record.metadata.params.values())
+        at = [*self._at, *(["--params", "FILE"] if secrets else [])]
+        for step in self.steps(ArtifactStatus.SUSPENDED):
+            if step.artifact in self.record.decisions:
+                words = ["wct", "runs", "approve", f"{run}/{step.artifact}", *at]
+                found[step.artifact] = shlex.join(words)
+            else:
+                words = ["wct", "runs", "resume", run, *at, "--data"]
+                found[step.artifact] = f"{shlex.join(words)} KEY=VALUE"
+        return found
+
+    @property
+    def _at(self) -> list[str]:
+        return self.command[self.command.index("--store") :] if "--store" in self.command else []
 
     def steps(self, status: ArtifactStatus) -> list[StepRecord]:
         """Return the steps with a status, in the order of the runbook."""
@@ -74,6 +97,16 @@ def document(ended: Ended) -> dict[str, Json]:
         "error": result.error,
         "exit_code": int(result.exit_code),
         "nothing_to_do": result.nothing_to_do,
+        "policies": list(result.policies),
+        "waiting": [
+            {
+                "artifact": step.artifact,
+                "gate": step.artifact in record.decisions,
+                "reason": (step.error or {}).get("message"),
+                "next": ended.decisions.get(step.artifact),
+            }
+            for step in ended.steps(ArtifactStatus.SUSPENDED)
+        ],
         "journal": result.journal,
         "warnings": list(result.warnings),
         "artifacts": _counts(ended),
@@ -103,6 +136,8 @@ def _lines(out: Screen, ended: Ended) -> Iterator[str]:
     yield f"  journal    {result.journal['count']:,} lines, head {result.journal['head']}"
     yield from _coverage(ended)
     yield from _why(result)
+    for held in result.policies:
+        yield f"  {out.paint('policy', 'failed')}     {clip(clean(held), 1000)}"
     if len(ended.record.steps) <= LISTED:
         yield from _completed(out, ended)
     yield from _failed(out, ended)
@@ -110,7 +145,7 @@ def _lines(out: Screen, ended: Ended) -> Iterator[str]:
     yield from _waiting(out, ended)
     for path in ended.copied:
         yield f"  output  {clean(str(path))}"
-    if ended.store.url != "memory:":
+    if ended.store.url != "memory:" and not ended.decisions:
         yield f"  next:  {clean(ended.next)}{_gain(ended)}"
 
 
@@ -148,7 +183,9 @@ def _why(result: RunResult) -> Iterator[str]:
     if result.status == RunStatus.INTERRUPTED or result.reason == "timeout":
         why = ": ".join(filter(None, (result.reason, result.error)))
         yield f"  {'ended by' if not result.error else 'because':9}  {clean(why)}"
-    elif result.status in (RunStatus.SUSPENDED, RunStatus.CANCELLED) and result.error:
+    elif result.reason == "fail_fast":
+        yield "  note       nothing more was started after a failure"
+    elif result.status == RunStatus.CANCELLED and result.error:
         yield f"  because    {clean(result.error)}"
     if result.stuck:
         yield "  note       a component would not stop: its result is not kept"
@@ -163,12 +200,16 @@ def _completed(out: Screen, ended: Ended) -> Iterator[str]:
         look = "completed" if how == "produced" else how
         text = f"{step.artifact:{width}}  {_type(step)}"
         took = duration(done.duration_ms) if how == "produced" else how
-        yield f"  {out.mark(look)} {text}  {took}"
+        yield f"  {out.mark(look)} {text}  {took}{_tries(step)}"
+
+
+def _tries(step: StepRecord) -> str:
+    return f"  after {step.tries:,} tries" if step.tries > 1 else ""
 
 
 def _type(step: StepRecord) -> str:
     kind, _, name = (step.component or "").partition(":")
-    return clean(f"from {short(name[:36])}{name[36:]}" if kind == "reuse" else name)
+    return clean(f"from {short(name[:36])}{name[36:]}" if kind == "reuse" else name or kind)
 
 
 def _failed(out: Screen, ended: Ended) -> Iterator[str]:
@@ -178,7 +219,8 @@ def _failed(out: Screen, ended: Ended) -> Iterator[str]:
         node = ended.plan.nodes.get(step.artifact)  # type: ignore[call-overload]
         optional = "  (optional)" if node is not None and node.optional else ""
         text = clip(clean(f"{error.get('kind')}: {error.get('message')}"), 1000)
-        yield f"  {out.mark('failed')} {step.artifact}  {_type(step)}{optional}  {text}"
+        beside = f"{optional}{_tries(step)}"
+        yield f"  {out.mark('failed')} {step.artifact}  {_type(step)}{beside}  {text}"
         if hint := error.get("hint"):
             yield f"      = help: {clip(clean(str(hint)), 1000)}"
         if log := log_path(ended.store, ended.result.run_id, step.artifact):
@@ -190,18 +232,45 @@ def _failed(out: Screen, ended: Ended) -> Iterator[str]:
 def _skipped(out: Screen, ended: Ended) -> Iterator[str]:
     groups: dict[str, list[str]] = defaultdict(list)
     for step in ended.steps(ArtifactStatus.SKIPPED):
-        groups[str((step.error or {}).get("cause"))].append(step.artifact)
-    for cause, names in list(groups.items())[:FAILURES]:
-        yield f"  {out.mark('skipped')} {_names(names)}  skipped: needs {clean(cause)}"
+        error = step.error or {}
+        cause = str(error.get("cause"))
+        decided = cause == step.artifact
+        groups[str(error.get("message")) if decided else f"needs {cause}"].append(step.artifact)
+    for why, names in list(groups.items())[:FAILURES]:
+        text = clip(clean(why), 1000)
+        yield f"  {out.mark('skipped')} {_names(names)}  skipped: {text}"
     if (more := len(groups) - FAILURES) > 0:
-        yield f"    and what follows from {more:,} more failures was skipped"
+        yield f"    and more was skipped, for {more:,} other reasons"
 
 
 def _waiting(out: Screen, ended: Ended) -> Iterator[str]:
-    for status in (ArtifactStatus.SUSPENDED, ArtifactStatus.NOT_STARTED):
-        if names := [step.artifact for step in ended.steps(status)]:
-            word = "waits for a decision or data" if status == "suspended" else "not started"
-            yield f"  {out.mark(str(status))} {_names(names)}  {word}"
+    gates, commands = _gates(ended), ended.decisions
+    for step in ended.steps(ArtifactStatus.SUSPENDED):
+        reason = clip(clean(str((step.error or {}).get("message"))), 1000)
+        is_gate = step.artifact in ended.record.decisions
+        what = "asks" if is_gate else "waits"
+        yield f"  {out.mark('suspended')} {step.artifact}  {what}: {reason}"
+        yield from gates.get(step.artifact, ())
+        if command := commands.get(step.artifact):
+            yield f"      {'decide' if is_gate else 'hand over'}:  {clean(command)}"
+        else:
+            yield "      it cannot be answered: this run is kept nowhere"
+    if names := [step.artifact for step in ended.steps(ArtifactStatus.NOT_STARTED)]:
+        chosen = ended.record.metadata.attempts[-1].get("selected") is not None
+        word = "not selected" if chosen and ended.result.status == "completed" else "not started"
+        yield f"  {out.mark('not_started')} {_names(names)}  {word}"
+
+
+def _gates(ended: Ended) -> dict[str, list[str]]:
+    """Return what there is to say of each open gate."""
+    found = {}
+    for asked, verdict in open_gates(ended.record, ended.plan, ended.record.metadata.updated_at):
+        said = [f"      shows:  {clean(_names(list(asked.question.shown)))}"]
+        if isinstance(verdict, Open) and asked.question.approvers > 1:
+            have = asked.question.approvers - verdict.missing
+            said.append(f"      approved by {have} of {asked.question.approvers} people")
+        found[str(asked.gate)] = said
+    return found
 
 
 def _names(names: list[str]) -> str:

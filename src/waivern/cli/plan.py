@@ -1,0 +1,91 @@
+"""`wct plan`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import click
+
+from waivern.cli.ui.documents import print_document
+from waivern.cli.ui.options import json_option, opened, store_option
+from waivern.cli.ui.screen import Screen, stdout, tab_separated, table
+from waivern.cli.ui.text import clean, duration
+from waivern.errors import Exit
+
+if TYPE_CHECKING:
+    from waivern.service.forecast import Forecast
+
+
+@click.command("plan")
+@click.argument("runbook")
+@click.option("--resume", metavar="RUN", help="What resuming that run would do.")
+@click.option(
+    "-p", "--param", "params", metavar="KEY=VALUE", multiple=True, help="Value of a parameter."
+)
+@click.option(
+    "--params", "params_file", metavar="FILE", help="Values of parameters, as YAML or JSON."
+)
+@click.option("--no-cache", is_flag=True, help="Take nothing that was made before.")
+@click.option("--refresh", metavar="ARTIFACT", multiple=True, help="Make that one again.")
+@click.option("--exit-code", is_flag=True, help="Leave with 10 if there is work to do.")
+@json_option
+@store_option
+def command(
+    runbook: str,
+    resume: str | None,
+    params: tuple[str, ...],
+    params_file: str | None,
+    no_cache: bool,
+    refresh: tuple[str, ...],
+    exit_code: bool,
+    as_json: bool,
+    store: str | None,
+) -> int:
+    """Say what `wct run RUNBOOK` would do with each artifact, and why. Nothing is written.
+
+    To a pipe, a line is: artifact, action, component, expected milliseconds, reason; between tabs.
+    """
+    from waivern.cli.ui.running import given
+    from waivern.service.attempt import Options
+    from waivern.service.forecast import Action, forecast
+    from waivern.service.locate import find_project
+
+    options = Options(
+        project=find_project(),
+        cache=False if no_cache else None,
+        refresh=frozenset(refresh),
+    )
+    found = forecast(
+        runbook, opened(store), options, params=given(params, params_file), resume=resume
+    )
+    if as_json:
+        print_document("plan", {"artifacts": [each.document() for each in found]})
+    else:
+        _show(stdout(), found)
+    idle = {Action.KEEP, Action.CACHED}
+    work = any(each.action not in idle for each in found)
+    return Exit.WORK_TO_DO if exit_code and work else Exit.OK
+
+
+def _show(out: Screen, found: list[Forecast]) -> None:
+    rows = [
+        [
+            each.artifact,
+            str(each.action),
+            each.component,
+            "" if each.expected_ms is None else str(each.expected_ms),
+            clean(each.reason),
+        ]
+        for each in found
+    ]
+    if not out.tty:
+        tab_separated(out, rows)
+        return
+    for row, each in zip(rows, found, strict=True):
+        row[3] = "" if each.expected_ms is None else duration(each.expected_ms)
+    table(out, ("ARTIFACT", "ACTION", "COMPONENT", "TOOK", "WHY"), rows, flex=4)
+    counts = Counter(str(each.action) for each in found)
+    took = sum(each.expected_ms or 0 for each in found if each.action in ("produce", "gate"))
+    words = ", ".join(f"{count} {action}" for action, count in counts.items())
+    out.print(f"\n{words}" + (f"; about {duration(took)} of work, as before" if took else ""))

@@ -1,0 +1,120 @@
+"""`wct runs approve`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from waivern.cli.runs.resume import resumed_by
+from waivern.cli.ui.board import Line
+from waivern.cli.ui.data import data_option, read_data
+from waivern.cli.ui.documents import print_document
+from waivern.cli.ui.options import opened
+from waivern.cli.ui.running import Typed, carry_out, finish, leave, running_options
+from waivern.cli.ui.screen import stderr, stdout
+from waivern.cli.ui.text import clean, short
+from waivern.cli.ui.user import user_name
+from waivern.errors import Exit, UsageError
+
+if TYPE_CHECKING:
+    from waivern.cli.ui.progress import Progress
+    from waivern.message import Json
+    from waivern.record.events import GateDecided
+    from waivern.service.act import Decided, Options
+
+
+@click.command("approve")
+@click.argument("run", metavar="RUN[/GATE]")
+@click.option("--reject", is_flag=True, help="Say no: the gate fails, what needs it is skipped.")
+@click.option("--by", metavar="WHO", help="Who decides; default: the name of the user.")
+@click.option("--note", metavar="TEXT", help="Why.")
+@data_option("For what comes after the gate: JSON if it can be read so, else text.")
+@click.option("--no-resume", is_flag=True, help="Only record the decision.")
+@running_options
+def command(
+    run: str,
+    reject: bool,
+    by: str | None,
+    note: str | None,
+    data: tuple[str, ...],
+    no_resume: bool,
+    **more: Any,
+) -> int:
+    """Decide on a gate that RUN waits for, then let the run go on with what it kept.
+
+    RUN is enough where a single gate waits. The decision is on record, and durable, before anything
+    else happens: who, when, on which files exactly. It is refused with 9 if one of those is not
+    what it was when the question was asked.
+
+    Leaves as the run that goes on does; with 7 if more people have to approve; with --no-resume
+    with 0.
+    """
+    from waivern.service import act
+    from waivern.service.locate import find_project
+
+    typed = Typed(**more)
+    decision = act.Decision(not reject, user_name() if by is None else by, note, read_data(data))
+    store, params = opened(typed.store), typed.given()
+    if no_resume and typed.output is not None:
+        raise UsageError("--no-resume makes nothing that -o could copy", hint="leave one out")
+
+    def begin(options: Options, eyes: Progress) -> Decided:
+        def on_decided(event: GateDecided) -> None:
+            eyes.say(Line("run", clean(_said(event))))
+
+        return act.approve(
+            run,
+            store,
+            options,
+            decision,
+            params=params,
+            onward=not no_resume,
+            on_decided=on_decided,
+        )
+
+    decided, eyes = carry_out(typed, store, find_project(), begin)
+    document = {"decision": _document(decided)}
+    if decided.result is not None:
+        result = decided.result
+        code = finish(typed, store, result, eyes, resumed_by, more=document)
+        return leave(result, code)
+    if typed.as_json:
+        print_document("approve", document["decision"])
+    else:
+        stdout().print(f"{decided.run_id}/{clean(_said(decided.event))}")
+        _say_what_next(decided, typed.store)
+    return Exit.OK if no_resume else Exit.SUSPENDED
+
+
+def _said(event: GateDecided) -> str:
+    word = "approved" if event.approved else "rejected"
+    note = f": {event.note}" if event.note else ""
+    return f"{event.artifact}  {word} by {event.by}{note}"
+
+
+def _say_what_next(decided: Decided, store: str | None) -> None:
+    run, more = short(decided.run_id), f" --store {store}" if store else ""
+    if decided.missing:
+        people = (
+            "1 more person has" if decided.missing == 1 else f"{decided.missing} more people have"
+        )
+        text = f"{people} to approve it:  wct runs approve {run}/{decided.event.artifact} --by WHO"
+    else:
+        text = f"next:  wct runs resume {run}"
+    stderr().print(clean(text + more))
+
+
+def _document(decided: Decided) -> dict[str, Json]:
+    event = decided.event
+    return {
+        "run_id": decided.run_id,
+        "gate": event.artifact,
+        "approved": event.approved,
+        "by": event.by,
+        "at": event.at,
+        "note": event.note,
+        "data": event.data,
+        "shown": event.shown,
+        "missing": decided.missing,
+    }

@@ -1,0 +1,85 @@
+"""`wct runs replay`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from waivern.cli.runs.resume import resumed_by
+from waivern.cli.ui.options import opened
+from waivern.cli.ui.running import Typed, carry_out, finish, leave, running_options
+from waivern.cli.ui.screen import Screen
+from waivern.cli.ui.text import clean, counted, short
+from waivern.errors import Exit
+
+if TYPE_CHECKING:
+    from waivern.cli.ui.progress import Progress
+    from waivern.service.act import Options, RunResult
+    from waivern.service.compare import Pair
+
+WORDS = {"equal": "equal", "different": "DIFFERENT", "status": "DIFFERENT END", "open": "open"}
+
+
+LOOKS = {"equal": "completed", "open": "not_started"}
+
+
+@click.command("replay")
+@click.argument("run", metavar="RUN")
+@click.option("--compare", is_flag=True, help="Say of each artifact whether it came out equal.")
+@click.option("--run-id", metavar="ID", help="The id of the new run, in place of a random one.")
+@running_options
+def command(run: str, compare: bool, run_id: str | None, **more: Any) -> int:
+    """Run again what RUN ran, in a new run: its runbook, children and parameters, as it kept them.
+
+    Everything is made anew, from the sources as they are now; relative paths start from the folder
+    that RUN had. What RUN reused from other runs is reused from the same ones. Secret parameters
+    have to be given again.
+
+    Leaves as any run does. With --compare, a run that ended well leaves with 6 if an artifact is
+    different, or has come to a different end.
+    """
+    from waivern.service import act, read
+    from waivern.service.attempt import worst
+    from waivern.service.compare import compare as compared
+    from waivern.service.locate import find_project
+    from waivern.service.references import find
+
+    typed = Typed(**more)
+    store, params = opened(typed.store), typed.given()
+    before = find(store, run)
+
+    def begin(options: Options, _eyes: Progress) -> RunResult:
+        return act.replay(before, store, options, run_id=run_id, params=params)
+
+    result, eyes = carry_out(typed, store, find_project(), begin)
+    pairs = compared(read.load(store, before), result.record) if compare else []
+    if any(pair.outcome in ("different", "status") for pair in pairs):
+        result = replace(result, exit_code=worst(result.exit_code, Exit.POLICY))
+    code = finish(
+        typed,
+        store,
+        result,
+        eyes,
+        resumed_by,
+        more={"comparison": [pair.document() for pair in pairs]} if compare else {},
+        last=lambda out: _show(out, pairs, before),
+    )
+    return leave(result, code)
+
+
+def _show(out: Screen, pairs: list[Pair], before: str) -> None:
+    if not pairs:
+        return
+    equal = sum(pair.outcome == "equal" for pair in pairs)
+    out.print(
+        f"\ncompared with {short(before)}:  {equal:,} of {counted(len(pairs), 'artifact')} equal"
+    )
+    width = max(len(pair.artifact) for pair in pairs)
+    for pair in pairs:
+        text = f"{pair.artifact:{width}}  {WORDS[pair.outcome]}"
+        if pair.outcome in ("status", "open"):
+            text += f"  {pair.before or 'not there'} → {pair.after or 'not there'}"
+        sign = out.mark(LOOKS.get(pair.outcome, "failed"))
+        out.print(f"  {sign} {clean(text)}")

@@ -1,0 +1,73 @@
+"""`wct runs resume`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from waivern.cli.ui.data import data_option, read_data
+from waivern.cli.ui.options import opened
+from waivern.cli.ui.running import Typed, carry_out, finish, leave, running_options
+from waivern.cli.ui.user import user_name
+
+if TYPE_CHECKING:
+    from waivern.cli.ui.progress import Progress
+    from waivern.service.act import Options, RunResult
+
+
+@click.command("resume")
+@click.argument("run", metavar="RUN")
+@data_option("For what waits: JSON if it can be read so, else text.")
+@click.option("--select", metavar="EXPR", multiple=True, help="Make only these artifacts.")
+@click.option("--exclude", metavar="EXPR", multiple=True, help="Do not make these.")
+@click.option("--allow-changed", is_flag=True, help="Although parameters have changed.")
+@click.option("--ask-again", is_flag=True, help="Ask at the gates anew.")
+@click.option("--force", is_flag=True, help="Although the run was cancelled.")
+@running_options
+def command(
+    run: str,
+    data: tuple[str, ...],
+    select: tuple[str, ...],
+    exclude: tuple[str, ...],
+    allow_changed: bool,
+    ask_again: bool,
+    force: bool,
+    **more: Any,
+) -> int:
+    """Continue RUN with the runbook and the children that it kept.
+
+    It works when the files have changed, which it says, and when they are gone. Parameters are
+    those of the run; secret ones are kept nowhere and have to be given again.
+
+    --data goes to the components that wait for something outside. Where a single gate waits,
+    --data approved=true (or false) is your decision.
+    """
+    from waivern.service import act
+    from waivern.service.locate import find_project
+
+    typed, handed_over = Typed(**more), read_data(data)
+    store, params = opened(typed.store), typed.given()
+
+    def begin(options: Options, _eyes: Progress) -> RunResult:
+        return act.resume(
+            None,
+            run,
+            store,
+            options,
+            allow_changed=allow_changed,
+            force=force,
+            ask_again=ask_again,
+            params=params,
+            data=handed_over,
+            selection=act.Selection(select, exclude),
+            by=user_name(),
+        )
+
+    result, eyes = carry_out(typed, store, find_project(), begin)
+    return leave(result, finish(typed, store, result, eyes, resumed_by))
+
+
+def resumed_by(run: str) -> list[str]:
+    """Return the words that resume a run from what it kept."""
+    return ["wct", "runs", "resume", run]

@@ -1,0 +1,241 @@
+"""What all commands share that carry out an attempt: their options, the run, its end."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from waivern.cli.ui.documents import print_document
+from waivern.cli.ui.options import json_option, store_option
+from waivern.cli.ui.screen import stderr, stdout
+from waivern.cli.ui.text import clean, short
+from waivern.errors import Exit, UsageError, WaivernError
+
+if TYPE_CHECKING:
+    from waivern.cli.ui.progress import Progress
+    from waivern.cli.ui.screen import Screen
+    from waivern.message import Json
+    from waivern.runbook.project import Project
+    from waivern.service.act import Given, Options, RunResult
+    from waivern.store.base import RunStore
+
+F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
+
+
+def _finite(_ctx: click.Context, _param: click.Parameter, value: float | None) -> float | None:
+    if value is not None and not math.isfinite(value):
+        raise click.BadParameter("it must be a number of seconds")
+    return value
+
+
+_OPTIONS = (
+    click.option(
+        "-p", "--param", "params", metavar="KEY=VALUE", multiple=True, help="Value of a parameter."
+    ),
+    click.option(
+        "--params", "params_file", metavar="FILE", help="Values of parameters, as YAML or JSON."
+    ),
+    click.option(
+        "-o", "--output", metavar="DIR", help="Copy the artifacts marked `output: true` there."
+    ),
+    store_option,
+    click.option(
+        "--max-concurrency", type=click.IntRange(1), metavar="N", help="How much at once."
+    ),
+    click.option("--fail-fast", is_flag=True, help="Start nothing more after the first failure."),
+    click.option(
+        "--max-failures", type=click.IntRange(1), metavar="N", help="Nor after so many failures."
+    ),
+    click.option(
+        "--fail-on",
+        metavar="CONDITION",
+        multiple=True,
+        help="Leave with 6 if it holds at the end, as in \"status.scan == 'skipped'\".",
+    ),
+    click.option(
+        "--no-cache", is_flag=True, help="Make everything, also what was made of the same before."
+    ),
+    click.option(
+        "--refresh", metavar="ARTIFACT", multiple=True, help="Make that one again all the same."
+    ),
+    click.option(
+        "--grace",
+        type=click.FloatRange(0),
+        metavar="SECONDS",
+        callback=_finite,
+        help="How long running work may go on after a signal.",
+    ),
+    json_option,
+    click.option("-q", "--quiet", is_flag=True, help="No progress."),
+    click.option("-v", "--verbose", count=True, help="More progress; -vv: tracebacks of defects."),
+)
+
+
+def given(params: tuple[str, ...], params_file: str | None) -> Given:
+    """Return what was typed for parameters. Raises UsageError, InvalidError, NotFoundError."""
+    from waivern.runbook.given import read_file, typed
+    from waivern.service.parameters import Given
+
+    values = read_file(params_file) if params_file is not None else {}
+    return Given(typed(params), values, params_file)
+
+
+def running_options(command: F) -> F:
+    """Add what a Typed is made of."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """What was typed of `running_options`."""
+
+    params: tuple[str, ...] = field(repr=False)
+    params_file: str | None
+    output: str | None
+    store: str | None
+    max_concurrency: int | None
+    fail_fast: bool
+    max_failures: int | None
+    fail_on: tuple[str, ...]
+    no_cache: bool
+    refresh: tuple[str, ...]
+    grace: float | None
+    as_json: bool
+    quiet: bool
+    verbose: int
+
+    def given(self) -> Given:
+        """Return the parameters. Raises UsageError, InvalidError, NotFoundError."""
+        return given(self.params, self.params_file)
+
+    def options(self, eyes: Progress, where: RunStore, project: Project | None) -> Options:
+        """Return how the attempt is carried out."""
+        from waivern.service import act
+
+        if self.fail_fast and self.max_failures not in (None, 1):
+            raise UsageError(
+                "--fail-fast is --max-failures 1", hint="give one of the two, not both"
+            )
+        return act.Options(
+            project=project,
+            max_concurrency=self.max_concurrency,
+            max_failures=1 if self.fail_fast else self.max_failures,
+            cache=False if self.no_cache else None,
+            refresh=frozenset(self.refresh),
+            fail_on=self.fail_on,
+            grace_s=act.DEFAULT_GRACE_S if self.grace is None else self.grace,
+            listen=True,
+            observers=(eyes.observe,),
+            on_progress=eyes.progress,
+            on_stop=eyes.stopping,
+            on_secrets=eyes.hide,
+            on_start=partial(eyes.start, where=_near(where.url)),
+        )
+
+
+def carry_out(
+    typed: Typed, store: RunStore, project: Project | None, begin: Callable[[Options, Progress], T]
+) -> tuple[T, Progress]:
+    """Show what `begin` does; return what it does, and what was seen of it."""
+    from waivern.cli.ui.outputs import usable
+    from waivern.cli.ui.progress import progress
+
+    if typed.output is not None:
+        usable(typed.output)  # before anything is run
+    eyes = progress(quiet=typed.quiet, verbose=typed.verbose > 0)
+    options = typed.options(eyes, store, project)
+    with eyes.shown():
+        return begin(options, eyes), eyes
+
+
+def finish(
+    typed: Typed,
+    store: RunStore,
+    result: RunResult,
+    eyes: Progress,
+    words: Callable[[str], list[str]],
+    *,
+    more: Mapping[str, Json] | None = None,
+    last: Callable[[Screen], None] = lambda _out: None,
+) -> int:
+    """Copy the outputs, then say how the run ended; return the exit code.
+
+    `words` makes of a run's id what resumes it. `more` goes into the document, `last` after the
+    summary.
+    """
+    from waivern.cli.ui import summary
+
+    code, copied = _copied(typed, store, result)
+    kept = eyes.kept
+    if result.nothing_to_do:
+        kept = frozenset(name for name, step in result.record.steps.items() if step.completed)
+    command = words(short(result.run_id))
+    command += ["--force"] if result.status == "cancelled" else []
+    command += ["--store", typed.store] if typed.store else []
+    ended = summary.Ended(result, store, kept, copied, command)
+    for warning in result.warnings:
+        stderr().print(f"warning: {clean(warning)}")
+    if typed.as_json:
+        print_document("run", {**summary.document(ended), **(more or {}), "exit_code": code})
+    else:
+        summary.show(stdout(), ended)
+        last(stdout())
+    return code
+
+
+def leave(result: RunResult | None, code: int) -> int:
+    """Return the exit code, if a blocked thread lets the process end; else end it."""
+    if result is not None and result.stuck:  # the interpreter would wait for it
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code
+
+
+def _copied(typed: Typed, store: RunStore, result: RunResult) -> tuple[int, list[Path]]:
+    from waivern.cli.ui.errors import explain
+    from waivern.cli.ui.outputs import copy_outputs
+
+    code = int(result.exit_code)
+    if typed.output is None:
+        return code, []
+    copied: list[Path] = []
+    try:
+        copied = copy_outputs(store, result.plan, result.record, Path(typed.output))
+    except WaivernError as error:
+        code = int(error.exit_code) if code != Exit.INTEGRITY else code
+        explain(error, as_json=False)
+    if not result.plan.outputs:
+        stderr().print("nothing was copied: no artifact of the runbook has `output: true`")
+    return code, copied
+
+
+def unkept(typed: str | None, no_store: bool, project: Project | None) -> str | None:
+    """Return why nothing is kept on the disk; None if it is."""
+    if no_store and typed is not None:
+        raise UsageError("--no-store keeps nothing, --store says where", hint="give one of the two")
+    if no_store:
+        return "--no-store"
+    from waivern.service.locate import VARIABLE
+
+    if project is None or project.persistence.on_disk or typed or os.environ.get(VARIABLE):
+        return None
+    off = "enabled" if not project.persistence.enabled else "backend"
+    at = project.position("persistence", off)
+    return f"persistence.{off} in {at}"
+
+
+def _near(url: str) -> str:
+    path, here = Path(url), Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else url

@@ -1,0 +1,87 @@
+"""The item of a `for_each` in its places. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TypeAlias
+
+from waivern.ids import RULE, ArtifactId, segment_fault
+from waivern.message import Json
+from waivern.planning.codes import Code
+from waivern.problems import shown
+from waivern.runbook import env
+from waivern.runbook.model import Artifact, Child, Gate, Process, Producer, Reuse, Source
+
+Fault: TypeAlias = tuple[env.Path, str, str, str]
+"""Path below the artifact, code, message, hint."""
+
+
+def with_item(
+    artifact: Artifact, item: Json, environ: Mapping[str, str]
+) -> tuple[Artifact | None, list[Fault]]:
+    """Return the declaration for one item, names in it expanded; None if there are faults."""
+    binder = _Binder({"each": item}, environ)
+    producer, terms = binder.producer(artifact.producer), artifact.terms
+    if terms.after:
+        terms = replace(terms, after=binder.names(terms.after, "after"))
+    if binder.faults:
+        return None, binder.faults
+    return replace(artifact, producer=producer, terms=terms), []
+
+
+class _Binder:
+    def __init__(self, each: Mapping[str, Json], environ: Mapping[str, str]) -> None:
+        self.faults: list[Fault] = []
+        self._each = each
+        self._environ = environ
+
+    def producer(self, producer: Producer) -> Producer:
+        match producer:
+            case Source(_, properties):
+                return replace(producer, properties=self._put(properties, "source", "properties"))
+            case Process(_, properties, inputs):
+                own = self._put(properties, "process", "properties")
+                return replace(producer, properties=own, inputs=self.names(inputs, "inputs"))
+            case Reuse(run, artifact):
+                run = self._name(run, "reuse", "from_run")
+                return Reuse(run, self._id(artifact, "reuse", "artifact"))
+            case Child(path, mapping, _, inputs):
+                at = ("child_runbook", "input_mapping")
+                return replace(
+                    producer,
+                    path=self._name(path, "child_runbook", "path"),
+                    input_mapping={k: self._name(name, *at, k) for k, name in mapping.items()},
+                    inputs=self.names(inputs, "inputs"),
+                )
+            case Gate(question, inputs, _, _):
+                asked = str(self._put(question, "gate", "question"))
+                return replace(producer, question=asked, inputs=self.names(inputs, "gate", "show"))
+
+    def names(self, texts: Sequence[str], *path: str | int) -> tuple[ArtifactId, ...]:
+        return tuple(ArtifactId(self._name(text, *path, n)) for n, text in enumerate(texts))
+
+    def _put(self, value: Json, *path: str | int) -> Json:
+        found = list(env.unbound(value, self._each))
+        for below, code, message, hint in found:
+            self.faults.append(((*path, *below), code, message, hint))
+        return value if found else env.bind(value, self._each)
+
+    def _name(self, text: str, *path: str | int) -> str:
+        if not env.references(text):
+            return text
+        value = self._put(text, *path)
+        if value == text:
+            return text  # there was a fault
+        plain = env.expand(str(value), self._environ) if isinstance(value, str | int) else ""
+        if not (plain and plain.isprintable()):
+            message = f"the item gives no name for {shown(text)}"
+            self.faults.append((path, Code.ITEMS, message, "it has to be one line of text"))
+        return plain
+
+    def _id(self, text: str, *path: str | int) -> str:
+        plain = self._name(text, *path)
+        if not self.faults and any(map(segment_fault, plain.split("/"))):
+            message = f"the item gives no id of an artifact: {shown(plain)}"
+            self.faults.append((path, Code.ITEMS, message, f"an id has {RULE}"))
+        return plain

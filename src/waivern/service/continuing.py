@@ -1,0 +1,179 @@
+"""Another attempt at a run that is held: what of it is kept, whether there is anything to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from waivern.engine import rebuilder
+from waivern.errors import Exit, RefusedError
+from waivern.ids import ArtifactId
+from waivern.message import Json
+from waivern.record.events import to_record
+from waivern.record.fold import RunRecord
+from waivern.record.status import ArtifactStatus, RunStatus
+from waivern.service import policy, resuming
+from waivern.service.attempt import (
+    Options,
+    Orders,
+    carry_out,
+    hidden,
+    refuse_unknown,
+    worst,
+)
+from waivern.service.opening import attempt_event
+from waivern.service.read import fold, load
+from waivern.service.references import find
+from waivern.service.result import RunResult
+from waivern.service.resuming import Again, Ready, faults, is_current
+from waivern.service.select import refuse_starved
+from waivern.store.base import JournalLine, Lease, RunStore
+from waivern.store.lock import this_process
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A run that nobody else can write to."""
+
+    store: RunStore
+    lease: Lease
+    record: RunRecord
+
+
+@contextmanager
+def hold(store: RunStore, reference: str) -> Iterator[Held]:
+    run_id = find(store, reference)
+    lease = store.lock(run_id, this_process())
+    try:
+        _, record = fold(store, run_id)
+        yield Held(store, lease, record)
+    finally:
+        lease.release()
+
+
+def go_on(held: Held, known: Ready, options: Options, again: Again) -> RunResult:
+    """Begin another attempt at a run, if there is anything to do."""
+    store, lease, record, plan = held.store, held.lease, held.record, known.plan
+    run_id = record.metadata.run_id
+    completed = {n: s.completed for n, s in record.steps.items() if s.completed}
+    damaged = faults(store, run_id, completed)
+    reasons: dict[str, str] = {e.artifact: f"runbook changed: {e.what}" for e in known.edits}
+    fallen = rebuilder.invalid(plan, completed, damaged, reasons)
+    evidence = {n: done for n, done in completed.items() if n in plan.nodes and n not in fallen}
+    orders = _orders(held, known, options, again, evidence)
+    if not again.ask_again and _nothing_to_do(record, known, evidence, orders):
+        return _kept_as_it_is(held, known, orders)
+    event = attempt_event(
+        plan,
+        options.clock,
+        renewed=known.renewed,
+        invalidated=fallen,
+        forced=known.forced,
+        given=again.data,
+        only=orders.only,
+    )
+    names = {*record.steps, *plan.nodes}
+    lease.keep_runbook(plan.runbook.document.data)
+    lease.keep_children(plan.children)
+    lease.append([to_record(event)], sync=True)
+    record.apply(event)
+    lease.discard(names - evidence.keys())
+    lease.project(record.metadata.document(), record.state.document(), sync=True)
+    result = carry_out(store, lease, plan, evidence, record, options, orders)
+    return replace(result, warnings=(*known.notes, *result.warnings))
+
+
+def _orders(
+    held: Held, known: Ready, options: Options, again: Again, evidence: rebuilder.Evidence
+) -> Orders:
+    plan, record = known.plan, held.record
+    refuse_unknown(options.refresh, plan)
+    orders = Orders(
+        known.environ,
+        given=_handed_over(record, again.data),
+        policies=policy.read(options.fail_on, plan),
+    )
+    if again.selection:
+        only = again.selection.resolve(plan, standing(held.store, record))
+        refuse_starved(plan, only, evidence)
+        orders = replace(orders, only=only)
+    return orders
+
+
+def _handed_over(
+    record: RunRecord, data: Mapping[str, Json]
+) -> Mapping[ArtifactId, dict[str, Json]]:
+    """Return what each component that waits is given. Raises RefusedError if none waits."""
+    gates, components = resuming.waiting(record)
+    if data and not components:
+        what = f"only gates wait: {', '.join(gates)}" if gates else "nothing waits for data"
+        raise RefusedError(
+            f"run {record.metadata.run_id}: {what}",
+            hint=f"`wct runs approve {record.metadata.run_id}/{gates[0]}` decides"
+            if gates
+            else "resume it without --data",
+        )
+    return {name: dict(data) for name in components}
+
+
+def standing(
+    store: RunStore, record: RunRecord | None
+) -> Callable[[str | None], Mapping[str, ArtifactStatus]]:
+    def statuses(run: str | None) -> Mapping[str, ArtifactStatus]:
+        looked_at = load(store, find(store, run)) if run else record
+        if looked_at is None:
+            raise RefusedError(
+                "a new run has no results yet", hint="name the run: result:failed@RUN"
+            )
+        return {name: step.status for name, step in looked_at.steps.items()}
+
+    return statuses
+
+
+def _nothing_to_do(
+    record: RunRecord, known: Ready, evidence: rebuilder.Evidence, orders: Orders
+) -> bool:
+    if record.attempt_open or known.edits:
+        return False
+    if orders.only is not None and all(name in evidence for name in orders.only):
+        return True
+    done = record.metadata.status == RunStatus.COMPLETED
+    return done and rebuilder.all_kept(known.plan, evidence, left_out(record))
+
+
+def left_out(record: RunRecord) -> frozenset[str]:
+    """Return what was decided not to be made, or follows from that."""
+    causes = {
+        name: str((step.error or {}).get("cause"))
+        for name, step in record.steps.items()
+        if step.status is ArtifactStatus.SKIPPED
+    }
+    return frozenset(name for name, cause in causes.items() if causes.get(cause) == cause)
+
+
+def _kept_as_it_is(held: Held, known: Ready, orders: Orders) -> RunResult:
+    store, lease, record = held.store, held.lease, held.record
+    run = record.metadata
+    last: JournalLine = store.read_journal(run.run_id).lines[-1]
+    lease.discard(())  # a crash may have come when the journal had its end, and nothing else
+    lease.project(run.document(), record.state.document(), sync=True)
+    head: dict[str, Json] = {"count": last.seq, "head": last.hash}
+    if not is_current(store, run.run_id, head):  # a crash came between the journal and it
+        lease.project(run.document(), record.state.document(), sync=True)
+    hide = hidden(known.plan, orders.environ).hide
+    found = policy.tripped(orders.policies, store, known.plan, record, hide)
+    return RunResult(
+        run.run_id,
+        run.status,
+        None,
+        None,
+        worst(Exit.OK, Exit.POLICY) if found else Exit.OK,
+        record,
+        known.plan,
+        head,
+        nothing_to_do=True,
+        policies=found,
+        warnings=known.notes,
+        store=store,
+    )

@@ -1,0 +1,239 @@
+"""A person decides on a gate: what is to be looked at, and what is written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from waivern.clock import Clock
+from waivern.errors import (
+    ArtifactNotFoundError,
+    ComponentError,
+    IntegrityError,
+    RefusedError,
+    UsageError,
+)
+from waivern.ids import ArtifactId
+from waivern.message import Json, content_digest
+from waivern.planning.plan import Ask, Plan
+from waivern.plugins.hints import did_you_mean
+from waivern.record import gates
+from waivern.record.events import ArtifactSuspended, GateDecided, to_record
+from waivern.record.fold import RunRecord
+from waivern.record.status import ArtifactStatus, RunStatus
+from waivern.service.resuming import waiting
+from waivern.store.base import Lease, RunStore
+
+APPROVED = "approved"
+"""What is a decision among the data of a resume."""
+MAX_BYTES = 64 << 10
+"""What a decision may have, as JSON: it is a line of the journal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a person says."""
+
+    approved: bool
+    by: str
+    note: str | None = None
+    data: Mapping[str, Json] = field(default_factory=dict)
+    """For what comes after the gate."""
+
+    def __post_init__(self) -> None:
+        if not self.by.strip():
+            raise UsageError("a decision needs the name of who decides", hint="give it with --by")
+        try:
+            content_digest([self.by, self.note, dict(self.data)])
+        except ComponentError as error:
+            raise UsageError(f"the decision cannot be kept: {error.message}") from error
+        if len(json.dumps([self.by, self.note, dict(self.data)])) > MAX_BYTES:
+            raise UsageError(
+                f"the decision has more than {MAX_BYTES >> 10} KiB",
+                hint="name in it where more is to be found",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A gate that waits, with the question as it was put."""
+
+    gate: ArtifactId
+    question: gates.Question
+
+
+def gate_of(record: RunRecord, name: str | None) -> ArtifactId:
+    """Return the gate that is meant; None: the only one that waits.
+
+    Raises RefusedError if the run or the gate does not wait, ArtifactNotFoundError for no artifact.
+    """
+    run = record.metadata
+    open_, others = waiting(record)
+    if name is not None:
+        return _named(record, name, open_)
+    if run.status is not RunStatus.SUSPENDED:
+        raise _not_suspended(record)
+    if len(open_) == 1:
+        return open_[0]
+    if open_:
+        raise RefusedError(
+            f"{len(open_)} gates of run {run.run_id} wait: {', '.join(open_)}",
+            hint=f"name one: `wct runs approve {run.run_id}/{open_[0]}`",
+        )
+    raise RefusedError(
+        f"no gate of run {run.run_id} waits, but {', '.join(others)}",
+        hint=f"`wct runs resume {run.run_id} --data key=value` hands over what it waits for",
+    )
+
+
+def within(
+    record: RunRecord, data: Mapping[str, Json], by: str
+) -> tuple[ArtifactId | None, Decision | None, Mapping[str, Json]]:
+    """Return the decision that is in the data of a resume, if any, and the rest of the data.
+
+    The rest goes with the decision, unless components wait for it. Raises RefusedError if several
+    gates wait.
+    """
+    gates_, components = waiting(record)
+    if APPROVED not in data or not gates_:
+        return None, None, data
+    gate = gate_of(record, None)
+    approved, rest = data[APPROVED], {k: v for k, v in data.items() if k != APPROVED}
+    if not isinstance(approved, bool):
+        raise UsageError(f"'{APPROVED}' is a decision on '{gate}'", hint="give it as true or false")
+    if components:
+        return gate, Decision(approved, by), rest
+    return gate, Decision(approved, by, data=rest), {}
+
+
+def _named(record: RunRecord, name: str, open_: list[ArtifactId]) -> ArtifactId:
+    run = record.metadata
+    ids = record.aliases.get(name, ())
+    if name not in record.steps and len(ids) == 1:
+        name = ids[0]
+    step = record.steps.get(name)
+    if step is None:
+        raise ArtifactNotFoundError(
+            f"run {run.run_id} has no artifact {name[:200]!r}",
+            hint=did_you_mean(name, record.steps) or _those(open_),
+        )
+    if run.status is not RunStatus.SUSPENDED:
+        raise _not_suspended(record)
+    if name in open_:
+        return ArtifactId(name)
+    if step.status is ArtifactStatus.SUSPENDED:
+        raise RefusedError(
+            f"'{name}' is no gate: it waits for data",
+            hint=f"`wct runs resume {run.run_id} --data key=value` hands it over",
+        )
+    what = "is no gate that waits" if step.component == "gate" else "is no gate"
+    raise RefusedError(f"'{name}' {what}: it is {step.status}", hint=_those(open_))
+
+
+def _those(open_: list[ArtifactId]) -> str:
+    return f"these wait: {', '.join(open_)}" if open_ else "no gate waits"
+
+
+def _not_suspended(record: RunRecord) -> RefusedError:
+    run = record.metadata
+    status = RunStatus.INTERRUPTED if record.attempt_open else run.status
+    hint = f"`wct inspect {run.run_id}` shows how it stands"
+    return RefusedError(f"run {run.run_id} waits for nobody: it is {status}", hint=hint)
+
+
+def question(record: RunRecord, plan: Plan, gate: ArtifactId) -> Asked:
+    """Return what is asked at a gate that waits."""
+    node = plan.nodes.get(gate)
+    if node is None or not isinstance(node.work, Ask):
+        raise RefusedError(f"'{gate}' is no gate in the runbook that is to be run")
+    asked = [e for e in record.decisions[gate] if isinstance(e, ArtifactSuspended)][-1]
+    ask, digest = node.work, record.metadata.runbook_hash
+    return Asked(
+        gate, gates.Question(ask.question, ask.approvers, ask.expires, asked.shown, digest)
+    )
+
+
+def decided(
+    asked: Asked, decision: Decision, record: RunRecord, store: RunStore, clock: Clock
+) -> GateDecided:
+    """Return the event of a decision.
+
+    Raises RefusedError if the question is not open any more or not to this person, IntegrityError
+    if what is shown was altered since it was asked.
+    """
+    _refuse_settled(asked, decision, record, clock.now())
+    for name, digest in asked.question.shown.items():
+        done = record.steps[name].completed
+        size = done.size if done else 0
+        fault = store.verify(record.metadata.run_id, name, size=size, digest=digest)
+        if fault:
+            raise IntegrityError(
+                f"'{name}', which '{asked.gate}' shows, is {fault} since the question was asked",
+                hint=f"`wct runs resume {record.metadata.run_id}` makes it again and asks anew",
+            )
+    return GateDecided(
+        at=clock.now(),
+        artifact=asked.gate,
+        approved=decision.approved,
+        by=decision.by,
+        note=decision.note,
+        data=dict(decision.data),
+        shown=dict(asked.question.shown),
+        runbook_hash=asked.question.runbook_hash,
+    )
+
+
+def _refuse_settled(asked: Asked, decision: Decision, record: RunRecord, now: str) -> None:
+    run_id, history = record.metadata.run_id, record.decisions[asked.gate]
+    verdict = gates.judge(history, asked.question, now)
+    again = f"`wct runs resume {run_id} --ask-again` asks once more"
+    match verdict:
+        case gates.Refused(kind, reason):
+            word = "the question has expired" if kind == "expired" else "it is decided"
+            raise RefusedError(f"'{asked.gate}': {word}: {reason}", hint=again)
+        case gates.Approved():
+            raise RefusedError(
+                f"'{asked.gate}' is approved already",
+                hint=f"`wct runs resume {run_id}` goes on; {again}",
+            )
+        case gates.Open(missing):
+            if decision.approved and decision.by in _approvers(asked, history):
+                who = "person has" if missing == 1 else "people have"
+                raise RefusedError(
+                    f"{decision.by} has approved '{asked.gate}' already: "
+                    f"{missing} other {who} to approve it",
+                    hint="whoever else decides gives their name with --by",
+                )
+
+
+def _approvers(asked: Asked, history: gates.History) -> set[str]:
+    return {
+        each.by
+        for each in history
+        if isinstance(each, GateDecided)
+        and each.approved
+        and each.shown == asked.question.shown
+        and each.runbook_hash == asked.question.runbook_hash
+    }
+
+
+def missing(asked: Asked, record: RunRecord, now: str) -> int:
+    """Return how many more people have to approve; 0 if it is decided."""
+    verdict = gates.judge(record.decisions[asked.gate], asked.question, now)
+    return verdict.missing if isinstance(verdict, gates.Open) else 0
+
+
+def open_gates(record: RunRecord, plan: Plan, now: str) -> list[tuple[Asked, gates.Verdict]]:
+    """Return the gates that a run waits for, and how each stands."""
+    found = [question(record, plan, gate) for gate in waiting(record)[0] if gate in plan.nodes]
+    return [
+        (asked, gates.judge(record.decisions[asked.gate], asked.question, now)) for asked in found
+    ]
+
+
+def write(event: GateDecided, lease: Lease, record: RunRecord) -> None:
+    """Journal a decision, durably."""
+    lease.append([to_record(event)], sync=True)
+    record.apply(event)
+    lease.project(record.metadata.document(), record.state.document(), sync=True)

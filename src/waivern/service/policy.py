@@ -1,0 +1,126 @@
+"""`--fail-on`: conditions on how a run ended and on what it made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from waivern.errors import ArtifactNotFoundError, UsageError, WaivernError
+from waivern.ids import ArtifactId
+from waivern.message import Json
+from waivern.planning.plan import Plan
+from waivern.plugins.hints import did_you_mean
+from waivern.record.fold import RunRecord
+from waivern.record.status import RunStatus
+from waivern.runbook.conditions import Condition, ConditionError, EvaluationError
+from waivern.service.read import content
+from waivern.store.base import RunStore
+
+ROOTS = frozenset({"artifacts", "status", "params"})
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """One condition, and the artifacts that it speaks of by the names it uses."""
+
+    condition: Condition
+    named: Mapping[str, ArtifactId]
+
+    def held(self, store: RunStore, plan: Plan, record: RunRecord, hide: Hide) -> str | None:
+        """Say what trips the policy; None if nothing does.
+
+        Of a completed run, what cannot be decided trips it, too.
+        """
+        try:
+            scope = self._scope(store, plan, record)
+            if not self.condition.evaluate(scope):
+                return None
+            return f"{self.condition.text}  ({self.condition.explain(scope, hide)})"
+        except EvaluationError as error:
+            if record.metadata.status is not RunStatus.COMPLETED:
+                return None
+            return f"{self.condition.text}  (cannot be decided: {hide(error.message)})"
+
+    def _scope(self, store: RunStore, plan: Plan, record: RunRecord) -> dict[str, Json]:
+        asked = self.condition.references
+        made = {
+            name: content(store, record, self.named[name])
+            for root, name in asked
+            if root == "artifacts" and record.steps[self.named[name]].completed
+        }
+        status = {
+            name: str(record.steps[self.named[name]].status)
+            for root, name in asked
+            if root == "status"
+        }
+        return {"artifacts": made, "status": status, "params": _open_params(plan)}
+
+
+Hide = Callable[[str], str]
+
+
+def read(texts: Iterable[str], plan: Plan) -> tuple[Policy, ...]:
+    """Return the policies that were typed.
+
+    Raises UsageError, showing where, if one cannot be read; ArtifactNotFoundError if it speaks of
+    an artifact or a parameter that the runbook has not.
+    """
+    return tuple(_read(text, plan) for text in texts)
+
+
+def _read(text: str, plan: Plan) -> Policy:
+    try:
+        condition = Condition.parse(text, ROOTS)
+    except ConditionError as error:
+        at = error.offset
+        around, before = text[max(0, at - 60) : at + 60], min(at, 60)
+        place = f"\n  {around!s}\n  {' ' * before}^" if around.isprintable() else ""
+        raise UsageError(f"--fail-on: {error.message}{place}", hint=error.hint) from error
+    named: dict[str, ArtifactId] = {}
+    open_ = _open_params(plan)
+    for root, name in sorted(condition.references):
+        if root == "params" and name not in open_:
+            secret = name in plan.runbook.params
+            message = f"--fail-on: parameter '{name}' is a secret" if secret else None
+            hint = did_you_mean(name, open_)
+            raise UsageError(message or f"--fail-on: there is no parameter '{name}'", hint=hint)
+        if root != "params":
+            named[name] = _artifact(plan, name)
+    return Policy(condition, named)
+
+
+def _artifact(plan: Plan, name: str) -> ArtifactId:
+    if name in plan.nodes:
+        return ArtifactId(name)
+    ids = plan.aliases.get(name, ())
+    if len(ids) == 1:
+        return ids[0]
+    if ids:
+        raise UsageError(
+            f"--fail-on: '{name}' stands for {len(ids)} artifacts",
+            hint=f"name one of them: {', '.join(ids[:10])}",
+        )
+    raise ArtifactNotFoundError(
+        f"--fail-on: the runbook has no artifact '{name}'",
+        hint=did_you_mean(name, [*plan.nodes, *plan.aliases]) or f"it has {', '.join(plan.nodes)}",
+    )
+
+
+def _open_params(plan: Plan) -> dict[str, Json]:
+    secret = {name for name, param in plan.runbook.params.items() if param.secret}
+    return {name: value for name, value in plan.params.items() if name not in secret}
+
+
+def tripped(
+    policies: Iterable[Policy], store: RunStore, plan: Plan, record: RunRecord, hide: Hide
+) -> tuple[str, ...]:
+    """Say which policies are tripped, and by what."""
+    found = []
+    for policy in policies:
+        try:
+            held = policy.held(store, plan, record, hide)
+        except WaivernError as error:  # what it reads was altered meanwhile
+            held = f"{policy.condition.text}  (cannot be decided: {hide(error.message)})"
+        if held:
+            found.append(held)
+    return tuple(found)

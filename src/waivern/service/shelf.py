@@ -1,0 +1,137 @@
+"""Which store a program means, and the runs that are in it. Never imports the engine."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, TypeAlias
+
+from waivern.errors import RunNotFoundError
+from waivern.record.run import RunMetadata
+from waivern.record.status import RunStatus
+from waivern.service import read
+from waivern.service.references import find
+from waivern.store.base import RunStore
+from waivern.store.opening import open_store
+
+if TYPE_CHECKING:
+    from waivern.record.state import ExecutionState
+    from waivern.record.step import StepRecord
+    from waivern.runbook.project import Project
+
+Store: TypeAlias = RunStore | str | os.PathLike[str] | None
+"""A store, its URL or path; None: the one that `wct` uses in `project_root`."""
+Folder: TypeAlias = str | os.PathLike[str] | None
+
+
+class CorruptRunWarning(UserWarning):
+    """A run was left out of a list because it cannot be read."""
+
+
+def chosen(store: Store, project_root: Folder = None) -> RunStore:
+    """Return the store that is meant.
+
+    None: WAIVERN_STORE, else what the `waivern.yaml` nearest upward from `project_root` (the
+    current folder) says, else the nearest `.waivern`; one in memory if the project wants no
+    persistence. Raises UsageError or InvalidError if one of these is no good.
+    """
+    if isinstance(store, RunStore):
+        return store
+    if store is not None:
+        return open_store(store)
+    from waivern.service.settings import resolve
+
+    folder = str(Path(project_root or ".").absolute())
+    settings = resolve(project_at(folder), folder=folder)
+    if not settings.persistence_enabled.value or settings.persistence_backend.value == "memory":
+        return open_store("memory:")
+    return open_store(settings.store.value)
+
+
+def project_at(project_root: Folder) -> Project | None:
+    """Return the project of the `waivern.yaml` nearest upward. Raises InvalidError."""
+    from waivern.service.locate import find_project
+
+    return find_project(str(Path(project_root or ".").absolute()))
+
+
+def list_runs(
+    status: RunStatus | str | None = None,
+    runbook: str | None = None,
+    limit: int | None = 50,
+    *,
+    store: Store = None,
+    project_root: Folder = None,
+) -> list[RunMetadata]:
+    """Return the heads of runs, newest first: of all that fit, however they ended or if they run.
+
+    `runbook` is its name, its path as it was typed, or the stem of that. Each status is the truth
+    at this moment: a run whose process was killed is `interrupted`. A run that cannot be read is
+    left out with a CorruptRunWarning. `limit=None`: all of them.
+    """
+    found = []
+    for row in read.list_runs(chosen(store, project_root)):
+        if row.metadata is None:
+            warnings.warn(f"run {row.run_id}: {row.fault}", CorruptRunWarning, stacklevel=2)
+        elif status in (None, row.metadata.status) and runbook in (None, *_names(row.metadata)):
+            found.append(row.metadata)
+    return found[:limit]
+
+
+def _names(run: RunMetadata) -> tuple[str, ...]:
+    path = run.runbook_path
+    return (run.runbook_name, path, PurePath(path).stem) if path else (run.runbook_name,)
+
+
+def load_run(run: str, *, store: Store = None, project_root: Folder = None) -> RunMetadata | None:
+    """Return the head of a run, as things stand now; None if there is no such run.
+
+    `run` is an id, a unique prefix of one, or a reference such as '@last'. Raises NotFoundError if
+    it fits several, IntegrityError if the run is damaged.
+    """
+    where = chosen(store, project_root)
+    try:
+        return read.load(where, find(where, run)).metadata
+    except RunNotFoundError:
+        return None
+
+
+def load_steps(run: str, *, store: Store = None, project_root: Folder = None) -> list[StepRecord]:
+    """Return a step for each artifact of a run, in the order of starting.
+
+    Those that were never started come last. Raises RunNotFoundError if there is no such run, and
+    what `load_run` raises.
+    """
+    from waivern.record.step import ordered
+
+    where = chosen(store, project_root)
+    return ordered(read.load(where, find(where, run)).steps.values())
+
+
+def load_state(run: str, *, store: Store = None, project_root: Folder = None) -> ExecutionState:
+    """Return the artifacts of a run by status. Raises what `load_steps` raises."""
+    where = chosen(store, project_root)
+    return read.load(where, find(where, run)).state
+
+
+def delete_run(
+    run_id: str, *, force: bool = False, store: Store = None, project_root: Folder = None
+) -> bool:
+    """Remove a run, whole, and say whether there was one; `run_id` is its full id.
+
+    Raises RefusedError if it is running; also, without `force`, if it is pinned or another run
+    reused an artifact of it.
+    """
+    from waivern.ids import parse_run_id
+    from waivern.service.leaving import settle
+    from waivern.service.retain import refusal, remove
+
+    where = chosen(store, project_root)
+    if parse_run_id(run_id) not in where.runs():
+        return False
+    settle()
+    removal = remove(where, [run_id], force=force)
+    if refused := refusal(removal):
+        raise refused
+    return True
