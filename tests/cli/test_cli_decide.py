@@ -183,8 +183,11 @@ def test_data_for_what_waits_outside(place: Place) -> None:
     parts.mkdir()
     (parts / "waiter.py").write_text(WAITER)
     (place.path / "waivern.yaml").write_text("component_paths: [parts]\n")
-    one, two = ("{source: {type: waiter, properties: {want: %s}}}" % w for w in ("dpa", "vow"))
-    book = place.runbook("book.yaml", f"  one: {one}\n  two: {two}\n")
+    book = place.runbook(
+        "book.yaml",
+        "  one: {source: {type: waiter, properties: {want: dpa}}}\n"
+        "  two: {source: {type: waiter, properties: {want: vow}}}\n",
+    )
     assert place.wct("validate", book).code == 0
     waits = place.wct("run", book)
     assert waits.code == 7

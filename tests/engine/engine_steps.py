@@ -264,3 +264,21 @@ def leak(secret: str, how: str) -> Json:
         except ValueError as error:
             raise RuntimeError("wrapped") from error
     raise RuntimeError(f"cannot log in with {secret}")
+
+
+def act(token: str, name: str, fails: int, suspends: bool) -> Json:
+    return acts([], token, name, fails, suspends)
+
+
+def acts(inputs: list[Json], token: str, name: str, fails: int, suspends: bool) -> Json:
+    """Fail so many times; then wait for something, or say who one is."""
+    stage = STAGES[token]
+    stage.enter(name)
+    try:
+        if stage.trace.count(("start", name)) <= fails:
+            raise Flaky(f"{name} fails")
+        if suspends:
+            raise Suspend(f"{name} waits")
+        return {"name": name, "inputs": [each["name"] for each in inputs]}
+    finally:
+        stage.leave(name)

@@ -164,3 +164,103 @@ def test_it_runs_from_any_folder(project: Path, tmp_path_factory: pytest.TempPat
     wct(elsewhere, "run", str(project / PROGRAMME), code=7)
     assert content(elsewhere, "overview")["accounts"] == 60
     assert not (project / ".waivern").exists()
+
+
+# doing nothing twice
+
+SEARCHES = {f"sources/{source}/scan/findings" for source in ("files", "database")}
+SUMMARIES = {f"sources/{source}/scan/summary" for source in ("files", "database")}
+MATERIAL = {f"sources/{source}/material" for source in ("files", "database")}
+ASKED = {"children"}
+"""What no fingerprint can be taken of."""
+
+
+def how(folder: Path) -> dict[str, set[str]]:
+    """Return the artifacts of the latest run by how they came to be."""
+    found: dict[str, set[str]] = {"produced": set(), "cached": set()}
+    for event in events(folder):
+        if event["type"] == "artifact_completed":
+            found[event["how"]].add(event["artifact"])
+    return found
+
+
+def plan(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return what `wct plan` says of each artifact."""
+    return {each["artifact"]: each for each in wct(folder, "plan", PROGRAMME)["artifacts"]}
+
+
+def by_action(planned: dict[str, dict[str, Any]]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for name, each in planned.items():
+        found.setdefault(each["action"], set()).add(name)
+    return found
+
+
+def twice(project: Path) -> None:
+    """Run it to its end."""
+    wct(project, "run", PROGRAMME, code=7)
+    wct(project, "runs", "approve", "@last")
+
+
+def test_second_run_only_checks_and_asks(project: Path) -> None:
+    twice(project)
+    assert how(project)["cached"] == set()
+    wct(project, "run", PROGRAMME, code=7)
+    found = how(project)
+    assert found["produced"] == ASKED
+    assert found["cached"] == MATERIAL | SEARCHES | SUMMARIES | {"overview", "assessment"}
+    wct(project, "runs", "approve", "@last")
+    found = how(project)
+    assert found["produced"] == ASKED | {"approval", "report"}  # the decision is another
+    assert "record" in found["cached"]
+
+
+def test_rule_that_is_edited_is_all_that_is_searched_for_again(project: Path) -> None:
+    """`wct plan` says so before, and the run does what it said."""
+    twice(project)
+    rules = project / "runbooks" / "rulesets" / "larkfield.yaml"
+    text = rules.read_text()
+    rules.write_text(text.replace("1.0.0", "1.1.0").replace("[loyalty points]", "[loyalty card]"))
+    planned = plan(project)
+    said = by_action(planned)
+    assert said["produce"] == SEARCHES | ASKED
+    assert said["cached"] == MATERIAL
+    assert {planned[name]["reason"] for name in SEARCHES} == {"ruleset larkfield 1.0.0 → 1.1.0"}
+    wct(project, "run", PROGRAMME, code=7)
+    found = how(project)
+    assert found["produced"] >= said["produce"]
+    assert found["cached"] >= said["cached"]
+    # one finding less, in the files: what is made from it is made again
+    assert found["produced"] - said["produce"] == SUMMARIES | {"overview", "assessment"}
+    assert "shopping" not in content(project, "overview")["by_category"]
+
+
+def test_rule_that_changes_nothing_stops_at_the_summary(project: Path) -> None:
+    """What is searched again and comes to the same, leaves what follows alone."""
+    twice(project)
+    rules = project / "runbooks" / "rulesets" / "larkfield.yaml"
+    rules.write_text(rules.read_text() + "unrelated: [garden gnome]\n")
+    wct(project, "run", PROGRAMME, code=7)
+    found = how(project)
+    assert found["produced"] == SEARCHES | SUMMARIES | ASKED
+    assert found["cached"] == MATERIAL | {"overview", "assessment"}
+
+
+def test_file_that_is_added_is_named(project: Path) -> None:
+    twice(project)
+    (project / "runbooks" / "data" / "files" / "hr" / "note.txt").write_text("LO-061 is away\n")
+    planned = plan(project)
+    assert by_action(planned)["produce"] == {"sources/files/material"} | ASKED
+    assert planned["sources/files/material"]["reason"] == "source: 1 new (hr/note.txt)"
+    wct(project, "run", PROGRAMME, code=7)
+    assert {name for name in how(project)["produced"] if "database" in name} == set()
+
+
+def test_answer_that_is_another_is_seen_below(project: Path) -> None:
+    """The shop's accounts are asked for every time, and decide whether the rest is made again."""
+    twice(project)
+    with closing(sqlite3.connect(project / "runbooks" / "data" / "shop.db")) as shop, shop:
+        shop.execute("UPDATE customers SET date_of_birth = '2015-01-01' WHERE id = 7")
+    wct(project, "run", PROGRAMME, code=7)
+    assert content(project, "overview")["children"] == 1
+    assert "sources/files/scan/findings" in how(project)["cached"]

@@ -1,4 +1,4 @@
-"""People decide: on gates, in the order and number that the runbook wants, on what they were shown."""
+"""People decide on gates: as many of them as have to, and on exactly what they were shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parameters: given, recorded, taken over by a resume and a replay; secrets that are kept nowhere."""
+"""Parameters: given, recorded, taken over by a resume; secrets that are kept nowhere."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ async def test_what_is_missing_unknown_or_wrong_is_named_and_nothing_is_written(
     assert missing.value.exit_code == 2
     with pytest.raises(ParamsError, match=r"(?s)'count' must be a whole number.*'regoin'"):
         await book.start(params=Given(typed={"count": "many", "region": "eu", "regoin": "x"}))
-    with pytest.raises(InvalidError, match="in 'p.yaml'") as in_file:
+    with pytest.raises(InvalidError, match=r"in 'p\.yaml'") as in_file:
         await book.start(params=Given({"region": "eu"}, {"count": "many"}, "p.yaml"))
     assert in_file.value.exit_code == 3
     assert not (book.folder / ".waivern").exists()

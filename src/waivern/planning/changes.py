@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
 
 from waivern.ids import ArtifactId
 from waivern.message import Json
@@ -20,7 +21,9 @@ from waivern.planning.plan import (
     Transform,
     Work,
 )
-from waivern.runbook.conditions import Condition
+
+if TYPE_CHECKING:
+    from waivern.runbook.conditions import Condition
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,7 @@ class Change:
         return f"{self.artifact}: {self.what}"
 
 
-Nodes = Mapping[ArtifactId, Node]
+Nodes: TypeAlias = Mapping[ArtifactId, Node]
 
 
 def changes(old: Nodes, new: Nodes) -> list[Change]:

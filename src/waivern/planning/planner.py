@@ -15,7 +15,7 @@ from waivern.ids import ArtifactId
 from waivern.message import ANY_JSON, Json, SchemaRef
 from waivern.planning import graph
 from waivern.planning.codes import Code
-from waivern.planning.flatten import Asked, Children, Flat, Flattener, Scope
+from waivern.planning.flatten import Children, Flattener
 from waivern.planning.plan import (
     Absent,
     Ask,
@@ -31,6 +31,7 @@ from waivern.planning.plan import (
     Work,
 )
 from waivern.planning.properties import faults
+from waivern.planning.scope import Asked, Flat, Scope
 from waivern.plugins import registry
 from waivern.plugins.component import Component, Processor
 from waivern.plugins.hints import did_you_mean

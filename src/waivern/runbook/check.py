@@ -126,8 +126,9 @@ def _artifact(
         context = {**context, "scope": {**context["scope"], "each": env.LATER}}
     form, found = _fill(ArtifactForm, artifact, at, document, context)
     found += _together(at, artifact, document)
-    for part, kind in PARTS.items():
-        if artifact.get(part) is not None:
+    for part in PARTS.keys() & artifact.keys():
+        if artifact[part] is not None:
+            kind = PARTS[part]
             parts[*at, part], more = _fill(kind, artifact[part], (*at, part), document, context)
             found += more
     return form, found

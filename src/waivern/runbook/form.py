@@ -70,6 +70,8 @@ def _expanded(text: str, info: ValidationInfo) -> str:
 
 def _expanded_later(text: str, info: ValidationInfo) -> str:
     """Leave what hangs on the item of a `for_each` to the plan."""
+    if "${" not in text:
+        return text
     if any(reference.partition(".")[0] == "each" for reference in env.references(text)):
         _checked(text, info)
         return text
@@ -80,6 +82,14 @@ def _one_line(text: str) -> str:
     if not text.isprintable():
         raise refusal(((), Code.VALUE, "{} must be one line without control characters", None))
     return text
+
+
+def _chosen(text: str, info: ValidationInfo) -> str:
+    return _one_line(_expanded(text, info))
+
+
+def _for_item(text: str, info: ValidationInfo) -> str:
+    return _one_line(_expanded_later(text, info))
 
 
 def _listed(value: Json) -> Json:
@@ -218,8 +228,8 @@ def _items(value: Json) -> Json:
 
 Text: TypeAlias = Annotated[str, Field(min_length=1)]
 OneLine: TypeAlias = Annotated[Text, AfterValidator(_one_line)]
-Chosen: TypeAlias = Annotated[Text, AfterValidator(_expanded), AfterValidator(_one_line)]
-ForItem: TypeAlias = Annotated[Text, AfterValidator(_expanded_later), AfterValidator(_one_line)]
+Chosen: TypeAlias = Annotated[Text, AfterValidator(_chosen)]
+ForItem: TypeAlias = Annotated[Text, AfterValidator(_for_item)]
 """Like Chosen; in an artifact with `for_each` it may refer to the item."""
 Inputs: TypeAlias = Annotated[
     Annotated[list[ForItem], Field(min_length=1)],

@@ -17,8 +17,15 @@ from waivern.message import Json
 from waivern.planning.plan import Plan
 from waivern.record.events import GateDecided, to_record
 from waivern.runbook.model import Runbook
-from waivern.service import decide, kept, policy, resuming
-from waivern.service.attempt import DEFAULT_GRACE_S, Options, Orders, carry_out, refuse_unknown
+from waivern.service import decide, kept, resuming
+from waivern.service.attempt import (
+    DEFAULT_GRACE_S,
+    Options,
+    Orders,
+    carry_out,
+    policies,
+    refuse_unknown,
+)
 from waivern.service.check import Prepared, drafted, prepare
 from waivern.service.children import ChildFiles
 from waivern.service.continuing import Held, go_on, hold, standing
@@ -107,7 +114,7 @@ def _begin(
     refuse_unknown(options.refresh, plan)
     orders = Orders(
         prepared.environ,
-        policies=policy.read(options.fail_on, plan),
+        policies=policies(options, plan),
         cache=replay_of is None,
     )
     if selection:

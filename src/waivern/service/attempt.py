@@ -25,12 +25,12 @@ from waivern.record.fold import RunRecord
 from waivern.record.status import RunStatus
 from waivern.runbook import env
 from waivern.runbook.secrets import Secrets
-from waivern.service.policy import Policy, tripped
 from waivern.service.result import RunResult
 from waivern.store.base import Lease, RunStore
 
 if TYPE_CHECKING:
     from waivern.runbook.project import Project
+    from waivern.service.policy import Policy
 
 DEFAULT_CONCURRENCY = 8
 DEFAULT_GRACE_S = 5.0
@@ -139,7 +139,7 @@ def carry_out(
     if ending.reason == "store" and ending.status != RunStatus.INTERRUPTED:
         warnings.append(f"run.json and state.json are behind the journal: {ending.error}")
     warnings += _note(store, record)
-    held = tripped(orders.policies, store, plan, record, secrets.hide)
+    held = tripped(orders, store, plan, record, secrets)
     return RunResult(
         run_id,
         ending.status,
@@ -176,6 +176,23 @@ def _remember(cache: Cache, record: RunRecord) -> list[str]:
     except WaivernError as error:
         return [f"what was made will not be found again: {error.message}"]
     return []
+
+
+def policies(options: Options, plan: Plan) -> tuple[Policy, ...]:
+    """Return what `fail_on` says. Raises UsageError, ArtifactNotFoundError."""
+    if not options.fail_on:
+        return ()
+    from waivern.service import policy
+
+    return policy.read(options.fail_on, plan)
+
+
+def tripped(
+    orders: Orders, store: RunStore, plan: Plan, record: RunRecord, secrets: Secrets
+) -> tuple[str, ...]:
+    """Say which policies are tripped, and by what."""
+    found = (each.tripped_by(store, plan, record, secrets.hide) for each in orders.policies)
+    return tuple(filter(None, found))
 
 
 def hidden(plan: Plan, environ: Mapping[str, str]) -> Secrets:

@@ -13,13 +13,15 @@ from waivern.message import Json
 from waivern.record.events import to_record
 from waivern.record.fold import RunRecord
 from waivern.record.status import ArtifactStatus, RunStatus
-from waivern.service import policy, resuming
+from waivern.service import resuming
 from waivern.service.attempt import (
     Options,
     Orders,
     carry_out,
     hidden,
+    policies,
     refuse_unknown,
+    tripped,
     worst,
 )
 from waivern.service.opening import attempt_event
@@ -92,7 +94,7 @@ def _orders(
     orders = Orders(
         known.environ,
         given=_handed_over(record, again.data),
-        policies=policy.read(options.fail_on, plan),
+        policies=policies(options, plan),
     )
     if again.selection:
         only = again.selection.resolve(plan, standing(held.store, record))
@@ -161,8 +163,7 @@ def _kept_as_it_is(held: Held, known: Ready, orders: Orders) -> RunResult:
     head: dict[str, Json] = {"count": last.seq, "head": last.hash}
     if not is_current(store, run.run_id, head):  # a crash came between the journal and it
         lease.project(run.document(), record.state.document(), sync=True)
-    hide = hidden(known.plan, orders.environ).hide
-    found = policy.tripped(orders.policies, store, known.plan, record, hide)
+    found = tripped(orders, store, known.plan, record, hidden(known.plan, orders.environ))
     return RunResult(
         run.run_id,
         run.status,

@@ -26,18 +26,19 @@ class Policy:
     condition: Condition
     named: Mapping[str, ArtifactId]
 
-    def held(self, store: RunStore, plan: Plan, record: RunRecord, hide: Hide) -> str | None:
+    def tripped_by(self, store: RunStore, plan: Plan, record: RunRecord, hide: Hide) -> str | None:
         """Say what trips the policy; None if nothing does.
 
         Of a completed run, what cannot be decided trips it, too.
         """
+        completed = record.metadata.status is RunStatus.COMPLETED
         try:
             scope = self._scope(store, plan, record)
             if not self.condition.evaluate(scope):
                 return None
             return f"{self.condition.text}  ({self.condition.explain(scope, hide)})"
-        except EvaluationError as error:
-            if record.metadata.status is not RunStatus.COMPLETED:
+        except WaivernError as error:  # something is missing, or was altered meanwhile
+            if isinstance(error, EvaluationError) and not completed:
                 return None
             return f"{self.condition.text}  (cannot be decided: {hide(error.message)})"
 
@@ -109,18 +110,3 @@ def _artifact(plan: Plan, name: str) -> ArtifactId:
 def _open_params(plan: Plan) -> dict[str, Json]:
     secret = {name for name, param in plan.runbook.params.items() if param.secret}
     return {name: value for name, value in plan.params.items() if name not in secret}
-
-
-def tripped(
-    policies: Iterable[Policy], store: RunStore, plan: Plan, record: RunRecord, hide: Hide
-) -> tuple[str, ...]:
-    """Say which policies are tripped, and by what."""
-    found = []
-    for policy in policies:
-        try:
-            held = policy.held(store, plan, record, hide)
-        except WaivernError as error:  # what it reads was altered meanwhile
-            held = f"{policy.condition.text}  (cannot be decided: {hide(error.message)})"
-        if held:
-            found.append(held)
-    return tuple(found)

@@ -61,7 +61,8 @@ def command(
 
     def begin(options: Options, eyes: Progress) -> Decided:
         def on_decided(event: GateDecided) -> None:
-            eyes.say(Line("run", clean(_said(event))))
+            if not no_resume:
+                eyes.say(Line("run", clean(_said(event))))
 
         return act.approve(
             run,

@@ -130,14 +130,14 @@ def _table(out: Screen, record: RunRecord) -> None:
         if step.tries > 1:
             again = out.mark("retried")
             out.print(f"{again} {step.artifact}  tried {step.tries:,} times in the last attempt")
-        if step.artifact in record.decisions:
-            for line in gate_lines(record, step.artifact):
-                out.print(f"{out.mark('suspended')} {step.artifact}  {line}")
         if step.error:
             kind, message = step.error.get("kind"), step.error.get("message")
             out.print(
                 f"{out.mark(str(step.status))} {step.artifact}  {clean(f'{kind}: {message}')}"
             )
+        if step.artifact in record.decisions:
+            for line in gate_lines(record, step.artifact):
+                out.print(f"{out.mark(str(step.status))} {step.artifact}  {line}")
 
 
 def _status(record: RunRecord, step: StepRecord) -> str:

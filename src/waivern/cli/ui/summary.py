@@ -17,7 +17,6 @@ from waivern.record.gates import Open
 from waivern.record.status import ArtifactStatus, RunStatus
 from waivern.record.step import StepRecord
 from waivern.service.act import RunResult
-from waivern.service.decide import open_gates
 from waivern.service.read import COUNTED
 from waivern.store.base import RunStore
 
@@ -263,6 +262,8 @@ def _waiting(out: Screen, ended: Ended) -> Iterator[str]:
 
 def _gates(ended: Ended) -> dict[str, list[str]]:
     """Return what there is to say of each open gate."""
+    from waivern.service.decide import open_gates
+
     found = {}
     for asked, verdict in open_gates(ended.record, ended.plan, ended.record.metadata.updated_at):
         said = [f"      shows:  {clean(_names(list(asked.question.shown)))}"]
