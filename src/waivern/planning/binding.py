@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TypeAlias
 
 from waivern.ids import RULE, ArtifactId, segment_fault
@@ -24,10 +23,10 @@ def with_item(
     binder = _Binder({"each": item}, environ)
     producer, terms = binder.producer(artifact.producer), artifact.terms
     if terms.after:
-        terms = replace(terms, after=binder.names(terms.after, "after"))
+        terms = terms._replace(after=binder.names(terms.after, "after"))
     if binder.faults:
         return None, binder.faults
-    return replace(artifact, producer=producer, terms=terms), []
+    return artifact._replace(producer=producer, terms=terms), []
 
 
 class _Binder:
@@ -39,24 +38,23 @@ class _Binder:
     def producer(self, producer: Producer) -> Producer:
         match producer:
             case Source(_, properties):
-                return replace(producer, properties=self._put(properties, "source", "properties"))
+                return producer._replace(properties=self._put(properties, "source", "properties"))
             case Process(_, properties, inputs):
                 own = self._put(properties, "process", "properties")
-                return replace(producer, properties=own, inputs=self.names(inputs, "inputs"))
+                return producer._replace(properties=own, inputs=self.names(inputs, "inputs"))
             case Reuse(run, artifact):
                 run = self._name(run, "reuse", "from_run")
                 return Reuse(run, self._id(artifact, "reuse", "artifact"))
             case Child(path, mapping, _, inputs):
                 at = ("child_runbook", "input_mapping")
-                return replace(
-                    producer,
+                return producer._replace(
                     path=self._name(path, "child_runbook", "path"),
                     input_mapping={k: self._name(name, *at, k) for k, name in mapping.items()},
                     inputs=self.names(inputs, "inputs"),
                 )
             case Gate(question, inputs, _, _):
                 asked = str(self._put(question, "gate", "question"))
-                return replace(producer, question=asked, inputs=self.names(inputs, "gate", "show"))
+                return producer._replace(question=asked, inputs=self.names(inputs, "gate", "show"))
 
     def names(self, texts: Sequence[str], *path: str | int) -> tuple[ArtifactId, ...]:
         return tuple(ArtifactId(self._name(text, *path, n)) for n, text in enumerate(texts))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from waivern.ids import ArtifactId
 from waivern.message import Json, SchemaRef
@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from waivern.runbook.conditions import Condition
 
 
-@dataclass(frozen=True, slots=True)
-class Extract:
+class Extract(NamedTuple):
     """A connector is asked."""
 
     type: str
@@ -30,8 +29,7 @@ class Extract:
         return f"connector:{self.type}"
 
 
-@dataclass(frozen=True, slots=True)
-class Transform:
+class Transform(NamedTuple):
     """A processor is given the node's inputs."""
 
     type: str
@@ -43,8 +41,7 @@ class Transform:
         return f"processor:{self.type}"
 
 
-@dataclass(frozen=True, slots=True)
-class Copy:
+class Copy(NamedTuple):
     """Another run's artifact, pinned: what its journal said when it was looked up."""
 
     run: str
@@ -70,8 +67,7 @@ class Copy:
         return {"run": self.run, "artifact": self.artifact, "seq": self.seq, "digest": self.digest}
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(NamedTuple):
     """People decide; see `waivern.record.gates`."""
 
     question: str
@@ -87,8 +83,7 @@ class Ask:
         """Nobody but a person makes it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """One of the named outputs of the processor that is the node's only input."""
 
     output: str
@@ -102,8 +97,7 @@ class Part:
         """It is taken as it is."""
 
 
-@dataclass(frozen=True, slots=True)
-class Last:
+class Last(NamedTuple):
     """What the last round of a repetition came to; its rounds are the node's inputs, in order."""
 
     until: Condition
@@ -120,8 +114,7 @@ class Last:
         """It is taken as it is."""
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(NamedTuple):
     """The default of a child's optional input that nothing is mapped to."""
 
     content: Json
@@ -151,23 +144,21 @@ class Absent:
 Work: TypeAlias = Extract | Transform | Copy | Ask | Part | Last | Given | Absent
 
 
-@dataclass(frozen=True, slots=True)
-class Test:
+class Test(NamedTuple):
     """What decides, when the inputs are known, whether a node is made at all."""
 
     condition: Condition
     holds: bool = True
     """What it has to come to: a round is made while `until` does not hold."""
-    statuses: Mapping[str, ArtifactId] = field(default_factory=dict)
+    statuses: Mapping[str, ArtifactId] = {}
     """The artifacts whose status it asks for, by the names it uses."""
-    scope: Mapping[str, Json] = field(default_factory=dict)
+    scope: Mapping[str, Json] = {}
     """What is known when the plan is made: `params`, `each`, `round`."""
     result: ArtifactId | None = None
     """The artifact that it asks for as `result`: what the round before came to."""
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """One artifact of the plan."""
 
     id: ArtifactId

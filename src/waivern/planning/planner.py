@@ -7,7 +7,7 @@ an artifact with a problem is left out of later checks, so that one mistake is o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, cast
 
 from waivern.errors import StoreError, WaivernError
@@ -136,7 +136,7 @@ class _Planner:
             for id_ in flattener.resolve(inside, need.name) or ()
         }
         for id_ in hidden:
-            self._nodes[id_] = replace(self._nodes[id_], sensitive=True)
+            self._nodes[id_] = self._nodes[id_]._replace(sensitive=True)
         return Plan(
             draft.runbook,
             self._nodes,
@@ -324,7 +324,7 @@ class _Planner:
         artifact = flat.artifact
         try:
             found = self._resolver.reuse(flat.id, source)
-            copy = replace(found, asked=(source.from_run, source.artifact))
+            copy = found._replace(asked=(source.from_run, source.artifact))
         except StoreError:  # says nothing about the runbook
             raise
         except WaivernError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from waivern.ids import ArtifactId
 from waivern.message import Json, SchemaRef
@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from waivern.runbook.params import Param
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """Produced by a connector, from outside."""
 
     type: str
@@ -25,8 +24,7 @@ class Source:
     """As written: `${VAR}` is expanded where the work runs, so that no secret lies in a plan."""
 
 
-@dataclass(frozen=True, slots=True)
-class Process:
+class Process(NamedTuple):
     """Produced by a processor from other artifacts; `merge` where the runbook names none."""
 
     type: str
@@ -36,8 +34,7 @@ class Process:
     """In declared order, at least one, each once; not known to exist."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reuse:
+class Reuse(NamedTuple):
     """Copied from another run."""
 
     from_run: str
@@ -45,8 +42,7 @@ class Reuse:
     artifact: str
 
 
-@dataclass(frozen=True, slots=True)
-class Child:
+class Child(NamedTuple):
     """Made by another runbook, whose artifacts become part of this one's run."""
 
     path: str
@@ -59,8 +55,7 @@ class Child:
     """What the directive says that it takes; only checked, the mapping decides."""
 
 
-@dataclass(frozen=True, slots=True)
-class Gate:
+class Gate(NamedTuple):
     """Decided by people, who are shown artifacts and a question."""
 
     question: str
@@ -75,8 +70,7 @@ class Gate:
 Producer: TypeAlias = Source | Process | Reuse | Child | Gate
 
 
-@dataclass(frozen=True, slots=True)
-class Retry:
+class Retry(NamedTuple):
     """When a failed artifact is tried again."""
 
     max: int
@@ -88,15 +82,14 @@ class Retry:
     max_delay: float = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class Repeat:
+class Repeat(NamedTuple):
     """A processor or a child that is applied to its own result until a condition holds."""
 
     until: Condition
     max: int
     keep: bool = False
     """Whether the last round counts although the condition does not hold, or that is a failure."""
-    feed: Mapping[str, str] = field(default_factory=dict)
+    feed: Mapping[str, str] = {}
     """Of a child: its output -> its input of the next round."""
 
 
@@ -104,8 +97,7 @@ OnError: TypeAlias = Literal["skip", "continue", "fail"]
 """What a failure comes to: dependents are skipped, go on without it, or nothing more is started."""
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(NamedTuple):
     """How an artifact is made, whatever it is made from; None leaves it to what lies around."""
 
     when: Condition | None = None
@@ -118,8 +110,7 @@ class Terms:
     cache: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Artifact:
+class Artifact(NamedTuple):
     """One artifact: where it comes from and what is expected of it."""
 
     id: ArtifactId
@@ -136,14 +127,13 @@ class Artifact:
     contact: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """What the runbook says about how it is run; None leaves it to the caller."""
 
     timeout: float | None = None
     """Seconds for the whole run."""
     max_concurrency: int | None = None
-    pools: Mapping[str, int] = field(default_factory=dict)
+    pools: Mapping[str, int] = {}
     on_error: OnError | None = None
     cache: bool | None = None
     template_paths: tuple[str, ...] = ()
@@ -151,8 +141,7 @@ class Settings:
     max_child_depth: int = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Need:
+class Need(NamedTuple):
     """An input that a runbook declares, to be given by the one that includes it."""
 
     name: str
@@ -164,8 +153,7 @@ class Need:
     description: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
+class Offer(NamedTuple):
     """An output that a runbook declares for those that include it."""
 
     name: str
@@ -184,7 +172,7 @@ class Runbook:
     description: str | None = None
     contact: str | None = None
     framework: str | None = None
-    settings: Settings = Settings()
+    settings: Settings = field(default_factory=Settings)
     params: Mapping[str, Param] = field(default_factory=dict)
     inputs: Mapping[str, Need] = field(default_factory=dict)
     """What it must be given: with any that is not optional it only runs as a child."""
