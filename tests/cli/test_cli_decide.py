@@ -71,6 +71,7 @@ def test_suspended_here_and_approved_there(place: Place, book: str) -> None:
     assert waits.out.splitlines()[-2].strip() == f"decide:  wct runs approve {run}/sign-off"
     assert "suspended  sign-off  asks: Publish it?" in waits.err
     assert place.wct("runs").rows[0][1] == "suspended"
+    assert f"{run}  sign-off: Publish it?" in place.on_a_terminal("runs").out
     listed = place.wct("runs", "--status", "suspended", "--json").data("runs")
     assert listed[0]["artifacts"]["suspended"] == 1
 

@@ -62,6 +62,12 @@ def total(inputs, name):
 def fail(name):
     note(name)
     raise ValueError("it always fails")
+
+def flaky(name, x):
+    note(name)
+    if open(os.environ["CALLS"]).read().split().count(name) % 2:
+        raise ConnectionError("not at the first try")
+    return {"value": x}
 """
 
 ORIGIN = """
@@ -183,7 +189,11 @@ class Zygote:
             text=True,
             start_new_session=True,
         )
-        self._send(warm_up.document())
+        self.warm_up(warm_up)
+
+    def warm_up(self, job: Job) -> None:
+        """Let what a command imports be imported before it is forked."""
+        self._send(job.document())
 
     def together(self, jobs: Sequence[Job]) -> list[Done]:
         self._send([job.document() for job in jobs])
@@ -340,7 +350,8 @@ class Bench:
         first = Shelf(self, self._template)
         done = carry_out(self.script, first.origin())
         assert done.code == 0, done.err
-        self._runners = [Zygote(self.shelf().start()) for _ in range(self.WIDTH)]
+        self._warm_ups = [self.shelf().start()]
+        self._runners = [self._runner() for _ in range(self.WIDTH)]
         self._idle = threading.local()
         self._free = list(self._runners)
         self._lock = threading.Lock()
@@ -357,13 +368,26 @@ class Bench:
         path.mkdir()
         return Shelf(self, path)
 
+    def _runner(self) -> Zygote:
+        first, *others = self._warm_ups
+        made = Zygote(first)
+        for job in others:
+            made.warm_up(job)
+        return made
+
+    def warm_up(self, job: Job) -> None:
+        """Let what a command imports be imported before it is forked."""
+        self._warm_ups.append(job)
+        for runner in self._runners:
+            runner.warm_up(job)
+
     @property
     def zygote(self) -> Zygote:
         """The calling thread's own."""
         if not hasattr(self._idle, "zygote"):
             with self._lock:
                 if not self._free:
-                    self._runners.append(Zygote(self.shelf().start()))
+                    self._runners.append(self._runner())
                     self._free.append(self._runners[-1])
                 self._idle.zygote = self._free.pop(0)
         zygote: Zygote = self._idle.zygote

@@ -144,7 +144,7 @@ def _serialise(gate: Gate) -> None:
         nonlocal pending
         group = list(records)
         append(self, group, sync=sync)
-        pending += sum(r["type"] in ("artifact_completed", "artifact_failed") for r in group)
+        pending += sum(map(_ends_a_call, group))
 
     def projected(self: Any, *args: Any, **options: Any) -> None:
         nonlocal pending
@@ -155,6 +155,18 @@ def _serialise(gate: Gate) -> None:
     _replace(Producer, "begin", gated)
     _replace(LocalLease, "append", counted)
     _replace(LocalLease, "project", projected)
+
+
+def _ends_a_call(record: dict[str, Any]) -> bool:
+    """Say whether an event is what one call of a component, or for it, came to."""
+    match record["type"]:
+        case "artifact_skipped":
+            return bool(record["cause"] == record["artifact"])
+        case "artifact_suspended":  # to ask people is the loop's to do
+            return not record["gate"]
+        case "artifact_failed":
+            return record["error"]["kind"] not in ("rejected", "expired")
+    return record["type"] in ("artifact_completed", "artifact_retried")
 
 
 def _replace(owner: type, name: str, function: Callable[..., Any]) -> None:

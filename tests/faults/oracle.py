@@ -15,8 +15,12 @@ from typing import Any
 
 from harness import ALL, RUN, Done, Shelf
 
-ENDED = {"completed": 0, "failed": 1}
+ENDED = {"completed": 0, "failed": 1, "suspended": 7}
 """The exit codes of an attempt that ended by itself."""
+BEFORE = "before"
+"""The id of a run that is there before the one that is broken."""
+TELLING = (["completed"], ["reused"], ["cached"])
+"""How the lines begin that tell of an artifact that is made."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,8 @@ class Story:
     attempts: int
     count: int
     head: str
+    decisions: tuple[dict[str, Any], ...] = ()
+    """The events of people's decisions, of whatever runbook."""
 
     @property
     def counts(self) -> Counter[str]:
@@ -64,6 +70,7 @@ def story(run: Path) -> Story:
     status, reason, attempts = "interrupted", None, 0
     artifacts: dict[str, str] = {}
     completed: dict[str, dict[str, Any]] = {}
+    decisions: list[dict[str, Any]] = []
     lines = journal(run)
     for event in (line.event for line in lines):
         name = str(event.get("artifact"))
@@ -82,9 +89,16 @@ def story(run: Path) -> Story:
                 artifacts[name] = "failed"
             case "artifact_skipped":
                 artifacts[name] = "skipped"
+            case "artifact_suspended":
+                artifacts[name] = "suspended"
+            case "gate_decided":
+                decisions.append(event)
             case "attempt_ended":
                 status, reason = event["status"], event["reason"]
-    return Story(status, reason, artifacts, completed, attempts, len(lines), lines[-1].hash)
+    head = lines[-1].hash
+    return Story(
+        status, reason, artifacts, completed, attempts, len(lines), head, tuple(decisions)
+    )
 
 
 @dataclass(frozen=True)
@@ -100,7 +114,7 @@ def after_fault(shelf: Shelf, done: Done) -> Known:
     """Check that what is left says the truth, and return it."""
     runs = shelf.rows()
     assert runs["origin"].status == "completed", runs["origin"].fault
-    assert runs.keys() <= {"origin", RUN}, f"half made: {runs.keys()}"
+    assert runs.keys() <= {"origin", BEFORE, RUN}, f"half made: {runs.keys()}"
     told = _told(done)
     if RUN not in runs:
         assert not shelf.run.exists()
@@ -127,7 +141,7 @@ def still_known(before: Known, later: Known) -> None:
 def _told(done: Done) -> set[str]:
     """Return the artifacts that a person was told are made."""
     lines = (line.split() for line in done.err.splitlines())
-    return {words[1] for words in lines if words[:1] in (["completed"], ["reused"])}
+    return {words[1] for words in lines if words[:1] in TELLING}
 
 
 def _intact(run: Path, name: str, event: dict[str, Any]) -> None:
@@ -197,7 +211,11 @@ def leftovers(shelf: Shelf) -> list[str]:
 
 def contents(run: Path) -> dict[str, Any]:
     """Return the content of each artifact file of a run."""
-    return {file.stem: json.loads(file.read_bytes())["content"] for file in run.glob("*.json")}
+    return {
+        file.relative_to(run).with_suffix("").as_posix(): json.loads(file.read_bytes())["content"]
+        for file in run.rglob("*.json")
+        if "_system" not in file.parts
+    }
 
 
 def agree(run: Path, truth: Story) -> None:
@@ -209,6 +227,8 @@ def agree(run: Path, truth: Story) -> None:
     assert len(head["attempts"]) == truth.attempts
     assert head["attempts"][-1]["status"] == truth.status
     listed = {
-        name: word for word, names in state.items() if isinstance(names, list) for name in names
+        name: word
+        for word in ("completed", "failed", "skipped", "suspended", "not_started")
+        for name in state[word]
     }
     assert listed == truth.artifacts

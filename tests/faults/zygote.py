@@ -1,7 +1,8 @@
 """A process that has imported all of `wct` and forks a child for every command it is asked for.
 
-Speaks JSON lines: a batch of jobs in, the list of what became of them out. Started as a script, so
-that pytest is no part of it; single-threaded, so that forking it is safe.
+Speaks JSON lines: a batch of jobs in, the list of what became of them out; or a single job, whose
+modules are imported here from then on. Started as a script, so that pytest is no part of it;
+single-threaded, so that forking it is safe.
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ import injected
 def main() -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    _import_what_a_run_imports(json.loads(sys.stdin.readline()))
-    gc.collect()
-    gc.freeze()
-    gc.disable()
     for line in sys.stdin:
-        children = [_start(job) for job in json.loads(line)]
+        jobs = json.loads(line)
+        if isinstance(jobs, dict):
+            _import_what_a_run_imports(jobs)
+            continue
+        children = [_start(job) for job in jobs]
         answers.write(json.dumps([_end(*child) for child in children]) + "\n")
         answers.flush()
 
@@ -38,6 +39,9 @@ def _import_what_a_run_imports(job: dict[str, Any]) -> None:
     for name in names:
         with suppress(ImportError):  # a runbook's own file is imported under a name of its own
             importlib.import_module(name)
+    gc.collect()
+    gc.freeze()
+    gc.disable()
 
 
 def _start(job: dict[str, Any]) -> tuple[int, list[Any]]:

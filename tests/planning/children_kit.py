@@ -10,7 +10,7 @@ import pytest
 
 from waivern.ids import ArtifactId
 from waivern.message import Json
-from waivern.planning.flatten import ChildFile
+from waivern.planning.children import ChildFile
 from waivern.planning.plan import Copy, Plan
 from waivern.planning.planner import make_plan
 from waivern.problems import InvalidError, Problem

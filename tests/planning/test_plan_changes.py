@@ -11,7 +11,7 @@ from waivern.errors import NotFoundError
 from waivern.ids import ArtifactId
 from waivern.message import Json
 from waivern.planning.changes import changes
-from waivern.planning.flatten import ChildFile
+from waivern.planning.children import ChildFile
 from waivern.planning.plan import Copy, Node
 from waivern.planning.planner import make_plan
 from waivern.plugins import registry

@@ -290,9 +290,11 @@ async def test_rejected_by_the_data_of_a_resume(book: Book) -> None:
 
 
 async def test_a_decision_has_to_be_one_that_can_be_kept(book: Book) -> None:
-    for by, note, data in ((" ", None, {}), ("ann", "x" * 70_000, {}), ("\udc80", None, {})):
+    for by, note in ((" ", None), ("", None), ("ann ", None), ("ann", "x" * 70_000)):
         with pytest.raises(UsageError):
-            act.Decision(True, by, note, data)
+            act.Decision(True, by, note)
+    with pytest.raises(UsageError, match="cannot be kept"):
+        act.Decision(True, "\udc80")
 
 
 async def test_cancelled_while_it_waits(book: Book) -> None:

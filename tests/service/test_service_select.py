@@ -130,6 +130,17 @@ async def test_an_alias_and_what_is_in_a_child(book: Book) -> None:
         await book.start(selection=Selection(("each/eu", "all")))
 
 
+async def test_refreshed_on_a_resume(book: Book) -> None:
+    """What is made from it is made again only if it comes out different."""
+    book.write(*TREE)
+    run_id = (await book.start()).run_id
+    book.calls()
+    again = await book.resume(run_id, book.options(refresh=frozenset("a")))
+    assert again.status == "completed"
+    assert book.calls() == {"a": 1}
+    assert (await book.resume(run_id)).nothing_to_do
+
+
 # how many failures
 
 

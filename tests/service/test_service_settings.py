@@ -124,7 +124,7 @@ def test_every_setting_has_a_default(tmp_path: Path) -> None:
         "persistence.backend": ("filesystem", "default"),
         "max_concurrency": (8, "default"),
         "timeout": (None, "default"),
-        "cache": (False, "default"),
+        "cache": (None, "default"),
         "on_error": ("skip", "default"),
         "retention.keep_last": (None, "default"),
         "retention.older_than": (None, "default"),

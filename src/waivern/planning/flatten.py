@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, islice
-from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Literal
 
-from waivern.errors import StoreError, WaivernError
+from waivern.errors import WaivernError
 from waivern.ids import ArtifactId, collisions, segment_fault
 from waivern.message import Json
 from waivern.planning.binding import with_item
+from waivern.planning.children import Children, Library
 from waivern.planning.codes import Code
 from waivern.planning.items import Item, items
 from waivern.planning.plan import Absent, Given, Last, Part, Test
@@ -26,7 +26,6 @@ from waivern.plugins.hints import did_you_mean
 from waivern.problems import InvalidError, Problem, shown
 from waivern.runbook.document import Document
 from waivern.runbook.events import ENOUGH
-from waivern.runbook.loader import draft
 from waivern.runbook.model import (
     Artifact,
     Child,
@@ -41,7 +40,6 @@ from waivern.runbook.model import (
 
 if TYPE_CHECKING:
     from waivern.runbook.conditions import Condition
-    from waivern.runbook.params import Param
 
 MOST = 200_000
 """Artifacts that a plan may have."""
@@ -52,27 +50,6 @@ LONGEST = 800
 """Bytes of an id: it becomes a path, and 1,024 bytes are all that some systems have for one."""
 
 
-class ChildFile(NamedTuple):
-    """A child runbook as it was found."""
-
-    key: str
-    """What tells it from every other child of the run: its path in `_system/children`."""
-    folder: Path
-    """Where its own relative paths start from."""
-    data: bytes
-
-
-class Children(Protocol):
-    """Finds child runbooks."""
-
-    def child(self, path: str, parent: str, templates: tuple[str, ...]) -> ChildFile:
-        """Return the runbook that `path` means in the child `parent` ('' is the root runbook).
-
-        Raises WaivernError if there is none that may be read.
-        """
-        ...
-
-
 class Flattener:
     """Walks a runbook and its children; `flats` and `problems` are what came of it.
 
@@ -80,18 +57,15 @@ class Flattener:
     """
 
     def __init__(self, whole: Draft, children: Children, environ: Mapping[str, str]) -> None:
-        self._children = children
         self._environ = environ
         self._values = whole.values
         self._settings = whole.runbook.settings
         self._params = whole.runbook.params
+        self._library = Library(whole, children, environ)
         self._named: dict[str, tuple[str, ...]] = {}
         """The named outputs of processors."""
-        self._files: dict[tuple[str, str], ChildFile | WaivernError] = {}
-        self._drafts: dict[str, Draft | WaivernError] = {}
         self.problems: dict[Problem, None] = dict.fromkeys(whole.problems)
         self.flats: dict[ArtifactId, Flat] = {}
-        self.documents: dict[str, Document] = {}
         self.mapped: list[tuple[Scope, Artifact, Scope, Need]] = []
         """(where the directive stands, the directive, the child's scope, what it is for)."""
         self.root = self._scope(whole, "", "")
@@ -105,6 +79,11 @@ class Flattener:
             message = f"the artifacts '{earlier}' and '{later}' differ only in case"
             flat = self.flats[ArtifactId(later)]
             self._report(flat.scope, Code.SAME_ID, message, ("artifacts", flat.artifact.id))
+
+    @property
+    def documents(self) -> Mapping[str, Document]:
+        """The child runbooks that were read, by key."""
+        return self._library.documents
 
     # names
 
@@ -532,7 +511,7 @@ class Flattener:
 
     def _find(self, scope: Scope, artifact: Artifact, child: Child) -> tuple[Draft, str] | None:
         at = ("artifacts", artifact.id, "child_runbook", "path")
-        file = self._file(child.path, scope.key)
+        file = self._library.file(child.path, scope.key)
         if isinstance(file, WaivernError):
             (said,) = file.problems if isinstance(file, InvalidError) else (file,)
             self._report(scope, Code.CHILD, said.message, at, hint=said.hint)
@@ -547,7 +526,7 @@ class Flattener:
             hint = "raise `config.max_child_depth` of the root runbook, or include less deeply"
             self._report(scope, Code.CHILD, message, at, hint=hint)
             return None
-        found = self._draft(file)
+        found = self._library.draft(file)
         if isinstance(found, Draft):
             self._check_params(scope, artifact, child, found.runbook)
             return found, file.key
@@ -559,49 +538,12 @@ class Flattener:
             self._report(scope, Code.CHILD, found.message, at, hint=found.hint)
         return None
 
-    def _file(self, path: str, parent: str) -> ChildFile | WaivernError:
-        """Find a child, once for all that include it from there."""
-        if (path, parent) not in self._files:
-            templates = self._settings.template_paths
-            try:
-                self._files[path, parent] = self._children.child(path, parent, templates)
-            except StoreError:  # says nothing about the runbook
-                raise
-            except WaivernError as error:
-                self._files[path, parent] = error
-        return self._files[path, parent]
-
-    def _draft(self, file: ChildFile) -> Draft | WaivernError:
-        """Read a child, once for all that include it."""
-        if file.key not in self._drafts:
-            document = Document(file.key, file.folder, file.data)
-            self.documents[file.key] = document
-            name = PurePosixPath(file.key).stem
-            try:
-                self._drafts[file.key] = draft(document, name, self._environ, self._given)
-            except WaivernError as error:
-                self._drafts[file.key] = error
-        return self._drafts[file.key]
-
-    def _given(self, declared: Mapping[str, Param]) -> Mapping[str, Json]:
-        """Return a child's parameters: those of the run by name, else their own defaults."""
-        return {
-            name: self._values.get(name, param.default)
-            for name, param in declared.items()
-            if self._same(param) and (name in self._values or not param.required)
-        }
-
-    def _same(self, param: Param) -> bool:
-        """Whether the root runbook says nothing else of a parameter: no secret may become open."""
-        own = self._params.get(param.name)
-        return own is None or (own.type, own.secret) == (param.type, param.secret)
-
     def _check_params(
         self, scope: Scope, artifact: Artifact, child: Child, inside: Runbook
     ) -> None:
         at = ("artifacts", artifact.id, "child_runbook")
         for name, param in inside.params.items():
-            if not self._same(param):
+            if not self._library.says_the_same(param):
                 message = f"parameter '{name}' of {child.path} is declared otherwise"
                 hint = "give it the same 'type' and 'secret' as in the runbook that is run"
                 self._report(scope, Code.CHILD, message, at, on="key", hint=hint)

@@ -14,8 +14,9 @@ from waivern.errors import StoreError, WaivernError
 from waivern.ids import ArtifactId
 from waivern.message import ANY_JSON, Json, SchemaRef
 from waivern.planning import graph
+from waivern.planning.children import Children
 from waivern.planning.codes import Code
-from waivern.planning.flatten import Children, Flattener
+from waivern.planning.flatten import Flattener
 from waivern.planning.plan import (
     Absent,
     Ask,
@@ -286,6 +287,14 @@ class _Planner:
             self._flattener.undefined(scope, flat.artifact.id, name, at)
         return ids or ()
 
+    def _refuse_group(self, flat: Flat, name: str) -> None:
+        """A condition reads one artifact: a name for several has no content."""
+        ids = self._flattener.resolve(flat.scope, name) or ()
+        if len(ids) > 1:
+            message = f"the condition of '{flat.artifact.id}' reads '{name}', which is several"
+            hint = f"one of them is '{ids[0].removeprefix(flat.scope.prefix)}'"
+            self._report(Code.CONDITION, message, flat, ("when",), hint=hint)
+
     def _test(self, flat: Flat, condition: Condition) -> Test:
         names = {name for _, name in flat.inputs}
         for root, name in sorted(condition.references):
@@ -294,6 +303,8 @@ class _Planner:
                 known = f"its inputs are {', '.join(sorted(names))}" if names else "it has none"
                 hint = did_you_mean(name, names) or known
                 self._report(Code.CONDITION, message, flat, ("when",), hint=hint)
+            elif root == "inputs":
+                self._refuse_group(flat, name)
         asked = self._flattener.asked(flat.scope, flat.artifact, condition, flat.each)
         return self._flattener.test(asked)
 

@@ -127,6 +127,10 @@ class Artifact(NamedTuple):
     contact: str | None = None
 
 
+DEFAULT_CONCURRENCY = 8
+"""Artifacts that are made at once where nobody says how many."""
+
+
 class Settings(NamedTuple):
     """What the runbook says about how it is run; None leaves it to the caller."""
 

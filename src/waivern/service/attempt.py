@@ -24,6 +24,7 @@ from waivern.plugins.hints import did_you_mean
 from waivern.record.fold import RunRecord
 from waivern.record.status import RunStatus
 from waivern.runbook import env
+from waivern.runbook.model import DEFAULT_CONCURRENCY
 from waivern.runbook.secrets import Secrets
 from waivern.service.result import RunResult
 from waivern.store.base import Lease, RunStore
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from waivern.runbook.project import Project
     from waivern.service.policy import Policy
 
-DEFAULT_CONCURRENCY = 8
 DEFAULT_GRACE_S = 5.0
 
 

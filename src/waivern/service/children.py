@@ -6,7 +6,7 @@ import os
 from pathlib import Path, PurePosixPath
 
 from waivern.errors import NotFoundError, RefusedError
-from waivern.planning.flatten import ChildFile
+from waivern.planning.children import ChildFile
 from waivern.problems import shown
 from waivern.runbook.loader import read_bytes
 

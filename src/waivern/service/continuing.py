@@ -62,6 +62,9 @@ def go_on(held: Held, known: Ready, options: Options, again: Again) -> RunResult
     damaged = faults(store, run_id, completed)
     reasons: dict[str, str] = {e.artifact: f"runbook changed: {e.what}" for e in known.edits}
     fallen = rebuilder.invalid(plan, completed, damaged, reasons)
+    # what was made from those is made again only if they come out different
+    refreshed = {n: "it was to be refreshed" for n in plan.nodes if n in options.refresh}
+    fallen |= {n: why for n, why in refreshed.items() if n in completed}
     evidence = {n: done for n, done in completed.items() if n in plan.nodes and n not in fallen}
     orders = _orders(held, known, options, again, evidence)
     if not again.ask_again and _nothing_to_do(record, known, evidence, orders):

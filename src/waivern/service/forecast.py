@@ -205,6 +205,7 @@ class _Foreseer:
         if made_of is None:
             last = next(iter(self._steps(node.id)), None)
             never = "never made" if last is None else "not known to be repeatable"
+            never = "its cache is off" if node.cache is False else never
             return Action.PRODUCE, because or never
         if hit := self._cache.find(node.id, made_of):
             self._digests[node.id] = hit.content_digest

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from waivern.errors import NotFoundError, WaivernError
 from waivern.message import sha256
-from waivern.planning.flatten import ChildFile
+from waivern.planning.children import ChildFile
 from waivern.problems import shown
 from waivern.record.fold import RunRecord
 from waivern.runbook.document import Document

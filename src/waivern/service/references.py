@@ -7,7 +7,7 @@ from pathlib import Path, PurePath
 
 from waivern.errors import IntegrityError, NotFoundError, RunNotFoundError
 from waivern.ids import ArtifactId, parse_artifact_id
-from waivern.planning.flatten import ChildFile, Children
+from waivern.planning.children import ChildFile, Children
 from waivern.planning.plan import Copy, Plan
 from waivern.record.status import RunStatus
 from waivern.runbook.model import Reuse

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from waivern.runbook.model import OnError, Runbook
     from waivern.runbook.project import Backend, Project
 
-DEFAULT_CONCURRENCY = 8
 
 Kind: TypeAlias = Literal["option", "environment", "runbook", "project", "nearest", "default"]
 T = TypeVar("T")
@@ -61,7 +60,8 @@ class Settings:
     max_concurrency: Setting[int]
     timeout: Setting[float | None]
     """Seconds for the whole run."""
-    cache: Setting[bool]
+    cache: Setting[bool | None]
+    """None: each component says for itself."""
     on_error: Setting[OnError]
     retention_keep_last: Setting[int | None]
     retention_older_than: Setting[str | None]
@@ -88,13 +88,14 @@ def resolve(
     width: Setting[int] = files.either("max_concurrency", DEFAULT_CONCURRENCY)
     if max_concurrency is not None:
         width = Setting(width.name, max_concurrency, Source("option", "--max-concurrency"))
+    cache: Setting[bool | None] = files.either("cache", None)
     return Settings(
         store=_store(project, store, environ, folder or str(Path.cwd())),
         persistence_enabled=files.project("persistence.enabled", True),
         persistence_backend=files.project("persistence.backend", "filesystem"),
         max_concurrency=width,
         timeout=files.runbook("timeout", None),
-        cache=files.either("cache", False),
+        cache=cache,
         on_error=files.either("on_error", "skip"),
         retention_keep_last=files.project("retention.keep_last", None),
         retention_older_than=files.project("retention.older_than", None),

@@ -9,7 +9,7 @@ import click
 from waivern.cli.ui.documents import print_document
 from waivern.cli.ui.options import json_option, opened, store_option
 from waivern.cli.ui.screen import Screen, stderr, stdout, tab_separated, table
-from waivern.cli.ui.text import ago, clean, counted, duration, short
+from waivern.cli.ui.text import ago, clean, clip, counted, duration, short
 from waivern.service.read import CORRUPT, RunRow, list_runs
 
 STATUSES = ("completed", "failed", "interrupted", "running", "suspended", "cancelled", CORRUPT)
@@ -48,8 +48,12 @@ def _for_people(out: Screen, rows: list[RunRow]) -> None:
     header = ("RUN", "STATUS", "RUNBOOK", "STARTED", "TOOK", "DONE", "FAIL", "SKIP")
     table(out, header, [_cells(row, now) for row in rows], flex=2, keep_end=True, status=1)
     for row in rows:
-        if row.fault:
-            out.print(f"{out.mark(row.status)} {row.run_id}  {clean(row.fault)}")
+        waits = row.metadata.suspension_reason if row.metadata else None
+        if row.fault or (waits and row.status == "suspended"):
+            name = row.run_id if row.fault else short(row.run_id)
+            out.print(
+                f"{out.mark(row.status)} {name}  {clip(clean(row.fault or waits or ''), 500)}"
+            )
 
 
 def _cells(row: RunRow, now: float) -> list[str]:
