@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Literal, TypeAlias, TypeVar, cast
 
 from waivern.message import Json
+from waivern.runbook.model import DEFAULT_CONCURRENCY
 from waivern.service.locate import VARIABLE, located
 
 if TYPE_CHECKING:
