@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from harness import RUN, Bench, Done, Job, Plan, Shelf, carry_out
 from oracle import BEFORE, Known, after_fault, story
@@ -118,8 +118,3 @@ class Stand:
         said += [line for line in done.out.splitlines() if line.startswith(f"{RUN}/{GATE}")]
         assert not said or decisions, f"told of a decision that is not kept: {said}"
         return cls(known, len(decisions))
-
-
-def quicker(job: Job) -> Job:
-    """Return the command with a screen that is painted often, so that more is told before a kill."""
-    return replace(job, environ=job.environ | {"OFTEN": "1"})

@@ -19,6 +19,7 @@ from waivern.record.events import (
     ArtifactFailed,
     ArtifactSkipped,
     ArtifactStarted,
+    ArtifactSuspended,
     AttemptEnded,
     Event,
     to_record,
@@ -165,7 +166,7 @@ class Ledger:
         return [
             event.artifact
             for event in events
-            if isinstance(event, ArtifactFailed | ArtifactSkipped)
+            if isinstance(event, ArtifactFailed | ArtifactSkipped | ArtifactSuspended)
             and self.record.steps[event.artifact].completed
         ]
 

@@ -23,7 +23,7 @@ KEY_BYTES = 32
 
 
 def write(folder: Folder, entries: Mapping[str, dict[str, Json]]) -> None:
-    """Append entries, in one write a shard."""
+    """Append entries, in one write a shard; sweep what a crash left half made."""
     lines: dict[str, list[bytes]] = defaultdict(list)
     for key, entry in entries.items():
         line = json.dumps({"key": key, "entry": entry}, ensure_ascii=False)
@@ -32,7 +32,13 @@ def write(folder: Folder, entries: Mapping[str, dict[str, Json]]) -> None:
         folder.append(name, b"".join(group), own_line=True)
         if folder.size(name) > SHARD_BYTES:
             kept = dict(_lines(folder.read(name, READ_BYTES)))
-            folder.replace(name, b"".join(kept.values()), sync=False)
+            with folder.shared():
+                folder.replace(name, b"".join(kept.values()), sync=False)
+    with folder.alone() as nobody:
+        if nobody:
+            for name in folder.names():
+                if name.startswith(".tmp-"):
+                    folder.unlink(name)
 
 
 def read(folder: Folder, key: str) -> dict[str, Json] | None:
@@ -57,12 +63,13 @@ def pepper(folder: Folder, *, make: bool) -> bytes:
     found = folder.read_if_any(KEY, 1 << 10) if make else folder.read(KEY, 1 << 10)
     if found is None:
         staged = f".tmp-{KEY}-{os.getpid()}-{os.urandom(4).hex()}"
-        folder.write_new(staged, os.urandom(KEY_BYTES))
-        try:
-            folder.link(staged, KEY)
-            folder.sync()
-        finally:
-            folder.unlink(staged)
+        with folder.shared():
+            folder.write_new(staged, os.urandom(KEY_BYTES))
+            try:
+                folder.link(staged, KEY)
+                folder.sync()
+            finally:
+                folder.unlink(staged)
         found = folder.read(KEY, 1 << 10)
     if len(found) != KEY_BYTES:
         raise IntegrityError(f"{folder.name}/{KEY} is damaged", hint="remove the folder 'cache'")
