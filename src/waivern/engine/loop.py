@@ -13,14 +13,11 @@ inbox; what is due at a time, its timers say.
 
 from __future__ import annotations
 
-import os
-import signal
 import threading
-from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
-from types import FrameType
 
 from waivern.clock import Clock
 from waivern.engine import rebuilder, retry
@@ -38,7 +35,9 @@ from waivern.engine.inbox import (
     StoreFailed,
 )
 from waivern.engine.ledger import Ledger
+from waivern.engine.pools import Pools
 from waivern.engine.scheduler import Scheduler
+from waivern.engine.signals import listening
 from waivern.engine.terms import Ending, Limits, Wishes, store_failure
 from waivern.engine.timers import Timers
 from waivern.engine.watchdog import watched
@@ -69,7 +68,6 @@ MAX_BACKLOG = 1024
 """Events that may wait for the disk before nothing more is started."""
 WAITING = 64
 """Calls that wait for a worker, beside those that have one."""
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Loop:
@@ -117,9 +115,7 @@ class Loop:
         self._resting: dict[str, Node] = {}
         """Failed, and about to be tried again."""
         self._tries: Counter[str] = Counter()
-        self._pools: Counter[str] = Counter()
-        self._queues: dict[str, deque[Node]] = defaultdict(deque)
-        """What waits until there is room in its pool."""
+        self._pools = Pools(limits.pools)
         self._failures: list[tuple[str, Failed]] = []
         self._suspended: list[tuple[str, str]] = []
         self._stopping: Ending | None = None
@@ -139,7 +135,10 @@ class Loop:
         over = threading.Event()
         watch = threading.Thread(target=self._watch, args=(over,), name="waivern-watch")
         watch.daemon = True
-        with self._listening() if listen else _deaf():
+        with ExitStack() as ears:
+            if listen:
+                ears.enter_context(listening(lambda number: self._inbox.put(Signalled(number))))
+                ears.enter_context(watched(self._limits.timeout_s))
             self._ledger.open()
             watch.start()
             try:
@@ -196,7 +195,7 @@ class Loop:
 
     @property
     def _startable(self) -> bool:
-        return not self._stopping and (self._scheduler.ready or any(self._queues.values()))
+        return not self._stopping and (self._scheduler.ready or bool(self._pools))
 
     def _start_ready(self) -> None:
         room = self._executor.width + WAITING  # so that no worker waits for the loop
@@ -210,18 +209,13 @@ class Loop:
 
     def _next(self) -> Node | None:
         """Return what may start and has room in its pool, if there is anything."""
-        for pool, queue in self._queues.items():
-            if queue and self._has_room(pool):
-                return queue.popleft()
+        if (node := self._pools.next()) is not None:
+            return node
         while self._scheduler.ready:
             node = self._scheduler.take()
-            if node.pool is None or self._has_room(node.pool):
+            if self._pools.admits(node):
                 return node
-            self._queues[node.pool].append(node)
         return None
-
-    def _has_room(self, pool: str) -> bool:
-        return self._pools[pool] < self._limits.pools[pool]
 
     def _start(self, node: Node) -> None:
         inputs = tuple(self._refs[name] for name in self._scheduler.inputs(node))
@@ -248,8 +242,7 @@ class Loop:
             test.result: self._refs[test.result] for test in node.tests if test.result is not None
         }
         call = Call(self._run_id, node, inputs, asked, results, given)
-        if node.pool is not None:
-            self._pools[node.pool] += 1
+        self._pools.enter(node)
         self._waiting[node.id] = call
         self._executor.submit(call, self._inbox)
 
@@ -317,12 +310,15 @@ class Loop:
 
     def _take_in(self, call: Call, outcome: Outcome) -> None:
         node, at = call.node, self._clock.now()
-        if node.pool is not None:
-            self._pools[node.pool] -= 1
+        self._pools.leave(node)
         match outcome:
             case Produced(receipt):
                 self._refs[node.id] = ArtifactRef(
-                    receipt.key, receipt.digest, receipt.content_digest, receipt.staged
+                    receipt.key,
+                    receipt.digest,
+                    receipt.content_digest,
+                    receipt.staged,
+                    receipt.schema,
                 )
                 self._ledger.enter(self._completed(call, outcome, at), receipt)
                 self._settled(node.id, ArtifactStatus.COMPLETED)
@@ -384,11 +380,8 @@ class Loop:
         self._timers.after(wait, lambda: self._try_again(node))
 
     def _try_again(self, node: Node) -> None:
-        if self._resting.pop(node.id, None) is not None:
-            if node.pool is not None and not self._has_room(node.pool):
-                self._queues[node.pool].append(node)
-            else:
-                self._start(node)
+        if self._resting.pop(node.id, None) is not None and self._pools.admits(node):
+            self._start(node)
 
     def _failed(self, node: Node, failure: Failed) -> None:
         at = self._clock.now()
@@ -425,25 +418,6 @@ class Loop:
         )
 
     # ending
-
-    @contextmanager
-    def _listening(self) -> Iterator[None]:
-        first = True
-
-        def hear(number: int, _frame: FrameType | None) -> None:
-            nonlocal first
-            if not first:  # the second: leave at once; resume finds what was committed
-                os._exit(128 + number)
-            first = False
-            self._inbox.put(Signalled(signal.Signals(number)))
-
-        before = {number: signal.signal(number, hear) for number in SIGNALS}
-        try:
-            with watched(self._limits.timeout_s):
-                yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
     def _watch(self, over: threading.Event) -> None:
         # other processes can only leave a file: there is no event to wait for
@@ -489,9 +463,3 @@ class Loop:
             reason = "; ".join(f"{name}: {why}" for name, why in self._suspended)
             return Ending(RunStatus.SUSPENDED, reason, exit_code=Exit.SUSPENDED)
         return Ending(RunStatus.COMPLETED)
-
-
-@contextmanager
-def _deaf() -> Iterator[None]:
-    """Leave signals to whoever called."""
-    yield
