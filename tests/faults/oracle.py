@@ -70,7 +70,6 @@ def story(run: Path) -> Story:
     status, reason, attempts = "interrupted", None, 0
     artifacts: dict[str, str] = {}
     completed: dict[str, dict[str, Any]] = {}
-    decisions: list[dict[str, Any]] = []
     lines = journal(run)
     for event in (line.event for line in lines):
         name = str(event.get("artifact"))
@@ -85,20 +84,15 @@ def story(run: Path) -> Story:
                     artifacts[each] = "not_started"
             case "artifact_completed":
                 artifacts[name], completed[name] = "completed", event
-            case "artifact_failed":
-                artifacts[name] = "failed"
-            case "artifact_skipped":
-                artifacts[name] = "skipped"
-            case "artifact_suspended":
-                artifacts[name] = "suspended"
-            case "gate_decided":
-                decisions.append(event)
+            case "artifact_failed" | "artifact_skipped" | "artifact_suspended" as word:
+                artifacts[name] = word.removeprefix("artifact_")
+            case "run_cancelled":
+                status = "cancelled"
             case "attempt_ended":
                 status, reason = event["status"], event["reason"]
     head = lines[-1].hash
-    return Story(
-        status, reason, artifacts, completed, attempts, len(lines), head, tuple(decisions)
-    )
+    decisions = tuple(line.event for line in lines if line.event["type"] == "gate_decided")
+    return Story(status, reason, artifacts, completed, attempts, len(lines), head, decisions)
 
 
 @dataclass(frozen=True)

@@ -178,6 +178,10 @@ class Disk:
     def _mkdir(self, folder: int, name: str, inode: int) -> None:
         self._set(folder, name, inode, Dir())
 
+    def _link(self, folder: int, name: str, inode: int) -> None:
+        place = self._folder(folder)
+        self._change(Change(place, ((place, name, self.nodes[inode]),), ()))
+
     def _symlink(self, folder: int, name: str, inode: int, target: str) -> None:
         data = LINK + target.encode()  # short enough to lie in the inode
         self._set(folder, name, inode, File(data, data, link=True))

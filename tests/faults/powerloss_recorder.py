@@ -1,12 +1,13 @@
 """Runs in a process of its own: carries a command out, and records what it does to the disk.
 
-    python powerloss_recorder.py TRACE KILL_AT EAGER FORGET wct-arguments...
+    python powerloss_recorder.py TRACE KILL_AT PACE FORGET wct-arguments...
 
 `waivern.store.disk` is given an `os` that appends every change to TRACE once it has happened; the
 inode numbers say which file or folder it happened to. Before operation KILL_AT (from 1; 0: never)
-the process kills itself. With EAGER=1 the ledger waits for no company and projects after every
-commit, so that what a long run does now and then is done in a short one. FORGET is `nothing`, or
-what is never synced, `files` or `folders`: a program with that defect.
+the process kills itself. PACE is `usual`; or `eager`, the ledger waits for no company and projects
+after every commit, so that what a long run does now and then is done in a short one; or `wide`, a
+few files are enough for several threads to sync them. FORGET is `nothing`, or what is never synced,
+`files` or `folders`: a program with that defect.
 """
 
 from __future__ import annotations
@@ -107,6 +108,12 @@ class RecordingOs:
             os.rename(old, new, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd)
             self._note("rename", *_place(old, src_dir_fd), *_place(new, dst_dir_fd))
 
+    def link(self, old: str, new: str, *, src_dir_fd: int, dst_dir_fd: int) -> None:
+        with self._lock:
+            self._about_to()
+            os.link(old, new, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd)
+            self._note("link", *_place(new, dst_dir_fd), _inode(new, dst_dir_fd))
+
     def unlink(self, path: str, *, dir_fd: int | None = None) -> None:
         with self._lock:
             self._about_to()
@@ -145,14 +152,16 @@ def _place(path: str, dir_fd: int | None) -> tuple[int, str]:
     return os.fstat(dir_fd).st_ino, path
 
 
-def record(trace: str, kill_at: int, forget: str, *, eager: bool) -> None:
+def record(trace: str, kill_at: int, forget: str, pace: str) -> None:
     """Record this process's operations from now on."""
     from waivern.engine import ledger
-    from waivern.store import disk
+    from waivern.store import disk, syncers
 
     fd = os.open(trace, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     setattr(disk, "os", RecordingOs(fd, kill_at, forget))  # noqa: B010
-    if eager:
+    if pace == "wide":
+        ledger.GATHER_S, syncers.FEW = 0.1, 2
+    if pace == "eager":
         ledger.GATHER_S = ledger.IDLE_S = ledger.PROJECT_EVERY_S = 0.0
         ledger.PROJECTION_SHARE = 0
 
@@ -171,8 +180,8 @@ def _operations(data: bytes) -> Iterator[Operation]:
 def main() -> None:
     from waivern.cli.main import main as wct
 
-    trace, kill_at, eager, forget, *words = sys.argv[1:]
-    record(trace, int(kill_at), forget, eager=eager == "1")
+    trace, kill_at, pace, forget, *words = sys.argv[1:]
+    record(trace, int(kill_at), forget, pace)
     sys.argv = ["wct", *words]
     sys.exit(wct())
 

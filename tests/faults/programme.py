@@ -1,11 +1,17 @@
-"""A runbook with a child, a `for_each`, a retry, a condition and a gate, and what is done with it."""
+"""A runbook with a child, a `for_each`, a retry, a condition and a gate; what is done with it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from harness import RUN, Bench, Done, Job, Plan, Shelf, carry_out
-from oracle import BEFORE, Known, after_fault, story
+from oracle import BEFORE, Known, after_fault, after_resume, contents, story
+
+from waivern.service.verify import verify
+from waivern.store.local import LocalFilesystemStore
+
+REFUSED = 5
 
 CHILD = """
 name: child
@@ -118,3 +124,69 @@ class Stand:
         said += [line for line in done.out.splitlines() if line.startswith(f"{RUN}/{GATE}")]
         assert not said or decisions, f"told of a decision that is not kept: {said}"
         return cls(known, len(decisions))
+
+
+def comparable(shelf: Shelf) -> dict[str, Any]:
+    """Return the contents of a run, without who decided and when."""
+    made = contents(shelf.run)
+    if GATE in made:
+        made[GATE] = {name: value for name, value in made[GATE].items() if name != "decisions"}
+    return shown_by_name(made)
+
+
+def shown_by_name(made: dict[str, Any]) -> dict[str, Any]:
+    """Leave out the digests of what was shown: a file has the time of its making in it."""
+    if GATE in made:
+        made[GATE] = made[GATE] | {"shown": sorted(made[GATE]["shown"])}
+    return made
+
+
+def sound(shelf: Shelf) -> None:
+    found = verify(LocalFilesystemStore(shelf.path / ".waivern"), RUN)
+    assert not found.faults, found.faults
+
+
+def decided(bench: Bench, shelf: Shelf, stand: Stand, code: int, *more: str) -> Done:
+    """Do what a person would do after a crash: decide once more; go on if that is settled.
+
+    Whether it is settled, the journal says: a decision that is on record is never asked for again,
+    and one that is not there is taken.
+    """
+    again = carry_out(bench.zygote, approve(shelf, None, *more))
+    truth = stand.known.story
+    assert truth
+    if truth.decisions:
+        assert again.code == REFUSED, f"{again.code}: {again.err}"
+        assert len(story(shelf.run).decisions) == 1, "a decision counts twice"
+        if truth.status in ("completed", "failed"):
+            return carry_out(bench.zygote, go_on(shelf))
+        again = carry_out(bench.zygote, go_on(shelf))
+    assert again.code == code, f"{again.code}: {again.err}{again.out}"
+    assert [each["by"] for each in story(shelf.run).decisions] == ["ann"]
+    return again
+
+
+def until_it_waits(bench: Bench, undisturbed: dict[str, Any], shelf: Shelf, stand: Stand) -> None:
+    """Check that a run, begun or resumed now, waits at its gate, and nothing is made twice."""
+    job = go_on(shelf) if shelf.run.exists() else begin(shelf)
+    expected = {name: undisturbed[name] for name in MADE}
+    after_resume(shelf, stand.known, carry_out(bench.zygote, job), expected)
+    assert story(shelf.run).status == "suspended"
+    sound(shelf)
+
+
+def to_the_end(
+    bench: Bench, undisturbed: dict[str, Any], shelf: Shelf, stand: Stand, *more: str
+) -> None:
+    """Check that a run that waits, or went on when it was killed, can be brought to its end."""
+    before = shelf.calls
+    done = decided(bench, shelf, stand, 0, *more)
+    assert done.code == 0, done.err
+    truth = story(shelf.run)
+    assert truth.status == "completed"
+    assert comparable(shelf) == undisturbed
+    assert {name for name in MADE | {"end"} if shelf.calls[name] > before[name]} <= {"end"}
+    known = stand.known.story
+    assert known
+    assert known.completed.items() <= truth.completed.items()
+    sound(shelf)

@@ -14,28 +14,30 @@ from functools import partial
 from typing import Any
 
 import pytest
-from harness import RUN, Bench, Count, Done, Plan, Runner, Shelf, carry_out
-from oracle import BEFORE, Known, after_resume, contents, is_new, story
+from harness import RUN, Bench, Count, Plan, Runner, Shelf, carry_out
+from oracle import BEFORE, Known, after_resume, contents, story
 from programme import (
     CALLED,
     GATE,
     MADE,
+    REFUSED,
     Stand,
     approve,
     begin,
+    comparable,
+    decided,
     go_on,
     known_before,
     serial,
+    sound,
     suspended,
+    to_the_end,
+    until_it_waits,
     write,
 )
 
-from waivern.service.verify import verify
-from waivern.store.local import LocalFilesystemStore
-
 pytestmark = pytest.mark.timeout(600)  # a sweep on a busy machine
 
-REFUSED = 5
 CHANGED = ("child/raw", "child/made")
 """What the changed child makes another way."""
 
@@ -57,50 +59,10 @@ def approved(bench: Bench, waiting: Shelf) -> dict[str, Any]:
     return made
 
 
-def comparable(shelf: Shelf) -> dict[str, Any]:
-    """Return the contents of a run, without who decided and when."""
-    made = contents(shelf.run)
-    if GATE in made:
-        made[GATE] = {name: value for name, value in made[GATE].items() if name != "decisions"}
-    return shown_by_name(made)
-
-
-def shown_by_name(made: dict[str, Any]) -> dict[str, Any]:
-    """Leave out the digests of what was shown: a file has the time of its making in it."""
-    if GATE in made:
-        made[GATE] = made[GATE] | {"shown": sorted(made[GATE]["shown"])}
-    return made
-
-
 def told_by_wct(bench: Bench, shelf: Shelf, stand: Stand) -> None:
     rows = carry_out(bench.zygote, shelf.wct("runs")).out.splitlines()
     told = {row.split("\t")[0]: row.split("\t")[1] for row in rows}
     assert told.get(RUN) == (stand.known.story.status if stand.known.story else None)
-
-
-def sound(shelf: Shelf) -> None:
-    found = verify(LocalFilesystemStore(shelf.path / ".waivern"), RUN)
-    assert not found.faults, found.faults
-
-
-def decided(bench: Bench, shelf: Shelf, stand: Stand, code: int, *more: str) -> Done:
-    """Do what a person would do after a crash: decide once more; go on if that is settled.
-
-    Whether it is settled, the journal says: a decision that is on record is never asked for again,
-    and one that is not there is taken.
-    """
-    again = carry_out(bench.zygote, approve(shelf, None, *more))
-    truth = stand.known.story
-    assert truth
-    if truth.decisions:
-        assert again.code == REFUSED, f"{again.code}: {again.err}"
-        assert len(story(shelf.run).decisions) == 1, "a decision counts twice"
-        if truth.status in ("completed", "failed"):
-            return carry_out(bench.zygote, go_on(shelf))
-        again = carry_out(bench.zygote, go_on(shelf))
-    assert again.code == code, f"{again.code}: {again.err}{again.out}"
-    assert [each["by"] for each in story(shelf.run).decisions] == ["ann"]
-    return again
 
 
 def swept(
@@ -110,8 +72,13 @@ def swept(
     ended: int,
     recover: Callable[[Shelf, Stand], None],
     runner: Runner | None = None,
+    most: int | None = None,
 ) -> int:
-    """Kill a command before each of its operations; return how many there are."""
+    """Kill a command before each of its operations; return how many there are.
+
+    `most` is for a command whose operations are not as many each time.
+    """
+    broke: list[int] = []
 
     def point(number: int) -> bool:
         shelf = template.copy()
@@ -128,40 +95,21 @@ def swept(
         except AssertionError as error:
             raise AssertionError(f"{done.broke}: {error}\n{done.err}") from error
         shelf.clear()
+        broke.append(number)
         return True
 
-    return bench.sweep(point)
+    if most is None:
+        return bench.sweep(point)
+
+    def attempt(number: int) -> None:
+        point(number)
+
+    bench.each([partial(attempt, number) for number in range(1, most + 1)])
+    assert len(broke) < most, "it has more operations"
+    return len(broke)
 
 
-def until_it_waits(bench: Bench, undisturbed: dict[str, Any], shelf: Shelf, stand: Stand) -> None:
-    """Check that a run that is begun or resumed now waits at its gate, and nothing is made twice."""
-    job = go_on(shelf) if shelf.run.exists() else begin(shelf)
-    expected = {name: undisturbed[name] for name in MADE}
-    after_resume(shelf, stand.known, carry_out(bench.zygote, job), expected)
-    assert story(shelf.run).status == "suspended"
-    sound(shelf)
-
-
-def to_the_end(
-    bench: Bench, undisturbed: dict[str, Any], shelf: Shelf, stand: Stand, *more: str
-) -> None:
-    """Check that a run that waits, or went on when it was killed, can be brought to its end."""
-    before = shelf.calls
-    done = decided(bench, shelf, stand, 0, *more)
-    assert done.code == 0, done.err
-    truth = story(shelf.run)
-    assert truth.status == "completed"
-    assert comparable(shelf) == undisturbed
-    assert {name for name in MADE | {"end"} if shelf.calls[name] > before[name]} <= {"end"}
-    known = stand.known.story
-    assert known
-    assert known.completed.items() <= truth.completed.items()
-    sound(shelf)
-
-
-def test_a_run_until_it_waits(
-    bench: Bench, approved: dict[str, Any], tried: Count
-) -> None:
+def test_a_run_until_it_waits(bench: Bench, approved: dict[str, Any], tried: Count) -> None:
     recover = partial(until_it_waits, bench, approved)
     points = swept(bench, bench.shelf(), begin, 7, recover)
     tried("kill: a run with a child, a retry and a gate, until it waits", points)
@@ -196,7 +144,8 @@ def test_a_rejection(bench: Bench, waiting: Shelf, approved: dict[str, Any], tri
     def command(shelf: Shelf, plan: Plan) -> Any:
         return approve(shelf, plan, "--reject")
 
-    tried("kill: approve --reject", swept(bench, waiting, command, 1, recover))
+    points = swept(bench, waiting, command, 1, recover, most=110)
+    tried("kill: approve --reject", points)
 
 
 def test_a_decision_as_data_of_a_resume(
@@ -239,36 +188,29 @@ def test_the_cache_is_written(bench: Bench, approved: dict[str, Any], tried: Cou
     What is torn is no entry, and what was remembered after it is found.
     """
     write(bench)
-
-    def command(shelf: Shelf, plan: Plan) -> Any:
-        return begin(shelf, Plan("tear", plan.ordinal, only="write", persistent=True), run=BEFORE)
-
-    def recover(shelf: Shelf, stand: Stand) -> None:
-        for run, status in ((RUN, 7), ("third", 7)):
-            before = shelf.calls
-            done = carry_out(bench.zygote, begin(shelf, run=run))
-            assert done.code == status, done.err
-            expected = {name: approved[name] for name in MADE}
-            assert contents(shelf.run.parent / run) == expected
-        assert shelf.calls == before, "what the second run made is not taken by the third"
-        assert not list((shelf.path / ".waivern" / "cache").glob(".tmp-*"))
+    expected = {name: approved[name] for name in MADE}
 
     def point(number: int) -> bool:
         shelf = bench.bare_shelf()
-        done = carry_out(bench.zygote, command(shelf, Plan(ordinal=number)))
-        if done.broke:
-            recover(shelf, None)  # type: ignore[arg-type]
-        else:
-            assert done.code == 7, done.err
+        plan = Plan("tear", number, only="write", persistent=True)
+        done = carry_out(bench.zygote, begin(shelf, plan, run=BEFORE))
+        assert done.code == (-9 if done.broke else 7), done.err
+        for run in (RUN, "third") if done.broke else ():
+            before = shelf.calls
+            again = carry_out(bench.zygote, begin(shelf, run=run))
+            assert again.code == 7, again.err
+            assert contents(shelf.run.parent / run) == expected
+            if run == "third":
+                assert shelf.calls == before, "what the second run made is not taken by the third"
+        assert not list((shelf.path / ".waivern" / "cache").glob(".tmp-*"))
         shelf.clear()
         return done.broke is not None
 
-    tried("kill: in the middle of every write of a run that fills the cache", bench.sweep(point))
+    points = bench.sweep(point)
+    tried("kill: in the middle of every write of a run that fills the cache", points)
 
 
-def test_a_replay(
-    bench: Bench, waiting: Shelf, approved: dict[str, Any], tried: Count
-) -> None:
+def test_a_replay(bench: Bench, waiting: Shelf, approved: dict[str, Any], tried: Count) -> None:
     """Nothing of it, and of its resume, comes from the cache."""
     template = known_before(bench)
 
@@ -300,14 +242,18 @@ def test_a_resume_with_another_child(
     assert undisturbed["sum"] == {"total": 30 + 2 + 7 + 7 + 4}
 
     def recover(shelf: Shelf, stand: Stand) -> None:
-        looked = carry_out(bench.zygote, shelf.wct("plan", "--resume", RUN, "changed/programme.yaml"))
+        looked = carry_out(
+            bench.zygote, shelf.wct("plan", "--resume", RUN, "changed/programme.yaml")
+        )
         assert looked.code in (0, REFUSED), looked.err
         other = shelf.copy()
         kept = carry_out(bench.zygote, go_on(other))
         assert kept.code == 7, kept.err
         assert contents(other.run)["sum"]["total"] in (23, 50)
         other.clear()
-        after_resume(shelf, touched(stand.known), carry_out(bench.zygote, command(shelf)), undisturbed)
+        after_resume(
+            shelf, touched(stand.known), carry_out(bench.zygote, command(shelf)), undisturbed
+        )
         sound(shelf)
 
     def touched(known: Known) -> Known:
@@ -318,7 +264,9 @@ def test_a_resume_with_another_child(
         stays = {n: e for n, e in truth.completed.items() if n not in {*CHANGED, "sum"}}
         return replace(known, story=replace(truth, completed=stays))
 
-    tried("kill: resume --allow-changed of another child", swept(bench, waiting, command, 7, recover))
+    tried(
+        "kill: resume --allow-changed of another child", swept(bench, waiting, command, 7, recover)
+    )
 
 
 def test_in_the_script_itself(

@@ -90,15 +90,16 @@ def test_the_first_run_of_a_store(place: Place, tried: Count) -> None:
     told(tried, "the first run of a store", points)
 
 
-@pytest.mark.parametrize("eager", [False, True], ids=["in groups", "one by one"])
+@pytest.mark.parametrize("pace", ["usual", "eager"])
 def test_a_run_that_reuses(
-    place: Place, origin: Path, undisturbed: dict[str, Any], tried: Count, eager: bool
+    place: Place, origin: Path, undisturbed: dict[str, Any], tried: Count, pace: str
 ) -> None:
     disk = with_store(place, origin)
-    trace = place.wct("run", "book.yaml", "--run-id", RUN, eager=eager)
+    trace = place.wct("run", "book.yaml", "--run-id", RUN, pace=pace)
     points = place.held(disk, trace)
     resumed = place.resumed(points, RESUMED, undisturbed)
-    told(tried, f"a run, {'one by one' if eager else 'in groups'}", points, resumed=resumed)
+    how = "one by one" if pace == "eager" else "in groups"
+    told(tried, f"a run, {how}", points, resumed=resumed)
 
 
 def test_the_resume_of_a_run_that_ended(
@@ -115,12 +116,12 @@ def test_the_resume_of_a_run_that_was_killed(
 ) -> None:
     """First the process dies, so that what it did not sync waits in memory; then the power."""
     with_store(place, origin)
-    whole = place.wct("run", "book.yaml", "--run-id", RUN, eager=True)
+    whole = place.wct("run", "book.yaml", "--run-id", RUN, pace="eager")
     parts = []
     for kill_at in range(2, len(whole)) if ALL else telling(whole):
         shutil.rmtree(place.home / STORE)
         disk = with_store(place, origin)
-        before = place.wct("run", "book.yaml", "--run-id", RUN, kill_at=kill_at, eager=True)
+        before = place.wct("run", "book.yaml", "--run-id", RUN, kill_at=kill_at, pace="eager")
         again = (
             ["--resume", RUN] if (place.home / STORE / "runs" / RUN).exists() else ["--run-id", RUN]
         )
@@ -157,7 +158,7 @@ def test_the_resume_of_a_changed_runbook(place: Place, ended: Path, tried: Count
     """Artifacts that count no longer are removed, and stay so."""
     disk = with_store(place, ended)
     (place.books / "book.yaml").write_text(CHANGED)
-    trace = place.wct("run", "book.yaml", "--resume", RUN, "--allow-changed", eager=True)
+    trace = place.wct("run", "book.yaml", "--resume", RUN, "--allow-changed", pace="eager")
     points = place.held(disk, trace)
     assert contents(place.home / STORE / "runs" / RUN)["last"] == {"total": 10}
     told(tried, "the resume of a changed runbook", points)
@@ -193,7 +194,7 @@ def test_cancelling_a_run_that_was_killed(place: Place, origin: Path, tried: Cou
     parts = []
     for kill_at in range(48, 72, 6):
         disk = with_store(place, origin)
-        before = place.wct("run", "book.yaml", "--run-id", RUN, kill_at=kill_at, eager=True)
+        before = place.wct("run", "book.yaml", "--run-id", RUN, kill_at=kill_at, pace="eager")
         for operation in before:
             disk.follow(operation)
         parts.append(place.held(disk, place.wct("runs", "cancel", RUN)))

@@ -243,6 +243,7 @@ def test_an_artifact_keeps_its_number_over_attempts() -> None:
         "skill_type": "connector:y",
         "status": "completed",
         "how": "produced",
+        "origin": None,
         "started_at": "t5",
         "duration_ms": 11,
         "error": None,

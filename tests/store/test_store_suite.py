@@ -529,3 +529,42 @@ async def test_aclose_leaves_the_runs(store: RunStore) -> None:
     await store.aclose()
     await store.aclose()
     assert await store.list_keys("r") == ["a"]
+
+
+# never twice
+
+
+def _key(n: int) -> str:
+    return sha256(str(n).encode())
+
+
+async def test_what_is_remembered_is_recalled(store: RunStore) -> None:
+    assert store.recall(_key(1)) is None
+    store.remember({})
+    store.remember({_key(n): {"run": "r", "artifact": f"č{n}"} for n in range(100)})
+    for n in range(100):
+        assert store.recall(_key(n)) == {"run": "r", "artifact": f"č{n}"}
+    assert store.recall(_key(100)) is None
+    store.remember({_key(1): {"run": "r2"}})
+    assert store.recall(_key(1)) == {"run": "r2"}
+    assert store.recall(_key(2)) == {"run": "r", "artifact": "č2"}
+    assert await store.list_runs() == []
+
+
+async def test_no_entry_is_shared_with_the_store(store: RunStore) -> None:
+    entry: dict[str, Json] = {"run": "r", "list": [1]}
+    store.remember({_key(1): entry})
+    entry["list"].append(2)
+    found = store.recall(_key(1))
+    assert found == {"run": "r", "list": [1]}
+    found["list"].append(3)
+    assert store.recall(_key(1)) == {"run": "r", "list": [1]}
+
+
+async def test_the_store_has_one_key_of_its_own(store: RunStore, tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        found = set(pool.map(lambda _: store.pepper(), range(32)))
+    (key,) = found
+    assert len(key) == 32
+    assert store.pepper(make=False) == key
+    assert open_store(tmp_path / "another").pepper() != key

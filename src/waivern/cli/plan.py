@@ -48,7 +48,7 @@ def command(
     """
     from waivern.cli.ui.running import given
     from waivern.service.attempt import Options
-    from waivern.service.forecast import Action, forecast
+    from waivern.service.forecast import forecast
     from waivern.service.locate import find_project
 
     options = Options(
@@ -63,8 +63,7 @@ def command(
         print_document("plan", {"artifacts": [each.document() for each in found]})
     else:
         _show(stdout(), found)
-    idle = {Action.KEEP, Action.CACHED}
-    work = any(each.action not in idle for each in found)
+    work = any(each.work for each in found)
     return Exit.WORK_TO_DO if exit_code and work else Exit.OK
 
 
@@ -86,6 +85,6 @@ def _show(out: Screen, found: list[Forecast]) -> None:
         row[3] = "" if each.expected_ms is None else duration(each.expected_ms)
     table(out, ("ARTIFACT", "ACTION", "COMPONENT", "TOOK", "WHY"), rows, flex=4)
     counts = Counter(str(each.action) for each in found)
-    took = sum(each.expected_ms or 0 for each in found if each.action in ("produce", "gate"))
+    took = sum(each.expected_ms or 0 for each in found if each.action == "produce")
     words = ", ".join(f"{count} {action}" for action, count in counts.items())
     out.print(f"\n{words}" + (f"; about {duration(took)} of work, as before" if took else ""))

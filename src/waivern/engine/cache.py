@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from waivern.engine import identity
-from waivern.engine.identity import Secret, Tool
+from waivern.engine.identity import Identity, Secret, Tool, Unsure
 from waivern.errors import WaivernError
 from waivern.message import Json, Message
-from waivern.planning.plan import Extract, Node
+from waivern.planning.plan import Node
 from waivern.plugins.context import Context
+from waivern.record.events import ArtifactCompleted, from_record
 from waivern.record.step import StepRecord
 from waivern.store.base import ArtifactRef, RunStore
 
@@ -19,15 +21,25 @@ class Hit(NamedTuple):
     """An artifact that was made of the same, found intact."""
 
     message: Message
+    ref: ArtifactRef
     origin: dict[str, Json]
     """`{run, artifact, seq, digest}`."""
+
+
+class _Made(NamedTuple):
+    """What a run's journal says of an artifact that may be taken."""
+
+    key: str
+    seq: int
+    digest: str
     content_digest: str
 
 
 class Cache:
     """What the runs of a store have made, by what it was made of. Thread-safe.
 
-    It can only miss: whatever is wrong with it, the artifact is made.
+    It can only miss: whatever is wrong with it, the artifact is made. An entry is no more than a
+    hint where to look: what was made of what, a run's own journal has to say.
     """
 
     def __init__(
@@ -44,21 +56,22 @@ class Cache:
         self._environ = environ
         self._refresh = refresh
         """Artifacts that are made again although they were made before."""
+        self._lock = threading.Lock()
         self._secret: Secret | None = None
+        self._runs: dict[str, Mapping[str, _Made]] = {}
+        self.trouble: str | None = None
+        """Why the cache cannot be used at all, once that is known."""
 
     def identify(
         self, node: Node, tool: Tool, refs: tuple[ArtifactRef, ...], ctx: Context
-    ) -> dict[str, Json] | None:
-        """Return what the artifact is made of; None if it may not be taken from here."""
-        if node.cache is False or (
-            node.cache is None and not getattr(tool.component, "repeatable", False)
-        ):
-            return None  # without a look at the store
-        try:
-            self._secret = self._secret or Secret(self._store.pepper(make=self._make))
-        except WaivernError:
-            return None
-        return identity.parts(node, tool, refs, ctx, self._environ, self._secret)
+    ) -> Identity | Unsure:
+        """Return what the artifact is made of, if it may be taken from here."""
+        if (unsure := identity.unfit(node, tool.component)) is not None:
+            return unsure  # without a look at the store
+        secret = self._own_secret()
+        if secret is None:
+            return Unsure(self.trouble or "")
+        return identity.identify(node, tool, refs, ctx, self._environ, secret)
 
     def confirm(
         self,
@@ -66,45 +79,98 @@ class Cache:
         tool: Tool,
         refs: tuple[ArtifactRef, ...],
         ctx: Context,
-        before: dict[str, Json] | None,
-    ) -> dict[str, Json] | None:
-        """Return the identity from before the work if it is still the one: else something changed.
+        before: Identity | Unsure,
+    ) -> Identity | None:
+        """Return the identity from before the work if it is still the one.
 
         A source that was written to meanwhile may have been read half old, half new.
         """
-        if before is None or not (isinstance(node.work, Extract) or before["rulesets"]):
-            return before
-        return before if self.identify(node, tool, refs, ctx) == before else None
+        if isinstance(before, Unsure):
+            return None
+        same = identity.settled(node, before) or self.identify(node, tool, refs, ctx) == before
+        return before if same else None
 
-    def find(self, artifact: str, made_of: Mapping[str, Json]) -> Hit | None:
+    def find(self, artifact: str, made_of: Identity) -> Hit | None:
         """Return what was made of the same before, if it is there and intact."""
         if artifact in self._refresh:
             return None
         try:
-            entry = self._store.recall(identity.key(made_of))
-            if entry is None:
-                return None
-            origin = {name: entry[name] for name in ("run", "artifact", "seq", "digest")}
-            ref = ArtifactRef(entry["artifact"], entry["digest"], entry["content_digest"])
-            message = self._store.fetch(str(entry["run"]), ref)
-        except (WaivernError, KeyError, TypeError):
+            entry = self._store.recall(made_of["key"]) or {}
+        except WaivernError:
             return None
-        return Hit(message, origin, ref.content_digest)
+        source = entry.get("origin")
+        places = (entry, source) if isinstance(source, dict) else (entry,)
+        return next(filter(None, (self._taken(place, made_of["key"]) for place in places)), None)
+
+    def _taken(self, place: Mapping[str, Json], key: str) -> Hit | None:
+        """Return what lies in a place if its run says that it was made of the same."""
+        run_id, name = str(place.get("run")), str(place.get("artifact"))
+        try:
+            made = self._made_in(run_id).get(name)
+            if made is None or made.key != key:
+                return None
+            ref = ArtifactRef(name, made.digest, made.content_digest)
+            message = self._store.fetch(run_id, ref)
+        except WaivernError:
+            return None
+        origin = {"run": run_id, "artifact": name, "seq": made.seq, "digest": made.digest}
+        return Hit(message, ref, origin)
+
+    def knows(self, made_of: Identity) -> bool:
+        """Say whether anything was made of the same but for its inputs: else nothing is found."""
+        try:
+            return self._store.recall(identity.kind(made_of)) is not None
+        except WaivernError:
+            return False
 
     def remember(self, run_id: str, steps: Iterable[StepRecord]) -> None:
-        """Let artifacts be found that are durable by now. Raises StoreError."""
-        entries = {
-            identity.key(done.identity): {
-                "run": run_id,
-                "artifact": step.artifact,
-                "seq": step.seq,
-                "digest": done.digest,
-                "content_digest": done.content_digest,
-                "size": done.size,
-                "schema": done.schema,
-            }
-            for step in steps
-            if (done := step.completed) is not None and done.identity is not None
-        }
+        """Let artifacts be found that are durable by now. Raises StoreError, IntegrityError."""
+        entries: dict[str, dict[str, Json]] = {}
+        for step in steps:
+            done = step.completed
+            made_of = done.identity if done else None
+            if done and made_of and (key := identity.key(made_of)):
+                entries[key] = {"run": run_id, "artifact": step.artifact}
+                if done.origin:  # where it is still, when this run is not there any more
+                    source = {name: done.origin.get(name) for name in ("run", "artifact")}
+                    entries[key]["origin"] = source
+                if made_of.get("inputs"):
+                    entries[identity.kind(made_of)] = entries[key]
         if entries:
             self._store.remember(entries)
+
+    def _own_secret(self) -> Secret | None:
+        with self._lock:
+            if self._secret is None and self.trouble is None:
+                try:
+                    self._secret = Secret(self._store.pepper(make=self._make))
+                except WaivernError as error:
+                    self.trouble = error.message
+            return self._secret
+
+    def _made_in(self, run_id: str) -> Mapping[str, _Made]:
+        """Return what a run has made, read once; nothing if it cannot be read."""
+        with self._lock:
+            if run_id not in self._runs:
+                try:
+                    self._runs[run_id] = _made_in(self._store, run_id)
+                except WaivernError:
+                    self._runs[run_id] = {}
+            return self._runs[run_id]
+
+
+def _made_in(store: RunStore, run_id: str) -> dict[str, _Made]:
+    found = {}
+    lines = store.read_journal(run_id).lines
+    if not lines or lines[0].record.get("run_id") != run_id:
+        return {}  # a copy of another run, which does not say who made it
+    for line in lines:
+        if line.record.get("type") != "artifact_completed":
+            continue
+        done = from_record(line.record)
+        assert isinstance(done, ArtifactCompleted)
+        if key := identity.key(done.identity):
+            found[done.artifact] = _Made(key, line.seq, done.digest, done.content_digest)
+        else:
+            found.pop(done.artifact, None)
+    return found

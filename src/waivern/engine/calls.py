@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Mapping
 from typing import NamedTuple, TypeAlias
 
-from waivern.engine.identity import Tool
+from waivern.engine.identity import Identity, Tool, Unsure
 from waivern.ids import ArtifactId
 from waivern.message import Json
 from waivern.planning.plan import Node
@@ -37,7 +37,7 @@ class Produced(NamedTuple):
     receipt: Receipt
     duration_ms: int
     coverage: dict[str, int] | None = None
-    identity: dict[str, Json] | None = None
+    identity: Identity | None = None
     """The parts of its fingerprint, if it may be taken for the same work another time."""
     origin: dict[str, Json] | None = None
     """Where it was copied from: `{run, artifact, seq, digest}`."""
@@ -82,7 +82,7 @@ class Awaiting(NamedTuple):
     ctx: Context
     began: float
     tool: Tool
-    identity: dict[str, Json] | None
+    made_of: Identity | Unsure
 
 
 Outcome: TypeAlias = Produced | Failed | Passed | Waits

@@ -7,28 +7,36 @@ later plan can say not only that something is different but what.
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from waivern.errors import WaivernError
 from waivern.message import Json, content_digest
 from waivern.planning.plan import Extract, Node, Transform
-from waivern.plugins.component import Component, Input
+from waivern.plugins.component import Component
 from waivern.plugins.context import Context
 from waivern.runbook import env
 from waivern.store.base import ArtifactRef
 
-MOST_ITEMS = 2_000
-"""Items of a source that are kept by name; of more only how many, and the digest of all."""
+MOST_ITEMS, MOST_TEXT = 2_000, 1 << 18
+"""Items of a source, and characters of them, that are kept by name; of more only the digest."""
+
+Identity: TypeAlias = dict[str, Json]
+"""The parts, and `key`: the digest of them all, under which the same work is found again."""
+
+
+class Unsure(NamedTuple):
+    """Why an artifact may not be taken for the same, or why that cannot be told."""
+
+    reason: str
 
 
 class Tool(NamedTuple):
-    """A component that is about to work."""
+    """A component that is about to work, and its properties."""
 
     component: Component
     config: object
-    inputs: tuple[Input, ...] | None
-    """Of a processor."""
 
 
 class Secret(NamedTuple):
@@ -40,66 +48,115 @@ class Secret(NamedTuple):
         return hmac.digest(self.key, value.encode(errors="surrogateescape"), "sha256").hex()
 
 
-def parts(
+def unfit(node: Node, component: Component) -> Unsure | None:
+    """Say why an artifact is not to be taken for the same, where that needs no look at anything."""
+    if node.cache is False:
+        return Unsure("its cache is off")
+    if node.cache is None and not _repeatable(component):
+        return Unsure("not known to be repeatable")
+    return None
+
+
+def identify(
     node: Node,
     tool: Tool,
     refs: tuple[ArtifactRef, ...],
     ctx: Context,
     environ: Mapping[str, str],
     secret: Secret,
-) -> dict[str, Json] | None:
-    """Return what decides an artifact's content, or None if it may not be taken for the same.
+) -> Identity | Unsure:
+    """Return what decides the content of an artifact that is not `unfit`.
 
-    It may if the artifact says so, or its component that it is repeatable; a connector has to
-    tell, too, what it would read, unless the artifact says so. What is wrong with a source is not
-    told here: the work will fail on it.
+    A connector has to tell, too, what it would read, unless the artifact says that it may be taken
+    for the same. What is wrong with a source is no error here: the work will fail on it.
     """
-    work = node.work
-    if not isinstance(work, Extract | Transform) or node.cache is False:
-        return None
-    if node.cache is None and not getattr(tool.component, "repeatable", False):
-        return None
+    if (unsure := unfit(node, tool.component)) is not None:
+        return unsure
     try:
-        source = _source(tool, ctx) if isinstance(work, Extract) else {}
-        if source is None and node.cache is None:
-            return None
-        rulesets = _asked(tool, ctx, "rulesets")
-        code = _asked(tool, ctx, "code")
-    except (WaivernError, OSError):
-        return None
+        made_of = _parts(node, tool, refs, ctx, environ, secret)
+        return made_of if isinstance(made_of, Unsure) else {"key": _key(made_of), **made_of}
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a component may raise anything
+        what = error.message if isinstance(error, WaivernError) else type(error).__name__
+        return Unsure(f"it cannot be told what it is made of: {what}")
+
+
+def _parts(
+    node: Node,
+    tool: Tool,
+    refs: tuple[ArtifactRef, ...],
+    ctx: Context,
+    environ: Mapping[str, str],
+    secret: Secret,
+) -> dict[str, Json] | Unsure:
     from waivern.plugins.identity import code_digest
 
+    work = node.work
+    assert isinstance(work, Extract | Transform)
+    source, inputs = {}, refs
+    if isinstance(work, Extract):
+        marks, inputs = _asked(tool, ctx, "fingerprint"), ()  # its node's inputs are for its tests
+        if marks is None and node.cache is None:
+            return Unsure("it cannot be told what it would read")
+        source = {} if marks is None else _source(marks)
     return {
         "component": work.label,
         "version": work.version,
-        "code": [code_digest(tool.component), code],
+        "code": [code_digest(tool.component), _asked(tool, ctx, "code")],
         "properties": dict(work.properties),
         "environment": {
             name: secret.hash(environ[name])
             for name in sorted(env.names(work.properties))
             if name in environ
         },
-        "inputs": {
-            name: ref.content_digest for name, ref in zip(_called(node, refs), refs, strict=True)
+        "inputs": [
+            [name, ref.content_digest, ref.schema]
+            for name, ref in zip(_called(node, inputs), inputs, strict=True)
+        ],
+        "source": source,
+        "rulesets": {
+            name: str(mark) for name, mark in (_asked(tool, ctx, "rulesets") or {}).items()
         },
-        "source": source or {},
-        "rulesets": dict(rulesets or {}),
         "schema": str(node.schema),
+        # what is only promised to be repeatable may look around where it works
+        "folder": None if _repeatable(tool.component) else str(ctx.base),
     }
 
 
-def key(identity: Mapping[str, Json]) -> str:
-    """Return the digest under which the same work is found again."""
-    source = {name: value for name, value in identity["source"].items() if name != "items"}
-    return content_digest({**identity, "source": source, "order": list(identity["inputs"])})
+def settled(node: Node, made_of: Identity) -> bool:
+    """Say whether no part could have changed since it was looked at."""
+    moving = isinstance(node.work, Extract) or made_of["rulesets"] or made_of["code"][1]
+    return not moving
 
 
-def _source(tool: Tool, ctx: Context) -> dict[str, Json] | None:
-    marks = _asked(tool, ctx, "fingerprint")
-    if marks is None:
-        return None
-    source: dict[str, Json] = {"digest": content_digest(dict(marks)), "count": len(marks)}
-    return {**source, "items": dict(marks)} if len(marks) <= MOST_ITEMS else source
+def key(made_of: Mapping[str, Json] | None) -> str | None:
+    """Return the key in an identity that was read from a journal, if it is one."""
+    found = (made_of or {}).get("key")
+    return found if isinstance(found, str) and _KEY.fullmatch(found) else None
+
+
+_KEY = re.compile("sha256:[0-9a-f]{64}")
+
+
+def kind(made_of: Mapping[str, Json]) -> str:
+    """Return the digest of all parts but the inputs: what is known while those are being made."""
+    rest = {name: part for name, part in made_of.items() if name not in ("key", "inputs", "source")}
+    return content_digest({"kind": rest})
+
+
+def _key(parts: Mapping[str, Json]) -> str:
+    source = {name: value for name, value in parts["source"].items() if name != "items"}
+    return content_digest({**parts, "source": source})
+
+
+def _repeatable(component: Component) -> bool:
+    return bool(getattr(component, "repeatable", False))
+
+
+def _source(marks: Mapping[str, str]) -> dict[str, Json]:
+    items = {str(name): str(mark) for name, mark in marks.items()}
+    source: dict[str, Json] = {"digest": content_digest(items), "count": len(items)}
+    few = len(items) <= MOST_ITEMS and sum(map(len, [*items, *items.values()])) <= MOST_TEXT
+    return {**source, "items": items} if few else source
 
 
 def _asked(tool: Tool, ctx: Context, what: str) -> Json:
@@ -112,39 +169,59 @@ def _called(node: Node, refs: tuple[ArtifactRef, ...]) -> list[str]:
     return [names[ref.key] for ref in refs]
 
 
-def differences(then: Mapping[str, Json], now: Mapping[str, Json]) -> Iterator[str]:
-    """Yield, for people, what is another between two identities: the part and, if short, how."""
-    if (then["component"], then["version"]) != (now["component"], now["version"]):
+def differences(then: Mapping[str, Json], now: Identity) -> Iterator[str]:
+    """Yield, for people, what is another now: the part and, if short, how.
+
+    `then` is from a journal, and may be of another version's making.
+    """
+    if (then.get("component"), then.get("version")) != (now["component"], now["version"]):
         yield f"component {_name(then)} → {_name(now)}"
-    elif then["code"] != now["code"]:
+    elif then.get("code") != now["code"]:
         yield "code changed"
-    for name in sorted({*then["rulesets"], *now["rulesets"]}):
-        yield from _ruleset(name, then["rulesets"].get(name), now["rulesets"].get(name))
-    yield from _properties("", then["properties"], now["properties"])
-    for name in sorted({*then["environment"], *now["environment"]}):
-        if then["environment"].get(name) != now["environment"].get(name):
+    old, new = _mapping(then, "rulesets"), _mapping(now, "rulesets")
+    for name in sorted({*old, *new}):
+        yield from _ruleset(name, old.get(name), new.get(name))
+    yield from _properties("", _mapping(then, "properties"), now["properties"])
+    old, new = _mapping(then, "environment"), _mapping(now, "environment")
+    for name in sorted({*old, *new}):
+        if old.get(name) != new.get(name):
             yield f"{'parameter' if '.' in name else 'variable'} {name} changed"
-    yield from _source_changes(then["source"], now["source"])
-    yield from _inputs(then["inputs"], now["inputs"])
-    if then["schema"] != now["schema"]:
-        yield f"schema {then['schema']} → {now['schema']}"
+    yield from _source_changes(_mapping(then, "source"), now["source"])
+    yield from _inputs(_rows(then), _rows(now))
+    for part in ("schema", "folder"):
+        if then.get(part) != now[part]:
+            yield f"{part} {_short(then.get(part))} → {_short(now[part])}"
 
 
-def _inputs(then: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
+def _mapping(identity: Mapping[str, Json], part: str) -> dict[str, Json]:
+    found = identity.get(part)
+    return found if isinstance(found, dict) else {}
+
+
+def _rows(identity: Mapping[str, Json]) -> dict[str, Json]:
+    rows = identity.get("inputs")
+    if not isinstance(rows, list):
+        return {}
+    return {str(row[0]): row for row in rows if isinstance(row, list) and row}
+
+
+def _inputs(then: Mapping[str, Json], now: Mapping[str, Json]) -> Iterator[str]:
     for name in {**now, **then}:
         if then.get(name) != now.get(name):
             word = "is new" if name not in then else "is gone" if name not in now else "changed"
             yield f"input {name} {word}"
+    if then == now and list(then) != list(now):
+        yield "inputs in another order"
 
 
 def _name(identity: Mapping[str, Json]) -> str:
-    return f"{identity['component'].partition(':')[2]} {identity['version']}"
+    return f"{str(identity.get('component')).partition(':')[2]} {identity.get('version')}"
 
 
-def _ruleset(name: str, then: str | None, now: str | None) -> Iterator[str]:
+def _ruleset(name: str, then: Json, now: Json) -> Iterator[str]:
     if then == now:
         return
-    old, new = ((text or "(none)").partition(" ")[0] for text in (then, now))
+    old, new = (str(text or "(none)").partition(" ")[0] for text in (then, now))
     yield f"ruleset {name} changed" if old == new else f"ruleset {name} {old} → {new}"
 
 
@@ -165,9 +242,9 @@ def _short(value: Json) -> str:
 def _source_changes(then: Mapping[str, Json], now: Mapping[str, Json]) -> Iterator[str]:
     if then.get("digest") == now.get("digest"):
         return
-    old, new = then.get("items"), now.get("items")
-    if old is None or new is None:
-        yield f"source changed ({then.get('count', 0):,} → {now.get('count', 0):,} items)"
+    old, new = _mapping(then, "items"), _mapping(now, "items")
+    if "items" not in then or "items" not in now:
+        yield f"source changed ({then.get('count', 0)} → {now.get('count', 0)} items)"
         return
     for word, names in (
         ("changed", [n for n in new if n in old and old[n] != new[n]]),

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import inspect
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import cast
 
 from waivern.clock import Clock
 from waivern.engine.cache import Cache
 from waivern.engine.calls import Awaiting, Call, Failed, Outcome, Passed, Produced, Waits
-from waivern.engine.identity import Tool
+from waivern.engine.identity import Identity, Tool, Unsure
 from waivern.errors import ComponentError, StoreError, WaivernError
 from waivern.ids import ArtifactId
 from waivern.message import Json, Message
@@ -77,8 +77,7 @@ class Producer:
     def _made(self, call: Call, ctx: Context, began: float) -> Outcome | Awaiting:
         match call.node.work:
             case Extract() | Transform() as work:
-                inputs = self._inputs(call) if isinstance(work, Transform) else []
-                return self._worked(call, self.tool(work, inputs), ctx, began)
+                return self._worked(call, self.tool(work), ctx, began)
             case Copy() as copy:
                 return self._copy(call, copy, began)
             case Ask():
@@ -96,21 +95,37 @@ class Producer:
 
     def _worked(self, call: Call, tool: Tool, ctx: Context, began: float) -> Outcome | Awaiting:
         """Take what was made of the same before, or let the component work."""
-        made_of = hit = None
-        if self._cache is not None:
-            made_of = self._cache.identify(call.node, tool, call.inputs, self.context(call.node))
-            hit = self._cache.find(call.artifact, made_of) if made_of else None
-        if hit is not None:
-            coverage = hit.message.extensions.get("coverage")
-            made = self._stage(call, hit.message.content, coverage, began)
-            return made._replace(identity=made_of, origin=hit.origin)
-        if tool.inputs is None:
-            result = cast(Connector, tool.component).extract(tool.config, ctx)
-        else:
-            result = cast(Processor, tool.component).process(tool.inputs, tool.config, ctx)
+        made_of = self._identity(call, tool)
+        if (made := self._found(call, made_of, began)) is not None:
+            return made
+        result = self._asked(call, tool, ctx)
         if inspect.isawaitable(result):
             return Awaiting(call, result, ctx, began, tool, made_of)
         return self._returned(call, result, ctx, began, tool, made_of)
+
+    def _identity(self, call: Call, tool: Tool) -> Identity | Unsure:
+        if self._cache is None:
+            return Unsure("the cache is off")
+        if call.given:
+            return Unsure("it is made of what was handed to this run")
+        return self._cache.identify(call.node, tool, call.inputs, self.context(call.node))
+
+    def _found(self, call: Call, made_of: Identity | Unsure, began: float) -> Produced | None:
+        """Stage what was made of the same before, if it is there."""
+        if self._cache is None or isinstance(made_of, Unsure):
+            return None
+        hit = self._cache.find(call.artifact, made_of)
+        if hit is None:
+            return None
+        coverage = hit.message.extensions.get("coverage")
+        made = self._stage(call, hit.message.content, coverage, began)
+        return made._replace(identity=made_of, origin=hit.origin)
+
+    def _asked(self, call: Call, tool: Tool, ctx: Context) -> Json | Awaitable[Json]:
+        if isinstance(call.node.work, Extract):
+            return cast(Connector, tool.component).extract(tool.config, ctx)
+        inputs = self._inputs(call)
+        return cast(Processor, tool.component).process(inputs, tool.config, ctx)
 
     def _returned(
         self,
@@ -119,14 +134,15 @@ class Producer:
         ctx: Context,
         began: float,
         tool: Tool,
-        made_of: dict[str, Json] | None,
+        made_of: Identity | Unsure,
     ) -> Produced:
         """Stage what a component returned."""
-        if self._cache is not None and made_of is not None:
+        same = None
+        if self._cache is not None:
             again = self.context(call.node)
-            made_of = self._cache.confirm(call.node, tool, call.inputs, again, made_of)
+            same = self._cache.confirm(call.node, tool, call.inputs, again, made_of)
         made = self._stage(call, content, ctx.coverage.document(), began)
-        return made._replace(identity=made_of)
+        return made._replace(identity=same)
 
     def finish(self, awaited: Awaiting, content: Json) -> Outcome:
         """Stage what an awaited component returned."""
@@ -213,16 +229,15 @@ class Producer:
         coverage = source.extensions.get("coverage")
         return self._stage(call, source.content, coverage, began)._replace(origin=copy.origin)
 
-    def tool(self, work: Extract | Transform, inputs: Sequence[Input] = ()) -> Tool:
+    def tool(self, work: Extract | Transform) -> Tool:
         """Return the component that does some work, configured."""
         match work:
             case Extract(type_, _, properties):
                 connector = registry.load("connectors", type_)
-                return Tool(connector, configure(connector.Config, properties, self._environ), None)
+                return Tool(connector, configure(connector.Config, properties, self._environ))
             case Transform(type_, _, properties):
                 processor = registry.load("processors", type_)
-                config = configure(processor.Config, properties, self._environ)
-                return Tool(processor, config, tuple(inputs))
+                return Tool(processor, configure(processor.Config, properties, self._environ))
 
     def _inputs(self, call: Call) -> list[Input]:
         messages = [(name, self._store.fetch(call.run_id, ref)) for name, ref in _named(call)]

@@ -49,9 +49,8 @@ def decide(
         return Produce(changed)
     if isinstance(node.work, Ask) and _on(done) != runbook_hash:
         return Produce(ON_ANOTHER)
-    return Keep(
-        ArtifactRef(node.id, done.digest, done.content_digest), "made by an earlier attempt"
-    )
+    ref = ArtifactRef(node.id, done.digest, done.content_digest, schema=done.schema)
+    return Keep(ref, "made by an earlier attempt")
 
 
 def _on(decided: ArtifactCompleted) -> Json:

@@ -39,6 +39,7 @@ class StepRecord:
             "skill_type": self.component,
             "status": str(self.status),
             "how": self.completed.how if self.completed else None,
+            "origin": self.completed.origin if self.completed else None,
             "started_at": self.started_at,
             "duration_ms": self.duration_ms,
             "error": self.error,

@@ -104,7 +104,8 @@ def carry_out(
     options.on_start(plan, record)
     widths = (options.max_concurrency, settings.max_concurrency, _of_project(options))
     width = next(filter(None, widths), DEFAULT_CONCURRENCY)
-    cache = _cache(store, options, orders)
+    on = cache_wanted(options) and orders.cache and record.metadata.replay_of is None
+    cache = Cache(store, orders.environ, options.refresh) if on else None
     producer = Producer(
         store,
         plan.runbook.document.folder,
@@ -163,14 +164,15 @@ def refuse_unknown(refresh: frozenset[str], plan: Plan) -> None:
         raise ArtifactNotFoundError(f"--refresh: there is no artifact '{name}'", hint=hint)
 
 
-def _cache(store: RunStore, options: Options, orders: Orders) -> Cache | None:
+def cache_wanted(options: Options) -> bool:
+    """Say whether what was made of the same before may be taken, as far as was asked for."""
     project = options.project.cache if options.project else None
-    wanted = options.cache if options.cache is not None else project
-    on = orders.cache and wanted is not False
-    return Cache(store, orders.environ, options.refresh) if on else None
+    return (options.cache if options.cache is not None else project) is not False
 
 
 def _remember(cache: Cache, record: RunRecord) -> list[str]:
+    if cache.trouble:
+        return [f"nothing was taken from earlier runs, or kept for later ones: {cache.trouble}"]
     try:
         cache.remember(record.metadata.run_id, record.steps.values())
     except WaivernError as error:

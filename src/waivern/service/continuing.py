@@ -33,6 +33,8 @@ from waivern.service.select import refuse_starved
 from waivern.store.base import JournalLine, Lease, RunStore
 from waivern.store.lock import this_process
 
+REFRESHED = "it was to be refreshed"
+
 
 @dataclass(frozen=True, slots=True)
 class Held:
@@ -57,15 +59,7 @@ def hold(store: RunStore, reference: str) -> Iterator[Held]:
 def go_on(held: Held, known: Ready, options: Options, again: Again) -> RunResult:
     """Begin another attempt at a run, if there is anything to do."""
     store, lease, record, plan = held.store, held.lease, held.record, known.plan
-    run_id = record.metadata.run_id
-    completed = {n: s.completed for n, s in record.steps.items() if s.completed}
-    damaged = faults(store, run_id, completed)
-    reasons: dict[str, str] = {e.artifact: f"runbook changed: {e.what}" for e in known.edits}
-    fallen = rebuilder.invalid(plan, completed, damaged, reasons)
-    # what was made from those is made again only if they come out different
-    refreshed = {n: "it was to be refreshed" for n in plan.nodes if n in options.refresh}
-    fallen |= {n: why for n, why in refreshed.items() if n in completed}
-    evidence = {n: done for n, done in completed.items() if n in plan.nodes and n not in fallen}
+    evidence, fallen = counted(store, record, known, options)
     orders = _orders(held, known, options, again, evidence)
     if not again.ask_again and _nothing_to_do(record, known, evidence, orders):
         return _kept_as_it_is(held, known, orders)
@@ -87,6 +81,21 @@ def go_on(held: Held, known: Ready, options: Options, again: Again) -> RunResult
     lease.project(record.metadata.document(), record.state.document(), sync=True)
     result = carry_out(store, lease, plan, evidence, record, options, orders)
     return replace(result, warnings=(*known.notes, *result.warnings))
+
+
+def counted(
+    store: RunStore, record: RunRecord, known: Ready, options: Options
+) -> tuple[rebuilder.Evidence, dict[ArtifactId, str]]:
+    """Return the completed artifacts that count, and those that do no longer, with the reason."""
+    plan = known.plan
+    completed = {n: s.completed for n, s in record.steps.items() if s.completed}
+    damaged = faults(store, record.metadata.run_id, completed)
+    reasons: dict[str, str] = {e.artifact: f"runbook changed: {e.what}" for e in known.edits}
+    fallen = rebuilder.invalid(plan, completed, damaged, reasons)
+    # what was made from those is made again only if they come out different
+    refreshed = {n: REFRESHED for n in plan.nodes if n in options.refresh}
+    fallen |= {n: why for n, why in refreshed.items() if n in completed}
+    return {n: e for n, e in completed.items() if n in plan.nodes and n not in fallen}, fallen
 
 
 def _orders(

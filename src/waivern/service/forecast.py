@@ -7,12 +7,14 @@ and those whose inputs are going to be made and may come out as they were.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from statistics import median_low
+from typing import NamedTuple
 
 from waivern.engine import identity, rebuilder
 from waivern.engine.cache import Cache
+from waivern.engine.identity import Identity, Unsure
 from waivern.engine.producer import Producer
 from waivern.errors import WaivernError
 from waivern.ids import ArtifactId
@@ -22,14 +24,14 @@ from waivern.record.events import ArtifactCompleted
 from waivern.record.fold import RunRecord
 from waivern.record.status import How
 from waivern.service import read
-from waivern.service.attempt import Options, hidden
+from waivern.service.attempt import Options, cache_wanted, hidden, refuse_unknown
 from waivern.service.check import Prepared, drafted, prepare
 from waivern.service.children import ChildFiles
-from waivern.service.continuing import left_out
+from waivern.service.continuing import REFRESHED, counted, left_out
 from waivern.service.parameters import NOTHING
 from waivern.service.parameters import Given as Params
 from waivern.service.references import StoreResolver, find
-from waivern.service.resuming import Again, faults, ready
+from waivern.service.resuming import Again, ready
 from waivern.store.base import ArtifactRef, RunStore
 
 LOOKED_AT = 5
@@ -57,6 +59,8 @@ class Forecast:
     component: str
     expected_ms: int | None
     """As it took before; None if it never was made."""
+    work: bool
+    """Whether somebody has something to do for it, as far as that is known."""
 
     def document(self) -> dict[str, Json]:
         """Return it for programs."""
@@ -66,6 +70,7 @@ class Forecast:
             "reason": self.reason,
             "component": self.component,
             "expected_ms": self.expected_ms,
+            "work": self.work,
         }
 
 
@@ -91,18 +96,21 @@ def forecast(
     else:
         record = read.load(store, find(store, resume))
         known = ready(path, record, store, options, Again(allow_changed=True, params=params))
+        if record.metadata.replay_of:
+            options = replace(options, cache=False)
         prepared = Prepared(known.plan, known.environ)
-        completed = {n: s.completed for n, s in record.steps.items() if s.completed}
         skipped = left_out(record)
-        damaged = faults(store, record.metadata.run_id, completed)
-        reasons: dict[str, str] = {e.artifact: f"runbook changed: {e.what}" for e in known.edits}
-        fallen = rebuilder.invalid(known.plan, completed, damaged, reasons)
+        evidence, fallen = counted(store, record, known, options)
         notes = {str(name): why for name, why in fallen.items()}
-        evidence = {
-            n: done for n, done in completed.items() if n in known.plan.nodes and n not in notes
-        }
+    refuse_unknown(options.refresh, prepared.plan)
     found = _Foreseer(prepared, store, options, evidence, notes, skipped).all()
     return [found[name] for name in prepared.plan.declared]
+
+
+class _Fate(NamedTuple):
+    action: Action
+    reason: str
+    work: bool = True
 
 
 class _Foreseer:
@@ -126,108 +134,155 @@ class _Foreseer:
         """What conditions left out before, and will again unless something else changes."""
         self._history = list(_history(store, plan))
         folder, environ = plan.runbook.document.folder, prepared.environ
-        secrets = hidden(plan, environ)
-        self._producer = Producer(store, folder, environ, secrets, options.clock)
-        wanted = options.cache
-        if wanted is None and options.project is not None:
-            wanted = options.project.cache
+        self._secrets = hidden(plan, environ)
+        self._producer = Producer(store, folder, environ, self._secrets, options.clock)
+        self._refresh = options.refresh
         kept = Cache(store, environ, options.refresh, make=False)
-        self._cache = None if wanted is False else kept
+        self._cache = kept if cache_wanted(options) else None
         self._known: dict[ArtifactId, tuple[str, ArtifactRef]] = {}
         """Artifacts whose content is known: the run that has it, and where."""
         self._digests: dict[ArtifactId, str] = {}
+        self._open: dict[ArtifactId, ArtifactId] = {}
+        """Artifacts that may not be made, or not yet, each with the one that decides about it."""
 
     def all(self) -> dict[ArtifactId, Forecast]:
         found = {}
         for node in self._plan.nodes.values():
-            action, reason = self._one(node)
+            action, reason, work = self._one(node)
             took = [step.duration_ms for step in self._steps(node.id) if step.how == How.PRODUCED]
             expected = median_low(took) if took else None
             if action in (Action.KEEP, Action.GATE):
                 expected = None
             label = node.work.label.partition(":")[2] or node.work.label
-            found[node.id] = Forecast(node.id, action, reason, label, expected)
+            reason = self._secrets.hide(reason)
+            found[node.id] = Forecast(node.id, action, reason, label, expected, work)
         return found
 
-    def _one(self, node: Node) -> tuple[Action, str]:
+    def _one(self, node: Node) -> _Fate:
         unsure = [name for name in self._inputs(node) if name not in self._digests]
         if not unsure:
             runbook = self._plan.runbook.document.digest
             decision = rebuilder.decide(node, self._refs(node), self._evidence, runbook)
             if isinstance(decision, rebuilder.Keep):
                 self._digests[node.id] = decision.ref.content_digest
-                return Action.KEEP, decision.reason
-        if node.tests:
-            return Action.OPEN, "its condition: " + node.tests[0].condition.text
+                return _Fate(Action.KEEP, decision.reason, work=False)
+        if (root := self._root(node)) is not None:
+            self._open[node.id] = root
+            work = bool(unsure) or node.id not in self._skipped
+            return _Fate(Action.OPEN, self._decides(node, root), work)
         if unsure and not isinstance(node.work, Ask):
             return self._unsure(node, unsure)
         return self._sure(node)
 
-    def _unsure(self, node: Node, unsure: list[ArtifactId]) -> tuple[Action, str]:
+    def _root(self, node: Node) -> ArtifactId | None:
+        """Return the artifact that decides, at run time, whether this one is made at all."""
+        if node.tests:
+            return node.id
+        for name in dict.fromkeys((*node.inputs, *node.after)):
+            root, before = self._open.get(name), self._plan.nodes[name]
+            missed = before.optional or before.spare
+            if root and (not missed or isinstance(self._plan.nodes[root].work, Ask)):
+                return root
+        if node.inputs and all(name in self._open for name in node.inputs):
+            return self._open[node.inputs[0]]
+        return None
+
+    def _decides(self, node: Node, root: ArtifactId) -> str:
+        if root == node.id:
+            return "its condition: " + node.tests[0].condition.text
+        if isinstance(self._plan.nodes[root].work, Ask):
+            return f"after the decision on '{root}'"
+        return f"'{root}' may not be made"
+
+    def _unsure(self, node: Node, unsure: list[ArtifactId]) -> _Fate:
         """Decide on an artifact whose inputs are going to be made."""
         what = ", ".join(unsure[:3]) + (", …" if len(unsure) > 3 else "")
-        before = next(iter(self._steps(node.id)), None)
-        if before is None:
-            return Action.PRODUCE, "never made"
-        if self._cache is None or before.identity is None:
-            return Action.PRODUCE, f"its input {what} is made"
-        return Action.OPEN, f"{what} may come out as before, or not"
+        made, perhaps = f"its input {what} is made", f"{what} may come out as before, or not"
+        if not isinstance(node.work, Transform):
+            return _Fate(Action.PRODUCE, made, work=False)
+        if node.id in self._evidence:
+            return _Fate(Action.OPEN, perhaps)
+        made_of, then = self._identity(node, node.work, ()), self._then(node)
+        if isinstance(made_of, Unsure):
+            never = next(self._steps(node.id), None) is None
+            return _Fate(Action.PRODUCE, self._because(node, "never made" if never else made))
+        same_inputs = {**made_of, "inputs": (then or {}).get("inputs")}
+        changed = "; ".join(identity.differences(then, same_inputs)) if then else ""
+        if self._cache and self._cache.knows(made_of) and node.id not in self._refresh:
+            return _Fate(Action.OPEN, changed or perhaps)
+        reason = changed or made if then else "never made"
+        return _Fate(Action.PRODUCE, self._because(node, reason))
 
-    def _sure(self, node: Node) -> tuple[Action, str]:
+    def _sure(self, node: Node) -> _Fate:
         """Decide on an artifact whose inputs are known."""
         match node.work:
             case Copy() as copy:
                 self._digests[node.id] = copy.content_digest
-                return Action.REUSE, f"'{copy.artifact}' of run {copy.run}"
+                return _Fate(Action.REUSE, f"'{copy.artifact}' of run {copy.run}", work=False)
             case Ask(question):
-                return Action.GATE, question
+                self._open[node.id] = node.id
+                return _Fate(Action.GATE, question)
             case Given(content):
                 self._digests[node.id] = content_digest(content)
-                return Action.PRODUCE, "the default of an input"
+                return _Fate(Action.PRODUCE, "the default of an input", work=False)
             case Absent():
-                return Action.OPEN, "nothing is mapped to this input"
+                self._open[node.id] = node.id
+                return _Fate(Action.OPEN, "nothing is mapped to this input", work=False)
             case Extract() | Transform() as work:
                 return self._made(node, work)
             case Part() as part:
                 return self._part(node, part)
-        return Action.PRODUCE, "taken from its inputs"
+        return _Fate(Action.PRODUCE, "taken from its inputs", work=False)
 
-    def _made(self, node: Node, work: Extract | Transform) -> tuple[Action, str]:
-        because = self._notes.get(node.id)
+    def _made(self, node: Node, work: Extract | Transform) -> _Fate:
+        made_of = self._identity(node, work, self._refs(node))
+        if isinstance(made_of, Unsure):
+            never = next(self._steps(node.id), None) is None
+            return _Fate(
+                Action.PRODUCE, self._because(node, "never made" if never else made_of.reason)
+            )
+        if self._cache and (hit := self._cache.find(node.id, made_of)):
+            self._digests[node.id] = hit.ref.content_digest
+            self._known[node.id] = (hit.origin["run"], hit.ref)
+            return _Fate(Action.CACHED, f"from run {hit.origin['run']}", work=False)
+        return _Fate(Action.PRODUCE, self._because(node, self._difference(node, made_of)))
+
+    def _identity(
+        self, node: Node, work: Extract | Transform, inputs: tuple[ArtifactRef, ...]
+    ) -> Identity | Unsure:
         if self._cache is None:
-            return Action.PRODUCE, because or "the cache is off"
-        refs = self._refs(node)
+            return Unsure("the cache is off")
         try:
-            tool = self._producer.tool(work)
-            made_of = self._cache.identify(node, tool, refs, self._producer.context(node))
+            tool, ctx = self._producer.tool(work), self._producer.context(node)
         except WaivernError as error:
-            return Action.PRODUCE, error.message
-        if made_of is None:
-            last = next(iter(self._steps(node.id)), None)
-            never = "never made" if last is None else "not known to be repeatable"
-            never = "its cache is off" if node.cache is False else never
-            return Action.PRODUCE, because or never
-        if hit := self._cache.find(node.id, made_of):
-            self._digests[node.id] = hit.content_digest
-            ref = ArtifactRef(hit.origin["artifact"], hit.origin["digest"], hit.content_digest)
-            self._known[node.id] = (hit.origin["run"], ref)
-            return Action.CACHED, f"from run {hit.origin['run']}"
-        return Action.PRODUCE, because or self._difference(node, made_of)
+            return Unsure(error.message)
+        return self._cache.identify(node, tool, inputs, ctx)
 
-    def _difference(self, node: Node, made_of: Mapping[str, Json]) -> str:
-        last = next((step for step in self._steps(node.id) if step.identity), None)
-        if last is None or last.identity is None:
+    def _because(self, node: Node, otherwise: str) -> str:
+        asked = REFRESHED if node.id in self._refresh else None
+        return self._notes.get(node.id) or asked or otherwise
+
+    def _difference(self, node: Node, made_of: Identity) -> str:
+        then = self._then(node)
+        if then is None:
             return "never made"
-        changed = list(identity.differences(last.identity, made_of))
-        return "; ".join(changed) or "asked for again, or no longer there"
+        return "; ".join(identity.differences(then, made_of)) or "what was made of it is gone"
+
+    def _then(self, node: Node) -> Mapping[str, Json] | None:
+        """Return what the artifact was made of the last time that this is known."""
+        return next((step.identity for step in self._steps(node.id) if step.identity), None)
 
     def _refs(self, node: Node) -> tuple[ArtifactRef, ...]:
-        return tuple(ArtifactRef(name, "", self._digests[name]) for name in self._inputs(node))
+        nodes = self._plan.nodes
+        return tuple(
+            ArtifactRef(name, "", self._digests[name], schema=str(nodes[name].schema))
+            for name in self._inputs(node)
+        )
 
     def _inputs(self, node: Node) -> list[ArtifactId]:
         return [name for name in node.inputs if name not in self._skipped]
 
-    def _part(self, node: Node, part: Part) -> tuple[Action, str]:
+    def _part(self, node: Node, part: Part) -> _Fate:
         (whole,) = node.inputs
         if whole in self._known:
             try:
@@ -237,8 +292,9 @@ class _Foreseer:
             if isinstance(content, dict) and content.get(part.output) is not None:
                 self._digests[node.id] = content_digest(content[part.output])
             elif isinstance(content, dict):
-                return Action.OPEN, f"'{whole}' yielded nothing for it"
-        return Action.PRODUCE, f"an output of '{whole}'"
+                self._open[node.id] = node.id
+                return _Fate(Action.OPEN, f"'{whole}' yielded nothing for it", work=False)
+        return _Fate(Action.PRODUCE, f"an output of '{whole}'", work=False)
 
     def _steps(self, name: ArtifactId) -> Iterator[ArtifactCompleted]:
         """Yield how an artifact was completed in earlier runs of the runbook, the newest first."""
@@ -250,18 +306,18 @@ class _Foreseer:
 
 def _history(store: RunStore, plan: Plan) -> Iterator[RunRecord]:
     """Yield the newest runs of the same runbook that can be read."""
-    document, count = plan.runbook.document, 0
-    for row in read.list_runs(store):
-        run = row.metadata
-        if run is None or plan.runbook.name != run.runbook_name:
-            continue
-        if run.runbook_path is None or document.path is None or count >= LOOKED_AT:
-            continue
+    path, name = plan.runbook.document.path, plan.runbook.name
+    rows = (row.metadata for row in read.list_runs(store) if row.metadata)
+    same = (run.run_id for run in rows if run.runbook_name == name and run.runbook_path and path)
+    found = 0
+    for run_id in same:
         try:
-            yield read.load(store, row.run_id)
+            yield read.load(store, run_id)
         except WaivernError:
-            continue
-        count += 1
+            continue  # it tells nothing, and others may
+        found += 1
+        if found == LOOKED_AT:
+            return
 
 
 __all__ = ["Action", "Forecast", "forecast"]

@@ -33,6 +33,8 @@ class ArtifactRef(NamedTuple):
     digest: str
     content_digest: str
     staged: str | None = None
+    schema: str = ""
+    """As its receipt and the journal say; empty where nobody asks."""
 
 
 class Owner(NamedTuple):

@@ -11,7 +11,13 @@ from contextlib import ExitStack, suppress
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from waivern.errors import ArtifactNotFoundError, IntegrityError, RefusedError, RunNotFoundError
+from waivern.errors import (
+    ArtifactNotFoundError,
+    IntegrityError,
+    RefusedError,
+    RunNotFoundError,
+    StoreError,
+)
 from waivern.ids import SYSTEM, parse_artifact_id, parse_run_id, segment_fault
 from waivern.message import Json, Message, decode, encode, sha256
 from waivern.store import index, journal, layout, lock
@@ -262,8 +268,11 @@ class LocalFilesystemStore(RunStore):
                     system.sync()
 
     def remember(self, entries: Mapping[str, dict[str, Json]]) -> None:
-        with explained("write the cache"), self._at.cache() as folder:
-            index.write(folder, entries)
+        try:
+            with explained("write the cache"), self._at.cache() as folder:
+                index.write(folder, entries, lambda: set(self.runs()))
+        except FileNotFoundError as error:
+            raise StoreError(f"the cache of {self.path} was removed meanwhile") from error
 
     def recall(self, key: str) -> dict[str, Json] | None:
         try:
@@ -277,7 +286,7 @@ class LocalFilesystemStore(RunStore):
             with explained("read the key of the cache"), self._at.cache(make=make) as folder:
                 return index.pepper(folder, make=make)
         except FileNotFoundError:
-            raise ArtifactNotFoundError(f"{self.path} has no cache") from None
+            raise ArtifactNotFoundError(f"{self.path} has no cache yet") from None
 
     def note(self, line: dict[str, Json]) -> None:
         text = json.dumps(line, ensure_ascii=False).encode() + b"\n"

@@ -52,7 +52,8 @@ class AsyncInMemoryStore(RunStore):
         self.url = "memory:"
         self.history: list[dict[str, Json]] = []
         self._runs: dict[str, _Run] = {}
-        self._remembered: dict[str, dict[str, Json]] = {}
+        self._remembered: dict[str, str] = {}
+        """By key, as JSON."""
         self._pepper = os.urandom(32)
         self._lock = threading.Lock()
         self._tokens = itertools.count()
@@ -212,12 +213,15 @@ class AsyncInMemoryStore(RunStore):
                 records.setdefault("pinned", json_bytes(document))
 
     def remember(self, entries: Mapping[str, dict[str, Json]]) -> None:
+        encoded = {key: json.dumps(entry) for key, entry in entries.items()}
         with self._lock:
-            self._remembered |= entries
+            self._remembered |= encoded
 
     def recall(self, key: str) -> dict[str, Json] | None:
         with self._lock:
-            return self._remembered.get(key)
+            found = self._remembered.get(key)
+        entry: dict[str, Json] | None = json.loads(found) if found else None
+        return entry
 
     def pepper(self, *, make: bool = True) -> bytes:  # noqa: ARG002 - it is always there
         return self._pepper

@@ -7,19 +7,30 @@ the name of a file's folder is that of its target.
 from __future__ import annotations
 
 import sys
+import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import get_args
 
+from waivern.engine.cache import Cache
 from waivern.errors import IntegrityError, WaivernError
+from waivern.ids import parse_artifact_id
 from waivern.message import decode, encode
+from waivern.planning.children import ChildFile
 from waivern.planning.planner import make_plan
 from waivern.problems import InvalidError
 from waivern.record.events import from_record
 from waivern.record.fold import RunRecord
 from waivern.record.run import RunMetadata
+from waivern.runbook.conditions import Condition, ConditionError, EvaluationError
+from waivern.runbook.given import bind, read_file
 from waivern.runbook.loader import parse
+from waivern.runbook.params import Param, Type
+from waivern.runbook.project import parse as read_project
 from waivern.service.references import StoreResolver
 from waivern.store import journal
+from waivern.store.local import LocalFilesystemStore
 from waivern.store.memory import AsyncInMemoryStore
 
 FOLDER = Path("/nowhere")
@@ -35,6 +46,106 @@ def runbook(data: bytes) -> None:
         _placed(error)
     else:
         assert set(plan.nodes) == set(book.artifacts)
+
+
+PART = b"\n---\n"
+"""Stands between a runbook and its child, between a condition and its scope."""
+ROOTS = frozenset({"params", "inputs", "status", "result", "round", "each"})
+STATUSES = ("completed", "failed", "suspended", "interrupted", "cancelled")
+
+
+class _Kids(StoreResolver):
+    """Finds the same child under any path, as deep as anybody looks."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(AsyncInMemoryStore())
+        self._data = data
+
+    def child(self, path: str, parent: str, templates: tuple[str, ...]) -> ChildFile:
+        return ChildFile(f"{parent}/{path}"[:200], FOLDER, self._data)
+
+
+def composed(data: bytes) -> None:
+    """A runbook and, after a line `---`, its child, to plan: bounded, and all ids are paths."""
+    root, _, child = data.partition(PART)
+    try:
+        book = parse(root, path="x.yaml", folder=FOLDER, environ=ENVIRON)
+        plan = make_plan(book, _Kids(child), ENVIRON)
+    except InvalidError as error:
+        assert error.problems  # noqa: PT017 - a fuzz target
+        str(error).encode()
+        return
+    for name, node in plan.nodes.items():
+        assert parse_artifact_id(name) == name
+        assert set(node.inputs) <= plan.nodes.keys()
+
+
+def condition(data: bytes) -> None:
+    """A condition and, after a line `---`, the JSON it is asked of: an answer, or why not."""
+    import json
+
+    text, _, scope = data.partition(PART)
+    try:
+        asked = Condition.parse(text.decode(errors="replace"), ROOTS)
+    except ConditionError as error:
+        assert error.message  # noqa: PT017 - a fuzz target
+        return
+    try:
+        values = json.loads(scope or b"{}", parse_constant=str)
+    except (ValueError, RecursionError):
+        values = {}
+    found = dict.fromkeys(ROOTS) | (values if isinstance(values, dict) else {})
+    with suppress(EvaluationError):
+        assert asked.evaluate(found) in (True, False)
+        asked.explain(found, lambda word: word).encode(errors="surrogatepass")
+
+
+DECLARED: tuple[Type, ...] = get_args(Type)
+PARAMS = {name: Param(name, type_) for name, type_ in zip("abcdefg", DECLARED, strict=True)}
+
+
+def params(data: bytes) -> None:
+    """The bytes of a file of parameters: values of the types that are declared, or why not."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "params.yaml"
+        path.write_bytes(data)
+        try:
+            given = read_file(str(path))
+        except WaivernError as error:
+            str(error).encode()
+            return
+    try:
+        values = bind(PARAMS, {}, given, "params.yaml")
+    except InvalidError as error:
+        assert error.problems  # noqa: PT017 - a fuzz target
+        str(error).encode()
+        return
+    assert values.keys() == PARAMS.keys()
+
+
+def project(data: bytes) -> None:
+    """The bytes of a project file: a project, or every problem with its position."""
+    try:
+        read_project(data, path="waivern.yaml", folder=FOLDER, statuses=STATUSES)
+    except InvalidError as error:
+        _placed(error)
+
+
+KEY = "sha256:" + "aa" * 32
+
+
+def shard(data: bytes) -> None:
+    """A file of the cache: an entry or none; what it names is looked for in the store only."""
+    with tempfile.TemporaryDirectory() as folder:
+        cache = Path(folder) / "cache"
+        cache.mkdir()
+        (cache / "aa.jsonl").write_bytes(data)
+        store = LocalFilesystemStore(folder)
+        entry = store.recall(KEY)
+        assert entry is None or isinstance(entry, dict)
+        assert Cache(store, {}).find("a", {"key": KEY}) is None
+        store.remember({KEY: {"run": "r", "artifact": "a"}})
+        assert store.recall(KEY) == {"run": "r", "artifact": "a"}
 
 
 def _placed(error: InvalidError) -> None:
@@ -94,9 +205,8 @@ def _fold(records: list[dict[str, object]]) -> None:
         assert "journal" in error.message  # noqa: PT017 - a fuzz target
         return
     state = record.state
-    assert sum(map(len, (state.completed, state.failed, state.skipped, state.not_started))) == len(
-        record.steps
-    )
+    settled = state.completed, state.failed, state.skipped, state.suspended, state.not_started
+    assert sum(map(len, settled)) == len(record.steps)
     document = record.metadata.document()
     assert RunMetadata.from_document(document).document() == document
     for step in record.steps.values():
@@ -124,6 +234,11 @@ TARGETS: dict[str, Target] = {
     "journal": chain,
     "events": events,
     "artifact": artifact,
+    "composed": composed,
+    "condition": condition,
+    "params": params,
+    "project": project,
+    "shard": shard,
 }
 
 

@@ -12,6 +12,7 @@ from waivern.cli.ui.text import clean, clean_lines, duration, size
 from waivern.errors import ArtifactNotFoundError, Exit, RefusedError
 from waivern.message import Json, Message
 from waivern.plugins.hints import did_you_mean
+from waivern.record.events import ArtifactCompleted
 from waivern.record.fold import RunRecord
 from waivern.record.step import StepRecord
 from waivern.store.base import ArtifactRef, RunStore
@@ -89,6 +90,7 @@ def _facts(record: RunRecord, step: StepRecord, message: Message | None) -> list
         ("status", f"{step.status}, {done.how}" if done else step.status),
         ("attempts", step.attempts or None),
         ("component", step.component),
+        ("origin", _origin(done)),
         ("took", duration(step.duration_ms)),
         ("error", f"{error['kind']}: {error['message']}" if error else None),
         ("help", error.get("hint")),
@@ -107,6 +109,14 @@ def _facts(record: RunRecord, step: StepRecord, message: Message | None) -> list
             ("coverage", _coverage(message.extensions.get("coverage"))),
         ]
     return [[key, clean(str(value))] for key, value in facts if value not in (None, "")]
+
+
+def _origin(done: ArtifactCompleted | None) -> str | None:
+    """Return where an artifact was copied from."""
+    origin = (done.origin if done else None) or {}
+    if "run" not in origin:
+        return None
+    return f"{origin['run']}/{origin['artifact']}, line {origin['seq']} of its journal"
 
 
 def _passed_over(record: RunRecord, name: str) -> bool:

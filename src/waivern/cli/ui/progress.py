@@ -15,7 +15,7 @@ from typing import Protocol
 from waivern.cli.ui.aside import Aside
 from waivern.cli.ui.board import Board, Line, Work
 from waivern.cli.ui.screen import Screen, stderr
-from waivern.cli.ui.text import clean, counted, duration
+from waivern.cli.ui.text import clean, counted, duration, taken
 from waivern.planning.plan import Plan
 from waivern.record.events import (
     ArtifactCompleted,
@@ -144,7 +144,8 @@ def _line(event: Event) -> Line | None:
             return Line("started", f"{event.artifact}  {event.component.partition(':')[2]}")
         case ArtifactCompleted():
             status = "completed" if event.how == "produced" else event.how
-            return Line(status, f"{event.artifact}  {duration(event.duration_ms)}")
+            beside = taken(event) or duration(event.duration_ms)
+            return Line(status, f"{event.artifact}  {beside}")
         case ArtifactFailed():
             error = event.error
             text = f"{event.artifact}  {error.get('kind')}: {error.get('message')}"

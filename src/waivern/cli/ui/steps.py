@@ -8,7 +8,7 @@ from waivern.cli.ui.decisions import gate_document, gate_lines
 from waivern.cli.ui.documents import json_text, print_document
 from waivern.cli.ui.fold import HIDDEN, shape
 from waivern.cli.ui.screen import Screen, stdout, tab_separated, table
-from waivern.cli.ui.text import clean, counted, duration, short, size
+from waivern.cli.ui.text import clean, counted, duration, short, size, taken
 from waivern.errors import Exit, WaivernError
 from waivern.message import Json
 from waivern.record.fold import RunRecord
@@ -150,6 +150,8 @@ def _status(record: RunRecord, step: StepRecord) -> str:
 
 def _component(step: StepRecord) -> str:
     kind, _, name = (step.component or "").partition(":")
+    if step.completed and (origin := taken(step.completed)):
+        return f"{name} {origin}"
     return f"reuse {short(name[:36])}{name[36:]}" if kind == "reuse" else name or kind
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from waivern.cli.ui.screen import Screen
-from waivern.cli.ui.text import clean, clip, duration, short
+from waivern.cli.ui.text import clean, clip, duration, short, taken
 from waivern.message import Json
 from waivern.planning.plan import Plan
 from waivern.record.fold import RunRecord
@@ -199,6 +199,8 @@ def _completed(out: Screen, ended: Ended) -> Iterator[str]:
         look = "completed" if how == "produced" else how
         text = f"{step.artifact:{width}}  {_type(step)}"
         took = duration(done.duration_ms) if how == "produced" else how
+        if how == "cached":
+            took = f"cached {taken(done)}"
         yield f"  {out.mark(look)} {text}  {took}{_tries(step)}"
 
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from waivern.record.events import ArtifactCompleted
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _ESCAPES = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
@@ -40,6 +44,13 @@ def clip(text: str, width: int, *, keep_end: bool = False) -> str:
 def short(run_id: str) -> str:
     """Return the beginning of an id that was made at random; an id that a person chose stays."""
     return run_id[:8] if _UUID.fullmatch(run_id) else run_id
+
+
+def taken(done: ArtifactCompleted) -> str:
+    """Return 'from 1e8285c3' for what was taken from the cache; nothing for anything else."""
+    if done.how != "cached" or done.origin is None:
+        return ""
+    return f"from {clean(short(str(done.origin['run'])))}"
 
 
 def duration(ms: int | None) -> str:

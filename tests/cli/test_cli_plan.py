@@ -1,0 +1,213 @@
+"""`wct plan`; and what `wct run` and `wct inspect` say of what was taken from an earlier run."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from wct_process import Done, Place
+
+from waivern.cli.main import main
+
+Wct = Callable[..., Done]
+BOOK = """
+  a: {cache: true, source: {type: python, properties: {call: "steps.py:value", args: {x: 1}}}}
+  b:
+    cache: true
+    inputs: a
+    process: {type: python, properties: {call: "steps.py:total"}}
+"""
+PARAMS = "params: {x: {type: integer, default: 1}, token: {type: string, secret: true}}"
+GIVEN = """
+  a:
+    cache: true
+    source:
+      type: python
+      properties: {call: "steps.py:value", args: {x: ["${params.x}", "${params.token}"]}}
+"""
+
+
+@pytest.fixture
+def wct(place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Wct:
+    """The entry of `wct` in this process, where no other is needed."""
+    monkeypatch.chdir(place.path)
+    monkeypatch.delenv("WAIVERN_STORE", raising=False)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+
+    def call(*args: str) -> Done:
+        monkeypatch.setattr(sys, "argv", ["wct", *args])
+        capsys.readouterr()
+        code = main()
+        out, err = capsys.readouterr()
+        return Done(code, out, err)
+
+    return call
+
+
+@pytest.fixture
+def book(place: Place) -> str:
+    return place.runbook("book.yaml", BOOK)
+
+
+def everything(place: Place) -> dict[str, object]:
+    """Return all that lies in the folder: bytes, kinds and times."""
+    return {
+        str(path): (
+            path.lstat().st_mode,
+            path.lstat().st_mtime_ns,
+            path.is_file() and path.read_bytes(),
+        )
+        for path in place.path.rglob("*")
+    }
+
+
+def test_a_plan_writes_nothing(place: Place, wct: Wct, book: str) -> None:
+    before = everything(place)
+    done = wct("plan", book, "--exit-code")
+    assert done.code == 10
+    assert [row[:3] for row in done.rows] == [
+        ["a", "produce", "python"],
+        ["b", "produce", "python"],
+    ]
+    assert {row[4] for row in done.rows} == {"never made"}
+    assert everything(place) == before
+    assert wct("run", book, "-q").code == 0
+    before = everything(place)
+    for words in ([], ["--json"], ["--exit-code"], ["--no-cache"], ["--refresh", "a"]):
+        assert wct("plan", book, *words).code == 0
+    assert wct("plan", book, "--resume", "@last").code == 0
+    assert everything(place) == before
+
+
+def test_the_exit_code(wct: Wct, place: Place, book: str) -> None:
+    assert wct("plan", book).code == 0
+    wct("run", book, "-q")
+    assert wct("plan", book, "--exit-code").code == 0
+    assert wct("plan", book, "--exit-code", "--refresh", "b").code == 10
+    assert wct("plan", book, "--exit-code", "--no-cache").code == 10
+    assert wct("plan", book, "--exit-code", "--no-cache", "--resume", "@last").code == 0
+    place.runbook("book.yaml", BOOK.replace("x: 1", "x: 2"))
+    assert wct("plan", book, "--exit-code").code == 10
+    assert wct("plan", "nothing.yaml", "--exit-code").code == 4
+    assert wct("plan", book, "--refresh", "c").code == 4
+    assert wct("plan", book, "--resume", "nobody").code == 4
+    place.runbook("book.yaml", "  a: {nonsense: 1}")
+    assert wct("plan", book).code == 3
+
+
+def test_for_programs(wct: Wct, place: Place, book: str) -> None:
+    wct("run", book, "-q", "--run-id", "first")
+    place.runbook("book.yaml", BOOK.replace("x: 1", "x: 2"))
+    found = wct("plan", book, "--json").data("plan")["artifacts"]
+    assert [each["artifact"] for each in found] == ["a", "b"]
+    assert [each["action"] for each in found] == ["produce", "decided at run time"]
+    assert found[0]["reason"] == "property args.x 1 → 2"
+    assert found[0]["component"] == "python"
+    assert isinstance(found[0]["expected_ms"], int)
+    assert set(found[0]) == {"artifact", "action", "reason", "component", "expected_ms", "work"}
+
+
+def test_parameters(wct: Wct, place: Place) -> None:
+    book = place.runbook("book.yaml", GIVEN, PARAMS)
+    assert wct("plan", book).code == 2
+    (place.path / "p.yaml").write_text("token: canary-77\n")
+    assert wct("run", book, "-q", "--params", "p.yaml").code == 0
+    assert wct("plan", book, "--params", "p.yaml").rows[0][1] == "cached"
+    done = wct("plan", book, "--params", "p.yaml", "-p", "x=2")
+    assert done.rows[0][1] == "produce"
+    assert "property args.x" in done.rows[0][4]
+    (place.path / "p.yaml").write_text("token: canary-88\n")
+    for words in ([], ["--json"]):
+        done = wct("plan", book, "--params", "p.yaml", *words)
+        assert "params.token changed" in done.out
+        assert "canary" not in done.out + done.err
+
+
+def test_on_a_terminal(place: Place, book: str) -> None:
+    assert place.wct("run", book, "-q", "--run-id", "first").code == 0
+    done = place.on_a_terminal("plan", book)
+    assert done.code == 0
+    lines = [line.split() for line in done.out.splitlines()]
+    assert lines[0] == ["ARTIFACT", "ACTION", "COMPONENT", "TOOK", "WHY"] or "WHY" in done.out
+    assert "from run first" in done.out
+    assert "2 cached" in done.out
+
+
+def test_names_that_a_terminal_would_act_upon(wct: Wct, place: Place) -> None:
+    data = place.path / "data"
+    data.mkdir()
+    book = place.runbook(
+        "book.yaml", "  files: {source: {type: filesystem, properties: {path: data}}}\n"
+    )
+    (data / "plain").write_text("x")
+    wct("run", book, "-q")
+    (data / "\x1b[2J\n\tx").write_text("x")
+    (row,) = wct("plan", book).rows
+    assert row[:2] == ["files", "produce"]
+    assert "1 new" in row[4]
+    assert row[4].isprintable()
+
+
+def test_it_says_from_where(place: Place, book: str) -> None:
+    """The lines of a run, its summary, and a look at it name the run that it was taken from."""
+    assert place.wct("run", book).code == 0
+    (first,) = place.run_ids()
+    done = place.wct("run", book, "--run-id", "second")
+    short = first[:8]
+    assert f"cached     a  from {short}\n" in done.err
+    assert f"python  cached from {short}" in done.out
+    assert "produced" not in done.out
+    steps = json.loads(place.wct("inspect", "second", "--json").out)["data"]["steps"]
+    assert {step["how"] for step in steps} == {"cached"}
+    assert {step["origin"]["run"] for step in steps} == {first}
+    assert {step["origin"]["artifact"] for step in steps} == {"a", "b"}
+    looked = dict(row[:2] for row in place.wct("inspect", "second/b").rows)
+    assert looked["status"] == "completed, cached"
+    assert looked["origin"].startswith(f"{first}/b, line ")
+    assert f"from {short}" in place.on_a_terminal("inspect", "second").out
+    alone = dict(row[:2] for row in place.wct("inspect", f"{first}/b").rows)
+    assert "origin" not in alone
+
+
+def test_no_cache_and_refresh(wct: Wct, place: Place, book: str) -> None:
+    def how(*words: str) -> dict[str, str]:
+        data = wct("run", book, "-q", "--json", *words).data("run")
+        return {step["component"]: step["how"] for step in data["steps"]}
+
+    assert how() == {"a": "produced", "b": "produced"}
+    assert how() == {"a": "cached", "b": "cached"}
+    assert how("--no-cache") == {"a": "produced", "b": "produced"}
+    assert how("--refresh", "a") == {"a": "produced", "b": "cached"}
+    assert how("--refresh", "a", "--refresh", "b") == {"a": "produced", "b": "produced"}
+    runs = sorted(place.run_ids())
+    done = wct("run", book, "--refresh", "aa")
+    assert done.code == 4
+    assert "did you mean 'a'?" in done.err
+    assert sorted(place.run_ids()) == runs
+
+
+def test_a_cache_that_cannot_be_written(wct: Wct, place: Place, book: str) -> None:
+    """It is a warning, and nothing else."""
+    wct("run", book, "-q", "--no-cache")
+    (place.path / ".waivern/cache").write_text("not a folder")
+    done = wct("run", book, "-q")
+    assert done.code == 0
+    assert done.err.count("warning: ") == 1
+    assert "cache" in done.err
+    assert Path(place.path / ".waivern/cache").read_text() == "not a folder"
+
+
+def test_two_at_the_same_time(place: Place) -> None:
+    """A plan waits for nobody, and a run takes nothing of one that goes on."""
+    meeting = place.meeting()
+    process = place.start("run", meeting.runbook, "--run-id", "r")
+    meeting.wait()
+    done = place.wct("plan", meeting.runbook)
+    assert done.code == 0
+    assert [row[1] for row in done.rows] == ["produce"] * 3
+    assert place.wct("plan", meeting.runbook, "--resume", "r").code == 0
+    meeting.let_go()
+    assert place.ended(process).code == 0
