@@ -14,21 +14,14 @@ import pytest
 from pydantic import BaseModel
 
 from waivern.engine import identity
-from waivern.engine.cache import Cache
+from waivern.engine.cache import LONG_MS, Cache, Notebook
 from waivern.engine.identity import Identity, Tool, Unsure
 from waivern.errors import ComponentError
 from waivern.ids import ArtifactId
 from waivern.message import ANY_JSON, Json, Message, SchemaRef
 from waivern.planning.plan import Extract, Node, Transform
 from waivern.plugins.context import Context
-from waivern.record.events import (
-    ArtifactCompleted,
-    AttemptStarted,
-    RunStarted,
-    from_record,
-    to_record,
-)
-from waivern.record.fold import RunRecord
+from waivern.record.events import ArtifactCompleted, AttemptStarted, RunStarted, to_record
 from waivern.store.base import ArtifactRef, Birth, Owner, RunStore
 from waivern.store.local import LocalFilesystemStore
 from waivern.store.memory import AsyncInMemoryStore
@@ -130,6 +123,11 @@ class Place:
 
     def run(self, run_id: str, made_of: Mapping[str, Json] | None, content: Json = 1) -> None:
         """Make a run that made `a` of that, and remember it."""
+        self.cache().remember(run_id, [self.unremembered(run_id, made_of, content)])
+
+    def unremembered(
+        self, run_id: str, made_of: Mapping[str, Json] | None, content: Json = 1
+    ) -> ArtifactCompleted:
         node = source()
         events = (
             RunStarted(AT, run_id, ["a"], {}, {}, "/", "b", "1.0", None),
@@ -146,9 +144,7 @@ class Place:
         )  # fmt: skip
         lease.append([to_record(done)], sync=True)
         lease.release()
-        lines = self.store.read_journal(run_id).lines
-        record = RunRecord.of(from_record(line.record) for line in lines)
-        self.cache().remember(run_id, record.steps.values())
+        return done
 
 
 @pytest.fixture
@@ -451,6 +447,19 @@ def test_a_copy_of_a_run_does_not_say_who_made_it(local: Place) -> None:
     shutil.copytree(runs / "r1", runs / "r2")
     local.store.remember({made_of["key"]: {"run": "r2", "artifact": "a"}})
     assert local.cache().find("b", made_of) is None
+
+
+def test_what_took_long_is_found_while_the_run_goes_on(place: Place) -> None:
+    note = Notebook(place.cache(), "r1")
+    made_of = place.made_of(source())
+    done = place.unremembered("r1", made_of)
+    note(2, AttemptStarted(AT, {}, "sha256:0"))
+    note(3, done._replace(identity=None, duration_ms=LONG_MS))
+    note(4, done._replace(duration_ms=LONG_MS - 1))
+    assert place.cache().find("b", made_of) is None
+    later = place.made_of(other(source(), n=2))
+    note(5, done._replace(identity=later, duration_ms=1))
+    assert place.cache().find("b", made_of) is not None
 
 
 # what is another

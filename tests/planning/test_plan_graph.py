@@ -91,8 +91,8 @@ def test_deep_and_wide_is_quick() -> None:
     chain = {n: [n - 1] if n else [] for n in range(50_000)}
     star = {n: [0] for n in range(50_000, 100_000)}
     needs = {**star, **chain}
-    began = time.perf_counter()
+    began = time.process_time()
     order = graph.topological(needs)
     assert graph.descendants(graph.dependents(needs), [0]) == set(order)
     assert graph.cycle({**needs, 0: [49_999]})
-    assert time.perf_counter() - began < 3
+    assert time.process_time() - began < 3

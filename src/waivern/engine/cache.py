@@ -12,9 +12,11 @@ from waivern.errors import WaivernError
 from waivern.message import Json, Message
 from waivern.planning.plan import Node
 from waivern.plugins.context import Context
-from waivern.record.events import ArtifactCompleted, from_record
-from waivern.record.step import StepRecord
+from waivern.record.events import ArtifactCompleted, Event, from_record
 from waivern.store.base import ArtifactRef, RunStore
+
+LONG_MS = 10_000
+"""Work of which no more is lost when a run is killed and never resumed."""
 
 
 class Hit(NamedTuple):
@@ -123,14 +125,13 @@ class Cache:
         except WaivernError:
             return False
 
-    def remember(self, run_id: str, steps: Iterable[StepRecord]) -> None:
+    def remember(self, run_id: str, completed: Iterable[ArtifactCompleted]) -> None:
         """Let artifacts be found that are durable by now. Raises StoreError, IntegrityError."""
         entries: dict[str, dict[str, Json]] = {}
-        for step in steps:
-            done = step.completed
-            made_of = done.identity if done else None
-            if done and made_of and (key := identity.key(made_of)):
-                entries[key] = {"run": run_id, "artifact": step.artifact}
+        for done in completed:
+            made_of = done.identity
+            if made_of and (key := identity.key(made_of)):
+                entries[key] = {"run": run_id, "artifact": done.artifact}
                 if done.origin:  # where it is still, when this run is not there any more
                     source = {name: done.origin.get(name) for name in ("run", "artifact")}
                     entries[key]["origin"] = source
@@ -157,6 +158,25 @@ class Cache:
                 except WaivernError:
                     self._runs[run_id] = {}
             return self._runs[run_id]
+
+
+class Notebook:
+    """Remembers what took long to make while the run goes on: whatever ends it, that is found.
+
+    An observer of the run's events. The rest is remembered when the attempt is over.
+    """
+
+    def __init__(self, cache: Cache, run_id: str) -> None:
+        self._cache = cache
+        self._run_id = run_id
+        self._made: list[ArtifactCompleted] = []
+
+    def __call__(self, _seq: int, event: Event) -> None:
+        if isinstance(event, ArtifactCompleted) and event.identity:
+            self._made.append(event)
+            if sum(made.duration_ms for made in self._made) >= LONG_MS:
+                made, self._made = self._made, []
+                self._cache.remember(self._run_id, made)
 
 
 def _made_in(store: RunStore, run_id: str) -> dict[str, _Made]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from waivern.clock import Clock
 from waivern.engine import rebuilder
-from waivern.engine.cache import Cache
+from waivern.engine.cache import Cache, Notebook
 from waivern.engine.executors import ThreadExecutor
 from waivern.engine.ledger import Ledger, Observer
 from waivern.engine.loop import Loop
@@ -106,6 +106,9 @@ def carry_out(
     width = next(filter(None, widths), DEFAULT_CONCURRENCY)
     on = cache_wanted(options) and orders.cache and record.metadata.replay_of is None
     cache = Cache(store, orders.environ, options.refresh) if on else None
+    observers = options.observers
+    if cache is not None:
+        observers = (*observers, Notebook(cache, run_id))
     producer = Producer(
         store,
         plan.runbook.document.folder,
@@ -117,7 +120,7 @@ def carry_out(
     )
 
     def ledger(on_commit: Callable[[], None], on_error: Callable[[WaivernError], None]) -> Ledger:
-        return Ledger(lease, record, options.clock, on_commit, on_error, options.observers)
+        return Ledger(lease, record, options.clock, on_commit, on_error, observers)
 
     loop = Loop(
         plan,
@@ -174,7 +177,8 @@ def _remember(cache: Cache, record: RunRecord) -> list[str]:
     if cache.trouble:
         return [f"nothing was taken from earlier runs, or kept for later ones: {cache.trouble}"]
     try:
-        cache.remember(record.metadata.run_id, record.steps.values())
+        completed = (step.completed for step in record.steps.values())
+        cache.remember(record.metadata.run_id, filter(None, completed))
     except WaivernError as error:
         return [f"what was made will not be found again: {error.message}"]
     return []
