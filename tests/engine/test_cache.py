@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from waivern.engine import identity
 from waivern.engine.cache import LONG_MS, Cache, Notebook
+from waivern.engine.differences import differences
 from waivern.engine.identity import Identity, Tool, Unsure
 from waivern.errors import ComponentError
 from waivern.ids import ArtifactId
@@ -245,7 +246,7 @@ def test_a_large_source_is_kept_as_a_digest(place: Place) -> None:
         assert made_of["source"]["count"] == len(many)
         changed = place.made_of(source(), Thing(marks={**many, next(iter(many)): "n"}))
         assert changed["key"] != made_of["key"]
-        (said,) = identity.differences(made_of, changed)
+        (said,) = differences(made_of, changed)
         assert said == f"source changed ({len(many)} → {len(many)} items)"
 
 
@@ -467,7 +468,7 @@ def test_what_took_long_is_found_while_the_run_goes_on(place: Place) -> None:
 
 def test_what_is_another_is_said(place: Place) -> None:
     def said(then: Identity, now: Identity) -> list[str]:
-        return list(identity.differences(then, now))
+        return list(differences(then, now))
 
     then = place.made_of(
         source(),
@@ -513,7 +514,7 @@ def test_what_is_another_of_inputs(place: Place) -> None:
         (process("x", "y", "z"), (*AB, ref("z")), ["input z is new"]),
         (process("y", "x"), AB[::-1], ["inputs in another order"]),
     ):
-        assert list(identity.differences(then, place.made_of(node, None, *refs))) == said
+        assert list(differences(then, place.made_of(node, None, *refs))) == said
 
 
 ODD: list[dict[str, Json]] = [
@@ -528,7 +529,7 @@ ODD: list[dict[str, Json]] = [
 @pytest.mark.parametrize("then", ODD, ids=range(len(ODD)))
 def test_what_another_version_wrote_is_no_trouble(place: Place, then: dict[str, Json]) -> None:
     now = place.made_of(process("x"), Thing(rules={"r": "1"}), AB[0])
-    assert all(isinstance(line, str) for line in identity.differences(then, now))
-    assert list(identity.differences(then, now))
+    assert all(isinstance(line, str) for line in differences(then, now))
+    assert list(differences(then, now))
     place.run("r1", then, 1)
     assert place.cache().find("b", now) is None

@@ -269,6 +269,46 @@ def test_a_resume_with_another_child(
     )
 
 
+LATE = """
+artifacts:
+  a: {source: {type: python, properties: {call: "late.py:value", args: {name: a}}}}
+  late:
+    optional: true
+    source: {type: python, properties: {call: "late.py:value", args: {name: late}}}
+  sign: {gate: {question: Is it well?, show: [a, late]}}
+"""
+LATER = """
+import os
+
+def value(name):
+    if not os.path.exists(os.path.join(os.path.dirname(__file__), name)):
+        raise ValueError("not there yet")
+    return {"value": 1}
+"""
+
+
+def test_an_answer_to_another_question(bench: Bench, tried: Count) -> None:
+    """A gate that was decided, and has to ask about more, leaves no answer in the folder."""
+    shelf = bench.shelf()
+    book = shelf.path / "late.yaml"
+    book.write_text(LATE)
+    (shelf.path / "late.py").write_text(LATER)
+    (shelf.path / "a").touch()
+    assert carry_out(bench.script, shelf.wct("run", str(book), "--run-id", RUN)).code == 7
+    done = carry_out(bench.script, shelf.wct("runs", "approve", RUN, "--by", "ann"))
+    assert done.code == 0, done.err
+    (shelf.path / "late").touch()
+    done = carry_out(bench.script, shelf.wct("runs", "resume", RUN))
+    assert done.code == 7, done.err
+    assert contents(shelf.run).keys() == {"a", "late"}
+    assert story(shelf.run).artifacts[GATE] == "suspended"
+    sound(shelf)
+    done = carry_out(bench.script, shelf.wct("runs", "approve", RUN, "--by", "ann"))
+    assert done.code == 0, done.err
+    assert contents(shelf.run)[GATE]["shown"].keys() == {"a", "late"}
+    tried("gates: an answer to another question", 1)
+
+
 def test_in_the_script_itself(
     bench: Bench, waiting: Shelf, approved: dict[str, Any], tried: Count
 ) -> None:

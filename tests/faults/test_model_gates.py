@@ -176,7 +176,11 @@ class Store(RuleBasedStateMachine):
     def resume(
         self, at: int, kill: int | None, changed: bool, kept: bool, again: bool, cache: bool
     ) -> None:
-        run_id = self.nth(at)
+        self.resumed(self.nth(at), kill, changed=changed, kept=kept, again=again, cache=cache)
+
+    def resumed(
+        self, run_id: str, kill: int | None, *, changed: bool, kept: bool, again: bool, cache: bool
+    ) -> None:
         run = self.model.get(run_id)
         book = None if kept else str(self.folder / "book.yaml")
         call = partial(act.resume, book, run_id, self.store, allow_changed=changed, ask_again=again)
@@ -191,14 +195,19 @@ class Store(RuleBasedStateMachine):
                 call(act.Options(environ={}))
             return
         STORIES["resume"] += 1
-        words = ("runs", "resume", run_id) if kept else ("run", str(book), "--resume", run_id)
+        words: tuple[str, ...] = ("runs", "resume", run_id)
+        words = words if kept else ("run", str(book), "--resume", run_id)
         words += ("--allow-changed",) * changed + ("--ask-again",) * again
         said = () if again else run.said
         self.attempt(run_id, self.renewed(replace(run, said=said), what), call, words, kill, cache)
 
     @rule(at=RUNS, yes=OFTEN, kill=KILLS, onward=OFTEN, cache=OFTEN)
     def decide(self, at: int, yes: bool, kill: int | None, onward: bool, cache: bool) -> None:
-        run_id = self.nth(at)
+        self.decided(self.nth(at), yes, kill, onward=onward, cache=cache)
+
+    def decided(
+        self, run_id: str, yes: bool, kill: int | None, *, onward: bool, cache: bool
+    ) -> None:
         run = self.model.get(run_id)
         decision = act.Decision(yes, "ann")
         call = partial(act.approve, run_id, self.store, decision=decision, onward=onward)
@@ -210,7 +219,7 @@ class Store(RuleBasedStateMachine):
             return
         assert run.asked
         STORIES["approve" if yes else "reject"] += 1
-        words = ("runs", "approve", run_id, "--by", "ann")
+        words: tuple[str, ...] = ("runs", "approve", run_id, "--by", "ann")
         words += ("--reject",) * (not yes) + ("--no-resume",) * (not onward)
         after = replace(run, said=(*run.said, replace(run.asked, approved=yes)))
         after = self.renewed(after, run.book) if onward else after
@@ -226,7 +235,9 @@ class Store(RuleBasedStateMachine):
     def renewed(self, run: Run, book: Book) -> Run:
         """Return what an attempt begins with."""
         roots = set(run.damaged)
-        roots |= {RAW} if book.x != run.book.x else set()
+        if book.x != run.book.x:  # the run has no longer what the cache would take from it
+            roots.add(RAW)
+            self.known.discard(run.book.x)
         roots |= {GATE} if book.comment != run.book.comment and GATE in run.made else set()
         fallen = following(roots)
         made = {name: number for name, number in run.made.items() if name not in fallen}
@@ -236,6 +247,16 @@ class Store(RuleBasedStateMachine):
     def edit(self, x: int, comment: int) -> None:
         STORIES["edit"] += 1
         self.write(Book(x, comment))
+
+    @rule(x=st.integers(0, 2), comment=st.integers(0, 1), kill=KILLS)
+    def edit_and_resume(self, x: int, comment: int, kill: int | None) -> None:
+        self.write(Book(x, comment))
+        self.resumed(self.nth(0), kill, changed=True, kept=False, again=False, cache=True)
+
+    @rule(kill=KILLS, yes=OFTEN)
+    def start_and_decide(self, kill: int | None, yes: bool) -> None:
+        self.started(None, True)
+        self.decided(self.nth(0), yes, kill, onward=True, cache=True)
 
     @rule(at=RUNS, name=st.sampled_from(NAMES))
     def damage(self, at: int, name: str) -> None:
@@ -344,7 +365,7 @@ class Store(RuleBasedStateMachine):
             assert called == new
         elif run.book.x in self.known:
             assert not called & {RAW, MADE}, "made, although it was made before"
-        if cache and MADE in made:
+        if cache and {RAW, MADE} <= new & made:  # what an attempt without it made is not known
             self.known.add(run.book.x)
 
     def called(self) -> set[str]:

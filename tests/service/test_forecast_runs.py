@@ -369,6 +369,13 @@ async def test_how_long_it_took_is_what_it_took_to_make(book: Book) -> None:
     assert foreseen(book)["m"].expected_ms == done(first, "m").duration_ms
 
 
+async def test_a_runbook_with_another_name_is_the_same_file(book: Book) -> None:
+    book.write(make("m", 1, **CACHE))
+    await book.start()
+    book.write(make("m", 2, **CACHE), name="Another")
+    assert foreseen(book)["m"].reason == "property args.value 1 → 2"
+
+
 async def test_a_replay_uses_nothing(book: Book) -> None:
     book.write(make("m", 1, **CACHE))
     first = await book.start()

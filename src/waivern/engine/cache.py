@@ -170,12 +170,14 @@ class Notebook:
         self._cache = cache
         self._run_id = run_id
         self._made: list[ArtifactCompleted] = []
+        self._ms = 0
 
     def __call__(self, _seq: int, event: Event) -> None:
         if isinstance(event, ArtifactCompleted) and event.identity:
             self._made.append(event)
-            if sum(made.duration_ms for made in self._made) >= LONG_MS:
-                made, self._made = self._made, []
+            self._ms += event.duration_ms
+            if self._ms >= LONG_MS:
+                made, self._made, self._ms = self._made, [], 0
                 self._cache.remember(self._run_id, made)
 
 

@@ -6,23 +6,21 @@ and those whose inputs are going to be made and may come out as they were.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from statistics import median_low
 from typing import NamedTuple
 
-from waivern.engine import identity, rebuilder
+from waivern.engine import rebuilder
 from waivern.engine.cache import Cache
+from waivern.engine.differences import differences
 from waivern.engine.identity import Identity, Unsure
 from waivern.engine.producer import Producer
 from waivern.errors import WaivernError
 from waivern.ids import ArtifactId
 from waivern.message import Json, content_digest
-from waivern.planning.plan import Absent, Ask, Copy, Extract, Given, Node, Part, Plan, Transform
+from waivern.planning.plan import Absent, Ask, Copy, Extract, Given, Node, Part, Transform
 from waivern.record.events import ArtifactCompleted
-from waivern.record.fold import RunRecord
-from waivern.record.status import How
 from waivern.service import read
 from waivern.service.attempt import Options, cache_wanted, hidden, refuse_unknown
 from waivern.service.check import Prepared, drafted, prepare
@@ -30,12 +28,10 @@ from waivern.service.children import ChildFiles
 from waivern.service.continuing import REFRESHED, counted, left_out
 from waivern.service.parameters import NOTHING
 from waivern.service.parameters import Given as Params
+from waivern.service.past import Past
 from waivern.service.references import StoreResolver, find
 from waivern.service.resuming import Again, ready
 from waivern.store.base import ArtifactRef, RunStore
-
-LOOKED_AT = 5
-"""Earlier runs of the same runbook that are asked how long things took."""
 
 
 class Action(StrEnum):
@@ -132,7 +128,7 @@ class _Foreseer:
         """Why what was completed counts no longer."""
         self._skipped = skipped
         """What conditions left out before, and will again unless something else changes."""
-        self._history = list(_history(store, plan))
+        self._past = Past(store, plan)
         folder, environ = plan.runbook.document.folder, prepared.environ
         self._secrets = hidden(plan, environ)
         self._producer = Producer(store, folder, environ, self._secrets, options.clock)
@@ -149,10 +145,8 @@ class _Foreseer:
         found = {}
         for node in self._plan.nodes.values():
             action, reason, work = self._one(node)
-            took = [step.duration_ms for step in self._steps(node.id) if step.how == How.PRODUCED]
-            expected = median_low(took) if took else None
-            if action in (Action.KEEP, Action.GATE):
-                expected = None
+            idle = action in (Action.KEEP, Action.GATE)
+            expected = None if idle else self._past.took_ms(node.id)
             label = node.work.label.partition(":")[2] or node.work.label
             reason = self._secrets.hide(reason)
             found[node.id] = Forecast(node.id, action, reason, label, expected, work)
@@ -202,12 +196,12 @@ class _Foreseer:
             return _Fate(Action.PRODUCE, made, work=False)
         if node.id in self._evidence:
             return _Fate(Action.OPEN, perhaps)
-        made_of, then = self._identity(node, node.work, ()), self._then(node)
+        made_of, then = self._identity(node, node.work, ()), self._past.identity(node.id)
         if isinstance(made_of, Unsure):
-            never = next(self._steps(node.id), None) is None
+            never = not self._past.made(node.id)
             return _Fate(Action.PRODUCE, self._because(node, "never made" if never else made))
         same_inputs = {**made_of, "inputs": (then or {}).get("inputs")}
-        changed = "; ".join(identity.differences(then, same_inputs)) if then else ""
+        changed = "; ".join(differences(then, same_inputs)) if then else ""
         if self._cache and self._cache.knows(made_of) and node.id not in self._refresh:
             return _Fate(Action.OPEN, changed or perhaps)
         reason = changed or made if then else "never made"
@@ -237,7 +231,7 @@ class _Foreseer:
     def _made(self, node: Node, work: Extract | Transform) -> _Fate:
         made_of = self._identity(node, work, self._refs(node))
         if isinstance(made_of, Unsure):
-            never = next(self._steps(node.id), None) is None
+            never = not self._past.made(node.id)
             return _Fate(
                 Action.PRODUCE, self._because(node, "never made" if never else made_of.reason)
             )
@@ -263,14 +257,10 @@ class _Foreseer:
         return self._notes.get(node.id) or asked or otherwise
 
     def _difference(self, node: Node, made_of: Identity) -> str:
-        then = self._then(node)
+        then = self._past.identity(node.id)
         if then is None:
             return "never made"
-        return "; ".join(identity.differences(then, made_of)) or "what was made of it is gone"
-
-    def _then(self, node: Node) -> Mapping[str, Json] | None:
-        """Return what the artifact was made of the last time that this is known."""
-        return next((step.identity for step in self._steps(node.id) if step.identity), None)
+        return "; ".join(differences(then, made_of)) or "what was made of it is gone"
 
     def _refs(self, node: Node) -> tuple[ArtifactRef, ...]:
         nodes = self._plan.nodes
@@ -295,29 +285,3 @@ class _Foreseer:
                 self._open[node.id] = node.id
                 return _Fate(Action.OPEN, f"'{whole}' yielded nothing for it", work=False)
         return _Fate(Action.PRODUCE, f"an output of '{whole}'", work=False)
-
-    def _steps(self, name: ArtifactId) -> Iterator[ArtifactCompleted]:
-        """Yield how an artifact was completed in earlier runs of the runbook, the newest first."""
-        for record in self._history:
-            step = record.steps.get(name)
-            if step is not None and step.completed is not None:
-                yield step.completed
-
-
-def _history(store: RunStore, plan: Plan) -> Iterator[RunRecord]:
-    """Yield the newest runs of the same runbook that can be read."""
-    path, name = plan.runbook.document.path, plan.runbook.name
-    rows = (row.metadata for row in read.list_runs(store) if row.metadata)
-    same = (run.run_id for run in rows if run.runbook_name == name and run.runbook_path and path)
-    found = 0
-    for run_id in same:
-        try:
-            yield read.load(store, run_id)
-        except WaivernError:
-            continue  # it tells nothing, and others may
-        found += 1
-        if found == LOOKED_AT:
-            return
-
-
-__all__ = ["Action", "Forecast", "forecast"]
