@@ -11,7 +11,7 @@ import re
 from typing import Any
 
 import pytest
-from harness import ALL, RUN, Bench, Count, Done, Plan, Shelf, carry_out
+from harness import RUN, Bench, Count, Done, Plan, Shelf, carry_out
 from oracle import after_fault, after_resume, contents, is_new
 
 from waivern.errors import Exit
@@ -23,9 +23,8 @@ CHANGES = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 BEFORE_THE_RUN = re.compile(r"'old' cannot be reused: cannot |cannot read 'book.yaml'")
 LAST_SYNC = ("sync", "events.jsonl")
 """After it failed nobody knows whether the end of the attempt is on the disk."""
-STAYING = (*EVERYTHING, *CHANGES) if ALL else (errno.EIO, errno.ENOSPC)
-"""The code asks after no errno but for the hint: of those that stay, two will do by default."""
-KINDS = [(n, False) for n in (*EVERYTHING, *CHANGES)] + [(n, True) for n in STAYING]
+ERRNOS = EVERYTHING + CHANGES
+KINDS = [(number, staying) for staying in (False, True) for number in ERRNOS]
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +131,7 @@ def test_writes_that_take_half_and_then_no_more(
     tried(f"fail: a run, half a write and then {errno.errorcode[number]}", points)
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO], ids=errno.errorcode.get)
+@pytest.mark.parametrize("number", ERRNOS, ids=errno.errorcode.get)
 def test_every_operation_of_a_resume(
     bench: Bench, undisturbed: dict[str, Any], tried: Count, number: int
 ) -> None:
@@ -142,7 +141,7 @@ def test_every_operation_of_a_resume(
 
     def point(ordinal: int) -> bool:
         shelf = crashed.copy()
-        plan = Plan("error", ordinal, number, looks=number == errno.EIO, persistent=True)
+        plan = Plan("error", ordinal, number, looks=number in EVERYTHING, persistent=True)
         done = carry_out(bench.zygote, shelf.resume(plan))
         if done.broke:
             held(bench, shelf, done, undisturbed)
