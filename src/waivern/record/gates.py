@@ -67,12 +67,17 @@ def judge(history: History | None, question: Question, now: str) -> Verdict:
         if not event.approved:
             said = f": {event.note}" if event.note else ""
             return Refused("rejected", f"{event.by} rejected it{said}")
-    approvals = {" ".join(event.by.casefold().split()): event for event in counting}
+    approvals = {person(event.by): event for event in counting}
     if len(approvals) >= question.approvers:
         return Approved(_document(question, list(approvals.values())))
     if until is not None and _time(now) > until:
         return Refused("expired", f"nobody decided until {until.isoformat(timespec='seconds')}")
     return Open(question.approvers - len(approvals))
+
+
+def person(by: str) -> str:
+    """Return what tells people apart: neither case nor spaces make another one."""
+    return " ".join(by.casefold().split())
 
 
 def _document(question: Question, approvals: list[GateDecided]) -> dict[str, Json]:

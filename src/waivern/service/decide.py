@@ -198,7 +198,7 @@ def _refuse_settled(asked: Asked, decision: Decision, record: RunRecord, now: st
                 hint=f"`wct runs resume {run_id}` goes on; {again}",
             )
         case gates.Open(missing):
-            if decision.approved and decision.by in _approvers(asked, history):
+            if decision.approved and gates.person(decision.by) in _approvers(asked, history):
                 who = "person has" if missing == 1 else "people have"
                 raise RefusedError(
                     f"{decision.by} has approved '{asked.gate}' already: "
@@ -209,7 +209,7 @@ def _refuse_settled(asked: Asked, decision: Decision, record: RunRecord, now: st
 
 def _approvers(asked: Asked, history: gates.History) -> set[str]:
     return {
-        each.by
+        gates.person(each.by)
         for each in history
         if isinstance(each, GateDecided)
         and each.approved
