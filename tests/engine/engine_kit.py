@@ -212,7 +212,7 @@ def _attempt(
         plan,
         {name: step.completed for name, step in record.steps.items() if step.completed},
         record,
-        lambda commit, error: Ledger(lease, record, clock, commit, error, observers),
+        lambda commit, error: Ledger(lease, record, clock, observers, commit, error),
         executor(producer),
         Limits(plan.runbook.settings.timeout, grace_s, settings.max_failures, plan.pools, only),
         clock,

@@ -117,6 +117,8 @@ class Plan:
     trace: bool = False
     serial: bool = True
     seed: int = 0
+    late_s: float = 0
+    """How long the process waits before its first operation."""
 
 
 @dataclass(frozen=True)
@@ -335,6 +337,7 @@ class Bench:
     """A folder with the runbooks, a template store, and runners to take turns on."""
 
     WIDTH = 2
+    TRIES = 3
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "books"
@@ -396,8 +399,10 @@ class Bench:
     def sweep(self, point: Callable[[int], bool], width: int = WIDTH) -> int:
         """Call point(1), point(2), ... until one says that there was nothing left to break.
 
-        Returns how many points broke something. Points run side by side; a failed one is told with
-        its number, after the others.
+        How many operations a command has may differ by a few from time to time (what is committed
+        in a group): a number is the end only if it broke nothing at several tries. Returns how many
+        points broke something. Points run side by side; a failed one is told with its number, after
+        the others.
         """
         numbers, end = count(1), threading.Event()
         broke: set[int] = set()
@@ -408,18 +413,18 @@ class Bench:
                 while not end.is_set() and len(faults) < 10:
                     number = next(numbers)
                     try:
-                        more = point(number)
+                        more = any(point(number) for _ in range(self.TRIES))
                     except AssertionError as error:
                         faults.append(f"point {number}: {error}")
-                        broke.add(number)
-                        continue
+                        more = True
                     broke.add(number) if more else end.set()
             finally:
                 self._give_back()
 
         self._all([work] * width)
         assert not faults, "\n\n".join(faults)
-        assert broke == set(range(1, len(broke) + 1)), "a point in the middle broke nothing"
+        last = max(broke, default=0)
+        assert len(broke) > last - width, "a point in the middle broke nothing"
         return len(broke)
 
     def each(self, points: Sequence[Callable[[], None]], width: int = WIDTH) -> int:

@@ -106,6 +106,7 @@ def install(spec: dict[str, Any]) -> None:
     """Break what `spec` says, in this process, from now on."""
     from waivern.store import disk
 
+    time.sleep(spec.get("late_s", 0))
     fault = Fault(spec)
     disk.step = fault.step  # type: ignore[assignment]
     _let_writes_be_short()

@@ -55,7 +55,11 @@ def waiting_for_two(bench: Bench) -> Shelf:
     return shelf
 
 
-def job(shelf: Shelf, verb: str, who: str, seed: int) -> Job:
+LATE_S = 0.3
+"""What all but one wait in every fourth round, so that each verb is the first at times."""
+
+
+def job(shelf: Shelf, verb: str, who: str, seed: int, late_s: float) -> Job:
     approve = ("runs", "approve", f"{RUN}/{GATE}", "--by", who)
     words = {
         "approve": approve,
@@ -67,11 +71,16 @@ def job(shelf: Shelf, verb: str, who: str, seed: int) -> Job:
         "delete": ("runs", "delete", RUN),
         "list": ("runs",),
     }
-    return replace(shelf.wct(*words[verb]), plan=Plan("delay", seed=seed))
+    return replace(shelf.wct(*words[verb]), plan=Plan("delay", seed=seed, late_s=late_s))
 
 
 def together(bench: Bench, shelf: Shelf, verbs: list[str], seed: int) -> list[tuple[str, Done]]:
-    jobs = [job(shelf, verb, PEOPLE[n], 100 * seed + n) for n, verb in enumerate(verbs)]
+    part, turn = divmod(seed, 4)
+    first = range(len(verbs)) if turn else [part % len(verbs)]
+    jobs = [
+        job(shelf, verb, PEOPLE[n], 100 * seed + n, 0 if n in first else LATE_S)
+        for n, verb in enumerate(verbs)
+    ]
     done = list(zip(verbs, bench.zygote.together(jobs), strict=True))
     for verb, one in done:
         assert one.code in CODES[verb], f"{verb} left with {one.code}: {one.err}"

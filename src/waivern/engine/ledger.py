@@ -53,9 +53,9 @@ class Ledger:
         lease: Lease,
         record: RunRecord,
         clock: Clock,
+        observers: Iterable[Observer],
         on_commit: Callable[[], None],
         on_error: Callable[[WaivernError], None],
-        observers: Iterable[Observer] = (),
     ) -> None:
         self.record = record
         self.error: WaivernError | None = None

@@ -112,11 +112,7 @@ def _begin(
 ) -> RunResult:
     plan = prepared.plan
     refuse_unknown(options.refresh, plan)
-    orders = Orders(
-        prepared.environ,
-        policies=policies(options, plan),
-        cache=replay_of is None,
-    )
+    orders = Orders(prepared.environ, policies=policies(options, plan))
     if selection:
         only = selection.resolve(plan, standing(store, None))
         refuse_starved(plan, only, ())

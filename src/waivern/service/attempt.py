@@ -82,8 +82,6 @@ class Orders:
     given: Mapping[ArtifactId, dict[str, Json]] = field(default_factory=dict, repr=False)
     """What is handed to artifacts that waited."""
     policies: tuple[Policy, ...] = ()
-    cache: bool = True
-    """Whether what was made of the same before may be taken at all."""
 
 
 def carry_out(
@@ -96,56 +94,27 @@ def carry_out(
     orders: Orders,
 ) -> RunResult:
     """Carry out an attempt that the journal says has begun; the lease is released at its end."""
-    run_id, settings = record.metadata.run_id, plan.runbook.settings
     lease.forget_requests()
     warnings = _note(store, record)
     secrets = hidden(plan, orders.environ)
     options.on_secrets(secrets)
     options.on_start(plan, record)
-    widths = (options.max_concurrency, settings.max_concurrency, _of_project(options))
-    width = next(filter(None, widths), DEFAULT_CONCURRENCY)
-    on = cache_wanted(options) and orders.cache and record.metadata.replay_of is None
-    cache = Cache(store, orders.environ, options.refresh) if on else None
-    observers = options.observers
-    if cache is not None:
-        observers = (*observers, Notebook(cache, run_id))
-    producer = Producer(
-        store,
-        plan.runbook.document.folder,
-        orders.environ,
-        secrets,
-        options.clock,
-        options.on_progress,
-        cache,
-    )
-
-    def ledger(on_commit: Callable[[], None], on_error: Callable[[WaivernError], None]) -> Ledger:
-        return Ledger(lease, record, options.clock, on_commit, on_error, observers)
-
-    loop = Loop(
-        plan,
-        evidence,
-        record,
-        ledger,
-        ThreadExecutor(producer, width),
-        Limits(settings.timeout, options.grace_s, options.max_failures, plan.pools, orders.only),
-        options.clock,
-        Wishes(partial(_wish_to_cancel, store, run_id), options.on_stop),
-        lambda artifact: orders.given.get(artifact, {}),
-    )
+    cache = _cache(store, record, options, orders)
+    loop = _loop(store, lease, plan, evidence, record, options, orders, secrets, cache)
     options.on_running(loop.halt)
-    try:
+    try:  # nobody else removes or resumes the run before all is known of its end
         ending = loop.run(listen=options.listen)
+        if cache is not None:
+            warnings += _remember(cache, record)
+        if ending.reason == "store" and ending.status != RunStatus.INTERRUPTED:
+            warnings.append(f"run.json and state.json are behind the journal: {ending.error}")
+        warnings += _note(store, record)
+        held = tripped(orders, store, plan, record, secrets)
+        journal = store.read_json(record.metadata.run_id, "run")["journal"]
     finally:
         lease.release()
-    if cache is not None:
-        warnings += _remember(cache, record)
-    if ending.reason == "store" and ending.status != RunStatus.INTERRUPTED:
-        warnings.append(f"run.json and state.json are behind the journal: {ending.error}")
-    warnings += _note(store, record)
-    held = tripped(orders, store, plan, record, secrets)
     return RunResult(
-        run_id,
+        record.metadata.run_id,
         ending.status,
         ending.reason,
         ending.error,
@@ -153,10 +122,47 @@ def carry_out(
         record,
         plan,
         policies=held,
-        journal=store.read_json(run_id, "run")["journal"],
+        journal=journal,
         warnings=tuple(warnings),
         stuck=ending.stuck,
         store=store,
+    )
+
+
+def _cache(store: RunStore, record: RunRecord, options: Options, orders: Orders) -> Cache | None:
+    """Return what the attempt takes from, and leaves things in, if it does: a replay does not."""
+    if not cache_wanted(options) or record.metadata.replay_of is not None:
+        return None
+    return Cache(store, orders.environ, options.refresh)
+
+
+def _loop(
+    store: RunStore,
+    lease: Lease,
+    plan: Plan,
+    evidence: rebuilder.Evidence,
+    record: RunRecord,
+    options: Options,
+    orders: Orders,
+    secrets: Secrets,
+    cache: Cache | None,
+) -> Loop:
+    run_id, settings, clock = record.metadata.run_id, plan.runbook.settings, options.clock
+    widths = (options.max_concurrency, settings.max_concurrency, _of_project(options))
+    width = next(filter(None, widths), DEFAULT_CONCURRENCY)
+    folder = plan.runbook.document.folder
+    producer = Producer(store, folder, orders.environ, secrets, clock, options.on_progress, cache)
+    notebook = (Notebook(cache, run_id),) if cache else ()
+    return Loop(
+        plan,
+        evidence,
+        record,
+        partial(Ledger, lease, record, clock, (*options.observers, *notebook)),
+        ThreadExecutor(producer, width),
+        Limits(settings.timeout, options.grace_s, options.max_failures, plan.pools, orders.only),
+        clock,
+        Wishes(partial(_wish_to_cancel, store, run_id), options.on_stop),
+        lambda artifact: orders.given.get(artifact, {}),
     )
 
 

@@ -107,7 +107,6 @@ def _orders(
         known.environ,
         given=_handed_over(record, again.data),
         policies=policies(options, plan),
-        cache=record.metadata.replay_of is None,
     )
     if again.selection:
         only = again.selection.resolve(plan, standing(held.store, record))
