@@ -8,7 +8,10 @@ import json
 import os
 import stat
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 
 from waivern.builtin.properties import located
@@ -21,6 +24,32 @@ _NO_FILE = frozenset(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file of Python as an attempt first found it."""
+
+    path: Path
+    data: bytes
+    digest: str
+
+
+def source(where: str, ctx: Context) -> Source:
+    """Return a file of Python, read once an attempt: what runs is what its digest was taken of.
+
+    Raises ComponentError if it cannot be read.
+    """
+
+    def read() -> Source:
+        path = located(ctx, where)
+        with _regular(path) as file:
+            if file is None:
+                raise ComponentError(f"{where!r} cannot be read: it is no regular file")
+            data = file.read()
+        return Source(path, data, sha256(data))
+
+    return ctx.once(("python", ctx.base, where), read)
+
+
 def of_call(call: str, ctx: Context) -> str | None:
     """Return the digest of the file that 'module:function' or 'path.py:function' names.
 
@@ -28,7 +57,9 @@ def of_call(call: str, ctx: Context) -> str | None:
     ComponentError if a file cannot be read.
     """
     where = call.rpartition(":")[0]
-    path = located(ctx, where) if where.endswith(".py") else _module_file(where)
+    if where.endswith(".py"):
+        return source(where, ctx).digest
+    path = _module_file(where)
     return _of_file(path) if path else None
 
 
@@ -52,19 +83,25 @@ def executable(command: str, ctx: Context) -> str:
 
 def _of_file(path: Path) -> str | None:
     """Return the digest of a regular file's bytes; None if it is no such file."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        if error.errno in _NO_FILE:
-            return None
-        raise ComponentError(f"{path.name!r} cannot be read: {error.strerror}") from error
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return None
-        with open(descriptor, "rb", closefd=False) as file:
-            return "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
-    finally:
-        os.close(descriptor)
+    with _regular(path) as file:
+        return "sha256:" + hashlib.file_digest(file, "sha256").hexdigest() if file else None
+
+
+@contextmanager
+def _regular(path: Path) -> Iterator[BufferedReader | None]:
+    """Open a regular file; None if it is no such file."""
+    with ExitStack() as stack:
+        file = None
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as error:
+            if error.errno not in _NO_FILE:
+                raise ComponentError(f"{path.name!r} cannot be read: {error.strerror}") from error
+        else:
+            stack.callback(os.close, descriptor)
+            if stat.S_ISREG(os.fstat(descriptor).st_mode):
+                file = stack.enter_context(open(descriptor, "rb", closefd=False))
+        yield file
 
 
 def _module_file(module: str) -> Path | None:

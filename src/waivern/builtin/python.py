@@ -18,8 +18,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-from waivern.builtin.code import of_call
-from waivern.builtin.properties import Properties, located
+from waivern.builtin.code import Source, of_call, source
+from waivern.builtin.properties import Properties
 from waivern.errors import ComponentError
 from waivern.message import ANY_JSON, Json
 from waivern.plugins.component import Input
@@ -51,9 +51,10 @@ class PythonProperties(Properties):
 class PythonConnector:
     """Calls a Python function, `function(**args)`, and keeps what it returns.
 
-    The function may be async; a plain one runs on a thread. A file is loaded once, and again when
-    it has changed, under a module name of its own; its folder is added at the end of `sys.path`,
-    so that it can import its neighbours (an installed module of the same name comes first).
+    The function may be async; a plain one runs on a thread. A file is loaded once an attempt,
+    whatever happens to it meanwhile, under a module name of its own; its folder is added at the end
+    of `sys.path`, so that it can import its neighbours (an installed module of the same name comes
+    first).
     """
 
     name = "python"
@@ -123,9 +124,9 @@ def _signature(function: FunctionType) -> inspect.Signature:
 
 def _function(call: str, ctx: Context) -> Any:
     where, _, name = call.rpartition(":")
-    file = _file(ctx, where) if where.endswith(".py") else None
+    file = source(where, ctx) if where.endswith(".py") else None
     try:
-        module = _loaded(*file) if file else importlib.import_module(where)
+        module = _loaded(file) if file else importlib.import_module(where)
     except (Exception, SystemExit) as error:
         hint = "it must be installed in the environment of wct, or be given as 'path.py:function'"
         missing = isinstance(error, ModuleNotFoundError)
@@ -144,44 +145,39 @@ def _function(call: str, ctx: Context) -> Any:
     return function
 
 
-class _Source(SourceFileLoader):
-    """Runs the file as it is now: believes no cache and leaves none beside it."""
+class _Loader(SourceFileLoader):
+    """Runs the bytes it is given: believes no cache and leaves none beside the file."""
+
+    def __init__(self, name: str, file: Source) -> None:
+        super().__init__(name, str(file.path.resolve()))
+        self._data = file.data
 
     def get_code(self, fullname: str) -> CodeType:  # noqa: ARG002 - the loader's protocol
-        return self.source_to_code(self.get_data(self.path), self.path)
+        return self.source_to_code(self._data, self.path)
 
 
-_Mark = tuple[int, int, int, int]
-"""What changes when a file does: device, inode, size, time of modification."""
-_modules: dict[Path, tuple[_Mark, ModuleType]] = {}
+_modules: dict[Path, tuple[str, ModuleType]] = {}
+"""By path, with the digest of what was run."""
 _loading = threading.Lock()
 
 
-def _file(ctx: Context, where: str) -> tuple[Path, _Mark]:
-    path = ctx.path(where)
-    try:
-        found = path.stat()
-    except OSError:
-        found = located(ctx, where).stat()  # says what is wrong
-    return path, (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
-
-
-def _loaded(path: Path, mark: _Mark) -> ModuleType:
+def _loaded(file: Source) -> ModuleType:
     """Return the module in a file, which is run once while it is as it was."""
-    kept = _modules.get(path)
-    if kept is None or kept[0] != mark:
+    kept = _modules.get(file.path)
+    if kept is None or kept[0] != file.digest:
         with _loading:
-            kept = _modules.get(path)
-            if kept is None or kept[0] != mark:
-                kept = _modules[path] = (mark, _run(path.resolve()))
+            kept = _modules.get(file.path)
+            if kept is None or kept[0] != file.digest:
+                kept = _modules[file.path] = (file.digest, _run(file))
     return kept[1]
 
 
-def _run(path: Path) -> ModuleType:
+def _run(file: Source) -> ModuleType:
+    path = file.path.resolve()
     if (folder := str(path.parent)) not in sys.path:
         sys.path.append(folder)
     name = f"_waivern_file_{hashlib.sha256(bytes(path)).hexdigest()[:16]}"
-    loader = _Source(name, str(path))
+    loader = _Loader(name, file)
     spec = spec_from_loader(name, loader)
     assert spec is not None
     module = module_from_spec(spec)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from itertools import product
 from queue import SimpleQueue
 from typing import TypeAlias
 
@@ -156,9 +157,11 @@ class Ledger:
             self._lease.publish(receipts)
         self._lease.withdraw(self._fallen(event for event, _ in group))
         self._lease.append([to_record(event) for event, _ in group], sync=sync)
+        told: list[tuple[int, Event]] = []
         for event, _ in group:
             self.record.apply(event)
-            self._audience.tell(self.record.count, event)
+            told.append((self.record.count, event))
+        self._audience.tell(told)
         self._committed_at = self._clock.monotonic()
 
     def _fallen(self, events: Iterable[Event]) -> list[str]:
@@ -184,23 +187,24 @@ class Audience:
 
     def __init__(self, observers: Iterable[Observer]) -> None:
         self._observers = list(observers)
-        self._events: SimpleQueue[tuple[int, Event] | None] = SimpleQueue()
+        self._groups: SimpleQueue[Sequence[tuple[int, Event]] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._serve, name="waivern-audience", daemon=True)
         if self._observers:
             self._thread.start()
 
-    def tell(self, seq: int, event: Event) -> None:
+    def tell(self, group: Sequence[tuple[int, Event]]) -> None:
+        """Tell them a group of events, each with its number; does not wait until they listened."""
         if self._observers:
-            self._events.put((seq, event))
+            self._groups.put(group)
 
     def leave(self) -> None:
         """Wait, not for ever, until all was told."""
         if self._observers:
-            self._events.put(None)
+            self._groups.put(None)
             self._thread.join(FAREWELL_S)
 
     def _serve(self) -> None:
-        while (told := self._events.get()) is not None:
-            for observer in self._observers:
+        while (group := self._groups.get()) is not None:
+            for told, observer in product(group, self._observers):
                 with suppress(Exception):  # an observer's trouble is not the run's
                     observer(*told)

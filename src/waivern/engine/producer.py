@@ -32,7 +32,7 @@ from waivern.planning.plan import (
 from waivern.planning.properties import configure
 from waivern.plugins import registry
 from waivern.plugins.component import Connector, Input, Processor, Suspend
-from waivern.plugins.context import Context
+from waivern.plugins.context import Context, Memo
 from waivern.runbook.secrets import Secrets
 from waivern.store.base import ArtifactRef, RunStore
 
@@ -63,6 +63,7 @@ class Producer:
         self._clock = clock
         self._on_progress = on_progress
         self._cache = cache
+        self._memo = Memo()
 
     def begin(self, call: Call) -> Outcome | Awaiting:
         """Do the call's work, as far as it goes without an event loop."""
@@ -269,7 +270,7 @@ class Producer:
 
     def context(self, node: Node) -> Context:
         """Return a context for asking a component, not for letting it work."""
-        return Context(node.id, Path(node.base) if node.base else self._base)
+        return Context(node.id, self._folder(node), memo=self._memo)
 
     def _context(self, call: Call) -> Context:
         artifact, secrets = call.artifact, self._secrets
@@ -280,8 +281,10 @@ class Producer:
         def progress(n: int, total: int | None) -> None:
             self._on_progress(artifact, n, total)
 
-        base = Path(call.node.base) if call.node.base else self._base
-        return Context(artifact, base, log, progress, resume_data=call.given)
+        return Context(artifact, self._folder(call.node), log, progress, call.given, self._memo)
+
+    def _folder(self, node: Node) -> Path:
+        return Path(node.base) if node.base else self._base
 
     def _log_traceback(self, call: Call, error: BaseException) -> str | None:
         """Keep the traceback in the artifact's log; say so if that failed."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any, TypeVar, cast
 
 from waivern.errors import ComponentError
 from waivern.message import Json
@@ -47,12 +49,32 @@ class Coverage:
         }
 
 
+T = TypeVar("T")
+
+
+class Memo:
+    """What the calls of an attempt make once and share. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._made: dict[Hashable, Any] = {}
+        self._lock = threading.RLock()  # what is made may need something else that is made once
+
+    def get(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Return what `make` returned under this key; an error is raised, and not kept."""
+        if key not in self._made:
+            with self._lock:
+                if key not in self._made:
+                    self._made[key] = make()
+        return cast(T, self._made[key])
+
+
 class Context:
     """Handed to every component call.
 
     `base` is the folder that relative paths of the runbook start from; `emit_log` and
     `emit_progress` are where log lines and progress go, from any thread; `resume_data` is what a
-    component that raised Suspend was waiting for, empty on a first call.
+    component that raised Suspend was waiting for, empty on a first call; `memo` is shared by the
+    calls of an attempt.
     """
 
     def __init__(
@@ -62,6 +84,7 @@ class Context:
         emit_log: Callable[[str], None] = lambda _line: None,
         emit_progress: Callable[[int, int | None], None] = lambda _n, _total: None,
         resume_data: Mapping[str, Json] = MappingProxyType({}),
+        memo: Memo | None = None,
     ) -> None:
         self.artifact = artifact
         self.base = base
@@ -69,6 +92,7 @@ class Context:
         self.coverage = Coverage()
         self._emit_log = emit_log
         self._emit_progress = emit_progress
+        self._memo = memo or Memo()
 
     @cached_property
     def log(self) -> logging.Logger:
@@ -88,6 +112,14 @@ class Context:
             return self.base / Path(text).expanduser()
         except RuntimeError as error:  # '~name' of nobody
             raise ComponentError(f"not a path: {text!r}: {error}") from error
+
+    def once(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Return what `make` returns, called once an attempt for all artifacts that give this key.
+
+        For what is dear to make and the same for many: a file of code, a connection. Others wait
+        while it is made. Begin the key with the component's name.
+        """
+        return self._memo.get(key, make)
 
     def progress(self, n: int, total: int | None = None) -> None:
         """Say that `n` of `total` items are done (None: nobody knows how many there are)."""

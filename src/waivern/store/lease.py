@@ -28,12 +28,13 @@ from waivern.store.layout import (
 )
 from waivern.store.syncers import Syncers
 
-HELD_BYTES = 1 << 18
+HELD_BYTES = 1 << 16
 """A larger artifact is written by who made it: here it would make the others of its group wait."""
-MAX_HELD_BYTES = 1 << 26
-"""What all that is held in memory may come to."""
-WAVE = 128
-"""Files that are open at once, of the 1,024 that a process usually may have."""
+HELD = 1024
+"""How many are held in memory at most."""
+WAVE = 64
+"""Files that are written before they are synced; twice as many are open at once, of the 1,024 that
+a process usually may have."""
 
 
 class LocalLease(Lease):
@@ -51,7 +52,6 @@ class LocalLease(Lease):
         self.run = run
         self._unwritten: dict[str, bytes] = {}
         """Small artifacts staged in memory, which `publish` writes and syncs in a group."""
-        self._unwritten_bytes = 0
         self._syncers = Syncers()
         self._held = held
         self._chain = chain
@@ -130,20 +130,14 @@ class LocalLease(Lease):
         One thread that writes many files, without another at its heels, costs a third of many
         threads that write one each: between any two calls of the system Python may hand over.
         """
-        if len(data) > HELD_BYTES or self._unwritten_bytes > MAX_HELD_BYTES:
+        if len(data) > HELD_BYTES or len(self._unwritten) >= HELD:
             return False
         self._unwritten[staged] = data
-        self._unwritten_bytes += len(data)
         return True
 
     def held(self, staged: str) -> bytes | None:
         """Return the bytes of a staged artifact that is not written yet."""
         return self._unwritten.get(staged)
-
-    def _drop_held(self) -> None:
-        """Forget what calls that were cut off have staged: it is never to be published."""
-        self._unwritten.clear()
-        self._unwritten_bytes = 0
 
     def append(self, records: Iterable[dict[str, Json]], *, sync: bool) -> None:
         if self._broken:
@@ -165,32 +159,46 @@ class LocalLease(Lease):
         for path, together in by_folder.items():
             parents = path.split("/") if path else []
             with explained("publish artifacts"), self.run.below(parents, make=True) as folder:
-                for start in range(0, len(together), WAVE):
-                    self._write(folder, together[start : start + WAVE])
+                self._write(folder, together)
                 for receipt in together:
                     folder.rename(receipt.staged, receipt.key.rpartition("/")[2] + ".json")
                 folder.sync()
                 self._sync_names(parents)
             for receipt in together:
-                self._unwritten_bytes -= len(self._unwritten.pop(receipt.staged, b""))
+                self._unwritten.pop(receipt.staged, None)
 
     def _write(self, folder: Folder, receipts: list[Receipt]) -> None:
-        """Write those that are held in memory, durably."""
-        files: list[tuple[int, str]] = []
+        """Write those that are held in memory, durably: one wave is made as another is synced."""
+        durable: list[Callable[[], None]] = []
         try:
-            for receipt in receipts:
-                if (data := self.held(receipt.staged)) is not None:
-                    try:
-                        with explained(f"write artifact '{receipt.key}'"):
-                            files.append((folder.create(receipt.staged, data), receipt.staged))
-                    except StoreError as error:
-                        error.artifact = receipt.key
-                        raise
-            with explained("write artifacts"):
-                self._syncers.sync(files)
+            for start in range(0, len(receipts), WAVE):
+                made = self._made(folder, receipts[start : start + WAVE])
+                durable.append(self._syncers.sync(made))
+                if len(durable) > 1:
+                    self._wait(durable)
         finally:
-            for fd, _ in files:
-                os.close(fd)
+            while durable:
+                self._wait(durable)
+
+    def _wait(self, durable: list[Callable[[], None]]) -> None:
+        with explained("write artifacts"):
+            durable.pop(0)()
+
+    def _made(self, folder: Folder, receipts: list[Receipt]) -> list[tuple[int, str]]:
+        """Make the files of those that are held in memory; they are to be synced and closed."""
+        files: list[tuple[int, str]] = []
+        for receipt in receipts:
+            if (data := self.held(receipt.staged)) is not None:
+                try:
+                    with explained(f"write artifact '{receipt.key}'"):
+                        files.append((folder.create(receipt.staged, data), receipt.staged))
+                except BaseException as error:
+                    for fd, _ in files:
+                        os.close(fd)
+                    if isinstance(error, StoreError):
+                        error.artifact = receipt.key
+                    raise
+        return files
 
     def _sync_names(self, parents: list[str]) -> None:
         """Make the names of folders durable: who made them may not have come to it."""
@@ -241,7 +249,7 @@ class LocalLease(Lease):
                 folder.sync()
 
     def discard(self, keys: Iterable[str]) -> None:
-        self._drop_held()
+        self._unwritten.clear()  # calls that were cut off have staged it: nobody publishes it
         doomed = {f"{key}.json" for key in keys}
         with explained("remove what counts no longer"):
             found: dict[str, list[str]] = defaultdict(list)
@@ -270,7 +278,7 @@ class LocalLease(Lease):
             return
         self._released = True
         self._on_release(self.run_id)
-        self._drop_held()
+        self._unwritten.clear()
         self._syncers.close()
         os.close(self._events)
         self._system.close()

@@ -6,14 +6,17 @@ four, 40 with eight or more.
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from queue import SimpleQueue
+from typing import TypeAlias
 
 from waivern.store.disk import begin_write_back, sync_file
 
 File = tuple[int, str]
 """An open descriptor, and the name of its file for messages."""
+Done: TypeAlias = "SimpleQueue[BaseException | None]"
 THREADS = 4
 FEW = 32
 """Files that one thread syncs as soon as several would."""
@@ -23,24 +26,23 @@ class Syncers:
     """Makes files durable; its threads are started when there is much to do, ended by `close`."""
 
     def __init__(self) -> None:
-        self._parts: SimpleQueue[Sequence[File] | None] = SimpleQueue()
-        self._done: SimpleQueue[BaseException | None] = SimpleQueue()
+        self._parts: SimpleQueue[tuple[Sequence[File], Done] | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
 
-    def sync(self, files: Sequence[File]) -> None:
-        """Return when all are durable; raises the first error there was."""
-        begin_write_back(fd for fd, _ in files)
+    def sync(self, files: Sequence[File]) -> Callable[[], None]:
+        """Begin to make files durable and to close them.
+
+        Returns what waits until all are, and raises the first error there was.
+        """
+        done: Done = SimpleQueue()
         if len(files) < FEW:
-            _sync(files)
-            return
+            done.put(_synced(files))
+            return lambda: _raise(done.get())
         if not self._threads:
             self._start()
-        for n in range(1, THREADS):
-            self._parts.put(files[n::THREADS])
-        errors = [_tried(files[::THREADS]), *(self._done.get() for _ in self._threads)]
-        for error in errors:
-            if error is not None:
-                raise error
+        for n in range(THREADS):
+            self._parts.put((files[n::THREADS], done))
+        return lambda: _raise(*[done.get() for _ in range(THREADS)])
 
     def close(self) -> None:
         """End the threads, which have nothing to do by now."""
@@ -49,24 +51,33 @@ class Syncers:
         self._threads = []
 
     def _start(self) -> None:
-        for n in range(1, THREADS):
-            name = f"waivern-syncer-{n}"
+        for n in range(THREADS):
+            name = f"waivern-syncer-{n + 1}"
             self._threads.append(threading.Thread(target=self._serve, name=name, daemon=True))
             self._threads[-1].start()
 
     def _serve(self) -> None:
         while (part := self._parts.get()) is not None:
-            self._done.put(_tried(part))
+            files, done = part
+            done.put(_synced(files))
 
 
-def _tried(files: Sequence[File]) -> BaseException | None:
-    try:
-        _sync(files)
-    except BaseException as error:  # noqa: BLE001 - raised again by whoever asked
-        return error
-    return None
-
-
-def _sync(files: Sequence[File]) -> None:
+def _synced(files: Sequence[File]) -> BaseException | None:
+    """Sync and close files; return the first error, after which no other is synced."""
+    error: BaseException | None = None
+    begin_write_back(fd for fd, _ in files)
     for fd, name in files:
-        sync_file(fd, name)
+        try:
+            if error is None:
+                sync_file(fd, name)
+        except BaseException as trouble:  # noqa: BLE001 - raised again by whoever waits
+            error = trouble
+        finally:
+            os.close(fd)
+    return error
+
+
+def _raise(*errors: BaseException | None) -> None:
+    for error in errors:
+        if error is not None:
+            raise error
