@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 from unicodedata import combining, east_asian_width
 
 from waivern.errors import Exit, WaivernError
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(NamedTuple):
     """A stretch of one line of a text file. `line` and `column` count characters from 1."""
 
     file: str
@@ -40,8 +39,7 @@ class Position:
         ]
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """One thing wrong with a runbook, its plan or a configuration."""
 
     code: str
@@ -98,6 +96,15 @@ def _sorted(problems: Sequence[Problem]) -> tuple[Problem, ...]:
         return (rank[at.file], at.line, at.column) if at else (-1, 0, 0)
 
     return tuple(sorted(problems, key=place))
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str | None:
+    """Return "did you mean 'x'?" for the known word most like `word`, if one is like it."""
+    from difflib import get_close_matches
+
+    folded = {name.casefold(): name for name in known}
+    close = get_close_matches(word[:80].casefold(), folded, n=1)
+    return f"did you mean {shown(folded[close[0]])}?" if close else None
 
 
 def shown(text: str) -> str:

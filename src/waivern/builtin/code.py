@@ -10,9 +10,9 @@ import stat
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
+from typing import NamedTuple
 
 from waivern.builtin.properties import located
 from waivern.errors import ComponentError
@@ -24,8 +24,7 @@ _NO_FILE = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """A file of Python as an attempt first found it."""
 
     path: Path

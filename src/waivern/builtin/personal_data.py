@@ -24,7 +24,7 @@ from waivern.errors import ComponentError
 from waivern.message import ANY_JSON, MAX_DEPTH, Json, SchemaRef
 from waivern.plugins.component import Input
 from waivern.plugins.context import Context
-from waivern.plugins.hints import did_you_mean
+from waivern.problems import did_you_mean
 
 
 def _unknown_type(name: str, rules: Ruleset) -> str | None:

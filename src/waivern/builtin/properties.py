@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ByteSize, ConfigDict, Field
 
 from waivern.errors import ComponentError
 from waivern.plugins.context import Context
-from waivern.plugins.hints import did_you_mean
+from waivern.problems import did_you_mean
 
 
 class Properties(BaseModel):

@@ -24,7 +24,7 @@ from waivern.errors import ComponentError
 from waivern.message import ANY_JSON, Json
 from waivern.plugins.component import Input
 from waivern.plugins.context import Context
-from waivern.plugins.hints import did_you_mean
+from waivern.problems import did_you_mean
 
 _MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 
@@ -44,7 +44,7 @@ class PythonProperties(Properties):
         "path relative to the runbook's folder."
     )
     args: dict[str, Any] = Field(
-        default={}, repr=False, description="Keyword arguments for the function."
+        default_factory=dict, repr=False, description="Keyword arguments for the function."
     )
 
 

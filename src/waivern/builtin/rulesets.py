@@ -15,7 +15,7 @@ from waivern.builtin.properties import located
 from waivern.detection import Ruleset, extend_ruleset, load_ruleset
 from waivern.errors import ComponentError
 from waivern.plugins.context import Context
-from waivern.plugins.hints import did_you_mean
+from waivern.problems import did_you_mean
 
 GROUP = "waivern.rulesets"
 MAX_BYTES = 2**20

@@ -20,7 +20,7 @@ from waivern.builtin.snapshot import snapshots
 from waivern.errors import ComponentError
 from waivern.message import Json, SchemaRef, content_digest
 from waivern.plugins.context import Context
-from waivern.plugins.hints import did_you_mean
+from waivern.problems import did_you_mean
 
 
 class Sqlite:

@@ -17,7 +17,6 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import replace
 
 from waivern.clock import Clock
 from waivern.engine import rebuilder, retry
@@ -178,7 +177,7 @@ class Loop:
         error = self._ledger.close(last)
         if error and ending.exit_code != Exit.STORE:
             ending = self._unsaved(error.message)
-        return replace(ending, stuck=stuck)
+        return ending._replace(stuck=stuck)
 
     def _unsaved(self, message: str) -> Ending:
         """Return the end of an attempt that could not be saved whole, as the journal has it."""
@@ -396,7 +395,7 @@ class Loop:
         self._skip_followers(node, at, left_out=False)
         most = self._limits.max_failures
         if (node.fail_fast and not missed) or (most and len(self._failures) >= most):
-            self._stop(replace(self._natural_end(), reason="fail_fast"), hurry=False)
+            self._stop(self._natural_end()._replace(reason="fail_fast"), hurry=False)
 
     def _skip_followers(self, node: Node, at: str, *, left_out: bool) -> None:
         for skip in self._scheduler.lost(node.id, left_out=left_out):

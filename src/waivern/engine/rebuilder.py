@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from waivern.ids import ArtifactId
 from waivern.message import Json
@@ -14,16 +13,14 @@ from waivern.record.events import ArtifactCompleted
 from waivern.store.base import ArtifactRef
 
 
-@dataclass(frozen=True, slots=True)
-class Keep:
+class Keep(NamedTuple):
     """It is there, and still what it should be."""
 
     ref: ArtifactRef
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Produce:
+class Produce(NamedTuple):
     """It has to be made."""
 
     reason: str

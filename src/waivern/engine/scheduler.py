@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from waivern.ids import ArtifactId
 from waivern.planning.plan import Node, Plan
 
 
-@dataclass(frozen=True, slots=True)
-class Skip:
+class Skip(NamedTuple):
     """An artifact that cannot be made, and the one before it that is why."""
 
     artifact: ArtifactId

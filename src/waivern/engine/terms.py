@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from random import random
+from typing import NamedTuple
 
 from waivern.errors import Exit
 from waivern.ids import ArtifactId
@@ -28,8 +29,7 @@ class Limits:
     """The artifacts that may be made; None: all."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wishes:
+class Wishes(NamedTuple):
     """How people and chance reach into a run, and are told that they did."""
 
     cancelled: Callable[[], dict[str, Json] | None] = lambda: None
@@ -40,8 +40,7 @@ class Wishes:
     """A number from 0 to 1, for the jitter of retries."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(NamedTuple):
     """How an attempt ended."""
 
     status: RunStatus

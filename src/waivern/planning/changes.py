@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from waivern.ids import ArtifactId
 from waivern.message import Json
@@ -26,8 +25,7 @@ if TYPE_CHECKING:
     from waivern.runbook.conditions import Condition
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One difference that makes an artifact another one; texts for people do not count."""
 
     artifact: ArtifactId

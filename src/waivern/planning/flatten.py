@@ -22,8 +22,7 @@ from waivern.planning.items import Item, items
 from waivern.planning.plan import Absent, Given, Last, Part, Test
 from waivern.planning.scope import Asked, Flat, Meaning, Name, Scope, inclusion
 from waivern.plugins import registry
-from waivern.plugins.hints import did_you_mean
-from waivern.problems import InvalidError, Problem, shown
+from waivern.problems import InvalidError, Problem, did_you_mean, shown
 from waivern.runbook.document import Document
 from waivern.runbook.events import ENOUGH
 from waivern.runbook.model import (
@@ -461,7 +460,7 @@ class Flattener:
         )
         self._scopes.append(inside)
         for problem in draft_.problems:
-            self._tell(replace(problem, included=inside.included))
+            self._tell(problem._replace(included=inside.included))
         self._bound(scope, artifact)
         self._map(scope, artifact, child, inside, fed)
         self._walk(inside)
@@ -533,7 +532,7 @@ class Flattener:
         included = (inclusion(scope, artifact), *scope.included)
         problems: Sequence[Problem] = getattr(found, "problems", ())
         for problem in problems:
-            self._tell(replace(problem, included=included))
+            self._tell(problem._replace(included=included))
         if not problems:
             self._report(scope, Code.CHILD, found.message, at, hint=found.hint)
         return None

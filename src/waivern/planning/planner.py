@@ -35,8 +35,7 @@ from waivern.planning.properties import faults
 from waivern.planning.scope import Asked, Flat, Scope
 from waivern.plugins import registry
 from waivern.plugins.component import Component, Processor
-from waivern.plugins.hints import did_you_mean
-from waivern.problems import InvalidError
+from waivern.problems import InvalidError, did_you_mean
 from waivern.runbook.env import names
 from waivern.runbook.loader import collection_paused
 from waivern.runbook.model import (

@@ -62,7 +62,7 @@ def _within(properties: Json, loc: tuple[str | int, ...]) -> Path:
 
 
 def _allowed(config: type[BaseModel], name: str) -> str:
-    from waivern.plugins.hints import did_you_mean
+    from waivern.problems import did_you_mean
 
     allowed = "allowed here: " + (", ".join(config.model_fields) or "nothing")
     meant = did_you_mean(name, config.model_fields)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from waivern.ids import ArtifactId
@@ -57,7 +57,7 @@ class Scope:
     ) -> Problem:
         """Return a problem at a place in this runbook, with how it came to be read."""
         found = self.runbook.document.problem(code, message, at, on=on, hint=hint)
-        return replace(found, included=self.included) if self.by else found
+        return found._replace(included=self.included) if self.by else found
 
     @property
     def included(self) -> tuple[str, ...]:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from waivern.errors import ComponentError
 from waivern.message import Json
+
+if TYPE_CHECKING:
+    import logging
 
 
 class Coverage:
@@ -97,9 +99,9 @@ class Context:
     @cached_property
     def log(self) -> logging.Logger:
         """A logger of this artifact alone; its lines land in the artifact's log."""
-        logger = logging.Logger(self.artifact)
-        logger.addHandler(_Forward(self._emit_log))
-        return logger
+        from waivern.plugins.log import forwarding  # most components say nothing
+
+        return forwarding(self.artifact, self._emit_log)
 
     def path(self, text: str) -> Path:
         """Return a path of the runbook: absolute as it is, otherwise from the runbook's folder.
@@ -139,16 +141,3 @@ class Context:
     def sampled(self, item: str, read: int, total: int | None) -> None:
         """Record an item of which only the first `read` of `total` parts were looked at."""
         self.coverage.sampled.append((item, read, total))
-
-
-class _Forward(logging.Handler):
-    def __init__(self, emit: Callable[[str], None]) -> None:
-        super().__init__()
-        self.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
-        self._write = emit
-
-    def emit(self, record: logging.LogRecord) -> None:
-        try:
-            self._write(self.format(record))
-        except Exception:  # noqa: BLE001 - a bad log call must not fail the component's work
-            self.handleError(record)

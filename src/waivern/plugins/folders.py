@@ -12,11 +12,10 @@ import stat
 import sys
 import threading
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from waivern.errors import RefusedError
 from waivern.message import sha256
@@ -29,8 +28,7 @@ MAX_BYTES = 4 * 1024 * 1024
 _loading = threading.RLock()  # a module may name another component
 
 
-@dataclass(frozen=True, slots=True)
-class Module:
+class Module(NamedTuple):
     """A file that declares a component."""
 
     path: Path

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Literal, Protocol, cast, get_args, overload
+from typing import Literal, NamedTuple, Protocol, cast, get_args, overload
 
 from pydantic import BaseModel
 
@@ -19,7 +18,7 @@ from waivern.errors import NotFoundError, RefusedError, WaivernError
 from waivern.message import SchemaRef
 from waivern.plugins.component import Component, Connector, Processor
 from waivern.plugins.folders import Module, Variable, modules
-from waivern.plugins.hints import did_you_mean
+from waivern.problems import did_you_mean
 
 Kind = Literal["connectors", "processors"]
 """The second half of an entry point group: `waivern.connectors`, `waivern.processors`."""
@@ -85,10 +84,9 @@ class _Offer(Protocol):
     def __hash__(self) -> int: ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Installed:
+class _Installed(NamedTuple):
     entry: EntryPoint
-    remedy = "reinstall or update that distribution"
+    remedy: str = "reinstall or update that distribution"
 
     @property
     def name(self) -> str:
@@ -107,11 +105,10 @@ class _Installed:
         return self.entry.load()
 
 
-@dataclass(frozen=True, slots=True)
-class _InFolder:
+class _InFolder(NamedTuple):
     module: Module
     variable: Variable
-    remedy = "the error is in that file"
+    remedy: str = "the error is in that file"
 
     @property
     def name(self) -> str:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from waivern.message import Json
 from waivern.record.status import ArtifactStatus
 from waivern.record.step import StepRecord
 
 
-@dataclass(frozen=True, slots=True)
-class ExecutionState:
+class ExecutionState(NamedTuple):
     """A partition of the plan's artifacts by status; every list is sorted."""
 
     completed: tuple[str, ...]

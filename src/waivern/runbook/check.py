@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar
@@ -11,7 +10,7 @@ from pydantic import ValidationError
 
 from waivern.ids import RULE, collisions, segment_fault
 from waivern.message import Json
-from waivern.problems import InvalidError, Problem, shown
+from waivern.problems import InvalidError, Problem, did_you_mean, shown
 from waivern.runbook import env, params
 from waivern.runbook.codes import Code
 from waivern.runbook.document import Document
@@ -221,11 +220,9 @@ def _unknown(path: Path, document: Document) -> Problem:
         return document.problem(Code.NOT_YET, message, path, on="key", hint=hint)
     form = form_at(around)
     allowed = list(form.model_fields) if form else []
-    close = difflib.get_close_matches(str(key)[:40], allowed, n=1)
-    hint = f"allowed here: {', '.join(allowed)}"
-    if close:
-        hint = f"did you mean {close[0]!r}? {hint}"
+    hints = (did_you_mean(str(key), allowed), f"allowed here: {', '.join(allowed)}")
     message = f"unknown key {shown(str(key))} in {_place(tuple(around))}"
+    hint = " ".join(filter(None, hints))
     return document.problem(Code.UNKNOWN_KEY, message, path, on="key", hint=hint)
 
 

@@ -20,7 +20,7 @@ from types import MappingProxyType
 from typing import Final
 
 from waivern.message import Json
-from waivern.problems import InvalidError, Problem, shown
+from waivern.problems import InvalidError, Problem, did_you_mean, shown
 from waivern.runbook.codes import Code
 
 Path = tuple[str | int, ...]
@@ -135,14 +135,6 @@ def unbound(value: Json, scope: Mapping[str, Json]) -> Iterator[tuple[Path, Code
     for path, text in _texts(value, ()):
         for fault in _told(_bind_fault(use, scope) for use in _USE.finditer(text)):
             yield path, *fault
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str | None:
-    """Return "did you mean 'x'?" for the known word most like `word`, if one is like it."""
-    from difflib import get_close_matches
-
-    close = get_close_matches(word[:80], known, n=1)
-    return f"did you mean {shown(close[0])}?" if close else None
 
 
 def _texts(value: Json, path: Path) -> Iterator[tuple[Path, str]]:

@@ -26,6 +26,7 @@ from pydantic_core import PydanticCustomError
 
 from waivern.ids import RULE, segment_fault
 from waivern.message import Json
+from waivern.problems import did_you_mean
 from waivern.runbook import env
 from waivern.runbook.codes import Code
 from waivern.runbook.events import ENOUGH
@@ -189,7 +190,7 @@ def _each_on_its_own(value: Json, _all_at_once: object) -> Json:
 def _param_type(text: str) -> str:
     if text not in TYPES:
         message = f"{{}} must be one of {', '.join(TYPES)}"
-        raise refusal(((), Code.VALUE, message, env.did_you_mean(text, TYPES)))
+        raise refusal(((), Code.VALUE, message, did_you_mean(text, TYPES)))
     return text
 
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from waivern.errors import Exit, NotFoundError, UsageError
 from waivern.message import Json
-from waivern.problems import InvalidError, Problem, shown
-from waivern.runbook import env
+from waivern.problems import InvalidError, Problem, did_you_mean, shown
 from waivern.runbook.codes import Code
 from waivern.runbook.document import Document
 from waivern.runbook.events import MAX_BYTES, Fault, Span, Stop, decode
@@ -123,7 +121,7 @@ def _missing(param: Param) -> Problem:
 
 def _unknown(name: str, declared: Mapping[str, Param], place: str) -> Problem:
     known = f"the runbook has: {', '.join(declared)}" if declared else "the runbook has none"
-    hint = env.did_you_mean(name, declared) or known
+    hint = did_you_mean(name, declared) or known
     return Problem(Code.UNKNOWN_KEY, f"unknown parameter {shown(name)}{place}", hint=hint)
 
 
@@ -152,8 +150,8 @@ def _silent(fault: Fault, document: Document) -> Problem:
     at = problem.position
     if at:
         text = "(not shown: a value may be a secret)"
-        at = replace(at, text=text, text_column=at.column, length=min(at.length, len(text)))
-    return replace(problem, message=f"parameters: {message}", position=at)
+        at = at._replace(text=text, text_column=at.column, length=min(at.length, len(text)))
+    return problem._replace(message=f"parameters: {message}", position=at)
 
 
 def _version(text: str, whole: str) -> Json:

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import TypeAlias
 
 from waivern.message import Json
-from waivern.problems import Problem, shown
+from waivern.problems import Problem, did_you_mean, shown
 from waivern.runbook import env
 from waivern.runbook.age import FORMS, parse_age
 from waivern.runbook.codes import Code
@@ -90,7 +90,7 @@ def _name(at: Path) -> str:
 
 def _allowed(key: str, form: Form) -> str:
     allowed = f"allowed here: {', '.join(form)}"
-    meant = env.did_you_mean(key, form)
+    meant = did_you_mean(key, form)
     return f"{meant} {allowed}" if meant else allowed
 
 

@@ -9,8 +9,9 @@ replay   what another run kept → plan → as start
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
+from typing import NamedTuple
 
 from waivern.ids import ArtifactId, new_run_id, parse_run_id
 from waivern.message import Json
@@ -164,8 +165,7 @@ def resume(
         return go_on(held, known, options, again)
 
 
-@dataclass(frozen=True, slots=True)
-class Decided:
+class Decided(NamedTuple):
     """What became of a decision."""
 
     run_id: str

@@ -20,7 +20,7 @@ from waivern.errors import ArtifactNotFoundError, Exit, StoreError, WaivernError
 from waivern.ids import ArtifactId
 from waivern.message import Json
 from waivern.planning.plan import Extract, Plan, Transform
-from waivern.plugins.hints import did_you_mean
+from waivern.problems import did_you_mean
 from waivern.record.fold import RunRecord
 from waivern.record.status import RunStatus
 from waivern.runbook import env

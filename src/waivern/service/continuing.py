@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from waivern.engine import rebuilder
 from waivern.errors import Exit, RefusedError
@@ -36,8 +37,7 @@ from waivern.store.lock import this_process
 REFRESHED = "it was to be refreshed"
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(NamedTuple):
     """A run that nobody else can write to."""
 
     store: RunStore

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from waivern.clock import Clock
 from waivern.errors import (
@@ -17,7 +18,7 @@ from waivern.errors import (
 from waivern.ids import ArtifactId
 from waivern.message import Json, content_digest
 from waivern.planning.plan import Ask, Plan
-from waivern.plugins.hints import did_you_mean
+from waivern.problems import did_you_mean
 from waivern.record import gates
 from waivern.record.events import ArtifactSuspended, GateDecided, to_record
 from waivern.record.fold import RunRecord
@@ -55,8 +56,7 @@ class Decision:
             )
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """A gate that waits, with the question as it was put."""
 
     gate: ArtifactId

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from waivern.errors import (
     ArtifactNotFoundError,
@@ -26,8 +26,7 @@ CORRUPT = "corrupt"
 COUNTED = ("completed", "failed", "skipped", "not_started", "suspended")
 
 
-@dataclass(frozen=True, slots=True)
-class RunRow:
+class RunRow(NamedTuple):
     """One run in a list: its head, how many artifacts stand how; or why it cannot be read."""
 
     run_id: str

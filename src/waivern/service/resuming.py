@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from waivern.errors import ArtifactNotFoundError, IntegrityError, RefusedError
 from waivern.ids import ArtifactId
@@ -106,8 +107,7 @@ def _prepared(
     return done, tuple(kept.since(record, found.places))
 
 
-@dataclass(frozen=True, slots=True)
-class _Differences:
+class _Differences(NamedTuple):
     """What is not as it was when the run was last at work; false if all is."""
 
     runbook: bool

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import NamedTuple
 
 from waivern.errors import ArtifactNotFoundError, UsageError
 from waivern.ids import ArtifactId
 from waivern.planning.graph import dependents, descendants
 from waivern.planning.plan import Node, Plan
-from waivern.plugins.hints import did_you_mean
-from waivern.problems import shown
+from waivern.problems import did_you_mean, shown
 from waivern.record.status import ArtifactStatus
 
 Statuses = Callable[[str | None], Mapping[str, ArtifactStatus]]
@@ -25,8 +24,7 @@ Statuses = Callable[[str | None], Mapping[str, ArtifactStatus]]
 _RESULT = re.compile(r"result:(?P<status>[a-z_-]+)(?:@(?P<run>.+))?", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(NamedTuple):
     """What was typed."""
 
     select: tuple[str, ...] = ()

@@ -11,7 +11,7 @@ from waivern.cli.ui.screen import Screen, stdout, tab_separated
 from waivern.cli.ui.text import clean, clean_lines, duration, size
 from waivern.errors import ArtifactNotFoundError, Exit, RefusedError
 from waivern.message import Json, Message
-from waivern.plugins.hints import did_you_mean
+from waivern.problems import did_you_mean
 from waivern.record.events import ArtifactCompleted
 from waivern.record.fold import RunRecord
 from waivern.record.step import StepRecord

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 TALKATIVE = 100
 """Artifacts; on a terminal, a larger run shows single lines for trouble only."""
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One thing that happened, for people."""
 
     status: str

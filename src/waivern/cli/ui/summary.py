@@ -5,8 +5,8 @@ from __future__ import annotations
 import shlex
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from waivern.cli.ui.screen import Screen
 from waivern.cli.ui.text import clean, clip, duration, short, taken
@@ -26,8 +26,7 @@ FAILURES = 20
 NAMES = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(NamedTuple):
     """An attempt that is over, with what the command knows beside the result."""
 
     result: RunResult

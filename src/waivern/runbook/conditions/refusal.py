@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NoReturn
 
+from waivern.problems import did_you_mean
 from waivern.runbook.conditions.syntax import (
     BOOLEAN,
     FUNCTIONS,
@@ -43,12 +44,9 @@ def called(token: Token) -> str:
 
 def advice(word: str, known: Iterable[str], what: str, also: Iterable[str] = ()) -> str:
     """Return what may stand in the place of an unknown word, the closest first."""
-    import difflib
-
     known = sorted(known)
     hint = f"{what} here: {', '.join(known)}" if known else f"no {what} can be used here"
-    close = difflib.get_close_matches(word[:40].lower(), [*known, *also], n=1)
-    return f"did you mean {close[0]!r}? {hint}" if close else hint
+    return " ".join(filter(None, (did_you_mean(word, [*known, *also]), hint)))
 
 
 def refuse(message: str, at: Token | Node, *, hint: str | None = None) -> NoReturn:
