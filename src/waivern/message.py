@@ -135,12 +135,14 @@ def _one_of(kind: Any, value: Json) -> Any:
     return value
 
 
+_compact = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+).encode
+
+
 def _canonical(content: Json) -> bytes:
     try:
-        text = json.dumps(
-            content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-        )
-        data = text.encode()
+        data = _compact(content).encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise _not_json(content, error) from error
     if not _shaped(content):

@@ -9,11 +9,10 @@ import re
 import sys
 import threading
 from collections.abc import Awaitable, Sequence
-from functools import lru_cache
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
-from types import CodeType, FunctionType, ModuleType
+from types import CodeType, ModuleType
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
@@ -101,25 +100,28 @@ class PythonProcessor:
 def _called(config: PythonProperties, ctx: Context, *positional: Json) -> Json | Awaitable[Json]:
     function = _function(config.call, ctx)
     try:
-        plain = isinstance(function, FunctionType)
-        signature = _signature(function) if plain else inspect.signature(function)
+        return function(*positional, **config.args)
+    except TypeError as error:
+        _explain(config, function, positional, error)
+        raise
+
+
+def _explain(
+    config: PythonProperties, function: Any, positional: Sequence[Json], error: TypeError
+) -> None:
+    """Raise ComponentError if the function does not take the arguments; else it was called."""
+    try:
+        signature = inspect.signature(function)
     except ValueError:
-        pass  # some functions written in C do not tell
-    else:
-        try:
-            signature.bind(*positional, **config.args)
-        except TypeError as error:
-            given = [*(["inputs"] if positional else []), *config.args]
-            raise ComponentError(
-                f"{config.call!r} cannot be called so: {error}",
-                hint=f"it takes {signature}, it would be given ({', '.join(given)})",
-            ) from error
-    return function(*positional, **config.args)
-
-
-@lru_cache(maxsize=1024)
-def _signature(function: FunctionType) -> inspect.Signature:
-    return inspect.signature(function)
+        return  # some functions written in C do not tell
+    try:
+        signature.bind(*positional, **config.args)
+    except TypeError as misfit:
+        given = [*(["inputs"] if positional else []), *config.args]
+        raise ComponentError(
+            f"{config.call!r} cannot be called so: {misfit}",
+            hint=f"it takes {signature}, it would be given ({', '.join(given)})",
+        ) from error
 
 
 def _function(call: str, ctx: Context) -> Any:

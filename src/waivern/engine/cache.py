@@ -81,14 +81,12 @@ class Cache:
         tool: Tool,
         refs: tuple[ArtifactRef, ...],
         ctx: Context,
-        before: Identity | Unsure,
+        before: Identity,
     ) -> Identity | None:
         """Return the identity from before the work if it is still the one.
 
         A source that was written to meanwhile may have been read half old, half new.
         """
-        if isinstance(before, Unsure):
-            return None
         same = identity.settled(node, before) or self.identify(node, tool, refs, ctx) == before
         return before if same else None
 

@@ -63,7 +63,7 @@ PATIENCE_S = 0.5
 """How long coroutines are given to clean up when they are cancelled."""
 WATCH_S = 0.2
 """How often a run looks whether somebody wants it cancelled."""
-MAX_BACKLOG = 1024
+MAX_BACKLOG = 4096
 """Events that may wait for the disk before nothing more is started."""
 WAITING = 64
 """Calls that wait for a worker, beside those that have one."""

@@ -139,7 +139,7 @@ class Producer:
     ) -> Produced:
         """Stage what a component returned."""
         same = None
-        if self._cache is not None:
+        if self._cache is not None and not isinstance(made_of, Unsure):
             again = self.context(call.node)
             same = self._cache.confirm(call.node, tool, call.inputs, again, made_of)
         made = self._stage(call, content, ctx.coverage.document(), began)

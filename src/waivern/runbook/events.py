@@ -84,7 +84,7 @@ def events(text: str) -> Iterator[Any]:
     """Yield the events of one YAML document. Raises Stop."""
     _refuse_many_directives(text)
     try:
-        yield from _limited(yaml.parse(text, Loader=yaml.CSafeLoader))
+        yield from _limited(iter(yaml.CSafeLoader(text).get_event, None))
     except yaml.MarkedYAMLError as error:
         fault = _syntax_fault(error, text)
     else:

@@ -46,9 +46,13 @@ def explained(what: str) -> Iterator[None]:
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise StoreError(
-            f"cannot {what}: {error.strerror or error}", hint=_HINTS.get(error.errno or 0)
-        ) from error
+        raise failure(what, error) from error
+
+
+def failure(what: str, error: OSError) -> StoreError:
+    """Return what to raise where `what` could not be done."""
+    message = f"cannot {what}: {error.strerror or error}"
+    return StoreError(message, hint=_HINTS.get(error.errno or 0))
 
 
 _HINTS = {

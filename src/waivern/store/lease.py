@@ -12,7 +12,7 @@ from waivern.ids import SYSTEM
 from waivern.message import Json, sha256
 from waivern.store import journal, lock
 from waivern.store.base import Birth, Lease, Owner, Receipt
-from waivern.store.disk import Folder, cut, explained, sync_file, write_all
+from waivern.store.disk import Folder, cut, explained, failure, sync_file, write_all
 from waivern.store.layout import (
     CHILDREN,
     EVENTS,
@@ -28,9 +28,9 @@ from waivern.store.layout import (
 )
 from waivern.store.syncers import Syncers
 
-HELD_BYTES = 1 << 16
+HELD_BYTES = 1 << 15
 """A larger artifact is written by who made it: here it would make the others of its group wait."""
-HELD = 1024
+HELD = 2048
 """How many are held in memory at most."""
 WAVE = 64
 """Files that are written before they are synced; twice as many are open at once, of the 1,024 that
@@ -187,17 +187,18 @@ class LocalLease(Lease):
     def _made(self, folder: Folder, receipts: list[Receipt]) -> list[tuple[int, str]]:
         """Make the files of those that are held in memory; they are to be synced and closed."""
         files: list[tuple[int, str]] = []
-        for receipt in receipts:
-            if (data := self.held(receipt.staged)) is not None:
-                try:
-                    with explained(f"write artifact '{receipt.key}'"):
-                        files.append((folder.create(receipt.staged, data), receipt.staged))
-                except BaseException as error:
-                    for fd, _ in files:
-                        os.close(fd)
-                    if isinstance(error, StoreError):
-                        error.artifact = receipt.key
-                    raise
+        try:
+            for receipt in receipts:
+                if (data := self.held(receipt.staged)) is not None:
+                    files.append((folder.create(receipt.staged, data), receipt.staged))
+        except BaseException as error:
+            for fd, _ in files:
+                os.close(fd)
+            if not isinstance(error, OSError):
+                raise
+            failed = failure(f"write artifact '{receipt.key}'", error)
+            failed.artifact = receipt.key
+            raise failed from error
         return files
 
     def _sync_names(self, parents: list[str]) -> None:
