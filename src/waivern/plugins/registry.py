@@ -26,7 +26,7 @@ Kind = Literal["connectors", "processors"]
 
 def names(kind: Kind) -> list[str]:
     """Return the names that can be loaded, sorted; no component is imported."""
-    return sorted(_found(kind))
+    return sorted({*_scan(tuple(sys.path))[kind], *_local[kind]})
 
 
 def add_paths(folders: Iterable[str | Path], *, within: str | Path) -> None:
@@ -53,7 +53,7 @@ def load(kind: Kind, name: str) -> Component:
     Raises NotFoundError if no distribution and no folder offers it, RefusedError if several do, and
     WaivernError, naming which, if it cannot be imported or does not have the shape of a component.
     """
-    offers = _found(kind).get(name)
+    offers = _offered(kind, name)
     if not offers:
         raise _unknown(kind, name)
     if len(offers) > 1:
@@ -131,11 +131,9 @@ _Offers = tuple[_Offer, ...]
 _local: dict[Kind, dict[str, dict[Path, _InFolder]]] = {kind: {} for kind in get_args(Kind)}
 
 
-def _found(kind: Kind) -> Mapping[str, _Offers]:
-    found = dict(_scan(tuple(sys.path))[kind])
-    for name, offers in _local[kind].items():
-        found[name] = (*found.get(name, ()), *offers.values())
-    return found
+def _offered(kind: Kind, name: str) -> _Offers:
+    installed = _scan(tuple(sys.path))[kind].get(name, ())
+    return (*installed, *_local[kind].get(name, {}).values())
 
 
 @cache
@@ -172,7 +170,7 @@ def _instance(kind: Kind, offer: _Offer) -> Component:
 
 
 def _unknown(kind: Kind, name: str) -> NotFoundError:
-    others = [other for other in get_args(Kind) if other != kind and name in _found(other)]
+    others = [other for other in get_args(Kind) if other != kind and _offered(other, name)]
     known = names(kind)
     hints = [f"{name!r} is a {others[0][:-1]};"] if others else []
     hints += filter(None, [did_you_mean(name, known)])
