@@ -145,7 +145,7 @@ class _Reader:
             message = f"the alias {shown('*' + name)} stands within what it stands for"
             raise Stop(Fault(Code.ALIAS, message, span(event)))
         self._aliases += 1
-        nodes, depth = _measure(value, MAX_ALIAS_NODES - self._alias_nodes)
+        nodes, depth = measure(value, MAX_ALIAS_NODES - self._alias_nodes)
         self._alias_nodes += nodes
         if self._aliases > MAX_ALIASES:
             message = f"more than {MAX_ALIASES} aliases"
@@ -158,7 +158,7 @@ class _Reader:
         raise Stop(Fault(Code.LIMIT, message, span(event)))
 
 
-def _measure(value: Json, most: int) -> tuple[int, int]:
+def measure(value: Json, most: int) -> tuple[int, int]:
     """Return how many values `value` holds, itself included, and its depth; stops after `most`."""
     nodes = deepest = 0
     waiting = [(value, 0)]
