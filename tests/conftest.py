@@ -7,6 +7,7 @@ beside the tests that use it, and can be imported once they have been collected.
 from __future__ import annotations
 
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ import pytest
 
 if TYPE_CHECKING:
     from harness import Bench, Count
-    from wct_process import Place
+    from wct_process import Place, Wct
 
 ROWS: list[tuple[str, int, float]] = []
 
@@ -29,6 +30,26 @@ def place(tmp_path: Path) -> Iterator[Place]:
     made = Place(tmp_path)
     yield made
     made.close()
+
+
+@pytest.fixture
+def wct(place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Wct:
+    """Return the entry of `wct` in this process, where no other is needed."""
+    from wct_process import Done
+
+    from waivern.cli.main import main
+
+    monkeypatch.chdir(place.path)
+    monkeypatch.delenv("WAIVERN_STORE", raising=False)
+
+    def call(*args: str) -> Done:
+        monkeypatch.setattr(sys, "argv", ["wct", *args])
+        capsys.readouterr()
+        code = main()
+        out, err = capsys.readouterr()
+        return Done(code, out, err)
+
+    return call
 
 
 @pytest.fixture(scope="session")

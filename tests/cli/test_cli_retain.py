@@ -6,37 +6,16 @@ import getpass
 import json
 import pwd
 import shutil
-import sys
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from subprocess import Popen
 from typing import Any
 
 import pytest
-from wct_process import Done, Meeting, Place
+from wct_process import Meeting, Place, Wct
 
-from waivern.cli.main import main
-
-Wct = Callable[..., Done]
 GOOD = '  a: {source: {type: python, properties: {call: "steps.py:value"}}}\n'
 BAD = GOOD + '  b: {source: {type: python, properties: {call: "steps.py:fail"}}}\n'
-
-
-@pytest.fixture
-def wct(place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Wct:
-    """The entry of `wct` in this process, where no other is needed."""
-    monkeypatch.chdir(place.path)
-    monkeypatch.delenv("WAIVERN_STORE", raising=False)
-
-    def call(*args: str) -> Done:
-        monkeypatch.setattr(sys, "argv", ["wct", *args])
-        capsys.readouterr()
-        code = main()
-        out, err = capsys.readouterr()
-        return Done(code, out, err)
-
-    return call
 
 
 def folder(place: Place, run_id: str) -> Path:

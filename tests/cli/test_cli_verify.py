@@ -4,37 +4,17 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from wct_process import Done, Place
+from wct_process import Done, Place, Wct
 
-from waivern.cli.main import main
-
-Wct = Callable[..., Done]
 BOOK = """
   one: {source: {type: python, properties: {call: "steps.py:value"}}}
   bad: {source: {type: python, properties: {call: "steps.py:fail"}}}
   sum: {inputs: one, process: {type: python, properties: {call: "steps.py:total"}}}
 """
-
-
-@pytest.fixture
-def wct(place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Wct:
-    """The entry of `wct` in this process: looking at runs needs no other."""
-    monkeypatch.chdir(place.path)
-    monkeypatch.delenv("WAIVERN_STORE", raising=False)
-
-    def call(*args: str) -> Done:
-        monkeypatch.setattr(sys, "argv", ["wct", *args])
-        capsys.readouterr()
-        code = main()
-        out, err = capsys.readouterr()
-        return Done(code, out, err)
-
-    return call
 
 
 @pytest.fixture

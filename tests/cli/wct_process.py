@@ -7,6 +7,7 @@ import os
 import pty
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,10 @@ class Done:
         assert list(document) == ["schema", "data"]
         assert document["schema"] == f"wct.{what}/1"
         return document["data"]
+
+
+Wct = Callable[..., Done]
+"""Carries out a command line, with what it says."""
 
 
 class Place:

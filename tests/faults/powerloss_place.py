@@ -12,7 +12,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from harness import RUN
+from harness import BOOK, COMPONENTS, ORIGIN, RUN
 from oracle import contents, story
 from powerloss import Disk, Tree
 from powerloss_check import EXIT, STORE, Bed, Eyes, Points, Promise, crash_points, violations
@@ -24,50 +24,13 @@ from waivern.service.verify import verify
 from waivern.store.local import LocalFilesystemStore
 
 RECORDER = Path(__file__).with_name("powerloss_recorder.py")
-STEPS = """
-import os
-
-def value(name, x):
-    note(name)
-    return {"value": x, "more": ["some text"] * 20}
-
-def total(inputs, name):
-    note(name)
-    return {"total": sum(each.get("value", each.get("total", 0)) for each in inputs)}
-
+STEPS = (
+    COMPONENTS
+    + """
 def worse(inputs, name):
     fail(name)
-
-def fail(name):
-    note(name)
-    raise ValueError("it always fails")
-
-def note(name):
-    with open(os.environ["CALLS"], "a") as calls:
-        calls.write(name + "\\n")
 """
-ORIGIN = """
-name: origin
-artifacts:
-  seed: {source: {type: python, properties: {call: "steps.py:value", args: {name: seed, x: 5}}}}
-"""
-BOOK = """
-name: book
-artifacts:
-  one: {source: {type: python, properties: {call: "steps.py:value", args: {name: one, x: 1}}}}
-  old: {reuse: {from_run: origin, artifact: seed}}
-  two: {source: {type: python, properties: {call: "steps.py:value", args: {name: two, x: 2}}}}
-  bad: {source: {type: python, properties: {call: "steps.py:fail", args: {name: bad}}}}
-  all:
-    inputs: [one, old, two]
-    process: {type: python, properties: {call: "steps.py:total", args: {name: all}}}
-  after_bad:
-    inputs: [one, bad]
-    process: {type: python, properties: {call: "steps.py:total", args: {name: after_bad}}}
-  last:
-    inputs: all
-    process: {type: python, properties: {call: "steps.py:total", args: {name: last}}}
-"""
+)
 CHANGED = BOOK.replace("name: one, x: 1", "name: one, x: 3")
 WORSE = BOOK.replace('total", args: {name: last}', 'worse", args: {name: last}')
 
