@@ -47,9 +47,13 @@ def note(name):
 def wait_for_others():
     # lets the winner of a race hold the run until the others are over
     others, deadline = int(os.environ.get("OTHERS", 0)), time.monotonic() + 20
-    while len(open(os.environ.get("OVER", os.devnull)).readlines()) < others:
+    while len(words(os.environ.get("OVER", os.devnull))) < others:
         assert time.monotonic() < deadline
         time.sleep(0.005)
+
+def words(path):
+    with open(path) as file:
+        return file.read().split()
 
 def value(name, x):
     note(name)
@@ -65,7 +69,7 @@ def fail(name):
 
 def flaky(name, x):
     note(name)
-    if open(os.environ["CALLS"]).read().split().count(name) % 2:
+    if words(os.environ["CALLS"]).count(name) % 2:
         raise ConnectionError("not at the first try")
     return {"value": x}
 """
