@@ -86,10 +86,15 @@ def test_every_byte_of_every_file(shelf: Shelf, tried: Count) -> None:
             flipped = bytearray(whole)
             flipped[at] ^= 1 << chance.randrange(8)
             path.write_bytes(flipped)
-            found = look(shelf).faults
+            verification = look(shelf)
+            found = verification.faults
             if covered(name):
-                assert len(found) == 1, f"byte {at} of {name}: {found}"
-                assert named(name, found[0]), f"byte {at} of {name}: {found}"
+                if not found:  # a digit of a time can make of a state the one before it
+                    (note,) = verification.notes
+                    assert note.startswith(f"{path.name} is older"), f"byte {at} of {name}: {note}"
+                else:
+                    assert len(found) == 1, f"byte {at} of {name}: {found}"
+                    assert named(name, found[0]), f"byte {at} of {name}: {found}"
                 flips[name] += 1
             else:
                 assert not found, f"byte {at} of {name}: {found}"
