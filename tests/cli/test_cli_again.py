@@ -229,3 +229,44 @@ def test_what_the_project_says(place: Place, book: str) -> None:
     done = place.wct("run", other, "-q")
     assert done.code == 0
     assert "1 completed, 1 failed" in done.out
+
+
+def test_what_the_project_says_has_changed_since(place: Place) -> None:
+    """What is kept was made as the project's file was then: it is not mixed with what is now."""
+    project = place.path / "waivern.yaml"
+
+    def write(x: int, rows: int) -> None:
+        call = f'{{call: "steps.py:value", args: {{x: {x}}}}}'
+        project.write_text(f"components: {{python: {call}, sqlite: {{max_rows: {rows}}}}}\n")
+
+    def value(run_id: str) -> int:
+        made = json.loads((place.path / f".waivern/runs/{run_id}/a.json").read_text())
+        return int(made["content"]["value"])
+
+    write(3, 1)
+    book = place.runbook(
+        "book.yaml",
+        "  a: {source: {type: python}}\n"
+        '  b: {inputs: a, process: {type: python, properties: {call: "steps.py:fail"}}}\n'
+        '  c: {source: {type: python, properties: {call: "steps.py:value", args: {x: 1}}}}\n',
+    )
+    assert place.wct("run", book, "-q", "--run-id", "r", "--no-cache").code == 1
+    write(3, 2)  # nothing of this run is made by sqlite
+    assert place.wct("run", book, "-q", "--resume", "r").code == 1
+
+    write(4, 2)
+    refused = place.wct("run", book, "--resume", "r")
+    assert refused.code == 5
+    assert "the project's file has changed since run r" in refused.err
+    assert "touches completed: a\n" in refused.err
+    kept = place.wct("runs", "resume", "r", "-q")
+    assert (kept.code, value("r")) == (1, 3)
+    assert "says otherwise than when the run began (components.python)" in kept.err
+    replayed = place.wct("runs", "replay", "r", "-q", "--run-id", "s")
+    assert (replayed.code, value("s")) == (1, 3)
+
+    changed = place.wct("run", book, "-q", "--resume", "r", "--allow-changed")
+    assert (changed.code, value("r")) == (1, 4)
+    assert "2 completed (1 kept), 1 failed" in changed.out
+    assert place.wct("run", book, "-q", "--resume", "r").code == 1
+    assert place.wct("runs", "verify", "r").code == 0

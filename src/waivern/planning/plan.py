@@ -212,6 +212,8 @@ class Plan:
     """How many artifacts of a pool are made at once."""
     declared: tuple[ArtifactId, ...] = ()
     """The ids in the order in which the runbooks declare them."""
+    project: Mapping[str, Json] = field(default_factory=dict)
+    """What the project's file gave it: `components` (type to properties), `on_error`."""
 
     @cached_property
     def dependents(self) -> Mapping[ArtifactId, list[ArtifactId]]:

@@ -34,6 +34,8 @@ class RunStarted(NamedTuple):
     sensitive: list[str] = []
     """Artifacts whose content is not shown unless asked for."""
     replay_of: str | None = None
+    project: dict[str, Json] = {}
+    """What the project's file gave the plan: `components` (type to properties), `on_error`."""
 
 
 class AttemptStarted(NamedTuple):
@@ -58,6 +60,7 @@ class AttemptStarted(NamedTuple):
     """The names of the data that were handed to what waited."""
     selected: list[str] | None = None
     """The artifacts that this attempt may make; null: all."""
+    project: dict[str, Json] | None = None
 
 
 class ArtifactStarted(NamedTuple):

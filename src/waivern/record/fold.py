@@ -39,6 +39,7 @@ class RunRecord:
             raise IntegrityError("the journal does not begin with run_started")
         self.started = first
         self.reuse = first.reuse
+        self.project = first.project
         self.invalidated: dict[str, str] = {}
         """What the current attempt found to count no longer, each with the reason."""
         self.steps = {name: StepRecord(name) for name in _ids(first.artifacts)}
@@ -132,6 +133,8 @@ def _renew(record: RunRecord, event: AttemptStarted) -> None:
     if event.reuse is not None:
         record.reuse = event.reuse
         run.reuses = _sources(event.reuse)
+    if event.project is not None:
+        record.project = event.project
     if event.aliases is not None:
         record.aliases = event.aliases
     if event.sensitive is not None:

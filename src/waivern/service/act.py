@@ -98,7 +98,7 @@ def replay(
     draft = drafted(kept.runbook(store, record), options.environ, values.bound)
     children = StoreResolver(store, kept.KeptChildren(store, record))
     resolver = RecordedResolver(record.reuse, children)
-    prepared = prepare(draft, resolver, options.environ, options.project)
+    prepared = prepare(draft, resolver, options.environ, options.project, record.project)
     resuming.refuse_other_params(prepared.plan, record)
     return _begin(prepared, store, options, run_id, EVERYTHING, replay_of=run.run_id)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from waivern.planning.plan import Plan
+from waivern.message import Json
+from waivern.planning.plan import Extract, Plan, Transform
 from waivern.planning.planner import NO_DEFAULTS, Defaults, Resolver, make_plan
 from waivern.runbook import loader
 from waivern.runbook.check import Given
@@ -56,15 +57,41 @@ def drafted(source: str | Runbook, environ: Mapping[str, str], given: Given | No
 
 
 def prepare(
-    draft: Draft, resolver: Resolver, environ: Mapping[str, str], project: Project | None
+    draft: Draft,
+    resolver: Resolver,
+    environ: Mapping[str, str],
+    project: Project | None,
+    recorded: Mapping[str, Json] | None = None,
 ) -> Prepared:
-    """Return the plan of a runbook as a project would have it carried out. Raises InvalidError."""
-    defaults = NO_DEFAULTS
+    """Return the plan of a runbook as a project would have it carried out. Raises InvalidError.
+
+    `recorded` is what counts in place of what the project's file gives: what it gave a run before.
+    """
     if project:
         _add_components(project)
-        defaults = Defaults(project.components, project.on_error)
+    defaults = _defaults(project)
+    if recorded is not None:
+        defaults = Defaults(recorded.get("components", {}), recorded.get("on_error"))
     plan = make_plan(draft, resolver, environ, defaults)
+    plan = replace(plan, project=_used(defaults, plan))
     return Prepared(plan, with_secrets(environ, draft.runbook.params, draft.values))
+
+
+def given_by(project: Project | None, plan: Plan) -> dict[str, Json]:
+    """Return what of a project's file a plan has a use for, whatever that was planned with."""
+    return _used(_defaults(project), plan)
+
+
+def _defaults(project: Project | None) -> Defaults:
+    return Defaults(project.components, project.on_error) if project else NO_DEFAULTS
+
+
+def _used(defaults: Defaults, plan: Plan) -> dict[str, Json]:
+    work = (node.work for node in plan.nodes.values())
+    types = {each.type for each in work if isinstance(each, Extract | Transform)}
+    found = {name: dict(each) for name, each in defaults.components.items() if name in types}
+    given = {"components": found, "on_error": defaults.on_error}
+    return {name: value for name, value in given.items() if value}
 
 
 def _add_components(project: Project) -> None:

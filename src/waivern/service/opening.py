@@ -38,6 +38,7 @@ def first_events(
         aliases=_aliases(plan),
         sensitive=_sensitive(plan),
         replay_of=replay_of,
+        project=dict(plan.project),
     )
     second = AttemptStarted(at, _owner(), runbook.document.digest, selected=selected(plan, only))
     record = RunRecord(first)
@@ -70,6 +71,7 @@ def attempt_event(
         params=dict(plan.params) if renewed else None,
         given=sorted(given),
         selected=selected(plan, only),
+        project=dict(plan.project) if renewed else None,
     )
 
 

@@ -20,7 +20,7 @@ from waivern.runbook import params
 from waivern.runbook.model import Runbook
 from waivern.service import kept
 from waivern.service.attempt import Options
-from waivern.service.check import Prepared, drafted, prepare
+from waivern.service.check import Prepared, drafted, given_by, prepare
 from waivern.service.children import ChildFiles
 from waivern.service.opening import children
 from waivern.service.parameters import NOTHING, Given, Recorded
@@ -103,8 +103,14 @@ def _prepared(
     draft = drafted(kept.runbook(store, record), options.environ, values.bound)
     found = kept.KeptChildren(store, record)
     resolver = RecordedResolver(record.reuse, StoreResolver(store, found, run_id))
-    done = prepare(draft, resolver, options.environ, options.project)
-    return done, tuple(kept.since(record, found.places))
+    done = prepare(draft, resolver, options.environ, options.project, record.project)
+    notes = kept.since(record, found.places)
+    if others := _others(record.project, given_by(options.project, done.plan)):
+        notes.append(
+            f"the project's file says otherwise than when the run began ({', '.join(others)}): "
+            "the run goes on with what it said then"
+        )
+    return done, tuple(notes)
 
 
 class _Differences(NamedTuple):
@@ -113,6 +119,7 @@ class _Differences(NamedTuple):
     runbook: bool
     children: tuple[str, ...]
     params: tuple[str, ...]
+    project: tuple[str, ...]
 
     @classmethod
     def of(cls, plan: Plan, record: RunRecord) -> _Differences:
@@ -122,10 +129,20 @@ class _Differences(NamedTuple):
         paths = [path for path in sorted(then | now) if then.get(path) != now.get(path)]
         values = params.changed(plan.runbook.params, run.params, plan.params)
         changed = plan.runbook.document.digest != run.runbook_hash
-        return cls(changed, tuple(paths), tuple(values))
+        return cls(changed, tuple(paths), tuple(values), _others(record.project, plan.project))
 
     def __bool__(self) -> bool:
-        return bool(self.runbook or self.children or self.params)
+        return any(self)
+
+
+def _others(then: Mapping[str, Json], now: Mapping[str, Json]) -> tuple[str, ...]:
+    """Return what the project's file says otherwise than before, by its keys there."""
+    old, new = (
+        {f"components.{name}": each for name, each in given.get("components", {}).items()}
+        | {"on_error": given.get("on_error")}
+        for given in (then, now)
+    )
+    return tuple(key for key in sorted(old | new) if old.get(key) != new.get(key))
 
 
 def as_it_ran(record: RunRecord, store: RunStore, options: Options) -> Plan:
@@ -138,7 +155,7 @@ def as_it_ran(record: RunRecord, store: RunStore, options: Options) -> Plan:
     draft = drafted(old, environ, lambda declared: params.kept(declared, record.metadata.params))
     fallback = StoreResolver(store, kept.KeptChildren(store, record), record.metadata.run_id)
     resolver: Resolver = RecordedResolver(record.reuse, fallback)
-    return prepare(draft, resolver, environ, options.project).plan
+    return prepare(draft, resolver, environ, options.project, record.project).plan
 
 
 def _edits(plan: Plan, record: RunRecord, store: RunStore, options: Options) -> tuple[Change, ...]:
@@ -154,12 +171,12 @@ def _changed_error(
 ) -> RefusedError:
     """Return the refusal that says what has changed and what of the run that touches."""
     run, digest = record.metadata, plan.runbook.document.digest
-    what = "the runbook has" if found.runbook else "a child runbook has"
-    if not (found.runbook or found.children):
-        what = "parameters have"
+    whats = ("the runbook has", "a child runbook has", "parameters have", "the project's file has")
+    what = next(what for what, changed in zip(whats, found, strict=True) if changed)
     lines = [f"{what} changed since run {run.run_id}; resume refused"]
     lines += [f"  changed child: {path}" for path in found.children]
     lines += [f"  changed parameter: {name}" for name in found.params]
+    lines += [f"  changed in the project's file: {key}" for key in found.project]
     lines += [f"  changed: {edit}" for edit in edits[:20]]
     if not edits and (found.runbook or found.children):
         lines.append("  only comments, layout or texts for people differ")
@@ -169,7 +186,7 @@ def _changed_error(
     if found.runbook:
         lines += [f"  it ran with {run.runbook_hash}", f"  it is now   {digest}"]
     hint = "restore the file, start a new run, or add --allow-changed to re-run what it touches"
-    if found.runbook or found.children:
+    if found.runbook or found.children or found.project:
         hint += f"; `wct runs resume {run.run_id}` goes on with what it ran"
     else:
         hint = hint.replace("restore the file", "leave the parameters as they were")
