@@ -25,6 +25,7 @@ def test_kill_9_then_interrupted_then_resume(place: Place) -> None:
     process.send_signal(signal.SIGKILL)
     place.ended(process)
     assert status(place) == "interrupted"
+    assert "0ms" not in place.wct("runs").out + place.wct("inspect", "@last").out  # nobody measured
 
     again = place.start("run", meeting.runbook, "--resume", "@last", "--json")
     meeting.wait()

@@ -66,7 +66,8 @@ def _cells(row: RunRow, now: float) -> list[str]:
         row.status,
         clean(run.runbook_path or run.runbook_name),
         ago(run.started_at, now),
-        duration(run.duration_ms) if row.status != "running" else "",
+        # nobody measured the attempt that is at work, or one that was killed
+        duration(run.duration_ms or None) if row.status != "running" else "",
         done,
         str(row.counts["failed"] or ""),
         str(row.counts["skipped"] or ""),

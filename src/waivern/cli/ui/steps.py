@@ -95,8 +95,8 @@ def _head(out: Screen, record: RunRecord) -> Iterator[str]:
     path = clean(run.runbook_path or run.runbook_name)
     yield f"{status}  {path}  run {short(run.run_id)}"
     yield f"  id       {run.run_id}"
-    took = "" if run.status == RunStatus.RUNNING else f"   took {duration(run.duration_ms)}"
-    yield f"  started  {clean(run.started_at)}{took}"
+    took = "" if run.status == RunStatus.RUNNING else duration(run.duration_ms or None)
+    yield f"  started  {clean(run.started_at)}{f'   took {took}' if took else ''}"
     last = run.attempts[-1] if run.attempts else {}
     owner = f"process {last.get('pid')} on {last.get('host')}"
     yield f"  attempt  {len(run.attempts)}, {clean(owner)}"
