@@ -94,4 +94,15 @@ def plain(line: str) -> str:
 def missing(shown: tuple[str, ...], printed: str) -> str | None:
     """Return the first line that is shown and was not printed, in this order; None if all were."""
     lines = iter([plain(line) for line in printed.splitlines()])
-    return next((line for line in shown if plain(line) and plain(line) not in lines), None)
+    for line in shown:
+        if (expected := plain(line)) and not any(_same(expected, each) for each in lines):
+            return line
+    return None
+
+
+def _same(shown: str, printed: str) -> bool:
+    """Compare two lines; where one is cut depends on how wide a time before it is."""
+    if shown[-1:] == printed[-1:] == "…":
+        length = min(len(shown), len(printed)) - 1
+        return shown[:length] == printed[:length]
+    return shown == printed
