@@ -40,7 +40,10 @@ if TYPE_CHECKING:
     from waivern.service.events import RunEvent as RunEvent
     from waivern.service.events import RunFinished as RunFinished
     from waivern.service.events import RunStarted as RunStarted
+    from waivern.service.foreseer import Action as Action
+    from waivern.service.foreseer import Forecast as Forecast
     from waivern.service.library import approve as approve
+    from waivern.service.library import forecast as forecast
     from waivern.service.library import load as load
     from waivern.service.library import plan as plan
     from waivern.service.library import replay as replay
@@ -58,6 +61,12 @@ if TYPE_CHECKING:
     from waivern.service.shelf import load_state as load_state
     from waivern.service.shelf import load_steps as load_steps
     from waivern.service.stream import Stream as Stream
+    from waivern.service.terms import ApproveTerms as ApproveTerms
+    from waivern.service.terms import ForecastTerms as ForecastTerms
+    from waivern.service.terms import PlanTerms as PlanTerms
+    from waivern.service.terms import ReplayTerms as ReplayTerms
+    from waivern.service.terms import ResumeTerms as ResumeTerms
+    from waivern.service.terms import RunTerms as RunTerms
     from waivern.store.base import ArtifactStore as ArtifactStore
     from waivern.store.base import RunStore as RunStore
     from waivern.store.opening import open_store as open_store
@@ -96,8 +105,10 @@ _HOMES = {
         "RunFinished",
         "RunStarted",
     ),
+    "service.foreseer": ("Action", "Forecast"),
     "service.library": (
         "approve",
+        "forecast",
         "load",
         "plan",
         "replay",
@@ -116,6 +127,14 @@ _HOMES = {
         "load_steps",
     ),
     "service.stream": ("Stream",),
+    "service.terms": (
+        "ApproveTerms",
+        "ForecastTerms",
+        "PlanTerms",
+        "ReplayTerms",
+        "ResumeTerms",
+        "RunTerms",
+    ),
     "store.base": ("ArtifactStore", "RunStore"),
     "store.opening": ("open_store",),
 }

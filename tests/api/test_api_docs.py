@@ -58,27 +58,48 @@ def test_a_program_that_follows_a_run(place: Path) -> None:
     assert lines[-1].startswith("run second failed: broken: ComponentError")
 
 
-def test_a_program_that_looks_at_runs(place: Path) -> None:
+def test_a_program_that_says_what_is_to_be_made(place: Path) -> None:
     lines = outcome(PROGRAMS[2], place)
+    assert lines[:3] == [f"{name} produce never made" for name in ("files", "findings", "broken")]
+    assert lines[3] == "completed ('broken',) 6"
+    assert lines[4].startswith("artifacts.findings.summary.findings > 0  (")
+    (run,) = waivern.list_runs(store=place / ".waivern")
+    assert (run.run_id, len(run.attempts)) == ("fourth", 2)
+
+
+def test_a_program_that_looks_at_runs(place: Path) -> None:
+    lines = outcome(PROGRAMS[3], place)
     assert lines[0] == "third failed review.yaml"
     assert lines[1:3] == ["1 files completed None", "2 findings completed None"]
     assert lines[-1] == "True None"
 
 
+WRONG = """import waivern
+waivern.nonsense
+waivern.run(1)
+waivern.run("a", selct="b")
+waivern.run("a", max_failures="1")
+waivern.replay("r", cache=True)
+waivern.stream("a", fail_on=[1])
+"""
+TOLD = """import waivern
+reveal_type(waivern.forecast("a")[0].action)
+async def f() -> None:
+    async for event in waivern.stream("a"):
+        if event.type == "artifact_completed":
+            reveal_type(event)
+            reveal_type(await event.message())
+        reveal_type(event.error)
+"""
+
+
 def test_the_programs_pass_a_strict_type_check(tmp_path: Path) -> None:
-    """Also one with mistakes in it does not: the checker knows the events."""
-    assert len(PROGRAMS) == 3
-    wrong = "import waivern\nwaivern.nonsense\nwaivern.run(1)\n"
-    narrowed = (
-        "import waivern\nasync def f() -> None:\n"
-        "    async for event in waivern.stream('a'):\n"
-        "        if event.type == 'artifact_completed':\n"
-        "            reveal_type(event)\n"
-        "            reveal_type(await event.message())\n"
-        "        reveal_type(event.error)\n"
-    )
-    for n, text in enumerate([*PROGRAMS, wrong, narrowed]):
+    """Also one with mistakes in it does not: the checker knows the arguments and the events."""
+    assert len(PROGRAMS) == 4
+    for n, text in enumerate(PROGRAMS):
         (tmp_path / f"program{n}.py").write_text(text)
+    (tmp_path / "wrong.py").write_text(WRONG)
+    (tmp_path / "told.py").write_text(TOLD)
     done = subprocess.run(
         [sys.executable, "-m", "mypy", "--strict", "--no-incremental", "."],
         cwd=tmp_path,
@@ -86,16 +107,16 @@ def test_the_programs_pass_a_strict_type_check(tmp_path: Path) -> None:
         text=True,
         check=False,
     )
-    said = sorted(line for line in done.stdout.splitlines() if line.startswith("program"))
-    assert [line[:14] for line in said] == [
-        "program3.py:2:",
-        "program3.py:3:",
-        "program4.py:5:",
-        "program4.py:6:",
-        "program4.py:7:",
-    ]
-    assert "ArtifactCompleted" in said[2]
-    assert "Message" in said[3]
+    said = re.findall(r"^(\w+)\.py:(\d+): \w+: (.*)$", done.stdout, re.MULTILINE)
+    found = {(file, int(line)): text for file, line, text in said}
+    assert {line for file, line in found if file == "wrong"} == {2, 3, 4, 5, 6, 7}
+    assert 'did you mean "select"?' in done.stdout
+    told = {line: text for (file, line), text in found.items() if file == "told"}
+    assert told.keys() == {2, 6, 7, 8}
+    assert "Action" in told[2]
+    assert "ArtifactCompleted" in told[6]
+    assert "Message" in told[7]
+    assert {file for file, _ in found} == {"wrong", "told"}
 
 
 def test_the_page_leaves_out_nothing_that_is_public() -> None:

@@ -250,7 +250,6 @@ def test_a_replay_is_a_new_run(store: RunStore) -> None:
 
 async def test_a_stream_is_of_one_thing() -> None:
     for wrong in (
-        {},
         {"resume": "r", "replay": "r"},
         {"resume": "r", "run_id": "x"},
         {"replay": "r", "data": {"a": 1}},

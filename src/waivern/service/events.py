@@ -12,7 +12,7 @@ All have `type, run_id, artifact, seq, at, duration_ms, error`, None where it ma
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypedDict
 
 from waivern.message import Json, Message
 from waivern.record import events as journaled
@@ -191,51 +191,34 @@ RunEvent: TypeAlias = (
 )
 
 
+class _Line(TypedDict):
+    """What all events of an artifact have that are in the journal."""
+
+    run_id: str
+    artifact: str
+    seq: int
+    at: str
+
+
 def public(store: RunStore, run_id: str, seq: int, event: journaled.Event) -> RunEvent | None:
     """Return what is told of an event in the journal; None if that is nothing about an artifact."""
+
+    def line(artifact: str) -> _Line:
+        return {"run_id": run_id, "artifact": artifact, "seq": seq, "at": event.at}
+
     match event:
-        case journaled.ArtifactStarted(at, artifact, _, component, inputs):
-            return ArtifactStarted(
-                run_id=run_id,
-                artifact=artifact,
-                seq=seq,
-                at=at,
-                component=component,
-                inputs=tuple(inputs),
-            )
-        case journaled.ArtifactCompleted(at, artifact):
+        case journaled.ArtifactStarted(_, name, _, component, inputs):
+            return ArtifactStarted(**line(name), component=component, inputs=tuple(inputs))
+        case journaled.ArtifactCompleted(_, name):
             made = Artifact.of(store, run_id, event)
-            took = event.duration_ms
-            return ArtifactCompleted(
-                run_id=run_id, artifact=artifact, seq=seq, at=at, duration_ms=took, made=made
-            )
-        case journaled.ArtifactFailed(at, artifact, error, took):
-            return ArtifactFailed(
-                run_id=run_id, artifact=artifact, seq=seq, at=at, duration_ms=took, error=error
-            )
-        case journaled.ArtifactRetried(at, artifact, error, took, delay):
-            return ArtifactRetried(
-                run_id=run_id,
-                artifact=artifact,
-                seq=seq,
-                at=at,
-                duration_ms=took,
-                error=error,
-                delay_ms=delay,
-            )
-        case journaled.ArtifactSkipped(at, artifact, cause, reason):
-            return ArtifactSkipped(
-                run_id=run_id, artifact=artifact, seq=seq, at=at, reason=reason, cause=cause
-            )
-        case journaled.ArtifactSuspended(at, artifact, reason, gate, shown):
-            return ArtifactSuspended(
-                run_id=run_id,
-                artifact=artifact,
-                seq=seq,
-                at=at,
-                reason=reason,
-                gate=gate,
-                shown=tuple(shown),
-            )
+            return ArtifactCompleted(**line(name), duration_ms=event.duration_ms, made=made)
+        case journaled.ArtifactFailed(_, name, error, took):
+            return ArtifactFailed(**line(name), duration_ms=took, error=error)
+        case journaled.ArtifactRetried(_, name, error, took, delay):
+            return ArtifactRetried(**line(name), duration_ms=took, error=error, delay_ms=delay)
+        case journaled.ArtifactSkipped(_, name, cause, reason):
+            return ArtifactSkipped(**line(name), reason=reason, cause=cause)
+        case journaled.ArtifactSuspended(_, name, reason, gate, shown):
+            return ArtifactSuspended(**line(name), reason=reason, gate=gate, shown=tuple(shown))
         case _:
             return None

@@ -7,281 +7,55 @@ and those whose inputs are going to be made and may come out as they were.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from enum import StrEnum
-from typing import NamedTuple
+from dataclasses import replace
 
-from waivern.engine import rebuilder
-from waivern.engine.cache import Cache
-from waivern.engine.differences import differences
-from waivern.engine.identity import Identity, Unsure
-from waivern.engine.producer import Producer
-from waivern.errors import WaivernError
-from waivern.ids import ArtifactId
-from waivern.message import Json, content_digest
-from waivern.planning.plan import Absent, Ask, Copy, Extract, Given, Node, Part, Transform
+from waivern.errors import UsageError
 from waivern.record.events import ArtifactCompleted
 from waivern.service import read
-from waivern.service.attempt import Options, cache_wanted, hidden, refuse_unknown
+from waivern.service.attempt import Options, refuse_unknown
 from waivern.service.check import Prepared, drafted, prepare
 from waivern.service.children import ChildFiles
-from waivern.service.continuing import REFRESHED, counted, left_out
-from waivern.service.parameters import NOTHING
-from waivern.service.parameters import Given as Params
-from waivern.service.past import Past
+from waivern.service.continuing import counted, left_out
+from waivern.service.foreseer import Action, Forecast, Foreseer
+from waivern.service.parameters import NOTHING, Given
 from waivern.service.references import StoreResolver, find
-from waivern.service.resuming import Again, ready
-from waivern.store.base import ArtifactRef, RunStore
+from waivern.service.resuming import Again, Source, ready
+from waivern.store.base import RunStore
 
-
-class Action(StrEnum):
-    """What becomes of an artifact."""
-
-    PRODUCE = "produce"
-    KEEP = "keep"
-    REUSE = "reuse"
-    CACHED = "cached"
-    GATE = "gate"
-    OPEN = "decided at run time"
-
-
-@dataclass(frozen=True, slots=True)
-class Forecast:
-    """What would become of one artifact."""
-
-    artifact: ArtifactId
-    action: Action
-    reason: str
-    component: str
-    expected_ms: int | None
-    """As it took before; None if it never was made."""
-    work: bool
-    """Whether somebody has something to do for it, as far as that is known."""
-
-    def document(self) -> dict[str, Json]:
-        """Return it for programs."""
-        return {
-            "artifact": self.artifact,
-            "action": str(self.action),
-            "reason": self.reason,
-            "component": self.component,
-            "expected_ms": self.expected_ms,
-            "work": self.work,
-        }
+__all__ = ["Action", "Forecast", "forecast"]
 
 
 def forecast(
-    path: str,
+    source: Source,
     store: RunStore,
     options: Options,
     *,
-    params: Params = NOTHING,
+    params: Given = NOTHING,
     resume: str | None = None,
 ) -> list[Forecast]:
     """Return what `wct run` would do with each artifact, in declared order.
 
-    Raises what starting, or resuming, that run would raise before anything is written.
+    Without a source, it is about what the run that is resumed has kept. Raises what starting, or
+    resuming, that run would raise before anything is written.
     """
     evidence: Mapping[str, ArtifactCompleted] = {}
     skipped: frozenset[str] = frozenset()
-    if resume is None:
-        draft = drafted(path, options.environ, params.bound)
-        resolver = StoreResolver(store, ChildFiles(draft.runbook.document.folder))
-        prepared = prepare(draft, resolver, options.environ, options.project)
-        notes: Mapping[str, str] = {}
-    else:
+    notes: Mapping[str, str] = {}
+    if resume is not None:
         record = read.load(store, find(store, resume))
-        known = ready(path, record, store, options, Again(allow_changed=True, params=params))
+        known = ready(source, record, store, options, Again(allow_changed=True, params=params))
         if record.metadata.replay_of:
             options = replace(options, cache=False)
         prepared = Prepared(known.plan, known.environ)
         skipped = left_out(record)
         evidence, fallen = counted(store, record, known, options)
         notes = {str(name): why for name, why in fallen.items()}
+    elif source is not None:
+        draft = drafted(source, options.environ, params.bound)
+        resolver = StoreResolver(store, ChildFiles(draft.runbook.document.folder))
+        prepared = prepare(draft, resolver, options.environ, options.project)
+    else:
+        raise UsageError("there is nothing to foresee", hint="give a source, resume=, or both")
     refuse_unknown(options.refresh, prepared.plan)
-    found = _Foreseer(prepared, store, options, evidence, notes, skipped).all()
+    found = Foreseer(prepared, store, options, evidence, notes, skipped).all()
     return [found[name] for name in prepared.plan.declared]
-
-
-class _Fate(NamedTuple):
-    action: Action
-    reason: str
-    work: bool = True
-
-
-class _Foreseer:
-    """Goes through a plan in the order of its inputs."""
-
-    def __init__(
-        self,
-        prepared: Prepared,
-        store: RunStore,
-        options: Options,
-        evidence: Mapping[str, ArtifactCompleted],
-        notes: Mapping[str, str],
-        skipped: frozenset[str],
-    ) -> None:
-        self._plan = plan = prepared.plan
-        self._store = store
-        self._evidence = evidence
-        self._notes = notes
-        """Why what was completed counts no longer."""
-        self._skipped = skipped
-        """What conditions left out before, and will again unless something else changes."""
-        self._past = Past(store, plan)
-        folder, environ = plan.runbook.document.folder, prepared.environ
-        self._secrets = hidden(plan, environ)
-        self._producer = Producer(store, folder, environ, self._secrets, options.clock)
-        self._refresh = options.refresh
-        kept = Cache(store, environ, options.refresh, make=False)
-        self._cache = kept if cache_wanted(options) else None
-        self._known: dict[ArtifactId, tuple[str, ArtifactRef]] = {}
-        """Artifacts whose content is known: the run that has it, and where."""
-        self._digests: dict[ArtifactId, str] = {}
-        self._open: dict[ArtifactId, ArtifactId] = {}
-        """Artifacts that may not be made, or not yet, each with the one that decides about it."""
-
-    def all(self) -> dict[ArtifactId, Forecast]:
-        found = {}
-        for node in self._plan.nodes.values():
-            action, reason, work = self._one(node)
-            idle = action in (Action.KEEP, Action.GATE)
-            expected = None if idle else self._past.took_ms(node.id)
-            label = node.work.label.partition(":")[2] or node.work.label
-            reason = self._secrets.hide(reason)
-            found[node.id] = Forecast(node.id, action, reason, label, expected, work)
-        return found
-
-    def _one(self, node: Node) -> _Fate:
-        unsure = [name for name in self._inputs(node) if name not in self._digests]
-        if not unsure:
-            runbook = self._plan.runbook.document.digest
-            decision = rebuilder.decide(node, self._refs(node), self._evidence, runbook)
-            if isinstance(decision, rebuilder.Keep):
-                self._digests[node.id] = decision.ref.content_digest
-                return _Fate(Action.KEEP, decision.reason, work=False)
-        if (root := self._root(node)) is not None:
-            self._open[node.id] = root
-            work = bool(unsure) or node.id not in self._skipped
-            return _Fate(Action.OPEN, self._decides(node, root), work)
-        if unsure and not isinstance(node.work, Ask):
-            return self._unsure(node, unsure)
-        return self._sure(node)
-
-    def _root(self, node: Node) -> ArtifactId | None:
-        """Return the artifact that decides, at run time, whether this one is made at all."""
-        if node.tests:
-            return node.id
-        for name in dict.fromkeys((*node.inputs, *node.after)):
-            root, before = self._open.get(name), self._plan.nodes[name]
-            missed = before.optional or before.spare
-            if root and (not missed or isinstance(self._plan.nodes[root].work, Ask)):
-                return root
-        if node.inputs and all(name in self._open for name in node.inputs):
-            return self._open[node.inputs[0]]
-        return None
-
-    def _decides(self, node: Node, root: ArtifactId) -> str:
-        if root == node.id:
-            return "its condition: " + node.tests[0].condition.text
-        if isinstance(self._plan.nodes[root].work, Ask):
-            return f"after the decision on '{root}'"
-        return f"'{root}' may not be made"
-
-    def _unsure(self, node: Node, unsure: list[ArtifactId]) -> _Fate:
-        """Decide on an artifact whose inputs are going to be made."""
-        what = ", ".join(unsure[:3]) + (", …" if len(unsure) > 3 else "")
-        made, perhaps = f"its input {what} is made", f"{what} may come out as before, or not"
-        if not isinstance(node.work, Transform):
-            return _Fate(Action.PRODUCE, made, work=False)
-        if node.id in self._evidence:
-            return _Fate(Action.OPEN, perhaps)
-        made_of, then = self._identity(node, node.work, ()), self._past.identity(node.id)
-        if isinstance(made_of, Unsure):
-            never = not self._past.made(node.id)
-            return _Fate(Action.PRODUCE, self._because(node, "never made" if never else made))
-        same_inputs = {**made_of, "inputs": (then or {}).get("inputs")}
-        changed = "; ".join(differences(then, same_inputs)) if then else ""
-        if self._cache and self._cache.knows(made_of) and node.id not in self._refresh:
-            return _Fate(Action.OPEN, changed or perhaps)
-        reason = changed or made if then else "never made"
-        return _Fate(Action.PRODUCE, self._because(node, reason))
-
-    def _sure(self, node: Node) -> _Fate:
-        """Decide on an artifact whose inputs are known."""
-        match node.work:
-            case Copy() as copy:
-                self._digests[node.id] = copy.content_digest
-                return _Fate(Action.REUSE, f"'{copy.artifact}' of run {copy.run}", work=False)
-            case Ask(question):
-                self._open[node.id] = node.id
-                return _Fate(Action.GATE, question)
-            case Given(content):
-                self._digests[node.id] = content_digest(content)
-                return _Fate(Action.PRODUCE, "the default of an input", work=False)
-            case Absent():
-                self._open[node.id] = node.id
-                return _Fate(Action.OPEN, "nothing is mapped to this input", work=False)
-            case Extract() | Transform() as work:
-                return self._made(node, work)
-            case Part() as part:
-                return self._part(node, part)
-        return _Fate(Action.PRODUCE, "taken from its inputs", work=False)
-
-    def _made(self, node: Node, work: Extract | Transform) -> _Fate:
-        made_of = self._identity(node, work, self._refs(node))
-        if isinstance(made_of, Unsure):
-            never = not self._past.made(node.id)
-            return _Fate(
-                Action.PRODUCE, self._because(node, "never made" if never else made_of.reason)
-            )
-        if self._cache and (hit := self._cache.find(node.id, made_of)):
-            self._digests[node.id] = hit.ref.content_digest
-            self._known[node.id] = (hit.origin["run"], hit.ref)
-            return _Fate(Action.CACHED, f"from run {hit.origin['run']}", work=False)
-        return _Fate(Action.PRODUCE, self._because(node, self._difference(node, made_of)))
-
-    def _identity(
-        self, node: Node, work: Extract | Transform, inputs: tuple[ArtifactRef, ...]
-    ) -> Identity | Unsure:
-        if self._cache is None:
-            return Unsure("the cache is off")
-        try:
-            tool, ctx = self._producer.tool(work), self._producer.context(node)
-        except WaivernError as error:
-            return Unsure(error.message)
-        return self._cache.identify(node, tool, inputs, ctx)
-
-    def _because(self, node: Node, otherwise: str) -> str:
-        asked = REFRESHED if node.id in self._refresh else None
-        return self._notes.get(node.id) or asked or otherwise
-
-    def _difference(self, node: Node, made_of: Identity) -> str:
-        then = self._past.identity(node.id)
-        if then is None:
-            return "never made"
-        return "; ".join(differences(then, made_of)) or "what was made of it is gone"
-
-    def _refs(self, node: Node) -> tuple[ArtifactRef, ...]:
-        nodes = self._plan.nodes
-        return tuple(
-            ArtifactRef(name, "", self._digests[name], schema=str(nodes[name].schema))
-            for name in self._inputs(node)
-        )
-
-    def _inputs(self, node: Node) -> list[ArtifactId]:
-        return [name for name in node.inputs if name not in self._skipped]
-
-    def _part(self, node: Node, part: Part) -> _Fate:
-        (whole,) = node.inputs
-        if whole in self._known:
-            try:
-                content = self._store.fetch(*self._known[whole]).content
-            except WaivernError:
-                content = None
-            if isinstance(content, dict) and content.get(part.output) is not None:
-                self._digests[node.id] = content_digest(content[part.output])
-            elif isinstance(content, dict):
-                self._open[node.id] = node.id
-                return _Fate(Action.OPEN, f"'{whole}' yielded nothing for it", work=False)
-        return _Fate(Action.PRODUCE, f"an output of '{whole}'", work=False)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Unpack
 
 from waivern.errors import RefusedError, UsageError
 from waivern.message import Json
@@ -17,19 +16,31 @@ from waivern.runbook import loader
 from waivern.runbook.model import Runbook
 from waivern.service import act
 from waivern.service import check as checking
-from waivern.service.act import Decided, Decision, Given, Options
+from waivern.service.act import Decided, Decision
 from waivern.service.leaving import settle
 from waivern.service.result import RunResult
-from waivern.service.shelf import Folder, Store, chosen, project_at
-from waivern.store.base import RunStore
+from waivern.service.shelf import Folder
+from waivern.service.situation import (
+    NONE,
+    Situation,
+    Source,
+    readable,
+    refuse_others,
+    situation,
+)
+from waivern.service.terms import (
+    ApproveTerms,
+    ForecastTerms,
+    PlanTerms,
+    ReplayTerms,
+    ResumeTerms,
+    RunTerms,
+)
 
-if TYPE_CHECKING:  # it is for asyncio, whose import costs more than a small run
+if TYPE_CHECKING:  # the one costs more than a small run, the other is for those who ask
+    from waivern.service.feed import Begin
+    from waivern.service.forecast import Forecast
     from waivern.service.stream import Stream
-
-Source: TypeAlias = str | os.PathLike[str] | Runbook
-"""The path of a runbook, or a Runbook."""
-
-NONE: Mapping[str, Json] = MappingProxyType({})
 
 
 def load(
@@ -54,103 +65,72 @@ def load(
     return loader.parse(data, path=None, folder=home, environ=os.environ, name=name)
 
 
-def plan(
-    source: Source,
-    *,
-    params: Mapping[str, Json] = NONE,
-    store: Store = None,
-    project_root: Folder = None,
-) -> Plan:
-    """Return what a run of the runbook would do; writes nothing.
+def plan(source: Source, **terms: Unpack[PlanTerms]) -> Plan:
+    """Return the plan of the runbook, which says what depends on what; writes nothing.
 
     The store is where `from_run` is looked for. Raises InvalidError with everything that is wrong
     with the runbook or the parameters, NotFoundError if there is no such file.
     """
-    where, options = _situation(store, project_root)
-    given = Given(values=params).bound
+    at = situation("plan", PlanTerms, terms)
     return checking.check(
-        _read(source), where, options.environ, given=given, project=options.project
+        readable(source),
+        at.store,
+        at.options.environ,
+        given=at.params.bound,
+        project=at.options.project,
     )
 
 
-def run(
-    source: Source,
-    *,
-    params: Mapping[str, Json] = NONE,
-    store: Store = None,
-    run_id: str | None = None,
-    project_root: Folder = None,
-    max_concurrency: int | None = None,
-) -> RunResult:
+def forecast(
+    source: Source | None = None, *, resume: str | None = None, **terms: Unpack[ForecastTerms]
+) -> list[Forecast]:
+    """Return what `run` would do with each artifact, and why, in declared order; writes nothing.
+
+    With `resume`, what that verb would do with this run, changed as the runbook may be. Raises what
+    they would raise before anything is written.
+    """
+    from waivern.service.forecast import forecast
+
+    at = situation("forecast", ForecastTerms, terms)
+    known = None if source is None else readable(source)
+    return forecast(known, at.store, at.options, params=at.params, resume=resume)
+
+
+def run(source: Source, *, run_id: str | None = None, **terms: Unpack[RunTerms]) -> RunResult:
     """Run a runbook in a new run, and return when it has ended or waits: look at `status`.
 
-    `params` are values of the runbook's parameters, as from a file; `project_root` is the folder
-    from which upward `waivern.yaml` and the store are looked for (the current one).
+    `RunTerms` says what the terms mean, and so does the class of each verb.
 
     Blocks: it is refused where an event loop is running, which wants `stream` or `run_async`.
     Raises, before anything is written, InvalidError if the runbook or a parameter is wrong,
-    UsageError if `run_id` is, NotFoundError if there is no such file, RefusedError if there is such
-    a run already.
+    UsageError or ArtifactNotFoundError if a term or `run_id` is, NotFoundError if there is no such
+    file, RefusedError if there is such a run already.
     """
-    begin = partial(act.start, _read(source), run_id=run_id, params=Given(values=params))
-    return _blocking("run", begin, store, project_root, max_concurrency)
+    at = _blocking("run", RunTerms, terms)
+    return at.start(source, run_id, at.options)
 
 
-def resume(
-    run: str,
-    source: Source | None = None,
-    *,
-    params: Mapping[str, Json] = NONE,
-    data: Mapping[str, Json] = NONE,
-    by: str = "",
-    allow_changed: bool = False,
-    force: bool = False,
-    ask_again: bool = False,
-    store: Store = None,
-    project_root: Folder = None,
-    max_concurrency: int | None = None,
-) -> RunResult:
+def resume(run: str, source: Source | None = None, **terms: Unpack[ResumeTerms]) -> RunResult:
     """Continue a run: keep what is there and intact, make the rest; return as `run` does.
 
     `run` is an id, a unique prefix of one, or a reference such as '@last'. Without `source` it goes
-    on with the bytes that it kept. `params` are only needed for secrets, which are not kept. `data`
-    is for the components that wait; `{"approved": True}` in it decides, in the name of `by`, on the
-    one gate that waits. `allow_changed`: although the runbook, a child or a parameter is not what
-    it was; `force`: although it was cancelled; `ask_again`: gates begin anew.
+    on with the bytes that it kept.
 
     Raises RefusedError if the run is at work, or these terms do not allow it; RunNotFoundError,
     IntegrityError if its records are damaged, and what `run` raises.
     """
-    begin = partial(
-        act.resume,
-        None if source is None else _read(source),
-        run,
-        params=Given(values=params),
-        data=data,
-        by=by,
-        allow_changed=allow_changed,
-        force=force,
-        ask_again=ask_again,
-    )
-    return _blocking("resume", begin, store, project_root, max_concurrency)
+    at = _blocking("resume", ResumeTerms, terms)
+    return at.resume(run, source, terms, at.options)
 
 
-def replay(
-    run: str,
-    *,
-    params: Mapping[str, Json] = NONE,
-    store: Store = None,
-    run_id: str | None = None,
-    project_root: Folder = None,
-    max_concurrency: int | None = None,
-) -> RunResult:
+def replay(run: str, *, run_id: str | None = None, **terms: Unpack[ReplayTerms]) -> RunResult:
     """Run again, in a new run, what a run kept: the same runbook, children and parameters.
 
-    Nothing that it made is used. `params` are only needed for secrets. Raises RefusedError if they
-    differ from those of the run, RunNotFoundError, and what `run` raises.
+    Nothing that it made is used, nor the cache. Raises RefusedError if the parameters differ from
+    those of the run, RunNotFoundError, and what `run` raises.
     """
-    begin = partial(act.replay, run, run_id=run_id, params=Given(values=params))
-    return _blocking("replay", begin, store, project_root, max_concurrency)
+    at = _blocking("replay", ReplayTerms, terms)
+    return at.replay(run, run_id, at.options)
 
 
 def approve(
@@ -161,10 +141,7 @@ def approve(
     note: str | None = None,
     data: Mapping[str, Json] = NONE,
     resume: bool = True,
-    params: Mapping[str, Json] = NONE,
-    store: Store = None,
-    project_root: Folder = None,
-    max_concurrency: int | None = None,
+    **terms: Unpack[ApproveTerms],
 ) -> Decided:
     """Record a person's decision on a gate, then continue the run where it stopped.
 
@@ -173,11 +150,9 @@ def approve(
     not go on, and the `result` is None. Blocks, as `run` does, if the run goes on. Raises
     RefusedError if nothing waits to be decided, UsageError without a name, and what `resume` does.
     """
-    _refuse_in_event_loop("approve")
-    settle()
-    where, options = _situation(store, project_root, max_concurrency)
+    at = _blocking("approve", ApproveTerms, terms)
     decision = Decision(approved, by, note, data)
-    return act.approve(gate, where, options, decision, params=Given(values=params), onward=resume)
+    return act.approve(gate, at.store, at.options, decision, params=at.params, onward=resume)
 
 
 def stream(
@@ -185,40 +160,35 @@ def stream(
     *,
     resume: str | None = None,
     replay: str | None = None,
-    params: Mapping[str, Json] = NONE,
-    data: Mapping[str, Json] = NONE,
-    store: Store = None,
     run_id: str | None = None,
-    project_root: Folder = None,
-    max_concurrency: int | None = None,
     check: bool = True,
+    **terms: Unpack[ResumeTerms],
 ) -> Stream:
     """Return the events of a run as they happen, for asyncio.
 
     The run is a new one of `source`, or of what the run `replay` kept, or the next attempt at the
-    run `resume`. Nothing happens before the first event is asked for: what the verbs of these names
-    raise is raised there. After the last event RunFailed is raised if the run neither completed nor
-    waits, unless `check` is false.
+    run `resume`; the terms are those of the verbs of these names. Nothing happens before the first
+    event is asked for: what the verbs raise is raised there, but what no run could be given, here.
+    After the last event RunFailed is raised if the run neither completed nor waits, unless `check`
+    is false.
     """
     from waivern.service.stream import Stream
 
-    given = Given(values=params)
-    begin: Callable[[RunStore, Options], RunResult]
-    if resume is not None and replay is None and run_id is None:
-        known = None if source is None else _read(source)
-        begin = partial(act.resume, known, resume, params=given, data=data)
-    elif replay is not None and source is None and resume is None and not data:
-        begin = partial(act.replay, replay, run_id=run_id, params=given)
-    elif source is not None and resume is None and replay is None and not data:
-        begin = partial(act.start, _read(source), run_id=run_id, params=given)
+    at = situation("stream", ResumeTerms, terms)
+    given = {"source": source, "resume": resume, "replay": replay, "run_id": run_id, **terms}
+    begin: Begin
+    if resume is not None:
+        refuse_others(given, "resume", "source", ResumeTerms)
+        begin = partial(at.resume, resume, source, terms)
+    elif replay is not None:
+        refuse_others(given, "replay", "run_id", ReplayTerms)
+        begin = partial(at.replay, replay, run_id)
+    elif source is not None:
+        refuse_others(given, "source", "run_id", RunTerms)
+        begin = partial(at.start, source, run_id)
     else:
-        raise UsageError(
-            "these arguments do not go together",
-            hint="give a source, with resume= or not; or replay= alone. data= is for resume=, "
-            "run_id= for a new run",
-        )
-    where, options = _situation(store, project_root, max_concurrency)
-    return Stream(lambda options: begin(where, options), options, where, check=check)
+        raise UsageError("there is nothing to run", hint="give a source, resume= or replay=")
+    return Stream(begin, at.options, at.store, check=check)
 
 
 async def run_async(
@@ -226,54 +196,22 @@ async def run_async(
     *,
     resume: str | None = None,
     replay: str | None = None,
-    params: Mapping[str, Json] = NONE,
-    data: Mapping[str, Json] = NONE,
-    store: Store = None,
     run_id: str | None = None,
-    project_root: Folder = None,
-    max_concurrency: int | None = None,
+    **terms: Unpack[ResumeTerms],
 ) -> RunResult:
     """Do as `stream`, and return how it ended, as `run` does; cancelled, it ends the run."""
-    events = stream(
-        source,
-        resume=resume,
-        replay=replay,
-        params=params,
-        data=data,
-        store=store,
-        run_id=run_id,
-        project_root=project_root,
-        max_concurrency=max_concurrency,
-        check=False,
-    )
+    events = stream(source, resume=resume, replay=replay, run_id=run_id, check=False, **terms)
     async for event in events:
         if event.type == "run_finished":
             return event.result
     raise AssertionError("a stream ends with its run")
 
 
-def _read(source: Source) -> str | Runbook:
-    return source if isinstance(source, Runbook) else os.fspath(source)
-
-
-def _situation(
-    store: Store, project_root: Folder, max_concurrency: int | None = None
-) -> tuple[RunStore, Options]:
-    project = project_at(project_root)
-    options = Options(project=project, max_concurrency=max_concurrency)
-    return chosen(store, project_root), options
-
-
-def _blocking(
-    verb: str,
-    begin: Callable[[RunStore, Options], RunResult],
-    store: Store,
-    project_root: Folder,
-    max_concurrency: int | None,
-) -> RunResult:
+def _blocking(verb: str, takes: type[PlanTerms], given: Mapping[str, object]) -> Situation:
+    """Return what the terms of a blocking verb come to, where it may block."""
     _refuse_in_event_loop(verb)
     settle()
-    return begin(*_situation(store, project_root, max_concurrency))
+    return situation(verb, takes, given)
 
 
 def _refuse_in_event_loop(verb: str) -> None:

@@ -1,0 +1,143 @@
+"""What the terms of a verb for programs come to, and the runs that are carried out on them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import NamedTuple, TypeAlias, cast
+
+from waivern.errors import UsageError
+from waivern.message import Json
+from waivern.problems import did_you_mean, shown
+from waivern.runbook.model import Runbook
+from waivern.service import act
+from waivern.service.act import Given, Options, RunResult, Selection
+from waivern.service.shelf import chosen, project_at
+from waivern.service.terms import PlanTerms, ResumeTerms
+from waivern.store.base import RunStore
+
+Source: TypeAlias = str | os.PathLike[str] | Runbook
+"""The path of a runbook, or a Runbook."""
+
+NONE: Mapping[str, Json] = MappingProxyType({})
+
+
+def readable(source: Source) -> str | Runbook:
+    """Return the source as the use cases take it."""
+    return source if isinstance(source, Runbook) else os.fspath(source)
+
+
+class Situation(NamedTuple):
+    """A store, and how to go about it."""
+
+    store: RunStore
+    options: Options
+    params: Given
+    selection: Selection
+
+    def start(self, source: Source, run_id: str | None, options: Options) -> RunResult:
+        """Run a runbook in a new run."""
+        return act.start(
+            readable(source),
+            self.store,
+            options,
+            run_id=run_id,
+            params=self.params,
+            selection=self.selection,
+        )
+
+    def resume(
+        self, run: str, source: Source | None, terms: ResumeTerms, options: Options
+    ) -> RunResult:
+        """Continue a run, on terms that are looked at for what only a resume takes."""
+        return act.resume(
+            None if source is None else readable(source),
+            run,
+            self.store,
+            options,
+            allow_changed=terms.get("allow_changed", False),
+            force=terms.get("force", False),
+            ask_again=terms.get("ask_again", False),
+            params=self.params,
+            data=terms.get("data", NONE),
+            selection=self.selection,
+            by=terms.get("by", ""),
+        )
+
+    def replay(self, run: str, run_id: str | None, options: Options) -> RunResult:
+        """Run again what a run kept."""
+        return act.replay(run, self.store, options, run_id=run_id, params=self.params)
+
+
+def situation(verb: str, takes: type[PlanTerms], given: Mapping[str, object]) -> Situation:
+    """Return what the terms of a verb come to, if they are of those it takes.
+
+    Raises TypeError for one that it does not have, as for any function; UsageError for a value that
+    cannot be one, and what `chosen` raises.
+    """
+    _refuse_unknown(verb, takes, given)
+    terms = cast("PlanTerms", given)
+    root = terms.get("project_root")
+    options = Options(
+        project=project_at(root),
+        max_concurrency=_count(given, "max_concurrency"),
+        max_failures=_count(given, "max_failures"),
+        cache=_switch(given, "cache"),
+        refresh=frozenset(_texts(given, "refresh")),
+        fail_on=_texts(given, "fail_on"),
+    )
+    return Situation(
+        chosen(terms.get("store"), root),
+        options,
+        Given(values=terms.get("params", NONE)),
+        Selection(_texts(given, "select"), _texts(given, "exclude")),
+    )
+
+
+def _refuse_unknown(verb: str, takes: type[PlanTerms], given: Mapping[str, object]) -> None:
+    known = takes.__annotations__
+    for name in given.keys() - known.keys():
+        hint = did_you_mean(name, known)
+        text = f"waivern.{verb}() got an unexpected keyword argument {name!r}"
+        raise TypeError(f"{text}; {hint}" if hint else text)
+
+
+def refuse_others(
+    given: Mapping[str, object], what: str, beside: str, takes: type[PlanTerms]
+) -> None:
+    """Raise UsageError if something is given that says anything, and does not go with `what`."""
+    allowed = {what, beside, *takes.__annotations__}
+    if others := [name for name, value in given.items() if value and name not in allowed]:
+        verb = "run" if what == "source" else what
+        raise UsageError(
+            f"{what}= and {'=, '.join(others)}= do not go together",
+            hint=f"with {what}= goes what waivern.{verb}() takes",
+        )
+
+
+def _count(given: Mapping[str, object], name: str) -> int | None:
+    value = given.get(name)
+    if value is None or (isinstance(value, int) and value is not True and value >= 1):
+        return value
+    raise _wrong(name, value, "a whole number from 1")
+
+
+def _switch(given: Mapping[str, object], name: str) -> bool | None:
+    value = given.get(name)
+    if value is None or isinstance(value, bool):
+        return value
+    raise _wrong(name, value, "True or False")
+
+
+def _texts(given: Mapping[str, object], name: str) -> tuple[str, ...]:
+    value = given.get(name, ())
+    found = tuple(value) if isinstance(value, Iterable) and not isinstance(value, str) else (value,)
+    texts = tuple(each for each in found if isinstance(each, str))
+    if len(texts) < len(found):
+        raise _wrong(name, value, "a text, or several")
+    return texts
+
+
+def _wrong(name: str, value: object, wanted: str) -> UsageError:
+    return UsageError(f"{name}= cannot be {shown(repr(value))}", hint=f"give {wanted}")

@@ -1,0 +1,76 @@
+"""What the verbs for programs are given beside what they are about: each argument is said here.
+
+Each class is named after the verb that takes just these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TypeAlias, TypedDict
+
+from waivern.message import Json
+from waivern.service.shelf import Folder, Store
+
+Texts: TypeAlias = str | Iterable[str]
+"""One text, or several."""
+
+
+class PlanTerms(TypedDict, total=False):
+    """What every verb takes that reads a runbook."""
+
+    params: Mapping[str, Json]
+    """Values of the runbook's parameters, as from a file; of a run that is there, only secrets are
+    needed, which are not kept."""
+    store: Store
+    """The store, its path or its URL; None: the one that `wct` uses in `project_root`."""
+    project_root: Folder
+    """From where upward `waivern.yaml` and the store are looked for; None: the current folder."""
+
+
+class ForecastTerms(PlanTerms, total=False):
+    """Also what is made although it was made before."""
+
+    cache: bool | None
+    """Whether what was made of the same before is taken; None: what the project says, else yes."""
+    refresh: Texts
+    """Artifacts that are made again all the same."""
+
+
+class ReplayTerms(PlanTerms, total=False):
+    """Also how a run is carried out, and when it counts as failed."""
+
+    max_concurrency: int | None
+    """How much at once; None: what the runbook says, else the project, else the default."""
+    max_failures: int | None
+    """After so many failures nothing more is started: 1 is `--fail-fast`. None: never."""
+    fail_on: Texts
+    """Conditions over `artifacts`, `status` and `params`. Those that hold at the end are the
+    `policies` of the result, and make its `exit_code` 6."""
+
+
+class ApproveTerms(ForecastTerms, ReplayTerms, total=False):
+    """All of these."""
+
+
+class RunTerms(ApproveTerms, total=False):
+    """Also what is made at all, in expressions as of `wct run --select`."""
+
+    select: Texts
+    """Make only these artifacts; none: all."""
+    exclude: Texts
+    """Do not make these."""
+
+
+class ResumeTerms(RunTerms, total=False):
+    """Also what lets a run go on."""
+
+    data: Mapping[str, Json]
+    """For the components that wait; `{"approved": True}` in it decides on the gate, if one does."""
+    by: str
+    """In whose name that is decided."""
+    allow_changed: bool
+    """Although the runbook, a child or a parameter is not what it was."""
+    force: bool
+    """Although it was cancelled."""
+    ask_again: bool
+    """Gates begin anew."""
