@@ -13,7 +13,7 @@ from waivern.builtin.command import CommandConnector, CommandProcessor
 from waivern.builtin.python import PythonConnector, PythonProcessor
 from waivern.errors import ComponentError
 from waivern.message import sha256
-from waivern.plugins.context import Context
+from waivern.plugins.context import Context, Memo
 
 
 def of_call(base: Path, call: str, **args: Any) -> str | None:
@@ -88,3 +88,28 @@ def test_a_command_that_names_no_file_has_no_digest(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     (tmp_path / "folder").mkdir()
     assert of_command(tmp_path, "python3", "-c", "x" * 5000, "fifo", "folder", "", "a/b") is None
+
+
+def test_a_module_that_was_imported_is_what_it_was_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "code_digest_imported.py"
+    path.write_text("def f():\n    return 1\n")
+    was = sha256(path.read_bytes())
+    monkeypatch.syspath_prepend(tmp_path)
+    config = PythonConnector.Config(call="code_digest_imported:f")
+    assert PythonConnector().extract(config, Context("a", tmp_path)) == 1
+    path.write_text("def f():\n    return 2\n")
+    assert PythonConnector().extract(config, Context("b", tmp_path)) == 1
+    assert PythonConnector().code(config, Context("b", tmp_path)) == was
+
+
+def test_a_file_is_for_an_attempt_what_it_was_at_first(tmp_path: Path) -> None:
+    path = tmp_path / "own.py"
+    path.write_text("def f():\n    return 1\n")
+    was, attempt = sha256(path.read_bytes()), Memo()
+    config = PythonConnector.Config(call="own.py:f")
+    assert PythonConnector().code(config, Context("a", tmp_path, memo=attempt)) == was
+    path.write_text("def f():\n    return 2\n")
+    assert PythonConnector().extract(config, Context("b", tmp_path, memo=attempt)) == 1
+    assert PythonConnector().extract(config, Context("b", tmp_path)) == 2

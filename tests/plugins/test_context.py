@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import pickle
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from waivern.errors import ComponentError, Exit
 from waivern.plugins.component import Suspend
-from waivern.plugins.context import Context
+from waivern.plugins.context import Context, Memo
 
 
 def test_nothing_counted_gives_no_coverage() -> None:
@@ -71,3 +73,26 @@ def test_suspend_says_for_what_and_survives_a_process() -> None:
     assert isinstance(raised, Suspend)
     assert (raised.reason, raised.hint) == ("the export of March", "put it into data/")
     assert raised.exit_code is Exit.SUSPENDED
+
+
+def test_what_is_made_once_is_made_once_and_holds_up_nothing_else() -> None:
+    memo, began, go_on = Memo(), threading.Event(), threading.Event()
+    made: list[str] = []
+
+    def slow() -> str:
+        began.set()
+        assert go_on.wait(10)
+        made.append("slow")
+        return "x"
+
+    contexts = [Context(name, Path(), memo=memo) for name in "abc"]
+    with ThreadPoolExecutor(2) as pool:
+        both = [pool.submit(ctx.once, "slow", slow) for ctx in contexts[:2]]
+        assert began.wait(10)
+        assert contexts[2].once("other", lambda: "y") == "y"
+        go_on.set()
+        assert [each.result(10) for each in both] == ["x", "x"]
+    assert made == ["slow"]
+    with pytest.raises(ZeroDivisionError):
+        contexts[0].once("error", lambda: 1 / 0)
+    assert contexts[0].once("error", lambda: 1.0) == 1.0

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from waivern.builtin.properties import located
 from waivern.errors import ComponentError
 from waivern.message import sha256
-from waivern.plugins.context import Context
+from waivern.plugins.context import Context, Memo
 
 _NO_FILE = frozenset(
     {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL, errno.ENXIO}
@@ -56,10 +56,23 @@ def of_call(call: str, ctx: Context) -> str | None:
     ComponentError if a file cannot be read.
     """
     where = call.rpartition(":")[0]
-    if where.endswith(".py"):
-        return source(where, ctx).digest
-    path = _module_file(where)
-    return _of_file(path) if path else None
+    return source(where, ctx).digest if where.endswith(".py") else of_module(where)
+
+
+_modules = Memo()
+
+
+def of_module(name: str) -> str | None:
+    """Return the digest of a module's file as it was when this process first had to do with it.
+
+    None if it has none. A module is imported once in a process, whatever becomes of its file.
+    """
+
+    def read() -> str | None:
+        path = _module_file(name)
+        return _of_file(path) if path else None
+
+    return _modules.get(name, read)
 
 
 def of_command(argv: Sequence[str], ctx: Context) -> str | None:

@@ -7,22 +7,20 @@ import importlib
 import inspect
 import re
 import sys
-import threading
 from collections.abc import Awaitable, Sequence
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
-from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-from waivern.builtin.code import Source, of_call, source
+from waivern.builtin.code import Source, of_call, of_module, source
 from waivern.builtin.properties import Properties
 from waivern.errors import ComponentError
 from waivern.message import ANY_JSON, Json
 from waivern.plugins.component import Input
-from waivern.plugins.context import Context
+from waivern.plugins.context import Context, Memo
 from waivern.problems import did_you_mean
 
 _MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
@@ -128,7 +126,11 @@ def _function(call: str, ctx: Context) -> Any:
     where, _, name = call.rpartition(":")
     file = source(where, ctx) if where.endswith(".py") else None
     try:
-        module = _loaded(file) if file else importlib.import_module(where)
+        if file:
+            module = _modules.get((file.path, file.digest), lambda: _run(file))
+        else:
+            of_module(where)  # while its file is still what is imported
+            module = importlib.import_module(where)
     except (Exception, SystemExit) as error:
         hint = "it must be installed in the environment of wct, or be given as 'path.py:function'"
         missing = isinstance(error, ModuleNotFoundError)
@@ -158,20 +160,8 @@ class _Loader(SourceFileLoader):
         return self.source_to_code(self._data, self.path)
 
 
-_modules: dict[Path, tuple[str, ModuleType]] = {}
-"""By path, with the digest of what was run."""
-_loading = threading.Lock()
-
-
-def _loaded(file: Source) -> ModuleType:
-    """Return the module in a file, which is run once while it is as it was."""
-    kept = _modules.get(file.path)
-    if kept is None or kept[0] != file.digest:
-        with _loading:
-            kept = _modules.get(file.path)
-            if kept is None or kept[0] != file.digest:
-                kept = _modules[file.path] = (file.digest, _run(file))
-    return kept[1]
+_modules = Memo()
+"""The modules in files, each run once in this process while its file is as it was."""
 
 
 def _run(file: Source) -> ModuleType:

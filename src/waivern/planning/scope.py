@@ -1,4 +1,4 @@
-"""What names mean while a plan is made: the scope of each runbook, and what is in it."""
+"""What names mean while a plan is made: the scope of each runbook, and what stands in it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from waivern.ids import ArtifactId
 from waivern.message import Json
-from waivern.planning.plan import Absent, Given, Last, Part
 from waivern.problems import Problem
-from waivern.runbook.model import Artifact, OnError, Runbook
+from waivern.runbook.model import Artifact, Child, Draft, OnError, Runbook
 
 if TYPE_CHECKING:
     from waivern.runbook.conditions import Condition
@@ -65,9 +64,30 @@ class Scope:
         chain, by = [], self.by
         while by is not None:
             scope, artifact = by
-            chain.append(inclusion(scope, artifact))
+            chain.append(included_by(scope, artifact))
             by = scope.by
         return tuple(chain)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Directive:
+    """A `child_runbook` where it stands: of a `for_each`, the one of an item."""
+
+    scope: Scope
+    artifact: Artifact
+    child: Child
+    id: ArtifactId
+    each: Json
+
+    @property
+    def at(self) -> tuple[str, ...]:
+        """Where it stands in its runbook."""
+        return ("artifacts", self.artifact.id, "child_runbook")
+
+    @property
+    def optional(self) -> bool:
+        """Whether what it gives is only missed."""
+        return self.artifact.optional or self.artifact.terms.on_error == "continue"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,31 +105,13 @@ class Asked:
     """What it asks for as `result`."""
 
 
-@dataclass(slots=True, eq=False)
-class Flat:
-    """One artifact of the flat runbook, its references not resolved yet."""
-
-    id: ArtifactId
-    artifact: Artifact
-    """As declared, references to the item of a `for_each` in their places."""
-    scope: Scope
-    work: Given | Absent | Last | Part | None = None
-    """What it is made by, if that is not what the declaration says."""
-    inputs: tuple[Name, ...] = ()
-    """Each may stand for several artifacts."""
-    tests: tuple[Asked, ...] = ()
-    after: tuple[Name, ...] = ()
-    each: Json = None
-    spare: bool = False
-    round: int = 0
-    """Of a repetition, from 1; 0 if it is none."""
-    exposed: bool = False
-    """What a directive with `output: true` offers, or an own artifact that says so."""
-    optional: bool = False
-    sensitive: bool = False
+def open_values(draft: Draft) -> Mapping[str, Json]:
+    """Return the values of the parameters that are no secrets."""
+    declared = draft.runbook.params
+    return {n: v for n, v in draft.values.items() if n in declared and not declared[n].secret}
 
 
-def inclusion(scope: Scope, artifact: Artifact) -> str:
+def included_by(scope: Scope, artifact: Artifact) -> str:
     """Return by what, and where, a child is included."""
     at = ("artifacts", artifact.id, "child_runbook")
     return f"by '{artifact.id}' at {scope.runbook.document.problem('', '', at, on='key').position}"

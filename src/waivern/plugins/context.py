@@ -55,16 +55,19 @@ T = TypeVar("T")
 
 
 class Memo:
-    """What the calls of an attempt make once and share. Thread-safe."""
+    """What several calls make once and share. Thread-safe; who hangs, holds up its own key only."""
 
     def __init__(self) -> None:
         self._made: dict[Hashable, Any] = {}
-        self._lock = threading.RLock()  # what is made may need something else that is made once
+        self._making: dict[Hashable, threading.RLock] = {}
+        self._lock = threading.Lock()
 
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
         """Return what `make` returned under this key; an error is raised, and not kept."""
         if key not in self._made:
             with self._lock:
+                making = self._making.setdefault(key, threading.RLock())
+            with making:
                 if key not in self._made:
                     self._made[key] = make()
         return cast(T, self._made[key])

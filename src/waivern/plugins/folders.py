@@ -23,6 +23,8 @@ from waivern.message import sha256
 Variable: TypeAlias = Literal["connector", "processor"]
 VARIABLES: frozenset[Variable] = frozenset({"connector", "processor"})
 
+DIGEST = "__waivern_digest__"
+"""In a module that was run from a folder: the digest of its source as it was run."""
 MAX_BYTES = 4 * 1024 * 1024
 
 _loading = threading.RLock()  # a module may name another component
@@ -121,10 +123,12 @@ def _opened(path: str, flags: int) -> int:
 @cache
 def _run(path: Path) -> ModuleType:
     """Run the file as it is now, under a name of its own; no bytecode is left beside it."""
-    code = compile(_source(path), path, "exec", dont_inherit=True)
+    source = _source(path)
+    code = compile(source, path, "exec", dont_inherit=True)
     name = f"_waivern_component_{sha256(bytes(path)).removeprefix('sha256:')[:16]}"
     module = ModuleType(name)
     module.__file__ = str(path)
+    module.__dict__[DIGEST] = sha256(source)
     sys.modules[name] = module  # dataclasses and pickle look there
     try:
         exec(code, module.__dict__)  # noqa: S102 - the project names its folder for this

@@ -10,6 +10,7 @@ from pathlib import Path
 import waivern
 from waivern.message import sha256
 from waivern.plugins.component import Component
+from waivern.plugins.folders import DIGEST
 
 
 def code_digest(component: Component) -> str:
@@ -17,7 +18,8 @@ def code_digest(component: Component) -> str:
 
     Of the built-in ones the version of the package is part of it. What the file imports is not
     seen: helpers in other modules, base classes, installed packages; a component whose helpers
-    change has to change its `version`. The file is read once a process, when first asked for.
+    change has to change its `version`. The file is read once a process, when first asked for: as
+    soon as the component is loaded, so that it is what was run.
 
     Without a source file it is the name and version of the distribution; without either, text
     that no other process returns.
@@ -34,8 +36,11 @@ def _of_class(kind: type) -> str:
     return f"waivern {waivern.__version__} {digest}" if top == "waivern" else digest
 
 
-def _source_digest(module: str) -> str | None:
-    file = getattr(sys.modules.get(module), "__file__", None)
+def _source_digest(name: str) -> str | None:
+    module = sys.modules.get(name)
+    if digest := getattr(module, DIGEST, None):
+        return str(digest)
+    file = getattr(module, "__file__", None)
     if not isinstance(file, str) or not file.endswith(".py"):
         return None
     try:

@@ -18,6 +18,7 @@ from waivern.errors import NotFoundError, RefusedError, WaivernError
 from waivern.message import SchemaRef
 from waivern.plugins.component import Component, Connector, Processor
 from waivern.plugins.folders import Module, Variable, modules
+from waivern.plugins.identity import code_digest
 from waivern.problems import did_you_mean
 
 Kind = Literal["connectors", "processors"]
@@ -166,7 +167,9 @@ def _instance(kind: Kind, offer: _Offer) -> Component:
             hint=f"{offer.place} must have the shape of waivern.plugins.component."
             f"{kind[:-1].capitalize()}",
         )
-    return cast(Component, component)
+    found = cast(Component, component)
+    code_digest(found)
+    return found
 
 
 def _unknown(kind: Kind, name: str) -> NotFoundError:

@@ -1,0 +1,102 @@
+"""What conditions ask for: which artifacts and values their names stand for. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from waivern.ids import ArtifactId
+from waivern.message import Json
+from waivern.planning.codes import Code
+from waivern.planning.flats import Flat, Flats
+from waivern.planning.plan import Test
+from waivern.planning.scope import Asked, Directive, Scope
+from waivern.problems import did_you_mean
+from waivern.runbook.model import Artifact
+
+if TYPE_CHECKING:
+    from waivern.runbook.conditions import Condition
+
+
+def asked_of(flats: Flats, directive: Directive) -> tuple[Asked, ...]:
+    """Return the condition of a directive, which every artifact of the child has to meet."""
+    scope, artifact = directive.scope, directive.artifact
+    condition = artifact.terms.when
+    if condition is None:
+        return ()
+    if any(root == "inputs" for root, _ in condition.references):
+        message = f"the condition of '{artifact.id}' reads inputs, which a child has not"
+        hint = "give it to an artifact of the child, or ask for a status"
+        at = ("artifacts", artifact.id, "when")
+        flats.tell(scope.problem(Code.CONDITION, message, at, hint=hint))
+        return ()
+    return (_asked(scope, artifact, condition, directive.each),)
+
+
+def _asked(scope: Scope, artifact: Artifact, condition: Condition, each: Json) -> Asked:
+    return Asked(scope, artifact, condition, known={"params": scope.params, "each": each})
+
+
+def own_test(flats: Flats, flat: Flat, condition: Condition) -> Test:
+    """Return the test that is an artifact's own `when`."""
+    names = {name for _, name in flat.inputs}
+    for root, name in sorted(condition.references):
+        if root == "inputs" and name not in names:
+            message = f"the condition of '{flat.artifact.id}' reads '{name}', which is no input"
+            known = f"its inputs are {', '.join(sorted(names))}" if names else "it has none"
+            hint = did_you_mean(name, names) or known
+            flats.report(flat.problem(Code.CONDITION, message, ("when",), hint=hint))
+        elif root == "inputs":
+            _refuse_group(flats, flat, name)
+    return test(flats, _asked(flat.scope, flat.artifact, condition, flat.each))
+
+
+def _refuse_group(flats: Flats, flat: Flat, name: str) -> None:
+    """A condition reads one artifact: a name for several has no content."""
+    ids = flats.resolve(flat.scope, name) or ()
+    if len(ids) > 1:
+        message = f"the condition of '{flat.artifact.id}' reads '{name}', which is several"
+        hint = f"one of them is '{ids[0].removeprefix(flat.scope.prefix)}'"
+        flats.report(flat.problem(Code.CONDITION, message, ("when",), hint=hint))
+
+
+def test(flats: Flats, asked: Asked) -> Test:
+    """Return a condition with what it needs to be evaluated, references checked."""
+    statuses: dict[str, ArtifactId] = {}
+    for root, name in sorted(asked.condition.references):
+        if root == "params":
+            _check_param(flats, asked, name)
+        elif root == "status":
+            ids = flats.resolve(asked.scope, name)
+            if ids is not None and len(ids) == 1:
+                statuses[name] = ids[0]
+            elif name not in asked.scope.faulty and ids != ():
+                _tell_not_one(flats, asked, name, ids)
+    result = flats.resolve(*asked.before) if asked.before else None
+    before = result[0] if result else None
+    return Test(asked.condition, asked.holds, statuses, asked.known, before)
+
+
+def _check_param(flats: Flats, asked: Asked, name: str) -> None:
+    if name in asked.scope.params:
+        return
+    declared = asked.scope.runbook.params.get(name)
+    if declared is None or declared.secret:
+        what = "is a secret" if declared else "is not declared"
+        message = f"parameter '{name}', which the condition uses, {what}"
+        flats.tell(asked.scope.problem(Code.CONDITION, message, _at(asked)))
+
+
+def _tell_not_one(
+    flats: Flats, asked: Asked, name: str, ids: tuple[ArtifactId, ...] | None
+) -> None:
+    """Tell that a condition asks for the status of what is not one artifact."""
+    scope = asked.scope
+    what = "stands for several artifacts" if ids else "is not there"
+    message = f"the condition of '{asked.artifact.id}' asks for '{name}', which {what}"
+    hint = f"one of them is '{ids[0].removeprefix(scope.prefix)}'" if ids else None
+    hint = hint or flats.meant(scope, name)
+    flats.tell(scope.problem(Code.CONDITION, message, _at(asked), hint=hint))
+
+
+def _at(asked: Asked) -> tuple[str, ...]:
+    return ("artifacts", asked.artifact.id, *(("when",) if asked.holds else ("repeat", "until")))

@@ -1,0 +1,207 @@
+"""The flat artifacts, as far as they are written out: what they are called, what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import Literal
+
+from waivern.ids import ArtifactId, collisions
+from waivern.message import Json
+from waivern.planning.codes import Code
+from waivern.planning.plan import Absent, Given, Last, Part
+from waivern.planning.scope import Asked, Directive, Meaning, Name, Scope, open_values
+from waivern.problems import InvalidError, Problem, did_you_mean, shown
+from waivern.runbook.document import Document
+from waivern.runbook.events import ENOUGH
+from waivern.runbook.model import Artifact, Draft, Need
+
+MOST = 200_000
+"""Artifacts that a plan may have."""
+MOST_CHILDREN = 50_000
+LOOKED_AT = 1_000
+"""Names that are compared with one that stands for nothing."""
+LONGEST = 800
+"""Bytes of an id: it becomes a path, and 1,024 bytes are all that some systems have for one."""
+
+
+@dataclass(slots=True, eq=False)
+class Flat:
+    """One flat artifact, its references not resolved yet."""
+
+    id: ArtifactId
+    artifact: Artifact
+    """As declared, references to the item of a `for_each` in their places."""
+    scope: Scope
+    work: Given | Absent | Last | Part | None
+    """What it is made by, if that is not what the declaration says."""
+    inputs: tuple[Name, ...]
+    """Each may stand for several artifacts."""
+    tests: tuple[Asked, ...]
+    each: Json
+    round: int
+    """Of a repetition, from 1; 0 if it is none."""
+    exposed: bool
+    """What a directive with `output: true` offers, or an own artifact that says so."""
+    optional: bool
+    sensitive: bool
+
+    def problem(
+        self,
+        code: str,
+        message: str,
+        at: tuple[str | int, ...],
+        *,
+        on: Literal["key", "value"] = "value",
+        hint: str | None = None,
+    ) -> Problem:
+        """Return a problem at a place in the artifact's declaration."""
+        path = ("artifacts", self.artifact.id, *at)
+        return self.scope.problem(code, message, path, on=on, hint=hint)
+
+
+class Flats:
+    """The flat artifacts of a runbook and its children, by id, in the order of declaration.
+
+    Raises InvalidError at once if there is too much of them, or too much wrong with them.
+    """
+
+    def __init__(self, root: Draft, documents: Mapping[str, Document]) -> None:
+        runbook, settings = root.runbook, root.runbook.settings
+        self.root = Scope(
+            runbook,
+            faulty=root.faulty,
+            params=open_values(root),
+            on_error=settings.on_error,
+            cache=settings.cache,
+        )
+        self.scopes = [self.root]
+        self.artifacts: dict[ArtifactId, Flat] = {}
+        self.mapped: list[tuple[Directive, Scope, Need]] = []
+        """(the directive, the child's scope, what of it the directive maps)."""
+        self.documents = documents
+        """The child runbooks that were read, by key."""
+        self.problems: dict[Problem, None] = dict.fromkeys(root.problems)
+
+    # growing
+
+    def add(
+        self,
+        scope: Scope,
+        artifact: Artifact,
+        id_: ArtifactId,
+        inputs: tuple[Name, ...],
+        each: Json = None,
+        *,
+        work: Given | Absent | Last | Part | None = None,
+        tests: tuple[Asked, ...] = (),
+        round_: int = 0,
+        sensitive: bool = False,
+    ) -> ArtifactId:
+        """Add what is declared as `artifact`; return its id."""
+        if id_ in self.artifacts or len(id_) > LONGEST or len(self.artifacts) >= MOST:
+            self._refuse(scope, artifact, id_)
+        self.artifacts[id_] = Flat(
+            id_,
+            artifact,
+            scope,
+            work,
+            inputs,
+            scope.tests + tests,
+            each,
+            round_,
+            artifact.output and not scope.prefix and not round_,
+            artifact.optional and not round_,
+            sensitive,
+        )
+        return id_
+
+    def _refuse(self, scope: Scope, artifact: Artifact, id_: ArtifactId) -> None:
+        at = ("artifacts", artifact.id)
+        if id_ in self.artifacts:
+            self.tell(scope.problem(Code.SAME_ID, f"there are two artifacts '{id_}'", at))
+        if len(id_) > LONGEST:
+            message = f"the id {shown(id_)} is longer than {LONGEST} bytes"
+            self.tell(scope.problem(Code.SAME_ID, message, at, on="key"))
+        self.bound(scope, artifact)
+
+    def bound(self, scope: Scope, artifact: Artifact) -> None:
+        """Go no further if the plan becomes larger than one may be."""
+        if len(self.artifacts) >= MOST or len(self.scopes) > MOST_CHILDREN:
+            message = f"more than {MOST:,} artifacts once children and items are written out"
+            self.report(scope.problem(Code.ITEMS, message, ("artifacts", artifact.id)))
+            raise InvalidError(list(self.problems))
+
+    # what is wrong
+
+    def report(self, problem: Problem) -> None:
+        """Keep a problem, once: a declaration may stand for many artifacts."""
+        self.problems[problem] = None
+
+    def tell(self, problem: Problem) -> None:
+        """Report a problem, and go no further if there are enough."""
+        self.report(problem)
+        if len(self.problems) >= ENOUGH:
+            raise InvalidError(list(self.problems))
+
+    def tell_collisions(self) -> None:
+        """Tell of ids that would be the same file where case does not count."""
+        for earlier, later in collisions(self.artifacts):
+            message = f"the artifacts '{earlier}' and '{later}' differ only in case"
+            self.tell(self.artifacts[ArtifactId(later)].problem(Code.SAME_ID, message, ()))
+
+    # names
+
+    def resolve(self, scope: Scope, name: str) -> tuple[ArtifactId, ...] | None:
+        """Return the artifacts that a name stands for; None if it stands for nothing."""
+        if name not in scope.names:
+            own = ArtifactId(scope.prefix + name)
+            flat = self.artifacts.get(own)
+            return (own,) if flat and flat.scope is scope else None
+        found: dict[ArtifactId, None] = {}
+        waiting: list[Meaning] = [(scope, name)]
+        seen: set[Name] = set()
+        circular = False
+        while waiting:
+            next_ = waiting.pop()
+            if not isinstance(next_, tuple):
+                found[next_] = None
+            elif next_ in seen:
+                circular = True  # or the same by two ways
+            else:
+                seen.add(next_)
+                where, called = next_
+                if called in where.names:
+                    waiting += reversed(where.names[called])
+                elif own_ids := self.resolve(where, called):
+                    found[own_ids[0]] = None
+                else:
+                    return None
+        return None if circular and not found else tuple(found)
+
+    def aliases(self) -> dict[str, tuple[ArtifactId, ...]]:
+        """Return what the names of the root runbook that are no artifacts stand for."""
+        return {
+            name: self.resolve(self.root, name) or ()
+            for name in self.root.names
+            if name not in self.artifacts
+        }
+
+    def tell_undefined(
+        self, scope: Scope, owner: str, name: str, at: tuple[str | int, ...]
+    ) -> None:
+        """Tell that an artifact refers to a name that stands for nothing."""
+        if name in scope.faulty or name in scope.names:
+            return  # told where the name comes from
+        message = f"artifact '{owner}' reads '{name}', which is not defined"
+        path, hint = ("artifacts", owner, *at), self.meant(scope, name)
+        self.tell(scope.problem(Code.UNDEFINED_INPUT, message, path, hint=hint))
+
+    def meant(self, scope: Scope, name: str) -> str | None:
+        """Return a hint at the name there that is most like one that stands for nothing."""
+        known = chain(scope.runbook.artifacts, scope.names, scope.faulty)
+        if "/" in name:
+            own = (id_ for id_, flat in self.artifacts.items() if flat.scope is scope)
+            known = chain((id_.removeprefix(scope.prefix) for id_ in own if "/" in id_), known)
+        return did_you_mean(name, list(islice(known, LOOKED_AT)))

@@ -1,0 +1,123 @@
+"""A child runbook is included: found, checked against what includes it, given a scope. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from waivern.errors import WaivernError
+from waivern.planning import conditions, mapping
+from waivern.planning.children import ChildFile, Library
+from waivern.planning.codes import Code
+from waivern.planning.flats import Flats
+from waivern.planning.scope import Asked, Directive, Name, Scope, included_by, open_values
+from waivern.problems import InvalidError, Problem
+from waivern.runbook.model import Draft, Runbook
+
+
+class Includer:
+    """Makes scopes of children, their inputs mapped; the artifacts in them come after."""
+
+    def __init__(self, flats: Flats, library: Library) -> None:
+        self._flats = flats
+        self._library = library
+        self._most_depth = flats.root.runbook.settings.max_child_depth
+
+    def include(
+        self,
+        directive: Directive,
+        prefix: str,
+        fed: Mapping[str, Name],
+        tests: tuple[Asked, ...],
+    ) -> Scope | None:
+        """Return the scope of the child, whose ids start with `prefix`; None if there is none.
+
+        `fed` are inputs that a round has from the one before, `tests` decide whether it is made.
+        """
+        file = self._file(directive)
+        if file is None:
+            return None
+        draft = self._draft(directive, file)
+        if draft is None:
+            return None
+        inside = self._scope(directive, draft, file.key, prefix, tests)
+        self._flats.scopes.append(inside)
+        for problem in draft.problems:
+            self._flats.tell(problem._replace(included=inside.included))
+        self._flats.bound(directive.scope, directive.artifact)
+        mapping.take(self._flats, directive, inside, fed)
+        return inside
+
+    def _file(self, directive: Directive) -> ChildFile | None:
+        keys = directive.scope.keys
+        file = self._library.file(directive.child.path, directive.scope.key)
+        if isinstance(file, WaivernError):
+            (said,) = file.problems if isinstance(file, InvalidError) else (file,)
+            self._tell(directive, said.message, said.hint)
+        elif file.key in keys:
+            path = " → ".join([*keys[keys.index(file.key) :], file.key])
+            self._tell(directive, f"runbooks include each other in a circle: {path}", None)
+        elif len(keys) >= self._most_depth:
+            message = f"children within children, deeper than {self._most_depth}"
+            hint = "raise `config.max_child_depth` of the root runbook, or include less deeply"
+            self._tell(directive, message, hint)
+        else:
+            return file
+        return None
+
+    def _draft(self, directive: Directive, file: ChildFile) -> Draft | None:
+        found = self._library.draft(file)
+        if isinstance(found, Draft):
+            self._check_params(directive, found.runbook)
+            return found
+        included = (included_by(directive.scope, directive.artifact), *directive.scope.included)
+        problems: Sequence[Problem] = getattr(found, "problems", ())
+        for problem in problems:
+            self._flats.tell(problem._replace(included=included))
+        if not problems:
+            self._tell(directive, found.message, found.hint)
+        return None
+
+    def _tell(self, directive: Directive, message: str, hint: str | None) -> None:
+        at = (*directive.at, "path")
+        self._flats.tell(directive.scope.problem(Code.CHILD, message, at, hint=hint))
+
+    def _check_params(self, directive: Directive, inside: Runbook) -> None:
+        path, scope = directive.child.path, directive.scope
+        for name, param in inside.params.items():
+            if not self._library.says_the_same(param):
+                message = f"parameter '{name}' of {path} is declared otherwise"
+                hint = "give it the same 'type' and 'secret' as in the runbook that is run"
+            elif param.required and name not in self._flats.root.runbook.params:
+                message = f"parameter '{name}' of {path} has no value"
+                hint = f"declare '{name}' under 'params' of the runbook that is run"
+            else:
+                continue
+            problem = scope.problem(Code.CHILD, message, directive.at, on="key", hint=hint)
+            self._flats.tell(problem)
+
+    def _scope(
+        self,
+        directive: Directive,
+        draft: Draft,
+        key: str,
+        prefix: str,
+        tests: tuple[Asked, ...],
+    ) -> Scope:
+        around, artifact = directive.scope, directive.artifact
+        own, terms = draft.runbook.settings, artifact.terms
+        return Scope(
+            draft.runbook,
+            prefix,
+            key,
+            draft.faulty,
+            sound=not draft.problems,
+            by=(around, artifact),
+            keys=(*around.keys, key),
+            params=open_values(draft),
+            on_error=own.on_error or ("fail" if terms.on_error == "fail" else around.on_error),
+            cache=own.cache if own.cache is not None else around.cache,
+            spare=around.spare or bool(tests),
+            tests=(*around.tests, *tests, *conditions.asked_of(self._flats, directive)),
+            after=(*around.after, *((around, name) for name in terms.after)),
+            tolerated=around.tolerated or directive.optional,
+        )

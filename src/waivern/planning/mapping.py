@@ -1,0 +1,184 @@
+"""What a child takes and gives, joined with the names around it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from waivern.ids import ArtifactId
+from waivern.message import ANY_JSON
+from waivern.planning.codes import Code
+from waivern.planning.flats import Flats
+from waivern.planning.plan import Absent, Given, Node
+from waivern.planning.scope import Directive, Meaning, Name, Scope
+from waivern.problems import did_you_mean
+from waivern.runbook.model import Artifact, Child, Need, Source
+
+
+def take(flats: Flats, directive: Directive, inside: Scope, fed: Mapping[str, Name]) -> None:
+    """Give the child its inputs: what is fed or mapped, else their defaults, else nothing."""
+    scope, mapped = directive.scope, directive.child.input_mapping
+    needs = inside.runbook.inputs
+    _check_taken(flats, directive, inside)
+    for name, need in needs.items():
+        if name in inside.runbook.artifacts:
+            message = f"'{name}' is an input and an artifact"
+            flats.tell(inside.problem(Code.CHILD, message, ("inputs", name), on="key"))
+        if name in fed:
+            inside.names[name] = [fed[name]]
+        elif name in mapped:
+            inside.names[name] = [(scope, mapped[name])]
+            flats.mapped.append((directive, inside, need))
+        elif need.optional:
+            give_default(flats, inside, need)
+        else:
+            message = f"input '{name}' of {directive.child.path} is not mapped"
+            hint = f"add `{name}: <an artifact here>` to input_mapping: it is {need.schema}"
+            flats.tell(scope.problem(Code.CHILD, message, directive.at, on="key", hint=hint))
+            inside.names[name] = []
+
+
+def _check_taken(flats: Flats, directive: Directive, inside: Scope) -> None:
+    """See that the child has the inputs that are mapped."""
+    needs = inside.runbook.inputs
+    for name in directive.child.input_mapping:
+        if name not in needs and inside.sound:
+            message = f"{directive.child.path} has no input '{name}'"
+            hint = did_you_mean(name, needs) or _known(needs)
+            at = (*directive.at, "input_mapping", name)
+            flats.tell(directive.scope.problem(Code.CHILD, message, at, on="key", hint=hint))
+
+
+def give_default(flats: Flats, inside: Scope, need: Need) -> None:
+    """Give an input that nothing is mapped to what the runbook itself says of it."""
+    if not need.optional:  # of the root runbook, which nobody includes
+        message = f"this runbook needs the input '{need.name}': it is part of another"
+        hint = "include it with child_runbook, or make the input optional"
+        at = ("inputs", need.name)
+        flats.tell(inside.problem(Code.CHILD, message, at, on="key", hint=hint))
+        inside.names[need.name] = []
+        return
+    id_ = ArtifactId(inside.prefix + need.name)
+    work = Given(need.default) if need.default is not None else Absent()
+    nobody = Artifact(
+        ArtifactId(need.name),
+        Source("default", {}),
+        optional=isinstance(work, Absent),
+        output_schema=need.schema,
+    )
+    flats.add(inside, nobody, id_, (), work=work, sensitive=need.sensitive)
+
+
+def offered(flats: Flats, directive: Directive, inside: Scope) -> dict[str, str]:
+    """Return the outputs that are asked for and there, with their names here."""
+    offers = inside.runbook.outputs
+    found = {}
+    for out, name in directive.child.output_mapping.items():
+        if out in offers:
+            found[out] = name
+        elif inside.sound:
+            message = f"{directive.child.path} has no output '{out}'"
+            hint = did_you_mean(out, offers) or _known(offers)
+            own = name == directive.artifact.id
+            at = (*directive.at, *(("output",) if own else ("output_mapping", out)))
+            flats.tell(directive.scope.problem(Code.CHILD, message, at, on="key", hint=hint))
+    return found
+
+
+def _known(names: Mapping[str, object]) -> str:
+    return f"it has {', '.join(names)}" if names else "it has none"
+
+
+def give(flats: Flats, directive: Directive, given: Mapping[str, list[Meaning]]) -> list[Meaning]:
+    """Give names here to what the child gives, by output; return what the directive's id means."""
+    scope, id_ = directive.scope, directive.artifact.id
+    outputs = directive.child.output_mapping
+    own: list[Meaning] = []
+    every: list[Meaning] = []
+    for out, name in outputs.items():
+        meaning = given.get(out, [])
+        every += meaning
+        if name == id_:
+            own += meaning
+            continue
+        there = name in scope.runbook.artifacts or name in scope.runbook.inputs
+        if there or scope.givers.setdefault(name, (id_, out)) != (id_, out):
+            _is_there(flats, scope, name, (id_, out))
+        else:
+            scope.names.setdefault(name, []).extend(meaning)
+    meant = own if id_ in outputs.values() else every
+    if directive.artifact.for_each is None:
+        scope.names[id_] = meant
+    return meant
+
+
+def _is_there(flats: Flats, scope: Scope, name: str, giver: tuple[str, str]) -> None:
+    directive, out = giver
+    message = f"'{name}', which '{directive}' gives, is there already"
+    at = ("artifacts", directive, "child_runbook", "output_mapping", out)
+    flats.tell(scope.problem(Code.CHILD, message, at))
+
+
+def expose(flats: Flats, directive: Directive, inside: Scope, name: str) -> None:
+    """Let what a directive exposes be what the directive says of it."""
+    exposed, optional = directive.artifact.output and len(inside.keys) == 1, directive.optional
+    if not (exposed or optional):
+        return
+    for id_ in flats.resolve(inside, name) or ():
+        if id_.startswith(inside.prefix):  # the child may give back what it was given
+            flat = flats.artifacts[id_]
+            flat.exposed, flat.optional = flat.exposed or exposed, flat.optional or optional
+
+
+def check(flats: Flats, scope: Scope) -> None:
+    """See that what a runbook offers, and what its directives take and give, can be."""
+    for offer in scope.runbook.outputs.values():
+        name = offer.artifact
+        known = name in scope.faulty or name in scope.names
+        if not known and flats.resolve(scope, name) is None:
+            message = f"output '{offer.name}' is '{name}', which is not defined"
+            at = ("outputs", offer.name, "artifact")
+            flats.tell(scope.problem(Code.CHILD, message, at, hint=flats.meant(scope, name)))
+    for name, giver in scope.givers.items():
+        own = ArtifactId(scope.prefix + name)
+        if own in flats.artifacts and scope.names[name] != [own]:
+            _is_there(flats, scope, name, giver)
+    for artifact in scope.runbook.artifacts.values():
+        if isinstance(artifact.producer, Child):
+            _check_references(flats, scope, artifact, artifact.producer)
+
+
+def _check_references(flats: Flats, scope: Scope, artifact: Artifact, child: Child) -> None:
+    """See that what a directive says that it takes, or comes after, is there."""
+    for key, names in (("inputs", child.inputs), ("after", artifact.terms.after)):
+        for n, name in enumerate(names):
+            if "${" not in name and flats.resolve(scope, name) is None:
+                flats.tell_undefined(scope, artifact.id, name, (key, n))
+
+
+def check_given(flats: Flats, nodes: Mapping[ArtifactId, Node]) -> None:
+    """See that what a child is given is what it says that it takes."""
+    for directive, inside, need in flats.mapped:
+        scope, id_ = directive.scope, directive.artifact.id
+        name = directive.child.input_mapping[need.name]
+        at = (*directive.at, "input_mapping", need.name)
+        ids = flats.resolve(inside, need.name)
+        if ids is None:
+            flats.tell_undefined(scope, id_, name, at[2:])
+            if not flats.problems:
+                message = f"'{id_}' is given what it gives itself: '{name}'"
+                flats.report(scope.problem(Code.CYCLE, message, at))
+        for given in ids or ():
+            schema = nodes[given].schema if given in nodes else need.schema
+            if need.schema not in (schema, ANY_JSON):
+                message = f"input '{need.name}' takes {need.schema}; '{name}' is {schema}"
+                flats.report(scope.problem(Code.SCHEMA_NOT_ACCEPTED, message, at))
+
+
+def sensitive(flats: Flats) -> set[ArtifactId]:
+    """Return what is given to inputs that are declared as sensitive."""
+    return {
+        id_
+        for _, inside, need in flats.mapped
+        if need.sensitive
+        for id_ in flats.resolve(inside, need.name) or ()
+    }

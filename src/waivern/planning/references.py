@@ -1,0 +1,99 @@
+"""What each artifact refers to: names become flat ids, conditions become tests. Pure."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from waivern.ids import ArtifactId
+from waivern.planning import conditions
+from waivern.planning.codes import Code
+from waivern.planning.flats import Flat, Flats
+from waivern.planning.plan import Test
+from waivern.planning.scope import Asked, Scope
+from waivern.problems import InvalidError
+from waivern.runbook.model import Gate, Process
+
+MOST_EDGES = 2_000_000
+"""Inputs that all artifacts of a plan may have together."""
+
+
+class Drawn(NamedTuple):
+    """What one artifact refers to, by flat ids."""
+
+    inputs: tuple[ArtifactId, ...]
+    names: tuple[str, ...]
+    """What the inputs are called where the artifact is declared."""
+    after: tuple[ArtifactId, ...]
+    tests: tuple[Test, ...]
+
+    @property
+    def awaited(self) -> tuple[ArtifactId, ...]:
+        """All that has to be settled before it."""
+        if not self.tests:
+            return tuple(dict.fromkeys(self.inputs + self.after)) if self.after else self.inputs
+        asked = (id_ for test in self.tests for id_ in test.statuses.values())
+        return tuple(dict.fromkeys((*self.inputs, *self.after, *asked)))
+
+
+class References:
+    """Resolves all that artifacts refer to."""
+
+    def __init__(self, flats: Flats) -> None:
+        self._flats = flats
+        self._tests: dict[int, Test] = {}
+        self._edges = 0
+
+    def draw(self, flat: Flat) -> Drawn:
+        """Resolve what one artifact refers to. Raises InvalidError if all have too many inputs."""
+        inputs = self._inputs(flat) if flat.inputs else {}
+        ids, names = tuple(inputs), tuple(inputs.values())
+        terms, around = flat.artifact.terms, flat.scope.after
+        if not (around or flat.tests or terms.after or terms.when):
+            return Drawn(ids, names, (), ())
+        after: list[ArtifactId] = []
+        for scope, name in around:
+            after += self._flats.resolve(scope, name) or ()
+        tests = [self._test(asked) for asked in flat.tests]
+        if flat.work is None:
+            for n, name in enumerate(terms.after):
+                after += self._resolved(flat, flat.scope, name, ("after", n))
+            if terms.when is not None and flat.round < 2:
+                tests.append(conditions.own_test(self._flats, flat, terms.when))
+        after += [test.result for test in tests if test.result is not None]
+        return Drawn(ids, names, tuple(dict.fromkeys(after)), tuple(tests))
+
+    def _inputs(self, flat: Flat) -> dict[ArtifactId, str]:
+        """Return the inputs, each with what it is called."""
+        inputs: dict[ArtifactId, str] = {}
+        gate = isinstance(flat.artifact.producer, Gate)
+        for n, (scope, name) in enumerate(flat.inputs):
+            ids = self._resolved(flat, scope, name, ("gate", "show", n) if gate else ("inputs", n))
+            if len(ids) != 1:
+                inputs |= {id_: id_.removeprefix(scope.prefix) for id_ in ids if id_ not in inputs}
+            else:
+                inputs.setdefault(ids[0], name)
+        if flat.round > 1:  # the round before stands for the first input
+            assert isinstance(flat.artifact.producer, Process)
+            before = next(iter(inputs), None)
+            if before is not None:
+                inputs[before] = flat.artifact.producer.inputs[0]
+        self._edges += len(inputs)
+        if self._edges > MOST_EDGES:
+            message = f"artifacts read each other more than {MOST_EDGES:,} times"
+            self._flats.report(flat.problem(Code.ITEMS, message, ("inputs",)))
+            raise InvalidError(list(self._flats.problems))
+        return inputs
+
+    def _resolved(
+        self, flat: Flat, scope: Scope, name: str, at: tuple[str | int, ...]
+    ) -> tuple[ArtifactId, ...]:
+        ids = self._flats.resolve(scope, name)
+        if ids is None:
+            self._flats.tell_undefined(scope, flat.artifact.id, name, at)
+        return ids or ()
+
+    def _test(self, asked: Asked) -> Test:
+        """Return a test; one that many artifacts have is looked at once."""
+        if id(asked) not in self._tests:
+            self._tests[id(asked)] = conditions.test(self._flats, asked)
+        return self._tests[id(asked)]

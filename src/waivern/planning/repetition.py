@@ -1,0 +1,137 @@
+"""`repeat` written out: each round made from what the one before came to. Pure."""
+
+from __future__ import annotations
+
+from waivern.ids import ArtifactId
+from waivern.message import Json
+from waivern.planning import mapping
+from waivern.planning.codes import Code
+from waivern.planning.flats import Flats
+from waivern.planning.plan import Last
+from waivern.planning.scope import Asked, Directive, Meaning, Name, Scope
+from waivern.problems import did_you_mean
+from waivern.runbook.model import Artifact, Process, Repeat
+
+
+def repeated(
+    flats: Flats,
+    scope: Scope,
+    artifact: Artifact,
+    process: Process,
+    repeat: Repeat,
+    id_: ArtifactId,
+    each: Json,
+) -> ArtifactId:
+    """Add the rounds of a processor, and what the last of them came to; return its id."""
+    before: Name
+    before, *others = ((scope, name) for name in process.inputs)
+    own = id_.removeprefix(scope.prefix)
+    rounds: list[Name] = []
+    for n in range(1, repeat.max + 1):
+        round_ = ArtifactId(f"{id_}/round-{n}")
+        tests = (_until(scope, artifact, repeat, n, before, each),) if rounds else ()
+        flats.add(scope, artifact, round_, (before, *others), each, tests=tests, round_=n)
+        before = (scope, f"{own}/round-{n}")
+        rounds.append(before)
+    return flats.add(scope, artifact, id_, tuple(rounds), each, work=_last(scope, repeat, each))
+
+
+class ChildRounds:
+    """The rounds of a child, as far as they have been included."""
+
+    def __init__(self, flats: Flats, directive: Directive, repeat: Repeat) -> None:
+        self._flats = flats
+        self._directive = directive
+        self._repeat = repeat
+        self._scopes: list[Scope] = []
+        self._outputs: dict[str, str] = {}
+        """Output -> its name around the child."""
+        self._feed: list[tuple[str, str]] = []
+        """(output of a round, input of the next)."""
+
+    def fed(self) -> dict[str, Name]:
+        """Return the inputs that the next round has from the one before."""
+        if not self._scopes:
+            return {}
+        before = self._scopes[-1]
+        return {need: _offer(before, out) for out, need in self._feed}
+
+    def tests(self) -> tuple[Asked, ...]:
+        """Return what decides whether the next round is made."""
+        if not self._scopes:
+            return ()
+        leading = _offer(self._scopes[-1], next(iter(self._outputs)))
+        directive, n = self._directive, len(self._scopes) + 1
+        scope, artifact = directive.scope, directive.artifact
+        return (_until(scope, artifact, self._repeat, n, leading, directive.each),)
+
+    def add(self, inside: Scope) -> bool:
+        """Add a round; return whether it has an output that is asked for."""
+        if not self._scopes:
+            self._outputs = mapping.offered(self._flats, self._directive, inside)
+            self._feed = _feed(self._flats, self._directive, self._repeat, inside)
+        self._scopes.append(inside)
+        return bool(self._outputs)
+
+    def given(self) -> dict[str, list[Meaning]]:
+        """Add what the last round came to; return it by output."""
+        directive = self._directive
+        scope, artifact, each = directive.scope, directive.artifact, directive.each
+        last = _last(scope, self._repeat, each)
+        suffix = directive.id.removeprefix(f"{scope.prefix}{artifact.id}")
+        given: dict[str, list[Meaning]] = {}
+        for out, name in self._outputs.items():
+            id_ = ArtifactId(f"{scope.prefix}{name}{suffix}")
+            rounds = tuple(_offer(inside, out) for inside in self._scopes)
+            given[out] = [self._flats.add(scope, artifact, id_, rounds, each, work=last)]
+        return given
+
+
+def _offer(inside: Scope, out: str) -> Name:
+    return inside, inside.runbook.outputs[out].artifact
+
+
+def _until(
+    scope: Scope, artifact: Artifact, repeat: Repeat, n: int, before: Name, each: Json
+) -> Asked:
+    """Return what decides whether round `n` is made: that the round before did not suffice."""
+    known = {"params": scope.params, "round": n - 1, "each": each}
+    return Asked(scope, artifact, repeat.until, holds=False, known=known, before=before)
+
+
+def _last(scope: Scope, repeat: Repeat, each: Json) -> Last:
+    return Last(repeat.until, repeat.keep, {"params": scope.params, "each": each})
+
+
+def _feed(
+    flats: Flats, directive: Directive, repeat: Repeat, inside: Scope
+) -> list[tuple[str, str]]:
+    """Return which output of a round becomes which input of the next."""
+    if repeat.feed:
+        pairs = repeat.feed.items()
+        return [(out, need) for out, need in pairs if _can(flats, directive, inside, out, need)]
+    offers, needs = inside.runbook.outputs, inside.runbook.inputs
+    outputs = directive.child.output_mapping
+    feed = [(out, out) for out in outputs if out in offers and out in needs]
+    if not feed:
+        id_ = directive.artifact.id
+        message = f"'{id_}' repeats a child without feeding it its own result"
+        hint = "say which output becomes which input: `feed: {<output>: <input>}`"
+        at = ("artifacts", id_, "repeat")
+        flats.tell(directive.scope.problem(Code.CHILD, message, at, on="key", hint=hint))
+    return feed
+
+
+def _can(flats: Flats, directive: Directive, inside: Scope, out: str, need: str) -> bool:
+    """Whether the child has what is fed, and what it is fed to."""
+    offers, needs = inside.runbook.outputs, inside.runbook.inputs
+    if out not in offers:
+        message, hint = f"has no output '{out}'", did_you_mean(out, offers)
+    elif need not in needs:
+        message, hint = f"has no input '{need}'", did_you_mean(need, needs)
+    else:
+        return True
+    message = f"{directive.child.path} {message}"
+    at = ("artifacts", directive.artifact.id, "repeat", "feed", out)
+    flats.tell(directive.scope.problem(Code.CHILD, message, at, on="key", hint=hint))
+    return False

@@ -1,0 +1,41 @@
+"""Artifacts of other runs: pinned while the plan is made. Pure."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from waivern.errors import StoreError, WaivernError
+from waivern.ids import ArtifactId
+from waivern.message import SchemaRef
+from waivern.planning.codes import Code
+from waivern.planning.flats import Flat, Flats
+from waivern.planning.plan import Copy
+from waivern.runbook.model import Reuse
+
+
+class Runs(Protocol):
+    """Finds what other runs made."""
+
+    def reuse(self, artifact: ArtifactId, source: Reuse) -> Copy:
+        """Pin another run's artifact. Raises WaivernError if there is none to be had."""
+        ...
+
+
+def pinned(flats: Flats, flat: Flat, source: Reuse, runs: Runs) -> tuple[Copy, SchemaRef] | None:
+    """Return another run's artifact with its schema; None if a problem forbids it."""
+    artifact = flat.artifact
+    try:
+        found = runs.reuse(flat.id, source)
+        copy = found._replace(asked=(source.from_run, source.artifact))
+    except StoreError:  # says nothing about the runbook
+        raise
+    except WaivernError as error:
+        message = f"'{artifact.id}' cannot be reused: {error.message}"
+        flats.report(flat.problem(Code.REUSE, message, ("reuse", "from_run"), hint=error.hint))
+        return None
+    schema = SchemaRef.parse(copy.schema)
+    if artifact.output_schema not in (None, schema):
+        message = f"'{artifact.id}' says it is {artifact.output_schema}; in that run it is {schema}"
+        flats.report(flat.problem(Code.OUTPUT_SCHEMA, message, ("output_schema",)))
+        return None
+    return copy, schema

@@ -1,0 +1,90 @@
+"""What makes each artifact, and what it will be. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeAlias, cast
+
+from waivern.message import ANY_JSON, Json, SchemaRef
+from waivern.planning import schemas
+from waivern.planning.codes import Code
+from waivern.planning.components import Components, Kind
+from waivern.planning.flats import Flat, Flats
+from waivern.planning.plan import Absent, Ask, Extract, Given, Last, Part, Transform, Work
+from waivern.planning.reuse import Runs, pinned
+from waivern.planning.schemas import Inputs
+from waivern.plugins import registry
+from waivern.plugins.component import Component, Processor
+from waivern.runbook.model import Gate, Process, Reuse, Source
+
+DECISION = SchemaRef("decision")
+"""What a gate is: who decided, when, on what."""
+
+Made: TypeAlias = tuple[Work, SchemaRef, Component | None]
+
+
+class Works:
+    """Says by what artifacts are made; what forbids one is a problem of it or of its inputs."""
+
+    def __init__(self, flats: Flats, components: Components, runs: Runs) -> None:
+        self._flats = flats
+        self._components = components
+        self._runs = runs
+
+    def made(self, flat: Flat, inputs: Inputs) -> Made | None:
+        """Return what makes the artifact and what it will be; None if a problem forbids it."""
+        artifact = flat.artifact
+        if flat.work is not None:
+            return self._taken(flat, flat.work, inputs)
+        match artifact.producer:
+            case Reuse() as source:
+                copy = pinned(self._flats, flat, source, self._runs)
+                return (*copy, None) if copy else None
+            case Gate(question, _, approvers, expires):
+                return Ask(question, approvers, expires), DECISION, None
+            case Source(type_, properties):
+                return self._by_component(flat, "connectors", type_, properties, inputs)
+            case Process(type_, properties, _):
+                return self._by_component(flat, "processors", type_, properties, inputs)
+        raise AssertionError(f"{artifact.producer} is taken apart by flatten")
+
+    def _taken(self, flat: Flat, work: Given | Absent | Last | Part, inputs: Inputs) -> Made | None:
+        """Return what is made by nobody: a default, one output of several, the last round."""
+        if isinstance(work, Given | Absent):
+            return work, flat.artifact.output_schema or ANY_JSON, None
+        if isinstance(work, Last) and not self._one_each_round(flat, inputs):
+            return None
+        first = next((schema for schema in inputs.values() if schema is not None), None)
+        if first is None:
+            return None
+        return work, _part_schema(flat) if isinstance(work, Part) else first, None
+
+    def _one_each_round(self, flat: Flat, inputs: Inputs) -> bool:
+        found = [self._flats.resolve(scope, name) for scope, name in flat.inputs]
+        if all(found) and (len(inputs) != len(found) or any(len(ids or ()) > 1 for ids in found)):
+            message = f"'{flat.artifact.id}' repeats what does not give one new artifact each round"
+            self._flats.report(flat.problem(Code.CHILD, message, ("repeat",), on="key"))
+            return False
+        return True
+
+    def _by_component(
+        self, flat: Flat, kind: Kind, name: str, own: Mapping[str, Json], inputs: Inputs
+    ) -> Made | None:
+        component = self._components.find(flat, kind, name)
+        if component is None:
+            return None
+        properties = self._components.properties(name, own)
+        fit = self._components.fit(flat, kind, component, properties)
+        if kind == "processors":
+            fit &= schemas.readable(self._flats, flat, cast(Processor, component), inputs)
+        schema = schemas.produced(self._flats, flat, component, inputs)
+        if schema is None or not fit:
+            return None
+        make = Extract if kind == "connectors" else Transform
+        return make(name, component.version, properties), schema, component
+
+
+def _part_schema(flat: Flat) -> SchemaRef:
+    producer = flat.artifact.producer
+    assert isinstance(producer, Process)
+    return registry.load("processors", producer.type).produces or ANY_JSON
