@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import itertools
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -18,6 +20,7 @@ from waivern.errors import RunNotFoundError, StoreError
 from waivern.message import sha256
 from waivern.store import disk
 from waivern.store.base import ArtifactRef
+from waivern.store.lease import HELD_BYTES
 from waivern.store.local import LocalFilesystemStore
 from waivern.store.opening import open_store
 
@@ -92,6 +95,7 @@ from pathlib import Path
 from store_kit import begin, keep
 from waivern.store import disk
 from waivern.store.base import ArtifactRef
+from waivern.store.lease import HELD_BYTES
 from waivern.store.local import LocalFilesystemStore
 os.umask(int(sys.argv[1], 8))
 store = LocalFilesystemStore(Path(sys.argv[2]))
@@ -266,6 +270,24 @@ def test_many_are_published_at_once(local: LocalFilesystemStore, tmp_path: Path)
         assert local.fetch("r", ref).content == n + 1
 
 
+def test_closing_a_file_fails(local: LocalFilesystemStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error is told; nobody waits for a thread that has died of it."""
+    lease = begin(local)
+    receipts = [local.stage("r", f"a{n}", message(n + 1)) for n in range(100)]
+    close, number = os.close, itertools.count(1)
+
+    def failing(fd: int) -> None:
+        close(fd)
+        if next(number) == 70:
+            raise OSError(errno.EIO, "the disk is broken")
+
+    monkeypatch.setattr(os, "close", failing)
+    with pytest.raises(StoreError, match="cannot write artifacts"):
+        lease.publish(receipts)
+    monkeypatch.undo()
+    lease.release()
+
+
 @pytest.mark.parametrize("which", [1, 40, 77, 100, 128, 300])
 def test_a_sync_that_fails_among_many(
     local: LocalFilesystemStore, monkeypatch: pytest.MonkeyPatch, which: int
@@ -285,3 +307,73 @@ def test_a_sync_that_fails_among_many(
     monkeypatch.undo()
     lease.release()
     assert not [name for name in local.files("r") if name.startswith("a")]
+
+
+async def test_saves_of_one_key_at_the_same_time(local: LocalFilesystemStore) -> None:
+    begin(local).release()
+    await asyncio.gather(*(local.save("r", "a", message(n)) for n in range(40)))
+    assert (await local.get("r", "a")).content in range(40)
+    assert [name for name in local.files("r") if ".tmp-" in name] == []
+
+
+def test_what_is_staged_and_never_published_is_gone_with_the_lease(
+    local: LocalFilesystemStore,
+) -> None:
+    lease = begin(local)
+    large = "x" * (HELD_BYTES + 1)
+    published = local.stage("r", "child/a", message(large))
+    local.stage("r", "child/b", message(large))
+    local.stage("r", "c", message("small"))
+    lease.publish([published])
+    lease.release()
+    assert [name for name in local.files("r") if not name.startswith("_system/")] == [
+        "child/a.json"
+    ]
+    with pytest.raises(StoreError, match="run r is over: 'd' came too late"):
+        local.stage("r", "d", message(large))
+    again = local.lock("r", OWNER)
+    again.publish([local.stage("r", "d", message(large))])
+    again.release()
+    assert "d.json" in local.files("r")
+
+
+def test_a_run_that_is_removed_while_it_is_held(
+    local: LocalFilesystemStore, tmp_path: Path
+) -> None:
+    lease = begin(local)
+    receipt = local.stage("r", "child/a", message())
+    shutil.rmtree(tmp_path / "store/runs/r")
+    with pytest.raises(StoreError, match="cannot publish artifacts: No such file"):
+        lease.publish([receipt])
+    with pytest.raises(StoreError, match="cannot write the run's state"):
+        lease.project({}, {}, sync=True)
+    lease.withdraw(["child/a"])
+    lease.release()
+
+
+def test_a_folder_in_the_place_of_the_link_to_the_newest_run(
+    local: LocalFilesystemStore, tmp_path: Path
+) -> None:
+    (tmp_path / "store/latest").mkdir(parents=True)
+    with pytest.raises(StoreError, match="latest is no link") as caught:
+        begin(local)
+    assert caught.value.hint
+    assert local.runs() == []
+
+
+def test_a_released_lease_writes_nothing(local: LocalFilesystemStore, tmp_path: Path) -> None:
+    lease = begin(local)
+    lease.release()
+    with (tmp_path / "another").open("wb"):  # it gets the number that the journal had
+        with pytest.raises(StoreError):
+            lease.append([{"type": "late"}], sync=True)
+    assert (tmp_path / "another").read_bytes() == b""
+
+
+@pytest.mark.parametrize("count", ["-3", "1e999", '"x"', "null", "[]"])
+def test_a_head_that_is_none(local: LocalFilesystemStore, tmp_path: Path, count: str) -> None:
+    begin(local).release()
+    path = tmp_path / "store/runs/r/_system/run.json"
+    path.write_text(f'{{"journal": {{"count": {count}, "head": "x"}}}}')
+    assert [record["type"] for record in records(local)] == ["born"]
+    local.lock("r", OWNER).release()

@@ -110,7 +110,6 @@ def carry_out(
             warnings.append(f"run.json and state.json are behind the journal: {ending.error}")
         warnings += _note(store, record)
         held = tripped(orders, store, plan, record, secrets)
-        journal = store.read_json(record.metadata.run_id, "run")["journal"]
     finally:
         lease.release()
     return RunResult(
@@ -122,7 +121,7 @@ def carry_out(
         record,
         plan,
         policies=held,
-        journal=journal,
+        journal=lease.head,
         warnings=tuple(warnings),
         stuck=ending.stuck,
         store=store,

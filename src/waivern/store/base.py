@@ -91,6 +91,11 @@ class Lease(ABC):
     def project(self, run: dict[str, Json], state: dict[str, Json], *, sync: bool) -> None:
         """Replace `run.json` and `state.json`; with `sync` durably, the journal's head in it."""
 
+    @property
+    @abstractmethod
+    def head(self) -> dict[str, Json]:
+        """`{count, head}` of the journal, as the last synced `run.json` has it."""
+
     @abstractmethod
     def keep_runbook(self, data: bytes) -> None:
         """Keep another runbook's bytes beside those that ran before; it is the run's from now."""

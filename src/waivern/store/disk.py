@@ -13,6 +13,7 @@ import fcntl
 import os
 import stat
 import sys
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from types import TracebackType
@@ -224,7 +225,7 @@ class Folder:
 
         Its bytes are durable before it has the name, or a power loss could leave an empty file.
         """
-        staged = f".tmp-{name}-{os.getpid()}"
+        staged = f".tmp-{name}-{os.getpid()}-{threading.get_ident()}"
         self.unlink(staged)
         try:
             self.write_new(staged, data)
@@ -368,6 +369,15 @@ class Folder:
                     self.sync()
         finally:
             os.close(fd)
+
+    def may_link(self, name: str) -> bool:
+        """Say whether `name` is a symbolic link, or nothing yet."""
+        step("look", name)
+        try:
+            found = os.stat(name, dir_fd=self.descriptor, follow_symlinks=False)
+        except FileNotFoundError:
+            return True
+        return stat.S_ISLNK(found.st_mode)
 
     def link_to(self, name: str, target: str, staging: Folder) -> None:
         """Point the symbolic link `name` at `target`, in place of what it pointed at.

@@ -184,6 +184,6 @@ def read_anchor(system: Folder) -> journal.Anchor:
     """Return what `run.json` says of the journal; nothing if it cannot be read."""
     try:
         head = json.loads(system.read(RUN, RECORD_BYTES))["journal"]
-        return journal.Anchor(int(head["count"]), str(head["head"]))
-    except (FileNotFoundError, ValueError, KeyError, TypeError, RecursionError):
+        return journal.Anchor(max(0, int(head["count"])), str(head["head"]))
+    except (FileNotFoundError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return journal.Anchor()  # a projection: the journal's own marks still hold

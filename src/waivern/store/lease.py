@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 
 from waivern.errors import StoreError
 from waivern.ids import SYSTEM
@@ -37,6 +37,16 @@ WAVE = 64
 a process usually may have."""
 
 
+@contextmanager
+def _there(what: str) -> Iterator[None]:
+    """Turn what the system says into a StoreError: of a held run, nothing may be absent."""
+    try:
+        with explained(what):
+            yield
+    except FileNotFoundError as error:
+        raise failure(what, error) from error
+
+
 class LocalLease(Lease):
     """A held run: its folder, its lock, the end of its journal."""
 
@@ -52,6 +62,8 @@ class LocalLease(Lease):
         self.run = run
         self._unwritten: dict[str, bytes] = {}
         """Small artifacts staged in memory, which `publish` writes and syncs in a group."""
+        self._written: dict[str, str] = {}
+        """What was staged in files of its own and is not published yet, with its key."""
         self._syncers = Syncers()
         self._held = held
         self._chain = chain
@@ -135,6 +147,11 @@ class LocalLease(Lease):
         self._unwritten[staged] = data
         return True
 
+    def adopt(self, staged: str, key: str) -> bool:
+        """Take note of a file that was written elsewhere; say whether it may still be published."""
+        self._written[staged] = key
+        return not self._released
+
     def held(self, staged: str) -> bytes | None:
         """Return the bytes of a staged artifact that is not written yet."""
         return self._unwritten.get(staged)
@@ -144,7 +161,7 @@ class LocalLease(Lease):
             raise StoreError("the journal cannot be written any more", hint="resume the run")
         lines = self._chain.extend(records)
         self._broken = True  # until all of it succeeded
-        with explained("write the journal"):
+        with _there("write the journal"):
             if lines:
                 write_all(self._events, lines, EVENTS)
             if sync:
@@ -158,7 +175,7 @@ class LocalLease(Lease):
             by_folder[receipt.key.rpartition("/")[0]].append(receipt)
         for path, together in by_folder.items():
             parents = path.split("/") if path else []
-            with explained("publish artifacts"), self.run.below(parents, make=True) as folder:
+            with _there("publish artifacts"), self.run.below(parents, make=True) as folder:
                 self._write(folder, together)
                 for receipt in together:
                     folder.rename(receipt.staged, receipt.key.rpartition("/")[2] + ".json")
@@ -166,6 +183,7 @@ class LocalLease(Lease):
                 self._sync_names(parents)
             for receipt in together:
                 self._unwritten.pop(receipt.staged, None)
+                self._written.pop(receipt.staged, None)
 
     def _write(self, folder: Folder, receipts: list[Receipt]) -> None:
         """Write those that are held in memory, durably: one wave is made as another is synced."""
@@ -181,7 +199,7 @@ class LocalLease(Lease):
                 self._wait(durable)
 
     def _wait(self, durable: list[Callable[[], None]]) -> None:
-        with explained("write artifacts"):
+        with _there("write artifacts"):
             durable.pop(0)()
 
     def _made(self, folder: Folder, receipts: list[Receipt]) -> list[tuple[int, str]]:
@@ -213,20 +231,23 @@ class LocalLease(Lease):
     def project(self, run: dict[str, Json], state: dict[str, Json], *, sync: bool) -> None:
         if sync:
             self._anchor = journal.Anchor(self._chain.durable, self._chain.head)
-        head = {"count": self._anchor.lines, "head": self._anchor.head}
-        with explained("write the run's state"):
+        with _there("write the run's state"):
             self._system.replace(STATE, json_bytes(state), sync=sync)
-            self._system.replace(RUN, json_bytes({**run, "journal": head}), sync=sync)
+            self._system.replace(RUN, json_bytes({**run, "journal": self.head}), sync=sync)
+
+    @property
+    def head(self) -> dict[str, Json]:
+        return {"count": self._anchor.lines, "head": self._anchor.head}
 
     def keep_runbook(self, data: bytes) -> None:
-        with explained("keep the runbook"):
+        with _there("keep the runbook"):
             before = self._system.read(RUNBOOK, RECORD_BYTES)
             if before != data:
                 self._system.replace(kept_name(sha256(before)), before)
                 self._system.replace(RUNBOOK, data)
 
     def keep_children(self, children: Mapping[str, bytes]) -> None:
-        with explained("keep the child runbooks"):
+        with _there("keep the child runbooks"):
             with suppress(FileNotFoundError), self._system.folder(CHILDREN) as root:
                 self._put_aside(root, "", children)
             _write_children(self._system, children)
@@ -245,14 +266,21 @@ class LocalLease(Lease):
     def withdraw(self, keys: Iterable[str]) -> None:
         for key in keys:
             *parents, name = f"{key}.json".split("/")
-            with explained(f"withdraw '{key}'"), self.run.below(parents) as folder:
-                folder.unlink(name)
-                folder.sync()
+            self._remove(parents, name, f"withdraw '{key}'")
+
+    def _remove(self, parents: list[str], name: str, what: str) -> None:
+        with (
+            _there(what),
+            suppress(FileNotFoundError),  # its folder is gone, and all in it
+            self.run.below(parents) as folder,
+        ):
+            folder.unlink(name)
+            folder.sync()
 
     def discard(self, keys: Iterable[str]) -> None:
         self._unwritten.clear()  # calls that were cut off have staged it: nobody publishes it
         doomed = {f"{key}.json" for key in keys}
-        with explained("remove what counts no longer"):
+        with _there("remove what counts no longer"):
             found: dict[str, list[str]] = defaultdict(list)
             for path, _ in self.run.walk():
                 folder_path, _, name = path.rpartition("/")
@@ -265,7 +293,7 @@ class LocalLease(Lease):
                     folder.sync()  # or a power loss brings them back when the run has ended
 
     def forget_requests(self) -> None:
-        with explained("remove requests"):
+        with _there("remove requests"):
             try:
                 requests = self._system.folder(REQUESTS)
             except FileNotFoundError:
@@ -278,10 +306,14 @@ class LocalLease(Lease):
         if self._released:
             return
         self._released = True
+        for staged, key in list(self._written.items()):  # of calls that nobody waited for
+            with suppress(StoreError):
+                self._remove(key.split("/")[:-1], staged, f"remove what was left of '{key}'")
         self._on_release(self.run_id)
         self._unwritten.clear()
         self._syncers.close()
-        os.close(self._events)
+        events, self._events = self._events, -1  # whoever is late must not meet another's file
+        os.close(events)
         self._system.close()
         self._held.release()
         self.run.close()

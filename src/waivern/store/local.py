@@ -43,6 +43,8 @@ if TYPE_CHECKING:  # only writing needs it, and `wct runs` must be instant
     from waivern.store.lease import LocalLease
 
 T = TypeVar("T")
+LATEST = "latest"
+"""The link to the newest run."""
 TAIL_BYTES = 1 << 16
 REQUEST_BYTES = 1 << 16
 _tokens = itertools.count()
@@ -58,6 +60,8 @@ class LocalFilesystemStore(RunStore):
         self.url = self.path
         self._at = Layout(self.path)
         self._leases: dict[str, LocalLease] = {}
+        self._over: set[str] = set()
+        """The runs that were held here, and are not any more."""
 
     # stage and publish
 
@@ -65,8 +69,14 @@ class LocalFilesystemStore(RunStore):
         encoded = encode(message)
         staged = f".tmp-{_TOKEN_PREFIX}-{next(_tokens)}"
         lease = self._leases.get(run_id)
+        if lease is None and run_id in self._over:
+            raise StoreError(f"run {run_id} is over: '{key}' came too late")
         if not (lease and lease.hold(staged, encoded.data)):
             self._write(run_id, key, staged, encoded.data)
+            if lease and not lease.adopt(staged, key):
+                with self._at.artifact(run_id, key) as (folder, _):
+                    folder.unlink(staged)
+                raise StoreError(f"run {run_id} is over: '{key}' came too late")
         return Receipt(
             key,
             staged,
@@ -173,6 +183,12 @@ class LocalFilesystemStore(RunStore):
         name = parse_run_id(run_id)
         with explained(f"begin run {run_id}"), self._at.runs(make=True) as runs:
             _sweep(runs)
+            with self._at.root() as root:
+                if not root.may_link(LATEST):
+                    raise StoreError(
+                        f"{self.path}/{LATEST} is no link, and should lead to the newest run",
+                        hint="a copy may have made a folder of it: remove it",
+                    )
             if name in runs.names():
                 raise _taken(run_id)
             with runs.shared():
@@ -185,7 +201,7 @@ class LocalFilesystemStore(RunStore):
         self._remember(lease)
         try:
             with explained("note the newest run"), self._at.root() as root:
-                root.link_to("latest", f"{layout.RUNS}/{name}", lease.run)
+                root.link_to(LATEST, f"{layout.RUNS}/{name}", lease.run)
         except BaseException:
             lease.release()
             raise
@@ -213,9 +229,11 @@ class LocalFilesystemStore(RunStore):
 
     def _remember(self, lease: LocalLease) -> None:
         self._leases[lease.run_id] = lease
+        self._over.discard(lease.run_id)
         self._at.held[lease.run_id] = lease.run
 
     def _forget(self, run_id: str) -> None:
+        self._over.add(run_id)
         self._leases.pop(run_id, None)
         self._at.held.pop(run_id, None)
 

@@ -311,6 +311,10 @@ class _MemoryLease(Lease):
             self._run.records["run"] = json_bytes({**run, "journal": head})
             self._run.records["state"] = json_bytes(state)
 
+    @property
+    def head(self) -> dict[str, Json]:
+        return self._run.anchor
+
     def keep_runbook(self, data: bytes) -> None:
         with self._lock:
             self._run.runbooks[sha256(data)] = data

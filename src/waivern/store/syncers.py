@@ -64,17 +64,19 @@ class Syncers:
 
 def _synced(files: Sequence[File]) -> BaseException | None:
     """Sync and close files; return the first error, after which no other is synced."""
-    error: BaseException | None = None
-    begin_write_back(fd for fd, _ in files)
+    error = _tried(begin_write_back, [fd for fd, _ in files])
     for fd, name in files:
-        try:
-            if error is None:
-                sync_file(fd, name)
-        except BaseException as trouble:  # noqa: BLE001 - raised again by whoever waits
-            error = trouble
-        finally:
-            os.close(fd)
+        error = error or _tried(sync_file, fd, name)
+        error = _tried(os.close, fd) or error
     return error
+
+
+def _tried(work: Callable[..., None], *args: object) -> BaseException | None:
+    try:
+        work(*args)
+    except BaseException as error:  # noqa: BLE001 - raised again by whoever waits
+        return error
+    return None
 
 
 def _raise(*errors: BaseException | None) -> None:
