@@ -78,3 +78,12 @@ def collisions(ids: Iterable[str]) -> list[tuple[str, str]]:
         if earlier != name:
             found.append((earlier, name))
     return found
+
+
+def is_text(name: str) -> bool:
+    """Say whether a name from the system is text, or has bytes in it that are not UTF-8."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -90,8 +90,39 @@ async def test_stderr_lands_in_the_log(tmp_path: Path) -> None:
     log: list[str] = []
     code = r"import sys; sys.stderr.buffer.write(b'one\ntw\xff\r\n' + b'x' * 10000); print(1)"
     assert await extract(tmp_path, sys.executable, "-c", code, log=log) == 1
-    assert log[:2] == ["INFO one", "INFO tw�"]
-    assert "".join(log[2:]).replace("INFO ", "") == "x" * 10000
+    assert log == ["INFO one", "INFO tw�", f"INFO {'x' * 10000}"]
+
+
+async def test_a_line_that_is_too_long_is_left_out_whole(tmp_path: Path) -> None:
+    """Cut into pieces, a secret in it could be at the cut, where nobody would know it."""
+    log: list[str] = []
+    code = (
+        "import sys\nfor n in (65535, 65536, 300_000):\n"
+        "    sys.stderr.write('x' * n + 's\\n' + 'y\\n')\n"
+        "sys.stderr.write('z' * 200_000); print(1)"
+    )
+    assert await extract(tmp_path, sys.executable, "-c", code, log=log) == 1
+    assert log == [
+        f"INFO {'x' * 65535}s",
+        "INFO y",
+        "INFO (a line of 65,537 bytes is left out)",
+        "INFO y",
+        "INFO (a line of 300,001 bytes is left out)",
+        "INFO y",
+        "INFO (a line of 200,000 bytes is left out)",
+    ]
+
+
+async def test_the_log_has_the_beginning_and_the_end_of_much(tmp_path: Path) -> None:
+    log: list[str] = []
+    code = "import sys\nfor n in range(300_000): print(n, file=sys.stderr)\nprint(1)"
+    assert await extract(tmp_path, sys.executable, "-c", code, log=log) == 1
+    assert log[:2] == ["INFO 0", "INFO 1"]
+    assert log[-10:] == [f"INFO {n}" for n in range(299_990, 300_000)]
+    full = log.index("INFO (this log is full: of what follows, only the end is kept)")
+    assert 2**20 <= sum(len(line) - len("INFO ") + 1 for line in log[:full]) < 2**20 + 2**18
+    assert log[full + 1] == f"INFO ({299_990 - full:,} lines are left out)"
+    assert len(log) == full + 12
 
 
 async def test_log_lines_come_while_it_runs(tmp_path: Path) -> None:
@@ -149,6 +180,7 @@ async def test_a_signal_is_named(tmp_path: Path) -> None:
         ("{} {}", "is not JSON: Extra data"),
         ("[" * 100_000, "is not JSON"),
         ("1" * 5000, "is not JSON"),
+        ('{"a": [{"ada": 1, "b": 2, "ada": 1}]}', "same key twice: its key 3 of 3 was there"),
     ],
 )
 async def test_output_that_is_not_json(tmp_path: Path, output: str, fact: str) -> None:
@@ -177,6 +209,18 @@ async def test_what_cannot_be_run_says_why(tmp_path: Path) -> None:
     with pytest.raises(ComponentError, match="Exec format error") as caught:
         await extract(tmp_path, "./data")
     assert "#!" in (caught.value.hint or "")
+    with pytest.raises(ComponentError, match="Argument list too long") as caught:
+        await extract(tmp_path, "true", "x" * 4_000_000)
+    assert "in a file" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("pipes", ["", ">&-", "2>&-", ">&- 2>&-"])
+async def test_what_a_command_leaves_behind_ends_with_it(tmp_path: Path, pipes: str) -> None:
+    """Whether it holds the pipes open, so that nobody can tell when all was said, or not."""
+    with anyio.fail_after(60):
+        script = f"sleep 600 {pipes} & echo $! > pid; echo said >&2; echo 42"
+        assert await extract(tmp_path, "sh", "-c", script) == 42
+    await gone(int((tmp_path / "pid").read_text()))
 
 
 FAMILY = """

@@ -40,12 +40,20 @@ def test_merge(values: list[Json], expected: Json) -> None:
         ([True, 1], r"\$: boolean and number"),
         ([None, 1], r"\$: null and number"),
         ([[1], {"a": 1}], r"\$: list and object"),
-        ([{"a": {"b": 1}}, {"a": {"b": "x"}}], r"\$\.a\.b: number and text"),
+        ([{"z": 1, "a": {"b": 1}}, {"a": {"b": "x"}}], r"\$\.#2\.#1: number and text"),
     ],
 )
 def test_what_does_not_go_together_names_its_place(values: list[Json], place: str) -> None:
     with pytest.raises(ComponentError, match=f"cannot merge {place}"):
         merge(values)
+
+
+def test_keys_are_not_told_because_they_may_be_somebody() -> None:
+    values = [{"people": {"ann.smith@corp.com": n}} for n in ("a", "b")]
+    with pytest.raises(ComponentError) as caught:
+        merge(values)
+    assert "smith" not in f"{caught.value.message} {caught.value.hint}"
+    assert "#2 is the second key" in str(caught.value.hint)
 
 
 def test_inputs_are_left_as_they_were() -> None:

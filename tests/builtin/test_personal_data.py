@@ -179,6 +179,37 @@ def test_content_that_is_not_what_it_says_is_refused(schema: SchemaRef) -> None:
         run({"other": []}, schema)
 
 
+@pytest.mark.parametrize(
+    ("schema", "items"),
+    [
+        (FILE_SET, {"files": [{"path": "x"}]}),
+        (FILE_SET, {"files": [{"path": "x", "text": 1}]}),
+        (FILE_SET, {"files": ["x"]}),
+        (DATABASE, {"tables": [{"name": "t", "columns": [{"name": "a"}]}]}),
+        (DATABASE, {"tables": [{"name": "t", "columns": [{}], "rows": []}]}),
+        (DATABASE, {"tables": [{"name": 1, "columns": [], "rows": []}]}),
+        (DATABASE, {"tables": [{"name": "t", "columns": [{"name": "a"}], "rows": [[]]}]}),
+        (DATABASE, {"tables": [{"name": "t", "columns": [{"name": "a"}], "rows": [[1, 2]]}]}),
+        (DATABASE, {"tables": [None]}),
+    ],
+)
+def test_items_of_another_form_are_refused_by_number(schema: SchemaRef, items: Json) -> None:
+    with pytest.raises(ComponentError, match=r"number 1 of its '(files|tables)' is not"):
+        run(items, schema)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_lines_are_counted_however_they_end(end: str) -> None:
+    content = run(files(end.join(["x", "", "mail: jo@acme.io, ed@acme.io"])), FILE_SET)
+    places = [f["locations"][0] for f in values(content)]
+    assert [(place["line"], place["column"]) for place in places] == [(3, 7), (3, 19)]
+
+
+def test_a_return_within_a_line_ends_no_line() -> None:
+    (finding,) = values(run(files("10%\r20%\nmail: jo@acme.io\n"), FILE_SET))
+    assert (finding["locations"][0]["line"], finding["locations"][0]["column"]) == (2, 7)
+
+
 def test_findings_merge_and_are_json() -> None:
     one, two = run(files("a@b.io"), FILE_SET), run(files("c@d.io", "e@f.io"), FILE_SET)
     merged = merge([one, two])

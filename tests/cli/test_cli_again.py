@@ -156,10 +156,25 @@ def test_policy(place: Place, book: str) -> None:
     done = place.wct("run", book, "-q", "--fail-on", "artifacts.b.total == 1")
     assert done.code == 6
     assert done.out.startswith("COMPLETED")
-    assert "policy     artifacts.b.total == 1  (artifacts.b.total = 1)" in done.out
+    assert "policy     artifacts.b.total == 1  (artifacts.b.total = a number)" in done.out
     document = place.wct("run", book, "-q", "--fail-on", "status.b == 'failed'", "--json")
     assert document.code == 0
     assert document.data("run")["policies"] == []
+
+
+def test_outputs_that_cannot_be_copied_hide_nothing_graver(place: Place) -> None:
+    """A run that failed left with 1, whatever its outputs come to; one that did not, with 4."""
+    gone = "rm .waivern/runs/*/a.json"
+    for then, code in (("false", 1), ("echo 1", 4)):
+        book = place.runbook(
+            "gone.yaml",
+            "  a: {source: {type: python, properties: {call: 'steps.py:value'}}, output: true}\n"
+            "  b: {after: a, source: {type: command, properties: "
+            f"{{argv: [sh, -c, '{gone}; {then}']}}}}}}\n",
+        )
+        done = place.wct("run", book, "-q", "-o", "out")
+        assert done.code == code, done.err
+        assert "a" in done.err
 
 
 def test_retries_are_told(place: Place) -> None:

@@ -170,6 +170,23 @@ def test_refused(place: Place, book: str, args: list[str], code: int, text: str)
     assert (place.run_folder() / "_system/events.jsonl").read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    ("more", "code"),
+    [(("--refresh", "nope"), 4), (("--fail-on", "status.nope == 'x'"), 4)],
+)
+def test_wrong_terms_are_told_before_the_decision_is_kept(
+    place: Place, book: str, more: tuple[str, ...], code: int
+) -> None:
+    assert place.wct("run", book, "-q", "--run-id", "r").code == 7
+    refused = place.wct("runs", "approve", "r/sign-off", "--by", "ann", *more)
+    assert refused.code == code, refused.err
+    refused = place.wct("runs", "resume", "r", "--data", "approved=true", *more)
+    assert refused.code == code, refused.err
+    events = (place.run_folder() / "_system/events.jsonl").read_text()
+    assert "gate_decided" not in events
+    assert place.wct("runs", "approve", "r/sign-off", "--by", "ann", "-q").code == 0
+
+
 def test_cancelled_while_it_waits(place: Place, book: str) -> None:
     place.wct("run", book, "-q")
     assert place.wct("runs", "cancel", "@last", "--by", "ann").out.endswith("cancelled\n")

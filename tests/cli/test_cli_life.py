@@ -36,6 +36,19 @@ def test_kill_9_then_interrupted_then_resume(place: Place) -> None:
     assert status(place) == "completed"
 
 
+def test_what_is_done_is_seen_while_the_run_waits_for_something_else(place: Place) -> None:
+    meeting = place.meeting()
+    process = place.start("run", meeting.runbook)
+    meeting.wait()
+    state = place.run_folder() / "_system/state.json"
+    deadline = time.monotonic() + 20
+    while json.loads(state.read_text())["completed"] != ["first"]:
+        assert time.monotonic() < deadline
+        assert status(place) == "running"  # which takes its time
+    meeting.let_go()
+    assert place.ended(process).code == 0
+
+
 def test_two_resumes_at_once_one_names_the_other(place: Place) -> None:
     meeting = place.meeting()
     process = place.start("run", meeting.runbook)
@@ -62,7 +75,7 @@ def test_sigterm_saves_and_resumes(place: Place) -> None:
     assert done.code == 143
     assert done.out.startswith("INTERRUPTED")
     assert "SIGTERM" in done.out
-    assert "--resume" in done.out.splitlines()[-1]
+    assert f"next:  wct run {meeting.runbook} --resume" in done.out
     again = place.start("run", meeting.runbook, "--resume", "@last")
     meeting.wait()
     meeting.let_go()

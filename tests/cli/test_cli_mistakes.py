@@ -82,8 +82,8 @@ def test_hostile_text_is_shown_escaped(place: Place) -> None:
 
 def test_clean_text_is_one_printable_line_and_valid_json() -> None:
     assert clean("Müller ✔") == "Müller ✔"
-    assert clean("a\tb\nc\x1b\x9b\U000e0001\ud800") == (
-        "a\\tb\\nc\\u001b\\u009b\\udb40\\udc01\\ud800"
+    assert clean("a\tb\n \n\tc\x1b\x9b\U000e0001\ud800") == (
+        "a\\tb ⏎ c\\u001b\\u009b\\udb40\\udc01\\ud800"
     )
 
 

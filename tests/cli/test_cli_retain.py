@@ -448,3 +448,36 @@ def test_records_of_another_shape(five: Place, wct: Wct, name: str) -> None:
             done = wct(*words)
             assert done.code in (0, 4, 5, 9), f"{words} {value!r}: {done.err}"
         assert "r5" in runs(wct)
+
+
+def test_the_help_of_a_refused_removal_works(place: Place, wct: Wct) -> None:
+    meeting, process = begun(place)
+    for force in ([], ["--force"]):
+        done = wct("runs", "delete", "r", *force)
+        assert done.code == 5
+        assert "`wct runs cancel RUN` ends" in done.err
+        assert "--force" not in done.err
+    meeting.let_go()
+    assert place.ended(process).code == 0
+    wct("runs", "pin", "r")
+    assert "--force removes pinned" in wct("runs", "delete", "r").err
+
+
+def test_a_pin_is_shown_with_its_note(place: Place, wct: Wct) -> None:
+    assert wct("run", place.runbook("one.yaml", GOOD), "-q", "--run-id", "r").code == 0
+    assert "pinned" not in wct("inspect", "r", "--full").out
+    wct("runs", "pin", "r", "--note", "for the audit")
+    (line,) = [x for x in wct("inspect", "r", "--full").out.splitlines() if "  pinned" in x]
+    assert line.endswith(": for the audit")
+    assert wct("runs", "unpin", "r").out == "unpinned r\n"
+    assert wct("runs", "unpin", "r").out == "r was not pinned\n"
+
+
+def test_a_run_that_will_not_end_in_time_is_no_success(place: Place, wct: Wct) -> None:
+    meeting, process = begun(place)
+    done = wct("runs", "cancel", "r", "--wait", "0.1")
+    assert (done.code, done.out) == (8, "r\trunning\n")
+    assert "still runs" in done.err
+    assert wct("runs", "cancel", "r", "--wait", "0.1", "--json").code == 8
+    meeting.let_go()
+    assert place.ended(process).code == 1

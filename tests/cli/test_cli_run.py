@@ -65,7 +65,7 @@ def test_failure_says_why_and_what_next(place: Place) -> None:
 def test_next_command_works_as_printed(place: Place) -> None:
     book = place.runbook("bad one.yaml", BAD)
     first = place.wct("run", book, "--store", "a store", "-q")
-    command = first.out.rpartition("next:  ")[2].partition("     (")[0]
+    command = first.out.rpartition("next:  ")[2].partition("\n")[0]
     (place.path / "steps.py").write_text(
         (place.path / "steps.py").read_text() + "\ndef fail(): return {'value': 5}\n"
     )
@@ -197,3 +197,43 @@ def test_answer_that_cannot_be_written(place: Place) -> None:
     assert done.returncode == 74
     assert "cannot read or write" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+GATED = """
+  a: {source: {type: python, properties: {call: "steps.py:value"}}}
+  ok: {gate: {question: "May it?", show: [a]}}
+  sum: {inputs: [a, ok], process: {type: python, properties: {call: "steps.py:total"}}}
+"""
+
+
+def test_what_is_proposed_after_a_rejection_asks_again(place: Place) -> None:
+    secret = "params: {token: {type: string, secret: true}}"
+    place.runbook("gated.yaml", GATED, head=secret)
+    (place.path / "FILE").write_text("token: hush\n")  # as it stands in what is proposed
+    first = place.wct("run", "gated.yaml", "-q", "--params", "FILE")
+    assert first.code == 7
+    run = place.run_folder().name
+    told = place.wct("runs", "approve", f"{run}/ok", "--reject", "--params", "FILE", "-q")
+    assert told.code == 1
+    _, _, end = told.out.rpartition("  next:  ")
+    assert end.splitlines() == [
+        f"wct runs resume {run[:8]} --ask-again --params FILE",
+        "         keeps 1, makes 2",
+    ]
+    again = place.wct(*shlex.split(end.splitlines()[0])[1:], "-q")
+    assert again.code == 7, again.err
+
+
+def test_a_decision_that_counts_no_longer_says_so(place: Place) -> None:
+    two = "\nartifacts:" + GATED.replace("show: [a]", "show: [a], approvers: 2")
+    book = place.path / "gated.yaml"
+    book.write_text(two)
+    assert place.wct("run", "gated.yaml", "-q", "--run-id", "r").code == 7
+    assert place.wct("runs", "approve", "r/ok", "--by", "ann", "-q").code == 7
+    assert "does not count" not in place.wct("inspect", "r/ok").out
+    book.write_text(two.replace("May it?", "May all of it?"))
+    assert place.wct("run", "gated.yaml", "--resume", "r", "--allow-changed", "-q").code == 7
+    decided = [text for key, text in place.wct("inspect", "r/ok").rows if key == "decision"]
+    assert len(decided) == 1
+    assert decided[0].startswith("approved by ann at ")
+    assert "(does not count: something else is asked now)" in decided[0]

@@ -203,10 +203,18 @@ def test_an_expected_head(run: Path, wct: Wct) -> None:
     for expected in (current, f"sha256:{current}", current.upper(), current[:16], earlier):
         assert wct("runs", "verify", "r", "--expect", expected).code == 0, expected
     wrong = f"{int(current, 16) ^ 1:064x}"
-    for expected in (wrong, current[:15], "", current + "0", current[1:]):
+    for expected in (wrong, wrong[-16:], current[1:]):
         done = wct("runs", "verify", "r", "--expect", expected, "--json")
         assert done.code == 9, expected
         assert "no line has the expected hash" in faults(done)["_system/events.jsonl"]
+
+
+@pytest.mark.parametrize("text", ["", "abc", "f" * 15, "f" * 65, "f" * 63 + "g", "sha256:"])
+def test_what_cannot_be_a_head_is_no_tampering(run: Path, wct: Wct, text: str) -> None:
+    done = wct("runs", "verify", "r", "--expect", text)
+    assert (done.code, done.out) == (2, "")
+    assert "is not the head of a journal" in done.err
+    assert "16 or more" in done.err
 
 
 def test_expect_goes_with_one_run(run: Path, wct: Wct) -> None:
@@ -242,10 +250,22 @@ def test_all_runs(run: Path, place: Place, wct: Wct) -> None:
     assert "s  intact" in done.out
 
 
-def test_no_runs_at_all(wct: Wct) -> None:
-    assert wct("runs", "verify", "--all").code == 0
-    assert wct("runs", "verify", "--all", "--json").data("verify") == []
+def test_no_runs_at_all(place: Place, wct: Wct) -> None:
+    """A timer that calls it in the wrong folder must not look as if all was well."""
+    done = wct("runs", "verify", "--all")
+    assert (done.code, done.out) == (4, "")
+    assert f"there are no runs in {place.path / '.waivern'}" in done.err
+    assert wct("runs", "verify", "--all", "--json").data("error")["exit_code"] == 4
     assert wct("runs", "verify", "r").code == 4
+
+
+def test_the_help_fits_what_was_altered(run: Path, wct: Wct) -> None:
+    (run / "sum.json").unlink()
+    assert "resuming a run makes again" in wct("runs", "verify", "r").err
+    (run / "_system/runbook.yaml").unlink()
+    told = wct("runs", "verify", "r").err
+    assert "resuming" not in told
+    assert "only a copy kept elsewhere" in told
 
 
 def _no_records(run: Path) -> None:
@@ -286,6 +306,7 @@ def test_a_running_run_is_refused_and_passed_over(place: Place, wct: Wct) -> Non
     assert f"process {process.pid} " in done.err
     every = wct("runs", "verify", "--all", "--json")
     assert (every.code, every.data("verify")) == (0, [])
+    assert "passed over: run r is running" in every.err
     meeting.let_go()
     assert place.ended(process).code == 0
     assert wct("runs", "verify", "r").code == 0

@@ -99,6 +99,41 @@ def test_any_text_gives_ordered_spans_within_it(text: str) -> None:
         assert mask(match.type, text[match.start : match.end]) != text[match.start : match.end]
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "renu\u0308e@corp.com",
+        "e\u0301ric@corp.com",
+        "nguy\u1ec5n@corp.vn",
+        "иван@corp.com",
+        "иван.petrov@corp.com",
+        "ivan@пример.рф",
+        "σπύρος@corp.gr",
+        "אבי@corp.co.il",
+        "आदित्य@उदाहरण.भारत",
+    ],
+)
+def test_an_address_is_whole_in_any_alphabet(address: str) -> None:
+    text = f"to {address}, now"
+    (match,) = scan(text)
+    assert (match.type, text[match.start : match.end]) == ("EMAIL_ADDRESS", address)
+    assert redact(text).startswith("to ")
+    assert address not in redact(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "请联系li@corp.com谢谢",
+        "메일li@corp.com으로",
+        "ל-li@corp.com",
+        "на li@corp.comили",
+    ],
+)
+def test_words_written_on_to_an_address_are_not_part_of_it(text: str) -> None:
+    assert [text[m.start : m.end] for m in scan(text)] == ["li@corp.com"]
+
+
 def test_redact_leaves_the_rest() -> None:
     assert redact("call jo@acme.io now") == "call ****@acme.io now"
     assert "4399" not in redact("ssn 536-90-4399")

@@ -10,7 +10,7 @@ import asyncio
 import datetime
 import threading
 from collections import defaultdict
-from typing import Any
+from typing import Any, NoReturn
 
 from waivern.errors import ComponentError
 from waivern.message import Json
@@ -30,6 +30,7 @@ class Stage:
         self.events: defaultdict[str, threading.Event] = defaultdict(threading.Event)
         self.barrier: threading.Barrier | None = None
         self.async_barrier: asyncio.Barrier | None = None
+        self.closing = asyncio.Event()
         self.running = 0
         self.most = 0
         self.threads: dict[str, str] = {}
@@ -151,6 +152,10 @@ def sets(inputs: list[Json], token: str, name: str, event: str) -> Json:
     return derived(inputs, token, name)
 
 
+def together_after(inputs: list[Json], token: str, name: str) -> Json:
+    return together(token, name)
+
+
 def together(token: str, name: str) -> Json:
     stage = STAGES[token]
     stage.enter(name)
@@ -187,6 +192,26 @@ async def never(token: str, name: str) -> Json:
         stage.events["cancelled"].set()
         raise
     return name
+
+
+async def ends_last(token: str, name: str) -> Json:
+    """Wait for ever; when the run cancels one, say so to other coroutines."""
+    try:
+        return await never(token, name)
+    except asyncio.CancelledError:
+        STAGES[token].closing.set()
+        raise
+
+
+async def cleans_up(token: str, name: str) -> Json:
+    """Wait for ever; when cancelled, clean up until the run is closing."""
+    try:
+        return await never(token, name)
+    except asyncio.CancelledError:
+        async with asyncio.timeout(WAIT_S):
+            await STAGES[token].closing.wait()
+        STAGES[token].events["cleaned up"].set()
+        raise
 
 
 class Unprintable(Exception):  # noqa: N818 - a name for what it is
@@ -264,6 +289,22 @@ def leak(secret: str, how: str) -> Json:
         except ValueError as error:
             raise RuntimeError("wrapped") from error
     raise RuntimeError(f"cannot log in with {secret}")
+
+
+class Burst(dict[str, Json]):
+    """Ends everything when it is looked at."""
+
+    def __init__(self, secret: str) -> None:
+        super().__init__(a=1)
+        self.secret = secret
+
+    def items(self) -> NoReturn:
+        raise SystemExit(f"cannot log in with {self.secret}")
+
+
+async def leak_late(secret: str) -> Json:
+    """Return what puts a secret where it must not stay when it is written."""
+    return Burst(secret)
 
 
 def act(token: str, name: str, fails: int, suspends: bool) -> Json:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
-from engine_kit import FastClock, Ran, Settings, Spec, execute, inline, runbook
+from engine_kit import FastClock, Ran, Settings, Spec, again, execute, inline, runbook
 from engine_steps import Stage
 
 from waivern.message import Json
 from waivern.plugins import registry
-from waivern.record.events import ArtifactRetried, ArtifactSkipped, ArtifactStarted
+from waivern.record.events import (
+    ArtifactCompleted,
+    ArtifactRetried,
+    ArtifactSkipped,
+    ArtifactStarted,
+)
 
 
 def when(condition: str, *specs: Spec, name: str = "c", **terms: Json) -> Ran:
@@ -94,6 +101,64 @@ def test_a_condition_in_a_step_that_did_not_start_is_not_looked_at() -> None:
     ran = when("inputs.bad.n == 1", BAD, Spec("c", ("bad",)))
     assert ran.statuses == {"bad": "failed", "c": "skipped"}
     assert "c" not in [event.artifact for event in ran.of(ArtifactStarted)]
+
+
+# resuming
+
+
+def spare(stage: Stage, *, fail: bool, condition: str = "status.a == 'failed'") -> dict[str, Any]:
+    """a; instead of it b; all of what there is; and, if b is skipped, c."""
+    book = runbook(
+        stage,
+        Spec("a", optional=True, args={"fail": fail}),
+        Spec("b", optional=True),
+        Spec("all", ("a", "b")),
+        Spec("c", optional=True),
+    )
+    book["artifacts"]["b"]["when"] = condition
+    book["artifacts"]["c"]["when"] = "status.b == 'skipped'"
+    return book
+
+
+def test_what_a_condition_asked_for_has_changed() -> None:
+    """A run that is resumed comes to what one comes to that nothing disturbed."""
+    stage = Stage()
+    first = execute(spare(stage, fail=True))
+    made = {event.artifact: event for event in first.of(ArtifactCompleted)}
+    assert made["b"].statuses == {"a": "failed"}
+    assert made["all"].statuses == {}
+    second = again(first, spare(stage, fail=False))
+    undisturbed = execute(spare(Stage(), fail=False))
+    assert second.statuses == undisturbed.statuses
+    assert second.statuses["b"] == "skipped"
+    assert second.statuses["c"] == "completed"
+    assert second.content("all") == undisturbed.content("all")
+    made_before = len(second.of(ArtifactCompleted))
+    third = again(second, spare(stage, fail=False))
+    assert third.statuses == second.statuses
+    assert len(third.of(ArtifactCompleted)) == made_before
+
+
+def test_a_status_that_is_another_but_lets_it_be_made_all_the_same() -> None:
+    stage = Stage()
+    first = execute(spare(stage, fail=True, condition="status.a != 'skipped'"))
+    second = again(first, spare(stage, fail=False, condition="status.a != 'skipped'"))
+    made = [event.statuses for event in second.of(ArtifactCompleted) if event.artifact == "b"]
+    assert made == [{"a": "failed"}, {"a": "completed"}]
+    assert second.content("all")["inputs"] == ["a", "b"]
+
+
+def test_what_asks_for_what_is_not_started_waits_and_stays_as_it_was() -> None:
+    stage = Stage()
+    only_b = Settings(only=("b",))
+    fresh = execute(spare(stage, fail=True), settings=only_b)
+    assert fresh.statuses["b"] == "not_started"
+    assert again(fresh, spare(stage, fail=True)).statuses["b"] == "completed"
+    made = execute(spare(stage, fail=True))
+    kept = again(made, spare(stage, fail=False), settings=only_b)
+    assert (kept.statuses["a"], kept.statuses["b"]) == ("not_started", "completed")
+    assert len(kept.of(ArtifactStarted)) == len(made.of(ArtifactStarted))
+    assert again(kept, spare(stage, fail=False)).statuses["b"] == "skipped"
 
 
 # repetition

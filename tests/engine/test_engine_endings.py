@@ -13,6 +13,8 @@ import pytest
 from engine_kit import Spec, execute, join_workers, runbook, threads
 from engine_steps import Stage
 
+from waivern.engine.terms import Ending, store_failure, worse
+from waivern.errors import Exit
 from waivern.message import Json
 from waivern.record.events import (
     ArtifactCompleted,
@@ -24,6 +26,7 @@ from waivern.record.events import (
     to_record,
 )
 from waivern.record.fold import RunRecord
+from waivern.record.status import RunStatus
 from waivern.store.base import RunStore
 from waivern.store.local import LocalFilesystemStore
 from waivern.store.memory import AsyncInMemoryStore
@@ -188,6 +191,43 @@ def test_a_secret_is_in_no_file(how: str, tmp_path: Path) -> None:
     assert CANARY not in str(ran.ending)
     if how != "cause":
         assert "Bearer ${CANARY}" in ran.error("leaks")["message"]
+
+
+def test_a_secret_is_in_no_error_of_what_is_written_late() -> None:
+    spec = Spec("late", call="leak_late", args={"secret": "Bearer ${CANARY}"})
+    ran = execute(runbook(Stage(), spec), environ={"CANARY": CANARY})
+    assert ran.error("late")["kind"] == "SystemExit"
+    assert "Bearer ${CANARY}" in str(ran.error("late")["message"])
+    assert CANARY not in json.dumps([to_record(event) for event in ran.events])
+    assert CANARY not in str(ran.ending)
+
+
+# where several things end an attempt
+
+STORE = store_failure("no space")
+TERM = Ending(RunStatus.INTERRUPTED, "SIGTERM", exit_code=Exit.TERMINATED)
+LIMIT = Ending(RunStatus.FAILED, "timeout", "the limit", Exit.TIMEOUT)
+CANCEL = Ending(RunStatus.CANCELLED, "cancel", exit_code=Exit.FAILED)
+FAST = Ending(RunStatus.FAILED, "fail_fast", "a: it broke", Exit.FAILED)
+
+
+@pytest.mark.parametrize(
+    ("graver", "lesser"), [*itertools.combinations([STORE, TERM, LIMIT, FAST], 2)]
+)
+def test_the_graver_end_counts_whichever_comes_first(graver: Ending, lesser: Ending) -> None:
+    assert worse(graver, lesser) == worse(lesser, graver) == graver
+    assert worse(None, lesser) == lesser
+
+
+@pytest.mark.parametrize("other", [TERM, LIMIT, FAST])
+def test_a_cancelled_run_stays_cancelled(other: Ending) -> None:
+    both = worse(CANCEL, other)
+    assert both == worse(other, CANCEL)
+    assert (both.status, both.reason, both.exit_code) == ("cancelled", "cancel", other.exit_code)
+
+
+def test_a_cancel_may_be_lost_with_the_store() -> None:
+    assert worse(CANCEL, STORE) == worse(STORE, CANCEL) == STORE
 
 
 # the ledger

@@ -38,7 +38,7 @@ def decision(
 ) -> GateDecided:
     asked = ran.of(ArtifactSuspended)[-1]
     values: dict[str, Any] = {"at": asked.at, "note": None, "data": {}, "shown": asked.shown}
-    values |= {"runbook_hash": ran.record.metadata.runbook_hash, **more}
+    values |= {"runbook_hash": ran.record.metadata.runbook_hash, "asked": asked.asked, **more}
     return GateDecided(artifact=gate, approved=approved, by=by, **values)
 
 
@@ -152,6 +152,10 @@ def test_a_decision_on_something_else_does_not_count() -> None:
     assert again(ran, book(stage), decision(ran, shown={})).statuses["ok"] == "suspended"
     ran = execute(book(stage))
     assert again(ran, book(stage), decision(ran, runbook_hash="x")).statuses["ok"] == "suspended"
+    ran = execute(book(stage))
+    for asked in ("", decision(execute(book(stage, approvers=2))).asked):
+        old = again(ran, book(stage), decision(ran, asked=asked))
+        assert old.statuses["ok"] == "suspended"
 
 
 def test_another_runbook_asks_again() -> None:

@@ -40,6 +40,17 @@ def test_as_many_as_allowed_and_no_more(call: str, width: int) -> None:
     assert stage.most == width
 
 
+@pytest.mark.parametrize("width", [2, 4])
+def test_those_that_follow_an_idle_worker_begin_together(width: int) -> None:
+    """They are submitted at one go while the one worker there is has nothing to do."""
+    for _ in range(20):
+        stage = Stage()
+        stage.barrier = threading.Barrier(width)
+        specs = [Spec(f"a{n}", ("first",), call="together_after") for n in range(width)]
+        ran = execute(runbook(stage, Spec("first"), *specs), executor=threads(width))
+        assert ran.ending.status == "completed"
+
+
 def test_sync_and_async_count_together() -> None:
     stage = Stage()
     specs = [Spec(f"a{n}", call="source" if n % 2 else "source_async", args={}) for n in range(40)]

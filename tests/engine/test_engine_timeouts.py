@@ -58,6 +58,29 @@ def test_a_late_result_is_not_published() -> None:
     assert [e.artifact for e in ran.of(ArtifactCompleted)] == ["b", "c"]
 
 
+def test_a_coroutine_is_cancelled_at_once() -> None:
+    """What `never` sets when it is cancelled, `cancelled` waits for while the run goes on."""
+    stage = Stage()
+    book = runbook(stage, Spec("a", call="never"), Spec("cancelled", call="blocked"))
+    book["artifacts"]["a"]["timeout"] = 0.05
+    ran = execute(book, executor=threads(2))
+    assert ran.statuses == {"a": "failed", "cancelled": "completed"}
+    assert ran.error("a")["kind"] == "timeout"
+    assert not ran.ending.stuck
+
+
+def test_the_end_of_the_run_does_not_break_off_a_clean_up() -> None:
+    """`a` is cancelled at its own limit, and still cleans up when the run's limit ends all."""
+    stage = Stage()
+    specs = [Spec("a", call="cleans_up"), Spec("b", call="ends_last")]
+    book = runbook(stage, *specs, timeout="0.5s")
+    book["artifacts"]["a"]["timeout"] = 0.05
+    ran = execute(book, executor=threads(2))
+    assert ran.statuses == {"a": "failed", "b": "failed"}
+    assert "limit of 0.05 s" in str(ran.error("a")["message"])
+    assert stage.events["cleaned up"].wait(5)
+
+
 def _with_pool(stage: Stage) -> Ran:
     book = runbook(stage, Spec("a", call="blocked"), *(Spec(f"b{n}") for n in range(3)))
     book["config"] = {"pools": {"db": 1}}

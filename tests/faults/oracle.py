@@ -72,7 +72,7 @@ def story(run: Path) -> Story:
     completed: dict[str, dict[str, Any]] = {}
     lines = journal(run)
     for event in (line.event for line in lines):
-        name = str(event.get("artifact"))
+        _artifact(event, artifacts, completed)
         match event["type"]:
             case "run_started":
                 artifacts = dict.fromkeys(event["artifacts"], "not_started")
@@ -82,10 +82,6 @@ def story(run: Path) -> Story:
                     del completed[each]
                 for each in artifacts.keys() - completed.keys():
                     artifacts[each] = "not_started"
-            case "artifact_completed":
-                artifacts[name], completed[name] = "completed", event
-            case "artifact_failed" | "artifact_skipped" | "artifact_suspended" as word:
-                artifacts[name] = word.removeprefix("artifact_")
             case "run_cancelled":  # an attempt that is open has still to end so
                 status = status if at_work else "cancelled"
             case "attempt_ended":
@@ -93,6 +89,20 @@ def story(run: Path) -> Story:
     head = lines[-1].hash
     decisions = tuple(line.event for line in lines if line.event["type"] == "gate_decided")
     return Story(status, reason, artifacts, completed, attempts, len(lines), head, decisions)
+
+
+def _artifact(
+    event: dict[str, Any], artifacts: dict[str, str], completed: dict[str, dict[str, Any]]
+) -> None:
+    name = str(event.get("artifact"))
+    match event["type"]:
+        case "artifact_started" if name in completed:
+            del completed[name]
+            artifacts[name] = "not_started"
+        case "artifact_completed":
+            artifacts[name], completed[name] = "completed", event
+        case "artifact_failed" | "artifact_skipped" | "artifact_suspended" as word:
+            artifacts[name] = word.removeprefix("artifact_")
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,11 @@ from functools import partial
 from typing import Any
 
 import pytest
-from harness import ALL, RUN, Bench, Count, Plan, Runner, Shelf, carry_out
+from harness import ALL, RUN, Bench, Count, Done, Plan, Runner, Shelf, carry_out
 from oracle import Known, after_fault, after_resume, contents, leftovers, still_known
+
+from waivern.service.verify import verify
+from waivern.store.local import LocalFilesystemStore
 
 pytestmark = pytest.mark.timeout(3600)  # a sweep on a busy machine
 
@@ -190,6 +193,49 @@ def test_every_operation_of_the_resume_of_a_killed_resume(
         still_known(known, again)
         points += swept_resume(bench, shelf, again, undisturbed)
     tried(f"kill: the resume of a resume killed at {len(chosen)} operations", points)
+
+
+TURNS = """
+artifacts:
+  a: {source: {type: python, properties: {call: "steps.py:turn", args: {name: a}}}}
+  b: {inputs: a, process: {type: python, properties: {call: "steps.py:total", args: {name: b}}}}
+  c:
+    inputs: b
+    when: "inputs.b.total < 2"
+    process: {type: python, properties: {call: "steps.py:total", args: {name: c}}}
+"""
+
+
+def test_every_operation_of_a_resume_that_makes_again_what_is_there(
+    bench: Bench, tried: Count
+) -> None:
+    """No kill makes an artifact that is being replaced, or taken away, read as altered."""
+    (bench.folder / "turns.yaml").write_text(TURNS)
+    words = ("run", "turns.yaml", "--max-concurrency", "1", "--no-cache")
+    before = bench.bare_shelf()
+    done = carry_out(bench.script, before.wct(*words, "--run-id", RUN))
+    assert done.code == 0, done.err
+    assert contents(before.run) == {"a": {"value": 1}, "b": {"total": 1}, "c": {"total": 1}}
+
+    def resume(shelf: Shelf, plan: Plan | None = None) -> Done:
+        more = ("--refresh", "a") if shelf.calls["a"] < 2 else ()
+        return carry_out(bench.zygote, shelf.wct(*words, "--resume", RUN, *more, plan=plan))
+
+    def point(number: int) -> bool:
+        shelf = before.copy()
+        done = resume(shelf, Plan("kill", number))
+        if done.broke:
+            found = verify(LocalFilesystemStore(shelf.path / ".waivern"), RUN)
+            assert not found.faults, f"{done.broke}: {found.faults}"
+            again = resume(shelf)
+            assert again.code == 0, again.err
+        turns = shelf.calls["a"]
+        assert contents(shelf.run) == {"a": {"value": turns}, "b": {"total": turns}}
+        assert leftovers(shelf) == []
+        shelf.clear()
+        return done.broke is not None
+
+    tried("kill: a resume that makes again what is there", bench.sweep(point))
 
 
 CHANGES = {"link", "mkdir", "open", "rename", "rmdir", "symlink", "truncate", "unlink", "write"}

@@ -30,7 +30,7 @@ PIECE = "5f2a9c"
 """What no file may hold: a part of every secret above, which stands in nothing else."""
 
 STEPS = """
-import logging, os, sys, threading, time, warnings
+import logging, os, sys, threading, time, urllib.parse, warnings
 
 def use(token, **more):
     assert "5f2a9c" in token
@@ -41,6 +41,10 @@ def process(inputs, token):
 
 def say(token):
     raise ValueError(f"cannot log in with {token!r} or {token}")
+
+def linked(token):
+    parts = [urllib.parse.quote(token, safe=""), urllib.parse.quote(token)]
+    raise ValueError(f"no https://u:{parts[0]}@h/{parts[1]}?{urllib.parse.urlencode({'q': token})}")
 
 def key(token):
     return {}[token]
@@ -77,6 +81,13 @@ def tell(token):
     thread = threading.Thread(target=say, args=(token,))
     thread.start()
     thread.join()
+    return 1
+
+def tell_at_a_limit(token):
+    for length in (9_993, 65_530):
+        print("x" * length + token, end="")
+        sys.stdout.flush()
+        print()
     return 1
 
 def warn(token):
@@ -120,6 +131,11 @@ SUCCEEDS: dict[str, Artifact] = {
     "database": source("sqlite", path="${CANARY_DB}") | {"output": True},
     "folder": source("filesystem", path="${CANARY_DIR}") | {"output": True},
     "variable": shell('test -n "$T" && echo 1 && echo "$T" >&2', env={"T": "${CANARY}"}),
+    "told_at_a_limit": python("tell_at_a_limit"),
+    "logged_at_a_limit": shell(
+        'printf "%65530s%s\\n" x "$0" >&2; printf "%8186s%s" x "$0" >&2; echo 1',
+        "${CANARY}",
+    ),
     "argument": shell('echo 1; echo "$0" >&2', "${CANARY}"),
     "processed": {
         "inputs": "plain",
@@ -131,6 +147,7 @@ SUCCEEDS: dict[str, Artifact] = {
 }
 FAILS: dict[str, Artifact] = {
     "said": python("say"),
+    "linked": python("linked"),
     "key": python("key"),
     "chained": python("chained"),
     "arguments": python("arguments"),

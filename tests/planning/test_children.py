@@ -628,3 +628,37 @@ def test_many_mistakes_are_told_in_time(books: Books) -> None:
     books.write(main="artifacts:\n" + "\n".join(lines))
     assert len(books.problems()) == 1000
     assert time.monotonic() - began < 20
+
+
+POOLED = (
+    "outputs: {r: {artifact: a}}\nconfig: {pools: {db: %s}}\nartifacts: {a: {SOURCE, pool: db}}"
+)
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "own", "expected"),
+    [(8, 1, "", 1), (1, 8, "", 1), (8, 1, "config: {pools: {db: 4}}", 4)],
+)
+def test_of_pools_of_one_name_the_smallest_counts(
+    books: Books, x: int, y: int, own: str, expected: int
+) -> None:
+    """Unless the runbook that is run says how many."""
+    books.write(x=POOLED % x, y=POOLED % y)
+    books.write(
+        main=f"""
+        {own}
+        artifacts:
+          a: {{child_runbook: {{path: x.yaml, output: r}}}}
+          b: {{child_runbook: {{path: y.yaml, output: r}}}}
+        """
+    )
+    assert books.plan().pools == {"db": expected}
+
+
+@pytest.mark.parametrize("default", ["", ", default: ''"])
+def test_a_secret_that_only_a_child_declares_has_no_value(books: Books, default: str) -> None:
+    secret = f"params: {{token: {{type: string, secret: true{default}}}}}"
+    child = PARAMS.replace("params: {size: {type: integer, default: 3}}", secret)
+    books.write(child=child.replace("size}", "token}"))
+    problem = books.write(main=MAIN.replace("input_mapping: {raw: data}, ", "")).only()
+    assert "parameter 'token' of child.yaml is a secret" in problem.message

@@ -323,3 +323,39 @@ def test_many_items(books: Books) -> None:
     over = list(range(10_000))
     plan = books.write(main=f"artifacts: {{a: {{for_each: {over}, {NOTED}}}}}").plan()
     assert len(plan.nodes) == 10_000
+
+
+@pytest.mark.parametrize(
+    ("over", "said"),
+    [
+        ("${each}", "'a' is for each of '${each}', which is no list"),
+        ("x${params.q}", "is for each of 'x${params.q}', which is no list"),
+        ("${params.q}${params.q}", "which is no list"),
+        ("${params.nope}", "there is no parameter 'nope'"),
+    ],
+)
+def test_what_is_no_list_of_items_is_one_problem(books: Books, over: str, said: str) -> None:
+    books.write(
+        main=f"""
+        params: {{q: {{type: string}}}}
+        artifacts:
+          a: {{for_each: "{over}", SOURCE}}
+        """
+    )
+    problem = books.only()
+    assert said in problem.message
+    assert at(problem) == "main.yaml:4"
+
+
+def test_an_item_is_written_alike_as_a_name_and_in_a_label(books: Books) -> None:
+    books.write(
+        main="""
+        artifacts:
+          "true": {SOURCE}
+          "2": {SOURCE}
+          one: {for_each: [true, 2], inputs: "${each}", PROCESS}
+        """
+    )
+    plan = books.plan()
+    assert inputs(plan, "one/true") == ["true"]
+    assert inputs(plan, "one/2") == ["2"]

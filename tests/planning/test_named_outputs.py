@@ -105,3 +105,13 @@ def test_a_name_of_a_child_does_not_hide_one(books: Books) -> None:
         main=MAIN + "  sub: {child_runbook: {path: child.yaml, output_mapping: {r: route/high}}}\n",
     )
     assert "'route/high', which 'sub' gives, is there already" in books.only().message
+
+
+def test_of_what_is_repeated(books: Books) -> None:
+    """They are of what the last round came to."""
+    twice = "type: plan_route}, repeat: {until: round >= 2, max: 2}"
+    plan = books.write(main=MAIN.replace("type: plan_route}", twice)).plan()
+    assert inputs(plan, "route/high") == ["route"]
+    assert inputs(plan, "on_high") == ["route/high"]
+    assert ids(plan) >= {"route/round-1", "route/round-2", "route/low"}
+    assert plan.outputs == ["route", "route/high", "route/low"]

@@ -48,7 +48,6 @@ def test_each_round_takes_what_the_one_before_gave(books: Books) -> None:
     for name in own:
         (test,) = plan.nodes[ArtifactId(f"loop/round-2/{name}")].tests
         assert (test.result, test.holds) == ("loop/round-1/fixed", False)
-        assert plan.nodes[ArtifactId(f"loop/round-2/{name}")].spare
         assert not plan.nodes[ArtifactId(f"loop/round-1/{name}")].tests
 
 
@@ -126,3 +125,50 @@ def test_a_gate_is_not_repeated(books: Books) -> None:
     gate = "{gate: {question: Q, show: a}, repeat: {until: result.ok, max: 2}}"
     problem = books.write(main=f"artifacts: {{a: {{SOURCE}}, g: {gate}}}").only()
     assert "'repeat' of artifact 'g' has nothing to repeat" in problem.message
+
+
+SECRETIVE = CHILD.replace("{draft: {input_schema: json}", "{draft: {input_schema: json, SENS}")
+
+
+def test_what_is_fed_to_a_sensitive_input_is_sensitive(books: Books) -> None:
+    """So are the last round, which nobody is fed, and what it is around the child."""
+    plan = books.write(child=SECRETIVE.replace("SENS", "sensitive: true")).plan()
+    rounds = [f"loop/round-{n}/fixed" for n in (1, 2, 3)]
+    assert [n for n in plan.nodes if plan.nodes[n].sensitive] == ["start", *rounds, "loop"]
+
+
+def test_an_inner_repetition_of_what_is_sensitive(books: Books) -> None:
+    inner = "inputs: {i: {input_schema: json}}\noutputs: {o: {artifact: y}}\n"
+    books.write(inner=inner + "artifacts: {y: {inputs: i, PROCESS}}")
+    fixed = "fixed: {inputs: [found, draft], PROCESS}"
+    inside = "{path: inner.yaml, input_mapping: {i: draft}, output: o}"
+    again = f"fixed: {{child_runbook: {inside}, repeat: {{until: result.ok, max: 2}}}}"
+    child = SECRETIVE.replace("SENS", "sensitive: true").replace(fixed, again)
+    books.write(child=child.replace("max: 2}", "max: 2, feed: {o: i}}"))
+    marked = {n for n, node in books.plan().nodes.items() if node.sensitive}
+    loops = {f"loop/round-{n}/fixed" for n in (1, 2, 3)}
+    assert marked == {"start", "loop"} | loops | {f"{a}/round-{n}/y" for a in loops for n in (1, 2)}
+
+
+def test_what_is_fed_has_to_be_what_the_child_takes(books: Books) -> None:
+    child = CHILD.replace("{draft: {input_schema: json}", "{draft: {input_schema: text}")
+    main = MAIN.replace("start: {SOURCE}", "start: {SOURCE, output_schema: text}")
+    problem = books.write(child=child, main=main).only()
+    assert "input 'draft' takes text/1.0.0; 'fixed' is json/1.0.0" in problem.message
+    assert at(problem) == "main.yaml:6"
+
+
+@pytest.mark.parametrize(
+    "loop",
+    [
+        "{inputs: a, PROCESS, R}",
+        "{child_runbook: {path: c.yaml, input_mapping: {o: a}, output: o}, R}",
+    ],
+)
+def test_until_is_checked_even_of_one_round(books: Books, loop: str) -> None:
+    books.write(
+        c="inputs: {o: {input_schema: json}}\noutputs: {o: {artifact: x}}\nartifacts: {x: {SOURCE}}"
+    )
+    repeat = "repeat: {until: params.nope == 1, max: 1}"
+    books.write(main=f"artifacts: {{a: {{SOURCE}}, r: {loop.replace('R}', repeat + '}')}}}")
+    assert "'nope', which the condition uses" in books.only().message

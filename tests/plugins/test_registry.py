@@ -10,6 +10,7 @@ from waivern.errors import NotFoundError, RefusedError, WaivernError
 from waivern.message import Message
 from waivern.plugins import registry
 from waivern.plugins.component import Connector, Processor
+from waivern.plugins.shapes import Kind
 
 GOOD = """
 from pydantic import BaseModel
@@ -51,7 +52,7 @@ def test_shipped_components_are_found_and_have_the_shape() -> None:
     [("connectors", n) for n in ("command", "filesystem", "python", "sqlite")]
     + [("processors", n) for n in ("command", "merge", "python")],
 )
-def test_shipped_components_describe_themselves(kind: registry.Kind, name: str) -> None:
+def test_shipped_components_describe_themselves(kind: Kind, name: str) -> None:
     component = registry.load(kind, name)
     first = (type(component).__doc__ or "").splitlines()[0]
     assert first.endswith((".", ":")) or len(first) > 20
@@ -166,3 +167,35 @@ def test_an_instance_may_stand_in_for_its_class(
     monkeypatch.syspath_prepend(tmp_path)
     made = registry.load("connectors", "made")
     assert made.produces == Message("x", None).schema
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("outputs = 'high'", "'outputs' is not a tuple of texts"),
+        ("outputs = ('high', 3)", "'outputs' is not a tuple of texts"),
+        ("retry = {'times': 3}", "'retry' is not a mapping of 'max'"),
+        ("retry = {'max': 3, 'delay': 'soon'}", "'retry' is not a mapping of 'max'"),
+        ("retry = 3", "'retry' is not a mapping of 'max'"),
+        ("@property\n    def retry(self): return 1 / 0", "'retry' raises ZeroDivisionError"),
+        ("@property\n    def Config(self): raise KeyError('c')", "'Config' raises KeyError: 'c'"),
+    ],
+)
+def test_what_a_component_says_of_itself_is_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str, said: str
+) -> None:
+    code = GOOD.replace("    def extract", f"    {line}\n    def extract")
+    install(tmp_path, "loud_plugin", code, "loud = loud_plugin:Thing")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "loud_plugin", raising=False)
+    with pytest.raises(WaivernError, match=r"loud_plugin 1\.2 is not a connector") as caught:
+        registry.load("connectors", "loud")
+    assert said in caught.value.message
+
+
+def test_terms_of_a_component_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    terms = "retry = {'max': 3, 'on': 'OSError', 'delay': 0.5, 'max_delay': 60}"
+    code = GOOD.replace("    def extract", f"    {terms}; outputs = ['a', 'b']\n    def extract")
+    install(tmp_path, "terms_plugin", code, "terms = terms_plugin:Thing")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert registry.load("connectors", "terms").name == "thing"

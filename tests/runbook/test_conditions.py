@@ -304,6 +304,12 @@ def test_errors_survive_the_way_from_another_process() -> None:
         ("round + 1 > params.limit * 2", "round + 1 = 3, params.limit = 10"),
         ("inputs.scan.findings == []", "inputs.scan.findings = a list of 2"),
         ("inputs.scan.findings[1].note != null", "inputs.scan.findings[1].note = null"),
+        ("sum(inputs.scan.by_table[*]) > 9", "sum(inputs.scan.by_table[*]) = 3"),
+        (
+            "count(inputs.scan.findings) / 4 > round",
+            "count(inputs.scan.findings) / 4 = 0.5, round = 2",
+        ),
+        ("all(inputs['a/b-c'].ok)", "all(inputs['a/b-c'].ok) = false"),
         ("inputs.scan.findings[0].type == each", "TYPE = text of 13 characters, EACH"),
         ("1 == 2", "1 == 2 = false"),
         ("round > 1 and round < 9", "round = 2"),
@@ -313,6 +319,53 @@ def test_what_decided_is_told(text: str, explanation: str) -> None:
     told = explanation.replace("TYPE", "inputs.scan.findings[0].type")
     told = told.replace("EACH", "each = text of 9 characters")
     assert parse(text).explain(SCOPE, unhidden) == told
+
+
+STAFF = {"nhs": 9434765919, "pay": [51234], "two": [51234, 61234], "ill": True, "none": None}
+
+
+@pytest.mark.parametrize(
+    ("part", "kind"),
+    [
+        ("inputs.m.nhs == 1", "a number"),
+        ("inputs.m['nhs'] > 9999999999", "a number"),
+        ("each.nhs == 1", "a number"),
+        ("result.pay[0] == 1", "a number"),
+        ("artifacts.m.nhs == 1", "a number"),
+        ("inputs.m.nhs + 1 == 1", "a number"),
+        ("-inputs.m.nhs == 1", "a number"),
+        ("sum([inputs.m.nhs]) == 1", "a number"),
+        ("sum([inputs.m.nhs, 0]) == 1", "a number"),
+        ("sum(inputs.m.pay) == 1", "a number"),
+        ("sum(inputs.m.pay[*]) + count(inputs.m) == 1", "a number"),
+        ("max(inputs.m.two) == 1", "a number"),
+        ("min(inputs.m.two) == 1", "a number"),
+        ("inputs.m.ill == false", "true or false"),
+        ("inputs.m.none == false", "null"),
+        ("sum(inputs.m.two) == 1", "112468"),
+        ("count(inputs.m.two) == 1", "2"),
+    ],
+)
+def test_no_value_that_stands_in_content_is_told(part: str, kind: str) -> None:
+    roots = frozenset({"inputs", "each", "result", "artifacts"})
+    scope = {"inputs": {"m": STAFF}, "artifacts": {"m": STAFF}, "each": STAFF, "result": STAFF}
+    told = Condition.parse(part, roots).explain(scope, unhidden)
+    name = part.rpartition(" == " if "==" in part else " > ")[0]
+    assert told == f"{name} = {kind}"
+
+
+def test_nothing_is_told_of_what_is_sensitive_not_even_whether_it_decided() -> None:
+    condition = parse("inputs.m.ill and count(inputs.m.two) > 1 and params.region == 'us'")
+    told = condition.keeping([("inputs", "m")]).explain(
+        {"inputs": {"m": STAFF}, "params": {"region": "eu"}}, unhidden
+    )
+    assert told == "params.region = 'eu', inputs.m is sensitive"
+    counted = condition.keeping([("inputs", "m")]).explain(
+        {"inputs": {"m": {"ill": False}}, "params": {"region": "us"}}, unhidden
+    )
+    assert counted == "inputs.m is sensitive"
+    whole = Condition.parse("result.n > 1", frozenset({"result"})).keeping([("result", "")])
+    assert whole.explain({"result": {"n": 1}}, unhidden) == "result is sensitive"
 
 
 def test_an_explanation_is_one_short_line() -> None:

@@ -19,6 +19,7 @@ from waivern.ids import ArtifactId
 from waivern.message import SchemaRef
 from waivern.problems import InvalidError
 from waivern.runbook import Artifact, Process, Reuse, Settings, Source, load, parse
+from waivern.runbook.model import Gate
 
 ISSUE = """\
 artifacts:
@@ -226,6 +227,48 @@ def test_the_room_is_cheap_to_enter() -> None:
     loaded = json.loads(subprocess.check_output([sys.executable, "-c", code]))
     assert "waivern.runbook" in loaded
     assert not {"yaml", "pydantic", "waivern.runbook.loader"} & set(loaded)
+
+
+def test_a_boolean_parameter_may_stand_for_a_condition() -> None:
+    book = runbook("""
+params: {deep: {type: boolean, default: true}, no-rush: {type: boolean, default: false}}
+artifacts:
+  a: {inputs: b, when: "${params.deep}"}
+  c: {inputs: b, process: {type: t}, repeat: {until: "${params.no-rush}", max: 2}}
+  d: {inputs: b, when: false}
+  e: {inputs: b, for_each: [1], when: each == 1}
+""")
+    a, c, d, e = (book.artifacts[ArtifactId(name)] for name in "acde")
+    assert a.terms.when
+    assert c.repeat
+    assert d.terms.when
+    assert e.terms.when
+    assert a.terms.when.references == {("params", "deep")}
+    assert c.repeat.until.references == {("params", "no-rush")}
+    assert c.repeat.until.evaluate({"params": {"no-rush": True}}) is True
+    assert d.terms.when.evaluate({}) is False
+    assert e.terms.when.evaluate({"each": 1}) is True
+
+
+def test_a_question_is_what_people_read() -> None:
+    book = runbook("""
+params: {who: {type: string, default: "a${b"}}
+artifacts: {g: {gate: {show: x, question: "Ok for ${params.who}, $${HOME} and 5 $?"}}}
+""")
+    gate = book.artifacts[ArtifactId("g")].producer
+    assert isinstance(gate, Gate)
+    assert gate.question == "Ok for a${b, ${HOME} and 5 $?"
+
+
+def test_texts_for_people_are_not_looked_through() -> None:
+    book = runbook("""
+description: costs ${5
+outputs: {o: {artifact: a, description: "costs ${5 or ${params.p}"}}
+params: {p: {type: string, default: x}}
+artifacts: {a: {inputs: b, description: "${7"}}
+""")
+    assert book.outputs["o"].description == "costs ${5 or ${params.p}"
+    assert book.artifacts[ArtifactId("a")].description == "${7"
 
 
 def test_the_form_gives_a_json_schema() -> None:

@@ -137,6 +137,78 @@ REFUSALS = {
         "WCT117",
         "cannot be read",
     ),
+    "condition empty": ("artifacts: {a: {inputs: b, when: «''»}}", "WCT117", "is empty"),
+    "condition list": ("artifacts: {a: {inputs: b, when: «[»]}}", "WCT106", "must be a condition"),
+    "condition map": ("artifacts: {a: {inputs: b, when: «{»}}}", "WCT106", "must be a condition"),
+    "condition zero": ("artifacts: {a: {inputs: b, when: «0»}}", "WCT106", "must be a condition"),
+    "condition one": ("artifacts: {a: {inputs: b, when: «1.5»}}", "WCT106", "must be a condition"),
+    "until null": (
+        "artifacts: {a: {inputs: b, process: {type: t}, repeat: {max: 2, until: «~»}}}",
+        "WCT106",
+        "'until' of 'repeat' of artifact 'a' must be a condition",
+    ),
+    "until number": (
+        "artifacts: {a: {inputs: b, process: {type: t}, repeat: {max: 2, until: «3»}}}",
+        "WCT106",
+        "must be a condition",
+    ),
+    "no delay": (
+        "artifacts: {a: {inputs: b, retry: {max: 1, delay: «~»}}}",
+        "WCT106",
+        "'delay' of 'retry' of artifact 'a' must be a length of time",
+    ),
+    "each alone": ("artifacts: {a: {inputs: b, when: «each == 1»}}", "WCT117", "name 'each'"),
+    "until each": (
+        "artifacts: {a: {inputs: b, process: {type: t}, repeat: {max: 2, until: «each == 1»}}}",
+        "WCT117",
+        "unknown name 'each'",
+    ),
+    "input system": (
+        "inputs: {_system: «{»input_schema: s, optional: true}}\n" + OK,
+        "WCT113",
+        "'_system' of 'inputs' is reserved",
+    ),
+    "spliced": (
+        "params: {p: {type: string, default: x}}\n"
+        "artifacts: {a: {inputs: b, when: «\"'${params.p}' == 'x'\"»}}",
+        "WCT117",
+        "only a boolean parameter",
+    ),
+    "spliced whole": (
+        "params: {p: {type: string, default: 1 < 2}}\n"
+        "artifacts: {a: {inputs: b, when: «'${params.p}'»}}",
+        "WCT117",
+        "only a boolean parameter",
+    ),
+    "spliced until": (
+        "params: {p: {type: string, default: 'true'}}\n"
+        "artifacts: {a: {inputs: b, process: {type: t}, repeat: {max: 2, until: «'${params.p}'»}}}",
+        "WCT117",
+        "only a boolean parameter",
+    ),
+    "spliced variable": ("artifacts: {a: {inputs: b, when: «'${B}'»}}", "WCT117", "only a boolean"),
+    "question variable": (
+        "artifacts: {a: {gate: {show: b, question: «'At ${HOME}?'»}}}",
+        "WCT107",
+        "'${HOME}' is not replaced in 'question'",
+    ),
+    "question item": (
+        "artifacts: {a: {gate: {show: b, question: «'For ${each}?'»}}}",
+        "WCT115",
+        "'${each}' has no meaning here",
+    ),
+    "question secret": (
+        "params: {t: {type: string, secret: true}}\n"
+        "artifacts: {a: {gate: {show: b, question: «'Is ${params.t} ok?'»}}}",
+        "WCT107",
+        "'${params.t}' has no value in 'question'",
+    ),
+    "pool item": (
+        "artifacts: {a: {inputs: b, for_each: [1], pool: «'${each}'»}}",
+        "WCT107",
+        "'${each}' has no value in 'pool'",
+    ),
+    "templates unset": (f"config: {{template_paths: [«'${{T}}'»]}}\n{OK}", "WCT115", "'T'"),
     "rounds": (
         "artifacts: {a: {inputs: b, process: {type: t}, repeat: {max: «0», until: 'true'}}}",
         "WCT107",
@@ -275,6 +347,17 @@ config:
     assert [problem.code[-2:] for problem in found] == [
         *("06", "03", "07", "15", "10", "09", "08", "14", "06", "06", "03"),
     ]
+
+
+def test_a_parameter_that_is_declared_wrong_hides_nothing_else() -> None:
+    text, expected = unmarked("""\
+params: {p: {type: «strin»}, q: {type: integer, default: «x»}, r: {type: string, default: "0"}}
+«nme»: y
+artifacts:
+  a: {inputs: b, when: params.q > 1, timeout: «"${params.r}"», pool: "${params.p}"}
+  c: {inputs: «"${params.nope}"», retry: {max: "${params.q}"}}
+""")
+    assert sorted(places(problems(text))) == expected
 
 
 def test_a_duplicate_key_names_both_places_and_the_first_counts() -> None:

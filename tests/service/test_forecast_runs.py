@@ -512,3 +512,62 @@ async def test_a_component_of_ones_own(
     if mode == "broken":
         assert re.fullmatch(".*cannot be told.*: ZeroDivisionError", planned.reason)
     assert how(await book.start(options)) == {"o": second}
+
+
+# what there will not be
+
+
+async def test_below_an_input_that_nothing_is_mapped_to(book: Book) -> None:
+    """What goes on without it is taken from the cache, and foreseen so."""
+    needs = {"m": {"input_schema": "json"}, "o": {"input_schema": "json", "optional": True}}
+    child = {
+        "config": {"cache": True},
+        "inputs": needs,
+        "outputs": {"out": {"artifact": "x"}},
+        "artifacts": join("x", "m", "o") | join("only", "o") | join("below", "only"),
+    }
+    (book.folder / "child.yaml").write_text(json.dumps(child))
+    directive = {"path": "child.yaml", "input_mapping": {"m": "s"}, "output": "out"}
+    below = {"d": {"child_runbook": directive}}
+    book.write(make("s"), below, join("end", "d"), config={"cache": True})
+    first = await book.start()
+    assert str(first.record.steps["d/below"].status) == "skipped"
+    planned = foreseen(book)
+    assert not [name for name, each in planned.items() if each.work]
+    assert {planned[name].action for name in ("s", "d/x", "end")} == {"cached"}
+    assert planned["d/below"].reason == "it needs 'd/only', which there will not be"
+    assert how(await book.start()) == {"s": "cached", "d/x": "cached", "end": "cached"}
+
+
+ROUTE = """
+from pydantic import BaseModel
+from waivern.message import ANY_JSON
+
+class Route:
+    name, version, accepts, produces = "{name}", "1.0.0", None, ANY_JSON
+    outputs, repeatable = ("high", "low"), True
+    class Config(BaseModel):
+        pass
+    def process(self, inputs, config, ctx):
+        return {{"high": {{"name": "high"}}}}
+
+processor = Route()
+"""
+
+
+async def test_below_an_output_that_yields_nothing(book: Book) -> None:
+    name = f"route-forecast-{next(_numbers)}"
+    (book.folder / "components").mkdir()
+    (book.folder / "components" / f"{name}.py").write_text(ROUTE.format(name=name))
+    (book.folder / "waivern.yaml").write_text("component_paths: [components]\n")
+    options = book.options(project=find_project(str(book.folder)))
+    route = {"r": {"inputs": "s", "process": {"type": name}}}
+    ends = join("hi", "r/high"), join("lo", "r/low"), join("both", "hi", "lo")
+    book.write(make("s"), route, *ends, config={"cache": True})
+    await book.start(options)
+    planned = foreseen(book, options=options)
+    assert not [name for name, each in planned.items() if each.work]
+    assert planned["hi"].action == "cached"
+    assert planned["lo"].reason == "it needs 'r/low', which there will not be"
+    assert planned["both"].reason == "it needs 'lo', which there will not be"
+    assert set(how(await book.start(options))) == {"s", "r", "r/high", "hi"}

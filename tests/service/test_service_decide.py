@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +18,21 @@ from waivern.errors import (
     UsageError,
     WaivernError,
 )
+from waivern.message import Json
 from waivern.record.events import ArtifactSuspended, AttemptStarted, GateDecided
 from waivern.record.status import RunStatus
-from waivern.service import act, cancel, verify
+from waivern.service import act, cancel, decide, verify
+from waivern.service.parameters import Given
 from waivern.store.lock import this_process
 
 ASKED = [make("a"), join("report", "a"), gate("sign", "report"), join("publish", "report", "sign")]
+WAITS = """
+def waits(inputs):
+    from waivern.plugins.component import Suspend
+    if not (HERE / "answer").exists():
+        raise Suspend("an answer")
+    return 1
+"""
 NAMED = [make("a"), gate("one", "a"), gate("two", "a"), join("end", "one", "two")]
 
 
@@ -248,6 +258,87 @@ async def test_a_decision_counts_only_for_the_runbook_that_was_shown(book: Book)
     book.approve(run_id, onward=False)
     book.write(*ASKED, comment="another")
     assert (await book.resume(run_id, allow_changed=True)).status == "suspended"
+
+
+def child(book: Book, **ask: Json) -> None:
+    """Write a runbook whose gate is in a child, so that its own bytes stay."""
+    terms = {"question": "Send this to ${params.who}?", "show": "m", **ask}
+    params = {"who": {"type": "string", "default": "us"}}
+    inner = {
+        "params": params,
+        "inputs": {"m": {"input_schema": "json"}},
+        "outputs": {"ok": {"artifact": "ok"}},
+        "artifacts": {"ok": {"gate": terms}},
+    }
+    (book.folder / "child.yaml").write_text(json.dumps(inner))
+    use = {"path": "child.yaml", "input_mapping": {"m": "a"}, "output": "ok"}
+    book.write(make("a"), {"sent": {"child_runbook": use}}, params=params)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"question": "Send it to ${params.who}?"}, {"approvers": 2}, {"expires": "2h"}, None],
+    ids=["question", "approvers", "expires", "parameter"],
+)
+async def test_a_decision_counts_only_for_what_was_asked(
+    book: Book, change: dict[str, Json] | None
+) -> None:
+    """The files and the runbook's bytes are the same: the child is another, or a parameter."""
+    child(book, approvers=3, expires="1h")
+    run_id = (await book.start()).run_id
+    for name in ("ann", "bob", "cleo"):
+        book.approve(run_id, name, onward=False)
+    who = Given(values={"who": "everybody"} if change is None else {})
+    child(book, **{"approvers": 3, "expires": "1h", **(change or {})})
+    with pytest.raises(RefusedError, match="would ask something else than was asked"):
+        await book.resume(
+            run_id, allow_changed=True, params=who, data={"approved": True}, by="dora"
+        )
+    assert len(decided(book, run_id)) == 3
+    again = await book.resume(run_id, allow_changed=True, params=who)
+    assert again.status == "suspended"
+    asked = [e for e in book.events(run_id) if isinstance(e, ArtifactSuspended)]
+    assert len({event.asked for event in asked}) == 2
+    assert len({(tuple(event.shown.items())) for event in asked}) == 1
+    assert book.approve(run_id, "ann").missing == (1 if change == {"approvers": 2} else 2)
+    last = book.approve(run_id, "bob")
+    done = last.result or book.approve(run_id, "cleo").result
+    assert done is not None
+    assert done.status == "completed"
+    assert book.content(run_id, "sent/ok")["question"] == asked[-1].reason
+
+
+async def test_a_gate_that_was_approved_is_asked_anew_when_its_question_changes(book: Book) -> None:
+    child(book)
+    run_id = (await book.start()).run_id
+    assert book.approve(run_id).result is not None
+    everybody = Given(values={"who": "everybody"})
+    again = await book.resume(run_id, allow_changed=True, params=everybody)
+    assert again.status == "suspended"
+    assert again.state.suspended == ("sent/ok",)
+
+
+async def test_another_question_has_a_time_of_its_own(book: Book) -> None:
+    child(book, expires="1h")
+    run_id = (await book.start(book.options(clock=At()))).run_id
+    late = book.options(clock=At("2020-01-02T00:00:00.000Z"))
+    child(book, expires="2h")
+    assert (await book.resume(run_id, late, allow_changed=True)).status == "suspended"
+
+
+async def test_a_gate_that_becomes_a_component_that_waits(book: Book) -> None:
+    run_id = await suspended(book)
+    steps = book.folder / "steps.py"
+    steps.write_text(steps.read_text() + WAITS)
+    waits = {"type": "python", "properties": {"call": "steps.py:waits", "args": {}}}
+    book.write(*ASKED[:2], {"sign": {"inputs": "report", "process": waits}})
+    again = await book.resume(run_id, allow_changed=True)
+    assert (again.status, again.exit_code) == ("suspended", 7)
+    assert decide.open_gates(again.record, again.plan, Clock().now()) == []
+    with pytest.raises(RefusedError, match="'sign' is no gate: it waits for data"):
+        book.approve(f"{run_id}/sign")
+    (book.folder / "answer").touch()
+    assert book.go_on(run_id, data={"answer": 1}).status == "completed"
 
 
 async def test_an_expired_question(book: Book) -> None:

@@ -339,6 +339,28 @@ def _rewritten(book: Book, what: str) -> None:
     (book.run("r") / "_system/run.json").write_text(json.dumps(run))
 
 
+async def test_a_condition_that_asks_how_another_stands(book: Book) -> None:
+    """What was made because another failed is not said to be kept when that one is tried again."""
+    spare = make("spare", when="status.first == 'failed'", optional=True)
+    asks = make("asks", when="status.spare != 'skipped'")
+    book.write(make("first", optional=True), spare, asks, make("x", when="status.asks != 'failed'"))
+    book.fail("first")
+    run_id = (await book.start()).run_id
+    assert said(book, resume=run_id)["spare"][0] == "decided at run time"
+    assert said(book, resume=run_id)["asks"][0] == "decided at run time"
+    book.fail("first", False)
+    again = await book.resume(run_id)
+    assert again.state.skipped == ("asks", "spare")
+    assert again.state.completed == ("first", "x")
+    told = foreseen(book, resume=run_id)
+    assert [str(told[name].action) for name in ("first", "x")] == ["keep", "keep"]
+    assert not any(each.work for each in told.values())
+    assert (await book.resume(run_id)).nothing_to_do
+    refresh = book.options(refresh=frozenset({"first"}))
+    told = foreseen(book, refresh, resume=run_id)
+    assert str(told["x"].action) == "decided at run time"
+
+
 # what is said, is done
 
 TAKEN = {"cached": "cached", "keep": "produced"}

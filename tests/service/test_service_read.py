@@ -10,9 +10,14 @@ from pathlib import Path
 import pytest
 from service_kit import Book, join, make
 
-from waivern.errors import ArtifactNotFoundError, IntegrityError, RunNotFoundError
-from waivern.record.events import AttemptStarted, to_record
-from waivern.service import read
+from waivern.errors import (
+    ArtifactNotFoundError,
+    IntegrityError,
+    RefusedError,
+    RunNotFoundError,
+)
+from waivern.record.events import AttemptStarted, RunCancelled, to_record
+from waivern.service import read, verify
 from waivern.service.check import check
 from waivern.store.lock import this_process
 
@@ -80,6 +85,24 @@ async def test_interrupted_when_nobody_is_at_it(book: Book) -> None:
         "interrupted",
         "completed",
     ]
+
+
+async def test_cancelled_and_then_killed(book: Book) -> None:
+    """It stays cancelled, whoever looks: nobody resumes it by mistake."""
+    book.write(make("a"), make("b", when="false"))
+    await book.start(run_id="r")
+    reopen(book, "r")
+    lease = book.store.lock("r", this_process())
+    (book.run("r") / "b.json").touch()  # it was made, and not yet journaled
+    lease.append([to_record(RunCancelled("2026-01-01T00:00:01.000Z", "ann", None))], sync=True)
+    assert statuses(book) == {"r": "running"}  # it is let finish
+    lease.release()
+    assert statuses(book) == {"r": "cancelled"}
+    assert read.load(book.store, "r").metadata.status == "cancelled"
+    assert verify.verify(book.store, "r").faults == ()
+    with pytest.raises(RefusedError, match="was cancelled"):
+        await book.resume("r")
+    assert (await book.resume("r", force=True)).status == "completed"
 
 
 async def test_a_projection_that_lags_behind(book: Book) -> None:

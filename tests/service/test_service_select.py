@@ -141,6 +141,33 @@ async def test_refreshed_on_a_resume(book: Book) -> None:
     assert (await book.resume(run_id)).nothing_to_do
 
 
+async def test_what_is_selected_is_made_again_if_it_is_stale(book: Book) -> None:
+    """What it is made of has changed since, in an attempt of which it was no part."""
+    source = {"type": "command", "properties": {"argv": ["cat", "in.json"]}}
+    file = book.folder / "in.json"
+    file.write_text('{"name": "old"}')
+    book.write({"a": {"source": source}}, join("b", "a"), make("x"))
+    run_id = (await book.start()).run_id
+    file.write_text('{"name": "new"}')
+    refresh = book.options(refresh=frozenset("a"))
+    await book.resume(run_id, refresh, selection=Selection(("a",)))
+    assert (await book.resume(run_id, selection=Selection(("x",)))).nothing_to_do
+    again = await book.resume(run_id, selection=Selection(("b",)))
+    assert not again.nothing_to_do
+    assert book.content(run_id, "b")["of"] == ["new"]
+    assert (await book.resume(run_id, selection=Selection(("b",)))).nothing_to_do
+
+
+async def test_nothing_is_to_be_done_with_what_its_condition_leaves_out(book: Book) -> None:
+    out = make("out", when="status.a == 'failed'", optional=True)
+    book.write(make("a"), out, make("s", when="status.out == 'skipped'"), make("x"))
+    run_id = (await book.start()).run_id
+    book.calls()
+    for names in (("out",), ("+s", "x"), ()):
+        assert (await book.resume(run_id, selection=Selection(names))).nothing_to_do
+    assert book.calls() == {}
+
+
 # how many failures
 
 

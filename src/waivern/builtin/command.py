@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
-from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Annotated
 
 import anyio
@@ -17,16 +18,16 @@ from pydantic import AfterValidator, ByteSize, Field
 
 from waivern.builtin.code import executable, of_command
 from waivern.builtin.properties import Number, Properties, Size
+from waivern.builtin.stderr import Stderr
 from waivern.errors import ComponentError
 from waivern.message import ANY_JSON, Json
+from waivern.plugins import started
 from waivern.plugins.component import Input
 from waivern.plugins.context import Context
 
 GRACE = 2.0
-"""Seconds that a command has to end by itself after SIGTERM, before SIGKILL."""
-
-MAX_LINE = 8192
-"""Bytes of one line of stderr; a longer one is logged in pieces."""
+"""Seconds that a command has to end by itself after SIGTERM, before SIGKILL; and that its pipes
+have to end after it, which what it left in the background may hold open."""
 
 _KEPT = frozenset({"PATH", "HOME", "LANG", "TMPDIR", "TZ"})
 
@@ -73,9 +74,9 @@ class CommandProperties(Properties):
 class CommandConnector:
     """Runs an executable and keeps the JSON it prints.
 
-    stdin is `{"inputs": []}`, stdout is the content, lines of stderr land in the artifact's log, an
-    exit code other than 0 is a failure. The command and all it has started are stopped at the
-    timeout or when the run is.
+    stdin is `{"inputs": []}`, stdout is the content, lines of stderr land in the artifact's log
+    (the first MiB and the end), an exit code other than 0 is a failure. The command is stopped at
+    the timeout or when the run is; what it has started, when it is over itself.
     """
 
     name = "command"
@@ -118,7 +119,7 @@ class CommandProcessor:
 async def _run(config: CommandProperties, contents: list[Json], ctx: Context) -> Json:
     command = config.argv[0]
     stdin = await anyio.to_thread.run_sync(lambda: json.dumps({"inputs": contents}).encode())
-    talk = _Talk(ctx, config.max_output)
+    talk = _Talk(config.max_output, Stderr(ctx))
     async with _started(config, ctx) as process:
         try:
             with anyio.fail_after(config.timeout):
@@ -135,7 +136,7 @@ async def _run(config: CommandProperties, contents: list[Json], ctx: Context) ->
                 hint="give it a longer `timeout`, or less to do",
             ) from error
     if code:
-        raise ComponentError(f"{command!r} {_ending(code)}{talk.last_words()}")
+        raise ComponentError(f"{command!r} {_ending(code)}{talk.stderr.last_words()}")
     return await anyio.to_thread.run_sync(_parsed, command, talk.output)
 
 
@@ -154,80 +155,48 @@ async def _started(config: CommandProperties, ctx: Context) -> AsyncIterator[Pro
             f"{config.argv[0]!r} cannot be run: {error.strerror}", hint=_remedy(error)
         ) from error
     ended = False
-    try:
-        yield process
-        ended = True
-    finally:
-        with anyio.CancelScope(shield=True):
-            if not ended:
-                await _stop(process)
-            await process.aclose()
-
-
-async def _stop(process: Process) -> None:
-    _signal_group(process, signal.SIGTERM)
-    with anyio.move_on_after(GRACE):
-        await process.wait()
-    _signal_group(process, signal.SIGKILL)
-
-
-def _signal_group(process: Process, number: signal.Signals) -> None:
-    with suppress(ProcessLookupError, PermissionError):  # none left (macOS: only zombies)
-        os.killpg(process.pid, number)
+    with started.known(process.pid):
+        try:
+            yield process
+            ended = True
+        finally:
+            with anyio.CancelScope(shield=True):
+                if not ended:
+                    started.send(process.pid, signal.SIGTERM)
+                    with anyio.move_on_after(GRACE):
+                        await process.wait()
+                started.send(process.pid, signal.SIGKILL)  # the group: what it left, too
+                await process.aclose()
 
 
 @dataclass(slots=True)
 class _Talk:
     """What goes to and from a command, all three pipes at once so that none can fill up."""
 
-    ctx: Context
     limit: int
+    stderr: Stderr
     output: bytearray = field(default_factory=bytearray)
     too_much: bool = False
-    tail: deque[str] = field(default_factory=lambda: deque(maxlen=10))
 
     async def hold(self, process: Process, stdin: bytes) -> None:
+        """Talk until the command is over, or prints too much."""
         assert process.stdin
         assert process.stdout
         assert process.stderr
         async with anyio.create_task_group() as pipes:
             pipes.start_soon(_send, process.stdin, stdin)
-            pipes.start_soon(self.log, process.stderr)
-            await self.collect(process.stdout)
-            if self.too_much:
-                pipes.cancel_scope.cancel()
+            pipes.start_soon(self.stderr.follow, process.stderr)
+            pipes.start_soon(self.collect, process.stdout, pipes.cancel_scope)
+            await process.wait()
+            pipes.cancel_scope.deadline = anyio.current_time() + GRACE
 
-    async def collect(self, stdout: ByteReceiveStream) -> None:
+    async def collect(self, stdout: ByteReceiveStream, talk: anyio.CancelScope) -> None:
         async for chunk in stdout:
             self.output += chunk
             if len(self.output) > self.limit:
                 self.too_much = True
+                talk.cancel()
                 return
-
-    async def log(self, stderr: ByteReceiveStream) -> None:
-        rest = b""
-        async for chunk in stderr:
-            *lines, rest = (rest + chunk).split(b"\n")
-            for line in lines:
-                self.line(line)
-            while len(rest) > MAX_LINE:
-                self.line(rest[:MAX_LINE])
-                rest = rest[MAX_LINE:]
-        if rest:
-            self.line(rest)
-
-    def line(self, raw: bytes) -> None:
-        text = raw.decode(errors="replace").rstrip("\r")
-        self.ctx.log.info("%s", text)
-        self.tail.append(text)
-
-    def last_words(self) -> str:
-        """Return the end of stderr for an error, without what could steer a terminal.
-
-        Its lines are whole: of half a secret nobody could tell that it has to be hidden.
-        """
-        lines = ["".join(c if c.isprintable() or c == "\t" else "�" for c in s) for s in self.tail]
-        return "".join(f"\n  {line}" for line in lines)
 
 
 async def _send(stdin: ByteSendStream, data: bytes) -> None:
@@ -247,6 +216,8 @@ def _remedy(error: OSError) -> str:
         return "it is neither on PATH nor, with a '/' in it, below the runbook's folder"
     if isinstance(error, PermissionError):
         return "make it executable: chmod +x"
+    if error.errno == errno.E2BIG:
+        return "`argv` and `env` are too long together: hand it over in a file, or as an input"
     return "a script needs a first line such as '#!/usr/bin/env python3'"
 
 
@@ -266,9 +237,25 @@ def _parsed(command: str, output: bytes | bytearray) -> Json:
             hint="print one JSON value, such as null; messages belong on stderr",
         )
     try:
-        return json.loads(output)
+        return json.loads(output, object_pairs_hook=partial(_object, command))
     except (ValueError, RecursionError) as error:
         raise ComponentError(
             f"what {command!r} printed on stdout is not JSON: {error}",
             hint="print one JSON value and nothing else; messages belong on stderr",
         ) from error
+
+
+def _object(command: str, pairs: list[tuple[str, Json]]) -> Json:
+    made = dict(pairs)
+    if len(made) == len(pairs):
+        return made
+    seen: set[str] = set()
+    for place, (key, _) in enumerate(pairs, 1):
+        if key in seen:
+            raise ComponentError(  # where, but not which: keys may be what nobody should read
+                f"{command!r} printed an object with the same key twice: its key {place} of "
+                f"{len(pairs)} was there before",
+                hint="print each key once: of two values, one would be lost",
+            )
+        seen.add(key)
+    raise AssertionError("one key is there twice")

@@ -36,7 +36,8 @@ def merge(values: Sequence[Json], path: str = "$") -> Json:
 
     One value stays as it is. Lists are concatenated, objects merged by key in order of first
     appearance, numbers added (booleans are not numbers), equal values stay. Anything else raises
-    ComponentError naming `path`, the place of the values in their contents.
+    ComponentError naming `path`, the place of the values in their contents: `$.#2.#1` is the first
+    key of the second, in order of first appearance. Keys may be personal data themselves.
     """
     first = values[0]
     if len(values) == 1:
@@ -45,8 +46,8 @@ def merge(values: Sequence[Json], path: str = "$") -> Json:
         return list(chain.from_iterable(values))
     if all(isinstance(value, dict) for value in values):
         return {
-            key: merge([value[key] for value in values if key in value], f"{path}.{key}")
-            for key in dict.fromkeys(chain.from_iterable(values))
+            key: merge([value[key] for value in values if key in value], f"{path}.#{n}")
+            for n, key in enumerate(dict.fromkeys(chain.from_iterable(values)), 1)
         }
     if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
         return sum(values)
@@ -54,9 +55,10 @@ def merge(values: Sequence[Json], path: str = "$") -> Json:
         return first
     kinds = sorted({_kind(value) for value in values})
     described = f"different values ({kinds[0]})" if len(kinds) == 1 else " and ".join(kinds)
+    counted = "#2 is the second key, counted over all inputs; " if "#" in path else ""
     raise ComponentError(
         f"cannot merge {path}: {described}",
-        hint="a python processor can say what such values mean together",
+        hint=f"{counted}a python processor can say what such values mean together",
     )
 
 

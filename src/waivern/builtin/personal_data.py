@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, ValidationInfo
@@ -92,7 +92,7 @@ class PersonalData:
 
 
 def _files(one: Input, report: Report, ctx: Context) -> None:
-    files = _part(one, "files")
+    files = _part(one, "files", _is_file, "an object with the texts 'path' and 'text'")
     for n, file in enumerate(files, 1):
         text, path = file["text"], report.shown(file["path"])
         lines = _Lines(text)
@@ -119,20 +119,26 @@ def _in_order(
 
 
 class _Lines:
-    """Turns offsets, asked for in ascending order, into lines and columns from 1."""
+    """Turns offsets, asked for in ascending order, into lines and columns from 1.
+
+    Lines end where other tools see them end: at a '\\r' only if the text has no '\\n'.
+    """
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._at, self._line = 0, 1
+        self._end = "\n" if "\n" in text else "\r"
+        self._at, self._line, self._begin = 0, 1, 0
 
     def at(self, offset: int) -> tuple[int, int]:
-        self._line += self._text.count("\n", self._at, offset)
+        self._line += self._text.count(self._end, self._at, offset)
+        self._begin = self._text.rfind(self._end, self._at, offset) + 1 or self._begin
         self._at = offset
-        return self._line, offset - self._text.rfind("\n", 0, offset)
+        return self._line, offset - self._begin + 1
 
 
 def _tables(one: Input, report: Report, ctx: Context) -> None:
-    tables = _part(one, "tables")
+    form = "an object with a 'name', named 'columns' and, in 'rows', a cell for each column"
+    tables = _part(one, "tables", _is_table, form)
     for n, table in enumerate(tables, 1):
         name = report.shown(table["name"])
         named = [classify(column["name"], report.rules) for column in table["columns"]]
@@ -236,15 +242,39 @@ def _walk(content: Json, report: Report) -> Iterator[tuple[str, str, str | None]
             yield path, key, text
 
 
-def _part(one: Input, key: str) -> list[Any]:
+def _part(one: Input, key: str, fits: Callable[[Json], bool], form: str) -> list[Any]:
     """Return the list under `key`. Raises ComponentError if the content is not what it says."""
     part = one.content.get(key) if isinstance(one.content, dict) else None
     if not isinstance(part, list):
-        raise ComponentError(
-            f"input {one.key!r} is called {one.schema} but has no list {key!r}",
-            hint="give its connector the schema 'json' if its content has another form",
-        )
-    return part
+        fault = f"has no list {key!r}"
+    elif odd := next((n for n, item in enumerate(part, 1) if not fits(item)), None):
+        fault = f"number {odd} of its {key!r} is not {form}"
+    else:
+        return part
+    raise ComponentError(
+        f"input {one.key!r} is called {one.schema} but {fault}",
+        hint="give its connector the schema 'json' if its content has another form",
+    )
+
+
+def _is_file(item: Json) -> bool:
+    return _has_text(item, "path") and _has_text(item, "text")
+
+
+def _is_table(item: Json) -> bool:
+    if not _has_text(item, "name"):
+        return False
+    columns, rows = item.get("columns"), item.get("rows")
+    return (
+        isinstance(columns, list)
+        and isinstance(rows, list)
+        and all(_has_text(column, "name") for column in columns)
+        and all(isinstance(row, list) and len(row) == len(columns) for row in rows)
+    )
+
+
+def _has_text(item: Json, key: str) -> bool:
+    return isinstance(item, dict) and isinstance(item.get(key), str)
 
 
 _READERS = {"file_set": _files, "database": _tables}

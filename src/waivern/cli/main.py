@@ -31,8 +31,19 @@ def script() -> None:
     sys.exit(code)
 
 
+def _occupy() -> None:
+    """Let standard streams that are closed lead nowhere: a run's file would take their number."""
+    while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(fd, True)
+    os.close(fd)
+    sys.stdin = sys.stdin or open(0, closefd=False)  # noqa: SIM115
+    sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115
+    sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115
+
+
 def main() -> int:
     """Carry out the command line and return the exit code."""
+    _occupy()
     args = sys.argv[1:]
     if args == ["--version"]:
         from waivern import __version__

@@ -20,34 +20,61 @@ from waivern.service.locate import find_project
 from waivern.store.base import RunStore
 
 if TYPE_CHECKING:
+    from waivern.runbook.check import Given
     from waivern.runbook.project import Project
 
 
 @click.command("validate")
 @click.argument("runbooks", nargs=-1, required=True, metavar="RUNBOOK...")
+@click.option(
+    "-p", "--param", "params", metavar="KEY=VALUE", multiple=True, help="Value of a parameter."
+)
+@click.option(
+    "--params", "params_file", metavar="FILE", help="Values of parameters, as YAML or JSON."
+)
 @json_option
 @store_option
-def command(runbooks: tuple[str, ...], as_json: bool, store: str | None) -> int:
+def command(
+    runbooks: tuple[str, ...],
+    params: tuple[str, ...],
+    params_file: str | None,
+    as_json: bool,
+    store: str | None,
+) -> int:
     """Check runbooks without running them; reports all that is wrong in all of them.
+
+    Parameters are those of a run; without any, they have their defaults, and what hangs on one
+    that has none is not checked.
 
     To a pipe, a line is: ok, runbook, number of artifacts; between tabs.
     """
+    from waivern.cli.ui.running import given
+
     where, out, project = opened(store), stdout(), find_project()
-    results = [_checked(out, path, where, project, as_json) for path in runbooks]
+    values = given(params, params_file).bound if params or params_file is not None else None
+    results = [_checked(out, path, where, project, values, as_json) for path in runbooks]
     if as_json:
         print_document("validate", [document for _, document in results])
     codes = {code for code, _ in results}
-    return next((code for code in (Exit.INVALID, Exit.NOT_FOUND) if code in codes), Exit.OK)
+    return next((code for code in _WORST if code in codes), Exit.OK)
+
+
+_WORST = (Exit.INVALID, Exit.NOT_FOUND, Exit.USAGE)
 
 
 def _checked(
-    out: Screen, path: str, store: RunStore, project: Project | None, as_json: bool
+    out: Screen,
+    path: str,
+    store: RunStore,
+    project: Project | None,
+    values: Given | None,
+    as_json: bool,
 ) -> tuple[Exit, dict[str, Json]]:
     from waivern.service.check import check
 
     document: dict[str, Json] = {"runbook": path, "valid": False, "artifacts": None, "problems": []}
     try:
-        plan = check(path, store, os.environ, project=project)
+        plan = check(path, store, os.environ, given=values, project=project)
     except InvalidError as error:
         explain(error, as_json=False)
         problems = [problem_document(problem) for problem in error.problems]

@@ -14,8 +14,9 @@ The store is --store, else WAIVERN_STORE, else what waivern.yaml says, else the 
 
 \b
 Exit codes: 0 done  1 an artifact failed  2 usage  3 invalid runbook  4 not found
-5 refused  6 policy  7 suspended  8 timed out  9 integrity  70 internal error
-74 store  130 SIGINT  143 SIGTERM
+5 refused  6 policy  7 suspended  8 timed out  9 integrity  10 work to do (plan)
+70 internal error  74 store  129 SIGHUP  130 SIGINT  143 SIGTERM
+141 nobody reads stdout  142 stuck beyond the time limit
 """
 
 

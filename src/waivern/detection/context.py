@@ -12,8 +12,10 @@ from waivern.detection.tables import Tables
 from waivern.detection.words import words
 
 _BEFORE = 80
+_CELL_BEFORE = 400
 _KEY_LENGTH = 48
 _NEAR_WORDS = 9
+_FIELD_WORDS = 60
 _FAR_WORDS = 4
 _OPENERS = " \t\"'`([{<+*_"
 _KEY_STOPS = set("\n,;{}\"'`<>=&?|:\t!")
@@ -58,7 +60,7 @@ class Surroundings:
     def __init__(self, text: str, rules: Ruleset, field: str | None) -> None:
         self._text = text
         self._rules = rules
-        self._field = Label(words(field), "field") if field else None
+        self._field = Label(words(field)[-_FIELD_WORDS:], "field") if field else None
         self._tables = Tables(text)
         self._list: tuple[int, Label | None] = (-1, None)
 
@@ -66,10 +68,11 @@ class Surroundings:
         """Return what is said about [start, end), the most telling first."""
         column = self._tables.column(start)
         cell = self._tables.cell
-        near = self._near(start, max(0, start - _BEFORE) if cell is None else cell)
+        reach = _BEFORE if cell is None else _CELL_BEFORE
+        near = self._near(start, max(cell or 0, start - reach))
         found = list(near)
         if column:
-            found.append(Label(words(column), "field"))
+            found.append(Label(words(column)[-_FIELD_WORDS:], "field"))
         if self._field:
             found.append(self._field)
         if not found or all(label.kind == "words" for label in found):
@@ -134,7 +137,8 @@ class Surroundings:
 
     def _above(self, line: int) -> tuple[int, str]:
         """Return where the line above begins, and what it says."""
-        begin = self._text.rfind("\n", max(0, line - 400), max(0, line - 1)) + 1
+        floor = max(0, line - 400)
+        begin = max(floor, self._text.rfind("\n", floor, max(0, line - 1)) + 1)
         return begin, self._text[begin:line].strip()
 
     def _list_key(self, start: int) -> str | None:

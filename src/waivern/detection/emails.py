@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 
 from waivern.detection.document import Candidate, Document, pattern
 from waivern.detection.numbering import PRIVATE_DOMAINS, TEST_DOMAINS, top_level_domains
 
-_LATIN = "A-Za-z0-9\u00c0-\u024f"
-_LOCAL = re.compile(rf"[{_LATIN}.!#$%&'*+?^_~-]{{1,64}}\Z")
-_DOMAIN = re.compile(
-    rf"(?:[{_LATIN}](?:[{_LATIN}-]{{0,61}}[{_LATIN}])?\.){{1,8}}[{_LATIN}-]{{2,24}}"
+_MARKS = "\u0300-\u036f"  # accents that combine with the letter before them
+_LATIN = f"A-Za-z0-9\u00c0-\u024f\u1e00-\u1eff{_MARKS}"
+_EUROPEAN = (  # Greek, Cyrillic, Armenian, Georgian
+    "\u0370-\u037d\u0386\u0388-\u03ff\u1f00-\u1fff\u0400-\u052f"
+    "\u0531-\u0556\u0561-\u0587\u10a0-\u10fa\u10fc-\u10ff"
 )
+_EASTERN = (  # Hebrew, Arabic, the alphabets of India; a word may be written on to a Latin one
+    "\u05d0-\u05ea\u0620-\u0669\u066e-\u06d3\u06f0-\u06fc\u0900-\u0963\u0966-\u0d7f"
+)
+_OTHER = _EUROPEAN + _EASTERN
+_ATEXT = ".!#$%&'*+?^_~-"
+_LOCALS = tuple(
+    re.compile(rf"[{letters}{_ATEXT}]{{1,64}}\Z")
+    for letters in (_LATIN + _EUROPEAN, f"0-9{_MARKS}{_EASTERN}")
+)
+_LABEL = (
+    rf"(?:[{_LATIN}](?:[{_LATIN}-]{{0,61}}[{_LATIN}])?"
+    rf"|[{_OTHER}](?:[{_OTHER}{_MARKS}0-9-]{{0,61}}[{_OTHER}{_MARKS}0-9])?)"
+)
+_DOMAIN = re.compile(rf"(?:{_LABEL}\.){{1,8}}(?:[{_LATIN}-]{{2,24}}|[{_OTHER}{_MARKS}]{{2,24}})")
 _USERINFO = pattern(r"://[^\s/@]{0,80}\Z")
 _OTHER_SCHEME = pattern(r"(?i:\b(?:sips?|xmpp|im):)\Z")
 _NAMES = frozenset("odlmntODLMNT")  # O'Brien, D'Angelo, L'Heureux; b'…' and f'…' are code
@@ -37,10 +53,11 @@ def _around(text: str, at: int) -> Candidate | None:
     end = domain.end()
     top = domain.group().rpartition(".")[2].lower().rstrip("-")
     end -= len(domain.group()) - len(domain.group().rstrip("-"))
-    local = _LOCAL.search(text[max(0, at - 64) : at])
-    if local is None or not _ends_well(text, end):
+    before = text[max(0, at - 64) : at]
+    longest = max(len(m.group()) if (m := local.search(before)) else 0 for local in _LOCALS)
+    if not longest or not _ends_well(text, end):
         return None
-    start = _trimmed(text, at - len(local.group()), at)
+    start = _trimmed(text, at - longest, at)
     name = text[start:at]
     if not name or ".." in name or name.endswith("."):
         return None
@@ -52,13 +69,18 @@ def _around(text: str, at: int) -> Candidate | None:
         return None  # a placeholder: %1@example.com
     if name == "git" and text[end : end + 1] in (":", "/"):
         return None  # a clone URL
-    if not top.isascii():
-        top = "xn--"
-    known = top in top_level_domains() or top in _KNOWN or top.startswith("xn--")
+    known = top.startswith("xn--") or top in _KNOWN or _encoded(top) in top_level_domains()
     rule = "email.domain" if known else "email.unknown-domain"
     return Candidate(
         "EMAIL_ADDRESS", start, end, 0.9 if known else 0.2, rule, ("tld",) if known else ()
     )
+
+
+def _encoded(top: str) -> str:
+    """Return a top-level domain as the list of them has it."""
+    if top.isascii():
+        return top
+    return "xn--" + unicodedata.normalize("NFC", top).encode("punycode").decode("ascii")
 
 
 def _ends_well(text: str, end: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -95,29 +96,25 @@ def field_names(text: str, rules: Ruleset) -> list[FieldUse]:
 
 
 def _declared(text: str, rules: Ruleset) -> Iterator[FieldUse]:
-    names = {m.decode("ascii") for m in set(_IDENTIFIER.findall(text.encode("ascii", "replace")))}
-    for name in sorted(names):
-        field = classify(name, rules)
-        if field is None:
-            continue
-        places = list(_places(text, name))
-        if places:
-            data = any(quoted for _, quoted in places)
-            yield FieldUse(field, places[0][0], len(places), data)
+    raw = text.encode("ascii", "replace")
+    named = {name: classify(name.decode(), rules) for name in set(_IDENTIFIER.findall(raw))}
+    fields = {name: field for name, field in named.items() if field}
+    places: defaultdict[bytes, list[tuple[int, bool]]] = defaultdict(list)
+    for found in _IDENTIFIER.finditer(raw) if fields else ():
+        name = found.group()
+        if name in fields and (data := _field(text, found.start(), found.end())) is not None:
+            places[name].append((found.start(), data))
+    for name, uses in places.items():
+        yield FieldUse(fields[name], uses[0][0], len(uses), any(data for _, data in uses))
 
 
-def _places(text: str, name: str) -> Iterator[tuple[int, bool]]:
-    """Yield where `name` is a field, and whether as a key or column of data."""
-    at = text.find(name)
-    while at >= 0:
-        end = at + len(name)
-        before, after = text[at - 1 : at] if at else "", text[end : end + 1]
-        if not _in_name(before) and before != "$" and not _in_name(after):
-            quoted = before in _QUOTES and before == after and before != ""
-            data = _use(text, at - quoted, end + quoted, quoted)
-            if data is not None:
-                yield at, data
-        at = text.find(name, end)
+def _field(text: str, at: int, end: int) -> bool | None:
+    """Say whether the identifier at [at, end) is a field of data (True), of code, or none."""
+    before, after = text[at - 1 : at] if at else "", text[end : end + 1]
+    if _in_name(before) or before == "$" or _in_name(after):
+        return None
+    quoted = before in _QUOTES and before == after
+    return _use(text, at - quoted, end + quoted, quoted)
 
 
 def _in_name(char: str) -> bool:

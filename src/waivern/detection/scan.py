@@ -134,23 +134,11 @@ def _shift(verdict: Verdict, rule: TypeRule) -> float:
 
 def _resolve(matches: list[Match]) -> Iterator[Match]:
     """Where matches overlap keep the longest, then the most certain."""
-    group: list[Match] = []
-    end = -1
-    for match in sorted(matches, key=lambda m: (m.start, m.end)):
-        if match.start >= end:
-            yield from _best(group)
-            group = []
-        group.append(match)
-        end = max(end, match.end)
-    yield from _best(group)
-
-
-def _best(group: list[Match]) -> Iterator[Match]:
-    taken: list[Match] = []
+    taken = bytearray(max((m.end for m in matches), default=0))
     ranked = sorted(
-        group, key=lambda m: (m.start - m.end, -m.confidence, -len(m.validators), m.start, m.type)
+        matches, key=lambda m: (m.start - m.end, -m.confidence, -len(m.validators), m.start, m.type)
     )
     for match in ranked:
-        if all(match.end <= t.start or t.end <= match.start for t in taken):
-            taken.append(match)
+        if taken.find(1, match.start, match.end) < 0:
+            taken[match.start : match.end] = b"\1" * (match.end - match.start)
             yield match

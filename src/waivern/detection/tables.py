@@ -6,7 +6,9 @@ Asked for in ascending order of offsets, the answers cost one pass over the text
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
 from functools import cached_property
 from itertools import pairwise
 
@@ -21,11 +23,16 @@ _COPY = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _SQL_TOKEN = re.compile(r"'[^']*'?|\"[^\"\n]*\"?|[(),;]")
+_SQL_OVER = -1_000_000
 _HTML_HEAD = re.compile(r"<th\b[^<>]{0,200}>(.{0,200}?)</th>", re.IGNORECASE | re.DOTALL)
+_HTML_TABLE = re.compile(r"<table")
+_HTML_ROW = re.compile(r"<tr")
 _HTML_CELL = re.compile(r"<t[dh]\b", re.IGNORECASE)
 _TAG = re.compile(r"<[^<>]{0,200}>")
 _DELIMITERS = ",;\t|"
 _LONGEST_LINE = 20_000
+_LONGEST_ROW = 8_000
+_MOST_COLUMNS = 100
 _LONGEST_NAME = 60
 
 
@@ -34,8 +41,7 @@ class Tables:
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._sql_at = self._sql_depth = self._sql_column = 0
-        self._sql_insert = -1
+        self._sql: _Values | None = None
         self._heads: dict[int, tuple[str, list[str]] | None] = {}
         self._cell: int | None = None
         self._line: tuple[int, int, list[int]] = (-1, -1, [])
@@ -63,25 +69,11 @@ class Tables:
         if index < 0:
             return None
         begin, names = self._inserts[index]
-        if index != self._sql_insert or self._sql_at > at:
-            self._sql_insert, self._sql_at = index, begin
-            self._sql_depth = self._sql_column = 0
-        while token := _SQL_TOKEN.search(self._text, self._sql_at, at):
-            mark = token.group()
-            if mark == "(":
-                self._sql_depth += 1
-                self._sql_column = 0 if self._sql_depth == 1 else self._sql_column
-            elif mark == ")":
-                self._sql_depth -= 1
-            elif mark == "," and self._sql_depth == 1:
-                self._sql_column += 1
-            elif mark == ";" and self._sql_depth == 0:
-                self._sql_depth = -1_000_000  # the statement has ended
-            if token.end() == at and mark[0] in "'\"":
-                break  # the place lies inside this string
-            self._sql_at = token.end()
-        inside = self._sql_depth >= 1 and self._sql_column < len(names)
-        return names[self._sql_column] if inside else None
+        if self._sql is None or self._sql.begin != begin or self._sql.at > at:
+            following = self._inserts[index + 1 : index + 2]
+            self._sql = _Values(self._text, begin, following[0][0] if following else None)
+        column = self._sql.column(at)
+        return names[column] if column is not None and column < len(names) else None
 
     # lines with delimiters
 
@@ -90,12 +82,21 @@ class Tables:
         return [m.end() for m in _BLANK.finditer(self._text)]
 
     @cached_property
-    def _copies(self) -> list[tuple[int, list[str]]]:
-        if "stdin" not in self._text and "STDIN" not in self._text:
+    def _copies(self) -> list[tuple[int, int, list[str]]]:
+        """Where the rows of each COPY begin and end, and its columns."""
+        text = self._text
+        if "stdin" not in text and "STDIN" not in text:
             return []
-        return [
-            (self._text.find("\n", m.end()), _names(m.group(1))) for m in _COPY.finditer(self._text)
-        ]
+        copies, end = [], -1
+        for copy in _COPY.finditer(text):
+            begin = text.find("\n", copy.end())
+            if begin < 0:
+                break
+            if end < begin:  # a COPY among the rows of another ends where that one does
+                end = text.find("\n\\.", begin)
+                end = len(text) if end < 0 else end
+            copies.append((begin, end, _names(copy.group(1))))
+        return copies
 
     def _line_column(self, at: int) -> str | None:
         text = self._text
@@ -122,8 +123,8 @@ class Tables:
     def _head(self, at: int) -> tuple[str, list[str]] | None:
         copied = bisect_right(self._copies, at, key=lambda c: c[0]) - 1
         if copied >= 0:
-            begin, names = self._copies[copied]
-            if self._text.find("\n\\.", begin, at) < 0:
+            _, end, names = self._copies[copied]
+            if at < end + len("\n\\."):
                 return "\t", names
         place = bisect_right(self._breaks, at) - 1
         begin = self._breaks[place] if place >= 0 else 0
@@ -141,23 +142,57 @@ class Tables:
             (m.start(), _TAG.sub(" ", m.group(1)).strip()) for m in _HTML_HEAD.finditer(self._text)
         ]
 
+    @cached_property
+    def _html_marks(self) -> list[array[int]]:
+        """Where tables, rows and cells begin."""
+        forms = (_HTML_TABLE, _HTML_ROW, _HTML_CELL)
+        return [array("q", (m.start() for m in form.finditer(self._text))) for form in forms]
+
     def _html_column(self, at: int) -> str | None:
-        text = self._text
         if not self._html_heads:
             return None
-        table = max(text.rfind("<table", max(0, at - 200_000), at), 0)
-        row = text.rfind("<tr", max(table, at - 8_000), at)
-        if row < 0:
+        tables, rows, cells = self._html_marks
+        table, row = _last(tables, at, 0), _last(rows, at, -1)
+        if row < max(table, at - _LONGEST_ROW):
             return None
-        cells = [m.end() for m in _HTML_CELL.finditer(text, row, at)]
-        index = len(cells) - 1
+        last = bisect_left(cells, at) - 1
+        index = last - bisect_left(cells, row)
         low = bisect_right(self._html_heads, table, key=lambda h: h[0])
         high = bisect_right(self._html_heads, row, key=lambda h: h[0])
-        names = [name for _, name in self._html_heads[low:high]][-100:]
-        if not 0 <= index < len(names):
+        low = max(low, high - _MOST_COLUMNS)
+        if not 0 <= index < high - low:
             return None
-        self._cell = text.find(">", cells[-1], at) + 1 or at
-        return names[index]
+        self._cell = self._text.find(">", cells[last], at) + 1 or at
+        return self._html_heads[low + index][1]
+
+
+class _Values:
+    """Reads the VALUES of one INSERT once: [begin, end) of the text, for places that ascend."""
+
+    def __init__(self, text: str, begin: int, end: int | None) -> None:
+        self.begin = self.at = begin
+        self._tokens = _SQL_TOKEN.finditer(text, begin, len(text) if end is None else end)
+        self._next = next(self._tokens, None)
+        self._depth = self._column = 0
+
+    def column(self, at: int) -> int | None:
+        """Return the number of the column that `at` lies in."""
+        self.at = at
+        while self._next and self._next.start() < at:
+            self._take(self._next.group())
+            self._next = next(self._tokens, None)
+        return self._column if self._depth >= 1 else None
+
+    def _take(self, mark: str) -> None:
+        if mark == "(":
+            self._depth += 1
+            self._column = 0 if self._depth == 1 else self._column
+        elif mark == ")":
+            self._depth -= 1
+        elif mark == "," and self._depth == 1:
+            self._column += 1
+        elif mark == ";" and self._depth == 0:
+            self._depth = _SQL_OVER
 
 
 def headers(text: str) -> list[tuple[str, int]]:
@@ -165,17 +200,34 @@ def headers(text: str) -> list[tuple[str, int]]:
     found: dict[str, int] = {}
     head = _read_head(text, 0)
     if head is not None:
-        found.update({name: max(0, text.find(name)) for name in head[1] if name})
+        delimiter, names = head
+        starts = _cells(text[: text.find("\n")], delimiter, 0)
+        for name, start in zip(names, starts, strict=True):
+            if name:
+                found.setdefault(name, text.find(name, start))
     for form in (_INSERT, _COPY):
         for statement in form.finditer(text):
-            begin, end = statement.span(1)
-            for name in _names(statement.group(1)):
-                found.setdefault(name, max(begin, text.find(name, begin, end)))
+            for name, start in _listed(statement.group(1), statement.start(1)):
+                found.setdefault(name, start)
     return list(found.items())
 
 
 def _names(listed: str) -> list[str]:
-    return [name.strip(' \t\r\n"`[]') for name in listed.split(",")]
+    return [name for name, _ in _listed(listed, 0)]
+
+
+def _listed(listed: str, begin: int) -> Iterator[tuple[str, int]]:
+    """Yield each name of a list with commas that begins at `begin`, and where the name does."""
+    for cell in listed.split(","):
+        name = cell.strip(' \t\r\n"`[]')
+        yield name, begin + cell.find(name)
+        begin += len(cell) + 1
+
+
+def _last(places: array[int], at: int, otherwise: int) -> int:
+    """Return the last of the places that lies before `at`."""
+    index = bisect_left(places, at) - 1
+    return places[index] if index >= 0 else otherwise
 
 
 def _cells(line: str, delimiter: str, offset: int) -> list[int]:

@@ -10,6 +10,7 @@ import inspect
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from waivern.engine.calls import Awaiting, Call, Failed, Outcome
@@ -17,10 +18,10 @@ from waivern.engine.producer import Producer
 from waivern.message import Json
 
 if TYPE_CHECKING:
-    from waivern.engine.coroutines import Coroutines
+    from waivern.engine.coroutines import Awaited, Coroutines
 
 LOOK_S = 0.002
-"""How often the foreman looks, while calls wait."""
+"""How often the foreman looks, while calls wait that somebody could be put to."""
 QUICK = 4
 """Calls taken between two looks; where there are fewer, more workers are put to those that wait."""
 
@@ -52,35 +53,15 @@ class Executor(Protocol):
         ...
 
     def abandon(self, call: Call) -> None:
-        """Hold no place for a call that has begun any more: nobody waits for its end."""
+        """Stop a call that has begun if that can be, and hold no place for it any more.
+
+        Nobody waits for its end.
+        """
         ...
 
     def close(self, patience_s: float) -> bool:
         """Stop what can be stopped; say whether something is left behind."""
         ...
-
-
-class InlineExecutor:
-    """Carries each call out where it is submitted: for tests, and to follow one in a debugger."""
-
-    width = 1
-
-    def __init__(self, producer: Producer) -> None:
-        self._producer = producer
-        self._awaiter = Awaiter()
-
-    def submit(self, call: Call, report: Report) -> None:
-        report.began(call)
-        report.done(call, _carry_out(call, self._producer, self._awaiter))
-
-    def recall(self) -> list[Call]:
-        return []
-
-    def abandon(self, call: Call) -> None:
-        """Too late: it has ended where it was submitted."""
-
-    def close(self, patience_s: float) -> bool:
-        return self._awaiter.close(patience_s)
 
 
 class ThreadExecutor:
@@ -89,8 +70,8 @@ class ThreadExecutor:
     Quick calls are left to one worker: more would only hand the interpreter's lock to each other.
     Where calls are taken slowly, a foreman puts as many workers to them as there may be.
 
-    A thread that is blocked cannot be stopped: it is left behind when the process ends, and what
-    it returns late is never published.
+    A coroutine is cancelled when it is abandoned. A thread that is blocked cannot be stopped: it is
+    left behind when the process ends, and what it returns late is never published.
     """
 
     def __init__(self, producer: Producer, width: int) -> None:
@@ -108,6 +89,8 @@ class ThreadExecutor:
         """The calls that workers have begun, by identity."""
         self._abandoned: set[int] = set()
         self._idle = 0
+        self._foreman_rests = False
+        """Whether the foreman has to be told of calls."""
         self._taken = 0
         self._closed = False
         self._foreman = threading.Thread(target=self._hurry, name="waivern-foreman", daemon=True)
@@ -117,9 +100,9 @@ class ThreadExecutor:
             if not self._workers:
                 self._foreman.start()
             self._calls.append((call, report))
-            if self._idle == len(self._workers):
+            if self._idle == len(self._workers) and len(self._calls) == 1:
                 self._put_to_work(1)
-            elif len(self._calls) == 1:
+            elif self._foreman_rests and self._spare:
                 self._waiting.notify()
 
     def recall(self) -> list[Call]:
@@ -134,6 +117,8 @@ class ThreadExecutor:
                 self._abandoned.add(id(call))
                 self.width += 1  # until its worker comes back, and goes
                 self._put_to_work(len(self._calls))
+                self._waiting.notify()
+        self._awaiter.cancel(call)
 
     def close(self, patience_s: float) -> bool:
         deadline = time.monotonic() + patience_s
@@ -146,6 +131,11 @@ class ThreadExecutor:
         for thread in tuple(self._workers):
             thread.join(max(0, deadline - time.monotonic()))
         return stuck or any(thread.is_alive() for thread in self._workers)
+
+    @property
+    def _spare(self) -> bool:
+        """Whether anybody could be put to work."""
+        return self._idle > 0 or len(self._workers) < self.width
 
     def _put_to_work(self, count: int) -> None:
         """Wake or start so many workers, as far as there are; the lock is held."""
@@ -160,7 +150,8 @@ class ThreadExecutor:
         with self._lock:
             while not self._closed:
                 taken = self._taken
-                self._waiting.wait(LOOK_S if self._calls else None)
+                self._foreman_rests = not (self._calls and self._spare)
+                self._waiting.wait(None if self._foreman_rests else LOOK_S)
                 if self._calls and self._taken - taken < QUICK:
                     self._put_to_work(len(self._calls))
 
@@ -169,9 +160,10 @@ class ThreadExecutor:
             call, report = waiting
             report.began(call)
             try:
-                outcome = _carry_out(call, self._producer, self._awaiter)
+                outcome = carry_out(call, self._producer, self._awaiter, self._wanted)
             except BaseException as error:  # noqa: BLE001 - a defect here must not leave the run waiting
-                outcome = Failed(type(error).__name__, str(error), None, 0)
+                said = "a defect; its text is left out, for nobody has looked for secrets in it"
+                outcome = Failed(type(error).__name__, said, None, 0)
             lost = self._done(call)
             report.done(call, outcome)
             if lost:
@@ -188,6 +180,9 @@ class ThreadExecutor:
             self._workers.remove(threading.current_thread())
             return True
 
+    def _wanted(self, call: Call) -> bool:
+        return id(call) not in self._abandoned
+
     def _next(self) -> tuple[Call, Report] | None:
         with self._lock:
             while not self._calls:
@@ -202,15 +197,17 @@ class ThreadExecutor:
             return taken
 
 
-def _carry_out(call: Call, producer: Producer, awaiter: Awaiter) -> Outcome:
+def carry_out(
+    call: Call, producer: Producer, awaiter: Awaiter, wanted: Callable[[Call], bool]
+) -> Outcome:
+    """Make an artifact where this is called; `wanted` says whether anybody still waits for it."""
     outcome = producer.begin(call)
     if not isinstance(outcome, Awaiting):
         return outcome
     try:
-        content = awaiter.run(outcome)
+        return producer.finish(outcome, awaiter.run(outcome, wanted))
     except BaseException as error:  # noqa: BLE001 - whatever it raised is the call's failure
         return producer.failed(call, error, outcome.began)
-    return producer.finish(outcome, content)
 
 
 class Awaiter:
@@ -219,27 +216,38 @@ class Awaiter:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._coroutines: Coroutines | None = None
+        self._awaited: dict[int, Awaited] = {}
+        """By the identity of their calls."""
         self._closed = False
 
-    def run(self, awaited: Awaiting) -> Json:
+    def run(self, awaiting: Awaiting, wanted: Callable[[Call], bool]) -> Json:
         """Return what a component's result comes to; blocks the caller until then.
 
-        Raises RuntimeError after `close`: the run is over, and nobody waits for it any more.
+        Raises RuntimeError if it is not wanted any more, as nothing is after `close`.
         """
+        call = awaiting.call
         with self._lock:
-            if self._closed:
-                if inspect.iscoroutine(awaited.result):
-                    awaited.result.close()
-                raise RuntimeError("the run is over")
+            if self._closed or not wanted(call):
+                if inspect.iscoroutine(awaiting.result):
+                    awaiting.result.close()
+                raise RuntimeError("nobody waits for it any more")
             if self._coroutines is None:
                 from waivern.engine.coroutines import Coroutines
 
                 self._coroutines = Coroutines()
-            future = self._coroutines.submit(awaited)
-        content, error = future.result()
-        if error:
-            raise error
-        return content
+            awaited = self._awaited[id(call)] = self._coroutines.submit(awaiting)
+        try:
+            return awaited.content()
+        finally:
+            with self._lock:
+                del self._awaited[id(call)]
+
+    def cancel(self, call: Call) -> None:
+        """Cancel what is being awaited for a call, which must not be wanted any more."""
+        with self._lock:
+            awaited = self._awaited.get(id(call))
+            if awaited is not None and self._coroutines is not None:
+                self._coroutines.cancel(awaited)
 
     def close(self, patience_s: float) -> bool:
         """Cancel what is being awaited; say whether something did not let itself be cancelled."""

@@ -1,7 +1,8 @@
 """The run's book-keeper: the one thread that publishes, journals and projects, in this order.
 
 The loop enters events and goes on at once; the ledger commits them in groups, one sync for many.
-An event reaches the audience only after its group is durable.
+What has come about reaches the audience only after its group is durable; that work begins, which
+nothing hangs on, when it is written.
 """
 
 from __future__ import annotations
@@ -69,6 +70,10 @@ class Ledger:
         self._in_commit = 0
         self._urgent = False
         self._closing = False
+        self._behind = False
+        """Whether something was journaled that the projections do not say yet."""
+        self._standing = {name for name, step in record.steps.items() if step.completed}
+        """The artifacts of earlier attempts that lie there as the journal says."""
         self._wake = threading.Condition()
         self._committed_at = clock.monotonic()
         self._next_projection = self._committed_at + PROJECT_EVERY_S
@@ -101,7 +106,7 @@ class Ledger:
         with self._wake:
             self._closing = True
             self._wake.notify()
-        self._thread.join()
+        interrupt = _joined(self._thread)
         try:
             event = last()
             events: list[Event] = [event]
@@ -116,16 +121,19 @@ class Ledger:
         except StoreError as error:
             self.error = self.error or error
         self._audience.leave()
+        if interrupt is not None:
+            raise interrupt
         return self.error
 
     def _serve(self) -> None:
         try:
             while entries := self._next():
                 group, urgent = entries
-                self._commit(group, sync=urgent)
-                self._in_commit = 0
-                self._on_commit()
-                if self._clock.monotonic() >= self._next_projection:
+                if group:
+                    self._commit(group, sync=urgent)
+                    self._in_commit = 0
+                    self._on_commit()
+                if self._due:
                     self._project(sync=False)
         except Exception as error:  # noqa: BLE001 - nothing may be lost silently on this thread
             self.error = (
@@ -140,7 +148,7 @@ class Ledger:
         with self._wake:
             while not self._urgent and not self._closing:
                 # not told of every entry: it looks, rather than be woken for a mere start
-                if not self._wake.wait(IDLE_S) and self._entries:
+                if not self._wake.wait(IDLE_S) and (self._entries or self._due):
                     break
             pause = self._committed_at + GATHER_S - self._clock.monotonic()
             if pause > 0:
@@ -152,34 +160,60 @@ class Ledger:
         return (group, urgent) if group or not self._closing else None
 
     def _commit(self, group: list[tuple[Event, Receipt | None]], *, sync: bool) -> None:
+        """Publish, then journal; but what lies there of an earlier attempt is given up before."""
         receipts = [receipt for _, receipt in group if receipt is not None]
+        again = self._standing.intersection(receipt.key for receipt in receipts)
+        if again:  # a crash between the file and its line must not read as an altered artifact
+            first = [
+                e for e in group if isinstance(e[0], ArtifactStarted) and e[0].artifact in again
+            ]
+            self._journal([event for event, _ in first], sync=True)
+            group = [entry for entry in group if entry not in first]
+            self._standing -= again
         if receipts:
             self._lease.publish(receipts)
-        self._lease.withdraw(self._fallen(event for event, _ in group))
-        self._lease.append([to_record(event) for event, _ in group], sync=sync)
-        told: list[tuple[int, Event]] = []
-        for event, _ in group:
-            self.record.apply(event)
-            told.append((self.record.count, event))
-        self._audience.tell(told)
+        self._journal([event for event, _ in group], sync=sync)
+        if fallen := self._standing.intersection(
+            event.artifact
+            for event, _ in group
+            if isinstance(event, ArtifactFailed | ArtifactSkipped | ArtifactSuspended)
+        ):
+            self._standing -= fallen
+            self._lease.withdraw(sorted(fallen))
         self._committed_at = self._clock.monotonic()
 
-    def _fallen(self, events: Iterable[Event]) -> list[str]:
-        """Return the artifacts that were completed by an earlier attempt and are not any more."""
-        return [
-            event.artifact
-            for event in events
-            if isinstance(event, ArtifactFailed | ArtifactSkipped | ArtifactSuspended)
-            and self.record.steps[event.artifact].completed
-        ]
+    def _journal(self, events: list[Event], *, sync: bool) -> None:
+        self._lease.append([to_record(event) for event in events], sync=sync)
+        told: list[tuple[int, Event]] = []
+        for event in events:
+            self.record.apply(event)
+            told.append((self.record.count, event))
+        self._behind = True
+        self._audience.tell(told)
+
+    @property
+    def _due(self) -> bool:
+        return self._behind and self._clock.monotonic() >= self._next_projection
 
     def _project(self, *, sync: bool) -> None:
         began = self._clock.monotonic()
+        self._behind = False
         self._lease.project(
             self.record.metadata.document(), self.record.state.document(), sync=sync
         )
         took = self._clock.monotonic() - began
         self._next_projection = began + max(PROJECT_EVERY_S, PROJECTION_SHARE * took)
+
+
+def _joined(thread: threading.Thread) -> KeyboardInterrupt | None:
+    """Wait for a thread to end, whoever interrupts; return the last interrupt, to be raised."""
+    interrupt = None
+    while thread.is_alive():
+        try:
+            thread.join()
+        except KeyboardInterrupt as error:
+            interrupt = error
+    return interrupt
 
 
 class Audience:

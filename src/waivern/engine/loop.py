@@ -36,8 +36,8 @@ from waivern.engine.inbox import (
 from waivern.engine.ledger import Ledger
 from waivern.engine.pools import Pools
 from waivern.engine.scheduler import Scheduler
-from waivern.engine.signals import listening
-from waivern.engine.terms import Ending, Limits, Wishes, store_failure
+from waivern.engine.signals import Interrupts, listening
+from waivern.engine.terms import Ending, Limits, Wishes, store_failure, worse
 from waivern.engine.timers import Timers
 from waivern.engine.watchdog import watched
 from waivern.errors import Exit, WaivernError
@@ -128,27 +128,32 @@ class Loop:
     def run(self, *, listen: bool) -> Ending:
         """Carry the attempt out; with `listen`, signals stop it: only in the main thread.
 
-        The journal has its end when this returns.
+        The journal has its end when this returns or raises, KeyboardInterrupt too.
         """
         began = self._clock.monotonic()
         over = threading.Event()
         watch = threading.Thread(target=self._watch, args=(over,), name="waivern-watch")
         watch.daemon = True
-        with ExitStack() as ears:
+        interrupts, broken = Interrupts(), None
+        with interrupts.held(), ExitStack() as ears:
             if listen:
                 ears.enter_context(listening(lambda number: self._inbox.put(Signalled(number))))
-                ears.enter_context(watched(self._limits.timeout_s))
+            limit_s = self._limits.timeout_s if listen else None
+            at_end = ears.enter_context(watched(limit_s))
             self._ledger.open()
             watch.start()
             try:
-                ending = self._drive()
-            except BaseException as error:  # the journal says so all the same
+                with interrupts.let_in():
+                    ending = self._drive()
+            except BaseException as error:  # noqa: BLE001 - raised when the journal says so
                 reason = "SIGINT" if isinstance(error, KeyboardInterrupt) else "defect"
-                self._close(Ending(RunStatus.INTERRUPTED, reason), began)
-                raise
-            finally:
-                over.set()
-            return self._close(ending, began)
+                ending, broken = Ending(RunStatus.INTERRUPTED, reason), error
+            over.set()
+            at_end()
+            ending = self._close(ending, began)
+            if broken is not None:
+                raise broken
+            return ending
 
     def _drive(self) -> Ending:
         if self._limits.timeout_s is not None:
@@ -218,10 +223,12 @@ class Loop:
 
     def _start(self, node: Node) -> None:
         inputs = tuple(self._refs[name] for name in self._scheduler.inputs(node))
-        decision = rebuilder.decide(node, inputs, self._evidence, self._runbook_hash)
+        decision = rebuilder.decide(
+            node, inputs, self._statuses, self._evidence, self._runbook_hash
+        )
         if isinstance(decision, rebuilder.Keep):
             self._refs[node.id] = decision.ref
-            self._settled(node.id, ArtifactStatus.COMPLETED)
+            self._statuses[node.id] = ArtifactStatus.COMPLETED
             self._scheduler.completed(node.id)
         elif self._limits.only is not None and node.id not in self._limits.only:
             pass  # nobody asked for it: it stays as it is, and what needs it waits
@@ -248,21 +255,19 @@ class Loop:
     def _ask(self, node: Node, ask: Ask, inputs: tuple[ArtifactRef, ...]) -> None:
         """Look whether people have decided on what is there now; else let the gate wait."""
         shown = {ref.key: ref.digest for ref in inputs}
-        at = self._clock.now()
-        verdict = gates.judge(
-            self._decisions.get(node.id),
-            gates.Question(ask.question, ask.approvers, ask.expires, shown, self._runbook_hash),
-            at,
-        )
-        match verdict:
+        at, digest = self._clock.now(), self._runbook_hash
+        question = gates.Question(ask.question, ask.approvers, ask.expires, shown, digest)
+        match gates.judge(self._decisions.get(node.id), question, at):
             case gates.Approved(document):
                 self._submit(node, inputs, {"decision": document})
             case gates.Refused(kind, reason):
                 self._failed(node, Failed(kind, reason, gates.AGAIN, 0))
             case gates.Open():
-                self._ledger.enter(ArtifactSuspended(at, node.id, ask.question, True, shown))
+                self._ledger.enter(
+                    ArtifactSuspended(at, node.id, ask.question, True, shown, question.asked)
+                )
                 self._suspended.append((node.id, ask.question))
-                self._settled(node.id, ArtifactStatus.SUSPENDED)
+                self._statuses[node.id] = ArtifactStatus.SUSPENDED
 
     # taking in
 
@@ -278,16 +283,15 @@ class Loop:
                 self._ledger.enter(RunCancelled(self._clock.now(), by, note))
                 self._stop(Ending(RunStatus.CANCELLED, "cancel", exit_code=Exit.FAILED))
             case Halted():
-                self._ending = Ending(RunStatus.INTERRUPTED, "cancelled", exit_code=Exit.FAILED)
+                self._end(Ending(RunStatus.INTERRUPTED, "cancelled", exit_code=Exit.FAILED))
             case Committed():
                 pass  # what it makes room for is started after every look into the inbox
             case StoreFailed(error):
-                self._ending = store_failure(error.message)
+                self._end(store_failure(error.message))
 
     def _began(self, item: Began) -> None:
         call, artifact = item.call, item.call.artifact
-        if self._waiting.pop(artifact, None) is None:
-            return  # a worker took it while it was recalled: it is told again when it is done
+        del self._waiting[artifact]
         self._running[artifact] = (call, item.monotonic)
         self._tries[artifact] += 1
         if call.node.timeout is not None:
@@ -320,23 +324,20 @@ class Loop:
                     receipt.schema,
                 )
                 self._ledger.enter(self._completed(call, outcome, at), receipt)
-                self._settled(node.id, ArtifactStatus.COMPLETED)
+                self._statuses[node.id] = ArtifactStatus.COMPLETED
                 self._scheduler.completed(node.id)
             case Passed(reason) if isinstance(node.work, Ask) and not reason:
                 self._ask(node, node.work, call.inputs)  # its condition holds: people may be asked
             case Passed(reason):
-                self._settled(node.id, ArtifactStatus.SKIPPED)
+                self._statuses[node.id] = ArtifactStatus.SKIPPED
                 self._ledger.enter(ArtifactSkipped(at, node.id, node.id, reason))
                 self._skip_followers(node, at, left_out=True)
             case Waits(reason):
                 self._suspended.append((node.id, reason))
-                self._settled(node.id, ArtifactStatus.SUSPENDED)
+                self._statuses[node.id] = ArtifactStatus.SUSPENDED
                 self._ledger.enter(ArtifactSuspended(at, node.id, reason, False))
             case Failed():
                 self._failed_try(node, outcome, at)
-
-    def _settled(self, name: str, status: ArtifactStatus) -> None:
-        self._statuses[name] = status
 
     def _completed(self, call: Call, made: Produced, at: str) -> ArtifactCompleted:
         work, receipt = call.node.work, made.receipt
@@ -361,6 +362,7 @@ class Loop:
             origin=origin,
             coverage=made.coverage,
             identity=made.identity,
+            statuses=rebuilder.asked(call.node, self._statuses),
         )
 
     # failing
@@ -386,9 +388,9 @@ class Loop:
         at = self._clock.now()
         self._ledger.enter(ArtifactFailed(at, node.id, failure.error, failure.duration_ms))
         if failure.store:
-            self._ending = store_failure(f"{node.id}: {failure.message}")
+            self._end(store_failure(f"{node.id}: {failure.message}"))
             return
-        self._settled(node.id, ArtifactStatus.FAILED)
+        self._statuses[node.id] = ArtifactStatus.FAILED
         missed = node.optional or node.tolerated
         if not missed:
             self._failures.append((node.id, failure))
@@ -401,7 +403,7 @@ class Loop:
         for skip in self._scheduler.lost(node.id, left_out=left_out):
             what = "was skipped" if left_out else "failed"
             reason = f"it needs '{skip.cause}', which {what}"
-            self._settled(skip.artifact, ArtifactStatus.SKIPPED)
+            self._statuses[skip.artifact] = ArtifactStatus.SKIPPED
             self._ledger.enter(ArtifactSkipped(at, skip.artifact, skip.cause, reason))
 
     def _overdue(self, call: Call) -> None:
@@ -429,19 +431,22 @@ class Loop:
 
     def _stop(self, ending: Ending, *, hurry: bool = True) -> None:
         """Start nothing more, and end so when what runs has finished; if need be, without it."""
-        self._stopping = self._stopping or ending
+        self._stopping = worse(self._stopping, ending)
         self._resting.clear()
         for call in self._executor.recall():
-            self._waiting.pop(call.artifact, None)
+            del self._waiting[call.artifact]
         if not self._in_hand:
             self._ending = self._stopping
-            return
-        self._wishes.on_stop(self._stopping.reason or "")
-        if hurry:
+        elif hurry:
+            self._wishes.on_stop(ending.reason or "")
             self._timers.after(self._limits.grace_s, self._grace_over)
 
     def _grace_over(self) -> None:
         self._ending = self._stopping
+
+    def _end(self, ending: Ending) -> None:
+        """End now, without what runs."""
+        self._ending = worse(self._stopping, ending)
 
     def _time_out(self) -> None:
         limit = f"the limit of {self._limits.timeout_s:g} s was reached"
@@ -449,7 +454,7 @@ class Loop:
         for name, (_, began) in self._running.items():
             error = {"kind": "timeout", "message": f"{limit} while it was being made", "hint": None}
             self._ledger.enter(ArtifactFailed(at, name, error, round((now - began) * 1000)))
-        self._ending = Ending(RunStatus.FAILED, "timeout", limit, Exit.TIMEOUT)
+        self._end(Ending(RunStatus.FAILED, "timeout", limit, Exit.TIMEOUT))
 
     def _natural_end(self) -> Ending:
         if self._failures:

@@ -207,16 +207,18 @@ class Producer:
 
     def _last(self, call: Call, last: Last, began: float) -> Outcome:
         content, rounds = self._content(call, call.inputs[-1]), len(call.inputs)
-        everything = rounds == len(call.node.inputs)
+        missing = call.node.inputs[rounds:]
         if (
-            everything
-            and not last.keep
+            last.led_by is None
+            and (missing or not last.keep)
             and not last.until.evaluate({"result": content, "round": rounds, **last.scope})
         ):
-            raise ComponentError(
-                f"'{last.until.text}' did not hold after {rounds} rounds",
-                hint="give it more rounds with 'max', or `otherwise: keep` to take the last one",
-            )
+            message = f"'{last.until.text}' did not hold after {rounds} rounds"
+            hint = "give it more rounds with 'max', or `otherwise: keep` to take the last one"
+            if missing:  # for another reason than that it was not needed
+                message += f", and '{missing[0]}' was not made"
+                hint = f"`wct inspect {call.run_id}/{missing[0]}` says why"
+            raise ComponentError(message, hint=hint)
         return self._stage(call, content, None, began)
 
     def _presentable(self, text: str) -> str:

@@ -10,6 +10,7 @@ from waivern.message import Json
 from waivern.planning.graph import descendants
 from waivern.planning.plan import Ask, Copy, Node, Plan
 from waivern.record.events import ArtifactCompleted
+from waivern.record.status import ArtifactStatus
 from waivern.store.base import ArtifactRef
 
 
@@ -33,9 +34,22 @@ Decision: TypeAlias = Keep | Produce
 Evidence: TypeAlias = Mapping[str, ArtifactCompleted]
 """What earlier attempts completed and was found intact, by artifact."""
 
+Standing: TypeAlias = Mapping[str, ArtifactStatus]
+"""How artifacts stand in this attempt, as far as that is settled."""
+
+
+def asked(node: Node, standing: Standing) -> dict[str, str]:
+    """Return how the artifacts stand that the conditions of a node ask for."""
+    names = (name for test in node.tests for name in test.statuses.values())
+    return {name: str(standing.get(name, ArtifactStatus.NOT_STARTED)) for name in names}
+
 
 def decide(
-    node: Node, inputs: Iterable[ArtifactRef], evidence: Evidence, runbook_hash: str
+    node: Node,
+    inputs: Iterable[ArtifactRef],
+    standing: Standing,
+    evidence: Evidence,
+    runbook_hash: str,
 ) -> Decision:
     """Decide on one artifact whose inputs are known."""
     done = evidence.get(node.id)
@@ -44,6 +58,9 @@ def decide(
     now = {ref.key: ref.content_digest for ref in inputs}
     if changed := _difference(done.inputs, now):
         return Produce(changed)
+    for name, status in asked(node, standing).items():
+        if (then := done.statuses.get(name)) != status:
+            return Produce(f"'{name}', which its condition asks for, was {then}, is {status}")
     if isinstance(node.work, Ask) and _on(done) != runbook_hash:
         return Produce(ON_ANOTHER)
     ref = ArtifactRef(node.id, done.digest, done.content_digest, schema=done.schema)
@@ -90,18 +107,30 @@ def invalid(
     }
 
 
-def all_kept(plan: Plan, evidence: Evidence, left_out: Container[str] = ()) -> bool:
+def all_kept(
+    plan: Plan,
+    evidence: Evidence,
+    left_out: Container[str] = (),
+    only: Container[str] | None = None,
+) -> bool:
     """Say whether there is nothing to do: every artifact is there, and made from what is there.
 
     `left_out` are those that were decided not to be made: what decided that has not changed either.
+    `only` are those that may be made; None: all.
     """
     refs: dict[str, ArtifactRef] = {}
+    standing: dict[str, ArtifactStatus] = {}
     for node in plan.nodes.values():
         if node.id in left_out:
+            standing[node.id] = ArtifactStatus.SKIPPED
             continue
+        if not standing.keys() >= {*node.inputs, *node.after, *asked(node, standing)}:
+            continue  # it waits for what may not be made
         known = [refs[name] for name in node.inputs if name in refs]
-        decision = decide(node, known, evidence, plan.runbook.document.digest)
-        if not isinstance(decision, Keep):
+        decision = decide(node, known, standing, evidence, plan.runbook.document.digest)
+        if isinstance(decision, Keep):
+            refs[node.id] = decision.ref
+            standing[node.id] = ArtifactStatus.COMPLETED
+        elif only is None or node.id in only:
             return False
-        refs[node.id] = decision.ref
     return True

@@ -67,17 +67,19 @@ class Scheduler:
     def lost(self, name: ArtifactId, *, left_out: bool = False) -> list[Skip]:
         """Return what has to be skipped because `name` failed or was left out; the rest goes on.
 
-        An optional artifact is only missed: a follower goes on with its other inputs, if any.
+        An optional artifact is only missed, and so is a later round of a repetition that was left
+        out: a follower goes on with its other inputs, if any.
         """
         skips: list[Skip] = []
         lost = deque([name])
         while lost:
             gone = lost.popleft()
             node = self._plan.nodes[gone]
-            missed = node.optional or (node.spare and left_out)
             for follower in self._followers[gone]:
                 if follower in self._skipped:
                     continue
+                spared = left_out and self._plan.nodes[follower].spares(gone)
+                missed = node.optional or spared
                 if self._goes_on(follower, gone, missed=missed):
                     self._settle(follower)
                 else:
@@ -91,7 +93,7 @@ class Scheduler:
             return True  # only asked how it stands
         node = self._plan.nodes[follower]
         inputs = node.inputs
-        if any(test.result == gone for test in node.tests):
+        if node.hinges_on(gone):
             return False  # there is no round after one that is not there
         if gone not in inputs:
             return missed

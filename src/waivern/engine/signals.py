@@ -1,20 +1,27 @@
-"""Hearing the signals that ask a process to end."""
+"""Hearing the signals that ask a process to end, and holding back what they would break off."""
 
 from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import TypeAlias
+
+from waivern.plugins.started import kill_all
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+Handler: TypeAlias = Callable[[int, FrameType | None], object]
 
 
 @contextmanager
 def listening(tell: Callable[[signal.Signals], None]) -> Iterator[None]:
     """Tell of the first signal; at the second, leave at once. Only in the main thread.
 
+    What the process was started to ignore, as `nohup` does with SIGHUP, it goes on to ignore.
     `tell` is called in a signal handler: it may interrupt anything, itself too.
     """
     first = True
@@ -22,11 +29,69 @@ def listening(tell: Callable[[signal.Signals], None]) -> Iterator[None]:
     def hear(number: int, _frame: FrameType | None) -> None:
         nonlocal first
         if not first:  # a resume finds what was committed
+            kill_all()
             os._exit(128 + number)
         first = False
         tell(signal.Signals(number))
 
-    before = {number: signal.signal(number, hear) for number in SIGNALS}
+    heard = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    with _handled(dict.fromkeys(heard, hear)):
+        yield
+
+
+class Interrupts:
+    """Holds back what the program's own signal handlers do, KeyboardInterrupt among it.
+
+    A handler that raises would break off whatever runs in the main thread. Here it is called
+    only where `let_in` says that it may be, and otherwise at the end of `held`.
+    """
+
+    def __init__(self) -> None:
+        self._holds = True
+        self._came: list[tuple[Handler, int, FrameType | None]] = []
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold them back from here on; in other threads than the main one nothing is raised."""
+        found = {}
+        if threading.current_thread() is threading.main_thread():
+            found = {number: signal.getsignal(number) for number in SIGNALS}
+        try:
+            with _handled({n: self._holding(each) for n, each in found.items() if callable(each)}):
+                yield
+        finally:
+            self._pass_on()
+
+    @contextmanager
+    def let_in(self) -> Iterator[None]:
+        """Let what came, and the first that comes, reach the program; then hold back again."""
+        self._holds = False
+        try:
+            self._pass_on()
+            yield
+        finally:
+            self._holds = True
+
+    def _holding(self, handler: Handler) -> Handler:
+        def hear(number: int, frame: FrameType | None) -> None:
+            if self._holds:
+                self._came.append((handler, number, frame))
+                return
+            self._holds = True  # a second one must not break off what follows from the first
+            handler(number, frame)
+            self._holds = False  # it did not raise: nothing follows
+
+        return hear
+
+    def _pass_on(self) -> None:
+        while self._came:
+            handler, number, frame = self._came.pop(0)
+            handler(number, frame)
+
+
+@contextmanager
+def _handled(handlers: dict[signal.Signals, Handler]) -> Iterator[None]:
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         yield
     finally:

@@ -54,3 +54,30 @@ class Ending(NamedTuple):
 def store_failure(message: str) -> Ending:
     """Return how an attempt ends when the store can no longer write."""
     return Ending(RunStatus.INTERRUPTED, "store", message, Exit.STORE)
+
+
+def worse(one: Ending | None, other: Ending) -> Ending:
+    """Return how an attempt ends of which both are true.
+
+    It is the graver one, in the order of the exit codes: that the store fails, that somebody
+    interrupts from outside, that time is up, that artifacts have failed. But that the run was
+    cancelled stays true whatever comes, unless the store may have lost it: only who knows of it
+    should resume.
+    """
+    if one is None:
+        return other
+    graver, lesser = sorted((one, other), key=_rank)
+    if lesser.status == RunStatus.CANCELLED and graver.exit_code != Exit.STORE:
+        return lesser._replace(exit_code=graver.exit_code)
+    return graver
+
+
+def _rank(ending: Ending) -> int:
+    """Return how grave it is: smaller is worse."""
+    if ending.exit_code == Exit.STORE:
+        return 0
+    if ending.status == RunStatus.INTERRUPTED:
+        return 1
+    if ending.exit_code == Exit.TIMEOUT:
+        return 2
+    return 4 if ending.status == RunStatus.CANCELLED else 3

@@ -10,30 +10,50 @@ from __future__ import annotations
 import faulthandler
 import signal
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 LATE_S = 2.0
-"""How long after its limit a run is given to end by itself."""
+"""How long the interpreter may be held up after the limit, or at the end of the run."""
 
 
 @contextmanager
-def watched(limit_s: float | None) -> Iterator[None]:
+def watched(limit_s: float | None) -> Iterator[Callable[[], None]]:
     """See that the process does not outlive a limit by much; only in the main thread.
 
     It is ended by SIGALRM (exit code 142), after the stack of every thread was printed. A limit
     that somebody else's alarm stands in the way of is not watched.
+
+    What is yielded is to be called when the limit was kept and the run comes to its end: that may
+    take as long as the disk does, and the process is ended only if no thread gets a turn.
     """
     taken = signal.getitimer(signal.ITIMER_REAL) != (0.0, 0.0)
     if limit_s is None or taken or signal.getsignal(signal.SIGALRM) is not signal.SIG_DFL:
-        yield
+        yield lambda: None
         return
-    stderr = sys.__stderr__
-    if stderr is not None:
-        faulthandler.dump_traceback_later(limit_s + LATE_S * 0.75, exit=False, file=stderr)
-    signal.setitimer(signal.ITIMER_REAL, limit_s + LATE_S)
+    over = threading.Event()
+    pulse = threading.Thread(target=_beat, args=(over,), name="waivern-pulse", daemon=True)
+    _set(limit_s + LATE_S)
     try:
-        yield
+        yield pulse.start
     finally:
+        over.set()
+        if pulse.ident is not None:
+            pulse.join()
         signal.setitimer(signal.ITIMER_REAL, 0)
         faulthandler.cancel_dump_traceback_later()
+
+
+def _beat(over: threading.Event) -> None:
+    while not over.is_set():
+        _set(LATE_S)
+        over.wait(LATE_S / 4)
+
+
+def _set(seconds: float) -> None:
+    """Have the kernel end the process in so many seconds, unless this is called again."""
+    if sys.__stderr__ is not None:
+        early = LATE_S / 4
+        faulthandler.dump_traceback_later(seconds - early, exit=False, file=sys.__stderr__)
+    signal.setitimer(signal.ITIMER_REAL, seconds)

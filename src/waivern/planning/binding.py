@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
@@ -71,7 +72,9 @@ class _Binder:
         value = self._put(text, *path)
         if value == text:
             return text  # there was a fault
-        plain = env.expand(str(value), self._environ) if isinstance(value, str | int) else ""
+        if isinstance(value, bool | int):
+            value = json.dumps(value)  # as it stands within a longer text, and in a label
+        plain = env.expand(value, self._environ) if isinstance(value, str) else ""
         if not (plain and plain.isprintable()):
             message = f"the item gives no name for {shown(text)}"
             self.faults.append((path, Code.ITEMS, message, "it has to be one line of text"))

@@ -74,8 +74,9 @@ def _made(work: Work) -> dict[str, Json]:
             return {"gate": {"question": question, "approvers": approvers, "expires": expires}}
         case Part(output):
             return {"output": output}
-        case Last(until, keep, scope):
-            return {"repeat": {"until": until.text, "keep": keep, **_known(until, scope)}}
+        case Last(until, keep, scope, led_by):
+            known = _known(until, scope)
+            return {"repeat": {"until": until.text, "keep": keep, "led_by": led_by, **known}}
         case Given(content):
             return {"default": content}
         case Absent():

@@ -9,9 +9,10 @@ from waivern.errors import WaivernError
 from waivern.message import Json
 from waivern.planning.codes import Code
 from waivern.planning.flats import Flat, Flats
-from waivern.planning.properties import faults
+from waivern.planning.properties import Path, faults
 from waivern.plugins import registry
 from waivern.plugins.component import Component
+from waivern.problems import Problem, did_you_mean, shown
 from waivern.runbook.env import names
 from waivern.runbook.model import Retry
 from waivern.runbook.project import laid_over
@@ -35,6 +36,15 @@ class Components:
         self._defaults = defaults
         self._found: dict[tuple[Kind, str], Component] = {}
 
+    def check_defaults(self) -> None:
+        """See that what the project gives properties to is there."""
+        for name in self._defaults:
+            known = [*registry.names("connectors"), *registry.names("processors")]
+            if name not in known:
+                message = f"the project's file gives properties to {shown(name)}: no such component"
+                hint = did_you_mean(name, known)
+                self._flats.report(Problem(Code.UNKNOWN_COMPONENT, message, hint=hint))
+
     def find(self, flat: Flat, kind: Kind, name: str) -> Component | None:
         """Return the component of that name; None, and a problem, if there is none."""
         try:
@@ -53,19 +63,42 @@ class Components:
         return laid_over(base, own) if base else own
 
     def fit(
-        self, flat: Flat, kind: Kind, component: Component, properties: Mapping[str, Json]
+        self,
+        flat: Flat,
+        kind: Kind,
+        component: Component,
+        properties: Mapping[str, Json],
+        own: Mapping[str, Json],
     ) -> bool:
-        """Return whether the component takes the properties; report each that it does not."""
+        """Return whether the component takes the properties; report each that it does not.
+
+        `own` are those of them that the runbook gives.
+        """
         if flat.scope.runbook.params and any(
             name not in self._environ for name in names(properties) if name.startswith("params.")
         ):
             return True  # the runbook is only looked at: what a secret will be is not known
-        before = len(self._flats.problems)
+        fit = True
         for path, on_key, message, hint in faults(component.Config, properties, self._environ):
             at, said = (_PART[kind], "properties", *path), f"{component.name}: {message}"
+            if not _leads(path, own) and _leads(path, properties):
+                said, at = f"{said}, as the project's file gives it", (_PART[kind], "type")
             on: Literal["key", "value"] = "key" if on_key else "value"
             self._flats.report(flat.problem(Code.PROPERTY, said, at, on=on, hint=hint))
-        return len(self._flats.problems) == before
+            fit = False  # also if that was reported for another item already
+        return fit
+
+
+def _leads(path: Path, properties: Json) -> bool:
+    """Whether there is something at `path`."""
+    for part in path:
+        if isinstance(properties, Mapping):
+            if part not in properties:
+                return False
+            properties = properties[part]
+        else:
+            return True  # within a list, which is of one of them as a whole
+    return True
 
 
 def own_retry(component: Component | None) -> Retry | None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from waivern.ids import ArtifactId
 from waivern.message import Json
+from waivern.planning import mapping
 from waivern.planning.codes import Code
 from waivern.planning.flats import Flat, Flats
 from waivern.planning.plan import Test
@@ -47,7 +51,30 @@ def own_test(flats: Flats, flat: Flat, condition: Condition) -> Test:
             flats.report(flat.problem(Code.CONDITION, message, ("when",), hint=hint))
         elif root == "inputs":
             _refuse_group(flats, flat, name)
-    return test(flats, _asked(flat.scope, flat.artifact, condition, flat.each))
+    asked = _asked(flat.scope, flat.artifact, condition, flat.each)
+    return test(flats, replace(asked, condition=_discreet(flats, flat, condition)))
+
+
+def _discreet(flats: Flats, flat: Flat, condition: Condition) -> Condition:
+    """Return the condition of an artifact, silent about those of its inputs that are sensitive."""
+    asked = [(root, name) for root, name in condition.references if root == "inputs"]
+    silent = [each for each in asked if _sensitive(flats, flats.resolve(flat.scope, each[1]))]
+    return condition.keeping(silent) if silent else condition
+
+
+def _sensitive(flats: Flats, ids: Iterable[ArtifactId] | None) -> bool:
+    """Whether one of the artifacts is not to be shown."""
+    return any(flats.artifacts[id_].sensitive or id_ in _given(flats) for id_ in ids or ())
+
+
+_GIVEN: WeakKeyDictionary[Flats, set[ArtifactId]] = WeakKeyDictionary()
+
+
+def _given(flats: Flats) -> set[ArtifactId]:
+    """Return what is given to sensitive inputs, worked out once: conditions may be many."""
+    if flats not in _GIVEN:
+        _GIVEN[flats] = mapping.sensitive(flats)
+    return _GIVEN[flats]
 
 
 def _refuse_group(flats: Flats, flat: Flat, name: str) -> None:
@@ -73,7 +100,10 @@ def test(flats: Flats, asked: Asked) -> Test:
                 _tell_not_one(flats, asked, name, ids)
     result = flats.resolve(*asked.before) if asked.before else None
     before = result[0] if result else None
-    return Test(asked.condition, asked.holds, statuses, asked.known, before)
+    condition = asked.condition
+    if _sensitive(flats, result):
+        condition = condition.keeping([("result", "")])
+    return Test(condition, asked.holds, statuses, asked.known, before)
 
 
 def _check_param(flats: Flats, asked: Asked, name: str) -> None:

@@ -11,11 +11,11 @@ from waivern.ids import ArtifactId, collisions
 from waivern.message import Json
 from waivern.planning.codes import Code
 from waivern.planning.plan import Absent, Given, Last, Part
-from waivern.planning.scope import Asked, Directive, Meaning, Name, Scope, open_values
+from waivern.planning.scope import Asked, Meaning, Name, Scope, Taken, open_values
 from waivern.problems import InvalidError, Problem, did_you_mean, shown
 from waivern.runbook.document import Document
 from waivern.runbook.events import ENOUGH
-from waivern.runbook.model import Artifact, Draft, Need
+from waivern.runbook.model import Artifact, Draft
 
 MOST = 200_000
 """Artifacts that a plan may have."""
@@ -78,8 +78,8 @@ class Flats:
         )
         self.scopes = [self.root]
         self.artifacts: dict[ArtifactId, Flat] = {}
-        self.mapped: list[tuple[Directive, Scope, Need]] = []
-        """(the directive, the child's scope, what of it the directive maps)."""
+        self.taken: list[Taken] = []
+        """What children are given, by name."""
         self.documents = documents
         """The child runbooks that were read, by key."""
         self.problems: dict[Problem, None] = dict.fromkeys(root.problems)

@@ -7,6 +7,7 @@ processor with named outputs.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from waivern.errors import WaivernError
@@ -24,6 +25,7 @@ from waivern.planning.repetition import ChildRounds, repeated
 from waivern.planning.scope import Asked, Directive, Meaning, Name, Scope
 from waivern.plugins import registry
 from waivern.problems import shown
+from waivern.runbook.env import NAME
 from waivern.runbook.model import Artifact, Child, Draft, Gate, Process, Repeat
 
 
@@ -41,6 +43,9 @@ def flatten(root: Draft, children: Children, environ: Mapping[str, str]) -> Flat
         mapping.check(flats, scope)
     flats.tell_collisions()
     return flats
+
+
+_PARAMETER = re.compile(r"\$\{params\.(" + NAME + r")\}", re.ASCII)
 
 
 class _Walk:
@@ -69,11 +74,12 @@ class _Walk:
                 if artifact.repeat:
                     return self._child_rounds(directive, artifact.repeat)
                 return self._child(directive)
-            case Process() as process if artifact.repeat:
-                return [repeated(flats, scope, artifact, process, artifact.repeat, id_, each)]
             case Process() as process:
-                inputs = tuple((scope, name) for name in process.inputs)
-                flats.add(scope, artifact, id_, inputs, each)
+                if artifact.repeat:
+                    repeated(flats, scope, artifact, process, artifact.repeat, id_, each)
+                else:
+                    inputs = tuple((scope, name) for name in process.inputs)
+                    flats.add(scope, artifact, id_, inputs, each)
                 self._parts(scope, artifact, process, id_, each)
             case Gate() as gate:
                 shown_ = tuple((scope, name) for name in gate.inputs)
@@ -175,7 +181,10 @@ class _Walk:
 
 def _no_list(scope: Scope, reference: str) -> str | None:
     """Say why there can be nothing for each of a parameter, or None if there can."""
-    name = reference.removeprefix("${params.").removesuffix("}")
-    if scope.runbook.params[name].type in ("list", "object"):
-        return None
-    return f"is for each of parameter '{name}', which is no list"
+    whole = _PARAMETER.fullmatch(reference)
+    if whole is None:
+        return f"is for each of {shown(reference)}, which is no list"
+    declared = scope.runbook.params.get(whole[1])
+    if declared is None or declared.type in ("list", "object"):
+        return None  # that it is not declared was told when the runbook was read
+    return f"is for each of parameter '{declared.name}', which is no list"

@@ -87,7 +87,12 @@ class Includer:
             if not self._library.says_the_same(param):
                 message = f"parameter '{name}' of {path} is declared otherwise"
                 hint = "give it the same 'type' and 'secret' as in the runbook that is run"
-            elif param.required and name not in self._flats.root.runbook.params:
+            elif name in self._flats.root.runbook.params:
+                continue
+            elif param.secret:
+                message = f"parameter '{name}' of {path} is a secret, which only a run is given"
+                hint = f"declare '{name}' under 'params' of the runbook that is run"
+            elif param.required:
                 message = f"parameter '{name}' of {path} has no value"
                 hint = f"declare '{name}' under 'params' of the runbook that is run"
             else:
@@ -116,7 +121,6 @@ class Includer:
             params=open_values(draft),
             on_error=own.on_error or ("fail" if terms.on_error == "fail" else around.on_error),
             cache=own.cache if own.cache is not None else around.cache,
-            spare=around.spare or bool(tests),
             tests=(*around.tests, *tests, *conditions.asked_of(self._flats, directive)),
             after=(*around.after, *((around, name) for name in terms.after)),
             tolerated=around.tolerated or directive.optional,

@@ -8,8 +8,8 @@ from waivern.ids import ArtifactId
 from waivern.message import ANY_JSON
 from waivern.planning.codes import Code
 from waivern.planning.flats import Flats
-from waivern.planning.plan import Absent, Given, Node
-from waivern.planning.scope import Directive, Meaning, Name, Scope
+from waivern.planning.plan import Absent, Given, Last, Node
+from waivern.planning.scope import Directive, Meaning, Name, Scope, Taken
 from waivern.problems import did_you_mean
 from waivern.runbook.model import Artifact, Child, Need, Source
 
@@ -25,9 +25,10 @@ def take(flats: Flats, directive: Directive, inside: Scope, fed: Mapping[str, Na
             flats.tell(inside.problem(Code.CHILD, message, ("inputs", name), on="key"))
         if name in fed:
             inside.names[name] = [fed[name]]
+            flats.taken.append(Taken(directive, inside, need, fed[name][1], fed=True))
         elif name in mapped:
             inside.names[name] = [(scope, mapped[name])]
-            flats.mapped.append((directive, inside, need))
+            flats.taken.append(Taken(directive, inside, need, mapped[name], fed=False))
         elif need.optional:
             give_default(flats, inside, need)
         else:
@@ -157,13 +158,13 @@ def _check_references(flats: Flats, scope: Scope, artifact: Artifact, child: Chi
 
 def check_given(flats: Flats, nodes: Mapping[ArtifactId, Node]) -> None:
     """See that what a child is given is what it says that it takes."""
-    for directive, inside, need in flats.mapped:
+    for taken in flats.taken:
+        directive, inside, need, name, fed = taken
         scope, id_ = directive.scope, directive.artifact.id
-        name = directive.child.input_mapping[need.name]
-        at = (*directive.at, "input_mapping", need.name)
+        at = ("artifacts", id_, *taken.at)
         ids = flats.resolve(inside, need.name)
-        if ids is None:
-            flats.tell_undefined(scope, id_, name, at[2:])
+        if ids is None and not fed:  # what is fed is an output of the child, checked as such
+            flats.tell_undefined(scope, id_, name, taken.at)
             if not flats.problems:
                 message = f"'{id_}' is given what it gives itself: '{name}'"
                 flats.report(scope.problem(Code.CYCLE, message, at))
@@ -175,10 +176,22 @@ def check_given(flats: Flats, nodes: Mapping[ArtifactId, Node]) -> None:
 
 
 def sensitive(flats: Flats) -> set[ArtifactId]:
-    """Return what is given to inputs that are declared as sensitive."""
-    return {
+    """Return what is given to inputs that are declared as sensitive.
+
+    A round of a repetition that is fed to one is: all rounds are, and what the last came to.
+    """
+    found = {
         id_
-        for _, inside, need in flats.mapped
-        if need.sensitive
-        for id_ in flats.resolve(inside, need.name) or ()
+        for taken in flats.taken
+        if taken.need.sensitive
+        for id_ in flats.resolve(taken.inside, taken.need.name) or ()
     }
+    rounds = {
+        id_: [each for name in flat.inputs for each in flats.resolve(*name) or ()]
+        for id_, flat in flats.artifacts.items()
+        if isinstance(flat.work, Last)
+    }
+    found.update(id_ for id_, made in rounds.items() if not found.isdisjoint(made))
+    for id_ in reversed(rounds):  # the rounds of one may be what others came to
+        found.update(rounds[id_] if id_ in found else ())
+    return found

@@ -104,6 +104,9 @@ class Last(NamedTuple):
     keep: bool
     scope: Mapping[str, Json]
     """What is known when the plan is made: `params`, `each`."""
+    led_by: ArtifactId | None = None
+    """The last round of the output that `until` is asked of, if that is another: this one goes on
+    as long as that does."""
 
     @property
     def label(self) -> str:
@@ -174,8 +177,6 @@ class Node(NamedTuple):
     """Has to be completed before, but is not read."""
     tests: tuple[Test, ...] = ()
     """All have to come out as they should."""
-    spare: bool = False
-    """Only missed if a test leaves it out: a round of a repetition that is not needed any more."""
     retry: Retry | None = None
     timeout: float | None = None
     pool: str | None = None
@@ -186,9 +187,19 @@ class Node(NamedTuple):
     base: str = ""
     """The folder that relative paths start from; empty: the root runbook's."""
     sensitive: bool = False
-    """It holds, or reads, what is not to be shown."""
+    """It holds what is not to be shown."""
     tolerated: bool = False
     """Its failure does not make the run a failed one: it is part of a child that is optional."""
+
+    def hinges_on(self, needed: ArtifactId) -> bool:
+        """Whether it is not made without `needed`, even if that is optional."""
+        if isinstance(self.work, Last) and self.work.led_by == needed:
+            return True
+        return any(test.result == needed for test in self.tests)
+
+    def spares(self, needed: ArtifactId) -> bool:
+        """Whether it is made all the same if `needed` is left out: a round after the first."""
+        return isinstance(self.work, Last) and needed in self.inputs[1:]
 
     @property
     def called(self) -> tuple[str, ...]:

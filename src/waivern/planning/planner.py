@@ -70,6 +70,7 @@ class _Planner:
         self._flats = flatten(draft, resolver, environ)
         secret = with_secrets(environ, draft.runbook.params, draft.values)
         components = Components(self._flats, secret, defaults.components)
+        components.check_defaults()
         self._works = Works(self._flats, components, resolver)
         self._nodes: dict[ArtifactId, Node] = {}
         self._pools = dict(draft.runbook.settings.pools)
@@ -127,7 +128,6 @@ class _Planner:
             names=() if drawn.names == drawn.inputs else drawn.names,
             after=drawn.after,
             tests=drawn.tests,
-            spare=scope.spare or flat.round > 1,
             retry=terms.retry or own_retry(component),
             timeout=terms.timeout,
             pool=self._pool(flat, terms),
@@ -143,8 +143,9 @@ class _Planner:
         if pool is None:
             return None
         own = flat.scope.runbook.settings.pools
-        if pool in own:
-            self._pools.setdefault(pool, own[pool])
+        if pool in own and pool not in self._draft.runbook.settings.pools:
+            # several children may share it: what bears least decides
+            self._pools[pool] = min(own[pool], self._pools.get(pool, own[pool]))
         if pool not in self._pools:
             message = f"'{flat.artifact.id}' is in the pool '{pool}', which is not declared"
             hint = did_you_mean(pool, self._pools) or f"add `config: {{pools: {{{pool}: 2}}}}`"

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pydantic import BaseModel, ValidationError
 
 from waivern.message import Json
+from waivern.runbook import env
 from waivern.runbook.env import expand, names
 from waivern.runbook.secrets import Secrets
 
@@ -30,6 +31,9 @@ def faults(
 
     No message shows a value that came from `${VAR}`, whatever the component puts into it.
     """
+    if unset := list(env.faults(properties, environ)):  # of the project's: others are read before
+        yield from ((path, False, message, hint) for path, _, message, hint in unset)
+        return
     try:
         configure(config, properties, environ)
     except ValidationError as error:
@@ -45,6 +49,9 @@ def faults(
                 case _:
                     message = hide(each["msg"].removeprefix("Value error, "))
                     yield path, False, f"property '{name}': {_lower(message)}", None
+    except Exception as error:  # noqa: BLE001 - a validator of the component may raise anything
+        said = Secrets(names(properties), environ).hide(f"{type(error).__name__}: {error}")
+        yield (), False, f"its Config cannot take the properties: {said}", None
 
 
 def _within(properties: Json, loc: tuple[str | int, ...]) -> Path:

@@ -8,7 +8,7 @@ from waivern.ids import ArtifactId
 from waivern.planning import conditions
 from waivern.planning.codes import Code
 from waivern.planning.flats import Flat, Flats
-from waivern.planning.plan import Test
+from waivern.planning.plan import Last, Test
 from waivern.planning.scope import Asked, Scope
 from waivern.problems import InvalidError
 from waivern.runbook.model import Gate, Process
@@ -48,9 +48,10 @@ class References:
         inputs = self._inputs(flat) if flat.inputs else {}
         ids, names = tuple(inputs), tuple(inputs.values())
         terms, around = flat.artifact.terms, flat.scope.after
-        if not (around or flat.tests or terms.after or terms.when):
+        led_by = flat.work.led_by if isinstance(flat.work, Last) else None
+        if not (around or flat.tests or terms.after or terms.when or led_by):
             return Drawn(ids, names, (), ())
-        after: list[ArtifactId] = []
+        after: list[ArtifactId] = [led_by] if led_by else []
         for scope, name in around:
             after += self._flats.resolve(scope, name) or ()
         tests = [self._test(asked) for asked in flat.tests]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from waivern.ids import ArtifactId
 from waivern.message import Json
-from waivern.planning import mapping
+from waivern.planning import conditions, mapping
 from waivern.planning.codes import Code
 from waivern.planning.flats import Flats
 from waivern.planning.plan import Last
@@ -21,8 +21,8 @@ def repeated(
     repeat: Repeat,
     id_: ArtifactId,
     each: Json,
-) -> ArtifactId:
-    """Add the rounds of a processor, and what the last of them came to; return its id."""
+) -> None:
+    """Add the rounds of a processor, and what the last of them came to."""
     before: Name
     before, *others = ((scope, name) for name in process.inputs)
     own = id_.removeprefix(scope.prefix)
@@ -33,7 +33,8 @@ def repeated(
         flats.add(scope, artifact, round_, (before, *others), each, tests=tests, round_=n)
         before = (scope, f"{own}/round-{n}")
         rounds.append(before)
-    return flats.add(scope, artifact, id_, tuple(rounds), each, work=_last(scope, repeat, each))
+    last = _last(flats, scope, artifact, repeat, each)
+    flats.add(scope, artifact, id_, tuple(rounds), each, work=last)
 
 
 class ChildRounds:
@@ -77,13 +78,14 @@ class ChildRounds:
         """Add what the last round came to; return it by output."""
         directive = self._directive
         scope, artifact, each = directive.scope, directive.artifact, directive.each
-        last = _last(scope, self._repeat, each)
+        last = _last(self._flats, scope, artifact, self._repeat, each)
         suffix = directive.id.removeprefix(f"{scope.prefix}{artifact.id}")
         given: dict[str, list[Meaning]] = {}
         for out, name in self._outputs.items():
             id_ = ArtifactId(f"{scope.prefix}{name}{suffix}")
             rounds = tuple(_offer(inside, out) for inside in self._scopes)
             given[out] = [self._flats.add(scope, artifact, id_, rounds, each, work=last)]
+            last = last._replace(led_by=last.led_by or id_)
         return given
 
 
@@ -99,8 +101,12 @@ def _until(
     return Asked(scope, artifact, repeat.until, holds=False, known=known, before=before)
 
 
-def _last(scope: Scope, repeat: Repeat, each: Json) -> Last:
-    return Last(repeat.until, repeat.keep, {"params": scope.params, "each": each})
+def _last(flats: Flats, scope: Scope, artifact: Artifact, repeat: Repeat, each: Json) -> Last:
+    known = {"params": scope.params, "each": each}
+    conditions.test(
+        flats, Asked(scope, artifact, repeat.until, holds=False)
+    )  # it is asked here too
+    return Last(repeat.until, repeat.keep, known)
 
 
 def _feed(

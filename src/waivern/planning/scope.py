@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from waivern.ids import ArtifactId
 from waivern.message import Json
 from waivern.problems import Problem
-from waivern.runbook.model import Artifact, Child, Draft, OnError, Runbook
+from waivern.runbook.model import Artifact, Child, Draft, Need, OnError, Runbook
 
 if TYPE_CHECKING:
     from waivern.runbook.conditions import Condition
@@ -40,7 +40,6 @@ class Scope:
     """Values that conditions may use."""
     on_error: OnError | None = None
     cache: bool | None = None
-    spare: bool = False
     tests: tuple[Asked, ...] = ()
     after: tuple[Name, ...] = ()
     tolerated: bool = False
@@ -88,6 +87,25 @@ class Directive:
     def optional(self) -> bool:
         """Whether what it gives is only missed."""
         return self.artifact.optional or self.artifact.terms.on_error == "continue"
+
+
+class Taken(NamedTuple):
+    """An input of a child, and what a directive gives to it."""
+
+    directive: Directive
+    inside: Scope
+    need: Need
+    name: str
+    """What it is given, as it is called where that stands."""
+    fed: bool
+    """Whether the round before gives it, or the directive maps it."""
+
+    @property
+    def at(self) -> tuple[str, ...]:
+        """Where the directive says so, below its artifact."""
+        if self.fed:
+            return ("repeat",)
+        return ("child_runbook", "input_mapping", self.need.name)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

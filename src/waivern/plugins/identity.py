@@ -7,7 +7,6 @@ from functools import cache
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
-import waivern
 from waivern.message import sha256
 from waivern.plugins.component import Component
 from waivern.plugins.folders import DIGEST
@@ -33,7 +32,8 @@ def _of_class(kind: type) -> str:
     digest = _source_digest(kind.__module__)
     if digest is None:
         return _distribution(top)
-    return f"waivern {waivern.__version__} {digest}" if top == "waivern" else digest
+    # looked up, not imported: the package's front leads to all rooms
+    return f"waivern {sys.modules[top].__version__} {digest}" if top == "waivern" else digest
 
 
 def _source_digest(name: str) -> str | None:

@@ -6,23 +6,18 @@ A broken plugin fails the runbook that names it and no other.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol, cast, get_args, overload
 
-from pydantic import BaseModel
-
 from waivern.errors import NotFoundError, RefusedError, WaivernError
-from waivern.message import SchemaRef
 from waivern.plugins.component import Component, Connector, Processor
 from waivern.plugins.folders import Module, Variable, modules
 from waivern.plugins.identity import code_digest
+from waivern.plugins.shapes import Kind, faults
 from waivern.problems import did_you_mean
-
-Kind = Literal["connectors", "processors"]
-"""The second half of an entry point group: `waivern.connectors`, `waivern.processors`."""
 
 
 def names(kind: Kind) -> list[str]:
@@ -161,9 +156,9 @@ def _instance(kind: Kind, offer: _Offer) -> Component:
             f"{what} cannot be loaded: {type(error).__name__}: {error}",
             hint=f"it is declared as {offer.place}; {offer.remedy}",
         ) from error
-    if faults := _faults(kind, component):
+    if wrong := faults(kind, component):
         raise WaivernError(
-            f"{what} is not a {kind[:-1]}: {', '.join(faults)}",
+            f"{what} is not a {kind[:-1]}: {', '.join(wrong)}",
             hint=f"{offer.place} must have the shape of waivern.plugins.component."
             f"{kind[:-1].capitalize()}",
         )
@@ -179,53 +174,3 @@ def _unknown(kind: Kind, name: str) -> NotFoundError:
     hints += filter(None, [did_you_mean(name, known)])
     hints.append(f"{kind} installed here: {', '.join(known) or 'none'}")
     return NotFoundError(f"no {kind[:-1]} {name!r}", hint=" ".join(hints))
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str) and bool(value)
-
-
-def _is_model(value: object) -> bool:
-    return isinstance(value, type) and issubclass(value, BaseModel)
-
-
-def _is_schema(value: object) -> bool:
-    return isinstance(value, SchemaRef)
-
-
-def _is_schema_or_none(value: object) -> bool:
-    return value is None or _is_schema(value)
-
-
-def _is_schemas_or_none(value: object) -> bool:
-    return value is None or (isinstance(value, tuple) and all(map(_is_schema, value)))
-
-
-_Rule = tuple[Callable[[object], bool], str]
-_COMMON: dict[str, _Rule] = {
-    "name": (_is_text, "text"),
-    "version": (_is_text, "text"),
-    "Config": (_is_model, "a pydantic model"),
-}
-_SHAPES: dict[Kind, dict[str, _Rule]] = {
-    "connectors": _COMMON
-    | {"produces": (_is_schema, "a SchemaRef"), "extract": (callable, "a method")},
-    "processors": _COMMON
-    | {
-        "accepts": (_is_schemas_or_none, "a tuple of SchemaRef, or None"),
-        "produces": (_is_schema_or_none, "a SchemaRef, or None"),
-        "process": (callable, "a method"),
-    },
-}
-
-
-def _faults(kind: Kind, component: object) -> list[str]:
-    absent = object()
-    faults = []
-    for attribute, (fits, description) in _SHAPES[kind].items():
-        value = getattr(component, attribute, absent)
-        if value is absent:
-            faults.append(f"{attribute!r} is missing")
-        elif not fits(value):
-            faults.append(f"{attribute!r} is not {description}")
-    return faults

@@ -97,6 +97,8 @@ class ArtifactCompleted(NamedTuple):
     """`{seen, read, skipped}`, if the component counted."""
     identity: dict[str, Json] | None = None
     """The parts of its fingerprint, if it may be taken for the same work another time."""
+    statuses: dict[str, str] = {}
+    """How the artifacts stood that its condition asks for."""
 
 
 class ArtifactFailed(NamedTuple):
@@ -138,10 +140,12 @@ class ArtifactSuspended(NamedTuple):
     gate: bool
     shown: dict[str, str] = {}
     """Of a gate: the artifacts to decide on, each with the digest of its file."""
+    asked: str = ""
+    """Of a gate: the digest of what people are asked."""
 
 
 class GateDecided(NamedTuple):
-    """A person has decided; counts only while what was shown, and the runbook, stay as they are."""
+    """A person has decided; counts only while question, files and runbook stay as they are."""
 
     at: str
     artifact: str
@@ -151,6 +155,8 @@ class GateDecided(NamedTuple):
     data: dict[str, Json]
     shown: dict[str, str]
     runbook_hash: str
+    asked: str = ""
+    """As in the ArtifactSuspended that it answers."""
 
 
 class RunCancelled(NamedTuple):

@@ -152,6 +152,8 @@ def _artifact_started(record: RunRecord, event: ArtifactStarted) -> None:
     if step.step_index is None:
         step.step_index = event.step
         record.next_step = max(record.next_step, event.step + 1)
+    if step.completed:  # it is made again: what was there counts no longer
+        step.status, step.completed, step.seq = ArtifactStatus.NOT_STARTED, None, None
     step.component, step.inputs = event.component, tuple(event.inputs)
     step.started_at, step.duration_ms = event.at, None
     step.attempts += 1
@@ -186,6 +188,7 @@ def _artifact_suspended(record: RunRecord, event: ArtifactSuspended) -> None:
     step = record.step(event.artifact)
     step.status, step.completed = ArtifactStatus.SUSPENDED, None
     step.error = {"kind": "suspended", "message": event.reason}
+    step.gate = event.gate
     if event.gate:
         record.decisions.setdefault(event.artifact, []).append(event)
 

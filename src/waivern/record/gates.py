@@ -1,6 +1,7 @@
 """What people decided on a gate, and whether it counts. Pure.
 
-A decision counts while every artifact that was shown, and the runbook, are what they were.
+A decision counts while every artifact that was shown, the runbook, and what people were asked are
+what they were.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple, TypeAlias
 
-from waivern.message import Json
+from waivern.message import Json, content_digest
 from waivern.record.events import ArtifactSuspended, GateDecided
 
 History: TypeAlias = Iterable[ArtifactSuspended | GateDecided]
@@ -25,6 +26,11 @@ class Question(NamedTuple):
     shown: Mapping[str, str]
     """The artifacts to decide on, each with the digest of its file."""
     runbook_hash: str
+
+    @property
+    def asked(self) -> str:
+        """The digest of what people are asked: the text, how many of them, for how long."""
+        return content_digest([self.text, self.approvers, self.expires_s])
 
 
 class Approved(NamedTuple):
@@ -46,6 +52,8 @@ class Open(NamedTuple):
 
     missing: int
     """How many more have to approve."""
+    approvers: frozenset[str]
+    """Who has approved, as `person` tells them apart."""
 
 
 Verdict: TypeAlias = Approved | Refused | Open
@@ -53,9 +61,10 @@ Verdict: TypeAlias = Approved | Refused | Open
 
 def judge(history: History | None, question: Question, now: str) -> Verdict:
     """Say how a gate stands at a time, given what was asked and decided so far, in order."""
-    events = [event for event in history or () if event.shown == question.shown]
-    asked = next((event.at for event in events if isinstance(event, ArtifactSuspended)), now)
-    until = _time(asked) + timedelta(seconds=question.expires_s) if question.expires_s else None
+    asked = question.asked
+    events = [e for e in history or () if e.shown == question.shown and e.asked == asked]
+    since = next((event.at for event in events if isinstance(event, ArtifactSuspended)), now)
+    until = _time(since) + timedelta(seconds=question.expires_s) if question.expires_s else None
     counting = [
         event
         for event in events
@@ -72,7 +81,7 @@ def judge(history: History | None, question: Question, now: str) -> Verdict:
         return Approved(_document(question, list(approvals.values())))
     if until is not None and _time(now) > until:
         return Refused("expired", f"nobody decided until {until.isoformat(timespec='seconds')}")
-    return Open(question.approvers - len(approvals))
+    return Open(question.approvers - len(approvals), frozenset(approvals))
 
 
 def person(by: str) -> str:

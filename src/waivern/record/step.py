@@ -22,6 +22,8 @@ class StepRecord:
     duration_ms: int | None = None
     error: dict[str, Json] | None = None
     """`{kind, message, hint}` of a failure; `{kind: "skipped", message, cause}` of a skip."""
+    gate: bool = False
+    """Whether it was for people that it waited when it last did."""
     inputs: tuple[str, ...] = ()
     attempts: int = 0
     tries: int = 0

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from itertools import islice
-from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar
+from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar, cast
 
 from pydantic import ValidationError
 
 from waivern.ids import RULE, collisions, segment_fault
 from waivern.message import Json
-from waivern.problems import InvalidError, Problem, did_you_mean, shown
+from waivern.problems import Problem, did_you_mean, shown
 from waivern.runbook import env, params
 from waivern.runbook.codes import Code
 from waivern.runbook.document import Document
@@ -24,7 +25,7 @@ from waivern.runbook.form import (
     RunbookForm,
     form_at,
 )
-from waivern.runbook.params import Param
+from waivern.runbook.params import TYPES, Param, Type, defaults
 
 Path = tuple[str | int, ...]
 
@@ -67,22 +68,27 @@ class Checked(NamedTuple):
 def check(
     tree: Mapping[str, Json], document: Document, environ: Mapping[str, str], given: Given
 ) -> Checked:
-    """Return the form, filled with what is well formed, and the problems of shape and variables."""
+    """Return the form, filled with what is well formed, and the problems of shape and variables.
+
+    An artifact that says with a parameter without a value what it is made of is not in the form,
+    and nothing is wrong with it.
+    """
     parts: dict[Path, Any] = {}
-    problems: list[Problem] = []
-    context: dict[str, Any] = {"environ": environ, "scope": {}}
     declared: dict[str, Param] = {}
-    for name, entry in _mapping(tree.get("params")).items():
-        one, found = _fill(ParamForm, entry, ("params", name), document, context)
-        problems += found
-        if one:
-            declared[name] = one.param(name)
-    if problems:
-        raise InvalidError(problems)
-    values = given(declared)
+    context: dict[str, Any] = {"environ": environ, "scope": {}, "declared": declared}
+    problems = _declared(tree, document, context)
+    # nobody is asked for values while it is not known what there is to ask for
+    values = defaults(declared) if problems else given(declared)
+    context["open"] = {
+        f"{env.PARAMS}.{name}"
+        for name, param in declared.items()
+        if name not in values and not param.secret
+    }
     if b"${" in document.data:
         context["scope"] = params.scope(declared, values)
-        tree, problems = _bound(tree, document, context["scope"])
+        tree, found = _bound(tree, document, context["scope"])
+        problems += found
+        tree = _settled(tree, context["open"])
     told = {(problem.code, problem.position) for problem in problems}
     form, found = _fill(RunbookForm, tree, (), document, context)
     problems += found
@@ -103,6 +109,48 @@ def check(
     return Checked(whole, parts, declared, values, problems)
 
 
+def _declared(
+    tree: Mapping[str, Json], document: Document, context: dict[str, Any]
+) -> list[Problem]:
+    """Read the declarations of parameters; one that is wrong is known, and has no value."""
+    problems: list[Problem] = []
+    for name, entry in _mapping(tree.get("params")).items():
+        one, found = _fill(ParamForm, entry, ("params", name), document, context)
+        problems += found
+        kinds = [kind for kind in TYPES if kind == _mapping(entry).get("type")]
+        unsure = Param(name, cast(Type, kinds[0] if kinds else "boolean"))
+        context["declared"][name] = one.param(name) if one else unsure
+    return problems
+
+
+def _settled(tree: Mapping[str, Json], open_: AbstractSet[str]) -> dict[str, Json]:
+    """Leave out of `config` what has no value yet; a pool of unknown size is there."""
+    config = tree.get("config")
+    if not open_ or not isinstance(config, dict):
+        return dict(tree)
+    pools = config.get("pools")
+    if isinstance(pools, dict):
+        pools = {name: 1 if _awaits(size, open_) else size for name, size in pools.items()}
+        config = {**config, "pools": pools}
+    return {**tree, "config": _without(config, config.keys(), open_)}
+
+
+def _without(
+    entry: Mapping[str, Json], keys: AbstractSet[str], open_: AbstractSet[str]
+) -> Mapping[str, Json]:
+    """Leave out those of the keys that have no value yet."""
+    if not open_:
+        return entry
+    return {
+        key: value for key, value in entry.items() if key not in keys or not _awaits(value, open_)
+    }
+
+
+def _awaits(value: Json, open_: AbstractSet[str]) -> bool:
+    """Whether there is a parameter in a value that is still to be given one."""
+    return not open_.isdisjoint(env.names(value))
+
+
 def _entries(
     tree: Mapping[str, Json], document: Document, context: dict[str, Any], parts: dict[Path, Any]
 ) -> list[Problem]:
@@ -121,6 +169,7 @@ def _artifact(
     at: Path = ("artifacts", id_)
     if not isinstance(artifact, dict):
         return _fill(ArtifactForm, artifact, at, document, context)
+    artifact = _without(artifact, _HOW, context["open"])
     if artifact.get("for_each") is not None:
         context = {**context, "scope": {**context["scope"], "each": env.LATER}}
     form, found = _fill(ArtifactForm, artifact, at, document, context)
@@ -129,6 +178,7 @@ def _artifact(
         if artifact[part] is not None:
             kind = PARTS[part]
             parts[*at, part], more = _fill(kind, artifact[part], (*at, part), document, context)
+            form = form if parts[*at, part] else None
             found += more
     return form, found
 
@@ -149,24 +199,27 @@ def _bound(
             problems.append(document.problem(code, message, (*at, *path), hint=hint))
         return value if found else env.bind(value, scope)
 
-    bound = dict(tree)
-    for key in ("config", "outputs"):
-        if key in tree:
-            bound[key] = put(tree[key], (key,))
-    if isinstance(artifacts := tree.get("artifacts"), dict):
-        bound["artifacts"] = {
-            id_: {
-                key: value if key in _FOR_PEOPLE else put(value, ("artifacts", id_, key))
-                for key, value in artifact.items()
-            }
-            if isinstance(artifact, dict)
-            else artifact
-            for id_, artifact in artifacts.items()
+    def put_in(entry: Json, at: Path) -> Json:
+        if not isinstance(entry, dict):
+            return entry
+        return {
+            key: value
+            if key in _AS_WRITTEN
+            else (put_in if key == "repeat" else put)(value, (*at, key))
+            for key, value in entry.items()
         }
+
+    bound = dict(tree)
+    if "config" in tree:
+        bound["config"] = put(tree["config"], ("config",))
+    for kind in ("outputs", "artifacts"):
+        if isinstance(entries := tree.get(kind), dict):
+            bound[kind] = {name: put_in(entry, (kind, name)) for name, entry in entries.items()}
     return bound, problems
 
 
-_FOR_PEOPLE = ("name", "description", "contact")
+_AS_WRITTEN = ("name", "description", "contact", "when", "until")
+"""Texts for people; and conditions, which name the parameters."""
 
 
 F = TypeVar("F", bound=Form)
@@ -181,8 +234,16 @@ def _fill(
         if (count := error.error_count()) > ENOUGH:
             message = f"{_place(at)} has {count:,} problems"
             return None, [document.problem(Code.LIMIT, message, at, on="key")]
-        found = error.errors(include_url=False)
+        open_ = context.get("open", frozenset())
+        found = [one for one in error.errors(include_url=False) if not _is_open(one, open_)]
     return None, [problem for one in found for problem in _problems(one, at, document)]
+
+
+def _is_open(error: Any, open_: AbstractSet[str]) -> bool:
+    """Whether it will only be known with the value of a parameter what is wrong, if anything."""
+    written, at = error["input"], error["loc"]
+    told = isinstance(written, str) or at == ("for_each",)
+    return told and error["type"] != "extra_forbidden" and _awaits(written, open_)
 
 
 def _problems(error: Any, at: Path, document: Document) -> Iterator[Problem]:
@@ -195,7 +256,7 @@ def _problems(error: Any, at: Path, document: Document) -> Iterator[Problem]:
     elif kind == "extra_forbidden":
         yield _unknown(path, document)
     else:
-        code, text = _KINDS[kind]
+        code, text = _KINDS.get(kind, (Code.TYPE, "has the wrong form"))
         message = text.format(**error.get("ctx", {}))
         there = path[:-1] if kind == "missing" else path
         on: Literal["key", "value"] = "key" if code is Code.MISSING else "value"
@@ -301,4 +362,6 @@ def _conflicts(has: set[str], artifact: Mapping[str, Json]) -> Iterator[_Conflic
             yield Code.CONFLICT, f"{key!r} of", f" does not go with {given[0]!r}", (key,), hint
 
 
+_HOW = {"output", "optional", "retry", "timeout", "pool", "on_error", "cache"}
+"""Keys of an artifact without which it can be checked as well."""
 _OF_MAKING = {"retry", "timeout", "pool", "cache", "output_schema"}

@@ -60,23 +60,46 @@ def _expanded(text: str, info: ValidationInfo) -> str:
     if "${" not in text:
         return text
     _checked(text, info)
-    if later := env.references(text):
-        hint = "a secret, or what is only known for each item, does not choose what runs"
-        raise refusal(((), Code.VALUE, f"'${{{later[0]}}}' has no value in {{}}", hint))
+    _refuse_later(env.references(text))
     result: str = env.expand(text, _environ(info))
     if not result:
         raise refusal(((), Code.MISSING, "{} is empty once its variables are replaced", None))
     return result
 
 
+def _refuse_later(references: Sequence[str]) -> None:
+    if references:
+        hint = "a secret, or what is only known for each item, does not choose what runs"
+        raise refusal(((), Code.VALUE, f"'${{{references[0]}}}' has no value in {{}}", hint))
+
+
 def _expanded_later(text: str, info: ValidationInfo) -> str:
     """Leave what hangs on the item of a `for_each` to the plan."""
     if "${" not in text:
         return text
-    if any(reference.partition(".")[0] == "each" for reference in env.references(text)):
+    references = env.references(text)
+    others = [each for each in references if each.partition(".")[0] != "each"]
+    if len(others) < len(references):
         _checked(text, info)
+        _refuse_later(others)
         return text
     return _expanded(text, info)
+
+
+def _read_aloud(text: str, info: ValidationInfo) -> str:
+    """Expand a text that people are shown; where there is an item, the plan puts it in first."""
+    if "${" not in text:
+        return text
+    unbound = env.names(text)
+    if variable := next((name for name in unbound if not name.startswith(env.PARAMS)), None):
+        hint = "people are shown it, and a variable may be a secret: make it a parameter"
+        raise refusal(((), Code.VALUE, f"'${{{variable}}}' is not replaced in {{}}", hint))
+    _checked(text, info)
+    if unbound:
+        hint = "people are shown it: a secret has no place there"
+        raise refusal(((), Code.VALUE, f"'${{{next(iter(unbound))}}}' has no value in {{}}", hint))
+    scope: Mapping[str, Json] = info.context["scope"] if info.context else {}
+    return text if "each" in scope else str(env.expand(text, {}))
 
 
 def _one_line(text: str) -> str:
@@ -143,14 +166,41 @@ WHEN = frozenset({"params", "inputs", "status", "each"})
 UNTIL = frozenset({"params", "result", "round", "each"})
 
 
-def _when(value: Json) -> Json:
-    if isinstance(value, bool):  # what `${params.x}` can become
+def _when(value: Json, info: ValidationInfo) -> Condition | None:
+    return None if value is None else _asked(value, WHEN, info)
+
+
+def _until(value: Json, info: ValidationInfo) -> Condition:
+    return _asked(value, UNTIL, info)
+
+
+def _asked(value: Json, roots: frozenset[str], info: ValidationInfo) -> Condition:
+    """Return the condition that is written; only where there is `for_each` it has an item."""
+    context = info.context or {}
+    if "each" not in context.get("scope", {}):
+        roots -= {"each"}
+    if isinstance(value, bool):
         value = "true" if value else "false"
-    return _condition(value, WHEN) if isinstance(value, str) and value else value
+    if not isinstance(value, str):
+        hint = "write it as text, such as 'count(inputs.findings) > 0'"
+        raise refusal(((), Code.TYPE, "{} must be a condition", hint))
+    if "${" in value:
+        value = _yes_or_no(value, context.get("declared", {}))
+    return _condition(value, roots)
 
 
-def _until(value: Json) -> Json:
-    return _condition(value, UNTIL) if isinstance(value, str) and value else value
+_PARAMETER = re.compile(rf"\$\{{params\.({env.NAME})\}}", re.ASCII)
+
+
+def _yes_or_no(text: str, declared: Mapping[str, Param]) -> str:
+    """Return the condition that asks for a parameter: no other text is ever made into one."""
+    whole = _PARAMETER.fullmatch(text)
+    name = whole[1] if whole else ""
+    if not whole or (name in declared and declared[name].type != "boolean"):
+        message = "only a boolean parameter can stand for {}"
+        hint = "within a condition write its name alone, as in params.region == 'eu'"
+        raise refusal(((), Code.CONDITION, message, hint))
+    return f"params.{name}" if name.isidentifier() else f"params['{name}']"
 
 
 _DURATION = re.compile(r"(?P<number>[0-9]{1,12}(?:\.[0-9]{1,12})?) ?(?P<unit>s|m|h|d)", re.ASCII)
@@ -158,8 +208,6 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def _seconds(value: Json) -> Json:
-    if value is None:
-        return None
     match = _DURATION.fullmatch(value) if isinstance(value, str) else None
     if match:
         value = float(match["number"]) * _SECONDS[match["unit"]]
@@ -202,6 +250,17 @@ def _named(params: dict[str, Any]) -> dict[str, Any]:
     ]:
         raise refusal(*found)
     return params
+
+
+def _as_ids(inputs: dict[str, Any]) -> dict[str, Any]:
+    """An input that nothing is mapped to is an artifact of that name."""
+    if found := [
+        ((name,), Code.ARTIFACT_ID, f"{{}} {fault}", "give it another name")
+        for name in inputs
+        if (fault := segment_fault(name))
+    ]:
+        raise refusal(*found)
+    return inputs
 
 
 Entries: TypeAlias = Annotated[dict[str, Any], BeforeValidator(_or_empty), AfterValidator(_named)]
@@ -291,7 +350,7 @@ class ChildForm(Rare):
 class GateForm(Rare):
     """`gate`."""
 
-    question: Text
+    question: Annotated[Text, AfterValidator(_read_aloud)]
     show: Inputs
     approvers: Annotated[int, Field(ge=1, le=100)] = 1
     expires: Seconds | None = None
@@ -301,7 +360,7 @@ class RetryForm(Rare):
     """`retry`."""
 
     max: Annotated[int, Field(ge=1, le=1000)]
-    on: Annotated[list[OneLine], BeforeValidator(_listed)] = []
+    on: Annotated[list[Chosen], BeforeValidator(_listed)] = []
     delay: Seconds = 1.0
     max_delay: Seconds = 60.0
 
@@ -312,7 +371,7 @@ class RepeatForm(Rare):
     until: Annotated[Any, BeforeValidator(_until)]
     max: Annotated[int, Field(ge=1, le=100)]
     otherwise: Literal["fail", "keep"] = "fail"
-    feed: Annotated[dict[str, OneLine], BeforeValidator(_or_empty)] = {}
+    feed: Annotated[dict[str, Chosen], BeforeValidator(_or_empty)] = {}
 
 
 class ArtifactForm(Form):
@@ -334,7 +393,7 @@ class ArtifactForm(Form):
     repeat: Any = None
     retry: Any = None
     timeout: Seconds | None = None
-    pool: OneLine | None = None
+    pool: Chosen | None = None
     on_error: Literal["skip", "continue", "fail"] | None = None
     cache: bool | None = None
     name: OneLine | None = None
@@ -350,7 +409,7 @@ class ConfigForm(Form):
     pools: Annotated[dict[str, Annotated[int, Field(ge=1)]], BeforeValidator(_or_empty)] = {}
     on_error: Literal["skip", "continue", "fail"] | None = None
     cache: bool | None = None
-    template_paths: list[Text] = []
+    template_paths: list[Chosen] = []
     max_child_depth: Annotated[int, Field(ge=1, le=32)] = 3
 
 
@@ -409,7 +468,7 @@ class RunbookForm(Form):
     framework: OneLine | None = None
     config: Annotated[ConfigForm, BeforeValidator(_or_empty)] = ConfigForm()
     params: Entries = {}
-    inputs: Entries = {}
+    inputs: Annotated[Entries, AfterValidator(_as_ids)] = {}
     outputs: Entries = {}
     artifacts: Annotated[dict[str, ArtifactForm], WrapValidator(_each_on_its_own)]
 

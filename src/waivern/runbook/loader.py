@@ -12,7 +12,7 @@ from typing import Any
 
 from waivern.errors import NotFoundError
 from waivern.ids import ArtifactId
-from waivern.message import Json, SchemaRef
+from waivern.message import SchemaRef
 from waivern.problems import InvalidError, Problem, shown
 from waivern.runbook.check import Checked, Given, check
 from waivern.runbook.codes import Code
@@ -36,15 +36,11 @@ from waivern.runbook.model import (
     Source,
     Terms,
 )
-from waivern.runbook.params import Param
+from waivern.runbook.params import defaults
 from waivern.runbook.tree import read
 
 
-def _defaults(declared: Mapping[str, Param]) -> Mapping[str, Json]:
-    return {name: param.default for name, param in declared.items() if not param.required}
-
-
-def load(path: str | Path, environ: Mapping[str, str], given: Given = _defaults) -> Runbook:
+def load(path: str | Path, environ: Mapping[str, str], given: Given = defaults) -> Runbook:
     """Return the runbook in a file.
 
     Raises NotFoundError if there is none, InvalidError if it cannot be read or used.
@@ -52,7 +48,7 @@ def load(path: str | Path, environ: Mapping[str, str], given: Given = _defaults)
     return _whole(examine(path, environ, given))
 
 
-def examine(path: str | Path, environ: Mapping[str, str], given: Given = _defaults) -> Draft:
+def examine(path: str | Path, environ: Mapping[str, str], given: Given = defaults) -> Draft:
     """Return the runbook in a file as far as it can be used, with what is wrong with it.
 
     `given` is asked for the values of its parameters, else they have their defaults; those that
@@ -70,7 +66,7 @@ def parse(
     folder: Path,
     environ: Mapping[str, str],
     name: str | None = None,
-    given: Given = _defaults,
+    given: Given = defaults,
 ) -> Runbook:
     """Return the runbook in `data`.
 
@@ -89,7 +85,7 @@ def _whole(draft: Draft) -> Runbook:
 
 
 def draft(
-    document: Document, name: str, environ: Mapping[str, str], given: Given = _defaults
+    document: Document, name: str, environ: Mapping[str, str], given: Given = defaults
 ) -> Draft:
     """Return the runbook in a document as far as it can be used, with what is wrong with it."""
     with collection_paused():

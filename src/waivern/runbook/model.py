@@ -191,6 +191,8 @@ class Draft:
     """Of the artifacts that are well formed."""
     problems: tuple[Problem, ...] = ()
     faulty: frozenset[str] = frozenset()
-    """The ids of the artifacts that are not: they are there, and may be referred to."""
+    """The ids of the artifacts that are not, or are made of what a parameter without a value says:
+    they are there, and may be referred to.
+    """
     values: Mapping[str, Json] = field(default_factory=dict)
     """Of the parameters, as far as they are known; secrets too."""

@@ -151,6 +151,11 @@ def name_fault(name: str) -> str | None:
     return "is longer than 64 characters" if len(name) > 64 else None
 
 
+def defaults(declared: Mapping[str, Param]) -> dict[str, Json]:
+    """Return the values of the parameters that need none to be given."""
+    return {name: param.default for name, param in declared.items() if not param.required}
+
+
 def scope(declared: Mapping[str, Param], values: Mapping[str, Json]) -> dict[str, Json]:
     """Return what `env.bind` and `env.faults` take.
 

@@ -10,7 +10,7 @@ from waivern.runbook import env
 from waivern.runbook.model import Process, Runbook, Source
 
 SHORTEST = 4
-"""Characters; a shorter value would hide half of every text, and is no secret."""
+"""Characters; a shorter value would hide half of every text, and is shown."""
 
 
 class Secrets:
@@ -36,7 +36,7 @@ class Secrets:
         return cls(found, environ)
 
     def hide(self, text: str) -> str:
-        """Return `text` with every value replaced by `${NAME}`, escaped or cut into lines too."""
+        """Return `text` with every value replaced by `${NAME}`: escaped or cut into lines, too."""
         for value, name in self._shown:
             if value in text:
                 text = text.replace(value, name)
@@ -44,8 +44,12 @@ class Secrets:
 
 
 def _forms(value: str) -> set[str]:
-    """Return how a value may look in a text: as it is, as Python or JSON write it, line by line."""
+    """Return how a value may look: as it is, as Python, JSON or a URL write it, line by line."""
+    from urllib.parse import quote, quote_plus
+
     quoted = {
+        *(write(value, safe="", errors="surrogatepass") for write in (quote, quote_plus)),
+        quote(value, errors="surrogatepass"),
         repr(value)[1:-1],
         json.dumps(value)[1:-1],
         json.dumps(value, ensure_ascii=False)[1:-1],

@@ -29,7 +29,7 @@ from waivern.service.attempt import (
 )
 from waivern.service.check import Prepared, drafted, prepare
 from waivern.service.children import ChildFiles
-from waivern.service.continuing import Held, go_on, hold, standing
+from waivern.service.continuing import Held, ahead, go_on, hold, standing
 from waivern.service.decide import Decision
 from waivern.service.opening import first_events
 from waivern.service.parameters import NOTHING, Given, Recorded
@@ -160,9 +160,10 @@ def resume(
         gate, decision, data = decide.within(held.record, data, by)
         again = Again(allow_changed, force, ask_again, params, data, selection)
         known = ready(source, held.record, store, options, again)
+        start = ahead(held, known, options, again)
         if gate and decision:
             _decide(held, known.plan, gate, decision, options)
-        return go_on(held, known, options, again)
+        return go_on(held, known, options, again, start)
 
 
 class Decided(NamedTuple):
@@ -197,10 +198,13 @@ def approve(
     with hold(store, run) as held:
         gate = decide.gate_of(held.record, name or None)
         known = ready(None, held.record, store, options, again) if onward else None
+        start = ahead(held, known, options, again) if known else None
         plan = known.plan if known else resuming.as_it_ran(held.record, store, options)
         event, missing = _decide(held, plan, gate, decision, options)
         on_decided(event)
-        result = go_on(held, known, options, again) if known and not missing else None
+        result = None
+        if known and start and not missing:
+            result = go_on(held, known, options, again, start)
         return Decided(held.record.metadata.run_id, event, missing, result)
 
 

@@ -58,7 +58,7 @@ class Options:
     listen: bool = False
     """Whether SIGINT, SIGTERM and SIGHUP stop the run; only in the main thread."""
     observers: tuple[Observer, ...] = ()
-    """Told every event once it is durable, from a thread of the run's."""
+    """Told every event, what has come about once it is durable, from a thread of the run's."""
     on_progress: Callable[[str, int, int | None], None] = lambda _artifact, _n, _total: None
     on_start: Callable[[Plan, RunRecord], None] = lambda _plan, _record: None
     """Told the plan and what is known of the run, when its attempt is about to begin."""

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from waivern.errors import UsageError
+from waivern.ids import is_text
 from waivern.message import Json
 from waivern.planning.plan import Extract, Plan, Transform
 from waivern.planning.planner import NO_DEFAULTS, Defaults, Resolver, make_plan
@@ -67,6 +69,12 @@ def prepare(
 
     `recorded` is what counts in place of what the project's file gives: what it gave a run before.
     """
+    document = draft.runbook.document
+    if not is_text(f"{document.folder}/{document.path}"):
+        raise UsageError(
+            "the path of the runbook is not UTF-8, and could not be recorded",
+            hint="rename the file or folder whose name is not",
+        )
     if project:
         _add_components(project)
     defaults = _defaults(project)

@@ -29,9 +29,9 @@ from waivern.service.opening import attempt_event
 from waivern.service.read import fold, load
 from waivern.service.references import find
 from waivern.service.result import RunResult
-from waivern.service.resuming import Again, Ready, faults, is_current
+from waivern.service.resuming import Again, Ready, faults
 from waivern.service.select import refuse_starved
-from waivern.store.base import JournalLine, Lease, RunStore
+from waivern.store.base import Lease, RunStore
 from waivern.store.lock import this_process
 
 REFRESHED = "it was to be refreshed"
@@ -56,11 +56,25 @@ def hold(store: RunStore, reference: str) -> Iterator[Held]:
         lease.release()
 
 
-def go_on(held: Held, known: Ready, options: Options, again: Again) -> RunResult:
+class Ahead(NamedTuple):
+    """What another attempt starts from, with nothing written yet."""
+
+    evidence: rebuilder.Evidence
+    fallen: Mapping[ArtifactId, str]
+    """What counts no longer, with the reason."""
+    orders: Orders
+
+
+def ahead(held: Held, known: Ready, options: Options, again: Again) -> Ahead:
+    """Return what another attempt starts from; raises all that can be wrong with its terms."""
+    evidence, fallen = counted(held.store, held.record, known, options)
+    return Ahead(evidence, fallen, _orders(held, known, options, again, evidence))
+
+
+def go_on(held: Held, known: Ready, options: Options, again: Again, start: Ahead) -> RunResult:
     """Begin another attempt at a run, if there is anything to do."""
     store, lease, record, plan = held.store, held.lease, held.record, known.plan
-    evidence, fallen = counted(store, record, known, options)
-    orders = _orders(held, known, options, again, evidence)
+    evidence, fallen, orders = start
     if not again.ask_again and _nothing_to_do(record, known, evidence, orders):
         return _kept_as_it_is(held, known, orders)
     event = attempt_event(
@@ -150,10 +164,9 @@ def _nothing_to_do(
 ) -> bool:
     if record.attempt_open or known.edits:
         return False
-    if orders.only is not None and all(name in evidence for name in orders.only):
-        return True
-    done = record.metadata.status == RunStatus.COMPLETED
-    return done and rebuilder.all_kept(known.plan, evidence, left_out(record))
+    if orders.only is None and record.metadata.status != RunStatus.COMPLETED:
+        return False
+    return rebuilder.all_kept(known.plan, evidence, left_out(record), orders.only)
 
 
 def left_out(record: RunRecord) -> frozenset[str]:
@@ -169,12 +182,8 @@ def left_out(record: RunRecord) -> frozenset[str]:
 def _kept_as_it_is(held: Held, known: Ready, orders: Orders) -> RunResult:
     store, lease, record = held.store, held.lease, held.record
     run = record.metadata
-    last: JournalLine = store.read_journal(run.run_id).lines[-1]
     lease.discard(())  # a crash may have come when the journal had its end, and nothing else
     lease.project(run.document(), record.state.document(), sync=True)
-    head: dict[str, Json] = {"count": last.seq, "head": last.hash}
-    if not is_current(store, run.run_id, head):  # a crash came between the journal and it
-        lease.project(run.document(), record.state.document(), sync=True)
     found = tripped(orders, store, known.plan, record, hidden(known.plan, orders.environ))
     return RunResult(
         run.run_id,
@@ -184,7 +193,7 @@ def _kept_as_it_is(held: Held, known: Ready, orders: Orders) -> RunResult:
         worst(Exit.OK, Exit.POLICY) if found else Exit.OK,
         record,
         known.plan,
-        head,
+        lease.head,
         nothing_to_do=True,
         policies=found,
         warnings=known.notes,

@@ -57,10 +57,12 @@ class Decision:
 
 
 class Asked(NamedTuple):
-    """A gate that waits, with the question as it was put."""
+    """A gate that waits, and what it asks."""
 
     gate: ArtifactId
     question: gates.Question
+    put: bool
+    """Whether people were asked just that; else the runbook that is to be run asks otherwise."""
 
 
 def gate_of(record: RunRecord, name: str | None) -> ArtifactId:
@@ -137,7 +139,7 @@ def _those(open_: list[ArtifactId]) -> str:
 
 def _not_suspended(record: RunRecord) -> RefusedError:
     run = record.metadata
-    status = RunStatus.INTERRUPTED if record.attempt_open else run.status
+    status = RunStatus.INTERRUPTED if run.status is RunStatus.RUNNING else run.status
     hint = f"`wct inspect {run.run_id}` shows how it stands"
     return RefusedError(f"run {run.run_id} waits for nobody: it is {status}", hint=hint)
 
@@ -149,9 +151,8 @@ def question(record: RunRecord, plan: Plan, gate: ArtifactId) -> Asked:
         raise RefusedError(f"'{gate}' is no gate in the runbook that is to be run")
     asked = [e for e in record.decisions[gate] if isinstance(e, ArtifactSuspended)][-1]
     ask, digest = node.work, record.metadata.runbook_hash
-    return Asked(
-        gate, gates.Question(ask.question, ask.approvers, ask.expires, asked.shown, digest)
-    )
+    now = gates.Question(ask.question, ask.approvers, ask.expires, asked.shown, digest)
+    return Asked(gate, now, now.asked == asked.asked)
 
 
 def decided(
@@ -159,9 +160,14 @@ def decided(
 ) -> GateDecided:
     """Return the event of a decision.
 
-    Raises RefusedError if the question is not open any more or not to this person, IntegrityError
-    if what is shown was altered since it was asked.
+    Raises RefusedError if the question is not open any more, not to this person, or another one
+    now, IntegrityError if what is shown was altered since it was asked.
     """
+    if not asked.put:
+        raise RefusedError(
+            f"'{asked.gate}' would ask something else than was asked: {asked.question.text!r}",
+            hint="resume the run without a decision: it asks anew",
+        )
     _refuse_settled(asked, decision, record, clock.now())
     for name, digest in asked.question.shown.items():
         done = record.steps[name].completed
@@ -181,12 +187,13 @@ def decided(
         data=dict(decision.data),
         shown=dict(asked.question.shown),
         runbook_hash=asked.question.runbook_hash,
+        asked=asked.question.asked,
     )
 
 
 def _refuse_settled(asked: Asked, decision: Decision, record: RunRecord, now: str) -> None:
-    run_id, history = record.metadata.run_id, record.decisions[asked.gate]
-    verdict = gates.judge(history, asked.question, now)
+    run_id = record.metadata.run_id
+    verdict = gates.judge(record.decisions[asked.gate], asked.question, now)
     again = f"`wct runs resume {run_id} --ask-again` asks once more"
     match verdict:
         case gates.Refused(kind, reason):
@@ -197,25 +204,14 @@ def _refuse_settled(asked: Asked, decision: Decision, record: RunRecord, now: st
                 f"'{asked.gate}' is approved already",
                 hint=f"`wct runs resume {run_id}` goes on; {again}",
             )
-        case gates.Open(missing):
-            if decision.approved and gates.person(decision.by) in _approvers(asked, history):
+        case gates.Open(missing, approvers):
+            if decision.approved and gates.person(decision.by) in approvers:
                 who = "person has" if missing == 1 else "people have"
                 raise RefusedError(
                     f"{decision.by} has approved '{asked.gate}' already: "
                     f"{missing} other {who} to approve it",
                     hint="whoever else decides gives their name with --by",
                 )
-
-
-def _approvers(asked: Asked, history: gates.History) -> set[str]:
-    return {
-        gates.person(each.by)
-        for each in history
-        if isinstance(each, GateDecided)
-        and each.approved
-        and each.shown == asked.question.shown
-        and each.runbook_hash == asked.question.runbook_hash
-    }
 
 
 def missing(asked: Asked, record: RunRecord, now: str) -> int:

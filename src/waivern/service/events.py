@@ -2,7 +2,8 @@
 
 All have `type, run_id, artifact, seq, at, duration_ms, error`, None where it makes no sense:
 
-`seq`          the event's line in the journal, from 1; nothing is given before it is durable there.
+`seq`          the event's line in the journal, from 1; that something has come about is given
+               after it is durable there, that work begins perhaps a moment before.
                Progress is not journaled, and has none.
 `at`           when it happened: RFC 3339, UTC, for people only. Order is the stream's.
 `duration_ms`  of one try at an artifact; at the end, of the attempt.

@@ -17,6 +17,7 @@ from waivern.ids import ArtifactId
 from waivern.message import Json, content_digest
 from waivern.planning.plan import Absent, Ask, Copy, Extract, Given, Node, Part, Transform
 from waivern.record.events import ArtifactCompleted
+from waivern.record.status import ArtifactStatus
 from waivern.service.attempt import Options, cache_wanted, hidden
 from waivern.service.check import Prepared
 from waivern.service.continuing import REFRESHED
@@ -95,6 +96,10 @@ class Foreseer:
         self._known: dict[ArtifactId, tuple[str, ArtifactRef]] = {}
         """Artifacts whose content is known: the run that has it, and where."""
         self._digests: dict[ArtifactId, str] = {}
+        self._standing: dict[str, ArtifactStatus] = {}
+        """Artifacts that will stand as they stood."""
+        self._gone: set[ArtifactId] = set()
+        """Artifacts that will not be made, as sure as can be."""
         self._open: dict[ArtifactId, ArtifactId] = {}
         """Artifacts that may not be made, or not yet, each with the one that decides about it."""
 
@@ -110,20 +115,43 @@ class Foreseer:
         return found
 
     def _one(self, node: Node) -> Fate:
+        if (lost := self._lost(node)) is not None:
+            return self._nothing(node, f"it needs '{lost}', which there will not be")
         unsure = [name for name in self._inputs(node) if name not in self._digests]
         if not unsure:
             runbook = self._plan.runbook.document.digest
-            decision = rebuilder.decide(node, self._refs(node), self._evidence, runbook)
+            refs = self._refs(node)
+            decision = rebuilder.decide(node, refs, self._standing, self._evidence, runbook)
             if isinstance(decision, rebuilder.Keep):
                 self._digests[node.id] = decision.ref.content_digest
+                self._standing[node.id] = ArtifactStatus.COMPLETED
                 return Fate(Action.KEEP, decision.reason, work=False)
         if (root := self._root(node)) is not None:
             self._open[node.id] = root
             work = bool(unsure) or node.id not in self._skipped
+            needs = {*node.inputs, *node.after, *rebuilder.asked(node, self._standing)}
+            if not work and self._standing.keys() >= needs:
+                self._standing[node.id] = ArtifactStatus.SKIPPED
             return Fate(Action.OPEN, self._decides(node, root), work)
         if unsure and not isinstance(node.work, Ask):
             return self._unsure(node, unsure)
         return self._sure(node)
+
+    def _lost(self, node: Node) -> ArtifactId | None:
+        """Return what is needed and will not be there, if that is sure."""
+        for name in dict.fromkeys((*node.inputs, *node.after)):
+            missed = self._plan.nodes[name].optional or node.spares(name)
+            if name in self._gone and not missed:
+                return name
+        if node.inputs and self._gone.issuperset(node.inputs):
+            return node.inputs[0]
+        return None
+
+    def _nothing(self, node: Node, reason: str) -> Fate:
+        self._gone.add(node.id)
+        self._open[node.id] = node.id
+        self._standing[node.id] = ArtifactStatus.SKIPPED
+        return Fate(Action.OPEN, reason, work=False)
 
     def _root(self, node: Node) -> ArtifactId | None:
         """Return the artifact that decides, at run time, whether this one is made at all."""
@@ -131,7 +159,7 @@ class Foreseer:
             return node.id
         for name in dict.fromkeys((*node.inputs, *node.after)):
             root, before = self._open.get(name), self._plan.nodes[name]
-            missed = before.optional or before.spare
+            missed = before.optional or node.spares(name)
             if root and (not missed or isinstance(self._plan.nodes[root].work, Ask)):
                 return root
         if node.inputs and all(name in self._open for name in node.inputs):
@@ -177,8 +205,7 @@ class Foreseer:
                 self._digests[node.id] = content_digest(content)
                 return Fate(Action.PRODUCE, "the default of an input", work=False)
             case Absent():
-                self._open[node.id] = node.id
-                return Fate(Action.OPEN, "nothing is mapped to this input", work=False)
+                return self._nothing(node, "nothing is mapped to this input")
             case Extract() | Transform() as work:
                 return self._made(node, work)
             case Part() as part:
@@ -227,7 +254,8 @@ class Foreseer:
         )
 
     def _inputs(self, node: Node) -> list[ArtifactId]:
-        return [name for name in node.inputs if name not in self._skipped]
+        lost = self._skipped | self._gone
+        return [name for name in node.inputs if name not in lost]
 
     def _part(self, node: Node, part: Part) -> Fate:
         (whole,) = node.inputs
@@ -239,6 +267,5 @@ class Foreseer:
             if isinstance(content, dict) and content.get(part.output) is not None:
                 self._digests[node.id] = content_digest(content[part.output])
             elif isinstance(content, dict):
-                self._open[node.id] = node.id
-                return Fate(Action.OPEN, f"'{whole}' yielded nothing for it", work=False)
+                return self._nothing(node, f"'{whole}' yielded nothing for it")
         return Fate(Action.PRODUCE, f"an output of '{whole}'", work=False)

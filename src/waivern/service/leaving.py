@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import threading
+from itertools import takewhile
 
-_leaving: set[threading.Thread] = set()
+_leaving: dict[threading.Thread, None] = {}
+"""In the order in which they were told."""
 
 
 def leave(thread: threading.Thread) -> None:
     """Take note of a thread whose run was told to end. Garbage collection may call this."""
-    _leaving.add(thread)
+    _leaving[thread] = None
 
 
 def settle() -> None:
-    """Wait until those runs are free: within the second that their components are given."""
-    for thread in list(_leaving):
-        if thread is not threading.current_thread():
-            thread.join()
-            _leaving.discard(thread)
+    """Wait until those runs are free: within the second that their components are given.
+
+    Who was told to end itself waits only for those that were told before: they do not wait for it.
+    """
+    me = threading.current_thread()
+    for thread in takewhile(lambda each: each is not me, list(_leaving)):
+        thread.join()
+        _leaving.pop(thread, None)

@@ -89,7 +89,8 @@ def load(store: RunStore, run_id: str) -> RunRecord:
     """
     owner = store.owner(run_id)  # before the journal: a run may end between the two looks
     _, record = fold(store, run_id)
-    if record.attempt_open and owner is None and store.owner(run_id) is None:
+    running = record.metadata.status is RunStatus.RUNNING  # once cancelled, it stays so
+    if running and owner is None and store.owner(run_id) is None:
         record.metadata.status = RunStatus.INTERRUPTED
     return record
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from pathlib import Path, PurePath
 
-from waivern.errors import IntegrityError, NotFoundError, RunNotFoundError
+from waivern.errors import IntegrityError, NotFoundError, RunNotFoundError, WaivernError
 from waivern.ids import ArtifactId, parse_artifact_id
 from waivern.planning.children import ChildFile, Children
 from waivern.planning.plan import Copy, Plan
+from waivern.record.run import RunMetadata
 from waivern.record.status import RunStatus
 from waivern.runbook.model import Reuse
 from waivern.service import read
 from waivern.service.children import ChildFiles
+from waivern.service.read import RunRow
 from waivern.store.base import RunStore
 
 _REFERENCE = re.compile(r"(?P<stem>[^@]*)@(?P<which>last|failed)(?:~(?P<back>[0-9]{1,6}))?")
@@ -22,15 +25,22 @@ FORMS = "an id, a unique prefix of one, @last, @last~2, @failed or <runbook stem
 def find(store: RunStore, text: str) -> str:
     """Return the id of the one run that `text` means.
 
-    Raises RunNotFoundError if there is none, NotFoundError if there are several.
+    Raises RunNotFoundError if there is none, NotFoundError if there are several, IntegrityError if
+    a run that cannot be read may be meant.
     """
     if "@" in text:
-        ids = candidates(store, text)
-        if not ids:
+        rows, back = _fitting(store, text)
+        if damaged := next((row for row in rows[: back + 1] if row.status == read.CORRUPT), None):
+            raise IntegrityError(
+                f"'{text}' may mean run {damaged.run_id}, which cannot be read: {damaged.fault}",
+                hint="name the run that is meant by its id; "
+                f"`wct runs verify {damaged.run_id}` tells what is damaged",
+            )
+        if len(rows) <= back:
             raise RunNotFoundError(
                 f"no run fits '{text}'", hint="`wct runs` lists the runs there are"
             )
-        return ids[0]
+        return rows[back].run_id
     runs = store.runs()
     if text in runs:
         return text
@@ -53,22 +63,44 @@ def _by_prefix(text: str, runs: list[str]) -> str:
 
 
 def candidates(store: RunStore, text: str) -> list[str]:
-    """Return the runs that a reference with '@' may mean, the best first."""
+    """Return the runs that a reference with '@' may mean, the best first, if they can be read."""
+    rows, back = _fitting(store, text)
+    return [row.run_id for row in rows if row.status != read.CORRUPT][back:]
+
+
+def _fitting(store: RunStore, text: str) -> tuple[list[RunRow], int]:
+    """Return the runs among which a reference with '@' counts, the best first, and how far back.
+
+    A run that cannot be read is among them, at its place if that can be told, unless it surely
+    does not fit: of its runbook if that is known, and it may have failed.
+    """
     parsed = _REFERENCE.fullmatch(text)
     if parsed is None:
         raise NotFoundError(
             f"'{text[:200]}' does not name a run", hint=f"a run is named by {FORMS}"
         )
-    rows = [row for row in read.list_runs(store) if row.metadata is not None]
+    rows = [
+        row._replace(metadata=row.metadata or _head(store, row)) for row in read.list_runs(store)
+    ]
+    rows.sort(key=lambda row: row.metadata.started_at if row.metadata else "~", reverse=True)
     if stem := parsed["stem"]:
-        rows = [row for row in rows if row.metadata and _stem(row.metadata.runbook_path) == stem]
+        rows = [row for row in rows if row.metadata is None or _stem(row.metadata) == stem]
     if parsed["which"] == "failed":
-        rows = [row for row in rows if row.status == RunStatus.FAILED]
-    return [row.run_id for row in rows][int(parsed["back"] or 0) :]
+        rows = [row for row in rows if row.status in (RunStatus.FAILED, read.CORRUPT)]
+    return rows, int(parsed["back"] or 0)
 
 
-def _stem(path: str | None) -> str | None:
-    return PurePath(path).stem if path else None
+def _head(store: RunStore, row: RunRow) -> RunMetadata | None:
+    """Return what one of the two records of a damaged run still says of it."""
+    with suppress(WaivernError):
+        return RunMetadata.from_document(store.read_json(row.run_id, "run"))
+    with suppress(WaivernError):
+        return read.fold(store, row.run_id)[1].metadata
+    return None
+
+
+def _stem(run: RunMetadata) -> str | None:
+    return PurePath(run.runbook_path).stem if run.runbook_path else None
 
 
 class StoreResolver:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from waivern.errors import ArtifactNotFoundError, IntegrityError, RefusedError
+from waivern.errors import RefusedError
 from waivern.ids import ArtifactId
 from waivern.message import Json
 from waivern.planning.changes import Change, changes
@@ -213,16 +213,8 @@ def waiting(record: RunRecord) -> tuple[list[ArtifactId], list[ArtifactId]]:
     others: list[ArtifactId] = []
     for name, step in record.steps.items():
         if step.status is ArtifactStatus.SUSPENDED:
-            (gates if name in record.decisions else others).append(ArtifactId(name))
+            (gates if step.gate else others).append(ArtifactId(name))
     return gates, others
-
-
-def is_current(store: RunStore, run_id: str, head: dict[str, Json]) -> bool:
-    """Say whether `run.json` is what a journal that ends so makes of it."""
-    try:
-        return bool(store.read_json(run_id, "run").get("journal") == head)
-    except (ArtifactNotFoundError, IntegrityError):
-        return False
 
 
 def faults(

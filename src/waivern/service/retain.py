@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from waivern.errors import NotFoundError, RefusedError, RunLockedError, WaivernError
+from waivern.errors import IntegrityError, NotFoundError, RefusedError, RunLockedError, WaivernError
 from waivern.message import Json
 from waivern.record.status import RunStatus
 from waivern.service.read import RunRow, list_runs
 from waivern.store.base import RunStore
+from waivern.store.layout import PINNED
 from waivern.store.lock import this_process
+
+AT_WORK = "it is running"
+GONE = "it is gone already"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +75,7 @@ def protections(rows: Iterable[RunRow], wanted: Collection[str], *, force: bool)
     known = {row.run_id: row for row in rows}
     for run_id, row in known.items():
         if row.status == RunStatus.RUNNING:
-            reasons[run_id] = "it is running"
+            reasons[run_id] = AT_WORK
         elif row.pinned and not force:
             reasons[run_id] = "it is pinned"
         if run_id in reasons or run_id not in wanted:
@@ -107,9 +112,9 @@ def remove(
                 store.remove(run_id, this_process())
             removed.append(run_id)
         except RunLockedError:
-            spared[run_id] = "it is running"
+            spared[run_id] = AT_WORK
         except NotFoundError:  # somebody else was quicker
-            spared[run_id] = "it is gone already"
+            spared[run_id] = GONE
     return Removal(tuple(removed), spared)
 
 
@@ -119,9 +124,24 @@ def pin(store: RunStore, run_id: str, by: str, note: str | None, at: str) -> Non
     store.pin(run_id, document)
 
 
-def unpin(store: RunStore, run_id: str) -> None:
-    """Let a pinned run go."""
+def pinned(store: RunStore, run_id: str) -> dict[str, Json] | None:
+    """Return who pinned a run, when and why; None if nobody did. Raises IntegrityError."""
+    if not store.pinned(run_id):
+        return None
+    try:
+        document = json.loads(store.read_record(run_id, PINNED))
+    except (ValueError, RecursionError) as error:
+        raise IntegrityError(
+            f"{PINNED} of run {run_id} is not JSON", hint=f"pin it anew: `wct runs unpin {run_id}`"
+        ) from error
+    return document if isinstance(document, dict) else {}
+
+
+def unpin(store: RunStore, run_id: str) -> bool:
+    """Let a pinned run go; say whether it was pinned."""
+    was = store.pinned(run_id)
     store.pin(run_id, None)
+    return was
 
 
 def refusal(removal: Removal) -> WaivernError | None:
@@ -129,6 +149,11 @@ def refusal(removal: Removal) -> WaivernError | None:
     if not removal.spared:
         return None
     lines = [f"run {run_id} stays: {reason}" for run_id, reason in removal.spared.items()]
-    return RefusedError(
-        "\n".join(lines), hint="--force removes pinned and reused runs all the same"
-    )
+    reasons = set(removal.spared.values())
+    if reasons <= {GONE}:
+        hint = "`wct runs` lists the runs there are"
+    elif reasons <= {AT_WORK, GONE}:
+        hint = "`wct runs cancel RUN` ends one that is running"
+    else:
+        hint = "--force removes pinned and reused runs all the same"
+    return RefusedError("\n".join(lines), hint=hint)

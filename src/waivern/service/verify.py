@@ -6,13 +6,20 @@ artifacts' logs (free text of components), pins and requests.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from typing import TypeAlias
 
-from waivern.errors import IntegrityError, NotFoundError, RunLockedError, RunNotFoundError
+from waivern.errors import (
+    IntegrityError,
+    NotFoundError,
+    RunLockedError,
+    RunNotFoundError,
+    UsageError,
+)
 from waivern.ids import SYSTEM
 from waivern.message import Json, sha256
 from waivern.record.events import from_record
@@ -25,11 +32,10 @@ from waivern.store.layout import CHILDREN, json_bytes, kept_child_name, kept_nam
 UNCOVERED = (f"{SYSTEM}/lock", f"{SYSTEM}/logs/", f"{SYSTEM}/requests/", f"{SYSTEM}/pinned.json")
 """Files, and folders with all that is in them."""
 RECORDS = ("run.json", "state.json", "events.jsonl", "runbook.yaml")
-UNFINISHED = (RunStatus.RUNNING, RunStatus.INTERRUPTED)
 LOOKS = 200
 """How many events of one millisecond are tried as the one that a projection was made after."""
-SHORTEST_HEAD = 16
-"""Hex digits of a head that are enough to tell it from any other."""
+HEAD = re.compile("[0-9a-f]{16,64}")
+"""A head, or so much of it that it can be told from any other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +45,8 @@ class Fault:
     path: str
     """Below the run's folder."""
     what: str
+    renewable: bool = False
+    """Whether a resume makes it again, if the run can be resumed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +78,28 @@ class Verification:
 def verify(store: RunStore, run_id: str, expect: str | None = None) -> Verification:
     """Check a run: the journal's chain, every artifact, the kept runbooks, the projections.
 
-    `expect` is a head kept elsewhere: it must be the hash of a line of the journal. Raises
-    RunNotFoundError; RunLockedError while the run is running.
+    `expect` is a head kept elsewhere: it must be the hash of a line of the journal, or its first 16
+    digits or more. Raises UsageError if it cannot be one; RunNotFoundError; RunLockedError while
+    the run is running.
     """
+    if expect is not None:
+        expect = _head(expect)
     found = _verified(store, run_id, expect)
     if found.faults and run_id not in store.runs():
         raise RunNotFoundError(f"run {run_id} was removed while it was being verified")
     if found.faults and found.head and _went_on(store, run_id, found.head):
         return _verified(store, run_id, expect)
     return found
+
+
+def _head(text: str) -> str:
+    head = text.strip().lower().removeprefix("sha256:")
+    if HEAD.fullmatch(head) is None:
+        raise UsageError(
+            f"{text[:80]!r} is not the head of a journal",
+            hint="a head is 64 hex digits, or its first 16 or more; `wct run` prints it",
+        )
+    return head
 
 
 def _went_on(store: RunStore, run_id: str, head: str) -> bool:
@@ -140,11 +161,8 @@ def _on_journal(journal: Journal, record: RunRecord, expect: str | None) -> Foun
             f"line {len(journal.lines)} of the journal is followed by something that is no line, "
             "as after a crash; it counts for nothing, and resuming cuts it"
         )
-    if expect is not None:
-        wanted = expect.strip().lower().removeprefix("sha256:")
-        known = any(line.hash.startswith(wanted) for line in journal.lines)
-        if len(wanted) < SHORTEST_HEAD or not known:
-            yield Fault(path, f"no line has the expected hash {wanted[:64]}")
+    if expect is not None and not any(line.hash.startswith(expect) for line in journal.lines):
+        yield Fault(path, f"no line has the expected hash {expect}")
 
 
 def _on_artifacts(store: RunStore, record: RunRecord) -> Found:
@@ -153,7 +171,7 @@ def _on_artifacts(store: RunStore, record: RunRecord) -> Found:
             run_id = record.metadata.run_id
             fault = store.verify(run_id, name, size=done.size, digest=done.digest)
             if fault:
-                yield Fault(f"{name}.json", fault)
+                yield Fault(f"{name}.json", fault, renewable=True)
 
 
 def _on_runbook(store: RunStore, record: RunRecord) -> Found:
@@ -252,7 +270,8 @@ def _stranger(store: RunStore, record: RunRecord, path: str) -> Fault | str:
     folder, _, name = path.rpartition("/")
     if name.startswith(".tmp-"):
         return f"{path} is a leftover that nobody reads; resuming sweeps it"
-    if record.metadata.status in UNFINISHED and path.removesuffix(".json") in record.steps:
+    unfinished = record.attempt_open or record.metadata.status is RunStatus.INTERRUPTED
+    if unfinished and path.removesuffix(".json") in record.steps:
         return f"{path} is there, but not completed, as after a crash: it counts for nothing"
     if folder == SYSTEM and name.startswith("runbook.") and _fits(store, record, name):
         return f"{path} is a runbook that did not run: a resume was cut off before it began"

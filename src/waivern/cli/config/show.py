@@ -18,9 +18,21 @@ from waivern.service.settings import Setting, everything, resolve
 
 @click.command("show")
 @click.argument("runbook", required=False)
+@click.option(
+    "-p", "--param", "params", metavar="KEY=VALUE", multiple=True, help="Value of a parameter."
+)
+@click.option(
+    "--params", "params_file", metavar="FILE", help="Values of parameters, as YAML or JSON."
+)
 @json_option
 @store_option
-def command(runbook: str | None, as_json: bool, store: str | None) -> None:
+def command(
+    runbook: str | None,
+    params: tuple[str, ...],
+    params_file: str | None,
+    as_json: bool,
+    store: str | None,
+) -> None:
     """Show every setting and where it comes from; with RUNBOOK, for a run of it.
 
     The command line goes before the environment, that before the runbook's `config`, that before
@@ -28,11 +40,16 @@ def command(runbook: str | None, as_json: bool, store: str | None) -> None:
     values. To a pipe, a line is: name, value as JSON, source; between tabs.
     """
     project = find_project()
-    loaded = None
+    loaded, typed = None, bool(params) or params_file is not None
+    if typed and runbook is None:
+        raise click.UsageError("parameters are those of a RUNBOOK: name it, too")
     if runbook is not None:
+        from waivern.cli.ui.running import given
         from waivern.runbook.loader import load
+        from waivern.runbook.params import defaults
 
-        loaded = load(runbook, os.environ)
+        values = given(params, params_file).bound if typed else defaults
+        loaded = load(runbook, os.environ, values)
     settings = list(everything(resolve(project, loaded, store=store), project, loaded))
     out = stdout()
     file = project.document.path if project else None

@@ -11,7 +11,8 @@ from waivern.cli.ui.options import json_option, opened, store_option
 from waivern.cli.ui.screen import stderr, stdout
 from waivern.cli.ui.user import user_name
 from waivern.clock import Clock
-from waivern.errors import RefusedError
+from waivern.errors import Exit, RefusedError
+from waivern.record.status import RunStatus
 from waivern.service.cancel import cancel
 from waivern.service.read import look
 from waivern.service.references import find
@@ -30,11 +31,12 @@ LOOK_S = 0.1
 @store_option
 def command(
     run: str, by: str | None, note: str | None, wait: float, as_json: bool, store: str | None
-) -> None:
+) -> int:
     """Ask a run to stop for good, and wait until it has.
 
     Nothing more is started; what runs is let finish for a few seconds. The journal says who asked.
-    A cancelled run is resumed only with --force.
+    A cancelled run is resumed only with --force. Leaves with 8 if it still runs after --wait; with
+    --wait 0 it is only asked.
     """
     where = opened(store)
     run_id = find(where, run)
@@ -49,7 +51,10 @@ def command(
     status = look(where, run_id).status
     if as_json:
         print_document("cancel", {"run_id": run_id, "status": str(status)})
-        return
-    stdout().print(f"{run_id}\t{status}")
-    if status == "running":
+    else:
+        stdout().print(f"{run_id}\t{status}")
+    if status != RunStatus.RUNNING:
+        return Exit.OK
+    if not as_json:
         stderr().print(f"it was asked to stop and still runs; next:  wct inspect {run_id}")
+    return Exit.TIMEOUT if wait else Exit.OK

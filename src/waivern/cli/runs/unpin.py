@@ -17,5 +17,5 @@ def command(run: str, store: str | None) -> None:
     """Let a pinned run go."""
     where = opened(store)
     run_id = find(where, run)
-    unpin(where, run_id)
-    stdout().print(f"unpinned {run_id}")
+    was = unpin(where, run_id)
+    stdout().print(f"unpinned {run_id}" if was else f"{run_id} was not pinned")

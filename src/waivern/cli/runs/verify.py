@@ -10,7 +10,7 @@ from waivern.cli.ui.screen import Screen, stderr, stdout
 from waivern.cli.ui.text import clean
 from waivern.errors import Exit, RunLockedError, RunNotFoundError, UsageError
 from waivern.service.references import find
-from waivern.service.verify import Verification, verify
+from waivern.service.verify import Fault, Verification, verify
 
 
 @click.command("verify")
@@ -26,20 +26,27 @@ def command(
 
     Checked are the journal's chain of hashes, every artifact, the kept runbooks, run.json and
     state.json. --expect compares with the head that `wct run` printed: who can write to the folder
-    could rewrite all of it, but not what you kept. Runs that are running are passed over by --all.
+    could rewrite all of it, but not what you kept. HEAD may be its first 16 digits. Runs that are
+    running are passed over by --all, which leaves with 4 if there are no runs.
     """
     where = opened(store)
     if every == bool(runs):
         raise UsageError("name one or more runs, or --all", hint="wct runs verify @last")
     if expect is not None and len(runs) != 1:
         raise UsageError("--expect goes with one run", hint="wct runs verify RUN --expect HEAD")
+    ids = where.runs() if every else [find(where, run) for run in runs]
+    if not ids:
+        raise RunNotFoundError(
+            f"there are no runs in {where.url}", hint="`wct config show` tells why it is that store"
+        )
     found: list[Verification] = []
-    for run_id in where.runs() if every else [find(where, run) for run in runs]:
+    for run_id in ids:
         try:
             found.append(verify(where, run_id, expect))
-        except (RunLockedError, RunNotFoundError):  # it runs, or was removed meanwhile
+        except (RunLockedError, RunNotFoundError) as error:  # it runs, or was removed meanwhile
             if not every:
                 raise
+            stderr().print(f"passed over: {clean(error.message)}")
     if as_json:
         print_document("verify", [each.document() for each in found])
     else:
@@ -48,11 +55,14 @@ def command(
             _show(out, each)
     if not any(each.faults for each in found):
         return Exit.OK
-    stderr().print(
-        "  = help: resuming a run makes altered artifacts again; what else was altered, "
-        "only a copy kept elsewhere brings back"
-    )
+    stderr().print(f"  = help: {_help([fault for each in found for fault in each.faults])}")
     return Exit.INTEGRITY
+
+
+def _help(faults: list[Fault]) -> str:
+    if all(fault.renewable for fault in faults):
+        return "resuming a run makes again what of its artifacts was altered"
+    return "only a copy kept elsewhere tells what it was, and brings it back"
 
 
 def _show(out: Screen, found: Verification) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from waivern.cli.ui.decisions import gate_document, gate_lines
 from waivern.cli.ui.documents import json_text, print_document
 from waivern.cli.ui.fold import HIDDEN, beginning, shape
 from waivern.cli.ui.screen import Screen, stdout, tab_separated
 from waivern.cli.ui.text import clean, clean_lines, duration, size
-from waivern.errors import ArtifactNotFoundError, Exit, RefusedError
+from waivern.errors import ArtifactNotFoundError, Exit, IntegrityError, RefusedError
 from waivern.message import Json, Message
 from waivern.problems import did_you_mean
 from waivern.record.events import ArtifactCompleted
@@ -24,11 +24,10 @@ def show_artifact(
     store: RunStore, record: RunRecord, name: str, *, full: bool, reveal: bool, as_json: bool
 ) -> int:
     """Show an artifact, or why there is none yet. Raises IntegrityError if it was altered."""
-    step = record.steps.get(name)
-    if step is None:
-        raise _unknown(record, name)
+    name = _meant(record, name)
+    step = record.steps[name]
     out = stdout()
-    message = _message(store, record, step)
+    message = fetched(store, record, step)
     hidden = name in record.sensitive and not reveal
     if as_json:
         print_document("inspect", _document(record, step, message, full, hidden))
@@ -64,21 +63,46 @@ def _revealed(content: Json, hidden: bool) -> Json:
     return content
 
 
+def _meant(record: RunRecord, name: str) -> str:
+    """Return the artifact of that name, or the one that it stands for."""
+    if name in record.steps:
+        return name
+    behind = record.aliases.get(name, [])
+    if len(behind) > 1:
+        raise ArtifactNotFoundError(
+            f"'{name}' stands for {len(behind):,} artifacts", hint=f"look at one: {_few(behind)}"
+        )
+    if not behind:
+        raise _unknown(record, name)
+    return behind[0]
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names[:10]) + (", …" if len(names) > 10 else "")
+
+
 def _unknown(record: RunRecord, name: str) -> ArtifactNotFoundError:
     run_id = record.metadata.run_id
-    known = ", ".join(list(record.steps)[:10]) + (", …" if len(record.steps) > 10 else "")
     return ArtifactNotFoundError(
         f"run {run_id} has no artifact {name[:200]!r}",
-        hint=did_you_mean(name, record.steps) or f"it has {known}",
+        hint=did_you_mean(name, [*record.steps, *record.aliases])
+        or f"it has {_few(list(record.steps))}",
     )
 
 
-def _message(store: RunStore, record: RunRecord, step: StepRecord) -> Message | None:
+def fetched(store: RunStore, record: RunRecord, step: StepRecord) -> Message | None:
+    """Return the artifact of a step, if it was completed. Raises IntegrityError: it is lost."""
     done = step.completed
     if done is None:
         return None
-    ref = ArtifactRef(step.artifact, done.digest, done.content_digest)
-    return store.fetch(record.metadata.run_id, ref)
+    run_id = record.metadata.run_id
+    try:
+        return store.fetch(run_id, ArtifactRef(step.artifact, done.digest, done.content_digest))
+    except ArtifactNotFoundError as error:
+        raise IntegrityError(
+            f"artifact '{step.artifact}' of run {run_id} was completed, and its file is missing",
+            hint=f"resuming run {run_id} makes it again",
+        ) from error
 
 
 def _facts(record: RunRecord, step: StepRecord, message: Message | None) -> list[list[str]]:

@@ -6,29 +6,31 @@ import io
 import threading
 from collections.abc import Callable
 
-LINE_LIMIT = 10_000
-"""Characters; a longer line is told in pieces."""
+LINE_LIMIT = 2**16
+"""Characters; a longer line is left out."""
 
 
 class Aside(io.TextIOBase):
-    """A text stream that hands every line to `say`. Thread-safe."""
+    """A text stream that hands every line to `say`. Thread-safe.
+
+    Lines are whole or left out: of half a secret nobody could tell that it has to be hidden.
+    """
 
     def __init__(self, say: Callable[[str], None]) -> None:
         super().__init__()
         self._say = say
         self._lock = threading.Lock()
-        self._rest = ""
+        self._rest = io.StringIO()
+        self._length = 0
 
     def writable(self) -> bool:
         return True
 
     def write(self, text: str) -> int:
+        *ends, rest = text.split("\n")
         with self._lock:
-            *lines, rest = (self._rest + text).split("\n")
-            while len(rest) > LINE_LIMIT:
-                lines.append(rest[:LINE_LIMIT])
-                rest = rest[LINE_LIMIT:]
-            self._rest = rest
+            lines = [self._ended(end) for end in ends]
+            self._take(rest)
         for line in lines:
             self._say(line)
         return len(text)
@@ -39,6 +41,18 @@ class Aside(io.TextIOBase):
     def finish(self) -> None:
         """Hand on what no line break followed."""
         with self._lock:
-            rest, self._rest = self._rest, ""
+            rest = self._ended("")
         if rest:
             self._say(rest)
+
+    def _take(self, text: str) -> None:
+        self._length += len(text)
+        if self._length <= LINE_LIMIT:
+            self._rest.write(text)
+
+    def _ended(self, text: str) -> str:
+        """Return the line that `text` is the end of."""
+        self._take(text)
+        rest, length = self._rest.getvalue(), self._length
+        self._rest, self._length = io.StringIO(), 0
+        return rest if length <= LINE_LIMIT else f"(a line of {length:,} characters is left out)"

@@ -62,8 +62,11 @@ def _show(
     kind: Literal["connectors", "processors"], name: str | None, verbose: bool, as_json: bool
 ) -> int:
     from waivern.plugins import registry
+    from waivern.service.locate import find_project
 
     if name:
+        if project := find_project():  # a module of its folders is run only if it is named
+            registry.add_paths(project.component_paths, within=project.document.folder)
         found = {name: registry.load(kind, name)}  # a broken one is an error if it is asked for
         faults: dict[str, WaivernError] = {}
     else:

@@ -13,12 +13,16 @@ from waivern.record.fold import RunRecord
 def gate_lines(record: RunRecord, gate: str) -> Iterator[str]:
     """Yield a line for each decision, the oldest first; or that nobody has decided."""
     decided = False
-    for event in record.decisions[gate]:
+    events = record.decisions[gate]
+    last = next((each for each in reversed(events) if isinstance(each, ArtifactSuspended)), None)
+    for event in events:
         if not isinstance(event, ArtifactSuspended):
             decided = True
             word = "approved" if event.approved else "rejected"
             note = f": {event.note}" if event.note else ""
-            yield clip(clean(f"{word} by {event.by} at {event.at}{note}"), 1000)
+            other = last is not None and (event.shown, event.asked) != (last.shown, last.asked)
+            void = " (does not count: something else is asked now)" if other else ""
+            yield clip(clean(f"{word} by {event.by} at {event.at}{void}{note}"), 1000)
     if not decided:
         yield "nobody has decided"
 

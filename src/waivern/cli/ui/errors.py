@@ -10,7 +10,7 @@ import click
 from waivern.cli.ui.documents import print_document
 from waivern.cli.ui.screen import stderr
 from waivern.cli.ui.text import clean, clean_lines, counted
-from waivern.errors import Exit, StoreError, WaivernError
+from waivern.errors import ArtifactNotFoundError, Exit, StoreError, WaivernError
 from waivern.message import Json
 from waivern.problems import InvalidError, Problem
 
@@ -43,6 +43,8 @@ def told(error: Exception, *, as_json: bool, whole: bool) -> int:
 def explain(error: WaivernError, *, as_json: bool) -> int:
     """Tell of an error and return its exit code."""
     hint = error.hint or _NEXT.get(error.exit_code)
+    if isinstance(error, ArtifactNotFoundError):
+        hint = error.hint or "`wct inspect RUN` and `wct plan RUNBOOK` list the artifacts"
     if isinstance(error, InvalidError):
         _say(problems_text(error), hint, prefix="")
     else:

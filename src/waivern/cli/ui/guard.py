@@ -8,7 +8,8 @@ from contextlib import suppress
 
 import click
 
-from waivern.errors import Exit, StoreError
+from waivern.errors import Exit, StoreError, UsageError
+from waivern.ids import is_text
 
 BROKEN_PIPE = 141
 
@@ -34,6 +35,7 @@ def guarded(command: click.Command, name: str, args: list[str]) -> int:
 def _carried_out(command: click.Command, name: str, args: list[str]) -> int:
     as_json = "--json" in args  # click may fail before it comes to that option
     try:
+        _refuse_bytes(args)
         with command.make_context(name, list(args)) as ctx:
             code: int | None = command.invoke(ctx)
             return code or Exit.OK
@@ -48,6 +50,15 @@ def _carried_out(command: click.Command, name: str, args: list[str]) -> int:
         from waivern.cli.ui.errors import told
 
         return told(error, as_json=as_json, whole=_verbosity(args) > 1)
+
+
+def _refuse_bytes(args: list[str]) -> None:
+    """Raise UsageError for what no file of a run could hold; not shown, as it may be a secret."""
+    for number, arg in enumerate(args, 1):
+        if not is_text(arg):
+            raise UsageError(
+                f"argument {number} is not UTF-8", hint="type it as text; rename a file so named"
+            )
 
 
 def _verbosity(args: list[str]) -> int:

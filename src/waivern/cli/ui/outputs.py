@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from waivern.errors import StoreError, UsageError
@@ -28,7 +30,7 @@ def copy_outputs(store: RunStore, plan: Plan, record: RunRecord, folder: Path) -
     Each is replaced at once or not at all. Raises StoreError, IntegrityError.
     """
     copied = []
-    with explained(f"write to {folder}"):
+    with explained(f"write to {folder}"), _ours(folder):
         _make(folder)
         with Folder.root(str(folder)) as root:
             for name in plan.outputs:
@@ -42,6 +44,18 @@ def copy_outputs(store: RunStore, plan: Plan, record: RunRecord, folder: Path) -
                     place.replace(last, data)
                 copied.append(folder / f"{name}.json")
     return copied
+
+
+@contextmanager
+def _ours(folder: Path) -> Iterator[None]:
+    """Say of a folder that may not be written to that it is that of `-o`, not the store's."""
+    try:
+        yield
+    except PermissionError as error:
+        raise StoreError(
+            f"cannot write to {folder}: {error.strerror}",
+            hint="give -o a folder that you may write to; the run is kept, and needs no other",
+        ) from error
 
 
 def _make(folder: Path) -> None:

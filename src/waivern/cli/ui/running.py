@@ -17,7 +17,7 @@ from waivern.cli.ui.documents import print_document
 from waivern.cli.ui.options import json_option, store_option
 from waivern.cli.ui.screen import stderr, stdout
 from waivern.cli.ui.text import clean, short
-from waivern.errors import Exit, UsageError, WaivernError
+from waivern.errors import UsageError, WaivernError
 
 if TYPE_CHECKING:
     from waivern.cli.ui.progress import Progress
@@ -197,8 +197,11 @@ def finish(
 def leave(result: RunResult | None, code: int) -> int:
     """Return the exit code, if a blocked thread lets the process end; else end it."""
     if result is not None and result.stuck:  # the interpreter would wait for it
+        from waivern.plugins.started import kill_all
+
         sys.stdout.flush()
         sys.stderr.flush()
+        kill_all()
         os._exit(code)
     return code
 
@@ -206,6 +209,7 @@ def leave(result: RunResult | None, code: int) -> int:
 def _copied(typed: Typed, store: RunStore, result: RunResult) -> tuple[int, list[Path]]:
     from waivern.cli.ui.errors import explain
     from waivern.cli.ui.outputs import copy_outputs
+    from waivern.service.attempt import worst
 
     code = int(result.exit_code)
     if typed.output is None:
@@ -214,7 +218,7 @@ def _copied(typed: Typed, store: RunStore, result: RunResult) -> tuple[int, list
     try:
         copied = copy_outputs(store, result.plan, result.record, Path(typed.output))
     except WaivernError as error:
-        code = int(error.exit_code) if code != Exit.INTEGRITY else code
+        code = worst(error.exit_code, code)
         explain(error, as_json=False)
     if not result.plan.outputs:
         stderr().print("nothing was copied: no artifact of the runbook has `output: true`")

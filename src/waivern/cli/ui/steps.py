@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from waivern.cli.ui.artifact import fetched
 from waivern.cli.ui.decisions import gate_document, gate_lines
 from waivern.cli.ui.documents import json_text, print_document
 from waivern.cli.ui.fold import HIDDEN, shape
 from waivern.cli.ui.screen import Screen, stdout, tab_separated, table
-from waivern.cli.ui.text import clean, counted, duration, short, size, taken
+from waivern.cli.ui.text import clean, clip, counted, duration, short, size, taken
 from waivern.errors import Exit, WaivernError
 from waivern.message import Json
 from waivern.record.fold import RunRecord
 from waivern.record.status import ArtifactStatus, RunStatus
 from waivern.record.step import StepRecord
 from waivern.service import read
+from waivern.service.retain import pinned
 from waivern.store.base import RunStore
 
 SHAPED = 30
@@ -28,13 +30,17 @@ def show_run(store: RunStore, record: RunRecord, *, full: bool, reveal: bool, as
     contents, faults = _contents(store, record, hidden) if full else ({}, {})
     out = stdout()
     if as_json:
-        print_document("inspect", _document(record, full, contents, faults))
+        document = _document(record)
+        if full:
+            document |= {"record": _run_json(store, record), "params": record.metadata.params}
+            document |= {"contents": contents, "faults": faults}
+        print_document("inspect", document)
     elif out.tty or full:
-        for line in _head(out, record):
+        for line in _head(out, record, pinned(store, record.metadata.run_id)):
             out.print(line)
         _table(out, record)
         if full:
-            _whole(out, record, contents, faults)
+            _whole(out, _run_json(store, record), contents, faults)
         else:
             faults = _folded(out, store, record, hidden)
     else:
@@ -56,20 +62,26 @@ def _contents(
     contents: dict[str, Json] = {}
     faults: dict[str, str] = {}
     for name, step in record.steps.items():
-        if step.completed and name not in hidden:
-            try:
-                contents[name] = read.content(store, record, name)
-            except WaivernError as error:
-                faults[name] = error.message
+        if name in hidden:
+            continue
+        try:
+            if message := fetched(store, record, step):
+                contents[name] = message.content
+        except WaivernError as error:
+            faults[name] = error.message
     return contents, faults
 
 
-def _document(
-    record: RunRecord, full: bool, contents: dict[str, Json], faults: dict[str, str]
-) -> dict[str, Json]:
+def _run_json(store: RunStore, record: RunRecord) -> dict[str, Json]:
+    """Return what `run.json` says, or would say by now."""
+    last = store.read_journal(record.metadata.run_id).lines[-1]
+    return record.metadata.document() | {"journal": {"count": last.seq, "head": last.hash}}
+
+
+def _document(record: RunRecord) -> dict[str, Json]:
     run = record.metadata
     state = record.state.document()
-    document: dict[str, Json] = {
+    return {
         "run_id": run.run_id,
         "status": str(run.status),
         "runbook_path": run.runbook_path,
@@ -83,13 +95,9 @@ def _document(
         "decisions": {gate: gate_document(record, gate) for gate in record.decisions},
         "sensitive": sorted(record.sensitive),
     }
-    if full:
-        document |= {"record": run.document(), "params": run.params}
-        document |= {"contents": contents, "faults": faults}
-    return document
 
 
-def _head(out: Screen, record: RunRecord) -> Iterator[str]:
+def _head(out: Screen, record: RunRecord, pin: dict[str, Json] | None) -> Iterator[str]:
     run = record.metadata
     status = out.paint(str(run.status).upper(), str(run.status))
     path = clean(run.runbook_path or run.runbook_name)
@@ -100,6 +108,10 @@ def _head(out: Screen, record: RunRecord) -> Iterator[str]:
     last = run.attempts[-1] if run.attempts else {}
     owner = f"process {last.get('pid')} on {last.get('host')}"
     yield f"  attempt  {len(run.attempts)}, {clean(owner)}"
+    if pin is not None:
+        note = f": {pin['note']}" if pin.get("note") else ""
+        who = f"by {pin.get('by')} at {pin.get('at')}{note}"
+        yield f"  pinned   {clip(clean(who), 1000)}"
     if run.replay_of:
         yield f"  replay   of {short(run.replay_of)}"
     if run.suspension_reason:
@@ -186,7 +198,9 @@ def _folded(
             text = HIDDEN
         elif done.size <= SHAPED_BYTES:
             try:
-                text = shape(read.content(store, record, step.artifact))
+                message = fetched(store, record, step)
+                assert message is not None
+                text = shape(message.content)
             except WaivernError as error:
                 text = faults[step.artifact] = clean(error.message)
         out.print(f"{out.paint(step.artifact, 'bold')}  {clean(done.schema)}  {size(done.size)}")
@@ -195,10 +209,10 @@ def _folded(
 
 
 def _whole(
-    out: Screen, record: RunRecord, contents: dict[str, Json], faults: dict[str, str]
+    out: Screen, head: dict[str, Json], contents: dict[str, Json], faults: dict[str, str]
 ) -> None:
     out.print()
-    for title, value in (("run.json", record.metadata.document()), *contents.items()):
+    for title, value in (("run.json", head), *contents.items()):
         out.print(out.paint(title, "bold"))
         out.print(json_text(value))
     for name, fault in faults.items():

@@ -20,6 +20,7 @@ from waivern.service.act import RunResult
 from waivern.service.read import COUNTED
 from waivern.store.base import RunStore
 
+FAILED = ArtifactStatus.FAILED
 LISTED = 30
 """Artifacts; those of a larger run are counted, and only what went wrong is listed."""
 FAILURES = 20
@@ -35,7 +36,7 @@ class Ended(NamedTuple):
     """The artifacts that were there before the attempt."""
     copied: list[Path]
     command: list[str]
-    """The words that resume the run, with the store if it was typed."""
+    """The words that go on with the run, with the store if it was typed."""
 
     @property
     def record(self) -> RunRecord:
@@ -55,7 +56,8 @@ class Ended(NamedTuple):
         if self.result.status == RunStatus.SUSPENDED and self.resumable:
             return next(iter(self.decisions.values()), shlex.join(self.command))
         if self.resumable:
-            return shlex.join(self.command)
+            again = ["--ask-again"] if self._refused else []
+            return shlex.join([*self.command, *again, *self._params])
         return shlex.join(["wct", "inspect", short(self.result.run_id), *self._at])
 
     @property
@@ -64,16 +66,26 @@ class Ended(NamedTuple):
         if self.store.url == "memory:":
             return {}
         run, found = short(self.result.run_id), {}
-        secrets = any(value is None for value in self.record.metadata.params.values())
-        at = [*self._at, *(["--params", "FILE"] if secrets else [])]
+        at = [*self._at, *self._params]
         for step in self.steps(ArtifactStatus.SUSPENDED):
-            if step.artifact in self.record.decisions:
+            if step.gate:
                 words = ["wct", "runs", "approve", f"{run}/{step.artifact}", *at]
                 found[step.artifact] = shlex.join(words)
             else:
                 words = ["wct", "runs", "resume", run, *at, "--data"]
                 found[step.artifact] = f"{shlex.join(words)} KEY=VALUE"
         return found
+
+    @property
+    def _refused(self) -> bool:
+        """Whether a gate was decided against, or not in time: only another question helps."""
+        return any(step.artifact in self.record.decisions for step in self.steps(FAILED))
+
+    @property
+    def _params(self) -> list[str]:
+        """What gives again the secret parameters, which are kept nowhere."""
+        secrets = any(value is None for value in self.record.metadata.params.values())
+        return ["--params", "FILE"] if secrets else []
 
     @property
     def _at(self) -> list[str]:
@@ -99,7 +111,7 @@ def document(ended: Ended) -> dict[str, Json]:
         "waiting": [
             {
                 "artifact": step.artifact,
-                "gate": step.artifact in record.decisions,
+                "gate": step.gate,
                 "reason": (step.error or {}).get("message"),
                 "next": ended.decisions.get(step.artifact),
             }
@@ -144,7 +156,8 @@ def _lines(out: Screen, ended: Ended) -> Iterator[str]:
     for path in ended.copied:
         yield f"  output  {clean(str(path))}"
     if ended.store.url != "memory:" and not ended.decisions:
-        yield f"  next:  {clean(ended.next)}{_gain(ended)}"
+        yield f"  next:  {clean(ended.next)}"
+        yield from _gain(ended)
 
 
 def _counts(ended: Ended) -> dict[str, int]:
@@ -247,7 +260,7 @@ def _waiting(out: Screen, ended: Ended) -> Iterator[str]:
     gates, commands = _gates(ended), ended.decisions
     for step in ended.steps(ArtifactStatus.SUSPENDED):
         reason = clip(clean(str((step.error or {}).get("message"))), 1000)
-        is_gate = step.artifact in ended.record.decisions
+        is_gate = step.gate
         what = "asks" if is_gate else "waits"
         yield f"  {out.mark('suspended')} {step.artifact}  {what}: {reason}"
         yield from gates.get(step.artifact, ())
@@ -280,12 +293,11 @@ def _names(names: list[str]) -> str:
     return ", ".join(names[:NAMES]) + (f" and {more:,} more" if more > 0 else "")
 
 
-def _gain(ended: Ended) -> str:
-    if not ended.resumable or ended.result.status == RunStatus.SUSPENDED:
-        return ""
-    kept = _counts(ended)["completed"]
-    rest = len(ended.record.steps) - kept
-    return f"     (keeps {kept:,}, makes {rest:,})"
+def _gain(ended: Ended) -> Iterator[str]:
+    """Say what the next command does, on a line of its own: the other one is there to be pasted."""
+    if ended.resumable and ended.result.status != RunStatus.SUSPENDED:
+        kept = _counts(ended)["completed"]
+        yield f"         keeps {kept:,}, makes {len(ended.record.steps) - kept:,}"
 
 
 def log_path(store: RunStore, run_id: str, artifact: str) -> str | None:

@@ -9,15 +9,19 @@ if TYPE_CHECKING:
     from waivern.record.events import ArtifactCompleted
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_ESCAPES = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
+_ESCAPES = {"\t": "\\t", "\r": "\\r"}
+_BREAKS = re.compile(r"\n[ \t\n]*")
 
 
 def clean(text: str) -> str:
     """Return `text` on one line, with nothing in it that a terminal would act upon.
 
-    What is escaped is escaped as JSON does it, so that a JSON text means the same after.
+    Where lines end stands a sign. What is escaped is escaped as JSON does it, so that a JSON text
+    means the same after: in one there is no break within a value.
     """
-    return text if text.isprintable() else "".join(map(_character, text))
+    if text.isprintable():
+        return text
+    return " ⏎ ".join("".join(map(_character, line)) for line in _BREAKS.split(text))
 
 
 def clean_lines(text: str) -> str:

@@ -6,8 +6,8 @@ given, and touches nothing but the values in its scope. `docs/conditions.md` is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 
 from waivern.runbook.conditions import parser
@@ -45,6 +45,8 @@ class Condition:
     Of the roots params, inputs, status and artifacts; a name within `exists` is among them.
     """
     _tree: Node = field(compare=False, repr=False)
+    untold: frozenset[tuple[str, str]] = field(default=frozenset(), compare=False, repr=False)
+    """Of what it looks at, that of which nothing is shown: ("inputs", "staff"), ("result", "")."""
 
     @classmethod
     def parse(cls, text: str, roots: frozenset[str]) -> Self:
@@ -59,11 +61,17 @@ class Condition:
         """
         return Evaluation(self.text, scope).truth(self._tree)
 
+    def keeping(self, untold: Iterable[tuple[str, str]]) -> Self:
+        """Return the same condition, which shows nothing of these."""
+        return replace(self, untold=self.untold.union(untold))
+
     def explain(self, scope: Mapping[str, Json], hide: Callable[[str], str]) -> str:
         """Return the values that decided, such as "count(inputs.scan.findings) = 0".
 
-        At most MAX_LENGTH characters in one line. Text is shown only where it comes from params,
-        status and round, never from content. `hide` takes out secrets (`Secrets.hide`), and sees
-        all that is shown before it is shortened. Raises EvaluationError, as `evaluate` does.
+        At most MAX_LENGTH characters in one line. A value is shown only where it comes from params,
+        status and round, or is said of content, as a count, a sum or an answer is; none that
+        stands in content is, and nothing of what is `untold`. `hide` takes out
+        secrets (`Secrets.hide`), and sees all that is shown before it is shortened. Raises
+        EvaluationError, as `evaluate` does.
         """
-        return _explain(self._tree, self.text, scope, hide)
+        return _explain(self._tree, self.text, scope, hide, self.untold)

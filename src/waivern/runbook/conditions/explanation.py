@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from waivern.runbook.conditions.evaluation import MAX_BITS, Evaluation
-from waivern.runbook.conditions.syntax import LIST, MAPPING, NUMBER, TEXT, Node
+from waivern.runbook.conditions.syntax import LIST, MAPPING, NAMED, NUMBER, TEXT, Node
 from waivern.runbook.conditions.values import kind, shortened
 
 if TYPE_CHECKING:
@@ -16,26 +16,66 @@ MAX_LENGTH = 200
 """Characters of an explanation."""
 
 _PLAIN = frozenset({"params", "status", "round"})
-"""Roots whose text may be shown; all others lead into content, which may be personal data."""
+"""Roots whose values may be shown; all others lead into content, which may be personal data."""
+_ANSWERS = frozenset({"all", "any", "count", "ends_with", "exists", "starts_with"})
+"""Functions whose result is said of the content, and does not stand in it."""
+_FEWEST = 2
+"""Numbers of content whose sum may be shown: the sum of one is that one."""
 _VALUE = 60
 """Characters of one value."""
 
 
-def explain(tree: Node, text: str, scope: Mapping[str, Json], hide: Callable[[str], str]) -> str:
-    """Return the deciding parts of a condition with their values. Raises EvaluationError."""
+def explain(
+    tree: Node,
+    text: str,
+    scope: Mapping[str, Json],
+    hide: Callable[[str], str],
+    untold: frozenset[tuple[str, str]],
+) -> str:
+    """Return the deciding parts of a condition with their values. Raises EvaluationError.
+
+    Nothing is said of what `untold` leads to, not even whether it decided.
+    """
     evaluation = Evaluation(text, scope)
     evaluation.truth(tree)
     seen = evaluation.seen
-    facts = [_fact(part, text, seen[id(part)], hide) for part in _deciding(tree, seen)]
+    facts = [
+        _fact(part, text, seen, hide)
+        for part in _deciding(tree, seen)
+        if untold.isdisjoint(_references(part))
+    ]
+    facts += [f"{_called(each)} is sensitive" for each in _references(tree) if each in untold]
     whole = ", ".join(dict.fromkeys(facts))
     return whole if len(whole) <= MAX_LENGTH else whole[: MAX_LENGTH - 1] + "…"
 
 
-def _fact(part: Node, text: str, value: Json, hide: Callable[[str], str]) -> str:
+def _fact(part: Node, text: str, seen: Mapping[int, Json], hide: Callable[[str], str]) -> str:
     # hidden before it is shortened: half of a secret would not be recognised
     name = shortened(hide(text[part.start : part.end]))
-    in_full = part.kind == "path" and part.value[0] in _PLAIN
-    return f"{name} = {shortened(hide(_shown(value, in_full)), _VALUE)}"
+    value = _shown(seen[id(part)], _may_be_told(part, seen))
+    return f"{name} = {shortened(hide(value), _VALUE)}"
+
+
+def _may_be_told(part: Node, seen: Mapping[int, Json]) -> bool:
+    """Whether the value of a part is none that stands in the content, or is made from one."""
+    if part.kind == "path":
+        return part.value[0] in _PLAIN
+    if part.kind in ("or", "and", "not", "comparison") or part.value in _ANSWERS:
+        return True
+    if part.kind == "call" and part.value == "sum" and part.parts[0].kind == "path":
+        numbers = part.parts[0]
+        return _may_be_told(numbers, seen) or len(seen[id(numbers)]) >= _FEWEST
+    return all(_may_be_told(each, seen) for each in part.parts)
+
+
+def _references(node: Node) -> list[tuple[str, str]]:
+    """Return what a part looks at, as (root, name); the name is empty where the root has none."""
+    found = [path.value for path in _paths(node)]
+    return list(dict.fromkeys((r, steps[0][0] if r in NAMED else "") for r, _, steps in found))
+
+
+def _called(reference: tuple[str, str]) -> str:
+    return ".".join(filter(None, reference))
 
 
 def _deciding(node: Node, seen: Mapping[int, Json]) -> Iterator[Node]:
@@ -77,6 +117,8 @@ def _shown(value: Json, in_full: bool) -> str:
         return f"a list of {len(value):,}"
     if found == MAPPING:
         return f"a mapping of {len(value):,}"
+    if not in_full:
+        return found
     if found == NUMBER:
         huge = isinstance(value, int) and value.bit_length() > MAX_BITS
         return "a very long number" if huge else repr(value)

@@ -1,0 +1,111 @@
+"""What a project gives components, over which the properties of a runbook are laid."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from children_kit import Outside, at
+
+from waivern.message import Json
+from waivern.planning.planner import Defaults, make_plan
+from waivern.plugins import registry
+from waivern.problems import InvalidError, Problem
+from waivern.runbook import loader
+
+COMPONENT = """
+from pydantic import BaseModel, field_validator
+from waivern.message import ANY_JSON
+
+class Picky:
+    name, version, produces = "plan_picky", "1.0.0", ANY_JSON
+    class Config(BaseModel):
+        model_config = {"extra": "forbid"}
+        mode: str = ""
+        other: str = ""
+        @field_validator("mode")
+        @classmethod
+        def _look(cls, value):
+            return {"": "", "x": "x"}[value]
+    def extract(self, config, ctx):
+        return 1
+
+connector = Picky()
+"""
+READER = """
+from pydantic import BaseModel
+from waivern.message import ANY_JSON, SchemaRef
+
+class Reader:
+    name, version, accepts, produces = "plan_reader", "1.0.0", (SchemaRef("text"),), ANY_JSON
+    Config = type("Config", (BaseModel,), {})
+    def process(self, inputs, config, ctx):
+        return 1
+
+processor = Reader()
+"""
+PICKY = "a: {source: {type: plan_picky, properties: {%s}}}"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _components(tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("components")
+    (folder / "plan_picky.py").write_text(COMPONENT)
+    (folder / "plan_reader.py").write_text(READER)
+    registry.add_paths([folder], within=folder)
+
+
+def problems(
+    folder: Path, text: str, components: Mapping[str, Mapping[str, Json]], **environ: str
+) -> tuple[Problem, ...]:
+    path = folder / "main.yaml"
+    path.write_text(f"artifacts:\n  {text}\n")
+    draft = loader.examine(path, environ)
+    with pytest.raises(InvalidError) as raised:
+        make_plan(draft, Outside(folder), environ, Defaults(components))
+    return raised.value.problems
+
+
+@pytest.mark.parametrize(
+    ("base", "said"),
+    [
+        ({"othr": 1}, "unknown property 'othr', as the project's file gives it"),
+        ({"other": 1}, "property 'other': input should be a valid string, as the project's"),
+        ({"other": "${UNSET}"}, "variable 'UNSET' is not set, as the project's file gives it"),
+        ({"other": "${params.x}"}, "as the project's file gives it"),
+    ],
+)
+def test_what_the_project_gives_is_told_as_such(
+    tmp_path: Path, base: dict[str, Json], said: str
+) -> None:
+    (problem,) = problems(tmp_path, PICKY % "mode: x", {"plan_picky": base})
+    assert said in problem.message
+    assert at(problem) == "main.yaml:2"
+
+
+def test_what_the_runbook_gives_is_told_where_it_is(tmp_path: Path) -> None:
+    (problem,) = problems(tmp_path, PICKY % "othr: x", {"plan_picky": {"mode": "x"}})
+    assert "project" not in problem.message
+    assert "unknown property 'othr'" in problem.message
+
+
+def test_a_validator_that_breaks_is_a_problem_of_its_component(tmp_path: Path) -> None:
+    """The value that it stumbled over may be a secret."""
+    (problem,) = problems(tmp_path, PICKY % "mode: '${TOKEN}'", {}, TOKEN="s3cret-canary")
+    assert "plan_picky: its Config cannot take the properties: KeyError" in problem.message
+    assert "canary" not in str(problem)
+
+
+def test_properties_of_what_is_not_there_are_a_problem(tmp_path: Path) -> None:
+    (problem,) = problems(tmp_path, PICKY % "mode: x", {"filesytem": {"exclude": []}})
+    assert "gives properties to 'filesytem': no such component" in problem.message
+    assert "filesystem" in (problem.hint or "")
+
+
+def test_one_mistake_of_many_items_is_one_problem(tmp_path: Path) -> None:
+    """What reads them is not checked against what they would be."""
+    each = "a: {for_each: [x, y], source: {type: plan_picky, properties: {othr: 1}}}"
+    reads = "b: {inputs: a/y, process: {type: plan_reader}}"
+    (problem,) = problems(tmp_path, f"{each}\n  {reads}", {})
+    assert "unknown property 'othr'" in problem.message
