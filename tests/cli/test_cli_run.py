@@ -237,3 +237,27 @@ def test_a_decision_that_counts_no_longer_says_so(place: Place) -> None:
     assert len(decided) == 1
     assert decided[0].startswith("approved by ann at ")
     assert "(does not count: something else is asked now)" in decided[0]
+
+
+@pytest.mark.parametrize("how", ["--fail-fast", "on_error"])
+def test_nothing_is_started_after_the_failure_that_ends_it(place: Place, how: str) -> None:
+    (place.path / "log.py").write_text(
+        "def fail(name):\n"
+        "    with open('calls.txt', 'a') as out:\n"
+        "        out.write(name)\n"
+        "    raise ValueError(name)\n"
+    )
+    call = '{call: "log.py:fail", args: {name: "${each}"}}'
+    book = place.runbook(
+        "book.yaml",
+        "  k:\n    for_each: [a, b, c, d, e, f, g, h]\n"
+        f"    source: {{type: python, properties: {call}}}\n",
+        "config: {on_error: fail}" if how == "on_error" else "",
+    )
+    more = ("--fail-fast",) if how == "--fail-fast" else ()
+    for _ in range(3):
+        done = place.wct("run", book, "-q", "--max-concurrency", "1", *more)
+        assert done.code == 1
+        assert "1 failed, 7 not started" in done.out
+        assert (place.path / "calls.txt").read_text() == "a"
+        (place.path / "calls.txt").unlink()

@@ -115,6 +115,10 @@ class Loop:
         """Failed, and about to be tried again."""
         self._tries: Counter[str] = Counter()
         self._pools = Pools(limits.pools)
+        careful = limits.max_failures or any(node.fail_fast for node in plan.nodes.values())
+        self._ahead = 0 if careful else WAITING
+        """How many calls wait, so that no worker waits for the loop; none if a failure may be the
+        last thing that happens."""
         self._failures: list[tuple[str, Failed]] = []
         self._suspended: list[tuple[str, str]] = []
         self._stopping: Ending | None = None
@@ -202,7 +206,7 @@ class Loop:
         return not self._stopping and (self._scheduler.ready or bool(self._pools))
 
     def _start_ready(self) -> None:
-        room = self._executor.width + WAITING  # so that no worker waits for the loop
+        room = self._executor.width + self._ahead
         while self._startable and len(self._waiting) + len(self._running) < room:
             if self._ledger.backlog > MAX_BACKLOG:
                 return  # the disk is behind: go on after its next commit
