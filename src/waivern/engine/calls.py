@@ -20,7 +20,7 @@ class Call(NamedTuple):
     node: Node
     inputs: tuple[ArtifactRef, ...]
     statuses: Mapping[str, str] = {}
-    """Of the artifacts that the node's condition asks for, by the names it uses."""
+    """Of the artifacts that the node's conditions ask for, by id: their names for them may meet."""
     results: Mapping[ArtifactId, ArtifactRef] = {}
     """What its tests ask for as `result`."""
     given: Mapping[str, Json] = {}

@@ -243,11 +243,7 @@ class Loop:
             self._submit(node, inputs, {} if asked else self._given(node.id))
 
     def _submit(self, node: Node, inputs: tuple[ArtifactRef, ...], given: dict[str, Json]) -> None:
-        asked = {
-            name: str(self._statuses.get(artifact, ArtifactStatus.NOT_STARTED))
-            for test in node.tests
-            for name, artifact in test.statuses.items()
-        }
+        asked = rebuilder.asked(node, self._statuses)
         results = {
             test.result: self._refs[test.result] for test in node.tests if test.result is not None
         }

@@ -185,7 +185,7 @@ class Producer:
                     for root, name in test.condition.references
                     if root == "inputs" and name in contents
                 },
-                "status": {name: call.statuses[name] for name in test.statuses},
+                "status": {name: call.statuses[id_] for name, id_ in test.statuses.items()},
             }
             if test.result is not None:
                 scope["result"] = self._content(call, call.results[test.result])

@@ -55,6 +55,8 @@ class _Binder:
                 )
             case Gate(question, inputs, _, _):
                 asked = str(self._put(question, "gate", "question"))
+                if not env.references(asked):
+                    asked = str(env.expand(asked, {}))
                 return producer._replace(question=asked, inputs=self.names(inputs, "gate", "show"))
 
     def names(self, texts: Sequence[str], *path: str | int) -> tuple[ArtifactId, ...]:

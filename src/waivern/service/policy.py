@@ -87,7 +87,8 @@ def _read(text: str, plan: Plan) -> Policy:
             raise UsageError(message or f"--fail-on: there is no parameter '{name}'", hint=hint)
         if root != "params":
             named[name] = _artifact(plan, name)
-    return Policy(condition, named)
+    untold = [("artifacts", name) for name, id_ in named.items() if plan.nodes[id_].sensitive]
+    return Policy(condition.keeping(untold), named)
 
 
 def _artifact(plan: Plan, name: str) -> ArtifactId:
