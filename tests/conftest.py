@@ -7,6 +7,7 @@ beside the tests that use it, and can be imported once they have been collected.
 from __future__ import annotations
 
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -19,6 +20,9 @@ import pytest
 if TYPE_CHECKING:
     from harness import Bench, Count
     from wct_process import Place, Wct
+
+# Whoever started the tests may ignore it (nohup), and what they start would do so, too.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 ROWS: list[tuple[str, int, float]] = []
 

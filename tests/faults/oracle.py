@@ -67,7 +67,7 @@ class Story:
 
 def story(run: Path) -> Story:
     """Fold a journal; an attempt without an end is `interrupted`."""
-    status, reason, attempts, at_work = "interrupted", None, 0, False
+    status, reason, attempts = "interrupted", None, 0
     artifacts: dict[str, str] = {}
     completed: dict[str, dict[str, Any]] = {}
     lines = journal(run)
@@ -77,15 +77,15 @@ def story(run: Path) -> Story:
             case "run_started":
                 artifacts = dict.fromkeys(event["artifacts"], "not_started")
             case "attempt_started":
-                status, reason, attempts, at_work = "interrupted", None, attempts + 1, True
+                status, reason, attempts = "interrupted", None, attempts + 1
                 for each in event.get("invalidated", {}):
                     del completed[each]
                 for each in artifacts.keys() - completed.keys():
                     artifacts[each] = "not_started"
-            case "run_cancelled":  # an attempt that is open has still to end so
-                status = status if at_work else "cancelled"
+            case "run_cancelled":  # whether its attempt comes to its end or not
+                status = "cancelled"
             case "attempt_ended":
-                status, reason, at_work = event["status"], event["reason"], False
+                status, reason = event["status"], event["reason"]
     head = lines[-1].hash
     decisions = tuple(line.event for line in lines if line.event["type"] == "gate_decided")
     return Story(status, reason, artifacts, completed, attempts, len(lines), head, decisions)

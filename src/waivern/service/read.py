@@ -60,6 +60,10 @@ def _age(row: RunRow) -> tuple[str, str]:
     return (row.metadata.started_at if row.metadata else "", row.run_id)
 
 
+ASIDE = ("run_cancelled", "gate_decided")
+"""Events that also come while nobody is at work: who holds the lock then, holds it for a moment."""
+
+
 def look(store: RunStore, run_id: str) -> RunRow:
     """Return one run's row. Its status is the truth at this moment, whatever `run.json` says."""
     try:
@@ -68,12 +72,14 @@ def look(store: RunStore, run_id: str) -> RunRow:
         ended = last.get("type") == "attempt_ended"
         if ended and (metadata.status, metadata.updated_at) == (last["status"], last["at"]):
             state = store.read_json(run_id, "state")
-        elif not ended and store.owner(run_id):
+        elif last.get("type") not in (None, "attempt_ended", *ASIDE) and store.owner(run_id):
             metadata = replace(metadata, status=RunStatus.RUNNING)
             state = store.read_json(run_id, "state")
         else:  # a crash came before the end, or between the journal and its projections
             record = load(store, run_id)
             metadata, state = record.metadata, record.state.document()
+            if record.attempt_open and store.owner(run_id):
+                metadata.status = RunStatus.RUNNING
         counts = {name: len(state[name]) for name in COUNTED}
         pinned = store.pinned(run_id)
         return RunRow(run_id, metadata.status, metadata, counts, pinned=pinned)
