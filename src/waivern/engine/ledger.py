@@ -32,6 +32,8 @@ from waivern.store.base import Lease, Receipt
 
 Observer: TypeAlias = Callable[[int, Event], None]
 """Takes an event and its line in the journal, from 1."""
+Entry: TypeAlias = tuple[Event, Receipt | None]
+"""An event, with what is to be published before it is journaled."""
 PROJECT_EVERY_S = 0.25
 PROJECTION_SHARE = 20
 """A projection may take at most one part in this many of the ledger's time."""
@@ -66,7 +68,7 @@ class Ledger:
         self._on_commit = on_commit
         self._on_error = on_error
         self._audience = Audience(observers)
-        self._entries: deque[tuple[Event, Receipt | None]] = deque()
+        self._entries: deque[Entry] = deque()
         self._in_commit = 0
         self._urgent = False
         self._closing = False
@@ -143,7 +145,7 @@ class Ledger:
             )
             self._on_error(self.error)
 
-    def _next(self) -> tuple[list[tuple[Event, Receipt | None]], bool] | None:
+    def _next(self) -> tuple[list[Entry], bool] | None:
         """Wait for work; None when closing and none is left."""
         with self._wake:
             while not self._urgent and not self._closing:
@@ -159,16 +161,13 @@ class Ledger:
             self._urgent = False
         return (group, urgent) if group or not self._closing else None
 
-    def _commit(self, group: list[tuple[Event, Receipt | None]], *, sync: bool) -> None:
+    def _commit(self, group: list[Entry], *, sync: bool) -> None:
         """Publish, then journal; but what lies there of an earlier attempt is given up before."""
         receipts = [receipt for _, receipt in group if receipt is not None]
         again = self._standing.intersection(receipt.key for receipt in receipts)
         if again:  # a crash between the file and its line must not read as an altered artifact
-            first = [
-                e for e in group if isinstance(e[0], ArtifactStarted) and e[0].artifact in again
-            ]
-            self._journal([event for event, _ in first], sync=True)
-            group = [entry for entry in group if entry not in first]
+            first, group = _begun(again, group)
+            self._journal(first, sync=True)
             self._standing -= again
         if receipts:
             self._lease.publish(receipts)
@@ -203,6 +202,22 @@ class Ledger:
         )
         took = self._clock.monotonic() - began
         self._next_projection = began + max(PROJECT_EVERY_S, PROJECTION_SHARE * took)
+
+
+def _begun(names: set[str], group: list[Entry]) -> tuple[list[Event], list[Entry]]:
+    """Take out of a group that work on these began, where nothing else of them comes before."""
+    first: list[Event] = []
+    rest: list[Entry] = []
+    open_ = set(names)
+    for entry in group:
+        event = entry[0]
+        name = getattr(event, "artifact", None)
+        if name in open_ and isinstance(event, ArtifactStarted):
+            first.append(event)
+        else:
+            rest.append(entry)
+        open_.discard(name)
+    return first, rest
 
 
 def _joined(thread: threading.Thread) -> KeyboardInterrupt | None:
