@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from waivern.record.status import RunStatus as RunStatus
     from waivern.record.step import StepRecord as StepRecord
     from waivern.runbook.model import Runbook as Runbook
-    from waivern.service.act import Decided as Decided
+    from waivern.service.again import Decided as Decided
     from waivern.service.events import ArtifactCompleted as ArtifactCompleted
     from waivern.service.events import ArtifactFailed as ArtifactFailed
     from waivern.service.events import ArtifactProgress as ArtifactProgress
@@ -92,7 +92,7 @@ _HOMES = {
     "record.status": ("ArtifactStatus", "How", "RunStatus"),
     "record.step": ("StepRecord",),
     "runbook.model": ("Runbook",),
-    "service.act": ("Decided",),
+    "service.again": ("Decided",),
     "service.events": (
         "ArtifactCompleted",
         "ArtifactFailed",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from functools import lru_cache
 
 
@@ -18,7 +17,6 @@ def _second(whole: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole))
 
 
-@dataclass(frozen=True, slots=True)
 class Clock:
     """What time it is: `now` for people (it may jump), `monotonic` for durations (it does not)."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 from waivern.errors import ComponentError, IntegrityError
@@ -39,25 +39,24 @@ ANY_JSON = SchemaRef("json")
 """The schema of content that nobody described."""
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """An artifact's value: content, its schema, and where it came from."""
 
     id: str
     content: Json
     schema: SchemaRef = ANY_JSON
-    context: dict[str, Json] = field(default_factory=dict)
+    context: Mapping[str, Json] = {}
     run_id: str | None = None
     source: str | None = None
     """`connector:<type>`, `processor:<type>` or `reuse:<run>/<artifact>`."""
     timestamp: str | None = None
     """When it was made: RFC 3339, UTC, `Z`."""
-    extensions: dict[str, Json] = field(default_factory=dict)
+    extensions: Mapping[str, Json] = {}
     """`execution {status, error, duration_seconds, origin, alias}` and `coverage`."""
 
     def with_origin(self, *, run_id: str, source: str) -> Message:
         """Return the same value under another run's name."""
-        return replace(self, run_id=run_id, source=source)
+        return self._replace(run_id=run_id, source=source)
 
 
 class Encoded(NamedTuple):

@@ -18,8 +18,10 @@ from powerloss import Disk, Tree
 from powerloss_check import EXIT, STORE, Bed, Eyes, Points, Promise, crash_points, violations
 from powerloss_recorder import Operation, recorded
 
-from waivern.service import act
+from waivern.service.again import resume
+from waivern.service.attempt import Options
 from waivern.service.read import list_runs
+from waivern.service.start import start
 from waivern.service.verify import verify
 from waivern.store.local import LocalFilesystemStore
 
@@ -102,10 +104,10 @@ class Place:
         before = story(run).completed if run.exists() else {}
         self.calls.unlink(missing_ok=True)
         store, path = LocalFilesystemStore(home / STORE), str(self.books / "book.yaml")
-        options = act.Options(max_concurrency=4)
-        again = partial(act.resume, path, RUN, store, options)
-        start = partial(act.start, path, store, options, run_id=RUN)
-        (again if run.exists() else start)()
+        options = Options({}, max_concurrency=4)
+        again = partial(resume, path, RUN, store, options)
+        begin = partial(start, path, store, options, run_id=RUN)
+        (again if run.exists() else begin)()
         assert contents(run) == undisturbed
         assert [row.status for row in list_runs(store) if row.run_id == RUN] == ["failed"]
         assert not verify(store, RUN).faults

@@ -32,8 +32,12 @@ from hypothesis.stateful import (
 from waivern.clock import Clock
 from waivern.errors import IntegrityError, NotFoundError, RefusedError, RunLockedError
 from waivern.problems import InvalidError
-from waivern.service import act, read, retain
+from waivern.service import read, retain
+from waivern.service.again import resume
+from waivern.service.attempt import Options
 from waivern.service.cancel import cancel
+from waivern.service.result import RunResult
+from waivern.service.start import start
 from waivern.service.verify import verify
 from waivern.store.base import Lease, Owner
 from waivern.store.local import LocalFilesystemStore
@@ -185,7 +189,7 @@ class Store(RuleBasedStateMachine):
         STORIES["start" if kill is None else "start, killed"] += 1
         run_id = f"r{len(self.ids):03}"
         self.ids.append(run_id)
-        call = partial(act.start, run_id=run_id)
+        call = partial(start, run_id=run_id)
         if self.book.source and not self.reusable(self.book.source):
             with pytest.raises(InvalidError):
                 self.in_process(call)
@@ -218,7 +222,7 @@ class Store(RuleBasedStateMachine):
         self.resumed(self.nth(0), kill, True, True)
 
     def resumed(self, run_id: str, kill: int | None, changed: bool, force: bool) -> None:
-        call = partial(act.resume, reference=run_id, allow_changed=changed, force=force)
+        call = partial(resume, reference=run_id, allow_changed=changed, force=force)
         run = self.model.get(run_id)
         refusal = self.refusal(run_id, run, changed, force)
         if refusal or run is None:
@@ -422,8 +426,8 @@ class Store(RuleBasedStateMachine):
             values["copy"] = run.copied.value if run.copied and (there or same) else None
         return values
 
-    def in_process(self, call: Callable[..., act.RunResult]) -> act.RunResult:
-        options = act.Options(environ={})
+    def in_process(self, call: Callable[..., RunResult]) -> RunResult:
+        options = Options(environ={})
         book = str(self.folder / "book.yaml")
         return call(book, store=self.store, options=options)
 

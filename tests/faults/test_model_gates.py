@@ -28,7 +28,11 @@ from hypothesis.stateful import (
 )
 
 from waivern.errors import IntegrityError, NotFoundError, RefusedError
-from waivern.service import act, read, retain
+from waivern.service import read, retain
+from waivern.service.again import approve, resume
+from waivern.service.attempt import Options
+from waivern.service.decide import Decision
+from waivern.service.start import start
 from waivern.store.local import LocalFilesystemStore
 
 pytestmark = pytest.mark.timeout(600)
@@ -167,7 +171,7 @@ class Store(RuleBasedStateMachine):
         run_id = f"r{len(self.ids):03}"
         self.ids.append(run_id)
         book = str(self.folder / "book.yaml")
-        call = partial(act.start, book, self.store, run_id=run_id)
+        call = partial(start, book, self.store, run_id=run_id)
         self.attempt(
             run_id, Run(self.book, {}), call, ("run", book, "--run-id", run_id), kill, cache
         )
@@ -183,16 +187,16 @@ class Store(RuleBasedStateMachine):
     ) -> None:
         run = self.model.get(run_id)
         book = None if kept else str(self.folder / "book.yaml")
-        call = partial(act.resume, book, run_id, self.store, allow_changed=changed, ask_again=again)
+        call = partial(resume, book, run_id, self.store, allow_changed=changed, ask_again=again)
         if run is None:
             with pytest.raises(NotFoundError):
-                call(act.Options(environ={}))
+                call(Options(environ={}))
             return
         what = run.book if kept else self.book
         if what != run.book and not changed:
             STORIES["resume, refused"] += 1
             with pytest.raises(RefusedError):
-                call(act.Options(environ={}))
+                call(Options(environ={}))
             return
         STORIES["resume"] += 1
         words: tuple[str, ...] = ("runs", "resume", run_id)
@@ -209,13 +213,13 @@ class Store(RuleBasedStateMachine):
         self, run_id: str, yes: bool, kill: int | None, *, onward: bool, cache: bool
     ) -> None:
         run = self.model.get(run_id)
-        decision = act.Decision(yes, "ann")
-        call = partial(act.approve, run_id, self.store, decision=decision, onward=onward)
+        decision = Decision(yes, "ann")
+        call = partial(approve, run_id, self.store, decision=decision, onward=onward)
         refusal = self.refusal(run)
         if refusal or run is None:
             STORIES["decide, refused"] += 1
             with pytest.raises(refusal or NotFoundError):
-                call(options=act.Options(environ={}))
+                call(options=Options(environ={}))
             return
         assert run.asked
         STORIES["approve" if yes else "reject"] += 1
@@ -298,7 +302,7 @@ class Store(RuleBasedStateMachine):
         """Carry something out, and check what came of it; `run` is what an attempt begins with."""
         before, ended = self.model.get(run_id), True
         if kill is None:
-            call(options=act.Options(environ={}, cache=cache))
+            call(options=Options(environ={}, cache=cache))
         else:
             words = (*words, *("--no-cache",) * (not cache))
             words = (*words, "--store", str(self.folder / ".waivern"))

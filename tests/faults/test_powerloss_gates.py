@@ -19,7 +19,9 @@ from oracle import BEFORE, contents, story
 from powerloss_check import STORE, Points
 from powerloss_place import Place
 
-from waivern.service import act
+from waivern.service.again import resume
+from waivern.service.attempt import Options
+from waivern.service.start import start
 from waivern.service.verify import verify
 from waivern.store.local import LocalFilesystemStore
 
@@ -83,7 +85,7 @@ def brought_on(place: Place, points: Points, ends: dict[bool, str], artifacts: s
         store, run = LocalFilesystemStore(home / STORE), home / STORE / "runs" / RUN
         before = story(run)
         place.calls.unlink(missing_ok=True)
-        result = act.resume(None, RUN, store, act.Options(max_concurrency=4))
+        result = resume(None, RUN, store, Options({}, max_concurrency=4))
         assert str(result.status) == ends[bool(before.decisions)]
         assert contents(run).keys() >= artifacts
         _right(contents(run))
@@ -138,7 +140,7 @@ def test_a_run_that_fills_the_cache(place: Place, tried: Count) -> None:
         place.bed.copy(home)
         store = LocalFilesystemStore(home / STORE)
         book = str(place.books / "gated.yaml")
-        result = act.start(book, store, act.Options(), run_id="another")
+        result = start(book, store, Options({}), run_id="another")
         assert result.status == "suspended"
         made = contents(home / STORE / "runs" / "another")
         assert made.keys() == MADE

@@ -20,7 +20,7 @@ from waivern.detection import extend_ruleset, scan
 from waivern.detection.additions import RulesetError
 from waivern.problems import InvalidError
 from waivern.record.status import RunStatus
-from waivern.runbook import form
+from waivern.runbook import fields, form, parts
 from waivern.runbook.check import NEVER
 from waivern.runbook.conditions import Condition
 from waivern.runbook.params import TYPES
@@ -143,19 +143,19 @@ FORMS: list[tuple[str, int, type[form.Form]]] = [
     ("An artifact", 0, form.ArtifactForm),
     ("source and process", 0, form.ComponentForm),
     ("reuse", 0, form.ReuseForm),
-    ("child_runbook", 0, form.ChildForm),
-    ("gate", 0, form.GateForm),
-    ("repeat", 0, form.RepeatForm),
-    ("retry", 0, form.RetryForm),
-    ("params", 0, form.ParamForm),
-    ("inputs and outputs of a child", 0, form.NeedForm),
-    ("inputs and outputs of a child", 1, form.OfferForm),
+    ("child_runbook", 0, parts.ChildForm),
+    ("gate", 0, parts.GateForm),
+    ("repeat", 0, parts.RepeatForm),
+    ("retry", 0, parts.RetryForm),
+    ("params", 0, parts.ParamForm),
+    ("inputs and outputs of a child", 0, parts.NeedForm),
+    ("inputs and outputs of a child", 1, parts.OfferForm),
 ]
 
 
 def test_every_form_has_a_table() -> None:
     forms = {form.RunbookForm, form.ConfigForm, form.ArtifactForm, form.ComponentForm}
-    forms |= {form.ReuseForm, *form.PARTS.values(), *form.ENTRIES.values()}
+    forms |= {form.ReuseForm, *parts.PARTS.values(), *parts.ENTRIES.values()}
     assert {shape for _, _, shape in FORMS} == forms
 
 
@@ -237,7 +237,7 @@ def test_questions_in_the_examples_can_be_read() -> None:
     rows = re.findall(r"^\| .* \| `(.*)` \|$", section(CONDITIONS, "Examples"), re.MULTILINE)
     assert len(rows) > 8
     for text in rows:
-        roots = ROOTS if "artifacts." in text else form.WHEN | form.UNTIL
+        roots = ROOTS if "artifacts." in text else fields.WHEN | fields.UNTIL
         assert Condition.parse(text, roots).text == text
 
 
@@ -245,7 +245,7 @@ def test_names_are_those_of_each_place() -> None:
     """The table says which names may stand where."""
     rows = re.findall(r"^\| `(\w+)[.`].*\| (.*) \|$", section(CONDITIONS, "Names"), re.MULTILINE)
     places = {name: set(re.findall(r"`([\w.-]+)`", where)) for name, where in rows}
-    for place, roots in (("when", form.WHEN), ("until", form.UNTIL), ("--fail-on", ROOTS)):
+    for place, roots in (("when", fields.WHEN), ("until", fields.UNTIL), ("--fail-on", ROOTS)):
         assert {name for name, where in places.items() if place in where} == roots, place
 
 

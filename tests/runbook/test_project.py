@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from runbook_text import places, unmarked
 
+from waivern.planning.components import laid_over
 from waivern.problems import InvalidError, Problem
 from waivern.runbook.age import parse_age
-from waivern.runbook.project import Persistence, Project, Retention, laid_over, load, parse
+from waivern.runbook.project import Persistence, Project, Retention, load, parse
 
 FOLDER = Path("/somewhere")
 STATUSES = ("completed", "failed")

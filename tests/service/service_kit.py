@@ -10,7 +10,11 @@ from typing import Any
 from waivern.clock import Clock
 from waivern.message import Json
 from waivern.record.events import Event, from_record
-from waivern.service import act
+from waivern.service.again import Decided, approve, resume
+from waivern.service.attempt import Options
+from waivern.service.decide import Decision
+from waivern.service.result import RunResult
+from waivern.service.start import start
 from waivern.store.base import RunStore
 from waivern.store.local import LocalFilesystemStore
 
@@ -62,20 +66,18 @@ class Book:
 
     # running
 
-    def options(self, **more: Any) -> act.Options:
-        return act.Options(environ=self.environ, **more)
+    def options(self, **more: Any) -> Options:
+        return Options(environ=self.environ, **more)
 
-    async def start(self, options: act.Options | None = None, **more: Any) -> act.RunResult:
-        return act.start(str(self.path), self.store, options or self.options(), **more)
+    async def start(self, options: Options | None = None, **more: Any) -> RunResult:
+        return start(str(self.path), self.store, options or self.options(), **more)
 
-    async def resume(
-        self, run: str, options: act.Options | None = None, **more: Any
-    ) -> act.RunResult:
-        return act.resume(str(self.path), run, self.store, options or self.options(), **more)
+    async def resume(self, run: str, options: Options | None = None, **more: Any) -> RunResult:
+        return resume(str(self.path), run, self.store, options or self.options(), **more)
 
-    def go_on(self, run: str, options: act.Options | None = None, **more: Any) -> act.RunResult:
+    def go_on(self, run: str, options: Options | None = None, **more: Any) -> RunResult:
         """Resume from what the run kept."""
-        return act.resume(None, run, self.store, options or self.options(), **more)
+        return resume(None, run, self.store, options or self.options(), **more)
 
     def approve(
         self,
@@ -87,10 +89,10 @@ class Book:
         data: dict[str, Json] | None = None,
         clock: Clock | None = None,
         **more: Any,
-    ) -> act.Decided:
-        decision = act.Decision(not reject, by, note, data or {})
+    ) -> Decided:
+        decision = Decision(not reject, by, note, data or {})
         options = self.options(clock=clock or Clock())
-        return act.approve(run, self.store, options, decision, **more)
+        return approve(run, self.store, options, decision, **more)
 
     def calls(self) -> Counter[str]:
         """Return how often each step was called since this was last asked."""

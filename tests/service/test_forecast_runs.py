@@ -15,11 +15,13 @@ from service_kit import Book, gate, join, make
 from waivern.errors import ArtifactNotFoundError
 from waivern.message import Json
 from waivern.record.events import ArtifactCompleted
-from waivern.service import act
+from waivern.service.again import replay
 from waivern.service.forecast import Forecast, forecast
 from waivern.service.locate import find_project
 from waivern.service.parameters import Given
+from waivern.service.result import RunResult
 from waivern.service.retain import remove
+from waivern.service.start import start
 from waivern.store.memory import AsyncInMemoryStore
 
 CACHE: dict[str, Any] = {"cache": True}
@@ -30,11 +32,11 @@ def book(tmp_path: Path) -> Book:
     return Book(tmp_path / "work")
 
 
-def how(result: act.RunResult) -> dict[str, str]:
+def how(result: RunResult) -> dict[str, str]:
     return {n: s.completed.how for n, s in result.record.steps.items() if s.completed}
 
 
-def done(result: act.RunResult, name: str) -> ArtifactCompleted:
+def done(result: RunResult, name: str) -> ArtifactCompleted:
     completed = result.record.steps[name].completed
     assert completed is not None
     return completed
@@ -161,7 +163,7 @@ async def test_refreshed(book: Book) -> None:
     newest = await book.start()
     assert (done(newest, "m").origin or {})["run"] == result.run_id
     unknown = book.options(refresh=frozenset({"n"}))
-    for ask in (lambda: foreseen(book, options=unknown), lambda: act.start(
+    for ask in (lambda: foreseen(book, options=unknown), lambda: start(
         str(book.path), book.store, unknown
     )):  # fmt: skip
         with pytest.raises(ArtifactNotFoundError, match="--refresh"):
@@ -379,7 +381,7 @@ async def test_a_runbook_with_another_name_is_the_same_file(book: Book) -> None:
 async def test_a_replay_uses_nothing(book: Book) -> None:
     book.write(make("m", 1, **CACHE))
     first = await book.start()
-    again = act.replay(first.run_id, book.store, book.options())
+    again = replay(first.run_id, book.store, book.options())
     assert how(again) == {"m": "produced"}
     assert (done(await book.start(), "m").origin or {})["run"] == first.run_id
 

@@ -18,8 +18,10 @@ from waivern.errors import ArtifactNotFoundError
 from waivern.message import Json, content_digest, sha256
 from waivern.record.events import ArtifactCompleted, Event
 from waivern.runbook.project import Project
-from waivern.service import act
+from waivern.service.again import replay
+from waivern.service.attempt import Options
 from waivern.service.parameters import Given
+from waivern.service.result import RunResult
 from waivern.service.verify import verify
 from waivern.store import disk
 from waivern.store.memory import AsyncInMemoryStore
@@ -31,13 +33,13 @@ def book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Book:
     return Book(tmp_path / "place")
 
 
-def made(result: act.RunResult) -> dict[str, str]:
+def made(result: RunResult) -> dict[str, str]:
     """Return how each artifact came to be, or how it stands."""
     steps = result.record.steps
     return {n: s.completed.how if s.completed else str(s.status) for n, s in steps.items()}
 
 
-def done(book: Book, result: act.RunResult, name: str) -> ArtifactCompleted:
+def done(book: Book, result: RunResult, name: str) -> ArtifactCompleted:
     step = result.record.steps[name].completed
     assert step is not None
     return step
@@ -138,7 +140,7 @@ async def test_a_second_run_makes_nothing(book: Book) -> None:
 async def test_what_is_cached_and_what_is_not(book: Book, tmp_path: Path) -> None:
     (book.folder / "waivern.yaml").write_text("cache: false\n")
     off = _project(book)
-    cases: list[tuple[bool | None, bool | None, act.Options | None, str]] = [
+    cases: list[tuple[bool | None, bool | None, Options | None, str]] = [
         (None, None, None, "produced"),
         (True, None, None, "cached"),
         (False, None, None, "produced"),
@@ -622,7 +624,7 @@ async def test_a_replay_takes_nothing(book: Book) -> None:
     book.write(make("a", 1, cache=True))
     await book.start(run_id="first")
     book.calls()
-    result = act.replay("first", book.store, book.options())
+    result = replay("first", book.store, book.options())
     assert made(result) == {"a": "produced"}
     assert book.calls() == {"a": 1}
 

@@ -21,7 +21,8 @@ from waivern.errors import (
 from waivern.message import Json
 from waivern.record.events import ArtifactSuspended, AttemptStarted, GateDecided
 from waivern.record.status import RunStatus
-from waivern.service import act, cancel, decide, verify
+from waivern.service import cancel, decide, verify
+from waivern.service.decide import Decision
 from waivern.service.parameters import Given
 from waivern.store.lock import this_process
 
@@ -383,9 +384,9 @@ async def test_rejected_by_the_data_of_a_resume(book: Book) -> None:
 async def test_a_decision_has_to_be_one_that_can_be_kept(book: Book) -> None:
     for by, note in ((" ", None), ("", None), ("ann ", None), ("ann", "x" * 70_000)):
         with pytest.raises(UsageError):
-            act.Decision(True, by, note)
+            Decision(True, by, note)
     with pytest.raises(UsageError, match="cannot be kept"):
-        act.Decision(True, "\udc80")
+        Decision(True, "\udc80")
 
 
 async def test_cancelled_while_it_waits(book: Book) -> None:

@@ -14,7 +14,7 @@ import pytest
 from service_kit import Book, gate, join, make, reuse
 
 from waivern.errors import ArtifactNotFoundError, RefusedError
-from waivern.service import act
+from waivern.service.attempt import Options
 from waivern.service.forecast import Forecast, forecast
 from waivern.service.parameters import Given
 from waivern.store.local import LocalFilesystemStore
@@ -40,7 +40,7 @@ def everything(book: Book) -> dict[str, object]:
     }
 
 
-def foreseen(book: Book, options: act.Options | None = None, **more: Any) -> dict[str, Forecast]:
+def foreseen(book: Book, options: Options | None = None, **more: Any) -> dict[str, Forecast]:
     """Return what is foreseen; nothing may be written for it."""
     before = everything(book)
     found = forecast(str(book.path), book.store, options or book.options(), **more)

@@ -14,8 +14,9 @@ from service_kit import Book, join, make
 from waivern.errors import IntegrityError, RefusedError
 from waivern.message import Json
 from waivern.record.events import AttemptStarted
-from waivern.service import act, verify
-from waivern.service.act import Given
+from waivern.service import verify
+from waivern.service.again import replay
+from waivern.service.parameters import Given
 from waivern.store.memory import AsyncInMemoryStore
 
 CHILD = {
@@ -212,7 +213,7 @@ async def test_a_replay_is_a_new_run_of_what_was_kept(book: Book) -> None:
     book.calls()
     shutil.rmtree(book.folder / "mod")
     book.path.unlink()
-    again = act.replay(first.run_id[:8], book.store, book.options())
+    again = replay(first.run_id[:8], book.store, book.options())
     assert again.status == "completed"
     assert again.run_id != first.run_id
     assert book.calls() == {"a": 1, "deep": 1, "end": 1}
@@ -221,7 +222,7 @@ async def test_a_replay_is_a_new_run_of_what_was_kept(book: Book) -> None:
         assert book.document(again.run_id)[name] == book.document(first.run_id)[name]
     for name in ("a", "one/deep", "end"):
         assert book.content(again.run_id, name) == book.content(first.run_id, name)
-    twice = act.replay(again.run_id, book.store, book.options())
+    twice = replay(again.run_id, book.store, book.options())
     assert book.document(twice.run_id)["replay_of"] == again.run_id
 
 
@@ -229,11 +230,11 @@ async def test_a_replay_has_the_parameters_of_the_run(book: Book) -> None:
     params = {"region": {"type": "string", "default": "eu"}}
     book.write(make("a", value="${params.region}"), params=params)
     first = await book.start(params=Given(typed={"region": "us"}))
-    again = act.replay(first.run_id, book.store, book.options())
+    again = replay(first.run_id, book.store, book.options())
     assert book.content(again.run_id, "a")["value"] == "us"
     other = Given(typed={"region": "eu"})
     with pytest.raises(RefusedError, match="another value for: region"):
-        act.replay(first.run_id, book.store, book.options(), params=other)
+        replay(first.run_id, book.store, book.options(), params=other)
     assert len(book.store.runs()) == 2
 
 
@@ -245,6 +246,6 @@ async def test_a_replay_reuses_from_the_same_run(book: Book) -> None:
     first = await other.start()
     book.write(make("a", value=2))
     await book.start()
-    again = act.replay(first.run_id, book.store, book.options())
+    again = replay(first.run_id, book.store, book.options())
     assert book.content(again.run_id, "b")["value"] == 1
     assert book.document(again.run_id)["reuses"] == [source.run_id]

@@ -13,8 +13,9 @@ from waivern.errors import RefusedError
 from waivern.problems import InvalidError
 from waivern.record.events import AttemptStarted
 from waivern.runbook.given import ParamsError
-from waivern.service import act
-from waivern.service.act import Given
+from waivern.service.again import replay
+from waivern.service.parameters import Given
+from waivern.service.result import RunResult
 
 SECRET = "canary-5dd1b2"
 REGION = {"region": {"type": "string", "default": "eu"}}
@@ -144,5 +145,5 @@ async def test_a_secret_has_to_be_given_again(book: Book) -> None:
     assert book.store.runs() == [first.run_id]
 
 
-async def _replayed(book: Book, run_id: str) -> act.RunResult:
-    return act.replay(run_id, book.store, book.options())
+async def _replayed(book: Book, run_id: str) -> RunResult:
+    return replay(run_id, book.store, book.options())

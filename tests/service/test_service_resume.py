@@ -306,14 +306,15 @@ async def test_a_store_that_cannot_be_written(book: Book) -> None:
 
 
 async def test_whoever_interrupts_the_start_leaves_the_run_free(book: Book) -> None:
-    from waivern.service import act
+    from waivern.service.attempt import Options
+    from waivern.service.start import start
 
     def stop(*_: object) -> None:
         raise RuntimeError("the screen broke")
 
     book.write(make("a"))
     with pytest.raises(RuntimeError, match="the screen broke"):
-        act.start(str(book.path), book.store, act.Options(environ={}, on_start=stop))
+        start(str(book.path), book.store, Options(environ={}, on_start=stop))
     (run_id,) = book.store.runs()
     assert book.store.owner(run_id) is None
     assert (await book.resume(run_id)).status == "completed"

@@ -208,7 +208,8 @@ async def test_a_damaged_journal_is_refused(source: Book, book: Book) -> None:
 
 
 async def test_what_vanishes_after_planning_is_a_failure(source: Book, book: Book) -> None:
-    from waivern.service import act
+    from waivern.service.attempt import Options
+    from waivern.service.start import start
 
     await begin(source)
     book.write(reuse("copy", "source-1", "a"), join("c", "copy"), make("m"))
@@ -216,8 +217,8 @@ async def test_what_vanishes_after_planning_is_a_failure(source: Book, book: Boo
     def vanish(*_: object) -> None:
         (book.run("source-1") / "a.json").unlink()
 
-    options = act.Options(environ={}, on_start=vanish)
-    result = act.start(str(book.path), book.store, options)
+    options = Options(environ={}, on_start=vanish)
+    result = start(str(book.path), book.store, options)
     assert result.status == "failed"
     state = book.document(result.run_id, "_system/state")
     assert (state["completed"], state["failed"], state["skipped"]) == (["m"], ["copy"], ["c"])

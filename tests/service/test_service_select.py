@@ -11,7 +11,8 @@ from service_kit import Book, gate, join, make
 from waivern.errors import ArtifactNotFoundError, RefusedError, UsageError
 from waivern.record.events import AttemptStarted
 from waivern.service import verify
-from waivern.service.act import Given, Selection
+from waivern.service.parameters import Given
+from waivern.service.select import Selection
 
 #   a - b - c        x
 #    \- d - e

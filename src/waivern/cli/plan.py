@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -52,6 +53,7 @@ def command(
     from waivern.service.locate import find_project
 
     options = Options(
+        environ=dict(os.environ),
         project=find_project(),
         cache=False if no_cache else None,
         refresh=frozenset(refresh),

@@ -12,7 +12,8 @@ from waivern.errors import RefusedError
 
 if TYPE_CHECKING:
     from waivern.cli.ui.progress import Progress
-    from waivern.service.act import Options, RunResult
+    from waivern.service.attempt import Options
+    from waivern.service.result import RunResult
 
 
 @click.command("run")
@@ -53,8 +54,8 @@ def command(
         raise click.UsageError("--allow-changed, --ask-again and --force go with --resume")
     if resume is not None and run_id is not None:
         raise click.UsageError("--run-id is for a new run, --resume for one that has its id")
-    from waivern.service import act
     from waivern.service.locate import find_project
+    from waivern.service.select import Selection
 
     typed, project = Typed(**more), find_project()
     off = unkept(typed.store, no_store, project)
@@ -64,14 +65,16 @@ def command(
             hint="a run that can be resumed needs a store: leave that out, or give --store",
         )
     store = opened("memory:" if off else typed.store)
-    params, selection = typed.given(), act.Selection(select, exclude)
+    params, selection = typed.given(), Selection(select, exclude)
 
     def begin(options: Options, _eyes: Progress) -> RunResult:
         if resume is None:
-            return act.start(
-                runbook, store, options, run_id=run_id, params=params, selection=selection
-            )
-        return act.resume(
+            from waivern.service.start import start
+
+            return start(runbook, store, options, run_id=run_id, params=params, selection=selection)
+        from waivern.service import again
+
+        return again.resume(
             runbook,
             resume,
             store,

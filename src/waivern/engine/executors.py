@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 LOOK_S = 0.002
 """How often the foreman looks, while calls wait that somebody could be put to."""
 QUICK = 4
-"""Calls taken between two looks; where there are fewer, more workers are put to those that wait."""
+"""Calls taken between two looks; where there are fewer, more workers may be needed."""
+BUSY = 5
+"""Looks in a row at slow calls, after which more workers are put to them although the interpreter
+is busy: a worker may wait as long for its lock."""
 
 
 class Report(Protocol):
@@ -85,9 +88,9 @@ class ThreadExecutor:
         self._waiting = threading.Condition(self._lock)
         """Where the foreman waits for calls that nobody takes."""
         self._workers: list[threading.Thread] = []
-        self._at_work: set[int] = set()
-        """The calls that workers have begun, by identity."""
-        self._abandoned: set[int] = set()
+        self._at_work: dict[int, Call] = {}
+        """The calls that workers have begun, by identity. Whoever takes one out, the worker that
+        comes back or `abandon`, decides what became of it: that needs no lock."""
         self._idle = 0
         self._foreman_rests = False
         """Whether the foreman has to be told of calls."""
@@ -113,8 +116,7 @@ class ThreadExecutor:
 
     def abandon(self, call: Call) -> None:
         with self._lock:
-            if id(call) in self._at_work:
-                self._abandoned.add(id(call))
+            if self._at_work.pop(id(call), None) is not None:
                 self.width += 1  # until its worker comes back, and goes
                 self._put_to_work(len(self._calls))
                 self._waiting.notify()
@@ -146,14 +148,21 @@ class ThreadExecutor:
             self._workers[-1].start()
 
     def _hurry(self) -> None:
-        """Be the foreman: look for calls that have to wait, and put more workers to them."""
+        """Be the foreman: look for calls that have to wait, and put more workers to them.
+
+        At once where nobody computes, so that it is something outside that is waited for; a little
+        later where the interpreter is busy, which more workers would only make busier.
+        """
+        slow = 0
         with self._lock:
             while not self._closed:
-                taken = self._taken
+                taken, worked = self._taken, time.process_time()
                 self._foreman_rests = not (self._calls and self._spare)
                 self._waiting.wait(None if self._foreman_rests else LOOK_S)
-                if self._calls and self._taken - taken < QUICK:
+                slow = slow + 1 if self._calls and self._taken - taken < QUICK else 0
+                if slow >= BUSY or (slow and time.process_time() - worked < LOOK_S / 2):
                     self._put_to_work(len(self._calls))
+                    slow = 0
 
     def _serve(self) -> None:
         while (waiting := self._next()) is not None:
@@ -171,17 +180,15 @@ class ThreadExecutor:
 
     def _done(self, call: Call) -> bool:
         """Say whether another worker has taken the place of the one that comes back."""
+        if self._at_work.pop(id(call), None) is not None:
+            return False
         with self._lock:
-            self._at_work.discard(id(call))
-            if id(call) not in self._abandoned:
-                return False
-            self._abandoned.discard(id(call))
             self.width -= 1
             self._workers.remove(threading.current_thread())
-            return True
+        return True
 
     def _wanted(self, call: Call) -> bool:
-        return id(call) not in self._abandoned
+        return id(call) in self._at_work
 
     def _next(self) -> tuple[Call, Report] | None:
         with self._lock:
@@ -193,7 +200,7 @@ class ThreadExecutor:
                 self._idle -= 1
             self._taken += 1
             taken = self._calls.popleft()
-            self._at_work.add(id(taken[0]))
+            self._at_work[id(taken[0])] = taken[0]
             return taken
 
 

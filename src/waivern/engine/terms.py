@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from random import random
 from typing import NamedTuple
 
@@ -13,8 +12,7 @@ from waivern.message import Json
 from waivern.record.status import RunStatus
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """What bounds an attempt."""
 
     timeout_s: float | None
@@ -23,7 +21,7 @@ class Limits:
     """How long running work is let finish after a signal."""
     max_failures: int | None = None
     """After so many failures nothing more is started; None: never."""
-    pools: Mapping[str, int] = field(default_factory=dict)
+    pools: Mapping[str, int] = {}
     """How many artifacts of a pool are made at once."""
     only: frozenset[ArtifactId] | None = None
     """The artifacts that may be made; None: all."""

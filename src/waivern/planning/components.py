@@ -15,7 +15,6 @@ from waivern.plugins.component import Component
 from waivern.problems import Problem, did_you_mean, shown
 from waivern.runbook.env import names
 from waivern.runbook.model import Retry
-from waivern.runbook.project import laid_over
 
 Kind: TypeAlias = Literal["connectors", "processors"]
 _PART = {"connectors": "source", "processors": "process"}
@@ -99,6 +98,20 @@ def _leads(path: Path, properties: Json) -> bool:
         else:
             return True  # within a list, which is of one of them as a whole
     return True
+
+
+def laid_over(base: Mapping[str, Json], own: Mapping[str, Json]) -> dict[str, Json]:
+    """Return `base` with `own` laid over it, key by key.
+
+    Mappings are laid over mappings at any depth; anything else, a list or null too, takes the place
+    of what is below it. Neither argument is changed.
+    """
+    result = dict(base)
+    for key, value in own.items():
+        below = result.get(key)
+        both = isinstance(below, Mapping) and isinstance(value, Mapping)
+        result[key] = laid_over(result[key], value) if both else value
+    return result
 
 
 def own_retry(component: Component | None) -> Retry | None:

@@ -131,7 +131,7 @@ class Given(NamedTuple):
         """It stands in the runbook."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Absent:
     """A child's optional input without default that nothing is mapped to: there is nothing."""
 

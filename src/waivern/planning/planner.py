@@ -7,8 +7,7 @@ an artifact with a problem is left out of later checks, so that one mistake is o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from waivern.ids import ArtifactId
 from waivern.message import Json
@@ -32,11 +31,10 @@ class Resolver(Children, Runs, Protocol):
     """Looks up what lies outside the runbook."""
 
 
-@dataclass(frozen=True, slots=True)
-class Defaults:
+class Defaults(NamedTuple):
     """What a project says for all its runbooks."""
 
-    components: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
+    components: Mapping[str, Mapping[str, Json]] = {}
     """Properties by component type, over which a runbook's own are laid."""
     on_error: OnError | None = None
 

@@ -68,7 +68,7 @@ class Scope:
         return tuple(chain)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Directive:
     """A `child_runbook` where it stands: of a `for_each`, the one of an item."""
 
@@ -108,7 +108,7 @@ class Taken(NamedTuple):
         return ("child_runbook", "input_mapping", self.need.name)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Asked:
     """A condition, before it is known which artifacts its names stand for."""
 

@@ -36,8 +36,7 @@ trouble is met and told there.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
@@ -46,8 +45,7 @@ from waivern.message import Json, SchemaRef
 from waivern.plugins.context import Context
 
 
-@dataclass(frozen=True, slots=True)
-class Input:
+class Input(NamedTuple):
     """One input of a processor: the artifact it came from, its content, what that means."""
 
     key: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from itertools import islice
 from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar, cast
@@ -16,15 +16,7 @@ from waivern.runbook import env, params
 from waivern.runbook.codes import Code
 from waivern.runbook.document import Document
 from waivern.runbook.events import ENOUGH
-from waivern.runbook.form import (
-    ENTRIES,
-    PARTS,
-    ArtifactForm,
-    Form,
-    ParamForm,
-    RunbookForm,
-    form_at,
-)
+from waivern.runbook.form import PARTS, ArtifactForm, Form, RunbookForm
 from waivern.runbook.params import TYPES, Param, Type, defaults
 
 Path = tuple[str | int, ...]
@@ -115,7 +107,8 @@ def _declared(
     """Read the declarations of parameters; one that is wrong is known, and has no value."""
     problems: list[Problem] = []
     for name, entry in _mapping(tree.get("params")).items():
-        one, found = _fill(ParamForm, entry, ("params", name), document, context)
+        at: Path = ("params", name)
+        one, found = _fill(_form_at(at), entry, at, document, context)
         problems += found
         kinds = [kind for kind in TYPES if kind == _mapping(entry).get("type")]
         unsure = Param(name, cast(Type, kinds[0] if kinds else "boolean"))
@@ -158,7 +151,7 @@ def _entries(
     for kind in ("inputs", "outputs"):
         for name, entry in _mapping(tree.get(kind)).items():
             at: Path = (kind, name)
-            parts[at], found = _fill(ENTRIES[kind], entry, at, document, context)
+            parts[at], found = _fill(_form_at(at), entry, at, document, context)
             problems += found
     return problems
 
@@ -174,11 +167,11 @@ def _artifact(
         context = {**context, "scope": {**context["scope"], "each": env.LATER}}
     form, found = _fill(ArtifactForm, artifact, at, document, context)
     found += _together(at, artifact, document)
-    for part in PARTS.keys() & artifact.keys():
+    for part in PARTS & artifact.keys():
         if artifact[part] is not None:
-            kind = PARTS[part]
-            parts[*at, part], more = _fill(kind, artifact[part], (*at, part), document, context)
-            form = form if parts[*at, part] else None
+            where = (*at, part)
+            parts[where], more = _fill(_form_at(where), artifact[part], where, document, context)
+            form = form if parts[where] else None
             found += more
     return form, found
 
@@ -220,6 +213,13 @@ def _bound(
 
 _AS_WRITTEN = ("name", "description", "contact", "when", "until")
 """Texts for people; and conditions, which name the parameters."""
+
+
+def _form_at(path: Sequence[str | int]) -> Any:
+    """Return the form of the mapping at a path; None where keys are free."""
+    from waivern.runbook.parts import form_at  # most runbooks have none of what is there
+
+    return form_at(path)
 
 
 F = TypeVar("F", bound=Form)
@@ -279,7 +279,7 @@ def _unknown(path: Path, document: Document) -> Problem:
     if hint := NEVER.get(where, {}).get(str(key)):
         message = f"{_name(path)} is not supported"
         return document.problem(Code.NOT_YET, message, path, on="key", hint=hint)
-    form = form_at(around)
+    form = _form_at(around)
     allowed = list(form.model_fields) if form else []
     hints = (did_you_mean(str(key), allowed), f"allowed here: {', '.join(allowed)}")
     message = f"unknown key {shown(str(key))} in {_place(tuple(around))}"

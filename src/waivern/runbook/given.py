@@ -13,7 +13,6 @@ from waivern.runbook.codes import Code
 from waivern.runbook.document import Document
 from waivern.runbook.events import MAX_BYTES, MAX_DEPTH, MAX_EVENTS, Fault, Span, Stop, decode
 from waivern.runbook.params import TYPES, Param, ParamError
-from waivern.runbook.places import Places
 from waivern.runbook.scalars import MAX_DIGITS, resolve
 from waivern.runbook.tree import measure, read
 
@@ -195,6 +194,8 @@ def _silent(fault: Fault, document: Document) -> Problem:
 
 def _version(text: str, whole: str) -> Json:
     """Return a top-level `version` as any other value: a runbook keeps its number as text."""
+    from waivern.runbook.places import Places
+
     place = Places(whole).find(("version",))
     assert place is not None
     written = whole[place.value.start : place.value.end]

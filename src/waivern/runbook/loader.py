@@ -8,7 +8,7 @@ import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from waivern.errors import NotFoundError
 from waivern.ids import ArtifactId
@@ -18,7 +18,7 @@ from waivern.runbook.check import Checked, Given, check
 from waivern.runbook.codes import Code
 from waivern.runbook.document import Document
 from waivern.runbook.events import MAX_BYTES, Fault, Span, Stop, decode
-from waivern.runbook.form import ArtifactForm, ChildForm, GateForm, NeedForm, RepeatForm
+from waivern.runbook.form import ArtifactForm
 from waivern.runbook.model import (
     Artifact,
     Child,
@@ -38,6 +38,9 @@ from waivern.runbook.model import (
 )
 from waivern.runbook.params import defaults
 from waivern.runbook.tree import read
+
+if TYPE_CHECKING:
+    from waivern.runbook.parts import ChildForm, GateForm, NeedForm, RepeatForm
 
 
 def load(path: str | Path, environ: Mapping[str, str], given: Given = defaults) -> Runbook:

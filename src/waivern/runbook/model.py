@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from waivern.ids import ArtifactId
@@ -165,8 +164,7 @@ class Offer(NamedTuple):
     description: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Runbook:
+class Runbook(NamedTuple):
     """A whole runbook. `artifacts` are in declared order."""
 
     name: str
@@ -176,15 +174,14 @@ class Runbook:
     description: str | None = None
     contact: str | None = None
     framework: str | None = None
-    settings: Settings = field(default_factory=Settings)
-    params: Mapping[str, Param] = field(default_factory=dict)
-    inputs: Mapping[str, Need] = field(default_factory=dict)
+    settings: Settings = Settings()
+    params: Mapping[str, Param] = {}
+    inputs: Mapping[str, Need] = {}
     """What it must be given: with any that is not optional it only runs as a child."""
-    outputs: Mapping[str, Offer] = field(default_factory=dict)
+    outputs: Mapping[str, Offer] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(NamedTuple):
     """A runbook as far as it can be used, so that all that is wrong can be said at once."""
 
     runbook: Runbook
@@ -194,5 +191,5 @@ class Draft:
     """The ids of the artifacts that are not, or are made of what a parameter without a value says:
     they are there, and may be referred to.
     """
-    values: Mapping[str, Json] = field(default_factory=dict)
+    values: Mapping[str, Json] = {}
     """Of the parameters, as far as they are known; secrets too."""

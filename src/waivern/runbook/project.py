@@ -11,7 +11,7 @@ import stat
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from waivern.message import Json
 from waivern.problems import InvalidError, Position, Problem, shown
@@ -27,8 +27,7 @@ if TYPE_CHECKING:
 Backend: TypeAlias = Literal["filesystem", "memory"]
 
 
-@dataclass(frozen=True, slots=True)
-class Persistence:
+class Persistence(NamedTuple):
     """`persistence`: whether and where runs are kept."""
 
     enabled: bool = True
@@ -42,8 +41,7 @@ class Persistence:
         return self.enabled and self.backend == "filesystem"
 
 
-@dataclass(frozen=True, slots=True)
-class Retention:
+class Retention(NamedTuple):
     """`retention`: what `wct runs prune` goes by where it is not told otherwise."""
 
     keep_last: int | None = None
@@ -53,16 +51,20 @@ class Retention:
     keep_failed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+_KEPT = Persistence()
+_FOR_EVER = Retention()
+
+
+@dataclass(frozen=True)
 class Project:
     """A whole project file; None leaves a thing to its default."""
 
     document: Document
     tree: Mapping[str, Json] = field(repr=False)
     """The file as written."""
-    persistence: Persistence = Persistence()
+    persistence: Persistence = _KEPT
     max_concurrency: int | None = None
-    retention: Retention = Retention()
+    retention: Retention = _FOR_EVER
     components: Mapping[str, Mapping[str, Json]] = field(default_factory=dict, repr=False)
     """Component -> base properties, over which a runbook's own are laid; as written."""
     component_paths: tuple[str, ...] = ()
@@ -104,20 +106,6 @@ def parse(data: bytes, *, path: str, folder: Path, statuses: Collection[str]) ->
     if problems:
         raise InvalidError(problems)
     return _project(document, tree)
-
-
-def laid_over(base: Mapping[str, Json], own: Mapping[str, Json]) -> dict[str, Json]:
-    """Return `base` with `own` laid over it, key by key.
-
-    Mappings are laid over mappings at any depth; anything else, a list or null too, takes the place
-    of what is below it. Neither argument is changed.
-    """
-    result = dict(base)
-    for key, value in own.items():
-        below = result.get(key)
-        both = isinstance(below, Mapping) and isinstance(value, Mapping)
-        result[key] = laid_over(result[key], value) if both else value
-    return result
 
 
 def _project(document: Document, tree: Mapping[str, Json]) -> Project:

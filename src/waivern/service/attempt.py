@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from waivern.clock import Clock
 from waivern.engine import rebuilder
@@ -36,11 +35,11 @@ if TYPE_CHECKING:
 DEFAULT_GRACE_S = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(NamedTuple):
     """How a run is carried out; nothing here changes what it makes."""
 
-    environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    environ: Mapping[str, str]
+    """What `${VAR}` stands for, as it was when the run was begun."""
     project: Project | None = None
     """What holds for all runbooks below its folder."""
     max_concurrency: int | None = None
@@ -68,10 +67,10 @@ class Options:
     """Told why nothing more is started, while what runs is let finish."""
     on_running: Callable[[Callable[[], None]], None] = lambda _halt: None
     """Told how to end the attempt at once, as interrupted; any thread may do so."""
-    clock: Clock = field(default_factory=Clock)
+    clock: Clock = Clock()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Orders:
     """What an attempt is told beside its plan."""
 

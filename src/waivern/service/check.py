@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from waivern.runbook.project import Project
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Prepared:
     """A plan with what it takes to carry it out."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import NamedTuple
@@ -26,8 +26,8 @@ from waivern.service.attempt import (
     worst,
 )
 from waivern.service.opening import attempt_event
-from waivern.service.read import fold, load
-from waivern.service.references import find
+from waivern.service.read import fold
+from waivern.service.references import find, standing
 from waivern.service.result import RunResult
 from waivern.service.resuming import Again, Ready, faults
 from waivern.service.select import refuse_starved
@@ -143,20 +143,6 @@ def _handed_over(
             else "resume it without --data",
         )
     return {name: dict(data) for name in components}
-
-
-def standing(
-    store: RunStore, record: RunRecord | None
-) -> Callable[[str | None], Mapping[str, ArtifactStatus]]:
-    def statuses(run: str | None) -> Mapping[str, ArtifactStatus]:
-        looked_at = load(store, find(store, run)) if run else record
-        if looked_at is None:
-            raise RefusedError(
-                "a new run has no results yet", hint="name the run: result:failed@RUN"
-            )
-        return {name: step.status for name, step in looked_at.steps.items()}
-
-    return statuses
 
 
 def _nothing_to_do(

@@ -32,7 +32,7 @@ MAX_BYTES = 64 << 10
 """What a decision may have, as JSON: it is a line of the journal."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Decision:
     """What a person says."""
 

@@ -10,7 +10,6 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import replace
 from typing import NamedTuple, TypeAlias
 
 from waivern.clock import Clock
@@ -59,8 +58,7 @@ class Feed:
 
     def begin(self, begin: Begin, options: Options) -> None:
         """Start the run."""
-        mine = replace(
-            options,
+        mine = options._replace(
             observers=(*options.observers, lambda seq, event: self._put((seq, event))),
             on_start=self._started,
             on_progress=self._progressed,

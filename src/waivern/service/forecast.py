@@ -7,7 +7,6 @@ and those whose inputs are going to be made and may come out as they were.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from waivern.errors import UsageError
 from waivern.record.events import ArtifactCompleted
@@ -45,7 +44,7 @@ def forecast(
         record = read.load(store, find(store, resume))
         known = ready(source, record, store, options, Again(allow_changed=True, params=params))
         if record.metadata.replay_of:
-            options = replace(options, cache=False)
+            options = options._replace(cache=False)
         prepared = Prepared(known.plan, known.environ)
         skipped = left_out(record)
         evidence, fallen = counted(store, record, known, options)

@@ -14,9 +14,10 @@ from waivern.message import Json
 from waivern.planning.plan import Plan
 from waivern.runbook import loader
 from waivern.runbook.model import Runbook
-from waivern.service import act
+from waivern.service import again
 from waivern.service import check as checking
-from waivern.service.act import Decided, Decision
+from waivern.service.again import Decided
+from waivern.service.decide import Decision
 from waivern.service.leaving import settle
 from waivern.service.result import RunResult
 from waivern.service.shelf import Folder
@@ -152,7 +153,7 @@ def approve(
     """
     at = _blocking("approve", ApproveTerms, terms)
     decision = Decision(approved, by, note, data)
-    return act.approve(gate, at.store, at.options, decision, params=at.params, onward=resume)
+    return again.approve(gate, at.store, at.options, decision, params=at.params, onward=resume)
 
 
 def stream(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from waivern.runbook.params import Param
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Given:
     """Values by parameter."""
 
@@ -38,7 +38,7 @@ class Given:
 NOTHING = Given()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Recorded:
     """Values for another attempt at what was run before, or for a replay of it."""
 

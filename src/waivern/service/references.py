@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path, PurePath
 
-from waivern.errors import IntegrityError, NotFoundError, RunNotFoundError, WaivernError
+from waivern.errors import (
+    IntegrityError,
+    NotFoundError,
+    RefusedError,
+    RunNotFoundError,
+    WaivernError,
+)
 from waivern.ids import ArtifactId, parse_artifact_id
 from waivern.planning.children import ChildFile, Children
 from waivern.planning.plan import Copy, Plan
+from waivern.record.fold import RunRecord
 from waivern.record.run import RunMetadata
-from waivern.record.status import RunStatus
+from waivern.record.status import ArtifactStatus, RunStatus
 from waivern.runbook.model import Reuse
 from waivern.service import read
 from waivern.service.children import ChildFiles
@@ -45,6 +53,22 @@ def find(store: RunStore, text: str) -> str:
     if text in runs:
         return text
     return _by_prefix(text, runs)
+
+
+def standing(
+    store: RunStore, record: RunRecord | None
+) -> Callable[[str | None], Mapping[str, ArtifactStatus]]:
+    """Return how the artifacts of a run stand that an expression names, or of `record`."""
+
+    def statuses(run: str | None) -> Mapping[str, ArtifactStatus]:
+        looked_at = read.load(store, find(store, run)) if run else record
+        if looked_at is None:
+            raise RefusedError(
+                "a new run has no results yet", hint="name the run: result:failed@RUN"
+            )
+        return {name: step.status for name, step in looked_at.steps.items()}
+
+    return statuses
 
 
 def _by_prefix(text: str, runs: list[str]) -> str:

@@ -19,7 +19,7 @@ from waivern.record.step import StepRecord, ordered
 from waivern.store.base import ArtifactRef, RunStore
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Artifact:
     """A completed artifact of a run; what it holds is read when it is asked for."""
 

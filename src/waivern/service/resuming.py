@@ -32,7 +32,7 @@ Source = str | Runbook | None
 """The path of a runbook, or a Runbook; None: what the run has kept."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Again:
     """On which terms a run is resumed."""
 
@@ -48,7 +48,7 @@ class Again:
     selection: Selection = EVERYTHING
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Ready:
     """All that a resume needs to know, with nothing written yet."""
 

@@ -11,9 +11,13 @@ from waivern.errors import UsageError
 from waivern.message import Json
 from waivern.problems import did_you_mean, shown
 from waivern.runbook.model import Runbook
-from waivern.service import act
-from waivern.service.act import Given, Options, RunResult, Selection
+from waivern.service import again
+from waivern.service.attempt import Options
+from waivern.service.parameters import Given
+from waivern.service.result import RunResult
+from waivern.service.select import Selection
 from waivern.service.shelf import chosen, project_at
+from waivern.service.start import start
 from waivern.service.terms import PlanTerms, ResumeTerms
 from waivern.store.base import RunStore
 
@@ -38,7 +42,7 @@ class Situation(NamedTuple):
 
     def start(self, source: Source, run_id: str | None, options: Options) -> RunResult:
         """Run a runbook in a new run."""
-        return act.start(
+        return start(
             readable(source),
             self.store,
             options,
@@ -51,7 +55,7 @@ class Situation(NamedTuple):
         self, run: str, source: Source | None, terms: ResumeTerms, options: Options
     ) -> RunResult:
         """Continue a run, on terms that are looked at for what only a resume takes."""
-        return act.resume(
+        return again.resume(
             None if source is None else readable(source),
             run,
             self.store,
@@ -67,7 +71,7 @@ class Situation(NamedTuple):
 
     def replay(self, run: str, run_id: str | None, options: Options) -> RunResult:
         """Run again what a run kept."""
-        return act.replay(run, self.store, options, run_id=run_id, params=self.params)
+        return again.replay(run, self.store, options, run_id=run_id, params=self.params)
 
 
 def situation(verb: str, takes: type[PlanTerms], given: Mapping[str, object]) -> Situation:
@@ -80,6 +84,7 @@ def situation(verb: str, takes: type[PlanTerms], given: Mapping[str, object]) ->
     terms = cast("PlanTerms", given)
     root = terms.get("project_root")
     options = Options(
+        environ=dict(os.environ),
         project=project_at(root),
         max_concurrency=_count(given, "max_concurrency"),
         max_failures=_count(given, "max_failures"),

@@ -202,15 +202,27 @@ class Folder:
 
         Raises FileExistsError.
         """
-        step("open", name)
-        fd = os.open(name, _NEW, FILE_MODE, dir_fd=self.descriptor)
-        try:
-            _keep_mode(fd)
-            write_all(fd, data, name)
-        except BaseException:
-            os.close(fd)
-            raise
-        return fd
+        made: list[tuple[int, str]] = []
+        self.create_all([(name, data)], made)
+        return made[0][0]
+
+    def create_all(self, files: Iterable[tuple[str, bytes]], made: list[tuple[int, str]]) -> None:
+        """Create files in this order, and put the descriptor of each into `made`, with its name.
+
+        Raises FileExistsError.
+        """
+        look = True  # the umask is the same for all: it leaves the mode of each alone, or of none
+        for name, data in files:
+            step("open", name)
+            fd = os.open(name, _NEW, FILE_MODE, dir_fd=self.descriptor)
+            try:
+                if look:
+                    look = _keep_mode(fd)
+                write_all(fd, data, name)
+            except BaseException:
+                os.close(fd)
+                raise
+            made.append((fd, name))
 
     def write_new(self, name: str, data: bytes) -> None:
         """Create a file with `data`, which is durable. Raises FileExistsError."""
@@ -446,18 +458,20 @@ def take_lock(fd: int, kind: int) -> bool:
     return True
 
 
-def _keep_mode(fd: int) -> None:
-    """Give a new file FILE_MODE if the umask took some of it away."""
-    if stat.S_IMODE(os.fstat(fd).st_mode) != FILE_MODE:
+def _keep_mode(fd: int) -> bool:
+    """Give a new file FILE_MODE if the umask took some of it away; say whether it did."""
+    bitten = stat.S_IMODE(os.fstat(fd).st_mode) != FILE_MODE
+    if bitten:
         os.fchmod(fd, FILE_MODE)
+    return bitten
 
 
 def write_all(fd: int, data: bytes, name: str) -> None:
     """Write all of `data`, however little the system takes at a time."""
-    view = memoryview(data)
-    while view:
+    written = 0
+    while written < len(data):
         step("write", name)
-        view = view[os.write(fd, view) :]
+        written += os.write(fd, memoryview(data)[written:] if written else data)
 
 
 def overwrite(fd: int, data: bytes, name: str) -> None:

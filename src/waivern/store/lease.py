@@ -205,17 +205,17 @@ class LocalLease(Lease):
     def _made(self, folder: Folder, receipts: list[Receipt]) -> list[tuple[int, str]]:
         """Make the files of those that are held in memory; they are to be synced and closed."""
         files: list[tuple[int, str]] = []
+        held = [(each, data) for each in receipts if (data := self.held(each.staged)) is not None]
         try:
-            for receipt in receipts:
-                if (data := self.held(receipt.staged)) is not None:
-                    files.append((folder.create(receipt.staged, data), receipt.staged))
+            folder.create_all(((each.staged, data) for each, data in held), files)
         except BaseException as error:
             for fd, _ in files:
                 os.close(fd)
             if not isinstance(error, OSError):
                 raise
-            failed = failure(f"write artifact '{receipt.key}'", error)
-            failed.artifact = receipt.key
+            key = held[len(files)][0].key
+            failed = failure(f"write artifact '{key}'", error)
+            failed.artifact = key
             raise failed from error
         return files
 

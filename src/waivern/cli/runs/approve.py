@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from waivern.cli.ui.progress import Progress
     from waivern.message import Json
     from waivern.record.events import GateDecided
-    from waivern.service.act import Decided, Options
+    from waivern.service.again import Decided
+    from waivern.service.attempt import Options
 
 
 @click.command("approve")
@@ -50,11 +51,12 @@ def command(
     Leaves as the run that goes on does; with 7 if more people have to approve; with --no-resume
     with 0.
     """
-    from waivern.service import act
+    from waivern.service import again
+    from waivern.service.decide import Decision
     from waivern.service.locate import find_project
 
     typed = Typed(**more)
-    decision = act.Decision(not reject, user_name() if by is None else by, note, read_data(data))
+    decision = Decision(not reject, user_name() if by is None else by, note, read_data(data))
     store, params = opened(typed.store), typed.given()
     if no_resume and typed.output is not None:
         raise UsageError("--no-resume makes nothing that -o could copy", hint="leave one out")
@@ -64,7 +66,7 @@ def command(
             if not no_resume:
                 eyes.say(Line("run", clean(_said(event))))
 
-        return act.approve(
+        return again.approve(
             run,
             store,
             options,

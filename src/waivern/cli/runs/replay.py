@@ -16,8 +16,9 @@ from waivern.errors import Exit
 
 if TYPE_CHECKING:
     from waivern.cli.ui.progress import Progress
-    from waivern.service.act import Options, RunResult
+    from waivern.service.attempt import Options
     from waivern.service.compare import Pair
+    from waivern.service.result import RunResult
 
 WORDS = {"equal": "equal", "different": "DIFFERENT", "status": "DIFFERENT END", "open": "open"}
 
@@ -40,7 +41,7 @@ def command(run: str, compare: bool, run_id: str | None, **more: Any) -> int:
     Leaves as any run does. With --compare, a run that ended well leaves with 6 if an artifact is
     different, or has come to a different end.
     """
-    from waivern.service import act, read
+    from waivern.service import again, read
     from waivern.service.attempt import worst
     from waivern.service.compare import compare as compared
     from waivern.service.locate import find_project
@@ -51,7 +52,7 @@ def command(run: str, compare: bool, run_id: str | None, **more: Any) -> int:
     before = find(store, run)
 
     def begin(options: Options, _eyes: Progress) -> RunResult:
-        return act.replay(before, store, options, run_id=run_id, params=params)
+        return again.replay(before, store, options, run_id=run_id, params=params)
 
     result, eyes = carry_out(typed, store, find_project(), begin)
     pairs = compared(read.load(store, before), result.record) if compare else []

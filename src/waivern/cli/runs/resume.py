@@ -13,7 +13,8 @@ from waivern.cli.ui.user import user_name
 
 if TYPE_CHECKING:
     from waivern.cli.ui.progress import Progress
-    from waivern.service.act import Options, RunResult
+    from waivern.service.attempt import Options
+    from waivern.service.result import RunResult
 
 
 @click.command("resume")
@@ -43,14 +44,15 @@ def command(
     --data goes to the components that wait for something outside. Where a single gate waits,
     --data approved=true (or false) is your decision.
     """
-    from waivern.service import act
+    from waivern.service import again
     from waivern.service.locate import find_project
+    from waivern.service.select import Selection
 
     typed, handed_over = Typed(**more), read_data(data)
     store, params = opened(typed.store), typed.given()
 
     def begin(options: Options, _eyes: Progress) -> RunResult:
-        return act.resume(
+        return again.resume(
             None,
             run,
             store,
@@ -60,7 +62,7 @@ def command(
             ask_again=ask_again,
             params=params,
             data=handed_over,
-            selection=act.Selection(select, exclude),
+            selection=Selection(select, exclude),
             by=user_name(),
         )
 

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from waivern.cli.ui.screen import Screen
     from waivern.message import Json
     from waivern.runbook.project import Project
-    from waivern.service.act import Given, Options, RunResult
+    from waivern.service.attempt import Options
+    from waivern.service.parameters import Given
+    from waivern.service.result import RunResult
     from waivern.store.base import RunStore
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -96,7 +98,7 @@ def running_options(command: F) -> F:
     return command
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Typed:
     """What was typed of `running_options`."""
 
@@ -121,20 +123,21 @@ class Typed:
 
     def options(self, eyes: Progress, where: RunStore, project: Project | None) -> Options:
         """Return how the attempt is carried out."""
-        from waivern.service import act
+        from waivern.service.attempt import DEFAULT_GRACE_S, Options
 
         if self.fail_fast and self.max_failures not in (None, 1):
             raise UsageError(
                 "--fail-fast is --max-failures 1", hint="give one of the two, not both"
             )
-        return act.Options(
+        return Options(
+            environ=dict(os.environ),
             project=project,
             max_concurrency=self.max_concurrency,
             max_failures=1 if self.fail_fast else self.max_failures,
             cache=False if self.no_cache else None,
             refresh=frozenset(self.refresh),
             fail_on=self.fail_on,
-            grace_s=act.DEFAULT_GRACE_S if self.grace is None else self.grace,
+            grace_s=DEFAULT_GRACE_S if self.grace is None else self.grace,
             listen=True,
             observers=(eyes.observe,),
             on_progress=eyes.progress,
@@ -148,10 +151,11 @@ def carry_out(
     typed: Typed, store: RunStore, project: Project | None, begin: Callable[[Options, Progress], T]
 ) -> tuple[T, Progress]:
     """Show what `begin` does; return what it does, and what was seen of it."""
-    from waivern.cli.ui.outputs import usable
     from waivern.cli.ui.progress import progress
 
     if typed.output is not None:
+        from waivern.cli.ui.outputs import usable
+
         usable(typed.output)  # before anything is run
     eyes = progress(quiet=typed.quiet, verbose=typed.verbose > 0)
     options = typed.options(eyes, store, project)
@@ -207,13 +211,13 @@ def leave(result: RunResult | None, code: int) -> int:
 
 
 def _copied(typed: Typed, store: RunStore, result: RunResult) -> tuple[int, list[Path]]:
+    code = int(result.exit_code)
+    if typed.output is None:
+        return code, []
     from waivern.cli.ui.errors import explain
     from waivern.cli.ui.outputs import copy_outputs
     from waivern.service.attempt import worst
 
-    code = int(result.exit_code)
-    if typed.output is None:
-        return code, []
     copied: list[Path] = []
     try:
         copied = copy_outputs(store, result.plan, result.record, Path(typed.output))

@@ -16,8 +16,8 @@ from waivern.record.fold import RunRecord
 from waivern.record.gates import Open
 from waivern.record.status import ArtifactStatus, RunStatus
 from waivern.record.step import StepRecord
-from waivern.service.act import RunResult
 from waivern.service.read import COUNTED
+from waivern.service.result import RunResult
 from waivern.store.base import RunStore
 
 FAILED = ArtifactStatus.FAILED
@@ -257,8 +257,9 @@ def _skipped(out: Screen, ended: Ended) -> Iterator[str]:
 
 
 def _waiting(out: Screen, ended: Ended) -> Iterator[str]:
-    gates, commands = _gates(ended), ended.decisions
-    for step in ended.steps(ArtifactStatus.SUSPENDED):
+    waiting = list(ended.steps(ArtifactStatus.SUSPENDED))
+    gates, commands = _gates(ended) if waiting else {}, ended.decisions
+    for step in waiting:
         reason = clip(clean(str((step.error or {}).get("message"))), 1000)
         is_gate = step.gate
         what = "asks" if is_gate else "waits"

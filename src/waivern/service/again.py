@@ -1,139 +1,35 @@
-"""Running: start a run, resume one, decide and go on, run one again. Each reads top to bottom.
+"""What ran before, again: resume a run, decide and go on, run the same anew.
 
-start    load → plan → begin (whole, or not at all) → attempt
 resume   lock → fold the journal → load → plan → check → verify → attempt
 approve  lock → fold the journal → check the question → journal the decision → as resume
-replay   what another run kept → plan → as start
+replay   what another run kept → plan → begin → attempt
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple
 
-from waivern.ids import ArtifactId, new_run_id, parse_run_id
+from waivern.ids import ArtifactId
 from waivern.message import Json
 from waivern.planning.plan import Plan
-from waivern.record.events import GateDecided, to_record
-from waivern.runbook.model import Runbook
+from waivern.record.events import GateDecided
 from waivern.service import decide, kept, resuming
-from waivern.service.attempt import (
-    DEFAULT_GRACE_S,
-    Options,
-    Orders,
-    carry_out,
-    policies,
-    refuse_unknown,
-)
-from waivern.service.check import Prepared, drafted, prepare
-from waivern.service.children import ChildFiles
-from waivern.service.continuing import Held, ahead, go_on, hold, standing
+from waivern.service.attempt import Options
+from waivern.service.check import drafted, prepare
+from waivern.service.continuing import Held, ahead, go_on, hold
 from waivern.service.decide import Decision
-from waivern.service.opening import first_events
 from waivern.service.parameters import NOTHING, Given, Recorded
 from waivern.service.read import load
 from waivern.service.references import RecordedResolver, StoreResolver, find
 from waivern.service.result import RunResult
 from waivern.service.resuming import Again, Source, ready
-from waivern.service.select import EVERYTHING, Selection, refuse_starved
-from waivern.store.base import Birth, RunStore
-from waivern.store.lock import this_process
+from waivern.service.select import EVERYTHING, Selection
+from waivern.service.start import begin
+from waivern.store.base import RunStore
 
 NO_DATA: Mapping[str, Json] = MappingProxyType({})
-
-__all__ = [
-    "DEFAULT_GRACE_S",
-    "Again",
-    "Decided",
-    "Decision",
-    "Given",
-    "Options",
-    "RunResult",
-    "Selection",
-    "approve",
-    "replay",
-    "resume",
-    "start",
-]
-
-
-def start(
-    source: str | Runbook,
-    store: RunStore,
-    options: Options,
-    *,
-    run_id: str | None = None,
-    params: Given = NOTHING,
-    selection: Selection = EVERYTHING,
-) -> RunResult:
-    """Run a runbook, or the one in a file, in a new run.
-
-    Raises, before anything is written, InvalidError if the runbook, its plan or its parameters are
-    wrong, UsageError or ArtifactNotFoundError if the selection or a policy is.
-    """
-    draft = drafted(source, options.environ, params.bound)
-    resolver = StoreResolver(store, ChildFiles(draft.runbook.document.folder))
-    prepared = prepare(draft, resolver, options.environ, options.project)
-    return _begin(prepared, store, options, run_id, selection)
-
-
-def replay(
-    reference: str,
-    store: RunStore,
-    options: Options,
-    *,
-    run_id: str | None = None,
-    params: Given = NOTHING,
-) -> RunResult:
-    """Run again what a run kept, in a new run: its runbook, children, parameters and pins.
-
-    Nothing that was made before is used but what the runbook reuses. Raises RefusedError if
-    `params` differ from those of the run, ParamsError if a secret is not given again.
-    """
-    record = load(store, find(store, reference))
-    run = record.metadata
-    values = Recorded(run.run_id, run.params, params)
-    draft = drafted(kept.runbook(store, record), options.environ, values.bound)
-    children = StoreResolver(store, kept.KeptChildren(store, record))
-    resolver = RecordedResolver(record.reuse, children)
-    prepared = prepare(draft, resolver, options.environ, options.project, record.project)
-    resuming.refuse_other_params(prepared.plan, record)
-    return _begin(prepared, store, options, run_id, EVERYTHING, replay_of=run.run_id)
-
-
-def _begin(
-    prepared: Prepared,
-    store: RunStore,
-    options: Options,
-    run_id: str | None,
-    selection: Selection,
-    replay_of: str | None = None,
-) -> RunResult:
-    plan = prepared.plan
-    refuse_unknown(options.refresh, plan)
-    orders = Orders(prepared.environ, policies=policies(options, plan))
-    if selection:
-        only = selection.resolve(plan, standing(store, None))
-        refuse_starved(plan, only, ())
-        orders = replace(orders, only=only)
-    chosen = new_run_id() if run_id is None else parse_run_id(run_id)
-    record, events = first_events(
-        chosen, plan, options.clock, only=orders.only, replay_of=replay_of
-    )
-    birth = Birth(
-        plan.runbook.document.data,
-        tuple(map(to_record, events)),
-        record.metadata.document(),
-        record.state.document(),
-        plan.children,
-    )
-    lease = store.begin(chosen, birth, this_process())
-    try:
-        return carry_out(store, lease, plan, {}, record, options, orders)
-    finally:
-        lease.release()
 
 
 def resume(
@@ -216,3 +112,27 @@ def _decide(
     event = decide.decided(asked, decision, held.record, held.store, options.clock)
     decide.write(event, held.lease, held.record)
     return event, decide.missing(asked, held.record, options.clock.now())
+
+
+def replay(
+    reference: str,
+    store: RunStore,
+    options: Options,
+    *,
+    run_id: str | None = None,
+    params: Given = NOTHING,
+) -> RunResult:
+    """Run again what a run kept, in a new run: its runbook, children, parameters and pins.
+
+    Nothing that was made before is used but what the runbook reuses. Raises RefusedError if
+    `params` differ from those of the run, ParamsError if a secret is not given again.
+    """
+    record = load(store, find(store, reference))
+    run = record.metadata
+    values = Recorded(run.run_id, run.params, params)
+    draft = drafted(kept.runbook(store, record), options.environ, values.bound)
+    children = StoreResolver(store, kept.KeptChildren(store, record))
+    resolver = RecordedResolver(record.reuse, children)
+    prepared = prepare(draft, resolver, options.environ, options.project, record.project)
+    resuming.refuse_other_params(prepared.plan, record)
+    return begin(prepared, store, options, run_id, EVERYTHING, replay_of=run.run_id)

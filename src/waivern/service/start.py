@@ -1,0 +1,73 @@
+"""A new run: load → plan → begin (whole, or not at all) → attempt."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from waivern.ids import new_run_id, parse_run_id
+from waivern.record.events import to_record
+from waivern.runbook.model import Runbook
+from waivern.service.attempt import Options, Orders, carry_out, policies, refuse_unknown
+from waivern.service.check import Prepared, drafted, prepare
+from waivern.service.children import ChildFiles
+from waivern.service.opening import first_events
+from waivern.service.parameters import NOTHING, Given
+from waivern.service.references import StoreResolver, standing
+from waivern.service.result import RunResult
+from waivern.service.select import EVERYTHING, Selection, refuse_starved
+from waivern.store.base import Birth, RunStore
+from waivern.store.lock import this_process
+
+
+def start(
+    source: str | Runbook,
+    store: RunStore,
+    options: Options,
+    *,
+    run_id: str | None = None,
+    params: Given = NOTHING,
+    selection: Selection = EVERYTHING,
+) -> RunResult:
+    """Run a runbook, or the one in a file, in a new run.
+
+    Raises, before anything is written, InvalidError if the runbook, its plan or its parameters are
+    wrong, UsageError or ArtifactNotFoundError if the selection or a policy is.
+    """
+    draft = drafted(source, options.environ, params.bound)
+    resolver = StoreResolver(store, ChildFiles(draft.runbook.document.folder))
+    prepared = prepare(draft, resolver, options.environ, options.project)
+    return begin(prepared, store, options, run_id, selection)
+
+
+def begin(
+    prepared: Prepared,
+    store: RunStore,
+    options: Options,
+    run_id: str | None,
+    selection: Selection,
+    replay_of: str | None = None,
+) -> RunResult:
+    """Begin a new run, whole or not at all, and carry out its first attempt."""
+    plan = prepared.plan
+    refuse_unknown(options.refresh, plan)
+    orders = Orders(prepared.environ, policies=policies(options, plan))
+    if selection:
+        only = selection.resolve(plan, standing(store, None))
+        refuse_starved(plan, only, ())
+        orders = replace(orders, only=only)
+    chosen = new_run_id() if run_id is None else parse_run_id(run_id)
+    record, events = first_events(
+        chosen, plan, options.clock, only=orders.only, replay_of=replay_of
+    )
+    birth = Birth(
+        plan.runbook.document.data,
+        tuple(map(to_record, events)),
+        record.metadata.document(),
+        record.state.document(),
+        plan.children,
+    )
+    lease = store.begin(chosen, birth, this_process())
+    try:
+        return carry_out(store, lease, plan, {}, record, options, orders)
+    finally:
+        lease.release()
