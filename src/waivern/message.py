@@ -1,11 +1,9 @@
 """The value that flows between artifacts, and the exact bytes in which it is kept."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, Self, TypeAlias
 
 from waivern.errors import ComponentError, IntegrityError
 
@@ -26,7 +24,7 @@ class SchemaRef(NamedTuple):
     version: str = "1.0.0"
 
     @classmethod
-    def parse(cls, text: str) -> SchemaRef:
+    def parse(cls, text: str) -> Self:
         """Read 'name' (version 1.0.0) or 'name/1.2.3'."""
         name, _, version = text.partition("/")
         return cls(name, version or "1.0.0")
@@ -54,7 +52,7 @@ class Message(NamedTuple):
     extensions: Mapping[str, Json] = {}
     """`execution {status, error, duration_seconds, origin, alias}` and `coverage`."""
 
-    def with_origin(self, *, run_id: str, source: str) -> Message:
+    def with_origin(self, *, run_id: str, source: str) -> Self:
         """Return the same value under another run's name."""
         return self._replace(run_id=run_id, source=source)
 

@@ -1,7 +1,5 @@
 """What is wrong with a text that a person wrote, and where: drawn as a compiler would."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 from unicodedata import combining, east_asian_width

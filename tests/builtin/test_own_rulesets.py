@@ -212,8 +212,8 @@ def test_a_path_that_is_no_such_file_is_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo.yaml")
     for name, said in [
         ("big.yaml", "larger than"),
-        ("folder.yaml", "not a file"),
-        ("fifo.yaml", "not a file"),
+        ("folder.yaml", "a folder"),
+        ("fifo.yaml", "not a regular file"),
         ("none.yaml", "cannot be read"),
         ("acme", "no ruleset 'acme'"),
     ]:

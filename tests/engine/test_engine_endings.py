@@ -27,7 +27,7 @@ from waivern.record.events import (
 )
 from waivern.record.fold import RunRecord
 from waivern.record.status import RunStatus
-from waivern.store.base import RunStore
+from waivern.store.base import Birth, Lease, Owner, RunStore
 from waivern.store.local import LocalFilesystemStore
 from waivern.store.memory import AsyncInMemoryStore
 
@@ -285,3 +285,26 @@ def test_every_artifact_is_what_the_journal_says(store: RunStore) -> None:
         assert (event.how, event.component.partition(":")[2]) == ("produced", "python")
         assert event.version == "1.0.0"
     assert done["c"].inputs == {n: done[n].content_digest for n in ("a", "b")}
+
+
+# a defect of the store
+
+
+def test_a_defect_of_the_store_is_raised_as_what_it_is(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_args: object) -> None:
+        raise RuntimeError("a defect, with a secret in its text")
+
+    def begin(run_id: str, birth: Birth, owner: Owner) -> Lease:
+        lease = whole(run_id, birth, owner)
+        monkeypatch.setattr(lease, "publish", broken)
+        return lease
+
+    whole = store.begin
+    monkeypatch.setattr(store, "begin", begin)
+    with pytest.raises(RuntimeError, match="a defect"):
+        execute(runbook(Stage(), Spec("a"), Spec("b", ("a",))), store=store)
+    last = store.read_journal("r").lines[-1].record
+    assert (last["type"], last["status"]) == ("attempt_ended", "interrupted")
+    assert (last["reason"], last["error"]) == ("defect", "RuntimeError")

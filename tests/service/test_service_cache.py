@@ -214,6 +214,18 @@ async def test_refresh(book: Book) -> None:
     assert book.store.runs() == before
 
 
+async def test_refresh_of_a_name_that_stands_for_several(book: Book) -> None:
+    each = make("a", 1, cache=True)
+    each["a"]["for_each"] = ["x", "y"]
+    book.write(each, make("b", 1, cache=True))
+    await book.start()
+    again = await book.start(book.options(refresh=frozenset({"a"})))
+    assert made(again) == {"a/x": "produced", "a/y": "produced", "b": "cached"}
+    resumed = await book.resume(again.run_id, book.options(refresh=frozenset({"a"})))
+    assert made(resumed) == {"a/x": "produced", "a/y": "produced", "b": "cached"}
+    assert len(resumed.record.metadata.attempts) == 2
+
+
 # what counts as the same
 
 Edit = Callable[[Book], object]

@@ -5,8 +5,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
-import os
-import stat
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -16,6 +14,7 @@ from typing import NamedTuple
 
 from waivern.builtin.properties import located
 from waivern.errors import ComponentError
+from waivern.files import open_file
 from waivern.message import sha256
 from waivern.plugins.context import Context, Memo
 
@@ -105,14 +104,10 @@ def _regular(path: Path) -> Iterator[BufferedReader | None]:
     with ExitStack() as stack:
         file = None
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            file = stack.enter_context(open_file(path))
         except OSError as error:
             if error.errno not in _NO_FILE:
                 raise ComponentError(f"{path.name!r} cannot be read: {error.strerror}") from error
-        else:
-            stack.callback(os.close, descriptor)
-            if stat.S_ISREG(os.fstat(descriptor).st_mode):
-                file = stack.enter_context(open(descriptor, "rb", closefd=False))
         yield file
 
 

@@ -1,7 +1,5 @@
 """What the shipped components' properties have in common."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

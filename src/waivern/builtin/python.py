@@ -1,7 +1,5 @@
 """A Python function as a component: the shortest way from an idea to an artifact."""
 
-from __future__ import annotations
-
 import hashlib
 import importlib
 import inspect

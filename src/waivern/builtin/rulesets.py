@@ -6,14 +6,13 @@ YAML file: `RULES = importlib.resources.files(__name__) / "acme.yaml"`.
 
 from __future__ import annotations
 
-import os
-import stat
 from importlib.metadata import entry_points
 from pathlib import Path
 
 from waivern.builtin.properties import located
 from waivern.detection import Ruleset, extend_ruleset, load_ruleset
 from waivern.errors import ComponentError
+from waivern.files import open_file
 from waivern.plugins.context import Context
 from waivern.problems import did_you_mean
 
@@ -43,16 +42,11 @@ def marks(rules: Ruleset) -> dict[str, str]:
 
 def _bytes(name: str, path: Path) -> bytes:
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        try:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise ComponentError(f"{name!r} is not a file", hint="name a YAML file")
-            with open(descriptor, "rb", closefd=False) as file:
-                return file.read(MAX_BYTES + 1)
-        finally:
-            os.close(descriptor)
+        with open_file(path) as file:
+            return file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise ComponentError(f"{name!r} cannot be read: {error.strerror}") from error
+        reason = f"{name!r} cannot be read: {error.strerror}"
+        raise ComponentError(reason, hint="name a YAML file") from error
 
 
 def _installed(name: str) -> bytes:

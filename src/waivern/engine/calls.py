@@ -1,7 +1,5 @@
 """What goes to an executor, and what comes back: small, and picklable."""
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Mapping
 from typing import NamedTuple, TypeAlias
 

@@ -4,8 +4,6 @@ The parts are kept with each artifact that may be taken for the same work anothe
 later plan can say not only that something is different but what.
 """
 
-from __future__ import annotations
-
 import hmac
 import re
 from collections.abc import Mapping

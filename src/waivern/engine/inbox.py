@@ -1,7 +1,5 @@
 """Everything the loop has to look at, one item at a time, from whichever thread it comes."""
 
-from __future__ import annotations
-
 import signal
 from collections.abc import Iterator
 from queue import Empty, SimpleQueue
@@ -9,7 +7,6 @@ from typing import NamedTuple, TypeAlias
 
 from waivern.clock import Clock
 from waivern.engine.calls import Call, Outcome
-from waivern.errors import WaivernError
 
 
 class Began(NamedTuple):
@@ -40,11 +37,11 @@ class Committed(NamedTuple):
     """There is room in the ledger again."""
 
 
-class StoreFailed(NamedTuple):
-    error: WaivernError
+class LedgerFailed(NamedTuple):
+    error: Exception
 
 
-Item: TypeAlias = Began | Finished | Signalled | Cancelled | Halted | Committed | StoreFailed
+Item: TypeAlias = Began | Finished | Signalled | Cancelled | Halted | Committed | LedgerFailed
 
 
 class Inbox:

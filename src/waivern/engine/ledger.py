@@ -10,7 +10,6 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from itertools import product
 from queue import SimpleQueue
 from typing import TypeAlias
@@ -48,8 +47,8 @@ FAREWELL_S = 0.5
 class Ledger:
     """Commits the events of one attempt under its lease, and folds them into `record`.
 
-    From the ledger's thread, `on_commit` is told after each commit, and `on_error` once if the
-    store fails; nothing is committed after that.
+    From the ledger's thread, `on_commit` is told after each commit, and `on_error` once what keeps
+    it from going on: a StoreError, or a defect.
     """
 
     def __init__(
@@ -59,10 +58,10 @@ class Ledger:
         clock: Clock,
         observers: Iterable[Observer],
         on_commit: Callable[[], None],
-        on_error: Callable[[WaivernError], None],
+        on_error: Callable[[Exception], None],
     ) -> None:
         self.record = record
-        self.error: WaivernError | None = None
+        self.error: Exception | None = None
         self._lease = lease
         self._clock = clock
         self._on_commit = on_commit
@@ -98,7 +97,7 @@ class Ledger:
         """How many events wait to be committed."""
         return len(self._entries) + self._in_commit
 
-    def close(self, last: Callable[[], AttemptEnded]) -> WaivernError | None:
+    def close(self, last: Callable[[], AttemptEnded]) -> Exception | None:
         """Commit what was entered, then what `last` returns, and bring the projections up to date.
 
         Blocks until all is durable. Returns what kept anything from being so: then the attempt
@@ -113,14 +112,10 @@ class Ledger:
             event = last()
             events: list[Event] = [event]
             if self.error:
-                status, why = str(RunStatus.INTERRUPTED), self.error.message
-                events = [event._replace(status=status, reason="store", error=why)]
-                if isinstance(self.error, StoreError) and self.error.artifact:
-                    error = {"kind": "StoreError", "message": why, "hint": self.error.hint}
-                    events.insert(0, ArtifactFailed(event.at, self.error.artifact, error, 0))
+                events = _broken_off(event, self.error)
             self._commit([(event, None) for event in events], sync=True)
             self._project(sync=True)
-        except StoreError as error:
+        except Exception as error:  # noqa: BLE001 - for the caller to raise or to tell
             self.error = self.error or error
         self._audience.leave()
         if interrupt is not None:
@@ -138,12 +133,8 @@ class Ledger:
                 if self._due:
                     self._project(sync=False)
         except Exception as error:  # noqa: BLE001 - nothing may be lost silently on this thread
-            self.error = (
-                error
-                if isinstance(error, WaivernError)
-                else WaivernError(f"{type(error).__name__}: {error}")
-            )
-            self._on_error(self.error)
+            self.error = error
+            self._on_error(error)
 
     def _next(self) -> tuple[list[Entry], bool] | None:
         """Wait for work; None when closing and none is left."""
@@ -204,6 +195,19 @@ class Ledger:
         self._next_projection = began + max(PROJECT_EVERY_S, PROJECTION_SHARE * took)
 
 
+def _broken_off(event: AttemptEnded, error: Exception) -> list[Event]:
+    """Return what the journal says where it could not be kept up to the end of the attempt."""
+    status = str(RunStatus.INTERRUPTED)
+    if not isinstance(error, WaivernError):  # nobody has looked for secrets in its text
+        return [event._replace(status=status, reason="defect", error=type(error).__name__)]
+    why = error.message
+    events: list[Event] = [event._replace(status=status, reason="store", error=why)]
+    if isinstance(error, StoreError) and error.artifact:
+        told = {"kind": "StoreError", "message": why, "hint": error.hint}
+        events.insert(0, ArtifactFailed(event.at, error.artifact, told, 0))
+    return events
+
+
 def _begun(names: set[str], group: list[Entry]) -> tuple[list[Event], list[Entry]]:
     """Take out of a group that work on these began, where nothing else of them comes before."""
     first: list[Event] = []
@@ -255,5 +259,7 @@ class Audience:
     def _serve(self) -> None:
         while (group := self._groups.get()) is not None:
             for told, observer in product(group, self._observers):
-                with suppress(Exception):  # an observer's trouble is not the run's
+                try:
                     observer(*told)
+                except Exception:  # noqa: BLE001, S112 - an observer's trouble is not the run's
+                    continue

@@ -30,8 +30,8 @@ from waivern.engine.inbox import (
     Halted,
     Inbox,
     Item,
+    LedgerFailed,
     Signalled,
-    StoreFailed,
 )
 from waivern.engine.ledger import Ledger
 from waivern.engine.pools import Pools
@@ -72,7 +72,7 @@ WAITING = 64
 class Loop:
     """One attempt at a plan.
 
-    `ledger` is given what to call after a commit, and when the store fails. `record` is what is
+    `ledger` is given what to call after a commit, and when it cannot go on. `record` is what is
     known of the run before the attempt: the numbers of steps started before, the decisions.
     `given` is what was handed to each artifact that waited.
     """
@@ -82,7 +82,7 @@ class Loop:
         plan: Plan,
         evidence: rebuilder.Evidence,
         record: RunRecord,
-        ledger: Callable[[Callable[[], None], Callable[[WaivernError], None]], Ledger],
+        ledger: Callable[[Callable[[], None], Callable[[Exception], None]], Ledger],
         executor: Executor,
         limits: Limits,
         clock: Clock,
@@ -103,7 +103,7 @@ class Loop:
         self._timers = Timers(clock)
         self._ledger = ledger(
             lambda: self._inbox.put(Committed()),
-            lambda error: self._inbox.put(StoreFailed(error)),
+            lambda error: self._inbox.put(LedgerFailed(error)),
         )
         self._steps = {name: step.step_index for name, step in record.steps.items()}
         self._next_step = record.next_step
@@ -184,7 +184,9 @@ class Loop:
 
         stuck = self._executor.close(PATIENCE_S)
         error = self._ledger.close(last)
-        if error and ending.exit_code != Exit.STORE:
+        if error is not None and not isinstance(error, WaivernError):
+            raise error
+        if error is not None and ending.exit_code != Exit.STORE:
             ending = self._unsaved(error.message)
         return ending._replace(stuck=stuck)
 
@@ -286,7 +288,9 @@ class Loop:
                 self._end(Ending(RunStatus.INTERRUPTED, "cancelled", exit_code=Exit.FAILED))
             case Committed():
                 pass  # what it makes room for is started after every look into the inbox
-            case StoreFailed(error):
+            case LedgerFailed(error):
+                if not isinstance(error, WaivernError):
+                    raise error
                 self._end(store_failure(error.message))
 
     def _began(self, item: Began) -> None:

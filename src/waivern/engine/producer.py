@@ -31,8 +31,9 @@ from waivern.planning.plan import (
 )
 from waivern.planning.properties import configure
 from waivern.plugins import registry
-from waivern.plugins.component import Connector, Input, Processor, Suspend
+from waivern.plugins.component import Component, Connector, Input, Processor, Suspend
 from waivern.plugins.context import Context, Memo
+from waivern.plugins.shapes import Kind
 from waivern.runbook.secrets import Secrets
 from waivern.store.base import ArtifactRef, RunStore
 
@@ -64,6 +65,7 @@ class Producer:
         self._on_progress = on_progress
         self._cache = cache
         self._memo = Memo()
+        self._components: dict[tuple[Kind, str], Component] = {}
 
     def begin(self, call: Call) -> Outcome | Awaiting:
         """Do the call's work, as far as it goes without an event loop."""
@@ -234,13 +236,11 @@ class Producer:
 
     def tool(self, work: Extract | Transform) -> Tool:
         """Return the component that does some work, configured."""
-        match work:
-            case Extract(type_, _, properties):
-                connector = registry.load("connectors", type_)
-                return Tool(connector, configure(connector.Config, properties, self._environ))
-            case Transform(type_, _, properties):
-                processor = registry.load("processors", type_)
-                return Tool(processor, configure(processor.Config, properties, self._environ))
+        kind: Kind = "connectors" if isinstance(work, Extract) else "processors"
+        component = self._components.get((kind, work.type))
+        if component is None:
+            component = self._components[kind, work.type] = registry.load(kind, work.type)
+        return Tool(component, configure(component.Config, work.properties, self._environ))
 
     def _inputs(self, call: Call) -> list[Input]:
         messages = [(name, self._store.fetch(call.run_id, ref)) for name, ref in _named(call)]

@@ -1,7 +1,5 @@
 """The terms of an attempt: what it is given, and how it can end."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from random import random
 from typing import NamedTuple

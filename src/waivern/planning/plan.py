@@ -1,7 +1,5 @@
 """The plan: what a run will do, complete and immutable."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -100,7 +98,7 @@ class Part(NamedTuple):
 class Last(NamedTuple):
     """What the last round of a repetition came to; its rounds are the node's inputs, in order."""
 
-    until: Condition
+    until: "Condition"
     keep: bool
     scope: Mapping[str, Json]
     """What is known when the plan is made: `params`, `each`."""
@@ -150,7 +148,7 @@ Work: TypeAlias = Extract | Transform | Copy | Ask | Part | Last | Given | Absen
 class Test(NamedTuple):
     """What decides, when the inputs are known, whether a node is made at all."""
 
-    condition: Condition
+    condition: "Condition"
     holds: bool = True
     """What it has to come to: a round is made while `until` does not hold."""
     statuses: Mapping[str, ArtifactId] = {}

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pydantic import BaseModel, ValidationError
 
 from waivern.message import Json
+from waivern.problems import InvalidError
 from waivern.runbook import env
 from waivern.runbook.env import expand, names
 from waivern.runbook.secrets import Secrets
@@ -31,11 +32,11 @@ def faults(
 
     No message shows a value that came from `${VAR}`, whatever the component puts into it.
     """
-    if unset := list(env.faults(properties, environ)):  # of the project's: others are read before
-        yield from ((path, False, message, hint) for path, _, message, hint in unset)
-        return
     try:
         configure(config, properties, environ)
+    except InvalidError:  # of the project's properties: others are read before
+        for path, _, message, hint in env.faults(properties, environ):
+            yield path, False, message, hint
     except ValidationError as error:
         hide = Secrets(names(properties), environ).hide
         for each in error.errors(include_url=False, include_input=False, include_context=False):

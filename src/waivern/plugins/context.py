@@ -52,6 +52,7 @@ class Coverage:
 
 
 T = TypeVar("T")
+_NOTHING = object()
 
 
 class Memo:
@@ -64,13 +65,15 @@ class Memo:
 
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
         """Return what `make` returned under this key; an error is raised, and not kept."""
-        if key not in self._made:
+        made = self._made.get(key, _NOTHING)
+        if made is _NOTHING:
             with self._lock:
                 making = self._making.setdefault(key, threading.RLock())
             with making:
                 if key not in self._made:
                     self._made[key] = make()
-        return cast(T, self._made[key])
+                made = self._made[key]
+        return cast(T, made)
 
 
 class Context:

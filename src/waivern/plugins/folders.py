@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import os
-import stat
 import sys
 import threading
 from collections.abc import Iterable, Iterator
@@ -18,6 +17,7 @@ from types import ModuleType
 from typing import Literal, NamedTuple, TypeAlias
 
 from waivern.errors import RefusedError
+from waivern.files import open_file
 from waivern.message import sha256
 
 Variable: TypeAlias = Literal["connector", "processor"]
@@ -102,22 +102,14 @@ def _bound(tree: ast.Module) -> Iterator[Variable]:
 
 def _source(path: Path) -> bytes:
     try:
-        with open(path, "rb", opener=_opened) as file:
-            regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
-            data = file.read(MAX_BYTES + 1) if regular else b""
+        with open_file(path, follow=False) as file:
+            data = file.read(MAX_BYTES + 1)
     except OSError as error:
-        reason = "it is a link" if path.is_symlink() else error.strerror or "it cannot be read"
+        reason = "a link" if path.is_symlink() else error.strerror or "it cannot be read"
         raise ImportError(reason) from error
-    if not regular:
-        raise ImportError("it is not a regular file")
     if len(data) > MAX_BYTES:
         raise ImportError(f"it is larger than {MAX_BYTES // 2**20} MiB")
     return data
-
-
-def _opened(path: str, flags: int) -> int:
-    # Not blocking: a FIFO without a writer would wait for ever.
-    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
 
 
 @cache

@@ -3,8 +3,6 @@
 Every event has `at`: when it happened, RFC 3339, for people only. Order is the journal's.
 """
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple, TypeAlias
 
 from waivern.errors import IntegrityError

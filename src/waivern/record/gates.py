@@ -4,8 +4,6 @@ A decision counts while every artifact that was shown, the runbook, and what peo
 what they were.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple, TypeAlias

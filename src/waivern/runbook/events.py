@@ -11,6 +11,14 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import yaml
+from yaml import (
+    DocumentStartEvent,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+)
 
 from waivern.runbook.codes import Code
 
@@ -96,13 +104,15 @@ def _limited(parsed: Iterator[Any]) -> Iterator[Any]:
     depth = documents = 0
     for count, event in enumerate(parsed, 1):
         kind = type(event)
-        if kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
+        if kind is ScalarEvent:
+            pass
+        elif kind is MappingStartEvent or kind is SequenceStartEvent:
             depth += 1
             if depth > MAX_DEPTH:
                 raise Stop(Fault(Code.LIMIT, f"nested deeper than {MAX_DEPTH} levels", span(event)))
-        elif kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
+        elif kind is MappingEndEvent or kind is SequenceEndEvent:
             depth -= 1
-        elif kind is yaml.DocumentStartEvent:
+        elif kind is DocumentStartEvent:
             documents += 1
             if documents > 1:
                 hint = "a runbook is one document: keep each in a file of its own"

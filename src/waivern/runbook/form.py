@@ -1,7 +1,5 @@
 """The shape of a runbook as written: what may be said where. Says nothing about references."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WrapValidator

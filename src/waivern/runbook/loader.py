@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import gc
-import os
-import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from waivern.errors import NotFoundError
+from waivern.files import open_file
 from waivern.ids import ArtifactId
 from waivern.message import SchemaRef
 from waivern.problems import InvalidError, Problem, shown
@@ -112,13 +111,7 @@ def read_bytes(path: str | Path) -> bytes:
     Raises NotFoundError if there is none, InvalidError if it is no file that can be read.
     """
     try:
-        # Not blocking: opening a FIFO without a writer would wait for ever.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as file:
-            mode = os.fstat(descriptor).st_mode
-            if not stat.S_ISREG(mode):
-                kind = "a folder" if stat.S_ISDIR(mode) else "not a regular file"
-                raise _unreadable(path, kind)
+        with open_file(path) as file:
             return file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         hint = "the path is taken from the current folder"

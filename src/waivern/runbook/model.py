@@ -1,7 +1,5 @@
 """The runbook as everyone after the loader sees it: frozen, complete, nothing left to check."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
@@ -84,7 +82,7 @@ class Retry(NamedTuple):
 class Repeat(NamedTuple):
     """A processor or a child that is applied to its own result until a condition holds."""
 
-    until: Condition
+    until: "Condition"
     max: int
     keep: bool = False
     """Whether the last round counts although the condition does not hold, or that is a failure."""
@@ -99,7 +97,7 @@ OnError: TypeAlias = Literal["skip", "continue", "fail"]
 class Terms(NamedTuple):
     """How an artifact is made, whatever it is made from; None leaves it to what lies around."""
 
-    when: Condition | None = None
+    when: "Condition | None" = None
     after: tuple[ArtifactId, ...] = ()
     retry: Retry | None = None
     timeout: float | None = None
@@ -175,7 +173,7 @@ class Runbook(NamedTuple):
     contact: str | None = None
     framework: str | None = None
     settings: Settings = Settings()
-    params: Mapping[str, Param] = {}
+    params: Mapping[str, "Param"] = {}
     inputs: Mapping[str, Need] = {}
     """What it must be given: with any that is not optional it only runs as a child."""
     outputs: Mapping[str, Offer] = {}

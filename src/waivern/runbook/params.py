@@ -1,7 +1,5 @@
 """The parameters that a runbook declares: their values, and what a run keeps of them."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping

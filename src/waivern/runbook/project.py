@@ -6,13 +6,12 @@ runs` reads it to know where the store is, and pydantic would cost more than all
 
 from __future__ import annotations
 
-import os
-import stat
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
+from waivern.files import open_file
 from waivern.message import Json
 from waivern.problems import InvalidError, Position, Problem, shown
 from waivern.runbook.codes import Code
@@ -138,20 +137,12 @@ def _project(document: Document, tree: Mapping[str, Json]) -> Project:
 
 def _bytes(path: str, called: str) -> bytes:
     try:
-        with open(path, "rb", opener=_opened) as file:
-            if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                return file.read(MAX_BYTES + 1)
-            reason = "not a regular file"
+        with open_file(path) as file:
+            return file.read(MAX_BYTES + 1)
     except OSError as error:
-        reason = error.strerror or type(error).__name__
-    message = f"cannot read {shown(called)}: {reason}"
+        message = f"cannot read {shown(called)}: {error.strerror or type(error).__name__}"
     hint = "it is the project file of this folder: mend it, or move it away"
     raise InvalidError([Problem(Code.UNREADABLE, message, hint=hint)])
-
-
-def _opened(path: str, flags: int) -> int:
-    # Not blocking: a FIFO without a writer would wait for ever.
-    return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)
 
 
 def _tree(data: bytes) -> tuple[dict[str, Json], list[Fault]]:

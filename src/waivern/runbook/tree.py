@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import yaml
+from yaml import (
+    AliasEvent,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+)
 
 from waivern.message import Json
 from waivern.problems import shown
@@ -30,8 +37,9 @@ def read(text: str) -> tuple[Json, list[Fault]]:
     """
     reader = _Reader()
     try:
+        take = reader.take
         for event in events(text):
-            reader.take(event)
+            take(event)
     except Stop as stop:
         return None, [*reader.faults, stop.fault]
     return (reader.root[0] if reader.root else None), reader.faults
@@ -53,19 +61,19 @@ class _Reader:
 
     def take(self, event: Any) -> None:
         kind = type(event)
-        if kind is yaml.ScalarEvent:
+        if kind is ScalarEvent:
             if self._key is None:
                 self._begin_pair(event)
             else:
                 self._place(self._scalar(event), event.anchor)
-        elif kind is yaml.MappingStartEvent:
+        elif kind is MappingStartEvent:
             self._open({}, event, "map")
-        elif kind is yaml.SequenceStartEvent:
+        elif kind is SequenceStartEvent:
             self._open([], event, "seq")
-        elif kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
+        elif kind is MappingEndEvent or kind is SequenceEndEvent:
             self._container = self._outer.pop()
             self._key = _ITEM if type(self._container) is list else None
-        elif kind is yaml.AliasEvent:
+        elif kind is AliasEvent:
             if self._key is None:
                 self._begin_pair(event)
             else:
@@ -91,7 +99,7 @@ class _Reader:
         self._key = None if kind == "map" else _ITEM
 
     def _begin_pair(self, event: Any) -> None:
-        if type(event) is yaml.AliasEvent:
+        if type(event) is AliasEvent:
             self._refuse(_key_fault(event, "an alias cannot be a key"))
             self._key = f"*{event.anchor}"
             return

@@ -16,7 +16,7 @@ from waivern.message import Json
 from waivern.planning.plan import Plan
 from waivern.record.events import GateDecided
 from waivern.service import decide, kept, resuming
-from waivern.service.attempt import Options
+from waivern.service.attempt import Options, refreshing
 from waivern.service.check import drafted, prepare
 from waivern.service.continuing import Held, ahead, go_on, hold
 from waivern.service.decide import Decision
@@ -56,6 +56,7 @@ def resume(
         gate, decision, data = decide.within(held.record, data, by)
         again = Again(allow_changed, force, ask_again, params, data, selection)
         known = ready(source, held.record, store, options, again)
+        options = refreshing(options, known.plan)
         start = ahead(held, known, options, again)
         if gate and decision:
             _decide(held, known.plan, gate, decision, options)
@@ -94,6 +95,7 @@ def approve(
     with hold(store, run) as held:
         gate = decide.gate_of(held.record, name or None)
         known = ready(None, held.record, store, options, again) if onward else None
+        options = refreshing(options, known.plan) if known else options
         start = ahead(held, known, options, again) if known else None
         plan = known.plan if known else resuming.as_it_ran(held.record, store, options)
         event, missing = _decide(held, plan, gate, decision, options)

@@ -49,7 +49,7 @@ class Options(NamedTuple):
     cache: bool | None = None
     """Whether what was made of the same before is taken; None: what the project says, else yes."""
     refresh: frozenset[str] = frozenset()
-    """Artifacts that are made again all the same."""
+    """Artifacts that are made again all the same: ids, or names that stand for several."""
     fail_on: tuple[str, ...] = ()
     """Conditions over `artifacts`, `status` and `params` that make the attempt end with exit 6."""
     grace_s: float = DEFAULT_GRACE_S
@@ -164,11 +164,18 @@ def _loop(
     )
 
 
-def refuse_unknown(refresh: frozenset[str], plan: Plan) -> None:
-    """Raise ArtifactNotFoundError if something is to be made again that the plan does not have."""
-    for name in sorted(refresh - plan.nodes.keys()):
-        hint = did_you_mean(name, plan.nodes)
-        raise ArtifactNotFoundError(f"--refresh: there is no artifact '{name}'", hint=hint)
+def refreshing(options: Options, plan: Plan) -> Options:
+    """Return the options with ids in place of the names of what is to be made again.
+
+    Raises ArtifactNotFoundError for a name that the plan does not have.
+    """
+    ids: set[str] = set()
+    for name in sorted(options.refresh):
+        if name not in plan.nodes and name not in plan.aliases:
+            hint = did_you_mean(name, [*plan.nodes, *plan.aliases])
+            raise ArtifactNotFoundError(f"--refresh: there is no artifact '{name}'", hint=hint)
+        ids.update(plan.aliases.get(name, (name,)))
+    return options._replace(refresh=frozenset(ids))
 
 
 def cache_wanted(options: Options) -> bool:

@@ -21,7 +21,6 @@ from waivern.service.attempt import (
     carry_out,
     hidden,
     policies,
-    refuse_unknown,
     tripped,
     worst,
 )
@@ -116,7 +115,6 @@ def _orders(
     held: Held, known: Ready, options: Options, again: Again, evidence: rebuilder.Evidence
 ) -> Orders:
     plan, record = known.plan, held.record
-    refuse_unknown(options.refresh, plan)
     orders = Orders(
         known.environ,
         given=_handed_over(record, again.data),

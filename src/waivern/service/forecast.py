@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from waivern.errors import UsageError
 from waivern.record.events import ArtifactCompleted
 from waivern.service import read
-from waivern.service.attempt import Options, refuse_unknown
+from waivern.service.attempt import Options, refreshing
 from waivern.service.check import Prepared, drafted, prepare
 from waivern.service.children import ChildFiles
 from waivern.service.continuing import counted, left_out
@@ -46,6 +46,7 @@ def forecast(
         if record.metadata.replay_of:
             options = options._replace(cache=False)
         prepared = Prepared(known.plan, known.environ)
+        options = refreshing(options, prepared.plan)
         skipped = left_out(record)
         evidence, fallen = counted(store, record, known, options)
         notes = {str(name): why for name, why in fallen.items()}
@@ -53,8 +54,8 @@ def forecast(
         draft = drafted(source, options.environ, params.bound)
         resolver = StoreResolver(store, ChildFiles(draft.runbook.document.folder))
         prepared = prepare(draft, resolver, options.environ, options.project)
+        options = refreshing(options, prepared.plan)
     else:
         raise UsageError("there is nothing to foresee", hint="give a source, resume=, or both")
-    refuse_unknown(options.refresh, prepared.plan)
     found = Foreseer(prepared, store, options, evidence, notes, skipped).all()
     return [found[name] for name in prepared.plan.declared]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
+from typing import NamedTuple
 
 from waivern.errors import Exit, WaivernError
 from waivern.message import Json, Message
@@ -19,8 +20,7 @@ from waivern.record.step import StepRecord, ordered
 from waivern.store.base import ArtifactRef, RunStore
 
 
-@dataclass(frozen=True)
-class Artifact:
+class Artifact(NamedTuple):
     """A completed artifact of a run; what it holds is read when it is asked for."""
 
     run_id: str
@@ -34,7 +34,8 @@ class Artifact:
     """`sha256:` of its file, as `sha256sum` prints it."""
     content_digest: str
     """`sha256:` of its content, whatever stands around it: equal where the content is."""
-    _store: RunStore = field(repr=False, compare=False)
+    store: RunStore
+    """Where it is."""
 
     @classmethod
     def of(cls, store: RunStore, run_id: str, done: ArtifactCompleted) -> Artifact:
@@ -47,7 +48,7 @@ class Artifact:
             size=done.size,
             digest=done.digest,
             content_digest=done.content_digest,
-            _store=store,
+            store=store,
         )
 
     def message(self) -> Message:
@@ -57,7 +58,7 @@ class Artifact:
         is gone, RunNotFoundError if the whole run is.
         """
         ref = ArtifactRef(self.name, self.digest, self.content_digest)
-        return self._store.fetch(self.run_id, ref)
+        return self.store.fetch(self.run_id, ref)
 
 
 @dataclass(frozen=True)
@@ -67,8 +68,8 @@ class RunResult:
     run_id: str
     status: RunStatus
     reason: str | None
-    """`timeout`, a signal's name, `store`, `cancel`, `fail_fast`; of a suspended run, what it
-    waits for."""
+    """`timeout`, a signal's name, `store`, `defect`, `cancel`, `fail_fast`; of a suspended run,
+    what it waits for."""
     error: str | None
     """The first failure, in words for people."""
     exit_code: int

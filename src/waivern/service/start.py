@@ -7,7 +7,7 @@ from dataclasses import replace
 from waivern.ids import new_run_id, parse_run_id
 from waivern.record.events import to_record
 from waivern.runbook.model import Runbook
-from waivern.service.attempt import Options, Orders, carry_out, policies, refuse_unknown
+from waivern.service.attempt import Options, Orders, carry_out, policies, refreshing
 from waivern.service.check import Prepared, drafted, prepare
 from waivern.service.children import ChildFiles
 from waivern.service.opening import first_events
@@ -49,7 +49,7 @@ def begin(
 ) -> RunResult:
     """Begin a new run, whole or not at all, and carry out its first attempt."""
     plan = prepared.plan
-    refuse_unknown(options.refresh, plan)
+    options = refreshing(options, plan)
     orders = Orders(prepared.environ, policies=policies(options, plan))
     if selection:
         only = selection.resolve(plan, standing(store, None))

@@ -4,8 +4,6 @@ The nine are asynchronous and stateless. The ports block and are called from thr
 engine's; what changes a run goes through a `Lease`, so that "one writer per run" is a type.
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType

@@ -40,7 +40,7 @@ class Painter(Protocol):
 
 
 class Progress:
-    """Follows one run. `observe` and `progress` are for its Options; any thread may call them."""
+    """Follows one run. `observers` and `progress` are for its Options; any thread may call them."""
 
     def __init__(self, painter: Painter | None, *, started_lines: bool = False) -> None:
         self.kept: frozenset[str] = frozenset()
@@ -107,8 +107,12 @@ class Progress:
             if work := self._board.running.get(artifact):
                 work.n, work.total = n, total
 
-    def observe(self, _seq: int, event: Event) -> None:
-        """Take in an event of the run."""
+    @property
+    def observers(self) -> tuple[Callable[[int, Event], None], ...]:
+        """What is to be told of the events of the run."""
+        return (self._observe,) if self._painter else ()
+
+    def _observe(self, _seq: int, event: Event) -> None:
         with self._lock:
             board = self._board
             match event:

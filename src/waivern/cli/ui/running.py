@@ -139,7 +139,7 @@ class Typed:
             fail_on=self.fail_on,
             grace_s=DEFAULT_GRACE_S if self.grace is None else self.grace,
             listen=True,
-            observers=(eyes.observe,),
+            observers=eyes.observers,
             on_progress=eyes.progress,
             on_stop=eyes.stopping,
             on_secrets=eyes.hide,

@@ -1,0 +1,28 @@
+"""Files that somebody else names: opened without waiting, and only if they are files."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from io import BufferedReader
+
+
+class NotAFileError(OSError):
+    """There is a folder, a FIFO, a socket or a device; `strerror` says so."""
+
+
+def open_file(path: str | os.PathLike[str], *, follow: bool = True) -> BufferedReader:
+    """Open a regular file for reading; with `follow`, also through a symbolic link.
+
+    Raises NotAFileError, OSError, and ValueError for a path that holds a NUL.
+    """
+    # Not blocking: opening a FIFO without a writer would wait for ever.
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+    descriptor = os.open(path, flags if follow else flags | os.O_NOFOLLOW)
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode):
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
+    what = "a folder" if stat.S_ISDIR(mode) else "not a regular file"
+    raise NotAFileError(errno.EINVAL, what)
