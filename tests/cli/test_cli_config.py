@@ -81,6 +81,22 @@ def test_all_that_is_wrong_is_reported(place: Place) -> None:
     assert "did you mean 'cache'" in done.err
 
 
+def test_what_is_wrong_with_base_properties_is_told_in_the_project_file(place: Place) -> None:
+    base = "components:\n  filesystem:\n    exlude: [x]\n    max_file_size: lots\n  sqlte: {}\n"
+    (place.path / "waivern.yaml").write_text(base)
+    source = "{source: {type: filesystem, properties: {path: ., encoding: 1}}}"
+    place.runbook("x.yaml", f"  a: {source}\n")
+    (told,) = place.wct("validate", "x.yaml", "--json").data("validate")
+    problems = told["problems"]
+    assert [(one["file"], one["line"], one["column"]) for one in problems] == [
+        ("waivern.yaml", 3, 5),
+        ("waivern.yaml", 4, 20),
+        ("waivern.yaml", 5, 3),
+        ("x.yaml", 3, 66),
+    ]
+    assert "such as '10MB'" in problems[1]["message"]
+
+
 def test_runs_are_kept_pruned_and_listed_as_the_project_says(project: Place) -> None:
     project.runbook("x.yaml", RUNBOOK)
     for run_id in ("r1", "r2"):

@@ -15,12 +15,13 @@ from engine_steps import Stage
 
 from waivern.clock import Clock
 from waivern.engine.calls import Call
+from waivern.engine.ending import Ending
 from waivern.engine.executors import Awaiter, Executor, Report, ThreadExecutor, carry_out
 from waivern.engine.ledger import Ledger, Observer
 from waivern.engine.loop import Loop
 from waivern.engine.producer import Producer
 from waivern.engine.rebuilder import invalid
-from waivern.engine.terms import Ending, Limits, Wishes
+from waivern.engine.terms import Limits, Wishes
 from waivern.ids import ArtifactId
 from waivern.message import Json
 from waivern.planning.plan import Plan

@@ -13,7 +13,7 @@ import pytest
 from engine_kit import Spec, execute, join_workers, runbook, threads
 from engine_steps import Stage
 
-from waivern.engine.terms import Ending, store_failure, worse
+from waivern.engine.ending import Ending, store_failure, worse
 from waivern.errors import Exit
 from waivern.message import Json
 from waivern.record.events import (

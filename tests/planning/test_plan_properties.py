@@ -9,7 +9,8 @@ import pytest
 from children_kit import Outside, at
 
 from waivern.message import Json
-from waivern.planning.planner import Defaults, make_plan
+from waivern.planning.defaults import Defaults
+from waivern.planning.planner import make_plan
 from waivern.plugins import registry
 from waivern.problems import InvalidError, Problem
 from waivern.runbook import loader
@@ -70,13 +71,13 @@ def problems(
 @pytest.mark.parametrize(
     ("base", "said"),
     [
-        ({"othr": 1}, "unknown property 'othr', as the project's file gives it"),
+        ({"othr": 1}, "unknown property 'othr', as the project's file gave it"),
         ({"other": 1}, "property 'other': input should be a valid string, as the project's"),
-        ({"other": "${UNSET}"}, "variable 'UNSET' is not set, as the project's file gives it"),
-        ({"other": "${params.x}"}, "as the project's file gives it"),
+        ({"other": "${UNSET}"}, "variable 'UNSET' is not set, as the project's file gave it"),
+        ({"other": "${params.x}"}, "as the project's file gave it"),
     ],
 )
-def test_what_the_project_gives_is_told_as_such(
+def test_what_a_project_gave_before_is_told_as_such(
     tmp_path: Path, base: dict[str, Json], said: str
 ) -> None:
     (problem,) = problems(tmp_path, PICKY % "mode: x", {"plan_picky": base})

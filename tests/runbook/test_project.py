@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from runbook_text import places, unmarked
 
-from waivern.planning.components import laid_over
+from waivern.planning.defaults import laid_over
 from waivern.problems import InvalidError, Problem
 from waivern.runbook.age import parse_age
 from waivern.runbook.project import Persistence, Project, Retention, load, parse

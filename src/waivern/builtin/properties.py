@@ -3,7 +3,16 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ByteSize, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ByteSize,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from waivern.errors import ComponentError
 from waivern.plugins.context import Context
@@ -25,7 +34,15 @@ def _not_boolean(value: object) -> object:
 Number = BeforeValidator(_not_boolean)
 """Numbers may come as text, since `${VAR}` is text; `true` is not 1."""
 
-Size = Annotated[ByteSize, Number]
+
+def _in_bytes(value: object, parse: ValidatorFunctionWrapHandler) -> object:
+    try:
+        return parse(value)
+    except ValidationError as error:
+        raise ValueError("write a number of bytes, or text such as '10MB' or '10MiB'") from error
+
+
+Size = Annotated[ByteSize, Number, WrapValidator(_in_bytes)]
 """A number of bytes: an integer, or text such as `10MB` (10^7) or `10MiB` (10 * 2^20)."""
 
 SourcePath = Annotated[str, Field(min_length=1, max_length=4096)]

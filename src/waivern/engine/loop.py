@@ -21,6 +21,7 @@ from contextlib import ExitStack
 from waivern.clock import Clock
 from waivern.engine import rebuilder, retry
 from waivern.engine.calls import Call, Failed, Outcome, Passed, Produced, Waits
+from waivern.engine.ending import Course, Ending, store_failure
 from waivern.engine.executors import Executor
 from waivern.engine.inbox import (
     Began,
@@ -37,7 +38,7 @@ from waivern.engine.ledger import Ledger
 from waivern.engine.pools import Pools
 from waivern.engine.scheduler import Scheduler
 from waivern.engine.signals import Interrupts, listening
-from waivern.engine.terms import Ending, Limits, Wishes, store_failure, worse
+from waivern.engine.terms import Limits, Wishes
 from waivern.engine.timers import Timers
 from waivern.engine.watchdog import watched
 from waivern.errors import Exit, WaivernError
@@ -119,11 +120,7 @@ class Loop:
         self._ahead = 0 if careful else WAITING
         """How many calls wait, so that no worker waits for the loop; none if a failure may be the
         last thing that happens."""
-        self._failures: list[tuple[str, Failed]] = []
-        self._suspended: list[tuple[str, str]] = []
-        self._stopping: Ending | None = None
-        """How the attempt will end when what runs has finished."""
-        self._ending: Ending | None = None
+        self._course = Course()
 
     def halt(self) -> None:
         """End the attempt as soon as can be, from whichever thread."""
@@ -163,18 +160,19 @@ class Loop:
         if self._limits.timeout_s is not None:
             self._timers.after(self._limits.timeout_s, self._time_out)
         self._start_ready()
-        while self._ending is None and (self._in_hand or self._startable):
+        course = self._course
+        while not course.over and (self._in_hand or self._startable):
             for item in self._inbox.take(self._timers.next_s):
-                if self._ending is None:
+                if not course.over:
                     self._handle(item)
             for due in self._timers.due():
-                if self._ending is None:
+                if not course.over:
                     due()
-            if self._ending is None:
+            if not course.over:
                 self._start_ready()
-                if self._stopping and not self._in_hand:
-                    self._ending = self._stopping
-        return self._ending or self._natural_end()
+                if course.stopping and not self._in_hand:
+                    course.settle()
+        return course.ending
 
     def _close(self, ending: Ending, began: float) -> Ending:
         def last() -> AttemptEnded:
@@ -205,7 +203,7 @@ class Loop:
 
     @property
     def _startable(self) -> bool:
-        return not self._stopping and (self._scheduler.ready or bool(self._pools))
+        return not self._course.stopping and (self._scheduler.ready or bool(self._pools))
 
     def _start_ready(self) -> None:
         room = self._executor.width + self._ahead
@@ -268,7 +266,7 @@ class Loop:
                 self._ledger.enter(
                     ArtifactSuspended(at, node.id, ask.question, True, shown, question.asked)
                 )
-                self._suspended.append((node.id, ask.question))
+                self._course.suspended(node.id, ask.question)
                 self._statuses[node.id] = ArtifactStatus.SUSPENDED
 
     # taking in
@@ -285,13 +283,13 @@ class Loop:
                 self._ledger.enter(RunCancelled(self._clock.now(), by, note))
                 self._stop(Ending(RunStatus.CANCELLED, "cancel", exit_code=Exit.FAILED))
             case Halted():
-                self._end(Ending(RunStatus.INTERRUPTED, "cancelled", exit_code=Exit.FAILED))
+                self._course.end(Ending(RunStatus.INTERRUPTED, "cancelled", exit_code=Exit.FAILED))
             case Committed():
                 pass  # what it makes room for is started after every look into the inbox
             case LedgerFailed(error):
                 if not isinstance(error, WaivernError):
                     raise error
-                self._end(store_failure(error.message))
+                self._course.end(store_failure(error.message))
 
     def _began(self, item: Began) -> None:
         call, artifact = item.call, item.call.artifact
@@ -337,7 +335,7 @@ class Loop:
                 self._ledger.enter(ArtifactSkipped(at, node.id, node.id, reason))
                 self._skip_followers(node, at, left_out=True)
             case Waits(reason):
-                self._suspended.append((node.id, reason))
+                self._course.suspended(node.id, reason)
                 self._statuses[node.id] = ArtifactStatus.SUSPENDED
                 self._ledger.enter(ArtifactSuspended(at, node.id, reason, False))
             case Failed():
@@ -374,7 +372,7 @@ class Loop:
     def _failed_try(self, node: Node, failure: Failed, at: str) -> None:
         tried = self._tries[node.id]
         wait = retry.delay_s(node.retry, failure, tried, self._wishes.chance())
-        if wait is None or self._stopping:
+        if wait is None or self._course.stopping:
             self._failed(node, failure)
             return
         delay_ms = round(wait * 1000)
@@ -392,16 +390,16 @@ class Loop:
         at = self._clock.now()
         self._ledger.enter(ArtifactFailed(at, node.id, failure.error, failure.duration_ms))
         if failure.store:
-            self._end(store_failure(f"{node.id}: {failure.message}"))
+            self._course.end(store_failure(f"{node.id}: {failure.message}"))
             return
         self._statuses[node.id] = ArtifactStatus.FAILED
         missed = node.optional or node.tolerated
-        if not missed:
-            self._failures.append((node.id, failure))
         self._skip_followers(node, at, left_out=False)
-        most = self._limits.max_failures
-        if (node.fail_fast and not missed) or (most and len(self._failures) >= most):
-            self._stop(self._natural_end()._replace(reason="fail_fast"), hurry=False)
+        if missed:
+            return
+        most, failures = self._limits.max_failures, self._course.failed(node.id, failure)
+        if node.fail_fast or (most and failures >= most):
+            self._stop(self._course.natural._replace(reason="fail_fast"), hurry=False)
 
     def _skip_followers(self, node: Node, at: str, *, left_out: bool) -> None:
         for skip in self._scheduler.lost(node.id, left_out=left_out):
@@ -435,22 +433,15 @@ class Loop:
 
     def _stop(self, ending: Ending, *, hurry: bool = True) -> None:
         """Start nothing more, and end so when what runs has finished; if need be, without it."""
-        self._stopping = worse(self._stopping, ending)
+        self._course.stop(ending)
         self._resting.clear()
         for call in self._executor.recall():
             del self._waiting[call.artifact]
         if not self._in_hand:
-            self._ending = self._stopping
+            self._course.settle()
         elif hurry:
             self._wishes.on_stop(ending.reason or "")
-            self._timers.after(self._limits.grace_s, self._grace_over)
-
-    def _grace_over(self) -> None:
-        self._ending = self._stopping
-
-    def _end(self, ending: Ending) -> None:
-        """End now, without what runs."""
-        self._ending = worse(self._stopping, ending)
+            self._timers.after(self._limits.grace_s, self._course.settle)
 
     def _time_out(self) -> None:
         limit = f"the limit of {self._limits.timeout_s:g} s was reached"
@@ -458,16 +449,4 @@ class Loop:
         for name, (_, began) in self._running.items():
             error = {"kind": "timeout", "message": f"{limit} while it was being made", "hint": None}
             self._ledger.enter(ArtifactFailed(at, name, error, round((now - began) * 1000)))
-        self._end(Ending(RunStatus.FAILED, "timeout", limit, Exit.TIMEOUT))
-
-    def _natural_end(self) -> Ending:
-        if self._failures:
-            name, failure = self._failures[0]
-            text = f"{name}: {failure.kind}: {failure.message}"
-            if more := len(self._failures) - 1:
-                text += f" (and {more} more)"
-            return Ending(RunStatus.FAILED, error=text, exit_code=Exit.FAILED)
-        if self._suspended:
-            reason = "; ".join(f"{name}: {why}" for name, why in self._suspended)
-            return Ending(RunStatus.SUSPENDED, reason, exit_code=Exit.SUSPENDED)
-        return Ending(RunStatus.COMPLETED)
+        self._course.end(Ending(RunStatus.FAILED, "timeout", limit, Exit.TIMEOUT))

@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias
 from waivern.errors import WaivernError
 from waivern.message import Json
 from waivern.planning.codes import Code
+from waivern.planning.defaults import Defaults, laid_over
 from waivern.planning.flats import Flat, Flats
 from waivern.planning.properties import Path, faults
 from waivern.plugins import registry
@@ -28,7 +29,7 @@ class Components:
         self,
         flats: Flats,
         environ: Mapping[str, str],
-        defaults: Mapping[str, Mapping[str, Json]],
+        defaults: Defaults,
     ) -> None:
         self._flats = flats
         self._environ = environ
@@ -37,12 +38,16 @@ class Components:
 
     def check_defaults(self) -> None:
         """See that what the project gives properties to is there."""
-        for name in self._defaults:
+        for name in self._defaults.components:
             known = [*registry.names("connectors"), *registry.names("processors")]
             if name not in known:
                 message = f"the project's file gives properties to {shown(name)}: no such component"
                 hint = did_you_mean(name, known)
-                self._flats.report(Problem(Code.UNKNOWN_COMPONENT, message, hint=hint))
+                problem = Problem(Code.UNKNOWN_COMPONENT, message, hint=hint)
+                if (file := self._defaults.document) is not None:
+                    at = ("components", name)
+                    problem = file.problem(problem.code, message, at, on="key", hint=hint)
+                self._flats.report(problem)
 
     def find(self, flat: Flat, kind: Kind, name: str) -> Component | None:
         """Return the component of that name; None, and a problem, if there is none."""
@@ -58,20 +63,22 @@ class Components:
 
     def properties(self, name: str, own: Mapping[str, Json]) -> Mapping[str, Json]:
         """Return the properties of a runbook, laid over what the project says."""
-        base = self._defaults.get(name)
+        base = self._defaults.components.get(name)
         return laid_over(base, own) if base else own
 
     def fit(
         self,
         flat: Flat,
         kind: Kind,
+        name: str,
         component: Component,
-        properties: Mapping[str, Json],
         own: Mapping[str, Json],
+        properties: Mapping[str, Json],
     ) -> bool:
         """Return whether the component takes the properties; report each that it does not.
 
-        `own` are those of them that the runbook gives.
+        `own` are those of them that the runbook gives. What is wrong is told where it stands: in
+        the runbook, or in the project's file.
         """
         if flat.scope.runbook.params and any(
             name not in self._environ for name in names(properties) if name.startswith("params.")
@@ -79,11 +86,16 @@ class Components:
             return True  # the runbook is only looked at: what a secret will be is not known
         fit = True
         for path, on_key, message, hint in faults(component.Config, properties, self._environ):
-            at, said = (_PART[kind], "properties", *path), f"{component.name}: {message}"
-            if not _leads(path, own) and _leads(path, properties):
-                said, at = f"{said}, as the project's file gives it", (_PART[kind], "type")
+            of_project = not _leads(path, own) and _leads(path, properties)
             on: Literal["key", "value"] = "key" if on_key else "value"
-            self._flats.report(flat.problem(Code.PROPERTY, said, at, on=on, hint=hint))
+            said, at = f"{component.name}: {message}", (_PART[kind], "properties", *path)
+            if of_project and (file := self._defaults.document) is not None:
+                at = ("components", name, *path)
+                self._flats.report(file.problem(Code.PROPERTY, said, at, on=on, hint=hint))
+            else:
+                if of_project:
+                    said, at = f"{said}, as the project's file gave it", (_PART[kind], "type")
+                self._flats.report(flat.problem(Code.PROPERTY, said, at, on=on, hint=hint))
             fit = False  # also if that was reported for another item already
         return fit
 
@@ -98,20 +110,6 @@ def _leads(path: Path, properties: Json) -> bool:
         else:
             return True  # within a list, which is of one of them as a whole
     return True
-
-
-def laid_over(base: Mapping[str, Json], own: Mapping[str, Json]) -> dict[str, Json]:
-    """Return `base` with `own` laid over it, key by key.
-
-    Mappings are laid over mappings at any depth; anything else, a list or null too, takes the place
-    of what is below it. Neither argument is changed.
-    """
-    result = dict(base)
-    for key, value in own.items():
-        below = result.get(key)
-        both = isinstance(below, Mapping) and isinstance(value, Mapping)
-        result[key] = laid_over(result[key], value) if both else value
-    return result
 
 
 def own_retry(component: Component | None) -> Retry | None:

@@ -7,14 +7,14 @@ an artifact with a problem is left out of later checks, so that one mistake is o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from waivern.ids import ArtifactId
-from waivern.message import Json
 from waivern.planning import graph, mapping
 from waivern.planning.children import Children
 from waivern.planning.codes import Code
 from waivern.planning.components import Components, own_retry
+from waivern.planning.defaults import NO_DEFAULTS, Defaults
 from waivern.planning.flats import Flat
 from waivern.planning.flatten import flatten
 from waivern.planning.plan import Node, Plan
@@ -23,7 +23,7 @@ from waivern.planning.reuse import Runs
 from waivern.planning.works import Works
 from waivern.problems import InvalidError, did_you_mean
 from waivern.runbook.loader import collection_paused
-from waivern.runbook.model import Draft, OnError, Runbook, Terms
+from waivern.runbook.model import Draft, Runbook, Terms
 from waivern.runbook.params import recorded, with_secrets
 
 
@@ -31,15 +31,6 @@ class Resolver(Children, Runs, Protocol):
     """Looks up what lies outside the runbook."""
 
 
-class Defaults(NamedTuple):
-    """What a project says for all its runbooks."""
-
-    components: Mapping[str, Mapping[str, Json]] = {}
-    """Properties by component type, over which a runbook's own are laid."""
-    on_error: OnError | None = None
-
-
-NO_DEFAULTS = Defaults()
 _TAKEN = Terms()
 """Of what is only taken from elsewhere: there is nothing to try again, or to wait for."""
 
@@ -67,7 +58,7 @@ class _Planner:
         self._on_error = defaults.on_error
         self._flats = flatten(draft, resolver, environ)
         secret = with_secrets(environ, draft.runbook.params, draft.values)
-        components = Components(self._flats, secret, defaults.components)
+        components = Components(self._flats, secret, defaults)
         components.check_defaults()
         self._works = Works(self._flats, components, resolver)
         self._nodes: dict[ArtifactId, Node] = {}

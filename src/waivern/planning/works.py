@@ -74,7 +74,7 @@ class Works:
         if component is None:
             return None
         properties = self._components.properties(name, own)
-        fit = self._components.fit(flat, kind, component, properties, own)
+        fit = self._components.fit(flat, kind, name, component, own, properties)
         if kind == "processors":
             fit &= schemas.readable(self._flats, flat, cast(Processor, component), inputs)
         schema = schemas.produced(self._flats, flat, component, inputs)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from waivern.errors import UsageError
 from waivern.ids import is_text
 from waivern.message import Json
+from waivern.planning.defaults import NO_DEFAULTS, Defaults
 from waivern.planning.plan import Extract, Plan, Transform
-from waivern.planning.planner import NO_DEFAULTS, Defaults, Resolver, make_plan
+from waivern.planning.planner import Resolver, make_plan
 from waivern.runbook import loader
 from waivern.runbook.check import Given
 from waivern.runbook.model import Draft, Runbook
@@ -91,7 +92,9 @@ def given_by(project: Project | None, plan: Plan) -> dict[str, Json]:
 
 
 def _defaults(project: Project | None) -> Defaults:
-    return Defaults(project.components, project.on_error) if project else NO_DEFAULTS
+    if project is None:
+        return NO_DEFAULTS
+    return Defaults(project.components, project.on_error, project.document)
 
 
 def _used(defaults: Defaults, plan: Plan) -> dict[str, Json]:

@@ -1,0 +1,37 @@
+"""What a project says for all its runbooks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from waivern.message import Json
+from waivern.runbook.document import Document
+from waivern.runbook.model import OnError
+
+
+class Defaults(NamedTuple):
+    """What holds where a runbook says nothing."""
+
+    components: Mapping[str, Mapping[str, Json]] = {}
+    """Properties by component type, over which a runbook's own are laid."""
+    on_error: OnError | None = None
+    document: Document | None = None
+    """The project's file, which has them under `components`; None if a run has recorded them."""
+
+
+NO_DEFAULTS = Defaults()
+
+
+def laid_over(base: Mapping[str, Json], own: Mapping[str, Json]) -> dict[str, Json]:
+    """Return `base` with `own` laid over it, key by key.
+
+    Mappings are laid over mappings at any depth; anything else, a list or null too, takes the place
+    of what is below it. Neither argument is changed.
+    """
+    result = dict(base)
+    for key, value in own.items():
+        below = result.get(key)
+        both = isinstance(below, Mapping) and isinstance(value, Mapping)
+        result[key] = laid_over(result[key], value) if both else value
+    return result
