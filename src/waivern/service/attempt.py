@@ -83,23 +83,29 @@ class Orders:
     policies: tuple[Policy, ...] = ()
 
 
-def carry_out(
-    store: RunStore,
-    lease: Lease,
-    plan: Plan,
-    evidence: rebuilder.Evidence,
-    record: RunRecord,
-    options: Options,
-    orders: Orders,
-) -> RunResult:
-    """Carry out an attempt that the journal says has begun; the lease is released at its end."""
+class Attempt(NamedTuple):
+    """An attempt that the journal says has begun, and all it takes to carry it out."""
+
+    store: RunStore
+    lease: Lease
+    plan: Plan
+    evidence: rebuilder.Evidence
+    """What is there and counts."""
+    record: RunRecord
+    options: Options
+    orders: Orders
+
+
+def carry_out(attempt: Attempt) -> RunResult:
+    """Carry out an attempt; the lease is released at its end."""
+    store, lease, plan, _, record, options, orders = attempt
     lease.forget_requests()
     warnings = _note(store, record)
     secrets = hidden(plan, orders.environ)
     options.on_secrets(secrets)
     options.on_start(plan, record)
-    cache = _cache(store, record, options, orders)
-    loop = _loop(store, lease, plan, evidence, record, options, orders, secrets, cache)
+    cache = _cache(attempt)
+    loop = _loop(attempt, secrets, cache)
     options.on_running(loop.halt)
     try:  # nobody else removes or resumes the run before all is known of its end
         ending = loop.run(listen=options.listen)
@@ -127,24 +133,16 @@ def carry_out(
     )
 
 
-def _cache(store: RunStore, record: RunRecord, options: Options, orders: Orders) -> Cache | None:
+def _cache(attempt: Attempt) -> Cache | None:
     """Return what the attempt takes from, and leaves things in, if it does: a replay does not."""
-    if not cache_wanted(options) or record.metadata.replay_of is not None:
+    options = attempt.options
+    if not cache_wanted(options) or attempt.record.metadata.replay_of is not None:
         return None
-    return Cache(store, orders.environ, options.refresh)
+    return Cache(attempt.store, attempt.orders.environ, options.refresh)
 
 
-def _loop(
-    store: RunStore,
-    lease: Lease,
-    plan: Plan,
-    evidence: rebuilder.Evidence,
-    record: RunRecord,
-    options: Options,
-    orders: Orders,
-    secrets: Secrets,
-    cache: Cache | None,
-) -> Loop:
+def _loop(attempt: Attempt, secrets: Secrets, cache: Cache | None) -> Loop:
+    store, lease, plan, evidence, record, options, orders = attempt
     run_id, settings, clock = record.metadata.run_id, plan.runbook.settings, options.clock
     widths = (options.max_concurrency, settings.max_concurrency, _of_project(options))
     width = next(filter(None, widths), DEFAULT_CONCURRENCY)

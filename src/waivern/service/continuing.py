@@ -16,6 +16,7 @@ from waivern.record.fold import RunRecord
 from waivern.record.status import ArtifactStatus, RunStatus
 from waivern.service import resuming
 from waivern.service.attempt import (
+    Attempt,
     Options,
     Orders,
     carry_out,
@@ -92,7 +93,7 @@ def go_on(held: Held, known: Ready, options: Options, again: Again, start: Ahead
     record.apply(event)
     lease.discard(names - evidence.keys())
     lease.project(record.metadata.document(), record.state.document(), sync=True)
-    result = carry_out(store, lease, plan, evidence, record, options, orders)
+    result = carry_out(Attempt(store, lease, plan, evidence, record, options, orders))
     return replace(result, warnings=(*known.notes, *result.warnings))
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from waivern.ids import new_run_id, parse_run_id
 from waivern.record.events import to_record
 from waivern.runbook.model import Runbook
-from waivern.service.attempt import Options, Orders, carry_out, policies, refreshing
+from waivern.service.attempt import Attempt, Options, Orders, carry_out, policies, refreshing
 from waivern.service.check import Prepared, drafted, prepare
 from waivern.service.children import ChildFiles
 from waivern.service.opening import first_events
@@ -68,6 +68,6 @@ def begin(
     )
     lease = store.begin(chosen, birth, this_process())
     try:
-        return carry_out(store, lease, plan, {}, record, options, orders)
+        return carry_out(Attempt(store, lease, plan, {}, record, options, orders))
     finally:
         lease.release()
