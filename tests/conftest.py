@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from harness import Bench, Count
     from wct_process import Place, Wct
 
-# Whoever started the tests may ignore it (nohup), and what they start would do so, too.
+# Whoever started the tests may ignore them (nohup, `&`), and what they start would do so, too.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROWS: list[tuple[str, int, float]] = []
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, get_args
+from typing import Any, get_args, get_origin, get_type_hints
 
 import pytest
 from hypothesis import given, settings
@@ -23,30 +23,29 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(TEXT, inner, max_size=2),
     max_leaves=4,
 )
-FIELDS: dict[str, st.SearchStrategy[Any]] = {
-    "str": TEXT,
-    "bool": st.booleans(),
-    "int": st.integers(0, 1 << 40),
-    "list[str]": st.lists(TEXT, max_size=3),
-    "list[dict[str, str]]": st.lists(st.dictionaries(TEXT, TEXT, max_size=2), max_size=2),
-    "dict[str, str]": st.dictionaries(TEXT, TEXT, max_size=3),
-    "dict[str, list[str]]": st.dictionaries(TEXT, st.lists(TEXT, max_size=2), max_size=2),
-    "dict[str, int]": st.dictionaries(TEXT, st.integers(0, 9), max_size=3),
-    "dict[str, Json]": st.dictionaries(TEXT, JSON, max_size=3),
-    "dict[str, dict[str, Json]]": st.dictionaries(
-        TEXT, st.dictionaries(TEXT, JSON, max_size=2), max_size=2
-    ),
+SIMPLE: dict[Any, st.SearchStrategy[Any]] = {
+    str: TEXT,
+    bool: st.booleans(),
+    int: st.integers(0, 1 << 40),
+    type(None): st.none(),
+    Any: JSON,
 }
+
+
+def any_of(hint: Any) -> st.SearchStrategy[Any]:
+    """Build values of a declared type."""
+    inner = [any_of(each) for each in get_args(hint)]
+    if get_origin(hint) is list:
+        return st.lists(inner[0], max_size=2)
+    if get_origin(hint) is dict:
+        return st.dictionaries(inner[0], inner[1], max_size=2)
+    return st.one_of(inner) if inner else SIMPLE[hint]
 
 
 def any_event(kind: type[Any]) -> st.SearchStrategy[Any]:
     """Build events of a kind from what its fields are declared to be."""
-    given_fields = {}
-    for field, annotation in kind.__annotations__.items():
-        name = str(getattr(annotation, "__forward_arg__", annotation))
-        strategy = FIELDS[name.removesuffix(" | None")]
-        given_fields[field] = st.none() | strategy if name.endswith(" | None") else strategy
-    return st.builds(kind, **given_fields)
+    hints = get_type_hints(kind)
+    return st.builds(kind, **{field: any_of(hint) for field, hint in hints.items()})
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
