@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Self, TypeAlias
 
 from waivern.errors import ComponentError, IntegrityError
@@ -37,24 +37,25 @@ ANY_JSON = SchemaRef("json")
 """The schema of content that nobody described."""
 
 
-class Message(NamedTuple):
+@dataclass(frozen=True)
+class Message:
     """An artifact's value: content, its schema, and where it came from."""
 
     id: str
     content: Json
     schema: SchemaRef = ANY_JSON
-    context: Mapping[str, Json] = {}
+    context: dict[str, Json] = field(default_factory=dict)
     run_id: str | None = None
     source: str | None = None
     """`connector:<type>`, `processor:<type>` or `reuse:<run>/<artifact>`."""
     timestamp: str | None = None
     """When it was made: RFC 3339, UTC, `Z`."""
-    extensions: Mapping[str, Json] = {}
+    extensions: dict[str, Json] = field(default_factory=dict)
     """`execution {status, error, duration_seconds, origin, alias}` and `coverage`."""
 
     def with_origin(self, *, run_id: str, source: str) -> Self:
         """Return the same value under another run's name."""
-        return self._replace(run_id=run_id, source=source)
+        return replace(self, run_id=run_id, source=source)
 
 
 class Encoded(NamedTuple):

@@ -34,6 +34,22 @@ def test_a_blocked_artifact_fails_and_the_rest_goes_on(call: str, width: int) ->
     assert ran.store.verify("r", "a", size=1, digest="x") == "missing"
 
 
+def test_a_retry_finds_somebody_to_do_it_when_all_that_were_left_behind_are_gone() -> None:
+    stage = Stage()
+    book = runbook(stage, Spec("a", call="blocked"))
+    book["artifacts"]["a"] |= {
+        "timeout": 0.05,
+        "retry": {"max": 1, "on": "timeout", "delay": 0.3},
+    }
+
+    def release(_seq: int, event: object) -> None:
+        if isinstance(event, ArtifactRetried):
+            stage.events["a"].set()
+
+    ran = execute(book, executor=threads(1), observers=(release,))
+    assert ran.statuses == {"a": "completed"}
+
+
 def test_a_late_result_is_not_published() -> None:
     """It comes back while the run still goes on."""
     stage = Stage()

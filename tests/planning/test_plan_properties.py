@@ -18,6 +18,7 @@ from waivern.runbook import loader
 COMPONENT = """
 from pydantic import BaseModel, field_validator
 from waivern.message import ANY_JSON
+from waivern.problems import InvalidError
 
 class Picky:
     name, version, produces = "plan_picky", "1.0.0", ANY_JSON
@@ -28,6 +29,8 @@ class Picky:
         @field_validator("mode")
         @classmethod
         def _look(cls, value):
+            if value == "load":
+                raise InvalidError([])
             return {"": "", "x": "x"}[value]
     def extract(self, config, ctx):
         return 1
@@ -96,6 +99,12 @@ def test_a_validator_that_breaks_is_a_problem_of_its_component(tmp_path: Path) -
     (problem,) = problems(tmp_path, PICKY % "mode: '${TOKEN}'", {}, TOKEN="s3cret-canary")
     assert "plan_picky: its Config cannot take the properties: KeyError" in problem.message
     assert "canary" not in str(problem)
+
+
+def test_whatever_error_a_validator_raises_is_a_problem(tmp_path: Path) -> None:
+    """One of our own, too, which the plan would raise for what is wrong with the runbook."""
+    (problem,) = problems(tmp_path, PICKY % "mode: load", {})
+    assert "plan_picky: its Config cannot take the properties: InvalidError" in problem.message
 
 
 def test_properties_of_what_is_not_there_are_a_problem(tmp_path: Path) -> None:

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import pickle
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,6 +37,21 @@ def test_coverage_adds_up_where_one_name_stands_for_many() -> None:
         ],
         "sampled": [{"item": "orders", "read": 10, "total": 500}],
     }
+
+
+@pytest.mark.parametrize("count", [-1, 1.5, float("nan"), True, "3", None, 1 << 53])
+def test_what_is_no_count_is_refused(count: Any) -> None:
+    """It would stand in the journal, where nobody could read it any more."""
+    ctx = Context("a", Path("/base"))
+    tries: list[Callable[[], None]] = [
+        lambda: ctx.read(count),
+        lambda: ctx.skipped("x", "why", count),
+        lambda: ctx.sampled("x", count, None),
+    ]
+    for tried in tries:
+        with pytest.raises(ComponentError, match="not a count"):
+            tried()
+    assert ctx.coverage.document() is None
 
 
 def test_log_lines_and_progress_reach_their_sinks() -> None:

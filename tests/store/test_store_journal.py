@@ -158,3 +158,14 @@ def test_lines_say_what_was_durable_when_they_were_written(
     lease.release()
     synced = [int(text) for text in re.findall(r'"synced":(\d+)', events.read_text())]
     assert synced == [0, 1, 1, 1, 1, 5, 5, 7, 7]
+
+
+def test_what_cannot_be_written_leaves_no_gap(local: LocalFilesystemStore) -> None:
+    """What comes next follows what is there, not what was to be there."""
+    lease = begin(local)
+    with pytest.raises(ValueError):  # noqa: PT011 - the JSON writer's own
+        lease.append([{"n": 2}, {"n": object()}], sync=True)
+    lease.append([{"n": 3}], sync=True)
+    lease.release()
+    assert [line.seq for line in local.read_journal("r").lines] == [1, 2]
+    assert records(local)[-1] == {"n": 3}

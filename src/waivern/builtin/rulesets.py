@@ -12,7 +12,7 @@ from pathlib import Path
 from waivern.builtin.properties import located
 from waivern.detection import Ruleset, extend_ruleset, load_ruleset
 from waivern.errors import ComponentError
-from waivern.files import open_file
+from waivern.files import NotAFileError, open_file
 from waivern.plugins.context import Context
 from waivern.problems import did_you_mean
 
@@ -45,8 +45,8 @@ def _bytes(name: str, path: Path) -> bytes:
         with open_file(path) as file:
             return file.read(MAX_BYTES + 1)
     except OSError as error:
-        reason = f"{name!r} cannot be read: {error.strerror}"
-        raise ComponentError(reason, hint="name a YAML file") from error
+        hint = "name a YAML file" if isinstance(error, NotAFileError) else None
+        raise ComponentError(f"{name!r} cannot be read: {error.strerror}", hint=hint) from error
 
 
 def _installed(name: str) -> bytes:

@@ -100,7 +100,7 @@ class ThreadExecutor:
 
     def submit(self, call: Call, report: Report) -> None:
         with self._lock:
-            if not self._workers:
+            if self._foreman.ident is None:
                 self._foreman.start()
             self._calls.append((call, report))
             if self._idle == len(self._workers) and len(self._calls) == 1:
@@ -150,8 +150,9 @@ class ThreadExecutor:
     def _hurry(self) -> None:
         """Be the foreman: look for calls that have to wait, and put more workers to them.
 
-        At once where nobody computes, so that it is something outside that is waited for; a little
-        later where the interpreter is busy, which more workers would only make busier.
+        Idle ones at once. New ones at once where nobody computes, so that it is something outside
+        that is waited for; a little later where the interpreter is busy, which more threads would
+        only make busier.
         """
         slow = 0
         with self._lock:
@@ -163,6 +164,8 @@ class ThreadExecutor:
                 if slow >= BUSY or (slow and time.process_time() - worked < LOOK_S / 2):
                     self._put_to_work(len(self._calls))
                     slow = 0
+                elif slow:
+                    self._work.notify(len(self._calls))
 
     def _serve(self) -> None:
         while (waiting := self._next()) is not None:

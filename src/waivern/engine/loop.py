@@ -151,7 +151,10 @@ class Loop:
                 ending, broken = Ending(RunStatus.INTERRUPTED, reason), error
             over.set()
             at_end()
-            ending = self._close(ending, began)
+            try:
+                ending = self._close(ending, began)
+            except Exception as error:  # noqa: BLE001 - what was first is what is told
+                raise broken or error from None
             if broken is not None:
                 raise broken
             return ending

@@ -34,9 +34,12 @@ def faults(
     """
     try:
         configure(config, properties, environ)
-    except InvalidError:  # of the project's properties: others are read before
-        for path, _, message, hint in env.faults(properties, environ):
-            yield path, False, message, hint
+    except InvalidError as error:
+        # of the project's properties, for others are read before; or raised by a validator
+        unset = list(env.faults(properties, environ))
+        yield from ((path, False, message, hint) for path, _, message, hint in unset)
+        if not unset:
+            yield (), False, _refused(properties, environ, error), None
     except ValidationError as error:
         hide = Secrets(names(properties), environ).hide
         for each in error.errors(include_url=False, include_input=False, include_context=False):
@@ -51,8 +54,12 @@ def faults(
                     message = hide(each["msg"].removeprefix("Value error, "))
                     yield path, False, f"property '{name}': {_lower(message)}", None
     except Exception as error:  # noqa: BLE001 - a validator of the component may raise anything
-        said = Secrets(names(properties), environ).hide(f"{type(error).__name__}: {error}")
-        yield (), False, f"its Config cannot take the properties: {said}", None
+        yield (), False, _refused(properties, environ, error), None
+
+
+def _refused(properties: Mapping[str, Json], environ: Mapping[str, str], error: Exception) -> str:
+    said = Secrets(names(properties), environ).hide(f"{type(error).__name__}: {error}")
+    return f"its Config cannot take the properties: {said}"
 
 
 def _within(properties: Json, loc: tuple[str | int, ...]) -> Path:

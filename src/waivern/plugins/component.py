@@ -36,7 +36,8 @@ trouble is met and told there.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
@@ -45,7 +46,8 @@ from waivern.message import Json, SchemaRef
 from waivern.plugins.context import Context
 
 
-class Input(NamedTuple):
+@dataclass(frozen=True)
+class Input:
     """One input of a processor: the artifact it came from, its content, what that means."""
 
     key: str

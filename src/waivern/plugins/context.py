@@ -134,16 +134,28 @@ class Context:
         self._emit_progress(n, total)
 
     def read(self, count: int = 1) -> None:
-        """Count items that were looked at."""
-        self.coverage.read += count
+        """Count items that were looked at. Raises ComponentError for what is no count."""
+        self.coverage.read += _count(count)
 
     def skipped(self, item: str, reason: str, count: int = 1) -> None:
         """Record an item that was not looked at, and why ('binary', 'too large', 'denied').
 
-        `count` is more than 1 where one name stands for many items: a folder for its files.
+        `count` is more than 1 where one name stands for many items: a folder for its files. Raises
+        ComponentError for what is no count.
         """
-        self.coverage.skipped.append((item, reason, count))
+        self.coverage.skipped.append((item, reason, _count(count)))
 
     def sampled(self, item: str, read: int, total: int | None) -> None:
-        """Record an item of which only the first `read` of `total` parts were looked at."""
-        self.coverage.sampled.append((item, read, total))
+        """Record an item of which only the first `read` of `total` parts were looked at.
+
+        None: nobody knows how many there are. Raises ComponentError for what is no count.
+        """
+        total = None if total is None else _count(total)
+        self.coverage.sampled.append((item, _count(read), total))
+
+
+def _count(count: object) -> int:
+    """Return a count that JSON can say exactly, wherever it is read."""
+    if type(count) is not int or not 0 <= count < 1 << 53:
+        raise ComponentError(f"not a count: {count!r:.100}", hint="count in whole numbers from 0")
+    return count

@@ -1,6 +1,7 @@
 """The runbook as everyone after the loader sees it: frozen, complete, nothing left to check."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from waivern.ids import ArtifactId
@@ -162,7 +163,11 @@ class Offer(NamedTuple):
     description: str | None = None
 
 
-class Runbook(NamedTuple):
+_USUAL = Settings()
+
+
+@dataclass(frozen=True)
+class Runbook:
     """A whole runbook. `artifacts` are in declared order."""
 
     name: str
@@ -172,11 +177,11 @@ class Runbook(NamedTuple):
     description: str | None = None
     contact: str | None = None
     framework: str | None = None
-    settings: Settings = Settings()
-    params: Mapping[str, "Param"] = {}
-    inputs: Mapping[str, Need] = {}
+    settings: Settings = _USUAL
+    params: Mapping[str, "Param"] = field(default_factory=dict)
+    inputs: Mapping[str, Need] = field(default_factory=dict)
     """What it must be given: with any that is not optional it only runs as a child."""
-    outputs: Mapping[str, Offer] = {}
+    outputs: Mapping[str, Offer] = field(default_factory=dict)
 
 
 class Draft(NamedTuple):

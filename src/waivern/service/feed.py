@@ -25,7 +25,7 @@ PROGRESS_S = 0.05
 """How often progress alone wakes the reader."""
 
 Begin: TypeAlias = Callable[[Options], RunResult]
-"""Carries a run out, blocking: `act.start` or one like it, with all but the options decided."""
+"""Carries a run out, blocking: `start` or one like it, with all but the options decided."""
 
 
 class Progress(NamedTuple):

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
-from typing import NamedTuple
 
 from waivern.errors import Exit, WaivernError
 from waivern.message import Json, Message
@@ -20,7 +19,8 @@ from waivern.record.step import StepRecord, ordered
 from waivern.store.base import ArtifactRef, RunStore
 
 
-class Artifact(NamedTuple):
+@dataclass(frozen=True)
+class Artifact:
     """A completed artifact of a run; what it holds is read when it is asked for."""
 
     run_id: str
@@ -34,8 +34,7 @@ class Artifact(NamedTuple):
     """`sha256:` of its file, as `sha256sum` prints it."""
     content_digest: str
     """`sha256:` of its content, whatever stands around it: equal where the content is."""
-    store: RunStore
-    """Where it is."""
+    _store: RunStore = field(repr=False, compare=False)
 
     @classmethod
     def of(cls, store: RunStore, run_id: str, done: ArtifactCompleted) -> Artifact:
@@ -48,7 +47,7 @@ class Artifact(NamedTuple):
             size=done.size,
             digest=done.digest,
             content_digest=done.content_digest,
-            store=store,
+            _store=store,
         )
 
     def message(self) -> Message:
@@ -58,7 +57,7 @@ class Artifact(NamedTuple):
         is gone, RunNotFoundError if the whole run is.
         """
         ref = ArtifactRef(self.name, self.digest, self.content_digest)
-        return self.store.fetch(self.run_id, ref)
+        return self._store.fetch(self.run_id, ref)
 
 
 @dataclass(frozen=True)

@@ -41,13 +41,14 @@ class Chain:
         """Return the bytes of the next lines; they count as written from here."""
         from pydantic_core import to_json  # who only reads can do without
 
-        lines = []
+        lines, count, head = [], self.count, self.head
         for record in records:
-            self.count += 1
-            here = (self.count, self.durable, self.head.encode(), to_json(record))
+            count += 1
+            here = (count, self.durable, head.encode(), to_json(record))
             body = b'{"seq":%d,"synced":%d,"prev":"%b","event":%b' % here
-            self.head = _hash(body)
-            lines.append(b'%b,"hash":"%b"}\n' % (body, self.head.encode()))
+            head = _hash(body)
+            lines.append(b'%b,"hash":"%b"}\n' % (body, head.encode()))
+        self.count, self.head = count, head
         return b"".join(lines)
 
     def mark_durable(self) -> None:

@@ -9,6 +9,6 @@ import os
 def user_name() -> str:
     """Return the user's name, or the number of one who has none, as in many containers."""
     try:
-        return getpass.getuser()
+        return getpass.getuser().encode(errors="backslashreplace").decode()
     except (KeyError, OSError):  # before Python 3.13 a KeyError
         return f"uid {os.getuid()}"
