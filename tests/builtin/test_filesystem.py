@@ -49,6 +49,27 @@ def files_below(base: Path) -> int:
     )
 
 
+def test_what_runs_have_kept_is_no_source(tmp_path: Path) -> None:
+    """Or each run would find what all before it have found, once more."""
+    tree(tmp_path, "a.txt", ".waivern/runs/r/a.json", "kept/runs/r/a.json", "kept.txt")
+    ctx = Context("a", tmp_path, kept_in=tmp_path / "kept")
+    config = Filesystem.Config(path=".")
+    content = Filesystem().extract(config, ctx)
+    assert [file["path"] for file in content["files"]] == ["a.txt", "kept.txt"]
+    coverage = ctx.coverage.document()
+    assert coverage is not None
+    assert reasons(coverage) == {".waivern/": "store", "kept/": "store"}
+    before = Filesystem().fingerprint(config, ctx)
+    tree(tmp_path, "kept/runs/s/a.json", ".waivern/runs/s/b.json")
+    assert (
+        Filesystem().fingerprint(config, ctx)
+        == before
+        == {name: before[name] for name in ("a.txt", "kept.txt")}
+    )
+    whole, _ = read(tmp_path, ".waivern/runs/r")  # whoever names it means it
+    assert list(whole) == ["a.json"]
+
+
 def test_content_is_whole_and_in_order(tmp_path: Path) -> None:
     tree(tmp_path, "b.txt", "a/z.txt", "a/b/c.txt", "a-b.txt", ".hidden", "Z.txt")
     ctx = Context("a", tmp_path)

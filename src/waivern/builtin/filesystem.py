@@ -15,7 +15,7 @@ from waivern.errors import ComponentError
 from waivern.message import Json, SchemaRef, sha256
 from waivern.plugins.context import Context
 
-_UNWANTED = frozenset({"excluded", "not included"})
+_UNWANTED = frozenset({"excluded", "not included", "store"})
 
 
 def _encoding(name: str) -> str:
@@ -42,7 +42,8 @@ class Filesystem:
 
     Content: `{"files": [{"path", "size", "encoding", "text"}]}`, `path` relative with '/', `size`
     in bytes, sorted by name, depth first. Every file below the folder is either read or recorded
-    as skipped, an excluded folder as one item that counts its files. Symlinks are not followed.
+    as skipped, an excluded folder as one item that counts its files. Symlinks are not followed;
+    the folder in which runs are kept, and any `.waivern`, is one item and never looked into.
     """
 
     name = "filesystem"
@@ -95,7 +96,9 @@ class Filesystem:
         Equal means: the same files with the same bytes are read, and the same others are not, for
         the same reasons. What the properties leave out has no mark, and may change.
         """
-        aside = Context(ctx.artifact, ctx.base)  # the coverage of the artifact is for `extract`
+        aside = Context(
+            ctx.artifact, ctx.base, kept_in=ctx.kept_in
+        )  # the coverage of the artifact is for `extract`
         marks: dict[str, str] = {}
         for file in _files(config, aside):
             _mark(marks, file.path, sha256(file.data))
@@ -113,6 +116,7 @@ def _files(config: Filesystem.Config, ctx: Context) -> Iterator[TextFile]:
         exclude=tuple(map(globs.parse, config.exclude)),
         max_file_size=config.max_file_size,
         encoding=config.encoding,
+        kept_in=ctx.kept_in.stat() if ctx.kept_in and ctx.kept_in.is_dir() else None,
     )
     try:
         if root.is_dir():

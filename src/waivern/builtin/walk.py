@@ -14,6 +14,8 @@ from pathlib import Path
 from waivern.builtin import globs
 from waivern.plugins.context import Context
 
+STORE = ".waivern"
+"""What the folder is called in which runs are kept, where nobody says otherwise."""
 MAX_DEPTH = 200
 """Folders within folders; each level keeps a descriptor open while what is below is read."""
 
@@ -69,6 +71,8 @@ class Walk:
     exclude: Sequence[globs.Glob]
     max_file_size: int
     encoding: str
+    kept_in: os.stat_result | None = None
+    """The folder in which runs are kept."""
 
     def files(self, folder: int, above: tuple[str, ...], *, included: bool) -> Iterator[TextFile]:
         """Yield the files below an open folder; `included`: all of them are wanted."""
@@ -93,7 +97,9 @@ class Walk:
         excluded = globs.any_fits(self.exclude, parts, folder=True)
         try:
             with opened(parts[-1], folder) as inner:
-                if excluded or len(parts) > MAX_DEPTH:
+                if self._is_store(parts[-1], inner):
+                    self.ctx.skipped(_shown(parts) + "/", "store")
+                elif excluded or len(parts) > MAX_DEPTH:
                     reason = "excluded" if excluded else f"below {MAX_DEPTH} folders"
                     if count := _count(inner):
                         self.ctx.skipped(_shown(parts) + "/", reason, count)
@@ -102,6 +108,12 @@ class Walk:
                     yield from self.files(inner, parts, included=included)
         except OSError as error:
             self.ctx.skipped(_shown(parts) + "/", _reason(error))
+
+    def _is_store(self, name: str, folder: int) -> bool:
+        """Say whether runs are kept in a folder: what was made of the sources is none itself."""
+        if name == STORE:
+            return True
+        return self.kept_in is not None and os.path.samestat(os.fstat(folder), self.kept_in)
 
     def file(self, folder: int, parts: tuple[str, ...]) -> Iterator[TextFile]:
         """Yield the one file, or record why not."""

@@ -65,6 +65,7 @@ class Producer:
         self._on_progress = on_progress
         self._cache = cache
         self._memo = Memo()
+        self._kept_in = None if store.folder is None else Path(store.folder)
         self._components: dict[tuple[Kind, str], Component] = {}
 
     def begin(self, call: Call) -> Outcome | Awaiting:
@@ -272,7 +273,7 @@ class Producer:
 
     def context(self, node: Node) -> Context:
         """Return a context for asking a component, not for letting it work."""
-        return Context(node.id, self._folder(node), memo=self._memo)
+        return Context(node.id, self._folder(node), memo=self._memo, kept_in=self._kept_in)
 
     def _context(self, call: Call) -> Context:
         artifact, secrets = call.artifact, self._secrets
@@ -283,7 +284,8 @@ class Producer:
         def progress(n: int, total: int | None) -> None:
             self._on_progress(artifact, n, total)
 
-        return Context(artifact, self._folder(call.node), log, progress, call.given, self._memo)
+        folder, given = self._folder(call.node), call.given
+        return Context(artifact, folder, log, progress, given, self._memo, self._kept_in)
 
     def _folder(self, node: Node) -> Path:
         return Path(node.base) if node.base else self._base

@@ -82,7 +82,8 @@ class Context:
     `base` is the folder that relative paths of the runbook start from; `emit_log` and
     `emit_progress` are where log lines and progress go, from any thread; `resume_data` is what a
     component that raised Suspend was waiting for, empty on a first call; `memo` is shared by the
-    calls of an attempt.
+    calls of an attempt. `kept_in` is the folder in which runs are kept, if there is one: what lies
+    there is no source, and changes while it is read.
     """
 
     def __init__(
@@ -93,8 +94,10 @@ class Context:
         emit_progress: Callable[[int, int | None], None] = lambda _n, _total: None,
         resume_data: Mapping[str, Json] = MappingProxyType({}),
         memo: Memo | None = None,
+        kept_in: Path | None = None,
     ) -> None:
         self.artifact = artifact
+        self.kept_in = kept_in
         self.base = base
         self.resume_data = dict(resume_data)
         self.coverage = Coverage()

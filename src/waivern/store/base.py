@@ -164,6 +164,8 @@ class RunStore(ArtifactStore):
 
     url: str
     """What `open_store` opens to reach the same runs."""
+    folder: str | None = None
+    """The folder that all of it is in; None if it is not on a disk."""
 
     # stage and publish
 

@@ -57,7 +57,7 @@ class LocalFilesystemStore(RunStore):
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = os.fspath(path)
-        self.url = self.path
+        self.url = self.folder = self.path
         self._at = Layout(self.path)
         self._leases: dict[str, LocalLease] = {}
         self._over: set[str] = set()
