@@ -70,6 +70,13 @@ def test_what_runs_have_kept_is_no_source(tmp_path: Path) -> None:
     assert list(whole) == ["a.json"]
 
 
+def test_a_link_that_leads_nowhere_is_told_as_one(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("nowhere")
+    with pytest.raises(ComponentError, match="'link' is a link that leads nowhere") as raised:
+        read(tmp_path, "link")
+    assert "did you mean" not in (raised.value.hint or "")
+
+
 def test_content_is_whole_and_in_order(tmp_path: Path) -> None:
     tree(tmp_path, "b.txt", "a/z.txt", "a/b/c.txt", "a-b.txt", ".hidden", "Z.txt")
     ctx = Context("a", tmp_path)

@@ -215,10 +215,16 @@ def test_a_path_that_is_no_such_file_is_refused(tmp_path: Path) -> None:
         ("folder.yaml", "a folder"),
         ("fifo.yaml", "not a regular file"),
         ("none.yaml", "cannot be read"),
-        ("acme", "no ruleset 'acme'"),
     ]:
         with pytest.raises(ComponentError, match=said):
             marks(tmp_path, ruleset=name)
+
+
+def test_a_name_that_is_not_installed_is_no_property(tmp_path: Path) -> None:
+    """So that the runbook is refused, before anything runs."""
+    with pytest.raises(ValidationError, match="no ruleset 'acme'") as raised:
+        marks(tmp_path, ruleset="acme", types=("OF_ACME",))
+    assert raised.value.error_count() == 1
 
 
 def install(base: Path, name: str, points: str, rules: str) -> None:
@@ -246,6 +252,5 @@ def test_an_installed_one_is_found_by_its_name(
     assert types(run(tmp_path, {"n": "E-123456"}, ruleset="hr")) == {"STAFF_NUMBER": 1}
     with pytest.raises(WaivernError, match="'broken' cannot be loaded"):
         marks(tmp_path, ruleset="broken")
-    with pytest.raises(ComponentError, match="no ruleset 'hrr'") as caught:
+    with pytest.raises(ValidationError, match=r"no ruleset 'hrr'; did you mean 'hr'\?"):
         marks(tmp_path, ruleset="hrr")
-    assert "did you mean 'hr'?" in (caught.value.hint or "")

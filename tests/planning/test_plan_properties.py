@@ -119,3 +119,33 @@ def test_one_mistake_of_many_items_is_one_problem(tmp_path: Path) -> None:
     reads = "b: {inputs: a/y, process: {type: plan_reader}}"
     (problem,) = problems(tmp_path, f"{each}\n  {reads}", {})
     assert "unknown property 'othr'" in problem.message
+
+
+def test_what_is_wrong_with_one_key_hides_nothing_else_of_an_artifact(tmp_path: Path) -> None:
+    text = """a: {source: {type: plan_pick, properties: {othr: 1}}, outptu: true, name: 5}
+  b: {outptu: true}
+  c: {source: {typ: x}}
+  d: {inputs: [a, b, c], process: {type: merge, properties: {x: 1}}}"""
+    found = problems(tmp_path, text, {})
+    assert [(one.code, at(one)) for one in found] == [
+        ("WCT203", "main.yaml:2"),
+        ("WCT103", "main.yaml:2"),
+        ("WCT106", "main.yaml:2"),
+        ("WCT103", "main.yaml:3"),
+        ("WCT105", "main.yaml:4"),
+        ("WCT103", "main.yaml:4"),
+        ("WCT204", "main.yaml:5"),
+    ]
+
+
+def test_a_property_in_a_list_is_named_by_its_place_and_told_once(tmp_path: Path) -> None:
+    text = "a: {source: {type: filesystem, properties: {path: .}}}\n  b: {inputs: a, process: "
+    text += "{type: personal_data, properties: {types: [EMAIL_ADRESS]}}}"
+    (problem,) = problems(tmp_path, text, {})
+    assert "property 'types[0]': 'EMAIL_ADRESS' is not a type" in problem.message
+    assert "did you mean 'EMAIL_ADDRESS'?" in problem.message
+
+
+def test_ids_that_differ_in_case_are_told_once(tmp_path: Path) -> None:
+    (problem,) = problems(tmp_path, PICKY % "mode: x" + "\n  A: {inputs: a}", {})
+    assert problem.code == "WCT113"

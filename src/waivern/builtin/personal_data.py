@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, ValidationInfo
 
 from waivern.builtin.findings import Report
 from waivern.builtin.properties import Number, Properties, SourcePath
-from waivern.builtin.rulesets import marks, ruleset
+from waivern.builtin.rulesets import is_path, marks, offered, ruleset
 from waivern.detection import (
     FieldUse,
     Match,
@@ -35,13 +35,23 @@ def _unknown_type(name: str, rules: Ruleset) -> str | None:
 
 
 def _known_type(name: str, info: ValidationInfo) -> str:
-    if info.data.get("ruleset") is None and (fault := _unknown_type(name, load_ruleset())):
+    if info.data.get("ruleset", name) is None and (fault := _unknown_type(name, load_ruleset())):
         raise ValueError(fault)  # of a ruleset of the person's own when it is read
     return name
 
 
+def _known_ruleset(name: str) -> str:
+    """Refuse what is neither a path nor installed; a file is looked for when it is read."""
+    if not is_path(name):
+        try:
+            offered(name)
+        except ComponentError as error:
+            raise ValueError(f"{error.message}; {error.hint}") from error
+    return name
+
+
 class PersonalData:
-    """Finds values and field names.
+    """Finds personal data: values in texts and tables, and names of fields.
 
     Content: `{"ruleset": {"name", "version", "digest"}, "summary": {"findings", "by_type",
     "by_category"}, "findings": [...]}`. In files and JSON a value is one finding for each place; in
@@ -58,20 +68,31 @@ class PersonalData:
     class Config(Properties):
         """What is reported."""
 
-        ruleset: SourcePath | None = None
-        """A ruleset of one's own, which adds to the shipped one: a YAML file, relative to the
-        runbook's folder, or the name of an installed one."""
-        min_confidence: Annotated[float, Number, Field(ge=0, le=1)] = 0.5
-        """Findings below this are left out (each type has a threshold of its own besides)."""
+        ruleset: Annotated[SourcePath, AfterValidator(_known_ruleset)] | None = Field(
+            default=None,
+            description="Rules of one's own, which add to the shipped ones: a YAML file, relative "
+            "to the runbook's folder, or the name of an installed ruleset.",
+        )
+        min_confidence: Annotated[float, Number, Field(ge=0, le=1)] = Field(
+            default=0.5,
+            description="Findings below this are left out; each type has a threshold of its own "
+            "besides.",
+        )
         types: (
             Annotated[tuple[Annotated[str, AfterValidator(_known_type)], ...], Field(min_length=1)]
             | None
-        ) = None
-        """Types of values to look for; all of the ruleset's if not given."""
-        field_names: bool = True
-        """Report fields whose names stand for personal data."""
-        max_locations: Annotated[int, Number, Field(ge=1, le=10_000)] = 20
-        """At most so many rows of a column are named; `total` says how many there are."""
+        ) = Field(
+            default=None,
+            description="Types of values to look for; all of the ruleset's if not given.",
+        )
+        field_names: bool = Field(
+            default=True, description="Report fields whose names stand for personal data."
+        )
+        max_locations: Annotated[int, Number, Field(ge=1, le=10_000)] = Field(
+            default=20,
+            description="At most so many rows of a column are named; `total` says how many there "
+            "are.",
+        )
 
     def process(self, inputs: Sequence[Input], config: Config, ctx: Context) -> Json:
         """Return the findings of all inputs, in the order of the inputs and of what is in them."""

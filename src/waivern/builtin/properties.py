@@ -55,6 +55,9 @@ def located(ctx: Context, text: str) -> Path:
     try:
         path.stat()
     except OSError as error:
+        if path.is_symlink():
+            what = f"{text!r} is a link that leads nowhere: {error.strerror}"
+            raise ComponentError(what, hint=f"`readlink {text}` says where to") from error
         hint = f"relative paths start from the runbook's folder, {str(ctx.base)!r}"
         raise ComponentError(
             f"{text!r} cannot be read: {error.strerror}",

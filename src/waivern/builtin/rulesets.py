@@ -6,7 +6,7 @@ YAML file: `RULES = importlib.resources.files(__name__) / "acme.yaml"`.
 
 from __future__ import annotations
 
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 from waivern.builtin.properties import located
@@ -29,9 +29,14 @@ def ruleset(name: str | None, ctx: Context) -> Ruleset:
     """
     if name is None:
         return load_ruleset()
-    if "/" in name or name.endswith((".yaml", ".yml")):
+    if is_path(name):
         return _read(name, _bytes(name, located(ctx, name)))
     return _read(name, _installed(name))
+
+
+def is_path(name: str) -> bool:
+    """Say whether what a runbook calls a ruleset is the path of a file."""
+    return "/" in name or name.endswith((".yaml", ".yml"))
 
 
 def marks(rules: Ruleset) -> dict[str, str]:
@@ -49,7 +54,11 @@ def _bytes(name: str, path: Path) -> bytes:
         raise ComponentError(f"{name!r} cannot be read: {error.strerror}", hint=hint) from error
 
 
-def _installed(name: str) -> bytes:
+def offered(name: str) -> EntryPoint:
+    """Return where an installed ruleset is declared.
+
+    Raises ComponentError if there is none of that name, or several.
+    """
     every = entry_points(group=GROUP)
     offers = tuple(every.select(name=name))
     if not offers:
@@ -60,13 +69,18 @@ def _installed(name: str) -> bytes:
     if len(offers) > 1:
         owners = " and ".join(sorted(entry.dist.name if entry.dist else "?" for entry in offers))
         raise ComponentError(f"ruleset {name!r} is offered by {owners}", hint="uninstall one")
+    return offers[0]
+
+
+def _installed(name: str) -> bytes:
+    entry = offered(name)
     try:
-        file = offers[0].load()
+        file = entry.load()
         return bytes(file.read_bytes())
     except Exception as error:  # a plugin may raise anything
         raise ComponentError(
             f"ruleset {name!r} cannot be loaded: {type(error).__name__}: {error}",
-            hint=f"it is declared as {offers[0].value!r}, which has to be the path of a YAML file",
+            hint=f"it is declared as {entry.value!r}, which has to be the path of a YAML file",
         ) from error
 
 

@@ -7,7 +7,7 @@ import click
 from waivern.cli.ui.options import json_option, opened, store_option
 
 
-@click.command("inspect")
+@click.command("inspect", short_help="Look at a run, or an artifact.")
 @click.argument("reference", metavar="RUN[/ARTIFACT]")
 @click.option("--full", is_flag=True, help="All of it: run.json, parameters, whole contents.")
 @click.option("--reveal", is_flag=True, help="Also what sensitive artifacts hold.")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from waivern.service.forecast import Forecast
 
 
-@click.command("plan")
+@click.command("plan", short_help="What a run would do, and why.")
 @click.argument("runbook")
 @click.option("--resume", metavar="RUN", help="What resuming that run would do.")
 @click.option(

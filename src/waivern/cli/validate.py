@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from waivern.runbook.project import Project
 
 
-@click.command("validate")
+@click.command("validate", short_help="Check runbooks without running them.")
 @click.argument("runbooks", nargs=-1, required=True, metavar="RUNBOOK...")
 @click.option(
     "-p", "--param", "params", metavar="KEY=VALUE", multiple=True, help="Value of a parameter."

@@ -47,6 +47,11 @@ class Flat:
     optional: bool
     sensitive: bool
 
+    @property
+    def as_declared(self) -> bool:
+        """Whether it is called as it is declared: no item, no round, no output of its own."""
+        return self.id == self.scope.prefix + self.artifact.id
+
     def problem(
         self,
         code: str,
@@ -148,8 +153,11 @@ class Flats:
     def tell_collisions(self) -> None:
         """Tell of ids that would be the same file where case does not count."""
         for earlier, later in collisions(self.artifacts):
+            one, other = self.artifacts[ArtifactId(earlier)], self.artifacts[ArtifactId(later)]
+            if one.scope is other.scope and one.as_declared and other.as_declared:
+                continue  # told when their runbook was read
             message = f"the artifacts '{earlier}' and '{later}' differ only in case"
-            self.tell(self.artifacts[ArtifactId(later)].problem(Code.SAME_ID, message, ()))
+            self.tell(other.problem(Code.SAME_ID, message, ()))
 
     # names
 

@@ -42,9 +42,14 @@ def faults(
             yield (), False, _refused(properties, environ, error), None
     except ValidationError as error:
         hide = Secrets(names(properties), environ).hide
-        for each in error.errors(include_url=False, include_input=False, include_context=False):
+        found = error.errors(include_url=False, include_input=False, include_context=False)
+        for each in found:
             path = _within(properties, each["loc"])
-            name = str(each["loc"][-1]) if each["loc"] else "properties"
+            name = _named(path)
+            if each["type"] == "too_short" and any(
+                _inside(one["loc"], each["loc"]) for one in found
+            ):
+                continue  # nothing is left of it because nothing in it is right
             match each["type"]:
                 case "extra_forbidden":
                     yield path, True, f"unknown property '{name}'", _allowed(config, name)
@@ -60,6 +65,16 @@ def faults(
 def _refused(properties: Mapping[str, Json], environ: Mapping[str, str], error: Exception) -> str:
     said = Secrets(names(properties), environ).hide(f"{type(error).__name__}: {error}")
     return f"its Config cannot take the properties: {said}"
+
+
+def _named(path: Path) -> str:
+    """Return what a person would call a property, as in `types[0]`."""
+    texts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return "".join(texts).removeprefix(".") or "properties"
+
+
+def _inside(one: Path, other: Path) -> bool:
+    return len(one) > len(other) and one[: len(other)] == other
 
 
 def _within(properties: Json, loc: tuple[str | int, ...]) -> Path:
@@ -79,7 +94,9 @@ def _within(properties: Json, loc: tuple[str | int, ...]) -> Path:
 def _allowed(config: type[BaseModel], name: str) -> str:
     from waivern.problems import did_you_mean
 
-    allowed = "allowed here: " + (", ".join(config.model_fields) or "nothing")
+    if not config.model_fields:
+        return "it takes no properties"
+    allowed = f"allowed here: {', '.join(config.model_fields)}"
     meant = did_you_mean(name, config.model_fields)
     return f"{meant} {allowed}" if meant else allowed
 

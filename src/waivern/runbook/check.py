@@ -92,7 +92,7 @@ def check(
         for id_, artifact in artifacts.items():
             artifact_form, found = _artifact(id_, artifact, document, context, parts)
             problems += [each for each in found if (each.code, each.position) not in told]
-            if artifact_form and not found and not segment_fault(id_):
+            if artifact_form and not segment_fault(id_):
                 filled[id_] = artifact_form
             if len(problems) >= ENOUGH:
                 break
@@ -166,7 +166,13 @@ def _artifact(
     if artifact.get("for_each") is not None:
         context = {**context, "scope": {**context["scope"], "each": env.LATER}}
     form, found = _fill(ArtifactForm, artifact, at, document, context)
-    found += _together(at, artifact, document)
+    if form is None:  # so that what it is made of can be looked at all the same
+        sound = {key: value for key, value in artifact.items() if key in _OF_WHAT}
+        if any(key in _PRODUCERS for key in sound):
+            form, _ = _fill(ArtifactForm, sound, at, document, context)
+    conflicts = _together(at, artifact, document)
+    form = None if conflicts else form
+    found += conflicts
     for part in PARTS & artifact.keys():
         if artifact[part] is not None:
             where = (*at, part)
@@ -362,6 +368,18 @@ def _conflicts(has: set[str], artifact: Mapping[str, Json]) -> Iterator[_Conflic
             yield Code.CONFLICT, f"{key!r} of", f" does not go with {given[0]!r}", (key,), hint
 
 
+_OF_WHAT = {
+    *_PRODUCERS,
+    "process",
+    "merge",
+    "output_schema",
+    "when",
+    "for_each",
+    "repeat",
+    "after",
+    *PARTS,
+}
+"""Keys of an artifact that say what it is made of, and when."""
 _HOW = {"output", "optional", "retry", "timeout", "pool", "on_error", "cache"}
 """Keys of an artifact without which it can be checked as well."""
 _OF_MAKING = {"retry", "timeout", "pool", "cache", "output_schema"}

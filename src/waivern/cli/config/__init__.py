@@ -8,7 +8,11 @@ from waivern.cli.ui.group import LazyGroup
 
 
 @click.group(
-    "config", cls=LazyGroup, commands_at={"show": "waivern.cli.config.show"}, default="show"
+    "config",
+    cls=LazyGroup,
+    commands_at={"show": "waivern.cli.config.show"},
+    default="show",
+    short_help="Show what is set, and who said so.",
 )
 def command() -> None:
     """Show what is set, and who said so; bare `wct config` is `wct config show`."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from waivern.service.attempt import Options
 
 
-@click.command("approve")
+@click.command("approve", short_help="Decide on a gate, then let the run go on.")
 @click.argument("run", metavar="RUN[/GATE]")
 @click.option("--reject", is_flag=True, help="Say no: the gate fails, what needs it is skipped.")
 @click.option("--by", metavar="WHO", help="Who decides; default: the name of the user.")

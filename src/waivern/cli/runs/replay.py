@@ -26,7 +26,7 @@ WORDS = {"equal": "equal", "different": "DIFFERENT", "status": "DIFFERENT END", 
 LOOKS = {"equal": "completed", "open": "not_started"}
 
 
-@click.command("replay")
+@click.command("replay", short_help="Run the same again, in a new run.")
 @click.argument("run", metavar="RUN")
 @click.option("--compare", is_flag=True, help="Say of each artifact whether it came out equal.")
 @click.option("--run-id", metavar="ID", help="The id of the new run, in place of a random one.")

@@ -13,7 +13,7 @@ from waivern.service.references import find
 from waivern.service.verify import Fault, Verification, verify
 
 
-@click.command("verify")
+@click.command("verify", short_help="Check runs against their journals.")
 @click.argument("runs", metavar="RUN...", nargs=-1)
 @click.option("--all", "every", is_flag=True, help="Every run in the store.")
 @click.option("--expect", metavar="HEAD", help="A head that was kept elsewhere; for one RUN.")

@@ -149,8 +149,12 @@ def _type(annotation: Any) -> str:
         return " | ".join(map(_type, args))
     if origin is Literal:
         return " | ".join(map(repr, args))
+    if origin is tuple and args[-1:] == (...,):
+        return f"list[{_type(args[0])}]"
     if origin is not None:
         return f"{origin.__name__}[{', '.join(map(_type, args))}]"
+    if getattr(annotation, "__name__", "") == "ByteSize":  # pydantic's
+        return "size"
     return "None" if annotation is NoneType else getattr(annotation, "__name__", str(annotation))
 
 
