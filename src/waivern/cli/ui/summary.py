@@ -174,14 +174,17 @@ def _counted(ended: Ended) -> str:
 
 
 def _coverage(ended: Ended) -> Iterator[str]:
+    """Say how much of the sources was read: what processors look at, came from there."""
     seen = read = 0
     for step in ended.record.steps.values():
-        if step.completed and step.completed.coverage:
-            seen += step.completed.coverage["seen"]
-            read += step.completed.coverage["read"]
+        done = step.completed
+        if done and done.coverage and not done.component.startswith("processor:"):
+            seen += done.coverage["seen"]
+            read += done.coverage["read"]
     if seen:
         left = f"; {seen - read:,} not: see `coverage` in the artifacts" if seen > read else ""
-        yield f"  coverage   {_percent(read, seen)} %  ({read:,} of {seen:,} read{left})"
+        share = f"{_percent(read, seen)} % of the sources"
+        yield f"  coverage   {share}  ({read:,} of {seen:,} items read{left})"
 
 
 def _percent(part: int, whole: int) -> str:
