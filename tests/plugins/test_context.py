@@ -23,12 +23,13 @@ def test_coverage_adds_up_where_one_name_stands_for_many() -> None:
     ctx.read(3)
     ctx.skipped("a.bin", "binary")
     ctx.skipped("b.bin", "binary")
-    ctx.skipped("node_modules/", "excluded", 40)
+    ctx.left_out("node_modules/", "excluded", 40)
     ctx.sampled("orders", 10, 500)
     assert ctx.coverage.document() == {
         "seen": 45,
         "read": 3,
         "skipped": 42,
+        "left_out": 40,
         "reasons": {"binary": 2, "excluded": 40},
         "items": [
             {"item": "a.bin", "reason": "binary"},

@@ -129,7 +129,7 @@ async def test_a_second_run_makes_nothing(book: Book) -> None:
         assert (new["run_id"], new["source"]) == ("second", old["source"])
         assert (book.run("second") / f"{name}.json").stat().st_nlink == 1
     coverage = done(book, second, "files").coverage
-    assert coverage == {"seen": 3, "read": 2, "skipped": 1}
+    assert coverage == {"seen": 3, "read": 2, "skipped": 1, "left_out": 0}
     assert not verify(book.store, "second").faults
     third = await book.start(run_id="third")
     assert (done(book, third, "files").origin or {})["run"] == "second"

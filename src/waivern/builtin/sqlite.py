@@ -22,6 +22,8 @@ from waivern.message import Json, SchemaRef, content_digest
 from waivern.plugins.context import Context
 from waivern.problems import did_you_mean
 
+NOT_SELECTED = "not selected"
+
 
 class Sqlite:
     """Tables of a SQLite database: names, columns, counts and rows.
@@ -58,7 +60,8 @@ class Sqlite:
         """Return the tables. Raises ComponentError if the database cannot be read."""
         found = _found(config, ctx, list)
         for name, reason in found.skipped:
-            ctx.skipped(name, reason)
+            told = ctx.left_out if reason == NOT_SELECTED else ctx.skipped
+            told(name, reason)
         for n, table in enumerate(found.tables, 1):
             ctx.read()
             if (rows := len(table["rows"])) < table["row_count"]:
@@ -74,7 +77,7 @@ class Sqlite:
         properties leave out have no mark.
         """
         found = _found(config, ctx, _digest)
-        marks = {f"skipped {name}": why for name, why in found.skipped if why != "not selected"}
+        marks = {f"skipped {name}": why for name, why in found.skipped if why != NOT_SELECTED}
         for table in found.tables:
             marks[f"columns {table['name']}"] = content_digest(table["columns"])
             marks[f"rows {table['name']}"] = f"{table['row_count']} {table['rows']}"
@@ -152,7 +155,7 @@ def _read(connection: sqlite3.Connection, config: Sqlite.Config, take: _Take) ->
     tables, skipped = [], []
     for name, kind in kinds.items():
         if name not in wanted:
-            skipped.append((name, "not selected"))
+            skipped.append((name, NOT_SELECTED))
         elif kind != "table":
             skipped.append((name, kind))
         else:

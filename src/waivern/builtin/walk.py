@@ -81,9 +81,9 @@ class Walk:
             if entry.is_dir(follow_symlinks=False):
                 yield from self.subfolder(folder, parts, included=included)
             elif globs.any_fits(self.exclude, parts, folder=False):
-                self.skip(parts, "excluded")
+                self.ctx.left_out(_shown(parts), "excluded")
             elif not (included or globs.any_fits(self.include, parts, folder=False)):
-                self.skip(parts, "not included")
+                self.ctx.left_out(_shown(parts), "not included")
             elif entry.is_symlink():
                 self.skip(parts, "symlink")
             elif not entry.is_file(follow_symlinks=False):
@@ -98,11 +98,13 @@ class Walk:
         try:
             with opened(parts[-1], folder) as inner:
                 if self._is_store(parts[-1], inner):
-                    self.ctx.skipped(_shown(parts) + "/", "store")
+                    self.ctx.left_out(_shown(parts) + "/", "store")
                 elif excluded or len(parts) > MAX_DEPTH:
-                    reason = "excluded" if excluded else f"below {MAX_DEPTH} folders"
-                    if count := _count(inner):
-                        self.ctx.skipped(_shown(parts) + "/", reason, count)
+                    path, count = _shown(parts) + "/", _count(inner)
+                    if count and excluded:
+                        self.ctx.left_out(path, "excluded", count)
+                    elif count:
+                        self.ctx.skipped(path, f"below {MAX_DEPTH} folders", count)
                 else:
                     included = included or globs.any_fits(self.include, parts, folder=True)
                     yield from self.files(inner, parts, included=included)

@@ -37,6 +37,8 @@ from waivern.plugins.shapes import Kind
 from waivern.runbook.secrets import Secrets
 from waivern.store.base import ArtifactRef, RunStore
 
+_COUNTS = ("seen", "read", "skipped", "left_out")
+"""What the journal has of a coverage record."""
 MESSAGE_LIMIT = 4000
 """Characters of an error's text that are kept; its log has the rest."""
 
@@ -268,7 +270,7 @@ class Producer:
             extensions={"execution": execution, "coverage": coverage},
         )
         receipt = self._store.stage(call.run_id, call.artifact, message)
-        counts = {k: coverage[k] for k in ("seen", "read", "skipped")} if coverage else None
+        counts = {name: coverage.get(name, 0) for name in _COUNTS} if coverage else None
         return Produced(receipt, self._ms_since(began), counts)
 
     def context(self, node: Node) -> Context:

@@ -27,6 +27,8 @@ class Coverage:
     def __init__(self) -> None:
         self.read = 0
         self.skipped: list[tuple[str, str, int]] = []
+        self.left_out = 0
+        """How many of what was skipped nobody asked for."""
         self.sampled: list[tuple[str, int, int | None]] = []
 
     def document(self) -> dict[str, Json] | None:
@@ -40,6 +42,7 @@ class Coverage:
             "seen": self.read + reasons.total(),
             "read": self.read,
             "skipped": reasons.total(),
+            "left_out": self.left_out,
             "reasons": dict(sorted(reasons.items())),
             "items": [
                 {"item": item, "reason": reason} | ({} if count == 1 else {"count": count})
@@ -147,6 +150,14 @@ class Context:
         ComponentError for what is no count.
         """
         self.coverage.skipped.append((item, reason, _count(count)))
+
+    def left_out(self, item: str, reason: str, count: int = 1) -> None:
+        """Record an item that was not looked at because nobody asked for it ('excluded').
+
+        It is skipped like any other, but does not count against how much of a source was read.
+        """
+        self.skipped(item, reason, count)
+        self.coverage.left_out += count
 
     def sampled(self, item: str, read: int, total: int | None) -> None:
         """Record an item of which only the first `read` of `total` parts were looked at.

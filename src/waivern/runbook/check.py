@@ -166,10 +166,8 @@ def _artifact(
     if artifact.get("for_each") is not None:
         context = {**context, "scope": {**context["scope"], "each": env.LATER}}
     form, found = _fill(ArtifactForm, artifact, at, document, context)
-    if form is None:  # so that what it is made of can be looked at all the same
-        sound = {key: value for key, value in artifact.items() if key in _OF_WHAT}
-        if any(key in _PRODUCERS for key in sound):
-            form, _ = _fill(ArtifactForm, sound, at, document, context)
+    if form is None and (sound := _sound(artifact)):
+        form, _ = _fill(ArtifactForm, sound, at, document, context)
     conflicts = _together(at, artifact, document)
     form = None if conflicts else form
     found += conflicts
@@ -180,6 +178,16 @@ def _artifact(
             form = form if parts[where] else None
             found += more
     return form, found
+
+
+def _sound(artifact: Mapping[str, Json]) -> dict[str, Json]:
+    """Return what an artifact is made of, to be looked at although something is wrong with it.
+
+    Nothing, if that is not said; inputs alone may lack the process that is misspelt.
+    """
+    sound = {key: value for key, value in artifact.items() if key in _OF_WHAT}
+    said = _PRODUCERS if "process" in sound else set(_PRODUCERS) - {"inputs"}
+    return sound if any(key in said for key in sound) else {}
 
 
 def _mapping(value: Json) -> Mapping[str, Json]:

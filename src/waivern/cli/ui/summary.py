@@ -174,17 +174,19 @@ def _counted(ended: Ended) -> str:
 
 
 def _coverage(ended: Ended) -> Iterator[str]:
-    """Say how much of the sources was read: what processors look at, came from there."""
-    seen = read = 0
+    """Say how much of what was asked for was read; what processors look at, came from there."""
+    asked = read = left_out = 0
     for step in ended.record.steps.values():
         done = step.completed
         if done and done.coverage and not done.component.startswith("processor:"):
-            seen += done.coverage["seen"]
             read += done.coverage["read"]
-    if seen:
-        left = f"; {seen - read:,} not: see `coverage` in the artifacts" if seen > read else ""
-        share = f"{_percent(read, seen)} % of the sources"
-        yield f"  coverage   {share}  ({read:,} of {seen:,} items read{left})"
+            left_out += done.coverage.get("left_out", 0)
+            asked += done.coverage["seen"] - done.coverage.get("left_out", 0)
+    if asked:
+        said = f"{read:,} of {asked:,} items read"
+        said += f", {left_out:,} left out" if left_out else ""
+        said += "; see `coverage` in the artifacts" if left_out or read < asked else ""
+        yield f"  coverage   {_percent(read, asked)} % of the sources  ({said})"
 
 
 def _percent(part: int, whole: int) -> str:
