@@ -75,7 +75,7 @@ def problems(
     ("base", "said"),
     [
         ({"othr": 1}, "unknown property 'othr', as the project's file gave it"),
-        ({"other": 1}, "property 'other': input should be a valid string, as the project's"),
+        ({"other": 1}, "property 'other' must be text, as the project's"),
         ({"other": "${UNSET}"}, "variable 'UNSET' is not set, as the project's file gave it"),
         ({"other": "${params.x}"}, "as the project's file gave it"),
     ],

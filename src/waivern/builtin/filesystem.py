@@ -129,9 +129,8 @@ def _files(config: Filesystem.Config, ctx: Context) -> Iterator[TextFile]:
         raise ComponentError(f"{config.path!r} cannot be read: {error.strerror}") from error
     if not ctx.coverage.read:
         _, reason, _ = ctx.coverage.skipped[-1]
-        raise ComponentError(
-            f"{config.path!r} was not read: {reason}", hint="name a folder, or a text file"
-        )
+        hint = "you may not read it: see `ls -l`" if reason == "denied" else "name a text file"
+        raise ComponentError(f"{config.path!r} was not read: {reason}", hint=hint)
 
 
 def _mark(marks: dict[str, str], item: str, mark: str) -> None:

@@ -130,7 +130,8 @@ class ThreadExecutor:
             self._closed = True
             self._work.notify_all()
             self._waiting.notify_all()
-        for thread in tuple(self._workers):
+        foreman = () if self._foreman.ident is None else (self._foreman,)
+        for thread in (*foreman, *self._workers):
             thread.join(max(0, deadline - time.monotonic()))
         return stuck or any(thread.is_alive() for thread in self._workers)
 

@@ -9,10 +9,13 @@ from pydantic import BaseModel, ValidationError
 from waivern.message import Json
 from waivern.problems import InvalidError
 from waivern.runbook import env
+from waivern.runbook.check import KINDS
 from waivern.runbook.env import expand, names
 from waivern.runbook.secrets import Secrets
 
 Path = tuple[str | int, ...]
+_PLAIN = {"string_type", "bool_type", "int_type", "list_type", "dict_type", "model_type"}
+"""What needs no more to be said of than what it should be."""
 
 
 def configure(
@@ -55,6 +58,8 @@ def faults(
                     yield path, True, f"unknown property '{name}'", _allowed(config, name)
                 case "missing":
                     yield path[:-1], False, f"property '{name}' is required", None
+                case kind if kind in _PLAIN:
+                    yield path, False, f"property '{name}' {KINDS[kind][1]}", None
                 case _:
                     message = hide(each["msg"].removeprefix("Value error, "))
                     yield path, False, f"property '{name}': {_lower(message)}", None

@@ -30,7 +30,7 @@ NEVER: Mapping[Path, Mapping[str, str]] = {
 _PRODUCERS = ("source", "inputs", "reuse", "child_runbook", "gate")
 Given: TypeAlias = Callable[[Mapping[str, Param]], Mapping[str, Json]]
 """Parameters as they are declared -> their values. Raises InvalidError."""
-_KINDS = {
+KINDS = {
     "string_type": (Code.TYPE, "must be text"),
     "bool_type": (Code.TYPE, "must be true or false"),
     "int_type": (Code.TYPE, "must be a whole number"),
@@ -44,6 +44,7 @@ _KINDS = {
     "greater_than_equal": (Code.VALUE, "must be at least {ge}"),
     "less_than_equal": (Code.VALUE, "must be at most {le}"),
 }
+"""What pydantic calls what is wrong: its code, and in the words of a runbook what it should be."""
 
 
 class Checked(NamedTuple):
@@ -270,7 +271,7 @@ def _problems(error: Any, at: Path, document: Document) -> Iterator[Problem]:
     elif kind == "extra_forbidden":
         yield _unknown(path, document)
     else:
-        code, text = _KINDS.get(kind, (Code.TYPE, "has the wrong form"))
+        code, text = KINDS.get(kind, (Code.TYPE, "has the wrong form"))
         message = text.format(**error.get("ctx", {}))
         there = path[:-1] if kind == "missing" else path
         on: Literal["key", "value"] = "key" if code is Code.MISSING else "value"

@@ -208,7 +208,7 @@ def _why(result: RunResult) -> Iterator[str]:
 
 
 def _completed(out: Screen, ended: Ended) -> Iterator[str]:
-    width = max((len(name) for name in ended.record.steps), default=0)
+    width = _width(ended)
     for step in ended.steps(ArtifactStatus.COMPLETED):
         done = step.completed
         assert done is not None
@@ -221,6 +221,11 @@ def _completed(out: Screen, ended: Ended) -> Iterator[str]:
         yield f"  {out.mark(look)} {text}  {took}{_tries(step)}"
 
 
+def _width(ended: Ended) -> int:
+    """Return how wide the column is in which artifacts are named."""
+    return max((len(name) for name in ended.record.steps), default=0)
+
+
 def _tries(step: StepRecord) -> str:
     return f"  after {step.tries:,} tries" if step.tries > 1 else ""
 
@@ -231,14 +236,14 @@ def _type(step: StepRecord) -> str:
 
 
 def _failed(out: Screen, ended: Ended) -> Iterator[str]:
-    failed = ended.steps(ArtifactStatus.FAILED)
+    failed, width = ended.steps(ArtifactStatus.FAILED), _width(ended)
     for step in failed[:FAILURES]:
         error = step.error or {}
         node = ended.plan.nodes.get(step.artifact)  # type: ignore[call-overload]
         optional = "  (optional)" if node is not None and node.optional else ""
         text = clip(clean(f"{error.get('kind')}: {error.get('message')}"), 1000)
         beside = f"{optional}{_tries(step)}"
-        yield f"  {out.mark('failed')} {step.artifact}  {_type(step)}{beside}  {text}"
+        yield f"  {out.mark('failed')} {step.artifact:{width}}  {_type(step)}{beside}  {text}"
         if hint := error.get("hint"):
             yield f"      = help: {clip(clean(str(hint)), 1000)}"
         if log := log_path(ended.store, ended.result.run_id, step.artifact):
