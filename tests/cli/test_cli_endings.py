@@ -120,19 +120,24 @@ from waivern.store import disk
 watchdog.LATE_S = 0.4
 limit_s = {limit}
 closing = threading.Event()
-began = time.monotonic()
+over = float("inf")
 
 def step(operation, name):
     '''A disk that is slow when the limit has passed.'''
-    if operation == "sync" and name == "events.jsonl" and time.monotonic() > began + limit_s:
+    if operation == "sync" and name == "events.jsonl" and time.monotonic() > over:
         closing.set()
         time.sleep(3 * watchdog.LATE_S)
 
-def asleep():
+def begin():
+    global over
+    over = time.monotonic() + limit_s
     closing.wait(30)
 
+def asleep():
+    begin()
+
 def holding_everything():
-    closing.wait(30)
+    begin()
     ctypes.PyDLL(None).usleep(60_000_000)  # a PyDLL call keeps the interpreter's lock
 
 disk.step = step
