@@ -18,6 +18,8 @@ ArtifactId = NewType("ArtifactId", str)
 """An artifact's id: safe path segments joined by '/', the '/' only from composition."""
 
 MAX_SEGMENT_BYTES = 128
+STORE = ".waivern"
+"""What the folder is called in which runs are kept, where nobody says otherwise."""
 SYSTEM = "_system"
 _SEGMENT = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", re.ASCII)
 _RESERVED_ENDINGS = (".json", ".jsonl", ".log", ".tmp")

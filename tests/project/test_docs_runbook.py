@@ -21,10 +21,10 @@ from waivern.detection.additions import RulesetError
 from waivern.problems import InvalidError
 from waivern.record.status import RunStatus
 from waivern.runbook import fields, form, parts
-from waivern.runbook.check import NEVER
 from waivern.runbook.conditions import Condition
 from waivern.runbook.params import TYPES
 from waivern.runbook.project import parse
+from waivern.runbook.words import NEVER
 from waivern.service.policy import ROOTS
 
 ROOT = Path(__file__).parents[2]

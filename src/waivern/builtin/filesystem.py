@@ -15,8 +15,6 @@ from waivern.errors import ComponentError
 from waivern.message import Json, SchemaRef, sha256
 from waivern.plugins.context import Context
 
-_UNWANTED = frozenset({"excluded", "not included", "store"})
-
 
 def _encoding(name: str) -> str:
     try:
@@ -96,14 +94,13 @@ class Filesystem:
         Equal means: the same files with the same bytes are read, and the same others are not, for
         the same reasons. What the properties leave out has no mark, and may change.
         """
-        aside = Context(
-            ctx.artifact, ctx.base, kept_in=ctx.kept_in
-        )  # the coverage of the artifact is for `extract`
+        # the coverage of the artifact is for `extract`
+        aside = Context(ctx.artifact, ctx.base, kept_in=ctx.kept_in)
         marks: dict[str, str] = {}
         for file in _files(config, aside):
             _mark(marks, file.path, sha256(file.data))
         for item, reason, count in aside.coverage.skipped:
-            if reason not in _UNWANTED:
+            if reason not in aside.coverage.left_out:
                 _mark(marks, item, reason if count == 1 else f"{reason}: {count}")
         return marks
 

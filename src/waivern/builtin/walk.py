@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from waivern.builtin import globs
+from waivern.ids import STORE
 from waivern.plugins.context import Context
 
-STORE = ".waivern"
-"""What the folder is called in which runs are kept, where nobody says otherwise."""
 MAX_DEPTH = 200
 """Folders within folders; each level keeps a descriptor open while what is below is read."""
 

@@ -9,9 +9,9 @@ from pydantic import BaseModel, ValidationError
 from waivern.message import Json
 from waivern.problems import InvalidError
 from waivern.runbook import env
-from waivern.runbook.check import KINDS
 from waivern.runbook.env import expand, names
 from waivern.runbook.secrets import Secrets
+from waivern.runbook.words import KINDS
 
 Path = tuple[str | int, ...]
 _PLAIN = {"string_type", "bool_type", "int_type", "list_type", "dict_type", "model_type"}

@@ -27,8 +27,8 @@ class Coverage:
     def __init__(self) -> None:
         self.read = 0
         self.skipped: list[tuple[str, str, int]] = []
-        self.left_out = 0
-        """How many of what was skipped nobody asked for."""
+        self.left_out: Counter[str] = Counter()
+        """How much of what was skipped nobody asked for, by reason."""
         self.sampled: list[tuple[str, int, int | None]] = []
 
     def document(self) -> dict[str, Json] | None:
@@ -42,7 +42,7 @@ class Coverage:
             "seen": self.read + reasons.total(),
             "read": self.read,
             "skipped": reasons.total(),
-            "left_out": self.left_out,
+            "left_out": self.left_out.total(),
             "reasons": dict(sorted(reasons.items())),
             "items": [
                 {"item": item, "reason": reason} | ({} if count == 1 else {"count": count})
@@ -157,7 +157,7 @@ class Context:
         It is skipped like any other, but does not count against how much of a source was read.
         """
         self.skipped(item, reason, count)
-        self.coverage.left_out += count
+        self.coverage.left_out[reason] += count
 
     def sampled(self, item: str, read: int, total: int | None) -> None:
         """Record an item of which only the first `read` of `total` parts were looked at.

@@ -2,49 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from itertools import islice
-from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar, cast
+from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
 
 from pydantic import ValidationError
 
 from waivern.ids import RULE, collisions, segment_fault
 from waivern.message import Json
-from waivern.problems import Problem, did_you_mean, shown
+from waivern.problems import Problem, shown
 from waivern.runbook import env, params
 from waivern.runbook.codes import Code
+from waivern.runbook.conflicts import PRODUCERS, together
 from waivern.runbook.document import Document
 from waivern.runbook.events import ENOUGH
 from waivern.runbook.form import PARTS, ArtifactForm, Form, RunbookForm
 from waivern.runbook.params import TYPES, Param, Type, defaults
+from waivern.runbook.words import Path, form_at, in_words, place
 
-Path = tuple[str | int, ...]
-
-NEVER: Mapping[Path, Mapping[str, str]] = {
-    ("config",): {"cost_limit": "nothing here has a price: take it away"},
-    ("artifacts",): {"execute": "a child is made within its parent's run: see 'timeout'"},
-}
-"""Keys that runbooks of the Waivern framework may have; the last row is for each artifact."""
-
-_PRODUCERS = ("source", "inputs", "reuse", "child_runbook", "gate")
 Given: TypeAlias = Callable[[Mapping[str, Param]], Mapping[str, Json]]
 """Parameters as they are declared -> their values. Raises InvalidError."""
-KINDS = {
-    "string_type": (Code.TYPE, "must be text"),
-    "bool_type": (Code.TYPE, "must be true or false"),
-    "int_type": (Code.TYPE, "must be a whole number"),
-    "list_type": (Code.TYPE, "must be a list"),
-    "dict_type": (Code.TYPE, "must be a mapping"),
-    "model_type": (Code.TYPE, "must be a mapping"),
-    "missing": (Code.MISSING, "is missing"),
-    "string_too_short": (Code.MISSING, "is empty"),
-    "too_short": (Code.MISSING, "is empty"),
-    "literal_error": (Code.VALUE, "can only be {expected}"),
-    "greater_than_equal": (Code.VALUE, "must be at least {ge}"),
-    "less_than_equal": (Code.VALUE, "must be at most {le}"),
-}
-"""What pydantic calls what is wrong: its code, and in the words of a runbook what it should be."""
 
 
 class Checked(NamedTuple):
@@ -109,7 +87,7 @@ def _declared(
     problems: list[Problem] = []
     for name, entry in _mapping(tree.get("params")).items():
         at: Path = ("params", name)
-        one, found = _fill(_form_at(at), entry, at, document, context)
+        one, found = _fill(form_at(at), entry, at, document, context)
         problems += found
         kinds = [kind for kind in TYPES if kind == _mapping(entry).get("type")]
         unsure = Param(name, cast(Type, kinds[0] if kinds else "boolean"))
@@ -152,7 +130,7 @@ def _entries(
     for kind in ("inputs", "outputs"):
         for name, entry in _mapping(tree.get(kind)).items():
             at: Path = (kind, name)
-            parts[at], found = _fill(_form_at(at), entry, at, document, context)
+            parts[at], found = _fill(form_at(at), entry, at, document, context)
             problems += found
     return problems
 
@@ -169,13 +147,13 @@ def _artifact(
     form, found = _fill(ArtifactForm, artifact, at, document, context)
     if form is None and (sound := _sound(artifact)):
         form, _ = _fill(ArtifactForm, sound, at, document, context)
-    conflicts = _together(at, artifact, document)
+    conflicts = together(at, artifact, document)
     form = None if conflicts else form
     found += conflicts
     for part in PARTS & artifact.keys():
         if artifact[part] is not None:
             where = (*at, part)
-            parts[where], more = _fill(_form_at(where), artifact[part], where, document, context)
+            parts[where], more = _fill(form_at(where), artifact[part], where, document, context)
             form = form if parts[where] else None
             found += more
     return form, found
@@ -187,7 +165,7 @@ def _sound(artifact: Mapping[str, Json]) -> dict[str, Json]:
     Nothing, if that is not said; inputs alone may lack the process that is misspelt.
     """
     sound = {key: value for key, value in artifact.items() if key in _OF_WHAT}
-    said = _PRODUCERS if "process" in sound else set(_PRODUCERS) - {"inputs"}
+    said = PRODUCERS if "process" in sound else set(PRODUCERS) - {"inputs"}
     return sound if any(key in said for key in sound) else {}
 
 
@@ -230,13 +208,6 @@ _AS_WRITTEN = ("name", "description", "contact", "when", "until")
 """Texts for people; and conditions, which name the parameters."""
 
 
-def _form_at(path: Sequence[str | int]) -> Any:
-    """Return the form of the mapping at a path; None where keys are free."""
-    from waivern.runbook.parts import form_at  # most runbooks have none of what is there
-
-    return form_at(path)
-
-
 F = TypeVar("F", bound=Form)
 
 
@@ -247,11 +218,11 @@ def _fill(
         return kind.model_validate(value, context=context), []
     except ValidationError as error:
         if (count := error.error_count()) > ENOUGH:
-            message = f"{_place(at)} has {count:,} problems"
+            message = f"{place(at)} has {count:,} problems"
             return None, [document.problem(Code.LIMIT, message, at, on="key")]
         open_ = context.get("open", frozenset())
         found = [one for one in error.errors(include_url=False) if not _is_open(one, open_)]
-    return None, [problem for one in found for problem in _problems(one, at, document)]
+    return None, [problem for one in found for problem in in_words(one, at, document)]
 
 
 def _is_open(error: Any, open_: AbstractSet[str]) -> bool:
@@ -259,61 +230,6 @@ def _is_open(error: Any, open_: AbstractSet[str]) -> bool:
     written, at = error["input"], error["loc"]
     told = isinstance(written, str) or at == ("for_each",)
     return told and error["type"] != "extra_forbidden" and _awaits(written, open_)
-
-
-def _problems(error: Any, at: Path, document: Document) -> Iterator[Problem]:
-    """Say one of pydantic's errors in the words of a runbook."""
-    path, kind = (*at, *error["loc"]), error["type"]
-    if kind == "runbook":
-        for below, code, message, hint in error["ctx"]["details"]:
-            there = (*path, *below)
-            yield document.problem(code, message.replace("{}", _name(there)), there, hint=hint)
-    elif kind == "extra_forbidden":
-        yield _unknown(path, document)
-    else:
-        code, text = KINDS.get(kind, (Code.TYPE, "has the wrong form"))
-        message = text.format(**error.get("ctx", {}))
-        there = path[:-1] if kind == "missing" else path
-        on: Literal["key", "value"] = "key" if code is Code.MISSING else "value"
-        yield document.problem(
-            code, f"{_name(path)} {message}", there, on=on, hint=_advice(kind, error["input"])
-        )
-
-
-def _advice(kind: str, value: Json) -> str | None:
-    if kind == "string_type" and isinstance(value, bool | int | float):
-        return "put it in quotes"
-    if kind == "bool_type" and isinstance(value, str):
-        return "write true or false, without quotes"
-    return None
-
-
-def _unknown(path: Path, document: Document) -> Problem:
-    *around, key = path
-    where = tuple(around[:1]) if len(around) == 2 else tuple(around)
-    if hint := NEVER.get(where, {}).get(str(key)):
-        message = f"{_name(path)} is not supported"
-        return document.problem(Code.NOT_YET, message, path, on="key", hint=hint)
-    form = _form_at(around)
-    allowed = list(form.model_fields) if form else []
-    hints = (did_you_mean(str(key), allowed), f"allowed here: {', '.join(allowed)}")
-    message = f"unknown key {shown(str(key))} in {_place(tuple(around))}"
-    hint = " ".join(filter(None, hints))
-    return document.problem(Code.UNKNOWN_KEY, message, path, on="key", hint=hint)
-
-
-def _name(path: Path) -> str:
-    """Return how a person would call what is at `path`."""
-    *around, last = path
-    if isinstance(last, int):
-        return f"item {last + 1} of {_name(tuple(around))}"
-    if len(path) == 2 and path[0] == "artifacts":
-        return f"artifact {shown(last)}"
-    return f"{shown(last)} of {_place(tuple(around))}" if around else shown(last)
-
-
-def _place(path: Path) -> str:
-    return _name(path) if path else "the runbook"
 
 
 def _ids(artifacts: Mapping[str, Json], document: Document) -> Iterator[Problem]:
@@ -331,54 +247,8 @@ def _ids(artifacts: Mapping[str, Json], document: Document) -> Iterator[Problem]
         yield document.problem(Code.ARTIFACT_ID, message, at, on="key", hint=hint)
 
 
-def _together(at: Path, artifact: Mapping[str, Json], document: Document) -> list[Problem]:
-    """Return what is wrong with the keys of an artifact beside each other."""
-    has = {key for key, value in artifact.items() if value is not None}
-    found = [
-        document.problem(code, f"{message} {_name(at)}{rest}", (*at, *key), on="key", hint=hint)
-        for code, message, rest, key, hint in _conflicts(has, artifact)
-    ]
-    if not has & set(_PRODUCERS) and artifact.keys() <= ArtifactForm.model_fields.keys():
-        message = f"{_name(at)} does not say where it comes from"
-        hint = "give it one of source, inputs (with or without process), reuse, child_runbook, gate"
-        found.append(document.problem(Code.MISSING, message, at, on="key", hint=hint))
-    return found
-
-
-_Conflict: TypeAlias = tuple[Code, str, str, Path, str]
-
-
-def _conflicts(has: set[str], artifact: Mapping[str, Json]) -> Iterator[_Conflict]:
-    """Yield (code, message before and after the artifact's name, key, hint)."""
-    given = [key for key in artifact if key in _PRODUCERS and key in has]
-    if "child_runbook" in given and "inputs" in given:  # what it takes, beside the mapping
-        given.remove("inputs")
-    for key in given[1:]:
-        hint = "an artifact comes from one of source, inputs, reuse, child_runbook or gate"
-        yield Code.CONFLICT, f"{given[0]!r} and {key!r} do not go together in", "", (key,), hint
-    if "process" in has and given and "inputs" not in given:
-        hint = "give the artifact 'inputs', or take 'process' away"
-        yield Code.CONFLICT, "'process' of", " has no 'inputs' to work on", ("process",), hint
-    inputs = artifact.get("inputs")
-    several = isinstance(inputs, list) and len(inputs) > 1
-    if "merge" in has and ("process" in has or not several):
-        hint = "it says how several inputs become one where there is no process"
-        yield Code.CONFLICT, "'merge' of", " has nothing to do", ("merge",), hint
-    if "repeat" in has and given and not ("process" in has or "child_runbook" in has):
-        hint = "only a processor or a child runbook can be applied to its own result"
-        yield Code.CONFLICT, "'repeat' of", " has nothing to repeat", ("repeat",), hint
-    if "on_error" in has and artifact.get("optional") is True:
-        hint = "'optional: true' is 'on_error: continue': keep one of the two"
-        yield Code.CONFLICT, "'optional' and 'on_error' both speak of", "", ("on_error",), hint
-    for key in sorted(has & _OF_MAKING):
-        if given and given[0] in ("gate", "child_runbook"):
-            gate = given[0] == "gate"
-            hint = "people decide" if gate else "give it to the artifacts of the child"
-            yield Code.CONFLICT, f"{key!r} of", f" does not go with {given[0]!r}", (key,), hint
-
-
 _OF_WHAT = {
-    *_PRODUCERS,
+    *PRODUCERS,
     "process",
     "merge",
     "output_schema",
@@ -391,4 +261,3 @@ _OF_WHAT = {
 """Keys of an artifact that say what it is made of, and when."""
 _HOW = {"output", "optional", "retry", "timeout", "pool", "on_error", "cache"}
 """Keys of an artifact without which it can be checked as well."""
-_OF_MAKING = {"retry", "timeout", "pool", "cache", "output_schema"}

@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from waivern.errors import UsageError
+from waivern.ids import STORE
 
 if TYPE_CHECKING:
     from waivern.runbook.project import Project
 
 VARIABLE = "WAIVERN_STORE"
-FOLDER = ".waivern"
 PROJECT = "waivern.yaml"
 
 Reason: TypeAlias = Literal["option", "environment", "project", "nearest", "default"]
@@ -57,7 +57,7 @@ def located(
         at = project.position("persistence", "path")
         return Located(_usable(project.persistence.path, f"persistence.path ({at})"), "project")
     nearest = _nearest(folder)
-    return nearest or Located(os.path.join(folder, FOLDER), "default")
+    return nearest or Located(os.path.join(folder, STORE), "default")
 
 
 def find_project(folder: str | None = None) -> Project | None:
@@ -107,11 +107,11 @@ def _asked(typed: str | None, environ: Mapping[str, str]) -> Located | None:
 
 def _nearest(folder: str) -> Located | None:
     at, above = folder, os.path.dirname(folder)
-    while not os.path.isdir(os.path.join(at, FOLDER)):
+    while not os.path.isdir(os.path.join(at, STORE)):
         if at == above:
             return None
         at, above = above, os.path.dirname(above)
-    return Located(os.path.join(at, FOLDER), "nearest")
+    return Located(os.path.join(at, STORE), "nearest")
 
 
 def _usable(text: str, source: str) -> str:
@@ -121,6 +121,6 @@ def _usable(text: str, source: str) -> str:
     if ":" not in path and os.path.exists(path) and not os.path.isdir(path):
         raise UsageError(
             f"{source} is {text!r}, which is not a folder",
-            hint=f"a store is a folder such as '{FOLDER}'; it is made when it is needed",
+            hint=f"a store is a folder such as '{STORE}'; it is made when it is needed",
         )
     return text

@@ -1,0 +1,97 @@
+"""What is wrong with the form of a runbook, in words for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal
+
+from waivern.message import Json
+from waivern.problems import Problem, did_you_mean, shown
+from waivern.runbook.codes import Code
+from waivern.runbook.document import Document
+
+Path = tuple[str | int, ...]
+
+NEVER: Mapping[Path, Mapping[str, str]] = {
+    ("config",): {"cost_limit": "nothing here has a price: take it away"},
+    ("artifacts",): {"execute": "a child is made within its parent's run: see 'timeout'"},
+}
+"""Keys that runbooks of the Waivern framework may have; the last row is for each artifact."""
+
+KINDS = {
+    "string_type": (Code.TYPE, "must be text"),
+    "bool_type": (Code.TYPE, "must be true or false"),
+    "int_type": (Code.TYPE, "must be a whole number"),
+    "list_type": (Code.TYPE, "must be a list"),
+    "dict_type": (Code.TYPE, "must be a mapping"),
+    "model_type": (Code.TYPE, "must be a mapping"),
+    "missing": (Code.MISSING, "is missing"),
+    "string_too_short": (Code.MISSING, "is empty"),
+    "too_short": (Code.MISSING, "is empty"),
+    "literal_error": (Code.VALUE, "can only be {expected}"),
+    "greater_than_equal": (Code.VALUE, "must be at least {ge}"),
+    "less_than_equal": (Code.VALUE, "must be at most {le}"),
+}
+"""What pydantic calls what is wrong: its code, and in the words of a runbook what it should be."""
+
+
+def in_words(error: Any, at: Path, document: Document) -> Iterator[Problem]:
+    """Say one of pydantic's errors in the words of a runbook."""
+    path, kind = (*at, *error["loc"]), error["type"]
+    if kind == "runbook":
+        for below, code, message, hint in error["ctx"]["details"]:
+            there = (*path, *below)
+            yield document.problem(code, message.replace("{}", name(there)), there, hint=hint)
+    elif kind == "extra_forbidden":
+        yield _unknown(path, document)
+    else:
+        code, text = KINDS.get(kind, (Code.TYPE, "has the wrong form"))
+        message = text.format(**error.get("ctx", {}))
+        there = path[:-1] if kind == "missing" else path
+        on: Literal["key", "value"] = "key" if code is Code.MISSING else "value"
+        yield document.problem(
+            code, f"{name(path)} {message}", there, on=on, hint=_advice(kind, error["input"])
+        )
+
+
+def _advice(kind: str, value: Json) -> str | None:
+    if kind == "string_type" and isinstance(value, bool | int | float):
+        return "put it in quotes"
+    if kind == "bool_type" and isinstance(value, str):
+        return "write true or false, without quotes"
+    return None
+
+
+def _unknown(path: Path, document: Document) -> Problem:
+    *around, key = path
+    where = tuple(around[:1]) if len(around) == 2 else tuple(around)
+    if hint := NEVER.get(where, {}).get(str(key)):
+        message = f"{name(path)} is not supported"
+        return document.problem(Code.NOT_YET, message, path, on="key", hint=hint)
+    form = form_at(around)
+    allowed = list(form.model_fields) if form else []
+    hints = (did_you_mean(str(key), allowed), f"allowed here: {', '.join(allowed)}")
+    message = f"unknown key {shown(str(key))} in {place(tuple(around))}"
+    hint = " ".join(filter(None, hints))
+    return document.problem(Code.UNKNOWN_KEY, message, path, on="key", hint=hint)
+
+
+def name(path: Path) -> str:
+    """Return how a person would call what is at `path`."""
+    *around, last = path
+    if isinstance(last, int):
+        return f"item {last + 1} of {name(tuple(around))}"
+    if len(path) == 2 and path[0] == "artifacts":
+        return f"artifact {shown(last)}"
+    return f"{shown(last)} of {place(tuple(around))}" if around else shown(last)
+
+
+def place(path: Path) -> str:
+    return name(path) if path else "the runbook"
+
+
+def form_at(path: Sequence[str | int]) -> Any:
+    """Return the form of the mapping at a path; None where keys are free."""
+    from waivern.runbook.parts import form_at as found  # most runbooks have none of what is there
+
+    return found(path)
