@@ -29,15 +29,18 @@ class WaivernError(Exception):
     """A fact about what went wrong, and what to do next.
 
     `message` states the fact; `hint` is the next step, if one is known; `exit_code` is what `wct`
-    leaves with when nothing handles the error.
+    leaves with when nothing handles the error. Components raise such errors too, with whatever they
+    have at hand: what is no text is shown as text, and an exception is kept as the cause.
     """
 
     exit_code: Exit = Exit.INTERNAL
 
-    def __init__(self, message: str, *, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+    def __init__(self, message: object = "", *, hint: object = None) -> None:
+        self.message = _text(message)
+        self.hint = None if hint is None else _text(hint)
+        super().__init__(self.message)
+        if isinstance(message, BaseException):
+            self.__cause__ = message
 
 
 class NotFoundError(WaivernError):
@@ -88,3 +91,17 @@ class ComponentError(WaivernError):
     """Raised by a component whose work cannot be done; becomes the artifact's failure as it is."""
 
     exit_code = Exit.FAILED
+
+
+def _text(value: object) -> str:
+    """Return `value` as text; an exception with its class, as a traceback would end."""
+    if isinstance(value, str):
+        return value
+    name = type(value).__name__
+    try:
+        text = str(value)
+    except Exception:  # noqa: BLE001 - a value that cannot be shown still has a class
+        return name
+    if isinstance(value, BaseException):
+        return f"{name}: {text}" if text else name
+    return text

@@ -7,6 +7,8 @@ import os
 import stat
 from io import BufferedReader
 
+from waivern.errors import RefusedError
+
 
 class NotAFileError(OSError):
     """There is a folder, a FIFO, a socket or a device; `strerror` says so."""
@@ -26,3 +28,20 @@ def open_file(path: str | os.PathLike[str], *, follow: bool = True) -> BufferedR
     os.close(descriptor)
     what = "a folder" if stat.S_ISDIR(mode) else "not a regular file"
     raise NotAFileError(errno.EINVAL, what)
+
+
+def current_folder() -> str:
+    """Return the path of the current folder. Raises RefusedError if it was removed."""
+    try:
+        return os.getcwd()  # noqa: PTH109 - pathlib is dear to import
+    except FileNotFoundError as error:
+        raise RefusedError(
+            "the current folder was removed",
+            hint="change to a folder that exists: cd ~",
+        ) from error
+
+
+def absolute(path: str | os.PathLike[str]) -> str:
+    """Return a path that starts from the root. Raises RefusedError as `current_folder` does."""
+    text = os.fspath(path)
+    return text if os.path.isabs(text) else os.path.join(current_folder(), text)  # noqa: PTH117, PTH118

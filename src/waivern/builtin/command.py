@@ -151,6 +151,12 @@ async def _started(config: CommandProperties, ctx: Context) -> AsyncIterator[Pro
             start_new_session=True,  # Ctrl-C in a terminal is for wct, which then stops the group
         )
     except OSError as error:
+        if not os.access(ctx.base, os.X_OK):  # the system blames the command for it
+            raise ComponentError(
+                f"{config.argv[0]!r} cannot be run in {str(ctx.base)!r}: that folder is gone, or "
+                "must not be entered",
+                hint="restore the runbook's folder, or run the runbook where it is now",
+            ) from error
         raise ComponentError(
             f"{config.argv[0]!r} cannot be run: {error.strerror}", hint=_remedy(error)
         ) from error
@@ -211,14 +217,23 @@ def _environment(whole: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in whole.items() if name in _KEPT or name.startswith("LC_")}
 
 
-def _remedy(error: OSError) -> str:
-    if isinstance(error, FileNotFoundError):
-        return "it is neither on PATH nor, with a '/' in it, below the runbook's folder"
-    if isinstance(error, PermissionError):
-        return "make it executable: chmod +x"
-    if error.errno == errno.E2BIG:
-        return "`argv` and `env` are too long together: hand it over in a file, or as an input"
-    return "a script needs a first line such as '#!/usr/bin/env python3'"
+_REMEDIES = {
+    errno.ENOENT: "it is neither on PATH nor, with a '/' in it, below the runbook's folder",
+    errno.ENOTDIR: "a part of its path is a file; the path starts from the runbook's folder",
+    errno.EACCES: "make it executable: chmod +x",
+    errno.E2BIG: "`argv` and `env` are too long together: hand it over in a file, or as an input",
+    errno.EMFILE: "too many files are open: raise the limit with `ulimit -n 4096`, or lower "
+    "--max-concurrency",
+    errno.ENFILE: "too many files are open on this machine: close some, or lower --max-concurrency",
+    errno.EAGAIN: "too many processes are running: see `ulimit -u`, or lower --max-concurrency",
+    errno.ENOMEM: "the memory is used up: lower --max-concurrency",
+    errno.ETXTBSY: "something is still writing to the file: run it again when that is done",
+    errno.ENOEXEC: "a script needs a first line such as '#!/usr/bin/env python3'",
+}
+
+
+def _remedy(error: OSError) -> str | None:
+    return _REMEDIES.get(error.errno or 0)
 
 
 def _ending(code: int) -> str:

@@ -165,7 +165,9 @@ class Producer:
         duration = self._ms_since(began)
         store = isinstance(error, StoreError)
         if isinstance(error, WaivernError):
-            message, hint = error.message, error.hint
+            message, hint = error.message or "no message", error.hint
+            if error.__cause__ is not None:
+                hint = self._log_traceback(call, error) or hint
         else:
             message, hint = _said(error) or "no message", self._log_traceback(call, error)
         kind = type(error).__name__

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from waivern.errors import NotFoundError
-from waivern.files import open_file
+from waivern.files import absolute, open_file
 from waivern.ids import ArtifactId
 from waivern.message import SchemaRef
 from waivern.problems import InvalidError, Problem, shown
@@ -57,7 +57,7 @@ def examine(path: str | Path, environ: Mapping[str, str], given: Given = default
     have no value stay references.
     Raises NotFoundError if there is none, InvalidError if nothing of it can be used.
     """
-    document = Document(str(path), Path(path).absolute().parent, read_bytes(path))
+    document = Document(str(path), Path(absolute(path)).parent, read_bytes(path))
     return draft(document, Path(path).stem, environ, given)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
-from waivern.files import open_file
+from waivern.files import absolute, open_file
 from waivern.message import Json
 from waivern.problems import InvalidError, Position, Problem, shown
 from waivern.runbook.codes import Code
@@ -88,7 +88,7 @@ def load(path: str, statuses: Collection[str], *, called: str | None = None) -> 
     that is wrong with it.
     """
     called = called or path
-    folder = Path(path).absolute().parent
+    folder = Path(absolute(path)).parent
     return parse(_bytes(path, called), path=called, folder=folder, statuses=statuses)
 
 

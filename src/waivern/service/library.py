@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from waivern.errors import RefusedError, UsageError
+from waivern.files import absolute
 from waivern.message import Json
 from waivern.planning.plan import Plan
 from waivern.runbook import loader
@@ -62,7 +63,7 @@ def load(
     if path is not None:
         return loader.load(os.fspath(path), os.environ)
     data = (text or "").encode(errors="surrogatepass")  # refused as bytes are, with a position
-    home = Path(folder or ".").absolute()
+    home = Path(absolute(folder or "."))
     return loader.parse(data, path=None, folder=home, environ=os.environ, name=name)
 
 

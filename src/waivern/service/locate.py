@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from waivern.errors import UsageError
+from waivern.files import current_folder
 from waivern.ids import STORE
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def locate(
     """
     if asked := _asked(typed, environ):
         return asked.url
-    folder = folder or os.getcwd()
+    folder = folder or current_folder()
     return located(None, {}, folder, find_project(folder)).url
 
 
@@ -66,7 +67,7 @@ def find_project(folder: str | None = None) -> Project | None:
     One that belongs to somebody else is passed over unless the folder is theirs, too: what a
     stranger lays into /tmp must not say which code runs below it. Raises InvalidError.
     """
-    path = project_file(folder or os.getcwd())
+    path = project_file(folder or current_folder())
     if path is None:
         return None
     from waivern.record.status import RunStatus

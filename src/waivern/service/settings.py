@@ -9,9 +9,9 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import reduce
-from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Literal, TypeAlias, TypeVar, cast
 
+from waivern.files import current_folder
 from waivern.message import Json
 from waivern.runbook.model import DEFAULT_CONCURRENCY
 from waivern.service.locate import VARIABLE, located
@@ -91,7 +91,7 @@ def resolve(
         width = Setting(width.name, max_concurrency, Source("option", "--max-concurrency"))
     cache: Setting[bool | None] = files.either("cache", None)
     return Settings(
-        store=_store(project, store, environ, folder or str(Path.cwd())),
+        store=_store(project, store, environ, folder or current_folder()),
         persistence_enabled=files.project("persistence.enabled", True),
         persistence_backend=files.project("persistence.backend", "filesystem"),
         max_concurrency=width,

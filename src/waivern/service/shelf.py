@@ -8,6 +8,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, TypeAlias
 
 from waivern.errors import RunNotFoundError
+from waivern.files import absolute
 from waivern.record.run import RunMetadata
 from waivern.record.status import RunStatus
 from waivern.service import read
@@ -42,7 +43,7 @@ def chosen(store: Store, project_root: Folder = None) -> RunStore:
         return open_store(store)
     from waivern.service.settings import resolve
 
-    folder = str(Path(project_root or ".").absolute())
+    folder = str(Path(absolute(project_root or ".")))
     settings = resolve(project_at(folder), folder=folder)
     if not settings.persistence_enabled.value or settings.persistence_backend.value == "memory":
         return open_store("memory:")
@@ -53,7 +54,7 @@ def project_at(project_root: Folder) -> Project | None:
     """Return the project of the `waivern.yaml` nearest upward. Raises InvalidError."""
     from waivern.service.locate import find_project
 
-    return find_project(str(Path(project_root or ".").absolute()))
+    return find_project(str(Path(absolute(project_root or "."))))
 
 
 def list_runs(

@@ -60,6 +60,7 @@ _HINTS = {
     28: "free some space, then resume the run",
     122: "the disk quota is used up: free some space, then resume the run",
     30: "the file system is read-only: choose another store with --store",
+    24: "raise the limit of open files with `ulimit -n 4096`, or lower --max-concurrency",
     13: "the store's folders must belong to you: see `ls -ld`, or choose another with --store",
 }
 

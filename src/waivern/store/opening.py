@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from waivern.errors import UsageError
+from waivern.files import absolute
 from waivern.store.base import RunStore
 
 
@@ -24,4 +25,4 @@ def open_store(url: str | os.PathLike[str]) -> RunStore:
     from waivern.store.local import LocalFilesystemStore
 
     path = rest.removeprefix("//") if scheme == "file" and colon else text
-    return LocalFilesystemStore(os.path.abspath(path))
+    return LocalFilesystemStore(os.path.normpath(absolute(path)))

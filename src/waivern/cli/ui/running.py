@@ -18,6 +18,7 @@ from waivern.cli.ui.options import json_option, store_option
 from waivern.cli.ui.screen import stderr, stdout
 from waivern.cli.ui.text import clean, short
 from waivern.errors import UsageError, WaivernError
+from waivern.files import current_folder
 
 if TYPE_CHECKING:
     from waivern.cli.ui.progress import Progress
@@ -245,5 +246,5 @@ def unkept(typed: str | None, no_store: bool, project: Project | None) -> str | 
 
 
 def _near(url: str) -> str:
-    path, here = Path(url), Path.cwd()
+    path, here = Path(url), Path(current_folder())
     return str(path.relative_to(here)) if path.is_relative_to(here) else url
