@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -86,11 +86,22 @@ def tried() -> Count:
     return count
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand the table to the process that prints it, where the tests ran in several."""
+    if (handed_over := getattr(session.config, "workeroutput", None)) is not None:
+        handed_over["faults"] = ROWS
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    ROWS.extend(map(tuple, getattr(node, "workeroutput", {}).get("faults", [])))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if not ROWS:
         return
     terminalreporter.section("faults")
     terminalreporter.write_line(f"{'fault class':<70} {'points':>7} {'seconds':>8}  result")
-    for fault, points, seconds in ROWS:
+    for fault, points, seconds in sorted(ROWS):
         terminalreporter.write_line(f"{fault:<70} {points:>7,} {seconds:>8.1f}  all hold")
     terminalreporter.write_line(f"{'total':<70} {sum(row[1] for row in ROWS):>7,}")

@@ -19,7 +19,7 @@ from programme import GATE, begin, suspended, write
 from waivern.service.verify import verify
 from waivern.store.local import LocalFilesystemStore
 
-pytestmark = pytest.mark.timeout(600)  # a sweep on a busy machine
+pytestmark = [pytest.mark.sweep, pytest.mark.timeout(600)]  # a sweep on a busy machine
 
 ROUNDS = 1000 if ALL else 32
 PEOPLE = ("ann", "bob", "cleo", "dan", "eve")

@@ -16,7 +16,7 @@ from oracle import after_fault, after_resume, contents, is_new
 
 from waivern.errors import Exit
 
-pytestmark = pytest.mark.timeout(600)  # a sweep on a busy machine
+pytestmark = [pytest.mark.sweep, pytest.mark.timeout(600)]  # a sweep on a busy machine
 
 EVERYTHING = (errno.EIO, errno.EACCES, errno.EMFILE)
 CHANGES = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)

@@ -36,7 +36,7 @@ from programme import (
     write,
 )
 
-pytestmark = pytest.mark.timeout(600)  # a sweep on a busy machine
+pytestmark = [pytest.mark.sweep, pytest.mark.timeout(600)]  # a sweep on a busy machine
 
 CHANGED = ("child/raw", "child/made")
 """What the changed child makes another way."""

@@ -31,7 +31,7 @@ from programme import (
 
 from waivern.errors import Exit
 
-pytestmark = pytest.mark.timeout(600)  # a sweep on a busy machine
+pytestmark = [pytest.mark.sweep, pytest.mark.timeout(600)]  # a sweep on a busy machine
 
 READS = (errno.EIO, errno.EACCES, errno.EMFILE) if ALL else (errno.EIO,)
 CHANGES = (errno.ENOSPC, errno.EDQUOT, errno.EROFS) if ALL else (errno.ENOSPC,)

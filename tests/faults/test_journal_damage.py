@@ -21,7 +21,7 @@ from waivern.store.layout import read_anchor
 from waivern.store.local import LocalFilesystemStore
 from waivern.store.lock import this_process
 
-pytestmark = pytest.mark.timeout(600)  # a sweep on a busy machine
+pytestmark = [pytest.mark.sweep, pytest.mark.timeout(600)]  # a sweep on a busy machine
 
 NAMES_A_LINE = re.compile(r"journal line (\d+) ")
 

@@ -16,7 +16,7 @@ from oracle import Known, after_fault, after_resume, contents, leftovers, still_
 from waivern.service.verify import verify
 from waivern.store.local import LocalFilesystemStore
 
-pytestmark = pytest.mark.timeout(3600)  # a sweep on a busy machine
+pytestmark = [pytest.mark.sweep, pytest.mark.timeout(3600)]  # a sweep on a busy machine
 
 TRACE = Plan(trace=True)
 LEFT_BY_A_KILL = {(-9, "interrupted"), (-9, "completed")}

@@ -42,6 +42,8 @@ from waivern.service.verify import verify
 from waivern.store.base import Lease, Owner
 from waivern.store.local import LocalFilesystemStore
 
+pytestmark = pytest.mark.sweep
+
 STEPS = """
 def note(name, log):
     with open(log, "a") as calls:

@@ -35,7 +35,7 @@ from waivern.service.decide import Decision
 from waivern.service.start import start
 from waivern.store.local import LocalFilesystemStore
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.sweep, pytest.mark.timeout(600)]
 
 STEPS = """
 def note(name, log):

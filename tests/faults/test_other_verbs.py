@@ -19,6 +19,8 @@ from waivern.errors import NotFoundError
 from waivern.service.verify import verify
 from waivern.store.local import LocalFilesystemStore
 
+pytestmark = pytest.mark.sweep
+
 ROUNDS = 1000 if ALL else 32
 CODES = {
     "resume": {1, 4, 5},

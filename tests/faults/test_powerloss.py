@@ -21,6 +21,8 @@ from powerloss_check import STORE, Points, Promise
 from powerloss_place import CHANGED, WORSE, Place
 from powerloss_recorder import Operation
 
+pytestmark = pytest.mark.sweep
+
 RESUMED = 20
 """States of a trace in which the run is also resumed."""
 

@@ -25,6 +25,8 @@ from waivern.service.start import start
 from waivern.service.verify import verify
 from waivern.store.local import LocalFilesystemStore
 
+pytestmark = pytest.mark.sweep
+
 RESUMED = 30
 """States of a trace in which the run is also brought on."""
 CHILD = """

@@ -32,6 +32,8 @@ from waivern.store import disk as real
 from waivern.store.base import Birth, Lease, Owner
 from waivern.store.local import LocalFilesystemStore
 
+pytestmark = pytest.mark.sweep
+
 OLD, NEW = b"old " * 2000, b"new " * 3000
 ACKNOWLEDGED = ("acknowledged",)
 TRUNCATED = os.O_WRONLY | os.O_CREAT | os.O_TRUNC

@@ -19,6 +19,8 @@ from typing import Any
 import pytest
 from harness import WCT, Count
 
+pytestmark = pytest.mark.sweep
+
 SECRETS = {
     "plain": "canary-5f2a9c",
     "quoted": "can'ary\"5f2a9c\\x",

@@ -16,6 +16,8 @@ import pytest
 from harness import Count
 from test_secrets import FAILS, PIECE, SECRETS, SUCCEEDS, Artifact, Place
 
+pytestmark = pytest.mark.sweep
+
 WAITS = """
 from pydantic import BaseModel
 from waivern.message import ANY_JSON

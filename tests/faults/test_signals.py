@@ -11,7 +11,7 @@ import pytest
 from harness import ALL, RUN, Bench, Count, Plan, Shelf, carry_out
 from oracle import after_fault, after_resume, contents, is_new
 
-pytestmark = pytest.mark.timeout(600)  # a sweep on a busy machine
+pytestmark = [pytest.mark.sweep, pytest.mark.timeout(600)]  # a sweep on a busy machine
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 KINDS = [(n, 1) for n in SIGNALS] + [(n, 2) for n in (SIGNALS if ALL else SIGNALS[1:2])]

@@ -16,7 +16,7 @@ import pytest
 from harness import ALL, RUN, WCT, Bench, Count, Done, Job, Plan, Shelf, carry_out
 from oracle import Known, after_fault, after_resume, agree, contents, leftovers, story
 
-pytestmark = pytest.mark.timeout(600)  # a sweep on a busy machine
+pytestmark = [pytest.mark.sweep, pytest.mark.timeout(600)]  # a sweep on a busy machine
 
 ROUNDS = 1000 if ALL else 60
 OWNER = re.compile(r"process (\d+) on \S+, since 20\d\d-")

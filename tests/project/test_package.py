@@ -33,8 +33,7 @@ def test_what_is_installed_is_what_is_declared() -> None:
 
 
 def test_types_and_data_are_part_of_the_package() -> None:
-    """hatchling takes all of `packages` that git does not ignore."""
-    assert PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"] == ["src/waivern"]
+    """The build takes every file of the package's folder, so git must not ignore one of them."""
     package = Path(waivern.__file__).parent
     needed = [package / "py.typed", *(package / "detection").glob("**/*.yaml")]
     assert len(needed) == 2
@@ -43,6 +42,22 @@ def test_types_and_data_are_part_of_the_package() -> None:
     )
     assert ignored.stdout == b""
     assert all(path.is_file() for path in needed)
+
+
+def test_all_that_is_installed_has_one_version() -> None:
+    """Set-up must not change on a day when the project did not, the build included."""
+    pinned = {
+        line.partition("==")[0]
+        for line in (ROOT / "constraints.txt").read_text().splitlines()
+        if not line.startswith("#")
+    }
+    declared = [*PROJECT["project"]["dependencies"]]
+    for extra in PROJECT["project"]["optional-dependencies"].values():
+        declared += extra
+    names = {re.split(r"[^\w-]", text)[0].lower() for text in declared}
+    assert names | {"pip"} <= pinned
+    assert all("==" in each for each in PROJECT["build-system"]["requires"])
+    assert all(">=" in each for each in declared), "the lowest version is tested, too"
 
 
 def test_only_the_runtime_dependencies_that_were_agreed() -> None:

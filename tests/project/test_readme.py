@@ -141,4 +141,4 @@ def test_set_up_is_what_continuous_integration_runs() -> None:
     for command in setup:
         assert sum(line.strip() == command for line in lines) == 1, command
         # else the `python3` of an activated .venv, which comes next, could not repeat it
-        assert " install -qq pip -e " in command
+        assert " install -qq -c constraints.txt pip -e " in command

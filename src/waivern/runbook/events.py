@@ -95,7 +95,7 @@ def events(text: str) -> Iterator[Any]:
     try:
         yield from _limited(iter(yaml.CSafeLoader(text).get_event, None))
     except yaml.MarkedYAMLError as error:
-        fault = _syntax_fault(error, text)
+        fault = _too_deep(error, text) or _syntax_fault(error, text)
     else:
         return
     raise Stop(fault)
@@ -122,6 +122,27 @@ def _limited(parsed: Iterator[Any]) -> Iterator[Any]:
         if count > MAX_EVENTS:
             raise Stop(Fault(Code.LIMIT, f"more than {MAX_EVENTS:,} values", span(event)))
         yield event
+
+
+def _too_deep(error: yaml.MarkedYAMLError, text: str) -> Fault | None:
+    """Return the fault of brackets that are nested too deep for libyaml's own scanner.
+
+    The scanner reads up to 1,024 characters ahead of its events and, in newer releases, has a limit
+    of its own, so that its error may come before the event that exceeds ours. The wording of that
+    error changes between releases; that it stands at a bracket, with many open before, does not.
+    """
+    mark = error.problem_mark
+    if mark is None or text[mark.index : mark.index + 1] not in ("[", "{"):
+        return None
+    opened = 0
+    for at in range(mark.index, -1, -1):
+        opened += (text[at] in "[{") - (text[at] in "]}")
+        if opened > MAX_DEPTH:
+            message = f"nested deeper than {MAX_DEPTH} levels"
+            return Fault(
+                Code.LIMIT, message, Span(mark.line, mark.column, mark.index, mark.index + 1)
+            )
+    return None
 
 
 def _refuse_many_directives(text: str) -> None:
