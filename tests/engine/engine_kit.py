@@ -60,7 +60,8 @@ class InlineExecutor:
         """Too late: it has ended where it was submitted."""
 
     def close(self, patience_s: float) -> bool:
-        return self._awaiter.close(patience_s)
+        self._awaiter.close()
+        return False
 
 
 def inline(producer: Producer) -> Executor:

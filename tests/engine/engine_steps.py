@@ -29,8 +29,6 @@ class Stage:
         """('start' or 'end', name), as it happened."""
         self.events: defaultdict[str, threading.Event] = defaultdict(threading.Event)
         self.barrier: threading.Barrier | None = None
-        self.async_barrier: asyncio.Barrier | None = None
-        self.closing = asyncio.Event()
         self.running = 0
         self.most = 0
         self.threads: dict[str, str] = {}
@@ -171,12 +169,8 @@ async def together_async(token: str, name: str) -> Json:
     stage = STAGES[token]
     stage.enter(name)
     try:
-        with stage.lock:
-            stage.async_barrier = stage.async_barrier or asyncio.Barrier(
-                stage.barrier.parties if stage.barrier else 1
-            )
-        async with asyncio.timeout(WAIT_S):
-            await stage.async_barrier.wait()
+        assert stage.barrier
+        await asyncio.to_thread(stage.barrier.wait, WAIT_S)
         return name
     finally:
         stage.leave(name)
@@ -199,7 +193,7 @@ async def ends_last(token: str, name: str) -> Json:
     try:
         return await never(token, name)
     except asyncio.CancelledError:
-        STAGES[token].closing.set()
+        STAGES[token].events["closing"].set()
         raise
 
 
@@ -208,8 +202,7 @@ async def cleans_up(token: str, name: str) -> Json:
     try:
         return await never(token, name)
     except asyncio.CancelledError:
-        async with asyncio.timeout(WAIT_S):
-            await STAGES[token].closing.wait()
+        assert await asyncio.to_thread(STAGES[token].events["closing"].wait, WAIT_S)
         STAGES[token].events["cleaned up"].set()
         raise
 

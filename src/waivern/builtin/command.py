@@ -118,7 +118,7 @@ class CommandProcessor:
 
 async def _run(config: CommandProperties, contents: list[Json], ctx: Context) -> Json:
     command = config.argv[0]
-    stdin = await anyio.to_thread.run_sync(lambda: json.dumps({"inputs": contents}).encode())
+    stdin = json.dumps({"inputs": contents}).encode()  # its event loop has nothing else to do
     talk = _Talk(config.max_output, Stderr(ctx))
     async with _started(config, ctx) as process:
         try:
@@ -137,7 +137,7 @@ async def _run(config: CommandProperties, contents: list[Json], ctx: Context) ->
             ) from error
     if code:
         raise ComponentError(f"{command!r} {_ending(code)}{talk.stderr.last_words()}")
-    return await anyio.to_thread.run_sync(_parsed, command, talk.output)
+    return _parsed(command, talk.output)
 
 
 @asynccontextmanager

@@ -1,80 +1,98 @@
-"""An event loop on a thread of its own, for components that are coroutines."""
+"""The failure domain of a component that is a coroutine: one event loop for each call."""
 
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import Awaitable
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 from waivern.engine.calls import Awaiting
+from waivern.errors import ComponentError
 from waivern.message import Json
 
-
-class Awaited:
-    """A component's result that is being awaited."""
-
-    def __init__(self, result: Awaitable[Json], loop: asyncio.AbstractEventLoop) -> None:
-        self.task: asyncio.Task[Any] | None = None
-        """For the event loop alone; None until it has begun."""
-        self._end = asyncio.run_coroutine_threadsafe(self._wait(result), loop)
-
-    def content(self) -> Json:
-        """Block until it has come, or was cancelled and has cleaned up; raise what was raised."""
-        content, error = self._end.result()
-        if error:
-            raise error
-        return content
-
-    async def _wait(self, result: Awaitable[Json]) -> tuple[Json, BaseException | None]:
-        self.task = asyncio.current_task()
-        try:
-            return await result, None
-        except (SystemExit, KeyboardInterrupt) as error:  # would end the event loop itself
-            return None, error
+CLEANUP_S = 2.0
+"""Seconds that tasks which outlive their component's result have to end after cancellation."""
 
 
-class Coroutines:
-    """A running event loop, until it is closed."""
+class Domain:
+    """One call's event loop, which runs on the thread that calls `run`.
 
-    def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
+    Other calls have loops of their own: cancelling every task, stopping the loop, `sys.exit` in a
+    task or blocking the thread affects this call only.
+    """
+
+    def __init__(self, awaiting: Awaiting) -> None:
+        # the class, not the policy: a component may have replaced the policy of the process
+        self._loop = asyncio.SelectorEventLoop()
+        self._loop.set_exception_handler(self._report)
+        self._ctx = awaiting.ctx
+        self._task = self._loop.create_task(_result(awaiting.result))
         self._cancelled: set[asyncio.Task[Any]] = set()
-        """Once is enough: twice would break off what they do to clean up."""
-        self._thread = threading.Thread(target=self._serve, name="waivern-coroutines", daemon=True)
-        self._thread.start()
+        """The tasks cancelled so far: a second time would interrupt their cleanup."""
 
-    def submit(self, awaiting: Awaiting) -> Awaited:
-        """Begin to await a component's result; not after `close`."""
-        return Awaited(awaiting.result, self._loop)
+    def run(self) -> Json:
+        """Await the result; cancel the tasks it left behind; raise what the component raised."""
+        try:
+            return self._await_result()
+        finally:
+            self._end_other_tasks()
+            self._close()
 
-    def cancel(self, awaited: Awaited) -> None:
-        """Have what is being awaited clean up and end; not after `close`."""
+    def cancel(self) -> None:
+        """Cancel the component's task; it may clean up. Callable from any thread."""
+        with suppress(RuntimeError):  # the loop is closed: the call has ended
+            self._loop.call_soon_threadsafe(self._cancel, {self._task})
 
-        async def cancel() -> None:  # what was submitted before has begun before
-            if awaited.task is not None:
-                self._cancel({awaited.task})
+    def _await_result(self) -> Json:
+        try:
+            return self._loop.run_until_complete(self._task)
+        except asyncio.CancelledError as error:
+            if self._task in self._cancelled:
+                raise
+            why = error.args or ("its task was cancelled by its own code",)
+            raise asyncio.CancelledError(*why) from error
+        except RuntimeError as error:
+            if self._task.done():
+                raise
+            raise ComponentError(
+                "it stopped its event loop before it returned",
+                hint="return or raise an error; the event loop ends by itself",
+            ) from error
 
-        asyncio.run_coroutine_threadsafe(cancel(), self._loop)
+    def _end_other_tasks(self) -> None:
+        deadline = time.monotonic() + CLEANUP_S
+        while tasks := asyncio.all_tasks(self._loop):
+            left = deadline - time.monotonic()
+            if left <= 0:
+                names = ", ".join(sorted(task.get_name() for task in tasks))
+                self._ctx.log.warning("tasks that ignore their cancellation are dropped: %s", names)
+                break
+            self._cancel(tasks)
+            self._run_briefly(lambda: asyncio.wait(tasks, timeout=left))  # noqa: B023 - run here
+        self._run_briefly(lambda: asyncio.wait_for(self._loop.shutdown_asyncgens(), CLEANUP_S))
 
-    def close(self, patience_s: float) -> bool:
-        """Cancel what is being awaited; say whether something did not let itself be cancelled."""
-        asyncio.run_coroutine_threadsafe(self._cancel_others(), self._loop)
-        self._thread.join(patience_s)
-        return self._thread.is_alive()
+    def _run_briefly(self, step: Callable[[], Awaitable[object]]) -> None:
+        """Run the loop for one step of the cleanup, whatever the component's tasks raise."""
+        task = self._loop.create_task(_result(step()))
+        try:
+            self._loop.run_until_complete(task)
+        except BaseException as error:  # noqa: BLE001 - the result or the failure is known already
+            self._ctx.log.warning("cleanup of its tasks: %s: %s", type(error).__name__, error)
 
-    def _serve(self) -> None:
-        self._loop.run_forever()
+    def _close(self) -> None:
+        self._loop.set_exception_handler(lambda _loop, _context: None)  # reported above
         self._loop.close()
-
-    async def _cancel_others(self) -> None:
-        while others := asyncio.all_tasks() - {asyncio.current_task()}:
-            self._cancel(others)
-            await asyncio.wait(others)
-        self._loop.stop()
 
     def _cancel(self, tasks: set[asyncio.Task[Any]]) -> None:
         for task in tasks - self._cancelled:
             self._cancelled.add(task)
-            task.add_done_callback(self._cancelled.discard)
             task.cancel()
+
+    def _report(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        self._ctx.log.error("%s", context["message"], exc_info=context.get("exception"))
+
+
+async def _result(awaitable: Awaitable[Any]) -> Any:
+    return await awaitable

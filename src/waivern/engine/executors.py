@@ -18,7 +18,7 @@ from waivern.engine.producer import Producer
 from waivern.message import Json
 
 if TYPE_CHECKING:
-    from waivern.engine.coroutines import Awaited, Coroutines
+    from waivern.engine.coroutines import Domain
 
 LOOK_S = 0.002
 """How often the foreman looks, while calls wait that somebody could be put to."""
@@ -124,7 +124,7 @@ class ThreadExecutor:
 
     def close(self, patience_s: float) -> bool:
         deadline = time.monotonic() + patience_s
-        stuck = self._awaiter.close(patience_s)
+        self._awaiter.close()
         with self._lock:
             self._calls.clear()
             self._closed = True
@@ -133,7 +133,7 @@ class ThreadExecutor:
         foreman = () if self._foreman.ident is None else (self._foreman,)
         for thread in (*foreman, *self._workers):
             thread.join(max(0, deadline - time.monotonic()))
-        return stuck or any(thread.is_alive() for thread in self._workers)
+        return any(thread.is_alive() for thread in self._workers)
 
     @property
     def _spare(self) -> bool:
@@ -222,46 +222,50 @@ def carry_out(
 
 
 class Awaiter:
-    """Awaits coroutines for blocking callers; imports and starts what that takes when needed."""
+    """Awaits coroutines for blocking callers, each on an event loop of its own."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._coroutines: Coroutines | None = None
-        self._awaited: dict[int, Awaited] = {}
-        """By the identity of their calls."""
+        self._domains: dict[int, Domain] = {}
+        """The event loops at work, by the identity of their calls."""
         self._closed = False
 
     def run(self, awaiting: Awaiting, wanted: Callable[[Call], bool]) -> Json:
-        """Return what a component's result comes to; blocks the caller until then.
+        """Return the content that a component's awaitable results in; blocks the caller.
 
-        Raises RuntimeError if it is not wanted any more, as nothing is after `close`.
+        Raises RuntimeError if the call is not wanted any more, as no call is after `close`.
         """
         call = awaiting.call
-        with self._lock:
-            if self._closed or not wanted(call):
-                if inspect.iscoroutine(awaiting.result):
-                    awaiting.result.close()
-                raise RuntimeError("nobody waits for it any more")
-            if self._coroutines is None:
-                from waivern.engine.coroutines import Coroutines
-
-                self._coroutines = Coroutines()
-            awaited = self._awaited[id(call)] = self._coroutines.submit(awaiting)
         try:
-            return awaited.content()
+            domain = self._begin(awaiting, wanted)
+        except BaseException:
+            if inspect.iscoroutine(awaiting.result):
+                awaiting.result.close()
+            raise
+        try:
+            return domain.run()
         finally:
             with self._lock:
-                del self._awaited[id(call)]
+                del self._domains[id(call)]
 
     def cancel(self, call: Call) -> None:
-        """Cancel what is being awaited for a call, which must not be wanted any more."""
+        """Cancel the coroutine of a call that is not wanted any more."""
         with self._lock:
-            awaited = self._awaited.get(id(call))
-            if awaited is not None and self._coroutines is not None:
-                self._coroutines.cancel(awaited)
+            if (domain := self._domains.get(id(call))) is not None:
+                domain.cancel()
 
-    def close(self, patience_s: float) -> bool:
-        """Cancel what is being awaited; say whether something did not let itself be cancelled."""
+    def close(self) -> None:
+        """Cancel every coroutine and accept no more; their callers are not waited for."""
         with self._lock:
             self._closed = True
-        return self._coroutines is not None and self._coroutines.close(patience_s)
+            for domain in self._domains.values():
+                domain.cancel()
+
+    def _begin(self, awaiting: Awaiting, wanted: Callable[[Call], bool]) -> Domain:
+        from waivern.engine.coroutines import Domain  # asyncio costs more than a small run
+
+        with self._lock:
+            if self._closed or not wanted(awaiting.call):
+                raise RuntimeError("the call is not wanted any more")
+            domain = self._domains[id(awaiting.call)] = Domain(awaiting)
+            return domain

@@ -314,6 +314,8 @@ def _named(call: Call) -> list[tuple[str, ArtifactRef]]:
 
 
 def _said(error: BaseException) -> str:
+    if isinstance(error, SystemExit):
+        return f"sys.exit({'' if error.code is None else repr(error.code)}) was called"
     try:
         return str(error)
     except Exception:  # noqa: BLE001 - an error that cannot say what it is, is one all the same
