@@ -103,7 +103,7 @@ def test_runs_are_kept_pruned_and_listed_as_the_project_says(project: Place) -> 
         assert project.wct("run", "x.yaml", "--run-id", run_id, "-q").code == 0
     assert not (project.path / ".waivern").exists()
     assert [row[0] for row in project.wct("runs").rows] == ["r2", "r1"]
-    assert project.wct("runs", "prune").out == "would remove r1\n"
+    assert project.wct("runs", "prune").rows[0][0] == "would remove r1"
     assert project.wct("runs", "prune", "--keep-last", "0", "--yes").code == 0
     assert project.wct("runs").out == ""
     assert project.wct("runs", "--store", "kept").code == 0
@@ -114,7 +114,7 @@ def test_keeping_failed_runs_can_be_taken_back(place: Place) -> None:
     place.runbook("x.yaml", RUNBOOK.replace("value", "fail"))
     assert place.wct("run", "x.yaml", "--run-id", "r", "-q").code == 1
     assert place.wct("runs", "prune").out == ""
-    assert place.wct("runs", "prune", "--no-keep-failed").out == "would remove r\n"
+    assert place.wct("runs", "prune", "--no-keep-failed").rows[0][0] == "would remove r"
 
 
 @pytest.mark.parametrize("there", [True, False])

@@ -45,7 +45,7 @@ def test_a_damaged_run_is_not_passed_over(
     for words in (
         ["runs", "verify", "@last"],
         ["inspect", "@last"],
-        ["runs", "delete", "@last"],
+        ["runs", "delete", "--yes", "@last"],
         ["runs", "verify", "b@last"],
         ["runs", "verify", "@failed"],
         ["run", "a.yaml", "--resume", "@last"],

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import getpass
+import itertools
 import json
 import pwd
 import shutil
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from subprocess import Popen
 from typing import Any
 
 import pytest
-from wct_process import Meeting, Place, Wct
+from wct_process import Done, Meeting, Place, Wct
+
+from waivern.store import disk
 
 GOOD = '  a: {source: {type: python, properties: {call: "steps.py:value"}}}\n'
 BAD = GOOD + '  b: {source: {type: python, properties: {call: "steps.py:fail"}}}\n'
@@ -45,6 +50,10 @@ def crashed(place: Place, run_id: str = "r") -> Meeting:
     process.kill()
     place.ended(process)
     return meeting
+
+
+def firsts(done: Done) -> list[str]:
+    return [row[0] for row in done.rows]
 
 
 def runs(wct: Wct) -> dict[str, str]:
@@ -199,16 +208,17 @@ def test_delete(place: Place, wct: Wct) -> None:
     book = place.runbook("book.yaml", GOOD)
     for run_id in ("one", "two", "three"):
         wct("run", book, "-q", "--run-id", run_id)
-    done = wct("runs", "delete", "one", "@last")
-    assert (done.code, done.out) == (0, "removed one\nremoved three\n")
+    done = wct("runs", "delete", "--yes", "one", "@last")
+    assert (done.code, firsts(done)) == (0, ["removed one", "removed three"])
     assert runs(wct) == {"two": "completed"}
     assert [p.name for p in (place.path / ".waivern/runs").iterdir()] == ["two"]
-    missing = wct("runs", "delete", "two", "one")
+    missing = wct("runs", "delete", "--yes", "two", "one")
     assert missing.code == 4
     assert runs(wct) == {"two": "completed"}  # all or none are understood
-    done = wct("runs", "delete", "two", "two", "--json")
+    done = wct("runs", "delete", "--yes", "two", "two", "--json")
     assert done.code == 0, done.out
-    assert done.data("delete") == {"removed": ["two"], "spared": {}}
+    document = done.data("delete")
+    assert (document["removed"], document["spared"], document["dry_run"]) == (["two"], {}, False)
 
 
 def test_delete_needs_a_run(wct: Wct) -> None:
@@ -218,10 +228,9 @@ def test_delete_needs_a_run(wct: Wct) -> None:
 def test_a_running_run_stays(place: Place, wct: Wct) -> None:
     meeting, process = begun(place)
     for words in (
-        ["delete", "r"],
-        ["delete", "r", "--force"],
+        ["delete", "--yes", "r"],
+        ["delete", "--yes", "r", "--force"],
         ["prune", "--keep-last", "0", "--yes"],
-        ["prune", "--keep-last", "0", "--yes", "--force"],
     ):
         done = wct("runs", *words)
         assert done.code == (5 if words[0] == "delete" else 0)
@@ -238,7 +247,7 @@ def test_a_pinned_run_stays_until_it_is_let_go(place: Place, wct: Wct) -> None:
     assert (pinned["by"], pinned["note"]) == (getpass.getuser(), "for the auditor")
     assert wct("runs", "--json").data("runs")[0]["pinned"] is True
     assert wct("runs", "verify", "r").code == 0
-    done = wct("runs", "delete", "r")
+    done = wct("runs", "delete", "--yes", "r")
     assert done.code == 5
     assert "it is pinned" in done.err
     assert "--force" in done.err
@@ -248,7 +257,7 @@ def test_a_pinned_run_stays_until_it_is_let_go(place: Place, wct: Wct) -> None:
     assert wct("run", "book.yaml", "--resume", "r", "-q").code == 0  # a pin keeps nobody from it
     assert wct("runs", "unpin", "r").out == "unpinned r\n"
     assert wct("runs", "unpin", "r").code == 0
-    assert wct("runs", "delete", "r").code == 0
+    assert wct("runs", "delete", "--yes", "r").code == 0
     for words in (["pin", "r"], ["unpin", "r"]):
         assert wct("runs", *words).code == 4
 
@@ -256,7 +265,7 @@ def test_a_pinned_run_stays_until_it_is_let_go(place: Place, wct: Wct) -> None:
 def test_force_takes_a_pinned_one(place: Place, wct: Wct) -> None:
     wct("run", place.runbook("book.yaml", GOOD), "-q", "--run-id", "r")
     wct("runs", "pin", "r")
-    assert wct("runs", "delete", "r", "--force").code == 0
+    assert wct("runs", "delete", "--yes", "r", "--force").code == 0
     assert runs(wct) == {}
 
 
@@ -274,26 +283,28 @@ def reused(place: Place, wct: Wct) -> None:
 def test_a_run_that_was_reused_stays_while_the_other_does(
     place: Place, wct: Wct, reused: None
 ) -> None:
-    done = wct("runs", "delete", "a")
+    done = wct("runs", "delete", "--yes", "a")
     assert done.code == 5
     assert "run a stays: run b reused it" in done.err
-    assert wct("runs", "delete", "a", "b").code == 5
+    assert wct("runs", "delete", "--yes", "a", "b").code == 5
     assert runs(wct).keys() == {"a", "b", "c"}  # b stays because of c, and so a because of b
-    assert wct("runs", "delete", "c", "a").code == 5
+    assert wct("runs", "delete", "--yes", "c", "a").code == 5
     assert runs(wct).keys() == {"a", "b"}
-    assert wct("runs", "delete", "a", "b").code == 0
+    assert wct("runs", "delete", "--yes", "a", "b").code == 0
     assert runs(wct) == {}
 
 
 def test_what_a_run_that_stays_reused_stays(place: Place, wct: Wct, reused: None) -> None:
     wct("runs", "pin", "c")
     done = wct("runs", "prune", "--keep-last", "0", "--yes", "--json")
-    assert done.data("prune") == {
-        "removed": [],
-        "spared": {"c": "it is pinned", "b": "run c reused it", "a": "run b reused it"},
-        "dry_run": False,
+    document = done.data("prune")
+    assert (document["removed"], document["dry_run"]) == ([], False)
+    assert document["spared"] == {
+        "c": "it is pinned",
+        "b": "run c reused it",
+        "a": "run b reused it",
     }
-    assert wct("runs", "delete", "a", "--force").code == 0
+    assert wct("runs", "delete", "--yes", "a", "--force").code == 0
     assert runs(wct).keys() == {"b", "c"}
     assert wct("runs", "verify", "b").code == 0  # its copy is its own
     assert wct("run", "b.yaml", "--resume", "b", "-q").code == 0
@@ -313,7 +324,14 @@ def test_a_corrupt_run_can_be_deleted(place: Place, wct: Wct, broken: str) -> No
     assert runs(wct) == {"r": "corrupt"}
     assert wct("runs", "prune", "--older-than", "0s").code == 0
     assert runs(wct) == {"r": "corrupt"}
-    assert wct("runs", "prune", "--status", "corrupt", "--yes").out == "removed r\n"
+    for options in ("--status corrupt", "--keep-last 0"):  # a policy removes nothing unreadable
+        done = wct("runs", "prune", *options.split(), "--yes")
+        assert (done.code, done.out) == (0, "")
+        assert "kept r: it cannot be read" in done.err
+    refused = wct("runs", "delete", "--yes", "r")
+    assert refused.code == 5
+    assert "it cannot be read" in refused.err
+    assert firsts(wct("runs", "delete", "--yes", "r", "--force")) == ["removed r"]
     assert runs(wct) == {}
 
 
@@ -371,7 +389,8 @@ def _back_date(run: Path, hours: int) -> None:
     ("options", "gone"),
     [
         ("--keep-last 0", "12345"),
-        ("--keep-last 2", "123"),
+        ("--keep-last 1", "123"),
+        ("--keep-last 2", "1"),
         ("--keep-last 5", ""),
         ("--keep-last 99", ""),
         ("--older-than 150m", "12"),
@@ -381,12 +400,17 @@ def _back_date(run: Path, hours: int) -> None:
         ("--status failed", "24"),
         ("--status failed --status completed", "12345"),
         ("--status interrupted", ""),
-        ("--keep-last 1 --status failed", "24"),
-        ("--keep-last 2 --status failed", "2"),
+        ("--keep-last 1 --status failed", "2"),
+        ("--keep-last 2 --status failed", ""),
         ("--keep-last 1 --older-than 2h --keep-failed", "13"),
+        ("--keep-last 0 --runbook bad", "24"),
+        ("--keep-last 0 --runbook bad.yaml", "24"),
+        ("--keep-last 1 --runbook good --runbook bad", "123"),
+        ("--older-than 150m --runbook good", "1"),
+        ("--keep-last 0 --runbook b", ""),
         ("--keep-last 0 --keep-failed", "135"),
         ("--status failed --keep-failed", ""),
-        ("--keep-last 3 --older-than 30m", "12"),
+        ("--keep-last 1 --older-than 210m", "1"),
     ],
 )
 def test_what_may_go(five: Place, wct: Wct, options: str, gone: str) -> None:
@@ -394,19 +418,22 @@ def test_what_may_go(five: Place, wct: Wct, options: str, gone: str) -> None:
     doomed = {f"r{n}" for n in gone}
     listed = wct("runs", "prune", *options.split())
     assert listed.code == 0, listed.err
-    assert set(listed.out.splitlines()) == {f"would remove {run}" for run in doomed}
-    assert f"{len(doomed)} of 5 runs would go" in listed.err
+    assert set(firsts(listed)) == {f"would remove {run}" for run in doomed}
+    assert f"{len(doomed)} of 5 runs would be removed" in listed.err
     assert runs(wct).keys() == everything  # nothing without --yes
     done = wct("runs", "prune", *options.split(), "--yes", "--json")
     assert set(done.data("prune")["removed"]) == doomed
     assert runs(wct).keys() == everything - doomed
 
 
-@pytest.mark.parametrize("options", ["", "--yes", "--keep-failed --yes", "--force --yes"])
+@pytest.mark.parametrize(
+    "options",
+    ["", "--yes", "--keep-failed --yes", "--runbook good --yes", "--keep-last 0 --force --yes"],
+)
 def test_prune_without_a_policy_is_refused(five: Place, wct: Wct, options: str) -> None:
     done = wct("runs", "prune", *options.split())
     assert done.code == 2
-    assert "--keep-last" in done.err
+    assert "--keep-last" in done.err or "wct runs delete RUN --force" in done.err
     assert len(runs(wct)) == 5
 
 
@@ -453,14 +480,14 @@ def test_records_of_another_shape(five: Place, wct: Wct, name: str) -> None:
 def test_the_help_of_a_refused_removal_works(place: Place, wct: Wct) -> None:
     meeting, process = begun(place)
     for force in ([], ["--force"]):
-        done = wct("runs", "delete", "r", *force)
+        done = wct("runs", "delete", "--yes", "r", *force)
         assert done.code == 5
         assert "`wct runs cancel RUN` ends" in done.err
         assert "--force" not in done.err
     meeting.let_go()
     assert place.ended(process).code == 0
     wct("runs", "pin", "r")
-    assert "--force removes pinned" in wct("runs", "delete", "r").err
+    assert "`wct runs delete r --force` removes" in wct("runs", "delete", "--yes", "r").err
 
 
 def test_a_pin_is_shown_with_its_note(place: Place, wct: Wct) -> None:
@@ -481,3 +508,203 @@ def test_a_run_that_will_not_end_in_time_is_no_success(place: Place, wct: Wct) -
     assert wct("runs", "cancel", "r", "--wait", "0.1", "--json").code == 8
     meeting.let_go()
     assert place.ended(process).code == 1
+
+
+# what is destroyed is shown first
+
+
+GATE = f"{GOOD}  ok: {{gate: {{question: 'Is it well?', show: [a]}}}}\n"
+AFTER = (
+    GATE + '  z: {inputs: [a, ok], process: {type: python, properties: {call: "steps.py:total"}}}\n'
+)
+
+
+def store(place: Place) -> set[str]:
+    return {path.name for path in (place.path / ".waivern/runs").iterdir()}
+
+
+def test_delete_shows_and_needs_yes(place: Place, wct: Wct) -> None:
+    wct("run", place.runbook("book.yaml", GOOD), "-q", "--run-id", "abcdef")
+    done = wct("runs", "delete", "abcdef")
+    assert done.code == 5
+    ((run, book, status, age, size),) = done.rows
+    assert (run, book, status) == ("would remove abcdef", "book.yaml", "completed")
+    assert age.endswith("s")
+    assert size.endswith(("B", "KiB"))
+    assert "--yes" in done.err
+    told = wct("runs", "delete", "abcdef", "--json").data("delete")
+    assert told["dry_run"] is True
+    (row,) = told["runs"]
+    assert (row["run_id"], row["runbook"], row["status"]) == ("abcdef", "book.yaml", "completed")
+    assert row["age"] >= 0
+    assert row["size"] > 500
+    assert row["protection"] is None
+    assert store(place) == {"abcdef"}
+    done = wct("runs", "delete", "abcdef", "--yes")
+    assert (done.code, done.rows[0][:3]) == (0, ["removed abcdef", "book.yaml", "completed"])
+    assert store(place) == set()
+
+
+@pytest.mark.parametrize("answer", ["y", "n", "", "\x04"])
+def test_a_person_at_a_terminal_is_asked(place: Place, wct: Wct, answer: str) -> None:
+    wct("run", place.runbook("book.yaml", GOOD), "-q", "--run-id", "abcdef")
+    for words in (["delete", "abcdef"], ["prune", "--keep-last", "0"]):
+        done = place.on_a_terminal("runs", *words, answer=f"{answer}\n")
+        if "RUNBOOK" in done.out:
+            assert "book.yaml" in done.out
+            assert "Remove 1 run, " in done.out
+        assert store(place) == (set() if answer == "y" else {"abcdef"})
+
+
+@pytest.mark.parametrize("text", ["a", "ab", "abc", "A-B-C"])
+def test_a_short_prefix_removes_nothing(place: Place, wct: Wct, text: str) -> None:
+    wct("run", place.runbook("book.yaml", GOOD), "-q", "--run-id", "abcdef")
+    done = wct("runs", "delete", text, "--yes", "--force")
+    assert done.code == 5
+    assert "abcdef" in done.err
+    assert store(place) == {"abcdef"}
+    assert wct("inspect", text).code == 0
+    wct("run", "book.yaml", "-q", "--run-id", "abcdeg")
+    assert wct("runs", "delete", "abcde", "--yes").code == 4  # it fits two
+    assert firsts(wct("runs", "delete", "abcdef", "--yes")) == ["removed abcdef"]
+
+
+@pytest.mark.parametrize("decided", [False, True])
+def test_a_run_that_waits_for_a_decision_stays(place: Place, wct: Wct, decided: bool) -> None:
+    assert wct("run", place.runbook("g.yaml", AFTER), "-q", "--run-id", "gate").code == 7
+    if decided:
+        assert wct("runs", "approve", "gate", "--by", "ann", "--no-resume").code == 0
+    for words in ("--keep-last 0", "--older-than 0s", "--status suspended"):
+        done = wct("runs", "prune", *words.split(), "--yes")
+        assert (done.code, done.out) == (0, "")
+        assert "kept gate: it waits for a decision (g.yaml, suspended, " in done.err
+    refused = wct("runs", "delete", "gate", "--yes")
+    assert refused.code == 5
+    assert "waits for a decision" in refused.err
+    assert store(place) == {"gate"}
+    assert wct("runs", "delete", "gate", "--yes", "--force").code == 0
+
+
+def test_a_failed_run_with_a_gate_that_waits_stays(place: Place, wct: Wct) -> None:
+    book = GATE + '  b: {source: {type: python, properties: {call: "steps.py:fail"}}}\n'
+    wct("run", place.runbook("g.yaml", book), "-q", "--run-id", "gate")
+    assert head(place, "gate")["status"] == "failed"
+    done = wct("runs", "prune", "--status", "failed", "--yes")
+    assert "kept gate: it waits for a decision" in done.err
+    assert store(place) == {"gate"}
+
+
+def test_a_decision_that_a_killed_attempt_did_not_use_stays(place: Place, wct: Wct) -> None:
+    meeting = place.meeting()
+    artifacts = (place.path / meeting.runbook).read_text().partition("artifacts:\n")[2]
+    ask = "  ok: {gate: {question: 'Is it well?', show: [first]}}\n"
+    book = place.runbook("g.yaml", artifacts.replace("  last:", f"{ask}  last:"))
+    ran = place.start("run", book, "--run-id", "gate")
+    meeting.wait()
+    meeting.let_go()
+    assert place.ended(ran).code == 7
+    path = folder(place, "gate") / "_system/events.jsonl"
+    assert wct("runs", "approve", "gate", "--by", "ann", "--no-resume").code == 0
+    (folder(place, "gate") / "met.json").unlink()  # so that the next attempt waits in it
+    again = place.start("run", book, "--resume", "gate", "--max-concurrency", "1")
+    meeting.wait()
+    again.kill()
+    place.ended(again)
+    assert runs(wct) == {"gate": "interrupted"}
+    assert path.read_text().count("gate_decided") == 1
+    done = wct("runs", "prune", "--keep-last", "0", "--yes")
+    assert store(place) == {"gate"}, done
+    assert "kept gate: it holds a decision" in done.err
+
+
+# a run that cannot be read
+
+
+def _one_byte(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[0] ^= 1
+    path.write_bytes(data)
+
+
+def _newer(path: Path) -> None:
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"schema_version": 2}))
+
+
+def _both(system: Path) -> None:
+    _one_byte(system / "run.json")
+    _one_byte(system / "state.json")
+
+
+DAMAGE: dict[str, Callable[[Path], None]] = {
+    "a byte of state.json": lambda system: _one_byte(system / "state.json"),
+    "a byte of run.json": lambda system: _one_byte(system / "run.json"),
+    "a newer run.json": lambda system: _newer(system / "run.json"),
+    "no state.json": lambda system: (system / "state.json").unlink(),
+    "a folder for state.json": lambda system: _folder_for(system / "state.json"),
+    "run.json and state.json": _both,
+}
+
+
+def _folder_for(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_damage_takes_no_protection_away(place: Place, wct: Wct, reused: None, damage: str) -> None:
+    """`a` and `b` were reused by `c`, whose records are damaged; so are those of a pinned run."""
+    wct("run", "a.yaml", "-q", "--run-id", "pinned")
+    wct("runs", "pin", "pinned")
+    for run_id in ("c", "pinned"):
+        DAMAGE[damage](folder(place, run_id) / "_system")
+    for words in ("--keep-last 0", "--older-than 0s", "--status completed", "--status corrupt"):
+        done = wct("runs", "prune", *words.split(), "--yes")
+        assert (done.code, done.out) == (0, ""), words
+        assert store(place) == {"a", "b", "c", "pinned"}
+    for run_id in ("a", "b", "c", "pinned"):
+        assert wct("runs", "delete", run_id, "--yes").code == 5
+    told = wct("runs", "delete", "pinned", "c", "--yes", "--json")
+    assert told.code == 5
+    spared = told.data("delete")["spared"]
+    assert spared["pinned"] == "it is pinned"
+    assert spared["c"].startswith("it cannot be read")
+    assert wct("runs", "delete", "pinned", "c", "--yes", "--force").code == 0
+    assert wct("runs", "prune", "--keep-last", "0", "--yes").code == 0
+    assert store(place) == set()
+
+
+@pytest.mark.parametrize("error", [errno.EMFILE, errno.EIO, errno.EACCES])
+@pytest.mark.parametrize("name", ["run.json", "state.json", "events.jsonl"])
+def test_a_record_that_cannot_be_read_now(
+    place: Place,
+    wct: Wct,
+    reused: None,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    error: int,
+) -> None:
+    """Whichever look at a record of the reuser fails, once: nothing that it reused goes."""
+    for number in itertools.count(1):
+        seen = itertools.count(1)
+
+        def look(_operation: str, what: str, number: int = number, seen: Any = seen) -> None:
+            if what == name and next(seen) == number:
+                raise OSError(error, "at a bad moment")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(disk, "step", look)
+            wct("runs", "prune", "--older-than", "99w", "--status", "completed", "--yes")
+            wct("runs", "delete", "a", "--yes")
+        assert {"a", "b", "c"} <= store(place)
+        if next(seen) <= number:
+            break
+
+
+def test_an_unreadable_run_is_deleted_by_name_and_by_force_only(place: Place, wct: Wct) -> None:
+    wct("run", place.runbook("book.yaml", GOOD), "-q", "--run-id", "r")
+    _one_byte(folder(place, "r") / "_system/state.json")
+    done = wct("runs", "prune", "--keep-last", "0", "--yes")
+    assert "kept r: it cannot be read" in done.err
+    assert "book.yaml" in done.err
+    assert wct("runs", "delete", "r", "--yes", "--force").code == 0
+    assert store(place) == set()

@@ -97,8 +97,8 @@ class Place:
         out, err = process.communicate(timeout=30)
         return Done(process.returncode, out, err)
 
-    def on_a_terminal(self, *args: str, **environ: str) -> Done:
-        """Run with stdout and stderr on one terminal of 100 columns; `out` has both."""
+    def on_a_terminal(self, *args: str, answer: str = "", **environ: str) -> Done:
+        """Run with all streams on one terminal of 100 columns; `answer` is typed at once."""
         ours, theirs = pty.openpty()
         process = subprocess.Popen(
             [WCT, *args],
@@ -109,6 +109,7 @@ class Place:
             stderr=theirs,
         )
         os.close(theirs)
+        os.write(ours, answer.encode())
         seen = bytearray()
         try:
             while piece := os.read(ours, 65536):

@@ -168,7 +168,7 @@ def after_resume(shelf: Shelf, known: Known, done: Done, undisturbed: dict[str, 
     assert leftovers(shelf) == []
     for line in (shelf.path / ".waivern" / "runs.jsonl").read_text().splitlines()[-1:]:
         last = json.loads(line)
-        assert (last["event"], last["run_id"]) == ("ended", RUN)
+        assert (last["run_id"], last["status"]) == (RUN, truth.status)
     assert (shelf.path / ".waivern" / "latest").resolve().is_dir()
 
 

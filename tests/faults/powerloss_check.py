@@ -76,7 +76,7 @@ def promised(before: Promise, disk: Disk, operation: Operation) -> Promise:
             return _synced(before, disk, inode)
         case ("rename", _, old, _, new) if new == f".trash-{old}":
             return before._replace(lines=tuple(x for x in before.lines if x[0] != old))
-        case ("exit", "runs", "delete", run, *_):
+        case ("exit", "runs", "delete", "--yes", run, *_):
             return before._replace(gone=before.gone | {run})
         case ("exit", "runs", "pin", run, *_):
             return before._replace(pinned=before.pinned | {run}, unpinned=before.unpinned - {run})

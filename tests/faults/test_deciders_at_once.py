@@ -68,7 +68,7 @@ def job(shelf: Shelf, verb: str, who: str, seed: int, late_s: float) -> Job:
         "resume": ("runs", "resume", RUN),
         "data": ("runs", "resume", RUN, "--data", "approved=true"),
         "cancel": ("runs", "cancel", RUN, "--by", who, "--wait", "5"),
-        "delete": ("runs", "delete", RUN),
+        "delete": ("runs", "delete", "--yes", RUN),
         "list": ("runs",),
     }
     return replace(shelf.wct(*words[verb]), plan=Plan("delay", seed=seed, late_s=late_s))

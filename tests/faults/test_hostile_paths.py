@@ -99,7 +99,7 @@ PATHS = [
         ["inspect", "main/{}"],
         ["runs", "verify", "{}"],
         ["runs", "cancel", "{}"],
-        ["runs", "delete", "{}", "--force"],
+        ["runs", "delete", "--yes", "{}", "--force"],
         ["runs", "pin", "{}"],
     ],
     ids=" ".join,
@@ -250,7 +250,7 @@ VERBS: list[tuple[str, ...]] = [
     ("run", "book.yaml", "--resume", RUN),
     ("run", "book.yaml", "--run-id", "next"),
     ("runs", "prune", "--keep-last", "0"),
-    ("runs", "delete", RUN, "--force"),
+    ("runs", "delete", "--yes", RUN, "--force"),
 ]
 
 
@@ -315,7 +315,7 @@ def test_names_at_the_limit(bench: Bench, tried: Count) -> None:
     assert wct(bench, shelf, "runs", "verify", LONG).code == 0
     assert wct(bench, shelf, "inspect", f"{LONG}/{LONG}").code == 0
     assert wct(bench, shelf, "run", book.name, "--resume", LONG).code == 1
-    assert wct(bench, shelf, "runs", "delete", LONG).code == 0
+    assert wct(bench, shelf, "runs", "delete", "--yes", LONG).code == 0
     tried("hostile: ids of 128 bytes through run, verify, inspect, resume, delete", 5)
 
 

@@ -70,7 +70,7 @@ def job(shelf: Shelf, verb: str, number: int) -> Job:
         "force": ("run", "book.yaml", "--resume", RUN, "--force"),
         "resume": ("run", "book.yaml", "--resume", RUN),
         "cancel": ("runs", "cancel", RUN, "--by", f"p{number}", "--wait", "5"),
-        "delete": ("runs", "delete", RUN),
+        "delete": ("runs", "delete", "--yes", RUN),
         "prune": ("runs", "prune", "--keep-last", "0", "--yes"),
         "reuse": ("run", "reuse.yaml", "--run-id", f"reuse{number}"),
         "verify": ("runs", "verify", RUN),
@@ -100,7 +100,7 @@ def settle(bench: Bench, shelf: Shelf, done: list[tuple[str, Done]]) -> str:
     """Check what all of it came to: the run is whole, or gone and its going was told once."""
     store = LocalFilesystemStore(shelf.path / ".waivern")
     rows = shelf.rows()
-    removed = [f"removed {RUN}" in one.out.splitlines() for _, one in done]
+    removed = [f"removed {RUN}\t" in one.out for _, one in done]
     assert sum(removed) == (RUN not in rows), [(verb, one.out) for verb, one in done]
     for run_id, row in rows.items():
         assert row.fault is None, f"{run_id}: {row.fault}"
@@ -110,7 +110,7 @@ def settle(bench: Bench, shelf: Shelf, done: list[tuple[str, Done]]) -> str:
     for n, (verb, one) in enumerate(done):
         if verb == "reuse":
             made = shelf.path / ".waivern/runs" / f"reuse{n}"
-            gone = f"removed reuse{n}" in "".join(each.out for _, each in done)
+            gone = f"removed reuse{n}\t" in "".join(each.out for _, each in done)
             if one.code == 0 and not gone:
                 assert contents(made) == {"copy": {"total": 8}, "next": {"total": 8}}
             elif not gone and made.exists():
@@ -173,7 +173,7 @@ def test_only_one_removes_it(bench: Bench, ended: Shelf, tried: Count, verb: str
         done = together(bench, shelf, [verb] * (2 + number % 7), number)
         assert settle(bench, shelf, done) == "gone"
         for _, one in done:
-            if f"removed {RUN}" not in one.out and verb == "delete":
+            if f"removed {RUN}\t" not in one.out and verb == "delete":
                 assert one.code in (4, 5)
 
     points = bench.each([partial(point, n) for n in range(ROUNDS // 2)])
@@ -208,7 +208,8 @@ def test_a_source_that_is_deleted_while_it_is_copied(
         shelf = ended.copy()
         copy = replace(job(shelf, "reuse", 0), plan=Plan("delay", seed=number))
         gone = replace(
-            shelf.wct("runs", "delete", RUN, "--force"), plan=Plan("delay", seed=number + 1)
+            shelf.wct("runs", "delete", "--yes", RUN, "--force"),
+            plan=Plan("delay", seed=number + 1),
         )
         copied, deleted = bench.zygote.together([copy, gone])
         assert deleted.code == 0, deleted.err

@@ -177,7 +177,7 @@ def test_the_resume_of_a_runbook_that_makes_less(place: Place, ended: Path, trie
 
 def test_delete_and_prune(place: Place, ended: Path, tried: Count) -> None:
     disk = with_store(place, ended)
-    first = place.held(disk, place.wct("runs", "delete", RUN))
+    first = place.held(disk, place.wct("runs", "delete", "--yes", RUN))
     promise = Promise(gone=frozenset({RUN}))
     trace = place.wct("runs", "prune", "--keep-last", "0", "--yes")
     second = place.held(disk, trace, promise)

@@ -13,9 +13,9 @@ from waivern.service.verify import verify
 from waivern.store.local import LocalFilesystemStore
 
 REMOVALS = {
-    "delete": ("runs", "delete", RUN),
+    "delete": ("runs", "delete", "--yes", RUN),
     "prune": ("runs", "prune", "--status", "failed", "--yes"),
-    "delete --force": ("runs", "delete", "origin", RUN, "--force"),
+    "delete --force": ("runs", "delete", "--yes", "origin", RUN, "--force"),
 }
 
 
@@ -52,7 +52,7 @@ def test_a_removal_killed_before_every_operation(
         assert {row["run_id"] for row in json.loads(listed.out)["data"]} == left
         # a person does it again, or does something else: either is as if nothing had happened
         if number % 2 and RUN in left:
-            again = carry_out(bench.zygote, shelf.wct("runs", "delete", RUN))
+            again = carry_out(bench.zygote, shelf.wct("runs", "delete", "--yes", RUN))
             assert again.code == 0, again.err
             assert RUN not in shelf.rows()
         another = shelf.wct("run", "origin.yaml", "--run-id", "another")
@@ -108,7 +108,7 @@ def test_a_pin_killed_before_every_operation(bench: Bench, template: Shelf, trie
             row = shelf.rows()[RUN]
             assert row.fault is None
             assert not verify(LocalFilesystemStore(shelf.path / ".waivern"), RUN).faults
-            kept = carry_out(bench.zygote, shelf.wct("runs", "delete", RUN))
+            kept = carry_out(bench.zygote, shelf.wct("runs", "delete", "--yes", RUN))
             assert kept.code == (5 if row.pinned else 0), kept.err
             shelf.clear()
             return done.broke is not None

@@ -327,12 +327,10 @@ async def test_history(book: Book) -> None:
     book.fail("b", False)
     await book.resume(first.run_id)
     lines = book.history()
-    assert [(line["event"], line["attempt"], line["status"]) for line in lines] == [
-        ("started", 1, "running"),
-        ("ended", 1, "failed"),
-        ("started", 2, "running"),
-        ("ended", 2, "completed"),
+    assert [(line["result"], line["attempt"], line["status"]) for line in lines] == [
+        ("failed", 1, "failed"),
+        ("success", 2, "completed"),
     ]
     assert {line["run_id"] for line in lines} == {first.run_id}
-    assert lines[1]["error"] == first.error
-    assert all(line["at"].endswith("Z") for line in lines)
+    assert lines[0]["failure_reason"] == first.error
+    assert all(line["ended_at"].endswith("Z") for line in lines)

@@ -61,6 +61,8 @@ class RunRecord:
         self.sensitive = frozenset(first.sensitive)
         self.decisions: dict[str, list[ArtifactSuspended | GateDecided]] = {}
         """What was asked and decided at each gate, in order."""
+        self.executed: dict[str, None] = {}
+        """The artifacts that the last attempt started, in order of starting."""
         self.count = 1
         self.next_step = 1
 
@@ -117,6 +119,7 @@ def _attempt_started(record: RunRecord, event: AttemptStarted) -> None:
     run.cancelled_by, run.suspended_at, run.suspension_reason = None, None, None
     run.runbook_hash = event.runbook_hash
     run.attempts.append(_attempt(event))
+    record.executed = {}
     for name, step in record.steps.items():
         step.tries = 0
         if step.status is not ArtifactStatus.COMPLETED or name in event.invalidated:
@@ -158,6 +161,7 @@ def _artifact_started(record: RunRecord, event: ArtifactStarted) -> None:
     step.started_at, step.duration_ms = event.at, None
     step.attempts += 1
     step.tries += 1
+    record.executed[event.artifact] = None
 
 
 def _artifact_completed(record: RunRecord, event: ArtifactCompleted) -> None:

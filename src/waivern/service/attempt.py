@@ -15,7 +15,7 @@ from waivern.engine.ledger import Ledger, Observer
 from waivern.engine.loop import Loop
 from waivern.engine.producer import Producer
 from waivern.engine.terms import Limits, Wishes
-from waivern.errors import ArtifactNotFoundError, Exit, StoreError, WaivernError
+from waivern.errors import ArtifactNotFoundError, Exit, WaivernError
 from waivern.ids import ArtifactId
 from waivern.message import Json
 from waivern.planning.plan import Extract, Plan, Transform
@@ -25,6 +25,7 @@ from waivern.record.status import RunStatus
 from waivern.runbook import env
 from waivern.runbook.model import DEFAULT_CONCURRENCY
 from waivern.runbook.secrets import Secrets
+from waivern.service import history
 from waivern.service.result import RunResult
 from waivern.store.base import Lease, RunStore
 
@@ -100,7 +101,7 @@ def carry_out(attempt: Attempt) -> RunResult:
     """Carry out an attempt; the lease is released at its end."""
     store, lease, plan, _, record, options, orders = attempt
     lease.forget_requests()
-    warnings = _note(store, record)
+    warnings: list[str] = []
     secrets = hidden(plan, orders.environ)
     options.on_secrets(secrets)
     options.on_start(plan, record)
@@ -113,7 +114,7 @@ def carry_out(attempt: Attempt) -> RunResult:
             warnings += _remember(cache, record)
         if ending.reason == "store" and ending.status != RunStatus.INTERRUPTED:
             warnings.append(f"run.json and state.json are behind the journal: {ending.error}")
-        warnings += _note(store, record)
+        warnings += history.note(store, record)
         held = tripped(orders, store, plan, record, secrets)
     finally:
         lease.release()
@@ -247,25 +248,3 @@ def _wish_to_cancel(store: RunStore, run_id: str) -> dict[str, Json] | None:
         return store.requests(run_id).get("cancel")
     except WaivernError:
         return None
-
-
-def _note(store: RunStore, record: RunRecord) -> list[str]:
-    """Write a line of the store's history: the attempt starts, or it has ended.
-
-    The run folder is the truth: a history that cannot be written is a warning.
-    """
-    run = record.metadata
-    line: dict[str, Json] = {
-        "at": run.updated_at,
-        "event": "started" if record.attempt_open else "ended",
-        "run_id": run.run_id,
-        "runbook": run.runbook_path,
-        "attempt": len(run.attempts),
-        "status": str(run.status),
-        "error": run.error,
-    }
-    try:
-        store.note(line)
-    except StoreError as error:
-        return [f"the history lacks a line: {error.message}"]
-    return []

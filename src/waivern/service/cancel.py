@@ -6,6 +6,7 @@ from waivern.clock import Clock
 from waivern.errors import RefusedError, RunLockedError
 from waivern.record.events import AttemptEnded, RunCancelled, to_record
 from waivern.record.status import RunStatus
+from waivern.service import history
 from waivern.service.read import fold
 from waivern.store.base import RunStore
 from waivern.store.lock import this_process
@@ -37,6 +38,7 @@ def cancel(store: RunStore, run_id: str, by: str, note: str | None, clock: Clock
         for event in events:
             record.apply(event)
         lease.project(record.metadata.document(), record.state.document(), sync=True)
+        history.catch_up(store, store.read_journal(run_id))
     finally:
         lease.release()
     return True

@@ -14,7 +14,7 @@ from waivern.message import Json
 from waivern.record.events import to_record
 from waivern.record.fold import RunRecord
 from waivern.record.status import ArtifactStatus, RunStatus
-from waivern.service import resuming
+from waivern.service import history, resuming
 from waivern.service.attempt import (
     Attempt,
     Options,
@@ -50,7 +50,8 @@ def hold(store: RunStore, reference: str) -> Iterator[Held]:
     run_id = find(store, reference)
     lease = store.lock(run_id, this_process())
     try:
-        _, record = fold(store, run_id)
+        journal, record = fold(store, run_id)
+        history.catch_up(store, journal)
         yield Held(store, lease, record)
     finally:
         lease.release()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
@@ -85,7 +86,38 @@ def look(store: RunStore, run_id: str) -> RunRow:
         return RunRow(run_id, metadata.status, metadata, counts, pinned=pinned)
     except (IntegrityError, ArtifactNotFoundError, StoreError, KeyError, TypeError) as error:
         fault = error.message if isinstance(error, WaivernError) else f"state.json: {error}"
-        return RunRow(run_id, CORRUPT, None, {}, fault)
+        return RunRow(run_id, CORRUPT, None, {}, fault, pinned=_pinned(store, run_id))
+
+
+def _pinned(store: RunStore, run_id: str) -> bool:
+    """Report whether a run that cannot be read is pinned, as far as that can be seen."""
+    try:
+        return store.pinned(run_id)
+    except WaivernError:
+        return False
+
+
+def damaged_head(store: RunStore, run_id: str) -> RunMetadata | None:
+    """Return what one of the two records of a damaged run still says of it."""
+    with suppress(WaivernError):
+        return RunMetadata.from_document(store.read_json(run_id, "run"))
+    with suppress(WaivernError):
+        return fold(store, run_id)[1].metadata
+    return None
+
+
+def names(run: RunMetadata) -> tuple[str, ...]:
+    """Return what people may call the runbook of a run: its name, its path, the path's stem."""
+    path = run.runbook_path
+    if not path:
+        return (run.runbook_name,)
+    name = path.rpartition("/")[2]
+    return run.runbook_name, path, name.rpartition(".")[0] or name
+
+
+def runbook_of(run: RunMetadata) -> tuple[str, str]:
+    """Return what tells the runbook of a run from others: its path, and its name."""
+    return os.path.normpath(run.runbook_path) if run.runbook_path else "", run.runbook_name
 
 
 def load(store: RunStore, run_id: str) -> RunRecord:

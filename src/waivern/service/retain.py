@@ -1,35 +1,45 @@
-"""Removing runs: which ones a policy names, which ones are protected, and the removal itself."""
+"""Removing runs: which ones a policy names, what is shown before, and the removal itself."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
+from typing import NamedTuple, TypeAlias
 
 from waivern.errors import IntegrityError, NotFoundError, RefusedError, RunLockedError, WaivernError
 from waivern.message import Json
+from waivern.record.run import RunMetadata
 from waivern.record.status import RunStatus
-from waivern.service.read import RunRow, list_runs
+from waivern.service import history, read
+from waivern.service.protection import AT_WORK, protection, protections
+from waivern.service.read import RunRow
 from waivern.store.base import RunStore
 from waivern.store.layout import PINNED
 from waivern.store.lock import this_process
 
-AT_WORK = "it is running"
+Rows: TypeAlias = Sequence[RunRow] | None
 GONE = "it is gone already"
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Which runs may go. What is not set does not spare a run; nothing set names none."""
+    """Which runs may be removed. A run must match everything that is set; nothing set: none."""
 
     keep_last: int | None = None
-    """The newest so many are kept."""
+    """The newest so many of each runbook are retained."""
     older_than: timedelta | None = None
-    """Younger ones are kept, and those without an age; it is that of the last sign of life."""
+    """Younger ones are retained, and those without an age; it is that of the last sign of life."""
     statuses: frozenset[str] = frozenset()
-    """Others are kept; empty: any status may go."""
+    """Runs of other statuses are retained; empty: any status."""
     keep_failed: bool = False
+    runbooks: frozenset[str] = frozenset()
+    """Runs of other runbooks are retained; empty: any runbook. A name, a path, or its stem."""
 
     @property
     def empty(self) -> bool:
@@ -37,85 +47,138 @@ class Policy:
 
 
 def doomed(rows: Iterable[RunRow], policy: Policy, now: datetime) -> list[RunRow]:
-    """Return the runs that the policy names; `rows` are newest first. Pure."""
+    """Return the runs that the policy names; `rows` are newest first. Pure.
+
+    One that cannot be read is among them if nothing is known to exclude it: it is protected.
+    """
     if policy.empty:
         return []
-    return [row for n, row in enumerate(rows) if _may_go(n, row, policy, now)]
+    ranks: Counter[object] = Counter()
+    found = []
+    for row in rows:
+        runbook = read.runbook_of(row.metadata) if row.metadata else None
+        if _may_go(ranks[runbook], row, policy, now):
+            found.append(row)
+        ranks[runbook] += 1
+    return found
 
 
 def _may_go(rank: int, row: RunRow, policy: Policy, now: datetime) -> bool:
-    if policy.keep_last is not None and rank < policy.keep_last:
-        return False
-    if policy.older_than is not None:
-        age = _age(row, now)
-        if age is None or age < policy.older_than:
-            return False
     if policy.statuses and row.status not in policy.statuses:
         return False
-    return not (policy.keep_failed and row.status == RunStatus.FAILED)
+    if policy.keep_failed and row.status == RunStatus.FAILED:
+        return False
+    if policy.runbooks and not (row.metadata and policy.runbooks & set(read.names(row.metadata))):
+        return False
+    if policy.older_than is not None:
+        age = age_of(row.metadata, now)
+        if age is None or age < policy.older_than:
+            return False
+    return policy.keep_last is None or row.metadata is None or rank >= policy.keep_last
 
 
-def _age(row: RunRow, now: datetime) -> timedelta | None:
-    """Return how long ago the run's last sign of life was; None if that cannot be told."""
-    if row.metadata is None:
-        return None
+def age_of(run: RunMetadata | None, now: datetime) -> timedelta | None:
+    """Return how long ago the run's last sign of life was; None if that is not known."""
     try:
-        return now - datetime.fromisoformat(row.metadata.updated_at)
+        return now - datetime.fromisoformat(run.updated_at) if run else None
     except (ValueError, TypeError):  # no time, or one without a zone
         return None
 
 
-def protections(rows: Iterable[RunRow], wanted: Collection[str], *, force: bool) -> dict[str, str]:
-    """Return why some of the wanted runs stay: running, pinned, or reused by one that stays.
+class Item(NamedTuple):
+    """A run that is to be removed, as people are shown it before."""
 
-    With `force` only running ones do. Pure.
-    """
-    reasons: dict[str, str] = {}
-    stay: list[RunRow] = []
+    run_id: str
+    runbook: str
+    """Its path as typed, or its name; empty if that cannot be read."""
+    status: str
+    updated_at: str
+    """The last sign of life; empty if that cannot be read."""
+    age: timedelta | None
+    size: int | None
+    """Bytes; None if that cannot be read."""
+    protection: str | None
+    """Why it stays; None if it goes."""
+
+    def document(self) -> dict[str, Json]:
+        """Return the item for programs."""
+        age = None if self.age is None else int(self.age.total_seconds())
+        return {**self._asdict(), "age": age}
+
+
+def survey(
+    store: RunStore, run_ids: Iterable[str], *, force: bool, now: datetime, rows: Rows = None
+) -> list[Item]:
+    """Return what a removal of these runs would do to each; `rows`: all runs, if they are known."""
+    wanted = dict.fromkeys(run_ids)
+    rows = read.list_runs(store) if rows is None else rows
     known = {row.run_id: row for row in rows}
-    for run_id, row in known.items():
-        if row.status == RunStatus.RUNNING:
-            reasons[run_id] = AT_WORK
-        elif row.pinned and not force:
-            reasons[run_id] = "it is pinned"
-        if run_id in reasons or run_id not in wanted:
-            stay.append(row)
-    while stay and not force:
-        row = stay.pop()
-        for source in row.metadata.reuses if row.metadata else []:
-            if source in wanted and source in known and source not in reasons:
-                reasons[source] = f"run {row.run_id} reused it"
-                stay.append(known[source])
-    return {run_id: reasons[run_id] for run_id in wanted if run_id in reasons}
+    spared = protections(store, rows, wanted, force=force)
+    found = []
+    for run_id in wanted:
+        row = known.get(run_id)
+        if row is None:
+            continue
+        run = row.metadata or read.damaged_head(store, run_id)
+        path = (run.runbook_path or run.runbook_name) if run else ""
+        seen, size = run.updated_at if run else "", _size(store, run_id)
+        reason = spared.get(run_id)
+        found.append(Item(run_id, path, row.status, seen, age_of(run, now), size, reason))
+    return found
+
+
+def _size(store: RunStore, run_id: str) -> int | None:
+    try:
+        return store.size(run_id)
+    except WaivernError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """What became of a wish to remove runs."""
+    """The outcome of a request to remove runs."""
 
     removed: tuple[str, ...]
     spared: Mapping[str, str]
     """Run to reason."""
+    warnings: tuple[str, ...] = ()
 
 
-def remove(
-    store: RunStore, run_ids: Iterable[str], *, force: bool, dry_run: bool = False
-) -> Removal:
+class _SparedError(Exception):
+    """A run became protected after it was surveyed."""
+
+
+def remove(store: RunStore, run_ids: Iterable[str], *, force: bool) -> Removal:
     """Remove runs, each whole; `force` takes protected ones too, but never one that is running."""
     wanted = dict.fromkeys(run_ids)
-    removed, spared = [], protections(list_runs(store), wanted, force=force)
+    removed: list[str] = []
+    warnings: list[str] = []
+    spared = protections(store, read.list_runs(store), wanted, force=force)
     for run_id in wanted:
         if run_id in spared:
             continue
         try:
-            if not dry_run:
-                store.remove(run_id, this_process())
+            store.remove(run_id, this_process(), partial(_last_look, store, run_id, force))
+            warnings += history.note_removal(store, run_id, time.time())
             removed.append(run_id)
         except RunLockedError:
             spared[run_id] = AT_WORK
         except NotFoundError:  # somebody else was quicker
             spared[run_id] = GONE
-    return Removal(tuple(removed), spared)
+        except _SparedError as error:
+            spared[run_id] = str(error)
+    return Removal(tuple(removed), spared, tuple(warnings))
+
+
+def _last_look(store: RunStore, run_id: str, force: bool) -> None:
+    """Check the run's own protections once more under its lock; complete its history."""
+    row = read.look(store, run_id)
+    if row.status == RunStatus.RUNNING:  # the lock that makes it look so is ours
+        row = row._replace(status=RunStatus.INTERRUPTED)
+    if reason := protection(store, row, force=force):
+        raise _SparedError(reason)
+    with suppress(WaivernError):  # a damaged run can be removed all the same
+        history.catch_up(store, store.read_journal(run_id))
 
 
 def pin(store: RunStore, run_id: str, by: str, note: str | None, at: str) -> None:
@@ -144,16 +207,17 @@ def unpin(store: RunStore, run_id: str) -> bool:
     return was
 
 
-def refusal(removal: Removal) -> WaivernError | None:
-    """Return the error for runs that were named and are spared, if there are any."""
-    if not removal.spared:
+def refusal(spared: Mapping[str, str]) -> WaivernError | None:
+    """Return the error for named runs that stay, each with its reason; None if there are none."""
+    if not spared:
         return None
-    lines = [f"run {run_id} stays: {reason}" for run_id, reason in removal.spared.items()]
-    reasons = set(removal.spared.values())
+    lines = [f"run {run_id} stays: {reason}" for run_id, reason in spared.items()]
+    reasons = set(spared.values())
     if reasons <= {GONE}:
         hint = "`wct runs` lists the runs there are"
     elif reasons <= {AT_WORK, GONE}:
         hint = "`wct runs cancel RUN` ends one that is running"
     else:
-        hint = "--force removes pinned and reused runs all the same"
+        run_id = next(iter(spared))
+        hint = f"`wct runs delete {run_id} --force` removes a protected run all the same"
     return RefusedError("\n".join(lines), hint=hint)

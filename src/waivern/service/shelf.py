@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from waivern.errors import RunNotFoundError
@@ -75,14 +75,9 @@ def list_runs(
     for row in read.list_runs(chosen(store, project_root)):
         if row.metadata is None:
             warnings.warn(f"run {row.run_id}: {row.fault}", CorruptRunWarning, stacklevel=2)
-        elif status in (None, row.metadata.status) and runbook in (None, *_names(row.metadata)):
+        elif status in (None, row.metadata.status) and runbook in (None, *read.names(row.metadata)):
             found.append(row.metadata)
     return found[:limit]
-
-
-def _names(run: RunMetadata) -> tuple[str, ...]:
-    path = run.runbook_path
-    return (run.runbook_name, path, PurePath(path).stem) if path else (run.runbook_name,)
 
 
 def load_run(run: str, *, store: Store = None, project_root: Folder = None) -> RunMetadata | None:
@@ -119,10 +114,11 @@ def load_state(run: str, *, store: Store = None, project_root: Folder = None) ->
 def delete_run(
     run_id: str, *, force: bool = False, store: Store = None, project_root: Folder = None
 ) -> bool:
-    """Remove a run, whole, and say whether there was one; `run_id` is its full id.
+    """Remove a run, whole, and report whether there was one; `run_id` is its full id.
 
-    Raises RefusedError if it is running; also, without `force`, if it is pinned or another run
-    reused an artifact of it.
+    Nothing is shown and nobody is asked. Raises RefusedError if the run is running; also, without
+    `force`, if it is pinned, waits for a decision or holds one that it has not used, cannot be
+    read, or if another run reused an artifact of it.
     """
     from waivern.ids import parse_run_id
     from waivern.service.leaving import settle
@@ -133,6 +129,6 @@ def delete_run(
         return False
     settle()
     removal = remove(where, [run_id], force=force)
-    if refused := refusal(removal):
+    if refused := refusal(removal.spared):
         raise refused
     return True

@@ -5,7 +5,7 @@ engine's; what changes a run goes through a `Lease`, so that "one writer per run
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -289,8 +289,19 @@ class RunStore(ArtifactStore):
         """Append a line to the store's history."""
 
     @abstractmethod
-    def remove(self, run_id: str, owner: Owner) -> None:
-        """Remove a run, whole. Raises RunLockedError while somebody holds it."""
+    def notes(self, run_id: str) -> list[dict[str, Json]]:
+        """Return the lines of the history that name a run, the oldest first."""
+
+    @abstractmethod
+    def remove(self, run_id: str, owner: Owner, before: Callable[[], None] = lambda: None) -> None:
+        """Remove a run, whole; `before` is called with its lock held, while all of it is there.
+
+        Raises RunLockedError while somebody holds it, and what `before` raises.
+        """
+
+    @abstractmethod
+    def size(self, run_id: str) -> int:
+        """Return the number of bytes that the files of a run have."""
 
     @abstractmethod
     async def aclose(self) -> None:

@@ -15,7 +15,7 @@ import stat
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from types import TracebackType
 from typing import Self
 
@@ -196,6 +196,22 @@ class Folder:
             else:
                 yield prefix + name + "/" * is_folder, is_file
 
+    def total(self) -> int:
+        """Return the number of bytes in the files of this folder and all below."""
+        step("look", self.name)
+        count, folders = 0, []
+        with os.scandir(self.descriptor) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.name)
+                else:
+                    with suppress(FileNotFoundError):  # it was removed meanwhile
+                        count += entry.stat(follow_symlinks=False).st_size
+        for name in folders:
+            with suppress(FileNotFoundError), self.folder(name) as inner:
+                count += inner.total()
+        return count
+
     # files
 
     def create(self, name: str, data: bytes) -> int:
@@ -345,6 +361,15 @@ class Folder:
         except FileNotFoundError:
             return False
         return stat.S_ISREG(mode)
+
+    def has(self, name: str) -> bool:
+        """Report whether there is anything of this name."""
+        step("look", name)
+        try:
+            os.stat(name, dir_fd=self.descriptor, follow_symlinks=False)
+        except FileNotFoundError:
+            return False
+        return True
 
     def has_folder(self, name: str) -> bool:
         """Say whether there is a folder of this name."""

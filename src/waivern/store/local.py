@@ -45,6 +45,7 @@ if TYPE_CHECKING:  # only writing needs it, and `wct runs` must be instant
 T = TypeVar("T")
 LATEST = "latest"
 """The link to the newest run."""
+HISTORY = "runs.jsonl"
 TAIL_BYTES = 1 << 16
 REQUEST_BYTES = 1 << 16
 _tokens = itertools.count()
@@ -273,7 +274,7 @@ class LocalFilesystemStore(RunStore):
 
     def pinned(self, run_id: str) -> bool:
         with explained(f"look at run {run_id}"), self._at.system(run_id) as system:
-            return system.has_file(PINNED)
+            return system.has(PINNED)  # whatever it is: a damaged pin is a pin
 
     def pin(self, run_id: str, document: dict[str, Json] | None) -> None:
         with explained(f"pin run {run_id}"), self._at.system(run_id) as system:
@@ -309,9 +310,22 @@ class LocalFilesystemStore(RunStore):
     def note(self, line: dict[str, Json]) -> None:
         text = json.dumps(line, ensure_ascii=False).encode() + b"\n"
         with explained("write the history"), self._at.root() as root:
-            root.append("runs.jsonl", text, own_line=True, sync=True)
+            root.append(HISTORY, text, own_line=True, sync=True)
 
-    def remove(self, run_id: str, owner: Owner) -> None:
+    def notes(self, run_id: str) -> list[dict[str, Json]]:
+        try:
+            with explained("read the history"), Folder.root(self.path) as root:
+                data = root.read_tail(HISTORY, RECORD_BYTES)
+        except FileNotFoundError:
+            return []
+        wanted = (line for line in data.splitlines() if run_id.encode() in line)
+        return [line for line in map(_object, wanted) if line and line.get("run_id") == run_id]
+
+    def size(self, run_id: str) -> int:
+        with explained(f"measure run {run_id}"), self._at.run(run_id) as run:
+            return run.total()
+
+    def remove(self, run_id: str, owner: Owner, before: Callable[[], None] = lambda: None) -> None:
         name = parse_run_id(run_id)
         with explained(f"remove run {run_id}"), ExitStack() as stack:
             run = stack.enter_context(self._at.run(name))
@@ -322,6 +336,7 @@ class LocalFilesystemStore(RunStore):
                 held = lock.acquire(system, name, owner)
                 stack.callback(held.release)
             self._at.in_place(runs, run, name)
+            before()
             runs.rename(name, f".trash-{name}")
             runs.sync()
             runs.remove_tree(f".trash-{name}")
@@ -446,6 +461,15 @@ def _request(requests: Folder, name: str) -> dict[str, Json] | None:
         document = json.loads(requests.read(name, REQUEST_BYTES))
         json_bytes(document)  # or it could not be journaled
     except (FileNotFoundError, IntegrityError, ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _object(line: bytes) -> dict[str, Json] | None:
+    """Return the JSON object on a line; None if there is none."""
+    try:
+        document = json.loads(line)
+    except (ValueError, RecursionError):
         return None
     return document if isinstance(document, dict) else None
 

@@ -6,7 +6,7 @@ import itertools
 import json
 import os
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from waivern.errors import ArtifactNotFoundError, IntegrityError, RefusedError, RunNotFoundError
@@ -230,8 +230,24 @@ class AsyncInMemoryStore(RunStore):
         with self._lock:
             self.history.append(dict(line))
 
-    def remove(self, run_id: str, owner: Owner) -> None:
-        self.lock(run_id, owner)
+    def notes(self, run_id: str) -> list[dict[str, Json]]:
+        with self._lock:
+            return [dict(line) for line in self.history if line.get("run_id") == run_id]
+
+    def size(self, run_id: str) -> int:
+        with self._lock:
+            run = self._run(run_id)
+            kept = (run.artifacts, run.records, run.runbooks, run.children)
+            files = (len(data) for group in kept for data in group.values())
+            return sum(files) + len(run.journal)
+
+    def remove(self, run_id: str, owner: Owner, before: Callable[[], None] = lambda: None) -> None:
+        lease = self.lock(run_id, owner)
+        try:
+            before()
+        except BaseException:
+            lease.release()
+            raise
         with self._lock:
             del self._runs[run_id]
 

@@ -45,7 +45,7 @@ def resize(shelf: Shelf, options: str) -> None:
 
 
 def clean(shelf: Shelf, bench: Bench) -> None:
-    done = carry_out(bench.zygote, shelf.wct("runs", "delete", "main"))
+    done = carry_out(bench.zygote, shelf.wct("runs", "delete", "--yes", "main"))
     assert done.code in (0, 4), done.err
     history = shelf.path / ".waivern" / "runs.jsonl"
     history.write_bytes(history.read_bytes().splitlines(keepends=True)[0])
@@ -102,7 +102,7 @@ def test_a_disk_that_cannot_be_written(
     commands = [
         small.wct("run", "book.yaml", "--run-id", "other"),
         small.resume(),
-        small.wct("runs", "delete", "main"),
+        small.wct("runs", "delete", "--yes", "main"),
         small.wct("runs", "pin", "main"),
         small.wct("runs", "prune", "--keep-last", "0", "--yes", "--force"),
     ]

@@ -76,7 +76,7 @@ def test_a_run_and_its_resume(place: Place, mount: Path, tried: Count) -> None:
         assert wct(place, mount, "run", "origin.yaml", "--run-id", "origin").returncode == 0
         assert wct(place, mount, "run", "book.yaml", "--run-id", RUN).returncode == 1
         undisturbed = contents(mount / STORE / "runs" / RUN)
-        assert wct(place, mount, "runs", "delete", RUN).returncode == 0
+        assert wct(place, mount, "runs", "delete", "--yes", RUN).returncode == 0
     assert undisturbed["last"] == {"total": 8}
     cut = 0
     for point in POINTS:
@@ -104,7 +104,7 @@ def one_cut(place: Place, mount: Path, kept: Path, point: int, undisturbed: dict
         assert again.returncode == 1, again.stderr + again.stdout
         assert contents(run) == undisturbed
         assert wct(place, mount, "runs", "verify", "--all").returncode == 0
-        assert wct(place, mount, "runs", "delete", RUN).returncode == 0
+        assert wct(place, mount, "runs", "delete", "--yes", RUN).returncode == 0
     return cut
 
 

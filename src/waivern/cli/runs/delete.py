@@ -2,31 +2,43 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import click
 
-from waivern.cli.ui.documents import print_document
 from waivern.cli.ui.options import json_option, opened, store_option
-from waivern.cli.ui.screen import stdout
-from waivern.service.references import find
-from waivern.service.retain import refusal, remove
+from waivern.cli.ui.removal import named, remove_after_showing
+from waivern.errors import Exit, RefusedError
+from waivern.service.retain import refusal, survey
 
 
 @click.command("delete")
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True)
-@click.option("--force", is_flag=True, help="Also pinned runs, and runs that others reused from.")
+@click.option("--force", is_flag=True, help="Remove protected runs too.")
+@click.option("--yes", is_flag=True, help="Remove them without a question.")
 @json_option
 @store_option
-def command(runs: tuple[str, ...], force: bool, as_json: bool, store: str | None) -> None:
-    """Remove runs, each whole.
+def command(runs: tuple[str, ...], force: bool, yes: bool, as_json: bool, store: str | None) -> int:
+    """Remove runs, each whole, after runbook, status, age and size of each are shown.
 
-    A run that is running stays. Artifacts that other runs copied from a removed one stay with them.
+    Protected are: runs that are pinned, wait for a decision or hold one, cannot be read, or were
+    reused by a run that stays. A run that is running stays even with --force. Artifacts that other
+    runs copied from a removed one stay with them.
     """
     where = opened(store)
-    removal = remove(where, [find(where, run) for run in runs], force=force)
-    if as_json:
-        print_document("delete", {"removed": removal.removed, "spared": dict(removal.spared)})
-    else:
-        for run_id in removal.removed:
-            stdout().print(f"removed {run_id}")
-    if error := refusal(removal):
-        raise error
+    ids = [named(where, run) for run in runs]
+    items = survey(where, ids, force=force, now=datetime.now(UTC))
+    outcome = remove_after_showing(
+        where, items, what="delete", force=force, yes=yes, as_json=as_json
+    )
+    error = refusal(outcome.spared)
+    if error is None and not outcome.carried_out:
+        error = RefusedError(
+            "nothing was removed: --yes is missing",
+            hint="the same command with --yes removes what is shown",
+        )
+    if error is None:
+        return Exit.OK
+    if as_json:  # the one document on stdout has every reason
+        return error.exit_code
+    raise error

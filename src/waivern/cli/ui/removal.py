@@ -1,0 +1,116 @@
+"""Runs that are about to be removed, as people are shown them; and the question before."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import click
+
+from waivern.cli.ui.documents import print_document
+from waivern.cli.ui.screen import Screen, stderr, stdout, tab_separated, table
+from waivern.cli.ui.text import clean, counted, short, size
+from waivern.errors import RefusedError
+from waivern.service.references import find
+from waivern.service.retain import Item, Removal, remove
+from waivern.store.base import RunStore
+
+PREFIX = 4
+"""The fewest characters of an id that name a run which is destroyed."""
+
+
+def named(store: RunStore, text: str) -> str:
+    """Return the id of the run to remove. Raises RefusedError for a prefix that is too short."""
+    run_id = find(store, text)
+    if text != run_id and "@" not in text and len(text.replace("-", "")) < PREFIX:
+        raise RefusedError(
+            f"'{text}' is too short to name a run that is to be removed; it fits run {run_id}",
+            hint=f"type {PREFIX} characters of the id or more: `wct runs delete {run_id}`",
+        )
+    return run_id
+
+
+class Outcome(NamedTuple):
+    """The outcome of a command that removes runs."""
+
+    carried_out: bool
+    """False: nothing was removed, because nobody agreed to it."""
+    removed: tuple[str, ...]
+    spared: Mapping[str, str]
+    """Run to reason."""
+
+
+def remove_after_showing(
+    store: RunStore, items: Sequence[Item], *, what: str, force: bool, yes: bool, as_json: bool
+) -> Outcome:
+    """Show what is to be removed; then remove it with `yes`, or if a person at a terminal agrees.
+
+    `what` is the command, for the schema of its document.
+    """
+    out, going = stdout(), [item for item in items if item.protection is None]
+    interactive = out.tty and not as_json
+    if interactive and going:
+        _table(out, going)
+        _show_spared(items)
+    agreed = yes or bool(interactive and going and _confirmed(going))
+    removal = Removal((), {})
+    if agreed:
+        removal = remove(store, [item.run_id for item in going], force=force)
+    gone = removal.removed if agreed else tuple(item.run_id for item in going)
+    reasons = {item.run_id: item.protection for item in items if item.protection}
+    outcome = Outcome(agreed, gone, {**reasons, **removal.spared})
+    if as_json:
+        document = {"removed": gone, "spared": dict(outcome.spared), "dry_run": not agreed}
+        print_document(what, document | {"runs": [item.document() for item in items]})
+    elif not interactive:
+        verb = "removed" if agreed else "would remove"
+        shown = [item for item in going if item.run_id in gone]
+        tab_separated(out, [(f"{verb} {item.run_id}", *_facts(item)) for item in shown])
+        _show_spared(items)
+    for warning in removal.warnings:
+        stderr().print(f"warning: {clean(warning)}")
+    return outcome
+
+
+def _table(out: Screen, items: Sequence[Item]) -> None:
+    rows = [[short(item.run_id), *_facts(item)] for item in items]
+    header = ("RUN", "RUNBOOK", "STATUS", "AGE", "SIZE")
+    table(out, header, rows, flex=1, keep_end=True, status=2)
+
+
+def _show_spared(items: Sequence[Item]) -> None:
+    for item in items:
+        if item.protection is not None:
+            facts = ", ".join(filter(None, _facts(item)))
+            stderr().print(f"kept {item.run_id}: {clean(item.protection)} ({facts})")
+
+
+def _facts(item: Item) -> list[str]:
+    bytes_ = "" if item.size is None else size(item.size)
+    return [clean(item.runbook), item.status, _age(item), bytes_]
+
+
+def _age(item: Item) -> str:
+    if item.age is None:
+        return ""
+    seconds = max(0, int(item.age.total_seconds()))
+    for unit, length in (("d", 86_400), ("h", 3600), ("m", 60)):
+        if seconds >= length:
+            return f"{seconds // length}{unit}"
+    return f"{seconds}s"
+
+
+def total(items: Sequence[Item]) -> str:
+    """Return '3 runs, 1.2 MiB'."""
+    return f"{counted(len(items), 'run')}, {size(sum(item.size or 0 for item in items))}"
+
+
+def _confirmed(items: Sequence[Item]) -> bool:
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
+    try:
+        return click.confirm(f"Remove {total(items)}?", default=False, err=True)
+    except click.Abort:
+        stderr().print()
+        return False

@@ -1,0 +1,102 @@
+"""Lines of `runs.jsonl`: one summary of each attempt that ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import NamedTuple
+
+from waivern.message import Json
+from waivern.record.events import AttemptEnded, AttemptStarted, Event
+from waivern.record.fold import RunRecord
+from waivern.record.status import ArtifactStatus, RunStatus
+
+CRASHED = "the process ended without recording how: it was killed, or it crashed"
+REMOVED = "removed"
+
+
+class RunSummary(NamedTuple):
+    """One attempt that ended; the first nine names are a format that other programs read."""
+
+    run_id: str
+    started_at: str | None
+    ended_at: str | None
+    result: str | None
+    """`success`, `failed` or `stopped`."""
+    failure_reason: str | None
+    stages_executed: list[str]
+    """The artifacts that ran in this attempt, in order of starting."""
+    stages_failed: list[str]
+    retry_count: int
+    """Tries of artifacts beyond their first in this attempt."""
+    metadata: dict[str, Json]
+    status: str | None = None
+    duration_ms: int = 0
+    attempt: int = 0
+    """From 1."""
+    runbook: str | None = None
+    """The path as typed, or the name of a runbook that has none."""
+
+    def document(self) -> dict[str, Json]:
+        """Return the line as a document."""
+        return self._asdict()
+
+    def removal(self, at: str) -> dict[str, Json]:
+        """Return the line that records the removal of the run, with its last result."""
+        return {**self._asdict(), "event": REMOVED, "removed_at": at}
+
+
+def unknown(run_id: str) -> RunSummary:
+    """Return the summary of a run that no record describes."""
+    return RunSummary(run_id, None, None, None, None, [], [], 0, {})
+
+
+def summary(record: RunRecord) -> RunSummary:
+    """Return the summary of the last attempt; if it has no end, nobody works on it any more."""
+    run, last = record.metadata, record.metadata.attempts[-1]
+    crashed = record.attempt_open
+    status = RunStatus.INTERRUPTED if crashed else RunStatus(str(last["status"]))
+    ended_at = run.updated_at if crashed else str(last["ended_at"])
+    reason = CRASHED if crashed else run.error or last["reason"]
+    steps = [record.steps[name] for name in record.executed if name in record.steps]
+    return RunSummary(
+        run_id=run.run_id,
+        started_at=last["started_at"],
+        ended_at=ended_at,
+        result=_RESULTS.get(status, "stopped"),
+        failure_reason=None if status is RunStatus.COMPLETED else reason,
+        stages_executed=[step.artifact for step in steps],
+        stages_failed=[s.artifact for s in steps if s.status is ArtifactStatus.FAILED],
+        retry_count=sum(max(0, step.tries - 1) for step in steps),
+        metadata=dict(getattr(run, "metadata", {})),
+        status=str(status),
+        duration_ms=_between(last["started_at"], ended_at),
+        attempt=len(run.attempts),
+        runbook=run.runbook_path or run.runbook_name,
+    )
+
+
+_RESULTS = {RunStatus.COMPLETED: "success", RunStatus.FAILED: "failed"}
+
+
+def summaries(events: Iterable[Event]) -> Iterator[RunSummary]:
+    """Yield the summary of each attempt in a journal to which nobody writes."""
+    iterator = iter(events)
+    record = RunRecord(next(iterator))
+    for event in iterator:
+        if isinstance(event, AttemptStarted) and record.attempt_open:
+            yield summary(record)
+        record.apply(event)
+        if isinstance(event, AttemptEnded):
+            yield summary(record)
+    if record.attempt_open:
+        yield summary(record)
+
+
+def _between(start: Json, end: str) -> int:
+    """Return the milliseconds between two moments; 0 if one of them is no time."""
+    try:
+        span = datetime.fromisoformat(end) - datetime.fromisoformat(str(start))
+    except (TypeError, ValueError):
+        return 0
+    return max(0, round(span.total_seconds() * 1000))
