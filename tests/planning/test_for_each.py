@@ -296,10 +296,10 @@ def test_a_group_within_a_child(books: Books) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        f"a: {{for_each: {list(range(10_001))}, SOURCE}}",
+        f"a: {{for_each: {list(range(100_001))}, SOURCE}}",
         "a: {{for_each: {{{}}}, SOURCE}}".format(", ".join(f"k{n}: [1, 2]" for n in range(40))),
         "a: {{for_each: {{x: {}, {}}}, SOURCE}}".format(
-            list(range(9999)), ", ".join(f"k{n}: [1]" for n in range(5000))
+            list(range(9999)), ", ".join(f"k{n}: [1]" for n in range(200))
         ),
         "\n  ".join(f"a{n}: {{for_each: {list(range(10_000))}, SOURCE}}" for n in range(21)),
         f"a: {{for_each: {list(range(9_000))}, SOURCE}}\n"

@@ -34,7 +34,7 @@ BOMBS = {
     "nested blocks": ("".join(" " * n + "a:\n" for n in range(1_000)), "WCT111"),
     "nested keys": ("? " * 100_000, "WCT109"),
     "billion laughs": (LAUGHS, "WCT111"),
-    "aliases": ("x: &x 1\ny: [" + "*x," * 100_000 + "]", "WCT111"),
+    "aliases": ("x: &x [1, 2, 3]\ny: [" + "*x," * 300_000 + "]", "WCT111"),
     "deep aliases": (CHAIN, "WCT111"),
     "tag directives": (
         "".join(f"%TAG !a{n}! tag:x\n" for n in range(300_000)) + "---\na: 1",

@@ -19,10 +19,10 @@ REFUSALS = {
     "colon": ("artifacts: a«:» b", "WCT101", "a ':' is not expected here"),
     "unclosed list": ("artifacts: [a\nb«:» c", "WCT101", "is not closed"),
     "unclosed quote": ('artifacts: «"»abc\n', "WCT101", "a quote is opened and never closed"),
-    "tab": ("artifacts:\n«\t»a: 1\n", "WCT101", "no value can begin with this character"),
+    "tab": ("artifacts:\n«\t»a: 1\n", "WCT101", "the line is indented with a tab"),
     "at sign": ("artifacts: «@»a\n", "WCT101", "no value can begin with this character"),
     "escape": ('artifacts: "a«\\»q"\n', "WCT101", "no such escape"),
-    "surrogate": ('artifacts: "\\u«d»800"\n', "WCT101", "invalid Unicode"),
+    "surrogate": ('artifacts: "\\u«d»800"\n', "WCT101", "half of a pair of escapes"),
     "indentation": ("artifacts:\n  a: 1\n «b»: 2\n", "WCT101", "does not belong"),
     "no key": ("artifacts:\n  a: 1\n  b\n«c»: 1\n", "WCT101", "a key without its ':'"),
     # features that are left out

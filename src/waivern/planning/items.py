@@ -10,9 +10,9 @@ from typing import NamedTuple
 from waivern.ids import segment_fault
 from waivern.message import Json
 
-MOST = 10_000
+MOST = 100_000
 """Items of one `for_each`."""
-MOST_VALUES = 200_000
+MOST_VALUES = 1_000_000
 """Values that all items of a matrix may have together."""
 LONGEST = 60
 """Characters of a label."""

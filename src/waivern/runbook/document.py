@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 NO_PATH = "<runbook>"
 """Stands for the file's name where there is none."""
 
-_LINE_END = re.compile("[\r\n\x85\u2028\u2029]")
+_LINE_END = re.compile("[\r\n]")
 _AROUND = 100
 """Characters of a very long line that are kept on either side of a problem."""
 _LONGEST = 1_000

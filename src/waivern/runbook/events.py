@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import yaml
@@ -20,19 +21,21 @@ from yaml import (
     SequenceStartEvent,
 )
 
+from waivern.runbook.blank_lines import untabbed
+from waivern.runbook.characters import Disguise
 from waivern.runbook.codes import Code
 
 MAX_BYTES = 64 * 1024 * 1024
 MAX_DEPTH = 64
-MAX_EVENTS = 600_000
-"""Half a second of reading; `for_each` says more with less."""
+MAX_EVENTS = 3_000_000
+"""Keys, values and ends of lists and mappings: a million values have at most so many."""
 ENOUGH = 1_000
 """Problems after which no more are looked for: nobody reads them, and each costs memory."""
 MAX_TAG_DIRECTIVES = 50
 """libyaml compares each with all before it."""
 
-_CONTROL = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_TAG_DIRECTIVE = re.compile("(?:^|[\r\n\x85\u2028\u2029])\ufeff?%TAG")
+_CONTROL = re.compile("[^\t\n\r\x20-\x7f\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_TAG_DIRECTIVE = re.compile("(?:^|[\r\n])\ufeff?%TAG")
 
 
 class Span(NamedTuple):
@@ -92,13 +95,25 @@ def decode(data: bytes) -> str:
 def events(text: str) -> Iterator[Any]:
     """Yield the events of one YAML document. Raises Stop."""
     _refuse_many_directives(text)
+    disguise = Disguise(text)
+    readable = untabbed(disguise.text, _readable)
     try:
-        yield from _limited(iter(yaml.CSafeLoader(text).get_event, None))
+        yield from disguise.restored(_limited(_parsed(readable)))
     except yaml.MarkedYAMLError as error:
         fault = _too_deep(error, text) or _syntax_fault(error, text)
     else:
         return
     raise Stop(fault)
+
+
+def _parsed(text: str) -> Iterator[Any]:
+    return iter(yaml.CSafeLoader(text).get_event, None)
+
+
+def _readable(text: str) -> Iterator[Any]:
+    """Yield the events up to the first fault."""
+    with suppress(Stop, yaml.MarkedYAMLError):
+        yield from _limited(_parsed(text))
 
 
 def _limited(parsed: Iterator[Any]) -> Iterator[Any]:
@@ -120,7 +135,7 @@ def _limited(parsed: Iterator[Any]) -> Iterator[Any]:
                 message = "a second document begins here"
                 raise Stop(Fault(Code.FEATURE, message, span(event), hint))
         if count > MAX_EVENTS:
-            raise Stop(Fault(Code.LIMIT, f"more than {MAX_EVENTS:,} values", span(event)))
+            raise Stop(Fault(Code.LIMIT, f"more than {MAX_EVENTS:,} keys and values", span(event)))
         yield event
 
 
@@ -159,6 +174,7 @@ def _span_after(before: str) -> Span:
 
 
 _SEPARATE = "check the indentation, and quote text that holds ': ' or ' #'"
+_TAB = ("the line is indented with a tab", "indent with spaces: YAML allows no tabs there")
 _PLAIN = {
     "mapping values are not allowed in this context": ("a ':' is not expected here", _SEPARATE),
     "could not find expected ':'": ("a key without its ':'", _SEPARATE),
@@ -172,7 +188,7 @@ _PLAIN = {
     "found unexpected end of stream": ("a quote is opened and never closed", "close the quote"),
     "found character that cannot start any token": (
         "no value can begin with this character",
-        "quote the text; indent with spaces, not tabs",
+        "quote the text",
     ),
     "found unknown escape character": (
         "no such escape in double quotes",
@@ -183,6 +199,12 @@ _PLAIN = {
         "quote text that begins with '&' or '*'",
     ),
     "found undefined tag handle": ("a tag has no meaning in a runbook", "drop the tag"),
+    "found a tab character that violates indentation": _TAB,
+    "found a tab character where an indentation space is expected": _TAB,
+    "found invalid Unicode character escape code": (
+        "half of a pair of escapes is no character",
+        "write both halves, such as '\\ud83d\\ude00', or '\\U0001F600'",
+    ),
 }
 
 
@@ -196,4 +218,9 @@ def _syntax_fault(error: yaml.MarkedYAMLError, text: str) -> Fault:
     if mark is None:
         return Fault(Code.SYNTAX, message, Span(0, 0, 0, 0), hint)
     start = min(mark.index, len(text))
+    if problem == "exceeded maximum nesting depth":  # newer versions of libyaml have a limit, too
+        span_ = Span(mark.line, mark.column, start, start + 1)
+        return Fault(Code.LIMIT, f"nested deeper than {MAX_DEPTH} levels", span_)
+    if text[start : start + 1] == "\t":
+        message, hint = _TAB
     return Fault(Code.SYNTAX, message, Span(mark.line, mark.column, start, start + 1), hint)

@@ -215,8 +215,9 @@ def _items(value: Json) -> Json:
     if not all(isinstance(each, list) for each in lists):
         hint = "write a list, or a mapping of lists for every combination of them"
         raise refusal(((), Code.TYPE, "{} must be a list or a mapping of lists", hint))
-    if not lists or not all(lists):
-        raise refusal(((), Code.MISSING, "{} is empty", None))
+    if not lists:
+        hint = "name at least one list; a list without items is allowed, and gives no artifacts"
+        raise refusal(((), Code.MISSING, "{} is empty", hint))
     return value
 
 

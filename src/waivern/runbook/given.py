@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -11,10 +10,10 @@ from waivern.message import Json
 from waivern.problems import InvalidError, Problem, did_you_mean, shown
 from waivern.runbook.codes import Code
 from waivern.runbook.document import Document
-from waivern.runbook.events import MAX_BYTES, MAX_DEPTH, MAX_EVENTS, Fault, Span, Stop, decode
+from waivern.runbook.events import MAX_BYTES, Fault, Span, Stop, decode
 from waivern.runbook.params import TYPES, Param, ParamError
-from waivern.runbook.scalars import MAX_DIGITS, resolve
-from waivern.runbook.tree import measure, read
+from waivern.runbook.scalars import resolve
+from waivern.runbook.tree import read
 
 
 class ParamsError(InvalidError):
@@ -55,8 +54,6 @@ def read_file(path: str) -> dict[str, Json]:
     document = Document(path, Path(), _bytes(path))
     try:
         text = decode(document.data)
-        if (found := _json(text)) is not None:
-            return found
         tree, faults = read(text)
     except Stop as stop:
         tree, faults = None, [stop.fault]
@@ -70,42 +67,6 @@ def read_file(path: str) -> dict[str, Json]:
     if isinstance(version := tree.get("version"), str):
         tree["version"] = _version(version, text)
     return tree
-
-
-def _json(text: str) -> dict[str, Json] | None:
-    """Return the mapping in a JSON text; None if it is none, for YAML's reader to say why.
-
-    YAML has no pairs of escapes for one character, as JSON writers make of an emoji.
-    """
-    if not text.lstrip().startswith("{"):
-        return None
-    try:
-        found: dict[str, Json] = json.loads(
-            text, object_pairs_hook=_each_key_once, parse_int=_int, parse_constant=_refused
-        )
-        # half a pair is no character, 1e999 no number
-        json.dumps(found, ensure_ascii=False, allow_nan=False).encode()
-    except (ValueError, RecursionError):
-        return None
-    values, depth = measure(found, MAX_EVENTS)
-    return found if values <= MAX_EVENTS and depth <= MAX_DEPTH else None
-
-
-def _each_key_once(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("a key is given twice")
-    return found
-
-
-def _int(digits: str) -> int:
-    if len(digits) > MAX_DIGITS:
-        raise ValueError("too many digits")
-    return int(digits)
-
-
-def _refused(constant: str) -> Json:
-    raise ValueError(f"{constant} is not JSON")
 
 
 def bind(

@@ -11,7 +11,7 @@ import yaml
 
 from waivern.runbook.events import Span, Stop, events, span
 
-MAX_PLACES = 500_000
+MAX_PLACES = 1_000_000
 """What lies beyond them is placed at the nearest thing around it that is known."""
 
 

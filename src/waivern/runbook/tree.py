@@ -19,9 +19,8 @@ from waivern.runbook.codes import Code
 from waivern.runbook.events import ENOUGH, MAX_DEPTH, Fault, Stop, events, span
 from waivern.runbook.scalars import FIRST, ScalarError, is_core_tag, resolve, tag_error, tagged
 
-MAX_ALIASES = 200
-MAX_ALIAS_NODES = 100_000
-"""How many values all aliases together may stand for."""
+MAX_ALIAS_NODES = 1_000_000
+"""Values that all aliases together may repeat."""
 
 _ITEM = ""
 """The key under which a list takes its items."""
@@ -56,7 +55,6 @@ class _Reader:
         """The key that waits for its value; None where a mapping waits for a key."""
         self._outer: list[Any] = []
         self._anchors: dict[str, Json] = {}
-        self._aliases = 0
         self._alias_nodes = 0
 
     def take(self, event: Any) -> None:
@@ -150,15 +148,12 @@ class _Reader:
         if isinstance(value, dict | list) and any(
             value is open_ for open_ in (self._container, *self._outer)
         ):
-            message = f"the alias {shown('*' + name)} stands within what it stands for"
+            message = f"the alias {shown('*' + name)} is within the value that it repeats"
             raise Stop(Fault(Code.ALIAS, message, span(event)))
-        self._aliases += 1
         nodes, depth = measure(value, MAX_ALIAS_NODES - self._alias_nodes)
         self._alias_nodes += nodes
-        if self._aliases > MAX_ALIASES:
-            message = f"more than {MAX_ALIASES} aliases"
-        elif self._alias_nodes > MAX_ALIAS_NODES:
-            message = f"aliases stand for more than {MAX_ALIAS_NODES:,} values"
+        if self._alias_nodes > MAX_ALIAS_NODES:
+            message = f"aliases repeat more than {MAX_ALIAS_NODES:,} values"
         elif len(self._outer) + depth > MAX_DEPTH:
             message = f"an alias makes it nested deeper than {MAX_DEPTH} levels"
         else:
