@@ -105,6 +105,14 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     return f"did you mean {shown(folded[close[0]])}?" if close else None
 
 
+def circle(names: Sequence[str]) -> str:
+    """Return a circle of names, its first name again at the end; of a long one not all names."""
+    around = [*names, names[0]]
+    if len(around) > 12:
+        around = [*around[:6], f"… {len(around) - 11} more …", *around[-5:]]
+    return " → ".join(around)
+
+
 def shown(text: str) -> str:
     """Return `text` in quotes for a message: escaped where unprintable, cut where very long."""
     return repr(text if len(text) <= 80 else text[:79] + "…")

@@ -97,7 +97,7 @@ def test_items_keep_their_types_and_their_dollars(books: Books) -> None:
     assert list(args(books).values()) == [1, 1.5, True, {"id": "o", "k": [1]}, "$${HOME}", "a$"]
 
 
-@pytest.mark.parametrize("over", ["[]", "{}", "{a: []}", "{a: [1], b: []}", "5", "text", "{a: 1}"])
+@pytest.mark.parametrize("over", ["{}", "5", "text", "{a: 1}"])
 def test_what_cannot_be_gone_over(books: Books, over: str) -> None:
     problem = books.write(main=f"artifacts: {{a: {{for_each: {over}, SOURCE}}}}").only()
     assert "'for_each' of artifact 'a'" in problem.message
@@ -126,7 +126,7 @@ def test_a_parameter_that_is_empty_when_the_plan_is_made(books: Books) -> None:
           scan: {for_each: '${params.tables}', SOURCE}
         """
     )
-    assert "is empty" in books.only().message
+    assert ids(books.plan()) == set()
 
 
 @pytest.mark.parametrize("declared", ["{type: string, secret: true}", "{type: integer}"])

@@ -134,11 +134,10 @@ def test_all_problems_are_in_one_report_in_the_order_of_the_file() -> None:
         "WCT203",
         "WCT201",
         "WCT204",
-        "WCT204",
         "WCT207",
     ]
     lines = [problem.position.line for problem in found if problem.position]
-    assert lines == [2, 3, 5, 6, 6, 7]
+    assert lines == [2, 3, 5, 6, 7]
 
 
 def test_an_input_that_is_not_there() -> None:

@@ -92,8 +92,8 @@ class Producer:
                 return self._stage(call, call.given["decision"], None, began)
             case Given(content):
                 return self._stage(call, content, None, began)
-            case Absent():
-                return Passed("nothing is mapped to this input, and it has no default")
+            case Absent(reason):
+                return Passed(reason)
             case Part(output):
                 return self._part(call, output, began)
             case Last() as last:

@@ -46,9 +46,10 @@ class _Binder:
             case Reuse(run, artifact):
                 run = self._name(run, "reuse", "from_run")
                 return Reuse(run, self._id(artifact, "reuse", "artifact"))
-            case Child(path, mapping, _, inputs):
+            case Child(path, mapping, _, inputs, params):
                 at = ("child_runbook", "input_mapping")
                 return producer._replace(
+                    params=self._put(params, "child_runbook", "params"),
                     path=self._name(path, "child_runbook", "path"),
                     input_mapping={k: self._name(name, *at, k) for k, name in mapping.items()},
                     inputs=self.names(inputs, "inputs"),

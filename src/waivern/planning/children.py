@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from waivern.errors import StoreError, WaivernError
 from waivern.message import Json
+from waivern.planning.arguments import arguments
+from waivern.planning.scope import Directive
 from waivern.runbook.document import Document
 from waivern.runbook.loader import draft as read
 from waivern.runbook.model import Draft
@@ -38,10 +40,7 @@ class Children(Protocol):
 
 
 class Library:
-    """The children of one plan, as far as they have been asked for.
-
-    Parameters that a child shares with the root runbook have the values that the run was given.
-    """
+    """The children of one plan, as far as they have been asked for."""
 
     def __init__(self, root: Draft, children: Children, environ: Mapping[str, str]) -> None:
         self.documents: dict[str, Document] = {}
@@ -49,10 +48,11 @@ class Library:
         self._children = children
         self._environ = environ
         self._templates = root.runbook.settings.template_paths
-        self._params = root.runbook.params
-        self._values = root.values
         self._files: dict[tuple[str, str], ChildFile | WaivernError] = {}
-        self._drafts: dict[str, Draft | WaivernError] = {}
+        self._declared: dict[str, Mapping[str, Param]] = {}
+        """The parameters of a child, by key; of one whose declarations are wrong, none."""
+        self._drafts: dict[tuple[str, str], Draft | WaivernError] = {}
+        """By key, and by the values of the parameters."""
 
     def file(self, path: str, parent: str) -> ChildFile | WaivernError:
         """Find a child, once for all that include it from there."""
@@ -66,27 +66,27 @@ class Library:
                 self._files[path, parent] = error
         return self._files[path, parent]
 
-    def draft(self, file: ChildFile) -> Draft | WaivernError:
-        """Read a child, once for all that include it."""
-        if file.key not in self._drafts:
-            document = Document(file.key, file.folder, file.data)
-            self.documents[file.key] = document
-            name = PurePosixPath(file.key).stem
-            try:
-                self._drafts[file.key] = read(document, name, self._environ, self._given)
-            except WaivernError as error:
-                self._drafts[file.key] = error
-        return self._drafts[file.key]
+    def draft(self, file: ChildFile, directive: Directive) -> Draft | WaivernError:
+        """Read a child, once for all that include it with the same parameters."""
+        key = self._key(file, directive)
+        if key not in self._drafts:
+            found = self._read(file, directive)
+            self._drafts[self._key(file, directive)] = found
+            return found
+        return self._drafts[key]
 
-    def _given(self, declared: Mapping[str, Param]) -> Mapping[str, Json]:
-        """Return a child's parameters: those of the run by name, else their own defaults."""
-        return {
-            name: self._values.get(name, param.default)
-            for name, param in declared.items()
-            if self.says_the_same(param) and (name in self._values or not param.required)
-        }
+    def _key(self, file: ChildFile, directive: Directive) -> tuple[str, str]:
+        declared = self._declared.get(file.key)
+        return file.key, repr(arguments(directive, declared).values) if declared else ""
 
-    def says_the_same(self, param: Param) -> bool:
-        """Whether the root runbook says nothing else of a parameter: no secret may become open."""
-        own = self._params.get(param.name)
-        return own is None or (own.type, own.secret) == (param.type, param.secret)
+    def _read(self, file: ChildFile, directive: Directive) -> Draft | WaivernError:
+        def given(declared: Mapping[str, Param]) -> Mapping[str, Json]:
+            self._declared[file.key] = declared
+            return arguments(directive, declared).values
+
+        document = Document(file.key, file.folder, file.data)
+        document = self.documents.setdefault(file.key, document)
+        try:
+            return read(document, PurePosixPath(file.key).stem, self._environ, given)
+        except WaivernError as error:
+            return error

@@ -110,8 +110,10 @@ def _check_param(flats: Flats, asked: Asked, name: str) -> None:
     if name in asked.scope.params:
         return
     declared = asked.scope.runbook.params.get(name)
-    if declared is None or declared.secret:
-        what = "is a secret" if declared else "is not declared"
+    if declared is None or declared.secret or name in asked.scope.values:
+        what = "is a variable, and known only where the work runs"
+        if declared is None or declared.secret:
+            what = "is a secret" if declared else "is not declared"
         message = f"parameter '{name}', which the condition uses, {what}"
         flats.tell(asked.scope.problem(Code.CONDITION, message, _at(asked)))
 

@@ -11,7 +11,7 @@ from waivern.ids import ArtifactId, collisions
 from waivern.message import Json
 from waivern.planning.codes import Code
 from waivern.planning.plan import Absent, Given, Last, Part
-from waivern.planning.scope import Asked, Meaning, Name, Scope, Taken, open_values
+from waivern.planning.scope import Asked, Meaning, Name, Scope, Taken
 from waivern.problems import InvalidError, Problem, did_you_mean, shown
 from waivern.runbook.document import Document
 from waivern.runbook.events import ENOUGH
@@ -77,7 +77,7 @@ class Flats:
         self.root = Scope(
             runbook,
             faulty=root.faulty,
-            params=open_values(root),
+            values=root.values,
             on_error=settings.on_error,
             cache=settings.cache,
         )
@@ -136,7 +136,7 @@ class Flats:
         if len(self.artifacts) >= MOST or len(self.scopes) > MOST_CHILDREN:
             message = f"more than {MOST:,} artifacts once children and items are written out"
             self.report(scope.problem(Code.ITEMS, message, ("artifacts", artifact.id)))
-            raise InvalidError(list(self.problems))
+            raise self.invalid()
 
     # what is wrong
 
@@ -144,11 +144,16 @@ class Flats:
         """Keep a problem, once: a declaration may stand for many artifacts."""
         self.problems[problem] = None
 
+    def invalid(self) -> InvalidError:
+        """Return the error with all problems: of a file that is included repeatedly, once."""
+        found = {(each.code, each.message, each.position): each for each in reversed(self.problems)}
+        return InvalidError(list(reversed(found.values())))
+
     def tell(self, problem: Problem) -> None:
         """Report a problem, and go no further if there are enough."""
         self.report(problem)
         if len(self.problems) >= ENOUGH:
-            raise InvalidError(list(self.problems))
+            raise self.invalid()
 
     def tell_collisions(self) -> None:
         """Tell of ids that would be the same file where case does not count."""

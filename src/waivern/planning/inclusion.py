@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from waivern.errors import WaivernError
 from waivern.planning import conditions, mapping
+from waivern.planning.arguments import arguments
 from waivern.planning.children import ChildFile, Library
 from waivern.planning.codes import Code
 from waivern.planning.flats import Flats
-from waivern.planning.scope import Asked, Directive, Name, Scope, included_by, open_values
-from waivern.problems import InvalidError, Problem
-from waivern.runbook.model import Draft, Runbook
+from waivern.planning.scope import Asked, Directive, Name, Scope, included_by
+from waivern.problems import InvalidError, Problem, circle
+from waivern.runbook.model import Draft
 
 
 class Includer:
@@ -20,6 +22,7 @@ class Includer:
     def __init__(self, flats: Flats, library: Library) -> None:
         self._flats = flats
         self._library = library
+        self._root_key = Path(flats.root.runbook.document.path or "").name
         self._most_depth = flats.root.runbook.settings.max_child_depth
 
     def include(
@@ -48,15 +51,16 @@ class Includer:
         return inside
 
     def _file(self, directive: Directive) -> ChildFile | None:
-        keys = directive.scope.keys
+        keys = (self._root_key, *directive.scope.keys)
         file = self._library.file(directive.child.path, directive.scope.key)
         if isinstance(file, WaivernError):
             (said,) = file.problems if isinstance(file, InvalidError) else (file,)
             self._tell(directive, said.message, said.hint)
         elif file.key in keys:
-            path = " → ".join([*keys[keys.index(file.key) :], file.key])
-            self._tell(directive, f"runbooks include each other in a circle: {path}", None)
-        elif len(keys) >= self._most_depth:
+            around = circle(keys[keys.index(file.key) :])
+            message = f"runbooks include each other in a circle: {around}"
+            self._tell(directive, message, "each arrow reads 'includes'; remove one of them")
+        elif len(keys) > self._most_depth:
             message = f"children within children, deeper than {self._most_depth}"
             hint = "raise `config.max_child_depth` of the root runbook, or include less deeply"
             self._tell(directive, message, hint)
@@ -65,9 +69,10 @@ class Includer:
         return None
 
     def _draft(self, directive: Directive, file: ChildFile) -> Draft | None:
-        found = self._library.draft(file)
+        found = self._library.draft(file, directive)
         if isinstance(found, Draft):
-            self._check_params(directive, found.runbook)
+            for problem in arguments(directive, found.runbook.params).problems:
+                self._flats.tell(problem)
             return found
         included = (included_by(directive.scope, directive.artifact), *directive.scope.included)
         problems: Sequence[Problem] = getattr(found, "problems", ())
@@ -80,25 +85,6 @@ class Includer:
     def _tell(self, directive: Directive, message: str, hint: str | None) -> None:
         at = (*directive.at, "path")
         self._flats.tell(directive.scope.problem(Code.CHILD, message, at, hint=hint))
-
-    def _check_params(self, directive: Directive, inside: Runbook) -> None:
-        path, scope = directive.child.path, directive.scope
-        for name, param in inside.params.items():
-            if not self._library.says_the_same(param):
-                message = f"parameter '{name}' of {path} is declared otherwise"
-                hint = "give it the same 'type' and 'secret' as in the runbook that is run"
-            elif name in self._flats.root.runbook.params:
-                continue
-            elif param.secret:
-                message = f"parameter '{name}' of {path} is a secret, which only a run is given"
-                hint = f"declare '{name}' under 'params' of the runbook that is run"
-            elif param.required:
-                message = f"parameter '{name}' of {path} has no value"
-                hint = f"declare '{name}' under 'params' of the runbook that is run"
-            else:
-                continue
-            problem = scope.problem(Code.CHILD, message, directive.at, on="key", hint=hint)
-            self._flats.tell(problem)
 
     def _scope(
         self,
@@ -118,7 +104,7 @@ class Includer:
             sound=not draft.problems,
             by=(around, artifact),
             keys=(*around.keys, key),
-            params=open_values(draft),
+            values=draft.values,
             on_error=own.on_error or ("fail" if terms.on_error == "fail" else around.on_error),
             cache=own.cache if own.cache is not None else around.cache,
             tests=(*around.tests, *tests, *conditions.asked_of(self._flats, directive)),

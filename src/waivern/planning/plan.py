@@ -131,7 +131,9 @@ class Given(NamedTuple):
 
 @dataclass(frozen=True)
 class Absent:
-    """A child's optional input without default that nothing is mapped to: there is nothing."""
+    """Nothing: a child's optional input without a default or a mapping, or inputs without items."""
+
+    reason: str = "nothing is mapped to this input, and it has no default"
 
     @property
     def label(self) -> str:

@@ -21,7 +21,7 @@ from waivern.planning.plan import Node, Plan
 from waivern.planning.references import Drawn, References
 from waivern.planning.reuse import Runs
 from waivern.planning.works import Works
-from waivern.problems import InvalidError, did_you_mean
+from waivern.problems import circle, did_you_mean
 from waivern.runbook.loader import collection_paused
 from waivern.runbook.model import Draft, Runbook, Terms
 from waivern.runbook.params import recorded, with_secrets
@@ -71,7 +71,7 @@ class _Planner:
             self._add(flats.artifacts[id_], drawn[id_])
         mapping.check_given(flats, self._nodes)
         if flats.problems:
-            raise InvalidError(list(flats.problems))
+            raise flats.invalid()
         for id_ in mapping.sensitive(flats):
             self._nodes[id_] = self._nodes[id_]._replace(sensitive=True)
         draft = self._draft
@@ -90,8 +90,8 @@ class _Planner:
         order = graph.topological(needs)
         if len(order) < len(needs):
             path = graph.cycle(needs)
-            message = "artifacts need each other in a circle: " + " → ".join([*path, path[0]])
-            hint = "each arrow reads 'needs'; one of them has to go"
+            message = f"artifacts need each other in a circle: {circle(path)}"
+            hint = "each arrow reads 'needs'; remove one of them"
             flat = self._flats.artifacts[path[0]]
             self._flats.report(flat.problem(Code.CYCLE, message, ("inputs",), hint=hint))
         return order
@@ -99,7 +99,7 @@ class _Planner:
     def _add(self, flat: Flat, drawn: Drawn) -> None:
         nodes = self._nodes
         inputs = {id_: nodes[id_].schema if id_ in nodes else None for id_ in drawn.inputs}
-        made = self._works.made(flat, inputs)
+        made = self._works.without_items(flat, inputs) or self._works.made(flat, inputs)
         if made is None:
             return
         work, schema, component = made

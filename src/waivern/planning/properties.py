@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from waivern.message import Json
-from waivern.problems import InvalidError
+from waivern.problems import InvalidError, did_you_mean
 from waivern.runbook import env
 from waivern.runbook.env import expand, names
 from waivern.runbook.secrets import Secrets
@@ -46,6 +47,8 @@ def faults(
     except ValidationError as error:
         hide = Secrets(names(properties), environ).hide
         found = error.errors(include_url=False, include_input=False, include_context=False)
+        misspelt = _misspelt(found)
+        found = [each for each in found if each["loc"] not in misspelt]
         for each in found:
             path = _within(properties, each["loc"])
             name = _named(path)
@@ -65,6 +68,18 @@ def faults(
                     yield path, False, f"property '{name}': {_lower(message)}", None
     except Exception as error:  # noqa: BLE001 - a validator of the component may raise anything
         yield (), False, _refused(properties, environ, error), None
+
+
+def _misspelt(found: Sequence[ErrorDetails]) -> set[Path]:
+    """Return the properties that are missing because an unknown one is what they are meant by."""
+    unknown = [each["loc"] for each in found if each["type"] == "extra_forbidden"]
+    missing = [each["loc"] for each in found if each["type"] == "missing"]
+    return {
+        loc
+        for loc in missing
+        for other in unknown
+        if loc[:-1] == other[:-1] and did_you_mean(str(other[-1]), [str(loc[-1])])
+    }
 
 
 def _refused(properties: Mapping[str, Json], environ: Mapping[str, str], error: Exception) -> str:
@@ -97,8 +112,6 @@ def _within(properties: Json, loc: tuple[str | int, ...]) -> Path:
 
 
 def _allowed(config: type[BaseModel], name: str) -> str:
-    from waivern.problems import did_you_mean
-
     if not config.model_fields:
         return "it takes no properties"
     allowed = f"allowed here: {', '.join(config.model_fields)}"

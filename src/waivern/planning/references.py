@@ -10,7 +10,6 @@ from waivern.planning.codes import Code
 from waivern.planning.flats import Flat, Flats
 from waivern.planning.plan import Last, Test
 from waivern.planning.scope import Asked, Scope
-from waivern.problems import InvalidError
 from waivern.runbook.model import Gate, Process
 
 MOST_EDGES = 2_000_000
@@ -82,7 +81,7 @@ class References:
         if self._edges > MOST_EDGES:
             message = f"artifacts read each other more than {MOST_EDGES:,} times"
             self._flats.report(flat.problem(Code.ITEMS, message, ("inputs",)))
-            raise InvalidError(list(self._flats.problems))
+            raise self._flats.invalid()
         return inputs
 
     def _resolved(

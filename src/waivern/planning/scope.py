@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from waivern.ids import ArtifactId
 from waivern.message import Json
 from waivern.problems import Problem
-from waivern.runbook.model import Artifact, Child, Draft, Need, OnError, Runbook
+from waivern.runbook.model import Artifact, Child, Need, OnError, Runbook
+from waivern.runbook.params import open_values
 
 if TYPE_CHECKING:
     from waivern.runbook.conditions import Condition
@@ -36,8 +38,8 @@ class Scope:
     """A name here -> artifacts, or names in other scopes."""
     givers: dict[str, tuple[str, str]] = field(default_factory=dict)
     """A name here -> the directive and its output that give it."""
-    params: Mapping[str, Json] = field(default_factory=dict)
-    """Values that conditions may use."""
+    values: Mapping[str, Json] = field(default_factory=dict)
+    """Of its parameters, as far as they are known; secrets too."""
     on_error: OnError | None = None
     cache: bool | None = None
     tests: tuple[Asked, ...] = ()
@@ -56,6 +58,11 @@ class Scope:
         """Return a problem at a place in this runbook, with how it came to be read."""
         found = self.runbook.document.problem(code, message, at, on=on, hint=hint)
         return found._replace(included=self.included) if self.by else found
+
+    @cached_property
+    def params(self) -> Mapping[str, Json]:
+        """The values that conditions may use."""
+        return open_values(self.runbook.params, self.values)
 
     @property
     def included(self) -> tuple[str, ...]:
@@ -121,12 +128,6 @@ class Asked:
     known: Mapping[str, Json] = field(default_factory=dict)
     before: Name | None = None
     """What it asks for as `result`."""
-
-
-def open_values(draft: Draft) -> Mapping[str, Json]:
-    """Return the values of the parameters that are no secrets."""
-    declared = draft.runbook.params
-    return {n: v for n, v in draft.values.items() if n in declared and not declared[n].secret}
 
 
 def included_by(scope: Scope, artifact: Artifact) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeAlias, cast
 
+from waivern.ids import ArtifactId
 from waivern.message import ANY_JSON, Json, SchemaRef
 from waivern.planning import schemas
 from waivern.planning.codes import Code
@@ -30,6 +31,7 @@ class Works:
         self._flats = flats
         self._components = components
         self._runs = runs
+        self._empty: set[ArtifactId] = set()
 
     def made(self, flat: Flat, inputs: Inputs) -> Made | None:
         """Return what makes the artifact and what it will be; None if a problem forbids it."""
@@ -47,6 +49,22 @@ class Works:
             case Process(type_, properties, _):
                 return self._by_component(flat, "processors", type_, properties, inputs)
         raise AssertionError(f"{artifact.producer} is taken apart by flatten")
+
+    def without_items(self, flat: Flat, inputs: Inputs) -> Made | None:
+        """Return nothing as what the artifact is, if all that it reads has no items.
+
+        That is a `for_each` over an empty list, or what only reads one.
+        """
+        if not flat.inputs or self._flats.problems or inputs.keys() - self._empty:
+            return None
+        self._empty.add(flat.id)
+        names = " and ".join(f"'{name}'" for _, name in flat.inputs)
+        has = "has" if len(flat.inputs) == 1 else "have"
+        return (
+            Absent(f"nothing to do: {names} {has} no items"),
+            flat.artifact.output_schema or ANY_JSON,
+            None,
+        )
 
     def _taken(self, flat: Flat, work: Given | Absent | Last | Part, inputs: Inputs) -> Made | None:
         """Return what is made by nobody: a default, one output of several, the last round."""

@@ -24,16 +24,13 @@ def untabbed(text: str, parsed: Callable[[str], Iterator[Any]]) -> str:
     if _BLANK.search(text) is None:
         return text
     bare = _BLANK.sub(lambda found: " " * len(found[0]), text)
-    events: Iterator[Any] = parsed(bare)
-    blocks = (
-        (event.start_mark.index, event.end_mark.index)
-        for event in events
-        if type(event) is ScalarEvent and event.style in ("|", ">")
-    )
     parts, end = [], 0
-    for start, stop in blocks:
-        parts += [bare[end:start], _block(text[start:stop], bare[start:stop])]
-        end = stop
+    for event in parsed(bare):
+        kind = type(event)
+        if kind is ScalarEvent and event.style in ("|", ">"):
+            start, stop = event.start_mark.index, event.end_mark.index
+            parts += [bare[end:start], _block(text[start:stop], bare[start:stop])]
+            end = stop
     return "".join([*parts, bare[end:]])
 
 

@@ -58,6 +58,7 @@ def check(
     if b"${" in document.data:
         context["scope"] = params.scope(declared, values)
         tree, found = _bound(tree, document, context["scope"])
+        context["scope"] = params.with_deferred(context["scope"], values)
         problems += found
         tree = _settled(tree, context["open"])
     told = {(problem.code, problem.position) for problem in problems}

@@ -37,6 +37,19 @@ LATER: Final = _Mark.LATER
 """In a scope: the name is known and its value is not, so that its reference stays for later."""
 _ABSENT: Final = _Mark.ABSENT
 
+
+class Deferred(str):
+    """In a scope: a text whose own references are replaced where the work runs.
+
+    It stands for a value that no plan may hold: that of a secret, or of a variable.
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"Deferred({str(self)!r})"
+
+
 PARAMS: Final = "params"
 NAME: Final = r"[A-Za-z_][A-Za-z0-9_-]*"
 """What a parameter may be called."""
@@ -52,6 +65,12 @@ _USE = re.compile(
 )
 _FORMS = "write ${NAME}, ${NAME:-default} or ${params.NAME}; $${ stands for a literal ${"
 _NOTHING: Mapping[str, Json] = MappingProxyType({})
+
+
+def deferred(text: str) -> Deferred:
+    """Return a text that can be put into any other, whatever comes after it there."""
+    bare = text.rstrip("$")
+    return Deferred(bare + "${$}" * (len(text) - len(bare)))
 
 
 def bind(value: Json, scope: Mapping[str, Json]) -> Json:
@@ -243,6 +262,9 @@ def _bound(text: str, uses: list[re.Match[str]], scope: Mapping[str, Json]) -> J
             plain += "${" if use["literal"] else "$"
         elif value is _ABSENT or value is LATER:
             done += _written(plain, before_use=True) + use[0]
+            plain = ""
+        elif isinstance(value, Deferred):
+            done += _written(plain, before_use=True) + value
             plain = ""
         elif use[0] == text:
             return _mapped(value, _written)  # as `expand` leaves it

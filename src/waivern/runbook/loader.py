@@ -236,7 +236,7 @@ def _producer(id_: ArtifactId, form: ArtifactForm, parts: Mapping[Any, Any]) -> 
     if form.child_runbook:
         child: ChildForm = parts["artifacts", id_, "child_runbook"]
         mapping = {child.output: str(id_)} if child.output else child.output_mapping or {}
-        return Child(child.path, child.input_mapping, mapping, inputs)
+        return Child(child.path, child.input_mapping, mapping, inputs, child.params)
     if form.process:
         return Process(form.process.type, form.process.properties, inputs)
     return Process("merge", {}, inputs)

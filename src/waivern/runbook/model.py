@@ -51,6 +51,8 @@ class Child(NamedTuple):
     """The child's output -> its name here; with `output`, the directive's own id."""
     inputs: tuple[ArtifactId, ...] = ()
     """What the directive says that it takes; only checked, the mapping decides."""
+    params: Mapping[str, Json] = {}
+    """Values of the child's parameters, as written: `${VAR}` and secrets stay references."""
 
 
 class Gate(NamedTuple):

@@ -1,9 +1,10 @@
 """The parameters that a runbook declares: their values, and what a run keeps of them."""
 
 import json
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import Final, Literal, NamedTuple
 
 from waivern.errors import ComponentError
@@ -40,10 +41,16 @@ class Param(NamedTuple):
         return self.default is None
 
     def check(self, value: Json) -> Json:
-        """Return a JSON value that fits the type. Raises ParamError; no message shows the value."""
+        """Return the JSON value that fits the type. Raises ParamError; no message shows the value.
+
+        A program may also give a `datetime.date`, a path, a tuple or any mapping.
+        """
         kind = TYPES[self.type]
+        value = _plain(self.type, value)
         if not kind.fits(value):
             hint = f"write it as {kind.example}"
+            if isinstance(value, datetime):
+                hint = "give the date alone: value.date()"
             if self.type == "string" and isinstance(value, bool | int | float):
                 hint = "put it in quotes"
             raise ParamError(f"must be {kind.words}", hint)
@@ -90,6 +97,20 @@ class Param(NamedTuple):
                 reason = "nested too deep" if isinstance(error, RecursionError) else str(error)
                 message = f"{message}, as JSON: {reason}"
             raise ParamError(message, f"write it as {kind.example}") from error
+
+
+def _plain(type_: Type, value: object) -> Json:
+    """Return what JSON has for a value of Python that means the same."""
+    match type_:
+        case "date" if isinstance(value, date) and not isinstance(value, datetime):
+            return value.isoformat()
+        case "string" if isinstance(value, os.PathLike):
+            return os.fspath(value)
+        case "list" if isinstance(value, tuple):
+            return list(value)
+        case "object" if isinstance(value, Mapping):
+            return dict(value)
+    return value
 
 
 class _Type(NamedTuple):
@@ -162,9 +183,29 @@ def scope(declared: Mapping[str, Param], values: Mapping[str, Json]) -> dict[str
     """
     return {
         env.PARAMS: {
-            name: env.LATER if param.secret else values.get(name, env.LATER)
+            name: env.LATER
+            if param.secret and not isinstance(values.get(name), env.Deferred)
+            else values.get(name, env.LATER)
             for name, param in declared.items()
         }
+    }
+
+
+def with_deferred(scope: Mapping[str, Json], values: Mapping[str, Json]) -> dict[str, Json]:
+    """Return the scope for what values were put into: it also knows the secrets that these name."""
+    texts = [value for value in values.values() if isinstance(value, env.Deferred)]
+    prefix = f"{env.PARAMS}."
+    named = (name for name in env.names(texts) if name.startswith(prefix))
+    known = {name.removeprefix(prefix): env.LATER for name in named}
+    return {**scope, env.PARAMS: {**known, **scope[env.PARAMS]}}
+
+
+def open_values(declared: Mapping[str, Param], values: Mapping[str, Json]) -> dict[str, Json]:
+    """Return the values that are known when a plan is made: neither secrets nor variables."""
+    return {
+        name: value
+        for name, value in values.items()
+        if name in declared and not declared[name].secret and not isinstance(value, env.Deferred)
     }
 
 

@@ -18,6 +18,7 @@ from waivern.runbook.fields import (
     Inputs,
     Listed,
     OrEmpty,
+    Properties,
     SchemaName,
     Seconds,
     Text,
@@ -64,6 +65,7 @@ class ChildForm(Form):
 
     path: ForItem
     input_mapping: Annotated[dict[str, ForItem], OrEmpty] = Field(default_factory=dict)
+    params: Properties = Field(default_factory=dict)
     output: Chosen | None = None
     output_mapping: dict[str, ChosenId] | None = None
 

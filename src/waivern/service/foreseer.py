@@ -204,8 +204,8 @@ class Foreseer:
             case Given(content):
                 self._digests[node.id] = content_digest(content)
                 return Fate(Action.PRODUCE, "the default of an input", work=False)
-            case Absent():
-                return self._nothing(node, "nothing is mapped to this input")
+            case Absent(reason):
+                return self._nothing(node, reason)
             case Extract() | Transform() as work:
                 return self._made(node, work)
             case Part() as part:

@@ -1,0 +1,101 @@
+"""The values of a child's parameters where it is included. Pure.
+
+A parameter has the value that `child_runbook.params` gives it; else that of the same parameter in
+the nearest runbook around; else its own default. A secret or a variable stays a reference, which is
+replaced where the work runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from waivern.message import Json
+from waivern.planning.codes import Code
+from waivern.planning.scope import Directive, Scope
+from waivern.problems import Problem, did_you_mean
+from waivern.runbook import env
+from waivern.runbook.params import TYPES, Param, ParamError
+
+
+class Arguments(NamedTuple):
+    """The values of a child's parameters, as far as they are known, and what is wrong with them."""
+
+    values: dict[str, Json]
+    problems: list[Problem]
+
+
+def arguments(directive: Directive, declared: Mapping[str, Param]) -> Arguments:
+    """Return the values for one inclusion of a child that declares these parameters."""
+    given, child = directive.child.params, directive.child.path
+    found = Arguments({}, [_unknown(directive, name, declared) for name in given.keys() - declared])
+    for name, param in declared.items():
+        own = name in given
+        try:
+            around = directive.scope
+            value = _given(around, param, given[name]) if own else _inherited(around, param)
+        except ParamError as error:
+            at = (*directive.at, *(("params", name) if own else ()))
+            message = f"parameter '{name}' of {child} {error.message}"
+            problem = directive.scope.problem(
+                Code.CHILD, message, at, on="value" if own else "key", hint=error.hint
+            )
+            found.problems.append(problem)
+            continue
+        if value is not env.LATER:
+            found.values[name] = value
+    return found
+
+
+def _unknown(directive: Directive, name: str, declared: Mapping[str, Param]) -> Problem:
+    message = f"{directive.child.path} has no parameter '{name}'"
+    known = f"it has {', '.join(declared)}" if declared else "it has none"
+    hint = did_you_mean(name, declared) or known
+    at = (*directive.at, "params", name)
+    return directive.scope.problem(Code.CHILD, message, at, on="key", hint=hint)
+
+
+def _given(around: Scope, param: Param, written: Json) -> Json:
+    """Return the value that a directive gives; LATER if a parameter in it has no value yet."""
+    names = env.names(written)
+    parameters = [name.removeprefix("params.") for name in names if name.startswith("params.")]
+    if any(_is_open(around, name) for name in parameters):
+        return env.LATER
+    if not names:
+        value = env.expand(written, {})
+        if param.secret and value != "":
+            hint = "give it a secret parameter of this runbook, or a variable as in ${TOKEN}"
+            raise ParamError("is a secret, which cannot be written in a runbook", hint)
+        return param.check(value)
+    if not isinstance(written, str) or param.type != "string":
+        hint = "declare a parameter of this runbook, and give it that"
+        raise ParamError(f"must be {TYPES[param.type].words}, and a variable is text", hint)
+    if parameters and not param.secret:
+        hint = "declare it there with 'secret: true'"
+        raise ParamError("is given a secret, and is not declared as one", hint)
+    return env.deferred(written)
+
+
+def _is_open(around: Scope, name: str) -> bool:
+    declared = around.runbook.params.get(name)
+    return declared is not None and not declared.secret and name not in around.values
+
+
+def _inherited(around: Scope, param: Param) -> Json:
+    """Return what a parameter has that the directive gives no value."""
+    scope: Scope | None = around
+    while scope is not None:
+        own = scope.runbook.params.get(param.name)
+        if own is None:
+            scope = scope.by[0] if scope.by else None
+        elif (own.type, own.secret) != (param.type, param.secret):
+            hint = "give it the same 'type' and 'secret' as here, or a value under 'params'"
+            raise ParamError("is declared otherwise", hint)
+        else:
+            otherwise = env.LATER if param.required else param.default
+            return scope.values.get(param.name, otherwise)
+    if param.required:
+        what = "is a secret, which only a run is given" if param.secret else "has no value"
+        hint = f"add `params: {{{param.name}: ...}}` to the child_runbook"
+        raise ParamError(what, f"{hint}, or declare it here under 'params'")
+    return env.deferred("") if param.secret else param.default  # of a secret it is always empty
