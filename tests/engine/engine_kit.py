@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from engine_steps import Stage
 
 from waivern.clock import Clock
-from waivern.engine.calls import Call
+from waivern.engine.calls import Call, Left
 from waivern.engine.ending import Ending
 from waivern.engine.executors import Awaiter, Executor, Report, ThreadExecutor, carry_out
 from waivern.engine.ledger import Ledger, Observer
@@ -26,6 +26,7 @@ from waivern.ids import ArtifactId
 from waivern.message import Json
 from waivern.planning.plan import Plan
 from waivern.planning.planner import make_plan
+from waivern.plugins.callscope import CallScope
 from waivern.record.events import AttemptStarted, Event, RunStarted, from_record, to_record
 from waivern.record.fold import RunRecord
 from waivern.runbook.document import Document
@@ -51,7 +52,9 @@ class InlineExecutor:
 
     def submit(self, call: Call, report: Report) -> None:
         report.began(call)
-        report.done(call, carry_out(call, self._producer, self._awaiter, lambda _call: True))
+        scope = CallScope(call.artifact)
+        outcome = carry_out(call, self._producer, self._awaiter, lambda _call: True, scope)
+        report.done(call, outcome)
 
     def recall(self) -> list[Call]:
         return []
@@ -59,9 +62,12 @@ class InlineExecutor:
     def abandon(self, call: Call) -> None:
         """Too late: it has ended where it was submitted."""
 
-    def close(self, patience_s: float) -> bool:
-        self._awaiter.close()
+    def lingers(self) -> bool:
         return False
+
+    def close(self, patience_s: float) -> list[Left]:
+        self._awaiter.close()
+        return []
 
 
 def inline(producer: Producer) -> Executor:
@@ -121,6 +127,7 @@ class Settings:
     given: Mapping[str, dict[str, Json]] = field(default_factory=dict)
     folder: Path | None = None
     """Where child runbooks are."""
+    on_wait: Callable[[str], None] = lambda _why: None
 
 
 @dataclass
@@ -242,7 +249,7 @@ def _attempt(
         executor(producer),
         Limits(plan.runbook.settings.timeout, grace_s, settings.max_failures, plan.pools, only),
         clock,
-        Wishes(chance=lambda: settings.chance),
+        Wishes(on_wait=settings.on_wait, chance=lambda: settings.chance),
         lambda artifact: settings.given.get(artifact, {}),
     )
     try:

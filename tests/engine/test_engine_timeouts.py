@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 
 import pytest
-from engine_kit import Ran, Settings, Spec, execute, join_workers, runbook, threads
+from engine_kit import FastClock, Ran, Settings, Spec, execute, join_workers, runbook, threads
 from engine_steps import Stage
 
+from waivern.message import Json
 from waivern.record.events import ArtifactCompleted, ArtifactRetried, ArtifactStarted
 
 
@@ -97,20 +98,59 @@ def test_the_end_of_the_run_does_not_break_off_a_clean_up() -> None:
     assert stage.events["cleaned up"].wait(5)
 
 
-def _with_pool(stage: Stage) -> Ran:
+def _with_pool(stage: Stage, settings: Settings, **more: Json) -> Ran:
     book = runbook(stage, Spec("a", call="blocked"), *(Spec(f"b{n}") for n in range(3)))
     book["config"] = {"pools": {"db": 1}}
     for artifact in book["artifacts"].values():
         artifact["pool"] = "db"
-    book["artifacts"]["a"]["timeout"] = 0.05
-    return execute(book, executor=threads(2))
+    book["artifacts"]["a"] |= {"timeout": 0.05, **more}
+    return execute(book, executor=threads(2), settings=settings)
 
 
-def test_its_place_in_the_pool_is_free_again() -> None:
-    stage = Stage()
-    ran = _with_pool(stage)
-    stage.events["a"].set()
+HELD = "waiting for pool 'db': held by a timed-out attempt of 'a'"
+
+
+def test_its_place_in_the_pool_is_taken_until_it_ends() -> None:
+    stage, reports = Stage(), list[str]()
+
+    def release(why: str) -> None:
+        reports.append(why)
+        stage.events["a"].set()
+
+    ran = _with_pool(stage, Settings(on_wait=release))
     assert ran.statuses == {"a": "failed", "b0": "completed", "b1": "completed", "b2": "completed"}
+    assert reports == [HELD]
+    assert stage.most == 1
+    join_workers()
+
+
+def test_a_retry_waits_for_its_place_in_the_pool() -> None:
+    stage, reports = Stage(), list[str]()
+
+    def release(why: str) -> None:
+        reports.append(why)
+        stage.events["a"].set()
+
+    retry: Json = {"max": 1, "on": "timeout", "delay": 0.01}
+    ran = _with_pool(stage, Settings(on_wait=release), retry=retry)
+    assert ran.statuses == {"a": "completed"} | {f"b{n}": "completed" for n in range(3)}
+    assert reports == [HELD]
+    assert stage.most == 1
+    join_workers()
+
+
+def test_what_waits_for_a_place_that_is_never_free_fails() -> None:
+    stage = Stage()
+    ran = _with_pool(stage, Settings(clock=FastClock()))
+    stage.events["a"].set()
+    assert set(ran.statuses.values()) == {"failed"}
+    assert ran.error("b0")["kind"] == "pool"
+    assert ran.error("b2")["message"] == (
+        "pool 'db' is held by a timed-out attempt of 'a' that has not ended"
+    )
+    assert [str(each) for each in ran.ending.left] == [
+        "'a' was still at work when the run ended, and was left behind"
+    ]
     join_workers()
 
 

@@ -139,9 +139,9 @@ def _serialise(gate: Gate) -> None:
     begin, append, project = Producer.begin, LocalLease.append, LocalLease.project
     pending = 0
 
-    def gated(self: Any, call: Any) -> Any:
+    def gated(self: Any, *call: Any) -> Any:
         gate.pass_through()
-        return begin(self, call)
+        return begin(self, *call)
 
     def counted(self: Any, records: Any, *, sync: bool) -> None:
         nonlocal pending

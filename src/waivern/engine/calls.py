@@ -83,4 +83,20 @@ class Awaiting(NamedTuple):
     made_of: Identity | Unsure
 
 
+class Left(NamedTuple):
+    """Work that had not ended when an attempt did, and was left behind."""
+
+    artifact: str
+    thread: str | None = None
+    """The name of a thread that the component started; None: the component itself."""
+    holds_process: bool = True
+    """Whether the interpreter would wait for it before the process ends."""
+
+    def __str__(self) -> str:
+        what = f"'{self.artifact}'"
+        if self.thread is not None:
+            what = f"thread '{self.thread}' of {what}"
+        return f"{what} was still at work when the run ended, and was left behind"
+
+
 Outcome: TypeAlias = Produced | Failed | Passed | Waits

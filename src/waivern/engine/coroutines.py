@@ -24,8 +24,7 @@ class Domain:
     """
 
     def __init__(self, awaiting: Awaiting) -> None:
-        # the class, not the policy: a component may have replaced the policy of the process
-        self._loop = asyncio.SelectorEventLoop()
+        self._loop = asyncio.new_event_loop()
         self._loop.set_exception_handler(self._report)
         self._ctx = awaiting.ctx
         self._task = self._loop.create_task(_result(awaiting.result))

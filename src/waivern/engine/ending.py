@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from waivern.engine.calls import Failed
+from waivern.engine.calls import Failed, Left
 from waivern.errors import Exit
 from waivern.record.status import RunStatus
 
@@ -16,8 +16,13 @@ class Ending(NamedTuple):
     reason: str | None = None
     error: str | None = None
     exit_code: int = Exit.OK
-    stuck: bool = False
-    """A thread is blocked and was left behind: the process can only be left with `os._exit`."""
+    left: tuple[Left, ...] = ()
+    """The work that was left behind."""
+
+    @property
+    def stuck(self) -> bool:
+        """Whether the process can be left with `os._exit` only, because of what was left."""
+        return any(each.holds_process for each in self.left)
 
 
 def store_failure(message: str) -> Ending:

@@ -7,15 +7,18 @@ an event loop of their own. What blocks there, blocks nothing else, and can be l
 from __future__ import annotations
 
 import inspect
+import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Protocol
 
-from waivern.engine.calls import Awaiting, Call, Failed, Outcome
+from waivern.engine.calls import Awaiting, Call, Failed, Left, Outcome
 from waivern.engine.producer import Producer
 from waivern.message import Json
+from waivern.plugins.callscope import CallScope, watch_threads
 
 if TYPE_CHECKING:
     from waivern.engine.coroutines import Domain
@@ -56,15 +59,34 @@ class Executor(Protocol):
         ...
 
     def abandon(self, call: Call) -> None:
-        """Stop a call that has begun if that can be, and hold no place for it any more.
+        """Stop a call that has begun if that can be, and let another one take its worker's place.
 
-        Nobody waits for its end.
+        It is still reported done, when all its work has ended.
         """
         ...
 
-    def close(self, patience_s: float) -> bool:
-        """Stop what can be stopped; say whether something is left behind."""
+    def lingers(self) -> bool:
+        """Say whether a thread that is no daemon still works for a call that has ended."""
         ...
+
+    def close(self, patience_s: float) -> list[Left]:
+        """Stop what can be stopped; return what is left behind."""
+        ...
+
+
+class Worker(threading.Thread):
+    """A daemon thread whose own threads are not daemons, unless a component makes them so.
+
+    A thread inherits that from the one that starts it, and a component is written as for the main
+    thread of a program: what it starts is to be finished.
+    """
+
+    scope: CallScope | None = None
+    """The call that is carried out."""
+
+    @property
+    def daemon(self) -> bool:  # type: ignore[override]
+        return self.scope is None
 
 
 class ThreadExecutor:
@@ -74,7 +96,8 @@ class ThreadExecutor:
     Where calls are taken slowly, a foreman puts as many workers to them as there may be.
 
     A coroutine is cancelled when it is abandoned. A thread that is blocked cannot be stopped: it is
-    left behind when the process ends, and what it returns late is never published.
+    left behind when the process ends, and what it returns late is never published. So are the
+    threads that components start.
     """
 
     def __init__(self, producer: Producer, width: int) -> None:
@@ -87,7 +110,9 @@ class ThreadExecutor:
         """Where idle workers wait for calls."""
         self._waiting = threading.Condition(self._lock)
         """Where the foreman waits for calls that nobody takes."""
-        self._workers: list[threading.Thread] = []
+        self._workers: list[Worker] = []
+        self._scopes: list[CallScope] = []
+        """The calls that have ended but for their threads."""
         self._at_work: dict[int, Call] = {}
         """The calls that workers have begun, by identity. Whoever takes one out, the worker that
         comes back or `abandon`, decides what became of it: that needs no lock."""
@@ -101,6 +126,7 @@ class ThreadExecutor:
     def submit(self, call: Call, report: Report) -> None:
         with self._lock:
             if self._foreman.ident is None:
+                watch_threads()
                 self._foreman.start()
             self._calls.append((call, report))
             if self._idle == len(self._workers) and len(self._calls) == 1:
@@ -122,7 +148,10 @@ class ThreadExecutor:
                 self._waiting.notify()
         self._awaiter.cancel(call)
 
-    def close(self, patience_s: float) -> bool:
+    def lingers(self) -> bool:
+        return any(not each.daemon for scope in self._scopes for each in scope.at_work())
+
+    def close(self, patience_s: float) -> list[Left]:
         deadline = time.monotonic() + patience_s
         self._awaiter.close()
         with self._lock:
@@ -133,7 +162,20 @@ class ThreadExecutor:
         foreman = () if self._foreman.ident is None else (self._foreman,)
         for thread in (*foreman, *self._workers):
             thread.join(max(0, deadline - time.monotonic()))
-        return any(thread.is_alive() for thread in self._workers)
+        return self._left()
+
+    def _left(self) -> list[Left]:
+        """Return what is at work now, when nothing is to be."""
+        left, scopes = [], list(self._scopes)
+        for scope in [worker.scope for worker in tuple(self._workers) if worker.is_alive()]:
+            if scope is not None:
+                scopes.append(scope)
+                if not scope.returned:
+                    left.append(Left(scope.artifact))
+        for scope in scopes:
+            threads = scope.at_work()
+            left += [Left(scope.artifact, each.name, not each.daemon) for each in threads]
+        return left
 
     @property
     def _spare(self) -> bool:
@@ -145,7 +187,7 @@ class ThreadExecutor:
         self._work.notify(count)
         for _ in range(min(count - self._idle, self.width - len(self._workers))):
             name = f"waivern-worker-{len(self._workers) + 1}"
-            self._workers.append(threading.Thread(target=self._serve, name=name, daemon=True))
+            self._workers.append(Worker(target=self._serve, name=name, daemon=True))
             self._workers[-1].start()
 
     def _hurry(self) -> None:
@@ -169,26 +211,42 @@ class ThreadExecutor:
                     self._work.notify(len(self._calls))
 
     def _serve(self) -> None:
+        worker = threading.current_thread()
+        assert isinstance(worker, Worker)
         while (waiting := self._next()) is not None:
             call, report = waiting
             report.began(call)
-            try:
-                outcome = carry_out(call, self._producer, self._awaiter, self._wanted)
-            except BaseException as error:  # noqa: BLE001 - a defect here must not leave the run waiting
-                said = "a defect; its text is left out, for nobody has looked for secrets in it"
-                outcome = Failed(type(error).__name__, said, None, 0)
-            lost = self._done(call)
+            scope = worker.scope = CallScope(call.artifact)
+            # a context of its own: what a component sets there (decimal, locale) ends with the call
+            outcome = copy_context().run(self._outcome, call, scope)
+            if not self._wanted(call):
+                scope.join()  # its place in a pool is taken until all its work has ended
+            worker.scope = None
+            if scope.at_work():
+                self._scopes.append(scope)
+            lost = self._done(call, worker)
             report.done(call, outcome)
             if lost:
                 return
 
-    def _done(self, call: Call) -> bool:
+    def _outcome(self, call: Call, scope: CallScope) -> Outcome:
+        try:
+            return carry_out(call, self._producer, self._awaiter, self._wanted, scope)
+        except BaseException as error:  # noqa: BLE001 - a defect here must not leave the run waiting
+            said = "a defect; its text is left out, for nobody has looked for secrets in it"
+            return Failed(type(error).__name__, said, None, 0)
+        finally:
+            scope.returned = True
+            if (asyncio := sys.modules.get("asyncio")) is not None:
+                asyncio.set_event_loop(None)  # the next call on this thread is another component's
+
+    def _done(self, call: Call, worker: Worker) -> bool:
         """Say whether another worker has taken the place of the one that comes back."""
         if self._at_work.pop(id(call), None) is not None:
             return False
         with self._lock:
             self.width -= 1
-            self._workers.remove(threading.current_thread())
+            self._workers.remove(worker)
         return True
 
     def _wanted(self, call: Call) -> bool:
@@ -209,14 +267,20 @@ class ThreadExecutor:
 
 
 def carry_out(
-    call: Call, producer: Producer, awaiter: Awaiter, wanted: Callable[[Call], bool]
+    call: Call,
+    producer: Producer,
+    awaiter: Awaiter,
+    wanted: Callable[[Call], bool],
+    scope: CallScope,
 ) -> Outcome:
     """Make an artifact where this is called; `wanted` says whether anybody still waits for it."""
-    outcome = producer.begin(call)
+    outcome = producer.begin(call, scope)
     if not isinstance(outcome, Awaiting):
         return outcome
     try:
-        return producer.finish(outcome, awaiter.run(outcome, wanted))
+        with scope.entered():
+            content = awaiter.run(outcome, wanted)
+        return producer.finish(outcome, content)
     except BaseException as error:  # noqa: BLE001 - whatever it raised is the call's failure
         return producer.failed(call, error, outcome.began)
 

@@ -64,6 +64,14 @@ PATIENCE_S = 0.5
 """How long coroutines are given to clean up when they are cancelled."""
 WATCH_S = 0.2
 """How often a run looks whether somebody wants it cancelled."""
+HELD_S = 30.0
+"""How long a timed-out try may at least hold the last place of a pool before what waits fails."""
+HELD_HINT = (
+    "give the component a limit of its own, as for a query or a socket, or run it as a `command`, "
+    "which is stopped at its limit"
+)
+LINGER_S = 0.05
+"""How often it is looked whether the threads of components have ended, when all else has."""
 MAX_BACKLOG = 4096
 """Events that may wait for the disk before nothing more is started."""
 WAITING = 64
@@ -121,6 +129,8 @@ class Loop:
         """How many calls wait, so that no worker waits for the loop; none if a failure may be the
         last thing that happens."""
         self._course = Course()
+        self._reported: set[tuple[str, tuple[str, ...]]] = set()
+        """The pools, with what holds them, that were reported as blocked."""
 
     def halt(self) -> None:
         """End the attempt as soon as can be, from whichever thread."""
@@ -173,9 +183,23 @@ class Loop:
                     due()
             if not course.over:
                 self._start_ready()
+                self._look_at_pools()
                 if course.stopping and not self._in_hand:
                     course.settle()
+        if not course.over:
+            self._linger()
         return course.ending
+
+    def _linger(self) -> None:
+        """Give the threads that components have left their time to end; any wish ends it."""
+        began, over = self._clock.monotonic(), False
+        while not over and self._executor.lingers():
+            over = any(
+                isinstance(item, Signalled | Cancelled | Halted)
+                for item in self._inbox.take(LINGER_S)
+            )
+            late = self._clock.monotonic() - began >= self._limits.grace_s
+            over = over or late or self._timers.next_s == 0
 
     def _close(self, ending: Ending, began: float) -> Ending:
         def last() -> AttemptEnded:
@@ -183,13 +207,13 @@ class Loop:
             status, at = str(ending.status), self._clock.now()
             return AttemptEnded(at, status, ending.reason, ending.error, took)
 
-        stuck = self._executor.close(PATIENCE_S)
+        left = self._executor.close(PATIENCE_S)
         error = self._ledger.close(last)
         if error is not None and not isinstance(error, WaivernError):
             raise error
         if error is not None and ending.exit_code != Exit.STORE:
             ending = self._unsaved(error.message)
-        return ending._replace(stuck=stuck)
+        return ending._replace(left=tuple(left))
 
     def _unsaved(self, message: str) -> Ending:
         """Return the end of an attempt that could not be saved whole, as the journal has it."""
@@ -227,6 +251,22 @@ class Loop:
             if self._pools.admits(node):
                 return node
         return None
+
+    def _look_at_pools(self) -> None:
+        """Report what waits for timed-out work; fail it when that work does not end."""
+        if self._course.stopping:
+            return  # what waits is not started anyway
+        for pool, holders, hopeless in self._pools.blocked(self._clock.monotonic()):
+            names = " and ".join(f"'{name}'" for name in holders)
+            if (pool, holders) not in self._reported:
+                self._reported.add((pool, holders))
+                self._wishes.on_wait(
+                    f"waiting for pool '{pool}': held by a timed-out attempt of {names}"
+                )
+            if hopeless:
+                why = f"pool '{pool}' is held by a timed-out attempt of {names} that has not ended"
+                for node in self._pools.dismiss(pool):
+                    self._failed(node, Failed("pool", why, HELD_HINT, 0))
 
     def _start(self, node: Node) -> None:
         inputs = tuple(self._refs[name] for name in self._scheduler.inputs(node))
@@ -312,13 +352,14 @@ class Loop:
     def _finished(self, call: Call, outcome: Outcome) -> None:
         running = self._running.get(call.artifact)
         if running is None or running[0] is not call:
-            return  # it came too late: nobody waits for it any more
+            self._pools.release(call)  # it came too late: nobody waits for it any more
+            return
         del self._running[call.artifact]
+        self._pools.leave(call.node)
         self._take_in(call, outcome)
 
     def _take_in(self, call: Call, outcome: Outcome) -> None:
         node, at = call.node, self._clock.now()
-        self._pools.leave(node)
         match outcome:
             case Produced(receipt):
                 self._refs[node.id] = ArtifactRef(
@@ -416,8 +457,12 @@ class Loop:
         if running is None or running[0] is not call:
             return
         del self._running[call.artifact]
+        now, limit_s = self._clock.monotonic(), call.node.timeout or 0.0
+        patience_s = max(HELD_S, limit_s)
+        self._pools.hold(call, now + patience_s)
+        self._timers.after(patience_s, self._look_at_pools)
         self._executor.abandon(call)
-        took = round((self._clock.monotonic() - running[1]) * 1000)
+        took = round((now - running[1]) * 1000)
         message = f"it took longer than its limit of {call.node.timeout:g} s"
         self._take_in(
             call, Failed("timeout", message, None, took, kinds=("timeout", "TimeoutError"))

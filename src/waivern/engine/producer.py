@@ -31,6 +31,7 @@ from waivern.planning.plan import (
 )
 from waivern.planning.properties import configure
 from waivern.plugins import registry
+from waivern.plugins.callscope import CallScope
 from waivern.plugins.component import Component, Connector, Input, Processor, Suspend
 from waivern.plugins.context import Context, Memo
 from waivern.plugins.shapes import Kind
@@ -70,20 +71,25 @@ class Producer:
         self._kept_in = None if store.folder is None else Path(store.folder)
         self._components: dict[tuple[Kind, str], Component] = {}
 
-    def begin(self, call: Call) -> Outcome | Awaiting:
-        """Do the call's work, as far as it goes without an event loop."""
+    def begin(self, call: Call, scope: CallScope) -> Outcome | Awaiting:
+        """Do the call's work, as far as it goes without an event loop.
+
+        What the component does there belongs to `scope`.
+        """
         began = self._clock.monotonic()
         ctx = self._context(call)
         try:
             reason = self._left_out(call)
-            return self._made(call, ctx, began) if reason is None else Passed(reason)
+            return self._made(call, ctx, began, scope) if reason is None else Passed(reason)
         except BaseException as error:  # noqa: BLE001 - a component may raise anything, SystemExit too
             return self.failed(call, error, began)
 
-    def _made(self, call: Call, ctx: Context, began: float) -> Outcome | Awaiting:
+    def _made(self, call: Call, ctx: Context, began: float, scope: CallScope) -> Outcome | Awaiting:
         match call.node.work:
             case Extract() | Transform() as work:
-                return self._worked(call, self.tool(work), ctx, began)
+                with scope.entered():
+                    tool = self.tool(work)
+                return self._worked(call, tool, ctx, began, scope)
             case Copy() as copy:
                 return self._copy(call, copy, began)
             case Ask():
@@ -99,12 +105,16 @@ class Producer:
             case Last() as last:
                 return self._last(call, last, began)
 
-    def _worked(self, call: Call, tool: Tool, ctx: Context, began: float) -> Outcome | Awaiting:
+    def _worked(
+        self, call: Call, tool: Tool, ctx: Context, began: float, scope: CallScope
+    ) -> Outcome | Awaiting:
         """Take what was made of the same before, or let the component work."""
-        made_of = self._identity(call, tool)
+        with scope.entered():
+            made_of = self._identity(call, tool)
         if (made := self._found(call, made_of, began)) is not None:
             return made
-        result = self._asked(call, tool, ctx)
+        with scope.entered():
+            result = self._asked(call, tool, ctx)
         if inspect.isawaitable(result):
             return Awaiting(call, result, ctx, began, tool, made_of)
         return self._returned(call, result, ctx, began, tool, made_of)

@@ -30,5 +30,7 @@ class Wishes(NamedTuple):
     """Returns `{by, note}` once somebody has asked that the run be cancelled. May block."""
     on_stop: Callable[[str], None] = lambda _why: None
     """Told why nothing more is started, while what runs is let finish."""
+    on_wait: Callable[[str], None] = lambda _why: None
+    """Called with a sentence for people when artifacts wait for work that timed out."""
     chance: Callable[[], float] = random
     """A number from 0 to 1, for the jitter of retries."""

@@ -66,6 +66,8 @@ class Options(NamedTuple):
     """Told, before that, what is to be hidden in all that is shown."""
     on_stop: Callable[[str], None] = lambda _why: None
     """Told why nothing more is started, while what runs is let finish."""
+    on_wait: Callable[[str], None] = lambda _why: None
+    """Called with a sentence when artifacts wait for work that timed out and has not ended."""
     on_running: Callable[[Callable[[], None]], None] = lambda _halt: None
     """Told how to end the attempt at once, as interrupted; any thread may do so."""
     clock: Clock = Clock()
@@ -114,7 +116,7 @@ def carry_out(attempt: Attempt) -> RunResult:
             warnings += _remember(cache, record)
         if ending.reason == "store" and ending.status != RunStatus.INTERRUPTED:
             warnings.append(f"run.json and state.json are behind the journal: {ending.error}")
-        warnings += history.note(store, record)
+        warnings += [*map(str, ending.left), *history.note(store, record)]
         held = tripped(orders, store, plan, record, secrets)
     finally:
         lease.release()
@@ -158,7 +160,7 @@ def _loop(attempt: Attempt, secrets: Secrets, cache: Cache | None) -> Loop:
         ThreadExecutor(producer, width),
         Limits(settings.timeout, options.grace_s, options.max_failures, plan.pools, orders.only),
         clock,
-        Wishes(partial(_wish_to_cancel, store, run_id), options.on_stop),
+        Wishes(partial(_wish_to_cancel, store, run_id), options.on_stop, options.on_wait),
         lambda artifact: orders.given.get(artifact, {}),
     )
 

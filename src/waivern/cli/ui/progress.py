@@ -96,6 +96,10 @@ class Progress:
         again = "" if why == "cancel" else "; a second one leaves at once"
         self.say(Line("interrupted", f"{wish}: what runs is let finish{again}"))
 
+    def waiting(self, why: str) -> None:
+        """Show what artifacts wait for."""
+        self.say(Line("waiting", clean(why)))
+
     def say(self, line: Line) -> None:
         """Show a line."""
         with self._lock:

@@ -143,6 +143,7 @@ class Typed:
             observers=eyes.observers,
             on_progress=eyes.progress,
             on_stop=eyes.stopping,
+            on_wait=eyes.waiting,
             on_secrets=eyes.hide,
             on_start=partial(eyes.start, where=_near(where.url)),
         )

@@ -19,6 +19,7 @@ _LOOKS = {
     "corrupt": ("✘", "x", "red"),
     "retried": ("↻", "~", "yellow"),
     "skipped": ("⊘", "-", "yellow"),
+    "waiting": ("…", "~", "yellow"),
     "interrupted": ("!", "!", "yellow"),
     "cancelled": ("!", "!", "yellow"),
     "suspended": ("▮", "|", "cyan"),

@@ -1,0 +1,87 @@
+"""The scope of a component call: the threads that work for it."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import wraps
+
+_MARK = "waivern_call_scope"
+POLL_S = 0.05
+"""How often a scope is asked again whether its threads are at work."""
+
+
+class CallScope:
+    """One call of a component: the thread that carries it out, and those that it starts there."""
+
+    def __init__(self, artifact: str) -> None:
+        self.artifact = artifact
+        self.returned = False
+        """Whether the component has returned; its threads may still be at work."""
+        self._threads: list[threading.Thread] = []
+
+    @contextmanager
+    def entered(self) -> Iterator[None]:
+        """Let what the current thread does, and the threads it starts, belong to this call."""
+        thread = threading.current_thread()
+        before = getattr(thread, _MARK, None)
+        setattr(thread, _MARK, self)
+        try:
+            yield
+        finally:
+            setattr(thread, _MARK, before)
+
+    def adopt(self, thread: threading.Thread) -> None:
+        """Let a thread that is about to start belong to this call."""
+        setattr(thread, _MARK, self)
+        self._threads.append(thread)
+
+    def at_work(self) -> list[threading.Thread]:
+        """Return its threads that have not ended, without those that only wait for work."""
+        if not self._threads:
+            return []
+        frames = sys._current_frames()  # noqa: SLF001 - there is no other way to see a thread's work
+        return [
+            thread
+            for thread in tuple(self._threads)
+            if thread.is_alive() and not _is_idle(thread, frames.get(thread.ident or 0))
+        ]
+
+    def join(self) -> None:
+        """Wait until none of its threads is at work."""
+        while threads := self.at_work():
+            threads[0].join(POLL_S)
+
+
+def current() -> CallScope | None:
+    """Return the call that the current thread works for; None outside of components."""
+    return getattr(threading.current_thread(), _MARK, None)
+
+
+def watch_threads() -> None:
+    """Have every thread that a component starts belong to its call, from here on."""
+    start = threading.Thread.start
+    if hasattr(start, _MARK):
+        return
+
+    @wraps(start)
+    def adopting(thread: threading.Thread) -> None:
+        if (scope := current()) is not None:
+            scope.adopt(thread)
+        start(thread)
+
+    setattr(adopting, _MARK, True)
+    threading.Thread.start = adopting  # type: ignore[method-assign, assignment]
+
+
+def _is_idle(thread: threading.Thread, frame: object) -> bool:
+    """Say whether a thread waits for work: in an executor; a daemon, for whatever wakes it."""
+    code = getattr(frame, "f_code", None)
+    module = sys.modules.get("concurrent.futures.thread")
+    if module is not None and code is module._worker.__code__:  # noqa: SLF001 - as above
+        return True
+    queue = sys.modules.get("queue")
+    waits = (threading.__file__, getattr(queue, "__file__", None))
+    return thread.daemon and getattr(code, "co_filename", "") in waits
