@@ -21,7 +21,9 @@ BOOK = """
 def store(place: Place, wct: Wct) -> Path:
     """A store with the runs `old`, of a.yaml, and `new`, of b.yaml."""
     for run, book in (("old", "a.yaml"), ("new", "b.yaml")):
-        assert wct("run", place.runbook(book, BOOK), "-q", "--run-id", run).code == 0
+        assert (
+            wct("run", place.runbook(book, BOOK, f"name: {run}"), "-q", "--run-id", run).code == 0
+        )
     return place.path / ".waivern/runs"
 
 
@@ -48,7 +50,7 @@ def test_a_damaged_run_is_not_passed_over(
         ["runs", "delete", "--yes", "@last"],
         ["runs", "verify", "b@last"],
         ["runs", "verify", "@failed"],
-        ["run", "a.yaml", "--resume", "@last"],
+        ["run", "b.yaml", "--resume", "@last"],
     ):
         done = wct(*words)
         assert (done.code, done.out) == (9, ""), words
@@ -62,6 +64,12 @@ def test_a_damaged_run_keeps_nobody_from_what_it_surely_is_not(store: Path, wct:
     assert "new  intact" in wct("runs", "verify", "b@last").out
     assert wct("runs", "verify", "a@last").code == 9
     assert wct("runs", "verify", "@last~1").code == 9
+
+
+def test_a_resume_looks_among_the_runs_of_its_runbook(store: Path, wct: Wct) -> None:
+    _no_journal(store / "new")  # surely a run of b.yaml
+    done = wct("run", "a.yaml", "--resume", "@last", "--json")
+    assert (done.code, done.data("run")["run_id"]) == (0, "old"), done.err
 
 
 def test_a_run_alone_and_damaged(store: Path, wct: Wct) -> None:

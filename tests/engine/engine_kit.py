@@ -33,7 +33,7 @@ from waivern.runbook.document import Document
 from waivern.runbook.loader import draft
 from waivern.runbook.secrets import Secrets
 from waivern.service.children import ChildFiles
-from waivern.service.references import StoreResolver
+from waivern.service.reusing import StoreResolver
 from waivern.store.base import Birth, Lease, Owner, RunStore
 from waivern.store.memory import AsyncInMemoryStore
 

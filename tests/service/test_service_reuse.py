@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from service_kit import Book, join, make, reuse
 
+from waivern.errors import IntegrityError
 from waivern.problems import InvalidError
 from waivern.record.events import ArtifactCompleted, RunStarted
 from waivern.store.memory import AsyncInMemoryStore
@@ -93,17 +95,65 @@ async def test_what_was_found_first_stays(source: Book, book: Book) -> None:
     assert book.content(fresh.run_id, "copy")["value"] == 2
 
 
-async def test_the_last_run_that_has_it(source: Book, book: Book) -> None:
-    """`@last` passes over runs that do not have the artifact, or have it damaged."""
+@pytest.mark.parametrize(
+    ("reference", "value"), [("@last", 3), ("source@last", 3), ("@last~1", 2), ("source@last~2", 1)]
+)
+async def test_the_last_run_that_has_it(
+    source: Book, book: Book, reference: str, value: int
+) -> None:
+    """Only runs that completed the artifact count."""
     for n in (1, 2, 3):
         source.write(make("a", n))
         await begin(source, f"source-{n}")
     source.write(make("other"))
     await begin(source, "source-4")
-    (source.run("source-3") / "a.json").write_text("damaged")
-    book.write(reuse("copy", "source@last", "a"))
+    book.write(reuse("copy", reference, "a"))
     result = await book.start()
-    assert book.content(result.run_id, "copy")["value"] == 2
+    assert book.content(result.run_id, "copy")["value"] == value
+
+
+def _altered(run: Path) -> None:
+    (run / "a.json").write_text("damaged")
+
+
+def _missing(run: Path) -> None:
+    (run / "a.json").unlink()
+
+
+def _bad_line(run: Path) -> None:
+    events = run / "_system/events.jsonl"
+    events.write_bytes(events.read_bytes().replace(b'"a"', b'"b"', 1))
+
+
+def _no_journal(run: Path) -> None:
+    (run / "_system/events.jsonl").unlink()
+
+
+def _bad_state(run: Path) -> None:
+    (run / "_system/state.json").write_text("{")
+
+
+def _no_records(run: Path) -> None:
+    shutil.rmtree(run / "_system")
+
+
+@pytest.mark.parametrize("reference", ["@last", "source@last", "@last~1"])
+@pytest.mark.parametrize(
+    "damage", [_altered, _missing, _bad_line, _no_journal, _bad_state, _no_records]
+)
+async def test_never_an_older_run(
+    source: Book, book: Book, reference: str, damage: Callable[[Path], None]
+) -> None:
+    for n in (1, 2, 3):
+        source.write(make("a", n))
+        await begin(source, f"source-{n}")
+    damaged = "source-2" if reference == "@last~1" else "source-3"
+    damage(source.run(damaged))
+    book.write(reuse("copy", reference, "a"))
+    with pytest.raises(IntegrityError, match=f"'copy' cannot be reused: .*{damaged}") as raised:
+        await book.start()
+    assert damaged in str(raised.value.hint)
+    assert len(book.store.runs()) == 3
 
 
 async def test_the_last_run_is_never_the_run_itself(book: Book) -> None:
@@ -192,9 +242,9 @@ async def test_a_damaged_original_is_refused(source: Book, book: Book, damage: s
     else:
         file.unlink()
     book.write(reuse("copy", "source-1", "a"))
-    with pytest.raises(InvalidError, match=f"artifact 'a' of run source-1 is {damage}") as raised:
+    with pytest.raises(IntegrityError, match=f"artifact 'a' of run source-1 is {damage}") as raised:
         await book.start()
-    assert "resuming run source-1 makes it again" in str(raised.value)
+    assert "`wct runs resume source-1` rebuilds it" in str(raised.value.hint)
     assert book.store.runs() == ["source-1"]
 
 
@@ -203,7 +253,7 @@ async def test_a_damaged_journal_is_refused(source: Book, book: Book) -> None:
     events = book.run("source-1") / "_system/events.jsonl"
     events.write_bytes(events.read_bytes().replace(b'"a"', b'"b"', 1))
     book.write(reuse("copy", "source-1", "a"))
-    with pytest.raises(InvalidError, match="journal line 1 is damaged"):
+    with pytest.raises(IntegrityError, match="journal line 1 is damaged"):
         await book.start()
 
 

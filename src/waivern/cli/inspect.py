@@ -23,10 +23,10 @@ def command(reference: str, full: bool, reveal: bool, as_json: bool, store: str 
     from waivern.cli.ui.artifact import show_artifact
     from waivern.cli.ui.steps import show_run
     from waivern.service import read
-    from waivern.service.references import find
+    from waivern.service.references import find, split
 
     where = opened(store)
-    run, _, artifact = reference.partition("/")
+    run, artifact = split(reference)
     record = read.load(where, find(where, run))
     if artifact:
         return show_artifact(where, record, artifact, full=full, reveal=reveal, as_json=as_json)

@@ -7,8 +7,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from waivern.cli.ui.options import opened
-from waivern.cli.ui.running import Typed, carry_out, finish, leave, running_options, unkept
-from waivern.errors import RefusedError
+from waivern.cli.ui.running import (
+    Typed,
+    carry_out,
+    finish,
+    leave,
+    running_options,
+    trust_option,
+    why_unkept,
+)
 
 if TYPE_CHECKING:
     from waivern.cli.ui.progress import Progress
@@ -28,6 +35,7 @@ if TYPE_CHECKING:
 @click.option("--force", is_flag=True, help="Resume although the run was cancelled.")
 @click.option("--no-store", is_flag=True, help="Keep nothing on the disk but what -o copies.")
 @click.option("--run-id", metavar="ID", help="The id of the new run, in place of a random one.")
+@trust_option
 @running_options
 def command(
     runbook: str,
@@ -50,20 +58,19 @@ def command(
     result:failed, for those that failed in the run that is resumed, result:failed@RUN in another.
     A + before it takes all that it needs, a + behind it all that is made from it.
     """
-    if resume is None and (allow_changed or force or ask_again):
-        raise click.UsageError("--allow-changed, --ask-again and --force go with --resume")
+    if resume is None and (allow_changed or force or ask_again or more["trust_run"]):
+        raise click.UsageError(
+            "--allow-changed, --ask-again, --force and --trust-run go with --resume"
+        )
     if resume is not None and run_id is not None:
         raise click.UsageError("--run-id is for a new run, --resume for one that has its id")
-    from waivern.service.locate import find_project
+    from waivern.service.locate import find_project, refuse_unkept
     from waivern.service.select import Selection
 
     typed, project = Typed(**more), find_project()
-    off = unkept(typed.store, no_store, project)
-    if off and resume is not None:
-        raise RefusedError(
-            f"persistence is off ({off}): there is no run to resume",
-            hint="a run that can be resumed needs a store: leave that out, or give --store",
-        )
+    off = why_unkept(typed.store, no_store, project)
+    if resume is not None:
+        refuse_unkept(off, "resume")
     store = opened("memory:" if off else typed.store)
     params, selection = typed.given(), Selection(select, exclude)
 

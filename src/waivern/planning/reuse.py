@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from waivern.errors import StoreError, WaivernError
+from waivern.errors import IntegrityError, StoreError, WaivernError
 from waivern.ids import ArtifactId
 from waivern.message import SchemaRef
 from waivern.planning.codes import Code
@@ -22,13 +22,20 @@ class Runs(Protocol):
 
 
 def pinned(flats: Flats, flat: Flat, source: Reuse, runs: Runs) -> tuple[Copy, SchemaRef] | None:
-    """Return another run's artifact with its schema; None if a problem forbids it."""
+    """Return another run's artifact with its schema; None if a problem forbids it.
+
+    Raises IntegrityError if the run that is meant, or its artifact, cannot be verified.
+    """
     artifact = flat.artifact
     try:
         found = runs.reuse(flat.id, source)
         copy = found._replace(asked=(source.from_run, source.artifact))
     except StoreError:  # says nothing about the runbook
         raise
+    except IntegrityError as error:  # neither does that, and its exit code must not be hidden
+        raise IntegrityError(
+            f"'{artifact.id}' cannot be reused: {error.message}", hint=error.hint
+        ) from error
     except WaivernError as error:
         message = f"'{artifact.id}' cannot be reused: {error.message}"
         flats.report(flat.problem(Code.REUSE, message, ("reuse", "from_run"), hint=error.hint))

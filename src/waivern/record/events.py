@@ -59,6 +59,13 @@ class AttemptStarted(NamedTuple):
     selected: list[str] | None = None
     """The artifacts that this attempt may make; null: all."""
     project: dict[str, Json] | None = None
+    base: str = ""
+    """The absolute folder that relative paths start from in this attempt; empty where an earlier
+    version began it."""
+    place: str = ""
+    """The same folder, relative to the one that the store lies in; empty if it is not below it."""
+    store: str = ""
+    """The id of the store in which the attempt began."""
 
 
 class ArtifactStarted(NamedTuple):

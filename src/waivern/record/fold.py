@@ -63,6 +63,8 @@ class RunRecord:
         """What was asked and decided at each gate, in order."""
         self.executed: dict[str, None] = {}
         """The artifacts that the last attempt started, in order of starting."""
+        self.store = ""
+        """The id of the store in which the last attempt began; empty if that is not recorded."""
         self.count = 1
         self.next_step = 1
 
@@ -82,6 +84,20 @@ class RunRecord:
     def state(self) -> ExecutionState:
         """The partition of the plan as it stands."""
         return ExecutionState.of(self.steps.values(), self.metadata.updated_at)
+
+    @property
+    def base(self) -> str:
+        """The folder that relative paths started from in the last attempt."""
+        return str(self._of_attempt("base") or self.started.base)
+
+    @property
+    def place(self) -> str:
+        """The same folder, relative to the one that the store lay in; empty if not below it."""
+        return str(self._of_attempt("place") or "")
+
+    def _of_attempt(self, name: str) -> Json:
+        attempts = self.metadata.attempts
+        return attempts[-1].get(name) if attempts else None
 
     @property
     def attempt_open(self) -> bool:
@@ -118,6 +134,7 @@ def _attempt_started(record: RunRecord, event: AttemptStarted) -> None:
     run.status, run.completed_at, run.error = RunStatus.RUNNING, None, None
     run.cancelled_by, run.suspended_at, run.suspension_reason = None, None, None
     run.runbook_hash = event.runbook_hash
+    record.store = event.store
     run.attempts.append(_attempt(event))
     record.executed = {}
     for name, step in record.steps.items():
@@ -253,8 +270,10 @@ def _ids(names: list[str]) -> list[str]:
 
 
 def _attempt(event: AttemptStarted) -> dict[str, Json]:
-    selected: dict[str, Json] = {} if event.selected is None else {"selected": event.selected}
-    return selected | {
+    more: dict[str, Json] = {} if event.selected is None else {"selected": event.selected}
+    if event.base:  # what earlier versions did not record is not in their run.json either
+        more |= {"base": event.base, "place": event.place}
+    return more | {
         "started_at": event.at,
         "ended_at": None,
         "status": str(RunStatus.RUNNING),

@@ -8,6 +8,7 @@ replay   what another run kept → plan → begin → attempt
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -15,14 +16,14 @@ from waivern.ids import ArtifactId
 from waivern.message import Json
 from waivern.planning.plan import Plan
 from waivern.record.events import GateDecided
-from waivern.service import decide, kept, resuming
+from waivern.service import decide, resuming
 from waivern.service.attempt import Options, refreshing
-from waivern.service.check import drafted, prepare
-from waivern.service.continuing import Held, ahead, go_on, hold
+from waivern.service.check import opened
+from waivern.service.continuing import Held, ahead, go_on, hold, referred
 from waivern.service.decide import Decision
-from waivern.service.parameters import NOTHING, Given, Recorded
+from waivern.service.parameters import NOTHING, Given
 from waivern.service.read import load
-from waivern.service.references import RecordedResolver, StoreResolver, find
+from waivern.service.references import find, split
 from waivern.service.result import RunResult
 from waivern.service.resuming import Again, Source, ready
 from waivern.service.select import EVERYTHING, Selection
@@ -52,10 +53,11 @@ def resume(
     Raises RefusedError if the run is running elsewhere or its terms do not allow it, ParamsError if
     a secret is not given again, IntegrityError if its journal is damaged.
     """
-    with hold(store, reference) as held:
+    runbook = None if source is None else opened(source)
+    with hold(store, referred(store, reference, runbook, options)) as held:
         gate, decision, data = decide.within(held.record, data, by)
         again = Again(allow_changed, force, ask_again, params, data, selection)
-        known = ready(source, held.record, store, options, again)
+        known = ready(runbook, held.record, store, options, again)
         options = refreshing(options, known.plan)
         start = ahead(held, known, options, again)
         if gate and decision:
@@ -90,9 +92,9 @@ def approve(
     and while more people have to approve. Raises RefusedError, IntegrityError as `decide.decided`,
     and what `resume` raises, all before anything is written.
     """
-    run, _, name = reference.partition("/")
+    run, name = split(reference)
     again = Again(params=params)
-    with hold(store, run) as held:
+    with hold(store, referred(store, run, None, options)) as held:
         gate = decide.gate_of(held.record, name or None)
         known = ready(None, held.record, store, options, again) if onward else None
         options = refreshing(options, known.plan) if known else options
@@ -129,12 +131,9 @@ def replay(
     Nothing that was made before is used but what the runbook reuses. Raises RefusedError if
     `params` differ from those of the run, ParamsError if a secret is not given again.
     """
-    record = load(store, find(store, reference))
-    run = record.metadata
-    values = Recorded(run.run_id, run.params, params)
-    draft = drafted(kept.runbook(store, record), options.environ, values.bound)
-    children = StoreResolver(store, kept.KeptChildren(store, record))
-    resolver = RecordedResolver(record.reuse, children)
-    prepared = prepare(draft, resolver, options.environ, options.project, record.project)
-    resuming.refuse_other_params(prepared.plan, record)
-    return begin(prepared, store, options, run_id, EVERYTHING, replay_of=run.run_id)
+    record = load(store, find(store, reference, folder=options.folder))
+    known = resuming.from_kept(record, store, options, params)
+    resuming.refuse_other_params(known.prepared.plan, record)
+    of = record.metadata.run_id
+    result = begin(known.prepared, store, options, run_id, EVERYTHING, replay_of=of)
+    return replace(result, warnings=(*known.base.notes, *result.warnings))

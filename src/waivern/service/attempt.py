@@ -53,6 +53,15 @@ class Options(NamedTuple):
     """Artifacts that are made again all the same: ids, or names that stand for several."""
     fail_on: tuple[str, ...] = ()
     """Conditions over `artifacts`, `status` and `params` that make the attempt end with exit 6."""
+    folder: str | None = None
+    """Where the verb is called: paths in references start here, and what a run that goes on from
+    kept bytes needs is looked for here; None: the current folder."""
+    base: str | None = None
+    """The folder that relative paths of such a run start from; None: it is looked for."""
+    trust_run: bool = False
+    """Whether code may be run that a run of another store names."""
+    on_foreign: Callable[[str], None] = lambda _said: None
+    """Notified, before it is run, which code that is."""
     grace_s: float = DEFAULT_GRACE_S
     """How long running work may go on after a signal."""
     listen: bool = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from waivern.errors import UsageError
@@ -14,10 +15,11 @@ from waivern.planning.plan import Extract, Plan, Transform
 from waivern.planning.planner import Resolver, make_plan
 from waivern.runbook import loader
 from waivern.runbook.check import Given
+from waivern.runbook.document import Document
 from waivern.runbook.model import Draft, Runbook
 from waivern.runbook.params import with_secrets
 from waivern.service.children import ChildFiles
-from waivern.service.references import StoreResolver
+from waivern.service.reusing import StoreResolver
 from waivern.store.base import RunStore
 
 if TYPE_CHECKING:
@@ -47,8 +49,24 @@ def check(
     open. Raises NotFoundError if there is no such file, InvalidError with all that is wrong.
     """
     draft = drafted(source, environ, given)
-    children = ChildFiles(draft.runbook.document.folder)
-    return prepare(draft, StoreResolver(store, children), environ, project).plan
+    return prepare(draft, resolver(draft.runbook, store), environ, project).plan
+
+
+def resolver(runbook: Runbook, store: RunStore, reusing: str | None = None) -> StoreResolver:
+    """Return what looks up the children and the other runs that a runbook refers to."""
+    folder = runbook.document.folder
+    return StoreResolver(store, ChildFiles(folder), reusing, folder=folder)
+
+
+def opened(source: str | Runbook) -> Runbook:
+    """Return the runbook in a file, its bytes read and nothing else; a Runbook as it is.
+
+    Raises NotFoundError if there is no such file.
+    """
+    if not isinstance(source, str):
+        return source
+    path = Path(source)
+    return Runbook(path.stem, {}, Document(source, path.absolute().parent, loader.read_bytes(path)))
 
 
 def drafted(source: str | Runbook, environ: Mapping[str, str], given: Given | None = None) -> Draft:

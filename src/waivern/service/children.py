@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
-from waivern.errors import NotFoundError, RefusedError
+from waivern.errors import NotFoundError, RefusedError, WaivernError
+from waivern.message import sha256
 from waivern.planning.children import ChildFile
 from waivern.problems import shown
 from waivern.runbook.loader import read_bytes
@@ -56,6 +58,25 @@ def places(
     beside = PurePosixPath(parent).parent / relative if parent else relative
     keys = [str(beside), *(f"{name}/{relative}" for name in tops if name)]
     return [(tops[_above(key)] / PurePosixPath(key).relative_to(_above(key)), key) for key in keys]
+
+
+def changed(
+    folder: Path, templates: tuple[str, ...], recorded: Iterable[Mapping[str, str]]
+) -> list[str]:
+    """Return the keys of recorded children whose files are not as they were.
+
+    `recorded` has `path`, the key, and `sha256` of each.
+    """
+    tops, found = _tops(folder, templates), []
+    for each in recorded:
+        above = _above(each["path"])
+        try:
+            place = tops[above] / PurePosixPath(each["path"]).relative_to(above)
+            same = sha256(read_bytes(place)) == each["sha256"]
+        except (WaivernError, KeyError):
+            same = False
+        found += [] if same else [each["path"]]
+    return found
 
 
 def _tops(folder: Path, templates: tuple[str, ...]) -> dict[str, Path]:

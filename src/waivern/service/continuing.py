@@ -15,6 +15,7 @@ from waivern.record.events import to_record
 from waivern.record.fold import RunRecord
 from waivern.record.status import ArtifactStatus, RunStatus
 from waivern.service import history, resuming
+from waivern.runbook.model import Runbook
 from waivern.service.attempt import (
     Attempt,
     Options,
@@ -30,6 +31,7 @@ from waivern.service.read import fold
 from waivern.service.references import find, standing
 from waivern.service.result import RunResult
 from waivern.service.resuming import Again, Ready, faults
+from waivern.service.runbook_file import of_document, of_run
 from waivern.service.select import refuse_starved
 from waivern.store.base import Lease, RunStore
 from waivern.store.lock import this_process
@@ -45,9 +47,14 @@ class Held(NamedTuple):
     record: RunRecord
 
 
+def referred(store: RunStore, reference: str, runbook: Runbook | None, options: Options) -> str:
+    """Return the id of the run that is to go on; `@last` is one of `runbook`, if that is given."""
+    of = of_document(runbook.document, runbook.name) if runbook else None
+    return find(store, reference, folder=options.folder, of=of)
+
+
 @contextmanager
-def hold(store: RunStore, reference: str) -> Iterator[Held]:
-    run_id = find(store, reference)
+def hold(store: RunStore, run_id: str) -> Iterator[Held]:
     lease = store.lock(run_id, this_process())
     try:
         journal, record = fold(store, run_id)
@@ -81,6 +88,7 @@ def go_on(held: Held, known: Ready, options: Options, again: Again, start: Ahead
     event = attempt_event(
         plan,
         options.clock,
+        store,
         renewed=known.renewed,
         invalidated=fallen,
         forced=known.forced,
@@ -123,7 +131,8 @@ def _orders(
         policies=policies(options, plan),
     )
     if again.selection:
-        only = again.selection.resolve(plan, standing(held.store, record))
+        statuses = standing(held.store, record, of_run(held.store, record.metadata))
+        only = again.selection.resolve(plan, statuses)
         refuse_starved(plan, only, evidence)
         orders = replace(orders, only=only)
     return orders

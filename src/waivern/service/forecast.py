@@ -12,12 +12,10 @@ from waivern.errors import UsageError
 from waivern.record.events import ArtifactCompleted
 from waivern.service import read
 from waivern.service.attempt import Options, refreshing
-from waivern.service.check import Prepared, drafted, prepare
-from waivern.service.children import ChildFiles
-from waivern.service.continuing import counted, left_out
+from waivern.service.check import Prepared, drafted, opened, prepare, resolver
+from waivern.service.continuing import counted, left_out, referred
 from waivern.service.foreseer import Action, Forecast, Foreseer
 from waivern.service.parameters import NOTHING, Given
-from waivern.service.references import StoreResolver, find
 from waivern.service.resuming import Again, Source, ready
 from waivern.store.base import RunStore
 
@@ -41,8 +39,10 @@ def forecast(
     skipped: frozenset[str] = frozenset()
     notes: Mapping[str, str] = {}
     if resume is not None:
-        record = read.load(store, find(store, resume))
-        known = ready(source, record, store, options, Again(allow_changed=True, params=params))
+        options = options._replace(trust_run=True)  # nothing is run
+        runbook = None if source is None else opened(source)
+        record = read.load(store, referred(store, resume, runbook, options))
+        known = ready(runbook, record, store, options, Again(allow_changed=True, params=params))
         if record.metadata.replay_of:
             options = options._replace(cache=False)
         prepared = Prepared(known.plan, known.environ)
@@ -52,10 +52,10 @@ def forecast(
         notes = {str(name): why for name, why in fallen.items()}
     elif source is not None:
         draft = drafted(source, options.environ, params.bound)
-        resolver = StoreResolver(store, ChildFiles(draft.runbook.document.folder))
-        prepared = prepare(draft, resolver, options.environ, options.project)
+        found = resolver(draft.runbook, store)
+        prepared = prepare(draft, found, options.environ, options.project)
         options = refreshing(options, prepared.plan)
     else:
         raise UsageError("there is nothing to foresee", hint="give a source, resume=, or both")
-    found = Foreseer(prepared, store, options, evidence, notes, skipped).all()
-    return [found[name] for name in prepared.plan.declared]
+    foreseen = Foreseer(prepared, store, options, evidence, notes, skipped).all()
+    return [foreseen[name] for name in prepared.plan.declared]

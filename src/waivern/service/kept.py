@@ -18,14 +18,14 @@ from waivern.service.children import places
 from waivern.store.base import RunStore
 
 
-def runbook(store: RunStore, record: RunRecord) -> Runbook:
+def runbook(store: RunStore, record: RunRecord, folder: Path) -> Runbook:
     """Return the runbook that the last attempt ran, for `check.drafted` to read again.
 
-    Raises IntegrityError if the run has lost its bytes.
+    Its relative paths start from `folder`. Raises IntegrityError if the run has lost its bytes.
     """
     run = record.metadata
     data = store.read_runbook(run.run_id, run.runbook_hash)
-    document = Document(run.runbook_path, Path(record.started.base), data)
+    document = Document(run.runbook_path, folder, data)
     return Runbook(run.runbook_name, {}, document)
 
 
@@ -41,9 +41,9 @@ def placeholders(store: RunStore, record: RunRecord) -> dict[str, str]:
 class KeptChildren:
     """The children that the last attempt ran. Raises IntegrityError if their bytes are lost."""
 
-    def __init__(self, store: RunStore, record: RunRecord) -> None:
+    def __init__(self, store: RunStore, record: RunRecord, folder: Path) -> None:
         run = record.metadata
-        self._folder = Path(record.started.base)
+        self._folder = folder
         self._kept = {
             each["path"]: store.read_child(run.run_id, each["path"], each["sha256"])
             for each in run.children
@@ -63,14 +63,14 @@ class KeptChildren:
         )
 
 
-def since(record: RunRecord, children: Mapping[str, Path]) -> list[str]:
+def since(record: RunRecord, folder: Path, children: Mapping[str, Path]) -> list[str]:
     """Say which of the files have changed since the run kept their bytes, or are gone.
 
-    `children` is where those lay, by path.
+    `folder` is that of the runbook, `children` is where those lie, by path.
     """
     run, said = record.metadata, []
     if run.runbook_path is not None:
-        path = Path(record.started.base) / Path(run.runbook_path).name
+        path = folder / Path(run.runbook_path).name
         said += _changed(run.runbook_path, path, run.runbook_hash)
     for child in run.children:
         if place := children.get(child["path"]):

@@ -20,6 +20,7 @@ from waivern.service import check as checking
 from waivern.service.again import Decided
 from waivern.service.decide import Decision
 from waivern.service.leaving import settle
+from waivern.service.locate import refuse_unkept
 from waivern.service.result import RunResult
 from waivern.service.shelf import Folder
 from waivern.service.situation import (
@@ -95,6 +96,8 @@ def forecast(
 
     at = situation("forecast", ForecastTerms, terms)
     known = None if source is None else readable(source)
+    if resume is not None:
+        refuse_unkept(at.unkept, "resume")
     return forecast(known, at.store, at.options, params=at.params, resume=resume)
 
 
@@ -153,6 +156,7 @@ def approve(
     RefusedError if nothing waits to be decided, UsageError without a name, and what `resume` does.
     """
     at = _blocking("approve", ApproveTerms, terms)
+    refuse_unkept(at.unkept, "decide on")
     decision = Decision(approved, by, note, data)
     return again.approve(gate, at.store, at.options, decision, params=at.params, onward=resume)
 

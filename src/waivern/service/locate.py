@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
-from waivern.errors import UsageError
+from waivern.errors import RefusedError, UsageError
 from waivern.files import current_folder
 from waivern.ids import STORE
 
@@ -59,6 +59,26 @@ def located(
         return Located(_usable(project.persistence.path, f"persistence.path ({at})"), "project")
     nearest = _nearest(folder)
     return nearest or Located(os.path.join(folder, STORE), "default")
+
+
+def unkept(typed: str | None, environ: Mapping[str, str], project: Project | None) -> str | None:
+    """Return what of the project file says that runs are not kept on the disk; None if they are.
+
+    A store that was typed or set overrides it.
+    """
+    if project is None or project.persistence.on_disk or typed or environ.get(VARIABLE):
+        return None
+    off = "enabled" if not project.persistence.enabled else "backend"
+    return f"persistence.{off} in {project.position('persistence', off)}"
+
+
+def refuse_unkept(why: str | None, verb: str) -> None:
+    """Raise RefusedError if runs are not kept, so that there is none to resume, say."""
+    if why is not None:
+        raise RefusedError(
+            f"persistence is off ({why}): there is no run to {verb}",
+            hint="name the store of the run with --store, or switch persistence on",
+        )
 
 
 def find_project(folder: str | None = None) -> Project | None:

@@ -10,7 +10,9 @@ from waivern.message import Json, sha256
 from waivern.planning.plan import Plan
 from waivern.record.events import AttemptStarted, Event, RunStarted
 from waivern.record.fold import RunRecord
-from waivern.service.references import pins
+from waivern.service.reusing import pins
+from waivern.service.runbook_file import place_of
+from waivern.store.base import RunStore
 from waivern.store.lock import this_process
 
 
@@ -18,6 +20,7 @@ def first_events(
     run_id: str,
     plan: Plan,
     clock: Clock,
+    store: RunStore,
     *,
     only: Iterable[ArtifactId] | None,
     replay_of: str | None,
@@ -41,6 +44,7 @@ def first_events(
         project=dict(plan.project),
     )
     second = AttemptStarted(at, _owner(), runbook.document.digest, selected=selected(plan, only))
+    second = _placed(second, plan, store)
     record = RunRecord(first)
     record.apply(second)
     return record, [first, second]
@@ -49,6 +53,7 @@ def first_events(
 def attempt_event(
     plan: Plan,
     clock: Clock,
+    store: RunStore,
     *,
     renewed: bool,
     invalidated: Mapping[ArtifactId, str],
@@ -57,7 +62,7 @@ def attempt_event(
     only: Iterable[ArtifactId] | None,
 ) -> AttemptStarted:
     """Return the event that begins another attempt; `renewed`: what is to be run has changed."""
-    return AttemptStarted(
+    event = AttemptStarted(
         at=clock.now(),
         owner=_owner(),
         runbook_hash=plan.runbook.document.digest,
@@ -73,6 +78,14 @@ def attempt_event(
         selected=selected(plan, only),
         project=dict(plan.project) if renewed else None,
     )
+    return _placed(event, plan, store)
+
+
+def _placed(event: AttemptStarted, plan: Plan, store: RunStore) -> AttemptStarted:
+    """Return the event with the folder and the store of the attempt in it."""
+    folder = str(plan.runbook.document.folder)
+    place, store_id = place_of(folder, store) or "", store.identity(make=True) or ""
+    return event._replace(base=folder, place=place, store=store_id)
 
 
 def children(plan: Plan) -> list[dict[str, str]]:

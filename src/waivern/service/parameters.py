@@ -27,6 +27,11 @@ class Given:
     where: str | None = None
     """What `values` are called in messages."""
 
+    @property
+    def names(self) -> frozenset[str]:
+        """The parameters that are given."""
+        return frozenset({*self.typed, *self.values})
+
     def bound(self, declared: Mapping[str, Param]) -> dict[str, Json]:
         """Return the value of each declared parameter.
 

@@ -1,11 +1,14 @@
-"""What people type for a run: an id, a unique prefix of one, or a reference such as `@last`."""
+"""References to runs: an id, a unique prefix of one, or a reference such as `@last`."""
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path, PurePath
+from typing import NamedTuple
 
 from waivern.errors import (
     IntegrityError,
@@ -14,104 +17,159 @@ from waivern.errors import (
     RunNotFoundError,
     WaivernError,
 )
-from waivern.ids import ArtifactId, parse_artifact_id
-from waivern.planning.children import ChildFile, Children
-from waivern.planning.plan import Copy, Plan
 from waivern.record.fold import RunRecord
 from waivern.record.run import RunMetadata
 from waivern.record.status import ArtifactStatus, RunStatus
-from waivern.runbook.model import Reuse
-from waivern.service import read
-from waivern.service.children import ChildFiles
+from waivern.service import read, runbook_file
 from waivern.service.read import RunRow
+from waivern.service.runbook_file import SUFFIXES, RunbookFile
 from waivern.store.base import RunStore
 
-_REFERENCE = re.compile(r"(?P<stem>[^@]*)@(?P<which>last|failed)(?:~(?P<back>[0-9]{1,6}))?")
-FORMS = "an id, a unique prefix of one, @last, @last~2, @failed or <runbook stem>@last"
+_WHICH = r"(?P<which>last|failed)(?:~(?P<back>[0-9]{1,6}))?"
+_REFERENCE = re.compile(rf"(?P<head>.*)@{_WHICH}", re.DOTALL)
+_BARE = re.compile(_WHICH)
+_WITH_ARTIFACT = re.compile(rf"(?P<run>.*@{_WHICH})(?:/(?P<artifact>.*))?", re.DOTALL)
+FORMS = (
+    "an id, a unique prefix of one, @last, @last~2, @failed, "
+    "<runbook>@last or <path of the runbook>@last"
+)
 
 
-def find(store: RunStore, text: str) -> str:
-    """Return the id of the one run that `text` means.
+class Reference(NamedTuple):
+    """A reference with '@', taken apart."""
 
-    Raises RunNotFoundError if there is none, NotFoundError if there are several, IntegrityError if
-    a run that cannot be read may be meant.
+    text: str
+    head: str
+    """A runbook, by its stem or its path; empty: any."""
+    failed: bool
+    back: int
+    """How many of the runs that fit are newer."""
+
+
+def find(
+    store: RunStore, text: str, *, folder: str | None = None, of: RunbookFile | None = None
+) -> str:
+    """Return the id of the one run that `text` refers to.
+
+    Paths start from `folder`, the current one unless given. References that name no runbook are
+    looked up among the runs of `of`, if that is given. Raises RunNotFoundError if there is no such
+    run, NotFoundError if `text` is ambiguous, IntegrityError if a run that cannot be read may be
+    meant.
     """
-    if "@" in text:
-        rows, back = _fitting(store, text)
-        if damaged := next((row for row in rows[: back + 1] if row.status == read.CORRUPT), None):
-            raise IntegrityError(
-                f"'{text}' may mean run {damaged.run_id}, which cannot be read: {damaged.fault}",
-                hint="name the run that is meant by its id; "
-                f"`wct runs verify {damaged.run_id}` tells what is damaged",
-            )
-        if len(rows) <= back:
-            raise RunNotFoundError(
-                f"no run fits '{text}'", hint="`wct runs` lists the runs there are"
-            )
-        return rows[back].run_id
-    runs = store.runs()
-    if text in runs:
-        return text
-    return _by_prefix(text, runs)
-
-
-def standing(
-    store: RunStore, record: RunRecord | None
-) -> Callable[[str | None], Mapping[str, ArtifactStatus]]:
-    """Return how the artifacts of a run stand that an expression names, or of `record`."""
-
-    def statuses(run: str | None) -> Mapping[str, ArtifactStatus]:
-        looked_at = read.load(store, find(store, run)) if run else record
-        if looked_at is None:
-            raise RefusedError(
-                "a new run has no results yet", hint="name the run: result:failed@RUN"
-            )
-        return {name: step.status for name, step in looked_at.steps.items()}
-
-    return statuses
-
-
-def _by_prefix(text: str, runs: list[str]) -> str:
-    wanted = text.replace("-", "").casefold()
-    fitting = [run for run in runs if wanted and run.replace("-", "").casefold().startswith(wanted)]
-    if not fitting:
+    if "@" not in text:
+        runs = store.runs()
+        return text if text in runs else _by_prefix(text, runs)
+    reference = parse(text)
+    rows = fitting(store, reference, folder=folder, of=of)
+    if damaged := next(filter(_unreadable, rows[: reference.back + 1]), None):
+        raise unreadable(reference, damaged)
+    if len(rows) <= reference.back:
+        among = f" among the runs of {of.path or of.name}" if of and not reference.head else ""
         raise RunNotFoundError(
-            f"no run {text[:200]!r}", hint=f"`wct runs` lists the runs; a run is named by {FORMS}"
+            f"no run fits '{text[:200]}'{among}", hint="`wct runs` lists the runs there are"
         )
-    if len(fitting) > 1:
-        shown = ", ".join(fitting[:5]) + (", …" if len(fitting) > 5 else "")
-        raise NotFoundError(
-            f"'{text}' fits {len(fitting)} runs: {shown}", hint="type more of the id"
-        )
-    return fitting[0]
+    return rows[reference.back].run_id
 
 
-def candidates(store: RunStore, text: str) -> list[str]:
-    """Return the runs that a reference with '@' may mean, the best first, if they can be read."""
-    rows, back = _fitting(store, text)
-    return [row.run_id for row in rows if row.status != read.CORRUPT][back:]
+def split(text: str) -> tuple[str, str]:
+    """Return the two parts of RUN/ARTIFACT; the second is empty if there is none.
 
-
-def _fitting(store: RunStore, text: str) -> tuple[list[RunRow], int]:
-    """Return the runs among which a reference with '@' counts, the best first, and how far back.
-
-    A run that cannot be read is among them, at its place if that can be told, unless it surely
-    does not fit: of its runbook if that is known, and it may have failed.
+    The path of a runbook in a reference may have a '/', too.
     """
+    if parsed := _WITH_ARTIFACT.fullmatch(text):
+        return parsed["run"], parsed["artifact"] or ""
+    run, _, artifact = text.partition("/")
+    return run, artifact
+
+
+def parse(text: str) -> Reference:
+    """Return a reference with '@' taken apart. Raises NotFoundError if it is none."""
     parsed = _REFERENCE.fullmatch(text)
     if parsed is None:
         raise NotFoundError(
             f"'{text[:200]}' does not name a run", hint=f"a run is named by {FORMS}"
         )
+    return Reference(text, parsed["head"], parsed["which"] == "failed", int(parsed["back"] or 0))
+
+
+def standing(
+    store: RunStore, record: RunRecord | None, of: RunbookFile
+) -> Callable[[str | None], Mapping[str, ArtifactStatus]]:
+    """Return a function that gives the statuses of the artifacts of a run, or of `record`."""
+
+    def statuses(run: str | None) -> Mapping[str, ArtifactStatus]:
+        if run is None and record is None:
+            raise RefusedError(
+                "a new run has no results yet",
+                hint="name the run, as in --select result:failed@last",
+            )
+        looked_at = read.load(store, _found(store, run, of)) if run else record
+        assert looked_at is not None
+        return {name: step.status for name, step in looked_at.steps.items()}
+
+    return statuses
+
+
+def _found(store: RunStore, text: str, of: RunbookFile) -> str:
+    """Return the run after the '@' of `result:failed@RUN`, where `last` is short for `@last`."""
+    if _BARE.fullmatch(text) and text not in store.runs():
+        text = f"@{text}"
+    return find(store, text, of=of)
+
+
+def _by_prefix(text: str, runs: list[str]) -> str:
+    wanted = text.replace("-", "").casefold()
+    found = [run for run in runs if wanted and run.replace("-", "").casefold().startswith(wanted)]
+    if not found:
+        raise RunNotFoundError(
+            f"no run {text[:200]!r}", hint=f"`wct runs` lists the runs; a run is named by {FORMS}"
+        )
+    if len(found) > 1:
+        shown = ", ".join(found[:5]) + (f" and {len(found) - 5} more" if len(found) > 5 else "")
+        raise NotFoundError(f"'{text}' fits {len(found)} runs: {shown}", hint="type more of the id")
+    return found[0]
+
+
+def fitting(
+    store: RunStore,
+    reference: Reference,
+    *,
+    folder: str | None = None,
+    of: RunbookFile | None = None,
+) -> list[RunRow]:
+    """Return the runs among which a reference counts, newest first.
+
+    A run that cannot be read is among them, at its place if that is known, unless it surely does
+    not fit. Raises NotFoundError if the reference fits the runs of several runbooks.
+    """
     rows = [
         row._replace(metadata=row.metadata or _head(store, row)) for row in read.list_runs(store)
     ]
     rows.sort(key=lambda row: row.metadata.started_at if row.metadata else "~", reverse=True)
-    if stem := parsed["stem"]:
-        rows = [row for row in rows if row.metadata is None or _stem(row.metadata) == stem]
-    if parsed["which"] == "failed":
+    if reference.head:
+        rows = _of_runbook(store, reference, rows, Path(folder or "").absolute())
+    elif of is not None:
+        rows = [
+            row
+            for row in rows
+            if row.metadata is None or runbook_file.of_run(store, row.metadata).same_as(of)
+        ]
+    if reference.failed:
         rows = [row for row in rows if row.status in (RunStatus.FAILED, read.CORRUPT)]
-    return rows, int(parsed["back"] or 0)
+    return rows
+
+
+def _unreadable(row: RunRow) -> bool:
+    return row.status == read.CORRUPT
+
+
+def unreadable(reference: Reference, row: RunRow) -> IntegrityError:
+    """Return the error for a run that may be meant and cannot be read."""
+    return IntegrityError(
+        f"'{reference.text}' may mean run {row.run_id}, which cannot be read: {row.fault}",
+        hint="name the run that is meant by its id; "
+        f"`wct runs verify {row.run_id}` reports what is damaged",
+    )
 
 
 def _head(store: RunStore, row: RunRow) -> RunMetadata | None:
@@ -123,97 +181,57 @@ def _head(store: RunStore, row: RunRow) -> RunMetadata | None:
     return None
 
 
-def _stem(run: RunMetadata) -> str | None:
-    return PurePath(run.runbook_path).stem if run.runbook_path else None
+# runbooks
 
 
-class StoreResolver:
-    """Pins the artifacts that a runbook reuses, from any run but the one that reuses them.
-
-    Child runbooks come from `children`.
-    """
-
-    def __init__(
-        self, store: RunStore, children: Children | None = None, reusing: str | None = None
-    ) -> None:
-        self._store = store
-        self._children = children or ChildFiles(Path())
-        self._reusing = reusing
-
-    def child(self, path: str, parent: str, templates: tuple[str, ...]) -> ChildFile:
-        """Find a child runbook."""
-        return self._children.child(path, parent, templates)
-
-    def reuse(self, _artifact: ArtifactId, source: Reuse) -> Copy:
-        """Find the run, then what its journal says of the artifact, then check the bytes."""
-        wanted = parse_artifact_id(source.artifact)
-        if "@" in source.from_run:
-            return self._newest(source.from_run, wanted)
-        return self._pin(find(self._store, source.from_run), wanted)
-
-    def _newest(self, reference: str, wanted: str) -> Copy:
-        for run_id in candidates(self._store, reference):
-            try:
-                return self._pin(run_id, wanted)
-            except (NotFoundError, IntegrityError):
-                continue  # a run that has it not is passed over, as the reference asks
-        raise RunNotFoundError(
-            f"no run that '{reference}' may mean has completed '{wanted}'",
-            hint="run that runbook first; `wct runs` lists the runs there are",
-        )
-
-    def _pin(self, run_id: str, wanted: str) -> Copy:
-        if run_id == self._reusing:
-            raise NotFoundError(
-                f"run {run_id} is the one that is resumed",
-                hint="an artifact of the same run is read with 'inputs'",
-            )
-        record = read.load(self._store, run_id)
-        done = read.artifact(record, wanted)
-        fault = self._store.verify(run_id, wanted, size=done.size, digest=done.digest)
-        if fault:
-            raise IntegrityError(
-                f"artifact '{wanted}' of run {run_id} is {fault}",
-                hint=f"resuming run {run_id} makes it again",
-            )
-        seq = record.steps[wanted].seq or 0
-        return Copy(run_id, wanted, seq, done.digest, done.content_digest, done.schema)
+def _of_runbook(
+    store: RunStore, reference: Reference, rows: list[RunRow], folder: Path
+) -> list[RunRow]:
+    """Return the runs of the runbook that the head names, and those that may be of it."""
+    head = Path(reference.head).expanduser()
+    files: dict[str, str] = {}
+    for row in rows:
+        path = row.metadata and row.metadata.runbook_path
+        if row.metadata and path and head.name in (PurePath(path).stem, PurePath(path).name):
+            files[row.run_id] = runbook_file.of_run(store, row.metadata).path or ""
+    meant = set(_meant(reference.head, set(files.values()), folder / head))
+    if len(meant) > 1:
+        raise _ambiguous(reference, sorted(meant), folder)
+    return [row for row in rows if row.metadata is None or files.get(row.run_id) in meant]
 
 
-class RecordedResolver:
-    """Gives back what was pinned when the run began: a resume never looks again."""
-
-    def __init__(self, pinned: dict[str, dict[str, object]], fallback: StoreResolver) -> None:
-        self._pinned = pinned
-        self._fallback = fallback
-
-    def child(self, path: str, parent: str, templates: tuple[str, ...]) -> ChildFile:
-        """Find a child runbook."""
-        return self._fallback.child(path, parent, templates)
-
-    def reuse(self, artifact: ArtifactId, source: Reuse) -> Copy:
-        """Return the pinned artifact; look it up if the runbook did not have it before."""
-        pinned = self._pinned.get(artifact)
-        if pinned is None or pinned.get("as") != [source.from_run, source.artifact]:
-            return self._fallback.reuse(artifact, source)
-        try:
-            return Copy(**{key: value for key, value in pinned.items() if key != "as"})  # type: ignore[arg-type]
-        except TypeError as error:
-            raise IntegrityError(f"the journal does not say what '{artifact}' reuses") from error
+def _meant(head: str, files: set[str], path: Path) -> Iterator[str]:
+    """Yield the files that a head names: exactly its path, else all that end in it."""
+    if os.sep not in head and not head.endswith(SUFFIXES):  # a stem
+        yield from files
+        return
+    target = os.path.realpath(path)
+    exact = {target, *(f"{target}{suffix}" for suffix in SUFFIXES)}
+    if found := exact & files:
+        yield from found
+    elif not any(map(os.path.lexists, exact)):  # it is not one that has no run yet
+        end = PurePath(os.path.normpath(head)).parts
+        yield from (path for path in files if _ends_in(path, end))
 
 
-def pins(plan: Plan) -> dict[str, dict[str, object]]:
-    """Return what the first event keeps of the reuse references; RecordedResolver reads it."""
-    copies = {node.id: node.work for node in plan.nodes.values() if isinstance(node.work, Copy)}
-    return {
-        name: {
-            "as": list(copy.asked),
-            "run": copy.run,
-            "artifact": copy.artifact,
-            "seq": copy.seq,
-            "digest": copy.digest,
-            "content_digest": copy.content_digest,
-            "schema": copy.schema,
-        }
-        for name, copy in copies.items()
-    }
+def _ends_in(path: str, end: tuple[str, ...]) -> bool:
+    parts = PurePath(path).parts
+    return any(one[-len(end) :] == end for one in (parts, (*parts[:-1], PurePath(path).stem)))
+
+
+def _ambiguous(reference: Reference, files: list[str], folder: Path) -> NotFoundError:
+    near = [_near(path, folder) for path in files]
+    shown = ", ".join(islice(near, 10)) + (f" and {len(near) - 10} more" if near[10:] else "")
+    which = reference.text[len(reference.head) :]
+    return NotFoundError(
+        f"'{reference.text[:200]}' fits the runs of {len(files)} runbooks: {shown}",
+        hint=f"name one by its path, as in '{near[0]}{which}'",
+    )
+
+
+def _near(path: str, folder: Path) -> str:
+    """Return a path as it is typed in a folder; one of a single part would be a bare name."""
+    relative = os.path.relpath(path, os.path.realpath(folder))
+    if relative.startswith(os.pardir):
+        return path
+    return relative if os.sep in relative else f"{os.curdir}{os.sep}{relative}"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple
 
 from waivern.errors import RefusedError
@@ -11,7 +13,6 @@ from waivern.ids import ArtifactId
 from waivern.message import Json
 from waivern.planning.changes import Change, changes
 from waivern.planning.plan import Plan
-from waivern.planning.planner import Resolver
 from waivern.problems import InvalidError
 from waivern.record.events import ArtifactCompleted
 from waivern.record.fold import ASK_AGAIN, RunRecord
@@ -20,16 +21,21 @@ from waivern.runbook import params
 from waivern.runbook.model import Runbook
 from waivern.service import kept
 from waivern.service.attempt import Options
-from waivern.service.check import Prepared, drafted, given_by, prepare
-from waivern.service.children import ChildFiles
+from waivern.service.base_folder import Base, base_of
+from waivern.service.check import Prepared, drafted, given_by, prepare, resolver
+from waivern.service.children import changed as changed_children
 from waivern.service.opening import children
 from waivern.service.parameters import NOTHING, Given, Recorded
-from waivern.service.references import RecordedResolver, StoreResolver
+from waivern.service.reusing import RecordedResolver, StoreResolver
+from waivern.service.runbook_file import of_document, of_run
 from waivern.service.select import EVERYTHING, Selection
+from waivern.service.trust import confirm, is_foreign
 from waivern.store.base import RunStore
 
 Source = str | Runbook | None
 """The path of a runbook, or a Runbook; None: what the run has kept."""
+SHOWN = 20
+"""Lines of one kind in a refusal."""
 
 
 @dataclass(frozen=True)
@@ -65,19 +71,22 @@ class Ready:
 
 
 def ready(
-    source: Source, record: RunRecord, store: RunStore, options: Options, again: Again
+    runbook: Runbook | None, record: RunRecord, store: RunStore, options: Options, again: Again
 ) -> Ready:
-    """Look whether a run that is held can be resumed.
+    """Look whether a run that is held can be resumed; without a runbook, from what it kept.
 
-    Raises RefusedError if it was cancelled (unless `force`), or if the runbook, a child or a
-    parameter has changed (unless `allow_changed`); InvalidError, ParamsError.
+    Raises RefusedError if the run is one of another runbook, if it was cancelled (unless `force`),
+    or if the runbook, a child or a parameter has changed (unless `allow_changed`); InvalidError,
+    ParamsError.
     """
     run = record.metadata
+    if runbook is not None:
+        refuse_another(runbook, record, store)
     if run.status == RunStatus.CANCELLED and not again.force:
         raise RefusedError(
             f"run {run.run_id} was cancelled", hint="`--force` resumes it all the same"
         )
-    now, notes = _prepared(source, record, store, options, again.params)
+    now, notes = _prepared(runbook, record, store, options, again)
     found = _Differences.of(now.plan, record)
     edits: tuple[Change, ...] = ()
     if found:
@@ -90,27 +99,99 @@ def ready(
     return Ready(now.plan, now.environ, edits, bool(found), tuple(forced), notes)
 
 
+def refuse_another(runbook: Runbook, record: RunRecord, store: RunStore) -> None:
+    """Raise RefusedError if a run is one of another runbook than this, edited as it may be.
+
+    A file is the same runbook at the same path, beside the same store, or with the same bytes; or
+    with the same name, if the one that ran is not there any more.
+    """
+    run, document = record.metadata, runbook.document
+    theirs, ours = of_run(store, run), of_document(document, runbook.name)
+    if theirs.same_as(ours):
+        return
+    there = theirs.path is not None and os.path.lexists(theirs.path)
+    if not there and theirs.path and ours.path and Path(theirs.path).name == Path(ours.path).name:
+        return  # it was moved, and edited since
+    name = run.runbook_path or run.runbook_name
+    hint = f"`wct runs resume {run.run_id}` continues it with what it ran; "
+    if there:
+        hint += f"`wct run {run.runbook_path} --resume {run.run_id}` with the file as it is now"
+    else:
+        hint += "a file that was renamed and edited counts as another: name it as it was"
+    raise RefusedError(
+        f"run {run.run_id} is a run of {name}, not of {document.path or runbook.name}", hint=hint
+    )
+
+
 def _prepared(
-    source: Source, record: RunRecord, store: RunStore, options: Options, given: Given
+    runbook: Runbook | None, record: RunRecord, store: RunStore, options: Options, again: Again
 ) -> tuple[Prepared, tuple[str, ...]]:
-    run_id = record.metadata.run_id
-    values = Recorded(run_id, record.metadata.params, given)
-    if source is not None:
-        draft = drafted(source, options.environ, values.bound)
-        files = ChildFiles(draft.runbook.document.folder)
-        resolver = RecordedResolver(record.reuse, StoreResolver(store, files, run_id))
-        return prepare(draft, resolver, options.environ, options.project), ()
-    draft = drafted(kept.runbook(store, record), options.environ, values.bound)
-    found = kept.KeptChildren(store, record)
-    resolver = RecordedResolver(record.reuse, StoreResolver(store, found, run_id))
-    done = prepare(draft, resolver, options.environ, options.project, record.project)
-    notes = kept.since(record, found.places)
-    if others := _others(record.project, given_by(options.project, done.plan)):
+    if runbook is not None:
+        return _from_file(runbook, record, store, options, again)
+    known = from_kept(record, store, options, again.params)
+    notes = [*known.base.notes, *kept.since(record, known.base.folder, known.places)]
+    if others := _others(record.project, given_by(options.project, known.prepared.plan)):
         notes.append(
             f"the project's file says otherwise than when the run began ({', '.join(others)}): "
             "the run goes on with what it said then"
         )
-    return done, tuple(notes)
+    return known.prepared, tuple(notes)
+
+
+def _from_file(
+    runbook: Runbook, record: RunRecord, store: RunStore, options: Options, again: Again
+) -> tuple[Prepared, tuple[str, ...]]:
+    run, folder = record.metadata, runbook.document.folder
+    values = Recorded(run.run_id, run.params, again.params)
+    try:
+        draft = drafted(runbook, options.environ, values.bound)
+        found = RecordedResolver(record.reuse, resolver(draft.runbook, store, run.run_id))
+        prepared = prepare(draft, found, options.environ, options.project)
+    except InvalidError as error:
+        if not again.allow_changed and (what := _changed_files(runbook, record, options)):
+            raise _unplannable(runbook, record, what, error) from error
+        raise
+    names = again.params.names
+    confirm(record, store, prepared.plan, options, own=True, given=names)
+    notes: tuple[str, ...] = ()
+    if os.path.realpath(folder) != os.path.realpath(record.base):
+        notes = (f"run {run.run_id} ran in {record.base}; this time, paths start from {folder}",)
+    return prepared, notes
+
+
+class FromKept(NamedTuple):
+    """What a run kept, planned again."""
+
+    prepared: Prepared
+    base: Base
+    places: Mapping[str, Path]
+    """Where its children lie now, if they are there."""
+
+
+def from_kept(record: RunRecord, store: RunStore, options: Options, given: Given) -> FromKept:
+    """Plan again what a run kept, in the folder that its relative paths start from now.
+
+    Raises what `base_of` and `confirm` raise, InvalidError, ParamsError.
+    """
+    run = record.metadata
+    base = base_of(record, store, options, foreign=bool(record.store) and is_foreign(record, store))
+    values = Recorded(run.run_id, run.params, given)
+    draft = drafted(kept.runbook(store, record, base.folder), options.environ, values.bound)
+    children = kept.KeptChildren(store, record, base.folder)
+    fallback = StoreResolver(store, children, run.run_id, folder=base.folder)
+    found = RecordedResolver(record.reuse, fallback)
+    prepared = prepare(draft, found, options.environ, options.project, record.project)
+    templates = draft.runbook.settings.template_paths
+    confirm(
+        record,
+        store,
+        prepared.plan,
+        options,
+        own=base.own and not changed_children(base.folder, templates, run.children),
+        given=given.names,
+        project=given_by(options.project, prepared.plan),
+    )
+    return FromKept(prepared, base, children.places)
 
 
 class _Differences(NamedTuple):
@@ -151,11 +232,13 @@ def as_it_ran(record: RunRecord, store: RunStore, options: Options) -> Plan:
     Raises InvalidError if it cannot be planned here and now.
     """
     environ = {**kept.placeholders(store, record), **options.environ}
-    old = kept.runbook(store, record)
+    folder = Path(record.base)
+    old = kept.runbook(store, record, folder)
     draft = drafted(old, environ, lambda declared: params.kept(declared, record.metadata.params))
-    fallback = StoreResolver(store, kept.KeptChildren(store, record), record.metadata.run_id)
-    resolver: Resolver = RecordedResolver(record.reuse, fallback)
-    return prepare(draft, resolver, environ, options.project, record.project).plan
+    children = kept.KeptChildren(store, record, folder)
+    fallback = StoreResolver(store, children, record.metadata.run_id, folder=folder)
+    found = RecordedResolver(record.reuse, fallback)
+    return prepare(draft, found, environ, options.project, record.project).plan
 
 
 def _edits(plan: Plan, record: RunRecord, store: RunStore, options: Options) -> tuple[Change, ...]:
@@ -174,15 +257,16 @@ def _changed_error(
     whats = ("the runbook has", "a child runbook has", "parameters have", "the project's file has")
     what = next(what for what, changed in zip(whats, found, strict=True) if changed)
     lines = [f"{what} changed since run {run.run_id}; resume refused"]
-    lines += [f"  changed child: {path}" for path in found.children]
-    lines += [f"  changed parameter: {name}" for name in found.params]
-    lines += [f"  changed in the project's file: {key}" for key in found.project]
-    lines += [f"  changed: {edit}" for edit in edits[:20]]
+    lines += _few(f"  changed child: {path}" for path in found.children)
+    lines += _few(f"  changed parameter: {name}" for name in found.params)
+    lines += _few(f"  changed in the project's file: {key}" for key in found.project)
+    lines += _few(f"  changed: {edit}" for edit in edits)
     if not edits and (found.runbook or found.children):
         lines.append("  only comments, layout or texts for people differ")
-    touched = [edit.artifact for edit in edits if _completed(record, edit.artifact)]
+    touched = dict.fromkeys(e.artifact for e in edits if _completed(record, e.artifact))
     if touched:
-        lines.append("  touches completed: " + ", ".join(dict.fromkeys(touched)))
+        more = f" and {len(touched) - SHOWN:,} more" if len(touched) > SHOWN else ""
+        lines.append("  touches completed: " + ", ".join(list(touched)[:SHOWN]) + more)
     if found.runbook:
         lines += [f"  it ran with {run.runbook_hash}", f"  it is now   {digest}"]
     hint = "restore the file, start a new run, or add --allow-changed to re-run what it touches"
@@ -191,6 +275,41 @@ def _changed_error(
     else:
         hint = hint.replace("restore the file", "leave the parameters as they were")
     return RefusedError("\n".join(lines), hint=hint)
+
+
+def _few(lines: Iterable[str]) -> list[str]:
+    """Return the first lines, and how many more there are."""
+    found = list(lines)
+    more = [f"  and {len(found) - SHOWN:,} more"] if len(found) > SHOWN else []
+    return found[:SHOWN] + more
+
+
+def _changed_files(runbook: Runbook, record: RunRecord, options: Options) -> list[str]:
+    """Return what of a runbook's files is not as it ran, where it cannot be planned any more."""
+    run = record.metadata
+    if runbook.document.digest != run.runbook_hash:
+        return ["the runbook"]
+    templates = drafted(runbook, options.environ).runbook.settings.template_paths
+    found = changed_children(runbook.document.folder, templates, run.children)
+    return [f"the child runbook {path}" for path in found]
+
+
+def _unplannable(
+    runbook: Runbook, record: RunRecord, what: list[str], error: InvalidError
+) -> RefusedError:
+    run, path = record.metadata, runbook.document.path or runbook.name
+    first, count = error.problems[0], len(error.problems)
+    at = f" ({first.position})" if first.position else ""
+    lines = [f"{what[0]} has changed since run {run.run_id}; resume refused"]
+    lines += _few(f"  changed: {each}" for each in what[1:])
+    lines.append(f"  it cannot be planned any more: {first.message}{at}")
+    if count > 1:
+        lines.append(f"  and {count - 1:,} more {'problem' if count == 2 else 'problems'}")
+    return RefusedError(
+        "\n".join(lines),
+        hint=f"restore the file; `wct validate {path}` lists the problems; "
+        f"`wct runs resume {run.run_id}` continues with what it ran",
+    )
 
 
 def refuse_other_params(plan: Plan, record: RunRecord) -> None:

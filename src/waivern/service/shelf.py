@@ -50,6 +50,11 @@ def chosen(store: Store, project_root: Folder = None) -> RunStore:
     return open_store(settings.store.value)
 
 
+def folder_of(project_root: Folder) -> str | None:
+    """Return the folder that paths in references start from; None: the current one."""
+    return None if project_root is None else os.fspath(project_root)
+
+
 def project_at(project_root: Folder) -> Project | None:
     """Return the project of the `waivern.yaml` nearest upward. Raises InvalidError."""
     from waivern.service.locate import find_project
@@ -88,7 +93,7 @@ def load_run(run: str, *, store: Store = None, project_root: Folder = None) -> R
     """
     where = chosen(store, project_root)
     try:
-        return read.load(where, find(where, run)).metadata
+        return read.load(where, find(where, run, folder=folder_of(project_root))).metadata
     except RunNotFoundError:
         return None
 
@@ -102,13 +107,15 @@ def load_steps(run: str, *, store: Store = None, project_root: Folder = None) ->
     from waivern.record.step import ordered
 
     where = chosen(store, project_root)
-    return ordered(read.load(where, find(where, run)).steps.values())
+    return ordered(
+        read.load(where, find(where, run, folder=folder_of(project_root))).steps.values()
+    )
 
 
 def load_state(run: str, *, store: Store = None, project_root: Folder = None) -> ExecutionState:
     """Return the artifacts of a run by status. Raises what `load_steps` raises."""
     where = chosen(store, project_root)
-    return read.load(where, find(where, run)).state
+    return read.load(where, find(where, run, folder=folder_of(project_root))).state
 
 
 def delete_run(

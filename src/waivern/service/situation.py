@@ -13,10 +13,11 @@ from waivern.problems import did_you_mean, shown
 from waivern.runbook.model import Runbook
 from waivern.service import again
 from waivern.service.attempt import Options
+from waivern.service.locate import refuse_unkept, unkept
 from waivern.service.parameters import Given
 from waivern.service.result import RunResult
 from waivern.service.select import Selection
-from waivern.service.shelf import chosen, project_at
+from waivern.service.shelf import chosen, folder_of, project_at
 from waivern.service.start import start
 from waivern.service.terms import PlanTerms, ResumeTerms
 from waivern.store.base import RunStore
@@ -39,6 +40,8 @@ class Situation(NamedTuple):
     options: Options
     params: Given
     selection: Selection
+    unkept: str | None = None
+    """Why there is no run in the store; None if there may be."""
 
     def start(self, source: Source, run_id: str | None, options: Options) -> RunResult:
         """Run a runbook in a new run."""
@@ -55,6 +58,7 @@ class Situation(NamedTuple):
         self, run: str, source: Source | None, terms: ResumeTerms, options: Options
     ) -> RunResult:
         """Continue a run, on terms that are looked at for what only a resume takes."""
+        refuse_unkept(self.unkept, "resume")
         return again.resume(
             None if source is None else readable(source),
             run,
@@ -71,6 +75,7 @@ class Situation(NamedTuple):
 
     def replay(self, run: str, run_id: str | None, options: Options) -> RunResult:
         """Run again what a run kept."""
+        refuse_unkept(self.unkept, "replay")
         return again.replay(run, self.store, options, run_id=run_id, params=self.params)
 
 
@@ -83,9 +88,13 @@ def situation(verb: str, takes: type[PlanTerms], given: Mapping[str, object]) ->
     _refuse_unknown(verb, takes, given)
     terms = cast("PlanTerms", given)
     root = terms.get("project_root")
+    project = project_at(root)
     options = Options(
         environ=dict(os.environ),
-        project=project_at(root),
+        project=project,
+        folder=folder_of(root),
+        base=_folder(given, "base"),
+        trust_run=_switch(given, "trust_run") is True,
         max_concurrency=_count(given, "max_concurrency"),
         max_failures=_count(given, "max_failures"),
         cache=_switch(given, "cache"),
@@ -97,6 +106,7 @@ def situation(verb: str, takes: type[PlanTerms], given: Mapping[str, object]) ->
         options,
         Given(values=terms.get("params", NONE)),
         Selection(_texts(given, "select"), _texts(given, "exclude")),
+        None if terms.get("store") is not None else unkept(None, os.environ, project),
     )
 
 
@@ -133,6 +143,15 @@ def _switch(given: Mapping[str, object], name: str) -> bool | None:
     if value is None or isinstance(value, bool):
         return value
     raise _wrong(name, value, "True or False")
+
+
+def _folder(given: Mapping[str, object], name: str) -> str | None:
+    value = given.get(name)
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, os.PathLike) and isinstance(path := os.fspath(value), str):
+        return path
+    raise _wrong(name, value, "the path of a folder")
 
 
 def _texts(given: Mapping[str, object], name: str) -> tuple[str, ...]:

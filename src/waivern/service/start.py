@@ -8,12 +8,12 @@ from waivern.ids import new_run_id, parse_run_id
 from waivern.record.events import to_record
 from waivern.runbook.model import Runbook
 from waivern.service.attempt import Attempt, Options, Orders, carry_out, policies, refreshing
-from waivern.service.check import Prepared, drafted, prepare
-from waivern.service.children import ChildFiles
+from waivern.service.check import Prepared, drafted, prepare, resolver
 from waivern.service.opening import first_events
 from waivern.service.parameters import NOTHING, Given
-from waivern.service.references import StoreResolver, standing
+from waivern.service.references import standing
 from waivern.service.result import RunResult
+from waivern.service.runbook_file import of_document
 from waivern.service.select import EVERYTHING, Selection, refuse_starved
 from waivern.store.base import Birth, RunStore
 from waivern.store.lock import this_process
@@ -34,8 +34,8 @@ def start(
     wrong, UsageError or ArtifactNotFoundError if the selection or a policy is.
     """
     draft = drafted(source, options.environ, params.bound)
-    resolver = StoreResolver(store, ChildFiles(draft.runbook.document.folder))
-    prepared = prepare(draft, resolver, options.environ, options.project)
+    found = resolver(draft.runbook, store)
+    prepared = prepare(draft, found, options.environ, options.project)
     return begin(prepared, store, options, run_id, selection)
 
 
@@ -52,12 +52,13 @@ def begin(
     options = refreshing(options, plan)
     orders = Orders(prepared.environ, policies=policies(options, plan))
     if selection:
-        only = selection.resolve(plan, standing(store, None))
+        runbook = of_document(plan.runbook.document, plan.runbook.name)
+        only = selection.resolve(plan, standing(store, None, runbook))
         refuse_starved(plan, only, ())
         orders = replace(orders, only=only)
     chosen = new_run_id() if run_id is None else parse_run_id(run_id)
     record, events = first_events(
-        chosen, plan, options.clock, only=orders.only, replay_of=replay_of
+        chosen, plan, options.clock, store, only=orders.only, replay_of=replay_of
     )
     birth = Birth(
         plan.runbook.document.data,

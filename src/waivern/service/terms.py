@@ -27,7 +27,7 @@ class PlanTerms(TypedDict, total=False):
     """From where upward `waivern.yaml` and the store are looked for; None: the current folder."""
 
 
-class ForecastTerms(PlanTerms, total=False):
+class CacheTerms(PlanTerms, total=False):
     """Also what is made although it was made before."""
 
     cache: bool | None
@@ -36,7 +36,14 @@ class ForecastTerms(PlanTerms, total=False):
     """Artifacts that are made again all the same."""
 
 
-class ReplayTerms(PlanTerms, total=False):
+class ForecastTerms(CacheTerms, total=False):
+    """Also where a run lies that is to go on."""
+
+    base: Folder
+    """With `resume`, the folder that relative paths of that run start from; None: it is found."""
+
+
+class AttemptTerms(PlanTerms, total=False):
     """Also how a run is carried out, and when it counts as failed."""
 
     max_concurrency: int | None
@@ -48,11 +55,24 @@ class ReplayTerms(PlanTerms, total=False):
     `policies` of the result, and make its `exit_code` 6."""
 
 
-class ApproveTerms(ForecastTerms, ReplayTerms, total=False):
+class KeptTerms(TypedDict, total=False):
+    """What verbs take that run what a run kept."""
+
+    base: Folder
+    """The folder that its relative paths start from; None: it is found, or the verb is refused."""
+    trust_run: bool
+    """Whether code may be run that a run of another store names."""
+
+
+class ReplayTerms(AttemptTerms, KeptTerms, total=False):
     """All of these."""
 
 
-class RunTerms(ApproveTerms, total=False):
+class ApproveTerms(CacheTerms, AttemptTerms, KeptTerms, total=False):
+    """All of these."""
+
+
+class RunTerms(CacheTerms, AttemptTerms, total=False):
     """Also what is made at all, in expressions as of `wct run --select`."""
 
     select: Texts
@@ -61,7 +81,7 @@ class RunTerms(ApproveTerms, total=False):
     """Do not make these."""
 
 
-class ResumeTerms(RunTerms, total=False):
+class ResumeTerms(RunTerms, KeptTerms, total=False):
     """Also what lets a run go on."""
 
     data: Mapping[str, Json]

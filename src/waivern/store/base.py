@@ -167,6 +167,13 @@ class RunStore(ArtifactStore):
     folder: str | None = None
     """The folder that all of it is in; None if it is not on a disk."""
 
+    @abstractmethod
+    def identity(self, *, make: bool = False) -> str | None:
+        """Return the random id of the store, which its runs record; None if it has none yet.
+
+        With `make` it has one afterwards. Raises IntegrityError if it is damaged.
+        """
+
     # stage and publish
 
     @abstractmethod

@@ -20,7 +20,7 @@ from waivern.errors import (
 )
 from waivern.ids import SYSTEM, parse_artifact_id, parse_run_id, segment_fault
 from waivern.message import Json, Message, decode, encode, sha256
-from waivern.store import index, journal, layout, lock
+from waivern.store import identity, index, journal, layout, lock
 from waivern.store.base import ArtifactRef, Birth, Journal, Lease, Owner, Receipt, RunStore
 from waivern.store.disk import Folder, explained
 from waivern.store.layout import (
@@ -60,9 +60,21 @@ class LocalFilesystemStore(RunStore):
         self.path = os.fspath(path)
         self.url = self.folder = self.path
         self._at = Layout(self.path)
+        self._identity: str | None = None
         self._leases: dict[str, LocalLease] = {}
         self._over: set[str] = set()
         """The runs that were held here, and are not any more."""
+
+    def identity(self, *, make: bool = False) -> str | None:
+        if self._identity is None:
+            with explained("read the id of the store"), ExitStack() as stack:
+                if make:
+                    self._identity = identity.make(stack.enter_context(self._at.root()))
+                else:
+                    with suppress(FileNotFoundError):
+                        root = stack.enter_context(Folder.root(self.path))
+                        self._identity = identity.read(root)
+        return self._identity
 
     # stage and publish
 

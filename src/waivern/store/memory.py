@@ -7,6 +7,7 @@ import json
 import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
+import uuid
 from dataclasses import dataclass, field
 
 from waivern.errors import ArtifactNotFoundError, IntegrityError, RefusedError, RunNotFoundError
@@ -55,8 +56,12 @@ class AsyncInMemoryStore(RunStore):
         self._remembered: dict[str, str] = {}
         """By key, as JSON."""
         self._pepper = os.urandom(32)
+        self._identity = str(uuid.uuid4())
         self._lock = threading.Lock()
         self._tokens = itertools.count()
+
+    def identity(self, *, make: bool = False) -> str | None:  # noqa: ARG002 - it has one
+        return self._identity
 
     def _run(self, run_id: str) -> _Run:
         run = self._runs.get(parse_run_id(run_id))

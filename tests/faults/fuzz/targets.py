@@ -28,7 +28,7 @@ from waivern.runbook.given import bind, read_file
 from waivern.runbook.loader import parse
 from waivern.runbook.params import Param, Type
 from waivern.runbook.project import parse as read_project
-from waivern.service.references import StoreResolver
+from waivern.service.reusing import StoreResolver
 from waivern.store import journal
 from waivern.store.local import LocalFilesystemStore
 from waivern.store.memory import AsyncInMemoryStore

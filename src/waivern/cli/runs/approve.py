@@ -10,8 +10,15 @@ from waivern.cli.runs.resume import resumed_by
 from waivern.cli.ui.board import Line
 from waivern.cli.ui.data import data_option, read_data
 from waivern.cli.ui.documents import print_document
-from waivern.cli.ui.options import opened
-from waivern.cli.ui.running import Typed, carry_out, finish, leave, running_options
+from waivern.cli.ui.running import (
+    Typed,
+    carry_out,
+    finish,
+    kept_options,
+    kept_store,
+    leave,
+    running_options,
+)
 from waivern.cli.ui.screen import stderr, stdout
 from waivern.cli.ui.text import clean, short
 from waivern.cli.ui.user import user_name
@@ -32,6 +39,7 @@ if TYPE_CHECKING:
 @click.option("--note", metavar="TEXT", help="Why.")
 @data_option("For what comes after the gate: JSON if it can be read so, else text.")
 @click.option("--no-resume", is_flag=True, help="Only record the decision.")
+@kept_options
 @running_options
 def command(
     run: str,
@@ -55,9 +63,9 @@ def command(
     from waivern.service.decide import Decision
     from waivern.service.locate import find_project
 
-    typed = Typed(**more)
+    typed, project = Typed(**more), find_project()
     decision = Decision(not reject, user_name() if by is None else by, note, read_data(data))
-    store, params = opened(typed.store), typed.given()
+    store, params = kept_store(typed, project, "decide on"), typed.given()
     if no_resume and typed.output is not None:
         raise UsageError("--no-resume makes nothing that -o could copy", hint="leave one out")
 
@@ -76,7 +84,7 @@ def command(
             on_decided=on_decided,
         )
 
-    decided, eyes = carry_out(typed, store, find_project(), begin)
+    decided, eyes = carry_out(typed, store, project, begin)
     document = {"decision": _document(decided)}
     if decided.result is not None:
         result = decided.result

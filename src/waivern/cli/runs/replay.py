@@ -8,8 +8,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from waivern.cli.runs.resume import resumed_by
-from waivern.cli.ui.options import opened
-from waivern.cli.ui.running import Typed, carry_out, finish, leave, running_options
+from waivern.cli.ui.running import (
+    Typed,
+    carry_out,
+    finish,
+    kept_options,
+    kept_store,
+    leave,
+    running_options,
+)
 from waivern.cli.ui.screen import Screen
 from waivern.cli.ui.text import clean, counted, short
 from waivern.errors import Exit
@@ -30,13 +37,14 @@ LOOKS = {"equal": "completed", "open": "not_started"}
 @click.argument("run", metavar="RUN")
 @click.option("--compare", is_flag=True, help="Say of each artifact whether it came out equal.")
 @click.option("--run-id", metavar="ID", help="The id of the new run, in place of a random one.")
+@kept_options
 @running_options
 def command(run: str, compare: bool, run_id: str | None, **more: Any) -> int:
     """Run again what RUN ran, in a new run: its runbook, children and parameters, as it kept them.
 
-    Everything is made anew, from the sources as they are now; relative paths start from the folder
-    that RUN had. What RUN reused from other runs is reused from the same ones. Secret parameters
-    have to be given again.
+    Everything is made anew, from the sources as they are now; relative paths start from where the
+    command finds the project of RUN. What RUN reused from other runs is reused from the same ones.
+    Secret parameters have to be given again.
 
     Leaves as any run does. With --compare, a run that ended well leaves with 6 if an artifact is
     different, or has come to a different end.
@@ -47,14 +55,14 @@ def command(run: str, compare: bool, run_id: str | None, **more: Any) -> int:
     from waivern.service.locate import find_project
     from waivern.service.references import find
 
-    typed = Typed(**more)
-    store, params = opened(typed.store), typed.given()
+    typed, project = Typed(**more), find_project()
+    store, params = kept_store(typed, project, "replay"), typed.given()
     before = find(store, run)
 
     def begin(options: Options, _eyes: Progress) -> RunResult:
         return again.replay(before, store, options, run_id=run_id, params=params)
 
-    result, eyes = carry_out(typed, store, find_project(), begin)
+    result, eyes = carry_out(typed, store, project, begin)
     pairs = compared(read.load(store, before), result.record) if compare else []
     if any(pair.outcome in ("different", "status") for pair in pairs):
         result = replace(result, exit_code=worst(result.exit_code, Exit.POLICY))

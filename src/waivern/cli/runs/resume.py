@@ -7,8 +7,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from waivern.cli.ui.data import data_option, read_data
-from waivern.cli.ui.options import opened
-from waivern.cli.ui.running import Typed, carry_out, finish, leave, running_options
+from waivern.cli.ui.running import (
+    Typed,
+    carry_out,
+    finish,
+    kept_options,
+    kept_store,
+    leave,
+    running_options,
+)
 from waivern.cli.ui.user import user_name
 
 if TYPE_CHECKING:
@@ -25,6 +32,7 @@ if TYPE_CHECKING:
 @click.option("--allow-changed", is_flag=True, help="Although parameters have changed.")
 @click.option("--ask-again", is_flag=True, help="Ask at the gates anew.")
 @click.option("--force", is_flag=True, help="Although the run was cancelled.")
+@kept_options
 @running_options
 def command(
     run: str,
@@ -48,8 +56,8 @@ def command(
     from waivern.service.locate import find_project
     from waivern.service.select import Selection
 
-    typed, handed_over = Typed(**more), read_data(data)
-    store, params = opened(typed.store), typed.given()
+    typed, handed_over, project = Typed(**more), read_data(data), find_project()
+    store, params = kept_store(typed, project, "resume"), typed.given()
 
     def begin(options: Options, _eyes: Progress) -> RunResult:
         return again.resume(
@@ -66,7 +74,7 @@ def command(
             by=user_name(),
         )
 
-    result, eyes = carry_out(typed, store, find_project(), begin)
+    result, eyes = carry_out(typed, store, project, begin)
     return leave(result, finish(typed, store, result, eyes, resumed_by))
 
 

@@ -6,7 +6,7 @@ import math
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from waivern.cli.ui.documents import print_document
-from waivern.cli.ui.options import json_option, store_option
+from waivern.cli.ui.options import json_option, opened, store_option
 from waivern.cli.ui.screen import stderr, stdout
-from waivern.cli.ui.text import clean, short
+from waivern.cli.ui.text import clean, clean_lines, short
 from waivern.errors import UsageError, WaivernError
 from waivern.files import current_folder
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from waivern.service.attempt import Options
     from waivern.service.parameters import Given
     from waivern.service.result import RunResult
+    from waivern.service.trust import ForeignRunError
     from waivern.store.base import RunStore
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -93,10 +94,23 @@ def given(params: tuple[str, ...], params_file: str | None) -> Given:
 
 
 def running_options(command: F) -> F:
-    """Add what a Typed is made of."""
+    """Add the options of a Typed."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
+
+
+def kept_options(command: F) -> F:
+    """Add the options of commands that run what a run kept."""
+    command = trust_option(command)
+    text = "The folder that relative paths start from, if the project was moved."
+    return click.option("--base", metavar="DIR", help=text)(command)
+
+
+def trust_option(command: F) -> F:
+    """Add `--trust-run`."""
+    text = "Run the code that a run of another store names."
+    return click.option("--trust-run", is_flag=True, help=text)(command)
 
 
 @dataclass(frozen=True)
@@ -117,6 +131,8 @@ class Typed:
     as_json: bool
     quiet: bool
     verbose: int
+    base: str | None = None
+    trust_run: bool = False
 
     def given(self) -> Given:
         """Return the parameters. Raises UsageError, InvalidError, NotFoundError."""
@@ -146,23 +162,50 @@ class Typed:
             on_wait=eyes.waiting,
             on_secrets=eyes.hide,
             on_start=partial(eyes.start, where=_near(where.url)),
+            base=self.base,
+            trust_run=self.trust_run,
+            on_foreign=lambda said: stderr().print(clean_lines(said)),
         )
 
 
 def carry_out(
     typed: Typed, store: RunStore, project: Project | None, begin: Callable[[Options, Progress], T]
 ) -> tuple[T, Progress]:
-    """Show what `begin` does; return what it does, and what was seen of it."""
-    from waivern.cli.ui.progress import progress
+    """Show what `begin` does; return what it does, and what was seen of it.
+
+    A run of another store, whose code nobody has confirmed, is asked about on a terminal.
+    """
+    from waivern.service.trust import ForeignRunError
 
     if typed.output is not None:
         from waivern.cli.ui.outputs import usable
 
         usable(typed.output)  # before anything is run
+    try:
+        return _shown(typed, store, project, begin)
+    except ForeignRunError as error:
+        if not _confirmed(error, typed):
+            raise
+    return _shown(replace(typed, trust_run=True), store, project, begin)
+
+
+def _shown(
+    typed: Typed, store: RunStore, project: Project | None, begin: Callable[[Options, Progress], T]
+) -> tuple[T, Progress]:
+    from waivern.cli.ui.progress import progress
+
     eyes = progress(quiet=typed.quiet, verbose=typed.verbose > 0)
     options = typed.options(eyes, store, project)
     with eyes.shown():
         return begin(options, eyes), eyes
+
+
+def _confirmed(error: ForeignRunError, typed: Typed) -> bool:
+    """Ask on a terminal whether the code of a foreign run may be run."""
+    if typed.as_json or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
+    stderr().print(clean_lines(error.said))
+    return click.confirm("Do you trust this run, and want to run that?", err=True)
 
 
 def finish(
@@ -231,19 +274,23 @@ def _copied(typed: Typed, store: RunStore, result: RunResult) -> tuple[int, list
     return code, copied
 
 
-def unkept(typed: str | None, no_store: bool, project: Project | None) -> str | None:
+def kept_store(typed: Typed, project: Project | None, verb: str) -> RunStore:
+    """Return the store of the run that a command continues. Raises RefusedError if none is kept."""
+    from waivern.service.locate import refuse_unkept, unkept
+
+    refuse_unkept(unkept(typed.store, os.environ, project), verb)
+    return opened(typed.store)
+
+
+def why_unkept(typed: str | None, no_store: bool, project: Project | None) -> str | None:
     """Return why nothing is kept on the disk; None if it is."""
     if no_store and typed is not None:
         raise UsageError("--no-store keeps nothing, --store says where", hint="give one of the two")
     if no_store:
         return "--no-store"
-    from waivern.service.locate import VARIABLE
+    from waivern.service.locate import unkept
 
-    if project is None or project.persistence.on_disk or typed or os.environ.get(VARIABLE):
-        return None
-    off = "enabled" if not project.persistence.enabled else "backend"
-    at = project.position("persistence", off)
-    return f"persistence.{off} in {at}"
+    return unkept(typed, os.environ, project)
 
 
 def _near(url: str) -> str:

@@ -1,0 +1,46 @@
+"""The id of a store: random, made once, recorded by each run that begins or goes on in it."""
+
+from __future__ import annotations
+
+import os
+import re
+import uuid
+
+from waivern.errors import IntegrityError
+from waivern.store.disk import Folder
+
+ID = "id"
+_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\n")
+
+
+def read(root: Folder) -> str | None:
+    """Return the id of the store in this folder; None if it has none yet.
+
+    Raises IntegrityError if what lies there is no id.
+    """
+    data = root.read_if_any(ID, 1 << 10)
+    if data is None:
+        return None
+    text = data.decode(errors="replace")
+    if _ID.fullmatch(text) is None:
+        raise IntegrityError(
+            f"{root.name}/{ID} is damaged: it does not hold the id of a store",
+            hint="restore it from a copy; without it, each earlier run of the store is foreign",
+        )
+    return text.strip()
+
+
+def make(root: Folder) -> str:
+    """Return the id of the store in this folder; the first process that needs one makes it."""
+    if (found := read(root)) is not None:
+        return found
+    staged = f".tmp-{ID}-{os.getpid()}-{os.urandom(4).hex()}"
+    root.write_new(staged, f"{uuid.uuid4()}\n".encode())  # linked: never seen half written
+    try:
+        root.link(staged, ID)
+        root.sync()
+    finally:
+        root.unlink(staged)
+    found = read(root)
+    assert found is not None
+    return found
