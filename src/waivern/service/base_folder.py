@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from waivern.errors import NotFoundError, RefusedError, WaivernError
+from waivern.files import absolute
 from waivern.ids import STORE
 from waivern.message import sha256
 from waivern.record.fold import RunRecord
@@ -40,7 +41,7 @@ def base_of(record: RunRecord, store: RunStore, options: Options, *, foreign: bo
     run the recorded folder never counts: it is one on another machine. Raises RefusedError if the
     person has to say which it is, NotFoundError if `options.base` is no folder.
     """
-    here = Path(options.folder or "").absolute()
+    here = Path(absolute(options.folder or ""))
     if options.base is not None:
         return _typed(record, here / Path(options.base).expanduser())
     recorded = Path(record.base)

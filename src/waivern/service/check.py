@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from waivern.errors import UsageError
+from waivern.files import absolute
 from waivern.ids import is_text
 from waivern.message import Json
 from waivern.planning.defaults import NO_DEFAULTS, Defaults
@@ -66,7 +67,7 @@ def opened(source: str | Runbook) -> Runbook:
     if not isinstance(source, str):
         return source
     path = Path(source)
-    return Runbook(path.stem, {}, Document(source, path.absolute().parent, loader.read_bytes(path)))
+    return Runbook(path.stem, {}, Document(source, Path(absolute(path)).parent, loader.read_bytes(path)))
 
 
 def drafted(source: str | Runbook, environ: Mapping[str, str], given: Given | None = None) -> Draft:

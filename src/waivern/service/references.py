@@ -17,6 +17,7 @@ from waivern.errors import (
     RunNotFoundError,
     WaivernError,
 )
+from waivern.files import absolute
 from waivern.record.fold import RunRecord
 from waivern.record.run import RunMetadata
 from waivern.record.status import ArtifactStatus, RunStatus
@@ -147,7 +148,7 @@ def fitting(
     ]
     rows.sort(key=lambda row: row.metadata.started_at if row.metadata else "~", reverse=True)
     if reference.head:
-        rows = _of_runbook(store, reference, rows, Path(folder or "").absolute())
+        rows = _of_runbook(store, reference, rows, Path(absolute(folder or "")))
     elif of is not None:
         rows = [
             row
