@@ -67,7 +67,8 @@ def opened(source: str | Runbook) -> Runbook:
     if not isinstance(source, str):
         return source
     path = Path(source)
-    return Runbook(path.stem, {}, Document(source, Path(absolute(path)).parent, loader.read_bytes(path)))
+    folder = Path(absolute(path)).parent
+    return Runbook(path.stem, {}, Document(source, folder, loader.read_bytes(path)))
 
 
 def drafted(source: str | Runbook, environ: Mapping[str, str], given: Given | None = None) -> Draft:

@@ -14,8 +14,8 @@ from waivern.message import Json
 from waivern.record.events import to_record
 from waivern.record.fold import RunRecord
 from waivern.record.status import ArtifactStatus, RunStatus
-from waivern.service import history, resuming
 from waivern.runbook.model import Runbook
+from waivern.service import history, resuming
 from waivern.service.attempt import (
     Attempt,
     Options,

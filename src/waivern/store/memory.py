@@ -6,8 +6,8 @@ import itertools
 import json
 import os
 import threading
-from collections.abc import Callable, Iterable, Mapping
 import uuid
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from waivern.errors import ArtifactNotFoundError, IntegrityError, RefusedError, RunNotFoundError
