@@ -54,16 +54,20 @@ def test_a_module_is_found_and_its_packages_are_not_imported(
         (folder / "__init__.py").write_text("raise SystemExit('it was imported')")
     (package / "work.py").write_text("def f(): ...")
     monkeypatch.syspath_prepend(tmp_path)
-    assert of_call(tmp_path, "code_digest_sample.inner.work:f") == sha256(b"def f(): ...")
-    assert of_call(tmp_path, "code_digest_sample:f") == sha256(
-        b"raise SystemExit('it was imported')"
-    )
+    one = of_call(tmp_path, "code_digest_sample.inner.work:f")
+    other = of_call(tmp_path, "code_digest_sample:f")
+    assert one != other
+    (package / "work.py").write_text("def f(): return 1")
+    assert of_call(tmp_path, "code_digest_sample.inner.work:f") != one
+    assert of_call(tmp_path, "code_digest_sample:f") != other
     assert not [name for name in sys.modules if name.startswith("code_digest_sample")]
 
 
 def test_what_has_no_file_has_no_digest(tmp_path: Path) -> None:
-    assert of_call(tmp_path, "sys:getsizeof") is None
-    assert of_call(tmp_path, "no_such_package.module:f") is None
+    assert of_call(tmp_path, "sys:getsizeof") == "python sys"
+    for call in ("no_such_package.module:f", "__main__:f"):
+        with pytest.raises(ComponentError, match="cannot be fingerprinted"):
+            of_call(tmp_path, call)
 
 
 def test_a_command_is_the_files_that_it_names(tmp_path: Path) -> None:
@@ -90,18 +94,18 @@ def test_a_command_that_names_no_file_has_no_digest(tmp_path: Path) -> None:
     assert of_command(tmp_path, "python3", "-c", "x" * 5000, "fifo", "folder", "", "a/b") is None
 
 
-def test_a_module_that_was_imported_is_what_it_was_then(
+def test_a_module_that_was_edited_since_its_import_cannot_be_fingerprinted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "code_digest_imported.py"
     path.write_text("def f():\n    return 1\n")
-    was = sha256(path.read_bytes())
     monkeypatch.syspath_prepend(tmp_path)
     config = PythonConnector.Config(call="code_digest_imported:f")
     assert PythonConnector().extract(config, Context("a", tmp_path)) == 1
     path.write_text("def f():\n    return 2\n")
     assert PythonConnector().extract(config, Context("b", tmp_path)) == 1
-    assert PythonConnector().code(config, Context("b", tmp_path)) == was
+    with pytest.raises(ComponentError, match="has changed since it was imported"):
+        PythonConnector().code(config, Context("b", tmp_path))
 
 
 def test_a_file_is_for_an_attempt_what_it_was_at_first(tmp_path: Path) -> None:

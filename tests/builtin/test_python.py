@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import inspect
 import sys
 from pathlib import Path
@@ -84,10 +85,16 @@ def test_files_of_one_name_do_not_meet(tmp_path: Path) -> None:
     assert extract(tmp_path, "two/same.py:f") == "two"
 
 
-def test_a_file_never_shadows_an_installed_module(tmp_path: Path) -> None:
-    (tmp_path / "colorsys.py").write_text("raise RuntimeError('shadowed')\n")
-    (tmp_path / "f.py").write_text("import colorsys\ndef f():\n    return colorsys.__name__\n")
-    assert extract(tmp_path, "f.py:f") == "colorsys"
+def test_a_neighbour_of_a_standard_name_is_seen_by_its_folder_only(tmp_path: Path) -> None:
+    (tmp_path / "colorsys.py").write_text("def name():\n    return 'own'\n")
+    (tmp_path / "f.py").write_text("import colorsys\ndef f():\n    return colorsys.name()\n")
+    assert extract(tmp_path, "f.py:f") == "own"
+    assert importlib.import_module("colorsys").rgb_to_hls
+
+
+def test_a_file_does_not_import_itself(tmp_path: Path) -> None:
+    (tmp_path / "csv.py").write_text("import csv\ndef f():\n    return csv.QUOTE_ALL\n")
+    assert extract(tmp_path, "csv.py:f") == 1
 
 
 @pytest.mark.parametrize(

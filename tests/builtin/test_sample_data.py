@@ -18,7 +18,7 @@ import yaml
 from waivern.builtin.filesystem import Filesystem
 from waivern.builtin.sqlite import Sqlite
 from waivern.message import ANY_JSON
-from waivern.plugins import registry
+from waivern.plugins.catalogue import Catalogue
 from waivern.plugins.component import Input
 from waivern.plugins.context import Context
 
@@ -109,12 +109,12 @@ def test_shipped_runbooks_name_what_exists(name: str) -> None:
         inputs = artifact.get("inputs", [])
         assert set([inputs] if isinstance(inputs, str) else inputs) <= set(artifacts)
         if source := artifact.get("source"):
-            connector = registry.load("connectors", source["type"])
+            connector = Catalogue().load("connectors", source["type"])
             config = connector.Config.model_validate(source["properties"])
             if not artifact.get("optional"):
                 assert connector.extract(config, Context("a", RUNBOOKS))
         process = artifact.get("process", {"type": "merge"})
-        assert process["type"] in registry.names("processors")
+        assert process["type"] in Catalogue().names("processors")
 
 
 def test_the_record_of_processing_counts_by_subject_and_category() -> None:
@@ -126,7 +126,7 @@ def test_the_record_of_processing_counts_by_subject_and_category() -> None:
         {"category": "contact", "locations": [{"table": "customers"}]},
         {"category": "contact", "locations": [{"file": "elsewhere.txt"}]},
     ]
-    python = registry.load("processors", "python")
+    python = Catalogue().load("processors", "python")
     content = python.process(
         [Input("findings", {"findings": findings}, ANY_JSON)],
         python.Config.model_validate(properties),

@@ -27,6 +27,7 @@ from waivern.message import Json
 from waivern.planning.plan import Plan
 from waivern.planning.planner import make_plan
 from waivern.plugins.callscope import CallScope
+from waivern.plugins.catalogue import Catalogue
 from waivern.record.events import AttemptStarted, Event, RunStarted, from_record, to_record
 from waivern.record.fold import RunRecord
 from waivern.runbook.document import Document
@@ -128,6 +129,7 @@ class Settings:
     folder: Path | None = None
     """Where child runbooks are."""
     on_wait: Callable[[str], None] = lambda _why: None
+    catalogue: Catalogue = field(default_factory=Catalogue)
 
 
 @dataclass
@@ -165,10 +167,12 @@ def plan_of(
     store: RunStore,
     environ: Mapping[str, str],
     folder: Path | None = None,
+    catalogue: Catalogue | None = None,
 ) -> Plan:
     data = json.dumps(document).encode()
     whole = draft(Document(None, Path.cwd(), data), "t", environ)
-    return make_plan(whole, StoreResolver(store, ChildFiles(folder or Path.cwd())), environ)
+    resolver = StoreResolver(store, ChildFiles(folder or Path.cwd()))
+    return make_plan(whole, resolver, environ, catalogue=catalogue)
 
 
 def execute(
@@ -182,8 +186,8 @@ def execute(
     settings: Settings | None = None,
 ) -> Ran:
     """Plan a runbook and run it, as the service does."""
-    store, environ = store or AsyncInMemoryStore(), environ or {}
-    plan = plan_of(document, store, environ, (settings or Settings()).folder)
+    store, environ, settings = store or AsyncInMemoryStore(), environ or {}, settings or Settings()
+    plan = plan_of(document, store, environ, settings.folder, settings.catalogue)
     at = Clock().now()
     events: list[Event] = [
         RunStarted(at, "r", list(plan.nodes), {}, {}, "/", "t", "1.0", None),
@@ -194,9 +198,7 @@ def execute(
         b"", tuple(map(to_record, events)), record.metadata.document(), record.state.document()
     )
     lease = store.begin("r", birth, Owner("h", 1, at))
-    return _attempt(
-        plan, record, store, lease, executor, environ, observers, grace_s, settings or Settings()
-    )
+    return _attempt(plan, record, store, lease, executor, environ, observers, grace_s, settings)
 
 
 def again(
@@ -208,8 +210,8 @@ def again(
     settings: Settings | None = None,
 ) -> Ran:
     """Enter events into a run that is over, and make another attempt at it."""
-    store, at = ran.store, Clock().now()
-    plan = plan_of(document, store, {}, (settings or Settings()).folder)
+    store, at, settings = ran.store, Clock().now(), settings or Settings()
+    plan = plan_of(document, store, {}, settings.folder, settings.catalogue)
     lease = store.lock("r", Owner("h", 1, at))
     record = RunRecord.of(ran.events)
     completed = {name: step.completed for name, step in record.steps.items() if step.completed}
@@ -224,7 +226,7 @@ def again(
     lease.append(map(to_record, events), sync=False)
     for event in events:
         record.apply(event)
-    return _attempt(plan, record, store, lease, executor, {}, (), 5, settings or Settings())
+    return _attempt(plan, record, store, lease, executor, {}, (), 5, settings)
 
 
 def _attempt(
@@ -239,7 +241,8 @@ def _attempt(
     settings: Settings,
 ) -> Ran:
     clock = settings.clock
-    producer = Producer(store, Path.cwd(), environ, Secrets(environ, environ), clock)
+    secrets, catalogue = Secrets(environ, environ), settings.catalogue
+    producer = Producer(store, Path.cwd(), environ, secrets, clock, catalogue=catalogue)
     only = None if settings.only is None else frozenset(map(ArtifactId, settings.only))
     loop = Loop(
         plan,

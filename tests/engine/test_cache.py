@@ -98,6 +98,10 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> RunStore:
     return LocalFilesystemStore(tmp_path / "store")
 
 
+def CODE(_component: object) -> str:  # noqa: N802 - the same for all
+    return "sha256:code"
+
+
 @dataclass
 class Place:
     """A cache, and where things are made."""
@@ -113,7 +117,7 @@ class Place:
         self, node: Node, thing: Thing | None = None, *refs: ArtifactRef, base: Path | None = None
     ) -> Identity | Unsure:
         ctx = Context("a", base or self.base)
-        return self.cache().identify(node, Tool(thing or Thing(), None), refs, ctx)
+        return self.cache().identify(node, Tool(thing or Thing(), None, CODE), refs, ctx)
 
     def made_of(
         self, node: Node, thing: Thing | None = None, *refs: ArtifactRef, base: Path | None = None
@@ -299,7 +303,7 @@ def test_nothing_is_opened_for_what_is_not_taken(tmp_path: Path) -> None:
 def test_a_store_that_may_not_be_written_to(tmp_path: Path) -> None:
     store = LocalFilesystemStore(tmp_path / "store")
     cache = Cache(store, ENVIRON, make=False)
-    found = cache.identify(source(), Tool(Thing(), None), (), Context("a", tmp_path))
+    found = cache.identify(source(), Tool(Thing(), None, CODE), (), Context("a", tmp_path))
     assert isinstance(found, Unsure)
     assert found.reason.endswith("has no cache yet")
     assert list(tmp_path.iterdir()) == []
@@ -310,7 +314,7 @@ def test_a_cache_that_cannot_be_used(tmp_path: Path) -> None:
     store.pepper()
     (tmp_path / "store/cache/key").write_bytes(b"short")
     cache = Cache(store, ENVIRON)
-    found = cache.identify(source(), Tool(Thing(), None), (), Context("a", tmp_path))
+    found = cache.identify(source(), Tool(Thing(), None, CODE), (), Context("a", tmp_path))
     assert isinstance(found, Unsure)
     assert cache.trouble == found.reason
     assert "is damaged" in found.reason
@@ -328,7 +332,7 @@ def test_what_changes_meanwhile_is_not_remembered(place: Place) -> None:
         (process(), {"digest": "sha256:2"}),
     ):
         thing = Thing(marks={"x": "1"}, rules={"r": "1"}, digest="sha256:1")
-        cache, tool, ctx = place.cache(), Tool(thing, None), Context("a", place.base)
+        cache, tool, ctx = place.cache(), Tool(thing, None, CODE), Context("a", place.base)
         before = cache.identify(node, tool, (), ctx)
         assert not isinstance(before, Unsure)
         assert cache.confirm(node, tool, (), ctx, before) == before
@@ -339,7 +343,7 @@ def test_what_changes_meanwhile_is_not_remembered(place: Place) -> None:
 
 def test_what_cannot_change_is_not_looked_at_again(place: Place) -> None:
     thing = Thing()
-    cache, tool, ctx = place.cache(), Tool(thing, None), Context("a", place.base)
+    cache, tool, ctx = place.cache(), Tool(thing, None, CODE), Context("a", place.base)
     before = cache.identify(process(), tool, (), ctx)
     assert not isinstance(before, Unsure)
     asked = len(thing.asked)

@@ -9,7 +9,7 @@ from engine_kit import FastClock, Ran, Settings, Spec, again, execute, inline, r
 from engine_steps import Stage
 
 from waivern.message import Json
-from waivern.plugins import registry
+from waivern.plugins.catalogue import Catalogue
 from waivern.record.events import (
     ArtifactCompleted,
     ArtifactRetried,
@@ -268,11 +268,15 @@ processor = Route()
 """
 
 
+CATALOGUES: list[Catalogue] = []
+"""One, once there are tests to run."""
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _route(tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("components")
     (folder / "route_test.py").write_text(COMPONENT)
-    registry.add_paths([folder], within=folder)
+    CATALOGUES.append(Catalogue([folder], within=folder))
 
 
 def routed(value: Json, **more: Json) -> Ran:
@@ -286,7 +290,7 @@ def routed(value: Json, **more: Json) -> Ran:
         book["artifacts"][spec.name] = made | {"inputs": f"route/{name}"}
         book["artifacts"][f"then_{name}"] = made | {"inputs": spec.name}
     book["artifacts"]["all"] = book["artifacts"]["on_high"] | {"inputs": ["on_high", "on_low"]}
-    return execute(book)
+    return execute(book, settings=Settings(catalogue=CATALOGUES[-1]))
 
 
 def same(inputs: list[Json]) -> Json:

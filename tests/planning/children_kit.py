@@ -13,6 +13,7 @@ from waivern.message import Json
 from waivern.planning.children import ChildFile
 from waivern.planning.plan import Copy, Plan
 from waivern.planning.planner import make_plan
+from waivern.plugins.catalogue import Catalogue
 from waivern.problems import InvalidError, Problem
 from waivern.runbook import loader
 from waivern.runbook.model import Reuse
@@ -40,8 +41,9 @@ class Outside:
 class Books:
     """A folder of runbooks. In a text, SOURCE and PROCESS stand for some component's."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, catalogue: Catalogue | None = None) -> None:
         self.folder = folder
+        self._catalogue = catalogue
 
     def write(self, **texts: str) -> Books:
         for name, text in texts.items():
@@ -61,7 +63,7 @@ class Books:
             return {**defaults, **(params or {})}
 
         draft = loader.examine(self.folder / "main.yaml", {}, given)
-        return make_plan(draft, Outside(self.folder), {})
+        return make_plan(draft, Outside(self.folder), {}, catalogue=self._catalogue)
 
     def problems(self) -> tuple[Problem, ...]:
         with pytest.raises(InvalidError) as raised:

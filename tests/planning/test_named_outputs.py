@@ -10,7 +10,7 @@ from children_kit import Books, ids, inputs
 from waivern.ids import ArtifactId
 from waivern.message import SchemaRef
 from waivern.planning.plan import Part
-from waivern.plugins import registry
+from waivern.plugins.catalogue import Catalogue
 
 COMPONENT = """
 from pydantic import BaseModel
@@ -30,8 +30,8 @@ processor = Route()
 """
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _components(tmp_path_factory: pytest.TempPathFactory) -> None:
+@pytest.fixture(scope="module")
+def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Catalogue:
     folder = tmp_path_factory.mktemp("components")
     for name, outputs in {
         "plan_route": ("high", "low"),
@@ -39,12 +39,12 @@ def _components(tmp_path_factory: pytest.TempPathFactory) -> None:
         "plan_reserved": ("_system", "a.json"),
     }.items():
         (folder / f"{name}.py").write_text(COMPONENT.format(name=name, outputs=outputs))
-    registry.add_paths([folder], within=folder)
+    return Catalogue([folder], within=folder)
 
 
 @pytest.fixture
-def books(tmp_path: Path) -> Books:
-    return Books(tmp_path)
+def books(tmp_path: Path, catalogue: Catalogue) -> Books:
+    return Books(tmp_path, catalogue)
 
 
 MAIN = """

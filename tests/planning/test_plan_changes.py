@@ -14,7 +14,7 @@ from waivern.planning.changes import changes
 from waivern.planning.children import ChildFile
 from waivern.planning.plan import Copy, Node
 from waivern.planning.planner import make_plan
-from waivern.plugins import registry
+from waivern.plugins.catalogue import Catalogue
 from waivern.runbook.document import Document
 from waivern.runbook.loader import draft
 from waivern.runbook.model import Reuse
@@ -35,12 +35,16 @@ class connector:
 """
 
 
+CATALOGUES: list[Catalogue] = []
+"""One, once there are tests to run."""
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _components(tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("parts")
     for name in ("t", "u"):
         (folder / f"{name}.py").write_text(COMPONENT.replace("NAME", name))
-    registry.add_paths([folder], within=folder)
+    CATALOGUES.append(Catalogue([folder], within=folder))
 
 
 class Outside:
@@ -66,7 +70,7 @@ def book(
     document = Document(None, Path("/"), text.encode())
     environ = {"V": "1", "W": "2"}
     given = draft(document, "book", environ, lambda _declared: params or {})
-    return make_plan(given, Outside(child), environ).nodes
+    return make_plan(given, Outside(child), environ, catalogue=CATALOGUES[-1]).nodes
 
 
 SOURCE = "a: {source: {type: t, properties: {p: 1, q: {r: [1, 2]}}}}"

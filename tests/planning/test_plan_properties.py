@@ -11,7 +11,7 @@ from children_kit import Outside, at
 from waivern.message import Json
 from waivern.planning.defaults import Defaults
 from waivern.planning.planner import make_plan
-from waivern.plugins import registry
+from waivern.plugins.catalogue import Catalogue
 from waivern.problems import InvalidError, Problem
 from waivern.runbook import loader
 
@@ -52,12 +52,16 @@ processor = Reader()
 PICKY = "a: {source: {type: plan_picky, properties: {%s}}}"
 
 
+CATALOGUES: list[Catalogue] = []
+"""One, once there are tests to run."""
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _components(tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("components")
     (folder / "plan_picky.py").write_text(COMPONENT)
     (folder / "plan_reader.py").write_text(READER)
-    registry.add_paths([folder], within=folder)
+    CATALOGUES.append(Catalogue([folder], within=folder))
 
 
 def problems(
@@ -67,7 +71,7 @@ def problems(
     path.write_text(f"artifacts:\n  {text}\n")
     draft = loader.examine(path, environ)
     with pytest.raises(InvalidError) as raised:
-        make_plan(draft, Outside(folder), environ, Defaults(components))
+        make_plan(draft, Outside(folder), environ, Defaults(components), CATALOGUES[-1])
     return raised.value.problems
 
 

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from itertools import count
 from pathlib import Path
 
 import pytest
 
 from waivern.errors import NotFoundError, RefusedError, WaivernError
-from waivern.plugins import registry
-
-_numbers = count()
+from waivern.plugins.catalogue import Catalogue
 
 CLASS = """
 from pydantic import BaseModel
@@ -34,16 +31,18 @@ class Thing:
 
 @pytest.fixture
 def name() -> str:
-    """A name of its own, because what a process knows it does not forget."""
-    return f"own-{next(_numbers)}"
+    return "own"
 
 
 def declare(tmp_path: Path, name: str, code: str, folder: str = "components") -> Path:
     path = tmp_path / folder / f"{name}.py"
     path.parent.mkdir(exist_ok=True)
     path.write_text(code)
-    registry.add_paths([path.parent], within=tmp_path)
     return path
+
+
+def found_in(tmp_path: Path, *folders: str) -> Catalogue:
+    return Catalogue([tmp_path / each for each in folders or ("components",)], within=tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -59,11 +58,12 @@ def declare(tmp_path: Path, name: str, code: str, folder: str = "components") ->
 )
 def test_a_module_declares_a_connector(tmp_path: Path, name: str, end: str) -> None:
     declare(tmp_path, name, CLASS + end)
-    assert name in registry.names("connectors")
-    assert name not in registry.names("processors")
-    found = registry.load("connectors", name)
+    catalogue = found_in(tmp_path)
+    assert name in catalogue.names("connectors")
+    assert name not in catalogue.names("processors")
+    found = catalogue.load("connectors", name)
     assert found.version == "1.0.0"
-    assert registry.load("connectors", name) is found
+    assert catalogue.load("connectors", name) is found
     assert [entry.name for entry in (tmp_path / "components").iterdir()] == [f"{name}.py"]
 
 
@@ -72,25 +72,26 @@ def test_a_module_may_declare_both_and_runs_once(tmp_path: Path, name: str) -> N
     code = f"with open({str(ran)!r}, 'a') as out: out.write('x')\n{CLASS}"
     code += "connector = Thing\nprocessor = Thing()\n"
     declare(tmp_path, name, code)
-    declare(tmp_path, name, code)
+    catalogue = found_in(tmp_path, "components", "components")
     assert not ran.exists()
-    registry.load("connectors", name)
-    registry.load("processors", name)
+    catalogue.load("connectors", name)
+    catalogue.load("processors", name)
     assert ran.read_text() == "x"
 
 
 def test_nothing_is_run_until_it_is_named(tmp_path: Path, name: str) -> None:
     ran = tmp_path / "ran"
     declare(tmp_path, name, f"open({str(ran)!r}, 'w')\nconnector = 1\n")
-    assert name in registry.names("connectors")
-    assert registry.load("processors", "merge").name == "merge"
+    catalogue = found_in(tmp_path)
+    assert name in catalogue.names("connectors")
+    assert catalogue.load("processors", "merge").name == "merge"
     assert not ran.exists()
 
 
 def test_the_other_kind_is_told(tmp_path: Path, name: str) -> None:
     declare(tmp_path, name, CLASS + "processor = Thing")
     with pytest.raises(NotFoundError) as caught:
-        registry.load("connectors", name)
+        found_in(tmp_path).load("connectors", name)
     assert f"'{name}' is a processor" in (caught.value.hint or "")
 
 
@@ -112,7 +113,7 @@ def test_a_broken_module_fails_who_names_it(
 ) -> None:
     path = declare(tmp_path, name, code)
     with pytest.raises(WaivernError, match=words) as caught:
-        registry.load("connectors", name)
+        found_in(tmp_path).load("connectors", name)
     assert str(path) in caught.value.message
     assert caught.value.hint
 
@@ -137,9 +138,9 @@ def test_a_module_is_a_regular_file(
     outside.write_text(CLASS + "connector = Thing")
     folder.mkdir(parents=True)
     make(folder / f"{name}.py", outside)
-    registry.add_paths([folder], within=tmp_path / "project")
+    catalogue = Catalogue([folder], within=tmp_path / "project")
     with pytest.raises(WaivernError, match=r"a link|not a regular file|a folder"):
-        registry.load("connectors", name)
+        catalogue.load("connectors", name)
 
 
 @pytest.mark.parametrize("folder", ["../outside", "link", "/"])
@@ -149,44 +150,40 @@ def test_a_folder_is_inside_the_project(tmp_path: Path, folder: str) -> None:
     (tmp_path / "outside").mkdir()
     (project / "link").symlink_to(tmp_path / "outside")
     with pytest.raises(RefusedError, match="is outside"):
-        registry.add_paths([project / folder], within=project)
+        Catalogue([project / folder], within=project)
 
 
 def test_a_folder_may_be_reached_by_a_link_within(tmp_path: Path, name: str) -> None:
     declare(tmp_path, name, CLASS + "connector = Thing", "real")
     (tmp_path / "linked").symlink_to("real")
-    registry.add_paths([tmp_path / "linked"], within=tmp_path)
-    assert registry.load("connectors", name).version == "1.0.0"
+    assert found_in(tmp_path, "linked").load("connectors", name).version == "1.0.0"
 
 
 def test_a_folder_that_is_not_there_has_no_components(tmp_path: Path) -> None:
-    before = registry.names("connectors")
-    registry.add_paths([tmp_path / "nowhere"], within=tmp_path)
-    assert registry.names("connectors") == before
+    assert found_in(tmp_path, "nowhere").names("connectors") == Catalogue().names("connectors")
 
 
 def test_what_is_no_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(RefusedError, match="cannot be read"):
-        registry.add_paths([tmp_path / "file"], within=tmp_path)
+        found_in(tmp_path, "file")
 
 
 @pytest.mark.parametrize("file", ["_helper.py", ".hidden.py", "notes.txt"])
 def test_other_files_are_left_alone(tmp_path: Path, file: str) -> None:
-    before = registry.names("connectors")
     folder = tmp_path / "components"
     folder.mkdir()
     (folder / file).write_text(CLASS + "connector = Thing")
-    registry.add_paths([folder], within=tmp_path)
-    assert registry.names("connectors") == before
+    assert found_in(tmp_path).names("connectors") == Catalogue().names("connectors")
 
 
 def test_two_folders_with_one_name_are_refused(tmp_path: Path, name: str) -> None:
     one = declare(tmp_path, name, CLASS + "connector = Thing", "one")
     two = declare(tmp_path, name, CLASS + "connector = Thing", "two")
-    assert registry.names("connectors").count(name) == 1
+    catalogue = found_in(tmp_path, "one", "two")
+    assert catalogue.names("connectors").count(name) == 1
     with pytest.raises(RefusedError) as caught:
-        registry.load("connectors", name)
+        catalogue.load("connectors", name)
     assert str(one) in caught.value.message
     assert str(two) in caught.value.message
 
@@ -201,6 +198,6 @@ def test_a_name_of_a_distribution_is_refused(
     monkeypatch.syspath_prepend(tmp_path / "site")
     path = declare(tmp_path, name, CLASS + "connector = Thing")
     with pytest.raises(RefusedError) as caught:
-        registry.load("connectors", name)
+        found_in(tmp_path).load("connectors", name)
     assert "dist_of_it 1.2" in caught.value.message
     assert str(path) in caught.value.message

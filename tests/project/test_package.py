@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import waivern
-from waivern.plugins import registry
+from waivern.plugins.catalogue import Catalogue
 from waivern.store.opening import open_store
 
 ROOT = Path(__file__).parents[2]
@@ -29,7 +29,7 @@ def test_what_is_installed_is_what_is_declared() -> None:
         assert wanted.items() <= installed.items()
     for kind in ("connectors", "processors"):
         for name in declared[f"waivern.{kind}"]:
-            assert registry.load(kind, name).name == name
+            assert Catalogue().load(kind, name).name == name
 
 
 def test_types_and_data_are_part_of_the_package() -> None:

@@ -4,74 +4,68 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import importlib
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from io import BufferedReader
 from pathlib import Path
-from typing import NamedTuple
+from types import ModuleType
 
 from waivern.builtin.properties import located
 from waivern.errors import ComponentError
 from waivern.files import open_file
 from waivern.message import sha256
-from waivern.plugins.context import Context, Memo
+from waivern.plugins.context import Context
+from waivern.plugins.fingerprint import Fingerprints, UncertainError
+from waivern.plugins.imports import Folder
+from waivern.plugins.installed import importing
 
 _NO_FILE = frozenset(
     {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL, errno.ENXIO}
 )
 
 
-class Source(NamedTuple):
-    """A file of Python as an attempt first found it."""
+def imported(where: str, ctx: Context) -> ModuleType:
+    """Return the module 'package.module' or 'path.py', which is run if it has not been.
 
-    path: Path
-    data: bytes
-    digest: str
-
-
-def source(where: str, ctx: Context) -> Source:
-    """Return a file of Python, read once an attempt: what runs is what its digest was taken of.
-
-    Raises ComponentError if it cannot be read.
+    A file is read once an attempt: what runs is what its digest is computed from. Raises
+    ComponentError if it cannot be read, and what the module raises.
     """
-
-    def read() -> Source:
-        path = located(ctx, where)
-        with _regular(path) as file:
-            if file is None:
-                raise ComponentError(f"{where!r} cannot be read: it is no regular file")
-            data = file.read()
-        return Source(path, data, sha256(data))
-
-    return ctx.once(("python", ctx.base, where), read)
+    if where.endswith(".py"):
+        folder, file = _place(where, ctx)
+        return folder.load(file)
+    return importing(where, lambda: importlib.import_module(where))
 
 
-def of_call(call: str, ctx: Context) -> str | None:
-    """Return the digest of the file that 'module:function' or 'path.py:function' names.
+def of_call(call: str, ctx: Context) -> str:
+    """Return the digest of the code that 'module:function' or 'path.py:function' names.
 
-    What the file imports is not seen. None for a module without a file, or none at all; raises
-    ComponentError if a file cannot be read.
+    Raises ComponentError if a file cannot be read, or if it is not certain that its code is what
+    runs.
     """
     where = call.rpartition(":")[0]
-    return source(where, ctx).digest if where.endswith(".py") else of_module(where)
+    fingerprints = ctx.once(("python", "fingerprints"), Fingerprints)
+    try:
+        if where.endswith(".py"):
+            return fingerprints.of_file(*_place(where, ctx))
+        return fingerprints.of_module(where)
+    except UncertainError as error:
+        raise ComponentError(f"the code of {call!r} cannot be fingerprinted: {error}") from error
+    except OSError as error:
+        raise ComponentError(f"{where!r} cannot be read: {error.strerror}") from error
 
 
-_modules = Memo()
-
-
-def of_module(name: str) -> str | None:
-    """Return the digest of a module's file as it was when this process first had to do with it.
-
-    None if it has none. A module is imported once in a process, whatever becomes of its file.
-    """
-
-    def read() -> str | None:
-        path = _module_file(name)
-        return _of_file(path) if path else None
-
-    return _modules.get(name, read)
+def _place(where: str, ctx: Context) -> tuple[Folder, Path]:
+    """Return a file of Python and the folder in whose modules it is."""
+    file = located(ctx, where).resolve()
+    folder = ctx.imports.folder(file.parent)
+    try:
+        folder.source(file)
+    except OSError as error:
+        what = error.strerror or type(error).__name__
+        raise ComponentError(f"{where!r} cannot be read: {what}") from error
+    return folder, file
 
 
 def of_command(argv: Sequence[str], ctx: Context) -> str | None:
@@ -109,17 +103,3 @@ def _regular(path: Path) -> Iterator[BufferedReader | None]:
             if error.errno not in _NO_FILE:
                 raise ComponentError(f"{path.name!r} cannot be read: {error.strerror}") from error
         yield file
-
-
-def _module_file(module: str) -> Path | None:
-    """Return where a module would be imported from; importlib's own search imports its parents."""
-    name, folders, origin = "", None, None
-    for part in module.split("."):
-        name = f"{name}.{part}" if name else part
-        found = (finder.find_spec(name, folders) for finder in sys.meta_path)
-        spec = next((spec for spec in found if spec), None)
-        if spec is None:
-            return None
-        folders = spec.submodule_search_locations
-        origin = spec.origin if spec.has_location else None
-    return Path(origin) if origin else None

@@ -1,24 +1,19 @@
 """A Python function as a component: the shortest way from an idea to an artifact."""
 
-import hashlib
-import importlib
 import inspect
 import re
-import sys
 from collections.abc import Awaitable, Sequence
-from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec, spec_from_loader
-from types import CodeType, ModuleType
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-from waivern.builtin.code import Source, of_call, of_module, source
+from waivern.builtin.code import imported, of_call
 from waivern.builtin.properties import Properties
 from waivern.errors import ComponentError
 from waivern.message import ANY_JSON, Json
 from waivern.plugins.component import Input
-from waivern.plugins.context import Context, Memo
+from waivern.plugins.context import Context
+from waivern.plugins.missing import MissingModuleError, next_step, told
 from waivern.problems import did_you_mean
 
 _MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
@@ -47,9 +42,8 @@ class PythonConnector:
     """Calls a Python function, `function(**args)`, and keeps what it returns.
 
     The function may be async; a plain one runs on a thread. A file is loaded once an attempt,
-    whatever happens to it meanwhile, under a module name of its own; its folder is added at the end
-    of `sys.path`, so that it can import its neighbours (an installed module of the same name comes
-    first).
+    whatever happens to it meanwhile. It can import its neighbours: its own folder is searched
+    before installed modules, and no other folder's modules are seen.
     """
 
     name = "python"
@@ -58,7 +52,7 @@ class PythonConnector:
     Config = PythonProperties
 
     def code(self, config: PythonProperties, ctx: Context) -> str | None:
-        """Return the digest of the file that defines the function."""
+        """Return the digest of the file that defines the function, and of all that it imports."""
         return of_call(config.call, ctx)
 
     def extract(self, config: PythonProperties, ctx: Context) -> Json | Awaitable[Json]:
@@ -83,7 +77,7 @@ class PythonProcessor:
     Config = PythonProperties
 
     def code(self, config: PythonProperties, ctx: Context) -> str | None:
-        """Return the digest of the file that defines the function."""
+        """Return the digest of the file that defines the function, and of all that it imports."""
         return of_call(config.call, ctx)
 
     def process(
@@ -96,10 +90,20 @@ class PythonProcessor:
 def _called(config: PythonProperties, ctx: Context, *positional: Json) -> Json | Awaitable[Json]:
     function = _function(config.call, ctx)
     try:
-        return function(*positional, **config.args)
+        result = function(*positional, **config.args)
     except TypeError as error:
         _explain(config, function, positional, error)
         raise
+    except ModuleNotFoundError as error:
+        raise MissingModuleError.of(error) or error from error
+    return _awaited(result) if inspect.iscoroutine(result) else result
+
+
+async def _awaited(result: Awaitable[Json]) -> Json:
+    try:
+        return await result
+    except ModuleNotFoundError as error:
+        raise MissingModuleError.of(error) or error from error
 
 
 def _explain(
@@ -122,19 +126,13 @@ def _explain(
 
 def _function(call: str, ctx: Context) -> Any:
     where, _, name = call.rpartition(":")
-    file = source(where, ctx) if where.endswith(".py") else None
     try:
-        if file:
-            module = _modules.get((file.path, file.digest), lambda: _run(file))
-        else:
-            of_module(where)  # while its file is still what is imported
-            module = importlib.import_module(where)
+        module = imported(where, ctx)
+    except ComponentError:
+        raise
     except (Exception, SystemExit) as error:
-        hint = "it must be installed in the environment of wct, or be given as 'path.py:function'"
-        missing = isinstance(error, ModuleNotFoundError)
         raise ComponentError(
-            f"{where!r} cannot be imported: {type(error).__name__}: {error}",
-            hint=hint if missing else "the error is in its own code",
+            f"{where!r} cannot be imported: {told(error)}", hint=_next_step(where, error)
         ) from error
     function = getattr(module, name, None)
     if not callable(function):
@@ -147,30 +145,7 @@ def _function(call: str, ctx: Context) -> Any:
     return function
 
 
-class _Loader(SourceFileLoader):
-    """Runs the bytes it is given: believes no cache and leaves none beside the file."""
-
-    def __init__(self, name: str, file: Source) -> None:
-        super().__init__(name, str(file.path.resolve()))
-        self._data = file.data
-
-    def get_code(self, fullname: str) -> CodeType:  # noqa: ARG002 - the loader's protocol
-        return self.source_to_code(self._data, self.path)
-
-
-_modules = Memo()
-"""The modules in files, each run once in this process while its file is as it was."""
-
-
-def _run(file: Source) -> ModuleType:
-    path = file.path.resolve()
-    if (folder := str(path.parent)) not in sys.path:
-        sys.path.append(folder)
-    name = f"_waivern_file_{hashlib.sha256(bytes(path)).hexdigest()[:16]}"
-    loader = _Loader(name, file)
-    spec = spec_from_loader(name, loader)
-    assert spec is not None
-    module = module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses and pickle look there
-    loader.exec_module(module)
-    return module
+def _next_step(where: str, error: BaseException) -> str:
+    if isinstance(error, ModuleNotFoundError) and f"{where}.".startswith(f"{error.name}."):
+        return "it must be installed in the environment of wct, or be given as 'path.py:function'"
+    return next_step(error) or "correct the error in its own code"

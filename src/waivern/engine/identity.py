@@ -6,7 +6,7 @@ later plan can say not only that something is different but what.
 
 import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple, TypeAlias
 
 from waivern.errors import WaivernError
@@ -35,6 +35,8 @@ class Tool(NamedTuple):
 
     component: Component
     config: object
+    code: Callable[[Component], str]
+    """Returns the digest of a component's code."""
 
 
 class Secret(NamedTuple):
@@ -86,8 +88,6 @@ def _parts(
     environ: Mapping[str, str],
     secret: Secret,
 ) -> dict[str, Json] | Unsure:
-    from waivern.plugins.identity import code_digest
-
     work = node.work
     assert isinstance(work, Extract | Transform)
     source, inputs = {}, refs
@@ -99,7 +99,7 @@ def _parts(
     return {
         "component": work.label,
         "version": work.version,
-        "code": [code_digest(tool.component), _asked(tool, ctx, "code")],
+        "code": [tool.code(tool.component), _asked(tool, ctx, "code")],
         "properties": dict(work.properties),
         "environment": {
             name: secret.hash(environ[name])

@@ -30,9 +30,9 @@ from waivern.planning.plan import (
     Transform,
 )
 from waivern.planning.properties import configure
-from waivern.plugins import registry
 from waivern.plugins.callscope import CallScope
-from waivern.plugins.component import Component, Connector, Input, Processor, Suspend
+from waivern.plugins.catalogue import Catalogue
+from waivern.plugins.component import Connector, Input, Processor, Suspend
 from waivern.plugins.context import Context, Memo
 from waivern.plugins.shapes import Kind
 from waivern.runbook.secrets import Secrets
@@ -59,6 +59,7 @@ class Producer:
         clock: Clock,
         on_progress: Callable[[str, int, int | None], None] = lambda _a, _n, _t: None,
         cache: Cache | None = None,
+        catalogue: Catalogue | None = None,
     ) -> None:
         self._store = store
         self._base = base
@@ -67,9 +68,9 @@ class Producer:
         self._clock = clock
         self._on_progress = on_progress
         self._cache = cache
+        self._catalogue = catalogue or Catalogue()
         self._memo = Memo()
         self._kept_in = None if store.folder is None else Path(store.folder)
-        self._components: dict[tuple[Kind, str], Component] = {}
 
     def begin(self, call: Call, scope: CallScope) -> Outcome | Awaiting:
         """Do the call's work, as far as it goes without an event loop.
@@ -252,10 +253,9 @@ class Producer:
     def tool(self, work: Extract | Transform) -> Tool:
         """Return the component that does some work, configured."""
         kind: Kind = "connectors" if isinstance(work, Extract) else "processors"
-        component = self._components.get((kind, work.type))
-        if component is None:
-            component = self._components[kind, work.type] = registry.load(kind, work.type)
-        return Tool(component, configure(component.Config, work.properties, self._environ))
+        component = self._catalogue.load(kind, work.type)
+        config = configure(component.Config, work.properties, self._environ)
+        return Tool(component, config, self._catalogue.code)
 
     def _inputs(self, call: Call) -> list[Input]:
         messages = [(name, self._store.fetch(call.run_id, ref)) for name, ref in _named(call)]
@@ -287,7 +287,8 @@ class Producer:
 
     def context(self, node: Node) -> Context:
         """Return a context for asking a component, not for letting it work."""
-        return Context(node.id, self._folder(node), memo=self._memo, kept_in=self._kept_in)
+        folder, imports = self._folder(node), self._catalogue.imports
+        return Context(node.id, folder, memo=self._memo, kept_in=self._kept_in, imports=imports)
 
     def _context(self, call: Call) -> Context:
         artifact, secrets = call.artifact, self._secrets
@@ -299,7 +300,8 @@ class Producer:
             self._on_progress(artifact, n, total)
 
         folder, given = self._folder(call.node), call.given
-        return Context(artifact, folder, log, progress, given, self._memo, self._kept_in)
+        imports = self._catalogue.imports
+        return Context(artifact, folder, log, progress, given, self._memo, self._kept_in, imports)
 
     def _folder(self, node: Node) -> Path:
         return Path(node.base) if node.base else self._base

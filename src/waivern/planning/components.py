@@ -11,7 +11,7 @@ from waivern.planning.codes import Code
 from waivern.planning.defaults import Defaults, laid_over
 from waivern.planning.flats import Flat, Flats
 from waivern.planning.properties import Path, faults
-from waivern.plugins import registry
+from waivern.plugins.catalogue import Catalogue
 from waivern.plugins.component import Component
 from waivern.problems import Problem, did_you_mean, shown
 from waivern.runbook.env import names
@@ -30,16 +30,19 @@ class Components:
         flats: Flats,
         environ: Mapping[str, str],
         defaults: Defaults,
+        catalogue: Catalogue,
     ) -> None:
         self._flats = flats
         self._environ = environ
         self._defaults = defaults
+        self._catalogue = catalogue
         self._found: dict[tuple[Kind, str], Component] = {}
 
     def check_defaults(self) -> None:
         """See that what the project gives properties to is there."""
         for name in self._defaults.components:
-            known = [*registry.names("connectors"), *registry.names("processors")]
+            catalogue = self._catalogue
+            known = [*catalogue.names("connectors"), *catalogue.names("processors")]
             if name not in known:
                 message = f"the project's file gives properties to {shown(name)}: no such component"
                 hint = did_you_mean(name, known)
@@ -52,7 +55,7 @@ class Components:
     def find(self, flat: Flat, kind: Kind, name: str) -> Component | None:
         """Return the component of that name; None, and a problem, if there is none."""
         try:
-            component = self._found.get((kind, name)) or registry.load(kind, name)
+            component = self._found.get((kind, name)) or self._catalogue.load(kind, name)
         except WaivernError as error:
             at = (_PART[kind], "type")
             problem = flat.problem(Code.UNKNOWN_COMPONENT, error.message, at, hint=error.hint)

@@ -23,13 +23,15 @@ from waivern.planning.items import Item, items
 from waivern.planning.plan import Part
 from waivern.planning.repetition import ChildRounds, repeated
 from waivern.planning.scope import Asked, Directive, Meaning, Name, Scope
-from waivern.plugins import registry
+from waivern.plugins.catalogue import Catalogue
 from waivern.problems import shown
 from waivern.runbook.env import NAME
 from waivern.runbook.model import Artifact, Child, Draft, Gate, Process, Repeat
 
 
-def flatten(root: Draft, children: Children, environ: Mapping[str, str]) -> Flats:
+def flatten(
+    root: Draft, children: Children, environ: Mapping[str, str], catalogue: Catalogue
+) -> Flats:
     """Return the flat artifacts of a runbook and its children, and what is wrong so far.
 
     Raises InvalidError at once if there is too much of either.
@@ -38,7 +40,7 @@ def flatten(root: Draft, children: Children, environ: Mapping[str, str]) -> Flat
     flats = Flats(root, library.documents)
     for need in root.runbook.inputs.values():
         mapping.give_default(flats, flats.root, need)
-    _Walk(flats, Includer(flats, library), environ).walk(flats.root)
+    _Walk(flats, Includer(flats, library), environ, catalogue).walk(flats.root)
     for scope in flats.scopes:
         mapping.check(flats, scope)
     flats.tell_collisions()
@@ -51,10 +53,13 @@ _PARAMETER = re.compile(r"\$\{params\.(" + NAME + r")\}", re.ASCII)
 class _Walk:
     """Goes through the artifacts of a runbook, and of the children where they are included."""
 
-    def __init__(self, flats: Flats, includer: Includer, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, flats: Flats, includer: Includer, environ: Mapping[str, str], catalogue: Catalogue
+    ) -> None:
         self._flats = flats
         self._includer = includer
         self._environ = environ
+        self._catalogue = catalogue
         self._outputs: dict[str, Sequence[str]] = {}
         """The named outputs of processors."""
 
@@ -172,7 +177,7 @@ class _Walk:
     def _named(self, type_: str) -> Sequence[str]:
         if type_ not in self._outputs:
             try:
-                found = registry.load("processors", type_)
+                found = self._catalogue.load("processors", type_)
                 self._outputs[type_] = tuple(getattr(found, "outputs", ()))
             except WaivernError:
                 self._outputs[type_] = ()  # told when the artifact itself is planned

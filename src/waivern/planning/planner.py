@@ -21,6 +21,7 @@ from waivern.planning.plan import Node, Plan
 from waivern.planning.references import Drawn, References
 from waivern.planning.reuse import Runs
 from waivern.planning.works import Works
+from waivern.plugins.catalogue import Catalogue
 from waivern.problems import circle, did_you_mean
 from waivern.runbook.loader import collection_paused
 from waivern.runbook.model import Draft, Runbook, Terms
@@ -40,25 +41,31 @@ def make_plan(
     resolver: Resolver,
     environ: Mapping[str, str],
     defaults: Defaults = NO_DEFAULTS,
+    catalogue: Catalogue | None = None,
 ) -> Plan:
-    """Return the plan of a runbook.
+    """Return the plan of a runbook; without a catalogue, its components are the installed ones.
 
     Raises InvalidError with every problem there is, those that the draft has already among them.
     """
     whole = draft if isinstance(draft, Draft) else Draft(draft)
     with collection_paused():
-        return _Planner(whole, resolver, environ, defaults).plan()
+        return _Planner(whole, resolver, environ, defaults, catalogue or Catalogue()).plan()
 
 
 class _Planner:
     def __init__(
-        self, draft: Draft, resolver: Resolver, environ: Mapping[str, str], defaults: Defaults
+        self,
+        draft: Draft,
+        resolver: Resolver,
+        environ: Mapping[str, str],
+        defaults: Defaults,
+        catalogue: Catalogue,
     ) -> None:
         self._draft = draft
         self._on_error = defaults.on_error
-        self._flats = flatten(draft, resolver, environ)
+        self._flats = flatten(draft, resolver, environ, catalogue)
         secret = with_secrets(environ, draft.runbook.params, draft.values)
-        components = Components(self._flats, secret, defaults)
+        components = Components(self._flats, secret, defaults, catalogue)
         components.check_defaults()
         self._works = Works(self._flats, components, resolver)
         self._nodes: dict[ArtifactId, Node] = {}

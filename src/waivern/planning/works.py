@@ -14,7 +14,6 @@ from waivern.planning.flats import Flat, Flats
 from waivern.planning.plan import Absent, Ask, Extract, Given, Last, Part, Transform, Work
 from waivern.planning.reuse import Runs, pinned
 from waivern.planning.schemas import Inputs
-from waivern.plugins import registry
 from waivern.plugins.component import Component, Processor
 from waivern.runbook.model import Gate, Process, Reuse, Source
 
@@ -75,7 +74,7 @@ class Works:
         first = next((schema for schema in inputs.values() if schema is not None), None)
         if first is None:
             return None
-        return work, _part_schema(flat) if isinstance(work, Part) else first, None
+        return work, self._part_schema(flat) if isinstance(work, Part) else first, None
 
     def _one_each_round(self, flat: Flat, inputs: Inputs) -> bool:
         found = [self._flats.resolve(scope, name) for scope, name in flat.inputs]
@@ -101,8 +100,8 @@ class Works:
         make = Extract if kind == "connectors" else Transform
         return make(name, component.version, properties), schema, component
 
-
-def _part_schema(flat: Flat) -> SchemaRef:
-    producer = flat.artifact.producer
-    assert isinstance(producer, Process)
-    return registry.load("processors", producer.type).produces or ANY_JSON
+    def _part_schema(self, flat: Flat) -> SchemaRef:
+        producer = flat.artifact.producer
+        assert isinstance(producer, Process)
+        component = self._components.find(flat, "processors", producer.type)
+        return (component and component.produces) or ANY_JSON

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from waivern.errors import ComponentError
 from waivern.message import Json
+from waivern.plugins.imports import Imports
 
 if TYPE_CHECKING:
     import logging
@@ -86,7 +87,8 @@ class Context:
     `emit_progress` are where log lines and progress go, from any thread; `resume_data` is what a
     component that raised Suspend was waiting for, empty on a first call; `memo` is shared by the
     calls of an attempt. `kept_in` is the folder in which runs are kept, if there is one: what lies
-    there is no source, and changes while it is read.
+    there is no source, and changes while it is read. `imports` has the modules of the user's
+    folders.
     """
 
     def __init__(
@@ -98,6 +100,7 @@ class Context:
         resume_data: Mapping[str, Json] = MappingProxyType({}),
         memo: Memo | None = None,
         kept_in: Path | None = None,
+        imports: Imports | None = None,
     ) -> None:
         self.artifact = artifact
         self.kept_in = kept_in
@@ -107,6 +110,7 @@ class Context:
         self._emit_log = emit_log
         self._emit_progress = emit_progress
         self._memo = memo or Memo()
+        self.imports = imports or self._memo.get("imports", Imports)
 
     @cached_property
     def log(self) -> logging.Logger:

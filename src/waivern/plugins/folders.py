@@ -8,26 +8,26 @@ from __future__ import annotations
 
 import ast
 import os
-import sys
-import threading
 from collections.abc import Iterable, Iterator
-from functools import cache
 from pathlib import Path
-from types import ModuleType
 from typing import Literal, NamedTuple, TypeAlias
 
 from waivern.errors import RefusedError
 from waivern.files import open_file
-from waivern.message import sha256
+from waivern.plugins.imports import Folder, Imports
 
 Variable: TypeAlias = Literal["connector", "processor"]
 VARIABLES: frozenset[Variable] = frozenset({"connector", "processor"})
 
-DIGEST = "__waivern_digest__"
-"""In a module that was run from a folder: the digest of its source as it was run."""
 MAX_BYTES = 4 * 1024 * 1024
 
-_loading = threading.RLock()  # a module may name another component
+
+class Outline(NamedTuple):
+    """What the text of a file says about its component; empty where it does not say it plainly."""
+
+    version: str
+    description: str
+    path: str
 
 
 class Module(NamedTuple):
@@ -40,20 +40,34 @@ class Module(NamedTuple):
         return self.path.stem
 
     def variables(self) -> frozenset[Variable]:
-        """Return what the text binds; both if that cannot be told, for `load` to say why."""
+        """Return what the text binds; both if that is unknown, for `load` to report why."""
         try:
             return frozenset(_bound(ast.parse(_source(self.path)))) or VARIABLES
         except (ImportError, SyntaxError, ValueError, RecursionError, MemoryError):
             return VARIABLES
 
-    def load(self, variable: Variable) -> object:
-        """Return what the module's variable holds; the module is run once in this process.
+    def outline(self, variable: Variable) -> Outline | None:
+        """Return what the text says about the component; None if it declares none of this kind."""
+        try:
+            tree = ast.parse(_source(self.path))
+        except (ImportError, SyntaxError, ValueError, RecursionError, MemoryError):
+            return Outline("", "", str(self.path))
+        if variable not in _bound(tree):
+            return None
+        return _outline(tree, variable, self.path)
+
+    def folder(self, imports: Imports) -> Folder:
+        """Return the folder that the file is in."""
+        return imports.folder(self.path.parent, follow=False)
+
+    def load(self, variable: Variable, imports: Imports) -> object:
+        """Return what the module's variable holds; the module is run once in these `imports`.
 
         Raises ImportError if it is not a file to be run or has no such variable, and whatever the
         module raises.
         """
-        with _loading:
-            module = _run(self.path)
+        _source(self.path)
+        module = self.folder(imports).load(self.path)
         if not hasattr(module, variable):
             raise ImportError(f"it has no variable {variable!r}")
         return getattr(module, variable)
@@ -100,6 +114,26 @@ def _bound(tree: ast.Module) -> Iterator[Variable]:
         yield from (variable for variable in VARIABLES if variable in names)
 
 
+def _outline(tree: ast.Module, variable: Variable, path: Path) -> Outline:
+    name: str = variable
+    for node in tree.body:  # connector = Class, or = Class(...)
+        value = node.value if isinstance(node, ast.Assign | ast.AnnAssign) else None
+        value = value.func if isinstance(value, ast.Call) else value
+        if isinstance(value, ast.Name) and variable in _bound(ast.Module([node], [])):
+            name = value.id
+    classes = [each for each in tree.body if isinstance(each, ast.ClassDef) and each.name == name]
+    version, text = "", ast.get_docstring(tree)
+    for each in classes:
+        text = ast.get_docstring(each) or text
+        for line in each.body:
+            match line:
+                case ast.Assign([ast.Name(id="version")], ast.Constant(value=str(version))):
+                    pass
+                case ast.AnnAssign(ast.Name(id="version"), value=ast.Constant(value=str(version))):
+                    pass
+    return Outline(version, (text or "").partition("\n")[0], str(path))
+
+
 def _source(path: Path) -> bytes:
     try:
         with open_file(path, follow=False) as file:
@@ -110,21 +144,3 @@ def _source(path: Path) -> bytes:
     if len(data) > MAX_BYTES:
         raise ImportError(f"it is larger than {MAX_BYTES // 2**20} MiB")
     return data
-
-
-@cache
-def _run(path: Path) -> ModuleType:
-    """Run the file as it is now, under a name of its own; no bytecode is left beside it."""
-    source = _source(path)
-    code = compile(source, path, "exec", dont_inherit=True)
-    name = f"_waivern_component_{sha256(bytes(path)).removeprefix('sha256:')[:16]}"
-    module = ModuleType(name)
-    module.__file__ = str(path)
-    module.__dict__[DIGEST] = sha256(source)
-    sys.modules[name] = module  # dataclasses and pickle look there
-    try:
-        exec(code, module.__dict__)  # noqa: S102 - the project names its folder for this
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module

@@ -30,6 +30,7 @@ from waivern.service.result import RunResult
 from waivern.store.base import Lease, RunStore
 
 if TYPE_CHECKING:
+    from waivern.plugins.catalogue import Catalogue
     from waivern.runbook.project import Project
     from waivern.service.policy import Policy
 
@@ -93,6 +94,8 @@ class Orders:
     given: Mapping[ArtifactId, dict[str, Json]] = field(default_factory=dict, repr=False)
     """What is handed to artifacts that waited."""
     policies: tuple[Policy, ...] = ()
+    catalogue: Catalogue | None = field(default=None, repr=False)
+    """The components that the plan names; None: the installed ones."""
 
 
 class Attempt(NamedTuple):
@@ -129,6 +132,8 @@ def carry_out(attempt: Attempt) -> RunResult:
         held = tripped(orders, store, plan, record, secrets)
     finally:
         lease.release()
+        if orders.catalogue is not None:
+            orders.catalogue.close()
     return RunResult(
         record.metadata.run_id,
         ending.status,
@@ -159,7 +164,16 @@ def _loop(attempt: Attempt, secrets: Secrets, cache: Cache | None) -> Loop:
     widths = (options.max_concurrency, settings.max_concurrency, _of_project(options))
     width = next(filter(None, widths), DEFAULT_CONCURRENCY)
     folder = plan.runbook.document.folder
-    producer = Producer(store, folder, orders.environ, secrets, clock, options.on_progress, cache)
+    producer = Producer(
+        store,
+        folder,
+        orders.environ,
+        secrets,
+        clock,
+        options.on_progress,
+        cache,
+        orders.catalogue,
+    )
     notebook = (Notebook(cache, run_id),) if cache else ()
     return Loop(
         plan,

@@ -14,6 +14,7 @@ from waivern.message import Json
 from waivern.planning.defaults import NO_DEFAULTS, Defaults
 from waivern.planning.plan import Extract, Plan, Transform
 from waivern.planning.planner import Resolver, make_plan
+from waivern.plugins.catalogue import Catalogue
 from waivern.runbook import loader
 from waivern.runbook.check import Given
 from waivern.runbook.document import Document
@@ -34,6 +35,8 @@ class Prepared:
     plan: Plan
     environ: Mapping[str, str] = field(repr=False)
     """With the secret parameters in it."""
+    catalogue: Catalogue = field(repr=False)
+    """The components that the plan names."""
 
 
 def check(
@@ -85,6 +88,7 @@ def prepare(
     environ: Mapping[str, str],
     project: Project | None,
     recorded: Mapping[str, Json] | None = None,
+    catalogue: Catalogue | None = None,
 ) -> Prepared:
     """Return the plan of a runbook as a project would have it carried out. Raises InvalidError.
 
@@ -96,14 +100,14 @@ def prepare(
             "the path of the runbook is not UTF-8, and could not be recorded",
             hint="rename the file or folder whose name is not",
         )
-    if project:
-        _add_components(project)
+    catalogue = catalogue or catalogue_of(project)
     defaults = _defaults(project)
     if recorded is not None:
         defaults = Defaults(recorded.get("components", {}), recorded.get("on_error"))
-    plan = make_plan(draft, resolver, environ, defaults)
+    plan = make_plan(draft, resolver, environ, defaults, catalogue)
     plan = replace(plan, project=_used(defaults, plan))
-    return Prepared(plan, with_secrets(environ, draft.runbook.params, draft.values))
+    known = with_secrets(environ, draft.runbook.params, draft.values)
+    return Prepared(plan, known, catalogue)
 
 
 def given_by(project: Project | None, plan: Plan) -> dict[str, Json]:
@@ -125,7 +129,8 @@ def _used(defaults: Defaults, plan: Plan) -> dict[str, Json]:
     return {name: value for name, value in given.items() if value}
 
 
-def _add_components(project: Project) -> None:
-    from waivern.plugins import registry
-
-    registry.add_paths(project.component_paths, within=project.document.folder)
+def catalogue_of(project: Project | None) -> Catalogue:
+    """Return the components that a project can name, each loaded when it is named."""
+    if project is None:
+        return Catalogue()
+    return Catalogue(project.component_paths, within=project.document.folder)

@@ -129,6 +129,7 @@ def _orders(
         known.environ,
         given=_handed_over(record, again.data),
         policies=policies(options, plan),
+        catalogue=known.catalogue,
     )
     if again.selection:
         statuses = standing(held.store, record, of_run(held.store, record.metadata))

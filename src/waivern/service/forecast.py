@@ -45,7 +45,7 @@ def forecast(
         known = ready(runbook, record, store, options, Again(allow_changed=True, params=params))
         if record.metadata.replay_of:
             options = options._replace(cache=False)
-        prepared = Prepared(known.plan, known.environ)
+        prepared = Prepared(known.plan, known.environ, known.catalogue)
         options = refreshing(options, prepared.plan)
         skipped = left_out(record)
         evidence, fallen = counted(store, record, known, options)

@@ -89,7 +89,9 @@ class Foreseer:
         self._past = Past(store, plan)
         folder, environ = plan.runbook.document.folder, prepared.environ
         self._secrets = hidden(plan, environ)
-        self._producer = Producer(store, folder, environ, self._secrets, options.clock)
+        self._producer = Producer(
+            store, folder, environ, self._secrets, options.clock, catalogue=prepared.catalogue
+        )
         self._refresh = options.refresh
         kept = Cache(store, environ, options.refresh, make=False)
         self._cache = kept if cache_wanted(options) else None

@@ -13,6 +13,7 @@ from waivern.ids import ArtifactId
 from waivern.message import Json
 from waivern.planning.changes import Change, changes
 from waivern.planning.plan import Plan
+from waivern.plugins.catalogue import Catalogue
 from waivern.problems import InvalidError
 from waivern.record.events import ArtifactCompleted
 from waivern.record.fold import ASK_AGAIN, RunRecord
@@ -60,6 +61,7 @@ class Ready:
 
     plan: Plan
     environ: Mapping[str, str] = field(repr=False)
+    catalogue: Catalogue = field(repr=False)
     edits: tuple[Change, ...]
     """How what is to be run differs from what ran last, artifact by artifact."""
     renewed: bool
@@ -90,13 +92,13 @@ def ready(
     found = _Differences.of(now.plan, record)
     edits: tuple[Change, ...] = ()
     if found:
-        edits = _edits(now.plan, record, store, options)
+        edits = _edits(now, record, store, options)
         if not again.allow_changed:
             raise _changed_error(now.plan, record, found, edits)
     forced = ["allow-changed"] if found else []
     forced += ["force"] if run.status == RunStatus.CANCELLED else []
     forced += [ASK_AGAIN] if again.ask_again else []
-    return Ready(now.plan, now.environ, edits, bool(found), tuple(forced), notes)
+    return Ready(now.plan, now.environ, now.catalogue, edits, bool(found), tuple(forced), notes)
 
 
 def refuse_another(runbook: Runbook, record: RunRecord, store: RunStore) -> None:
@@ -226,7 +228,9 @@ def _others(then: Mapping[str, Json], now: Mapping[str, Json]) -> tuple[str, ...
     return tuple(key for key in sorted(old | new) if old.get(key) != new.get(key))
 
 
-def as_it_ran(record: RunRecord, store: RunStore, options: Options) -> Plan:
+def as_it_ran(
+    record: RunRecord, store: RunStore, options: Options, catalogue: Catalogue | None = None
+) -> Plan:
     """Return the plan of what ran last, to be looked at: its secrets and variables stay open.
 
     Raises InvalidError if it cannot be planned here and now.
@@ -238,12 +242,16 @@ def as_it_ran(record: RunRecord, store: RunStore, options: Options) -> Plan:
     children = kept.KeptChildren(store, record, folder)
     fallback = StoreResolver(store, children, record.metadata.run_id, folder=folder)
     found = RecordedResolver(record.reuse, fallback)
-    return prepare(draft, found, environ, options.project, record.project).plan
+    return prepare(draft, found, environ, options.project, record.project, catalogue).plan
 
 
-def _edits(plan: Plan, record: RunRecord, store: RunStore, options: Options) -> tuple[Change, ...]:
+def _edits(
+    now: Prepared, record: RunRecord, store: RunStore, options: Options
+) -> tuple[Change, ...]:
+    plan = now.plan
     try:
-        return tuple(changes(as_it_ran(record, store, options).nodes, plan.nodes))
+        then = as_it_ran(record, store, options, now.catalogue)
+        return tuple(changes(then.nodes, plan.nodes))
     except InvalidError:  # a component is gone, say: nothing tells what is still as it was
         what = "what it was made by cannot be planned any more"
         return tuple(Change(name, what) for name in plan.nodes)

@@ -50,7 +50,9 @@ def begin(
     """Begin a new run, whole or not at all, and carry out its first attempt."""
     plan = prepared.plan
     options = refreshing(options, plan)
-    orders = Orders(prepared.environ, policies=policies(options, plan))
+    orders = Orders(
+        prepared.environ, policies=policies(options, plan), catalogue=prepared.catalogue
+    )
     if selection:
         runbook = of_document(plan.runbook.document, plan.runbook.name)
         only = selection.resolve(plan, standing(store, None, runbook))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
@@ -17,7 +18,9 @@ from waivern.errors import Exit, WaivernError
 from waivern.message import Json
 
 if TYPE_CHECKING:
+    from waivern.plugins.catalogue import Catalogue
     from waivern.plugins.component import Component
+    from waivern.plugins.folders import Outline
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,27 +64,31 @@ def components_command(kind: Literal["connectors", "processors"], title: str) ->
 def _show(
     kind: Literal["connectors", "processors"], name: str | None, verbose: bool, as_json: bool
 ) -> int:
-    from waivern.plugins import registry
+    from waivern.service.check import catalogue_of
     from waivern.service.locate import find_project
 
+    catalogue = catalogue_of(find_project())
     if name:
-        if project := find_project():  # a module of its folders is run only if it is named
-            registry.add_paths(project.component_paths, within=project.document.folder)
-        found = {name: registry.load(kind, name)}  # a broken one is an error if it is asked for
+        found = {name: catalogue.load(kind, name)}  # a broken one is an error if it is named
         faults: dict[str, WaivernError] = {}
+        outlines: dict[str, Outline] = {}
     else:
-        found, faults = _loaded(kind)
+        outlines = catalogue.outlines(kind)
+        found, faults = _loaded(catalogue, kind, outlines)
+        outlines = {each: outlines[each] for each in outlines if each not in faults}
     out = stdout()
     if as_json:
         documents = [_document(kind, component) for component in found.values()]
+        documents += [_outlined(kind, name, each) for name, each in outlines.items()]
         print_document("components", documents)
     elif name and not out.tty:
         tab_separated(out, [_fields(each) for each in properties(found[name])])
     elif out.tty:
-        _for_people(out, found, whole=verbose or name is not None)
+        _for_people(out, found, outlines, whole=verbose or name is not None)
     else:
         rows = [(n, clean(c.version), description(c)) for n, c in found.items()]
-        tab_separated(out, rows)
+        rows += [(n, clean(o.version), clean(o.description)) for n, o in outlines.items()]
+        tab_separated(out, sorted(rows))
     for error in faults.values():
         err = stderr()
         err.print(f"{err.paint('warning:', 'yellow')} {clean(error.message)}")
@@ -90,24 +97,29 @@ def _show(
 
 
 def _loaded(
+    catalogue: Catalogue,
     kind: Literal["connectors", "processors"],
+    outlines: Mapping[str, Outline],
 ) -> tuple[dict[str, Component], dict[str, WaivernError]]:
-    from waivern.plugins import registry
-
     found: dict[str, Component] = {}
     faults: dict[str, WaivernError] = {}
-    for each in registry.names(kind):
+    for each in sorted(catalogue.installed(kind) | outlines.keys()):
         try:
-            found[each] = registry.load(kind, each)
+            catalogue.owner(kind, each)
+            if each not in outlines:  # the project's own files are run only if they are named
+                found[each] = catalogue.load(kind, each)
         except WaivernError as error:
             faults[each] = error
     return found, faults
 
 
-def _for_people(out: Screen, found: dict[str, Component], *, whole: bool) -> None:
+def _for_people(
+    out: Screen, found: dict[str, Component], outlines: Mapping[str, Outline], *, whole: bool
+) -> None:
+    own = [[n, clean(o.version), clean(o.description)] for n, o in outlines.items()]
     if not whole:
         rows = [[n, clean(c.version), description(c)] for n, c in found.items()]
-        table(out, ("NAME", "VERSION", "DESCRIPTION"), rows, flex=2)
+        table(out, ("NAME", "VERSION", "DESCRIPTION"), sorted(rows + own), flex=2)
         return
     for number, (name, component) in enumerate(found.items()):
         if number:
@@ -118,6 +130,10 @@ def _for_people(out: Screen, found: dict[str, Component], *, whole: bool) -> Non
             out.print(f"  {out.paint(each.name, 'cyan')}  {each.type}, {default}")
             if each.description:
                 out.print(f"      {each.description}")
+    for own_name, version, text in own:  # their files are run only if they are named
+        out.print()
+        out.print(f"{out.paint(own_name, 'bold')} {version}  {text}")
+        out.print("  in a folder of this project: name it to see its properties")
 
 
 def description(component: Component) -> str:
@@ -160,6 +176,19 @@ def _type(annotation: Any) -> str:
 
 def _fields(each: Property) -> list[str]:
     return [each.name, each.type, each.default or "", each.description]
+
+
+def _outlined(kind: str, name: str, outline: Outline) -> dict[str, Json]:
+    return {
+        "kind": kind[:-1],
+        "name": name,
+        "version": outline.version,
+        "description": outline.description,
+        "accepts": None,
+        "produces": None,
+        "properties": None,
+        "file": outline.path,
+    }
 
 
 def _document(kind: str, component: Component) -> dict[str, Json]:

@@ -8,7 +8,7 @@ import pytest
 
 from waivern.errors import NotFoundError, RefusedError, WaivernError
 from waivern.message import Message
-from waivern.plugins import registry
+from waivern.plugins.catalogue import Catalogue
 from waivern.plugins.component import Connector, Processor
 from waivern.plugins.shapes import Kind
 
@@ -37,14 +37,14 @@ def install(folder: Path, name: str, code: str, entry: str, kind: str = "connect
 
 
 def test_shipped_components_are_found_and_have_the_shape() -> None:
-    assert {"command", "filesystem", "python", "sqlite"} <= set(registry.names("connectors"))
-    assert {"command", "merge", "python"} <= set(registry.names("processors"))
+    assert {"command", "filesystem", "python", "sqlite"} <= set(Catalogue().names("connectors"))
+    assert {"command", "merge", "python"} <= set(Catalogue().names("processors"))
     for name in ("command", "filesystem", "python", "sqlite"):
-        connector = registry.load("connectors", name)
+        connector = Catalogue().load("connectors", name)
         assert isinstance(connector, Connector)
         assert (connector.name, connector.version) == (name, "1.0.0")
     for name in ("command", "merge", "python"):
-        assert isinstance(registry.load("processors", name), Processor)
+        assert isinstance(Catalogue().load("processors", name), Processor)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_shipped_components_are_found_and_have_the_shape() -> None:
     + [("processors", n) for n in ("command", "merge", "python")],
 )
 def test_shipped_components_describe_themselves(kind: Kind, name: str) -> None:
-    component = registry.load(kind, name)
+    component = Catalogue().load(kind, name)
     first = (type(component).__doc__ or "").splitlines()[0]
     assert first.endswith((".", ":")) or len(first) > 20
     model = component.Config
@@ -66,8 +66,8 @@ def test_shipped_components_describe_themselves(kind: Kind, name: str) -> None:
 
 def test_names_imports_no_component() -> None:
     code = (
-        "import sys; from waivern.plugins import registry; "
-        "assert registry.names('connectors') and registry.names('processors'); "
+        "import sys; from waivern.plugins.catalogue import Catalogue; "
+        "assert Catalogue().names('connectors') and Catalogue().names('processors'); "
         "print([m for m in sys.modules if m.startswith('waivern.builtin')])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -75,27 +75,28 @@ def test_names_imports_no_component() -> None:
 
 
 def test_load_gives_the_same_instance() -> None:
-    assert registry.load("processors", "merge") is registry.load("processors", "merge")
+    catalogue = Catalogue()
+    assert catalogue.load("processors", "merge") is catalogue.load("processors", "merge")
 
 
 def test_unknown_name_suggests_and_lists() -> None:
     with pytest.raises(NotFoundError, match="no connector 'sqlit'") as caught:
-        registry.load("connectors", "sqlit")
+        Catalogue().load("connectors", "sqlit")
     assert "did you mean 'sqlite'?" in (caught.value.hint or "")
     assert "filesystem" in (caught.value.hint or "")
 
 
 def test_name_of_the_other_kind_is_told() -> None:
     with pytest.raises(NotFoundError) as caught:
-        registry.load("connectors", "merge")
+        Catalogue().load("connectors", "merge")
     assert "'merge' is a processor" in (caught.value.hint or "")
 
 
 def test_installed_plugin_is_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(tmp_path, "good_plugin", GOOD, "thing = good_plugin:Thing")
     monkeypatch.syspath_prepend(tmp_path)
-    assert "thing" in registry.names("connectors")
-    assert registry.load("connectors", "thing").name == "thing"
+    assert "thing" in Catalogue().names("connectors")
+    assert Catalogue().load("connectors", "thing").name == "thing"
 
 
 @pytest.mark.parametrize(
@@ -115,10 +116,10 @@ def test_broken_plugin_fails_only_who_names_it(
     install(tmp_path, "broken_plugin", code, "broken = broken_plugin:Thing")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "broken_plugin", raising=False)
-    assert "broken" in registry.names("connectors")
-    assert registry.load("connectors", "sqlite").name == "sqlite"
+    assert "broken" in Catalogue().names("connectors")
+    assert Catalogue().load("connectors", "sqlite").name == "sqlite"
     with pytest.raises(WaivernError, match=r"broken_plugin 1\.2 cannot be loaded") as caught:
-        registry.load("connectors", "broken")
+        Catalogue().load("connectors", "broken")
     assert "broken_plugin:Thing" in (caught.value.hint or "")
 
 
@@ -131,7 +132,7 @@ def test_wrong_shape_names_what_is_missing(tmp_path: Path, monkeypatch: pytest.M
     install(tmp_path, "odd_plugin", code, "odd = odd_plugin:Thing")
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(WaivernError, match=r"odd_plugin 1\.2 is not a connector") as caught:
-        registry.load("connectors", "odd")
+        Catalogue().load("connectors", "odd")
     assert "'version' is missing" in caught.value.message
     assert "'produces' is not a SchemaRef" in caught.value.message
 
@@ -144,7 +145,7 @@ def test_processor_missing_everything_lists_every_attribute(
     )
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(WaivernError) as caught:
-        registry.load("processors", "bare")
+        Catalogue().load("processors", "bare")
     for attribute in ("name", "version", "Config", "accepts", "produces", "process"):
         assert f"'{attribute}' is missing" in caught.value.message
 
@@ -155,9 +156,9 @@ def test_two_distributions_with_one_name_are_refused(
     install(tmp_path, "first_plugin", GOOD, "twice = first_plugin:Thing")
     install(tmp_path, "second_plugin", GOOD, "twice = second_plugin:Thing")
     monkeypatch.syspath_prepend(tmp_path)
-    assert registry.names("connectors").count("twice") == 1
+    assert Catalogue().names("connectors").count("twice") == 1
     with pytest.raises(RefusedError, match=r"first_plugin 1\.2 and second_plugin 1\.2"):
-        registry.load("connectors", "twice")
+        Catalogue().load("connectors", "twice")
 
 
 def test_an_instance_may_stand_in_for_its_class(
@@ -165,7 +166,7 @@ def test_an_instance_may_stand_in_for_its_class(
 ) -> None:
     install(tmp_path, "made_plugin", GOOD + "\nmade = Thing()\n", "made = made_plugin:made")
     monkeypatch.syspath_prepend(tmp_path)
-    made = registry.load("connectors", "made")
+    made = Catalogue().load("connectors", "made")
     assert made.produces == Message("x", None).schema
 
 
@@ -189,7 +190,7 @@ def test_what_a_component_says_of_itself_is_looked_at(
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "loud_plugin", raising=False)
     with pytest.raises(WaivernError, match=r"loud_plugin 1\.2 is not a connector") as caught:
-        registry.load("connectors", "loud")
+        Catalogue().load("connectors", "loud")
     assert said in caught.value.message
 
 
@@ -198,4 +199,4 @@ def test_terms_of_a_component_itself(tmp_path: Path, monkeypatch: pytest.MonkeyP
     code = GOOD.replace("    def extract", f"    {terms}; outputs = ['a', 'b']\n    def extract")
     install(tmp_path, "terms_plugin", code, "terms = terms_plugin:Thing")
     monkeypatch.syspath_prepend(tmp_path)
-    assert registry.load("connectors", "terms").name == "thing"
+    assert Catalogue().load("connectors", "terms").name == "thing"

@@ -1,0 +1,440 @@
+"""Modules in a user's folders, imported so that no folder sees another's.
+
+A file may import its neighbours by name, as a script does. The neighbours are looked for in its own
+folder first, and are kept in `sys.modules` under a name that contains the folder, never under the
+plain one. Two folders that both have a `helper.py` therefore get one each, in one process, at the
+same time, and code outside a folder does not see its modules at all.
+
+The name of such a module is `waivern.plugins.imports.<quoted folder>.<module>`. It is importable:
+a spawned child process finds the file through it. ADR 17 has the reasons.
+"""
+
+from __future__ import annotations
+
+import builtins
+import importlib
+import importlib.util
+import sys
+import threading
+import weakref
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib.machinery import (
+    BYTECODE_SUFFIXES,
+    EXTENSION_SUFFIXES,
+    ExtensionFileLoader,
+    ModuleSpec,
+    SourceFileLoader,
+    SourcelessFileLoader,
+)
+from os import fsdecode, fsencode
+from pathlib import Path
+from types import CodeType, ModuleType
+from typing import Any, NamedTuple
+from urllib.parse import quote, unquote_to_bytes
+
+from waivern.files import open_file
+from waivern.message import sha256
+from waivern.plugins.installed import importing
+
+PREFIX = f"{__name__}."
+__path__: list[str] = []  # the import system requires it of a parent of modules
+
+_naming = threading.Lock()
+
+
+class Source(NamedTuple):
+    """A file as it was when it was first read."""
+
+    path: Path
+    data: bytes
+    digest: str
+
+
+class Found(NamedTuple):
+    """A module in a folder."""
+
+    path: Path
+    """Its file; the folder of a package without `__init__.py`."""
+    package: bool = False
+    namespace: bool = False
+
+
+class Imports:
+    """The modules of the folders that one run uses; forgotten when it is closed or dropped.
+
+    Thread-safe.
+    """
+
+    def __init__(self) -> None:
+        self._folders: dict[tuple[Path, bool], Folder] = {}
+        self._lock = threading.Lock()
+        names: list[str] = []
+        self._names = names
+        self._finalizer = weakref.finalize(self, _forget, names)
+        self._finalizer.atexit = False
+
+    def close(self) -> None:
+        """Forget the modules now; code of theirs that still runs can go on."""
+        self._finalizer()
+
+    def folder(self, path: Path, *, follow: bool = True) -> Folder:
+        """Return a folder; without `follow`, no file in it may be a symbolic link."""
+        path = path.resolve()
+        with self._lock:
+            found = self._folders.get((path, follow))
+            if found is None:
+                found = self._folders[path, follow] = Folder(path, follow=follow)
+                self._names.append(found.name)
+            return found
+
+
+class Folder:
+    """A folder, its modules and what each of them imported from it. Thread-safe."""
+
+    def __init__(self, path: Path, *, follow: bool = True, name: str | None = None) -> None:
+        self.path = path
+        self._follow = follow
+        self._sources: dict[Path, Source] = {}
+        self._tops: dict[str, Found] = {}
+        self._lock = threading.Lock()
+        self.edges: dict[str, set[str]] = {}
+        """By the name of a module: the modules of this folder that it imported."""
+        self.name = _register(self, name)
+
+    def source(self, path: Path) -> Source:
+        """Return a file, which is read once. Raises OSError."""
+        with self._lock:
+            found = self._sources.get(path)
+        if found is None:
+            with open_file(path, follow=self._follow) as file:
+                data = file.read()
+            with self._lock:  # of two that read it at once, the first counts
+                found = self._sources.setdefault(path, Source(path, data, sha256(data)))
+        return found
+
+    def name_of(self, file: Path) -> str:
+        """Return the name under which a file of the folder is imported."""
+        found = self.find(_quoted(file.stem))
+        # a package of the same name goes first when it is imported
+        tail = file.stem if found is not None and found.path == file else file.name
+        return f"{self.name}.{_quoted(tail)}"
+
+    def load(self, file: Path) -> ModuleType:
+        """Return the module in a file of the folder, run once. Raises what the module raises."""
+        return importlib.import_module(self.name_of(file))
+
+    def find(self, top: str) -> Found | None:
+        """Return the module of this name at the top of the folder."""
+        found = self._tops.get(top)
+        if found is None and (found := look(self.path, top)) is not None:
+            self._tops[top] = found
+        return found
+
+    def own(self, name: str, items: Iterable[str], importer: Path) -> Found | None:
+        """Return what in this folder an absolute import means, None if it means something else.
+
+        A file does not import itself: `csv.py` that imports `csv` gets the standard library's. A
+        folder without `__init__.py`, and a file where a package is needed, give way to a package
+        elsewhere.
+        """
+        top, _, rest = name.partition(".")
+        found = self.find(top)
+        if found is None or found.path == importer:
+            return None
+        if found.namespace:
+            wanted = [rest.partition(".")[0]] if rest else items
+            return found if any(look(found.path, each) for each in wanted) else None
+        if rest and not found.package and _elsewhere(top):
+            return None
+        return found
+
+    def spec(self, name: str, search: Sequence[str]) -> ModuleSpec | None:
+        """Return where a module of this name is, below one of the folders in `search`."""
+        tail = name.rpartition(".")[2]
+        places = (look(Path(folder), tail) for folder in search)
+        found = next(filter(None, places), None)
+        if found is None:
+            return None
+        if found.namespace:
+            spec = ModuleSpec(name, None, is_package=True)
+            spec.submodule_search_locations = [str(found.path)]
+            return spec
+        loader = _loader(self, name, str(found.path))
+        inside = [str(found.path.parent)] if found.package else None
+        return importlib.util.spec_from_file_location(
+            name, found.path, loader=loader, submodule_search_locations=inside
+        )
+
+    def run(self, code: CodeType, module: ModuleType, file: Path) -> None:
+        """Run the code of a module, whose imports are the folder's."""
+        module.__dict__["__builtins__"] = vars(builtins) | {
+            "__import__": Importer(self, module.__name__, file)
+        }
+        exec(code, module.__dict__)  # noqa: S102 - what a runbook or a project names
+
+    def note(self, importer: str, name: str, items: Iterable[str]) -> None:
+        """Record that a module has imported one of this folder, and those above and below it."""
+        names = [name, *(f"{name}.{item}" for item in items)]
+        while (name := name.rpartition(".")[0]) != self.name and name.startswith(self.name):
+            names.append(name)
+        with self._lock:
+            known = self.edges.setdefault(importer, set())
+            known.update(each for each in names if each in sys.modules)
+
+    def reached(self, name: str) -> set[str]:
+        """Return a module and all that it imported from this folder, directly or not."""
+        found, ahead = {name}, [name]
+        with self._lock:
+            while ahead:
+                new = self.edges.get(ahead.pop(), set()) - found
+                found |= new
+                ahead += new
+        return found
+
+
+class Importer:
+    """The `__import__` of one module in a folder."""
+
+    def __init__(self, folder: Folder, module: str, file: Path) -> None:
+        self._folder = folder
+        self._module = module
+        self._file = file
+        self._importlib = _Importlib(self.import_module)
+
+    def __call__(
+        self,
+        name: str,
+        globals: Mapping[str, Any] | None = None,  # noqa: A002 - the protocol's names
+        locals: Mapping[str, Any] | None = None,  # noqa: A002
+        fromlist: Sequence[str] | None = (),
+        level: int = 0,
+    ) -> ModuleType:
+        items = tuple(fromlist or ())
+        try:
+            if level:
+                return self._relative(name, globals, items, level)
+            if self._folder.own(name, items, self._file) is not None:
+                return self._own(name, items)
+            module = importing(
+                name, lambda: builtins.__import__(name, globals, locals, items, 0), items
+            )
+        except ModuleNotFoundError as error:
+            if not level and error.name == name.partition(".")[0] and self._folder.find(error.name):
+                return self._own(name, items)  # a folder without `__init__.py`
+            raise plain(error) from None
+        if name == "importlib" or (name.startswith("importlib.") and not items):
+            return self._importlib
+        return module
+
+    def import_module(self, name: str, package: str | None = None) -> ModuleType:
+        """Do as `importlib.import_module`."""
+        name = importlib.util.resolve_name(name, package)
+        own = self._folder.own(name, ("*",), self._file)
+        full = f"{self._folder.name}.{name}" if own else name
+        try:
+            module = importing(full, lambda: importlib.import_module(full))
+        except ModuleNotFoundError as error:
+            raise plain(error) from None
+        if module.__name__.startswith(f"{self._folder.name}."):
+            self._folder.note(self._module, module.__name__, ())
+        return module
+
+    def _own(self, name: str, items: Sequence[str]) -> ModuleType:
+        full = f"{self._folder.name}.{name}"
+        # with no item to import, the import system returns the first package of the name
+        leaf = builtins.__import__(full, None, None, items or ("__name__",), 0)
+        self._folder.note(self._module, full, _listed(leaf, items))
+        top = f"{self._folder.name}.{name.partition('.')[0]}"
+        return leaf if items else sys.modules[top]
+
+    def _relative(
+        self, name: str, around: Mapping[str, Any] | None, items: Sequence[str], level: int
+    ) -> ModuleType:
+        module = builtins.__import__(name, around, None, items, level)
+        package = str((around or {}).get("__package__") or "")
+        full = importlib.util.resolve_name("." * level + name, package)
+        self._folder.note(self._module, full, _listed(module, items))
+        return module
+
+
+class _Importlib(ModuleType):
+    """`importlib` as a module in a folder sees it: `import_module` looks in the folder first."""
+
+    def __init__(self, import_module: Callable[[str, str | None], ModuleType]) -> None:
+        super().__init__("importlib", importlib.__doc__)
+        self.import_module = import_module
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(importlib, name)
+
+
+class _Scoped:
+    """Part of a loader: runs a module as one of its folder."""
+
+    folder: Folder
+    path: str
+
+    def get_code(self, fullname: str) -> CodeType | None:
+        raise NotImplementedError
+
+    def exec_module(self, module: ModuleType) -> None:
+        code = self.get_code(module.__name__)
+        assert code is not None
+        self.folder.run(code, module, Path(self.path))
+
+
+class _SourceLoader(_Scoped, SourceFileLoader):  # type: ignore[misc]
+    """Runs the bytes that were read first: reads no bytecode and leaves none beside the file."""
+
+    def get_data(self, path: str) -> bytes:
+        return self.folder.source(Path(path)).data if path == self.path else super().get_data(path)
+
+    def get_code(self, fullname: str) -> CodeType | None:  # noqa: ARG002 - the loader's protocol
+        try:
+            data = self.get_data(self.path)
+        except OSError as error:
+            link = Path(self.path).is_symlink()
+            reason = "it is a link" if link else error.strerror or "it cannot be read"
+            raise ImportError(f"{self.path}: {reason}", path=self.path) from error
+        code: CodeType = compile(data, self.path, "exec", dont_inherit=True)
+        return code
+
+
+class _BytecodeLoader(_Scoped, SourcelessFileLoader):
+    def get_code(self, fullname: str) -> CodeType | None:
+        return SourcelessFileLoader.get_code(self, fullname)
+
+
+class _RootLoader:
+    """Makes the package that stands for a folder; a file `__init__.py` of the folder is not run."""
+
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        """Leave it to the import system."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__dict__["folder"] = self._folder
+
+
+class Finder:
+    """Finds the modules of folders by their full names; the first entry of `sys.meta_path`."""
+
+    @staticmethod
+    def find_spec(
+        name: str,
+        path: Sequence[str] | None = None,
+        target: ModuleType | None = None,  # noqa: ARG004 - the finder's protocol
+    ) -> ModuleSpec | None:
+        """Return the spec of a module whose name begins with PREFIX."""
+        if not name.startswith(PREFIX):
+            return None
+        root, _, rest = name.removeprefix(PREFIX).partition(".")
+        if rest:
+            folder = _folder_of(sys.modules[PREFIX + root])
+            return folder.spec(name, path or ())
+        where = Path(fsdecode(unquote_to_bytes(root.partition("~")[0])))
+        if not where.is_absolute() or not where.is_dir():
+            return None
+        Folder(where, name=name)  # in a spawned child: its parent has named the folder
+        return sys.modules[name].__spec__
+
+
+sys.meta_path.insert(0, Finder)  # before the finder that takes any file below a `__path__`
+
+
+def look(folder: Path, name: str) -> Found | None:
+    """Return the module of a quoted name in a folder, in the order in which Python looks."""
+    name = _unquoted(name)
+    if not name or "/" in name or "\0" in name:
+        return None
+    inside = folder / name
+    for suffix in _SUFFIXES:
+        if (file := inside / f"__init__{suffix}").is_file():
+            return Found(file, package=True)
+    for suffix in _SUFFIXES:
+        if (file := folder / f"{name}{suffix}").is_file():
+            return Found(file)
+    if name.endswith(".py") and inside.is_file():
+        return Found(inside)
+    return Found(inside, package=True, namespace=True) if inside.is_dir() else None
+
+
+_SUFFIXES = (*EXTENSION_SUFFIXES, ".py", *BYTECODE_SUFFIXES)
+
+
+def folder_of(module: str) -> Folder | None:
+    """Return the folder that a module belongs to, by its name; None if it is no folder's."""
+    if not module.startswith(PREFIX):
+        return None
+    root = PREFIX + module.removeprefix(PREFIX).partition(".")[0]
+    return _folder_of(sys.modules[root]) if root in sys.modules else None
+
+
+def plain(error: ModuleNotFoundError) -> ModuleNotFoundError:
+    """Return the error with the name that stands in the user's file."""
+    if not (error.name or "").startswith(PREFIX):
+        return error
+    root = PREFIX + str(error.name).removeprefix(PREFIX).partition(".")[0] + "."
+    text, name = str(error).replace(root, ""), str(error.name).removeprefix(root)
+    return ModuleNotFoundError(text, name=name, path=error.path).with_traceback(error.__traceback__)
+
+
+def _folder_of(root: ModuleType) -> Folder:
+    folder: Folder = root.__dict__["folder"]
+    return folder
+
+
+def _register(folder: Folder, name: str | None) -> str:
+    """Put the folder's own package into `sys.modules`, under a name that is free."""
+    base = PREFIX + _quoted(str(folder.path))
+    with _naming:
+        number = 1
+        while name is None:
+            free = base if number == 1 else f"{base}~{number}"
+            name = None if free in sys.modules else free
+            number += 1
+        loader: Any = _RootLoader(folder)
+        spec = ModuleSpec(name, loader, is_package=True)
+        spec.submodule_search_locations = [str(folder.path)]
+        root = sys.modules[name] = importlib.util.module_from_spec(spec)
+        loader.exec_module(root)
+    return name
+
+
+def _forget(names: list[str]) -> None:
+    """Take the modules of folders out of `sys.modules`."""
+    for root in names:
+        for name in [each for each in list(sys.modules) if f"{each}.".startswith(f"{root}.")]:
+            sys.modules.pop(name, None)
+        vars(sys.modules[__name__]).pop(root.removeprefix(PREFIX), None)
+
+
+def _loader(folder: Folder, name: str, path: str) -> Any:
+    if path.endswith(".py"):
+        loader: Any = _SourceLoader(name, path)
+    elif path.endswith(tuple(BYTECODE_SUFFIXES)):
+        loader = _BytecodeLoader(name, path)
+    else:
+        return ExtensionFileLoader(name, path)
+    loader.folder = folder
+    return loader
+
+
+def _listed(module: ModuleType, items: Iterable[str]) -> list[str]:
+    """Return the names that are imported from a module, with those that '*' means."""
+    found = [item for item in items if item != "*"]
+    return found if "*" not in items else [*found, *getattr(module, "__all__", ())]
+
+
+def _elsewhere(top: str) -> bool:
+    return top in sys.modules or importlib.util.find_spec(top) is not None
+
+
+def _quoted(text: str) -> str:
+    return quote(fsencode(text), safe="/ ").replace(".", "%2E").replace("~", "%7E")
+
+
+def _unquoted(text: str) -> str:
+    return fsdecode(unquote_to_bytes(text)) if "%" in text else text
