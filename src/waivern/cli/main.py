@@ -7,6 +7,11 @@ import gc
 import os
 import sys
 
+UNHURRIED_S = 5.0
+"""Seconds that what components registered for the end of the process may take."""
+HURRIED_S = 0.5
+"""The same after a time limit or a signal."""
+
 
 def script() -> None:
     """Be the process `wct`: carry out its command line and leave.
@@ -28,7 +33,27 @@ def script() -> None:
     # every 700 objects would cost a twentieth of a run.
     gc.set_threshold(100_000, 20, 20)
     code = main()
+    _leave_soon(code)
     sys.exit(code)
+
+
+def _leave_soon(code: int) -> None:
+    """Bound what the interpreter waits for at its end: threads, child processes, `atexit`."""
+    if "threading" not in sys.modules:
+        return  # nothing was started
+    import threading
+    import time
+
+    seconds = HURRIED_S if code in (8, 129, 130, 143) else UNHURRIED_S
+
+    def leave() -> None:
+        time.sleep(seconds)
+        os.write(2, b"wct: left without waiting for what components registered for the end\n")
+        if (started := sys.modules.get("waivern.plugins.started")) is not None:
+            started.kill_all()
+        os._exit(code)
+
+    threading.Thread(target=leave, name="wct-leave", daemon=True).start()
 
 
 def _occupy() -> None:

@@ -19,6 +19,7 @@ from waivern.engine.calls import Awaiting, Call, Failed, Left, Outcome
 from waivern.engine.producer import Producer
 from waivern.message import Json
 from waivern.plugins.callscope import CallScope, watch_threads
+from waivern.plugins.restrictions import restrict
 
 if TYPE_CHECKING:
     from waivern.engine.coroutines import Domain
@@ -127,6 +128,7 @@ class ThreadExecutor:
         with self._lock:
             if self._foreman.ident is None:
                 watch_threads()
+                restrict()
                 self._foreman.start()
             self._calls.append((call, report))
             if self._idle == len(self._workers) and len(self._calls) == 1:

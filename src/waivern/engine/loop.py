@@ -155,7 +155,7 @@ class Loop:
             watch.start()
             try:
                 with interrupts.let_in():
-                    ending = self._drive()
+                    ending = self._drive(began)
             except BaseException as error:  # noqa: BLE001 - raised when the journal says so
                 reason = "SIGINT" if isinstance(error, KeyboardInterrupt) else "defect"
                 ending, broken = Ending(RunStatus.INTERRUPTED, reason), error
@@ -169,7 +169,7 @@ class Loop:
                 raise broken
             return ending
 
-    def _drive(self) -> Ending:
+    def _drive(self, began: float) -> Ending:
         if self._limits.timeout_s is not None:
             self._timers.after(self._limits.timeout_s, self._time_out)
         self._start_ready()
@@ -187,19 +187,19 @@ class Loop:
                 if course.stopping and not self._in_hand:
                     course.settle()
         if not course.over:
-            self._linger()
+            self._linger(began)
         return course.ending
 
-    def _linger(self) -> None:
-        """Give the threads that components have left their time to end; any wish ends it."""
-        began, over = self._clock.monotonic(), False
-        while not over and self._executor.lingers():
+    def _linger(self, began: float) -> None:
+        """Give the threads that components left the grace period to end; a signal ends it."""
+        until, over = self._clock.monotonic() + self._limits.grace_s, False
+        if self._limits.timeout_s is not None:
+            until = min(until, began + self._limits.timeout_s)
+        while not over and self._clock.monotonic() < until and self._executor.lingers():
             over = any(
                 isinstance(item, Signalled | Cancelled | Halted)
                 for item in self._inbox.take(LINGER_S)
             )
-            late = self._clock.monotonic() - began >= self._limits.grace_s
-            over = over or late or self._timers.next_s == 0
 
     def _close(self, ending: Ending, began: float) -> Ending:
         def last() -> AttemptEnded:

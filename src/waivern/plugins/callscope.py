@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 
@@ -20,11 +21,16 @@ class CallScope:
         self.artifact = artifact
         self.returned = False
         """Whether the component has returned; its threads may still be at work."""
+        self.restore: dict[str, Callable[[], object]] = {}
+        """What gives back to the process, by name, what the component has changed of it."""
         self._threads: list[threading.Thread] = []
 
     @contextmanager
     def entered(self) -> Iterator[None]:
-        """Let what the current thread does, and the threads it starts, belong to this call."""
+        """Let what the current thread does, and the threads it starts, belong to this call.
+
+        What it changed of the process is as before at the end.
+        """
         thread = threading.current_thread()
         before = getattr(thread, _MARK, None)
         setattr(thread, _MARK, self)
@@ -32,6 +38,8 @@ class CallScope:
             yield
         finally:
             setattr(thread, _MARK, before)
+            while self.restore:
+                self.restore.popitem()[1]()
 
     def adopt(self, thread: threading.Thread) -> None:
         """Let a thread that is about to start belong to this call."""
@@ -58,6 +66,13 @@ class CallScope:
 def current() -> CallScope | None:
     """Return the call that the current thread works for; None outside of components."""
     return getattr(threading.current_thread(), _MARK, None)
+
+
+def _leave_call() -> None:
+    setattr(threading.current_thread(), _MARK, None)
+
+
+os.register_at_fork(after_in_child=_leave_call)  # a child process ends and signals as it likes
 
 
 def watch_threads() -> None:

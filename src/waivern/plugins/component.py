@@ -1,8 +1,8 @@
 """What a component is. Nothing here has to be inherited: a class of this shape is enough.
 
-How a component is called: a coroutine function runs on an event loop that only components share; a
-plain function never does, it runs on a thread, and if what it returns is awaitable, that is then
-awaited on that loop.
+How a component is called: on a thread, without an event loop. If it returns an awaitable, as a
+coroutine function does, that is awaited there on an event loop of its own, which ends with the
+call: what belongs to an event loop (locks, HTTP clients) cannot be shared between calls.
 
 What a component may declare besides; absent means none:
 

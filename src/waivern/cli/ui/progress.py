@@ -98,7 +98,7 @@ class Progress:
 
     def waiting(self, why: str) -> None:
         """Show what artifacts wait for."""
-        self.say(Line("waiting", clean(why)))
+        self.say(Line("run", clean(why)))
 
     def say(self, line: Line) -> None:
         """Show a line."""

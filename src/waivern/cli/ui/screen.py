@@ -19,7 +19,6 @@ _LOOKS = {
     "corrupt": ("✘", "x", "red"),
     "retried": ("↻", "~", "yellow"),
     "skipped": ("⊘", "-", "yellow"),
-    "waiting": ("…", "~", "yellow"),
     "interrupted": ("!", "!", "yellow"),
     "cancelled": ("!", "!", "yellow"),
     "suspended": ("▮", "|", "cyan"),

@@ -204,7 +204,7 @@ def _why(result: RunResult) -> Iterator[str]:
     elif result.status == RunStatus.CANCELLED and result.error:
         yield f"  because    {clean(result.error)}"
     if result.stuck:
-        yield "  note       a component would not stop: its result is not kept"
+        yield "  note       work that would not stop was left behind; its result is not kept"
 
 
 def _completed(out: Screen, ended: Ended) -> Iterator[str]:
