@@ -33,14 +33,19 @@ def tree_marks(base: Path, **properties: Any) -> dict[str, str]:
     ctx = Context("a", base)
     config = Filesystem.Config(**({"path": "."} | properties))
     marks = Filesystem().fingerprint(config, ctx)
-    assert ctx.coverage.document() is None  # what it looks at is not counted
+    again = Context("a", base)
+    Filesystem().extract(config, again)
+    assert ctx.coverage.document() == again.coverage.document()  # what a cached artifact has
     return dict(marks)
 
 
 def table_marks(base: Path, **properties: Any) -> dict[str, str]:
     ctx = Context("a", base)
-    marks = Sqlite().fingerprint(Sqlite.Config(path="x.db", **properties), ctx)
-    assert ctx.coverage.document() is None
+    config = Sqlite.Config(path="x.db", **properties)
+    marks = Sqlite().fingerprint(config, ctx)
+    again = Context("a", base)
+    Sqlite().extract(config, again)
+    assert ctx.coverage.document() == again.coverage.document()
     return dict(marks)
 
 

@@ -94,19 +94,18 @@ class Filesystem:
         Equal means: the same files with the same bytes are read, and the same others are not, for
         the same reasons. What the properties leave out has no mark, and may change.
         """
-        # the coverage of the artifact is for `extract`
-        aside = Context(ctx.artifact, ctx.base, kept_in=ctx.kept_in)
         marks: dict[str, str] = {}
-        for file in _files(config, aside):
+        for file in _files(config, ctx):
             _mark(marks, file.path, sha256(file.data))
-        for item, reason, count in aside.coverage.skipped:
-            if reason not in aside.coverage.left_out:
+        for item, reason, count in ctx.coverage.skipped:
+            if reason not in ctx.coverage.left_out:
                 _mark(marks, item, reason if count == 1 else f"{reason}: {count}")
         return marks
 
 
 def _files(config: Filesystem.Config, ctx: Context) -> Iterator[TextFile]:
     root = located(ctx, config.path).resolve()
+    ctx.read(0, size=0)  # an empty folder is reported, too
     walk = Walk(
         ctx,
         include=tuple(map(globs.parse, config.include or ())),
@@ -119,6 +118,9 @@ def _files(config: Filesystem.Config, ctx: Context) -> Iterator[TextFile]:
         if root.is_dir():
             with opened(root) as folder:
                 yield from walk.files(folder, (), included=config.include is None)
+            for number, pattern in enumerate(config.include or ()):
+                if number not in walk.matched:
+                    ctx.unmatched(pattern)
             return
         with opened(root.parent) as folder:
             yield from walk.file(folder, (root.name,))

@@ -126,7 +126,7 @@ def _files(one: Input, report: Report, ctx: Context) -> None:
                 report.value(match, evidence, path, "", [{**place, "end": match.end}], total=1)
             elif use:
                 report.field(use.field, use.data, path, [place], total=use.count)
-        ctx.read()
+        ctx.read(of=one.key)
         ctx.progress(n, len(files))
 
 
@@ -164,20 +164,45 @@ def _tables(one: Input, report: Report, ctx: Context) -> None:
         name = report.shown(table["name"])
         named = [classify(column["name"], report.rules) for column in table["columns"]]
         certain = any(f is not None and not f.term.weak for f in named)
+        hit: set[int] = set()
         for index, column in enumerate(table["columns"]):
             shown = report.shown(column["name"])
             place = {"input": one.key, "table": name, "column": shown}
             told = named[index]
             if told and (certain or not told.term.weak):
                 report.field(told, True, name, [place], total=1)
-            _column(report, place, column["name"], [row[index] for row in table["rows"]], ctx)
+            cells = [row[index] for row in table["rows"]]
+            hit |= _column(report, place, column["name"], cells, _numbers(table))
+            _count(ctx, f"{name}.{shown}", cells, one.key)
+        if table.get("row_count", len(table["rows"])) != len(table["rows"]):
+            ctx.found(table["name"], len(hit), of=one.key)
         ctx.progress(n, len(tables))
 
 
+def _numbers(table: Mapping[str, Json]) -> Sequence[int]:
+    """Return the number of each row within its table: a sample says which rows it has."""
+    numbers = table.get("row_numbers")
+    fits = isinstance(numbers, list) and len(numbers) == len(table["rows"])
+    return numbers if fits and numbers is not None else range(len(table["rows"]))
+
+
+def _count(ctx: Context, column: str, cells: list[Json], of: str) -> None:
+    """Count the values of a column; those that are only the length of a BLOB are not examined."""
+    filled = sum(cell is not None for cell in cells)
+    binary = sum(isinstance(cell, dict) for cell in cells)
+    ctx.read(0 if binary else 1, values=filled - binary, of=of)
+    if binary:
+        ctx.skipped(column, "binary", values=binary, of=of)
+
+
 def _column(
-    report: Report, place: dict[str, Json], column: str, cells: list[Json], ctx: Context
-) -> None:
-    """Report each type that the cells of a column hold."""
+    report: Report,
+    place: dict[str, Json],
+    column: str,
+    cells: list[Json],
+    numbers: Sequence[int],
+) -> set[int]:
+    """Report each type that the cells of a column hold; return the rows that hold any."""
     hits: dict[str, list[tuple[int, Match, str]]] = {}
     filled = [cell for cell in cells if cell is not None]
     for row, cell in enumerate(cells):
@@ -190,7 +215,8 @@ def _column(
     for kind in sorted(hits):
         found = hits[kind]
         rows = sorted({row for row, _, _ in found})
-        locations = [{**place, "row": row} for row in rows[: report.config.max_locations]]
+        shown = rows[: report.config.max_locations]
+        locations = [{**place, "row": numbers[row]} for row in shown]
         best = max(found, key=lambda hit: (not hit[1].sample, hit[1].confidence, -hit[0]))
         report.value(
             best[1],
@@ -201,10 +227,7 @@ def _column(
             total=len(rows),
             hit_ratio=round(len(rows) / len(filled), 4),
         )
-    if filled and all(isinstance(cell, dict) for cell in filled):
-        ctx.skipped(f"{place['table']}.{place['column']}", "binary")
-    else:
-        ctx.read()
+    return {row for found in hits.values() for row, _, _ in found}
 
 
 def _cell_text(cell: Json) -> str | None:
@@ -230,7 +253,7 @@ def _json(one: Input, report: Report, ctx: Context) -> None:
     for told, path, count in names.values():
         if certain or not told.term.weak:
             report.field(told, True, "", [{"input": one.key, "path": path}], total=count)
-    ctx.read()
+    ctx.read(of=one.key)
 
 
 def _walk(content: Json, report: Report) -> Iterator[tuple[str, str, str | None]]:

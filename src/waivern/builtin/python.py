@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
@@ -41,6 +41,7 @@ class PythonProperties(Properties):
 class PythonConnector:
     """Calls a Python function, `function(**args)`, and keeps what it returns.
 
+    A function with a parameter `ctx` is given the context as well, to report its coverage.
     The function may be async; a plain one runs on a thread. A file is loaded once an attempt,
     whatever happens to it meanwhile. It can import its neighbours: its own folder is searched
     before installed modules, and no other folder's modules are seen.
@@ -89,10 +90,11 @@ class PythonProcessor:
 
 def _called(config: PythonProperties, ctx: Context, *positional: Json) -> Json | Awaitable[Json]:
     function = _function(config.call, ctx)
+    args = {**_own(function, config, ctx), **config.args}
     try:
-        result = function(*positional, **config.args)
+        result = function(*positional, **args)
     except TypeError as error:
-        _explain(config, function, positional, error)
+        _explain(config, function, positional, args, error)
         raise
     except ModuleNotFoundError as error:
         raise MissingModuleError.of(error) or error from error
@@ -106,8 +108,21 @@ async def _awaited(result: Awaitable[Json]) -> Json:
         raise MissingModuleError.of(error) or error from error
 
 
+def _own(function: Any, config: PythonProperties, ctx: Context) -> dict[str, Any]:
+    """Return the context for a function that has a parameter `ctx`, to report its coverage."""
+    try:
+        wanted = "ctx" in inspect.signature(function).parameters and "ctx" not in config.args
+    except (TypeError, ValueError):
+        return {}  # some functions written in C have no signature
+    return {"ctx": ctx} if wanted else {}
+
+
 def _explain(
-    config: PythonProperties, function: Any, positional: Sequence[Json], error: TypeError
+    config: PythonProperties,
+    function: Any,
+    positional: Sequence[Json],
+    args: Mapping[str, Any],
+    error: TypeError,
 ) -> None:
     """Raise ComponentError if the function does not take the arguments; else it was called."""
     try:
@@ -115,7 +130,7 @@ def _explain(
     except ValueError:
         return  # some functions written in C do not tell
     try:
-        signature.bind(*positional, **config.args)
+        signature.bind(*positional, **args)
     except TypeError as misfit:
         given = [*(["inputs"] if positional else []), *config.args]
         raise ComponentError(

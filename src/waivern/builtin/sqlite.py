@@ -8,13 +8,14 @@ import math
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import gettempdir
-from typing import Annotated
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from waivern.builtin.draw import picked, positions, seed_of
 from waivern.builtin.properties import Number, Properties, SourcePath, located
 from waivern.builtin.snapshot import snapshots
 from waivern.errors import ComponentError
@@ -22,7 +23,9 @@ from waivern.message import Json, SchemaRef, content_digest
 from waivern.plugins.context import Context
 from waivern.problems import did_you_mean
 
-NOT_SELECTED = "not selected"
+NOT_SELECTED, VIEW, VIRTUAL = "not selected", "view", "virtual table"
+LEFT_OUT = (NOT_SELECTED, VIEW)
+"""Reasons for which nothing is missing: the rows of a view are in the tables below it."""
 
 
 class Sqlite:
@@ -30,9 +33,11 @@ class Sqlite:
 
     Content: `{"tables": [{"name", "row_count", "columns": [{"name", "type"}], "rows": [[...]]}]}`,
     tables by name, rows by rowid (by primary key where there is none), values in column order.
-    BLOBs become `{"bytes": length}`, infinities text, bytes that are not UTF-8 escapes. Views and
-    virtual tables are recorded as skipped (the tables below them are read); SQLite's own tables
-    are left out. Nothing is written beside the file, also while others write to it.
+    BLOBs become `{"bytes": length}`, infinities text, bytes that are not UTF-8 escapes. A random
+    sample has `row_numbers`, too: which rows of the table it has, from 0. Views are left out unless
+    `tables` names them (the tables below them are read); virtual tables are recorded as skipped,
+    SQLite's own tables are not mentioned. Nothing is written beside the file, also while others
+    write to it.
     """
 
     name = "sqlite"
@@ -55,19 +60,27 @@ class Sqlite:
             le=10**9,
             description="Rows to read of each table, the rest is recorded as not read; 0: none.",
         )
+        sample: Literal["first", "random"] = Field(
+            default="first",
+            description="Which rows to read of a table that has more than max_rows: the first, or "
+            "a random sample, from which a bound for all rows follows.",
+        )
+        seed: Annotated[int, Number] | None = Field(
+            default=None,
+            ge=0,
+            lt=2**53,
+            description="Seed of the random sample; the default follows from the artifact's id.",
+        )
+
+        @model_validator(mode="after")
+        def _seed_of_a_sample(self) -> Self:
+            if self.seed is not None and self.sample != "random":
+                raise ValueError("'seed' needs 'sample: random'")
+            return self
 
     def extract(self, config: Config, ctx: Context) -> Json:
         """Return the tables. Raises ComponentError if the database cannot be read."""
-        found = _found(config, ctx, list)
-        for name, reason in found.skipped:
-            told = ctx.left_out if reason == NOT_SELECTED else ctx.skipped
-            told(name, reason)
-        for n, table in enumerate(found.tables, 1):
-            ctx.read()
-            if (rows := len(table["rows"])) < table["row_count"]:
-                ctx.sampled(table["name"], rows, table["row_count"])
-            ctx.progress(n, len(found.tables))
-        return {"tables": found.tables}
+        return {"tables": _found(config, ctx, list).tables}
 
     def fingerprint(self, config: Config, ctx: Context) -> Mapping[str, str]:
         """Return marks of each table's columns and rows; raises what `extract` raises.
@@ -92,6 +105,22 @@ _Take = Callable[[Iterable[list[Json]]], Json]
 class _Found:
     tables: list[dict[str, Json]]
     skipped: list[tuple[str, str]]
+    read: list[tuple[str, int, int, int | None]]
+    """Of each table: name, rows read, rows there are, seed of a random sample."""
+
+
+def _reported(found: _Found, ctx: Context) -> _Found:
+    ctx.read(0, rows=0)  # an empty database is reported, too
+    for name, reason in found.skipped:
+        (ctx.left_out if reason in LEFT_OUT else ctx.skipped)(name, reason)
+    for n, (name, rows, count, seed) in enumerate(found.read, 1):
+        if rows < count:
+            ctx.read()
+            ctx.sampled(name, rows, count, seed=seed)
+        else:
+            ctx.read(rows=rows)
+        ctx.progress(n, len(found.read))
+    return found
 
 
 def _found(config: Sqlite.Config, ctx: Context, take: _Take) -> _Found:
@@ -99,7 +128,8 @@ def _found(config: Sqlite.Config, ctx: Context, take: _Take) -> _Found:
     if not path.is_file():
         raise ComponentError(f"{config.path!r} is not a regular file")
     try:
-        found = _read_unchanged(path, config, take)
+        seed = seed_of(ctx.artifact) if config.seed is None else config.seed
+        found = _read_unchanged(path, config, take, seed)
     except sqlite3.Error as error:
         raise _explained(config.path, error) from error
     except OSError as error:
@@ -112,7 +142,7 @@ def _found(config: Sqlite.Config, ctx: Context, take: _Take) -> _Found:
             f"{config.path!r} changes faster than it can be copied",
             hint="try again when its writer is less busy, or read a backup of it",
         )
-    return found
+    return _reported(found, ctx)
 
 
 def _digest(rows: Iterable[list[Json]]) -> str:
@@ -122,13 +152,13 @@ def _digest(rows: Iterable[list[Json]]) -> str:
     return "sha256:" + whole.hexdigest()
 
 
-def _read_unchanged(path: Path, config: Sqlite.Config, take: _Take) -> _Found | None:
+def _read_unchanged(path: Path, config: Sqlite.Config, take: _Take, seed: int) -> _Found | None:
     """Read until a reading is of one moment; None if the database never held still."""
     with closing(snapshots(path)) as tries:
         for snapshot in tries:
             try:
                 with closing(sqlite3.connect(snapshot.uri, uri=True)) as connection:
-                    found = _read(connection, config, take)
+                    found = _read(connection, config, take, seed)
             except sqlite3.Error:
                 if snapshot.holds():
                     raise
@@ -138,7 +168,7 @@ def _read_unchanged(path: Path, config: Sqlite.Config, take: _Take) -> _Found | 
     return None
 
 
-def _read(connection: sqlite3.Connection, config: Sqlite.Config, take: _Take) -> _Found:
+def _read(connection: sqlite3.Connection, config: Sqlite.Config, take: _Take, seed: int) -> _Found:
     connection.text_factory = lambda raw: raw.decode(errors="backslashreplace")
     connection.execute("PRAGMA trusted_schema = OFF")
     connection.execute("PRAGMA query_only = ON")
@@ -147,20 +177,20 @@ def _read(connection: sqlite3.Connection, config: Sqlite.Config, take: _Take) ->
     for name in sorted(wanted):
         if name not in kinds:
             raise _no_table(name, kinds)
-        if config.tables is not None and kinds[name] != "table":
+        if config.tables is not None and kinds[name] == VIRTUAL:
             raise ComponentError(
                 f"{name!r} is a {kinds[name]}, not a table",
                 hint="name the tables that it is made from",
             )
-    tables, skipped = [], []
+    reader = _Reader(connection, config, take, seed)
     for name, kind in kinds.items():
         if name not in wanted:
-            skipped.append((name, NOT_SELECTED))
-        elif kind != "table":
-            skipped.append((name, kind))
+            reader.found.skipped.append((name, NOT_SELECTED))
+        elif kind == "table" or (kind == VIEW and config.tables is not None):
+            reader.table(name, kind)
         else:
-            tables.append(_table(connection, name, config.max_rows, take))
-    return _Found(tables, skipped)
+            reader.found.skipped.append((name, kind))
+    return reader.found
 
 
 _CATALOGUE = r"""
@@ -172,43 +202,67 @@ _CATALOGUE = r"""
 
 def _kind(kind: str, sql: str | None) -> str:
     virtual = sql is not None and sql.upper().startswith("CREATE VIRTUAL")
-    return "virtual table" if virtual else kind
+    return VIRTUAL if virtual else kind
 
 
-def _table(
-    connection: sqlite3.Connection, name: str, max_rows: int, take: _Take
-) -> dict[str, Json]:
-    table = _quoted(name)
-    info = connection.execute(f"PRAGMA table_xinfo({table})").fetchall()
+_VALUE = "CASE typeof({0}) WHEN 'blob' THEN CAST(CAST(length({0}) AS TEXT) AS BLOB) ELSE {0} END"
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Reads the tables of an open database, one after the other."""
+
+    connection: sqlite3.Connection
+    config: Sqlite.Config
+    take: _Take
+    seed: int
+    found: _Found = field(default_factory=lambda: _Found([], [], []))
+
+    def table(self, name: str, kind: str) -> None:
+        """Read a table or view: all its rows, the first of them, or a random sample."""
+        table, columns, key = _quoted(name), *_columns(self.connection, name)
+        (count,) = self.connection.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608 - quoted
+        most = self.config.max_rows
+        drawn = self.config.sample == "random" and 0 < most < count
+        rowid = None if kind == VIEW else _rowid(self.connection, table, columns)
+        order = rowid or ", ".join(map(_quoted, key or [column for column, _ in columns]))
+        # A BLOB's length is in its header: however large it is, it is not loaded.
+        values = ", ".join(_VALUE.format(_quoted(column)) for column, _ in columns)
+        query = f"SELECT {values} FROM {table} ORDER BY {order} LIMIT ?"  # noqa: S608
+        rows: Iterable[tuple[Json, ...]] = self.connection.execute(query, (-1 if drawn else most,))
+        content: dict[str, Json] = {
+            "name": name,
+            "row_count": count,
+            "columns": [{"name": column, "type": type_} for column, type_ in columns],
+        }
+        if drawn:
+            content["row_numbers"] = positions(count, most, self.seed, name)
+            rows = picked(rows, content["row_numbers"])
+        content["rows"] = self.take(list(map(_scalar, row)) for row in rows)
+        self.found.tables.append(content)
+        self.found.read.append((name, min(most, count), count, self.seed if drawn else None))
+
+
+def _columns(connection: sqlite3.Connection, name: str) -> tuple[list[tuple[str, str]], list[str]]:
+    """Return name and type of each column, and the columns of the primary key."""
+    info = connection.execute(f"PRAGMA table_xinfo({_quoted(name)})").fetchall()
     columns = [(column, kind) for _, column, kind, _, _, _, hidden in info if hidden != 1]
-    key = [row[1] for row in sorted(info, key=lambda row: row[5]) if row[5]]
-    (count,) = connection.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608 - quoted
-    order = _order(connection, table, [column for column, _ in columns], key)
-    # A BLOB's length is in its header: however large it is, it is not loaded.
-    values = ", ".join(
-        f"CASE typeof({c}) WHEN 'blob' THEN CAST(CAST(length({c}) AS TEXT) AS BLOB) ELSE {c} END"
-        for c in (_quoted(column) for column, _ in columns)
-    )
-    rows = connection.execute(f"SELECT {values} FROM {table} {order} LIMIT ?", (max_rows,))  # noqa: S608
-    return {
-        "name": name,
-        "row_count": count,
-        "columns": [{"name": column, "type": kind} for column, kind in columns],
-        "rows": take(list(map(_scalar, row)) for row in rows),
-    }
+    return columns, [row[1] for row in sorted(info, key=lambda row: row[5]) if row[5]]
 
 
-def _order(connection: sqlite3.Connection, table: str, columns: list[str], key: list[str]) -> str:
-    """Return the ORDER BY under which a table always reads the same."""
-    taken = {column.casefold() for column in columns}
+def _rowid(
+    connection: sqlite3.Connection, table: str, columns: list[tuple[str, str]]
+) -> str | None:
+    """Return a name of the rowid, by which a table always reads the same; None if it has none."""
+    taken = {column.casefold() for column, _ in columns}
     for rowid in ("rowid", "_rowid_", "oid"):
         if rowid not in taken:
             try:
                 connection.execute(f"SELECT {rowid} FROM {table} LIMIT 0")  # noqa: S608 - quoted
             except sqlite3.OperationalError:
-                break  # WITHOUT ROWID
-            return f"ORDER BY {rowid}"
-    return f"ORDER BY {', '.join(map(_quoted, key or columns))}"
+                return None  # WITHOUT ROWID
+            return rowid
+    return None
 
 
 def _scalar(value: Json) -> Json:

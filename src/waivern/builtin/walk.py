@@ -8,7 +8,7 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from waivern.builtin import globs
@@ -72,6 +72,8 @@ class Walk:
     encoding: str
     kept_in: os.stat_result | None = None
     """The folder in which runs are kept."""
+    matched: set[int] = field(default_factory=set)
+    """The numbers of the patterns of `include` that match something."""
 
     def files(self, folder: int, above: tuple[str, ...], *, included: bool) -> Iterator[TextFile]:
         """Yield the files below an open folder; `included`: all of them are wanted."""
@@ -81,7 +83,7 @@ class Walk:
                 yield from self.subfolder(folder, parts, included=included)
             elif globs.any_fits(self.exclude, parts, folder=False):
                 self.ctx.left_out(_shown(parts), "excluded")
-            elif not (included or globs.any_fits(self.include, parts, folder=False)):
+            elif not (self.includes(parts, folder=False) or included):
                 self.ctx.left_out(_shown(parts), "not included")
             elif entry.is_symlink():
                 self.skip(parts, "symlink")
@@ -105,10 +107,16 @@ class Walk:
                     elif count:
                         self.ctx.skipped(path, f"below {MAX_DEPTH} folders", count)
                 else:
-                    included = included or globs.any_fits(self.include, parts, folder=True)
+                    included = self.includes(parts, folder=True) or included
                     yield from self.files(inner, parts, included=included)
         except OSError as error:
             self.ctx.skipped(_shown(parts) + "/", _reason(error))
+
+    def includes(self, parts: tuple[str, ...], *, folder: bool) -> bool:
+        """Tell whether a pattern includes the entry, and note each pattern that does."""
+        fitting = [n for n, each in enumerate(self.include) if each.fits(parts, folder=folder)]
+        self.matched.update(fitting)
+        return bool(fitting)
 
     def _is_store(self, name: str, folder: int) -> bool:
         """Say whether runs are kept in a folder: what was made of the sources is none itself."""
@@ -118,20 +126,23 @@ class Walk:
 
     def file(self, folder: int, parts: tuple[str, ...]) -> Iterator[TextFile]:
         """Yield the one file, or record why not."""
+        size = None
         try:
+            size = _size(folder, parts[-1])
             data = _bytes(folder, parts[-1], self.max_file_size)
+            size = len(data)
             text, encoding = _text(data, self.encoding)
         except _Unread as unread:
-            self.skip(parts, unread.reason)
+            self.skip(parts, unread.reason, size)
         except OSError as error:
-            self.skip(parts, _reason(error))
+            self.skip(parts, _reason(error), size)
         else:
-            self.ctx.read()
+            self.ctx.read(size=size)
             self.ctx.progress(self.ctx.coverage.read)
             yield TextFile(_shown(parts), data, encoding, text)
 
-    def skip(self, parts: tuple[str, ...], reason: str) -> None:
-        self.ctx.skipped(_shown(parts), reason)
+    def skip(self, parts: tuple[str, ...], reason: str, size: int | None = None) -> None:
+        self.ctx.skipped(_shown(parts), reason, size=size)
 
 
 class _Unread(Exception):  # noqa: N818 - not an error: a fact for the coverage record
@@ -143,6 +154,12 @@ class _Unread(Exception):  # noqa: N818 - not an error: a fact for the coverage 
 def _entries(folder: int) -> list[os.DirEntry[str]]:
     with os.scandir(folder) as entries:
         return sorted(entries, key=lambda entry: entry.name)
+
+
+def _size(folder: int, name: str) -> int | None:
+    """Return the size of a regular file, also of one that may not be read."""
+    status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
 def _bytes(folder: int, name: str, limit: int) -> bytes:

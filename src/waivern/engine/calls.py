@@ -35,6 +35,8 @@ class Produced(NamedTuple):
     receipt: Receipt
     duration_ms: int
     coverage: dict[str, int] | None = None
+    examined: dict[str, Json] | None = None
+    """What the journal has of its coverage record in units."""
     identity: Identity | None = None
     """The parts of its fingerprint, if it may be taken for the same work another time."""
     origin: dict[str, Json] | None = None

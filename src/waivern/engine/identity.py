@@ -95,7 +95,7 @@ def _parts(
         marks, inputs = _asked(tool, ctx, "fingerprint"), ()  # its node's inputs are for its tests
         if marks is None and node.cache is None:
             return Unsure("it cannot be told what it would read")
-        source = {} if marks is None else _source(marks)
+        source = {} if marks is None else _source(marks, ctx)
     return {
         "component": work.label,
         "version": work.version,
@@ -112,7 +112,8 @@ def _parts(
         ],
         "source": source,
         "rulesets": {
-            name: str(mark) for name, mark in (_asked(tool, ctx, "rulesets") or {}).items()
+            ctx.redact(name): ctx.redact(mark)
+            for name, mark in (_asked(tool, ctx, "rulesets") or {}).items()
         },
         "schema": str(node.schema),
         # what is only promised to be repeatable may look around where it works
@@ -150,8 +151,8 @@ def _repeatable(component: Component) -> bool:
     return bool(getattr(component, "repeatable", False))
 
 
-def _source(marks: Mapping[str, str]) -> dict[str, Json]:
-    items = {str(name): str(mark) for name, mark in marks.items()}
+def _source(marks: Mapping[str, str], ctx: Context) -> dict[str, Json]:
+    items = {ctx.redact(name): ctx.redact(mark) for name, mark in marks.items()}
     source: dict[str, Json] = {"digest": content_digest(items), "count": len(items)}
     few = len(items) <= MOST_ITEMS and sum(map(len, [*items, *items.values()])) <= MOST_TEXT
     return {**source, "items": items} if few else source

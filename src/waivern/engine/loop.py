@@ -409,6 +409,7 @@ class Loop:
             coverage=made.coverage,
             identity=made.identity,
             statuses=rebuilder.asked(call.node, self._statuses),
+            examined=made.examined,
         )
 
     # failing

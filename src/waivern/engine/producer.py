@@ -15,6 +15,7 @@ from waivern.clock import Clock
 from waivern.engine.cache import Cache
 from waivern.engine.calls import Awaiting, Call, Failed, Outcome, Passed, Produced, Waits
 from waivern.engine.identity import Identity, Tool, Unsure
+from waivern.engine.inherited import inherited
 from waivern.errors import ComponentError, StoreError, WaivernError
 from waivern.ids import ArtifactId
 from waivern.message import Json, Message
@@ -35,6 +36,7 @@ from waivern.plugins.catalogue import Catalogue
 from waivern.plugins.component import Connector, Input, Processor, Suspend
 from waivern.plugins.context import Context, Memo
 from waivern.plugins.shapes import Kind
+from waivern.record.measure import measured
 from waivern.runbook.secrets import Secrets
 from waivern.store.base import ArtifactRef, RunStore
 
@@ -110,9 +112,10 @@ class Producer:
         self, call: Call, tool: Tool, ctx: Context, began: float, scope: CallScope
     ) -> Outcome | Awaiting:
         """Take what was made of the same before, or let the component work."""
+        look = self.context(call.node)
         with scope.entered():
-            made_of = self._identity(call, tool)
-        if (made := self._found(call, made_of, began)) is not None:
+            made_of = self._identity(call, tool, look)
+        if (made := self._found(call, made_of, look, began)) is not None:
             return made
         with scope.entered():
             result = self._asked(call, tool, ctx)
@@ -120,21 +123,23 @@ class Producer:
             return Awaiting(call, result, ctx, began, tool, made_of)
         return self._returned(call, result, ctx, began, tool, made_of)
 
-    def _identity(self, call: Call, tool: Tool) -> Identity | Unsure:
+    def _identity(self, call: Call, tool: Tool, look: Context) -> Identity | Unsure:
         if self._cache is None:
             return Unsure("the cache is off")
         if call.given:
             return Unsure("it is made of what was handed to this run")
-        return self._cache.identify(call.node, tool, call.inputs, self.context(call.node))
+        return self._cache.identify(call.node, tool, call.inputs, look)
 
-    def _found(self, call: Call, made_of: Identity | Unsure, began: float) -> Produced | None:
-        """Stage what was made of the same before, if it is there."""
+    def _found(
+        self, call: Call, made_of: Identity | Unsure, look: Context, began: float
+    ) -> Produced | None:
+        """Stage what was made of the same before, with the coverage of the look just taken."""
         if self._cache is None or isinstance(made_of, Unsure):
             return None
         hit = self._cache.find(call.artifact, made_of)
         if hit is None:
             return None
-        coverage = hit.message.extensions.get("coverage")
+        coverage = look.coverage.document() or hit.message.extensions.get("coverage")
         made = self._stage(call, hit.message.content, coverage, began)
         return made._replace(identity=made_of, origin=hit.origin)
 
@@ -181,7 +186,7 @@ class Producer:
                 hint = self._log_traceback(call, error) or hint
         else:
             message, hint = _said(error) or "no message", self._log_traceback(call, error)
-        kind = type(error).__name__
+        kind = self._presentable(type(error).__name__)
         message = self._presentable(message)
         hint = self._presentable(hint) if hint else None
         kinds = tuple(each.__name__ for each in type(error).__mro__)
@@ -241,14 +246,19 @@ class Producer:
 
     def _presentable(self, text: str) -> str:
         """Return text without secrets that can be written: a file's name may hold no characters."""
-        hidden = self._secrets.hide(text)[:MESSAGE_LIMIT]
-        return hidden.encode(errors="backslashreplace").decode()
+        return _writable(self._secrets.hide(text)[:MESSAGE_LIMIT])
+
+    def _redacted(self, text: str) -> str:
+        """Return the whole text without secrets: where it is cut, two names could become one."""
+        return _writable(self._secrets.hide(text))
 
     def _copy(self, call: Call, copy: Copy, began: float) -> Produced:
         ref = ArtifactRef(copy.artifact, copy.digest, copy.content_digest)
         source = self._store.fetch(copy.run, ref)
         coverage = source.extensions.get("coverage")
-        return self._stage(call, source.content, coverage, began)._replace(origin=copy.origin)
+        made = self._stage(call, source.content, coverage, began)
+        examined = inherited(self._store, copy, source, self._memo)
+        return made._replace(origin=copy.origin, examined=examined)
 
     def tool(self, work: Extract | Transform) -> Tool:
         """Return the component that does some work, configured."""
@@ -283,12 +293,18 @@ class Producer:
         )
         receipt = self._store.stage(call.run_id, call.artifact, message)
         counts = {name: coverage.get(name, 0) for name in _COUNTS} if coverage else None
-        return Produced(receipt, self._ms_since(began), counts)
+        return Produced(receipt, self._ms_since(began), counts, _examined(call, coverage))
 
     def context(self, node: Node) -> Context:
         """Return a context for asking a component, not for letting it work."""
-        folder, imports = self._folder(node), self._catalogue.imports
-        return Context(node.id, folder, memo=self._memo, kept_in=self._kept_in, imports=imports)
+        return Context(
+            node.id,
+            self._folder(node),
+            memo=self._memo,
+            kept_in=self._kept_in,
+            imports=self._catalogue.imports,
+            redact=self._redacted,
+        )
 
     def _context(self, call: Call) -> Context:
         artifact, secrets = call.artifact, self._secrets
@@ -299,9 +315,17 @@ class Producer:
         def progress(n: int, total: int | None) -> None:
             self._on_progress(artifact, n, total)
 
-        folder, given = self._folder(call.node), call.given
-        imports = self._catalogue.imports
-        return Context(artifact, folder, log, progress, given, self._memo, self._kept_in, imports)
+        return Context(
+            artifact,
+            self._folder(call.node),
+            log,
+            progress,
+            call.given,
+            self._memo,
+            self._kept_in,
+            self._catalogue.imports,
+            self._redacted,
+        )
 
     def _folder(self, node: Node) -> Path:
         return Path(node.base) if node.base else self._base
@@ -323,6 +347,21 @@ def _named(call: Call) -> list[tuple[str, ArtifactRef]]:
     """Return the inputs that there are, by what their reader calls them."""
     called = dict(zip(call.node.inputs, call.node.called, strict=True))
     return [(called[ArtifactId(ref.key)], ref) for ref in call.inputs]
+
+
+def _examined(call: Call, coverage: dict[str, Json] | None) -> dict[str, Json] | None:
+    """Return what the journal keeps of a coverage record; a connector has one in any case."""
+    work = call.node.work
+    if not isinstance(work, Extract | Transform):
+        return None
+    if coverage is None and isinstance(work, Transform):
+        return None
+    names = {key: str(id_) for id_, key in zip(call.node.inputs, call.node.called, strict=True)}
+    return measured(coverage, work.label, names)
+
+
+def _writable(text: str) -> str:
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _said(error: BaseException) -> str:

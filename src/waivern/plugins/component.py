@@ -13,8 +13,9 @@ What a component may declare besides; absent means none:
     Marks of all that `extract` would read: {"customers/a.csv": "sha256:..."}. Equal if, and as far
     as can be told only if, `extract` would return equal content for equal properties. Marks are of
     content: a time of modification tells too much after a clone and too little after a quick edit.
-    None: it cannot tell, and nothing is cached. It reads exactly what `extract` reads, counts
-    nothing in `ctx`, and costs much less than the work that follows.
+    None: it cannot tell, and nothing is cached. It reads exactly what `extract` reads, reports the
+    same coverage to `ctx` (a cached artifact has this one) or none, and costs much less than the
+    work that follows.
     The source may change between it and `extract`. The caller therefore takes it before *and*
     after: if the two differ, the artifact is good and is not cached. What is changed during
     `extract` and is changed back before the second look stays unseen.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
 from collections.abc import Callable, Hashable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -13,46 +12,10 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from waivern.errors import ComponentError
 from waivern.message import Json
 from waivern.plugins.imports import Imports
+from waivern.plugins.tally import Coverage, SampledItem, amount
 
 if TYPE_CHECKING:
     import logging
-
-
-class Coverage:
-    """What was looked at and what was not, in counts and by name.
-
-    `seen` is always `read + skipped`; both count items, also where one name stands for many.
-    Not thread-safe: one component call, one coverage.
-    """
-
-    def __init__(self) -> None:
-        self.read = 0
-        self.skipped: list[tuple[str, str, int]] = []
-        self.left_out: Counter[str] = Counter()
-        """How much of what was skipped nobody asked for, by reason."""
-        self.sampled: list[tuple[str, int, int | None]] = []
-
-    def document(self) -> dict[str, Json] | None:
-        """Return the record for the artifact's file; None if nothing was counted."""
-        if not (self.read or self.skipped or self.sampled):
-            return None
-        reasons: Counter[str] = Counter()
-        for _, reason, count in self.skipped:
-            reasons[reason] += count
-        return {
-            "seen": self.read + reasons.total(),
-            "read": self.read,
-            "skipped": reasons.total(),
-            "left_out": self.left_out.total(),
-            "reasons": dict(sorted(reasons.items())),
-            "items": [
-                {"item": item, "reason": reason} | ({} if count == 1 else {"count": count})
-                for item, reason, count in self.skipped
-            ],
-            "sampled": [
-                {"item": item, "read": read, "total": total} for item, read, total in self.sampled
-            ],
-        }
 
 
 T = TypeVar("T")
@@ -80,6 +43,10 @@ class Memo:
         return cast(T, made)
 
 
+LONGEST = 4000
+"""Characters of a name or a reason that are kept."""
+
+
 class Context:
     """Handed to every component call.
 
@@ -88,7 +55,7 @@ class Context:
     component that raised Suspend was waiting for, empty on a first call; `memo` is shared by the
     calls of an attempt. `kept_in` is the folder in which runs are kept, if there is one: what lies
     there is no source, and changes while it is read. `imports` has the modules of the user's
-    folders.
+    folders. `redact` replaces secrets in what the component reports.
     """
 
     def __init__(
@@ -101,6 +68,7 @@ class Context:
         memo: Memo | None = None,
         kept_in: Path | None = None,
         imports: Imports | None = None,
+        redact: Callable[[str], str] = str,
     ) -> None:
         self.artifact = artifact
         self.kept_in = kept_in
@@ -111,6 +79,7 @@ class Context:
         self._emit_progress = emit_progress
         self._memo = memo or Memo()
         self.imports = imports or self._memo.get("imports", Imports)
+        self._redact = redact
 
     @cached_property
     def log(self) -> logging.Logger:
@@ -143,37 +112,81 @@ class Context:
         """Say that `n` of `total` items are done (None: nobody knows how many there are)."""
         self._emit_progress(n, total)
 
-    def read(self, count: int = 1) -> None:
-        """Count items that were looked at. Raises ComponentError for what is no count."""
-        self.coverage.read += _count(count)
+    def redact(self, text: str) -> str:
+        """Return text with each secret replaced by its name, for what reaches a file."""
+        return self._redact(str(text))
 
-    def skipped(self, item: str, reason: str, count: int = 1) -> None:
-        """Record an item that was not looked at, and why ('binary', 'too large', 'denied').
+    def read(
+        self,
+        count: int = 1,
+        *,
+        size: int | None = None,
+        rows: int | None = None,
+        values: int | None = None,
+        of: str | None = None,
+    ) -> None:
+        """Count items that were examined, and their size in bytes, rows or values.
 
-        `count` is more than 1 where one name stands for many items: a folder for its files. Raises
+        `of` is the key of the input that they belong to. `read(0, size=0)` reports an empty source
+        that is measured in bytes. Raises ComponentError for what is no count.
+        """
+        self.coverage.read += amount(count)
+        self.coverage.count(count, _sizes(size, rows, values), of, examined=True)
+
+    def skipped(
+        self,
+        item: str,
+        reason: str,
+        count: int = 1,
+        *,
+        size: int | None = None,
+        rows: int | None = None,
+        values: int | None = None,
+        of: str | None = None,
+    ) -> None:
+        """Record an item that was not examined, and why ('binary', 'too large', 'denied').
+
+        `count` is more than 1 where one name represents many items: a folder for its files. Raises
         ComponentError for what is no count.
         """
-        self.coverage.skipped.append((item, reason, _count(count)))
+        self._skip(item, reason, count)
+        self.coverage.count(count, _sizes(size, rows, values), of, examined=False)
 
     def left_out(self, item: str, reason: str, count: int = 1) -> None:
-        """Record an item that was not looked at because nobody asked for it ('excluded').
+        """Record an item that was not examined because the properties exclude it ('excluded').
 
-        It is skipped like any other, but does not count against how much of a source was read.
+        It is skipped like any other, but does not count against the coverage of the source.
         """
-        self.skipped(item, reason, count)
-        self.coverage.left_out[reason] += count
+        self._skip(item, reason, count)
+        self.coverage.left_out[self.redact(reason)[:LONGEST]] += count
 
-    def sampled(self, item: str, read: int, total: int | None) -> None:
-        """Record an item of which only the first `read` of `total` parts were looked at.
+    def sampled(self, item: str, read: int, total: int | None, *, seed: int | None = None) -> None:
+        """Record an item of which only the first `read` of `total` parts were examined.
 
-        None: nobody knows how many there are. Raises ComponentError for what is no count.
+        With a `seed`, they were drawn at random, each subset being equally likely. `total` is None
+        if it is not known. The parts are rows; do not count them in `read(rows=...)` as well.
+        Raises ComponentError for what is no count.
         """
-        total = None if total is None else _count(total)
-        self.coverage.sampled.append((item, _count(read), total))
+        total = None if total is None else amount(total)
+        seed = None if seed is None else amount(seed)
+        self.coverage.sampled.append(SampledItem(self.redact(item), amount(read), total, seed))
+
+    def unmatched(self, pattern: str) -> None:
+        """Record a pattern of the properties that matches nothing: it may be misspelt."""
+        self.coverage.unmatched.append(self.redact(pattern))
+
+    def found(self, item: str, rows: int, *, of: str) -> None:
+        """Record how many of the rows of an item, from the input `of`, hold a finding.
+
+        This is what a bound for the rows outside a sample is calculated from.
+        """
+        entry = {"item": self.redact(item), "found": amount(rows), "input": of}
+        self.coverage.found.append(entry)
+
+    def _skip(self, item: str, reason: str, count: int) -> None:
+        item, reason = self.redact(item)[:LONGEST], self.redact(reason)[:LONGEST]
+        self.coverage.skipped.append((item, reason, amount(count)))
 
 
-def _count(count: object) -> int:
-    """Return a count that JSON can say exactly, wherever it is read."""
-    if type(count) is not int or not 0 <= count < 1 << 53:
-        raise ComponentError(f"not a count: {count!r:.100}", hint="count in whole numbers from 0")
-    return count
+def _sizes(size: int | None, rows: int | None, values: int | None) -> dict[str, int | None]:
+    return {"bytes": size, "rows": rows, "values": values}

@@ -34,6 +34,8 @@ class RunStarted(NamedTuple):
     replay_of: str | None = None
     project: dict[str, Json] = {}
     """What the project's file gave the plan: `components` (type to properties), `on_error`."""
+    sources: list[str] | None = None
+    """Artifacts that come from outside the run; null in journals that do not list them."""
 
 
 class AttemptStarted(NamedTuple):
@@ -66,6 +68,8 @@ class AttemptStarted(NamedTuple):
     """The same folder, relative to the one that the store lies in; empty if it is not below it."""
     store: str = ""
     """The id of the store in which the attempt began."""
+    sources: list[str] | None = None
+    """As in RunStarted; always, since an earlier version may have begun the run."""
 
 
 class ArtifactStarted(NamedTuple):
@@ -99,11 +103,13 @@ class ArtifactCompleted(NamedTuple):
     origin: dict[str, Json] | None = None
     """Of a copy: `{run, artifact, seq, digest}`; of a decision: `{runbook_hash, decisions}`."""
     coverage: dict[str, int] | None = None
-    """`{seen, read, skipped}`, if the component counted."""
+    """`{seen, read, skipped, left_out}`, if the component counted."""
     identity: dict[str, Json] | None = None
     """The parts of its fingerprint, if it may be taken for the same work another time."""
     statuses: dict[str, str] = {}
     """How the artifacts stood that its condition asks for."""
+    examined: dict[str, Json] | None = None
+    """What its coverage record says in units, as `waivern.record.measure` reads it."""
 
 
 class ArtifactFailed(NamedTuple):

@@ -8,6 +8,7 @@ from typing import Any
 from waivern.errors import IntegrityError, UsageError
 from waivern.ids import parse_artifact_id
 from waivern.message import Json
+from waivern.record.coverage import coverage
 from waivern.record.events import (
     ArtifactCompleted,
     ArtifactFailed,
@@ -27,6 +28,8 @@ from waivern.record.state import ExecutionState
 from waivern.record.status import CLOSED, ArtifactStatus, RunStatus
 from waivern.record.step import StepRecord
 
+LISTED_SOURCES = 100
+"""Sources that `run.json` lists one by one; of more, it has the summary."""
 ASK_AGAIN = "ask-again"
 """Among what an attempt was forced to: decisions made before it count no longer."""
 
@@ -59,6 +62,8 @@ class RunRecord:
         )
         self.aliases = first.aliases
         self.sensitive = frozenset(first.sensitive)
+        self.sources = None if first.sources is None else frozenset(first.sources)
+        """Artifacts that come from outside; None in a journal that does not list them."""
         self.decisions: dict[str, list[ArtifactSuspended | GateDecided]] = {}
         """What was asked and decided at each gate, in order."""
         self.executed: dict[str, None] = {}
@@ -133,6 +138,7 @@ def _attempt_started(record: RunRecord, event: AttemptStarted) -> None:
     _renew(record, event)
     run.status, run.completed_at, run.error = RunStatus.RUNNING, None, None
     run.cancelled_by, run.suspended_at, run.suspension_reason = None, None, None
+    run.coverage = None
     run.runbook_hash = event.runbook_hash
     record.store = event.store
     run.attempts.append(_attempt(event))
@@ -159,6 +165,8 @@ def _renew(record: RunRecord, event: AttemptStarted) -> None:
         record.aliases = event.aliases
     if event.sensitive is not None:
         record.sensitive = frozenset(event.sensitive)
+    if event.sources is not None:
+        record.sources = frozenset(event.sources)
     if event.children is not None:
         run.children = event.children
     if event.params is not None:
@@ -238,6 +246,8 @@ def _attempt_ended(record: RunRecord, event: AttemptEnded) -> None:
         run.suspended_at, run.suspension_reason = event.at, event.reason
     run.duration_ms += event.duration_ms
     run.attempts[-1].update(ended_at=event.at, status=event.status, reason=event.reason)
+    if record.sources is not None:  # else `run.json` of that version has none
+        run.coverage = coverage(record).document(LISTED_SOURCES)
 
 
 _TAKEN_IN: dict[type, Callable[[RunRecord, Any], None]] = {

@@ -35,6 +35,8 @@ class RunMetadata:
     """The runs that artifacts were copied from."""
     replay_of: str | None = None
     cancelled_by: str | None = None
+    coverage: dict[str, Json] | None = None
+    """How much of the sources was examined when the last attempt ended; see docs/coverage.md."""
     attempts: list[dict[str, Json]] = field(default_factory=list)
     """`{started_at, ended_at, status, reason, host, pid, runbook_hash}` each."""
     journal: dict[str, Json] = field(default_factory=dict)
@@ -44,6 +46,8 @@ class RunMetadata:
     def document(self) -> dict[str, Json]:
         """Return the content of `run.json`."""
         names = ["schema_version"] + [f.name for f in fields(self) if f.name != "schema_version"]
+        if self.coverage is None:  # as in earlier versions, whose files are compared with this
+            names.remove("coverage")
         return {name: getattr(self, name) for name in names}
 
     @classmethod

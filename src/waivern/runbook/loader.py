@@ -167,6 +167,7 @@ def _runbook(checked: Checked, document: Document, name: str) -> Runbook:
             config.cache,
             tuple(config.template_paths),
             config.max_child_depth,
+            config.min_coverage,
         ),
         params=checked.params,
         inputs={name: _need(name, each) for name, each in needs.items() if each},

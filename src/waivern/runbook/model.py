@@ -143,6 +143,8 @@ class Settings(NamedTuple):
     template_paths: tuple[str, ...] = ()
     """Folders that children may lie in, relative to the runbook's."""
     max_child_depth: int = 3
+    min_coverage: float | None = None
+    """The least percentage of the sources that must be examined."""
 
 
 class Need(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,6 +21,7 @@ from waivern.ids import ArtifactId
 from waivern.message import Json
 from waivern.planning.plan import Extract, Plan, Transform
 from waivern.problems import did_you_mean
+from waivern.record.coverage import coverage
 from waivern.record.fold import RunRecord
 from waivern.record.status import RunStatus
 from waivern.runbook import env
@@ -52,6 +54,9 @@ class Options(NamedTuple):
     """Whether what was made of the same before is taken; None: what the project says, else yes."""
     refresh: frozenset[str] = frozenset()
     """Artifacts that are made again all the same: ids, or names that stand for several."""
+    min_coverage: Fraction | None = None
+    """The least part of the sources that must be examined, or the attempt ends with exit 6; None:
+    what the runbook says."""
     fail_on: tuple[str, ...] = ()
     """Conditions over `artifacts`, `status` and `params` that make the attempt end with exit 6."""
     folder: str | None = None
@@ -129,6 +134,7 @@ def carry_out(attempt: Attempt) -> RunResult:
         if ending.reason == "store" and ending.status != RunStatus.INTERRUPTED:
             warnings.append(f"run.json and state.json are behind the journal: {ending.error}")
         warnings += [*map(str, ending.left), *history.note(store, record)]
+        warnings += coverage(record).warnings
         held = tripped(orders, store, plan, record, secrets)
     finally:
         lease.release()
@@ -220,12 +226,21 @@ def _remember(cache: Cache, record: RunRecord) -> list[str]:
 
 
 def policies(options: Options, plan: Plan) -> tuple[Policy, ...]:
-    """Return what `fail_on` says. Raises UsageError, ArtifactNotFoundError."""
-    if not options.fail_on:
+    """Return what must not hold at the end. Raises UsageError, ArtifactNotFoundError."""
+    least = options.min_coverage
+    if least is None and plan.runbook.settings.min_coverage is not None:
+        least = part(plan.runbook.settings.min_coverage)
+    if not options.fail_on and least is None:
         return ()
     from waivern.service import policy
 
-    return policy.read(options.fail_on, plan)
+    found: tuple[Policy, ...] = policy.read(options.fail_on, plan)
+    return found if least is None else (*found, policy.MinCoverage(least))
+
+
+def part(per_cent: float) -> Fraction:
+    """Return a percentage as a part of 1, exactly as it is written."""
+    return Fraction(str(per_cent)) / 100
 
 
 def tripped(

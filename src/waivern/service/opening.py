@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from waivern.clock import Clock
 from waivern.ids import ArtifactId
 from waivern.message import Json, sha256
-from waivern.planning.plan import Plan
+from waivern.planning.plan import Copy, Extract, Plan
 from waivern.record.events import AttemptStarted, Event, RunStarted
 from waivern.record.fold import RunRecord
 from waivern.service.reusing import pins
@@ -42,6 +42,7 @@ def first_events(
         sensitive=_sensitive(plan),
         replay_of=replay_of,
         project=dict(plan.project),
+        sources=_sources(plan),
     )
     second = AttemptStarted(at, _owner(), runbook.document.digest, selected=selected(plan, only))
     second = _placed(second, plan, store)
@@ -77,6 +78,7 @@ def attempt_event(
         given=sorted(given),
         selected=selected(plan, only),
         project=dict(plan.project) if renewed else None,
+        sources=_sources(plan),
     )
     return _placed(event, plan, store)
 
@@ -107,6 +109,11 @@ def _aliases(plan: Plan) -> dict[str, list[str]]:
 
 def _sensitive(plan: Plan) -> list[str]:
     return [str(node.id) for node in plan.nodes.values() if node.sensitive]
+
+
+def _sources(plan: Plan) -> list[str]:
+    outside = (Extract, Copy)
+    return [str(node.id) for node in plan.nodes.values() if isinstance(node.work, outside)]
 
 
 def _owner() -> dict[str, Json]:

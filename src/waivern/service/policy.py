@@ -4,23 +4,57 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
+from typing import Protocol, TypeAlias
 
 from waivern.errors import ArtifactNotFoundError, UsageError, WaivernError
 from waivern.ids import ArtifactId
 from waivern.message import Json
 from waivern.planning.plan import Plan
 from waivern.problems import did_you_mean
+from waivern.record.coverage import coverage
 from waivern.record.fold import RunRecord
-from waivern.record.status import RunStatus
+from waivern.record.status import CLOSED, RunStatus
+from waivern.record.wording import headline, sentence
 from waivern.runbook.conditions import Condition, ConditionError, EvaluationError
 from waivern.service.read import content
 from waivern.store.base import RunStore
 
+Hide: TypeAlias = Callable[[str], str]
 ROOTS = frozenset({"artifacts", "status", "params"})
 
 
+class Policy(Protocol):
+    """What must not hold at the end of an attempt."""
+
+    def tripped_by(self, store: RunStore, plan: Plan, record: RunRecord, hide: Hide) -> str | None:
+        """Return what trips the policy; None if nothing does."""
+
+
 @dataclass(frozen=True, slots=True)
-class Policy:
+class MinCoverage:
+    """The least part of the sources that must be examined."""
+
+    least: Fraction
+
+    def tripped_by(self, store: RunStore, plan: Plan, record: RunRecord, hide: Hide) -> str | None:  # noqa: ARG002 - as of every policy
+        """Return what is missing.
+
+        While a run is not over, only the sources that no other attempt examines are judged.
+        """
+        found = coverage(record)
+        if record.metadata.status not in CLOSED:
+            found = found.settled()
+            if not found.counted:
+                return None
+        if found.share >= self.least:
+            return None
+        least = f"{float(self.least * 100):.10g}"
+        return f"coverage is less than {least} %: {headline(found)}: {sentence(found)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Forbidden:
     """One condition, and the artifacts that it speaks of by the names it uses."""
 
     condition: Condition
@@ -57,10 +91,7 @@ class Policy:
         return {"artifacts": made, "status": status, "params": _open_params(plan)}
 
 
-Hide = Callable[[str], str]
-
-
-def read(texts: Iterable[str], plan: Plan) -> tuple[Policy, ...]:
+def read(texts: Iterable[str], plan: Plan) -> tuple[Forbidden, ...]:
     """Return the policies that were typed.
 
     Raises UsageError, showing where, if one cannot be read; ArtifactNotFoundError if it speaks of
@@ -69,7 +100,7 @@ def read(texts: Iterable[str], plan: Plan) -> tuple[Policy, ...]:
     return tuple(_read(text, plan) for text in texts)
 
 
-def _read(text: str, plan: Plan) -> Policy:
+def _read(text: str, plan: Plan) -> Forbidden:
     try:
         condition = Condition.parse(text, ROOTS)
     except ConditionError as error:
@@ -88,7 +119,7 @@ def _read(text: str, plan: Plan) -> Policy:
         if root != "params":
             named[name] = _artifact(plan, name)
     untold = [("artifacts", name) for name, id_ in named.items() if plan.nodes[id_].sensitive]
-    return Policy(condition.keeping(untold), named)
+    return Forbidden(condition.keeping(untold), named)
 
 
 def _artifact(plan: Plan, name: str) -> ArtifactId:

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from waivern.errors import Exit, WaivernError
 from waivern.message import Json, Message
 from waivern.planning.plan import Plan
+from waivern.record.coverage import RunCoverage, coverage
 from waivern.record.events import ArtifactCompleted
 from waivern.record.fold import RunRecord
 from waivern.record.run import RunMetadata
@@ -110,6 +111,11 @@ class RunResult:
     def state(self) -> ExecutionState:
         """The artifacts by status, as `state.json` has them."""
         return self.record.state
+
+    @cached_property
+    def coverage(self) -> RunCoverage:
+        """How much of the sources was examined, and what was not."""
+        return coverage(self.record)
 
     @property
     def steps(self) -> list[StepRecord]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from fractions import Fraction
 from types import MappingProxyType
 from typing import NamedTuple, TypeAlias, cast
 
@@ -12,7 +13,7 @@ from waivern.message import Json
 from waivern.problems import did_you_mean, shown
 from waivern.runbook.model import Runbook
 from waivern.service import again
-from waivern.service.attempt import Options
+from waivern.service.attempt import Options, part
 from waivern.service.locate import refuse_unkept, unkept
 from waivern.service.parameters import Given
 from waivern.service.result import RunResult
@@ -99,6 +100,7 @@ def situation(verb: str, takes: type[PlanTerms], given: Mapping[str, object]) ->
         max_failures=_count(given, "max_failures"),
         cache=_switch(given, "cache"),
         refresh=frozenset(_texts(given, "refresh")),
+        min_coverage=_percentage(given, "min_coverage"),
         fail_on=_texts(given, "fail_on"),
     )
     return Situation(
@@ -136,6 +138,15 @@ def _count(given: Mapping[str, object], name: str) -> int | None:
     if value is None or (isinstance(value, int) and value is not True and value >= 1):
         return value
     raise _wrong(name, value, "a whole number from 1")
+
+
+def _percentage(given: Mapping[str, object], name: str) -> Fraction | None:
+    value = given.get(name)
+    if value is None:
+        return None
+    if isinstance(value, int | float) and value is not True and 0 <= value <= 100:
+        return part(value)
+    raise _wrong(name, value, "a percentage from 0 to 100")
 
 
 def _switch(given: Mapping[str, object], name: str) -> bool | None:

@@ -50,6 +50,8 @@ class AttemptTerms(PlanTerms, total=False):
     """How much at once; None: what the runbook says, else the project, else the default."""
     max_failures: int | None
     """After so many failures nothing more is started: 1 is `--fail-fast`. None: never."""
+    min_coverage: float
+    """The least percentage of the sources that must be examined; else `exit_code` is 6."""
     fail_on: Texts
     """Conditions over `artifacts`, `status` and `params`. Those that hold at the end are the
     `policies` of the result, and make its `exit_code` 6."""

@@ -14,7 +14,9 @@ from waivern.message import Json, Message
 from waivern.problems import did_you_mean
 from waivern.record.events import ArtifactCompleted
 from waivern.record.fold import RunRecord
+from waivern.record.measure import measure
 from waivern.record.step import StepRecord
+from waivern.record.wording import examined
 from waivern.store.base import ArtifactRef, RunStore
 
 LOG_LINES = 20
@@ -130,7 +132,7 @@ def _facts(record: RunRecord, step: StepRecord, message: Message | None) -> list
             ("made", message.timestamp),
             ("size", f"{size(done.size)}"),
             ("sha256", done.digest.removeprefix("sha256:")),
-            ("coverage", _coverage(message.extensions.get("coverage"))),
+            ("coverage", _coverage(done)),
         ]
     return [[key, clean(str(value))] for key, value in facts if value not in (None, "")]
 
@@ -148,12 +150,9 @@ def _passed_over(record: RunRecord, name: str) -> bool:
     return chosen is not None and name not in chosen
 
 
-def _coverage(coverage: Json) -> str | None:
-    if not coverage:
-        return None
-    reasons = ", ".join(f"{count:,} {reason}" for reason, count in coverage["reasons"].items())
-    skipped = f", {coverage['skipped']:,} skipped ({reasons})" if coverage["skipped"] else ""
-    return f"{coverage['read']:,} of {coverage['seen']:,} read{skipped}"
+def _coverage(done: ArtifactCompleted) -> str | None:
+    """Return what was examined to make the artifact, as its journal line says."""
+    return None if done.examined is None else examined(done.artifact, measure(done.examined))
 
 
 def _document(

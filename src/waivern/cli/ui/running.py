@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 def _finite(_ctx: click.Context, _param: click.Parameter, value: float | None) -> float | None:
     if value is not None and not math.isfinite(value):
-        raise click.BadParameter("it must be a number of seconds")
+        raise click.BadParameter("it must be a finite number")
     return value
 
 
@@ -64,6 +64,13 @@ _OPTIONS = (
         metavar="CONDITION",
         multiple=True,
         help="Leave with 6 if it holds at the end, as in \"status.scan == 'skipped'\".",
+    ),
+    click.option(
+        "--min-coverage",
+        type=click.FloatRange(0, 100),
+        metavar="PERCENT",
+        callback=_finite,
+        help="Exit with 6 if less of any source was examined.",
     ),
     click.option(
         "--no-cache", is_flag=True, help="Make everything, also what was made of the same before."
@@ -125,6 +132,7 @@ class Typed:
     fail_fast: bool
     max_failures: int | None
     fail_on: tuple[str, ...]
+    min_coverage: float | None
     no_cache: bool
     refresh: tuple[str, ...]
     grace: float | None
@@ -140,7 +148,7 @@ class Typed:
 
     def options(self, eyes: Progress, where: RunStore, project: Project | None) -> Options:
         """Return how the attempt is carried out."""
-        from waivern.service.attempt import DEFAULT_GRACE_S, Options
+        from waivern.service.attempt import DEFAULT_GRACE_S, Options, part
 
         if self.fail_fast and self.max_failures not in (None, 1):
             raise UsageError(
@@ -153,6 +161,7 @@ class Typed:
             max_failures=1 if self.fail_fast else self.max_failures,
             cache=False if self.no_cache else None,
             refresh=frozenset(self.refresh),
+            min_coverage=None if self.min_coverage is None else part(self.min_coverage),
             fail_on=self.fail_on,
             grace_s=DEFAULT_GRACE_S if self.grace is None else self.grace,
             listen=True,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from waivern.cli.ui.artifact import fetched
+from waivern.cli.ui.coverage import coverage_lines
 from waivern.cli.ui.decisions import gate_document, gate_lines
 from waivern.cli.ui.documents import json_text, print_document
 from waivern.cli.ui.fold import HIDDEN, shape
@@ -12,6 +13,7 @@ from waivern.cli.ui.screen import Screen, stdout, tab_separated, table
 from waivern.cli.ui.text import clean, clip, counted, duration, short, size, taken
 from waivern.errors import Exit, WaivernError
 from waivern.message import Json
+from waivern.record.coverage import coverage
 from waivern.record.fold import RunRecord
 from waivern.record.status import ArtifactStatus, RunStatus
 from waivern.record.step import StepRecord
@@ -38,6 +40,9 @@ def show_run(store: RunStore, record: RunRecord, *, full: bool, reveal: bool, as
     elif out.tty or full:
         for line in _head(out, record, pinned(store, record.metadata.run_id)):
             out.print(line)
+        for line in coverage_lines(coverage(record)):
+            out.print(line)
+        out.print()
         _table(out, record)
         if full:
             _whole(out, _run_json(store, record), contents, faults)
@@ -90,6 +95,7 @@ def _document(record: RunRecord) -> dict[str, Json]:
         "completed_at": run.completed_at,
         "duration_ms": run.duration_ms,
         "error": run.error,
+        "coverage": coverage(record).document(),
         "artifacts": {name: len(state[name]) for name in read.COUNTED},
         "steps": [step.document() for step in _in_order(record)],
         "decisions": {gate: gate_document(record, gate) for gate in record.decisions},
@@ -120,7 +126,6 @@ def _head(out: Screen, record: RunRecord, pin: dict[str, Json] | None) -> Iterat
         yield f"  made     only {counted(len(chosen), 'selected artifact')}"
     if run.error:
         yield f"  error    {clean(run.error)}"
-    yield ""
 
 
 def _table(out: Screen, record: RunRecord) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from waivern.cli.ui.coverage import coverage_lines
 from waivern.cli.ui.screen import Screen
 from waivern.cli.ui.text import clean, clip, duration, short, taken
 from waivern.message import Json
@@ -119,6 +120,7 @@ def document(ended: Ended) -> dict[str, Json]:
         ],
         "journal": result.journal,
         "warnings": list(result.warnings),
+        "coverage": result.coverage.document(),
         "artifacts": _counts(ended),
         "steps": [step.document() for step in record.steps.values()],
         "outputs": [str(path) for path in ended.copied],
@@ -144,7 +146,7 @@ def _lines(out: Screen, ended: Ended) -> Iterator[str]:
         yield f"  id         {result.run_id}"
     yield f"  artifacts  {_counted(ended)}"
     yield f"  journal    {result.journal['count']:,} lines, head {result.journal['head']}"
-    yield from _coverage(ended)
+    yield from coverage_lines(ended.result.coverage)
     yield from _why(result)
     for held in result.policies:
         yield f"  {out.paint('policy', 'failed')}     {clip(clean(held), 1000)}"
@@ -171,27 +173,6 @@ def _counted(ended: Ended) -> str:
     if kept and "completed" in counts:
         parts[0] += f" ({kept:,} kept)"
     return f"{len(ended.record.steps):,}:  " + ", ".join(parts)
-
-
-def _coverage(ended: Ended) -> Iterator[str]:
-    """Say how much of what was asked for was read; what processors look at, came from there."""
-    asked = read = left_out = 0
-    for step in ended.record.steps.values():
-        done = step.completed
-        if done and done.coverage and not done.component.startswith("processor:"):
-            read += done.coverage["read"]
-            left_out += done.coverage.get("left_out", 0)
-            asked += done.coverage["seen"] - done.coverage.get("left_out", 0)
-    if asked:
-        said = f"{read:,} of {asked:,} items read"
-        said += f", {left_out:,} left out" if left_out else ""
-        said += "; see `coverage` in the artifacts" if left_out or read < asked else ""
-        yield f"  coverage   {_percent(read, asked)} % of the sources  ({said})"
-
-
-def _percent(part: int, whole: int) -> str:
-    """Return a percentage that is 100 only when nothing is missing."""
-    return "100" if part == whole else f"{min(part * 1000 // whole, 999) / 10:.1f}"
 
 
 def _why(result: RunResult) -> Iterator[str]:

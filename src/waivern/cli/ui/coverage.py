@@ -1,0 +1,26 @@
+"""The lines in which a command shows how much of the sources was examined."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from waivern.cli.ui.text import clean, clip
+from waivern.record.coverage import RunCoverage
+from waivern.record.wording import assumption, headline, sample, sentence
+
+SAMPLES = 10
+
+
+def coverage_lines(coverage: RunCoverage) -> Iterator[str]:
+    """Yield the headline with its counts, then what each part of a table proves."""
+    if not coverage.sources:
+        return
+    text = f"{headline(coverage)}: {sentence(coverage)}"
+    yield f"  coverage   {clip(clean(text), 2000)}"
+    shown = coverage.samples[:SAMPLES]
+    for each in shown:
+        yield f"  sample     {clip(clean(sample(each)), 1000)}"
+    if (more := len(coverage.samples) - len(shown)) > 0:
+        yield f"             and {more:,} more: `wct inspect RUN --json` lists them"
+    if any(each.at_most is not None for each in shown):
+        yield f"             ({assumption()})"

@@ -1,0 +1,120 @@
+"""The coverage record of one component call: what was examined, what was not, and why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import NamedTuple
+
+from waivern.errors import ComponentError
+from waivern.message import Json
+
+
+class Tally:
+    """Units that were examined, of those that are known and not left out on purpose."""
+
+    __slots__ = ("examined", "known")
+
+    def __init__(self) -> None:
+        self.examined = 0
+        self.known = 0
+
+    def add(self, count: int, *, examined: bool) -> None:
+        self.known += count
+        self.examined += count if examined else 0
+
+    def document(self) -> dict[str, Json]:
+        return {"examined": self.examined, "known": self.known}
+
+
+class SampledItem(NamedTuple):
+    """An item of which only some parts were read; with a seed, those were drawn at random."""
+
+    item: str
+    read: int
+    total: int | None
+    seed: int | None
+
+    def document(self) -> dict[str, Json]:
+        document = {"item": self.item, "read": self.read, "total": self.total}
+        return document if self.seed is None else document | {"random": True, "seed": self.seed}
+
+
+class Coverage:
+    """What was examined and what was not, in counts and by name.
+
+    `seen` is always `read + skipped`; both count items, also where one name represents many.
+    Not thread-safe: one component call, one coverage.
+    """
+
+    def __init__(self) -> None:
+        self.read = 0
+        self.skipped: list[tuple[str, str, int]] = []
+        self.left_out: Counter[str] = Counter()
+        """How much of what was skipped the properties exclude, by reason."""
+        self.sampled: list[SampledItem] = []
+        self.units: dict[str, Tally] = {}
+        """Bytes, rows or values, of the items that have a known size."""
+        self.inputs: dict[str, Tally] = {}
+        """Of a processor: the amounts by input."""
+        self.unsized = 0
+        """Items that were not examined and whose size is not known."""
+        self.unmatched: list[str] = []
+        """Patterns of the properties that match nothing."""
+        self.found: list[dict[str, Json]] = []
+        """How many rows of an item hold a finding: `{item, found, input}`."""
+
+    def count(
+        self, count: int, sizes: dict[str, int | None], of: str | None, *, examined: bool
+    ) -> None:
+        """Add items with their sizes in units; they are not left out on purpose."""
+        given = {unit: size for unit, size in sizes.items() if size is not None}
+        for unit, size in given.items():
+            self.units.setdefault(unit, Tally()).add(amount(size), examined=examined)
+        if of is not None:
+            size = next(iter(given.values()), count)
+            self.inputs.setdefault(of, Tally()).add(size, examined=examined)
+        if not (given or examined):
+            self.unsized += count
+
+    def document(self) -> dict[str, Json] | None:
+        """Return the record for the artifact's file; None if nothing was reported."""
+        if not (self.read or self.skipped or self.sampled or self.units or self.unmatched):
+            return None
+        reasons: Counter[str] = Counter()
+        for _, reason, count in self.skipped:
+            reasons[reason] += count
+        return {
+            "seen": self.read + reasons.total(),
+            "read": self.read,
+            "skipped": reasons.total(),
+            "left_out": self.left_out.total(),
+            "reasons": dict(sorted(reasons.items())),
+            "items": [
+                {"item": item, "reason": reason} | ({} if count == 1 else {"count": count})
+                for item, reason, count in self.skipped
+            ],
+            "sampled": [sample.document() for sample in self.sampled],
+            **self._measured(),
+        }
+
+    def _measured(self) -> dict[str, Json]:
+        """Return what only some components report."""
+        measured: dict[str, Json] = {}
+        if self.units:
+            measured["units"] = {unit: each.document() for unit, each in self.units.items()}
+            measured["unsized"] = self.unsized
+            measured["left_out_reasons"] = dict(sorted(self.left_out.items()))
+        if self.inputs:
+            measured["inputs"] = {name: each.document() for name, each in self.inputs.items()}
+        if self.unmatched:
+            measured["unmatched"] = list(self.unmatched)
+        if self.found:
+            measured["found"] = list(self.found)
+        return measured
+
+
+def amount(count: object) -> int:
+    """Return a count that JSON can represent exactly, wherever it is read."""
+    if type(count) is not int or not 0 <= count < 1 << 53:
+        raise ComponentError(f"not a count: {count!r:.100}", hint="count in whole numbers from 0")
+    return count

@@ -1,0 +1,233 @@
+"""The coverage of a run: how much of its sources was examined, computed once for all readers.
+
+docs/coverage.md has the definition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from fractions import Fraction
+from typing import TYPE_CHECKING, NamedTuple
+
+from waivern.message import Json
+from waivern.record import consumers, sampling, wording
+from waivern.record.consumers import Gap
+from waivern.record.measure import Measure, Partial, measure
+from waivern.record.status import ArtifactStatus
+
+if TYPE_CHECKING:
+    from waivern.record.fold import RunRecord
+    from waivern.record.step import StepRecord
+
+
+class Outcome(StrEnum):
+    """The outcome of a source, as far as its coverage is concerned."""
+
+    EXAMINED = "examined"
+    UNKNOWN = "unknown"
+    """It completed and reported nothing."""
+    EMPTY = "empty"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    """Something that it needs failed."""
+    NOT_STARTED = "not_started"
+    SUSPENDED = "suspended"
+    LEFT_OUT = "left_out"
+    """A condition of the runbook excludes it: it does not count."""
+
+
+PENDING = frozenset({Outcome.NOT_STARTED, Outcome.SUSPENDED})
+"""The outcomes of sources that another attempt may still examine."""
+
+
+class SourceCoverage(NamedTuple):
+    """The coverage of one source."""
+
+    artifact: str
+    outcome: Outcome
+    measure: Measure
+    why: str | None = None
+    reach: Fraction = Fraction(1)
+    """The part of what it delivered that its consumers examined."""
+
+    @property
+    def share(self) -> Fraction:
+        """The part of the source that was examined, from 0 to 1."""
+        return self.measure.share * self.reach
+
+    def document(self) -> dict[str, Json]:
+        """Return the coverage of the source for programs."""
+        found = self.measure
+        return {
+            "source": self.artifact,
+            "outcome": str(self.outcome),
+            "percent": None if self.outcome is Outcome.LEFT_OUT else number(self.share),
+            "why": self.why,
+            "items": found.items.document() if found.items else None,
+            "units": {unit: each.document() for unit, each in found.units.items()},
+            "left_out": found.left_out,
+            "left_out_reasons": dict(found.left_out_reasons),
+            "reasons": dict(found.reasons),
+            "partly": [
+                {"item": each.item, "examined": each.read, "known": each.total}
+                for each in found.partial
+            ],
+            "unmatched": list(found.unmatched),
+        }
+
+
+class Sample(NamedTuple):
+    """A table of which a part was examined, and what that proves about the rest."""
+
+    source: str
+    part: Partial
+    found: int | None
+    """Examined rows that hold a finding; None if no consumer reports them."""
+
+    @property
+    def at_most(self) -> int | None:
+        """The most rows of the whole table that may hold a finding; None if no bound holds."""
+        if self.part.seed is None or self.part.total is None or self.found is None:
+            return None
+        return sampling.at_most(min(self.found, self.part.read), self.part.read, self.part.total)
+
+    def document(self) -> dict[str, Json]:
+        """Return the sample for programs."""
+        bound, (item, read, total, seed) = self.at_most, self.part
+        document: dict[str, Json] = {"source": self.source, "item": item, "examined": read}
+        document |= {"known": total, "random": seed is not None, "seed": seed, "found": self.found}
+        if bound is None:
+            return document | {"at_most": None}
+        method = {"method": sampling.METHOD, "assumes": sampling.ASSUMES}
+        return document | {"at_most": bound, "confidence": sampling.CONFIDENCE / 100, **method}
+
+
+class RunCoverage(NamedTuple):
+    """How much of the sources of a run was examined."""
+
+    sources: tuple[SourceCoverage, ...]
+    gaps: tuple[Gap, ...]
+    """The processors that did not examine all that they were given."""
+    samples: tuple[Sample, ...]
+
+    @property
+    def counted(self) -> tuple[SourceCoverage, ...]:
+        """The sources that count: all but those that a condition of the runbook excludes."""
+        return tuple(each for each in self.sources if each.outcome is not Outcome.LEFT_OUT)
+
+    @property
+    def least(self) -> SourceCoverage | None:
+        """The source with the least coverage, which is the coverage of the run."""
+        return min(self.counted, key=lambda each: each.share, default=None)
+
+    @property
+    def share(self) -> Fraction:
+        """The part that was examined, from 0 to 1; 0 if there is no source."""
+        return self.least.share if self.least else Fraction(0)
+
+    @property
+    def percent(self) -> str:
+        """The headline; '100' only if nothing is missing."""
+        return percent(self.share)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is probably a mistake: a source that is empty, a pattern that matches nothing."""
+        return tuple(text for each in self.sources for text in _warnings(each))
+
+    def settled(self) -> RunCoverage:
+        """Return the coverage of the sources that no other attempt will examine."""
+        return self._replace(sources=tuple(s for s in self.sources if s.outcome not in PENDING))
+
+    def document(self, most: int | None = None) -> dict[str, Json]:
+        """Return the coverage for programs; of more than `most` sources, none is listed."""
+        least = self.least
+        listed = most is None or len(self.sources) <= most
+        return {
+            "percent": number(self.share),
+            "least": least.artifact if least else None,
+            "unit": least.measure.unit if least else None,
+            "summary": wording.sentence(self),
+            "count": len(self.sources),
+            "sources": [each.document() for each in self.sources] if listed else None,
+            "gaps": [gap.document() for gap in self.gaps[: most or len(self.gaps)]],
+            "samples": [each.document() for each in self.samples[: most or len(self.samples)]],
+            "warnings": list(self.warnings[: most or len(self.sources) + 1]),
+        }
+
+
+def percent(share: Fraction) -> str:
+    """Return a percentage, rounded down to a tenth: it is 100 only if nothing is missing."""
+    return "100" if share == 1 else f"{share.numerator * 1000 // share.denominator / 10:.1f}"
+
+
+def number(share: Fraction) -> float:
+    """Return a percentage as a number, rounded down like the headline."""
+    return float(percent(share))
+
+
+def coverage(record: RunRecord) -> RunCoverage:
+    """Return the coverage of a run as far as its record says. Raises IntegrityError."""
+    measures = {
+        name: measure(step.completed.examined)
+        for name, step in record.steps.items()
+        if step.completed and step.completed.examined
+    }
+    names = [n for n, step in record.steps.items() if _is_source(record, step, measures.get(n))]
+    gaps, reach = consumers.examine(record.steps, measures)
+    sources = tuple(_source(record, name, measures, reach) for name in names)
+    return RunCoverage(sources, gaps, tuple(_samples(sources, measures)))
+
+
+def _is_source(record: RunRecord, step: StepRecord, found: Measure | None) -> bool:
+    """Tell whether an artifact comes from outside the run: by a connector, or from another run."""
+    if found is not None:
+        return found.component.startswith(("connector:", "reuse:")) or found.behind is not None
+    label = step.component or ""
+    listed = record.sources is not None and step.artifact in record.sources
+    return listed or label.startswith(("connector:", "reuse:"))
+
+
+def _source(
+    record: RunRecord, name: str, measures: Mapping[str, Measure], reach: Mapping[str, Fraction]
+) -> SourceCoverage:
+    step = record.steps[name]
+    found = measures.get(name) or Measure(step.component or "")
+    if step.status is ArtifactStatus.COMPLETED:
+        outcome = Outcome.EXAMINED
+        if found.items is None and found.behind is None:
+            outcome = Outcome.UNKNOWN
+        elif found.behind is None and not found.amount.known:
+            outcome = Outcome.EMPTY
+        return SourceCoverage(name, outcome, found, None, reach.get(name, Fraction(1)))
+    error = step.error or {}
+    why = f"{error.get('kind')}: {error.get('message')}" if error else None
+    outcome = Outcome(str(step.status))
+    if step.status is ArtifactStatus.SKIPPED:
+        cause = record.steps.get(str(error.get("cause")))
+        decided = cause is not None and (cause.error or {}).get("cause") == cause.artifact
+        outcome, why = (Outcome.LEFT_OUT if decided else outcome), str(error.get("message"))
+    return SourceCoverage(name, outcome, found, why)
+
+
+def _samples(
+    sources: tuple[SourceCoverage, ...], measures: Mapping[str, Measure]
+) -> Iterator[Sample]:
+    """Yield each part that was examined of a table, with the findings that its consumers report."""
+    found: dict[tuple[str, str], int] = {}
+    for each in measures.values():
+        for of, item, rows in each.found:
+            found[of, item] = max(rows, found.get((of, item), 0))
+    for source in sources:
+        for part in source.measure.partial:
+            yield Sample(source.artifact, part, found.get((source.artifact, part.item)))
+
+
+def _warnings(source: SourceCoverage) -> Iterator[str]:
+    found = source.measure
+    beside = f"; {found.left_out:,} left out" if found.left_out else ""
+    for pattern in found.unmatched:
+        yield f"{source.artifact}: nothing matches the pattern '{pattern}'{beside}"
+    if source.outcome is Outcome.EMPTY and not found.unmatched:
+        yield f"{source.artifact}: the source is empty{beside}"

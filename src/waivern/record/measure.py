@@ -1,0 +1,196 @@
+"""The part of a coverage record that the journal keeps: counts by unit, and names up to a limit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import NamedTuple
+
+from waivern.errors import IntegrityError
+from waivern.message import Json
+
+LISTED = 200
+"""Names that the journal keeps of each kind; the artifact's file has them all."""
+UNITS = {"bytes": "files", "rows": "tables"}
+"""What the items of a source are, by the unit that measures it."""
+
+
+class Amount(NamedTuple):
+    """Units that were examined, of those that are known and not left out on purpose."""
+
+    examined: int = 0
+    known: int = 0
+
+    @property
+    def share(self) -> Fraction:
+        """The part that was examined; nothing of nothing is 0."""
+        return Fraction(self.examined, self.known) if self.known else Fraction(0)
+
+    @property
+    def complete(self) -> bool:
+        return self.examined == self.known
+
+    def __add__(self, other: tuple[int, ...]) -> Amount:  # type: ignore[override]
+        examined, known = other
+        return Amount(self.examined + examined, self.known + known)
+
+    def document(self) -> dict[str, Json]:
+        return {"examined": self.examined, "known": self.known}
+
+
+class Partial(NamedTuple):
+    """A table of which only a part of the rows was examined."""
+
+    item: str
+    read: int
+    total: int | None
+    seed: int | None = None
+    """None: the first rows, which are no random sample."""
+
+
+class Measure(NamedTuple):
+    """The counts that a component reported."""
+
+    component: str
+    """Its label; a copied artifact keeps that of the component that made it."""
+    items: Amount | None = None
+    """None: it reported nothing."""
+    units: Mapping[str, Amount] = {}
+    unsized: int = 0
+    left_out: int = 0
+    reasons: Mapping[str, int] = {}
+    """Why items were not examined, with their number."""
+    left_out_reasons: Mapping[str, int] = {}
+    partial: tuple[Partial, ...] = ()
+    partials: int = 0
+    """How many there are; `partial` has the first of them."""
+    unmatched: tuple[str, ...] = ()
+    inputs: Mapping[str, Amount] = {}
+    found: tuple[tuple[str, str, int], ...] = ()
+    """(input, item, rows that hold a finding)."""
+    behind: Amount | None = None
+    """Of a copied result: the coverage that the run it comes from had of its sources."""
+
+    @property
+    def unit(self) -> str:
+        """The unit in which the share is calculated."""
+        return next((unit for unit in ("values", "rows", "bytes") if unit in self.units), "items")
+
+    @property
+    def amount(self) -> Amount:
+        return self.units.get(self.unit) or self.items or Amount()
+
+    @property
+    def share(self) -> Fraction:
+        """The part that was examined. It is 1 only if each item was examined as well."""
+        if self.behind is not None:
+            return self.behind.share
+        if self.items is None or any(each.total is None for each in self.partial):
+            return Fraction(0)
+        share = self.amount.share
+        loose = self.unsized or (share == 1 and not self.items.complete)
+        return min(share, self.items.share) if loose else share
+
+
+def measured(
+    coverage: Mapping[str, Json] | None, component: str, names: Mapping[str, str]
+) -> dict[str, Json]:
+    """Return what the journal keeps of a coverage record.
+
+    `names` are the ids of the inputs by key.
+    """
+    if not coverage:
+        return {"component": component}
+    left_out = coverage.get("left_out", 0)
+    sampled, apart = coverage.get("sampled", []), coverage.get("left_out_reasons", {})
+    units = {unit: dict(each) for unit, each in coverage.get("units", {}).items()}
+    for each in sampled:
+        rows = units.setdefault("rows", {"examined": 0, "known": 0})
+        rows["examined"] += each["read"]
+        rows["known"] += each["total"] or each["read"]
+    kept: dict[str, Json] = {
+        "component": component,
+        "items": {"examined": coverage["read"], "known": coverage["seen"] - left_out},
+        "units": units,
+        "unsized": coverage.get("unsized", 0),
+        "left_out": left_out,
+        "reasons": _first({w: n - apart.get(w, 0) for w, n in coverage["reasons"].items()}),
+        "left_out_reasons": _first(apart),
+        "partial": sampled[:LISTED],
+        "partials": len(sampled),
+        "unmatched": coverage.get("unmatched", [])[:LISTED],
+        "inputs": {names.get(key, key): each for key, each in coverage.get("inputs", {}).items()},
+        "found": [
+            [names.get(each["input"], each["input"]), each["item"], each["found"]]
+            for each in coverage.get("found", [])[:LISTED]
+        ],
+    }
+    return {name: value for name, value in kept.items() if value not in ({}, [], 0)}
+
+
+def _first(reasons: dict[str, int]) -> dict[str, Json]:
+    return dict([each for each in reasons.items() if each[1]][:LISTED])
+
+
+def measure(kept: Mapping[str, Json]) -> Measure:
+    """Return the counts in an event of the journal. Raises IntegrityError if they cannot be any."""
+    try:
+        return _measure(kept)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise IntegrityError("the journal has a coverage record that cannot be one") from error
+
+
+def _measure(kept: Mapping[str, Json]) -> Measure:
+    items, behind = kept.get("items"), kept.get("behind")
+    return Measure(
+        component=_text(kept["component"]),
+        items=_amount(items) if items else None,
+        units=_amounts(kept.get("units", {})),
+        unsized=_whole(kept.get("unsized", 0)),
+        left_out=_whole(kept.get("left_out", 0)),
+        reasons=_counts(kept.get("reasons", {})),
+        left_out_reasons=_counts(kept.get("left_out_reasons", {})),
+        partial=tuple(map(_partial, kept.get("partial", []))),
+        partials=_whole(kept.get("partials", 0)),
+        unmatched=tuple(map(_text, kept.get("unmatched", []))),
+        inputs=_amounts(kept.get("inputs", {})),
+        found=tuple(
+            (_text(of), _text(item), _whole(rows)) for of, item, rows in kept.get("found", [])
+        ),
+        behind=_amount(behind) if behind else None,
+    )
+
+
+def _partial(kept: Mapping[str, Json]) -> Partial:
+    total, seed = kept["total"], kept.get("seed")
+    total = None if total is None else _whole(total)
+    return Partial(
+        _text(kept["item"]), _whole(kept["read"]), total, None if seed is None else _whole(seed)
+    )
+
+
+def _counts(kept: Mapping[str, int]) -> dict[str, int]:
+    return {_text(name): _whole(count) for name, count in kept.items()}
+
+
+def _amounts(kept: Mapping[str, Mapping[str, int]]) -> dict[str, Amount]:
+    return {name: _amount(each) for name, each in kept.items()}
+
+
+def _amount(kept: Mapping[str, int]) -> Amount:
+    found = Amount(_whole(kept["examined"]), _whole(kept["known"]))
+    if found.examined > found.known:
+        raise ValueError("more is examined than is known")
+    return found
+
+
+def _whole(value: Json) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError("not a count")
+    return value
+
+
+def _text(value: Json) -> str:
+    if not isinstance(value, str):
+        raise TypeError("not a text")
+    return value
