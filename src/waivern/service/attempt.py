@@ -22,6 +22,7 @@ from waivern.message import Json
 from waivern.planning.plan import Extract, Plan, Transform
 from waivern.problems import did_you_mean
 from waivern.record.coverage import coverage
+from waivern.record.events import Event
 from waivern.record.fold import RunRecord
 from waivern.record.status import RunStatus
 from waivern.runbook import env
@@ -73,7 +74,8 @@ class Options(NamedTuple):
     listen: bool = False
     """Whether SIGINT, SIGTERM and SIGHUP stop the run; only in the main thread."""
     observers: tuple[Observer, ...] = ()
-    """Told every event, what has come about once it is durable, from a thread of the run's."""
+    """Told every event, what has come about once it is durable, from a thread of the run's. What
+    one of them raises is a warning of the result, and nothing else."""
     on_progress: Callable[[str, int, int | None], None] = lambda _artifact, _n, _total: None
     on_start: Callable[[Plan, RunRecord], None] = lambda _plan, _record: None
     """Told the plan and what is known of the run, when its attempt is about to begin."""
@@ -125,7 +127,9 @@ def carry_out(attempt: Attempt) -> RunResult:
     options.on_secrets(secrets)
     options.on_start(plan, record)
     cache = _cache(attempt)
-    loop = _loop(attempt, secrets, cache)
+    watched = list(map(_Watched, options.observers))
+    options = options._replace(observers=tuple(watched))
+    loop = _loop(attempt._replace(options=options), secrets, cache)
     options.on_running(loop.halt)
     try:  # nobody else removes or resumes the run before all is known of its end
         ending = loop.run(listen=options.listen)
@@ -135,6 +139,7 @@ def carry_out(attempt: Attempt) -> RunResult:
             warnings.append(f"run.json and state.json are behind the journal: {ending.error}")
         warnings += [*map(str, ending.left), *history.note(store, record)]
         warnings += coverage(record).warnings
+        warnings += [secrets.hide(fault) for each in watched if (fault := each.fault)]
         held = tripped(orders, store, plan, record, secrets)
     finally:
         lease.release()
@@ -154,6 +159,31 @@ def carry_out(attempt: Attempt) -> RunResult:
         stuck=ending.stuck,
         store=store,
     )
+
+
+class _Watched:
+    """An observer whose exceptions are counted, and reported once; none reaches the run."""
+
+    def __init__(self, observer: Observer) -> None:
+        self._observer = observer
+        self._first: BaseException | None = None
+        self._times = 0
+
+    def __call__(self, seq: int, event: Event) -> None:
+        try:
+            self._observer(seq, event)
+        except BaseException as error:  # noqa: BLE001 - also SystemExit, which would end the thread
+            self._first = self._first or error
+            self._times += 1
+
+    @property
+    def fault(self) -> str | None:
+        """What the observer raised; None if it raised nothing."""
+        if self._first is None:
+            return None
+        name = getattr(self._observer, "__qualname__", type(self._observer).__name__)
+        times = "once" if self._times == 1 else f"{self._times:,} times, first"
+        return f"the observer {name} raised an error {times}: {self._first!r}"
 
 
 def _cache(attempt: Attempt) -> Cache | None:

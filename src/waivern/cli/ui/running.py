@@ -173,7 +173,7 @@ class Typed:
             on_start=partial(eyes.start, where=_near(where.url)),
             base=self.base,
             trust_run=self.trust_run,
-            on_foreign=lambda said: stderr().print(clean_lines(said)),
+            on_foreign=partial(_name, stderr()),  # of now: while a run is shown, stderr is another
         )
 
 
@@ -195,18 +195,29 @@ def carry_out(
     except ForeignRunError as error:
         if not _confirmed(error, typed):
             raise
-    return _shown(replace(typed, trust_run=True), store, project, begin)
+    return _shown(replace(typed, trust_run=True), store, project, begin, named=True)
 
 
 def _shown(
-    typed: Typed, store: RunStore, project: Project | None, begin: Callable[[Options, Progress], T]
+    typed: Typed,
+    store: RunStore,
+    project: Project | None,
+    begin: Callable[[Options, Progress], T],
+    *,
+    named: bool = False,
 ) -> tuple[T, Progress]:
     from waivern.cli.ui.progress import progress
 
     eyes = progress(quiet=typed.quiet, verbose=typed.verbose > 0)
     options = typed.options(eyes, store, project)
+    if named:  # the person has just said yes to it
+        options = options._replace(on_foreign=lambda _said: None)
     with eyes.shown():
         return begin(options, eyes), eyes
+
+
+def _name(err: Screen, said: str) -> None:
+    err.print(clean_lines(said))
 
 
 def _confirmed(error: ForeignRunError, typed: Typed) -> bool:
