@@ -5,15 +5,22 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from waivern.detection import Match, NamedField, Ruleset, redact, scan
+from waivern.detection.ruleset import FieldTerm
 from waivern.message import Json
 
 _NUMBER = re.compile(r"\d(?:[ .\-/]?\d){8,}")
 """Nine digits and more are somebody's number; versions and dates have fewer."""
 _DIGIT = re.compile(r"\d")
+
+
+def field_type(term: FieldTerm) -> str:
+    """Return the type of a finding of a field whose name stands for a term."""
+    return term.term.replace(" ", "_")
 
 
 def _starred(number: re.Match[str]) -> str:
@@ -92,7 +99,7 @@ class Report:
         confidence = 0.5 if named.term.weak else 0.7 + 0.1 * named.whole + 0.1 * data
         if not self.config.field_names or confidence < self.config.min_confidence:
             return
-        kind, name = named.term.term.replace(" ", "_"), self.shown(named.name)
+        kind, name = field_type(named.term), self.shown(named.name)
         self._add(
             (kind, "field_name", source, name, name),
             kind="field_name",
@@ -128,13 +135,36 @@ class Report:
     def content(self) -> Json:
         return {
             "ruleset": _identity(self.rules),
-            "summary": {
-                "findings": len(self.findings),
-                "by_type": _counts(self.findings, "type"),
-                "by_category": _counts(self.findings, "category"),
-            },
-            "findings": self.findings,
+            **_counted(self.findings),
         }
+
+
+def _counted(findings: list[dict[str, Any]]) -> dict[str, Json]:
+    return {
+        "summary": {
+            "findings": len(findings),
+            "by_type": _counts(findings, "type"),
+            "by_category": _counts(findings, "category"),
+        },
+        "findings": findings,
+    }
+
+
+def joined(contents: Sequence[Json]) -> Json:
+    """Return several contents as one; where rulesets differ, each finding names its own.
+
+    `ruleset` is then `rulesets`, each of them once.
+    """
+    rulesets: list[Json] = []
+    findings: list[Json] = []
+    for content in contents:
+        own = content["rulesets"] if "rulesets" in content else [content["ruleset"]]
+        rulesets += [each for each in own if each not in rulesets]
+    for content in contents:
+        named = {} if len(rulesets) < 2 else {"ruleset": content.get("ruleset")}
+        findings += [{**named, **finding} for finding in content["findings"]]
+    which = {"rulesets": rulesets} if len(rulesets) > 1 else {"ruleset": rulesets[0]}
+    return {**which, **_counted(findings)}
 
 
 def _identity(rules: Ruleset) -> dict[str, Json]:

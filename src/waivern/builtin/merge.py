@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import reduce
 from itertools import chain
+from typing import Any
 
+from waivern.builtin.findings import joined
 from waivern.builtin.properties import Properties
 from waivern.errors import ComponentError
 from waivern.message import Json
 from waivern.plugins.component import Input
 from waivern.plugins.context import Context
+from waivern.runbook.conditions.shape import union
 
 
 class Merge:
     """Joins inputs of one schema: lists end to end, objects by key, numbers by adding."""
 
     name = "merge"
-    version = "1.0.0"
+    version = "1.1.0"
     accepts = None
     produces = None
     repeatable = True
@@ -28,7 +32,32 @@ class Merge:
         """Return the merged content. Raises ComponentError where contents cannot be joined."""
         if not inputs:
             raise ComponentError("nothing to merge", hint="give the artifact at least one input")
-        return merge([one.content for one in inputs])
+        contents = [one.content for one in inputs]
+        join = _JOINS.get(inputs[0].schema.name)
+        if join is not None and all(map(_has_findings, contents)):
+            return join(contents)
+        return merge(contents)
+
+    def describes(
+        self,
+        config: Config | None,  # noqa: ARG002
+        inputs: Sequence[Mapping[str, Any]],
+        ctx: Context,  # noqa: ARG002
+    ) -> Mapping[str, Any] | None:
+        """Return the shape of what any of the inputs holds."""
+        return reduce(union, inputs) if inputs else None
+
+
+_JOINS = {"personal_data_findings": joined}
+"""By schema, how contents are joined that say more than their parts do."""
+
+
+def _has_findings(content: Json) -> bool:
+    return (
+        isinstance(content, dict)
+        and {"findings", "summary"} <= content.keys()
+        and bool({"ruleset", "rulesets"} & content.keys())
+    )
 
 
 def merge(values: Sequence[Json], path: str = "$") -> Json:

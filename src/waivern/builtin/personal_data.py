@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, ValidationInfo
 
 from waivern.builtin.findings import Report
+from waivern.builtin.findings_shape import shape
 from waivern.builtin.properties import Number, Properties, SourcePath
 from waivern.builtin.rulesets import is_path, marks, offered, ruleset
 from waivern.detection import (
@@ -103,6 +104,16 @@ class PersonalData:
         for one in inputs:
             _READERS.get(one.schema.name, _json)(one, report, ctx)
         return report.content()
+
+    def describes(
+        self,
+        config: Config | None,
+        inputs: Sequence[Mapping[str, Any]],  # noqa: ARG002
+        ctx: Context,
+    ) -> Mapping[str, Any]:
+        """Return the shape of the findings; without a config any type can be in it."""
+        rules = None if config is None else ruleset(config.ruleset, ctx)
+        return shape(rules, config)
 
     def rulesets(self, config: Config, ctx: Context) -> Mapping[str, str]:
         """Return what identifies the shipped ruleset and, if there is one, the person's own.

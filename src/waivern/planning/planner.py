@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from waivern.ids import ArtifactId
-from waivern.planning import graph, mapping
+from waivern.planning import condition_shapes, graph, mapping
 from waivern.planning.children import Children
 from waivern.planning.codes import Code
 from waivern.planning.components import Components, own_retry
@@ -62,6 +62,7 @@ class _Planner:
         catalogue: Catalogue,
     ) -> None:
         self._draft = draft
+        self._catalogue = catalogue
         self._on_error = defaults.on_error
         self._flats = flatten(draft, resolver, environ, catalogue)
         secret = with_secrets(environ, draft.runbook.params, draft.values)
@@ -77,6 +78,7 @@ class _Planner:
         for id_ in self._order({id_: each.awaited for id_, each in drawn.items()}):
             self._add(flats.artifacts[id_], drawn[id_])
         mapping.check_given(flats, self._nodes)
+        condition_shapes.check(flats, self._nodes, self._catalogue)
         if flats.problems:
             raise flats.invalid()
         for id_ in mapping.sensitive(flats):

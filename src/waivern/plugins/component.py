@@ -26,6 +26,10 @@ What a component may declare besides; absent means none:
     Digest of the user's own code that it runs, without running any of it; None: cannot be told.
 `retry: Mapping[str, Json]`
     Terms of trying again where the runbook gives none: `max`, `on`, `delay`, `max_delay`.
+`describes(config, inputs, ctx) -> Mapping[str, Any] | None`
+    The shape of the content, in the subset of JSON Schema that `runbook/conditions/shape.py` names:
+    conditions are checked against it when a run is planned. `inputs` are the shapes of a
+    processor's inputs. `config` is None where a property holds a variable. None: it is not known.
 `outputs: tuple[str, ...]`, of a processor
     Names of several outputs; `process` then returns a mapping with some of these names.
 

@@ -255,7 +255,7 @@ def _remember(cache: Cache, record: RunRecord) -> list[str]:
     return []
 
 
-def policies(options: Options, plan: Plan) -> tuple[Policy, ...]:
+def policies(options: Options, plan: Plan, catalogue: Catalogue) -> tuple[Policy, ...]:
     """Return what must not hold at the end. Raises UsageError, ArtifactNotFoundError."""
     least = options.min_coverage
     if least is None and plan.runbook.settings.min_coverage is not None:
@@ -264,7 +264,7 @@ def policies(options: Options, plan: Plan) -> tuple[Policy, ...]:
         return ()
     from waivern.service import policy
 
-    found: tuple[Policy, ...] = policy.read(options.fail_on, plan)
+    found: tuple[Policy, ...] = policy.read(options.fail_on, plan, catalogue)
     return found if least is None else (*found, policy.MinCoverage(least))
 
 

@@ -128,7 +128,7 @@ def _orders(
     orders = Orders(
         known.environ,
         given=_handed_over(record, again.data),
-        policies=policies(options, plan),
+        policies=policies(options, plan, known.catalogue),
         catalogue=known.catalogue,
     )
     if again.selection:

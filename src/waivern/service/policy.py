@@ -10,7 +10,10 @@ from typing import Protocol, TypeAlias
 from waivern.errors import ArtifactNotFoundError, UsageError, WaivernError
 from waivern.ids import ArtifactId
 from waivern.message import Json
+from waivern.planning.condition_shapes import STATUS, of_param
+from waivern.planning.contents import Contents
 from waivern.planning.plan import Plan
+from waivern.plugins.catalogue import Catalogue
 from waivern.problems import did_you_mean
 from waivern.record.coverage import coverage
 from waivern.record.fold import RunRecord
@@ -91,16 +94,16 @@ class Forbidden:
         return {"artifacts": made, "status": status, "params": _open_params(plan)}
 
 
-def read(texts: Iterable[str], plan: Plan) -> tuple[Forbidden, ...]:
+def read(texts: Iterable[str], plan: Plan, catalogue: Catalogue) -> tuple[Forbidden, ...]:
     """Return the policies that were typed.
 
     Raises UsageError, showing where, if one cannot be read; ArtifactNotFoundError if it speaks of
     an artifact or a parameter that the runbook has not.
     """
-    return tuple(_read(text, plan) for text in texts)
+    return tuple(_read(text, plan, catalogue) for text in texts)
 
 
-def _read(text: str, plan: Plan) -> Forbidden:
+def _read(text: str, plan: Plan, catalogue: Catalogue) -> Forbidden:
     try:
         condition = Condition.parse(text, ROOTS)
     except ConditionError as error:
@@ -118,8 +121,25 @@ def _read(text: str, plan: Plan) -> Forbidden:
             raise UsageError(message or f"--fail-on: there is no parameter '{name}'", hint=hint)
         if root != "params":
             named[name] = _artifact(plan, name)
+    _refuse_what_never_is(condition, plan, named, catalogue)
     untold = [("artifacts", name) for name, id_ in named.items() if plan.nodes[id_].sensitive]
     return Forbidden(condition.keeping(untold), named)
+
+
+def _refuse_what_never_is(
+    condition: Condition, plan: Plan, named: Mapping[str, ArtifactId], catalogue: Catalogue
+) -> None:
+    """Refuse a comparison that never holds: the policy would never trip."""
+    contents = Contents(plan.nodes, plan.runbook.document.folder, catalogue)
+    roots = {}
+    for root, name in condition.references:
+        if root == "artifacts":
+            roots[root, name] = contents.of(named[name])
+        else:
+            declared = plan.runbook.params.get(name)
+            roots[root, name] = STATUS if root == "status" else of_param(declared)
+    if faults := condition.faults(roots):
+        raise UsageError(f"--fail-on: {faults[0].message}", hint=faults[0].hint)
 
 
 def _artifact(plan: Plan, name: str) -> ArtifactId:

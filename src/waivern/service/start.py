@@ -51,7 +51,9 @@ def begin(
     plan = prepared.plan
     options = refreshing(options, plan)
     orders = Orders(
-        prepared.environ, policies=policies(options, plan), catalogue=prepared.catalogue
+        prepared.environ,
+        policies=policies(options, plan, prepared.catalogue),
+        catalogue=prepared.catalogue,
     )
     if selection:
         runbook = of_document(plan.runbook.document, plan.runbook.name)

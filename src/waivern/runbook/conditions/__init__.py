@@ -19,6 +19,8 @@ from waivern.runbook.conditions.syntax import MAX_DEPTH, MAX_TEXT, ConditionErro
 
 if TYPE_CHECKING:
     from waivern.message import Json
+    from waivern.runbook.conditions.shape import Shape
+    from waivern.runbook.conditions.shapes import Fault
 
 __all__ = [
     "MAX_DEPTH",
@@ -60,6 +62,17 @@ class Condition:
         Only what `references` names has to be in the scope.
         """
         return Evaluation(self.text, scope).truth(self._tree)
+
+    def faults(self, roots: Mapping[tuple[str, str], Shape]) -> list[Fault]:
+        """Return what can never be, with what its names are: ("inputs", "findings") -> shape.
+
+        A root without names, such as `result`, is ("result", "").
+        """
+        from waivern.runbook.conditions.shapes import Shapes
+
+        shapes = Shapes(self.text, roots)
+        shapes.boolean(self._tree)
+        return list(shapes.faults)
 
     def keeping(self, untold: Iterable[tuple[str, str]]) -> Self:
         """Return the same condition, which shows nothing of these."""

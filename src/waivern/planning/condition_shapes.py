@@ -1,0 +1,106 @@
+"""Conditions checked against what they read: parameters, statuses, contents. Pure.
+
+What a condition of a `for_each`, or of a child that is included repeatedly, reads may differ: it is
+wrong if it is wrong for all of them together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+from waivern.ids import ArtifactId
+from waivern.planning.codes import Code
+from waivern.planning.contents import Contents
+from waivern.planning.flats import Flat, Flats
+from waivern.planning.plan import Node
+from waivern.planning.scope import Scope
+from waivern.plugins.catalogue import Catalogue
+from waivern.record.status import ArtifactStatus
+from waivern.runbook.conditions.shape import ANYTHING, Shape, literal, types_of, union
+
+if TYPE_CHECKING:
+    from waivern.runbook.conditions import Condition
+    from waivern.runbook.params import Param
+
+Roots = dict[tuple[str, str], Shape]
+
+STATUS: Shape = {
+    "type": "string",
+    "enum": [str(each) for each in ArtifactStatus if str(each) != "running"],
+}
+_OF_PARAM = {
+    "string": "string",
+    "date": "string",
+    "integer": "number",
+    "number": "number",
+    "boolean": "boolean",
+    "list": "array",
+    "object": "object",
+}
+_NUMBER: Shape = {"type": "number"}
+
+
+class _Use(NamedTuple):
+    """A condition where it is asked."""
+
+    scope: Scope
+    artifact: str
+    key: str
+    """Of the artifact: `when`, or `repeat.until`."""
+    condition: Condition
+    each: object
+    result: tuple[ArtifactId, ...]
+
+
+def check(flats: Flats, nodes: Mapping[ArtifactId, Node], catalogue: Catalogue) -> None:
+    """Report every condition that compares with what can never be, or reads what never is."""
+    contents = Contents(nodes, flats.root.runbook.document.folder, catalogue)
+    roots: dict[tuple[str, str, str], tuple[_Use, Roots]] = {}
+    for flat in flats.artifacts.values():
+        for use in _uses(flats, flat):
+            found = _roots(flats, use, contents)
+            _, known = roots.setdefault((use.scope.key, use.artifact, use.key), (use, found))
+            if known is not found:
+                known.update({name: union(known[name], found[name]) for name in found})
+    for use, known in roots.values():
+        for fault in use.condition.faults(known):
+            at = ("artifacts", use.artifact, *use.key.split("."))
+            message = f"the condition of '{use.artifact}': {fault.message}"
+            problem = use.scope.problem(Code.CONDITION, message, at, hint=fault.hint)
+            flats.report(problem)
+
+
+def _uses(flats: Flats, flat: Flat) -> Iterator[_Use]:
+    when = flat.artifact.terms.when
+    if flat.work is None and when is not None and flat.round < 2:
+        yield _Use(flat.scope, flat.artifact.id, "when", when, flat.each, ())
+    for asked in flat.tests:
+        before = flats.resolve(*asked.before) if asked.before else None
+        key = "when" if asked.holds else "repeat.until"
+        each = asked.known.get("each")
+        yield _Use(asked.scope, asked.artifact.id, key, asked.condition, each, before or ())
+
+
+def _roots(flats: Flats, use: _Use, contents: Contents) -> Roots:
+    found: Roots = {("round", ""): _NUMBER, ("each", ""): _of_item(use.each)}
+    found["result", ""] = contents.of(use.result[0]) if len(use.result) == 1 else ANYTHING
+    for root, name in use.condition.references:
+        if root == "status":
+            found[root, name] = STATUS
+        elif root == "params":
+            found[root, name] = of_param(use.scope.runbook.params.get(name))
+        elif root == "inputs":
+            ids = flats.resolve(use.scope, name) or ()
+            found[root, name] = contents.of(ids[0]) if len(ids) == 1 else ANYTHING
+    return found
+
+
+def of_param(declared: Param | None) -> Shape:
+    """Return the shape of a parameter's values."""
+    return {"type": _OF_PARAM[declared.type]} if declared else ANYTHING
+
+
+def _of_item(item: object) -> Shape:
+    """Return the shape of an item: of its kind, for a runbook may be given other items."""
+    return {"type": types_of(literal(item))} if types_of(literal(item)) else ANYTHING
