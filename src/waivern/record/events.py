@@ -70,6 +70,9 @@ class AttemptStarted(NamedTuple):
     """The id of the store in which the attempt began."""
     sources: list[str] | None = None
     """As in RunStarted; always, since an earlier version may have begun the run."""
+    output: str | None = None
+    """The folder that outputs are delivered to when the run ends, absolute or relative to the base
+    folder; null: the one that an earlier attempt named, if any."""
 
 
 class ArtifactStarted(NamedTuple):

@@ -70,6 +70,8 @@ class RunRecord:
         """The artifacts that the last attempt started, in order of starting."""
         self.store = ""
         """The id of the store in which the last attempt began; empty if that is not recorded."""
+        self.output: str | None = None
+        """The folder that outputs are delivered to, absolute or relative to the base folder."""
         self.count = 1
         self.next_step = 1
 
@@ -135,6 +137,7 @@ def _attempt_started(record: RunRecord, event: AttemptStarted) -> None:
         run.attempts[-1]["ended_at"] = run.updated_at
         run.attempts[-1]["status"] = str(RunStatus.INTERRUPTED)
     record.invalidated = event.invalidated
+    record.output = event.output or record.output
     _renew(record, event)
     run.status, run.completed_at, run.error = RunStatus.RUNNING, None, None
     run.cancelled_by, run.suspended_at, run.suspension_reason = None, None, None

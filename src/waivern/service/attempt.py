@@ -35,6 +35,7 @@ from waivern.store.base import Lease, RunStore
 if TYPE_CHECKING:
     from waivern.plugins.catalogue import Catalogue
     from waivern.runbook.project import Project
+    from waivern.service.outputs import Outputs
     from waivern.service.policy import Policy
 
 DEFAULT_GRACE_S = 5.0
@@ -69,6 +70,8 @@ class Options(NamedTuple):
     """Whether code may be run that a run of another store names."""
     on_foreign: Callable[[str], None] = lambda _said: None
     """Notified, before it is run, which code that is."""
+    output: str | None = None
+    """The folder that outputs are delivered to; None: the one that the run was given, if any."""
     grace_s: float = DEFAULT_GRACE_S
     """How long running work may go on after a signal."""
     listen: bool = False
@@ -141,22 +144,27 @@ def carry_out(attempt: Attempt) -> RunResult:
         warnings += coverage(record).warnings
         warnings += [secrets.hide(fault) for each in watched if (fault := each.fault)]
         held = tripped(orders, store, plan, record, secrets)
+        outputs = _outputs(store, plan, record)
     finally:
         lease.release()
         if orders.catalogue is not None:
             orders.catalogue.close()
+    code = worst(ending.exit_code, Exit.POLICY) if held else ending.exit_code
+    if outputs and outputs.error:
+        code = worst(code, outputs.error.exit_code)
     return RunResult(
         record.metadata.run_id,
         ending.status,
         ending.reason,
         ending.error,
-        worst(ending.exit_code, Exit.POLICY) if held else ending.exit_code,
+        code,
         record,
         plan,
         policies=held,
         journal=lease.head,
         warnings=tuple(warnings),
         stuck=ending.stuck,
+        outputs=outputs,
         store=store,
     )
 
@@ -222,6 +230,14 @@ def _loop(attempt: Attempt, secrets: Secrets, cache: Cache | None) -> Loop:
         Wishes(partial(_wish_to_cancel, store, run_id), options.on_stop, options.on_wait),
         lambda artifact: orders.given.get(artifact, {}),
     )
+
+
+def _outputs(store: RunStore, plan: Plan, record: RunRecord) -> Outputs | None:
+    if record.output is None:
+        return None
+    from waivern.service.outputs import deliver
+
+    return deliver(store, plan, record)
 
 
 def refreshing(options: Options, plan: Plan) -> Options:
@@ -304,6 +320,7 @@ _GRAVITY: dict[int, int] = {
     Exit.FAILED: 4,
     Exit.POLICY: 5,
     Exit.SUSPENDED: 6,
+    Exit.OK: 99,
 }
 """Smaller is worse."""
 

@@ -84,7 +84,7 @@ def go_on(held: Held, known: Ready, options: Options, again: Again, start: Ahead
     store, lease, record, plan = held.store, held.lease, held.record, known.plan
     evidence, fallen, orders = start
     if not again.ask_again and _nothing_to_do(record, known, evidence, orders):
-        return _kept_as_it_is(held, known, orders)
+        return _kept_as_it_is(held, known, orders, options)
     event = attempt_event(
         plan,
         options.clock,
@@ -94,6 +94,7 @@ def go_on(held: Held, known: Ready, options: Options, again: Again, start: Ahead
         forced=known.forced,
         given=again.data,
         only=orders.only,
+        output=options.output,
     )
     names = {*record.steps, *plan.nodes}
     lease.keep_runbook(plan.runbook.document.data)
@@ -175,23 +176,32 @@ def left_out(record: RunRecord) -> frozenset[str]:
     return frozenset(name for name, cause in causes.items() if causes.get(cause) == cause)
 
 
-def _kept_as_it_is(held: Held, known: Ready, orders: Orders) -> RunResult:
+def _kept_as_it_is(held: Held, known: Ready, orders: Orders, options: Options) -> RunResult:
     store, lease, record = held.store, held.lease, held.record
     run = record.metadata
     lease.discard(())  # a crash may have come when the journal had its end, and nothing else
     lease.project(run.document(), record.state.document(), sync=True)
     found = tripped(orders, store, known.plan, record, hidden(known.plan, orders.environ))
+    outputs = None
+    if options.output is not None:
+        from waivern.service.outputs import deliver, requested
+
+        # no attempt begins, so the journal does not record it
+        record.output = requested(options.output, known.plan.runbook.document.folder)
+        outputs = deliver(store, known.plan, record)
+    code = worst(Exit.OK, Exit.POLICY) if found else Exit.OK
     return RunResult(
         run.run_id,
         run.status,
         None,
         None,
-        worst(Exit.OK, Exit.POLICY) if found else Exit.OK,
+        worst(code, outputs.error.exit_code) if outputs and outputs.error else code,
         record,
         known.plan,
         lease.head,
         nothing_to_do=True,
         policies=found,
         warnings=known.notes,
+        outputs=outputs,
         store=store,
     )

@@ -24,6 +24,7 @@ def first_events(
     *,
     only: Iterable[ArtifactId] | None,
     replay_of: str | None,
+    output: str | None,
 ) -> tuple[RunRecord, list[Event]]:
     """Return the first two events of a run, and what they come to."""
     runbook, at = plan.runbook, clock.now()
@@ -44,7 +45,13 @@ def first_events(
         project=dict(plan.project),
         sources=_sources(plan),
     )
-    second = AttemptStarted(at, _owner(), runbook.document.digest, selected=selected(plan, only))
+    second = AttemptStarted(
+        at,
+        _owner(),
+        runbook.document.digest,
+        selected=selected(plan, only),
+        output=_requested(output, plan),
+    )
     second = _placed(second, plan, store)
     record = RunRecord(first)
     record.apply(second)
@@ -61,6 +68,7 @@ def attempt_event(
     forced: Sequence[str],
     given: Iterable[str],
     only: Iterable[ArtifactId] | None,
+    output: str | None,
 ) -> AttemptStarted:
     """Return the event that begins another attempt; `renewed`: what is to be run has changed."""
     event = AttemptStarted(
@@ -79,6 +87,7 @@ def attempt_event(
         selected=selected(plan, only),
         project=dict(plan.project) if renewed else None,
         sources=_sources(plan),
+        output=_requested(output, plan),
     )
     return _placed(event, plan, store)
 
@@ -114,6 +123,14 @@ def _sensitive(plan: Plan) -> list[str]:
 def _sources(plan: Plan) -> list[str]:
     outside = (Extract, Copy)
     return [str(node.id) for node in plan.nodes.values() if isinstance(node.work, outside)]
+
+
+def _requested(output: str | None, plan: Plan) -> str | None:
+    if output is None:
+        return None
+    from waivern.service.outputs import requested
+
+    return requested(output, plan.runbook.document.folder)
 
 
 def _owner() -> dict[str, Json]:

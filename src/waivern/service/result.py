@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from waivern.errors import Exit, WaivernError
 from waivern.message import Json, Message
@@ -18,6 +19,9 @@ from waivern.record.state import ExecutionState
 from waivern.record.status import ArtifactStatus, How, RunStatus
 from waivern.record.step import StepRecord, ordered
 from waivern.store.base import ArtifactRef, RunStore
+
+if TYPE_CHECKING:
+    from waivern.service.outputs import Outputs
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,8 @@ class RunResult:
     """What went wrong beside the run, and does not touch it."""
     stuck: bool = False
     """A blocked thread was left behind: only `os._exit` ends the process."""
+    outputs: Outputs | None = None
+    """The outcome of delivering the outputs; None unless a folder was given for them."""
     store: RunStore = field(kw_only=True, repr=False)
 
     @property

@@ -15,12 +15,13 @@ from waivern.runbook.model import Runbook
 from waivern.service import again
 from waivern.service.attempt import Options, part
 from waivern.service.locate import refuse_unkept, unkept
+from waivern.service.outputs import usable
 from waivern.service.parameters import Given
 from waivern.service.result import RunResult
 from waivern.service.select import Selection
 from waivern.service.shelf import chosen, folder_of, project_at
 from waivern.service.start import start
-from waivern.service.terms import PlanTerms, ResumeTerms
+from waivern.service.terms import PlanTerms, ReplayTerms, ResumeTerms
 from waivern.store.base import RunStore
 
 Source: TypeAlias = str | os.PathLike[str] | Runbook
@@ -87,8 +88,8 @@ def situation(verb: str, takes: type[PlanTerms], given: Mapping[str, object]) ->
     cannot be one, and what `chosen` raises.
     """
     _refuse_unknown(verb, takes, given)
-    terms = cast("PlanTerms", given)
-    root = terms.get("project_root")
+    terms = cast("ReplayTerms", given)
+    root, output = terms.get("project_root"), terms.get("output")
     project = project_at(root)
     options = Options(
         environ=dict(os.environ),
@@ -102,6 +103,7 @@ def situation(verb: str, takes: type[PlanTerms], given: Mapping[str, object]) ->
         refresh=frozenset(_texts(given, "refresh")),
         min_coverage=_percentage(given, "min_coverage"),
         fail_on=_texts(given, "fail_on"),
+        output=None if output is None else usable(os.fspath(output)),
     )
     return Situation(
         chosen(terms.get("store"), root),

@@ -62,7 +62,13 @@ def begin(
         orders = replace(orders, only=only)
     chosen = new_run_id() if run_id is None else parse_run_id(run_id)
     record, events = first_events(
-        chosen, plan, options.clock, store, only=orders.only, replay_of=replay_of
+        chosen,
+        plan,
+        options.clock,
+        store,
+        only=orders.only,
+        replay_of=replay_of,
+        output=options.output,
     )
     birth = Birth(
         plan.runbook.document.data,

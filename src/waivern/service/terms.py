@@ -52,6 +52,9 @@ class AttemptTerms(PlanTerms, total=False):
     """After so many failures nothing more is started: 1 is `--fail-fast`. None: never."""
     min_coverage: float
     """The least percentage of the sources that must be examined; else `exit_code` is 6."""
+    output: Folder
+    """A folder that gets copies of the artifacts marked `output: true` when the run ends; the run
+    keeps it for later attempts. None: the folder that an earlier attempt was given, if any."""
     fail_on: Texts
     """Conditions over `artifacts`, `status` and `params`. Those that hold at the end are the
     `policies` of the result, and make its `exit_code` 6."""

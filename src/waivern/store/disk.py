@@ -456,6 +456,14 @@ class Folder:
             yield
 
     @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold an exclusive lock on this folder, waiting for it."""
+        with self._again() as fd:
+            step("flock", self.name)
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            yield
+
+    @contextmanager
     def alone(self) -> Iterator[bool]:
         """Try to hold this folder exclusively; yields whether nobody is making anything in it."""
         with self._again() as fd:

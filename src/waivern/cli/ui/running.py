@@ -17,7 +17,7 @@ from waivern.cli.ui.documents import print_document
 from waivern.cli.ui.options import json_option, opened, store_option
 from waivern.cli.ui.screen import stderr, stdout
 from waivern.cli.ui.text import clean, clean_lines, short
-from waivern.errors import UsageError, WaivernError
+from waivern.errors import UsageError
 from waivern.files import current_folder
 
 if TYPE_CHECKING:
@@ -149,6 +149,7 @@ class Typed:
     def options(self, eyes: Progress, where: RunStore, project: Project | None) -> Options:
         """Return how the attempt is carried out."""
         from waivern.service.attempt import DEFAULT_GRACE_S, Options, part
+        from waivern.service.outputs import usable
 
         if self.fail_fast and self.max_failures not in (None, 1):
             raise UsageError(
@@ -163,6 +164,7 @@ class Typed:
             refresh=frozenset(self.refresh),
             min_coverage=None if self.min_coverage is None else part(self.min_coverage),
             fail_on=self.fail_on,
+            output=usable(self.output) if self.output is not None else None,
             grace_s=DEFAULT_GRACE_S if self.grace is None else self.grace,
             listen=True,
             observers=eyes.observers,
@@ -186,10 +188,6 @@ def carry_out(
     """
     from waivern.service.trust import ForeignRunError
 
-    if typed.output is not None:
-        from waivern.cli.ui.outputs import usable
-
-        usable(typed.output)  # before anything is run
     try:
         return _shown(typed, store, project, begin)
     except ForeignRunError as error:
@@ -238,21 +236,23 @@ def finish(
     more: Mapping[str, Json] | None = None,
     last: Callable[[Screen], None] = lambda _out: None,
 ) -> int:
-    """Copy the outputs, then say how the run ended; return the exit code.
+    """Report how the run ended; return the exit code.
 
     `words` makes of a run's id what resumes it. `more` goes into the document, `last` after the
     summary.
     """
     from waivern.cli.ui import summary
+    from waivern.cli.ui.errors import explain
 
-    code, copied = _copied(typed, store, result)
-    kept = eyes.kept
+    code, kept = int(result.exit_code), eyes.kept
     if result.nothing_to_do:
         kept = frozenset(name for name, step in result.record.steps.items() if step.completed)
     command = words(short(result.run_id))
     command += ["--force"] if result.status == "cancelled" else []
     command += ["--store", typed.store] if typed.store else []
-    ended = summary.Ended(result, store, kept, copied, command)
+    ended = summary.Ended(result, store, kept, command)
+    if result.outputs and result.outputs.error:
+        explain(result.outputs.error, as_json=False)
     for warning in result.warnings:
         stderr().print(f"warning: {clean(warning)}")
     if typed.as_json:
@@ -273,25 +273,6 @@ def leave(result: RunResult | None, code: int) -> int:
         kill_all()
         os._exit(code)
     return code
-
-
-def _copied(typed: Typed, store: RunStore, result: RunResult) -> tuple[int, list[Path]]:
-    code = int(result.exit_code)
-    if typed.output is None:
-        return code, []
-    from waivern.cli.ui.errors import explain
-    from waivern.cli.ui.outputs import copy_outputs
-    from waivern.service.attempt import worst
-
-    copied: list[Path] = []
-    try:
-        copied = copy_outputs(store, result.plan, result.record, Path(typed.output))
-    except WaivernError as error:
-        code = worst(error.exit_code, code)
-        explain(error, as_json=False)
-    if not result.plan.outputs:
-        stderr().print("nothing was copied: no artifact of the runbook has `output: true`")
-    return code, copied
 
 
 def kept_store(typed: Typed, project: Project | None, verb: str) -> RunStore:

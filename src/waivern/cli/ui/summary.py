@@ -35,7 +35,6 @@ class Ended(NamedTuple):
     store: RunStore
     kept: frozenset[str]
     """The artifacts that were there before the attempt."""
-    copied: list[Path]
     command: list[str]
     """The words that go on with the run, with the store if it was typed."""
 
@@ -99,6 +98,8 @@ class Ended(NamedTuple):
 
 def document(ended: Ended) -> dict[str, Json]:
     """Return the end of a run for programs."""
+    from waivern.cli.ui.outputs import output_document
+
     result, record = ended.result, ended.record
     return {
         **record.metadata.document(),
@@ -123,7 +124,7 @@ def document(ended: Ended) -> dict[str, Json]:
         "coverage": result.coverage.document(),
         "artifacts": _counts(ended),
         "steps": [step.document() for step in record.steps.values()],
-        "outputs": [str(path) for path in ended.copied],
+        **output_document(result.outputs),
         "next": ended.next,
     }
 
@@ -155,8 +156,10 @@ def _lines(out: Screen, ended: Ended) -> Iterator[str]:
     yield from _failed(out, ended)
     yield from _skipped(out, ended)
     yield from _waiting(out, ended)
-    for path in ended.copied:
-        yield f"  output  {clean(str(path))}"
+    if result.outputs:
+        from waivern.cli.ui.outputs import output_lines
+
+        yield from output_lines(out, result.outputs)
     if ended.store.url != "memory:" and not ended.decisions:
         yield f"  next:  {clean(ended.next)}"
         yield from _gain(ended)

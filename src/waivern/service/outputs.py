@@ -1,0 +1,259 @@
+"""Delivery of a run's outputs to the folder that `-o` names.
+
+The folder gets what the run produced and loses what an earlier run of the same runbook had put
+there. A record beside the files says which files those are, so that nothing else in the folder is
+ever touched.
+
+Order: every file is staged under a hidden name, durably; the record is extended by the new files,
+so that each is known although a crash may follow; the files are renamed into place; those that are
+no longer outputs are removed; the record is reduced to what is there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
+
+from waivern.errors import IntegrityError, StoreError, UsageError, WaivernError
+from waivern.ids import parse_artifact_id
+from waivern.message import Json, encode, sha256
+from waivern.planning.plan import Plan
+from waivern.record.fold import RunRecord
+from waivern.record.status import CLOSED
+from waivern.store.base import ArtifactRef, RunStore
+from waivern.store.disk import Folder, explained, make_way
+
+RECORD = ".waivern-output.json"
+"""The file beside the outputs that says which run wrote them."""
+_RECORD_LIMIT = 16 << 20
+
+Files: TypeAlias = dict[str, str]
+"""Names of files below the folder, each with the digest of its bytes."""
+
+
+class Outputs(NamedTuple):
+    """The outcome of delivering a run's outputs."""
+
+    folder: Path
+    """Absolute."""
+    copied: tuple[Path, ...] = ()
+    """In declared order; below `folder`."""
+    missing: Mapping[str, str] = {}
+    """Outputs that the run does not have, each with the artifact's status."""
+    removed: tuple[Path, ...] = ()
+    """Files of an earlier run that are no longer outputs."""
+    retained: tuple[Path, ...] = ()
+    """Such files that somebody has edited since: they are left as they are."""
+    pending: bool = False
+    """Whether the run has not ended: the attempt that ends it delivers."""
+    error: WaivernError | None = None
+    """The reason why not everything was delivered."""
+
+
+def usable(text: str) -> str:
+    """Return the folder to deliver to; it need not exist. Raises UsageError if it cannot be one."""
+    path = Path(text).expanduser()
+    if not text or "\0" in text or (path.exists() and not path.is_dir()):
+        raise UsageError(
+            f"-o {text!r} is not a folder", hint="give a folder; it is created if necessary"
+        )
+    return str(path)
+
+
+def requested(text: str | None, base: Path) -> str | None:
+    """Return the folder that `-o` names, in the form that the journal records.
+
+    One that was given relative to the current folder is recorded relative to the runbook's, so
+    that a project that was copied or moved delivers into itself and not into the original.
+    """
+    if text is None or Path(text).is_absolute():
+        return text
+    return os.path.relpath(os.path.realpath(text), os.path.realpath(base))
+
+
+def deliver(store: RunStore, plan: Plan, record: RunRecord) -> Outputs | None:
+    """Copy the run's outputs to the folder that was requested; None if none was.
+
+    A run that waits for a decision, or was interrupted, delivers when a later attempt ends it.
+    """
+    if record.output is None:
+        return None
+    base = os.path.realpath(plan.runbook.document.folder)
+    folder = os.path.normpath(Path(base, record.output))
+    steps = {name: record.steps[name] for name in plan.outputs}
+    missing = {str(name): str(step.status) for name, step in steps.items() if not step.completed}
+    outcome = Outputs(Path(folder), missing=missing)
+    if record.metadata.status not in CLOSED:
+        return outcome._replace(pending=True)
+    try:
+        with explained(f"write to {folder}"), _explained_permission(folder):
+            return _replace_all(outcome, _runbook(record, base, folder), store, plan, record)
+    except WaivernError as error:
+        return outcome._replace(error=error)
+
+
+def _runbook(record: RunRecord, base: str, folder: str) -> str:
+    """Return the path that tells this runbook's outputs from those of others in the folder."""
+    run = record.metadata
+    name = Path(run.runbook_path).name if run.runbook_path else run.runbook_name
+    return os.path.relpath(Path(base, name), folder)
+
+
+def _replace_all(
+    outcome: Outputs, runbook: str, store: RunStore, plan: Plan, record: RunRecord
+) -> Outputs:
+    folder, run_id = outcome.folder, record.metadata.run_id
+    _make(str(folder))
+    with Folder.root(str(folder)) as root, root.locked():
+        owned = _Record.read(root)
+        before = owned.files(runbook)
+        with _staged(root, store, plan, record) as staged:
+            digests = {name: digest for name, (_, digest) in staged.items()}
+            owned.assign(runbook, run_id, before | digests).write(root)
+            for name, (temporary, _) in staged.items():
+                with _place(root, name) as (place, last):
+                    place.rename(temporary, last)
+                    place.sync()
+        stale = {name: digest for name, digest in before.items() if name not in digests}
+        retained = [name for name, digest in stale.items() if not _remove(root, name, digest)]
+        owned.assign(runbook, run_id, digests).write(root)
+    return outcome._replace(
+        copied=tuple(folder / name for name in digests),
+        removed=tuple(folder / name for name in stale if name not in retained),
+        retained=tuple(folder / name for name in retained),
+    )
+
+
+@contextmanager
+def _staged(
+    root: Folder, store: RunStore, plan: Plan, record: RunRecord
+) -> Iterator[dict[str, tuple[str, str]]]:
+    """Write every output under a hidden name; yield that name and the digest by file name.
+
+    Nothing staged is left when this ends, however it does.
+    """
+    staged: dict[str, tuple[str, str]] = {}
+    try:
+        for artifact in plan.outputs:
+            done = record.steps[artifact].completed
+            if done is None:
+                continue
+            ref = ArtifactRef(artifact, done.digest, done.content_digest)
+            data = encode(store.fetch(record.metadata.run_id, ref)).data
+            with _place(root, f"{artifact}.json", make=True) as (place, last):
+                temporary = f".tmp-{sha256(last.encode())[7:23]}"
+                place.unlink(temporary)
+                staged[f"{artifact}.json"] = temporary, sha256(data)
+                place.write_new(temporary, data)
+        yield staged
+    finally:
+        for name, (temporary, _) in staged.items():
+            # A leftover is only untidy, and must not hide the error that ends the delivery.
+            with suppress(OSError), _place(root, name) as (place, _last):
+                place.unlink(temporary)
+
+
+def _remove(root: Folder, name: str, digest: str) -> bool:
+    """Remove a file that an earlier run delivered, unless it is another by now; report whether."""
+    try:
+        with _place(root, name) as (place, last):
+            if sha256(place.read(last)) != digest:
+                return False
+            place.unlink(last)
+            place.sync()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except IntegrityError:  # a folder, or a link of somebody else's, has taken its name
+        return False
+    return True
+
+
+@contextmanager
+def _place(root: Folder, name: str, *, make: bool = False) -> Iterator[tuple[Folder, str]]:
+    """Open the folder in which a file below the root lies; yield it and the last name."""
+    *parents, last = name.split("/")
+    with root.below(parents, make=make) as place:
+        yield place, last
+
+
+@dataclass
+class _Record:
+    """The list of the files in a folder that runs have delivered, by runbook."""
+
+    runbooks: dict[str, dict[str, Json]] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, root: Folder) -> _Record:
+        """Return the folder's record; an empty one if it has none that can be read.
+
+        Without it nothing is removed, which is the safe side.
+        """
+        try:
+            document = json.loads(root.read_if_any(RECORD, _RECORD_LIMIT) or b"{}")
+            runbooks = dict(document.get("runbooks", {}))
+            return cls({str(key): dict(value) for key, value in runbooks.items()})
+        except (ValueError, TypeError, AttributeError, RecursionError, IntegrityError):
+            return cls()
+
+    def files(self, runbook: str) -> Files:
+        """Return the files that a runbook's runs have delivered."""
+        files = self.runbooks.get(runbook, {}).get("files")
+        found = files.items() if isinstance(files, dict) else ()
+        return {name: digest for name, digest in found if _is_output(name)}
+
+    def assign(self, runbook: str, run_id: str, files: Files) -> _Record:
+        """Record that the files are those of a run, and of no other runbook."""
+        others = {key: value for key, value in self.runbooks.items() if key != runbook}
+        for value in others.values():
+            kept = value.get("files")
+            if isinstance(kept, dict):
+                value["files"] = {name: d for name, d in kept.items() if name not in files}
+        self.runbooks = {**others, runbook: {"run_id": run_id, "files": dict(files)}}
+        return self
+
+    def write(self, root: Folder) -> None:
+        document = {"schema": "wct.outputs/1", "runbooks": self.runbooks}
+        root.replace(RECORD, (json.dumps(document, indent=2) + "\n").encode())
+
+
+def _is_output(name: object) -> bool:
+    """Check that a name in the record can be that of an output: the record may be anybody's."""
+    if not isinstance(name, str) or not name.endswith(".json"):
+        return False
+    try:
+        parse_artifact_id(name.removesuffix(".json"))
+    except UsageError:
+        return False
+    return True
+
+
+@contextmanager
+def _explained_permission(folder: str) -> Iterator[None]:
+    """Report of a folder that may not be written to that it is that of `-o`, not the store's."""
+    try:
+        yield
+    except (PermissionError, OSError) as error:
+        if isinstance(error, FileNotFoundError) or error.errno not in _NOT_WRITABLE:
+            raise
+        raise StoreError(
+            f"cannot write to {folder}: {error.strerror}",
+            hint="give -o a folder that you can write to; the run is kept, and `wct run RUNBOOK "
+            "--resume RUN -o DIR` copies its outputs",
+        ) from error
+
+
+_NOT_WRITABLE = (1, 13, 30)  # EPERM, EACCES, EROFS
+
+
+def _make(folder: str) -> None:
+    try:
+        make_way(folder)
+    except FileNotFoundError as error:  # nothing can be created there: below /proc, for example
+        raise StoreError(
+            f"cannot create {folder}: {error.strerror}", hint="give -o another folder"
+        ) from error
