@@ -28,7 +28,7 @@ def test_version_and_help(place: Place) -> None:
         (["run", "nope.yaml"], 4, "no runbook at 'nope.yaml'"),
         (["run", "."], 3, "cannot read '.'"),
         (["run", "one.yaml", "--resume", "zzz"], 4, "no run 'zzz'"),
-        (["run", "one.yaml", "--resme", "x"], 2, "'--resume'"),
+        (["run", "one.yaml", "--resme", "x"], 2, "--resume"),
         (["run", "one.yaml", "--store", "steps.py"], 2, "not a folder"),
         (["run", "one.yaml", "--store", "s3://x"], 2, "no store for 's3:'"),
         (["run", "one.yaml", "--force"], 2, "--resume"),

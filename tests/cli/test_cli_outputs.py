@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -153,6 +154,21 @@ def test_python_carries_out_what_was_requested(
     assert decided.result.outputs is not None
     assert [path.name for path in decided.result.outputs.copied] == ["a.json", "end.json"]
     assert files(place.path / "answers") == {"a.json", "end.json"}
+
+
+def test_a_copied_project_delivers_into_itself(place: Place) -> None:
+    project = place.path / "project"
+    project.mkdir()
+    inner = Place(project)
+    name = book(inner, a=output(), gate=GATE, end=output("value", ", after: gate"))
+    assert inner.wct("run", name, "-o", "answers").code == 7
+    shutil.copytree(project, place.path / "copy", symlinks=True)
+    copy = Place(place.path / "copy")
+    (copy.path / "steps.py").write_text(STEPS)
+    done = copy.wct("runs", "approve", "@last", "--by", "ann")
+    assert done.code == 0, done.err
+    assert files(copy.path / "answers") == {"a.json", "end.json"}
+    assert not (project / "answers").exists()
 
 
 def test_an_interrupted_run_delivers_when_it_is_resumed(place: Place) -> None:

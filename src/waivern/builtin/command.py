@@ -209,8 +209,10 @@ async def _send(stdin: ByteSendStream, data: bytes) -> None:
     try:
         await stdin.send(data)
         await stdin.aclose()
-    except (anyio.BrokenResourceError, anyio.ClosedResourceError):
-        pass  # it need not read its inputs; what it makes of that, its exit code says
+    except (anyio.BrokenResourceError, anyio.ClosedResourceError, ConnectionError):
+        # A command need not read its inputs, and says by its exit code if it misses them. Older
+        # releases of anyio pass on the error of the pipe itself, a ConnectionError.
+        pass
 
 
 def _environment(whole: Mapping[str, str]) -> dict[str, str]:
