@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import stat
 from io import BufferedReader
@@ -45,3 +46,23 @@ def absolute(path: str | os.PathLike[str]) -> str:
     """Return a path that starts from the root. Raises RefusedError as `current_folder` does."""
     text = os.fspath(path)
     return text if os.path.isabs(text) else os.path.join(current_folder(), text)  # noqa: PTH117, PTH118
+
+
+FLOOR = 2048
+"""A descriptor that lives long is placed from here on, where the limit of open files allows it."""
+
+
+def high(descriptor: int) -> int:
+    """Move a descriptor out of reach of code that closes low ones it does not know; return it.
+
+    Programs that become daemons close those from 3 on. Where there is no room, it stays.
+    """
+    floor = min(FLOOR, os.sysconf("SC_OPEN_MAX") // 2)
+    if descriptor >= floor:
+        return descriptor
+    try:
+        moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, floor)
+    except OSError:
+        return descriptor
+    os.close(descriptor)
+    return moved

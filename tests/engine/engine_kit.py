@@ -7,6 +7,7 @@ import json
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,6 +19,7 @@ from waivern.engine.calls import Call, Left
 from waivern.engine.ending import Ending
 from waivern.engine.executors import Awaiter, Executor, Report, ThreadExecutor, carry_out
 from waivern.engine.ledger import Ledger, Observer
+from waivern.engine.logs import RunLogs
 from waivern.engine.loop import Loop
 from waivern.engine.producer import Producer
 from waivern.engine.rebuilder import invalid
@@ -242,7 +244,8 @@ def _attempt(
 ) -> Ran:
     clock = settings.clock
     secrets, catalogue = Secrets(environ, environ), settings.catalogue
-    producer = Producer(store, Path.cwd(), environ, secrets, clock, catalogue=catalogue)
+    logs = RunLogs(partial(store.write_log, record.metadata.run_id), secrets.hide)
+    producer = Producer(store, Path.cwd(), environ, secrets, clock, catalogue=catalogue, logs=logs)
     only = None if settings.only is None else frozenset(map(ArtifactId, settings.only))
     loop = Loop(
         plan,

@@ -57,17 +57,17 @@ class Stderr:
             self.held_back += len(lines)
             return
         for line in lines:
-            self.ctx.log.info("%s", line)
+            self.ctx.say(line)
             self.logged += len(line) + 1
         if self.logged >= MAX_LOG:
-            self.ctx.log.info("(this log is full: of what follows, only the end is kept)")
+            self.ctx.say("(this log is full: of what follows, only the end is kept)")
 
     def end(self) -> None:
         last = list(self.tail)[-self.held_back :] if self.held_back else []
         if more := self.held_back - len(last):
-            self.ctx.log.info("(%s lines are left out)", f"{more:,}")
+            self.ctx.say(f"({more:,} lines are left out)")
         for line in last:
-            self.ctx.log.info("%s", line)
+            self.ctx.say(line)
 
     def last_words(self) -> str:
         """Return the end of stderr for an error, without what could steer a terminal."""

@@ -47,6 +47,7 @@ def command(
 
     To a pipe, a line is: artifact, action, component, expected milliseconds, reason; between tabs.
     """
+    from waivern.cli.ui.aside import stdout_is_stderr
     from waivern.cli.ui.running import given
     from waivern.service.attempt import Options
     from waivern.service.forecast import forecast
@@ -58,9 +59,9 @@ def command(
         cache=False if no_cache else None,
         refresh=frozenset(refresh),
     )
-    found = forecast(
-        runbook, opened(store), options, params=given(params, params_file), resume=resume
-    )
+    where, values = opened(store), given(params, params_file)
+    with stdout_is_stderr():
+        found = forecast(runbook, where, options, params=values, resume=resume)
     if as_json:
         print_document("plan", {"artifacts": [each.document() for each in found]})
     else:

@@ -70,11 +70,13 @@ def _checked(
     values: Given | None,
     as_json: bool,
 ) -> tuple[Exit, dict[str, Json]]:
+    from waivern.cli.ui.aside import stdout_is_stderr
     from waivern.service.check import check
 
     document: dict[str, Json] = {"runbook": path, "valid": False, "artifacts": None, "problems": []}
     try:
-        plan = check(path, store, os.environ, given=values, project=project)
+        with stdout_is_stderr():
+            plan = check(path, store, os.environ, given=values, project=project)
     except InvalidError as error:
         explain(error, as_json=False)
         problems = [problem_document(problem) for problem in error.problems]

@@ -276,15 +276,16 @@ def carry_out(
     scope: CallScope,
 ) -> Outcome:
     """Make an artifact where this is called; `wanted` says whether anybody still waits for it."""
-    outcome = producer.begin(call, scope)
-    if not isinstance(outcome, Awaiting):
-        return outcome
-    try:
-        with scope.entered():
-            content = awaiter.run(outcome, wanted)
-        return producer.finish(outcome, content)
-    except BaseException as error:  # noqa: BLE001 - whatever it raised is the call's failure
-        return producer.failed(call, error, outcome.began)
+    with producer.recorded(call, scope):
+        outcome = producer.begin(call, scope)
+        if not isinstance(outcome, Awaiting):
+            return outcome
+        try:
+            with scope.entered():
+                content = awaiter.run(outcome, wanted)
+            return producer.finish(outcome, content)
+        except BaseException as error:  # noqa: BLE001 - whatever it raised is the call's failure
+            return producer.failed(call, error, outcome.began)
 
 
 class Awaiter:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import inspect
 import traceback
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
@@ -16,6 +17,7 @@ from waivern.engine.cache import Cache
 from waivern.engine.calls import Awaiting, Call, Failed, Outcome, Passed, Produced, Waits
 from waivern.engine.identity import Identity, Tool, Unsure
 from waivern.engine.inherited import inherited
+from waivern.engine.logs import RunLogs
 from waivern.errors import ComponentError, StoreError, WaivernError
 from waivern.ids import ArtifactId
 from waivern.message import Json, Message
@@ -32,6 +34,7 @@ from waivern.planning.plan import (
 )
 from waivern.planning.properties import configure
 from waivern.plugins.callscope import CallScope
+from waivern.plugins.capture import attributed
 from waivern.plugins.catalogue import Catalogue
 from waivern.plugins.component import Connector, Input, Processor, Suspend
 from waivern.plugins.context import Context, Memo
@@ -62,6 +65,7 @@ class Producer:
         on_progress: Callable[[str, int, int | None], None] = lambda _a, _n, _t: None,
         cache: Cache | None = None,
         catalogue: Catalogue | None = None,
+        logs: RunLogs | None = None,
     ) -> None:
         self._store = store
         self._base = base
@@ -72,7 +76,18 @@ class Producer:
         self._cache = cache
         self._catalogue = catalogue or Catalogue()
         self._memo = Memo()
+        self._logs = logs or RunLogs(lambda _name, _text: None)
         self._kept_in = None if store.folder is None else Path(store.folder)
+
+    @contextmanager
+    def recorded(self, call: Call, scope: CallScope) -> Iterator[None]:
+        """Have what is printed here, and in the threads of `scope`, land in the artifact's log."""
+        log = scope.output = self._logs.of(call.artifact)
+        try:
+            with attributed(log):
+                yield
+        finally:
+            log.finish()
 
     def begin(self, call: Call, scope: CallScope) -> Outcome | Awaiting:
         """Do the call's work, as far as it goes without an event loop.
@@ -183,9 +198,10 @@ class Producer:
         if isinstance(error, WaivernError):
             message, hint = error.message or "no message", error.hint
             if error.__cause__ is not None:
-                hint = self._log_traceback(call, error) or hint
+                self._log_traceback(call, error)
         else:
-            message, hint = _said(error) or "no message", self._log_traceback(call, error)
+            message, hint = _said(error) or "no message", None
+            self._log_traceback(call, error)
         kind = self._presentable(type(error).__name__)
         message = self._presentable(message)
         hint = self._presentable(hint) if hint else None
@@ -307,10 +323,7 @@ class Producer:
         )
 
     def _context(self, call: Call) -> Context:
-        artifact, secrets = call.artifact, self._secrets
-
-        def log(line: str) -> None:
-            self._store.write_log(call.run_id, artifact, secrets.hide(line) + "\n")
+        artifact, log = call.artifact, self._logs.of(call.artifact).line
 
         def progress(n: int, total: int | None) -> None:
             self._on_progress(artifact, n, total)
@@ -330,14 +343,10 @@ class Producer:
     def _folder(self, node: Node) -> Path:
         return Path(node.base) if node.base else self._base
 
-    def _log_traceback(self, call: Call, error: BaseException) -> str | None:
-        """Keep the traceback in the artifact's log; say so if that failed."""
-        text = "".join(traceback.format_exception(error))
-        try:
-            self._store.write_log(call.run_id, call.artifact, self._secrets.hide(text))
-        except (WaivernError, OSError) as trouble:
-            return f"its traceback is lost: {trouble}"
-        return None
+    def _log_traceback(self, call: Call, error: BaseException) -> None:
+        log = self._logs.of(call.artifact)
+        log.line("".join(traceback.format_exception(error)).rstrip())
+        log.write_out()
 
     def _ms_since(self, began: float) -> int:
         return round((self._clock.monotonic() - began) * 1000)

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import faulthandler
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+from waivern.plugins import capture
 
 LATE_S = 2.0
 """How long the interpreter may be held up after the limit, or at the end of the run."""
@@ -53,7 +54,6 @@ def _beat(over: threading.Event) -> None:
 
 def _set(seconds: float) -> None:
     """Have the kernel end the process in so many seconds, unless this is called again."""
-    if sys.__stderr__ is not None:
-        early = LATE_S / 4
-        faulthandler.dump_traceback_later(seconds - early, exit=False, file=sys.__stderr__)
+    early = LATE_S / 4
+    faulthandler.dump_traceback_later(seconds - early, exit=False, file=capture.own_stderr)
     signal.setitimer(signal.ITIMER_REAL, seconds)

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
+from typing import Any
 
 _MARK = "waivern_call_scope"
 POLL_S = 0.05
@@ -23,6 +24,8 @@ class CallScope:
         """Whether the component has returned; its threads may still be at work."""
         self.restore: dict[str, Callable[[], object]] = {}
         """What gives back to the process, by name, what the component has changed of it."""
+        self.output: Any = None
+        """The log of its artifact, where its threads print."""
         self._threads: list[threading.Thread] = []
 
     @contextmanager

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import partial
@@ -13,6 +14,7 @@ from waivern.engine import rebuilder
 from waivern.engine.cache import Cache, Notebook
 from waivern.engine.executors import ThreadExecutor
 from waivern.engine.ledger import Ledger, Observer
+from waivern.engine.logs import RunLogs
 from waivern.engine.loop import Loop
 from waivern.engine.producer import Producer
 from waivern.engine.terms import Limits, Wishes
@@ -80,6 +82,10 @@ class Options(NamedTuple):
     """Told every event, what has come about once it is durable, from a thread of the run's. What
     one of them raises is a warning of the result, and nothing else."""
     on_progress: Callable[[str, int, int | None], None] = lambda _artifact, _n, _total: None
+    on_output: Callable[[str | None, str], None] = lambda _artifact, _line: None
+    """Notified of each line that a component prints, redacted; None: of an unknown component."""
+    on_log: Callable[[Callable[[str], None] | None], None] = lambda _write: None
+    """Given what writes to the run's own log, while that may be; None: write all of it now."""
     on_start: Callable[[Plan, RunRecord], None] = lambda _plan, _record: None
     """Told the plan and what is known of the run, when its attempt is about to begin."""
     on_secrets: Callable[[Secrets], None] = lambda _secrets: None
@@ -132,10 +138,16 @@ def carry_out(attempt: Attempt) -> RunResult:
     cache = _cache(attempt)
     watched = list(map(_Watched, options.observers))
     options = options._replace(observers=tuple(watched))
-    loop = _loop(attempt._replace(options=options), secrets, cache)
+    logs = RunLogs(
+        partial(store.write_log, record.metadata.run_id), secrets.hide, options.on_output
+    )
+    loop = _loop(attempt._replace(options=options), secrets, cache, logs)
     options.on_running(loop.halt)
     try:  # nobody else removes or resumes the run before all is known of its end
-        ending = loop.run(listen=options.listen)
+        with _logging(logs, options):
+            ending = loop.run(listen=options.listen)
+        if logs.trouble is not None:
+            warnings.append(f"the logs lack lines: {logs.trouble}")
         if cache is not None:
             warnings += _remember(cache, record)
         if ending.reason == "store" and ending.status != RunStatus.INTERRUPTED:
@@ -194,6 +206,17 @@ class _Watched:
         return f"the observer {name} raised an error {times}: {self._first!r}"
 
 
+@contextmanager
+def _logging(logs: RunLogs, options: Options) -> Iterator[None]:
+    """Have what components print land in the logs; all of it is written at the end."""
+    with logs.capturing():
+        options.on_log(lambda line: logs.of(None).line(line, echo=True))
+        try:
+            yield
+        finally:
+            options.on_log(None)
+
+
 def _cache(attempt: Attempt) -> Cache | None:
     """Return what the attempt takes from, and leaves things in, if it does: a replay does not."""
     options = attempt.options
@@ -202,7 +225,7 @@ def _cache(attempt: Attempt) -> Cache | None:
     return Cache(attempt.store, attempt.orders.environ, options.refresh)
 
 
-def _loop(attempt: Attempt, secrets: Secrets, cache: Cache | None) -> Loop:
+def _loop(attempt: Attempt, secrets: Secrets, cache: Cache | None, logs: RunLogs) -> Loop:
     store, lease, plan, evidence, record, options, orders = attempt
     run_id, settings, clock = record.metadata.run_id, plan.runbook.settings, options.clock
     widths = (options.max_concurrency, settings.max_concurrency, _of_project(options))
@@ -217,6 +240,7 @@ def _loop(attempt: Attempt, secrets: Secrets, cache: Cache | None) -> Loop:
         options.on_progress,
         cache,
         orders.catalogue,
+        logs,
     )
     notebook = (Notebook(cache, run_id),) if cache else ()
     return Loop(

@@ -29,7 +29,13 @@ from waivern.service.read import fold
 from waivern.store.base import Journal, JournalLine, RunStore
 from waivern.store.layout import CHILDREN, json_bytes, kept_child_name, kept_name
 
-UNCOVERED = (f"{SYSTEM}/lock", f"{SYSTEM}/logs/", f"{SYSTEM}/requests/", f"{SYSTEM}/pinned.json")
+UNCOVERED = (
+    f"{SYSTEM}/run.log",
+    f"{SYSTEM}/lock",
+    f"{SYSTEM}/logs/",
+    f"{SYSTEM}/requests/",
+    f"{SYSTEM}/pinned.json",
+)
 """Files, and folders with all that is in them."""
 RECORDS = ("run.json", "state.json", "events.jsonl", "runbook.yaml")
 LOOKS = 200

@@ -248,12 +248,12 @@ class RunStore(ArtifactStore):
     # the rest of a run's life
 
     @abstractmethod
-    def write_log(self, run_id: str, key: str, text: str) -> None:
-        """Append to an artifact's log."""
+    def write_log(self, run_id: str, key: str | None, text: str) -> None:
+        """Append to an artifact's log; None: to the run's own."""
 
     @abstractmethod
-    def read_log(self, run_id: str, key: str) -> str:
-        """Return an artifact's log; empty if it has none."""
+    def read_log(self, run_id: str, key: str | None) -> str:
+        """Return an artifact's log, or the run's own; empty if it has none."""
 
     @abstractmethod
     def request(self, run_id: str, name: str, document: dict[str, Json]) -> bool:

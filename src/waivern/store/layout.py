@@ -13,7 +13,7 @@ from waivern.store import journal
 from waivern.store.disk import Folder, make_way, sync_way
 
 RUNS, LOGS, REQUESTS, PINNED = "runs", "logs", "requests", "pinned.json"
-CHILDREN, CACHE = "children", "cache"
+CHILDREN, CACHE, RUN_LOG = "children", "cache", "run.log"
 EVENTS, RUN, STATE, RUNBOOK = "events.jsonl", "run.json", "state.json", "runbook.yaml"
 RECORD_BYTES = 64 << 20
 """What a record of a run may have (100,000 artifacts make some 4 MiB), and a runbook."""
@@ -139,11 +139,21 @@ class Layout:
             yield folder, f"{last}.json"
 
     @contextmanager
-    def log(self, run_id: str, key: str, *, make: bool = False) -> Iterator[tuple[Folder, str]]:
-        """Open the folder of an artifact's log, and name the file."""
-        *parents, last = parse_artifact_id(key).split("/")
-        with self.system(run_id) as system, system.below([LOGS, *parents], make=make) as folder:
-            yield folder, f"{last}.log"
+    def log(
+        self, run_id: str, key: str | None, *, make: bool = False
+    ) -> Iterator[tuple[Folder, str]]:
+        """Open the folder of an artifact's log, or of the run's own, and name the file."""
+        *parents, name = log_parts(key)
+        with self.system(run_id) as system, system.below(parents, make=make) as folder:
+            yield folder, name
+
+
+def log_parts(key: str | None) -> list[str]:
+    """Return the folders below `_system` and the name of a log.
+
+    The run's own is not in the folder of the others: whatever its name, an artifact could have it.
+    """
+    return [RUN_LOG] if key is None else [LOGS, *f"{parse_artifact_id(key)}.log".split("/")]
 
 
 def keys(run: Folder) -> Iterator[str]:

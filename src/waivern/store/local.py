@@ -252,13 +252,13 @@ class LocalFilesystemStore(RunStore):
 
     # the rest of a run's life
 
-    def write_log(self, run_id: str, key: str, text: str) -> None:
-        with explained(f"write the log of '{key}'"):
+    def write_log(self, run_id: str, key: str | None, text: str) -> None:
+        with explained(f"write the log of {key or run_id!r}"):
             with self._at.log(run_id, key, make=True) as (folder, name):
                 folder.append(name, text.encode(errors="backslashreplace"))
 
-    def read_log(self, run_id: str, key: str) -> str:
-        with explained(f"read the log of '{key}'"):
+    def read_log(self, run_id: str, key: str | None) -> str:
+        with explained(f"read the log of {key or run_id!r}"):
             try:
                 with self._at.log(run_id, key) as (folder, name):
                     return (folder.read_if_any(name) or b"").decode(errors="replace")

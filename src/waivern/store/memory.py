@@ -38,7 +38,7 @@ class _Run:
     runbooks: dict[str, bytes] = field(default_factory=dict)
     children: dict[tuple[str, str], bytes] = field(default_factory=dict)
     """By path and digest."""
-    logs: dict[str, str] = field(default_factory=dict)
+    logs: dict[str | None, str] = field(default_factory=dict)
     journal: bytearray = field(default_factory=bytearray)
     chain: Chain = field(default_factory=Chain)
     anchor: dict[str, Json] = field(default_factory=dict)
@@ -188,14 +188,14 @@ class AsyncInMemoryStore(RunStore):
 
     # the rest of a run's life
 
-    def write_log(self, run_id: str, key: str, text: str) -> None:
+    def write_log(self, run_id: str, key: str | None, text: str) -> None:
         with self._lock:
-            logs = self._run(run_id).logs
-            logs[parse_artifact_id(key)] = logs.get(key, "") + text
+            logs, name = self._run(run_id).logs, _log_name(key)
+            logs[name] = logs.get(name, "") + text
 
-    def read_log(self, run_id: str, key: str) -> str:
+    def read_log(self, run_id: str, key: str | None) -> str:
         with self._lock:
-            return self._run(run_id).logs.get(parse_artifact_id(key), "")
+            return self._run(run_id).logs.get(_log_name(key), "")
 
     def request(self, run_id: str, name: str, document: dict[str, Json]) -> bool:
         with self._lock:
@@ -367,3 +367,7 @@ class _MemoryLease(Lease):
 
 def _missing(run_id: str, key: str) -> ArtifactNotFoundError:
     return ArtifactNotFoundError(f"run {run_id} has no artifact '{key}'")
+
+
+def _log_name(key: str | None) -> str | None:
+    return None if key is None else parse_artifact_id(key)

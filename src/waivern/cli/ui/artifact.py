@@ -8,6 +8,7 @@ from waivern.cli.ui.decisions import gate_document, gate_lines
 from waivern.cli.ui.documents import json_text, print_document
 from waivern.cli.ui.fold import HIDDEN, beginning, shape
 from waivern.cli.ui.screen import Screen, stdout, tab_separated
+from waivern.cli.ui.summary import log_path
 from waivern.cli.ui.text import clean, clean_lines, duration, size
 from waivern.errors import ArtifactNotFoundError, Exit, IntegrityError, RefusedError
 from waivern.message import Json, Message
@@ -32,12 +33,15 @@ def show_artifact(
     message = fetched(store, record, step)
     hidden = name in record.sensitive and not reveal
     if as_json:
-        print_document("inspect", _document(record, step, message, full, hidden))
+        log = log_path(store, record.metadata.run_id, name)
+        print_document("inspect", _document(record, step, message, full, hidden) | {"log": log})
         return Exit.OK
     if message and full and not out.tty:
         out.print(json_text(_revealed(message.content, hidden)))
         return Exit.OK
+    log = log_path(store, record.metadata.run_id, name)
     facts = _facts(record, step, message)
+    facts += [["log", clean(log)]] if log else []
     if not out.tty:
         tab_separated(out, facts)
         return Exit.OK
@@ -46,9 +50,12 @@ def show_artifact(
     if message:
         for line in _content(out, message.content, full, hidden):
             out.print(line)
-    elif log := store.read_log(record.metadata.run_id, name):
+    if not hidden and (text := store.read_log(record.metadata.run_id, name)):
         out.print(f"\n{out.paint('log', 'bold')}")
-        out.print(clean_lines("\n".join(log.rstrip().split("\n")[-LOG_LINES:])))
+        lines = text.rstrip().split("\n")
+        if (more := len(lines) - LOG_LINES) > 0:
+            out.print(out.paint(f"(of {len(lines):,} lines, {more:,} come before these)", "dim"))
+        out.print(clean_lines("\n".join(lines[-LOG_LINES:])))
     return Exit.OK
 
 

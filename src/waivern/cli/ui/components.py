@@ -64,17 +64,20 @@ def components_command(kind: Literal["connectors", "processors"], title: str) ->
 def _show(
     kind: Literal["connectors", "processors"], name: str | None, verbose: bool, as_json: bool
 ) -> int:
+    from waivern.cli.ui.aside import stdout_is_stderr
     from waivern.service.check import catalogue_of
     from waivern.service.locate import find_project
 
     catalogue = catalogue_of(find_project())
     if name:
-        found = {name: catalogue.load(kind, name)}  # a broken one is an error if it is named
+        with stdout_is_stderr():
+            found = {name: catalogue.load(kind, name)}  # a broken one is an error if it is named
         faults: dict[str, WaivernError] = {}
         outlines: dict[str, Outline] = {}
     else:
         outlines = catalogue.outlines(kind)
-        found, faults = _loaded(catalogue, kind, outlines)
+        with stdout_is_stderr():
+            found, faults = _loaded(catalogue, kind, outlines)
         outlines = {each: outlines[each] for each in outlines if each not in faults}
     out = stdout()
     if as_json:

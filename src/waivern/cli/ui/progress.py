@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
-from typing import Protocol
+from contextlib import contextmanager, suppress
+from typing import Protocol, TextIO
 
 from waivern.cli.ui.aside import Aside
 from waivern.cli.ui.board import Board, Line, Work
-from waivern.cli.ui.screen import Screen, stderr
+from waivern.cli.ui.screen import Screen, screen
 from waivern.cli.ui.text import clean, counted, duration, taken
 from waivern.planning.plan import Plan
 from waivern.record.events import (
@@ -30,6 +31,8 @@ from waivern.record.fold import RunRecord
 from waivern.runbook.secrets import Secrets
 
 TICK_S = 0.1
+UNLOGGED = 1000
+"""Lines from before the run has a log that are kept for it."""
 
 
 class Painter(Protocol):
@@ -42,11 +45,14 @@ class Painter(Protocol):
 class Progress:
     """Follows one run. `observers` and `progress` are for its Options; any thread may call them."""
 
-    def __init__(self, painter: Painter | None, *, started_lines: bool = False) -> None:
+    def __init__(self, *, quiet: bool = False, verbose: bool = False) -> None:
         self.kept: frozenset[str] = frozenset()
         """The artifacts that were there before the attempt began."""
-        self._painter = painter
-        self._started_lines = started_lines
+        self._aside = Aside(self._outside)
+        self._painter = None if quiet else _painter(screen(self._aside.err))
+        self._started_lines = verbose and isinstance(self._painter, PlainPainter)
+        self._log: Callable[[str], None] | None = None
+        self._unlogged: deque[str] = deque(maxlen=UNLOGGED)
         self._lock = threading.Lock()
         self._lines: list[Line] = []
         self._hide: Callable[[str], str] = str
@@ -56,20 +62,41 @@ class Progress:
 
     @contextmanager
     def shown(self) -> Iterator[None]:
-        """Show the run while it lasts; what components print goes to stderr, never to stdout."""
+        """Show the run while it lasts; what user code prints goes to stderr, never to stdout."""
         if self._painter:
             self._thread.start()
-        aside = Aside(lambda text: self.say(Line("output", clean(self._hide(text)))))
         try:
-            with redirect_stdout(aside), redirect_stderr(aside):
+            with self._aside.taken():
                 yield
         finally:
-            aside.finish()
+            while self._unlogged:
+                self.output(None, self._hide(self._unlogged.popleft()))
             self._over.set()
             if self._painter:
                 self._thread.join()
                 self._paint()
                 self._painter.close()
+            self._aside.close()
+
+    @property
+    def err(self) -> TextIO:
+        """The stream of messages while the run is shown."""
+        return self._aside.err
+
+    def log_to(self, write: Callable[[str], None] | None) -> None:
+        """Have what is printed past Python land in the run's log; None: all of it is due now."""
+        if write is None:
+            self._aside.drain()
+        self._log = write
+        while write and self._unlogged:
+            write(self._unlogged.popleft())
+
+    def _outside(self, text: str) -> None:
+        (self._log or self._unlogged.append)(text)
+
+    def output(self, artifact: str | None, text: str) -> None:
+        """Show a line that a component has printed."""
+        self.say(Line("output", clean(f"{artifact}: {text}" if artifact else text)))
 
     def hide(self, secrets: Secrets) -> None:
         """Take note of what must not be shown."""
@@ -102,8 +129,9 @@ class Progress:
 
     def say(self, line: Line) -> None:
         """Show a line."""
-        with self._lock:
-            self._lines.append(line)
+        if self._painter is not None:
+            with self._lock:
+                self._lines.append(line)
 
     def progress(self, artifact: str, n: int, total: int | None) -> None:
         """Take in how far a component is."""
@@ -191,13 +219,10 @@ def _worded(line: Line) -> str:
     return line.text if line.status in ("run", "output") else f"{line.status:9}  {line.text}"
 
 
-def progress(*, quiet: bool, verbose: bool) -> Progress:
-    """Return the progress that suits stderr."""
-    if quiet:
-        return Progress(None)
-    err = stderr()
+def _painter(err: Screen) -> Painter:
+    """Return the painter that suits stderr."""
     if err.tty and err.live:
         from waivern.cli.ui.live import LivePainter
 
-        return Progress(LivePainter(err.stream), started_lines=False)
-    return Progress(PlainPainter(err), started_lines=verbose)
+        return LivePainter(err.stream)
+    return PlainPainter(err)

@@ -15,7 +15,7 @@ import click
 
 from waivern.cli.ui.documents import print_document
 from waivern.cli.ui.options import json_option, opened, store_option
-from waivern.cli.ui.screen import stderr, stdout
+from waivern.cli.ui.screen import screen, stderr, stdout
 from waivern.cli.ui.text import clean, clean_lines, short
 from waivern.errors import UsageError
 from waivern.files import current_folder
@@ -171,11 +171,13 @@ class Typed:
             on_progress=eyes.progress,
             on_stop=eyes.stopping,
             on_wait=eyes.waiting,
+            on_output=eyes.output,
+            on_log=eyes.log_to,
             on_secrets=eyes.hide,
             on_start=partial(eyes.start, where=_near(where.url)),
             base=self.base,
             trust_run=self.trust_run,
-            on_foreign=partial(_name, stderr()),  # of now: while a run is shown, stderr is another
+            on_foreign=partial(_name, screen(eyes.err)),  # sys.stderr is another meanwhile
         )
 
 
@@ -204,9 +206,9 @@ def _shown(
     *,
     named: bool = False,
 ) -> tuple[T, Progress]:
-    from waivern.cli.ui.progress import progress
+    from waivern.cli.ui.progress import Progress
 
-    eyes = progress(quiet=typed.quiet, verbose=typed.verbose > 0)
+    eyes = Progress(quiet=typed.quiet, verbose=typed.verbose > 0)
     options = typed.options(eyes, store, project)
     if named:  # the person has just said yes to it
         options = options._replace(on_foreign=lambda _said: None)

@@ -10,6 +10,7 @@ from waivern.cli.ui.decisions import gate_document, gate_lines
 from waivern.cli.ui.documents import json_text, print_document
 from waivern.cli.ui.fold import HIDDEN, shape
 from waivern.cli.ui.screen import Screen, stdout, tab_separated, table
+from waivern.cli.ui.summary import log_path
 from waivern.cli.ui.text import clean, clip, counted, duration, short, size, taken
 from waivern.errors import Exit, WaivernError
 from waivern.message import Json
@@ -32,7 +33,7 @@ def show_run(store: RunStore, record: RunRecord, *, full: bool, reveal: bool, as
     contents, faults = _contents(store, record, hidden) if full else ({}, {})
     out = stdout()
     if as_json:
-        document = _document(record)
+        document = _document(record) | {"log": log_path(store, record.metadata.run_id, None)}
         if full:
             document |= {"record": _run_json(store, record), "params": record.metadata.params}
             document |= {"contents": contents, "faults": faults}
@@ -42,6 +43,8 @@ def show_run(store: RunStore, record: RunRecord, *, full: bool, reveal: bool, as
             out.print(line)
         for line in coverage_lines(coverage(record)):
             out.print(line)
+        if log := log_path(store, record.metadata.run_id, None):
+            out.print(f"  log      {clean(log)}")
         out.print()
         _table(out, record)
         if full:

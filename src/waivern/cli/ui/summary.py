@@ -295,12 +295,15 @@ def _gain(ended: Ended) -> Iterator[str]:
         yield f"         keeps {kept:,}, makes {len(ended.record.steps) - kept:,}"
 
 
-def log_path(store: RunStore, run_id: str, artifact: str) -> str | None:
-    """Return where an artifact's log lies, as short as it can be typed; None if it has none."""
-    from waivern.ids import SYSTEM
-    from waivern.store.layout import LOGS, RUNS
+def log_path(store: RunStore, run_id: str, artifact: str | None) -> str | None:
+    """Return where a log lies, as short as it can be typed; None if there is none.
 
-    path = Path(store.url, RUNS, run_id, SYSTEM, LOGS, f"{artifact}.log")
+    It is that of an artifact, or without one the run's own.
+    """
+    from waivern.ids import SYSTEM
+    from waivern.store.layout import RUNS, log_parts
+
+    path = Path(store.url, RUNS, run_id, SYSTEM, *log_parts(artifact))
     if not path.is_file():
         return None
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
