@@ -261,6 +261,7 @@ def _attempt(
     try:
         ending = loop.run(listen=False)
     finally:
+        logs.close()
         lease.release()
     lines = store.read_journal("r").lines
     return Ran(ending, record, store, plan, [from_record(line.record) for line in lines])
