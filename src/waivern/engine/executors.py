@@ -239,8 +239,10 @@ class ThreadExecutor:
             return Failed(type(error).__name__, said, None, 0)
         finally:
             scope.returned = True
-            if (asyncio := sys.modules.get("asyncio")) is not None:
-                asyncio.set_event_loop(None)  # the next call on this thread is another component's
+            # the next call on this thread is another component's; asyncio may be half imported
+            forget = getattr(sys.modules.get("asyncio"), "set_event_loop", None)
+            if forget is not None:
+                forget(None)
 
     def _done(self, call: Call, worker: Worker) -> bool:
         """Say whether another worker has taken the place of the one that comes back."""
