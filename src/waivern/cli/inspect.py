@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from waivern.cli.ui.options import json_option, opened, store_option
+from waivern.cli.ui.screen import stderr
 
 
 @click.command("inspect", short_help="Look at a run, or an artifact.")
@@ -28,6 +29,9 @@ def command(reference: str, full: bool, reveal: bool, as_json: bool, store: str 
     where = opened(store)
     run, artifact = split(reference)
     record = read.load(where, find(where, run))
+    if not record.vouched:
+        run_id = record.metadata.run_id
+        stderr().print(f"warning: run {run_id} has no journal: nothing vouches for it")
     if artifact:
         return show_artifact(where, record, artifact, full=full, reveal=reveal, as_json=as_json)
     return show_run(where, record, full=full, reveal=reveal, as_json=as_json)

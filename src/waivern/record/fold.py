@@ -68,6 +68,8 @@ class RunRecord:
         """What was asked and decided at each gate, in order."""
         self.executed: dict[str, None] = {}
         """The artifacts that the last attempt started, in order of starting."""
+        self.vouched = True
+        """Whether a journal says all this; else only files that anybody may have written."""
         self.store = ""
         """The id of the store in which the last attempt began; empty if that is not recorded."""
         self.output: str | None = None

@@ -10,6 +10,14 @@ from waivern.record.shape import misfit
 from waivern.record.status import RunStatus
 
 SCHEMA_VERSION = 1
+_FIRST_FORM = (
+    "run_id",
+    "runbook_path",
+    "runbook_hash",
+    "started_at",
+    "completed_at",
+    "status",
+)
 
 
 @dataclass(slots=True)
@@ -49,6 +57,25 @@ class RunMetadata:
         if self.coverage is None:  # as in earlier versions, whose files are compared with this
             names.remove("coverage")
         return {name: getattr(self, name) for name in names}
+
+    @classmethod
+    def from_first_form(cls, document: dict[str, Json]) -> RunMetadata:
+        """Return the head in a `run.json` of the first form, which had no version and no journal.
+
+        What was running then has been interrupted. Raises IntegrityError if it is not one.
+        """
+        path = document.get("runbook_path")
+        name = str(path).rpartition("/")[2].rpartition(".")[0] if path else "runbook"
+        try:
+            status = RunStatus(document["status"])
+            known = {key: document[key] for key in _FIRST_FORM}
+        except (KeyError, ValueError, TypeError) as error:
+            raise IntegrityError(f"run.json is incomplete: {error}") from error
+        known["status"] = RunStatus.INTERRUPTED if status is RunStatus.RUNNING else status
+        known["updated_at"] = document["completed_at"] or document["started_at"]
+        if wrong := misfit(cls, known):
+            raise IntegrityError(f"run.json is odd: see its '{wrong}'")
+        return cls(runbook_name=name, runbook_version="", **known)
 
     @classmethod
     def from_document(cls, document: dict[str, Json]) -> RunMetadata:

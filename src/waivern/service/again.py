@@ -16,7 +16,7 @@ from waivern.ids import ArtifactId
 from waivern.message import Json
 from waivern.planning.plan import Plan
 from waivern.record.events import GateDecided
-from waivern.service import decide, resuming
+from waivern.service import bare, decide, resuming
 from waivern.service.attempt import Options, refreshing
 from waivern.service.check import opened
 from waivern.service.continuing import Held, ahead, go_on, hold, referred
@@ -132,6 +132,7 @@ def replay(
     `params` differ from those of the run, ParamsError if a secret is not given again.
     """
     record = load(store, find(store, reference, folder=options.folder))
+    bare.refuse(store, record.metadata.run_id, "replayed")
     known = resuming.from_kept(record, store, options, params)
     resuming.refuse_other_params(known.prepared.plan, record)
     of = record.metadata.run_id

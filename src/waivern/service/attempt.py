@@ -21,7 +21,7 @@ from waivern.engine.terms import Limits, Wishes
 from waivern.errors import ArtifactNotFoundError, Exit, WaivernError
 from waivern.ids import ArtifactId
 from waivern.message import Json
-from waivern.planning.plan import Extract, Plan, Transform
+from waivern.planning.plan import Copy, Extract, Plan, Transform
 from waivern.problems import did_you_mean
 from waivern.record.coverage import coverage
 from waivern.record.events import Event
@@ -154,6 +154,7 @@ def carry_out(attempt: Attempt) -> RunResult:
             warnings.append(f"run.json and state.json are behind the journal: {ending.error}")
         warnings += [*map(str, ending.left), *history.note(store, record)]
         warnings += coverage(record).warnings
+        warnings += _unvouched(plan)
         warnings += [secrets.hide(fault) for each in watched if (fault := each.fault)]
         held = tripped(orders, store, plan, record, secrets)
         outputs = _outputs(store, plan, record)
@@ -179,6 +180,16 @@ def carry_out(attempt: Attempt) -> RunResult:
         outputs=outputs,
         store=store,
     )
+
+
+def _unvouched(plan: Plan) -> list[str]:
+    """Return a warning for each artifact that is copied from a run without a journal."""
+    works = ((node.id, node.work) for node in plan.nodes.values())
+    return [
+        f"'{name}' is reused from run {work.run}: no journal vouches for that run"
+        for name, work in works
+        if isinstance(work, Copy) and not work.seq  # journal lines are counted from 1
+    ]
 
 
 class _Watched:

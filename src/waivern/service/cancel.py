@@ -6,7 +6,7 @@ from waivern.clock import Clock
 from waivern.errors import RefusedError, RunLockedError
 from waivern.record.events import AttemptEnded, RunCancelled, to_record
 from waivern.record.status import RunStatus
-from waivern.service import history
+from waivern.service import bare, history
 from waivern.service.read import fold
 from waivern.store.base import RunStore
 from waivern.store.lock import this_process
@@ -20,6 +20,7 @@ def cancel(store: RunStore, run_id: str, by: str, note: str | None, clock: Clock
     A live run journals who asked when it sees the request, within a fraction of a second, and ends
     when what runs has finished. Raises RefusedError if the run has ended.
     """
+    bare.refuse(store, run_id, "cancelled")
     try:
         lease = store.lock(run_id, this_process())
     except RunLockedError:

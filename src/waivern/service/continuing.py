@@ -15,7 +15,7 @@ from waivern.record.events import to_record
 from waivern.record.fold import RunRecord
 from waivern.record.status import ArtifactStatus, RunStatus
 from waivern.runbook.model import Runbook
-from waivern.service import history, resuming
+from waivern.service import bare, history, resuming
 from waivern.service.attempt import (
     Attempt,
     Options,
@@ -55,6 +55,7 @@ def referred(store: RunStore, reference: str, runbook: Runbook | None, options: 
 
 @contextmanager
 def hold(store: RunStore, run_id: str) -> Iterator[Held]:
+    bare.refuse(store, run_id, "resumed")
     lease = store.lock(run_id, this_process())
     try:
         journal, record = fold(store, run_id)

@@ -54,9 +54,12 @@ def _records(store: RunStore, plan: Plan) -> Iterator[RunRecord]:
         if run.runbook_name != name and run.runbook_path != path:
             continue
         try:
-            yield read.load(store, run.run_id)
+            record = read.load(store, run.run_id)
         except WaivernError:
             continue  # it tells nothing, and others may
+        if not record.vouched:
+            continue  # without a journal, nothing was measured
+        yield record
         found += 1
         if found == LOOKED_AT:
             return

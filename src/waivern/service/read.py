@@ -85,8 +85,23 @@ def look(store: RunStore, run_id: str) -> RunRow:
         pinned = store.pinned(run_id)
         return RunRow(run_id, metadata.status, metadata, counts, pinned=pinned)
     except (IntegrityError, ArtifactNotFoundError, StoreError, KeyError, TypeError) as error:
+        if (row := _bare(store, run_id)) is not None:
+            return row
         fault = error.message if isinstance(error, WaivernError) else f"state.json: {error}"
         return RunRow(run_id, CORRUPT, None, {}, fault, pinned=_pinned(store, run_id))
+
+
+def _bare(store: RunStore, run_id: str) -> RunRow | None:
+    """Return the row of a run in the first form, without a journal; None if it is not one."""
+    from waivern.service import bare
+
+    with suppress(WaivernError):
+        if (run := bare.head(store, run_id)) is not None:
+            counts = {name: len(ids) for name, ids in bare.state(store, run_id).items()}
+            counts["suspended"] = 0
+            pinned = store.pinned(run_id)
+            return RunRow(run_id, run.status, run, counts, bare.NOTE, pinned)
+    return None
 
 
 def _pinned(store: RunStore, run_id: str) -> bool:
@@ -123,10 +138,18 @@ def runbook_of(run: RunMetadata) -> tuple[str, str]:
 def load(store: RunStore, run_id: str) -> RunRecord:
     """Fold a run's journal; an attempt that nobody is at any more reads as `interrupted`.
 
+    A run in the first form, which had no journal, is what its files say: `vouched` is false.
     Raises RunNotFoundError, or IntegrityError naming the journal line that is damaged.
     """
     owner = store.owner(run_id)  # before the journal: a run may end between the two looks
-    _, record = fold(store, run_id)
+    try:
+        _, record = fold(store, run_id)
+    except IntegrityError:
+        from waivern.service import bare
+
+        if (run := bare.head(store, run_id)) is None:
+            raise
+        return bare.record(store, run)
     running = record.metadata.status is RunStatus.RUNNING  # once cancelled, it stays so
     if running and owner is None and store.owner(run_id) is None:
         record.metadata.status = RunStatus.INTERRUPTED

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from itertools import islice
 from pathlib import Path, PurePath
 from typing import NamedTuple
@@ -15,11 +14,9 @@ from waivern.errors import (
     NotFoundError,
     RefusedError,
     RunNotFoundError,
-    WaivernError,
 )
 from waivern.files import absolute
 from waivern.record.fold import RunRecord
-from waivern.record.run import RunMetadata
 from waivern.record.status import ArtifactStatus, RunStatus
 from waivern.service import read, runbook_file
 from waivern.service.read import RunRow
@@ -144,7 +141,8 @@ def fitting(
     not fit. Raises NotFoundError if the reference fits the runs of several runbooks.
     """
     rows = [
-        row._replace(metadata=row.metadata or _head(store, row)) for row in read.list_runs(store)
+        row._replace(metadata=row.metadata or read.damaged_head(store, row.run_id))
+        for row in read.list_runs(store)
     ]
     rows.sort(key=lambda row: row.metadata.started_at if row.metadata else "~", reverse=True)
     if reference.head:
@@ -171,15 +169,6 @@ def unreadable(reference: Reference, row: RunRow) -> IntegrityError:
         hint="name the run that is meant by its id; "
         f"`wct runs verify {row.run_id}` reports what is damaged",
     )
-
-
-def _head(store: RunStore, row: RunRow) -> RunMetadata | None:
-    """Return what one of the two records of a damaged run still says of it."""
-    with suppress(WaivernError):
-        return RunMetadata.from_document(store.read_json(row.run_id, "run"))
-    with suppress(WaivernError):
-        return read.fold(store, row.run_id)[1].metadata
-    return None
 
 
 # runbooks

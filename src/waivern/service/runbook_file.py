@@ -56,7 +56,7 @@ def of_run(store: RunStore, run: RunMetadata) -> RunbookFile:
     if beside and (place := last.get("place")):
         folder, placed = str(Path(beside) / str(place)), True
     else:
-        folder, placed = str(last.get("base") or _recorded_base(store, run) or beside), False
+        folder, placed = str(last.get("base") or _recorded_base(store, run) or beside or ""), False
     path = file_in(folder, run.runbook_path)
     return RunbookFile(run.runbook_name, run.runbook_hash, path, placed)
 

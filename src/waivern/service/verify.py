@@ -21,10 +21,11 @@ from waivern.errors import (
     UsageError,
 )
 from waivern.ids import SYSTEM
-from waivern.message import Json, sha256
+from waivern.message import Json, decode, sha256
 from waivern.record.events import from_record
 from waivern.record.fold import RunRecord
 from waivern.record.status import RunStatus
+from waivern.service import bare
 from waivern.service.read import fold
 from waivern.store.base import Journal, JournalLine, RunStore
 from waivern.store.layout import CHILDREN, json_bytes, kept_child_name, kept_name
@@ -66,12 +67,14 @@ class Verification:
     faults: tuple[Fault, ...]
     notes: tuple[str, ...] = ()
     """What is as a crash leaves it, or was not looked at."""
+    vouched: bool = True
+    """Whether there is a journal; without one, nothing can be verified."""
 
     def document(self) -> dict[str, Json]:
         """Return the verification for programs."""
         return {
             "run_id": self.run_id,
-            "ok": not self.faults,
+            "ok": self.vouched and not self.faults,
             "lines": self.lines,
             "head": self.head,
             "artifacts": self.artifacts,
@@ -131,6 +134,8 @@ def _verified(store: RunStore, run_id: str, expect: str | None) -> Verification:
     try:
         journal, record = fold(store, run_id)
     except IntegrityError as error:
+        if (found_head := bare.head(store, run_id)) is not None:
+            return _unvouched(store, bare.record(store, found_head), expect)
         return _unreadable(run_id, f"{SYSTEM}/events.jsonl", error)
     found = [
         *_on_journal(journal, record, expect),
@@ -148,6 +153,35 @@ def _verified(store: RunStore, run_id: str, expect: str | None) -> Verification:
         faults=tuple(each for each in found if isinstance(each, Fault)),
         notes=tuple(each for each in found if isinstance(each, str)),
     )
+
+
+def _unvouched(store: RunStore, record: RunRecord, expect: str | None) -> Verification:
+    """Report what can be said of a run without a journal."""
+    run_id = record.metadata.run_id
+    completed = [name for name, step in record.steps.items() if step.completed]
+    looks = {name: _no_artifact(store, run_id, name) for name in completed}
+    faults = [Fault(f"{name}.json", fault) for name, fault in looks.items() if fault]
+    notes = (
+        f"run.json and state.json can be read; {len(completed) - len(faults):,} of "
+        f"{len(completed):,} completed artifacts are artifact files",
+        "nothing says whether they are what the run produced: without a journal, anybody who "
+        "can write to the folder can have changed them",
+    )
+    if expect is not None:
+        faults.append(Fault(SYSTEM, f"no line has the expected hash {expect}"))
+    return Verification(run_id, 0, None, len(completed), tuple(faults), notes, vouched=False)
+
+
+def _no_artifact(store: RunStore, run_id: str, name: str) -> str | None:
+    """Report why a file cannot be an artifact at all; None if it can."""
+    try:
+        data = store.read_artifact(run_id, name)
+        if data is None:
+            return "missing"
+        decode(data)
+    except IntegrityError as error:
+        return error.message
+    return None
 
 
 def _unreadable(run_id: str, path: str, error: IntegrityError) -> Verification:

@@ -195,6 +195,10 @@ class RunStore(ArtifactStore):
     def verify(self, run_id: str, key: str, *, size: int, digest: str) -> str | None:
         """Say what is wrong with a published artifact ('missing', 'altered'); None if nothing."""
 
+    @abstractmethod
+    def read_artifact(self, run_id: str, key: str) -> bytes | None:
+        """Return the bytes of a published artifact, whatever they are; None if there are none."""
+
     # journal
 
     @abstractmethod

@@ -142,6 +142,9 @@ class LocalFilesystemStore(RunStore):
             return "missing"
         return None if len(data) == size and sha256(data) == digest else "altered"
 
+    def read_artifact(self, run_id: str, key: str) -> bytes | None:
+        return self._read(run_id, key)
+
     # journal
 
     def read_journal(self, run_id: str) -> Journal:

@@ -107,6 +107,10 @@ class AsyncInMemoryStore(RunStore):
             return "missing"
         return None if len(data) == size and sha256(data) == digest else "altered"
 
+    def read_artifact(self, run_id: str, key: str) -> bytes | None:
+        with self._lock:
+            return self._run(run_id).artifacts.get(key)
+
     # journal
 
     def read_journal(self, run_id: str) -> Journal:

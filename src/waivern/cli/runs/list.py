@@ -80,7 +80,15 @@ def _fields(row: RunRow) -> list[str]:
         return [row.run_id, row.status, *[""] * 7, clean(row.fault or "")]
     counts = [str(row.counts[name]) for name in ("completed", "failed", "skipped", "not_started")]
     path = clean(run.runbook_path or "")
-    return [row.run_id, row.status, path, run.started_at, str(run.duration_ms), *counts, ""]
+    return [
+        row.run_id,
+        row.status,
+        path,
+        run.started_at,
+        str(run.duration_ms),
+        *counts,
+        clean(row.fault or ""),
+    ]
 
 
 def _note(

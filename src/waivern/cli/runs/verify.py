@@ -53,9 +53,14 @@ def command(
         out = stdout()
         for each in found:
             _show(out, each)
-    if not any(each.faults for each in found):
+    return _code(found)
+
+
+def _code(found: list[Verification]) -> int:
+    if all(each.vouched and not each.faults for each in found):
         return Exit.OK
-    stderr().print(f"  = help: {_help([fault for each in found for fault in each.faults])}")
+    if any(each.faults for each in found):
+        stderr().print(f"  = help: {_help([fault for each in found for fault in each.faults])}")
     return Exit.INTEGRITY
 
 
@@ -66,7 +71,9 @@ def _help(faults: list[Fault]) -> str:
 
 
 def _show(out: Screen, found: Verification) -> None:
-    if found.faults:
+    if not found.vouched:
+        out.print(f"{out.mark('failed')} {found.run_id}  NOT VERIFIABLE  it has no journal")
+    elif found.faults:
         out.print(f"{out.mark('failed')} {found.run_id}  {out.paint('ALTERED', 'failed')}")
     else:
         what = f"{found.lines:,} journal lines, {found.artifacts:,} artifacts"

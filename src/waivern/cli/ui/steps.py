@@ -82,6 +82,8 @@ def _contents(
 
 def _run_json(store: RunStore, record: RunRecord) -> dict[str, Json]:
     """Return what `run.json` says, or would say by now."""
+    if not record.vouched:
+        return record.metadata.document()
     last = store.read_journal(record.metadata.run_id).lines[-1]
     return record.metadata.document() | {"journal": {"count": last.seq, "head": last.hash}}
 
