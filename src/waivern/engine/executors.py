@@ -219,12 +219,12 @@ class ThreadExecutor:
             call, report = waiting
             report.began(call)
             scope = worker.scope = CallScope(call.artifact)
-            # a context of its own: what a component sets there (decimal, locale) ends with the call
+            # a context of its own: what a component sets there (as decimal does) ends with the call
             outcome = copy_context().run(self._outcome, call, scope)
             if not self._wanted(call):
                 scope.join()  # its place in a pool is taken until all its work has ended
             worker.scope = None
-            if scope.at_work():
+            if scope.has_threads:
                 self._scopes.append(scope)
             lost = self._done(call, worker)
             report.done(call, outcome)

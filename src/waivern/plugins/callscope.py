@@ -49,6 +49,11 @@ class CallScope:
         setattr(thread, _MARK, self)
         self._threads.append(thread)
 
+    @property
+    def has_threads(self) -> bool:
+        """Whether a thread of it has not ended, at work or not."""
+        return any(thread.is_alive() for thread in self._threads)
+
     def at_work(self) -> list[threading.Thread]:
         """Return its threads that have not ended, without those that only wait for work."""
         if not self._threads:
