@@ -69,7 +69,8 @@ class Encoded(NamedTuple):
     digest: str
     """`sha256:` of the file's bytes, as `sha256sum` prints it."""
     content_digest: str
-    """`sha256:` of the content alone, in a form that no envelope and no layout changes."""
+    """`sha256:` of the content alone, in a form that no envelope and no layout changes. The order
+    of keys is part of it: a component that is given the content sees it."""
 
 
 def sha256(data: bytes) -> str:
@@ -80,7 +81,7 @@ def sha256(data: bytes) -> str:
 
 
 def content_digest(content: Json) -> str:
-    """Return the digest of content: of its compact JSON with sorted keys.
+    """Return the digest of content: of its compact JSON, keys in their order.
 
     Raises ComponentError, naming the place, if the content is not JSON.
     """
@@ -137,9 +138,7 @@ def _one_of(kind: Any, value: Json) -> Any:
     return value
 
 
-_compact = json.JSONEncoder(
-    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-).encode
+_compact = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 
 
 def _canonical(content: Json) -> bytes:

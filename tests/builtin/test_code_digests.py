@@ -87,11 +87,13 @@ def test_a_command_is_the_files_that_it_names(tmp_path: Path) -> None:
     ]
 
 
-def test_a_command_that_names_no_file_has_no_digest(tmp_path: Path) -> None:
+def test_a_command_may_name_no_file(tmp_path: Path) -> None:
     (tmp_path / "python3").write_text("not what PATH finds")
     os.mkfifo(tmp_path / "fifo")
     (tmp_path / "folder").mkdir()
-    assert of_command(tmp_path, "python3", "-c", "x" * 5000, "fifo", "folder", "", "a/b") is None
+    assert (
+        of_command(tmp_path, "python3", "-c", "x" * 5000, "fifo", "folder", "", "a/b") == "no file"
+    )
 
 
 def test_a_module_that_was_edited_since_its_import_cannot_be_fingerprinted(

@@ -44,7 +44,7 @@ class Thing:
     repeatable: bool = True
     marks: Any = field(default_factory=dict)
     rules: Any = field(default_factory=dict)
-    digest: str | None = None
+    digest: str | None = "sha256:0"
     asked: list[str] = field(default_factory=list)
     raises: BaseException | None = None
 
@@ -263,7 +263,7 @@ def test_a_large_source_is_kept_as_a_digest(place: Place) -> None:
         (source(cache=False), Thing(), "its cache is off"),
         (source(), Thing(repeatable=False), "not known to be repeatable"),
         (process(), Thing(repeatable=False), "not known to be repeatable"),
-        (source(), Thing(marks=None), "it cannot be told what it would read"),
+        (source(), Thing(marks=None), "not cached: the connector does not say what it would read"),
         (source(), Thing(raises=ComponentError("no disk")), "no disk"),
         (source(), Thing(raises=OSError("x")), "OSError"),
         (source(), Thing(raises=ValueError(SECRET)), "ValueError"),
@@ -272,8 +272,9 @@ def test_a_large_source_is_kept_as_a_digest(place: Place) -> None:
         (source(), Thing(marks=[1]), "AttributeError"),
         (source(), Thing(marks={"\udcff": "x"}), "content is not JSON"),
         (process(), Thing(rules=3), "AttributeError"),
+        (process(), Thing(digest=None), "cannot be fingerprinted"),
     ],
-    ids=range(12),
+    ids=range(13),
 )
 def test_what_cannot_be_told_is_not_taken(
     place: Place, node: Node, thing: Thing, reason: str
@@ -341,9 +342,14 @@ def test_what_changes_meanwhile_is_not_remembered(place: Place) -> None:
         assert cache.confirm(node, tool, (), ctx, before) is None
 
 
+class BuiltIn(Thing):
+    code = None  # type: ignore[assignment]
+
+
 def test_what_cannot_change_is_not_looked_at_again(place: Place) -> None:
-    thing = Thing()
-    cache, tool, ctx = place.cache(), Tool(thing, None, CODE), Context("a", place.base)
+    thing = BuiltIn()
+    cache, ctx = place.cache(), Context("a", place.base)
+    tool = Tool(thing, None, lambda _component: "waivern 0.1.0 sha256:1")
     before = cache.identify(process(), tool, (), ctx)
     assert not isinstance(before, Unsure)
     asked = len(thing.asked)

@@ -24,9 +24,8 @@ from waivern.plugins.installed import importing
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Return a folder on `sys.path`; what is imported from it is forgotten."""
     monkeypatch.syspath_prepend(tmp_path)
-    before = set(sys.modules)
     yield tmp_path
-    for name in set(sys.modules) - before:
+    for name in [each for each in sys.modules if each.startswith("fp_")]:
         del sys.modules[name]
 
 

@@ -51,7 +51,9 @@ def of_call(call: str, ctx: Context) -> str:
             return fingerprints.of_file(*_place(where, ctx))
         return fingerprints.of_module(where)
     except UncertainError as error:
-        raise ComponentError(f"the code of {call!r} cannot be fingerprinted: {error}") from error
+        raise UncertainError(
+            f"the code of {call!r} cannot be fingerprinted: {error.message}"
+        ) from error
     except OSError as error:
         raise ComponentError(f"{where!r} cannot be read: {error.strerror}") from error
 
@@ -68,17 +70,16 @@ def _place(where: str, ctx: Context) -> tuple[Folder, Path]:
     return folder, file
 
 
-def of_command(argv: Sequence[str], ctx: Context) -> str | None:
+def of_command(argv: Sequence[str], ctx: Context) -> str:
     """Return the digest of the files that a command line names.
 
     Those are an executable with a '/' in it, and every argument that is a file where the command
     runs: of `python3 report.py` the script. A program on PATH, and a file within an argument
-    (`--rules=x.yaml`), are not seen. None if no file is named; raises ComponentError if one cannot
-    be read.
+    (`--rules=x.yaml`), are not seen. Raises ComponentError if a file cannot be read.
     """
     program = [executable(argv[0], ctx)] if "/" in argv[0] else []
     digests = [_of_file(ctx.base / name) for name in (*program, *argv[1:])]
-    return sha256(json.dumps(digests).encode()) if any(digests) else None
+    return sha256(json.dumps(digests).encode()) if any(digests) else "no file"
 
 
 def executable(command: str, ctx: Context) -> str:

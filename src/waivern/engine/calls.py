@@ -41,6 +41,8 @@ class Produced(NamedTuple):
     """The parts of its fingerprint, if it may be taken for the same work another time."""
     origin: dict[str, Json] | None = None
     """Where it was copied from: `{run, artifact, seq, digest}`."""
+    code: Mapping[str, Json] = {}
+    """Digests of the code that made it."""
 
 
 class Failed(NamedTuple):

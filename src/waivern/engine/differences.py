@@ -17,6 +17,10 @@ def differences(then: Mapping[str, Json], now: Identity) -> Iterator[str]:
         yield f"component {_name(then)} → {_name(now)}"
     elif then.get("code") != now["code"]:
         yield "code changed"
+    old, new = _mapping(then, "runtime"), now["runtime"]
+    for name in ("waivern", "python"):
+        if old.get(name) not in (None, new[name]):
+            yield f"{name} {old[name]} → {new[name]}"
     old, new = _mapping(then, "rulesets"), _mapping(now, "rulesets")
     for name in sorted({*old, *new}):
         yield from _ruleset(name, old.get(name), new.get(name))
@@ -69,7 +73,9 @@ def _properties(path: str, then: Json, now: Json) -> Iterator[str]:
         for name in {**then, **now}:
             inner = f"{path}.{name}" if path else name
             yield from _properties(inner, then.get(name), now.get(name))
-    elif then != now or type(then) is not type(now):
+        if then.keys() == now.keys() and list(then) != list(now):
+            yield f"{f'property {path}' if path else 'properties'} in another order"
+    elif repr(then) != repr(now):  # 1, 1.0 and True are equal, and different properties
         yield f"property {path} {_short(then)} → {_short(now)}"
 
 

@@ -6,7 +6,7 @@ later plan can say not only that something is different but what.
 
 import hmac
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 from waivern.errors import WaivernError
@@ -14,6 +14,7 @@ from waivern.message import Json, content_digest
 from waivern.planning.plan import Extract, Node, Transform
 from waivern.plugins.component import Component
 from waivern.plugins.context import Context
+from waivern.plugins.fingerprint import runtime
 from waivern.runbook import env
 from waivern.store.base import ArtifactRef
 
@@ -77,7 +78,7 @@ def identify(
         return made_of if isinstance(made_of, Unsure) else {"key": _key(made_of), **made_of}
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a component may raise anything
         what = error.message if isinstance(error, WaivernError) else type(error).__name__
-        return Unsure(f"it cannot be told what it is made of: {what}")
+        return Unsure(f"not cached: {what}")
 
 
 def _parts(
@@ -91,15 +92,19 @@ def _parts(
     work = node.work
     assert isinstance(work, Extract | Transform)
     source, inputs = {}, refs
+    code = _code(tool, ctx)
+    if code[1] is None and getattr(tool.component, "code", None) is not None:
+        return Unsure("not cached: the code that it runs cannot be fingerprinted")
     if isinstance(work, Extract):
         marks, inputs = _asked(tool, ctx, "fingerprint"), ()  # its node's inputs are for its tests
         if marks is None and node.cache is None:
-            return Unsure("it cannot be told what it would read")
+            return Unsure("not cached: the connector does not say what it would read")
         source = {} if marks is None else _source(marks, ctx)
     return {
         "component": work.label,
         "version": work.version,
-        "code": [tool.code(tool.component), _asked(tool, ctx, "code")],
+        "code": code,
+        "runtime": runtime()._asdict(),
         "properties": dict(work.properties),
         "environment": {
             name: secret.hash(environ[name])
@@ -113,7 +118,7 @@ def _parts(
         "source": source,
         "rulesets": {
             ctx.redact(name): ctx.redact(mark)
-            for name, mark in (_asked(tool, ctx, "rulesets") or {}).items()
+            for name, mark in sorted((_asked(tool, ctx, "rulesets") or {}).items())
         },
         "schema": str(node.schema),
         # what is only promised to be repeatable may look around where it works
@@ -121,10 +126,30 @@ def _parts(
     }
 
 
+def code(tool: Tool, ctx: Context, known: Sequence[Json] | None) -> dict[str, Json]:
+    """Return the digests of the code that a component runs, or the reason why there is none.
+
+    `known` is that part of an identity, if there is one.
+    """
+    try:
+        component, called = known or _code(tool, ctx)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a component may raise anything
+        what = error.message if isinstance(error, WaivernError) else type(error).__name__
+        return {"unknown": ctx.redact(what)}
+    return {"component": component} | ({} if called is None else {"called": called})
+
+
+def _code(tool: Tool, ctx: Context) -> list[Json]:
+    called = _asked(tool, ctx, "code")
+    return [tool.code(tool.component), None if called is None else ctx.redact(str(called))]
+
+
 def settled(node: Node, made_of: Identity) -> bool:
     """Say whether no part could have changed since it was looked at."""
-    moving = isinstance(node.work, Extract) or made_of["rulesets"] or made_of["code"][1]
-    return not moving
+    component, called = made_of["code"]
+    # of a user's code it is known afterwards only what it has imported
+    own = called or not str(component).startswith("waivern ")
+    return not (isinstance(node.work, Extract) or made_of["rulesets"] or own)
 
 
 def key(made_of: Mapping[str, Json] | None) -> str | None:
@@ -152,7 +177,7 @@ def _repeatable(component: Component) -> bool:
 
 
 def _source(marks: Mapping[str, str], ctx: Context) -> dict[str, Json]:
-    items = {ctx.redact(name): ctx.redact(mark) for name, mark in marks.items()}
+    items = {ctx.redact(name): ctx.redact(mark) for name, mark in sorted(marks.items())}
     source: dict[str, Json] = {"digest": content_digest(items), "count": len(items)}
     few = len(items) <= MOST_ITEMS and sum(map(len, [*items, *items.values()])) <= MOST_TEXT
     return {**source, "items": items} if few else source

@@ -410,6 +410,7 @@ class Loop:
             identity=made.identity,
             statuses=rebuilder.asked(call.node, self._statuses),
             examined=made.examined,
+            code=dict(made.code),
         )
 
     # failing

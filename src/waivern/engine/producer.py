@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import cast
 
 from waivern.clock import Clock
+from waivern.engine import identity
 from waivern.engine.cache import Cache
 from waivern.engine.calls import Awaiting, Call, Failed, Outcome, Passed, Produced, Waits
 from waivern.engine.identity import Identity, Tool, Unsure
@@ -130,7 +131,7 @@ class Producer:
         look = self.context(call.node)
         with scope.entered():
             made_of = self._identity(call, tool, look)
-        if (made := self._found(call, made_of, look, began)) is not None:
+        if (made := self._found(call, tool, made_of, look, began)) is not None:
             return made
         with scope.entered():
             result = self._asked(call, tool, ctx)
@@ -146,7 +147,7 @@ class Producer:
         return self._cache.identify(call.node, tool, call.inputs, look)
 
     def _found(
-        self, call: Call, made_of: Identity | Unsure, look: Context, began: float
+        self, call: Call, tool: Tool, made_of: Identity | Unsure, look: Context, began: float
     ) -> Produced | None:
         """Stage what was made of the same before, with the coverage of the look just taken."""
         if self._cache is None or isinstance(made_of, Unsure):
@@ -156,7 +157,8 @@ class Producer:
             return None
         coverage = look.coverage.document() or hit.message.extensions.get("coverage")
         made = self._stage(call, hit.message.content, coverage, began)
-        return made._replace(identity=made_of, origin=hit.origin)
+        code = identity.code(tool, look, made_of["code"])
+        return made._replace(identity=made_of, origin=hit.origin, code=code)
 
     def _asked(self, call: Call, tool: Tool, ctx: Context) -> Json | Awaitable[Json]:
         if isinstance(call.node.work, Extract):
@@ -178,8 +180,10 @@ class Producer:
         if self._cache is not None and not isinstance(made_of, Unsure):
             again = self.context(call.node)
             same = self._cache.confirm(call.node, tool, call.inputs, again, made_of)
+        known = None if isinstance(made_of, Unsure) else made_of["code"]
+        code = identity.code(tool, self.context(call.node), known)
         made = self._stage(call, content, ctx.coverage.document(), began)
-        return made._replace(identity=same)
+        return made._replace(identity=same, code=code)
 
     def finish(self, awaited: Awaiting, content: Json) -> Outcome:
         """Stage what an awaited component returned."""
@@ -295,7 +299,7 @@ class Producer:
             "status": "success",
             "error": None,
             "duration_seconds": duration / 1000,
-            "origin": "parent",
+            "origin": "child" if call.node.base else "parent",
             "alias": None,
         }
         message = Message(

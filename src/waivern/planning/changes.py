@@ -104,7 +104,9 @@ def _differences(path: str, old: Json, new: Json) -> Iterator[str]:
         for key in {**old, **new}:
             inner = f"{path}.{key}" if path else str(key)
             yield from _differences(inner, old.get(key, _NOTHING), new.get(key, _NOTHING))
-    elif type(old) is not type(new) or old != new:
+        if old.keys() == new.keys() and list(old) != list(new):
+            yield f"{path} in another order"
+    elif repr(old) != repr(new):  # 1, 1.0 and True are equal, and different values
         yield f"{path} {_shown(old)} → {_shown(new)}"
 
 

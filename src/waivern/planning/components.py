@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, TypeAlias
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from waivern.errors import WaivernError
+from waivern.ids import ArtifactId
 from waivern.message import Json
 from waivern.planning.codes import Code
 from waivern.planning.defaults import Defaults, laid_over
@@ -17,9 +19,22 @@ from waivern.problems import Problem, did_you_mean, shown
 from waivern.runbook.env import names
 from waivern.runbook.model import Retry
 
+OUTPUT = "output"
 Kind: TypeAlias = Literal["connectors", "processors"]
 _PART = {"connectors": "source", "processors": "process"}
 """Where a declaration names its component."""
+
+
+class Made(NamedTuple):
+    """The component that made a completed artifact, as its run recorded it."""
+
+    component: str
+    """`connector:<type>`, `processor:<type>`; `output` if it is one of several."""
+    version: str | None
+    schema: str
+
+
+NOTHING_MADE: Mapping[ArtifactId, Made] = MappingProxyType({})
 
 
 class Components:
@@ -31,11 +46,13 @@ class Components:
         environ: Mapping[str, str],
         defaults: Defaults,
         catalogue: Catalogue,
+        kept: Mapping[ArtifactId, Made],
     ) -> None:
         self._flats = flats
         self._environ = environ
         self._defaults = defaults
         self._catalogue = catalogue
+        self._kept = kept
         self._found: dict[tuple[Kind, str], Component] = {}
 
     def check_defaults(self) -> None:
@@ -43,7 +60,9 @@ class Components:
         for name in self._defaults.components:
             catalogue = self._catalogue
             known = [*catalogue.names("connectors"), *catalogue.names("processors")]
-            if name not in known:
+            if name not in known and not any(
+                made.component.partition(":")[2] == name for made in self._kept.values()
+            ):
                 message = f"the project's file gives properties to {shown(name)}: no such component"
                 hint = did_you_mean(name, known)
                 problem = Problem(Code.UNKNOWN_COMPONENT, message, hint=hint)
@@ -53,16 +72,31 @@ class Components:
                 self._flats.report(problem)
 
     def find(self, flat: Flat, kind: Kind, name: str) -> Component | None:
-        """Return the component of that name; None, and a problem, if there is none."""
+        """Return the component of that name; None if there is none.
+
+        That is a problem, unless the artifact has been made.
+        """
         try:
             component = self._found.get((kind, name)) or self._catalogue.load(kind, name)
         except WaivernError as error:
+            if self.made(flat, kind, name) is not None:
+                return None
             at = (_PART[kind], "type")
             problem = flat.problem(Code.UNKNOWN_COMPONENT, error.message, at, hint=error.hint)
             self._flats.report(problem)
             return None
         self._found[kind, name] = component
         return component
+
+    def made(self, flat: Flat, kind: Kind, name: str) -> Made | None:
+        """Return by what the artifact was made, if it was by the component of that name."""
+        made = self._kept.get(flat.id)
+        return made if made and made.component == f"{kind[:-1]}:{name}" else None
+
+    def output(self, flat: Flat) -> Made | None:
+        """Return by what one of several outputs was made, if it was."""
+        made = self._kept.get(flat.id)
+        return made if made and made.component == OUTPUT else None
 
     def properties(self, name: str, own: Mapping[str, Json]) -> Mapping[str, Json]:
         """Return the properties of a runbook, laid over what the project says."""

@@ -17,6 +17,7 @@ from waivern.planning import mapping
 from waivern.planning.binding import with_item
 from waivern.planning.children import Children, Library
 from waivern.planning.codes import Code
+from waivern.planning.components import OUTPUT, Made
 from waivern.planning.flats import Flats
 from waivern.planning.inclusion import Includer
 from waivern.planning.items import Item, items
@@ -30,7 +31,11 @@ from waivern.runbook.model import Artifact, Child, Draft, Gate, Process, Repeat
 
 
 def flatten(
-    root: Draft, children: Children, environ: Mapping[str, str], catalogue: Catalogue
+    root: Draft,
+    children: Children,
+    environ: Mapping[str, str],
+    catalogue: Catalogue,
+    kept: Mapping[ArtifactId, Made],
 ) -> Flats:
     """Return the flat artifacts of a runbook and its children, and what is wrong so far.
 
@@ -40,7 +45,7 @@ def flatten(
     flats = Flats(root, library.documents)
     for need in root.runbook.inputs.values():
         mapping.give_default(flats, flats.root, need)
-    _Walk(flats, Includer(flats, library), environ, catalogue).walk(flats.root)
+    _Walk(flats, Includer(flats, library), environ, catalogue, kept).walk(flats.root)
     for scope in flats.scopes:
         mapping.check(flats, scope)
     flats.tell_collisions()
@@ -54,14 +59,20 @@ class _Walk:
     """Goes through the artifacts of a runbook, and of the children where they are included."""
 
     def __init__(
-        self, flats: Flats, includer: Includer, environ: Mapping[str, str], catalogue: Catalogue
+        self,
+        flats: Flats,
+        includer: Includer,
+        environ: Mapping[str, str],
+        catalogue: Catalogue,
+        kept: Mapping[ArtifactId, Made],
     ) -> None:
         self._flats = flats
         self._includer = includer
         self._environ = environ
         self._catalogue = catalogue
-        self._outputs: dict[str, Sequence[str]] = {}
-        """The named outputs of processors."""
+        self._kept = kept
+        self._outputs: dict[str, Sequence[str] | None] = {}
+        """The named outputs of processors; None for one that is missing."""
 
     def walk(self, scope: Scope) -> None:
         for artifact in scope.runbook.artifacts.values():
@@ -162,6 +173,8 @@ class _Walk:
     ) -> None:
         """Add the named outputs of a processor that has some."""
         outputs = self._named(process.type)
+        if outputs is None:
+            outputs = self._made(id_)
         if not outputs:
             return
         whole = ((scope, id_.removeprefix(scope.prefix)),)
@@ -174,13 +187,18 @@ class _Walk:
             part = ArtifactId(f"{id_}/{output}")
             self._flats.add(scope, artifact, part, whole, each, work=Part(output))
 
-    def _named(self, type_: str) -> Sequence[str]:
+    def _made(self, id_: ArtifactId) -> Sequence[str]:
+        """Return the named outputs that a run has of an artifact whose component may be missing."""
+        names = [name for name, made in self._kept.items() if made.component == OUTPUT]
+        return [name.removeprefix(f"{id_}/") for name in names if name.rpartition("/")[0] == id_]
+
+    def _named(self, type_: str) -> Sequence[str] | None:
         if type_ not in self._outputs:
             try:
                 found = self._catalogue.load("processors", type_)
                 self._outputs[type_] = tuple(getattr(found, "outputs", ()))
             except WaivernError:
-                self._outputs[type_] = ()  # told when the artifact itself is planned
+                self._outputs[type_] = None  # reported when the artifact itself is planned
         return self._outputs[type_]
 
 

@@ -13,7 +13,7 @@ from waivern.ids import ArtifactId
 from waivern.planning import condition_shapes, graph, mapping
 from waivern.planning.children import Children
 from waivern.planning.codes import Code
-from waivern.planning.components import Components, own_retry
+from waivern.planning.components import NOTHING_MADE, Components, Made, own_retry
 from waivern.planning.defaults import NO_DEFAULTS, Defaults
 from waivern.planning.flats import Flat
 from waivern.planning.flatten import flatten
@@ -42,14 +42,16 @@ def make_plan(
     environ: Mapping[str, str],
     defaults: Defaults = NO_DEFAULTS,
     catalogue: Catalogue | None = None,
+    kept: Mapping[ArtifactId, Made] = NOTHING_MADE,
 ) -> Plan:
     """Return the plan of a runbook; without a catalogue, its components are the installed ones.
 
-    Raises InvalidError with every problem there is, those that the draft has already among them.
+    The component of an artifact in `kept` may be missing: it is not needed any more. Raises
+    InvalidError with every problem there is, those that the draft has already among them.
     """
     whole = draft if isinstance(draft, Draft) else Draft(draft)
     with collection_paused():
-        return _Planner(whole, resolver, environ, defaults, catalogue or Catalogue()).plan()
+        return _Planner(whole, resolver, environ, defaults, catalogue or Catalogue(), kept).plan()
 
 
 class _Planner:
@@ -60,13 +62,14 @@ class _Planner:
         environ: Mapping[str, str],
         defaults: Defaults,
         catalogue: Catalogue,
+        kept: Mapping[ArtifactId, Made],
     ) -> None:
         self._draft = draft
         self._catalogue = catalogue
         self._on_error = defaults.on_error
-        self._flats = flatten(draft, resolver, environ, catalogue)
+        self._flats = flatten(draft, resolver, environ, catalogue, kept)
         secret = with_secrets(environ, draft.runbook.params, draft.values)
-        components = Components(self._flats, secret, defaults, catalogue)
+        components = Components(self._flats, secret, defaults, catalogue, kept)
         components.check_defaults()
         self._works = Works(self._flats, components, resolver)
         self._nodes: dict[ArtifactId, Node] = {}

@@ -88,20 +88,25 @@ class Works:
         self, flat: Flat, kind: Kind, name: str, own: Mapping[str, Json], inputs: Inputs
     ) -> Made | None:
         component = self._components.find(flat, kind, name)
-        if component is None:
-            return None
         properties = self._components.properties(name, own)
+        make = Extract if kind == "connectors" else Transform
+        if component is None:
+            done = self._components.made(flat, kind, name)
+            if done is None:
+                return None
+            return make(name, str(done.version), properties), SchemaRef.parse(done.schema), None
         fit = self._components.fit(flat, kind, name, component, own, properties)
         if kind == "processors":
             fit &= schemas.readable(self._flats, flat, cast(Processor, component), inputs)
         schema = schemas.produced(self._flats, flat, component, inputs)
         if schema is None or not fit:
             return None
-        make = Extract if kind == "connectors" else Transform
         return make(name, component.version, properties), schema, component
 
     def _part_schema(self, flat: Flat) -> SchemaRef:
         producer = flat.artifact.producer
         assert isinstance(producer, Process)
+        if (done := self._components.output(flat)) is not None:
+            return SchemaRef.parse(done.schema)
         component = self._components.find(flat, "processors", producer.type)
         return (component and component.produces) or ANY_JSON

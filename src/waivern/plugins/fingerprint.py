@@ -28,7 +28,7 @@ from waivern.plugins.installed import (
     version_of,
 )
 
-__all__ = ["Fingerprints", "UncertainError"]
+__all__ = ["Fingerprints", "Runtime", "UncertainError", "runtime"]
 
 
 class Fingerprints:
@@ -85,8 +85,7 @@ class Fingerprints:
         top = kind.__module__.partition(".")[0]
         if top != "waivern":
             return self.of_module(kind.__module__)
-        # looked up, not imported: the package's front leads to all rooms
-        version, module = sys.modules[top].__version__, sys.modules[kind.__module__]
+        version, module = runtime().waivern, sys.modules[kind.__module__]
         digest = sha256(Path(str(module.__file__)).read_bytes())
         found = self._classes[kind] = f"waivern {version} {digest}"
         return found
@@ -107,6 +106,20 @@ class Fingerprints:
             found[top] = known.digest
             ahead += known.imports
         return found
+
+
+class Runtime(NamedTuple):
+    """The versions of what runs the code."""
+
+    waivern: str
+    python: str
+
+
+def runtime() -> Runtime:
+    """Return the versions of this process."""
+    # looked up, not imported: the package's front leads to all rooms
+    version = sys.modules["waivern"].__version__
+    return Runtime(version, ".".join(map(str, sys.version_info[:3])))
 
 
 def _digest(parts: dict[str, dict[str, str]]) -> str:

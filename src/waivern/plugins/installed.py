@@ -19,6 +19,7 @@ from importlib.metadata import Distribution, distributions
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from waivern.errors import ComponentError
 from waivern.message import sha256
 
 T = TypeVar("T")
@@ -27,8 +28,8 @@ TICK_NS = 20_000_000
 """The coarsest step of a file system's clock."""
 
 
-class UncertainError(Exception):
-    """Raised for code of which nothing proves that it is what runs; the text is the reason."""
+class UncertainError(ComponentError):
+    """Raised for code of which nothing proves that it is what runs; the message is the reason."""
 
 
 class Import(NamedTuple):

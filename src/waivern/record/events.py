@@ -73,6 +73,9 @@ class AttemptStarted(NamedTuple):
     output: str | None = None
     """The folder that outputs are delivered to when the run ends, absolute or relative to the base
     folder; null: the one that an earlier attempt named, if any."""
+    waivern: str = ""
+    python: str = ""
+    """The versions that the attempt runs with; empty where an earlier version began it."""
 
 
 class ArtifactStarted(NamedTuple):
@@ -113,6 +116,9 @@ class ArtifactCompleted(NamedTuple):
     """How the artifacts stood that its condition asks for."""
     examined: dict[str, Json] | None = None
     """What its coverage record says in units, as `waivern.record.measure` reads it."""
+    code: dict[str, Json] = {}
+    """Digests of the code that made it: `component`, and `called` if that runs a user's code; or
+    `unknown`, the reason why there is none."""
 
 
 class ArtifactFailed(NamedTuple):

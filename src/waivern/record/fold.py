@@ -288,6 +288,8 @@ def _attempt(event: AttemptStarted) -> dict[str, Json]:
     more: dict[str, Json] = {} if event.selected is None else {"selected": event.selected}
     if event.base:  # what earlier versions did not record is not in their run.json either
         more |= {"base": event.base, "place": event.place}
+    if event.waivern:
+        more |= {"waivern": event.waivern, "python": event.python}
     return more | {
         "started_at": event.at,
         "ended_at": None,

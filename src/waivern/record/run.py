@@ -46,7 +46,7 @@ class RunMetadata:
     coverage: dict[str, Json] | None = None
     """How much of the sources was examined when the last attempt ended; see docs/coverage.md."""
     attempts: list[dict[str, Json]] = field(default_factory=list)
-    """`{started_at, ended_at, status, reason, host, pid, runbook_hash}` each."""
+    """`{started_at, ended_at, status, reason, host, pid, runbook_hash, waivern, python}` each."""
     journal: dict[str, Json] = field(default_factory=dict)
     """`{count, head}`: how many lines were durable when this was last synced, and the last hash."""
     schema_version: int = SCHEMA_VERSION

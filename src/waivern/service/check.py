@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from waivern.errors import UsageError
 from waivern.files import absolute
-from waivern.ids import is_text
+from waivern.ids import ArtifactId, is_text
 from waivern.message import Json
+from waivern.planning.components import NOTHING_MADE, Made
 from waivern.planning.defaults import NO_DEFAULTS, Defaults
 from waivern.planning.plan import Extract, Plan, Transform
 from waivern.planning.planner import Resolver, make_plan
@@ -89,10 +90,12 @@ def prepare(
     project: Project | None,
     recorded: Mapping[str, Json] | None = None,
     catalogue: Catalogue | None = None,
+    kept: Mapping[ArtifactId, Made] = NOTHING_MADE,
 ) -> Prepared:
     """Return the plan of a runbook as a project would have it carried out. Raises InvalidError.
 
     `recorded` is what counts in place of what the project's file gives: what it gave a run before.
+    `kept` are artifacts that a run has completed: their components may be missing.
     """
     document = draft.runbook.document
     if not is_text(f"{document.folder}/{document.path}"):
@@ -104,7 +107,7 @@ def prepare(
     defaults = _defaults(project)
     if recorded is not None:
         defaults = Defaults(recorded.get("components", {}), recorded.get("on_error"))
-    plan = make_plan(draft, resolver, environ, defaults, catalogue)
+    plan = make_plan(draft, resolver, environ, defaults, catalogue, kept)
     plan = replace(plan, project=_used(defaults, plan))
     known = with_secrets(environ, draft.runbook.params, draft.values)
     return Prepared(plan, known, catalogue)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from waivern.message import Json
+from waivern.errors import WaivernError
+from waivern.message import Json, content_digest
 from waivern.record.fold import RunRecord
 from waivern.record.status import ArtifactStatus
 from waivern.record.step import StepRecord
+from waivern.store.base import ArtifactRef, RunStore
 
 Outcome: TypeAlias = Literal["equal", "different", "status", "open"]
 OPEN = (ArtifactStatus.NOT_STARTED, ArtifactStatus.SUSPENDED)
@@ -36,18 +39,40 @@ class Pair:
         }
 
 
-def compare(before: RunRecord, after: RunRecord) -> list[Pair]:
-    """Return all artifacts of two runs, in the order of the second."""
+def compare(before: RunRecord, after: RunRecord, store: RunStore) -> list[Pair]:
+    """Return all artifacts of two runs of a store, in the order of the second.
+
+    Earlier versions recorded digests in which the order of keys does not count: the contents of
+    their runs are read.
+    """
+    older = any("waivern" not in attempt for attempt in before.metadata.attempts)
+
+    def content(step: StepRecord | None) -> str | None:
+        known = _content(step)
+        if not older or known is None or step is None or step.completed is None:
+            return known
+        done = step.completed
+        ref = ArtifactRef(done.artifact, done.digest, done.content_digest)
+        try:
+            return content_digest(store.fetch(before.metadata.run_id, ref).content)
+        except WaivernError:
+            return known
+
     names = dict.fromkeys([*after.steps, *before.steps])
-    return [_pair(name, before.steps.get(name), after.steps.get(name)) for name in names]
+    return [_pair(name, before.steps.get(name), after.steps.get(name), content) for name in names]
 
 
-def _pair(name: str, before: StepRecord | None, after: StepRecord | None) -> Pair:
+def _pair(
+    name: str,
+    before: StepRecord | None,
+    after: StepRecord | None,
+    content: Callable[[StepRecord | None], str | None],
+) -> Pair:
     then, now = (str(each.status) if each else None for each in (before, after))
     outcome: Outcome = "equal"
     if then != now:
         outcome = "open" if now in OPEN else "status"
-    elif _content(before) != _content(after):
+    elif _content(before) != _content(after) and content(before) != _content(after):
         outcome = "different"
     return Pair(name, outcome, then, now)
 

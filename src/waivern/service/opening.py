@@ -8,6 +8,7 @@ from waivern.clock import Clock
 from waivern.ids import ArtifactId
 from waivern.message import Json, sha256
 from waivern.planning.plan import Copy, Extract, Plan
+from waivern.plugins.fingerprint import runtime
 from waivern.record.events import AttemptStarted, Event, RunStarted
 from waivern.record.fold import RunRecord
 from waivern.service.reusing import pins
@@ -93,10 +94,11 @@ def attempt_event(
 
 
 def _placed(event: AttemptStarted, plan: Plan, store: RunStore) -> AttemptStarted:
-    """Return the event with the folder and the store of the attempt in it."""
+    """Return the event with the folder, the store and the versions of the attempt in it."""
     folder = str(plan.runbook.document.folder)
     place, store_id = place_of(folder, store) or "", store.identity(make=True) or ""
-    return event._replace(base=folder, place=place, store=store_id)
+    versions = runtime()._asdict()
+    return event._replace(base=folder, place=place, store=store_id, **versions)
 
 
 def children(plan: Plan) -> list[dict[str, str]]:

@@ -12,6 +12,7 @@ from waivern.errors import RefusedError
 from waivern.ids import ArtifactId
 from waivern.message import Json
 from waivern.planning.changes import Change, changes
+from waivern.planning.components import NOTHING_MADE, Made
 from waivern.planning.plan import Plan
 from waivern.plugins.catalogue import Catalogue
 from waivern.problems import InvalidError
@@ -31,6 +32,7 @@ from waivern.service.reusing import RecordedResolver, StoreResolver
 from waivern.service.runbook_file import of_document, of_run
 from waivern.service.select import EVERYTHING, Selection
 from waivern.service.trust import confirm, is_foreign
+from waivern.service.versions import changed_since
 from waivern.store.base import RunStore
 
 Source = str | Runbook | None
@@ -95,6 +97,7 @@ def ready(
         edits = _edits(now, record, store, options)
         if not again.allow_changed:
             raise _changed_error(now.plan, record, found, edits)
+    notes = (*notes, *changed_since(record, now.plan))
     forced = ["allow-changed"] if found else []
     forced += ["force"] if run.status == RunStatus.CANCELLED else []
     forced += [ASK_AGAIN] if again.ask_again else []
@@ -130,7 +133,7 @@ def _prepared(
 ) -> tuple[Prepared, tuple[str, ...]]:
     if runbook is not None:
         return _from_file(runbook, record, store, options, again)
-    known = from_kept(record, store, options, again.params)
+    known = from_kept(record, store, options, again.params, made=made_by(record))
     notes = [*known.base.notes, *kept.since(record, known.base.folder, known.places)]
     if others := _others(record.project, given_by(options.project, known.prepared.plan)):
         notes.append(
@@ -148,7 +151,8 @@ def _from_file(
     try:
         draft = drafted(runbook, options.environ, values.bound)
         found = RecordedResolver(record.reuse, resolver(draft.runbook, store, run.run_id))
-        prepared = prepare(draft, found, options.environ, options.project)
+        kept_by = made_by(record)
+        prepared = prepare(draft, found, options.environ, options.project, kept=kept_by)
     except InvalidError as error:
         if not again.allow_changed and (what := _changed_files(runbook, record, options)):
             raise _unplannable(runbook, record, what, error) from error
@@ -170,10 +174,28 @@ class FromKept(NamedTuple):
     """Where its children lie now, if they are there."""
 
 
-def from_kept(record: RunRecord, store: RunStore, options: Options, given: Given) -> FromKept:
+def made_by(record: RunRecord) -> dict[ArtifactId, Made]:
+    """Return by which components the completed artifacts of a run were made."""
+    done = (step.completed for step in record.steps.values())
+    return {
+        ArtifactId(each.artifact): Made(each.component, each.version, each.schema)
+        for each in done
+        if each is not None
+    }
+
+
+def from_kept(
+    record: RunRecord,
+    store: RunStore,
+    options: Options,
+    given: Given,
+    *,
+    made: Mapping[ArtifactId, Made] = NOTHING_MADE,
+) -> FromKept:
     """Plan again what a run kept, in the folder that its relative paths start from now.
 
-    Raises what `base_of` and `confirm` raise, InvalidError, ParamsError.
+    What is in `made` needs no component any more. Raises what `base_of` and `confirm`
+    raise, InvalidError, ParamsError.
     """
     run = record.metadata
     base = base_of(record, store, options, foreign=bool(record.store) and is_foreign(record, store))
@@ -182,7 +204,7 @@ def from_kept(record: RunRecord, store: RunStore, options: Options, given: Given
     children = kept.KeptChildren(store, record, base.folder)
     fallback = StoreResolver(store, children, run.run_id, folder=base.folder)
     found = RecordedResolver(record.reuse, fallback)
-    prepared = prepare(draft, found, options.environ, options.project, record.project)
+    prepared = prepare(draft, found, options.environ, options.project, record.project, kept=made)
     templates = draft.runbook.settings.template_paths
     confirm(
         record,
@@ -225,7 +247,8 @@ def _others(then: Mapping[str, Json], now: Mapping[str, Json]) -> tuple[str, ...
         | {"on_error": given.get("on_error")}
         for given in (then, now)
     )
-    return tuple(key for key in sorted(old | new) if old.get(key) != new.get(key))
+    # 1, 1.0 and True are equal, and different properties
+    return tuple(key for key in sorted(old | new) if repr(old.get(key)) != repr(new.get(key)))
 
 
 def as_it_ran(
@@ -242,7 +265,9 @@ def as_it_ran(
     children = kept.KeptChildren(store, record, folder)
     fallback = StoreResolver(store, children, record.metadata.run_id, folder=folder)
     found = RecordedResolver(record.reuse, fallback)
-    return prepare(draft, found, environ, options.project, record.project, catalogue).plan
+    return prepare(
+        draft, found, environ, options.project, record.project, catalogue, made_by(record)
+    ).plan
 
 
 def _edits(

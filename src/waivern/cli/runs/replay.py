@@ -63,7 +63,7 @@ def command(run: str, compare: bool, run_id: str | None, **more: Any) -> int:
         return again.replay(before, store, options, run_id=run_id, params=params)
 
     result, eyes = carry_out(typed, store, project, begin)
-    pairs = compared(read.load(store, before), result.record) if compare else []
+    pairs = compared(read.load(store, before), result.record, store) if compare else []
     if any(pair.outcome in ("different", "status") for pair in pairs):
         result = replace(result, exit_code=worst(result.exit_code, Exit.POLICY))
     code = finish(

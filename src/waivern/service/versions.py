@@ -1,0 +1,42 @@
+"""Versions that differ between what a run completed and what would run now."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from waivern.planning.plan import Plan
+from waivern.plugins.fingerprint import runtime
+from waivern.record.fold import RunRecord
+
+
+def changed_since(record: RunRecord, plan: Plan) -> list[str]:
+    """Return, for people, which versions are others than those the run was made with."""
+    return [*_runtime(record), *_components(record, plan)]
+
+
+def _runtime(record: RunRecord) -> list[str]:
+    attempts, now = record.metadata.attempts, runtime()
+    if not attempts:
+        return []
+    then = attempts[-1]
+    if "waivern" not in then:
+        return [f"an earlier version of waivern began the run; this is {now.waivern}"]
+    pairs = (("waivern", then["waivern"], now.waivern), ("Python", then["python"], now.python))
+    differing = [f"{name} {old}, now {new}" for name, old, new in pairs if old != new]
+    return [f"the last attempt ran with {each}" for each in differing]
+
+
+def _components(record: RunRecord, plan: Plan) -> list[str]:
+    found: Counter[tuple[str, str | None, str | None]] = Counter()
+    for name, node in plan.nodes.items():
+        step = record.steps.get(name)
+        done = step.completed if step else None
+        if done is None or done.component != node.work.label or done.version == node.work.version:
+            continue
+        found[done.component, done.version, node.work.version] += 1
+    return [
+        f"{count:,} completed artifact{'s were' if count > 1 else ' was'} made by version {old} of "
+        f"{label.replace(':', ' ')}, which is {new} now; "
+        f"`wct plan --resume {record.metadata.run_id}` shows what is kept"
+        for (label, old, new), count in found.items()
+    ]
