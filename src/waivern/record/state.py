@@ -27,6 +27,7 @@ class ExecutionState(NamedTuple):
         lists: dict[ArtifactStatus, list[str]] = {status: [] for status in ArtifactStatus}
         for step in steps:
             lists[step.status].append(step.artifact)
+        lists[ArtifactStatus.NOT_STARTED] += lists.pop(ArtifactStatus.RUNNING)
         ordered = {str(status): tuple(sorted(ids)) for status, ids in lists.items()}
         return cls(**ordered, last_checkpoint=last_checkpoint)
 

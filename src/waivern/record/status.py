@@ -9,6 +9,8 @@ class ArtifactStatus(StrEnum):
     """Where one artifact of a run stands; the statuses partition the plan."""
 
     NOT_STARTED = "not_started"
+    RUNNING = "running"
+    """Of a live run only, and only for readers: `state.json` lists it as not started."""
     COMPLETED = "completed"
     FAILED = "failed"
     SKIPPED = "skipped"

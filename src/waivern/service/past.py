@@ -12,6 +12,7 @@ from waivern.record.events import ArtifactCompleted
 from waivern.record.fold import RunRecord
 from waivern.record.status import How
 from waivern.service import read
+from waivern.service.listing import Listing
 from waivern.store.base import RunStore
 
 LOOKED_AT = 5
@@ -47,10 +48,11 @@ class Past:
 
 def _records(store: RunStore, plan: Plan) -> Iterator[RunRecord]:
     path, name = plan.runbook.document.path, plan.runbook.name
-    rows = (row.metadata for row in read.list_runs(store) if row.metadata)
-    from_files = (run for run in rows if run.runbook_path and path)
+    from_files = (run for run in Listing(store).glances if run.runbook_path and path)
     found = 0
     for run in from_files:
+        if run.status == read.CORRUPT:
+            continue
         if run.runbook_name != name and run.runbook_path != path:
             continue
         try:

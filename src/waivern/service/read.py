@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
+import time
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from waivern.errors import (
     ArtifactNotFoundError,
@@ -37,6 +37,8 @@ class RunRow(NamedTuple):
     counts: dict[str, int]
     fault: str | None = None
     pinned: bool = False
+    volatile: bool = False
+    """Whether it depends on more than the records: on the lock, or on a disk that fails."""
 
     def document(self) -> dict[str, Json]:
         """Return the row for programs."""
@@ -67,28 +69,47 @@ ASIDE = ("run_cancelled", "gate_decided")
 
 def look(store: RunStore, run_id: str) -> RunRow:
     """Return one run's row. Its status is the truth at this moment, whatever `run.json` says."""
+    volatile = False
     try:
         metadata = RunMetadata.from_document(store.read_json(run_id, "run"))
         last = store.last_record(run_id) or {}
         ended = last.get("type") == "attempt_ended"
         if ended and (metadata.status, metadata.updated_at) == (last["status"], last["at"]):
             state = store.read_json(run_id, "state")
-        elif last.get("type") not in (None, "attempt_ended", *ASIDE) and store.owner(run_id):
-            metadata = replace(metadata, status=RunStatus.RUNNING)
-            state = store.read_json(run_id, "state")
-        else:  # a crash came before the end, or between the journal and its projections
-            record = load(store, run_id)
-            metadata, state = record.metadata, record.state.document()
-            if record.attempt_open and store.owner(run_id):
-                metadata.status = RunStatus.RUNNING
+        else:
+            volatile = True
+            opened = last.get("type") not in (None, "attempt_ended", *ASIDE)
+            if opened and store.owner(run_id):
+                metadata = replace(metadata, status=RunStatus.RUNNING)
+                metadata.duration_ms += _elapsed_ms(metadata.attempts[-1]["started_at"])
+                state = store.read_json(run_id, "state")
+            else:  # a crash came before the end, or between the journal and its projections
+                record = load(store, run_id)
+                metadata, state = record.metadata, record.state.document()
+                if record.attempt_open and store.owner(run_id):
+                    metadata.status = RunStatus.RUNNING
+                volatile = record.attempt_open
         counts = {name: len(state[name]) for name in COUNTED}
         pinned = store.pinned(run_id)
-        return RunRow(run_id, metadata.status, metadata, counts, pinned=pinned)
-    except (IntegrityError, ArtifactNotFoundError, StoreError, KeyError, TypeError) as error:
+        return RunRow(run_id, metadata.status, metadata, counts, pinned=pinned, volatile=volatile)
+    except (IntegrityError, ArtifactNotFoundError, StoreError, LookupError, TypeError) as error:
         if (row := _bare(store, run_id)) is not None:
             return row
         fault = error.message if isinstance(error, WaivernError) else f"state.json: {error}"
-        return RunRow(run_id, CORRUPT, None, {}, fault, pinned=_pinned(store, run_id))
+        volatile = volatile or isinstance(error, StoreError)
+        pinned = _pinned(store, run_id)
+        return RunRow(run_id, CORRUPT, None, {}, fault, pinned=pinned, volatile=volatile)
+
+
+def _elapsed_ms(start: Json) -> int:
+    """Return the milliseconds since a moment; 0 if it is none, or in the future."""
+    from datetime import datetime
+
+    try:
+        began = datetime.fromisoformat(str(start)).timestamp()
+    except ValueError:
+        return 0
+    return max(0, round((time.time() - began) * 1000))
 
 
 def _bare(store: RunStore, run_id: str) -> RunRow | None:
@@ -121,7 +142,16 @@ def damaged_head(store: RunStore, run_id: str) -> RunMetadata | None:
     return None
 
 
-def names(run: RunMetadata) -> tuple[str, ...]:
+class OfRunbook(Protocol):
+    """What has a runbook: the head of a run, or an entry of the index."""
+
+    @property
+    def runbook_name(self) -> str: ...
+    @property
+    def runbook_path(self) -> str | None: ...
+
+
+def names(run: OfRunbook) -> tuple[str, ...]:
     """Return what people may call the runbook of a run: its name, its path, the path's stem."""
     path = run.runbook_path
     if not path:
@@ -130,13 +160,10 @@ def names(run: RunMetadata) -> tuple[str, ...]:
     return run.runbook_name, path, name.rpartition(".")[0] or name
 
 
-def runbook_of(run: RunMetadata) -> tuple[str, str]:
-    """Return what tells the runbook of a run from others: its path, and its name."""
-    return os.path.normpath(run.runbook_path) if run.runbook_path else "", run.runbook_name
-
-
 def load(store: RunStore, run_id: str) -> RunRecord:
-    """Fold a run's journal; an attempt that nobody is at any more reads as `interrupted`.
+    """Fold a run's journal; an attempt without a live process reads as `interrupted`.
+
+    Of a live one, artifacts in progress read as `running`, with their duration so far.
 
     A run in the first form, which had no journal, is what its files say: `vouched` is false.
     Raises RunNotFoundError, or IntegrityError naming the journal line that is damaged.
@@ -153,7 +180,22 @@ def load(store: RunStore, run_id: str) -> RunRecord:
     running = record.metadata.status is RunStatus.RUNNING  # once cancelled, it stays so
     if running and owner is None and store.owner(run_id) is None:
         record.metadata.status = RunStatus.INTERRUPTED
+    elif running and record.attempt_open:
+        _show_as_running(record)
     return record
+
+
+def _show_as_running(record: RunRecord) -> None:
+    """Let a live run and the artifacts in progress show how long they have been running."""
+    from waivern.record.status import ArtifactStatus
+
+    run = record.metadata
+    run.duration_ms += _elapsed_ms(run.attempts[-1]["started_at"])
+    for name in record.executed:
+        step = record.steps.get(name)
+        if step and step.status is ArtifactStatus.NOT_STARTED and step.duration_ms is None:
+            step.status = ArtifactStatus.RUNNING
+            step.duration_ms = _elapsed_ms(step.started_at)
 
 
 def fold(store: RunStore, run_id: str) -> tuple[Journal, RunRecord]:

@@ -19,7 +19,7 @@ from waivern.files import absolute
 from waivern.record.fold import RunRecord
 from waivern.record.status import ArtifactStatus, RunStatus
 from waivern.service import read, runbook_file
-from waivern.service.read import RunRow
+from waivern.service.listing import Glance, Listing
 from waivern.service.runbook_file import SUFFIXES, RunbookFile
 from waivern.store.base import RunStore
 
@@ -60,7 +60,7 @@ def find(
     reference = parse(text)
     rows = fitting(store, reference, folder=folder, of=of)
     if damaged := next(filter(_unreadable, rows[: reference.back + 1]), None):
-        raise unreadable(reference, damaged)
+        raise unreadable(store, reference, damaged)
     if len(rows) <= reference.back:
         among = f" among the runs of {of.path or of.name}" if of and not reference.head else ""
         raise RunNotFoundError(
@@ -134,38 +134,36 @@ def fitting(
     *,
     folder: str | None = None,
     of: RunbookFile | None = None,
-) -> list[RunRow]:
+) -> list[Glance]:
     """Return the runs among which a reference counts, newest first.
 
     A run that cannot be read is among them, at its place if that is known, unless it surely does
     not fit. Raises NotFoundError if the reference fits the runs of several runbooks.
     """
-    rows = [
-        row._replace(metadata=row.metadata or read.damaged_head(store, row.run_id))
-        for row in read.list_runs(store)
-    ]
-    rows.sort(key=lambda row: row.metadata.started_at if row.metadata else "~", reverse=True)
+    rows = Listing(store).glances
+    rows.sort(key=lambda row: row.started_at or "~", reverse=True)
     if reference.head:
         rows = _of_runbook(store, reference, rows, Path(absolute(folder or "")))
     elif of is not None:
         rows = [
             row
             for row in rows
-            if row.metadata is None or runbook_file.of_run(store, row.metadata).same_as(of)
+            if row.head is None or runbook_file.of_run(store, row.head).same_as(of)
         ]
     if reference.failed:
         rows = [row for row in rows if row.status in (RunStatus.FAILED, read.CORRUPT)]
     return rows
 
 
-def _unreadable(row: RunRow) -> bool:
+def _unreadable(row: Glance) -> bool:
     return row.status == read.CORRUPT
 
 
-def unreadable(reference: Reference, row: RunRow) -> IntegrityError:
+def unreadable(store: RunStore, reference: Reference, row: Glance) -> IntegrityError:
     """Return the error for a run that may be meant and cannot be read."""
+    fault = read.look(store, row.run_id).fault
     return IntegrityError(
-        f"'{reference.text}' may mean run {row.run_id}, which cannot be read: {row.fault}",
+        f"'{reference.text}' may mean run {row.run_id}, which cannot be read: {fault}",
         hint="name the run that is meant by its id; "
         f"`wct runs verify {row.run_id}` reports what is damaged",
     )
@@ -175,19 +173,19 @@ def unreadable(reference: Reference, row: RunRow) -> IntegrityError:
 
 
 def _of_runbook(
-    store: RunStore, reference: Reference, rows: list[RunRow], folder: Path
-) -> list[RunRow]:
+    store: RunStore, reference: Reference, rows: list[Glance], folder: Path
+) -> list[Glance]:
     """Return the runs of the runbook that the head names, and those that may be of it."""
     head = Path(reference.head).expanduser()
     files: dict[str, str] = {}
     for row in rows:
-        path = row.metadata and row.metadata.runbook_path
-        if row.metadata and path and head.name in (PurePath(path).stem, PurePath(path).name):
-            files[row.run_id] = runbook_file.of_run(store, row.metadata).path or ""
+        path = row.head and row.runbook_path
+        if path and head.name in (PurePath(path).stem, PurePath(path).name):
+            files[row.run_id] = runbook_file.of_run(store, row).path or ""
     meant = set(_meant(reference.head, set(files.values()), folder / head))
     if len(meant) > 1:
         raise _ambiguous(reference, sorted(meant), folder)
-    return [row for row in rows if row.metadata is None or files.get(row.run_id) in meant]
+    return [row for row in rows if row.head is None or files.get(row.run_id) in meant]
 
 
 def _meant(head: str, files: set[str], path: Path) -> Iterator[str]:

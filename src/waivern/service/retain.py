@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,15 +11,17 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 from waivern.errors import IntegrityError, NotFoundError, RefusedError, RunLockedError, WaivernError
 from waivern.message import Json
 from waivern.record.run import RunMetadata
 from waivern.record.status import RunStatus
-from waivern.service import history, read
+from waivern.service import history, read, runbook_file
 from waivern.service.protection import AT_WORK, protection, protections
 from waivern.service.read import RunRow
+from waivern.service.runbook_file import RunbookFile
 from waivern.store.base import RunStore
 from waivern.store.layout import PINNED
 from waivern.store.lock import this_process
@@ -46,8 +49,8 @@ class Policy:
         return self.keep_last is None and self.older_than is None and not self.statuses
 
 
-def doomed(rows: Iterable[RunRow], policy: Policy, now: datetime) -> list[RunRow]:
-    """Return the runs that the policy names; `rows` are newest first. Pure.
+def doomed(store: RunStore, rows: Iterable[RunRow], policy: Policy, now: datetime) -> list[RunRow]:
+    """Return the runs that the policy names; `rows` are newest first.
 
     One that cannot be read is among them if nothing is known to exclude it: it is protected.
     """
@@ -56,25 +59,34 @@ def doomed(rows: Iterable[RunRow], policy: Policy, now: datetime) -> list[RunRow
     ranks: Counter[object] = Counter()
     found = []
     for row in rows:
-        runbook = read.runbook_of(row.metadata) if row.metadata else None
-        if _may_go(ranks[runbook], row, policy, now):
+        file = runbook_file.of_run(store, row.metadata) if row.metadata else None
+        key = file and file.key
+        if _may_go(ranks[key], row, file, policy, now):
             found.append(row)
-        ranks[runbook] += 1
+        ranks[key] += 1
     return found
 
 
-def _may_go(rank: int, row: RunRow, policy: Policy, now: datetime) -> bool:
+def _may_go(
+    rank: int, row: RunRow, file: RunbookFile | None, policy: Policy, now: datetime
+) -> bool:
     if policy.statuses and row.status not in policy.statuses:
         return False
     if policy.keep_failed and row.status == RunStatus.FAILED:
         return False
-    if policy.runbooks and not (row.metadata and policy.runbooks & set(read.names(row.metadata))):
+    if policy.runbooks and not (row.metadata and file and _named(policy, row.metadata, file)):
         return False
     if policy.older_than is not None:
         age = age_of(row.metadata, now)
         if age is None or age < policy.older_than:
             return False
     return policy.keep_last is None or row.metadata is None or rank >= policy.keep_last
+
+
+def _named(policy: Policy, run: RunMetadata, file: RunbookFile) -> bool:
+    """Report whether a policy names the runbook of a run: by name, stem, or path."""
+    paths = {os.path.realpath(Path(name).expanduser()) for name in policy.runbooks}
+    return file.path in paths or not policy.runbooks.isdisjoint(read.names(run))
 
 
 def age_of(run: RunMetadata | None, now: datetime) -> timedelta | None:

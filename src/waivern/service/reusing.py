@@ -96,7 +96,7 @@ class StoreResolver:
             if row.run_id == self._reusing:
                 continue
             if row.status == read.CORRUPT:
-                raise unreadable(reference, row)
+                raise unreadable(self._store, reference, row)
             try:
                 record = self._loaded(row.run_id)
                 read.artifact(record, wanted)

@@ -9,14 +9,29 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from waivern.errors import WaivernError
-from waivern.record.run import RunMetadata
+from waivern.message import Json
 from waivern.runbook.document import Document
 from waivern.store.base import RunStore
 
 SUFFIXES = (".yaml", ".yml")
+
+
+class Recorded(Protocol):
+    """What is recorded of a run's runbook: the head of the run, or an entry of the index."""
+
+    @property
+    def run_id(self) -> str: ...
+    @property
+    def runbook_name(self) -> str: ...
+    @property
+    def runbook_path(self) -> str | None: ...
+    @property
+    def runbook_hash(self) -> str: ...
+    @property
+    def attempts(self) -> list[dict[str, Json]]: ...
 
 
 class RunbookFile(NamedTuple):
@@ -47,7 +62,7 @@ def of_document(document: Document, name: str) -> RunbookFile:
     return RunbookFile(name, document.digest, file_in(str(document.folder), document.path))
 
 
-def of_run(store: RunStore, run: RunMetadata) -> RunbookFile:
+def of_run(store: RunStore, run: Recorded) -> RunbookFile:
     """Return the file that the last attempt at a run was made from."""
     if run.runbook_path is None:
         return RunbookFile(run.runbook_name, run.runbook_hash, None)
@@ -80,7 +95,7 @@ def place_of(folder: str, store: RunStore) -> str | None:
     return None if Path(place).parts[:1] == (os.pardir,) else place
 
 
-def _recorded_base(store: RunStore, run: RunMetadata) -> str | None:
+def _recorded_base(store: RunStore, run: Recorded) -> str | None:
     """Return the folder in the first line of a journal, where `run.json` does not have it."""
     with suppress(WaivernError):
         for line in store.read_journal(run.run_id).lines[:1]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -12,6 +13,7 @@ from waivern.files import absolute
 from waivern.record.run import RunMetadata
 from waivern.record.status import RunStatus
 from waivern.service import read
+from waivern.service.listing import Listing
 from waivern.service.references import find
 from waivern.store.base import RunStore
 from waivern.store.opening import open_store
@@ -76,13 +78,13 @@ def list_runs(
     at this moment: a run whose process was killed is `interrupted`. A run that cannot be read is
     left out with a CorruptRunWarning. `limit=None`: all of them.
     """
-    found = []
-    for row in read.list_runs(chosen(store, project_root)):
-        if row.metadata is None:
+    listing = Listing(chosen(store, project_root))
+    for found in listing.glances:
+        if found.status == read.CORRUPT and (row := listing.row(found.run_id)):
             warnings.warn(f"run {row.run_id}: {row.fault}", CorruptRunWarning, stacklevel=2)
-        elif status in (None, row.metadata.status) and runbook in (None, *read.names(row.metadata)):
-            found.append(row.metadata)
-    return found[:limit]
+    matching = (listing.row(found.run_id) for found in listing.matching(status, runbook))
+    heads = (row.metadata for row in matching if row and row.metadata)
+    return list(islice(heads, limit))
 
 
 def load_run(run: str, *, store: Store = None, project_root: Folder = None) -> RunMetadata | None:

@@ -7,7 +7,7 @@ engine's; what changes a run goes through a `Lease`, so that "one writer per run
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from waivern.message import Json, Message
 
@@ -69,6 +69,21 @@ class Birth(NamedTuple):
     """`run.json`, without `journal`, which the store fills in."""
     state: dict[str, Json]
     children: Mapping[str, bytes] = MappingProxyType({})
+
+
+Stamp: TypeAlias = tuple[int, ...]
+"""What changes whenever a record of a run does."""
+
+
+class RunIndex(NamedTuple):
+    """The runs of a store, and what is known of them without opening them."""
+
+    stamps: dict[str, Stamp | None]
+    """Of every run there is; None if it has none now, so that nothing can be kept of it."""
+    entries: dict[str, list[Json]]
+    """What `index` was given for runs that are unchanged since; to be checked like any input."""
+    moment: int = 0
+    """When it was looked at, before anything else: nanoseconds since the epoch."""
 
 
 class Lease(ABC):
@@ -248,6 +263,16 @@ class RunStore(ArtifactStore):
     @abstractmethod
     def read_json(self, run_id: str, key: str) -> dict[str, Json]:
         """As `get_json`."""
+
+    def indexed(self) -> RunIndex:
+        """Return the runs, and what `index` kept of those that are unchanged since."""
+        return RunIndex(dict.fromkeys(self.runs()), {})
+
+    def index(self, seen: RunIndex, entries: Mapping[str, list[Json]]) -> None:
+        """Keep what was read of runs after `seen` was returned.
+
+        Nothing depends on it: a store that keeps nothing is only slower. Raises StoreError.
+        """
 
     # the rest of a run's life
 

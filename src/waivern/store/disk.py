@@ -178,6 +178,12 @@ class Folder:
         step("look", self.name)
         return sorted(os.listdir(self.descriptor))
 
+    def folders(self) -> list[str]:
+        """Return the names of the folders in this one, links left out, sorted."""
+        step("look", self.name)
+        with os.scandir(self.descriptor) as entries:
+            return sorted(e.name for e in entries if e.is_dir(follow_symlinks=False))
+
     def walk(self, prefix: str = "") -> Iterator[tuple[str, bool]]:
         """Yield (path, is it a regular file) for all below but folders.
 
@@ -361,6 +367,12 @@ class Folder:
         except FileNotFoundError:
             return False
         return stat.S_ISREG(mode)
+
+    def stamp(self, path: str) -> tuple[int, int, int]:
+        """Return what changes whenever a file does: its inode, size and time of last change."""
+        step("look", path)
+        found = os.stat(path, dir_fd=self.descriptor, follow_symlinks=False)
+        return found.st_ino, found.st_size, found.st_ctime_ns
 
     def has(self, name: str) -> bool:
         """Report whether there is anything of this name."""

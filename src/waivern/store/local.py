@@ -6,6 +6,7 @@ import errno
 import itertools
 import json
 import os
+import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from functools import partial
@@ -20,8 +21,18 @@ from waivern.errors import (
 )
 from waivern.ids import SYSTEM, parse_artifact_id, parse_run_id, segment_fault
 from waivern.message import Json, Message, decode, encode, sha256
-from waivern.store import identity, index, journal, layout, lock
-from waivern.store.base import ArtifactRef, Birth, Journal, Lease, Owner, Receipt, RunStore
+from waivern.store import identity, index, journal, layout, lock, run_index
+from waivern.store.base import (
+    ArtifactRef,
+    Birth,
+    Journal,
+    Lease,
+    Owner,
+    Receipt,
+    RunIndex,
+    RunStore,
+    Stamp,
+)
 from waivern.store.disk import Folder, explained
 from waivern.store.layout import (
     CHILDREN,
@@ -46,6 +57,8 @@ T = TypeVar("T")
 LATEST = "latest"
 """The link to the newest run."""
 HISTORY = "runs.jsonl"
+STAMPED = tuple(f"{SYSTEM}/{name}" for name in (layout.RUN, layout.STATE, EVENTS))
+"""The records that the row of a run is made of."""
 TAIL_BYTES = 1 << 16
 REQUEST_BYTES = 1 << 16
 _tokens = itertools.count()
@@ -433,6 +446,25 @@ class LocalFilesystemStore(RunStore):
                 return [name for name in runs.names() if segment_fault(name) is None]
         except FileNotFoundError:
             return []
+
+    def indexed(self) -> RunIndex:
+        moment = time.time_ns()
+        try:
+            with explained(f"list the runs in {self.path}"), self._at.runs() as runs:
+                names = [name for name in runs.names() if segment_fault(name) is None]
+                found: dict[str, Stamp | None] = dict.fromkeys(names)
+                real = found.keys() & set(runs.folders())
+                found |= run_index.stamps(runs, sorted(real), STAMPED)
+            with explained("read the index"), Folder.root(self.path) as root:
+                return RunIndex(found, run_index.read(root, found), moment)
+        except FileNotFoundError:
+            return RunIndex({}, {})
+
+    def index(self, seen: RunIndex, entries: Mapping[str, list[Json]]) -> None:
+        with suppress(FileNotFoundError), explained("write the index"):
+            with Folder.root(self.path) as root:
+                if os.fstat(root.descriptor).st_uid == os.geteuid():  # else only its owner may
+                    run_index.write(root, seen, entries)
 
     def read_json(self, run_id: str, key: str) -> dict[str, Json]:
         name = _record_name(key)

@@ -10,7 +10,8 @@ from waivern.cli.ui.documents import print_document
 from waivern.cli.ui.options import json_option, opened, store_option
 from waivern.cli.ui.screen import Screen, stderr, stdout, tab_separated, table
 from waivern.cli.ui.text import ago, clean, clip, counted, duration, short
-from waivern.service.read import CORRUPT, RunRow, list_runs
+from waivern.service.listing import Page, page
+from waivern.service.read import CORRUPT, RunRow
 
 STATUSES = ("completed", "failed", "interrupted", "running", "suspended", "cancelled", CORRUPT)
 
@@ -27,9 +28,8 @@ def command(status: str | None, limit: int, as_json: bool, store: str | None) ->
     not started, and why it cannot be read if it is corrupt; between tabs.
     """
     where = opened(store)
-    runs = list_runs(where)
-    fitting = [row for row in runs if status in (None, row.status)]
-    shown = fitting[:limit]
+    found = page(where, status=status, limit=limit)
+    shown = found.rows
     out = stdout()
     if as_json:
         print_document("runs", [row.document() for row in shown])
@@ -37,7 +37,7 @@ def command(status: str | None, limit: int, as_json: bool, store: str | None) ->
         _for_people(out, shown)
     else:
         tab_separated(out, [_fields(row) for row in shown])
-    if note := _note(len(runs), fitting, shown, status, where.url):
+    if note := _note(found, status, where.url):
         stderr().print(note)
 
 
@@ -66,8 +66,7 @@ def _cells(row: RunRow, now: float) -> list[str]:
         row.status,
         clean(run.runbook_path or run.runbook_name),
         ago(run.started_at, now),
-        # nobody measured the attempt that is at work, or one that was killed
-        duration(run.duration_ms or None) if row.status != "running" else "",
+        duration(run.duration_ms or None),  # an attempt that was killed has not been measured
         done,
         str(row.counts["failed"] or ""),
         str(row.counts["skipped"] or ""),
@@ -91,17 +90,15 @@ def _fields(row: RunRow) -> list[str]:
     ]
 
 
-def _note(
-    total: int, fitting: list[RunRow], shown: list[RunRow], status: str | None, url: str
-) -> str | None:
+def _note(found: Page, status: str | None, url: str) -> str | None:
+    total = found.total
     if not total:
         return f"no runs in {clean(url)} yet; `wct run RUNBOOK` starts one"
-    if not fitting:
+    if not found.matching:
         exist = "1 run exists" if total == 1 else f"{counted(total, 'run')} exist"
         return f"no {status} runs; {exist} (`wct runs` lists them)"
-    left_out = fitting[len(shown) :]
-    if not left_out:
+    if not found.left_out:
         return None
-    corrupt = sum(row.status == CORRUPT for row in left_out)
+    corrupt = found.corrupt_left_out
     among = f", {corrupt} of them corrupt" if corrupt else ""
-    return f"{len(left_out):,} more{among}; --limit {len(fitting)} shows all"
+    return f"{found.left_out:,} more{among}; --limit {found.matching} shows all"

@@ -73,7 +73,7 @@ def command(
         )
     where, now = opened(store), datetime.now(UTC)
     rows = list_runs(where)
-    chosen = [row.run_id for row in doomed(rows, policy, now)]
+    chosen = [row.run_id for row in doomed(where, rows, policy, now)]
     items = survey(where, chosen, force=False, now=now, rows=rows)
     outcome = remove_after_showing(
         where, items, what="prune", force=False, yes=yes, as_json=as_json

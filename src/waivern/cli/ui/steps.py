@@ -16,7 +16,7 @@ from waivern.errors import Exit, WaivernError
 from waivern.message import Json
 from waivern.record.coverage import coverage
 from waivern.record.fold import RunRecord
-from waivern.record.status import ArtifactStatus, RunStatus
+from waivern.record.status import RunStatus
 from waivern.record.step import StepRecord
 from waivern.service import read
 from waivern.service.retain import pinned
@@ -114,8 +114,9 @@ def _head(out: Screen, record: RunRecord, pin: dict[str, Json] | None) -> Iterat
     path = clean(run.runbook_path or run.runbook_name)
     yield f"{status}  {path}  run {short(run.run_id)}"
     yield f"  id       {run.run_id}"
-    took = "" if run.status == RunStatus.RUNNING else duration(run.duration_ms or None)
-    yield f"  started  {clean(run.started_at)}{f'   took {took}' if took else ''}"
+    took = duration(run.duration_ms or None)
+    word = "running for" if run.status == RunStatus.RUNNING else "took"
+    yield f"  started  {clean(run.started_at)}{f'   {word} {took}' if took else ''}"
     last = run.attempts[-1] if run.attempts else {}
     owner = f"process {last.get('pid')} on {last.get('host')}"
     yield f"  attempt  {len(run.attempts)}, {clean(owner)}"
@@ -137,7 +138,7 @@ def _table(out: Screen, record: RunRecord) -> None:
     rows = []
     for step in _in_order(record):
         how = step.completed.how if step.completed else ""
-        status = _status(record, step) if how in ("", "produced") else how
+        status = str(step.status) if how in ("", "produced") else how
         index = "" if step.step_index is None else str(step.step_index)
         took = duration(step.duration_ms)
         rows.append(
@@ -160,14 +161,6 @@ def _table(out: Screen, record: RunRecord) -> None:
         if step.artifact in record.decisions:
             for line in gate_lines(record, step.artifact):
                 out.print(f"{out.mark(str(step.status))} {step.artifact}  {line}")
-
-
-def _status(record: RunRecord, step: StepRecord) -> str:
-    """Return a step's status; what is at work just now is so only for the eye."""
-    run = record.metadata
-    waits = run.status == RunStatus.RUNNING and step.status == ArtifactStatus.NOT_STARTED
-    begun = step.started_at is not None and step.started_at >= run.attempts[-1]["started_at"]
-    return str(RunStatus.RUNNING if waits and begun else step.status)
 
 
 def _component(step: StepRecord) -> str:
