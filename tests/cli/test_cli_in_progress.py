@@ -55,7 +55,7 @@ def test_running_artifacts_and_their_time(
     assert int(row[5]) >= later["duration_ms"]
     shown = place.on_a_terminal("inspect", "r").out
     (line,) = [line for line in shown.splitlines() if " met " in line]
-    assert re.search(r"running\S*\s+[0-9.]+m?s\b", line), line
+    assert re.search(r"running\s*(\x1b\[0m)?\s+[0-9.]+m?s\b", line), line
     assert "running for " in shown
     (run,) = wct("runs", "--json").data("runs")
     assert (run["status"], run["duration_ms"] > 0) == ("running", True)

@@ -203,7 +203,8 @@ def _source(
         return SourceCoverage(name, outcome, found, None, reach.get(name, Fraction(1)))
     error = step.error or {}
     why = f"{error.get('kind')}: {error.get('message')}" if error else None
-    outcome = Outcome(str(step.status))
+    running = step.status is ArtifactStatus.RUNNING  # it may still examine everything
+    outcome = Outcome.NOT_STARTED if running else Outcome(str(step.status))
     if step.status is ArtifactStatus.SKIPPED:
         cause = record.steps.get(str(error.get("cause")))
         decided = cause is not None and (cause.error or {}).get("cause") == cause.artifact

@@ -8,7 +8,7 @@ import click
 
 from waivern.cli.runs.list import STATUSES
 from waivern.cli.ui.options import json_option, opened, store_option
-from waivern.cli.ui.removal import Outcome, remove_after_showing
+from waivern.cli.ui.removal import RemovalOutcome, remove_after_showing
 from waivern.cli.ui.screen import stderr
 from waivern.errors import UsageError
 from waivern.runbook.age import FORMS, parse_age
@@ -109,7 +109,7 @@ def _age(text: str | None) -> timedelta | None:
     return age
 
 
-def _conclude(outcome: Outcome, total: int) -> None:
+def _conclude(outcome: RemovalOutcome, total: int) -> None:
     word = "removed" if outcome.carried_out else "would be removed"
     stderr().print(f"{len(outcome.removed)} of {total} runs {word}")
     if outcome.removed and not outcome.carried_out:

@@ -31,7 +31,7 @@ def named(store: RunStore, text: str) -> str:
     return run_id
 
 
-class Outcome(NamedTuple):
+class RemovalOutcome(NamedTuple):
     """The outcome of a command that removes runs."""
 
     carried_out: bool
@@ -43,7 +43,7 @@ class Outcome(NamedTuple):
 
 def remove_after_showing(
     store: RunStore, items: Sequence[Item], *, what: str, force: bool, yes: bool, as_json: bool
-) -> Outcome:
+) -> RemovalOutcome:
     """Show what is to be removed; then remove it with `yes`, or if a person at a terminal agrees.
 
     `what` is the command, for the schema of its document.
@@ -59,7 +59,7 @@ def remove_after_showing(
         removal = remove(store, [item.run_id for item in going], force=force)
     gone = removal.removed if agreed else tuple(item.run_id for item in going)
     reasons = {item.run_id: item.protection for item in items if item.protection}
-    outcome = Outcome(agreed, gone, {**reasons, **removal.spared})
+    outcome = RemovalOutcome(agreed, gone, {**reasons, **removal.spared})
     if as_json:
         document = {"removed": gone, "spared": dict(outcome.spared), "dry_run": not agreed}
         print_document(what, document | {"runs": [item.document() for item in items]})
