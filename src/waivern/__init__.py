@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from waivern.message import SchemaRef as SchemaRef
     from waivern.planning.plan import Plan as Plan
     from waivern.problems import InvalidError as InvalidError
+    from waivern.record.coverage import RunCoverage as RunCoverage
     from waivern.record.run import RunMetadata as RunMetadata
     from waivern.record.state import ExecutionState as ExecutionState
     from waivern.record.status import ArtifactStatus as ArtifactStatus
@@ -87,6 +88,7 @@ _HOMES = {
     "message": ("Message", "SchemaRef"),
     "planning.plan": ("Plan",),
     "problems": ("InvalidError",),
+    "record.coverage": ("RunCoverage",),
     "record.run": ("RunMetadata",),
     "record.state": ("ExecutionState",),
     "record.status": ("ArtifactStatus", "How", "RunStatus"),

@@ -382,5 +382,5 @@ def _said(error: BaseException) -> str:
         return f"sys.exit({'' if error.code is None else repr(error.code)}) was called"
     try:
         return str(error)
-    except Exception:  # noqa: BLE001 - an error that cannot say what it is, is one all the same
+    except BaseException:  # noqa: BLE001 - an error that cannot say what it is, is one all the same
         return ""

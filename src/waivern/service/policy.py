@@ -18,7 +18,7 @@ from waivern.problems import did_you_mean
 from waivern.record.coverage import coverage
 from waivern.record.fold import RunRecord
 from waivern.record.status import CLOSED, RunStatus
-from waivern.record.wording import headline, sentence
+from waivern.record.wording import headline
 from waivern.runbook.conditions import Condition, ConditionError, EvaluationError
 from waivern.service.read import content
 from waivern.store.base import RunStore
@@ -52,8 +52,7 @@ class MinCoverage:
                 return None
         if found.share >= self.least:
             return None
-        least = f"{float(self.least * 100):.10g}"
-        return f"coverage is less than {least} %: {headline(found)}: {sentence(found)}"
+        return f"coverage {headline(found)} is less than {float(self.least * 100):.10g} %"
 
 
 @dataclass(frozen=True, slots=True)
