@@ -23,7 +23,8 @@ What a component may declare besides; absent means none:
     "version sha256:<hex>" by name, of every ruleset that its work depends on. Files may change
     here too: taken before and after.
 `code(config, ctx) -> str | None`
-    Digest of the user's own code that it runs, without running any of it; None: cannot be told.
+    Digest of the user's own code that it runs, without running any of it. None, or an error: it is
+    not certain which code runs, and nothing is cached. Called before *and* after the work.
 `retry: Mapping[str, Json]`
     Terms of trying again where the runbook gives none: `max`, `on`, `delay`, `max_delay`.
 `describes(config, inputs, ctx) -> Mapping[str, Any] | None`

@@ -11,30 +11,22 @@ a spawned child process finds the file through it. ADR 17 has the reasons.
 
 from __future__ import annotations
 
-import builtins
 import importlib
 import importlib.util
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from importlib.machinery import (
-    BYTECODE_SUFFIXES,
-    EXTENSION_SUFFIXES,
-    ExtensionFileLoader,
-    ModuleSpec,
-    SourceFileLoader,
-    SourcelessFileLoader,
-)
+from collections.abc import Iterable, Sequence
+from importlib.machinery import BYTECODE_SUFFIXES, EXTENSION_SUFFIXES, ModuleSpec
 from os import fsdecode, fsencode
 from pathlib import Path
-from types import CodeType, ModuleType
+from types import ModuleType
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote_to_bytes
 
 from waivern.files import open_file
 from waivern.message import sha256
-from waivern.plugins.installed import importing
+from waivern.plugins.importing import loader_of
 
 PREFIX = f"{__name__}."
 __path__: list[str] = []  # the import system requires it of a parent of modules
@@ -159,18 +151,11 @@ class Folder:
             spec = ModuleSpec(name, None, is_package=True)
             spec.submodule_search_locations = [str(found.path)]
             return spec
-        loader = _loader(self, name, str(found.path))
+        loader = loader_of(self, name, str(found.path))
         inside = [str(found.path.parent)] if found.package else None
         return importlib.util.spec_from_file_location(
             name, found.path, loader=loader, submodule_search_locations=inside
         )
-
-    def run(self, code: CodeType, module: ModuleType, file: Path) -> None:
-        """Run the code of a module, whose imports are the folder's."""
-        module.__dict__["__builtins__"] = vars(builtins) | {
-            "__import__": Importer(self, module.__name__, file)
-        }
-        exec(code, module.__dict__)  # noqa: S102 - what a runbook or a project names
 
     def note(self, importer: str, name: str, items: Iterable[str]) -> None:
         """Record that a module has imported one of this folder, and those above and below it."""
@@ -190,119 +175,6 @@ class Folder:
                 found |= new
                 ahead += new
         return found
-
-
-class Importer:
-    """The `__import__` of one module in a folder."""
-
-    def __init__(self, folder: Folder, module: str, file: Path) -> None:
-        self._folder = folder
-        self._module = module
-        self._file = file
-        self._importlib = _Importlib(self.import_module)
-
-    def __call__(
-        self,
-        name: str,
-        globals: Mapping[str, Any] | None = None,  # noqa: A002 - the protocol's names
-        locals: Mapping[str, Any] | None = None,  # noqa: A002
-        fromlist: Sequence[str] | None = (),
-        level: int = 0,
-    ) -> ModuleType:
-        items = tuple(fromlist or ())
-        try:
-            if level:
-                return self._relative(name, globals, items, level)
-            if self._folder.own(name, items, self._file) is not None:
-                return self._own(name, items)
-            module = importing(
-                name, lambda: builtins.__import__(name, globals, locals, items, 0), items
-            )
-        except ModuleNotFoundError as error:
-            if not level and error.name == name.partition(".")[0] and self._folder.find(error.name):
-                return self._own(name, items)  # a folder without `__init__.py`
-            raise plain(error) from None
-        if name == "importlib" or (name.startswith("importlib.") and not items):
-            return self._importlib
-        return module
-
-    def import_module(self, name: str, package: str | None = None) -> ModuleType:
-        """Do as `importlib.import_module`."""
-        name = importlib.util.resolve_name(name, package)
-        own = self._folder.own(name, ("*",), self._file)
-        full = f"{self._folder.name}.{name}" if own else name
-        try:
-            module = importing(full, lambda: importlib.import_module(full))
-        except ModuleNotFoundError as error:
-            raise plain(error) from None
-        if module.__name__.startswith(f"{self._folder.name}."):
-            self._folder.note(self._module, module.__name__, ())
-        return module
-
-    def _own(self, name: str, items: Sequence[str]) -> ModuleType:
-        full = f"{self._folder.name}.{name}"
-        # with no item to import, the import system returns the first package of the name
-        leaf = builtins.__import__(full, None, None, items or ("__name__",), 0)
-        self._folder.note(self._module, full, _listed(leaf, items))
-        top = f"{self._folder.name}.{name.partition('.')[0]}"
-        return leaf if items else sys.modules[top]
-
-    def _relative(
-        self, name: str, around: Mapping[str, Any] | None, items: Sequence[str], level: int
-    ) -> ModuleType:
-        module = builtins.__import__(name, around, None, items, level)
-        package = str((around or {}).get("__package__") or "")
-        full = importlib.util.resolve_name("." * level + name, package)
-        self._folder.note(self._module, full, _listed(module, items))
-        return module
-
-
-class _Importlib(ModuleType):
-    """`importlib` as a module in a folder sees it: `import_module` looks in the folder first."""
-
-    def __init__(self, import_module: Callable[[str, str | None], ModuleType]) -> None:
-        super().__init__("importlib", importlib.__doc__)
-        self.import_module = import_module
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(importlib, name)
-
-
-class _Scoped:
-    """Part of a loader: runs a module as one of its folder."""
-
-    folder: Folder
-    path: str
-
-    def get_code(self, fullname: str) -> CodeType | None:
-        raise NotImplementedError
-
-    def exec_module(self, module: ModuleType) -> None:
-        code = self.get_code(module.__name__)
-        assert code is not None
-        self.folder.run(code, module, Path(self.path))
-
-
-class _SourceLoader(_Scoped, SourceFileLoader):  # type: ignore[misc]
-    """Runs the bytes that were read first: reads no bytecode and leaves none beside the file."""
-
-    def get_data(self, path: str) -> bytes:
-        return self.folder.source(Path(path)).data if path == self.path else super().get_data(path)
-
-    def get_code(self, fullname: str) -> CodeType | None:  # noqa: ARG002 - the loader's protocol
-        try:
-            data = self.get_data(self.path)
-        except OSError as error:
-            link = Path(self.path).is_symlink()
-            reason = "it is a link" if link else error.strerror or "it cannot be read"
-            raise ImportError(f"{self.path}: {reason}", path=self.path) from error
-        code: CodeType = compile(data, self.path, "exec", dont_inherit=True)
-        return code
-
-
-class _BytecodeLoader(_Scoped, SourcelessFileLoader):
-    def get_code(self, fullname: str) -> CodeType | None:
-        return SourcelessFileLoader.get_code(self, fullname)
 
 
 class _RootLoader:
@@ -372,15 +244,6 @@ def folder_of(module: str) -> Folder | None:
     return _folder_of(sys.modules[root]) if root in sys.modules else None
 
 
-def plain(error: ModuleNotFoundError) -> ModuleNotFoundError:
-    """Return the error with the name that stands in the user's file."""
-    if not (error.name or "").startswith(PREFIX):
-        return error
-    root = PREFIX + str(error.name).removeprefix(PREFIX).partition(".")[0] + "."
-    text, name = str(error).replace(root, ""), str(error.name).removeprefix(root)
-    return ModuleNotFoundError(text, name=name, path=error.path).with_traceback(error.__traceback__)
-
-
 def _folder_of(root: ModuleType) -> Folder:
     folder: Folder = root.__dict__["folder"]
     return folder
@@ -409,23 +272,6 @@ def _forget(names: list[str]) -> None:
         for name in [each for each in list(sys.modules) if f"{each}.".startswith(f"{root}.")]:
             sys.modules.pop(name, None)
         vars(sys.modules[__name__]).pop(root.removeprefix(PREFIX), None)
-
-
-def _loader(folder: Folder, name: str, path: str) -> Any:
-    if path.endswith(".py"):
-        loader: Any = _SourceLoader(name, path)
-    elif path.endswith(tuple(BYTECODE_SUFFIXES)):
-        loader = _BytecodeLoader(name, path)
-    else:
-        return ExtensionFileLoader(name, path)
-    loader.folder = folder
-    return loader
-
-
-def _listed(module: ModuleType, items: Iterable[str]) -> list[str]:
-    """Return the names that are imported from a module, with those that '*' means."""
-    found = [item for item in items if item != "*"]
-    return found if "*" not in items else [*found, *getattr(module, "__all__", ())]
 
 
 def _elsewhere(top: str) -> bool:

@@ -16,7 +16,7 @@ from waivern.ids import ArtifactId
 from waivern.message import Json
 from waivern.planning.plan import Plan
 from waivern.record.events import GateDecided
-from waivern.service import bare, decide, resuming
+from waivern.service import bare, decide, resuming, variables
 from waivern.service.attempt import Options, refreshing
 from waivern.service.check import opened
 from waivern.service.continuing import Held, ahead, go_on, hold, referred
@@ -135,6 +135,7 @@ def replay(
     bare.refuse(store, record.metadata.run_id, "replayed")
     known = resuming.from_kept(record, store, options, params)
     resuming.refuse_other_params(known.prepared.plan, record)
+    others = variables.changed_since(record, known.prepared.plan, known.prepared.environ, store)
     of = record.metadata.run_id
     result = begin(known.prepared, store, options, run_id, EVERYTHING, replay_of=of)
-    return replace(result, warnings=(*known.base.notes, *result.warnings))
+    return replace(result, warnings=(*known.base.notes, *others, *result.warnings))
