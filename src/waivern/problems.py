@@ -100,9 +100,12 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     """Return "did you mean 'x'?" for the known word most like `word`, if one is like it."""
     from difflib import get_close_matches
 
-    folded = {name.casefold(): name for name in known}
-    close = get_close_matches(word[:80].casefold(), folded, n=1)
-    return f"did you mean {shown(folded[close[0]])}?" if close else None
+    typed, folded = word[:80].casefold(), {name.casefold(): name for name in known}
+    for close in get_close_matches(typed, folded, n=3):
+        # of words that differ in length, only those that share most letters are typing errors
+        if abs(len(close) - len(typed)) <= 1 or get_close_matches(typed, [close], cutoff=0.75):
+            return f"did you mean {shown(folded[close])}?"
+    return None
 
 
 def circle(names: Sequence[str]) -> str:

@@ -32,6 +32,7 @@ Exit codes: 0 done  1 an artifact failed  2 usage  3 invalid runbook  4 not foun
         "processors": "waivern.cli.processors",
         "config": "waivern.cli.config",
     },
+    groups=("runs", "config"),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=EPILOG,
 )

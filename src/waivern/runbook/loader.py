@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from waivern.errors import NotFoundError
 from waivern.files import absolute, open_file
 from waivern.ids import ArtifactId
 from waivern.message import SchemaRef
-from waivern.problems import InvalidError, Problem, shown
+from waivern.problems import InvalidError, Problem, did_you_mean, shown
 from waivern.runbook.check import Checked, Given, check
 from waivern.runbook.codes import Code
 from waivern.runbook.document import Document
@@ -37,6 +37,9 @@ from waivern.runbook.model import (
 )
 from waivern.runbook.params import defaults
 from waivern.runbook.tree import read
+
+SUFFIXES = (".yaml", ".yml")
+"""How the files of runbooks end, as a rule."""
 
 if TYPE_CHECKING:
     from waivern.runbook.parts import ChildForm, GateForm, NeedForm, RepeatForm
@@ -114,7 +117,7 @@ def read_bytes(path: str | Path) -> bytes:
         with open_file(path) as file:
             return file.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        hint = "the path is taken from the current folder"
+        hint = _similar(Path(path)) or "the path is taken from the current folder"
         raise NotFoundError(f"no runbook at {shown(str(path))}", hint=hint) from None
     except OSError as error:
         raise _unreadable(path, error.strerror or type(error).__name__) from error
@@ -124,7 +127,25 @@ def read_bytes(path: str | Path) -> bytes:
 
 def _unreadable(path: str | Path, reason: str) -> InvalidError:
     message = f"cannot read {shown(str(path))}: {reason}"
-    return InvalidError([Problem(Code.UNREADABLE, message, hint="give the path of a YAML file")])
+    hint = _similar(Path(path)) or "give the path of a YAML file"
+    return InvalidError([Problem(Code.UNREADABLE, message, hint=hint)])
+
+
+def _similar(path: Path) -> str | None:
+    """Return "did you mean 'x.yaml'?" for a runbook that may be meant by a path; None if none is.
+
+    It is the same path with a suffix, a file in the folder of that path, or one beside it.
+    """
+    with suppress(OSError, ValueError):
+        for suffix in SUFFIXES:
+            if (other := path.with_name(path.name + suffix)).is_file():
+                return f"did you mean {shown(str(other))}?"
+        if path.is_dir():
+            inside = sorted(each for each in path.iterdir() if each.suffix in SUFFIXES)
+            return f"did you mean {shown(str(inside[0]))}?" if inside else None
+        beside = [each for each in path.parent.iterdir() if each.suffix in SUFFIXES]
+        return did_you_mean(str(path), [str(each) for each in beside])
+    return None
 
 
 def _tree(data: bytes) -> tuple[dict[str, object] | None, list[Fault]]:

@@ -18,9 +18,10 @@ from waivern.errors import (
 from waivern.files import absolute
 from waivern.record.fold import RunRecord
 from waivern.record.status import ArtifactStatus, RunStatus
+from waivern.runbook.loader import SUFFIXES
 from waivern.service import read, runbook_file
 from waivern.service.listing import Glance, Listing
-from waivern.service.runbook_file import SUFFIXES, RunbookFile
+from waivern.service.runbook_file import RunbookFile
 from waivern.store.base import RunStore
 
 _WHICH = r"(?P<which>last|failed)(?:~(?P<back>[0-9]{1,6}))?"

@@ -16,8 +16,6 @@ from waivern.message import Json
 from waivern.runbook.document import Document
 from waivern.store.base import RunStore
 
-SUFFIXES = (".yaml", ".yml")
-
 
 class Recorded(Protocol):
     """What is recorded of a run's runbook: the head of the run, or an entry of the index."""

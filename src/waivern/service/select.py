@@ -43,7 +43,9 @@ class Selection(NamedTuple):
         left = chosen - _union(plan, self.exclude, statuses)
         if not left:
             raise UsageError(
-                "nothing is selected", hint="`wct validate` shows that the runbook is in order"
+                "nothing is selected: no artifact fits, or all that do are excluded",
+                hint="`wct plan RUNBOOK` lists the artifacts; of a run, `wct inspect RUN` shows "
+                "how they ended",
             )
         return frozenset(left)
 
@@ -96,12 +98,21 @@ def _named(plan: Plan, core: str, statuses: Statuses) -> list[ArtifactId]:
     else:
         found = [name for name in plan.nodes if name == core]
     if not found:
-        known = [*plan.nodes, *plan.aliases]
         raise ArtifactNotFoundError(
-            f"no artifact of the runbook fits {shown(core)}",
-            hint=did_you_mean(core, known) or f"it has {_few(known)}",
+            f"no artifact of the runbook fits {shown(core)}", hint=_what_fits(plan, core)
         )
     return found
+
+
+def _what_fits(plan: Plan, core: str) -> str:
+    """Return a hint for an expression that fits no artifact."""
+    parts = [each for each in re.split(r"[,\s]+", core) if each]
+    if len(parts) > 1:
+        return "repeat the option, as in " + " ".join(f"--select {each}" for each in parts[:5])
+    if core.startswith("result"):
+        return "write result:<status> or result:<status>@RUN, as in result:failed@last"
+    known = [*plan.nodes, *plan.aliases]
+    return did_you_mean(core, known) or f"it has {_few(known)}"
 
 
 def _standing(plan: Plan, status: str, run: str | None, statuses: Statuses) -> list[ArtifactId]:

@@ -14,7 +14,8 @@ from waivern.problems import did_you_mean
 class LazyGroup(click.Group):
     """A click group over modules, each of which has its command under the name `command`.
 
-    With `default`, that command is meant where the line begins with no command's name.
+    With `default`, that command is meant where the line begins with no command's name. `groups` are
+    those of its commands whose own commands may be typed without them, by mistake.
     """
 
     def __init__(
@@ -22,9 +23,11 @@ class LazyGroup(click.Group):
         *args: Any,
         commands_at: Mapping[str, str],
         default: str | None = None,
+        groups: tuple[str, ...] = (),
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
+        self._groups = groups
         self._modules = commands_at
         self._default = default
 
@@ -48,6 +51,14 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
         if self.get_command(ctx, name) is None:
-            hint = did_you_mean(name, self._modules) or f"there are {', '.join(self._modules)}"
-            raise click.UsageError(f"no command {name!r}; {hint}", ctx)
+            raise click.UsageError(f"no command {name!r}; {self._hint(ctx, name)}", ctx)
         return super().resolve_command(ctx, args)
+
+    def _hint(self, ctx: click.Context, name: str) -> str:
+        if name.endswith((".yaml", ".yml")) and "run" in self._modules:
+            return f"did you mean `{ctx.command_path} run {name}`?"
+        for group in self._groups:
+            inner = self.get_command(ctx, group)
+            if isinstance(inner, click.Group) and name in inner.list_commands(ctx):
+                return f"did you mean `{ctx.command_path} {group} {name}`?"
+        return did_you_mean(name, self._modules) or f"there are {', '.join(self._modules)}"
