@@ -56,7 +56,7 @@ class Failed(NamedTuple):
     store: bool = False
     """The store could not write: nothing else will fare better."""
     kinds: tuple[str, ...] = ()
-    """The class and all it derives from."""
+    """The class and all it derives from: their names, without and with their modules."""
 
     @property
     def error(self) -> dict[str, Json]:

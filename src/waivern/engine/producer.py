@@ -209,7 +209,9 @@ class Producer:
         kind = self._presentable(type(error).__name__)
         message = self._presentable(message)
         hint = self._presentable(hint) if hint else None
-        kinds = tuple(each.__name__ for each in type(error).__mro__)
+        classes = type(error).__mro__
+        kinds = tuple(each.__name__ for each in classes)
+        kinds += tuple(f"{each.__module__}.{each.__qualname__}" for each in classes)
         return Failed(kind, message, hint, duration, store, kinds)
 
     def _waits(self, wait: Suspend, began: float) -> Waits:

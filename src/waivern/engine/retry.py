@@ -15,10 +15,20 @@ def delay_s(retry: Retry | None, failed: Failed, tried: int, chance: float) -> f
     """
     if retry is None or tried > retry.max or failed.store or _asked_to_end(set(failed.kinds)):
         return None
-    if retry.on and not set(retry.on) & set(failed.kinds):
+    if retry.on and not any(_is(name, failed.kinds) for name in retry.on):
         return None
     longest = min(retry.max_delay, retry.delay * 2.0 ** min(tried - 1, 60))
     return chance * longest
+
+
+def _is(name: str, kinds: tuple[str, ...]) -> bool:
+    """Whether an error has a name; a module may be where its package offers it (`requests.Timeout`
+    for `requests.exceptions.Timeout`)."""
+    package, dot, rest = name.partition(".")
+    last = rest.rpartition(".")[2]
+    return name in kinds or any(
+        dot and each.startswith(f"{package}.") and each.endswith(f".{last}") for each in kinds
+    )
 
 
 def _asked_to_end(kinds: set[str]) -> bool:

@@ -11,6 +11,7 @@ from waivern.message import Json
 from waivern.problems import did_you_mean
 from waivern.runbook import env
 from waivern.runbook.codes import Code
+from waivern.runbook.error_names import fault
 from waivern.runbook.fields import (
     Chosen,
     ChosenId,
@@ -60,6 +61,17 @@ def _param_type(text: str) -> str:
     return text
 
 
+def _errors(names: list[str]) -> list[str]:
+    found = [
+        ((n,) if len(names) > 1 else (), Code.VALUE, f"{{}} {what[0]}", what[1])
+        for n, name in enumerate(names)
+        if (what := fault(name)) is not None
+    ]
+    if found:
+        raise refusal(*found)
+    return names
+
+
 class ChildForm(Form):
     """`child_runbook`."""
 
@@ -91,7 +103,7 @@ class RetryForm(Form):
     """`retry`."""
 
     max: Annotated[int, Field(ge=1, le=1000)]
-    on: Annotated[list[Chosen], Listed] = Field(default_factory=list)
+    on: Annotated[list[Chosen], Listed, AfterValidator(_errors)] = Field(default_factory=list)
     delay: Seconds = 1.0
     max_delay: Seconds = 60.0
 
