@@ -8,7 +8,7 @@ from waivern import __version__
 from waivern.cli.ui.group import LazyGroup
 
 EPILOG = """\b
-A RUN is an id, the beginning of one, @last, @last~2, @failed or <runbook>@last.
+A RUN is an id, the beginning of one, @last, @last~2, @failed, <runbook>@last or <path>@last.
 The store is --store, else WAIVERN_STORE, else what waivern.yaml says, else the nearest
 .waivern upward; `wct config show` tells which, and every other setting.
 
