@@ -206,3 +206,24 @@ def test_functions_of_a_folder_reach_a_spawned_child(tmp_path: Path) -> None:
         main, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
     )
     assert done.stdout == "[[1, 'a', 'a']]\n", done.stderr
+
+
+@pytest.mark.parametrize(
+    "line", ["sys.path.insert(0, LIB)", "sys.path.append(LIB)", "sys.path += [LIB]"]
+)
+def test_what_a_file_adds_to_the_path_is_its_own(tmp_path: Path, store: str, line: str) -> None:
+    for name in "ab":
+        lib = tmp_path / name / "lib"
+        lib.mkdir(parents=True)
+        (lib / "util.py").write_text("import deeper\nNAME = deeper.NAME\n")
+        (lib / "deeper.py").write_text(f"NAME = {name!r}\n")
+        (tmp_path / name / "s.py").write_text(
+            f"import sys\nLIB = {str(lib)!r}\n{line}\nimport util\n"
+            "def f():\n    import deeper\n    return [util.NAME, deeper.NAME]\n"
+        )
+    places = list(sys.path)
+    path = book(tmp_path, {name: source(f"{name}/s.py:f") for name in "ab"})
+    result = waivern.run(path, store=store)
+    assert [content(result, name) for name in "ab"] == [["a"] * 2, ["b"] * 2]
+    assert sys.path == places
+    assert "util" not in sys.modules

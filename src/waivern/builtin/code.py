@@ -59,15 +59,19 @@ def of_call(call: str, ctx: Context) -> str:
 
 
 def _place(where: str, ctx: Context) -> tuple[Folder, Path]:
-    """Return a file of Python and the folder in whose modules it is."""
-    file = located(ctx, where).resolve()
-    folder = ctx.imports.folder(file.parent)
-    try:
-        folder.source(file)
-    except OSError as error:
-        what = error.strerror or type(error).__name__
-        raise ComponentError(f"{where!r} cannot be read: {what}") from error
-    return folder, file
+    """Return the folder in whose modules a file of Python is, and the file."""
+
+    def find() -> tuple[Folder, Path]:
+        file = located(ctx, where).resolve()
+        folder = ctx.imports.folder(file.parent)
+        try:
+            folder.source(file)
+        except OSError as error:
+            what = error.strerror or type(error).__name__
+            raise ComponentError(f"{where!r} cannot be read: {what}") from error
+        return folder, file
+
+    return ctx.once(("python", "file", ctx.base, where), find)
 
 
 def of_command(argv: Sequence[str], ctx: Context) -> str:

@@ -10,6 +10,7 @@ than an import is not seen.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -154,7 +155,7 @@ class _Walk:
             source = self._folder.source(found.path)
         except OSError as error:
             raise UncertainError(f"{found.path.name!r} cannot be read: {error.strerror}") from error
-        self.files[found.path.relative_to(self._folder.path).as_posix()] = source.digest
+        self.files[os.path.relpath(found.path, self._folder.path)] = source.digest
         if found.path.suffix == ".py":
             for each in imports_of(source.data):
                 yield from self._imported(each, name, found)
@@ -182,7 +183,8 @@ class _Walk:
         """Yield the modules of a dotted name, and those of them that are imported from it."""
         folder, name = self._folder.path, self._folder.name
         for part in filter(None, dotted.split(".")):
-            found = look(folder, part)
+            top = name == self._folder.name
+            found = self._folder.find(part) if top else look(folder, part)
             if found is None:
                 return
             name = f"{name}.{part}"

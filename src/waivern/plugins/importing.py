@@ -50,9 +50,13 @@ class Importer:
                 name, lambda: builtins.__import__(name, globals, locals, items, 0), items
             )
         except ModuleNotFoundError as error:
-            if not level and error.name == name.partition(".")[0] and self._folder.find(error.name):
-                return self._own(name, items)  # a folder without `__init__.py`
+            top = name.partition(".")[0]
+            if not level and error.name == top and self._folder.find(top, last=True):
+                return self._own(name, items)
             raise _plain(error, self._folder) from None
+        self._folder.settle(name.partition(".")[0])
+        if name == "sys":
+            return self._folder.sys
         if name == "importlib" or (name.startswith("importlib.") and not items):
             return self._importlib
         return module
@@ -97,6 +101,28 @@ class _Importlib(ModuleType):
 
     def __getattr__(self, name: str) -> Any:
         return getattr(importlib, name)
+
+
+class Sys(ModuleType):
+    """`sys` as the modules of one folder see it: what they add to `path` is theirs alone."""
+
+    path: list[str]
+
+    def __init__(self) -> None:
+        super().__init__("sys", sys.__doc__)
+        self.__dict__["path"] = list(sys.path)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sys, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "path":
+            self.__dict__["path"] = value
+        else:
+            setattr(sys, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        delattr(sys, name)
 
 
 class _Scoped:

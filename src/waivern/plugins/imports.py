@@ -26,7 +26,7 @@ from urllib.parse import quote, unquote_to_bytes
 
 from waivern.files import open_file
 from waivern.message import sha256
-from waivern.plugins.importing import loader_of
+from waivern.plugins.importing import Sys, loader_of
 
 PREFIX = f"{__name__}."
 __path__: list[str] = []  # the import system requires it of a parent of modules
@@ -88,6 +88,8 @@ class Folder:
         self._follow = follow
         self._sources: dict[Path, Source] = {}
         self._tops: dict[str, Found] = {}
+        self._elsewhere: set[str] = set()
+        self.sys = Sys()
         self._lock = threading.Lock()
         self.edges: dict[str, set[str]] = {}
         """By the name of a module: the modules of this folder that it imported."""
@@ -115,12 +117,43 @@ class Folder:
         """Return the module in a file of the folder, run once. Raises what the module raises."""
         return importlib.import_module(self.name_of(file))
 
-    def find(self, top: str) -> Found | None:
-        """Return the module of this name at the top of the folder."""
+    def find(self, top: str, *, last: bool = False) -> Found | None:
+        """Return the module of this name at the top of the folder, or of one that it put in `path`.
+
+        With `last`, also of those at the end of `path`, which are searched after everything else.
+        """
         found = self._tops.get(top)
-        if found is None and (found := look(self.path, top)) is not None:
-            self._tops[top] = found
+        if found is None:
+            first, after = self._added()
+            places = [self.path, *first, *(after if last else ())]
+            found = next(filter(None, (look(place, top) for place in places)), None)
+            if found is not None:
+                self._tops[top] = found
         return found
+
+    def settle(self, top: str) -> None:
+        """Record that a module of this name was found elsewhere, and is not looked for again."""
+        if top not in self._tops:
+            self._elsewhere.add(top)
+
+    def _added(self) -> tuple[list[Path], list[Path]]:
+        """Return what the modules of the folder added to `sys.path`, before and after the others.
+
+        Folders with installed packages, and archives, go to the `sys.path` of the process: such
+        packages may not work under another name.
+        """
+        common, first, after = frozenset(sys.path), list[Path](), list[Path]()
+        if self.sys.path == sys.path:
+            return first, after
+        seen = False
+        for entry in self.sys.path:
+            if entry in common or not isinstance(entry, str):
+                seen = seen or entry in common
+            elif not Path(entry).is_dir() or any(Path(entry).glob("*.dist-info")):
+                sys.path.insert(len(sys.path) if seen else 0, entry)
+            else:
+                (after if seen else first).append(Path(entry).resolve())
+        return first, after
 
     def own(self, name: str, items: Iterable[str], importer: Path) -> Found | None:
         """Return what in this folder an absolute import means, None if it means something else.
@@ -130,7 +163,7 @@ class Folder:
         elsewhere.
         """
         top, _, rest = name.partition(".")
-        found = self.find(top)
+        found = None if top in self._elsewhere else self.find(top)
         if found is None or found.path == importer:
             return None
         if found.namespace:
@@ -142,9 +175,12 @@ class Folder:
 
     def spec(self, name: str, search: Sequence[str]) -> ModuleSpec | None:
         """Return where a module of this name is, below one of the folders in `search`."""
-        tail = name.rpartition(".")[2]
-        places = (look(Path(folder), tail) for folder in search)
-        found = next(filter(None, places), None)
+        parent, _, tail = name.rpartition(".")
+        if parent == self.name:
+            found = self.find(tail, last=True)
+        else:
+            places = (look(Path(folder), tail) for folder in search)
+            found = next(filter(None, places), None)
         if found is None:
             return None
         if found.namespace:
