@@ -41,6 +41,7 @@ def test_the_bound_is_the_one_of_its_definition(data: st.DataObject) -> None:
         (0, 500, 500, 0),
         (0, 0, 500, 500),
         (3, 10_000, 10**6, 772),
+        (500, 5000, 41_000, 4378),
     ],
 )
 def test_known_bounds(found: int, sample: int, rows: int, bound: int | None) -> None:

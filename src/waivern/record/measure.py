@@ -162,11 +162,10 @@ def _measure(kept: Mapping[str, Json]) -> Measure:
 
 
 def _partial(kept: Mapping[str, Json]) -> Partial:
-    total, seed = kept["total"], kept.get("seed")
-    total = None if total is None else _whole(total)
-    return Partial(
-        _text(kept["item"]), _whole(kept["read"]), total, None if seed is None else _whole(seed)
-    )
+    read, total, seed = _whole(kept["read"]), kept["total"], kept.get("seed")
+    if total is not None and _whole(total) < read:
+        raise ValueError("more is read than there is")
+    return Partial(_text(kept["item"]), read, total, None if seed is None else _whole(seed))
 
 
 def _counts(kept: Mapping[str, int]) -> dict[str, int]:
@@ -185,7 +184,7 @@ def _amount(kept: Mapping[str, int]) -> Amount:
 
 
 def _whole(value: Json) -> int:
-    if type(value) is not int or value < 0:
+    if type(value) is not int or not 0 <= value < 1 << 60:
         raise ValueError("not a count")
     return value
 

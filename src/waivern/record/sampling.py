@@ -16,11 +16,9 @@ CONFIDENCE = 95
 """Per cent."""
 METHOD = "exact one-sided hypergeometric bound, random sample without replacement"
 ASSUMES = "a detector that misses nothing"
-EXACT = 20_000
-"""Draws up to which the test is evaluated in whole numbers; of larger ones in floating point, and
-then rounded so that the bound is never too small."""
-_ROWS, _SLACK = 10**9, 1e-4
-"""Up to that many rows, the relative error of a tail in floating point is less than the slack."""
+EXACT, DIGITS = 3_000, 10**10
+"""Draws, and findings times rows, up to which the test is evaluated in whole numbers; beyond them
+in floating point, and then rounded so that the bound is never too small."""
 
 
 @lru_cache(4096)
@@ -34,13 +32,14 @@ def at_most(found: int, sample: int, rows: int) -> int:
     least, most = found, rows - (sample - found)
     if sample in (0, rows):
         return most
-    if rows > _ROWS:
-        return _last(least, most, lambda m: _plausible(found, sample, rows, m))
-    alpha = 1 - CONFIDENCE / 100
-    high = _last(least, most, lambda m: _tail(found, sample, rows, m) > alpha * (1 - _SLACK))
-    if min(sample, high) > EXACT:
+    alpha, slack = 1 - CONFIDENCE / 100, max(1e-4, rows * math.log(rows) * 2e-15)
+    if slack > 0.5:  # 10^13 rows: floating point has no digit left
+        exact = sample <= EXACT and found <= 100
+        return _last(least, most, lambda m: _plausible(found, sample, rows, m)) if exact else most
+    high = _last(least, most, lambda m: _tail(found, sample, rows, m) > alpha * (1 - slack))
+    if min(sample, high) > EXACT or found * rows > DIGITS:
         return high
-    low = _last(least, high, lambda m: _tail(found, sample, rows, m) > alpha * (1 + _SLACK))
+    low = _last(least, high, lambda m: _tail(found, sample, rows, m) > alpha * (1 + slack))
     return _last(low, high, lambda m: _plausible(found, sample, rows, m))
 
 
