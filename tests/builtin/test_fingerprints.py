@@ -192,7 +192,7 @@ def test_names_that_are_shown_alike_both_count(base: Path) -> None:
 
 
 DENIED = """
-import os, sys, json
+import hashlib, os, sys, json
 from pathlib import Path
 from waivern.builtin.filesystem import Filesystem
 from waivern.plugins.context import Context
