@@ -1,4 +1,4 @@
-"""Files that somebody else names: opened without waiting, and only if they are files."""
+"""Files that somebody else names: opened without waiting, and only if they are files; owners."""
 
 from __future__ import annotations
 
@@ -43,8 +43,11 @@ def current_folder() -> str:
 
 
 def absolute(path: str | os.PathLike[str]) -> str:
-    """Return a path that starts from the root. Raises RefusedError as `current_folder` does."""
-    text = os.fspath(path)
+    """Return a path that starts from the root, with `~` as the home folder.
+
+    Raises RefusedError as `current_folder` does.
+    """
+    text = at_home(path)
     return text if os.path.isabs(text) else os.path.join(current_folder(), text)  # noqa: PTH117, PTH118
 
 
@@ -66,3 +69,26 @@ def high(descriptor: int) -> int:
         return descriptor
     os.close(descriptor)
     return moved
+
+
+def at_home(path: str | os.PathLike[str]) -> str:
+    """Return a path with a leading `~` replaced by the home folder, where there is one."""
+    return os.path.expanduser(os.fspath(path))  # noqa: PTH111 - pathlib raises for '~nobody'
+
+
+def trusted_owners(folder: str | os.PathLike[str] = ".") -> frozenset[int]:
+    """Return the accounts whose files may decide what is done in a folder.
+
+    They are the caller, root, and the owner of the folder, who could change it in any case: so a
+    container's root works in a folder that is mounted from a user.
+    """
+    owner = owner_of(folder)
+    return frozenset({0, os.geteuid()} if owner is None else {0, os.geteuid(), owner})
+
+
+def owner_of(path: str | os.PathLike[str]) -> int | None:
+    """Return who owns what lies at a path, a link as such; None if nothing can be seen there."""
+    try:
+        return os.lstat(path).st_uid
+    except OSError:
+        return None

@@ -131,8 +131,6 @@ def test_properties_keep_their_variables_and_choices_are_expanded() -> None:
     )
     assert found.producer == Source("filesystem", {"p": ["${SECRET}"]})
     assert found.output_schema == SchemaRef("files", "1.2.3")
-    reuse = "{reuse: {from_run: '${R:-@last}', artifact: 'x_${T}'}}"
-    assert artifact(reuse, environ).producer == Reuse("@last", "x_filesystem")
     process = artifact("{inputs: ['${T}', b], process: {type: 'p${S2:-}q'}}", environ)
     assert process.producer == Process("pq", {}, (ArtifactId("filesystem"), ArtifactId("b")))
 

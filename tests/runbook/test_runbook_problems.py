@@ -271,7 +271,26 @@ REFUSALS = {
     "unset type": ("artifacts: {a: {source: {type: «'${T}'»}}}", "WCT115", "'T'"),
     "unset input": ("artifacts: {a: {inputs: [b, «'${T}'»]}}", "WCT115", "'T'"),
     "unset one input": ("artifacts: {a: {inputs: «'${T}'»}}", "WCT115", "'T'"),
-    "unset run": ("artifacts: {a: {reuse: {from_run: «'${T}'», artifact: b}}}", "WCT115", "'T'"),
+    "variable in a run": (
+        "artifacts: {a: {reuse: {from_run: «'${T:-x}'», artifact: b}}}",
+        "WCT107",
+        "it is recorded in the run",
+    ),
+    "variable in a reused id": (
+        "artifacts: {a: {reuse: {from_run: '@last', artifact: «'b_${T:-x}'»}}}",
+        "WCT107",
+        "it is recorded in the run",
+    ),
+    "variable in a child's path": (
+        "artifacts: {a: {child_runbook: {path: «'${T:-x}.yaml'», output: b}}}",
+        "WCT107",
+        "it is recorded in the run",
+    ),
+    "variable and item": (
+        "artifacts: {a: {for_each: [1], child_runbook: {path: «'${each}${T:-x}'», output: b}}}",
+        "WCT107",
+        "it is recorded in the run",
+    ),
     "malformed": ("artifacts: {a: {inputs: b, output_schema: «'${1}'»}}", "WCT116", "'${'"),
     "empty": ("artifacts: {a: {inputs: «'${E:-}'»}}", "WCT105", "is empty once"),
 }

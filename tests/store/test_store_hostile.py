@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import pytest
 from store_kit import OWNER, begin, keep, message
 
 from waivern.errors import IntegrityError, StoreError, WaivernError
+from waivern.store import disk
 from waivern.store.base import ArtifactRef, RunStore
 from waivern.store.local import LocalFilesystemStore
 
@@ -161,7 +163,6 @@ LOOKS: dict[str, Look] = {
         ("runs/r/_system/run.json", "run"),
         ("runs/r/_system/runbook.yaml", "runbook"),
         ("runs/r/_system/lock", "lock"),
-        ("runs/r/_system/lock", "remove"),
         ("runs/r/_system/logs/a.log", "log"),
         ("runs/r/_system/logs/a.log", "read_log"),
         ("runs.jsonl", "note"),
@@ -192,7 +193,7 @@ def test_in_place_of_the_lock_a_reader_goes_on(
 
 @pytest.mark.parametrize(
     ("name", "look"),
-    [("runs/r", look) for look in LOOKS if look not in ("note", "begin")]
+    [("runs/r", look) for look in LOOKS if look not in ("note", "begin", "remove")]
     + [("runs/r/_system", look) for look in LOOKS if look not in ("note", "begin", "remove")]
     + [("runs", look) for look in LOOKS if look != "note"]
     + [("runs/r/_system/logs", "log"), ("runs/r/_system/logs", "read_log")],
@@ -227,6 +228,47 @@ def test_a_run_without_records_can_be_removed(
     local.remove("r", OWNER)
     assert local.runs() == []
     assert (moved / "events.jsonl").is_file()
+
+
+@pytest.mark.parametrize("place", [_link, _fifo, _folder])
+@pytest.mark.parametrize("name", ["", "_system/lock", "_system/run.json", "_system/events.jsonl"])
+def test_a_run_with_something_else_in_place_of_its_files_can_be_removed(
+    local: LocalFilesystemStore, run: Path, outside: Outside, name: str, place: Place
+) -> None:
+    if name:
+        swap(run / name, place, outside.file)
+    else:
+        shutil.rmtree(run)
+        place(run, outside.folder)
+    local.remove("r", OWNER)
+    assert local.runs() == []
+    assert outside.untouched()
+
+
+@pytest.mark.parametrize("crash", [False, True])
+def test_a_folder_that_cannot_be_renamed_is_removed_in_place(
+    local: LocalFilesystemStore, run: Path, monkeypatch: pytest.MonkeyPatch, crash: bool
+) -> None:
+    """As overlayfs says of a folder of the layer below; in a crash it looks damaged, not whole."""
+
+    def step(operation: str, name: str) -> None:
+        if operation == "rename" and name.startswith(".trash-"):
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+        if crash and operation == "rmdir":
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(disk, "step", step)
+    if crash:
+        with pytest.raises(StoreError):
+            local.remove("r", OWNER)
+        monkeypatch.undo()
+        with pytest.raises(WaivernError):
+            local.read_json("r", "run")
+        with pytest.raises(WaivernError):
+            local.read_journal("r")
+    local.remove("r", OWNER)
+    assert local.runs() == []
+    assert list(run.parent.iterdir()) == []
 
 
 def test_sweeping_follows_nothing(local: LocalFilesystemStore, run: Path, outside: Outside) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from store_kit import OWNER, RUNBOOK, begin, birth, keep, message, records
 
-from waivern.errors import RunNotFoundError, StoreError
+from waivern.errors import IntegrityError, RunNotFoundError, StoreError
 from waivern.message import sha256
 from waivern.store import disk
 from waivern.store.base import ArtifactRef
@@ -343,11 +343,15 @@ def test_a_run_that_is_removed_while_it_is_held(
     lease = begin(local)
     receipt = local.stage("r", "child/a", message())
     shutil.rmtree(tmp_path / "store/runs/r")
-    with pytest.raises(StoreError, match="cannot publish artifacts: No such file"):
+    taken = "the run was taken from its owner: r is gone"
+    with pytest.raises(IntegrityError, match=taken):
         lease.publish([receipt])
-    with pytest.raises(StoreError, match="cannot write the run's state"):
+    with pytest.raises(IntegrityError, match=taken):
         lease.project({}, {}, sync=True)
-    lease.withdraw(["child/a"])
+    with pytest.raises(IntegrityError, match=taken):
+        lease.append([], sync=True)
+    with pytest.raises(IntegrityError, match=taken):
+        lease.withdraw(["child/a"])
     lease.release()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from waivern.engine.calls import Failed, Left
-from waivern.errors import Exit
+from waivern.errors import Exit, IntegrityError, WaivernError
 from waivern.record.status import RunStatus
 
 
@@ -25,9 +25,16 @@ class Ending(NamedTuple):
         return any(each.holds_process for each in self.left)
 
 
-def store_failure(message: str) -> Ending:
-    """Return how an attempt ends when the store can no longer write."""
+def store_failure(error: WaivernError | str) -> Ending:
+    """Return how an attempt ends when the store can no longer write, or was written by another."""
+    if isinstance(error, IntegrityError):
+        return Ending(RunStatus.INTERRUPTED, "integrity", error.message, Exit.INTEGRITY)
+    message = error if isinstance(error, str) else error.message
     return Ending(RunStatus.INTERRUPTED, "store", message, Exit.STORE)
+
+
+UNSAVED: tuple[int, ...] = (Exit.INTEGRITY, Exit.STORE)
+"""Exit codes of an attempt that could not be saved whole, the gravest first."""
 
 
 def worse(one: Ending | None, other: Ending) -> Ending:
@@ -41,20 +48,20 @@ def worse(one: Ending | None, other: Ending) -> Ending:
     if one is None:
         return other
     graver, lesser = sorted((one, other), key=_rank)
-    if lesser.status == RunStatus.CANCELLED and graver.exit_code != Exit.STORE:
+    if lesser.status == RunStatus.CANCELLED and graver.exit_code not in UNSAVED:
         return lesser._replace(exit_code=graver.exit_code)
     return graver
 
 
 def _rank(ending: Ending) -> int:
     """Return how grave it is: smaller is worse."""
-    if ending.exit_code == Exit.STORE:
-        return 0
+    if ending.exit_code in UNSAVED:
+        return UNSAVED.index(ending.exit_code)
     if ending.status == RunStatus.INTERRUPTED:
-        return 1
-    if ending.exit_code == Exit.TIMEOUT:
         return 2
-    return 4 if ending.status == RunStatus.CANCELLED else 3
+    if ending.exit_code == Exit.TIMEOUT:
+        return 3
+    return 5 if ending.status == RunStatus.CANCELLED else 4
 
 
 class Course:

@@ -15,7 +15,7 @@ from queue import SimpleQueue
 from typing import TypeAlias
 
 from waivern.clock import Clock
-from waivern.errors import StoreError, WaivernError
+from waivern.errors import IntegrityError, StoreError, WaivernError
 from waivern.record.events import (
     ArtifactFailed,
     ArtifactSkipped,
@@ -201,7 +201,8 @@ def _broken_off(event: AttemptEnded, error: Exception) -> list[Event]:
     if not isinstance(error, WaivernError):  # nobody has looked for secrets in its text
         return [event._replace(status=status, reason="defect", error=type(error).__name__)]
     why = error.message
-    events: list[Event] = [event._replace(status=status, reason="store", error=why)]
+    reason = "integrity" if isinstance(error, IntegrityError) else "store"
+    events: list[Event] = [event._replace(status=status, reason=reason, error=why)]
     if isinstance(error, StoreError) and error.artifact:
         told = {"kind": "StoreError", "message": why, "hint": error.hint}
         events.insert(0, ArtifactFailed(event.at, error.artifact, told, 0))

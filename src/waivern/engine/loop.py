@@ -211,16 +211,16 @@ class Loop:
         error = self._ledger.close(last)
         if error is not None and not isinstance(error, WaivernError):
             raise error
-        if error is not None and ending.exit_code != Exit.STORE:
-            ending = self._unsaved(error.message)
+        if error is not None and ending.exit_code not in (error.exit_code, Exit.INTEGRITY):
+            ending = self._unsaved(error)
         return ending._replace(left=tuple(left))
 
-    def _unsaved(self, message: str) -> Ending:
+    def _unsaved(self, error: WaivernError) -> Ending:
         """Return the end of an attempt that could not be saved whole, as the journal has it."""
         record = self._ledger.record
         if record.attempt_open:
-            return store_failure(message)
-        return Ending(record.metadata.status, "store", message, Exit.STORE)
+            return store_failure(error)
+        return store_failure(error)._replace(status=record.metadata.status)
 
     # starting
 
@@ -332,7 +332,7 @@ class Loop:
             case LedgerFailed(error):
                 if not isinstance(error, WaivernError):
                     raise error
-                self._course.end(store_failure(error.message))
+                self._course.end(store_failure(error))
 
     def _began(self, item: Began) -> None:
         call, artifact = item.call, item.call.artifact

@@ -4,6 +4,7 @@ A decision counts while every artifact that was shown, the runbook, and what peo
 what they were.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple, TypeAlias
@@ -83,8 +84,23 @@ def judge(history: History | None, question: Question, now: str) -> Verdict:
 
 
 def person(by: str) -> str:
-    """Return what tells people apart: neither case nor spaces make another one."""
-    return " ".join(by.casefold().split())
+    """Return what tells people apart: case, spaces, and what cannot be seen make no other one."""
+    from unicodedata import normalize  # few runs have a gate
+
+    visible = "".join(each for each in normalize("NFKC", by) if not _is_invisible(each))
+    return " ".join(normalize("NFKC", visible.casefold()).split())
+
+
+def _is_invisible(character: str) -> bool:
+    if character.isspace():
+        return False
+    return not character.isprintable() or _BLANK.fullmatch(character) is not None
+
+
+_BLANK = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+"""Characters that Unicode counts as visible, or as marks, and that show nothing."""
 
 
 def _document(question: Question, approvals: list[GateDecided]) -> dict[str, Json]:

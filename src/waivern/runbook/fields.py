@@ -1,8 +1,8 @@
 """What may stand in the fields of a form: texts, lists, lengths of time, conditions, items.
 
-Texts that choose what runs (`type`, `inputs`, `from_run`, `artifact`, `output_schema`) are
-expanded here; `properties` are only checked for variables; descriptive texts are kept as written,
-because they are persisted.
+Texts that choose what runs (`type`, `inputs`, `output_schema`) are expanded here; those that are
+recorded too (`from_run`, `artifact`, a child's `path`) take parameters only; `properties` are only
+checked for variables; descriptive texts are kept as written, because they are persisted.
 """
 
 from __future__ import annotations
@@ -89,6 +89,15 @@ def _chosen(text: str, info: ValidationInfo) -> str:
 
 def _for_item(text: str, info: ValidationInfo) -> str:
     return _one_line(_expanded_later(text, info))
+
+
+def _recorded(text: str, info: ValidationInfo) -> str:
+    """Refuse variables of the environment, which may be secret, in what the journal records."""
+    if any(not name.startswith(f"{env.PARAMS}.") for name in env.names(text)):
+        message = "{} cannot hold variables: it is recorded in the run"
+        hint = "declare a parameter, write ${params.NAME}, and give its value with -p NAME=VALUE"
+        raise refusal(((), Code.VALUE, message, hint))
+    return _for_item(text, info)
 
 
 def _listed(value: Json) -> Json:
@@ -226,6 +235,8 @@ OneLine: TypeAlias = Annotated[Text, AfterValidator(_one_line)]
 Chosen: TypeAlias = Annotated[Text, AfterValidator(_chosen)]
 ForItem: TypeAlias = Annotated[Text, AfterValidator(_for_item)]
 """Like Chosen; in an artifact with `for_each` it may refer to the item."""
+Recorded: TypeAlias = Annotated[Text, AfterValidator(_recorded)]
+"""Like ForItem, without variables of the environment."""
 Inputs: TypeAlias = Annotated[
     Annotated[list[ForItem], Field(min_length=1)],
     BeforeValidator(_listed, json_schema_input_type=str | list[str]),
@@ -237,7 +248,7 @@ Properties: TypeAlias = Annotated[
 Seconds: TypeAlias = Annotated[float, BeforeValidator(_seconds, json_schema_input_type=float | str)]
 SchemaName: TypeAlias = Annotated[Chosen, AfterValidator(_schema)]
 ChosenId: TypeAlias = Annotated[Chosen, AfterValidator(_artifact_id)]
-IdForItem: TypeAlias = Annotated[ForItem, AfterValidator(_artifact_id)]
+RecordedId: TypeAlias = Annotated[Recorded, AfterValidator(_artifact_id)]
 When: TypeAlias = Annotated[Any, BeforeValidator(_when)]
 """A Condition, or None."""
 Until: TypeAlias = Annotated[Any, BeforeValidator(_until)]

@@ -9,13 +9,13 @@ from waivern.message import Json
 from waivern.runbook.codes import Code
 from waivern.runbook.fields import (
     Chosen,
-    ForItem,
-    IdForItem,
     Inputs,
     Items,
     OneLine,
     OrEmpty,
     Properties,
+    Recorded,
+    RecordedId,
     SchemaName,
     Seconds,
     When,
@@ -76,8 +76,8 @@ class ComponentForm(Form):
 class ReuseForm(Form):
     """`reuse`."""
 
-    from_run: ForItem
-    artifact: IdForItem
+    from_run: Recorded
+    artifact: RecordedId
 
 
 class ArtifactForm(Form):

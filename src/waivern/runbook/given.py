@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from waivern.errors import Exit, NotFoundError, UsageError
+from waivern.files import at_home
 from waivern.message import Json
 from waivern.problems import InvalidError, Problem, did_you_mean, shown
 from waivern.runbook.codes import Code
@@ -126,7 +127,7 @@ def _unknown(name: str, declared: Mapping[str, Param], place: str) -> Problem:
 
 def _bytes(path: str) -> bytes:
     try:
-        with open(path, "rb") as file:  # noqa: PTH123 - may be a pipe, such as <(...) of a shell
+        with open(at_home(path), "rb") as file:  # noqa: PTH123 - may be a pipe, such as <(...) of a shell
             return file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         hint = "the path is taken from the current folder"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from waivern.errors import NotFoundError
-from waivern.files import absolute, open_file
+from waivern.files import absolute, at_home, open_file
 from waivern.ids import ArtifactId
 from waivern.message import SchemaRef
 from waivern.problems import InvalidError, Problem, did_you_mean, shown
@@ -114,7 +114,7 @@ def read_bytes(path: str | Path) -> bytes:
     Raises NotFoundError if there is none, InvalidError if it is no file that can be read.
     """
     try:
-        with open_file(path) as file:
+        with open_file(at_home(path)) as file:
             return file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         hint = _similar(Path(path)) or "the path is taken from the current folder"

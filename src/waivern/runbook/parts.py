@@ -20,6 +20,7 @@ from waivern.runbook.fields import (
     Listed,
     OrEmpty,
     Properties,
+    Recorded,
     SchemaName,
     Seconds,
     Text,
@@ -75,7 +76,7 @@ def _errors(names: list[str]) -> list[str]:
 class ChildForm(Form):
     """`child_runbook`."""
 
-    path: ForItem
+    path: Recorded
     input_mapping: Annotated[dict[str, ForItem], OrEmpty] = Field(default_factory=dict)
     params: Properties = Field(default_factory=dict)
     output: Chosen | None = None

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
-from waivern.files import absolute, open_file
+from waivern.files import absolute, at_home, open_file
 from waivern.message import Json
 from waivern.problems import InvalidError, Position, Problem, shown
 from waivern.runbook.codes import Code
@@ -112,7 +112,7 @@ def _project(document: Document, tree: Mapping[str, Json]) -> Project:
         return {key: value for key, value in (tree.get(name) or {}).items() if value is not None}
 
     def below(path: str) -> str:
-        return str(document.folder / path)
+        return str(document.folder / at_home(path))
 
     kept, removed = section("persistence"), section("retention")
     if "path" in kept:

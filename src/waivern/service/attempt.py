@@ -150,7 +150,7 @@ def carry_out(attempt: Attempt) -> RunResult:
             warnings.append(f"the logs lack lines: {logs.trouble}")
         if cache is not None:
             warnings += _remember(cache, record)
-        if ending.reason == "store" and ending.status != RunStatus.INTERRUPTED:
+        if ending.reason in ("store", "integrity") and ending.status != RunStatus.INTERRUPTED:
             warnings.append(f"run.json and state.json are behind the journal: {ending.error}")
         warnings += [*map(str, ending.left), *history.note(store, record)]
         warnings += coverage(record).warnings

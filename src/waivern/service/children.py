@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
 from waivern.errors import NotFoundError, RefusedError, WaivernError
+from waivern.files import at_home
 from waivern.message import sha256
 from waivern.planning.children import ChildFile
 from waivern.problems import shown
@@ -81,7 +82,9 @@ def changed(
 
 def _tops(folder: Path, templates: tuple[str, ...]) -> dict[str, Path]:
     """Return the folders that bound children, by what the keys of those in them begin with."""
-    named = {f"{TEMPLATES}{number}": folder / each for number, each in enumerate(templates, 1)}
+    named = {
+        f"{TEMPLATES}{number}": folder / at_home(each) for number, each in enumerate(templates, 1)
+    }
     return {"": folder, **named}
 
 

@@ -43,7 +43,7 @@ class Decision:
     """For what comes after the gate."""
 
     def __post_init__(self) -> None:
-        if not self.by or self.by != self.by.strip():
+        if not gates.person(self.by) or self.by != self.by.strip():
             raise UsageError("a decision needs the name of who decides", hint="give it with --by")
         try:
             content_digest([self.by, self.note, dict(self.data)])

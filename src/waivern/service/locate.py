@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from waivern.errors import RefusedError, UsageError
-from waivern.files import current_folder
+from waivern.files import at_home, current_folder, owner_of, trusted_owners
 from waivern.ids import STORE
 
 if TYPE_CHECKING:
@@ -100,22 +100,14 @@ def find_project(folder: str | None = None) -> Project | None:
 def project_file(folder: str) -> str | None:
     """Return the path of the project file that `find_project` reads."""
     at = os.path.abspath(folder)
-    trusted = {0, os.geteuid(), _owner(at)}
+    trusted = trusted_owners(at)
     while True:
         path = os.path.join(at, PROJECT)
-        if (owner := _owner(path)) is not None and owner in trusted:
+        if owner_of(path) in trusted:
             return path
         at, below = os.path.dirname(at), at
         if at == below:
             return None
-
-
-def _owner(path: str) -> int | None:
-    """Return who owns what lies at a path, a link as such; None if nothing can be seen there."""
-    try:
-        return os.lstat(path).st_uid
-    except OSError:
-        return None
 
 
 def _asked(typed: str | None, environ: Mapping[str, str]) -> Located | None:
@@ -138,7 +130,7 @@ def _nearest(folder: str) -> Located | None:
 def _usable(text: str, source: str) -> str:
     if not text or "\0" in text:
         raise UsageError(f"{source} does not name a folder", hint="give a path, file: or memory:")
-    path = text.removeprefix("file:")
+    path = at_home(text.removeprefix("file:"))
     if ":" not in path and os.path.exists(path) and not os.path.isdir(path):
         raise UsageError(
             f"{source} is {text!r}, which is not a folder",

@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 from waivern.errors import IntegrityError, StoreError, UsageError, WaivernError
-from waivern.ids import parse_artifact_id
+from waivern.files import at_home
+from waivern.ids import STORE, SYSTEM, parse_artifact_id
 from waivern.message import Json, encode, sha256
 from waivern.planning.plan import Plan
 from waivern.record.fold import RunRecord
@@ -55,14 +56,32 @@ class Outputs(NamedTuple):
     """The reason why not everything was delivered."""
 
 
-def usable(text: str) -> str:
-    """Return the folder to deliver to; it need not exist. Raises UsageError if it cannot be one."""
-    path = Path(text).expanduser()
+def usable(text: str, store: RunStore) -> str:
+    """Return the folder to deliver to; it need not exist.
+
+    Raises UsageError if it cannot be one, or is within a store or a run.
+    """
+    path = Path(at_home(text))
     if not text or "\0" in text or (path.exists() and not path.is_dir()):
         raise UsageError(
             f"-o {text!r} is not a folder", hint="give a folder; it is created if necessary"
         )
+    if (kept := _run_store(path, store)) is not None:
+        raise UsageError(
+            f"-o {text!r} is within {kept}, where runs are kept: a copy could replace an artifact",
+            hint="give a folder of its own, such as -o out",
+        )
     return str(path)
+
+
+def _run_store(path: Path, store: RunStore) -> Path | None:
+    """Return the store or the run that a folder is within, if any."""
+    real = Path(os.path.realpath(path))
+    own = Path(os.path.realpath(store.folder)) if store.folder else None
+    for folder in (real, *real.parents):
+        if folder == own or folder.name == STORE or (folder / SYSTEM / "run.json").exists():
+            return folder
+    return None
 
 
 def requested(text: str | None, base: Path) -> str | None:

@@ -49,7 +49,7 @@ def chosen(store: Store, project_root: Folder = None) -> RunStore:
     settings = resolve(project_at(folder), folder=folder)
     if not settings.persistence_enabled.value or settings.persistence_backend.value == "memory":
         return open_store("memory:")
-    return open_store(settings.store.value)
+    return open_store(settings.store.value, working_folder=folder)
 
 
 def folder_of(project_root: Folder) -> str | None:

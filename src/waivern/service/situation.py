@@ -90,7 +90,7 @@ def situation(verb: str, takes: type[PlanTerms], given: Mapping[str, object]) ->
     _refuse_unknown(verb, takes, given)
     terms = cast("ReplayTerms", given)
     root, output = terms.get("project_root"), terms.get("output")
-    project = project_at(root)
+    project, store = project_at(root), chosen(terms.get("store"), root)
     options = Options(
         environ=dict(os.environ),
         project=project,
@@ -103,10 +103,10 @@ def situation(verb: str, takes: type[PlanTerms], given: Mapping[str, object]) ->
         refresh=frozenset(_texts(given, "refresh")),
         min_coverage=_percentage(given, "min_coverage"),
         fail_on=_texts(given, "fail_on"),
-        output=None if output is None else usable(os.fspath(output)),
+        output=None if output is None else usable(os.fspath(output), store),
     )
     return Situation(
-        chosen(terms.get("store"), root),
+        store,
         options,
         Given(values=terms.get("params", NONE)),
         Selection(_texts(given, "select"), _texts(given, "exclude")),

@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import Self
 
 from waivern.errors import IntegrityError, StoreError
+from waivern.store.ownership import Owners, StrangerError, check_owner
 
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600
@@ -98,18 +99,20 @@ def sync_way(path: str) -> None:
 class Folder:
     """An open directory. Everything in it is named relative to its descriptor."""
 
-    __slots__ = ("descriptor", "name")
+    __slots__ = ("descriptor", "name", "owners")
 
-    def __init__(self, fd: int, name: str) -> None:
+    def __init__(self, fd: int, name: str, owners: Owners = None) -> None:
         self.descriptor = fd
         self.name = name
         """For messages only."""
+        self.owners = owners
+        """The accounts to which all that is opened below must belong."""
 
     @classmethod
-    def root(cls, path: str) -> Folder:
+    def root(cls, path: str, owners: Owners = None) -> Folder:
         """Open the store's own root, which the user chose and may have linked to."""
         step("look", path)
-        return cls(os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC), path)
+        return cls(os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC), path, owners)
 
     def __enter__(self) -> Self:
         return self
@@ -131,9 +134,25 @@ class Folder:
     # folders
 
     def folder(self, name: str) -> Folder:
-        """Open a folder in this one. Raises FileNotFoundError, or NotADirectoryError on a link."""
+        """Open a folder in this one.
+
+        Raises FileNotFoundError, NotADirectoryError on a link, StrangerError if it belongs to
+        somebody who is not trusted.
+        """
+        opened = self.any_folder(name)
+        if self.owners is not None:
+            try:
+                check_owner(os.fstat(opened.descriptor), self.owners, opened.name)
+            except BaseException:
+                opened.close()
+                raise
+        return opened
+
+    def any_folder(self, name: str) -> Folder:
+        """Open a folder in this one, whoever owns it: to remove it, not to read it."""
         step("look", name)
-        return Folder(os.open(name, _FOLDER, dir_fd=self.descriptor), f"{self.name}/{name}")
+        fd = os.open(name, _FOLDER, dir_fd=self.descriptor)
+        return Folder(fd, f"{self.name}/{name}", self.owners)
 
     def make_folder(self, name: str) -> Folder:
         """Create a folder, durably, and open it. Raises FileExistsError."""
@@ -197,7 +216,12 @@ class Folder:
             )
         for name, is_folder, is_file in found:
             if is_folder and not name.startswith("."):
-                with self.folder(name) as inner:
+                try:
+                    inner = self.folder(name)
+                except StrangerError:
+                    yield f"{prefix}{name}/", False
+                    continue
+                with inner:
                     yield from inner.walk(f"{prefix}{name}/")
             else:
                 yield prefix + name + "/" * is_folder, is_file
@@ -304,11 +328,15 @@ class Folder:
         except OSError:
             return
 
+    def remove(self, name: str) -> None:
+        """Remove whatever has this name, following nothing."""
+        self.remove_tree(name) if self.has_folder(name) else self.unlink(name)
+
     def remove_tree(self, name: str) -> None:
         """Remove a folder and all below it, following nothing."""
-        with self.folder(name) as inner:
+        with self.any_folder(name) as inner:
             for child in inner.names():
-                inner.remove_tree(child) if inner.has_folder(child) else inner.unlink(child)
+                inner.remove(child)
         step("rmdir", name)
         try:
             os.rmdir(name, dir_fd=self.descriptor)
@@ -353,11 +381,17 @@ class Folder:
                 raise IntegrityError(f"{self.name}/{name} is not a regular file") from error
             raise
         try:
-            if not stat.S_ISREG(os.fstat(fd).st_mode):
-                raise IntegrityError(f"{self.name}/{name} is not a regular file")
+            self._check_file(fd, name)
             yield fd
         finally:
             os.close(fd)
+
+    def _check_file(self, fd: int, name: str) -> None:
+        """Raise IntegrityError unless an open file is a regular one of somebody who is trusted."""
+        found = os.fstat(fd)
+        if not stat.S_ISREG(found.st_mode):
+            raise IntegrityError(f"{self.name}/{name} is not a regular file")
+        check_owner(found, self.owners, f"{self.name}/{name}")
 
     def has_file(self, name: str) -> bool:
         """Say whether there is a regular file of this name."""
@@ -392,6 +426,22 @@ class Folder:
             return False
         return stat.S_ISDIR(mode)
 
+    def is_no_file(self, name: str) -> bool:
+        """Say whether there is something of this name that is no regular file."""
+        return not self.has_file(name) and self._exists(name)
+
+    def is_no_folder(self, name: str) -> bool:
+        """Say whether there is something of this name that is no folder."""
+        return not self.has_folder(name) and self._exists(name)
+
+    def _exists(self, name: str) -> bool:
+        step("look", name)
+        try:
+            os.stat(name, dir_fd=self.descriptor, follow_symlinks=False)
+        except FileNotFoundError:
+            return False
+        return True
+
     def open_append(self, name: str) -> int:
         """Return a descriptor that appends to the file, made if it is not there."""
         step("open", name)
@@ -399,10 +449,12 @@ class Folder:
             os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         )
         fd = os.open(name, flags, FILE_MODE, dir_fd=self.descriptor)
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
+        try:
+            self._check_file(fd, name)
+            _keep_mode(fd)
+        except BaseException:
             os.close(fd)
-            raise IntegrityError(f"{self.name}/{name} is not a regular file")
-        _keep_mode(fd)
+            raise
         return fd
 
     def append(self, name: str, data: bytes, *, own_line: bool = False, sync: bool = False) -> None:

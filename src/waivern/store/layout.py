@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 from waivern.errors import IntegrityError, RunNotFoundError
 from waivern.ids import SYSTEM, parse_artifact_id, parse_run_id
 from waivern.message import Json
 from waivern.store import journal
 from waivern.store.disk import Folder, make_way, sync_way
+from waivern.store.ownership import (
+    Owners,
+    StrangerError,
+    check_folder,
+    check_found,
+    check_links,
+    refused,
+)
 
 RUNS, LOGS, REQUESTS, PINNED = "runs", "logs", "requests", "pinned.json"
 CHILDREN, CACHE, RUN_LOG = "children", "cache", "run.log"
@@ -26,8 +35,11 @@ class AbsentError(Exception):
 class Layout:
     """The folders of one store, opened anew for each use: runs come and go."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, owners: Owners = None) -> None:
         self.path = path
+        self._owners = owners
+        self._checked: tuple[int, int] | None = None
+        """The root whose path was checked for links of strangers."""
         self.held: dict[str, Folder] = {}
         """The folders of runs that are leased out: the hot path's short cut."""
 
@@ -35,7 +47,7 @@ class Layout:
     def root(self) -> Iterator[Folder]:
         """Open the store's root, making it if need be: 0700, and ignored by git."""
         make_way(self.path)
-        with Folder.root(self.path) as root:
+        with self.opened(repair=True) as root:
             if not root.read_if_any(".gitignore"):  # made last: with it the store is durable
                 root.ensure_folder(RUNS).close()
                 root.sync()
@@ -47,32 +59,53 @@ class Layout:
     @contextmanager
     def cache(self, *, make: bool = True) -> Iterator[Folder]:
         """Open the folder of the cache. Raises FileNotFoundError unless `make`."""
-        with ExitStack() as stack:
-            try:
-                if make:
-                    root = stack.enter_context(self.root())
-                    cache = root.ensure_folder(CACHE)
-                else:
-                    root = stack.enter_context(Folder.root(self.path))
-                    cache = root.folder(CACHE)
-            except NotADirectoryError as error:
-                raise IntegrityError(f"{self.path}/{CACHE} is not a folder") from error
-            yield stack.enter_context(cache)
+        with self._part(CACHE, make=make) as cache:
+            yield cache
 
     @contextmanager
     def runs(self, *, make: bool = False) -> Iterator[Folder]:
         """Open the folder of all runs. Raises FileNotFoundError unless `make`."""
+        with self._part(RUNS, make=make) as runs:
+            yield runs
+
+    @contextmanager
+    def _part(self, name: str, *, make: bool) -> Iterator[Folder]:
+        path = f"{self.path}/{name}"
         with ExitStack() as stack:
+            root = stack.enter_context(self.root() if make else self.opened())
             try:
-                if make:
-                    root = stack.enter_context(self.root())
-                    runs = root.ensure_folder(RUNS)
-                else:
-                    root = stack.enter_context(Folder.root(self.path))
-                    runs = root.folder(RUNS)
+                part = stack.enter_context(root.ensure_folder(name) if make else root.folder(name))
             except NotADirectoryError as error:
-                raise IntegrityError(f"{self.path}/{RUNS} is not a folder") from error
-            yield stack.enter_context(runs)
+                raise IntegrityError(f"{path} is not a folder") from error
+            except StrangerError as error:
+                raise refused(self.path, f"is not all yours: {error.message}") from error
+            check_folder(part.descriptor, path, self._owners, repair=make)
+            yield part
+
+    @contextmanager
+    def opened(self, *, repair: bool = False) -> Iterator[Folder]:
+        """Open the store's root, if nobody else could have planted what is in it."""
+        try:
+            opened = Folder.root(self.path, self._owners)
+        except PermissionError:
+            check_links(self.path, self._owners)
+            check_found(os.stat(self.path), self.path, self._owners)
+            raise
+        with opened as root:
+            check_folder(root.descriptor, self.path, self._owners, repair=repair)
+            found = os.fstat(root.descriptor)
+            if self._checked != (found.st_dev, found.st_ino):
+                check_links(self.path, self._owners)
+                self._check_parts(root)
+                self._checked = (found.st_dev, found.st_ino)
+            yield root
+
+    def _check_parts(self, root: Folder) -> None:
+        """Refuse all of a store of which a part is not trusted, before any of it is used."""
+        for name in (RUNS, CACHE):
+            with suppress(FileNotFoundError):
+                found = os.stat(name, dir_fd=root.descriptor, follow_symlinks=False)
+                check_found(found, f"{self.path}/{name}", self._owners)
 
     @contextmanager
     def run(self, run_id: str, *, make: bool = False) -> Iterator[Folder]:
@@ -89,7 +122,7 @@ class Layout:
                 runs = stack.enter_context(self.runs(make=make))
                 opened = runs.ensure_folder(name) if make else runs.folder(name)
             except FileNotFoundError:
-                raise self._no_run(run_id) from None
+                raise self.no_run(run_id) from None
             except NotADirectoryError as error:
                 raise IntegrityError(f"{self.path}/{RUNS}/{run_id} is not a folder") from error
             run = stack.enter_context(opened)
@@ -102,9 +135,10 @@ class Layout:
     def in_place(self, runs: Folder, run: Folder, run_id: str) -> None:
         """Raise RunNotFoundError if an open run is not, or no longer, the one of this id."""
         if not runs.same_file(run_id, run.descriptor):
-            raise self._no_run(run_id)
+            raise self.no_run(run_id)
 
-    def _no_run(self, run_id: str) -> RunNotFoundError:
+    def no_run(self, run_id: str) -> RunNotFoundError:
+        """Return the error for a run that is not there."""
         return RunNotFoundError(
             f"no run {run_id} in {self.path}", hint="`wct runs` lists the runs there are"
         )

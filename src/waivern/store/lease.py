@@ -6,6 +6,7 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 
 from waivern.errors import StoreError
 from waivern.ids import SYSTEM
@@ -26,6 +27,7 @@ from waivern.store.layout import (
     kept_name,
     read_anchor,
 )
+from waivern.store.possession import Possession
 from waivern.store.syncers import Syncers
 
 HELD_BYTES = 1 << 15
@@ -53,6 +55,7 @@ class LocalLease(Lease):
     def __init__(
         self,
         run_id: str,
+        runs: Folder,
         run: Folder,
         held: lock.HeldLock,
         chain: journal.Chain,
@@ -75,6 +78,19 @@ class LocalLease(Lease):
         """The folders of artifacts whose own names are durable."""
         self._system = run.folder(SYSTEM)
         self._events = self._system.open_append(EVENTS)
+        self._written_bytes = os.fstat(self._events).st_size
+        self._possession = Possession(runs.folder("."), run_id, run, self._system)
+        self._possession.add(self._system, lock.NAME, held.descriptor)
+        self._possession.add(self._system, EVENTS, self._events)
+
+    def check(self) -> None:
+        """Raise IntegrityError if the run is not this lease's any more: nothing more is written.
+
+        Raises StoreError once it was given up.
+        """
+        if self._released:
+            raise StoreError(f"run {self.run_id} is over: nothing more is written")
+        self._possession.check(self._events, self._written_bytes)
 
     @classmethod
     def born(
@@ -105,13 +121,18 @@ class LocalLease(Lease):
                 system.sync()
             runs.rename(hidden, run_id)
             runs.sync()
-            lease = cls(run_id, run, held, chain, on_release)
+            lease = cls(run_id, runs, run, held, chain, on_release)
             stack.pop_all()
         return lease
 
     @classmethod
     def taken(
-        cls, run: Folder, run_id: str, owner: Owner, on_release: Callable[[str], None]
+        cls,
+        runs: Folder,
+        run: Folder,
+        run_id: str,
+        owner: Owner,
+        on_release: Callable[[str], None],
     ) -> LocalLease:
         """Lock an existing run, and cut the torn tail that a crash may have left."""
         with ExitStack() as stack:
@@ -132,7 +153,7 @@ class LocalLease(Lease):
                     os.close(fd)
             last = reading.lines[-1] if reading.lines else None
             chain = journal.Chain(last.seq, last.hash) if last else journal.Chain()
-            lease = cls(run_id, own, held, chain, on_release)
+            lease = cls(run_id, runs, own, held, chain, on_release)
             stack.pop_all()
         return lease
 
@@ -159,17 +180,20 @@ class LocalLease(Lease):
     def append(self, records: Iterable[dict[str, Json]], *, sync: bool) -> None:
         if self._broken:
             raise StoreError("the journal cannot be written any more", hint="resume the run")
+        self.check()
         lines = self._chain.extend(records)
         self._broken = True  # until all of it succeeded
         with _there("write the journal"):
             if lines:
                 write_all(self._events, lines, EVENTS)
+                self._written_bytes += len(lines)
             if sync:
                 sync_file(self._events, EVENTS)
                 self._chain.mark_durable()
         self._broken = False
 
     def publish(self, receipts: Iterable[Receipt]) -> None:
+        self.check()
         by_folder: dict[str, list[Receipt]] = defaultdict(list)
         for receipt in receipts:
             by_folder[receipt.key.rpartition("/")[0]].append(receipt)
@@ -229,6 +253,7 @@ class LocalLease(Lease):
                 self._named.add(path)
 
     def project(self, run: dict[str, Json], state: dict[str, Json], *, sync: bool) -> None:
+        self.check()
         if sync:
             self._anchor = journal.Anchor(self._chain.durable, self._chain.head)
         with _there("write the run's state"):
@@ -240,6 +265,7 @@ class LocalLease(Lease):
         return {"count": self._anchor.lines, "head": self._anchor.head}
 
     def keep_runbook(self, data: bytes) -> None:
+        self.check()
         with _there("keep the runbook"):
             before = self._system.read(RUNBOOK, RECORD_BYTES)
             if before != data:
@@ -247,6 +273,7 @@ class LocalLease(Lease):
                 self._system.replace(RUNBOOK, data)
 
     def keep_children(self, children: Mapping[str, bytes]) -> None:
+        self.check()
         with _there("keep the child runbooks"):
             with suppress(FileNotFoundError), self._system.folder(CHILDREN) as root:
                 self._put_aside(root, "", children)
@@ -264,6 +291,7 @@ class LocalLease(Lease):
                 folder.sync()
 
     def withdraw(self, keys: Iterable[str]) -> None:
+        self.check()
         for key in keys:
             *parents, name = f"{key}.json".split("/")
             self._remove(parents, name, f"withdraw '{key}'")
@@ -278,6 +306,7 @@ class LocalLease(Lease):
             folder.sync()
 
     def discard(self, keys: Iterable[str]) -> None:
+        self.check()
         self._unwritten.clear()  # calls that were cut off have staged it: nobody publishes it
         doomed = {f"{key}.json" for key in keys}
         with _there("remove what counts no longer"):
@@ -313,10 +342,15 @@ class LocalLease(Lease):
         self._unwritten.clear()
         self._syncers.close()
         events, self._events = self._events, -1  # whoever is late must not meet another's file
-        os.close(events)
-        self._system.close()
-        self._held.release()
-        self.run.close()
+        for close in (
+            partial(os.close, events),
+            self._system.close,
+            self._held.release,
+            self.run.close,
+            self._possession.close,
+        ):
+            with suppress(OSError):  # a component may have closed it already
+                close()
 
 
 def _write_children(system: Folder, children: Mapping[str, bytes]) -> None:

@@ -19,6 +19,7 @@ from waivern.errors import (
     RunNotFoundError,
     StoreError,
 )
+from waivern.files import absolute
 from waivern.ids import SYSTEM, parse_artifact_id, parse_run_id, segment_fault
 from waivern.message import Json, Message, decode, encode, sha256
 from waivern.store import identity, index, journal, layout, lock, run_index
@@ -49,6 +50,7 @@ from waivern.store.layout import (
     kept_name,
     read_anchor,
 )
+from waivern.store.ownership import owners_of
 
 if TYPE_CHECKING:  # only writing needs it, and `wct runs` must be instant
     from waivern.store.lease import LocalLease
@@ -67,12 +69,25 @@ _TOKEN_PREFIX = os.urandom(4).hex()
 
 
 class LocalFilesystemStore(RunStore):
-    """A store on a local file system. `path` is made, readable by its owner only, when needed."""
+    """A store on a local file system. `path` is made, readable by its owner only, when needed.
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = os.fspath(path)
+    `~` is a home folder; a relative path starts from the current folder, once and for all. A store
+    that somebody else could have written is refused by every operation (RefusedError): what is in
+    it must belong to the caller, to root or to the owner of `working_folder`. With `trust` it may
+    belong to anybody.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        trust: bool = False,
+        working_folder: str | os.PathLike[str] = ".",
+    ) -> None:
+        self.path = os.path.normpath(absolute(path))
         self.url = self.folder = self.path
-        self._at = Layout(self.path)
+        owners = owners_of(self.path, os.fspath(working_folder), trust=trust)
+        self._at = Layout(self.path, owners)
         self._identity: str | None = None
         self._leases: dict[str, LocalLease] = {}
         self._over: set[str] = set()
@@ -85,7 +100,7 @@ class LocalFilesystemStore(RunStore):
                     self._identity = identity.make(stack.enter_context(self._at.root()))
                 else:
                     with suppress(FileNotFoundError):
-                        root = stack.enter_context(Folder.root(self.path))
+                        root = stack.enter_context(self._at.opened())
                         self._identity = identity.read(root)
         return self._identity
 
@@ -243,7 +258,7 @@ class LocalFilesystemStore(RunStore):
         with explained(f"lock run {run_id}"), self._at.system(name), self._at.run(name) as run:
             with self._at.runs() as runs:
                 runs.sync()  # who began the run may have died before it could
-                lease = LocalLease.taken(run, name, owner, self._forget)
+                lease = LocalLease.taken(runs, run, name, owner, self._forget)
                 try:
                     self._at.in_place(runs, run, name)
                 except RunNotFoundError:
@@ -342,7 +357,7 @@ class LocalFilesystemStore(RunStore):
 
     def notes(self, run_id: str) -> list[dict[str, Json]]:
         try:
-            with explained("read the history"), Folder.root(self.path) as root:
+            with explained("read the history"), self._at.opened() as root:
                 data = root.read_tail(HISTORY, RECORD_BYTES)
         except FileNotFoundError:
             return []
@@ -356,18 +371,27 @@ class LocalFilesystemStore(RunStore):
     def remove(self, run_id: str, owner: Owner, before: Callable[[], None] = lambda: None) -> None:
         name = parse_run_id(run_id)
         with explained(f"remove run {run_id}"), ExitStack() as stack:
-            run = stack.enter_context(self._at.run(name))
-            runs = stack.enter_context(self._at.runs())
+            try:
+                runs = stack.enter_context(self._at.runs())
+            except FileNotFoundError:
+                raise self._at.no_run(run_id) from None
             stack.enter_context(runs.shared())
+            if runs.is_no_folder(name):  # a file or a link in the place of a run
+                runs.unlink(name)
+                runs.sync()
+                return
+            try:
+                run = stack.enter_context(runs.any_folder(name))
+            except FileNotFoundError:
+                raise self._at.no_run(run_id) from None
             if run.has_folder(SYSTEM):  # a corrupt run may have none, and nobody at it
-                system = stack.enter_context(run.folder(SYSTEM))
-                held = lock.acquire(system, name, owner)
-                stack.callback(held.release)
+                system = stack.enter_context(run.any_folder(SYSTEM))
+                if not system.is_no_file(lock.NAME):  # what is no file, nobody holds
+                    held = lock.acquire(system, name, owner)
+                    stack.callback(held.release)
             self._at.in_place(runs, run, name)
             before()
-            runs.rename(name, f".trash-{name}")
-            runs.sync()
-            runs.remove_tree(f".trash-{name}")
+            _remove(runs, name)
 
     async def aclose(self) -> None:
         """Nothing is held between calls but leases, and those are their holders'."""
@@ -525,10 +549,32 @@ def _record_name(key: str) -> str:
     return parse_artifact_id(key.removeprefix(f"{SYSTEM}/")).replace("/", "-") + ".json"
 
 
+def _remove(runs: Folder, name: str) -> None:
+    """Take a run away at once, then remove what it had.
+
+    Where a folder cannot be renamed, as one of an image that overlayfs lies over, what makes a run
+    of it goes first: a crash then leaves a damaged run, never one that looks whole.
+    """
+    trash = f".trash-{name}"
+    try:
+        runs.rename(name, trash)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        with runs.any_folder(name) as run, run.any_folder(SYSTEM) as system:
+            for record in (layout.RUN, layout.STATE, EVENTS):
+                system.remove(record)
+            system.sync()
+        trash = name
+    runs.sync()
+    runs.remove_tree(trash)
+    runs.sync()
+
+
 def _sweep(runs: Folder) -> None:
     """Remove what a crash left half made or half removed, if nobody is at it now."""
     with runs.alone() as nobody:
         if nobody:
             for name in runs.names():
                 if name.startswith((".new-", ".trash-")):
-                    runs.remove_tree(name) if runs.has_folder(name) else runs.unlink(name)
+                    runs.remove(name)

@@ -30,6 +30,11 @@ class HeldLock:
         self._fd = fd
         _held.add(self)
 
+    @property
+    def descriptor(self) -> int:
+        """The open lock file."""
+        return self._fd
+
     def take(self) -> bool:
         """Try for PATIENCE_S to take the lock; say whether it was free."""
         deadline = time.monotonic() + PATIENCE_S

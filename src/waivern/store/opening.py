@@ -5,14 +5,19 @@ from __future__ import annotations
 import os
 
 from waivern.errors import UsageError
-from waivern.files import absolute
 from waivern.store.base import RunStore
 
 
-def open_store(url: str | os.PathLike[str]) -> RunStore:
+def open_store(
+    url: str | os.PathLike[str],
+    *,
+    trust: bool = False,
+    working_folder: str | os.PathLike[str] = ".",
+) -> RunStore:
     """Return the store at a path, a `file:` URL, or `memory:` (a new, empty one in this process).
 
-    Nothing is made or read on the disk yet. Raises UsageError for a scheme that nobody serves.
+    Nothing is made or read on the disk yet; `trust` and `working_folder` are those of a
+    LocalFilesystemStore. Raises UsageError for a scheme that nobody serves.
     """
     text = os.fspath(url)
     scheme, colon, rest = text.partition(":")
@@ -25,4 +30,4 @@ def open_store(url: str | os.PathLike[str]) -> RunStore:
     from waivern.store.local import LocalFilesystemStore
 
     path = rest.removeprefix("//") if scheme == "file" and colon else text
-    return LocalFilesystemStore(os.path.normpath(absolute(path)))
+    return LocalFilesystemStore(path, trust=trust, working_folder=working_folder)

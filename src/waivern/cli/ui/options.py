@@ -11,11 +11,25 @@ if TYPE_CHECKING:
     from waivern.store.base import RunStore
 
 F = TypeVar("F", bound=Callable[..., Any])
+TRUST = "waivern.trust_store"
+"""Under which key the context has whether `--trust-store` was typed."""
 
 
 def store_option(command: F) -> F:
-    """Add `--store`."""
-    return click.option("--store", metavar="PATH|URL", help="Where the runs are kept.")(command)
+    """Add `--store`, and `--trust-store`, which `opened` finds in the context."""
+    trust = click.option(
+        "--trust-store",
+        is_flag=True,
+        expose_value=False,
+        callback=_keep_trust,
+        help="Use the store although somebody else can write to it.",
+    )
+    where = click.option("--store", metavar="PATH|URL", help="Where the runs are kept.")
+    return where(trust(command))
+
+
+def _keep_trust(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+    ctx.meta[TRUST] = value
 
 
 def json_option(command: F) -> F:
@@ -28,4 +42,5 @@ def opened(store: str | None) -> RunStore:
     from waivern.service.locate import locate
     from waivern.store.opening import open_store
 
-    return open_store(locate(store))
+    ctx = click.get_current_context(silent=True)
+    return open_store(locate(store), trust=bool(ctx and ctx.meta.get(TRUST)))

@@ -164,7 +164,7 @@ class Typed:
             refresh=frozenset(self.refresh),
             min_coverage=None if self.min_coverage is None else part(self.min_coverage),
             fail_on=self.fail_on,
-            output=usable(self.output) if self.output is not None else None,
+            output=usable(self.output, where) if self.output is not None else None,
             grace_s=DEFAULT_GRACE_S if self.grace is None else self.grace,
             listen=True,
             observers=eyes.observers,
@@ -212,6 +212,8 @@ def _shown(
     options = typed.options(eyes, store, project)
     if named:  # the person has just said yes to it
         options = options._replace(on_foreign=lambda _said: None)
+    if store.folder and not typed.quiet and not Path(store.folder).is_dir():
+        options = options._replace(on_start=_announced(store.folder, options.on_start))
     with eyes.shown():
         return begin(options, eyes), eyes
 
@@ -294,6 +296,16 @@ def why_unkept(typed: str | None, no_store: bool, project: Project | None) -> st
     from waivern.service.locate import unkept
 
     return unkept(typed, os.environ, project)
+
+
+def _announced(folder: str, on_start: Callable[..., None]) -> Callable[..., None]:
+    """Return an `on_start` that first says that the store in `folder` is new."""
+
+    def start(*started: object) -> None:
+        stderr().print(f"new store: {clean(_near(folder))} (--store PATH names another)")
+        on_start(*started)
+
+    return start
 
 
 def _near(url: str) -> str:

@@ -1,0 +1,124 @@
+"""Ownership of a store: the accounts that may have written it, and a refusal of all others.
+
+What a stranger planted must not be taken for a run or a cached result: on a shared machine anybody
+can lay a `.waivern` into a folder above. Every folder and file of a store is checked by its open
+descriptor, so that it makes no difference who can rename the folders that lead to it.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from typing import TypeAlias
+
+from waivern.errors import IntegrityError, RefusedError
+from waivern.files import at_home, trusted_owners
+
+VARIABLE = "WAIVERN_TRUST_STORE"
+"""Names stores, between ':', that are trusted whoever owns them; '*' names all."""
+ANY = "*"
+
+Owners: TypeAlias = frozenset[int] | None
+"""The accounts to which all of a store must belong; None: to any."""
+
+OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+
+
+class StrangerError(IntegrityError):
+    """A file or a folder of a store belongs to an account that is not trusted."""
+
+
+def owners_of(path: str, folder: str, *, trust: bool) -> Owners:
+    """Return the accounts that are trusted with the store at a path, used from `folder`."""
+    return None if trust or _is_named(path) else trusted_owners(folder)
+
+
+def _is_named(path: str) -> bool:
+    named = [each for each in os.environ.get(VARIABLE, "").split(os.pathsep) if each]
+    if ANY in named:
+        return True
+    return os.path.realpath(path) in [os.path.realpath(at_home(e)) for e in named]
+
+
+def check_owner(found: os.stat_result, owners: Owners, name: str) -> None:
+    """Raise StrangerError if a file or a folder belongs to somebody who is not trusted."""
+    if owners is not None and found.st_uid not in owners:
+        raise StrangerError(f"{name} belongs to {account(found.st_uid)}")
+
+
+def check_folder(fd: int, path: str, owners: Owners, *, repair: bool) -> None:
+    """Raise RefusedError if an open folder is not one of a store that only trusted people write.
+
+    Group bits, as a umask of 002 leaves them, are no reason if they can be taken away: with
+    `repair` they are.
+    """
+    found = os.fstat(fd)
+    check_found(found, path, owners)
+    if repair and owners is not None and found.st_mode & OTHERS_WRITE:
+        os.fchmod(fd, stat.S_IMODE(found.st_mode) & ~OTHERS_WRITE)
+
+
+def check_found(found: os.stat_result, path: str, owners: Owners) -> None:
+    """Raise RefusedError unless a folder of a store is written by trusted people only."""
+    if owners is None:
+        return
+    if found.st_uid not in owners:
+        raise refused(path, f"belongs to {account(found.st_uid)}")
+    if stat.S_ISLNK(found.st_mode):
+        return  # it is not followed, and its mode says nothing
+    mode = stat.S_IMODE(found.st_mode)
+    repairable = not mode & stat.S_IWOTH and os.geteuid() in (0, found.st_uid)
+    if mode & OTHERS_WRITE and not repairable:
+        who = "everybody" if mode & stat.S_IWOTH else "its group"
+        raise refused(path, f"can be written to by {who} (mode {mode:04o})", writable=True)
+
+
+def check_links(path: str, owners: Owners) -> None:
+    """Raise RefusedError if a symbolic link of a stranger leads to a store."""
+    if owners is None:
+        return
+    for link, uid in _links(path):
+        if uid not in owners:
+            raise refused(path, f"is reached by {link}, a link that belongs to {account(uid)}")
+
+
+def _links(path: str) -> Iterator[tuple[str, int]]:
+    """Yield the links on the way to a path, with their owners."""
+    at, rest = "/", path.split("/")[::-1]
+    followed = 0
+    while rest and followed < 40:  # as many as the system follows
+        part = rest.pop()
+        here = os.path.dirname(at) if part == ".." else os.path.join(at, part)
+        try:
+            found = os.lstat(here)
+        except OSError:
+            return  # opening it says what is wrong
+        if not stat.S_ISLNK(found.st_mode):
+            at = here
+            continue
+        yield here, found.st_uid
+        followed += 1
+        target = os.readlink(here)
+        at = "/" if target.startswith("/") else at
+        rest += target.split("/")[::-1]
+
+
+def refused(path: str, why: str, *, writable: bool = False) -> RefusedError:
+    """Return the error that names a store which is not used, and how it can be."""
+    mend = f"after a look at it: `chmod -R go-w {path}`; or " if writable else ""
+    return RefusedError(
+        f"the store {path} {why}: somebody else could have planted what is in it",
+        hint=f"{mend}choose another with --store; if you trust it, give --trust-store "
+        f"or set {VARIABLE}={path}",
+    )
+
+
+def account(uid: int) -> str:
+    """Return the name of an account, for people."""
+    import pwd
+
+    try:
+        return f"{pwd.getpwuid(uid).pw_name} (uid {uid})"
+    except KeyError:
+        return f"uid {uid}"
