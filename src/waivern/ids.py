@@ -21,6 +21,8 @@ MAX_SEGMENT_BYTES = 128
 STORE = ".waivern"
 """What the folder is called in which runs are kept, where nobody says otherwise."""
 SYSTEM = "_system"
+SCHEMA_VERSION = 1
+"""The form of the run folders that this version writes; `run.json` has it."""
 _SEGMENT = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", re.ASCII)
 _RESERVED_ENDINGS = (".json", ".jsonl", ".log", ".tmp")
 RULE = (

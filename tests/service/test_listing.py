@@ -74,7 +74,7 @@ def same(book: Book, limits: tuple[int | None, ...] = (1, 3, None)) -> None:
             assert found.matching == len(fitting)
             assert found.total == len(every)
             left = fitting[len(shown) :]
-            assert found.corrupt_left_out == sum(row.status == read.CORRUPT for row in left)
+            assert found.damaged_left_out == sum(row.status in read.DAMAGED for row in left)
 
 
 class Life:

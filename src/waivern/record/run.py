@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 
 from waivern.errors import IntegrityError
+from waivern.ids import SCHEMA_VERSION
 from waivern.message import Json
 from waivern.record.shape import misfit
 from waivern.record.status import RunStatus
 
-SCHEMA_VERSION = 1
 _FIRST_FORM = (
     "run_id",
     "runbook_path",
@@ -18,6 +18,10 @@ _FIRST_FORM = (
     "completed_at",
     "status",
 )
+
+
+class NewerVersionError(IntegrityError):
+    """A newer version of this program wrote the run: it is read, and never changed."""
 
 
 @dataclass(slots=True)
@@ -83,10 +87,10 @@ class RunMetadata:
         known = {f.name: document[f.name] for f in fields(cls) if f.name in document}
         try:
             if known["schema_version"] > SCHEMA_VERSION:
-                raise IntegrityError(
-                    f"run.json has schema_version {known['schema_version']}; "
-                    f"this program knows {SCHEMA_VERSION}",
-                    hint="a newer version of waivern wrote it: upgrade",
+                raise NewerVersionError(
+                    f"a newer version of waivern wrote it (schema_version "
+                    f"{known['schema_version']}; this one writes {SCHEMA_VERSION})",
+                    hint="upgrade waivern: this version reads the run, and does not change it",
                 )
             known["status"] = RunStatus(known["status"])
             found = cls(**known)

@@ -14,12 +14,12 @@ from waivern.errors import RunNotFoundError, WaivernError
 from waivern.message import Json
 from waivern.record.status import RunStatus
 from waivern.service import read
-from waivern.service.read import CORRUPT, RunRow
+from waivern.service.read import DAMAGED, UNREADABLE, RunRow
 from waivern.store.base import RunStore
 
 WORTH_WRITING = 32
 """A reader that had to read this many runs writes the index; with fewer it writes nothing."""
-_STATUSES = frozenset({*map(str, RunStatus), CORRUPT})
+_STATUSES = frozenset({*map(str, RunStatus), *DAMAGED})
 LIVE = (RunStatus.RUNNING, RunStatus.INTERRUPTED, RunStatus.CANCELLED)
 """What a run whose last attempt has no end can be, as its lock is held or not."""
 
@@ -66,9 +66,9 @@ class Listing:
         for run_id in seen.stamps:
             if run_id not in kept and (row := self.row(run_id)):
                 kept[run_id] = found = _glance_of(store, row)
-                if row.status != CORRUPT or not row.volatile:
+                if row.status not in DAMAGED or not row.volatile:
                     fresh[run_id] = list(found[1:])
-        if any(run_id in self._rows and self._rows[run_id].status == CORRUPT for run_id in kept):
+        if any(run_id in self._rows and self._rows[run_id].status in DAMAGED for run_id in kept):
             there = set(store.runs())  # what looked corrupt may have been removed meanwhile
             kept = {run_id: found for run_id, found in kept.items() if run_id in there}
         if len(fresh) >= WORTH_WRITING:
@@ -101,9 +101,11 @@ class Page(NamedTuple):
 
     rows: list[RunRow]
     left_out: int
-    corrupt_left_out: int
+    damaged_left_out: int
     total: int
     """All runs of the store."""
+    unreadable: bool = False
+    """Whether the system could not read a run that matches now."""
 
     @property
     def matching(self) -> int:
@@ -121,23 +123,26 @@ def page(
     """Return the newest runs with this status, of this runbook, at most `limit`."""
     listing = Listing(store)
     rows: list[RunRow] = []
-    left_out = corrupt = 0
+    left_out = damaged = 0
+    unreadable = False
     for found in listing.matching(status, runbook):
+        unreadable = unreadable or found.status == UNREADABLE
         if limit is not None and len(rows) >= limit:
             left_out += 1
-            corrupt += found.status == CORRUPT
+            damaged += found.status in DAMAGED
         elif (row := listing.row(found.run_id)) and status in (None, row.status):
             rows.append(row)  # else it has changed since
-    return Page(rows, left_out, corrupt, len(listing.glances))
+    unreadable = unreadable or any(row.status == UNREADABLE for row in rows)
+    return Page(rows, left_out, damaged, len(listing.glances), unreadable)
 
 
 def _age(found: Glance) -> tuple[str, str]:
-    return ("" if found.status == CORRUPT else found.started_at, found.run_id)
+    return ("" if found.status in DAMAGED else found.started_at, found.run_id)
 
 
 def _glance_of(store: RunStore, row: RunRow) -> Glance:
     run = row.metadata or read.damaged_head(store, row.run_id)
-    status = None if row.volatile and row.status != CORRUPT else str(row.status)
+    status = None if row.volatile and row.status not in DAMAGED else str(row.status)
     if run is None:
         return Glance(row.run_id, status, "", "", None, "", {})
     last = run.attempts[-1] if run.attempts else {}

@@ -92,9 +92,9 @@ def find_project(folder: str | None = None) -> Project | None:
         return None
     from waivern.record.status import RunStatus
     from waivern.runbook.project import load
-    from waivern.service.read import CORRUPT
+    from waivern.service.read import DAMAGED
 
-    return load(path, [*RunStatus, CORRUPT], called=os.path.relpath(path))
+    return load(path, [*RunStatus, *DAMAGED], called=os.path.relpath(path))
 
 
 def project_file(folder: str) -> str | None:

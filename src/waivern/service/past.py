@@ -51,7 +51,7 @@ def _records(store: RunStore, plan: Plan) -> Iterator[RunRecord]:
     from_files = (run for run in Listing(store).glances if run.runbook_path and path)
     found = 0
     for run in from_files:
-        if run.status == read.CORRUPT:
+        if run.status in read.DAMAGED:
             continue
         if run.runbook_name != name and run.runbook_path != path:
             continue

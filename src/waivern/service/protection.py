@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable
 from waivern.errors import IntegrityError, NotFoundError, StoreError, WaivernError
 from waivern.record.status import ArtifactStatus, RunStatus
 from waivern.service import read
-from waivern.service.read import CORRUPT, RunRow
+from waivern.service.read import DAMAGED, RunRow
 from waivern.store.base import RunStore
 from waivern.store.layout import EVENTS, RUN
 
@@ -63,7 +63,7 @@ def protection(store: RunStore, row: RunRow, *, force: bool, waiting: bool = Tru
         return None
     if row.pinned or _maybe_pinned(store, row.run_id):
         return PINNED
-    if row.status == CORRUPT:
+    if row.status in DAMAGED:
         return f"it cannot be read: {row.fault}"
     if not waiting or row.status in SETTLED:
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from contextlib import suppress
 from dataclasses import replace
@@ -15,7 +16,7 @@ from waivern.errors import (
     WaivernError,
 )
 from waivern.message import Json
-from waivern.record.run import RunMetadata
+from waivern.record.run import NewerVersionError, RunMetadata
 from waivern.record.status import RunStatus
 from waivern.store.base import ArtifactRef, Journal, RunStore
 
@@ -24,6 +25,12 @@ if TYPE_CHECKING:  # a list of runs that ended needs neither, and must be instan
     from waivern.record.fold import RunRecord
 
 CORRUPT = "corrupt"
+UNREADABLE = "unreadable"
+"""The system could not read the run now: nothing is known to be wrong with it."""
+NEWER = "newer"
+"""A newer version of this program wrote the run."""
+DAMAGED = (CORRUPT, UNREADABLE, NEWER)
+"""In place of a RunStatus, for a run whose head is not known."""
 COUNTED = ("completed", "failed", "skipped", "not_started", "suspended")
 
 
@@ -32,7 +39,7 @@ class RunRow(NamedTuple):
 
     run_id: str
     status: str
-    """A RunStatus, or `corrupt`."""
+    """A RunStatus, or one of DAMAGED."""
     metadata: RunMetadata | None
     counts: dict[str, int]
     fault: str | None = None
@@ -48,12 +55,12 @@ class RunRow(NamedTuple):
 
 
 def list_runs(store: RunStore) -> list[RunRow]:
-    """Return all runs, newest first; what cannot be read comes last, as `corrupt`."""
+    """Return all runs, newest first; what cannot be read comes last, as one of DAMAGED."""
     rows = []
     for run_id in store.runs():
         with suppress(RunNotFoundError):  # it was removed meanwhile
             rows.append(look(store, run_id))
-    if any(row.status == CORRUPT for row in rows):  # or was being removed
+    if any(row.status in DAMAGED for row in rows):  # or was being removed
         there = set(store.runs())
         rows = [row for row in rows if row.run_id in there]
     return sorted(rows, key=_age, reverse=True)
@@ -92,13 +99,31 @@ def look(store: RunStore, run_id: str) -> RunRow:
         counts = {name: len(state[name]) for name in COUNTED}
         pinned = store.pinned(run_id)
         return RunRow(run_id, metadata.status, metadata, counts, pinned=pinned, volatile=volatile)
-    except (IntegrityError, ArtifactNotFoundError, StoreError, LookupError, TypeError) as error:
+    except (IntegrityError, ArtifactNotFoundError, StoreError, *_ODD) as error:
         if (row := _bare(store, run_id)) is not None:
             return row
-        fault = error.message if isinstance(error, WaivernError) else f"state.json: {error}"
-        volatile = volatile or isinstance(error, StoreError)
+        status, fault = _fault(error)
+        volatile = volatile or status == UNREADABLE
         pinned = _pinned(store, run_id)
-        return RunRow(run_id, CORRUPT, None, {}, fault, pinned=pinned, volatile=volatile)
+        return RunRow(run_id, status, None, {}, fault, pinned=pinned, volatile=volatile)
+
+
+_ODD = (LookupError, TypeError, ValueError, AttributeError, MemoryError, RecursionError)
+"""What reading records of any content may raise."""
+
+
+def _fault(error: Exception) -> tuple[str, str]:
+    """Return what a run that cannot be read is listed as, and why."""
+    if isinstance(error, NewerVersionError):
+        return NEWER, error.message
+    if isinstance(error, StoreError):
+        code = errno.errorcode.get(getattr(error.__cause__, "errno", None) or 0)
+        return UNREADABLE, f"{error.message} ({code})" if code else error.message
+    if isinstance(error, WaivernError):
+        return CORRUPT, error.message
+    if isinstance(error, MemoryError):
+        return CORRUPT, "its records need more memory than there is"
+    return CORRUPT, f"state.json: {error}"
 
 
 def _elapsed_ms(start: Json) -> int:

@@ -152,12 +152,12 @@ def fitting(
             if row.head is None or runbook_file.of_run(store, row.head).same_as(of)
         ]
     if reference.failed:
-        rows = [row for row in rows if row.status in (RunStatus.FAILED, read.CORRUPT)]
+        rows = [row for row in rows if row.status in (RunStatus.FAILED, *read.DAMAGED)]
     return rows
 
 
 def _unreadable(row: Glance) -> bool:
-    return row.status == read.CORRUPT
+    return row.status in read.DAMAGED
 
 
 def unreadable(store: RunStore, reference: Reference, row: Glance) -> IntegrityError:

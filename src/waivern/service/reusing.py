@@ -95,7 +95,7 @@ class StoreResolver:
         for row in fitting(self._store, reference, folder=str(self._folder)):
             if row.run_id == self._reusing:
                 continue
-            if row.status == read.CORRUPT:
+            if row.status in read.DAMAGED:
                 raise unreadable(self._store, reference, row)
             try:
                 record = self._loaded(row.run_id)

@@ -80,7 +80,7 @@ def list_runs(
     """
     listing = Listing(chosen(store, project_root))
     for found in listing.glances:
-        if found.status == read.CORRUPT and (row := listing.row(found.run_id)):
+        if found.status in read.DAMAGED and (row := listing.row(found.run_id)):
             warnings.warn(f"run {row.run_id}: {row.fault}", CorruptRunWarning, stacklevel=2)
     matching = (listing.row(found.run_id) for found in listing.matching(status, runbook))
     heads = (row.metadata for row in matching if row and row.metadata)

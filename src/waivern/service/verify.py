@@ -7,7 +7,7 @@ artifacts' logs (free text of components), pins and requests.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -20,15 +20,16 @@ from waivern.errors import (
     RunNotFoundError,
     UsageError,
 )
-from waivern.ids import SYSTEM
+from waivern.ids import SCHEMA_VERSION, SYSTEM
 from waivern.message import Json, decode, sha256
 from waivern.record.events import from_record
 from waivern.record.fold import RunRecord
 from waivern.record.status import RunStatus
 from waivern.service import bare
+from waivern.service.projections import PROJECTIONS, Projection
 from waivern.service.read import fold
-from waivern.store.base import Journal, JournalLine, RunStore
-from waivern.store.layout import CHILDREN, json_bytes, kept_child_name, kept_name
+from waivern.store.base import Journal, RunStore
+from waivern.store.layout import CHILDREN, kept_child_name, kept_name
 
 UNCOVERED = (
     f"{SYSTEM}/run.log",
@@ -244,43 +245,36 @@ def _runbooks(record: RunRecord) -> list[str]:
 
 
 def _on_projections(store: RunStore, record: RunRecord, journal: Journal) -> Found:
-    """Compare the projections byte for byte with what the journal makes of them."""
+    """Compare the projections with what the journal makes of them."""
     if record.attempt_open:
         return
-    for name, project in PROJECTIONS.items():
+    for name, projection in PROJECTIONS.items():
         try:
             data = store.read_record(record.metadata.run_id, name)
         except (NotFoundError, IntegrityError) as error:
             yield Fault(f"{SYSTEM}/{name}", error.message)
             continue
-        try:
-            if data == project(record, journal.lines[-1]):
-                continue
-            older = any(data == each for each in islice(_earlier(project, journal, data), LOOKS))
-        except ValueError:  # the journal has text that no file can have
-            older = False
-        if older:
+        written = projection.read(data)
+        if written is None:
+            yield Fault(f"{SYSTEM}/{name}", "is not what the journal says")
+        elif written.get("schema_version", 0) > SCHEMA_VERSION:
+            yield f"a newer version of waivern wrote {name}: it was not compared"
+        elif projection.fits(record, journal.lines[-1], written, data):
+            unknown = ", ".join(sorted(written.keys() - projection.keys(record)))
+            if unknown:
+                yield f"{name} has keys that this version does not know, not compared: {unknown}"
+        elif any(islice(_fitted_before(projection, journal, written, data), LOOKS)):
             yield f"{name} is older than the journal, as after a crash: resuming renews it"
         else:
             yield Fault(f"{SYSTEM}/{name}", "is not what the journal says")
 
 
-def _run_json(record: RunRecord, anchor: JournalLine) -> bytes:
-    head = {"count": anchor.seq, "head": anchor.hash}
-    return json_bytes({**record.metadata.document(), "journal": head})
-
-
-def _state_json(record: RunRecord, _anchor: JournalLine) -> bytes:
-    return json_bytes(record.state.document())
-
-
-PROJECTIONS = {"run.json": _run_json, "state.json": _state_json}
-
-
-def _earlier(
-    project: Callable[[RunRecord, JournalLine], bytes], journal: Journal, data: bytes
-) -> Iterator[bytes]:
-    """Yield what a projection was before, as far as `data` says that it was made then."""
+def _fitted_before(
+    projection: Projection, journal: Journal, written: dict[str, Json], data: bytes
+) -> Iterator[bool]:
+    """Yield whether a projection fits what the journal said when it says that it was made."""
+    at, head = written.get(projection.time), written.get("journal")
+    anchored = head.get("head") if isinstance(head, dict) else None
     record, anchor = None, journal.lines[0]
     for line in journal.lines:
         event = from_record(line.record)
@@ -288,10 +282,10 @@ def _earlier(
             record = RunRecord(event)
         else:
             record.apply(event)
-        if line.hash.encode() in data:
+        if line.hash == anchored:
             anchor = line
-        if event.at.encode() in data:
-            yield project(record, anchor)
+        if event.at == at:
+            yield projection.fits(record, anchor, written, data)
 
 
 def _on_strangers(store: RunStore, record: RunRecord) -> Found:

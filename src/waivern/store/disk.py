@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import os
 import stat
 import sys
@@ -355,6 +356,19 @@ class Folder:
             if size > limit:
                 raise IntegrityError(f"{self.name}/{name} has {size} bytes; the limit is {limit}")
             return _read_all(fd, size)
+
+    def is_digest(self, name: str, digest: str, *, size: int | None = None) -> bool:
+        """Say whether a regular file has this SHA-256, without holding it in memory.
+
+        With `size`, a file of another size is not read. Raises what `read` raises.
+        """
+        with self.opened(name) as fd:
+            if size is not None and os.fstat(fd).st_size != size:
+                return False
+            found = hashlib.sha256()
+            while chunk := os.read(fd, 1 << 20):
+                found.update(chunk)
+            return digest == f"sha256:{found.hexdigest()}"
 
     def read_if_any(self, name: str, limit: int = READ_LIMIT) -> bytes | None:
         """Return a regular file's bytes, or None if there is no file."""

@@ -19,6 +19,9 @@ from waivern.store.base import Journal, JournalLine
 
 ROOT = "0" * 64
 """What stands for the hash before the first line."""
+LINE_BYTES = 64 << 20
+"""A longer line is none of ours."""
+_BEGINNING = b'{"seq":'
 _SUFFIX = len(',"hash":"') + 64 + len('"}')
 
 
@@ -90,9 +93,8 @@ def read(data: bytes, anchor: Anchor = NOTHING_KNOWN) -> Reading:
     position, head, durable = 0, ROOT, anchor.lines
     fault: str | None = None
     while position < len(data):
-        end = data.find(b"\n", position)
-        raw = data[position:end] if end >= 0 else data[position:]
-        parsed = _line(raw) if end >= 0 else "it has no end"
+        end = data.find(b"\n", position, position + LINE_BYTES)
+        parsed = _line(data[position:end]) if end >= 0 else "it has no end"
         fault = parsed if isinstance(parsed, str) else _misplaced(parsed, len(lines) + 1, head)
         if isinstance(parsed, str) or fault:
             break
@@ -101,7 +103,7 @@ def read(data: bytes, anchor: Anchor = NOTHING_KNOWN) -> Reading:
         lines.append(JournalLine(parsed.seq, parsed.record, parsed.hash))
         position = end + 1
     if fault:
-        durable = max(durable, _durable_beyond(data[position:]))
+        durable = max(durable, _durable_beyond(data, position))
     if len(lines) < durable:
         witness = "run.json" if durable == anchor.lines else "a later line"
         raise IntegrityError(
@@ -152,10 +154,16 @@ def _misplaced(line: _Parsed, expected: int, head: str) -> str | None:
     return None
 
 
-def _durable_beyond(data: bytes) -> int:
-    """Return how many lines the valid lines in a bad region say had been durable."""
-    parsed = (_line(raw) for raw in data.split(b"\n"))
-    return max((line.synced for line in parsed if isinstance(line, _Parsed)), default=0)
+def _durable_beyond(data: bytes, position: int) -> int:
+    """Return how many lines the valid lines in the bad region from `position` say were durable."""
+    durable = 0
+    while (start := data.find(_BEGINNING, position)) >= 0:
+        end = data.find(b"\n", start, start + LINE_BYTES)
+        parsed = _line(data[start:end]) if end >= 0 else None
+        if isinstance(parsed, _Parsed):
+            durable = max(durable, parsed.synced)
+        position = end if isinstance(parsed, _Parsed) else start + 1
+    return durable
 
 
 def last(data: bytes) -> dict[str, Json] | None:

@@ -7,8 +7,8 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
-from waivern.errors import IntegrityError, RunNotFoundError
-from waivern.ids import SYSTEM, parse_artifact_id, parse_run_id
+from waivern.errors import IntegrityError, RefusedError, RunNotFoundError
+from waivern.ids import SCHEMA_VERSION, SYSTEM, parse_artifact_id, parse_run_id
 from waivern.message import Json
 from waivern.store import journal
 from waivern.store.disk import Folder, make_way, sync_way
@@ -26,6 +26,9 @@ CHILDREN, CACHE, RUN_LOG = "children", "cache", "run.log"
 EVENTS, RUN, STATE, RUNBOOK = "events.jsonl", "run.json", "state.json", "runbook.yaml"
 RECORD_BYTES = 64 << 20
 """What a record of a run may have (100,000 artifacts make some 4 MiB), and a runbook."""
+
+JOURNAL_BYTES = 1 << 30
+"""A longer journal is not read: a million artifacts make less."""
 
 
 class AbsentError(Exception):
@@ -222,6 +225,20 @@ def child_parts(path: str) -> list[str]:
     if any(part in ("", ".", "..") or "\0" in part for part in parts):
         raise IntegrityError(f"the journal has a child runbook that cannot be: {path[:200]!r}")
     return parts
+
+
+def refuse_newer(system: Folder, run_id: str) -> None:
+    """Raise RefusedError if a newer version of this program wrote a run: it is only read."""
+    try:
+        version = json.loads(system.read(RUN, RECORD_BYTES))["schema_version"]
+    except (FileNotFoundError, IntegrityError, ValueError, KeyError, TypeError, RecursionError):
+        return
+    if isinstance(version, int) and version > SCHEMA_VERSION:
+        raise RefusedError(
+            f"run {run_id} was written by a newer version of waivern (schema_version {version}; "
+            f"this one writes {SCHEMA_VERSION}): it is read, and not changed",
+            hint="upgrade waivern, and use that version",
+        )
 
 
 def read_anchor(system: Folder) -> journal.Anchor:

@@ -17,6 +17,7 @@ from waivern.store.disk import Folder, cut, explained, failure, sync_file, write
 from waivern.store.layout import (
     CHILDREN,
     EVENTS,
+    JOURNAL_BYTES,
     RECORD_BYTES,
     REQUESTS,
     RUN,
@@ -141,7 +142,7 @@ class LocalLease(Lease):
             with own.folder(SYSTEM) as system:
                 held = lock.acquire(system, run_id, owner)
                 stack.callback(held.release)
-                data = system.read_if_any(EVENTS) or b""
+                data = system.read_if_any(EVENTS, JOURNAL_BYTES) or b""
                 reading = journal.read(data, read_anchor(system))
                 fd = system.open_append(EVENTS)
                 try:

@@ -38,6 +38,7 @@ from waivern.store.disk import Folder, explained
 from waivern.store.layout import (
     CHILDREN,
     EVENTS,
+    JOURNAL_BYTES,
     PINNED,
     RECORD_BYTES,
     REQUESTS,
@@ -49,6 +50,7 @@ from waivern.store.layout import (
     kept_child_name,
     kept_name,
     read_anchor,
+    refuse_newer,
 )
 from waivern.store.ownership import owners_of
 
@@ -62,6 +64,10 @@ HISTORY = "runs.jsonl"
 STAMPED = tuple(f"{SYSTEM}/{name}" for name in (layout.RUN, layout.STATE, EVENTS))
 """The records that the row of a run is made of."""
 TAIL_BYTES = 1 << 16
+LOG_BYTES = 16 << 20
+"""The end of a log that is read; components write less."""
+IN_MEMORY_BYTES = 64 << 20
+"""A larger artifact is digested on the disk before it is read: it may be none of ours."""
 REQUEST_BYTES = 1 << 16
 _tokens = itertools.count()
 _TOKEN_PREFIX = os.urandom(4).hex()
@@ -143,8 +149,8 @@ class LocalFilesystemStore(RunStore):
         places = [None, ref.staged, None] if ref.staged else [None]
         seen = False
         for staged in places:
-            data = self._read(run_id, ref.key, staged)
-            if data is not None and sha256(data) == ref.digest:
+            data = self._exactly(run_id, ref, staged)
+            if data:
                 return decode(data)
             seen = seen or data is not None
         if seen:
@@ -153,6 +159,19 @@ class LocalFilesystemStore(RunStore):
                 hint=f"resuming run {run_id} makes it again",
             )
         raise _missing(run_id, ref.key)
+
+    def _exactly(self, run_id: str, ref: ArtifactRef, staged: str | None) -> bytes | None:
+        """Return an artifact's bytes, none if they are other ones; None if nothing lies there."""
+        try:
+            with explained(f"read artifact '{ref.key}'"):
+                with self._at.artifact(run_id, ref.key) as (at, published):
+                    name = staged or published
+                    if at.size(name) > IN_MEMORY_BYTES and not at.is_digest(name, ref.digest):
+                        return b""
+                    data = at.read(name)
+        except (AbsentError, FileNotFoundError):
+            return None
+        return data if sha256(data) == ref.digest else b""
 
     def _read(self, run_id: str, key: str, staged: str | None = None) -> bytes | None:
         try:
@@ -163,12 +182,12 @@ class LocalFilesystemStore(RunStore):
 
     def verify(self, run_id: str, key: str, *, size: int, digest: str) -> str | None:
         try:
-            data = self._read(run_id, key)
+            with explained(f"read artifact '{key}'"), self._at.artifact(run_id, key) as (at, name):
+                return None if at.is_digest(name, digest, size=size) else "altered"
         except IntegrityError as error:
             return error.message
-        if data is None:
+        except (AbsentError, FileNotFoundError):
             return "missing"
-        return None if len(data) == size and sha256(data) == digest else "altered"
 
     def read_artifact(self, run_id: str, key: str) -> bytes | None:
         return self._read(run_id, key)
@@ -178,7 +197,7 @@ class LocalFilesystemStore(RunStore):
     def read_journal(self, run_id: str) -> Journal:
         with explained(f"read the journal of run {run_id}"), self._at.system(run_id) as system:
             anchor = read_anchor(system)  # before the journal, which only grows
-            data = system.read_if_any(EVENTS)
+            data = system.read_if_any(EVENTS, JOURNAL_BYTES)
             if data is None:
                 raise _no_journal(run_id)
         return journal.read(data, anchor).journal
@@ -255,7 +274,10 @@ class LocalFilesystemStore(RunStore):
         from waivern.store.lease import LocalLease
 
         name = parse_run_id(run_id)
-        with explained(f"lock run {run_id}"), self._at.system(name), self._at.run(name) as run:
+        with ExitStack() as stack:
+            stack.enter_context(explained(f"lock run {run_id}"))
+            refuse_newer(stack.enter_context(self._at.system(name)), name)
+            run = stack.enter_context(self._at.run(name))
             with self._at.runs() as runs:
                 runs.sync()  # who began the run may have died before it could
                 lease = LocalLease.taken(runs, run, name, owner, self._forget)
@@ -292,7 +314,7 @@ class LocalFilesystemStore(RunStore):
         with explained(f"read the log of {key or run_id!r}"):
             try:
                 with self._at.log(run_id, key) as (folder, name):
-                    return (folder.read_if_any(name) or b"").decode(errors="replace")
+                    return folder.read_tail(name, LOG_BYTES).decode(errors="replace")
             except FileNotFoundError:
                 return ""
 
@@ -321,6 +343,7 @@ class LocalFilesystemStore(RunStore):
 
     def pin(self, run_id: str, document: dict[str, Json] | None) -> None:
         with explained(f"pin run {run_id}"), self._at.system(run_id) as system:
+            refuse_newer(system, run_id)
             if document is None:
                 system.unlink(PINNED)
                 system.sync()
@@ -479,14 +502,14 @@ class LocalFilesystemStore(RunStore):
                 found: dict[str, Stamp | None] = dict.fromkeys(names)
                 real = found.keys() & set(runs.folders())
                 found |= run_index.stamps(runs, sorted(real), STAMPED)
-            with explained("read the index"), Folder.root(self.path) as root:
+            with explained("read the index"), self._at.opened() as root:
                 return RunIndex(found, run_index.read(root, found), moment)
         except FileNotFoundError:
             return RunIndex({}, {})
 
     def index(self, seen: RunIndex, entries: Mapping[str, list[Json]]) -> None:
         with suppress(FileNotFoundError), explained("write the index"):
-            with Folder.root(self.path) as root:
+            with self._at.opened() as root:
                 if os.fstat(root.descriptor).st_uid == os.geteuid():  # else only its owner may
                     run_index.write(root, seen, entries)
 

@@ -10,10 +10,11 @@ from waivern.cli.ui.documents import print_document
 from waivern.cli.ui.options import json_option, opened, store_option
 from waivern.cli.ui.screen import Screen, stderr, stdout, tab_separated, table
 from waivern.cli.ui.text import ago, clean, clip, counted, duration, short
+from waivern.errors import Exit
 from waivern.service.listing import Page, page
-from waivern.service.read import CORRUPT, RunRow
+from waivern.service.read import DAMAGED, RunRow
 
-STATUSES = ("completed", "failed", "interrupted", "running", "suspended", "cancelled", CORRUPT)
+STATUSES = ("completed", "failed", "interrupted", "running", "suspended", "cancelled", *DAMAGED)
 
 
 @click.command("list")
@@ -21,11 +22,11 @@ STATUSES = ("completed", "failed", "interrupted", "running", "suspended", "cance
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True, metavar="N")
 @json_option
 @store_option
-def command(status: str | None, limit: int, as_json: bool, store: str | None) -> None:
-    """List the runs, newest first.
+def command(status: str | None, limit: int, as_json: bool, store: str | None) -> int:
+    """List the runs, newest first. Exit 74 if the system could not read one of them now.
 
     To a pipe, a line is: run, status, runbook, started, milliseconds, completed, failed, skipped,
-    not started, and why it cannot be read if it is corrupt; between tabs.
+    not started, and why it cannot be read if it cannot; between tabs.
     """
     where = opened(store)
     found = page(where, status=status, limit=limit)
@@ -39,6 +40,7 @@ def command(status: str | None, limit: int, as_json: bool, store: str | None) ->
         tab_separated(out, [_fields(row) for row in shown])
     if note := _note(found, status, where.url):
         stderr().print(note)
+    return Exit.STORE if found.unreadable else Exit.OK
 
 
 def _for_people(out: Screen, rows: list[RunRow]) -> None:
@@ -99,6 +101,6 @@ def _note(found: Page, status: str | None, url: str) -> str | None:
         return f"no {status} runs; {exist} (`wct runs` lists them)"
     if not found.left_out:
         return None
-    corrupt = found.corrupt_left_out
-    among = f", {corrupt} of them corrupt" if corrupt else ""
+    damaged = found.damaged_left_out
+    among = f", {damaged} of them cannot be read" if damaged else ""
     return f"{found.left_out:,} more{among}; --limit {found.matching} shows all"
