@@ -120,7 +120,7 @@ async def test_a_projection_that_lags_behind(book: Book) -> None:
 
 
 @pytest.mark.parametrize("name", ["run.json", "state.json"])
-@pytest.mark.parametrize("text", ["", "[]", "{}", "nonsense", '{"schema_version": 99}'])
+@pytest.mark.parametrize("text", ["", "[]", "{}", "nonsense"])
 async def test_corrupt_is_shown_and_hides_no_other(book: Book, name: str, text: str) -> None:
     book.write(make("a"))
     await book.start(run_id="good")
