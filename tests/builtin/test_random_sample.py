@@ -123,7 +123,7 @@ def test_nothing_is_read_behind_the_last_row_that_is_drawn() -> None:
 
 
 def test_a_seed_needs_a_random_sample() -> None:
-    with pytest.raises(ValidationError, match="needs 'sample: random'"):
+    with pytest.raises(ValidationError, match="a seed needs 'sample: random'"):
         Sqlite.Config(path="x.db", seed=3)
     with pytest.raises(ValidationError):
         Sqlite.Config(path="x.db", sample="random", seed=-1)

@@ -34,7 +34,7 @@ def test_version_and_help(place: Place) -> None:
         (["run", "one.yaml", "--force"], 2, "--resume"),
         (["run", "one.yaml", "--resume", "@last", "--run-id", "x"], 2, "--run-id"),
         (["run", "one.yaml", "--max-concurrency", "0"], 2, "--max-concurrency"),
-        (["run", "one.yaml", "--grace", "nan"], 2, "finite number"),
+        (["run", "one.yaml", "--grace", "nan"], 2, "number of seconds"),
         (["run"], 2, "RUNBOOK"),
         (["ran"], 2, "did you mean 'run'?"),
         (["runs", "lst"], 2, "did you mean 'list'?"),

@@ -11,9 +11,9 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import gettempdir
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from waivern.builtin.draw import picked, positions, seed_of
 from waivern.builtin.properties import Number, Properties, SourcePath, located
@@ -72,11 +72,12 @@ class Sqlite:
             description="Seed of the random sample; the default follows from the artifact's id.",
         )
 
-        @model_validator(mode="after")
-        def _seed_of_a_sample(self) -> Self:
-            if self.seed is not None and self.sample != "random":
-                raise ValueError("'seed' needs 'sample: random'")
-            return self
+        @field_validator("seed")
+        @classmethod
+        def _of_a_sample(cls, seed: int | None, info: ValidationInfo) -> int | None:
+            if seed is not None and info.data.get("sample", "random") != "random":
+                raise ValueError("a seed needs 'sample: random'")
+            return seed
 
     def extract(self, config: Config, ctx: Context) -> Json:
         """Return the tables. Raises ComponentError if the database cannot be read."""

@@ -49,7 +49,8 @@ def sample(each: Sample) -> str:
         return f"{place}: {first}, not a random sample: no bound holds for the others"
     if each.found is None or each.at_most is None or not total:
         return f"{place}: {read:,} of {of} rows at random (seed {seed}); findings not reported"
-    found = "0 findings in" if not each.found else f"{each.found:,} rows with findings among"
+    hits = f"{each.found:,} row{'' if each.found == 1 else 's'} with findings among"
+    found = hits if each.found else "0 findings in"
     bound = f"at most {_ceiling(each.at_most, total)} % of rows"
     return f"{place}: {found} {read:,} of {of} rows: {bound} at {sampling.CONFIDENCE} % confidence"
 

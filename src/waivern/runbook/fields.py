@@ -187,6 +187,14 @@ def _yes_or_no(text: str, declared: Mapping[str, Param]) -> str:
     return f"params.{name}" if name.isidentifier() else f"params['{name}']"
 
 
+def _percentage(value: Json) -> Json:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 100:
+        hint = "write a number, such as 95 or 99.5, without '%'"
+        raise refusal(((), Code.VALUE, "{} must be a percentage from 0 to 100", hint))
+    return value
+
+
+Percentage = Annotated[float, BeforeValidator(_percentage)]
 _DURATION = re.compile(r"(?P<number>[0-9]{1,12}(?:\.[0-9]{1,12})?) ?(?P<unit>s|m|h|d)", re.ASCII)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 

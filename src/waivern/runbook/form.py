@@ -13,6 +13,7 @@ from waivern.runbook.fields import (
     Items,
     OneLine,
     OrEmpty,
+    Percentage,
     Properties,
     Recorded,
     RecordedId,
@@ -117,7 +118,7 @@ class ConfigForm(Form):
     cache: bool | None = None
     template_paths: list[Chosen] = []
     max_child_depth: Annotated[int, Field(ge=1, le=32)] = 3
-    min_coverage: Annotated[float, Field(ge=0, le=100)] | None = None
+    min_coverage: Percentage | None = None
 
 
 class RunbookForm(Form):

@@ -37,8 +37,21 @@ T = TypeVar("T")
 
 def _finite(_ctx: click.Context, _param: click.Parameter, value: float | None) -> float | None:
     if value is not None and not math.isfinite(value):
-        raise click.BadParameter("it must be a finite number")
+        raise click.BadParameter("it must be a number of seconds")
     return value
+
+
+def _percentage(_ctx: click.Context, _param: click.Parameter, value: str | None) -> float | None:
+    """Return a number from 0 to 100; the sign behind it may be left out."""
+    if value is None:
+        return None
+    try:
+        number = float(value.removesuffix("%"))
+    except ValueError:
+        number = math.nan
+    if not 0 <= number <= 100:
+        raise click.BadParameter(f"{value!r} is not a percentage from 0 to 100")
+    return number
 
 
 _OPTIONS = (
@@ -67,9 +80,8 @@ _OPTIONS = (
     ),
     click.option(
         "--min-coverage",
-        type=click.FloatRange(0, 100),
         metavar="PERCENT",
-        callback=_finite,
+        callback=_percentage,
         help="Exit with 6 if less of any source was examined.",
     ),
     click.option(
