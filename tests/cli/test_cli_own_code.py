@@ -106,3 +106,13 @@ def test_a_missing_import_in_a_component_names_file_and_line(
     said = " ".join(wct("validate", runbook).err.split())
     assert f"{parts / 'mine.py'}, line 1: ModuleNotFoundError" in said
     assert "put 'no_such_thing.py' beside 'mine.py'" in said
+
+
+def test_modules_are_called_as_their_files_call_them(place: Place, wct: Wct) -> None:
+    (place.path / "ledgers.py").write_text("")
+    code = "import logging\nlogging.getLogger(__name__).warning('look')\n"
+    done = wct("run", own(place, f"{code}from ledgers import total\ndef f(): ...\n"))
+    said = " ".join((done.out + done.err).split())
+    assert "cannot import name 'total' from 'ledgers'" in said
+    log = (place.path / ".waivern/latest/_system/logs/a.log").read_text()
+    assert "WARNING own: look" in log

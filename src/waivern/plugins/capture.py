@@ -19,6 +19,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, TextIO
 
 from waivern.plugins import streams
+from waivern.plugins.imports import short
 from waivern.plugins.streams import Input, Output, Sink, current, muted, no_terminal
 
 STREAMS = ("stdout", "stderr", "__stdout__", "__stderr__")
@@ -135,7 +136,7 @@ class _ToLog(logging.Handler):
         if sink is None:
             return
         try:
-            name = "" if record.name == "root" else f"{record.name}: "
+            name = "" if record.name == "root" else f"{short(record.name)}: "
             text = f"{record.levelname} {name}{self.format(record)}"
         except Exception:  # noqa: BLE001 - as every handler: a bad call does not fail the work
             self.handleError(record)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import re
 import sys
 import threading
 import weakref
@@ -278,6 +279,14 @@ def folder_of(module: str) -> Folder | None:
         return None
     root = PREFIX + module.removeprefix(PREFIX).partition(".")[0]
     return _folder_of(sys.modules[root]) if root in sys.modules else None
+
+
+def short(text: str) -> str:
+    """Return a text with the names of modules as their files write them."""
+    return _FULL.sub("", text) if PREFIX in text else text
+
+
+_FULL = re.compile(re.escape(PREFIX) + r"[^.\n]*\.")
 
 
 def _folder_of(root: ModuleType) -> Folder:

@@ -7,7 +7,7 @@ import traceback
 from pathlib import Path
 
 from waivern.errors import ComponentError
-from waivern.plugins.imports import folder_of
+from waivern.plugins.imports import folder_of, short
 from waivern.problems import did_you_mean
 
 
@@ -25,7 +25,7 @@ class MissingModuleError(ComponentError, ModuleNotFoundError):
 
 def told(error: BaseException) -> str:
     """Return what went wrong during an import, with the file and line of a missing module."""
-    text = f"{type(error).__name__}: {error}"
+    text = f"{type(error).__name__}: {short(str(error))}"
     place = _place(error)
     return f"{place[0]}, line {place[1]}: {text}" if place else text
 
