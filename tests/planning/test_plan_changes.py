@@ -90,7 +90,7 @@ def test_the_same_is_no_change() -> None:
     [
         "a: {description: why, name: N, contact: me, source: {type: t, properties: {p: 1, q: {r: "
         "[1, 2]}}}}",
-        "a: {source: {properties: {q: {r: [1, 2]}, p: 1}, type: t}}",
+        "a: {source: {properties: {p: 1, q: {r: [1, 2]}}, type: t}}",
         "a: {source: {type: t, properties: {p: 1, q: {r: [1, 2]}}}, output: true}",
         "a: {source: {type: t, properties: {p: 1, q: {r: [1, 2]}}}, optional: true}",
     ],
@@ -98,6 +98,24 @@ def test_the_same_is_no_change() -> None:
 )
 def test_what_makes_no_other_artifact(new: str) -> None:
     assert said(book(SOURCE), book(new)) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "what"),
+    [
+        ("{q: {a: 1, b: 2}}", "{q: {b: 2, a: 1}}", "source.properties.q in another order"),
+        ("{q: [{a: 1, b: 2}]}", "{q: [{b: 2, a: 1}]}", "source.properties.q"),
+        ("{q: 1}", "{q: 1.0}", "source.properties.q 1 → 1.0"),
+        ("{q: [1]}", "{q: [true]}", "source.properties.q [1] → [True]"),
+        ("{q: 0.0}", "{q: -0.0}", "source.properties.q 0.0 → -0.0"),
+    ],
+)
+def test_what_a_component_can_tell_apart_is_a_change(old: str, new: str, what: str) -> None:
+    (found,) = said(
+        book(f"a: {{source: {{type: t, properties: {old}}}}}"),
+        book(f"a: {{source: {{type: t, properties: {new}}}}}"),
+    )
+    assert what in found
 
 
 def test_what_the_runbook_says_of_itself_is_no_change() -> None:
