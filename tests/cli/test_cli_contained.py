@@ -43,6 +43,10 @@ def announce():
 def os_exit():
     os._exit(0)
 
+def posix_exit():
+    import posix
+    posix._exit(0)
+
 def os_abort():
     os.abort()
 
@@ -220,6 +224,7 @@ def run(place: Place, *args: str) -> Done:
     ("function", "called"),
     [
         ("os_exit", "os._exit"),
+        ("posix_exit", "posix._exit"),
         ("os_abort", "os.abort"),
         ("os_execv", "os.execv"),
         ("os_kill", "os.kill"),
@@ -239,6 +244,17 @@ def test_a_component_cannot_end_the_process(steps: Place, function: str, called:
     assert list(failed) == [function]
     assert failed[function]["message"] == f"a component cannot call {called}"
     assert content(steps, "leaves_idle_pool") == 1
+
+
+@pytest.mark.parametrize("verb", ["run", "plan", "validate"])
+def test_a_component_cannot_end_the_process_while_it_is_loaded(steps: Place, verb: str) -> None:
+    (steps.path / "waivern.yaml").write_text("component_paths: [parts]\n")
+    (steps.path / "parts").mkdir()
+    (steps.path / "parts" / "mine.py").write_text("import os\nconnector = os._exit(0)\n")
+    steps.runbook("book.yaml", "  a: {source: {type: mine}}\n")
+    done = steps.wct(verb, "book.yaml")
+    assert done.code == 3
+    assert "a component cannot call os._exit" in done.err
 
 
 def test_a_child_process_ends_as_it_likes(steps: Place) -> None:
@@ -327,7 +343,8 @@ def test_a_thread_that_ends_in_time_finishes_its_work(steps: Place) -> None:
     book(steps, finishes_later="")
     process = steps.start("run", "book.yaml", "--grace", "3600")
     assert process.stderr
-    assert any(line.startswith("completed  finishes_later") for line in process.stderr)
+    waiting = "waiting for threads that components have started\n"
+    assert waiting in iter(process.stderr.readline, "")
     (steps.path / "go").write_text("1")
     done = steps.ended(process)
     assert done.code == 0

@@ -195,7 +195,11 @@ class Loop:
         until, over = self._clock.monotonic() + self._limits.grace_s, False
         if self._limits.timeout_s is not None:
             until = min(until, began + self._limits.timeout_s)
+        reported = False
         while not over and self._clock.monotonic() < until and self._executor.lingers():
+            if not reported:
+                reported = True
+                self._wishes.on_wait("waiting for threads that components have started")
             over = any(
                 isinstance(item, Signalled | Cancelled | Halted)
                 for item in self._inbox.take(LINGER_S)

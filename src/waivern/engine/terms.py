@@ -31,6 +31,6 @@ class Wishes(NamedTuple):
     on_stop: Callable[[str], None] = lambda _why: None
     """Told why nothing more is started, while what runs is let finish."""
     on_wait: Callable[[str], None] = lambda _why: None
-    """Called with a sentence for people when artifacts wait for work that timed out."""
+    """Called with a sentence for people when the run waits for work that it cannot stop."""
     chance: Callable[[], float] = random
     """A number from 0 to 1, for the jitter of retries."""

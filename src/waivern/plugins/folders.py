@@ -15,6 +15,7 @@ from typing import Literal, NamedTuple, TypeAlias
 from waivern.errors import RefusedError
 from waivern.files import open_file
 from waivern.plugins.imports import Folder, Imports
+from waivern.plugins.restrictions import restricted
 
 Variable: TypeAlias = Literal["connector", "processor"]
 VARIABLES: frozenset[Variable] = frozenset({"connector", "processor"})
@@ -67,7 +68,8 @@ class Module(NamedTuple):
         module raises.
         """
         _source(self.path)
-        module = self.folder(imports).load(self.path)
+        with restricted(self.path.name):
+            module = self.folder(imports).load(self.path)
         if not hasattr(module, variable):
             raise ImportError(f"it has no variable {variable!r}")
         return getattr(module, variable)

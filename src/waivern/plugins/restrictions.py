@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import _thread
 import os
+import posix
 import signal
 import sys
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial, wraps
 from typing import Any, TypeAlias
 
@@ -31,18 +32,27 @@ def restrict() -> None:
     The working folder and the umask that a component sets last until it returns; on Linux only its
     own thread has them. Threads of no component, and child processes, are not restricted.
     """
-    for name in ("_exit", "abort", "execv", "execve"):
-        _replace(os, name, partial(_refusing, _ENDS))
-    _replace(os, "kill", partial(_refusing, _ENDS, when=_targets_process))
-    _replace(os, "killpg", partial(_refusing, _ENDS, when=_targets_group))
+    for system in (os, posix):  # what one takes from the other, each has for itself
+        for name in ("_exit", "abort", "execv", "execve"):
+            _replace(system, name, partial(_refusing, _ENDS))
+        _replace(system, "kill", partial(_refusing, _ENDS, when=_targets_process))
+        _replace(system, "killpg", partial(_refusing, _ENDS, when=_targets_group))
+        for name in ("chdir", "fchdir"):
+            _replace(system, name, _restoring_folder)
+        _replace(system, "umask", _restoring_umask)
     for module, name in ((signal, "raise_signal"), (signal, "pthread_kill")):
         _replace(module, name, partial(_refusing, _INTERRUPTS))
     _replace(_thread, "interrupt_main", partial(_refusing, _INTERRUPTS))
     for name in ("alarm", "setitimer"):
         _replace(signal, name, partial(_refusing, _TIMES))
-    for name in ("chdir", "fchdir"):
-        _replace(os, name, _restoring_folder)
-    _replace(os, "umask", _restoring_umask)
+
+
+@contextmanager
+def restricted(name: str) -> Iterator[None]:
+    """Restrict the code of a component that is loaded here, outside of any call."""
+    restrict()
+    with (current() or CallScope(name)).entered():
+        yield
 
 
 def _replace(module: Any, name: str, restricted: Callable[[str, Function], Function]) -> None:

@@ -93,7 +93,7 @@ class Options(NamedTuple):
     on_stop: Callable[[str], None] = lambda _why: None
     """Told why nothing more is started, while what runs is let finish."""
     on_wait: Callable[[str], None] = lambda _why: None
-    """Called with a sentence when artifacts wait for work that timed out and has not ended."""
+    """Called with a sentence when the run waits for work of components that cannot be stopped."""
     on_running: Callable[[Callable[[], None]], None] = lambda _halt: None
     """Told how to end the attempt at once, as interrupted; any thread may do so."""
     clock: Clock = Clock()
