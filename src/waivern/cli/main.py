@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # signal itself costs more than `--version`
 import atexit
 import gc
 import os
 import sys
+from types import FrameType
 
 UNHURRIED_S = 5.0
 """Seconds that what components registered for the end of the process may take."""
@@ -19,6 +21,7 @@ def script() -> None:
     What was registered first is called last at the end: all that components have left to do is
     done by then, and to take the interpreter apart would cost a sixth of a short run.
     """
+    _leave_on_interrupt()
     code = 70
 
     def leave() -> None:
@@ -54,6 +57,27 @@ def _leave_soon(code: int) -> None:
         os._exit(code)
 
     threading.Thread(target=leave, name="wct-leave", daemon=True).start()
+
+
+def _leave_on_interrupt() -> None:
+    """Leave at SIGINT, wherever it comes: an exception would break off imports and cleanup.
+
+    Nothing is lost that way, as nothing is by any other death. While a run is at work, its own
+    handler takes the place of this one.
+    """
+    process = os.getpid()
+
+    def hear(number: int, frame: FrameType | None) -> None:
+        if os.getpid() != process:  # a child that user code has forked
+            _signal.default_int_handler(number, frame)
+        started = sys.modules.get("waivern.plugins.started")
+        if getattr(started, "last_words", None):
+            started.leave(number)  # type: ignore[union-attr]
+        os.write(2, b"interrupted before anything was started\n")
+        os._exit(128 + number)
+
+    if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+        _signal.signal(_signal.SIGINT, hear)
 
 
 def _occupy() -> None:

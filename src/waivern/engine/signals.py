@@ -8,9 +8,9 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
-from waivern.plugins.started import kill_all
+from waivern.plugins.started import leave
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -24,13 +24,16 @@ def listening(tell: Callable[[signal.Signals], None]) -> Iterator[None]:
     What the process was started to ignore, as `nohup` does with SIGHUP, it goes on to ignore.
     `tell` is called in a signal handler: it may interrupt anything, itself too.
     """
-    first = True
+    first, process = True, os.getpid()
 
     def hear(number: int, _frame: FrameType | None) -> None:
         nonlocal first
+        if os.getpid() != process:  # a child that is just being forked
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+            return
         if not first:  # a resume finds what was committed
-            kill_all()
-            os._exit(128 + number)
+            leave(number)
         first = False
         tell(signal.Signals(number))
 
@@ -92,8 +95,24 @@ class Interrupts:
 @contextmanager
 def _handled(handlers: dict[signal.Signals, Handler]) -> Iterator[None]:
     before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    _replaced.append(before)
     try:
         yield
     finally:
+        _replaced.remove(before)
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+_replaced: list[dict[signal.Signals, Any]] = []
+"""The handlers that were there before, by signal, of everything that has replaced some."""
+
+
+def _after_fork() -> None:
+    # what user code forks is to end as any process does: `terminate()` means it
+    while _replaced:
+        for number, handler in _replaced.pop().items():
+            signal.signal(number, handler)
+
+
+os.register_at_fork(after_in_child=_after_fork)

@@ -19,6 +19,7 @@ from waivern.plugins.callscope import CallScope, current
 _ENDS = "it would end every artifact of the run: return, or raise an error"
 _INTERRUPTS = "it would interrupt every artifact of the run: return, or raise an error"
 _TIMES = "the process has one timer: give the artifact a `timeout`"
+_CLOSES = "it would close what other artifacts have open: close what you have opened yourself"
 _CLONE_FS = 0x200
 """Of Linux: a thread that unshares this has a working folder and a umask of its own."""
 _MARK = "waivern_restriction"
@@ -35,6 +36,7 @@ def restrict() -> None:
     for system in (os, posix):  # what one takes from the other, each has for itself
         for name in ("_exit", "abort", "execv", "execve"):
             _replace(system, name, partial(_refusing, _ENDS))
+        _replace(system, "closerange", partial(_refusing, _CLOSES))
         _replace(system, "kill", partial(_refusing, _ENDS, when=_targets_process))
         _replace(system, "killpg", partial(_refusing, _ENDS, when=_targets_group))
         for name in ("chdir", "fchdir"):

@@ -21,6 +21,7 @@ from types import TracebackType
 from typing import Self
 
 from waivern.errors import IntegrityError, StoreError
+from waivern.files import high
 from waivern.store.ownership import Owners, StrangerError, check_owner
 
 FOLDER_MODE = 0o700
@@ -36,6 +37,14 @@ def step(_operation: str, _name: str) -> None:
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def _open(path: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+    """Open a file, with a descriptor that components which close low ones do not hit.
+
+    Otherwise what is written there next, the journal too, could go into a file of theirs.
+    """
+    return high(os.open(path, flags, mode, dir_fd=dir_fd))
 
 
 @contextmanager
@@ -113,7 +122,7 @@ class Folder:
     def root(cls, path: str, owners: Owners = None) -> Folder:
         """Open the store's own root, which the user chose and may have linked to."""
         step("look", path)
-        return cls(os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC), path, owners)
+        return cls(_open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC), path, owners)
 
     def __enter__(self) -> Self:
         return self
@@ -152,7 +161,7 @@ class Folder:
     def any_folder(self, name: str) -> Folder:
         """Open a folder in this one, whoever owns it: to remove it, not to read it."""
         step("look", name)
-        fd = os.open(name, _FOLDER, dir_fd=self.descriptor)
+        fd = _open(name, _FOLDER, dir_fd=self.descriptor)
         return Folder(fd, f"{self.name}/{name}", self.owners)
 
     def make_folder(self, name: str) -> Folder:
@@ -262,7 +271,7 @@ class Folder:
         look = True  # the umask is the same for all: it leaves the mode of each alone, or of none
         for name, data in files:
             step("open", name)
-            fd = os.open(name, _NEW, FILE_MODE, dir_fd=self.descriptor)
+            fd = _open(name, _NEW, FILE_MODE, dir_fd=self.descriptor)
             try:
                 if look:
                     look = _keep_mode(fd)
@@ -389,7 +398,7 @@ class Folder:
         """Open a regular file for reading. Raises what `read` raises."""
         step("look", name)
         try:
-            fd = os.open(name, _READ, dir_fd=self.descriptor)
+            fd = _open(name, _READ, dir_fd=self.descriptor)
         except OSError as error:
             if error.errno in _NOT_A_FILE:
                 raise IntegrityError(f"{self.name}/{name} is not a regular file") from error
@@ -462,7 +471,7 @@ class Folder:
         flags = (
             os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         )
-        fd = os.open(name, flags, FILE_MODE, dir_fd=self.descriptor)
+        fd = _open(name, flags, FILE_MODE, dir_fd=self.descriptor)
         try:
             self._check_file(fd, name)
             _keep_mode(fd)
@@ -512,7 +521,7 @@ class Folder:
         """Return a descriptor of a lock file, made if it is not there; it holds no lock yet."""
         step("open", name)
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        fd = os.open(name, flags, FILE_MODE, dir_fd=self.descriptor)
+        fd = _open(name, flags, FILE_MODE, dir_fd=self.descriptor)
         _keep_mode(fd)
         return fd
 
@@ -550,7 +559,7 @@ class Folder:
     @contextmanager
     def _again(self) -> Iterator[int]:
         step("look", self.name)
-        fd = os.open(".", _FOLDER, dir_fd=self.descriptor)
+        fd = _open(".", _FOLDER, dir_fd=self.descriptor)
         try:
             yield fd
         finally:

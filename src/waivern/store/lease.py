@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
+from weakref import WeakSet
 
 from waivern.errors import StoreError
 from waivern.ids import SYSTEM
@@ -83,6 +84,7 @@ class LocalLease(Lease):
         self._possession = Possession(runs.folder("."), run_id, run, self._system)
         self._possession.add(self._system, lock.NAME, held.descriptor)
         self._possession.add(self._system, EVENTS, self._events)
+        _leases.add(self)
 
     def check(self) -> None:
         """Raise IntegrityError if the run is not this lease's any more: nothing more is written.
@@ -332,6 +334,19 @@ class LocalLease(Lease):
                 for name in requests.names():
                     requests.unlink(name)
 
+    def abandon(self) -> None:
+        """In a forked child, hold nothing of the run open: it is the parent's to write."""
+        if self._released:
+            return
+        self._released = self._broken = True
+        self._on_release(self.run_id)
+        self._unwritten.clear()
+        self._written.clear()
+        for fd in (self._events, self._system.descriptor, self.run.descriptor):
+            with suppress(OSError):
+                os.close(fd)
+        self._events = self._system.descriptor = self.run.descriptor = -1
+
     def release(self) -> None:
         if self._released:
             return
@@ -352,6 +367,17 @@ class LocalLease(Lease):
         ):
             with suppress(OSError):  # a component may have closed it already
                 close()
+
+
+_leases: WeakSet[LocalLease] = WeakSet()
+
+
+def _after_fork() -> None:
+    for lease in list(_leases):
+        lease.abandon()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 def _write_children(system: Folder, children: Mapping[str, bytes]) -> None:

@@ -23,7 +23,7 @@ from weakref import WeakSet
 
 from waivern.engine.logs import LINE_LIMIT
 from waivern.files import high
-from waivern.plugins import capture
+from waivern.plugins import capture, started
 
 MOST_FILES = 65_536
 """The limit of open files that is aimed at: programs that close all they may have open, one by one,
@@ -63,6 +63,11 @@ class Aside:
                 self._own[2], "w", encoding=encoding, errors="backslashreplace", closefd=False
             )
         _live.add(self)
+
+    @property
+    def own_stderr(self) -> int:
+        """The descriptor of this command's own messages."""
+        return self._own[2] if self._own else 2
 
     @contextmanager
     def taken(self) -> Iterator[None]:
@@ -107,6 +112,7 @@ class Aside:
         nowhere = os.open(os.devnull, os.O_RDONLY)
         os.dup2(nowhere, 0)
         os.close(nowhere)
+        started.own_descendants()
         os.dup2(pipe.entry, 1)
         os.dup2(pipe.entry, 2)
         capture.own_stderr = self._own[2]
@@ -118,6 +124,7 @@ class Aside:
                 yield
         finally:
             sys.stdin, sys.stdout, sys.stderr = before
+            started.kill_all()  # or the interpreter might wait for what user code left running
             self.drain()
             self.err.flush()
             faulthandler.enable(self._own[2]) if crashes else faulthandler.disable()

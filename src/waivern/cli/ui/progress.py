@@ -6,6 +6,7 @@ paints it a few times a second, so that ten thousand artifacts cost little and n
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections import deque
@@ -18,6 +19,7 @@ from waivern.cli.ui.board import Board, Line, Work
 from waivern.cli.ui.screen import Screen, screen
 from waivern.cli.ui.text import clean, counted, duration, taken
 from waivern.planning.plan import Plan
+from waivern.plugins import started
 from waivern.record.events import (
     ArtifactCompleted,
     ArtifactFailed,
@@ -31,6 +33,8 @@ from waivern.record.fold import RunRecord
 from waivern.runbook.secrets import Secrets
 
 TICK_S = 0.1
+SHOW_CURSOR = "\x1b[?25h\n"
+"""What undoes the hiding of the cursor, on a line below all that is shown."""
 UNLOGGED = 1000
 """Lines from before the run has a log that are kept for it."""
 
@@ -51,6 +55,10 @@ class Progress:
         self._aside = Aside(self._outside)
         self._painter = None if quiet else _painter(screen(self._aside.err))
         self._started_lines = verbose and isinstance(self._painter, PlainPainter)
+        self._live = self._painter is not None and not isinstance(self._painter, PlainPainter)
+        self.again: Callable[[str], str] | None = None
+        """Returns the command that continues a run; None if it cannot be continued."""
+        self._run: str | None = None
         self._log: Callable[[str], None] | None = None
         self._unlogged: deque[str] = deque(maxlen=UNLOGGED)
         self._lock = threading.Lock()
@@ -65,6 +73,7 @@ class Progress:
         """Show the run while it lasts; what user code prints goes to stderr, never to stdout."""
         if self._painter:
             self._thread.start()
+        started.last_words[:] = [self._last_words]
         try:
             with self._aside.taken():
                 yield
@@ -82,6 +91,15 @@ class Progress:
     def err(self) -> TextIO:
         """The stream of messages while the run is shown."""
         return self._aside.err
+
+    def _last_words(self) -> None:
+        """Say, perhaps in a signal handler, how things stand: no lock, nothing that could wait."""
+        text = "interrupted before anything was started"
+        if self._run is not None:
+            text = "interrupted"
+            text += f"; to continue:  {self.again(self._run)}" if self.again else ""
+        words = f"{SHOW_CURSOR if self._live else ''}{clean(text)}\n"
+        os.write(self._aside.own_stderr, words.encode(errors="backslashreplace"))
 
     def log_to(self, write: Callable[[str], None] | None) -> None:
         """Have what is printed past Python land in the run's log; None: all of it is due now."""
@@ -105,6 +123,7 @@ class Progress:
     def start(self, plan: Plan, record: RunRecord, where: str) -> None:
         """Take note of what the attempt has before it."""
         run = record.metadata
+        self._run = run.run_id
         kept = frozenset(name for name, step in record.steps.items() if step.completed)
         with self._lock:
             self.kept = kept

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import shlex
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -221,6 +222,9 @@ def _shown(
     from waivern.cli.ui.progress import Progress
 
     eyes = Progress(quiet=typed.quiet, verbose=typed.verbose > 0)
+    at = ["--store", typed.store] if typed.store else []
+    if store.folder is not None:
+        eyes.again = lambda run: shlex.join(["wct", "runs", "resume", short(run), *at])
     options = typed.options(eyes, store, project)
     if named:  # the person has just said yes to it
         options = options._replace(on_foreign=lambda _said: None)
