@@ -108,11 +108,26 @@ _replaced: list[dict[signal.Signals, Any]] = []
 """The handlers that were there before, by signal, of everything that has replaced some."""
 
 
+_forking = threading.local()
+
+
+def _before_fork() -> None:
+    # Python forgets what comes between the fork and its own first steps in the child: held back
+    # by the kernel, it meets the handlers that any process has
+    _forking.mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS if _replaced else ())
+
+
 def _after_fork() -> None:
-    # what user code forks is to end as any process does: `terminate()` means it
+    signal.pthread_sigmask(signal.SIG_SETMASK, _forking.mask)
+
+
+def _after_fork_in_child() -> None:
     while _replaced:
         for number, handler in _replaced.pop().items():
             signal.signal(number, handler)
+    _after_fork()
 
 
-os.register_at_fork(after_in_child=_after_fork)
+os.register_at_fork(
+    before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork_in_child
+)
