@@ -346,6 +346,8 @@ class LocalLease(Lease):
             with suppress(OSError):
                 os.close(fd)
         self._events = self._system.descriptor = self.run.descriptor = -1
+        with suppress(OSError):
+            self._possession.close()
 
     def release(self) -> None:
         if self._released:
