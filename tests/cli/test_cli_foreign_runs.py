@@ -54,7 +54,7 @@ def test_the_code_of_a_foreign_run_is_named_and_not_run(tmp_path: Path, verb: st
     done = ours.wct(*CALLS[verb], "-q")
     assert done.code == 5
     assert "run r was begun in another store" in done.err
-    assert f"it would run this in {ours.path}:" in done.err
+    assert f"it would do this in {ours.path}:" in done.err
     assert 'evil  command  {"argv": ["sh", "-c", "touch taken; : \'\\u001b[2J' in done.err
     assert "\x1b" not in done.err
     assert "--trust-run" in done.err
@@ -140,6 +140,18 @@ artifacts:
         assert done.code == 5, words
         assert "touch taken" in done.err
     assert not (ours.path / "taken").exists()
+
+
+def test_the_folder_of_its_outputs_is_named(tmp_path: Path) -> None:
+    """Also where the runbook is one's own: what lies in that folder would be replaced."""
+    target = tmp_path / "target"
+    ours = received(tmp_path, BOOK, "-o", str(target))
+    (ours.path / "q.yaml").write_text(BOOK)
+    for words in (CALLS["approve"], ["run", "q.yaml", "--resume", "r"]):
+        done = ours.wct(*words, "-q")
+        assert done.code == 5, words
+        assert f"deliver its outputs to {target}" in done.err
+    assert ours.wct(*CALLS["approve"], "-q", "-o", "out").code == 0
 
 
 def test_on_a_terminal_a_yes_is_asked_for(tmp_path: Path) -> None:

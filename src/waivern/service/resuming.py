@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -24,9 +24,15 @@ from waivern.runbook.model import Runbook
 from waivern.service import kept
 from waivern.service.attempt import Options
 from waivern.service.base_folder import Base, base_of
+from waivern.service.changed import (
+    Differences,
+    changed_error,
+    changed_files,
+    others,
+    unplannable,
+)
 from waivern.service.check import Prepared, drafted, given_by, prepare, resolver
 from waivern.service.children import changed as changed_children
-from waivern.service.opening import children
 from waivern.service.parameters import NOTHING, Given, Recorded
 from waivern.service.reusing import RecordedResolver, StoreResolver
 from waivern.service.runbook_file import of_document, of_run
@@ -37,8 +43,6 @@ from waivern.store.base import RunStore
 
 Source = str | Runbook | None
 """The path of a runbook, or a Runbook; None: what the run has kept."""
-SHOWN = 20
-"""Lines of one kind in a refusal."""
 
 
 @dataclass(frozen=True)
@@ -91,12 +95,12 @@ def ready(
             f"run {run.run_id} was cancelled", hint="`--force` resumes it all the same"
         )
     now, notes = _prepared(runbook, record, store, options, again)
-    found = _Differences.of(now.plan, record)
+    found = Differences.of(now.plan, record)
     edits: tuple[Change, ...] = ()
     if found:
         edits = _edits(now, record, store, options)
         if not again.allow_changed:
-            raise _changed_error(now.plan, record, found, edits)
+            raise changed_error(now.plan, record, found, edits)
     notes = (*notes, *changed_since(record, now.plan))
     forced = ["allow-changed"] if found else []
     forced += ["force"] if run.status == RunStatus.CANCELLED else []
@@ -133,11 +137,14 @@ def _prepared(
 ) -> tuple[Prepared, tuple[str, ...]]:
     if runbook is not None:
         return _from_file(runbook, record, store, options, again)
-    known = from_kept(record, store, options, again.params, made=made_by(record))
+    output = record.output if options.output is None else None
+    made = made_by(record)
+    known = from_kept(record, store, options, again.params, made=made, output=output)
     notes = [*known.base.notes, *kept.since(record, known.base.folder, known.places)]
-    if others := _others(record.project, given_by(options.project, known.prepared.plan)):
+    given = given_by(options.project, known.prepared.plan)
+    if changed := others(record.project, given):
         notes.append(
-            f"the project's file says otherwise than when the run began ({', '.join(others)}): "
+            f"the project's file says otherwise than when the run began ({', '.join(changed)}): "
             "the run goes on with what it said then"
         )
     return known.prepared, tuple(notes)
@@ -154,11 +161,12 @@ def _from_file(
         kept_by = made_by(record)
         prepared = prepare(draft, found, options.environ, options.project, kept=kept_by)
     except InvalidError as error:
-        if not again.allow_changed and (what := _changed_files(runbook, record, options)):
-            raise _unplannable(runbook, record, what, error) from error
+        if not again.allow_changed and (what := changed_files(runbook, record, options)):
+            raise unplannable(runbook, record, what, error) from error
         raise
     names = again.params.names
-    confirm(record, store, prepared.plan, options, own=True, given=names)
+    output = record.output if options.output is None else None
+    confirm(record, store, prepared.plan, options, own=True, given=names, output=output)
     notes: tuple[str, ...] = ()
     if os.path.realpath(folder) != os.path.realpath(record.base):
         notes = (f"run {run.run_id} ran in {record.base}; this time, paths start from {folder}",)
@@ -191,11 +199,12 @@ def from_kept(
     given: Given,
     *,
     made: Mapping[ArtifactId, Made] = NOTHING_MADE,
+    output: str | None = None,
 ) -> FromKept:
     """Plan again what a run kept, in the folder that its relative paths start from now.
 
-    What is in `made` needs no component any more. Raises what `base_of` and `confirm`
-    raise, InvalidError, ParamsError.
+    What is in `made` needs no component any more; `output` is the folder that the run recorded to
+    deliver to. Raises what `base_of` and `confirm` raise, InvalidError, ParamsError.
     """
     run = record.metadata
     base = base_of(record, store, options, foreign=bool(record.store) and is_foreign(record, store))
@@ -214,41 +223,9 @@ def from_kept(
         own=base.own and not changed_children(base.folder, templates, run.children),
         given=given.names,
         project=given_by(options.project, prepared.plan),
+        output=output,
     )
     return FromKept(prepared, base, children.places)
-
-
-class _Differences(NamedTuple):
-    """What is not as it was when the run was last at work; false if all is."""
-
-    runbook: bool
-    children: tuple[str, ...]
-    params: tuple[str, ...]
-    project: tuple[str, ...]
-
-    @classmethod
-    def of(cls, plan: Plan, record: RunRecord) -> _Differences:
-        run = record.metadata
-        then = {each["path"]: each["sha256"] for each in run.children}
-        now = {each["path"]: each["sha256"] for each in children(plan)}
-        paths = [path for path in sorted(then | now) if then.get(path) != now.get(path)]
-        values = params.changed(plan.runbook.params, run.params, plan.params)
-        changed = plan.runbook.document.digest != run.runbook_hash
-        return cls(changed, tuple(paths), tuple(values), _others(record.project, plan.project))
-
-    def __bool__(self) -> bool:
-        return any(self)
-
-
-def _others(then: Mapping[str, Json], now: Mapping[str, Json]) -> tuple[str, ...]:
-    """Return what the project's file says otherwise than before, by its keys there."""
-    old, new = (
-        {f"components.{name}": each for name, each in given.get("components", {}).items()}
-        | {"on_error": given.get("on_error")}
-        for given in (then, now)
-    )
-    # 1, 1.0 and True are equal, and different properties
-    return tuple(key for key in sorted(old | new) if repr(old.get(key)) != repr(new.get(key)))
 
 
 def as_it_ran(
@@ -282,69 +259,6 @@ def _edits(
         return tuple(Change(name, what) for name in plan.nodes)
 
 
-def _changed_error(
-    plan: Plan, record: RunRecord, found: _Differences, edits: tuple[Change, ...]
-) -> RefusedError:
-    """Return the refusal that says what has changed and what of the run that touches."""
-    run, digest = record.metadata, plan.runbook.document.digest
-    whats = ("the runbook has", "a child runbook has", "parameters have", "the project's file has")
-    what = next(what for what, changed in zip(whats, found, strict=True) if changed)
-    lines = [f"{what} changed since run {run.run_id}; resume refused"]
-    lines += _few(f"  changed child: {path}" for path in found.children)
-    lines += _few(f"  changed parameter: {name}" for name in found.params)
-    lines += _few(f"  changed in the project's file: {key}" for key in found.project)
-    lines += _few(f"  changed: {edit}" for edit in edits)
-    if not edits and (found.runbook or found.children):
-        lines.append("  only comments, layout or texts for people differ")
-    touched = dict.fromkeys(e.artifact for e in edits if _completed(record, e.artifact))
-    if touched:
-        more = f" and {len(touched) - SHOWN:,} more" if len(touched) > SHOWN else ""
-        lines.append("  touches completed: " + ", ".join(list(touched)[:SHOWN]) + more)
-    if found.runbook:
-        lines += [f"  it ran with {run.runbook_hash}", f"  it is now   {digest}"]
-    hint = "restore the file, start a new run, or add --allow-changed to re-run what it touches"
-    if found.runbook or found.children or found.project:
-        hint += f"; `wct runs resume {run.run_id}` goes on with what it ran"
-    else:
-        hint = hint.replace("restore the file", "leave the parameters as they were")
-    return RefusedError("\n".join(lines), hint=hint)
-
-
-def _few(lines: Iterable[str]) -> list[str]:
-    """Return the first lines, and how many more there are."""
-    found = list(lines)
-    more = [f"  and {len(found) - SHOWN:,} more"] if len(found) > SHOWN else []
-    return found[:SHOWN] + more
-
-
-def _changed_files(runbook: Runbook, record: RunRecord, options: Options) -> list[str]:
-    """Return what of a runbook's files is not as it ran, where it cannot be planned any more."""
-    run = record.metadata
-    if runbook.document.digest != run.runbook_hash:
-        return ["the runbook"]
-    templates = drafted(runbook, options.environ).runbook.settings.template_paths
-    found = changed_children(runbook.document.folder, templates, run.children)
-    return [f"the child runbook {path}" for path in found]
-
-
-def _unplannable(
-    runbook: Runbook, record: RunRecord, what: list[str], error: InvalidError
-) -> RefusedError:
-    run, path = record.metadata, runbook.document.path or runbook.name
-    first, count = error.problems[0], len(error.problems)
-    at = f" ({first.position})" if first.position else ""
-    lines = [f"{what[0]} has changed since run {run.run_id}; resume refused"]
-    lines += _few(f"  changed: {each}" for each in what[1:])
-    lines.append(f"  it cannot be planned any more: {first.message}{at}")
-    if count > 1:
-        lines.append(f"  and {count - 1:,} more {'problem' if count == 2 else 'problems'}")
-    return RefusedError(
-        "\n".join(lines),
-        hint=f"restore the file; `wct validate {path}` lists the problems; "
-        f"`wct runs resume {run.run_id}` continues with what it ran",
-    )
-
-
 def refuse_other_params(plan: Plan, record: RunRecord) -> None:
     """Raise RefusedError if parameters differ from what the run recorded."""
     run = record.metadata
@@ -353,10 +267,6 @@ def refuse_other_params(plan: Plan, record: RunRecord) -> None:
             f"run {run.run_id} had another value for: {', '.join(names)}",
             hint="a replay uses the same; for others, start a new run",
         )
-
-
-def _completed(record: RunRecord, name: str) -> bool:
-    return name in record.steps and record.steps[name].completed is not None
 
 
 def waiting(record: RunRecord) -> tuple[list[ArtifactId], list[ArtifactId]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Collection, Iterator
 
 from waivern.errors import RefusedError
@@ -47,29 +48,34 @@ def confirm(
     own: bool,
     given: Collection[str] = (),
     project: Json = None,
+    output: str | None = None,
 ) -> None:
     """Name the code that a foreign run would run; raise ForeignRunError unless it is trusted.
 
     `own`: the runbook and its children are files of the person's project. Then nothing is asked
-    unless parameters (other than `given` ones) or the project's settings come from the run.
+    unless parameters (other than `given` ones), the project's settings or the folder `output`,
+    which is replaced by the run's outputs, come from the run.
     """
     if not is_foreign(record, store):
         return
-    if own and not _own_params(record, plan, given) and project in (None, record.project):
+    theirs = _own_params(record, plan, given) or project not in (None, record.project)
+    if own and not theirs and output is None:
         return
-    lines = list(_code(plan))
-    if not lines:
+    folder = plan.runbook.document.folder
+    lines = list(_code(plan)) if not own or theirs else []
+    if not lines and output is None:
         return
     if more := lines[MOST:]:
         lines[MOST:] = [f"  and {len(more):,} more artifacts"]
+    if output is not None:
+        lines.append(f"  deliver its outputs to {os.path.normpath(folder / output)}")
     run = record.metadata
     whose = (
         "was begun in another store"
         if record.store
         else "does not record its store (an earlier version began it, or it was received)"
     )
-    folder = plan.runbook.document.folder
-    said = "\n".join([f"run {run.run_id} {whose}; it would run this in {folder}:", *lines])
+    said = "\n".join([f"run {run.run_id} {whose}; it would do this in {folder}:", *lines])
     if not options.trust_run:
         raise ForeignRunError(said, run.run_id)
     options.on_foreign(said)
