@@ -233,7 +233,7 @@ def test_a_sample_says_what_it_proves(place: Place) -> None:
     done = place.wct("run", book)
     clean, hit = (each for each in done.out.splitlines() if each.strip().startswith("sample"))
     assert clean.split("sample", 1)[1].strip() == (
-        "shop: customers: 0 findings in 1,000 of 4,100 rows: at most 0.3 % of rows "
+        "shop: customers, by found: 0 findings in 1,000 of 4,100 rows: at most 0.3 % of rows "
         "at 95 % confidence"
     )
     assert "rows with findings among 1,000 of 4,100 rows: at most " in hit
@@ -255,6 +255,21 @@ def test_a_sample_says_what_it_proves(place: Place) -> None:
     ]
     # what a location names is a row of the table, not of the sample
     assert max(each["row"] for each in found["locations"]) > 1000
+
+
+def test_each_detector_has_a_bound_of_its_own(place: Place) -> None:
+    shop(place, rows=4100)
+    with closing(sqlite3.connect(place.path / "shop.db")) as db:
+        db.execute("UPDATE customers SET mail = 'ada' || id || '@corp.io' WHERE id % 9 = 0")
+        db.commit()
+    ip = "  ip: {inputs: shop, process: {type: personal_data, properties: {types: [IP_ADDRESS]}}}\n"
+    properties = ", sample: random, tables: [customers]"
+    book = place.runbook("x.yaml", SHOP % properties + SEARCH % ("found", "shop") + ip)
+    data = place.wct("run", book, "--json").data("run")
+    some, none = data["coverage"]["samples"]
+    assert (some["detector"], none["detector"]) == ("found", "ip")
+    assert some["at_most"] > 4100 // 9 > none["at_most"]
+    assert none["found"] == 0
 
 
 def test_a_sample_is_cached_until_its_seed_changes(place: Place) -> None:

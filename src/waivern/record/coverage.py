@@ -5,6 +5,7 @@ docs/coverage.md has the definition.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from fractions import Fraction
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from waivern.message import Json
 from waivern.record import consumers, sampling, wording
 from waivern.record.consumers import Gap
-from waivern.record.measure import Measure, Partial, measure
+from waivern.record.measure import Measure, Partial, measure, percent
 from waivern.record.status import ArtifactStatus
 
 if TYPE_CHECKING:
@@ -82,8 +83,10 @@ class Sample(NamedTuple):
 
     source: str
     part: Partial
-    found: int | None
-    """Examined rows that hold a finding; None if no consumer reports them."""
+    found: int | None = None
+    """Examined rows in which the detector found something; None if none reports them."""
+    detector: str | None = None
+    """The artifact of the detector: each has a bound of its own."""
 
     @property
     def at_most(self) -> int | None:
@@ -97,6 +100,7 @@ class Sample(NamedTuple):
         bound, (item, read, total, seed) = self.at_most, self.part
         document: dict[str, Json] = {"source": self.source, "item": item, "examined": read}
         document |= {"known": total, "random": seed is not None, "seed": seed, "found": self.found}
+        document["detector"] = self.detector
         if bound is None:
             return document | {"at_most": None}
         method = {"method": sampling.METHOD, "assumes": sampling.ASSUMES}
@@ -157,11 +161,6 @@ class RunCoverage(NamedTuple):
         }
 
 
-def percent(share: Fraction) -> str:
-    """Return a percentage, rounded down to a tenth: it is 100 only if nothing is missing."""
-    return "100" if share == 1 else f"{share.numerator * 1000 // share.denominator / 10:.1f}"
-
-
 def number(share: Fraction) -> float:
     """Return a percentage as a number, rounded down like the headline."""
     return float(percent(share))
@@ -216,13 +215,17 @@ def _samples(
     sources: tuple[SourceCoverage, ...], measures: Mapping[str, Measure]
 ) -> Iterator[Sample]:
     """Yield each part that was examined of a table, with the findings that its consumers report."""
-    found: dict[tuple[str, str], int] = {}
-    for each in measures.values():
+    found: dict[tuple[str, str], list[tuple[int, str]]] = defaultdict(list)
+    for detector, each in measures.items():
         for of, item, rows in each.found:
-            found[of, item] = max(rows, found.get((of, item), 0))
+            found[of, item].append((rows, detector))
     for source in sources:
         for part in source.measure.partial:
-            yield Sample(source.artifact, part, found.get((source.artifact, part.item)))
+            reports = found.get((source.artifact, part.item)) if part.seed is not None else None
+            if not reports:
+                yield Sample(source.artifact, part)
+            for rows, detector in reports or ():
+                yield Sample(source.artifact, part, rows, detector)
 
 
 def _warnings(source: SourceCoverage) -> Iterator[str]:

@@ -92,6 +92,11 @@ class Measure(NamedTuple):
         return min(share, self.items.share) if loose else share
 
 
+def percent(share: Fraction) -> str:
+    """Return a percentage, rounded down to a tenth: it is 100 only if nothing is missing."""
+    return "100" if share == 1 else f"{share.numerator * 1000 // share.denominator / 10:.1f}"
+
+
 def measured(
     coverage: Mapping[str, Json] | None, component: str, names: Mapping[str, str]
 ) -> dict[str, Json]:

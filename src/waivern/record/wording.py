@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from waivern.record import sampling
-from waivern.record.measure import UNITS, Amount, Measure
+from waivern.record.measure import UNITS, Amount, Measure, percent
 
 if TYPE_CHECKING:
     from waivern.record.consumers import Gap
@@ -51,6 +51,7 @@ def sample(each: Sample) -> str:
         return f"{place}: {read:,} of {of} rows at random (seed {seed}); findings not reported"
     hits = f"{each.found:,} row{'' if each.found == 1 else 's'} with findings among"
     found = hits if each.found else "0 findings in"
+    place += f", by {each.detector}" if each.detector else ""
     bound = f"at most {_ceiling(each.at_most, total)} % of rows"
     return f"{place}: {found} {read:,} of {of} rows: {bound} at {sampling.CONFIDENCE} % confidence"
 
@@ -79,8 +80,8 @@ def examined(artifact: str, found: Measure) -> str:
 
 
 def _reused(artifact: str, behind: Amount) -> str:
-    part = behind.examined * 1000 // behind.known / 10
-    return f"{artifact} comes from a run that examined {part:.1f} % of its sources"
+    part = percent(behind.share)
+    return f"{artifact} comes from a run that examined {part} % of its sources"
 
 
 def _examined(coverage: RunCoverage) -> Iterator[str]:
