@@ -129,7 +129,8 @@ def survey(
     found = []
     for run_id in wanted:
         row = known.get(run_id)
-        if row is None:
+        if row is None:  # somebody else was quicker
+            found.append(Item(run_id, "", "", "", None, None, GONE))
             continue
         run = row.metadata or read.damaged_head(store, run_id)
         path = (run.runbook_path or run.runbook_name) if run else ""
