@@ -180,6 +180,10 @@ def _renew(record: RunRecord, event: AttemptStarted) -> None:
         record.decisions = {}
 
 
+NAMED_OUTPUT = "output"
+"""The component of an artifact that is one of several outputs of a processor."""
+
+
 def _artifact_started(record: RunRecord, event: ArtifactStarted) -> None:
     step = record.step(event.artifact)
     if step.step_index is None:
@@ -199,6 +203,10 @@ def _artifact_completed(record: RunRecord, event: ArtifactCompleted) -> None:
     step.status, step.error = ArtifactStatus.COMPLETED, None
     step.completed, step.seq = event, record.count
     step.inputs, step.duration_ms = tuple(event.inputs), event.duration_ms
+    if step.component == NAMED_OUTPUT and len(step.inputs) == 1:
+        whole = record.step(step.inputs[0])
+        if event.artifact not in whole.outputs:
+            whole.outputs = (*whole.outputs, event.artifact)
 
 
 def _artifact_failed(record: RunRecord, event: ArtifactFailed) -> None:

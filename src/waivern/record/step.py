@@ -33,6 +33,14 @@ class StepRecord:
     seq: int | None = None
     """The journal line of `completed`."""
 
+    outputs: tuple[str, ...] = ()
+    """The artifacts that are its named outputs, if it has some."""
+
+    @property
+    def output_keys(self) -> list[str]:
+        """The artifacts that it gave: itself, and its named outputs."""
+        return [self.artifact, *self.outputs] if self.completed else []
+
     def document(self) -> dict[str, Json]:
         """Return the step as `wct inspect --json` shows it."""
         return {
@@ -46,7 +54,7 @@ class StepRecord:
             "duration_ms": self.duration_ms,
             "error": self.error,
             "inputs": list(self.inputs),
-            "output_keys": [self.artifact] if self.completed else [],
+            "output_keys": self.output_keys,
             "attempts": self.attempts,
         }
 

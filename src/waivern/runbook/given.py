@@ -103,10 +103,31 @@ def bind(
     usage += [_unknown(name, declared, "") for name in typed if name not in declared]
     within += [_unknown(name, declared, place) for name in from_file if name not in declared]
     if usage:
-        raise ParamsError(usage + within)
+        raise ParamsError(usage + within, hint=_how_to_give(declared))
     if within:
         raise InvalidError(within)
     return values
+
+
+def _how_to_give(declared: Mapping[str, Param]) -> str:
+    """Return what to type next: a value that is known to be asked for."""
+    needed = next((name for name, param in declared.items() if param.required), None)
+    name = needed or next(iter(declared), None)
+    if name is None:
+        return "leave out -p and --params: this runbook has no parameters"
+    example = f"-p {name}={_EXAMPLES[declared[name].type]}"
+    return f"give parameters as in `{example}`, or in a file with --params FILE"
+
+
+_EXAMPLES = {
+    "string": "text",
+    "integer": "12",
+    "number": "0.5",
+    "boolean": "true",
+    "date": "2024-02-29",
+    "list": "'[\"a\"]'",
+    "object": "'{\"key\": 1}'",
+}
 
 
 def _missing(param: Param) -> Problem:

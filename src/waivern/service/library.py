@@ -15,7 +15,7 @@ from waivern.message import Json
 from waivern.planning.plan import Plan
 from waivern.runbook import loader
 from waivern.runbook.model import Runbook
-from waivern.service import again
+from waivern.service import again, argument_types
 from waivern.service import check as checking
 from waivern.service.again import Decided
 from waivern.service.decide import Decision
@@ -61,6 +61,10 @@ def load(
     """
     if (path is None) == (text is None):
         raise UsageError("a runbook is loaded from a path or from a text", hint="give one of them")
+    argument_types.path("path", path)
+    argument_types.path("folder", folder)
+    argument_types.text("text", text, optional=True)
+    argument_types.text("name", name, optional=True)
     if path is not None:
         return loader.load(os.fspath(path), os.environ)
     data = (text or "").encode(errors="surrogatepass")  # refused as bytes are, with a position
@@ -111,6 +115,7 @@ def run(source: Source, *, run_id: str | None = None, **terms: Unpack[RunTerms])
     UsageError or ArtifactNotFoundError if a term or `run_id` is, NotFoundError if there is no such
     file, RefusedError if there is such a run already.
     """
+    argument_types.text("run_id", run_id, optional=True)
     at = _blocking("run", RunTerms, terms)
     return at.start(source, run_id, at.options)
 
@@ -124,6 +129,7 @@ def resume(run: str, source: Source | None = None, **terms: Unpack[ResumeTerms])
     Raises RefusedError if the run is at work, or these terms do not allow it; RunNotFoundError,
     IntegrityError if its records are damaged, and what `run` raises.
     """
+    argument_types.text("run", run)
     at = _blocking("resume", ResumeTerms, terms)
     return at.resume(run, source, terms, at.options)
 
@@ -134,6 +140,8 @@ def replay(run: str, *, run_id: str | None = None, **terms: Unpack[ReplayTerms])
     Nothing that it made is used, nor the cache. Raises RefusedError if the parameters differ from
     those of the run, RunNotFoundError, and what `run` raises.
     """
+    argument_types.text("run", run)
+    argument_types.text("run_id", run_id, optional=True)
     at = _blocking("replay", ReplayTerms, terms)
     return at.replay(run, run_id, at.options)
 
@@ -155,6 +163,12 @@ def approve(
     not go on, and the `result` is None. Blocks, as `run` does, if the run goes on. Raises
     RefusedError if nothing waits to be decided, UsageError without a name, and what `resume` does.
     """
+    argument_types.text("gate", gate)
+    argument_types.text("by", by)
+    argument_types.text("note", note, optional=True)
+    argument_types.mapping("data", data)
+    argument_types.switch("approved", approved)
+    argument_types.switch("resume", resume)
     at = _blocking("approve", ApproveTerms, terms)
     refuse_unkept(at.unkept, "decide on")
     decision = Decision(approved, by, note, data)
@@ -180,6 +194,8 @@ def stream(
     """
     from waivern.service.stream import Stream
 
+    for name, value in (("resume", resume), ("replay", replay), ("run_id", run_id)):
+        argument_types.text(name, value, optional=True)
     at = situation("stream", ResumeTerms, terms)
     given = {"source": source, "resume": resume, "replay": replay, "run_id": run_id, **terms}
     begin: Begin

@@ -158,3 +158,6 @@ class RunFailed(WaivernError):  # noqa: N818 - says what happened, as RunFinishe
         super().__init__(f"run {result.run_id} {word}{result.status}{said}", hint=hint)
         self.result = result
         self.exit_code = Exit(result.exit_code)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return RunFailed, (self.result,), {"__notes__": getattr(self, "__notes__", [])}

@@ -12,7 +12,7 @@ from waivern.errors import UsageError
 from waivern.message import Json
 from waivern.problems import did_you_mean, shown
 from waivern.runbook.model import Runbook
-from waivern.service import again
+from waivern.service import again, argument_types
 from waivern.service.attempt import Options, part
 from waivern.service.locate import refuse_unkept, unkept
 from waivern.service.outputs import usable
@@ -31,8 +31,15 @@ NONE: Mapping[str, Json] = MappingProxyType({})
 
 
 def readable(source: Source) -> str | Runbook:
-    """Return the source as the use cases take it."""
-    return source if isinstance(source, Runbook) else os.fspath(source)
+    """Return the source as the use cases take it. Raises UsageError for what is neither."""
+    if isinstance(source, Runbook):
+        return source
+    if source is None or isinstance(source, Mapping | bytes):
+        hint = "give a path; a runbook's text goes through waivern.load(text=...)"
+        kind = "None" if source is None else f"of the type {type(source).__name__}"
+        raise UsageError(f"source= cannot be {kind}", hint=hint)
+    argument_types.path("source", source, otherwise=", or what waivern.load returns")
+    return os.fspath(source)
 
 
 class Situation(NamedTuple):
@@ -88,6 +95,7 @@ def situation(verb: str, takes: type[PlanTerms], given: Mapping[str, object]) ->
     cannot be one, and what `chosen` raises.
     """
     _refuse_unknown(verb, takes, given)
+    argument_types.check(given)
     terms = cast("ReplayTerms", given)
     root, output = terms.get("project_root"), terms.get("output")
     project, store = project_at(root), chosen(terms.get("store"), root)
@@ -108,7 +116,7 @@ def situation(verb: str, takes: type[PlanTerms], given: Mapping[str, object]) ->
     return Situation(
         store,
         options,
-        Given(values=terms.get("params", NONE)),
+        Given(values=terms.get("params") or NONE),
         Selection(_texts(given, "select"), _texts(given, "exclude")),
         None if terms.get("store") is not None else unkept(None, os.environ, project),
     )

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterable
 from types import TracebackType
 from typing import Self
 
+from waivern.errors import RefusedError
 from waivern.record import events as journaled
 from waivern.record.status import RunStatus
 from waivern.service.attempt import Options
@@ -40,6 +41,7 @@ class Stream(AsyncIterator[RunEvent]):
         self._check = check
         self._feed: Feed | None = None
         self._over = False
+        self._reading = False
         self._run_id = ""
         self._seq = 0
         """The last line of the journal that was heard of."""
@@ -59,6 +61,18 @@ class Stream(AsyncIterator[RunEvent]):
             raise failed
         if self._over:
             raise StopAsyncIteration
+        if self._reading:
+            raise RefusedError(
+                "another task is reading this stream",
+                hint="read it in one task, and hand its events on from there",
+            )
+        self._reading = True
+        try:
+            return await self._following()
+        finally:
+            self._reading = False
+
+    async def _following(self) -> RunEvent:
         if self._feed is None:
             self._feed = Feed(asyncio.get_running_loop(), self._options.clock)
             self._feed.begin(self._begin, self._options)

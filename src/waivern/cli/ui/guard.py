@@ -39,6 +39,9 @@ def _carried_out(command: click.Command, name: str, args: list[str]) -> int:
         with command.make_context(name, list(args)) as ctx:
             code: int | None = command.invoke(ctx)
             return code or Exit.OK
+    except click.exceptions.NoArgsIsHelpError as bare:
+        click.echo(bare.ctx.get_help() if bare.ctx else bare.message)
+        return Exit.OK
     except click.exceptions.Exit as left:  # --help and --version
         return left.exit_code
     except (KeyboardInterrupt, click.Abort):
