@@ -335,5 +335,5 @@ def test_changed(other: dict[str, Json], names: list[str]) -> None:
 def test_true_is_not_one_within_a_list() -> None:
     declared = {"l": Param("l", "list")}
     assert changed(declared, {"l": [1]}, {"l": [True]}) == ["l"]
-    assert changed(declared, {"l": [{"a": 1, "b": 2}]}, {"l": [{"b": 2, "a": 1}]}) == []
+    assert changed(declared, {"l": [{"a": 1, "b": 2}]}, {"l": [{"b": 2, "a": 1}]}) == ["l"]
     assert changed(declared, {"l": [1], "gone": 1}, {"l": [1]}) == ["gone"]
