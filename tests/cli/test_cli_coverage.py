@@ -166,6 +166,15 @@ def test_a_function_with_a_parameter_ctx_reports_what_it_examined(place: Place) 
     assert said(place, done) == "coverage 75.0 % (x, in items): examined 3 of 4 items"
 
 
+def test_a_table_of_unknown_length_makes_its_source_unknown(place: Place) -> None:
+    with (place.path / "steps.py").open("a") as steps:
+        steps.write("def feed(ctx):\n    ctx.read()\n    ctx.sampled('feed', 10, None)\n")
+    book = '  x: {source: {type: python, properties: {call: "steps.py:feed"}}}\n'
+    done = place.wct("run", place.runbook("x.yaml", book))
+    assert line(done).startswith("coverage 0.0 % (x, in rows): examined ")
+    assert "(feed 10 of ?); 1 source without a report: x" in line(done)
+
+
 def test_a_source_that_a_failure_skips_counts_and_one_that_a_condition_skips_does_not(
     place: Place,
 ) -> None:

@@ -27,7 +27,7 @@ class Outcome(StrEnum):
 
     EXAMINED = "examined"
     UNKNOWN = "unknown"
-    """It completed and reported nothing."""
+    """It completed, and how much there is was not reported."""
     EMPTY = "empty"
     FAILED = "failed"
     SKIPPED = "skipped"
@@ -155,9 +155,9 @@ class RunCoverage(NamedTuple):
             "summary": wording.sentence(self),
             "count": len(self.sources),
             "sources": [each.document() for each in self.sources] if listed else None,
-            "gaps": [gap.document() for gap in self.gaps[: most or len(self.gaps)]],
-            "samples": [each.document() for each in self.samples[: most or len(self.samples)]],
-            "warnings": list(self.warnings[: most or len(self.sources) + 1]),
+            "gaps": [gap.document() for gap in self.gaps[:most]],
+            "samples": [each.document() for each in self.samples[:most]],
+            "warnings": list(self.warnings[:most]),
         }
 
 
@@ -195,7 +195,7 @@ def _source(
     found = measures.get(name) or Measure(step.component or "")
     if step.status is ArtifactStatus.COMPLETED:
         outcome = Outcome.EXAMINED
-        if found.items is None and found.behind is None:
+        if found.unknown:
             outcome = Outcome.UNKNOWN
         elif found.behind is None and not found.amount.known:
             outcome = Outcome.EMPTY

@@ -81,11 +81,18 @@ class Measure(NamedTuple):
         return self.units.get(self.unit) or self.items or Amount()
 
     @property
+    def unknown(self) -> bool:
+        """Tell whether it is not known how much there is."""
+        if self.items is None:
+            return self.behind is None
+        return any(each.total is None for each in self.partial)
+
+    @property
     def share(self) -> Fraction:
         """The part that was examined. It is 1 only if each item was examined as well."""
         if self.behind is not None:
             return self.behind.share
-        if self.items is None or any(each.total is None for each in self.partial):
+        if self.items is None or self.unknown:
             return Fraction(0)
         share = self.amount.share
         loose = self.unsized or (share == 1 and not self.items.complete)
