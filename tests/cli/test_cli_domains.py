@@ -13,7 +13,7 @@ from waivern.store.local import LocalFilesystemStore
 ROGUES = '''
 import asyncio
 import sys
-import time
+import threading
 
 from waivern.errors import ComponentError
 
@@ -98,6 +98,25 @@ async def breaks_everything_it_can():
     asyncio.set_event_loop_policy(asyncio.DefaultEventLoopPolicy())
     loop.call_soon(fail)
     await asyncio.sleep(60)
+
+
+LOCK = asyncio.Lock()
+HELD = threading.Event()
+
+
+async def holds():
+    """Hold a lock of the module until another artifact waits for it."""
+    async with LOCK:
+        HELD.set()
+        while not LOCK._waiters:
+            await asyncio.sleep(0.01)
+    return 1
+
+
+async def waits():
+    await asyncio.to_thread(HELD.wait)
+    async with LOCK:
+        return 2
 
 
 async def generate():
@@ -208,3 +227,17 @@ def test_what_a_coroutine_leaves_behind_ends_with_it(place: Place) -> None:
     assert states(place)["failed"] == []
     log = (place.run_folder() / "_system" / "logs" / "rogue.log").read_text()
     assert "tasks that ignore their cancellation are dropped" in log
+
+
+def test_a_lock_of_the_module_wakes_another_artifact(place: Place) -> None:
+    (place.path / "rogues.py").write_text(ROGUES)
+    place.runbook(
+        "book.yaml",
+        "".join(
+            f'  {name}: {{source: {{type: python, properties: {{call: "rogues.py:{name}"}}}}}}\n'
+            for name in ("holds", "waits")
+        ),
+    )
+    done = place.wct("run", "book.yaml", "--max-concurrency", "2")
+    assert done.code == 0, done.err
+    assert states(place)["completed"] == ["holds", "waits"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -26,6 +27,7 @@ class Domain:
     def __init__(self, awaiting: Awaiting) -> None:
         self._loop = asyncio.new_event_loop()
         self._loop.set_exception_handler(self._report)
+        _accept_other_threads(self._loop)
         self._ctx = awaiting.ctx
         self._task = self._loop.create_task(_result(awaiting.result))
         self._cancelled: set[asyncio.Task[Any]] = set()
@@ -91,6 +93,22 @@ class Domain:
 
     def _report(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         self._ctx.log.error("%s", context["message"], exc_info=context.get("exception"))
+
+
+def _accept_other_threads(loop: asyncio.AbstractEventLoop) -> None:
+    """Let an event loop wake up for what another call's thread schedules in it.
+
+    Calls that share an `asyncio.Lock` or future would otherwise wait for ever: what one of them
+    releases, the other's loop does not notice. More of them get an error from asyncio.
+    """
+    call_soon, own = loop.call_soon, threading.get_ident()
+
+    def call_soon_anywhere(*args: Any, **named: Any) -> asyncio.Handle:
+        same = threading.get_ident() == own
+        return (call_soon if same else loop.call_soon_threadsafe)(*args, **named)
+
+    with suppress(AttributeError):  # an event loop written in C
+        loop.call_soon = call_soon_anywhere  # type: ignore[method-assign, assignment]
 
 
 async def _result(awaitable: Awaitable[Any]) -> Any:
