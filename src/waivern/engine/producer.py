@@ -6,6 +6,7 @@ Runs wherever the executor puts it; knows nothing of the plan, the journal or ot
 from __future__ import annotations
 
 import inspect
+import os
 import traceback
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -206,6 +207,8 @@ class Producer:
         else:
             message, hint = _said(error) or "no message", None
             self._log_traceback(call, error)
+        if self._logs.forked:  # a child that the component has forked: it is nobody's worker
+            os._exit(1)
         kind = self._presentable(type(error).__name__)
         message = self._presentable(message)
         hint = self._presentable(hint) if hint else None
