@@ -177,6 +177,7 @@ class Producer:
         made_of: Identity | Unsure,
     ) -> Produced:
         """Stage what a component returned."""
+        self._end_if_forked(call, 0)
         same = None
         if self._cache is not None and not isinstance(made_of, Unsure):
             again = self.context(call.node)
@@ -207,8 +208,7 @@ class Producer:
         else:
             message, hint = _said(error) or "no message", None
             self._log_traceback(call, error)
-        if self._logs.forked:  # a child that the component has forked: it is nobody's worker
-            os._exit(1)
+        self._end_if_forked(call, 1)
         kind = self._presentable(type(error).__name__)
         message = self._presentable(message)
         hint = self._presentable(hint) if hint else None
@@ -216,6 +216,12 @@ class Producer:
         kinds = tuple(each.__name__ for each in classes)
         kinds += tuple(f"{each.__module__}.{each.__qualname__}" for each in classes)
         return Failed(kind, message, hint, duration, store, kinds)
+
+    def _end_if_forked(self, call: Call, code: int) -> None:
+        """End a child that the component forked and that came back here: it works for nobody."""
+        if self._logs.forked:
+            self._logs.of(call.artifact).finish()
+            os._exit(code)
 
     def _waits(self, wait: Suspend, began: float) -> Waits:
         return Waits(self._presentable(wait.message), self._ms_since(began))
