@@ -117,6 +117,19 @@ def test_bytecode_of_an_earlier_text_is_noticed(
         of_module("fp_one")
 
 
+def test_bytecode_of_the_same_text_is_no_trouble(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    (site / "fp_one.py").write_text("def f(x: int) -> int:\n    return x\n")
+    for _ in range(2):
+        before = of_module("fp_one")
+        imported("fp_one")
+        assert of_module("fp_one") == before
+        assert list((site / "__pycache__").glob("fp_one.*"))
+        del sys.modules["fp_one"]
+
+
 def test_what_was_made_at_a_prompt_has_none() -> None:
     class Nowhere(Merge):
         __module__ = "made_at_a_prompt"

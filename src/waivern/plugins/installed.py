@@ -199,8 +199,10 @@ def _compiled_from(spec: ModuleSpec, source: bytes) -> bool:
         code = Path(spec.cached or "").read_bytes()[16:]
     except (OSError, ValueError):
         return True
+    now = (source, str(spec.origin), "exec")
     try:
-        same: bool = marshal.loads(code) == compile(source, str(spec.origin), "exec")  # noqa: S302 - what Python itself loads
+        loaded = marshal.loads(code)  # noqa: S302 - what Python itself loads
+        same: bool = loaded == compile(*now, dont_inherit=True)
     except (ValueError, EOFError, TypeError, SyntaxError):
         return False
     return same
