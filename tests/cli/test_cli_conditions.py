@@ -28,7 +28,7 @@ def test_a_name_means_what_it_means_where_it_stands(place: Place) -> None:
     )
     assert place.wct("run", book, "-q", "--run-id", "r").code == 1
     steps = place.wct("inspect", "r", "--json").data("inspect")["steps"]
-    assert {each["component"]: each["status"] for each in steps} == {
+    assert {each["artifact"]: each["status"] for each in steps} == {
         "a": "completed",
         "d/a": "failed",
         "d/end": "completed",

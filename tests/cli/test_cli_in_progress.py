@@ -38,7 +38,7 @@ def test_running_artifacts_and_their_time(
 ) -> None:
     def met() -> dict[str, Any] | None:
         steps = wct("inspect", "r", "--json").data("inspect")["steps"]
-        (step,) = (step for step in steps if step["component"] == "met")
+        (step,) = (step for step in steps if step["artifact"] == "met")
         found: dict[str, Any] = step
         return found if found["status"] == "running" and found["duration_ms"] >= 50 else None
 
@@ -47,7 +47,7 @@ def test_running_artifacts_and_their_time(
     told = wct("inspect", "r", "--json").data("inspect")
     assert told["status"] == "running"
     assert told["duration_ms"] >= later["duration_ms"] > 0
-    statuses = {each["component"]: each["status"] for each in told["steps"]}
+    statuses = {each["artifact"]: each["status"] for each in told["steps"]}
     assert statuses == {"first": "completed", "met": "running", "last": "not_started"}
     assert told["artifacts"]["not_started"] == 2  # as state.json partitions them
     (row,) = [row for row in wct("inspect", "r").rows if row[1] == "met"]

@@ -24,8 +24,8 @@ HEAD = "params: {tables: {type: list, default: []}}"
 def _by_status(place: Place) -> dict[str, list[str]]:
     steps = place.wct("inspect", "r", "--json").data("inspect")["steps"]
     found: dict[str, list[str]] = {}
-    for step in sorted(steps, key=lambda each: each["component"]):
-        found.setdefault(step["status"], []).append(step["component"])
+    for step in sorted(steps, key=lambda each: each["artifact"]):
+        found.setdefault(step["status"], []).append(step["artifact"])
     return found
 
 

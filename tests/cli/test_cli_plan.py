@@ -175,7 +175,7 @@ def test_it_says_from_where(place: Place, book: str) -> None:
 def test_no_cache_and_refresh(wct: Wct, place: Place, book: str) -> None:
     def how(*words: str) -> dict[str, str]:
         data = wct("run", book, "-q", "--json", *words).data("run")
-        return {step["component"]: step["how"] for step in data["steps"]}
+        return {step["artifact"]: step["how"] for step in data["steps"]}
 
     assert how() == {"a": "produced", "b": "produced"}
     assert how() == {"a": "cached", "b": "cached"}

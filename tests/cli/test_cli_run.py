@@ -84,7 +84,7 @@ def test_json(place: Place) -> None:
     assert data["artifacts"] == {
         "completed": 1, "failed": 1, "skipped": 1, "not_started": 0, "suspended": 0,
     }  # fmt: skip
-    steps = {step["component"]: step for step in data["steps"]}
+    steps = {step["artifact"]: step for step in data["steps"]}
     assert steps["broken"]["error"]["message"] == "it broke"
     assert data["outputs"] == ["out/a.json"]
     assert data["next"].startswith("wct run bad.yaml --resume ")

@@ -100,7 +100,7 @@ def test_inspect_steps(two: Place) -> None:
 
 def test_inspect_document(two: Place) -> None:
     plain = two.wct("inspect", "bad", "--json").data("inspect")
-    assert {step["component"]: step["status"] for step in plain["steps"]} == {
+    assert {step["artifact"]: step["status"] for step in plain["steps"]} == {
         "a": "completed",
         "b": "failed",
     }

@@ -103,7 +103,7 @@ class Place:
         process = subprocess.Popen(
             [WCT, *args],
             cwd=self.path,
-            env=self.environ(TERM="xterm-256color", COLUMNS="100", **environ),
+            env=self.environ(**{"TERM": "xterm-256color", "COLUMNS": "100"} | environ),
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,

@@ -292,7 +292,7 @@ def test_success_and_failure(place: Callable[[str], Place], tried: Count, kind: 
     statuses = {
         name: step["status"]
         for step in json.loads(at.said[-2].partition(": ")[2])["data"]["steps"]
-        for name in [step["component"]]
+        for name in [step["artifact"]]
     }
     assert {n for n, status in statuses.items() if status == "completed"} == set(SUCCEEDS)
     assert {n for n, status in statuses.items() if status == "failed"} == set(FAILS)

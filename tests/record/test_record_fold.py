@@ -239,8 +239,8 @@ def test_an_artifact_keeps_its_number_over_attempts() -> None:
     step = record.steps["b"].document()
     assert step == {
         "step_index": 1,
-        "component": "b",
-        "skill_type": "connector:y",
+        "artifact": "b",
+        "component": "connector:y",
         "status": "completed",
         "how": "produced",
         "origin": None,

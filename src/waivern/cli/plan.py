@@ -86,7 +86,7 @@ def _show(out: Screen, found: list[Forecast]) -> None:
         return
     for row, each in zip(rows, found, strict=True):
         row[3] = "" if each.expected_ms is None else duration(each.expected_ms)
-    table(out, ("ARTIFACT", "ACTION", "COMPONENT", "TOOK", "WHY"), rows, flex=4)
+    table(out, ("ARTIFACT", "ACTION", "COMPONENT", "TOOK", "WHY"), rows, flex=4, drop=(3, 2))
     counts = Counter(str(each.action) for each in found)
     took = sum(each.expected_ms or 0 for each in found if each.action == "produce")
     words = ", ".join(f"{count} {action}" for action, count in counts.items())

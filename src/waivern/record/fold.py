@@ -143,6 +143,7 @@ def _attempt_started(record: RunRecord, event: AttemptStarted) -> None:
     _renew(record, event)
     run.status, run.completed_at, run.error = RunStatus.RUNNING, None, None
     run.cancelled_by, run.suspended_at, run.suspension_reason = None, None, None
+    run.suspended_at_node = None
     run.coverage = None
     run.runbook_hash = event.runbook_hash
     record.store = event.store
@@ -257,6 +258,9 @@ def _attempt_ended(record: RunRecord, event: AttemptEnded) -> None:
     run.completed_at = event.at if run.status in CLOSED else None
     if run.status is RunStatus.SUSPENDED:
         run.suspended_at, run.suspension_reason = event.at, event.reason
+        run.suspended_at_node = next(
+            (n for n, s in record.steps.items() if s.status is ArtifactStatus.SUSPENDED), None
+        )
     run.duration_ms += event.duration_ms
     run.attempts[-1].update(ended_at=event.at, status=event.status, reason=event.reason)
     if record.sources is not None:  # else `run.json` of that version has none

@@ -40,6 +40,9 @@ class RunMetadata:
     duration_ms: int = 0
     error: str | None = None
     suspended_at: str | None = None
+    """The time."""
+    suspended_at_node: str | None = None
+    """The artifact that waits; the first in the order of the runbook, if several do."""
     suspension_reason: str | None = None
     params: dict[str, Json] = field(default_factory=dict)
     children: list[dict[str, str]] = field(default_factory=list)

@@ -45,8 +45,8 @@ class StepRecord:
         """Return the step as `wct inspect --json` shows it."""
         return {
             "step_index": self.step_index,
-            "component": self.artifact,
-            "skill_type": self.component,
+            "artifact": self.artifact,
+            "component": self.component,
             "status": str(self.status),
             "how": self.completed.how if self.completed else None,
             "origin": self.completed.origin if self.completed else None,

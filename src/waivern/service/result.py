@@ -78,8 +78,8 @@ class RunResult:
     """The first failure, in words for people."""
     exit_code: int
     """What `wct run` leaves with."""
-    record: RunRecord
-    plan: Plan
+    record: RunRecord = field(repr=False)
+    plan: Plan = field(repr=False)
     journal: dict[str, Json] = field(default_factory=dict)
     """`{count, head}`: what to keep elsewhere, for `wct runs verify --expect`."""
     nothing_to_do: bool = False

@@ -48,7 +48,15 @@ def _for_people(out: Screen, rows: list[RunRow]) -> None:
         return
     now = time.time()
     header = ("RUN", "STATUS", "RUNBOOK", "STARTED", "TOOK", "DONE", "FAIL", "SKIP")
-    table(out, header, [_cells(row, now) for row in rows], flex=2, keep_end=True, status=1)
+    table(
+        out,
+        header,
+        [_cells(row, now) for row in rows],
+        flex=2,
+        keep_end=True,
+        status=1,
+        drop=(7, 6, 4, 5, 3),
+    )
     for row in rows:
         waits = row.metadata.suspension_reason if row.metadata else None
         if row.fault or (waits and row.status == "suspended"):

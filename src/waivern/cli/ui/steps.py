@@ -146,7 +146,7 @@ def _table(out: Screen, record: RunRecord) -> None:
         )
     header = ("#", "ARTIFACT", "COMPONENT", "STATUS", "TOOK", "INPUTS")
     if out.tty:
-        table(out, header, rows, flex=5, status=3)
+        table(out, header, rows, flex=5, status=3, drop=(2, 0))
     else:
         tab_separated(out, rows)
     for step in _in_order(record):

@@ -140,7 +140,10 @@ def _lines(out: Screen, ended: Ended) -> Iterator[str]:
     word = "TIMED OUT" if result.reason == "timeout" else str(result.status).upper()
     if result.nothing_to_do:
         word = "NOTHING TO DO"
-    head = [out.paint(out.paint(word, str(result.status)), "bold"), clean(run.runbook_name)]
+    look = str(result.status)
+    if result.policies and look == RunStatus.COMPLETED:  # green would hide why the exit code is 6
+        word, look = f"{word}, POLICY TRIPPED", "failed"
+    head = [out.paint(out.paint(word, look), "bold"), clean(run.runbook_name)]
     head += [f"run {short(result.run_id)}", duration(run.duration_ms)]
     yield "  ".join([*head, f"attempt {len(run.attempts)}"])
     if short(result.run_id) != result.run_id:
