@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from harness import ALL, Bench, Count, Done, Shelf, carry_out
 
-from waivern.service.read import CORRUPT, look
+from waivern.service.read import DAMAGED, look
 from waivern.store.local import LocalFilesystemStore
 
 ROUNDS = 120 if ALL else 10
@@ -62,7 +62,7 @@ class Story:
     @property
     def unreadable(self) -> set[str]:
         store = LocalFilesystemStore(self.shelf.path / ".waivern")
-        return {run for run in self.there if look(store, run).status == CORRUPT}
+        return {run for run in self.there if look(store, run).status in DAMAGED}
 
     @property
     def protected(self) -> set[str]:

@@ -28,7 +28,7 @@ from waivern.service.shelf import list_runs
 from waivern.store.base import Lease, Owner
 from waivern.store.local import LocalFilesystemStore
 
-STATUSES = (None, *map(str, RunStatus), read.CORRUPT)
+STATUSES = (None, *map(str, RunStatus), *read.DAMAGED)
 SOMEBODY = Owner("elsewhere", 1, "2026-01-01T00:00:00.000Z")
 
 
@@ -114,7 +114,7 @@ class Life:
                 self.book.go_on(name)
 
     async def hold(self) -> None:
-        if (name := self.free()) and read.look(self.book.store, name).status != read.CORRUPT:
+        if (name := self.free()) and read.look(self.book.store, name).status not in read.DAMAGED:
             self.held[name] = LocalFilesystemStore(self.book.store.url).lock(name, SOMEBODY)
 
     async def let_go(self) -> None:
