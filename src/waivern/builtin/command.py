@@ -5,8 +5,9 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import signal
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -88,6 +89,12 @@ class CommandConnector:
         """Return the digest of the files that the command line names."""
         return of_command(config.argv, ctx)
 
+    def advise(
+        self, config: CommandProperties, ctx: Context
+    ) -> Iterator[tuple[str, str, str | None]]:
+        """Yield that there is no such command."""
+        return _unfound(config.argv[0], ctx)
+
     async def extract(self, config: CommandProperties, ctx: Context) -> Json:
         """Return what the command printed. Raises ComponentError if it fails."""
         return await _run(config, [], ctx)
@@ -109,11 +116,23 @@ class CommandProcessor:
         """Return the digest of the files that the command line names."""
         return of_command(config.argv, ctx)
 
+    def advise(
+        self, config: CommandProperties, ctx: Context
+    ) -> Iterator[tuple[str, str, str | None]]:
+        """Yield that there is no such command."""
+        return _unfound(config.argv[0], ctx)
+
     async def process(
         self, inputs: Sequence[Input], config: CommandProperties, ctx: Context
     ) -> Json:
         """Return what the command printed. Raises ComponentError if it fails."""
         return await _run(config, [one.content for one in inputs], ctx)
+
+
+def _unfound(command: str, ctx: Context) -> Iterator[tuple[str, str, str | None]]:
+    if shutil.which(executable(command, ctx)) is None:
+        where = f"in {str(ctx.base)!r}" if "/" in command else "on PATH"
+        yield "argv", f"there is no command {command!r} {where}", "install it, or correct the path"
 
 
 async def _run(config: CommandProperties, contents: list[Json], ctx: Context) -> Json:

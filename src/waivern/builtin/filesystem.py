@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import AfterValidator, ByteSize, Field
 
 from waivern.builtin import globs
-from waivern.builtin.properties import Properties, Size, SourcePath, located
+from waivern.builtin.properties import Properties, Size, SourcePath, located, missing
 from waivern.builtin.walk import TextFile, Walk, opened
 from waivern.errors import ComponentError
 from waivern.message import Json, SchemaRef, sha256
@@ -73,6 +73,10 @@ class Filesystem:
             default="utf-8",
             description="How bytes are read as text, unless a file has a byte order mark.",
         )
+
+    def advise(self, config: Config, ctx: Context) -> Iterator[tuple[str, str, str | None]]:
+        """Yield that the path is not there."""
+        return missing("path", config.path, ctx)
 
     def extract(self, config: Config, ctx: Context) -> Json:
         """Return the files. Raises ComponentError if `path` is no folder and no file."""

@@ -21,11 +21,11 @@ from waivern.detection import (
     load_ruleset,
     mask,
 )
-from waivern.errors import ComponentError
+from waivern.errors import ComponentError, WaivernError
 from waivern.message import ANY_JSON, MAX_DEPTH, Json, SchemaRef
 from waivern.plugins.component import Input
 from waivern.plugins.context import Context
-from waivern.problems import did_you_mean
+from waivern.problems import InvalidError, did_you_mean
 
 
 def _unknown_type(name: str, rules: Ruleset) -> str | None:
@@ -114,6 +114,16 @@ class PersonalData:
         """Return the shape of the findings; without a config any type can be in it."""
         rules = None if config is None else ruleset(config.ruleset, ctx)
         return shape(rules, config)
+
+    def advise(self, config: Config, ctx: Context) -> Iterator[tuple[str, str, str | None]]:
+        """Yield what is wrong with a ruleset file."""
+        try:
+            ruleset(config.ruleset, ctx)
+        except InvalidError as error:
+            for each in error.problems:
+                yield "ruleset", f"{each.position}: {each.message}", each.hint
+        except WaivernError as error:
+            yield "ruleset", error.message, error.hint
 
     def rulesets(self, config: Config, ctx: Context) -> Mapping[str, str]:
         """Return what identifies the shipped ruleset and, if there is one, the person's own.

@@ -1,5 +1,6 @@
 """What the shipped components' properties have in common."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -64,6 +65,14 @@ def located(ctx: Context, text: str) -> Path:
             hint="; ".join(filter(None, [_neighbour(path), hint])),
         ) from error
     return path
+
+
+def missing(name: str, text: str, ctx: Context) -> Iterator[tuple[str, str, str | None]]:
+    """Yield that what a property names is not there."""
+    try:
+        located(ctx, text)
+    except ComponentError as error:
+        yield name, error.message, error.hint
 
 
 def _neighbour(path: Path) -> str | None:

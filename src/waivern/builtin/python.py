@@ -2,13 +2,14 @@
 
 import inspect
 import re
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
 from waivern.builtin.code import imported, of_call
 from waivern.builtin.properties import Properties
+from waivern.builtin.python_advice import Advice, advised
 from waivern.errors import ComponentError
 from waivern.message import ANY_JSON, Json
 from waivern.plugins.component import Input
@@ -56,6 +57,10 @@ class PythonConnector:
         """Return the digest of the file that defines the function, and of all that it imports."""
         return of_call(config.call, ctx)
 
+    def advise(self, config: PythonProperties, ctx: Context) -> Iterator[Advice]:
+        """Yield what keeps the function from being called so, as far as its file shows it."""
+        return _advised(config, ctx, 0)
+
     def extract(self, config: PythonProperties, ctx: Context) -> Json | Awaitable[Json]:
         """Return the function's content, or an awaitable of it.
 
@@ -81,11 +86,22 @@ class PythonProcessor:
         """Return the digest of the file that defines the function, and of all that it imports."""
         return of_call(config.call, ctx)
 
+    def advise(self, config: PythonProperties, ctx: Context) -> Iterator[Advice]:
+        """Yield what keeps the function from being called so, as far as its file shows it."""
+        return _advised(config, ctx, 1)
+
     def process(
         self, inputs: Sequence[Input], config: PythonProperties, ctx: Context
     ) -> Json | Awaitable[Json]:
         """Return the function's content, or an awaitable of it; raises what `extract` raises."""
         return _called(config, ctx, [one.content for one in inputs])
+
+
+def _advised(config: PythonProperties, ctx: Context, positional: int) -> Iterator[Advice]:
+    where, _, function = config.call.rpartition(":")
+    if not where.endswith(".py"):
+        return iter(())  # of something installed: only its import would show it
+    return advised(where, function, ctx.path(where), positional, list(config.args))
 
 
 def _called(config: PythonProperties, ctx: Context, *positional: Json) -> Json | Awaitable[Json]:

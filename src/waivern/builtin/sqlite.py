@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from waivern.builtin.draw import picked, positions, seed_of
-from waivern.builtin.properties import Number, Properties, SourcePath, located
+from waivern.builtin.properties import Number, Properties, SourcePath, located, missing
 from waivern.builtin.snapshot import snapshots
 from waivern.errors import ComponentError
 from waivern.message import Json, SchemaRef, content_digest
@@ -78,6 +78,10 @@ class Sqlite:
             if seed is not None and info.data.get("sample", "random") != "random":
                 raise ValueError("a seed needs 'sample: random'")
             return seed
+
+    def advise(self, config: Config, ctx: Context) -> Iterator[tuple[str, str, str | None]]:
+        """Yield that the path is not there."""
+        return missing("path", config.path, ctx)
 
     def extract(self, config: Config, ctx: Context) -> Json:
         """Return the tables. Raises ComponentError if the database cannot be read."""

@@ -12,10 +12,10 @@ from waivern.cli.ui.documents import print_document
 from waivern.cli.ui.errors import explain, problem_document
 from waivern.cli.ui.options import json_option, opened, store_option
 from waivern.cli.ui.screen import Screen, stdout
-from waivern.cli.ui.text import clean, counted
+from waivern.cli.ui.text import clean, clean_lines, counted
 from waivern.errors import Exit, NotFoundError
 from waivern.message import Json
-from waivern.problems import InvalidError
+from waivern.problems import InvalidError, Problem
 from waivern.service.locate import find_project
 from waivern.store.base import RunStore
 
@@ -46,6 +46,9 @@ def command(
     Parameters are those of a run; without any, they have their defaults, and what hangs on one
     that has none is not checked.
 
+    What is likely to fail is a warning, and no reason for another exit code: a file, a function or
+    a command that is not there, arguments that a function does not take, a faulty ruleset.
+
     To a pipe, a line is: ok, runbook, number of artifacts; between tabs.
     """
     from waivern.cli.ui.running import given
@@ -73,10 +76,12 @@ def _checked(
     from waivern.cli.ui.aside import stdout_is_stderr
     from waivern.service.check import check
 
-    document: dict[str, Json] = {"runbook": path, "valid": False, "artifacts": None, "problems": []}
+    document: dict[str, Json] = {"runbook": path, "valid": False, "artifacts": None}
+    document |= {"problems": [], "warnings": []}
+    warnings: list[Problem] = []
     try:
         with stdout_is_stderr():
-            plan = check(path, store, os.environ, given=values, project=project)
+            plan = check(path, store, os.environ, given=values, project=project, warnings=warnings)
     except InvalidError as error:
         explain(error, as_json=False)
         problems = [problem_document(problem) for problem in error.problems]
@@ -85,9 +90,12 @@ def _checked(
         explain(error, as_json=False)
         missing = {"code": None, "message": error.message, "file": path, "hint": error.hint}
         return error.exit_code, document | {"problems": [missing]}
+    for warning in warnings:
+        sys.stderr.write(clean_lines(f"{warning}\n".replace("error[", "warning[", 1)) + "\n")
     if not as_json:
         _fine(out, path, len(plan.nodes))
-    return Exit.OK, document | {"valid": True, "artifacts": len(plan.nodes)}
+    told = [problem_document(warning) for warning in warnings]
+    return Exit.OK, document | {"valid": True, "artifacts": len(plan.nodes), "warnings": told}
 
 
 def _fine(out: Screen, path: str, count: int) -> None:

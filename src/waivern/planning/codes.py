@@ -21,3 +21,5 @@ class Code(StrEnum):
     ITEMS = "WCT211"
     CONDITION = "WCT212"
     POOL = "WCT213"
+    ADVICE = "WCT214"
+    """Not an error: what is likely to fail."""

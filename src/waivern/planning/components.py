@@ -21,7 +21,7 @@ from waivern.runbook.model import Retry
 
 OUTPUT = "output"
 Kind: TypeAlias = Literal["connectors", "processors"]
-_PART = {"connectors": "source", "processors": "process"}
+PART = {"connectors": "source", "processors": "process"}
 """Where a declaration names its component."""
 
 
@@ -81,7 +81,7 @@ class Components:
         except WaivernError as error:
             if self.made(flat, kind, name) is not None:
                 return None
-            at = (_PART[kind], "type")
+            at = (PART[kind], "type")
             problem = flat.problem(Code.UNKNOWN_COMPONENT, error.message, at, hint=error.hint)
             self._flats.report(problem)
             return None
@@ -125,13 +125,13 @@ class Components:
         for path, on_key, message, hint in faults(component.Config, properties, self._environ):
             of_project = not _leads(path, own) and _leads(path, properties)
             on: Literal["key", "value"] = "key" if on_key else "value"
-            said, at = f"{component.name}: {message}", (_PART[kind], "properties", *path)
+            said, at = f"{component.name}: {message}", (PART[kind], "properties", *path)
             if of_project and (file := self._defaults.document) is not None:
                 at = ("components", name, *path)
                 self._flats.report(file.problem(Code.PROPERTY, said, at, on=on, hint=hint))
             else:
                 if of_project:
-                    said, at = f"{said}, as the project's file gave it", (_PART[kind], "type")
+                    said, at = f"{said}, as the project's file gave it", (PART[kind], "type")
                 self._flats.report(flat.problem(Code.PROPERTY, said, at, on=on, hint=hint))
             fit = False  # also if that was reported for another item already
         return fit

@@ -43,8 +43,14 @@ class Contents:
                 continue
             waiting.pop()
             if next_ not in self._known:
-                self._known[next_] = ANYTHING if node is None else self._shape(node)
+                self._known[next_] = ANYTHING if node is None else self._shape_of(node)
         return self._known[name]
+
+    def _shape_of(self, node: Node) -> Shape:
+        try:
+            return self._shape(node)
+        except WaivernError:  # a component that is not needed any more may be gone
+            return ANYTHING
 
     def _shape(self, node: Node) -> Shape:
         inputs = [self._known[each] for each in _passed_on(node)]

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from waivern.ids import ArtifactId
 from waivern.planning import condition_shapes, graph, mapping
+from waivern.planning.advice import advice
 from waivern.planning.children import Children
 from waivern.planning.codes import Code
 from waivern.planning.components import NOTHING_MADE, Components, Made, own_retry
@@ -22,7 +23,7 @@ from waivern.planning.references import Drawn, References
 from waivern.planning.reuse import Runs
 from waivern.planning.works import Works
 from waivern.plugins.catalogue import Catalogue
-from waivern.problems import circle, did_you_mean
+from waivern.problems import Problem, circle, did_you_mean
 from waivern.runbook.loader import collection_paused
 from waivern.runbook.model import Draft, Runbook, Terms
 from waivern.runbook.params import recorded, with_secrets
@@ -43,15 +44,22 @@ def make_plan(
     defaults: Defaults = NO_DEFAULTS,
     catalogue: Catalogue | None = None,
     kept: Mapping[ArtifactId, Made] = NOTHING_MADE,
+    warnings: list[Problem] | None = None,
 ) -> Plan:
     """Return the plan of a runbook; without a catalogue, its components are the installed ones.
 
     The component of an artifact in `kept` may be missing: it is not needed any more. Raises
     InvalidError with every problem there is, those that the draft has already among them.
+    `warnings` is filled with what is likely to fail when the plan is carried out.
     """
     whole = draft if isinstance(draft, Draft) else Draft(draft)
     with collection_paused():
-        return _Planner(whole, resolver, environ, defaults, catalogue or Catalogue(), kept).plan()
+        catalogue = catalogue or Catalogue()
+        planner = _Planner(whole, resolver, environ, defaults, catalogue, kept)
+        plan = planner.plan()
+        if warnings is not None:
+            warnings += planner.warnings()
+        return plan
 
 
 class _Planner:
@@ -69,6 +77,7 @@ class _Planner:
         self._on_error = defaults.on_error
         self._flats = flatten(draft, resolver, environ, catalogue, kept)
         secret = with_secrets(environ, draft.runbook.params, draft.values)
+        self._environ = secret
         components = Components(self._flats, secret, defaults, catalogue, kept)
         components.check_defaults()
         self._works = Works(self._flats, components, resolver)
@@ -96,6 +105,10 @@ class _Planner:
             self._pools,
             tuple(flats.artifacts),
         )
+
+    def warnings(self) -> list[Problem]:
+        """Return what is likely to fail when the plan is carried out."""
+        return advice(self._flats, self._nodes, self._catalogue, self._environ)
 
     def _order(self, needs: Mapping[ArtifactId, tuple[ArtifactId, ...]]) -> list[ArtifactId]:
         """Return the artifacts, each after all it needs, but for those on or behind a cycle."""

@@ -31,6 +31,9 @@ What a component may declare besides; absent means none:
     The shape of the content, in the subset of JSON Schema that `runbook/conditions/shape.py` names:
     conditions are checked against it when a run is planned. `inputs` are the shapes of a
     processor's inputs. `config` is None where a property holds a variable. None: it is not known.
+`advise(config, ctx) -> Iterator[tuple[str, str, str | None]]`
+    (property, message, hint) of what is likely to fail, such as a file that is not there: the
+    warnings of `wct validate`. It runs no code of anybody.
 `outputs: tuple[str, ...]`, of a processor
     Names of several outputs; `process` then returns a mapping with some of these names.
 

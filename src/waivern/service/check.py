@@ -16,6 +16,7 @@ from waivern.planning.defaults import NO_DEFAULTS, Defaults
 from waivern.planning.plan import Extract, Plan, Transform
 from waivern.planning.planner import Resolver, make_plan
 from waivern.plugins.catalogue import Catalogue
+from waivern.problems import Problem
 from waivern.runbook import loader
 from waivern.runbook.check import Given
 from waivern.runbook.document import Document
@@ -47,6 +48,7 @@ def check(
     *,
     given: Given | None = None,
     project: Project | None = None,
+    warnings: list[Problem] | None = None,
 ) -> Plan:
     """Return the plan of a runbook, which is read again if it is given as such.
 
@@ -54,7 +56,8 @@ def check(
     open. Raises NotFoundError if there is no such file, InvalidError with all that is wrong.
     """
     draft = drafted(source, environ, given)
-    return prepare(draft, resolver(draft.runbook, store), environ, project).plan
+    found = resolver(draft.runbook, store)
+    return prepare(draft, found, environ, project, warnings=warnings).plan
 
 
 def resolver(runbook: Runbook, store: RunStore, reusing: str | None = None) -> StoreResolver:
@@ -91,6 +94,7 @@ def prepare(
     recorded: Mapping[str, Json] | None = None,
     catalogue: Catalogue | None = None,
     kept: Mapping[ArtifactId, Made] = NOTHING_MADE,
+    warnings: list[Problem] | None = None,
 ) -> Prepared:
     """Return the plan of a runbook as a project would have it carried out. Raises InvalidError.
 
@@ -107,7 +111,7 @@ def prepare(
     defaults = _defaults(project)
     if recorded is not None:
         defaults = Defaults(recorded.get("components", {}), recorded.get("on_error"))
-    plan = make_plan(draft, resolver, environ, defaults, catalogue, kept)
+    plan = make_plan(draft, resolver, environ, defaults, catalogue, kept, warnings)
     plan = replace(plan, project=_used(defaults, plan))
     known = with_secrets(environ, draft.runbook.params, draft.values)
     return Prepared(plan, known, catalogue)

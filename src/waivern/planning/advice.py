@@ -1,0 +1,68 @@
+"""Advice: what is likely to fail when a runbook is run, seen without running anything.
+
+A component may know more than its properties say: that a file is not there, that a function does
+not take the arguments. It may come later, so that it is no error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from waivern.errors import WaivernError
+from waivern.ids import ArtifactId
+from waivern.planning.codes import Code
+from waivern.planning.components import PART, Kind
+from waivern.planning.flats import Flat, Flats
+from waivern.planning.plan import Extract, Node, Transform
+from waivern.planning.properties import configure
+from waivern.plugins.catalogue import Catalogue
+from waivern.plugins.context import Context
+from waivern.problems import Problem
+
+MOST = 200
+"""Warnings after which no more are looked for."""
+
+
+def advice(
+    flats: Flats,
+    nodes: Mapping[ArtifactId, Node],
+    catalogue: Catalogue,
+    environ: Mapping[str, str],
+) -> list[Problem]:
+    """Return the warnings about all artifacts, each once."""
+    found: dict[Problem, None] = {}
+    folder = flats.root.runbook.document.folder
+    for id_, node in nodes.items():
+        context = Context(id_, Path(node.base) if node.base else folder)
+        found |= dict.fromkeys(_advised(flats.artifacts[id_], node, catalogue, context, environ))
+        if len(found) >= MOST:
+            break
+    return list(found)
+
+
+def _advised(
+    flat: Flat, node: Node, catalogue: Catalogue, context: Context, environ: Mapping[str, str]
+) -> list[Problem]:
+    match node.work:
+        case Extract(type_, _, properties):
+            kind: Kind = "connectors"
+        case Transform(type_, _, properties):
+            kind = "processors"
+        case _:
+            return []
+    component = catalogue.load(kind, type_)
+    advise = getattr(component, "advise", None)
+    if advise is None:
+        return []
+    try:
+        config = configure(component.Config, properties, environ)
+        told = list(advise(config, context))
+    except (WaivernError, ValidationError, OSError):
+        return []  # a value is not known yet
+    return [
+        flat.problem(Code.ADVICE, message, (PART[kind], "properties", name), hint=hint)
+        for name, message, hint in told
+    ]
