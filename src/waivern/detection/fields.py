@@ -38,6 +38,19 @@ _COLUMN = re.compile(
     r"varchar2|clob|inet)\b",
     re.IGNORECASE,
 )
+_TABLE = re.compile(r"\bcreate\s{1,4}(?:\w+\s{1,4}){0,3}table\b[^;]*[(,]\s*\Z", re.IGNORECASE)
+_PARAMETERS = re.compile(
+    r"\b(?:def|function|func|fn|fun|public|private|protected|internal|static|override|void)\b"
+    r"[^(){};=\n]{0,120}\([^(){};]*\Z"
+)
+_NEXT_PARAMETER = re.compile(r"[ \t]{0,3}[,)]")
+_OPENED = re.compile(r"(?:\A|[\s>])</?(?:[A-Za-z_][\w.-]{0,40}:)?\Z")
+_TAG_END = re.compile(r"[\s/>]")
+_HTML = re.compile(r"<!doctype html|<(?:html|body|div|span|script)\b", re.IGNORECASE)
+_LOOK_BACK = 2_000
+"""Characters before a column in which its statement begins."""
+_HEAD = 300
+"""Characters before a parameter in which its function begins."""
 _QUOTES = ("'", '"', "`")
 _MOST_BEFORE = 2
 
@@ -125,7 +138,11 @@ def _use(text: str, start: int, end: int, quoted: bool) -> bool | None:
     """Say whether the name at [start, end) is a field of data (True), of code (False), or none."""
     line = text[max(text.rfind("\n", max(0, start - 80), start) + 1, start - 30, 0) : start]
     sign = _SIGN.match(text, end)
+    if _is_element(text, start, end):
+        return True
     if sign is None:
+        if (around := _listed(text, start, end)) is not None:
+            return around
         if quoted and _INPUT.search(line):
             return True
         if quoted and line.endswith("[") and text[end : end + 1] == "]":
@@ -134,3 +151,23 @@ def _use(text: str, start: int, end: int, quoted: bool) -> bool | None:
     if _CONTROL.search(line) or "?" in line:
         return None  # if email: … or a ? b : c
     return sign.group().endswith(":") and (quoted or not line.strip(" -"))
+
+
+def _listed(text: str, start: int, end: int) -> bool | None:
+    """Say whether the name is a column of a CREATE TABLE on one line (True), a parameter of a
+    function (False), or neither."""
+    if _COLUMN.match(text, end) and _TABLE.search(text, max(0, start - _LOOK_BACK), start):
+        return True
+    head = text[max(0, start - _HEAD) : start]
+    if _NEXT_PARAMETER.match(text, end) and _PARAMETERS.search(head):
+        return False
+    is_typed = _COLUMN.match(text, end) and head.rstrip().endswith(("(", ","))
+    return False if is_typed and _PARAMETERS.search(head) else None
+
+
+def _is_element(text: str, start: int, end: int) -> bool:
+    """Whether the name is that of an XML element: a document begins with one, and is no HTML."""
+    opened = _OPENED.search(text, max(0, start - 50), start)
+    if opened is None or not _TAG_END.match(text, end):
+        return False
+    return text[:200].lstrip().startswith("<") and _HTML.search(text, 0, 5_000) is None
