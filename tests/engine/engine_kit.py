@@ -15,9 +15,10 @@ from typing import Any, TypeVar
 from engine_steps import Stage
 
 from waivern.clock import Clock
+from waivern.engine.awaiter import Awaiter, carry_out
 from waivern.engine.calls import Call, Left
 from waivern.engine.ending import Ending
-from waivern.engine.executors import Awaiter, Executor, Report, ThreadExecutor, carry_out
+from waivern.engine.executors import Executor, Report, ThreadExecutor
 from waivern.engine.ledger import Ledger, Observer
 from waivern.engine.logs import RunLogs
 from waivern.engine.loop import Loop

@@ -1,0 +1,86 @@
+"""The way of one call on its thread, and the wait for a component that is a coroutine."""
+
+from __future__ import annotations
+
+import inspect
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from waivern.engine.calls import Awaiting, Call, Outcome
+from waivern.engine.producer import Producer
+from waivern.message import Json
+from waivern.plugins.callscope import CallScope
+
+if TYPE_CHECKING:
+    from waivern.engine.coroutines import Domain
+
+
+def carry_out(
+    call: Call,
+    producer: Producer,
+    awaiter: Awaiter,
+    wanted: Callable[[Call], bool],
+    scope: CallScope,
+) -> Outcome:
+    """Make an artifact where this is called; `wanted` says whether anybody still waits for it."""
+    with producer.recorded(call, scope):
+        outcome = producer.begin(call, scope)
+        if not isinstance(outcome, Awaiting):
+            return outcome
+        try:
+            with scope.entered():
+                content = awaiter.run(outcome, wanted)
+            return producer.finish(outcome, content)
+        except BaseException as error:  # noqa: BLE001 - whatever it raised is the call's failure
+            return producer.failed(call, error, outcome.began)
+
+
+class Awaiter:
+    """Awaits coroutines for blocking callers, each on an event loop of its own."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._domains: dict[int, Domain] = {}
+        """The event loops at work, by the identity of their calls."""
+        self._closed = False
+
+    def run(self, awaiting: Awaiting, wanted: Callable[[Call], bool]) -> Json:
+        """Return the content that a component's awaitable results in; blocks the caller.
+
+        Raises RuntimeError if the call is not wanted any more, as no call is after `close`.
+        """
+        call = awaiting.call
+        try:
+            domain = self._begin(awaiting, wanted)
+        except BaseException:
+            if inspect.iscoroutine(awaiting.result):
+                awaiting.result.close()
+            raise
+        try:
+            return domain.run()
+        finally:
+            with self._lock:
+                del self._domains[id(call)]
+
+    def cancel(self, call: Call) -> None:
+        """Cancel the coroutine of a call that is not wanted any more."""
+        with self._lock:
+            if (domain := self._domains.get(id(call))) is not None:
+                domain.cancel()
+
+    def close(self) -> None:
+        """Cancel every coroutine and accept no more; their callers are not waited for."""
+        with self._lock:
+            self._closed = True
+            for domain in self._domains.values():
+                domain.cancel()
+
+    def _begin(self, awaiting: Awaiting, wanted: Callable[[Call], bool]) -> Domain:
+        from waivern.engine.coroutines import Domain  # asyncio costs more than a small run
+
+        with self._lock:
+            if self._closed or not wanted(awaiting.call):
+                raise RuntimeError("the call is not wanted any more")
+            domain = self._domains[id(awaiting.call)] = Domain(awaiting)
+            return domain
