@@ -128,7 +128,8 @@ class RunCoverage(NamedTuple):
     @property
     def share(self) -> Fraction:
         """The part that was examined, from 0 to 1; 0 if there is no source."""
-        return self.least.share if self.least else Fraction(0)
+        least = self.least
+        return least.share if least else Fraction(0)
 
     @property
     def percent(self) -> str:
@@ -149,7 +150,7 @@ class RunCoverage(NamedTuple):
         least = self.least
         listed = most is None or len(self.sources) <= most
         return {
-            "percent": number(self.share),
+            "percent": number(least.share if least else Fraction(0)),
             "least": least.artifact if least else None,
             "unit": least.measure.unit if least else None,
             "summary": wording.sentence(self),

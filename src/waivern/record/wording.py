@@ -36,6 +36,8 @@ def headline(coverage: RunCoverage) -> str:
 def sentence(coverage: RunCoverage) -> str:
     """Return how much was examined and what was not: counts first, then what is missing by name."""
     parts = [*_examined(coverage), *_outcomes(coverage), *map(_gap, coverage.gaps[:NAMES])]
+    if (more := len(coverage.gaps) - NAMES) > 0:
+        parts.append(f"{more:,} more processors did not examine everything")
     return "; ".join([*parts, *_left_out(coverage)]) or "no source"
 
 
@@ -141,7 +143,8 @@ def _gap(gap: Gap) -> str:
     if gap.amount is None:
         return f"{gap.artifact} failed and examined nothing"
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in gap.reasons.items())
-    return f"{gap.artifact} examined {_of(gap.amount, gap.unit)} ({reasons})"
+    beside = f" ({reasons})" if reasons else ""
+    return f"{gap.artifact} examined {_of(gap.amount, gap.unit)}{beside}"
 
 
 def _of(amount: Amount, kind: str) -> str:

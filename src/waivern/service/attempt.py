@@ -23,7 +23,6 @@ from waivern.ids import ArtifactId
 from waivern.message import Json
 from waivern.planning.plan import Copy, Extract, Plan, Transform
 from waivern.problems import did_you_mean
-from waivern.record.coverage import coverage
 from waivern.record.events import Event
 from waivern.record.fold import RunRecord
 from waivern.record.status import RunStatus
@@ -153,7 +152,7 @@ def carry_out(attempt: Attempt) -> RunResult:
         if ending.reason in ("store", "integrity") and ending.status != RunStatus.INTERRUPTED:
             warnings.append(f"run.json and state.json are behind the journal: {ending.error}")
         warnings += [*map(str, ending.left), *history.note(store, record)]
-        warnings += coverage(record).warnings
+        warnings += (record.metadata.coverage or {}).get("warnings", [])
         warnings += _unvouched(plan)
         warnings += [secrets.hide(fault) for each in watched if (fault := each.fault)]
         held = tripped(orders, store, plan, record, secrets)
