@@ -229,7 +229,9 @@ def _shown(
     if named:  # the person has just said yes to it
         options = options._replace(on_foreign=lambda _said: None)
     if store.folder and not typed.quiet and not Path(store.folder).is_dir():
-        options = options._replace(on_start=_announced(store.folder, options.on_start))
+        options = options._replace(
+            on_start=_announced(store.folder, options.on_start, screen(eyes.err))
+        )
     with eyes.shown():
         return begin(options, eyes), eyes
 
@@ -314,11 +316,11 @@ def why_unkept(typed: str | None, no_store: bool, project: Project | None) -> st
     return unkept(typed, os.environ, project)
 
 
-def _announced(folder: str, on_start: Callable[..., None]) -> Callable[..., None]:
+def _announced(folder: str, on_start: Callable[..., None], err: Screen) -> Callable[..., None]:
     """Return an `on_start` that first says that the store in `folder` is new."""
 
     def start(*started: object) -> None:
-        stderr().print(f"new store: {clean(_near(folder))} (--store PATH names another)")
+        err.print(f"new store: {clean(_near(folder))} (--store PATH names another)")
         on_start(*started)
 
     return start
