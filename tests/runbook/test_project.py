@@ -101,7 +101,6 @@ WRONG = [
     ("persistence: «yes»", "must be a mapping"),
     ("persistence: {path: «7»}", "must be text"),
     ('persistence: {path: «""»}', "is empty"),
-    ("persistence: {path: «~/runs»}", "'~' is not replaced"),
     ('persistence: {path: «"a\\0b"»}', "without control characters"),
     ('persistence: {path: «"${HOME}/runs"»}', "cannot have a variable"),
     ("max_concurrency: «0»", "at least 1"),

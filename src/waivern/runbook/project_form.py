@@ -37,7 +37,7 @@ def _form(statuses: Collection[str]) -> Form:
         "persistence": {
             "enabled": _flag,
             "backend": _one_of("filesystem", "memory"),
-            "path": _path,
+            "path": _text,
         },
         "max_concurrency": _count(1),
         "retention": {
@@ -134,14 +134,6 @@ def _one_of(*words: str) -> Rule:
     return word
 
 
-def _path(value: Json) -> Iterator[Detail]:
-    faults = list(_text(value))
-    yield from faults
-    if not faults and value.split("/")[0].startswith("~"):
-        hint = "write the whole path, or one relative to the project file"
-        yield (), Code.VALUE, "'~' is not replaced in {}", hint
-
-
 def _age(value: Json) -> Iterator[Detail]:
     if not isinstance(value, str) or parse_age(value) is None:
         yield (), Code.VALUE, "{} must be an age", f"as {FORMS}"
@@ -158,7 +150,7 @@ def _each(one: Rule) -> Rule:
 
 def _paths(value: Json) -> Iterator[Detail]:
     if isinstance(value, list):
-        yield from _each(_path)(value)
+        yield from _each(_text)(value)
     else:
         yield (), Code.TYPE, "{} must be a list", None
 
