@@ -554,6 +554,11 @@ def test_a_person_at_a_terminal_is_asked(place: Place, wct: Wct, answer: str) ->
             assert "book.yaml" in done.out
             assert "Remove 1 run, " in done.out
         assert store(place) == (set() if answer == "y" else {"abcdef"})
+    wct("run", "book.yaml", "-q", "--run-id", "abcdef", "--no-cache")
+    wct("runs", "pin", "abcdef")
+    done = place.on_a_terminal("runs", "prune", "--keep-last", "0", answer="y\n")
+    assert "kept abcdef: it is pinned" in done.out
+    assert store(place) == {"abcdef"}
 
 
 @pytest.mark.parametrize("text", ["a", "ab", "abc", "A-B-C"])

@@ -8,6 +8,8 @@ import click
 
 from waivern.cli.ui.options import json_option, opened, store_option
 from waivern.cli.ui.removal import named, remove_after_showing
+from waivern.cli.ui.screen import stderr
+from waivern.cli.ui.text import counted
 from waivern.errors import Exit, RefusedError
 from waivern.service.retain import refusal, survey
 
@@ -37,6 +39,8 @@ def command(runs: tuple[str, ...], force: bool, yes: bool, as_json: bool, store:
             "nothing was removed: --yes is missing",
             hint="the same command with --yes removes what is shown",
         )
+    if outcome.removed and outcome.carried_out and not as_json:
+        stderr().print(f"{counted(len(outcome.removed), 'run')} removed")
     if error is None:
         return Exit.OK
     if as_json:  # the one document on stdout has every reason

@@ -50,7 +50,7 @@ def remove_after_showing(
     """
     out, going = stdout(), [item for item in items if item.protection is None]
     interactive = out.tty and not as_json
-    if interactive and going:
+    if interactive:
         _table(out, going)
         _show_spared(items)
     agreed = yes or bool(interactive and going and _confirmed(going))
@@ -74,6 +74,8 @@ def remove_after_showing(
 
 
 def _table(out: Screen, items: Sequence[Item]) -> None:
+    if not items:
+        return
     rows = [[short(item.run_id), *_facts(item)] for item in items]
     header = ("RUN", "RUNBOOK", "STATUS", "AGE", "SIZE")
     table(out, header, rows, flex=1, keep_end=True, status=2)
