@@ -214,7 +214,6 @@ REFUSALS = {
         "WCT107",
         "at least 1",
     ),
-    "for nothing": ("artifacts: {a: {inputs: b, for_each: «[»]}}", "WCT105", "is empty"),
     "for text": ("artifacts: {a: {inputs: b, for_each: «abc»}}", "WCT106", "must be a list or"),
     "gate alone": ("artifacts: {a: {«gate»: {question: q}}}", "WCT105", "'show' of 'gate'"),
     "gate retried": (

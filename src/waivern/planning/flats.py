@@ -217,4 +217,5 @@ class Flats:
         if "/" in name:
             own = (id_ for id_, flat in self.artifacts.items() if flat.scope is scope)
             known = chain((id_.removeprefix(scope.prefix) for id_ in own if "/" in id_), known)
-        return did_you_mean(name, list(islice(known, LOOKED_AT)))
+        names = list(islice(known, LOOKED_AT))
+        return did_you_mean(name, names) or f"there are: {', '.join(names[:20]) or 'none'}"

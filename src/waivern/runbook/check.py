@@ -165,7 +165,7 @@ def _sound(artifact: Mapping[str, Json]) -> dict[str, Json]:
 
     Nothing, if that is not said; inputs alone may lack the process that is misspelt.
     """
-    sound = {key: value for key, value in artifact.items() if key in _OF_WHAT}
+    sound = {key: value for key, value in artifact.items() if key in _OF_WHAT and value is not None}
     said = PRODUCERS if "process" in sound else set(PRODUCERS) - {"inputs"}
     return sound if any(key in said for key in sound) else {}
 

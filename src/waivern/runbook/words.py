@@ -50,11 +50,35 @@ def in_words(error: Any, at: Path, document: Document) -> Iterator[Problem]:
         there = path[:-1] if kind == "missing" else path
         on: Literal["key", "value"] = "key" if code is Code.MISSING else "value"
         yield document.problem(
-            code, f"{name(path)} {message}", there, on=on, hint=_advice(kind, error["input"])
+            code, f"{name(path)} {message}", there, on=on, hint=_advice(kind, error["input"], path)
         )
 
 
-def _advice(kind: str, value: Json) -> str | None:
+_EXAMPLES = {
+    "source": "source: {type: filesystem, properties: {path: data}}",
+    "process": "process: {type: personal_data}",
+    "reuse": "reuse: {from_run: '@last', artifact: findings}",
+    "child_runbook": "child_runbook: {path: child.yaml, output: findings}",
+    "gate": "gate: {question: 'May this go out?', show: findings}",
+    "retry": "retry: {max: 3}",
+    "repeat": "repeat: {until: 'count(result.open) == 0', max: 5}",
+    "params": "params: {region: {type: string, default: eu}}",
+    "artifacts": "artifacts: {files: {source: {type: filesystem, properties: {path: data}}}}",
+    "config": "config: {max_concurrency: 4}",
+    "properties": "properties: {path: data}",
+}
+"""What a mapping looks like, by its key."""
+
+
+def _advice(kind: str, value: Json, path: Path) -> str | None:
+    if kind in ("dict_type", "model_type", "runbook") and path:
+        inner = {"artifacts": "source", "params": "params"}.get(str(path[0]))
+        key = inner if len(path) == 2 and inner else str(path[-1])
+        return f"write it as `{_EXAMPLES[key]}`" if key in _EXAMPLES else None
+    if kind == "missing" and (
+        example := _EXAMPLES.get(str(path[-1] if len(path) == 1 else path[-2]))
+    ):
+        return f"write it as `{example}`"
     if kind == "string_type" and isinstance(value, bool | int | float):
         return "put it in quotes"
     if kind == "bool_type" and isinstance(value, str):
@@ -68,9 +92,15 @@ def _unknown(path: Path, document: Document) -> Problem:
     if hint := NEVER.get(where, {}).get(str(key)):
         message = f"{name(path)} is not supported"
         return document.problem(Code.NOT_YET, message, path, on="key", hint=hint)
+    if ":" in str(key):
+        hint = f"put a space after the ':', as in `{str(key).partition(':')[0]}: …`"
+        message = f"unknown key {shown(str(key))} in {place(tuple(around))}"
+        return document.problem(Code.UNKNOWN_KEY, message, path, on="key", hint=hint)
     form = form_at(around)
     allowed = list(form.model_fields) if form else []
-    hints = (did_you_mean(str(key), allowed), f"allowed here: {', '.join(allowed)}")
+    moved = "put it under 'properties'." if "properties" in allowed else None
+    meant = did_you_mean(str(key), allowed)
+    hints = (meant or moved, f"allowed here: {', '.join(allowed)}")
     message = f"unknown key {shown(str(key))} in {place(tuple(around))}"
     hint = " ".join(filter(None, hints))
     return document.problem(Code.UNKNOWN_KEY, message, path, on="key", hint=hint)

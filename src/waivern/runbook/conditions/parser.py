@@ -208,6 +208,8 @@ class _Parser:
 
     def _refuse_root(self, root: Token) -> NoReturn:
         hint = advice(root.text, self._roots, "names", also=KEYWORDS)
+        if "did you mean" not in hint:
+            hint = f"{hint}; text stands in quotes, as in '{root.text}'"
         before = self._tokens[self._at - 2] if self._at >= 2 else root
         if before.text == "-" and before.end == root.start:
             hint = f"write a name that holds '-' in brackets, as in ['a-b']; {hint}"
