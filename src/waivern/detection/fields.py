@@ -47,9 +47,9 @@ _NEXT_PARAMETER = re.compile(r"[ \t]{0,3}[,)]")
 _OPENED = re.compile(r"(?:\A|[\s>])</?(?:[A-Za-z_][\w.-]{0,40}:)?\Z")
 _TAG_END = re.compile(r"[\s/>]")
 _HTML = re.compile(r"<!doctype html|<(?:html|body|div|span|script)\b", re.IGNORECASE)
-_LOOK_BACK = 2_000
+_LOOK_BACK = 1_000
 """Characters before a column in which its statement begins."""
-_HEAD = 300
+_HEAD = 120
 """Characters before a parameter in which its function begins."""
 _QUOTES = ("'", '"', "`")
 _MOST_BEFORE = 2
