@@ -124,12 +124,21 @@ def test_steps_and_state_of_a_run(store: RunStore) -> None:
 
 def test_a_run_is_deleted_whole(store: RunStore) -> None:
     ended(store)
-    assert waivern.delete_run("waits", store=store)
-    assert ids(waivern.list_runs(store=store)) == ["failed", "done"]
-    assert not waivern.delete_run("waits", store=store)
+    assert waivern.delete_run("failed", store=store)
+    assert ids(waivern.list_runs(store=store)) == ["waits", "done"]
+    assert not waivern.delete_run("failed", store=store)
     assert not waivern.delete_run("fail", store=store)  # a prefix is not enough to delete
     with pytest.raises(waivern.UsageError):
         waivern.delete_run("../store", store=store)
+
+
+def test_a_run_that_waits_for_a_decision_is_deleted_by_force_only(store: RunStore) -> None:
+    ended(store)
+    with pytest.raises(waivern.RefusedError, match="waits stays: it waits for a decision"):
+        waivern.delete_run("waits", store=store)
+    assert ids(waivern.list_runs("suspended", store=store)) == ["waits"]
+    assert waivern.delete_run("waits", force=True, store=store)
+    assert waivern.list_runs("suspended", store=store) == []
 
 
 async def test_a_run_that_was_just_left_can_be_deleted(store: RunStore) -> None:

@@ -24,24 +24,18 @@ SETTLED = (RunStatus.COMPLETED, RunStatus.CANCELLED)
 
 
 def protections(
-    store: RunStore,
-    rows: Iterable[RunRow],
-    wanted: Collection[str],
-    *,
-    force: bool,
-    waiting: bool = True,
+    store: RunStore, rows: Iterable[RunRow], wanted: Collection[str], *, force: bool
 ) -> dict[str, str]:
     """Return why some of the wanted runs stay; `rows` are all runs there are.
 
     A run stays that is running, pinned, waits for a decision or holds one, cannot be read, or was
-    reused by a run that stays. With `force` only running ones do; without `waiting`, decisions
-    protect nothing.
+    reused by a run that stays. With `force` only running ones do.
     """
     known = {row.run_id: row for row in rows}
     reasons: dict[str, str] = {}
     for run_id in wanted:
         row = known.get(run_id)
-        if row and (reason := protection(store, row, force=force, waiting=waiting)):
+        if row and (reason := protection(store, row, force=force)):
             reasons[run_id] = reason
     if force:
         return reasons
@@ -55,7 +49,7 @@ def protections(
     return {run_id: reasons[run_id] for run_id in wanted if run_id in reasons}
 
 
-def protection(store: RunStore, row: RunRow, *, force: bool, waiting: bool = True) -> str | None:
+def protection(store: RunStore, row: RunRow, *, force: bool) -> str | None:
     """Return why a run stays, as far as that depends on the run itself; None if it may go."""
     if row.status == RunStatus.RUNNING:
         return AT_WORK
@@ -65,7 +59,7 @@ def protection(store: RunStore, row: RunRow, *, force: bool, waiting: bool = Tru
         return PINNED
     if row.status in DAMAGED:
         return f"it cannot be read: {row.fault}"
-    if not waiting or row.status in SETTLED:
+    if row.status in SETTLED:
         return None
     if row.status == RunStatus.SUSPENDED or row.counts.get("suspended"):
         return WAITS

@@ -161,20 +161,18 @@ class _SparedError(Exception):
     """A run became protected after it was surveyed."""
 
 
-def remove(
-    store: RunStore, run_ids: Iterable[str], *, force: bool, waiting: bool = True
-) -> Removal:
+def remove(store: RunStore, run_ids: Iterable[str], *, force: bool) -> Removal:
     """Remove runs, each whole, but none that `protections` names with these arguments."""
     wanted = dict.fromkeys(run_ids)
     removed: list[str] = []
     warnings: list[str] = []
     rows = read.list_runs(store)
-    spared = protections(store, rows, wanted, force=force, waiting=waiting)
+    spared = protections(store, rows, wanted, force=force)
     for run_id in wanted:
         if run_id in spared:
             continue
         try:
-            check = partial(_last_look, store, run_id, force=force, waiting=waiting)
+            check = partial(_last_look, store, run_id, force=force)
             store.remove(run_id, this_process(), check)
             warnings += history.note_removal(store, run_id, time.time())
             removed.append(run_id)
@@ -187,12 +185,12 @@ def remove(
     return Removal(tuple(removed), spared, tuple(warnings))
 
 
-def _last_look(store: RunStore, run_id: str, *, force: bool, waiting: bool) -> None:
+def _last_look(store: RunStore, run_id: str, *, force: bool) -> None:
     """Check the run's own protections once more under its lock; complete its history."""
     row = read.look(store, run_id)
     if row.status == RunStatus.RUNNING:  # the lock that makes it look so is ours
         row = row._replace(status=RunStatus.INTERRUPTED)
-    if reason := protection(store, row, force=force, waiting=waiting):
+    if reason := protection(store, row, force=force):
         raise _SparedError(reason)
     with suppress(WaivernError):  # a damaged run can be removed all the same
         history.catch_up(store, store.read_journal(run_id))

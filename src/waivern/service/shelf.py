@@ -125,9 +125,9 @@ def delete_run(
 ) -> bool:
     """Remove a run, whole, and report whether there was one; `run_id` is its full id.
 
-    Nothing is shown or confirmed before, and a run that waits for a decision is removed too, since
-    its full id names it. Raises RefusedError if the run is running; also, without `force`, if it is
-    pinned or cannot be read, or if another run reused an artifact of it.
+    Nothing is shown or confirmed before. Raises RefusedError if the run is running; also, without
+    `force`, if it is pinned, waits for a decision or holds one, or cannot be read, or if another
+    run reused an artifact of it.
     """
     from waivern.ids import parse_run_id
     from waivern.service.leaving import settle
@@ -137,7 +137,7 @@ def delete_run(
     if parse_run_id(run_id) not in where.runs():
         return False
     settle()
-    removal = remove(where, [run_id], force=force, waiting=False)
+    removal = remove(where, [run_id], force=force)
     if refused := refusal(removal.spared):
         raise refused
     return True
