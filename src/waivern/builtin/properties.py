@@ -1,6 +1,8 @@
 """What the shipped components' properties have in common."""
 
+import os
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
@@ -77,6 +79,7 @@ def missing(name: str, text: str, ctx: Context) -> Iterator[tuple[str, str, str 
 
 def _neighbour(path: Path) -> str | None:
     try:
-        return did_you_mean(path.name, (other.name for other in path.parent.iterdir()))
+        with os.scandir(path.parent) as entries:  # of a huge folder not all: many paths may fail
+            return did_you_mean(path.name, (entry.name for entry in islice(entries, 1_000)))
     except OSError:
         return None  # no such folder either: nothing to suggest
