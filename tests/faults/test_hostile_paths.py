@@ -80,13 +80,16 @@ def wct(bench: Bench, shelf: Shelf, *words: str) -> Done:
 
 # ids that are paths
 
+A_RUNBOOK = "../book@last"
+"""After a folder of the project, this is the path of a runbook, and no id."""
+
 PATHS = [
     "..", ".", "/", "//", "", "../outside/runs/main", "../../outside/runs/main", "/etc/passwd",
     "main/..", "main/../main", "./main", "main/", "main//one", "x/../../main", "..\\outside",
     "~", "~root", "$HOME", "%2e%2e", "-", "_system", "_SYSTEM", "main/_system/run", "é", "e\u0301",
     "a\nb", "a\tb", "a b", "\x1b[31m", "a:b", "a*", "main*", "[m]ain", "CON", "a" * 129,
     "a" * 5000, "a.json", ".trash-main", ".new-main", ".tmp-x", "@", "@@", "@lost", "@last/..",
-    "@last~", "@last~-1", "@last~9999999", "../book@last", "x@last", "\udcff", "٣", "\u202emain",
+    "@last~", "@last~-1", "@last~9999999", A_RUNBOOK, "x@last", "\udcff", "٣", "\u202emain",
 ]  # fmt: skip
 
 
@@ -113,6 +116,8 @@ def test_a_path_is_no_id(bench: Bench, shelf: Shelf, tried: Count, form: list[st
             continue
         done = wct(bench, shelf, *(put[:-1] if put[-1] == "--force" else put))
         fine = (form[0] == "inspect" and text in ("main/", "main//one")) and done.code in (0, 4)
+        if put == ["inspect", f"main/{A_RUNBOOK}"]:  # its last run, wherever the path leads
+            fine = done.code == 0 and done.out == wct(bench, shelf, "inspect", "book@last").out
         new = "--run-id" in form and done.code == 0
         assert done.code in REFUSED or fine or new, f"{put}: {done.code} {done.err}{done.out}"
         assert not new or re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", text), put
