@@ -116,6 +116,8 @@ def _fault(error: Exception) -> tuple[str, str]:
     """Return what a run that cannot be read is listed as, and why."""
     if isinstance(error, NewerVersionError):
         return NEWER, error.message
+    if isinstance(error.__cause__, NotADirectoryError):
+        return CORRUPT, "something else is in the place of a folder of its records"
     if isinstance(error, StoreError):
         code = errno.errorcode.get(getattr(error.__cause__, "errno", None) or 0)
         return UNREADABLE, f"{error.message} ({code})" if code else error.message

@@ -40,7 +40,11 @@ def command(status: str | None, limit: int, as_json: bool, store: str | None) ->
         tab_separated(out, [_fields(row) for row in shown])
     if note := _note(found, status, where.url):
         stderr().print(note)
-    return Exit.STORE if found.unreadable else Exit.OK
+    if not found.unreadable:
+        return Exit.OK
+    stderr().print("warning: some runs cannot be read now; what they hold is not lost by that")
+    stderr().print("  = help: see why in the list, then type `wct runs` again")
+    return Exit.STORE
 
 
 def _for_people(out: Screen, rows: list[RunRow]) -> None:
