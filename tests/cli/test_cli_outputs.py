@@ -80,7 +80,7 @@ def test_what_an_earlier_run_delivered_is_removed(place: Place, later: dict[str,
     done = place.wct("run", name, "-o", "answers")
     assert done.code == 0, done.err
     assert files(answers) == {"a.json", "mine.txt"}
-    assert "answers/b.json removed: it is no longer an output" in done.out
+    assert "answers/b.json removed: it is of an earlier run" in done.out
     missing = "b" in later and "output: true" in later["b"]
     assert ("b is missing: " in done.out) == missing
 
@@ -217,3 +217,13 @@ def test_a_record_that_names_other_files_removes_nothing(place: Place) -> None:
     assert victim.exists()
     record.write_text("[" * 100_000)
     assert place.wct("run", book(place, a=output()), "-o", "answers").code == 0
+
+
+def test_a_folder_that_cannot_be_is_refused_before_the_run(place: Place) -> None:
+    name = book(place, a=output())
+    (place.path / "file").write_text("")
+    (place.path / "dangling").symlink_to("nowhere")
+    for folder in ("file", "file/below", "file/a/b", "dangling/x"):
+        done = place.wct("run", name, "-o", folder)
+        assert (done.code, f"-o '{folder}' is not a folder" in done.err) == (2, True)
+    assert not (place.path / ".waivern").exists()

@@ -11,6 +11,7 @@ no longer outputs are removed; the record is reduced to what is there.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -62,7 +63,7 @@ def usable(text: str, store: RunStore) -> str:
     Raises UsageError if it cannot be one, or is within a store or a run.
     """
     path = Path(at_home(text))
-    if not text or "\0" in text or (path.exists() and not path.is_dir()):
+    if not text or "\0" in text or not _can_be_folder(path):
         raise UsageError(
             f"-o {text!r} is not a folder", hint="give a folder; it is created if necessary"
         )
@@ -72,6 +73,12 @@ def usable(text: str, store: RunStore) -> str:
             hint="give a folder of its own, such as -o out",
         )
     return str(path)
+
+
+def _can_be_folder(path: Path) -> bool:
+    """Report whether a path is a folder, or whether the first one above it that exists is one."""
+    found = next((each for each in (path, *path.parents) if os.path.lexists(each)), None)
+    return found is None or os.path.isdir(found)  # noqa: PTH112 - no error for a link elsewhere
 
 
 def _run_store(path: Path, store: RunStore) -> Path | None:
@@ -266,7 +273,7 @@ def _explained_permission(folder: str) -> Iterator[None]:
         ) from error
 
 
-_NOT_WRITABLE = (1, 13, 30)  # EPERM, EACCES, EROFS
+_NOT_WRITABLE = (errno.EPERM, errno.EACCES, errno.EROFS, errno.EEXIST, errno.ENOTDIR)
 
 
 def _make(folder: str) -> None:

@@ -20,7 +20,7 @@ def output_lines(out: Screen, outputs: Outputs) -> Iterator[str]:
     for path in outputs.copied:
         yield f"  output     {clean(near(path))}"
     for path in outputs.removed:
-        yield f"  output     {clean(near(path))} removed: it is no longer an output"
+        yield f"  output     {clean(near(path))} removed: it is of an earlier run"
     for path in outputs.retained:
         yield (
             f"  output     {clean(near(path))} is of an earlier run and was edited since: "
