@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,9 +12,13 @@ from waivern.record.measure import Amount, Measure
 from waivern.record.status import ArtifactStatus
 
 if TYPE_CHECKING:
+    from waivern.record.fold import RunRecord
     from waivern.record.step import StepRecord
 
 WHOLE = Fraction(1)
+NOT_OVER = frozenset({ArtifactStatus.NOT_STARTED, ArtifactStatus.RUNNING, ArtifactStatus.SUSPENDED})
+"""The statuses of processors that may still examine what they are given."""
+PROCESSOR = "processor:"
 
 
 class Gap(NamedTuple):
@@ -22,39 +26,73 @@ class Gap(NamedTuple):
 
     artifact: str
     amount: Amount | None
-    """None: it failed, and examined nothing."""
+    """None: it did not complete, and examined nothing."""
     unit: str
     reasons: Mapping[str, int]
+    status: ArtifactStatus = ArtifactStatus.COMPLETED
 
     def document(self) -> dict[str, Json]:
         """Return the gap for programs."""
         amount = self.amount.document() if self.amount else None
         return {
             "artifact": self.artifact,
-            "failed": self.amount is None,
+            "status": str(self.status),
+            "failed": self.status is ArtifactStatus.FAILED,
             "amount": amount,
             "unit": self.unit,
             "reasons": dict(self.reasons),
         }
 
 
-def examine(
-    steps: Mapping[str, StepRecord], measures: Mapping[str, Measure]
-) -> tuple[tuple[Gap, ...], dict[str, Fraction]]:
-    """Return the gaps, and by artifact the part that was examined where that is not all of it.
+class Reach(NamedTuple):
+    """The part of each artifact that its consumers examined, where that is not all of it."""
+
+    now: Mapping[str, Fraction] = {}
+    at_best: Mapping[str, Fraction] = {}
+    """The same if the processors that are not over examine everything."""
+
+
+def examine(record: RunRecord, measures: Mapping[str, Measure]) -> tuple[tuple[Gap, ...], Reach]:
+    """Return the gaps, and how much of each artifact was examined.
 
     A processor that reports coverage has examined what it says, and what follows from it concerns
-    its findings, no longer the source. One that reports none passes on what it was given.
+    its findings, no longer the source. One that reports none passes on what it was given. One that
+    did not complete has examined nothing, unless a condition of the runbook excludes it.
     """
-    edges = {
-        name: _inputs(step)
-        for name, step in steps.items()
-        if step.completed or step.status is ArtifactStatus.FAILED
-    }
-    gaps = tuple(gap for name in edges if (gap := _gap(steps[name], measures.get(name))))
+    steps = record.steps
+    edges = {name: _inputs(step) for name, step in steps.items() if step.completed}
+    missed = {name: needed for name, needed in _missed(record) if _any_completed(needed, steps)}
+    gaps = tuple(
+        gap for name in steps if (gap := _gap(steps[name], measures.get(name), name in missed))
+    )
     if not gaps:
-        return (), {}
-    return gaps, _reach(edges, steps, measures)
+        return (), Reach()
+    over = {name: needed for name, needed in missed.items() if steps[name].status not in NOT_OVER}
+    at_best = _reach(edges | over, missed, measures)
+    now = at_best if len(over) == len(missed) else _reach(edges | missed, missed, measures)
+    return gaps, Reach(now, at_best)
+
+
+def excluded(record: RunRecord, step: StepRecord) -> bool:
+    """Report whether a condition of the runbook excludes an artifact that was skipped."""
+    cause = record.steps.get(str((step.error or {}).get("cause")))
+    return cause is not None and (cause.error or {}).get("cause") == cause.artifact
+
+
+def _missed(record: RunRecord) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield the processors that should have examined their inputs, and did not complete."""
+    for name, step in record.steps.items():
+        if step.completed or (step.status is ArtifactStatus.SKIPPED and excluded(record, step)):
+            continue
+        inputs = record.processors.get(name)
+        if inputs is not None:
+            yield name, tuple(inputs)
+        elif step.status is ArtifactStatus.FAILED and (step.component or "").startswith(PROCESSOR):
+            yield name, step.inputs  # of a journal that does not list the processors
+
+
+def _any_completed(names: Iterable[str], steps: Mapping[str, StepRecord]) -> bool:
+    return any(name in steps and steps[name].completed for name in names)
 
 
 def _inputs(step: StepRecord) -> tuple[str, ...]:
@@ -62,11 +100,10 @@ def _inputs(step: StepRecord) -> tuple[str, ...]:
     return () if (step.component or "").startswith("connector:") else step.inputs
 
 
-def _gap(step: StepRecord, found: Measure | None) -> Gap | None:
-    if step.status is ArtifactStatus.FAILED:
-        processor = (step.component or "").startswith("processor:")
-        return Gap(step.artifact, None, "items", {}) if processor and step.inputs else None
-    if found is None or not found.component.startswith("processor:") or found.items is None:
+def _gap(step: StepRecord, found: Measure | None, missed: bool) -> Gap | None:
+    if missed:
+        return Gap(step.artifact, None, "items", {}, step.status)
+    if found is None or not found.component.startswith(PROCESSOR) or found.items is None:
         return None
     if found.behind is not None:  # a copy: the coverage of its run includes the gap
         return None
@@ -77,7 +114,7 @@ def _gap(step: StepRecord, found: Measure | None) -> Gap | None:
 
 def _reach(
     edges: Mapping[str, tuple[str, ...]],
-    steps: Mapping[str, StepRecord],
+    missed: Collection[str],
     measures: Mapping[str, Measure],
 ) -> dict[str, Fraction]:
     """Walk from the artifacts that nothing is made of to the sources, each once."""
@@ -87,7 +124,8 @@ def _reach(
     while ready:
         name = ready.pop()
         for needed in edges[name]:
-            part = _part(steps[name], measures.get(name), needed, reach[name])
+            behind = reach[name]
+            part = Fraction(0) if name in missed else _part(measures.get(name), needed, behind)
             reach[needed] = min(reach[needed], part)
             open_[needed] -= 1
             if not open_[needed] and needed in edges:
@@ -95,11 +133,9 @@ def _reach(
     return dict(reach)
 
 
-def _part(step: StepRecord, found: Measure | None, needed: str, behind: Fraction) -> Fraction:
+def _part(found: Measure | None, needed: str, behind: Fraction) -> Fraction:
     """Return the part of an input that a consumer, or what follows from it, examined."""
-    if step.status is ArtifactStatus.FAILED:
-        return Fraction(0) if (step.component or "").startswith("processor:") else WHOLE
-    if found is None or found.items is None or not found.component.startswith("processor:"):
+    if found is None or found.items is None or not found.component.startswith(PROCESSOR):
         return behind
     if needed in found.inputs:
         own = found.inputs[needed]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from waivern.message import Json
 from waivern.record import consumers, sampling, wording
-from waivern.record.consumers import Gap
+from waivern.record.consumers import WHOLE, Gap, Reach
 from waivern.record.measure import Measure, Partial, measure, percent
 from waivern.record.status import ArtifactStatus
 
@@ -51,6 +51,8 @@ class SourceCoverage(NamedTuple):
     why: str | None = None
     reach: Fraction = Fraction(1)
     """The part of what it delivered that its consumers examined."""
+    reach_at_best: Fraction = Fraction(1)
+    """The same if the consumers that are not over examine everything."""
 
     @property
     def share(self) -> Fraction:
@@ -142,8 +144,9 @@ class RunCoverage(NamedTuple):
         return tuple(text for each in self.sources for text in _warnings(each))
 
     def settled(self) -> RunCoverage:
-        """Return the coverage of the sources that no other attempt will examine."""
-        return self._replace(sources=tuple(s for s in self.sources if s.outcome not in PENDING))
+        """Return what the coverage is at best, whatever other attempts will examine."""
+        over = (each for each in self.sources if each.outcome not in PENDING)
+        return self._replace(sources=tuple(s._replace(reach=s.reach_at_best) for s in over))
 
     def document(self, most: int | None = None) -> dict[str, Json]:
         """Return the coverage for programs; of more than `most` sources, none is listed."""
@@ -175,7 +178,7 @@ def coverage(record: RunRecord) -> RunCoverage:
         if step.completed and step.completed.examined
     }
     names = [n for n, step in record.steps.items() if _is_source(record, step, measures.get(n))]
-    gaps, reach = consumers.examine(record.steps, measures)
+    gaps, reach = consumers.examine(record, measures)
     sources = tuple(_source(record, name, measures, reach) for name in names)
     return RunCoverage(sources, gaps, tuple(_samples(sources, measures)))
 
@@ -190,7 +193,7 @@ def _is_source(record: RunRecord, step: StepRecord, found: Measure | None) -> bo
 
 
 def _source(
-    record: RunRecord, name: str, measures: Mapping[str, Measure], reach: Mapping[str, Fraction]
+    record: RunRecord, name: str, measures: Mapping[str, Measure], reach: Reach
 ) -> SourceCoverage:
     step = record.steps[name]
     found = measures.get(name) or Measure(step.component or "")
@@ -200,15 +203,15 @@ def _source(
             outcome = Outcome.UNKNOWN
         elif found.behind is None and not found.amount.known:
             outcome = Outcome.EMPTY
-        return SourceCoverage(name, outcome, found, None, reach.get(name, Fraction(1)))
+        now, at_best = reach.now.get(name, WHOLE), reach.at_best.get(name, WHOLE)
+        return SourceCoverage(name, outcome, found, None, now, at_best)
     error = step.error or {}
     why = f"{error.get('kind')}: {error.get('message')}" if error else None
     running = step.status is ArtifactStatus.RUNNING  # it may still examine everything
     outcome = Outcome.NOT_STARTED if running else Outcome(str(step.status))
     if step.status is ArtifactStatus.SKIPPED:
-        cause = record.steps.get(str(error.get("cause")))
-        decided = cause is not None and (cause.error or {}).get("cause") == cause.artifact
-        outcome, why = (Outcome.LEFT_OUT if decided else outcome), str(error.get("message"))
+        outcome = Outcome.LEFT_OUT if consumers.excluded(record, step) else outcome
+        why = str(error.get("message"))
     return SourceCoverage(name, outcome, found, why)
 
 

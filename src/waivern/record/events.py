@@ -36,6 +36,8 @@ class RunStarted(NamedTuple):
     """What the project's file gave the plan: `components` (type to properties), `on_error`."""
     sources: list[str] | None = None
     """Artifacts that come from outside the run; null in journals that do not list them."""
+    processors: dict[str, list[str]] | None = None
+    """The inputs of each artifact that a processor makes; null in journals of earlier versions."""
 
 
 class AttemptStarted(NamedTuple):
@@ -70,6 +72,8 @@ class AttemptStarted(NamedTuple):
     """The id of the store in which the attempt began."""
     sources: list[str] | None = None
     """As in RunStarted; always, since an earlier version may have begun the run."""
+    processors: dict[str, list[str]] | None = None
+    """As `sources`."""
     output: str | None = None
     """The folder that outputs are delivered to when the run ends, absolute or relative to the base
     folder; null: the one that an earlier attempt named, if any."""

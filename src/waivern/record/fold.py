@@ -64,6 +64,8 @@ class RunRecord:
         self.sensitive = frozenset(first.sensitive)
         self.sources = None if first.sources is None else frozenset(first.sources)
         """Artifacts that come from outside; None in a journal that does not list them."""
+        self.processors = first.processors or {}
+        """The inputs of each artifact that a processor makes; empty if the journal lists none."""
         self.decisions: dict[str, list[ArtifactSuspended | GateDecided]] = {}
         """What was asked and decided at each gate, in order."""
         self.executed: dict[str, None] = {}
@@ -173,6 +175,7 @@ def _renew(record: RunRecord, event: AttemptStarted) -> None:
         record.sensitive = frozenset(event.sensitive)
     if event.sources is not None:
         record.sources = frozenset(event.sources)
+        record.processors = event.processors or {}
     if event.children is not None:
         run.children = event.children
     if event.params is not None:

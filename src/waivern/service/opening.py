@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from waivern.clock import Clock
 from waivern.ids import ArtifactId
 from waivern.message import Json, sha256
-from waivern.planning.plan import Copy, Extract, Plan
+from waivern.planning.plan import Copy, Extract, Plan, Transform
 from waivern.plugins.fingerprint import runtime
 from waivern.record.events import AttemptStarted, Event, RunStarted
 from waivern.record.fold import RunRecord
@@ -45,6 +45,7 @@ def first_events(
         replay_of=replay_of,
         project=dict(plan.project),
         sources=_sources(plan),
+        processors=_processors(plan),
     )
     second = AttemptStarted(
         at,
@@ -88,6 +89,7 @@ def attempt_event(
         selected=selected(plan, only),
         project=dict(plan.project) if renewed else None,
         sources=_sources(plan),
+        processors=_processors(plan),
         output=_requested(output, plan),
     )
     return _placed(event, plan, store)
@@ -125,6 +127,11 @@ def _sensitive(plan: Plan) -> list[str]:
 def _sources(plan: Plan) -> list[str]:
     outside = (Extract, Copy)
     return [str(node.id) for node in plan.nodes.values() if isinstance(node.work, outside)]
+
+
+def _processors(plan: Plan) -> dict[str, list[str]]:
+    nodes = plan.nodes.values()
+    return {n.id: [str(i) for i in n.inputs] for n in nodes if isinstance(n.work, Transform)}
 
 
 def _requested(output: str | None, plan: Plan) -> str | None:
