@@ -50,7 +50,7 @@ def test_low_descriptors_are_nobodys(place: Place) -> None:
         f"  c: {{source: {work('closes_a_range')}, optional: true}}\n",
     )
     done = place.wct("run", "c.yaml", "--max-concurrency", "1", "--json")
-    steps = {step["component"]: step for step in done.data("run")["steps"]}
+    steps = {step["artifact"]: step for step in done.data("run")["steps"]}
     assert (steps["a"]["status"], steps["b"]["status"]) == ("completed", "completed")
     assert "closerange" in steps["c"]["error"]["message"]
     assert place.wct("runs", "verify", "@last").code == 0

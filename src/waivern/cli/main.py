@@ -36,8 +36,17 @@ def script() -> None:
     # every 700 objects would cost a twentieth of a run.
     gc.set_threshold(100_000, 20, 20)
     code = main()
+    _end_answer()
     _leave_soon(code)
     sys.exit(code)
+
+
+def _end_answer() -> None:
+    """Have what user code prints at the end of the process go to stderr."""
+    if "threading" in sys.modules:
+        from waivern.cli.ui.answer import end
+
+        end()
 
 
 def _leave_soon(code: int) -> None:

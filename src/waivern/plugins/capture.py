@@ -69,7 +69,7 @@ def attributed(sink: Sink) -> Iterator[None]:
             os._exit(0)
         streams.leave(token)
         for name, output in list(_outputs.items()):
-            if getattr(sys, name) is not output:  # the component has left its own behind
+            if getattr(sys, name, None) is not output:  # the component has left its own, or none
                 setattr(sys, name, output)
 
 

@@ -21,6 +21,7 @@ from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdo
 from typing import TextIO
 from weakref import WeakSet
 
+from waivern.cli.ui.answer import Answer, reserve
 from waivern.engine.logs import LINE_LIMIT
 from waivern.files import high
 from waivern.plugins import capture, started
@@ -57,7 +58,7 @@ class Aside:
         self.err: TextIO = sys.stderr
         if _streams_are_ours():
             raise_file_limit()
-            self._own = [high(os.dup(fd)) for fd in (0, 1, 2)]
+            self._own = [high(os.dup(fd)) for fd in (0, sys.stdout.fileno(), 2)]
             encoding = sys.stderr.encoding
             self.err = open(  # noqa: SIM115 - its descriptor is closed when the streams are back
                 self._own[2], "w", encoding=encoding, errors="backslashreplace", closefd=False
@@ -71,7 +72,10 @@ class Aside:
 
     @contextmanager
     def taken(self) -> Iterator[None]:
-        """Take the streams; at the end they are as they were, and all lines are handed on."""
+        """Take the streams; at the end all lines are handed on.
+
+        What the command answers from then on leads where stdout did; descriptor 1 leads to stderr.
+        """
         with ExitStack() as stack:
             if self._own:
                 stack.enter_context(self._descriptors())
@@ -108,6 +112,7 @@ class Aside:
         sys.stdout.flush()
         sys.stderr.flush()
         before = sys.stdin, sys.stdout, sys.stderr
+        answer = sys.stdout if isinstance(sys.stdout, Answer) else None
         self._pipe = pipe = _Pipe(self._lines)
         nowhere = os.open(os.devnull, os.O_RDONLY)
         os.dup2(nowhere, 0)
@@ -124,13 +129,16 @@ class Aside:
                 yield
         finally:
             sys.stdin, sys.stdout, sys.stderr = before
+            answer = answer or reserve(self._own[1], sys.stdout.encoding, sys.stdout.errors)
+            sys.stdout = answer
             started.kill_all()  # or the interpreter might wait for what user code left running
             self.drain()
             self.err.flush()
             faulthandler.enable(self._own[2]) if crashes else faulthandler.disable()
             capture.own_stderr = 2
-            for fd, own in enumerate(self._own):
-                os.dup2(own, fd)
+            os.dup2(self._own[0], 0)
+            for fd in (1, 2):
+                os.dup2(self._own[2], fd)
             pipe.close()
             self._pipe = None
 
@@ -161,7 +169,8 @@ def _streams_are_ours() -> bool:
         numbers = sys.stdout.fileno(), sys.stderr.fileno()
     except (OSError, ValueError, AttributeError):
         return False
-    return numbers == (1, 2) and threading.current_thread() is threading.main_thread()
+    ours = numbers == (1, 2) or isinstance(sys.stdout, Answer)
+    return ours and threading.current_thread() is threading.main_thread()
 
 
 class _Pipe:

@@ -1,0 +1,52 @@
+"""The answer on stdout, beside what components leave behind to write there."""
+
+from __future__ import annotations
+
+import pytest
+from wct_process import Place
+
+LEFT = """
+import atexit, os, sys, threading, weakref
+
+class Kept:
+    pass
+
+kept = Kept()
+
+def handlers():
+    atexit.register(lambda: print("printed at the end"))
+    atexit.register(lambda: os.write(1, b"written at the end"))
+    weakref.finalize(kept, lambda: print("finalized at the end"))
+
+def printing():
+    def go_on():
+        while True:
+            print("on and on")
+    threading.Thread(target=go_on, daemon=True).start()
+
+def writing():
+    def go_on():
+        while True:
+            os.write(1, b"on and on" * 9)
+    threading.Thread(target=go_on, daemon=True).start()
+
+def removed():
+    del sys.stdout, sys.stderr
+"""
+
+
+@pytest.mark.parametrize("call", ["handlers", "printing", "writing", "removed"])
+def test_the_document_stands_alone(place: Place, call: str) -> None:
+    (place.path / "left.py").write_text(LEFT)
+    source = f'{{type: python, properties: {{call: "left.py:{call}"}}}}'
+    done = place.wct("run", place.runbook("l.yaml", f"  a: {{source: {source}}}"), "--json")
+    assert done.data("run")["status"] == "completed", done.err[-2000:]
+
+
+def test_what_is_printed_at_the_end_is_seen(place: Place) -> None:
+    (place.path / "left.py").write_text(LEFT)
+    source = '{type: python, properties: {call: "left.py:handlers"}}'
+    done = place.wct("run", place.runbook("l.yaml", f"  a: {{source: {source}}}"))
+    for word in ("printed", "written", "finalized"):
+        assert f"{word} at the end" in done.err
+        assert word not in done.out
