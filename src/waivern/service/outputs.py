@@ -14,11 +14,12 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from types import MappingProxyType
+from typing import NamedTuple
 
 from waivern.errors import IntegrityError, StoreError, UsageError, WaivernError
 from waivern.files import at_home
@@ -32,10 +33,9 @@ from waivern.store.disk import Folder, explained, make_way
 
 RECORD = ".waivern-output.json"
 """The file beside the outputs that says which run wrote them."""
+STAGING = ".waivern-staged"
+"""The folder beside the outputs in which they are written before they are renamed into place."""
 _RECORD_LIMIT = 16 << 20
-
-Files: TypeAlias = dict[str, str]
-"""Names of files below the folder, each with the digest of its bytes."""
 
 
 class Outputs(NamedTuple):
@@ -135,19 +135,18 @@ def _replace_all(
 ) -> Outputs:
     folder, run_id = outcome.folder, record.metadata.run_id
     _make(str(folder))
-    with Folder.root(str(folder)) as root, root.locked():
+    with Folder.root(str(folder)) as root, root.locked(), _staging(root) as staging:
         owned = _Record.read(root)
         before = owned.files(runbook)
-        with _staged(root, store, plan, record) as staged:
-            digests = {name: digest for name, (_, digest) in staged.items()}
-            owned.assign(runbook, run_id, before | digests).write(root)
-            for name, (temporary, _) in staged.items():
-                with _place(root, name) as (place, last):
-                    place.rename(temporary, last)
-                    place.sync()
-        stale = {name: digest for name, digest in before.items() if name not in digests}
-        retained = [name for name, digest in stale.items() if not _remove(root, name, digest)]
-        owned.assign(runbook, run_id, digests).write(root)
+        digests = dict(_stage(staging, store, plan, record))
+        owned.assign(runbook, run_id, digests, before).write(root, staging)
+        for number, name in enumerate(digests):
+            with _place(root, name, make=True) as (place, last):
+                staging.move(str(number), place, last)
+                place.sync()
+        stale = {name: known for name, known in before.items() if name not in digests}
+        retained = [name for name, known in stale.items() if not _remove(root, name, known)]
+        owned.assign(runbook, run_id, digests).write(root, staging)
     return outcome._replace(
         copied=tuple(folder / name for name in digests),
         removed=tuple(folder / name for name in stale if name not in retained),
@@ -156,39 +155,43 @@ def _replace_all(
 
 
 @contextmanager
-def _staged(
-    root: Folder, store: RunStore, plan: Plan, record: RunRecord
-) -> Iterator[dict[str, tuple[str, str]]]:
-    """Write every output under a hidden name; yield that name and the digest by file name.
+def _staging(root: Folder) -> Iterator[Folder]:
+    """Make the folder in which files are staged; it is swept before and after, whoever made it.
 
-    Nothing staged is left when this ends, however it does.
+    What a killed delivery left there is content of an earlier run, and must not stay.
     """
-    staged: dict[str, tuple[str, str]] = {}
+    if root.has_folder(STAGING):
+        root.remove_tree(STAGING)
     try:
-        for artifact in plan.outputs:
-            done = record.steps[artifact].completed
-            if done is None:
-                continue
-            ref = ArtifactRef(artifact, done.digest, done.content_digest)
-            data = encode(store.fetch(record.metadata.run_id, ref)).data
-            with _place(root, f"{artifact}.json", make=True) as (place, last):
-                temporary = f".tmp-{sha256(last.encode())[7:23]}"
-                place.unlink(temporary)
-                staged[f"{artifact}.json"] = temporary, sha256(data)
-                place.write_new(temporary, data)
-        yield staged
+        with root.make_folder(STAGING) as staging:
+            yield staging
     finally:
-        for name, (temporary, _) in staged.items():
-            # A leftover is only untidy, and must not hide the error that ends the delivery.
-            with suppress(OSError), _place(root, name) as (place, _last):
-                place.unlink(temporary)
+        # A failure here leaves what the next delivery sweeps, and must not hide another error.
+        with suppress(OSError):
+            root.remove_tree(STAGING)
 
 
-def _remove(root: Folder, name: str, digest: str) -> bool:
-    """Remove a file that an earlier run delivered, unless it is another by now; report whether."""
+def _stage(
+    staging: Folder, store: RunStore, plan: Plan, record: RunRecord
+) -> Iterator[tuple[str, str]]:
+    """Write each output, durably, under a number; yield its file name and digest in this order."""
+    number = 0
+    for artifact in plan.outputs:
+        done = record.steps[artifact].completed
+        if done is None:
+            continue
+        ref = ArtifactRef(artifact, done.digest, done.content_digest)
+        data = encode(store.fetch(record.metadata.run_id, ref)).data
+        staging.write_new(str(number), data)
+        yield f"{artifact}.json", sha256(data)
+        number += 1
+
+
+def _remove(root: Folder, name: str, known: Collection[str]) -> bool:
+    """Remove a file that an earlier run delivered; report false if it is another by now."""
     try:
         with _place(root, name) as (place, last):
-            if sha256(place.read(last)) != digest:
+            if sha256(place.read(last)) not in known:
                 return False
             place.unlink(last)
             place.sync()
@@ -226,25 +229,44 @@ class _Record:
         except (ValueError, TypeError, AttributeError, RecursionError, IntegrityError):
             return cls()
 
-    def files(self, runbook: str) -> Files:
-        """Return the files that a runbook's runs have delivered."""
-        files = self.runbooks.get(runbook, {}).get("files")
-        found = files.items() if isinstance(files, dict) else ()
-        return {name: digest for name, digest in found if _is_output(name)}
+    def files(self, runbook: str) -> dict[str, set[str]]:
+        """Return the files that a runbook's runs have delivered, each with its possible digests.
 
-    def assign(self, runbook: str, run_id: str, files: Files) -> _Record:
+        There are two if a delivery was killed: the file may not have been replaced.
+        """
+        entry, found = self.runbooks.get(runbook, {}), dict[str, set[str]]()
+        for key in ("files", "replacing"):
+            listed = entry.get(key)
+            for name, digests in listed.items() if isinstance(listed, dict) else ():
+                if _is_output(name):
+                    known = digests if isinstance(digests, list) else [digests]
+                    found.setdefault(name, set()).update(map(str, known))
+        return found
+
+    def assign(
+        self,
+        runbook: str,
+        run_id: str,
+        files: Mapping[str, str],
+        replacing: Mapping[str, Collection[str]] = MappingProxyType({}),
+    ) -> _Record:
         """Record that the files are those of a run, and of no other runbook."""
         others = {key: value for key, value in self.runbooks.items() if key != runbook}
         for value in others.values():
             kept = value.get("files")
             if isinstance(kept, dict):
                 value["files"] = {name: d for name, d in kept.items() if name not in files}
-        self.runbooks = {**others, runbook: {"run_id": run_id, "files": dict(files)}}
+        entry: dict[str, Json] = {"run_id": run_id, "files": dict(files)}
+        if replacing:
+            entry["replacing"] = {name: sorted(known) for name, known in replacing.items()}
+        self.runbooks = {**others, runbook: entry}
         return self
 
-    def write(self, root: Folder) -> None:
+    def write(self, root: Folder, staging: Folder) -> None:
         document = {"schema": "wct.outputs/1", "runbooks": self.runbooks}
-        root.replace(RECORD, (json.dumps(document, indent=2) + "\n").encode())
+        staging.write_new("record", (json.dumps(document, indent=2) + "\n").encode())
+        staging.move("record", root, RECORD)
+        root.sync()
 
 
 def _is_output(name: object) -> bool:

@@ -310,6 +310,11 @@ class Folder:
         step("rename", new)
         os.rename(old, new, src_dir_fd=self.descriptor, dst_dir_fd=self.descriptor)
 
+    def move(self, name: str, to: Folder, new: str) -> None:
+        """Rename a file into another folder of the same file system."""
+        step("rename", new)
+        os.rename(name, new, src_dir_fd=self.descriptor, dst_dir_fd=to.descriptor)
+
     def link(self, name: str, other: str) -> None:
         """Give a file another name, unless something has it by now."""
         step("link", other)
