@@ -42,7 +42,8 @@ class Log:
     def __init__(self, name: str | None, logs: RunLogs) -> None:
         self._name = name
         self._logs = logs
-        self._decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
+        self._decoder: codecs.IncrementalDecoder | None = None
+        """Made when it is needed, for most components print no bytes, or nothing at all."""
         self._warned: set[object] = set()
         self._logged = 0
         self._left_out = 0
@@ -69,6 +70,8 @@ class Log:
     def write_bytes(self, data: bytes) -> None:
         """Take bytes that were printed, as UTF-8."""
         with self._lock:
+            if self._decoder is None:
+                self._decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
             self.write(self._decoder.decode(data))
 
     def line(self, text: str, *, echo: bool = False) -> None:
@@ -103,7 +106,8 @@ class Log:
                 self._lines += [(line, False) for line in self._last]
                 self._last.clear()
                 self._left_out = 0
-            self.write_out()
+            if self._lines:
+                self.write_out()
 
     def write_out(self) -> None:
         """Append the lines that wait."""

@@ -18,7 +18,6 @@ from waivern.engine import identity
 from waivern.engine.cache import Cache
 from waivern.engine.calls import Awaiting, Call, Failed, Outcome, Passed, Produced, Waits
 from waivern.engine.identity import Identity, Tool, Unsure
-from waivern.engine.inherited import inherited
 from waivern.engine.logs import RunLogs
 from waivern.errors import ComponentError, StoreError, WaivernError
 from waivern.ids import ArtifactId
@@ -288,6 +287,8 @@ class Producer:
         source = self._store.fetch(copy.run, ref)
         coverage = source.extensions.get("coverage")
         made = self._stage(call, source.content, coverage, began)
+        from waivern.engine.inherited import inherited  # most runs copy nothing
+
         examined = inherited(self._store, copy, source, self._memo)
         return made._replace(origin=copy.origin, examined=examined)
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from waivern.ids import ArtifactId
-from waivern.planning import condition_shapes, graph, mapping
+from waivern.planning import graph, mapping
 from waivern.planning.advice import advice
 from waivern.planning.children import Children
 from waivern.planning.codes import Code
@@ -90,7 +90,10 @@ class _Planner:
         for id_ in self._order({id_: each.awaited for id_, each in drawn.items()}):
             self._add(flats.artifacts[id_], drawn[id_])
         mapping.check_given(flats, self._nodes)
-        condition_shapes.check(flats, self._nodes, self._catalogue)
+        if any(flat.tests or flat.artifact.terms.when for flat in flats.artifacts.values()):
+            from waivern.planning import condition_shapes  # few runbooks have a condition
+
+            condition_shapes.check(flats, self._nodes, self._catalogue)
         if flats.problems:
             raise flats.invalid()
         for id_ in mapping.sensitive(flats):

@@ -16,6 +16,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from types import TracebackType
 from typing import Any, TextIO
 
 from waivern.plugins import streams
@@ -50,24 +51,31 @@ def captured() -> Iterator[None]:
                 _installed.close()
 
 
-@contextmanager
-def attributed(sink: Sink) -> Iterator[None]:
-    """Attribute what is printed, logged and warned here to the artifact of a log.
+class attributed:  # noqa: N801 - as a generator, which would take twice as long
+    """The attribution of what is printed, logged and warned to the artifact of a log.
 
     A child that was forked in between and comes back here is none of ours: it ends.
     """
-    token, process = streams.enter(sink), os.getpid()
-    try:
-        yield
-    except BaseException:
-        if os.getpid() != process:
-            traceback.print_exc()
-            os._exit(1)
-        raise
-    finally:
-        if os.getpid() != process:
-            os._exit(0)
-        streams.leave(token)
+
+    __slots__ = ("_process", "_sink", "_token")
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+
+    def __enter__(self) -> None:
+        self._token, self._process = streams.enter(self._sink), os.getpid()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if os.getpid() != self._process:
+            if kind is not None:
+                traceback.print_exception(kind, error, trace)
+            os._exit(0 if kind is None else 1)
+        streams.leave(self._token)
         for name, output in list(_outputs.items()):
             if getattr(sys, name, None) is not output:  # the component has left its own, or none
                 setattr(sys, name, output)

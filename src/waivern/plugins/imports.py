@@ -88,6 +88,7 @@ class Folder:
         self.path = path
         self._follow = follow
         self._sources: dict[Path, Source] = {}
+        self._names: dict[Path, str] = {}
         self._tops: dict[str, Found] = {}
         self._elsewhere: set[str] = set()
         self.sys = Sys()
@@ -108,11 +109,14 @@ class Folder:
         return found
 
     def name_of(self, file: Path) -> str:
-        """Return the name under which a file of the folder is imported."""
-        found = self.find(_quoted(file.stem))
-        # a package of the same name goes first when it is imported
-        tail = file.stem if found is not None and found.path == file else file.name
-        return f"{self.name}.{_quoted(tail)}"
+        """Return the name under which a file of the folder is imported, the same each time."""
+        name = self._names.get(file)
+        if name is None:
+            found = self.find(_quoted(file.stem))
+            # a package of the same name goes first when it is imported
+            tail = file.stem if found is not None and found.path == file else file.name
+            name = self._names[file] = f"{self.name}.{_quoted(tail)}"
+        return name
 
     def load(self, file: Path) -> ModuleType:
         """Return the module in a file of the folder, run once. Raises what the module raises."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import NamedTuple
 
 from waivern.errors import ComponentError
@@ -49,7 +49,7 @@ class Coverage:
     def __init__(self) -> None:
         self.read = 0
         self.skipped: list[tuple[str, str, int]] = []
-        self.left_out: Counter[str] = Counter()
+        self.left_out: defaultdict[str, int] = defaultdict(int)
         """How much of what was skipped the properties exclude, by reason."""
         self.sampled: list[SampledItem] = []
         self.units: dict[str, Tally] = {}
@@ -87,7 +87,7 @@ class Coverage:
             "seen": self.read + reasons.total(),
             "read": self.read,
             "skipped": reasons.total(),
-            "left_out": self.left_out.total(),
+            "left_out": sum(self.left_out.values()),
             "reasons": dict(sorted(reasons.items())),
             "items": [
                 {"item": item, "reason": reason} | ({} if count == 1 else {"count": count})

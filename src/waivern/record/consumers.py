@@ -8,14 +8,13 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
 from waivern.message import Json
-from waivern.record.measure import Amount, Measure
+from waivern.record.measure import NONE, WHOLE, Amount, Measure
 from waivern.record.status import ArtifactStatus
 
 if TYPE_CHECKING:
     from waivern.record.fold import RunRecord
     from waivern.record.step import StepRecord
 
-WHOLE = Fraction(1)
 NOT_OVER = frozenset({ArtifactStatus.NOT_STARTED, ArtifactStatus.RUNNING, ArtifactStatus.SUSPENDED})
 """The statuses of processors that may still examine what they are given."""
 PROCESSOR = "processor:"

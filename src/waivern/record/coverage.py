@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from waivern.message import Json
 from waivern.record import consumers, sampling, wording
-from waivern.record.consumers import WHOLE, Gap, Reach
-from waivern.record.measure import Measure, Partial, measure, percent
+from waivern.record.consumers import Gap, Reach
+from waivern.record.measure import NONE, WHOLE, Measure, Partial, measure, percent
 from waivern.record.status import ArtifactStatus
 
 if TYPE_CHECKING:
@@ -49,15 +49,16 @@ class SourceCoverage(NamedTuple):
     outcome: Outcome
     measure: Measure
     why: str | None = None
-    reach: Fraction = Fraction(1)
+    reach: Fraction = WHOLE
     """The part of what it delivered that its consumers examined."""
-    reach_at_best: Fraction = Fraction(1)
+    reach_at_best: Fraction = WHOLE
     """The same if the consumers that are not over examine everything."""
 
     @property
     def share(self) -> Fraction:
         """The part of the source that was examined, from 0 to 1."""
-        return self.measure.share * self.reach
+        share = self.measure.share
+        return share if self.reach is WHOLE or not share else share * self.reach
 
     def document(self) -> dict[str, Json]:
         """Return the coverage of the source for programs."""
@@ -125,13 +126,20 @@ class RunCoverage(NamedTuple):
     @property
     def least(self) -> SourceCoverage | None:
         """The source with the least coverage, which is the coverage of the run."""
-        return min(self.counted, key=lambda each: each.share, default=None)
+        least, smallest = None, WHOLE
+        for each in self.counted:
+            share = each.share
+            if least is None or (share is not smallest and share < smallest):
+                least, smallest = each, share
+            if not smallest:
+                break  # the first of those that nothing was examined of
+        return least
 
     @property
     def share(self) -> Fraction:
         """The part that was examined, from 0 to 1; 0 if there is no source."""
         least = self.least
-        return least.share if least else Fraction(0)
+        return least.share if least else NONE
 
     @property
     def percent(self) -> str:
@@ -153,7 +161,7 @@ class RunCoverage(NamedTuple):
         least = self.least
         listed = most is None or len(self.sources) <= most
         return {
-            "percent": number(least.share if least else Fraction(0)),
+            "percent": number(least.share if least else NONE),
             "least": least.artifact if least else None,
             "unit": least.measure.unit if least else None,
             "summary": wording.sentence(self),

@@ -11,6 +11,8 @@ from waivern.message import Json
 
 LISTED = 200
 """Names that the journal keeps of each kind; the artifact's file has them all."""
+NONE, WHOLE = Fraction(0), Fraction(1)
+"""The shares of most sources, which are not calculated: a run may have a million of them."""
 UNITS = {"bytes": "files", "rows": "tables"}
 """What the items of a source are, by the unit that measures it."""
 
@@ -24,7 +26,9 @@ class Amount(NamedTuple):
     @property
     def share(self) -> Fraction:
         """The part that was examined; nothing of nothing is 0."""
-        return Fraction(self.examined, self.known) if self.known else Fraction(0)
+        if not self.examined:
+            return NONE
+        return WHOLE if self.complete else Fraction(self.examined, self.known)
 
     @property
     def complete(self) -> bool:
@@ -93,7 +97,7 @@ class Measure(NamedTuple):
         if self.behind is not None:
             return self.behind.share
         if self.items is None or self.unknown:
-            return Fraction(0)
+            return NONE
         share = self.amount.share
         loose = self.unsized or (share == 1 and not self.items.complete)
         return min(share, self.items.share) if loose else share
@@ -153,9 +157,12 @@ def measure(kept: Mapping[str, Json]) -> Measure:
 
 
 def _measure(kept: Mapping[str, Json]) -> Measure:
+    component = _text(kept["component"])
+    if len(kept) == 1:
+        return Measure(component)
     items, behind = kept.get("items"), kept.get("behind")
     return Measure(
-        component=_text(kept["component"]),
+        component=component,
         items=_amount(items) if items else None,
         units=_amounts(kept.get("units", {})),
         unsized=_whole(kept.get("unsized", 0)),

@@ -47,10 +47,10 @@ class Disguise:
             self.text = _PAIR.sub(lambda found: found[1] + hidden, self.text)
 
     def restored(self, events: Iterator[Any]) -> Iterator[Any]:
-        """Yield the events with the hidden characters back in their scalars."""
-        if self.text is self._original:
-            yield from events
-            return
+        """Return the events with the hidden characters back in their scalars."""
+        return events if self.text is self._original else self._put_back(events)
+
+    def _put_back(self, events: Iterator[Any]) -> Iterator[Any]:
         table = str.maketrans(self._names)
         for event in events:
             if type(event) is ScalarEvent:

@@ -18,7 +18,6 @@ from waivern.record.fold import RunRecord
 from waivern.runbook.model import Reuse
 from waivern.service import read
 from waivern.service.children import ChildFiles
-from waivern.service.references import find, fitting, parse, unreadable
 from waivern.store.base import RunStore
 
 
@@ -55,6 +54,8 @@ class StoreResolver:
         return self._pin(record, wanted)
 
     def _named(self, reference: str) -> RunRecord:
+        from waivern.service.references import find  # most runbooks reuse nothing
+
         run_id = find(self._store, reference, folder=str(self._folder))
         if run_id == self._reusing:
             raise NotFoundError(
@@ -77,6 +78,8 @@ class StoreResolver:
 
         Raises IntegrityError rather than pass over a run that may be the one.
         """
+        from waivern.service.references import parse
+
         reference = parse(text)
         for number, record in enumerate(self._with(wanted, text)):
             if number == reference.back:
@@ -91,6 +94,8 @@ class StoreResolver:
 
         Raises IntegrityError at one that cannot be read.
         """
+        from waivern.service.references import fitting, parse, unreadable
+
         reference = parse(text)
         for row in fitting(self._store, reference, folder=str(self._folder)):
             if row.run_id == self._reusing:
