@@ -106,9 +106,7 @@ class Producer:
     def _made(self, call: Call, ctx: Context, began: float, scope: CallScope) -> Outcome | Awaiting:
         match call.node.work:
             case Extract() | Transform() as work:
-                with scope.entered():
-                    tool = self.tool(work)
-                return self._worked(call, tool, ctx, began, scope)
+                return self._worked(call, work, ctx, began, scope)
             case Copy() as copy:
                 return self._copy(call, copy, began)
             case Ask():
@@ -125,11 +123,12 @@ class Producer:
                 return self._last(call, last, began)
 
     def _worked(
-        self, call: Call, tool: Tool, ctx: Context, began: float, scope: CallScope
+        self, call: Call, work: Extract | Transform, ctx: Context, began: float, scope: CallScope
     ) -> Outcome | Awaiting:
         """Take what was made of the same before, or let the component work."""
         look = self.context(call.node)
         with scope.entered():
+            tool = self.tool(work)
             made_of = self._identity(call, tool, look)
         if (made := self._found(call, tool, made_of, look, began)) is not None:
             return made

@@ -46,19 +46,19 @@ class Fingerprints:
         Of a file that imports only the standard library it is the digest of its bytes. Raises
         UncertainError if something else than that is what runs, OSError if it cannot be read.
         """
-        digest, name = folder.source(file).digest, folder.name_of(file)
         walk = self._walks.get(file)
         if walk is None:
-            walk = self._walks[file] = _Walk(folder)
-            walk.file(name, Found(file))
-        if strange := sorted(folder.reached(name) - walk.names):
+            digest, walk = folder.source(file).digest, _Walk(folder)
+            walk.file(folder.name_of(file), digest, Found(file))
+            self._walks[file] = walk
+        if strange := sorted(folder.reached(walk.name) - walk.names):
             short = strange[0].removeprefix(f"{folder.name}.")
             raise UncertainError(
                 f"{file.name!r} imports {short!r} in a way that its text does not show"
             )
         installed = self._of_installed(walk.outside)
         if len(walk.files) == 1 and not installed:
-            return digest
+            return walk.digest
         return _digest({"files": walk.files, "installed": installed})
 
     def of_module(self, name: str) -> str:
@@ -132,6 +132,8 @@ class _Walk:
 
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
+        self.name, self.digest = "", ""
+        """The name of the file that it began with, and the digest of that file's bytes."""
         self.names: set[str] = set()
         """Modules of the folder, by their full names."""
         self.files: dict[str, str] = {}
@@ -139,8 +141,9 @@ class _Walk:
         self.outside: set[str] = set()
         """Modules from elsewhere, by the first part of their names."""
 
-    def file(self, name: str, found: Found) -> None:
+    def file(self, name: str, digest: str, found: Found) -> None:
         """Take in a module and what it imports."""
+        self.name, self.digest = name, digest
         ahead = [(name, found)]
         while ahead:
             name, found = ahead.pop()

@@ -8,7 +8,7 @@ from typing import Any
 from waivern.errors import IntegrityError, UsageError
 from waivern.ids import parse_artifact_id
 from waivern.message import Json
-from waivern.record.coverage import coverage
+from waivern.record.coverage import RunCoverage, coverage
 from waivern.record.events import (
     ArtifactCompleted,
     ArtifactFailed,
@@ -76,6 +76,8 @@ class RunRecord:
         """The id of the store in which the last attempt began; empty if that is not recorded."""
         self.output: str | None = None
         """The folder that outputs are delivered to, absolute or relative to the base folder."""
+        self.covered: tuple[int, RunCoverage] | None = None
+        """The coverage at the end of the last attempt, and `count` at that time."""
         self.count = 1
         self.next_step = 1
 
@@ -267,7 +269,9 @@ def _attempt_ended(record: RunRecord, event: AttemptEnded) -> None:
     run.duration_ms += event.duration_ms
     run.attempts[-1].update(ended_at=event.at, status=event.status, reason=event.reason)
     if record.sources is not None:  # else `run.json` of that version has none
-        run.coverage = coverage(record).document(LISTED_SOURCES)
+        found = coverage(record)
+        record.covered = (record.count, found)
+        run.coverage = found.document(LISTED_SOURCES)
 
 
 _TAKEN_IN: dict[type, Callable[[RunRecord, Any], None]] = {

@@ -150,6 +150,8 @@ def _first(reasons: dict[str, int]) -> dict[str, Json]:
 
 def measure(kept: Mapping[str, Json]) -> Measure:
     """Return the counts in an event of the journal. Raises IntegrityError if they cannot be any."""
+    if len(kept) == 1 and type(component := kept.get("component")) is str:
+        return Measure(component)  # nothing was reported, as of most artifacts
     try:
         return _measure(kept)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -157,12 +159,9 @@ def measure(kept: Mapping[str, Json]) -> Measure:
 
 
 def _measure(kept: Mapping[str, Json]) -> Measure:
-    component = _text(kept["component"])
-    if len(kept) == 1:
-        return Measure(component)
     items, behind = kept.get("items"), kept.get("behind")
     return Measure(
-        component=component,
+        component=_text(kept["component"]),
         items=_amount(items) if items else None,
         units=_amounts(kept.get("units", {})),
         unsized=_whole(kept.get("unsized", 0)),
