@@ -124,7 +124,7 @@ def _reach(
         name = ready.pop()
         for needed in edges[name]:
             behind = reach[name]
-            part = Fraction(0) if name in missed else _part(measures.get(name), needed, behind)
+            part = NONE if name in missed else _part(measures.get(name), needed, behind)
             reach[needed] = min(reach[needed], part)
             open_[needed] -= 1
             if not open_[needed] and needed in edges:
