@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
 import pytest
 from wct_process import Place
 
@@ -50,3 +53,27 @@ def test_what_is_printed_at_the_end_is_seen(place: Place) -> None:
     for word in ("printed", "written", "finalized"):
         assert f"{word} at the end" in done.err
         assert word not in done.out
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_after_the_answer_does_not_contradict_it(
+    place: Place, number: signal.Signals
+) -> None:
+    (place.path / "left.py").write_text(
+        "import atexit, time\n"
+        "def ends(ready):\n"
+        "    def wait():\n"
+        "        open(ready, 'w').close()\n"
+        "        time.sleep(600)\n"
+        "    atexit.register(wait)\n"
+    )
+    os.mkfifo(place.path / "ready")
+    source = '{type: python, properties: {call: "left.py:ends", args: {ready: ready}}}'
+    process = place.start("run", place.runbook("l.yaml", f"  a: {{source: {source}}}"), "--json")
+    (place.path / "ready").read_text()
+    process.send_signal(number)
+    done = place.ended(process)
+    assert (done.data("run")["status"], done.data("run")["exit_code"]) == ("completed", 0)
+    assert done.code == 0, done.err
+    assert "to continue" not in done.err
+    assert "left without waiting" in done.err

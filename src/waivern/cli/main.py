@@ -58,14 +58,20 @@ def _leave_soon(code: int) -> None:
 
     seconds = HURRIED_S if code in (8, 129, 130, 143) else UNHURRIED_S
 
-    def leave() -> None:
-        time.sleep(seconds)
+    def leave(*_signal_and_frame: object) -> None:
         os.write(2, b"wct: left without waiting for what components registered for the end\n")
         if (started := sys.modules.get("waivern.plugins.started")) is not None:
             started.kill_all()
         os._exit(code)
 
-    threading.Thread(target=leave, name="wct-leave", daemon=True).start()
+    def leave_in_time() -> None:
+        time.sleep(seconds)
+        leave()
+
+    for number in (_signal.SIGINT, _signal.SIGTERM, _signal.SIGHUP):
+        if _signal.getsignal(number) is not _signal.SIG_IGN:
+            _signal.signal(number, leave)  # the answer, with its exit code, has been given
+    threading.Thread(target=leave_in_time, name="wct-leave", daemon=True).start()
 
 
 def _leave_on_interrupt() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 import threading
@@ -102,6 +103,9 @@ def watch_threads() -> None:
     start = threading.Thread.start
     if hasattr(start, _MARK):
         return
+    # It has a lock of its own taken at every fork: a fork while one thread imports it would free
+    # a lock that another holds.
+    importlib.import_module("concurrent.futures.thread")
 
     @wraps(start)
     def adopting(thread: threading.Thread) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import re
 import sys
 import threading
@@ -92,10 +93,14 @@ class Folder:
         self._tops: dict[str, Found] = {}
         self._elsewhere: set[str] = set()
         self.sys = Sys()
-        self._lock = threading.Lock()
+        self.unlock()
         self.edges: dict[str, set[str]] = {}
         """By the name of a module: the modules of this folder that it imported."""
         self.name = _register(self, name)
+
+    def unlock(self) -> None:
+        """Be held by no thread."""
+        self._lock = threading.Lock()
 
     def source(self, path: Path) -> Source:
         """Return a file, which is read once. Raises OSError."""
@@ -333,3 +338,24 @@ def _quoted(text: str) -> str:
 
 def _unquoted(text: str) -> str:
     return fsdecode(unquote_to_bytes(text)) if "%" in text else text
+
+
+def _after_fork() -> None:
+    """In a child, free what threads of the parent were at: they are not there to end it.
+
+    A module that one of them was importing is imported by the child itself.
+    """
+    global _naming
+    _naming, own = threading.Lock(), threading.get_ident()
+    locks: Any = vars(sys.modules["_frozen_importlib"])["_module_locks"]
+    for name, reference in list(locks.items()):
+        lock = reference()
+        if lock is not None and lock.owner not in (None, own):
+            locks.pop(name, None)
+            sys.modules.pop(name, None)
+    for name in list(sys.modules):
+        if (folder := folder_of(name)) is not None:
+            folder.unlock()
+
+
+os.register_at_fork(after_in_child=_after_fork)
