@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import Popen
@@ -90,6 +91,17 @@ def run_moved_and_another_in_its_place(run: Path) -> None:
     run.mkdir()
 
 
+def store_moved(run: Path) -> None:
+    store = run.parent.parent
+    store.rename(store.with_name("elsewhere"))
+
+
+def store_replaced_by_a_copy(run: Path) -> None:
+    store = run.parent.parent
+    store_moved(run)
+    shutil.copytree(store.with_name("elsewhere"), store, symlinks=True)
+
+
 TAKEN = [
     lock_removed,
     lock_replaced,
@@ -100,6 +112,8 @@ TAKEN = [
     records_moved,
     run_moved,
     run_moved_and_another_in_its_place,
+    store_moved,
+    store_replaced_by_a_copy,
 ]
 
 
@@ -109,7 +123,7 @@ def test_the_owner_notices_before_its_next_commit(
 ) -> None:
     meeting, process, run = begun(place)
     take(run)
-    journals = {path: path.read_bytes() for path in run.parent.rglob("events.jsonl")}
+    journals = {path: path.read_bytes() for path in place.path.rglob("events.jsonl")}
     let_go(meeting, process)
     done = place.ended(process)
     assert done.code == 9, done.out + done.err

@@ -40,6 +40,7 @@ class Layout:
 
     def __init__(self, path: str, owners: Owners = None) -> None:
         self.path = path
+        self.runs_path = f"{path}/{RUNS}"
         self._owners = owners
         self._checked: tuple[int, int] | None = None
         """The root whose path was checked for links of strangers."""

@@ -57,6 +57,7 @@ class LocalLease(Lease):
     def __init__(
         self,
         run_id: str,
+        path: str,
         runs: Folder,
         run: Folder,
         held: lock.HeldLock,
@@ -81,7 +82,7 @@ class LocalLease(Lease):
         self._system = run.folder(SYSTEM)
         self._events = self._system.open_append(EVENTS)
         self._written_bytes = os.fstat(self._events).st_size
-        self._possession = Possession(runs.folder("."), run_id, run, self._system)
+        self._possession = Possession(path, runs.folder("."), run_id, run, self._system)
         self._possession.add(self._system, lock.NAME, held.descriptor)
         self._possession.add(self._system, EVENTS, self._events)
         _leases.add(self)
@@ -98,13 +99,14 @@ class LocalLease(Lease):
     @classmethod
     def born(
         cls,
+        path: str,
         runs: Folder,
         run_id: str,
         birth: Birth,
         owner: Owner,
         on_release: Callable[[str], None],
     ) -> LocalLease:
-        """Build a run beside the others, whole and locked, then rename it into place."""
+        """Build a run beside the others in `path`, whole and locked, then rename it into place."""
         hidden = f".new-{run_id}"
         chain = journal.Chain()
         lines = chain.extend(birth.records)
@@ -124,13 +126,14 @@ class LocalLease(Lease):
                 system.sync()
             runs.rename(hidden, run_id)
             runs.sync()
-            lease = cls(run_id, runs, run, held, chain, on_release)
+            lease = cls(run_id, path, runs, run, held, chain, on_release)
             stack.pop_all()
         return lease
 
     @classmethod
     def taken(
         cls,
+        path: str,
         runs: Folder,
         run: Folder,
         run_id: str,
@@ -156,7 +159,7 @@ class LocalLease(Lease):
                     os.close(fd)
             last = reading.lines[-1] if reading.lines else None
             chain = journal.Chain(last.seq, last.hash) if last else journal.Chain()
-            lease = cls(run_id, runs, own, held, chain, on_release)
+            lease = cls(run_id, path, runs, own, held, chain, on_release)
             stack.pop_all()
         return lease
 

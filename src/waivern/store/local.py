@@ -256,7 +256,9 @@ class LocalFilesystemStore(RunStore):
                 raise _taken(run_id)
             with runs.shared():
                 try:
-                    lease = LocalLease.born(runs, name, birth, owner, self._forget)
+                    lease = LocalLease.born(
+                        self._at.runs_path, runs, name, birth, owner, self._forget
+                    )
                 except OSError as error:
                     if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
                         raise
@@ -280,7 +282,7 @@ class LocalFilesystemStore(RunStore):
             run = stack.enter_context(self._at.run(name))
             with self._at.runs() as runs:
                 runs.sync()  # who began the run may have died before it could
-                lease = LocalLease.taken(runs, run, name, owner, self._forget)
+                lease = LocalLease.taken(self._at.runs_path, runs, run, name, owner, self._forget)
                 try:
                     self._at.in_place(runs, run, name)
                 except RunNotFoundError:

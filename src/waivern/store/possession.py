@@ -31,10 +31,15 @@ class _Opened(NamedTuple):
 
 
 class Possession:
-    """The run folder, its records, its lock and its journal, as when the run was taken."""
+    """The run folder, its records, its lock and its journal, as when the run was taken.
 
-    def __init__(self, runs: Folder, run_id: str, run: Folder, system: Folder) -> None:
+    So is `path`, which leads to the folder of all runs.
+    """
+
+    def __init__(self, path: str, runs: Folder, run_id: str, run: Folder, system: Folder) -> None:
+        self._path = path
         self._runs = runs
+        self._place = _file(os.fstat(runs.descriptor))
         self._opened: list[_Opened] = []
         self.add(runs, run_id, run.descriptor)
         self.add(run, SYSTEM, system.descriptor)
@@ -60,6 +65,17 @@ class Possession:
                 raise _lost(f"another file has taken the place of {each.name}")
             if each.fd == journal and mine.st_size != size:
                 raise _lost(f"{each.name} has {mine.st_size} bytes, and {size} were written to it")
+        self._check_path()
+
+    def _check_path(self) -> None:
+        try:
+            there = os.stat(self._path)
+        except PermissionError:  # of a folder above: whoever may look finds the store
+            return
+        except OSError as error:
+            raise _lost(f"{self._path} is gone ({error.strerror})") from error
+        if _file(there) != self._place:
+            raise _lost(f"another folder has taken the place of {self._path}")
 
     def close(self) -> None:
         """Let the folder of all runs go."""
