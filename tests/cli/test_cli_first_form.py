@@ -74,6 +74,26 @@ def test_it_is_inspected_with_a_warning(place: Place, wct: Wct) -> None:
     assert "nothing vouches" in done.err
 
 
+@pytest.mark.parametrize(("name", "status"), [("findings", "completed"), ("report", "failed")])
+def test_an_artifact_of_it_is_inspected(place: Place, wct: Wct, name: str, status: str) -> None:
+    lay(place)
+    done = wct("inspect", f"old/{name}")
+    assert done.code == 0
+    assert any(row[:1] == ["status"] and row[1].startswith(status) for row in done.rows)
+    assert wct("inspect", f"old/{name}", "--json").data("inspect")["artifact"] == name
+
+
+@pytest.mark.parametrize("content", [None, '{"k": 1}', "{"])
+def test_what_is_no_artifact_is_not_reused(place: Place, wct: Wct, content: str | None) -> None:
+    file = lay(place) / "findings.json"
+    file.write_text(content) if content else file.unlink()
+    book = place.runbook("use.yaml", "  a: {reuse: {from_run: old, artifact: findings}}\n")
+    done = wct("run", book, "-q")
+    assert done.code == 9
+    assert "artifact 'findings' of run old is" in done.err
+    assert "wct runs resume" not in done.err  # it cannot be resumed
+
+
 @pytest.mark.parametrize("reference", ["old", "@last", "q@last"])
 def test_it_is_reused_from_with_a_warning(place: Place, wct: Wct, reference: str) -> None:
     lay(place)
@@ -159,3 +179,14 @@ def test_what_is_not_that_form_is_corrupt(
     (row,) = wct("runs", "--json").data("runs")
     assert row["status"] == "corrupt"
     assert wct("inspect", "old").code == 9
+
+
+@pytest.mark.parametrize("run", [RUN | {"status": "wonderful"}, RUN | {"run_id": "other"}])
+def test_a_list_names_the_fault_that_inspect_names(
+    place: Place, wct: Wct, run: dict[str, Any]
+) -> None:
+    lay(place).joinpath("_system/run.json").write_text(json.dumps(run))
+    (row,) = wct("runs", "--json").data("runs")
+    done = wct("inspect", "old")
+    assert done.code == 9
+    assert row["fault"] in done.err

@@ -219,6 +219,15 @@ def test_without_its_id_a_store_has_no_runs_of_its_own(
     assert place.wct(*CALLS["approve"], "-q").code == 5
 
 
+def test_a_foreign_run_in_its_own_folder_has_not_moved(place: Place) -> None:
+    (place.path / "q.yaml").write_text(BOOK)
+    assert place.wct("run", "q.yaml", "-q", "--run-id", "r").code == 7
+    _no_id(place.path / ".waivern")
+    done = place.wct("runs", "resume", "r", "-q")
+    assert done.code == 7
+    assert "relative paths start from" not in done.err
+
+
 def test_a_damaged_id_is_an_integrity_error(place: Place) -> None:
     (place.path / "q.yaml").write_text(BOOK)
     assert place.wct("run", "q.yaml", "-q", "--run-id", "r").code == 7

@@ -52,7 +52,8 @@ def base_of(record: RunRecord, store: RunStore, options: Options, *, foreign: bo
     if foreign:
         folder = beside / (record.place or os.curdir)
         folder = folder if folder.is_dir() else beside
-        return Base(folder, _holds(record, folder), (_moved(record, folder),))
+        notes = () if _same(folder, recorded) else (_moved(record, folder),)
+        return Base(folder, _holds(record, folder), notes)
     if place:
         return _in_project(record, beside / place)
     return _elsewhere(record, list(_roots(here, store, options)))

@@ -100,9 +100,12 @@ def look(store: RunStore, run_id: str) -> RunRow:
         pinned = store.pinned(run_id)
         return RunRow(run_id, metadata.status, metadata, counts, pinned=pinned, volatile=volatile)
     except (IntegrityError, ArtifactNotFoundError, StoreError, *_ODD) as error:
-        if (row := _bare(store, run_id)) is not None:
-            return row
         status, fault = _fault(error)
+        try:
+            if (row := _bare(store, run_id)) is not None:
+                return row
+        except WaivernError as other:  # it is one without a journal, and damaged
+            status, fault = _fault(other)
         volatile = volatile or status == UNREADABLE
         pinned = _pinned(store, run_id)
         return RunRow(run_id, status, None, {}, fault, pinned=pinned, volatile=volatile)
@@ -140,16 +143,18 @@ def _elapsed_ms(start: Json) -> int:
 
 
 def _bare(store: RunStore, run_id: str) -> RunRow | None:
-    """Return the row of a run in the first form, without a journal; None if it is not one."""
+    """Return the row of a run in the first form, without a journal; None if it is not one.
+
+    Raises WaivernError if it is one that cannot be read.
+    """
     from waivern.service import bare
 
-    with suppress(WaivernError):
-        if (run := bare.head(store, run_id)) is not None:
-            counts = {name: len(ids) for name, ids in bare.state(store, run_id).items()}
-            counts["suspended"] = 0
-            pinned = store.pinned(run_id)
-            return RunRow(run_id, run.status, run, counts, bare.NOTE, pinned)
-    return None
+    run = bare.head(store, run_id)
+    if run is None:
+        return None
+    counts = {name: len(ids) for name, ids in bare.state(store, run_id).items()}
+    counts["suspended"] = 0
+    return RunRow(run_id, run.status, run, counts, bare.NOTE, store.pinned(run_id))
 
 
 def _pinned(store: RunStore, run_id: str) -> bool:

@@ -113,12 +113,12 @@ class StoreResolver:
         run_id = record.metadata.run_id
         done = read.artifact(record, wanted)
         fault = self._store.verify(run_id, wanted, size=done.size, digest=done.digest)
+        if not done.content_digest:  # of a run without a journal
+            fault = fault or "no artifact file"
         if fault:
-            raise IntegrityError(
-                f"artifact '{wanted}' of run {run_id} is {fault}",
-                hint=f"`wct runs verify {run_id}` reports what is damaged, "
-                f"`wct runs resume {run_id}` rebuilds it",
-            )
+            hint = f"`wct runs verify {run_id}` reports what is damaged"
+            hint += f", `wct runs resume {run_id}` rebuilds it" if record.vouched else ""
+            raise IntegrityError(f"artifact '{wanted}' of run {run_id} is {fault}", hint=hint)
         seq = record.steps[wanted].seq or 0
         return Copy(run_id, wanted, seq, done.digest, done.content_digest, done.schema)
 

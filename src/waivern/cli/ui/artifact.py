@@ -153,7 +153,8 @@ def _origin(done: ArtifactCompleted | None) -> str | None:
 
 
 def _passed_over(record: RunRecord, name: str) -> bool:
-    chosen = record.metadata.attempts[-1].get("selected")
+    attempts = record.metadata.attempts  # a run without a journal has none
+    chosen = attempts[-1].get("selected") if attempts else None
     return chosen is not None and name not in chosen
 
 
