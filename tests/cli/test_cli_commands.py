@@ -44,7 +44,7 @@ def test_a_second_signal_leaves_no_command_behind(place: Place, number: signal.S
     assert not any(map(ended, pids))
     process.send_signal(number)
     assert process.stderr
-    while "a second one leaves at once" not in process.stderr.readline():
+    while "waiting for running artifacts" not in process.stderr.readline():
         pass
     process.send_signal(number)
     process.communicate(timeout=30)

@@ -48,7 +48,7 @@ def test_a_signal_after_a_failure(place: Place) -> None:
     process.send_signal(signal.SIGTERM)
     done = place.ended(process)
     assert done.code == 143
-    assert "SIGTERM came" in done.err
+    assert "SIGTERM received" in done.err
     assert how_it_ended(place) == ("interrupted", "SIGTERM")
 
 
@@ -57,7 +57,7 @@ def test_a_cancel_after_a_failure(place: Place) -> None:
     assert place.wct("runs", "cancel", "r1").code == 0
     done = place.ended(process)
     assert done.code == 1
-    assert "it was cancelled" in done.err
+    assert "Cancelled: waiting" in done.err
     assert "fail_fast came" not in done.err
     assert "second one" not in done.err
     assert how_it_ended(place) == ("cancelled", "cancel")
@@ -80,9 +80,9 @@ def test_a_signal_after_a_cancel(place: Place) -> None:
     process = place.start("run", meeting.runbook, "--run-id", "r1", "--grace", "30")
     meeting.wait()
     cancel = place.start("runs", "cancel", "r1")
-    until(process.stderr, "it was cancelled")
+    until(process.stderr, "Cancelled: waiting")
     process.send_signal(signal.SIGTERM)
-    until(process.stderr, "SIGTERM came")
+    until(process.stderr, "SIGTERM received")
     meeting.let_go()
     assert place.ended(process).code == 143
     assert place.ended(cancel).code == 0

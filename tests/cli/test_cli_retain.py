@@ -66,7 +66,7 @@ def runs(wct: Wct) -> dict[str, str]:
 def test_a_live_run_is_cancelled(place: Place, wct: Wct) -> None:
     meeting, process = begun(place)
     asking = place.start("runs", "cancel", "r", "--by", "ann", "--note", "wrong database")
-    assert "it was cancelled" in _first_line_with(process, "cancelled")
+    assert "Cancelled: waiting" in _first_line_with(process, "Cancelled")
     meeting.let_go()
     asked = place.ended(asking)
     ran = place.ended(process)
@@ -147,7 +147,7 @@ def test_what_was_asked_of_a_dead_attempt_does_not_cancel_the_next(place: Place,
 def test_a_run_that_dies_while_it_is_asked_is_closed(place: Place, wct: Wct) -> None:
     _, process = begun(place)
     asking = place.start("runs", "cancel", "r", "--by", "ann")
-    _first_line_with(process, "cancelled")
+    _first_line_with(process, "Cancelled")
     process.kill()
     place.ended(process)
     assert place.ended(asking).out == "r\tcancelled\n"
@@ -161,7 +161,7 @@ def test_asking_without_waiting(place: Place, wct: Wct) -> None:
         done = wct("runs", "cancel", "r", "--wait", "0")
         assert (done.code, done.out) == (0, "r\trunning\n")
         assert "next:  wct inspect r" in done.err
-    _first_line_with(process, "cancelled")
+    _first_line_with(process, "Cancelled")
     meeting.let_go()
     assert place.ended(process).code == 1
     assert [e["type"] for e in events(place, "r")].count("run_cancelled") == 1

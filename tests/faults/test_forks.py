@@ -158,7 +158,7 @@ def test_no_orphans_after_an_interrupt(place: Place, times: int) -> None:
     process.send_signal(signal.SIGINT)
     if times == 2:
         assert process.stderr is not None
-        while "a second one leaves at once" not in process.stderr.readline():
+        while "waiting for running artifacts" not in process.stderr.readline():
             pass
         process.send_signal(signal.SIGINT)
     assert place.ended(process).code == 130

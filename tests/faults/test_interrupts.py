@@ -65,7 +65,7 @@ def test_a_second_interrupt_on_a_terminal(place: Place) -> None:
     try:
         while piece := os.read(ours, 65536):
             seen += piece
-            if b"a second one leaves at once" in seen:
+            if b"waiting for running artifacts" in seen:
                 process.send_signal(signal.SIGINT)
     except OSError:  # the other end is closed
         pass

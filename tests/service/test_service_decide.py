@@ -221,7 +221,7 @@ async def test_a_run_that_waits_for_nobody(book: Book) -> None:
     run_id = await suspended(book)
     book.approve(run_id)
     for name in ("", "/sign"):
-        with pytest.raises(RefusedError, match="waits for nobody: it is completed"):
+        with pytest.raises(RefusedError, match="is completed; nothing is waiting for approval"):
             book.approve(run_id + name)
     lease = book.store.lock(run_id, this_process())
     with pytest.raises(RefusedError, match="process"):
@@ -336,7 +336,7 @@ async def test_a_gate_that_becomes_a_component_that_waits(book: Book) -> None:
     again = await book.resume(run_id, allow_changed=True)
     assert (again.status, again.exit_code) == ("suspended", 7)
     assert decide.open_gates(again.record, again.plan, Clock().now()) == []
-    with pytest.raises(RefusedError, match="'sign' is no gate: it waits for data"):
+    with pytest.raises(RefusedError, match="'sign' is not a gate: it waits for data"):
         book.approve(f"{run_id}/sign")
     (book.folder / "answer").touch()
     assert book.go_on(run_id, data={"answer": 1}).status == "completed"
@@ -392,7 +392,7 @@ async def test_a_decision_has_to_be_one_that_can_be_kept(book: Book) -> None:
 async def test_cancelled_while_it_waits(book: Book) -> None:
     run_id = await suspended(book)
     assert cancel.cancel(book.store, run_id, "ann", None, Clock())
-    with pytest.raises(RefusedError, match="it is cancelled"):
+    with pytest.raises(RefusedError, match="is cancelled; nothing"):
         book.approve(run_id)
     with pytest.raises(RefusedError, match="was cancelled"):
         book.go_on(run_id)

@@ -8,14 +8,14 @@ from waivern.cli.ui.options import json_option, opened, store_option
 from waivern.cli.ui.screen import stderr
 
 
-@click.command("inspect", short_help="Look at a run, or an artifact.")
+@click.command("inspect", short_help="Show a run or an artifact.")
 @click.argument("reference", metavar="RUN[/ARTIFACT]")
-@click.option("--full", is_flag=True, help="All of it: run.json, parameters, whole contents.")
-@click.option("--reveal", is_flag=True, help="Also what sensitive artifacts hold.")
+@click.option("--full", is_flag=True, help="Show everything: run.json, parameters, whole contents.")
+@click.option("--reveal", is_flag=True, help="Also show the content of sensitive artifacts.")
 @json_option
 @store_option
 def command(reference: str, full: bool, reveal: bool, as_json: bool, store: str | None) -> int:
-    """Look at a run, or at one of its artifacts; also while it is running.
+    """Show a run, or one of its artifacts; also while it is running.
 
     To a pipe, RUN is a line for each step: index, artifact, component, status, how, milliseconds,
     inputs, error; between tabs. RUN/ARTIFACT is a line for each fact; with --full it is the content

@@ -18,18 +18,23 @@ if TYPE_CHECKING:
     from waivern.service.forecast import Forecast
 
 
-@click.command("plan", short_help="What a run would do, and why.")
+@click.command("plan", short_help="Show what a run would do, and why.")
 @click.argument("runbook")
-@click.option("--resume", metavar="RUN", help="What resuming that run would do.")
+@click.option("--resume", metavar="RUN", help="Show what resuming RUN would do.")
 @click.option(
-    "-p", "--param", "params", metavar="KEY=VALUE", multiple=True, help="Value of a parameter."
+    "-p", "--param", "params", metavar="KEY=VALUE", multiple=True, help="Set a parameter."
 )
 @click.option(
-    "--params", "params_file", metavar="FILE", help="Values of parameters, as YAML or JSON."
+    "--params", "params_file", metavar="FILE", help="Read parameters from a YAML or JSON file."
 )
-@click.option("--no-cache", is_flag=True, help="Take nothing that was made before.")
-@click.option("--refresh", metavar="ARTIFACT", multiple=True, help="Make that one again.")
-@click.option("--exit-code", is_flag=True, help="Leave with 10 if there is work to do.")
+@click.option("--no-cache", is_flag=True, help="Ignore cached results.")
+@click.option(
+    "--refresh",
+    metavar="ARTIFACT",
+    multiple=True,
+    help="Rebuild ARTIFACT, ignoring its cached result.",
+)
+@click.option("--exit-code", is_flag=True, help="Exit with 10 if there is work to do.")
 @json_option
 @store_option
 def command(
@@ -43,7 +48,7 @@ def command(
     as_json: bool,
     store: str | None,
 ) -> int:
-    """Say what `wct run RUNBOOK` would do with each artifact, and why. Nothing is written.
+    """Show what `wct run RUNBOOK` would do with each artifact, and why. Nothing is written.
 
     To a pipe, a line is: artifact, action, component, expected milliseconds, reason; between tabs.
     """

@@ -4,4 +4,6 @@ from __future__ import annotations
 
 from waivern.cli.ui.components import components_command
 
-command = components_command("processors", "What can produce an artifact from others.")
+command = components_command(
+    "processors", "List the components that produce artifacts from others."
+)

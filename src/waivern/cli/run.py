@@ -26,15 +26,15 @@ if TYPE_CHECKING:
 @click.command("run")
 @click.argument("runbook")
 @click.option(
-    "--resume", metavar="RUN", help="Continue that run: keep what is done, make the rest."
+    "--resume", metavar="RUN", help="Resume RUN: restore completed artifacts, produce the rest."
 )
-@click.option("--select", metavar="EXPR", multiple=True, help="Make only these artifacts.")
-@click.option("--exclude", metavar="EXPR", multiple=True, help="Do not make these.")
-@click.option("--allow-changed", is_flag=True, help="Resume although something has changed.")
-@click.option("--ask-again", is_flag=True, help="Resume, and ask at the gates anew.")
-@click.option("--force", is_flag=True, help="Resume although the run was cancelled.")
-@click.option("--no-store", is_flag=True, help="Keep nothing on the disk but what -o copies.")
-@click.option("--run-id", metavar="ID", help="The id of the new run, in place of a random one.")
+@click.option("--select", metavar="EXPR", multiple=True, help="Produce only these artifacts.")
+@click.option("--exclude", metavar="EXPR", multiple=True, help="Do not produce these artifacts.")
+@click.option("--allow-changed", is_flag=True, help="Resume even if the runbook has changed.")
+@click.option("--ask-again", is_flag=True, help="Resume, and ask for new decisions at the gates.")
+@click.option("--force", is_flag=True, help="Resume even if the run was cancelled.")
+@click.option("--no-store", is_flag=True, help="Store nothing except what -o copies.")
+@click.option("--run-id", metavar="ID", help="Use ID for the new run instead of a random one.")
 @trust_option
 @running_options
 def command(
@@ -51,8 +51,8 @@ def command(
 ) -> int:
     """Run RUNBOOK, or resume a run of it.
 
-    Ctrl-C lets running work finish, saves the state and leaves with 130; a second one leaves at
-    once. The run can be resumed either way, and after any crash.
+    Ctrl-C waits for running artifacts, saves the state and exits with 130; a second one stops now.
+    The run can be resumed either way, and after any crash.
 
     EXPR is the id of an artifact, a name that stands for several, or a pattern with `*`; or
     result:failed, for those that failed in the run that is resumed, result:failed@RUN in another.

@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 @click.command("validate", short_help="Check runbooks without running them.")
 @click.argument("runbooks", nargs=-1, required=True, metavar="RUNBOOK...")
 @click.option(
-    "-p", "--param", "params", metavar="KEY=VALUE", multiple=True, help="Value of a parameter."
+    "-p", "--param", "params", metavar="KEY=VALUE", multiple=True, help="Set a parameter."
 )
 @click.option(
-    "--params", "params_file", metavar="FILE", help="Values of parameters, as YAML or JSON."
+    "--params", "params_file", metavar="FILE", help="Read parameters from a YAML or JSON file."
 )
 @json_option
 @store_option
@@ -41,13 +41,13 @@ def command(
     as_json: bool,
     store: str | None,
 ) -> int:
-    """Check runbooks without running them; reports all that is wrong in all of them.
+    """Check runbooks without running them, and report all problems in all of them.
 
-    Parameters are those of a run; without any, they have their defaults, and what hangs on one
-    that has none is not checked.
+    Parameters are those of a run; the others have their defaults, and what depends on one without a
+    default is not checked.
 
-    What is likely to fail is a warning, and no reason for another exit code: a file, a function or
-    a command that is not there, arguments that a function does not take, a faulty ruleset.
+    What is likely to fail is a warning, which does not change the exit code: a file, function or
+    command that does not exist, arguments that a function does not take, an invalid ruleset.
 
     To a pipe, a line is: ok, runbook, number of artifacts; between tabs.
     """

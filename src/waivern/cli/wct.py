@@ -8,9 +8,9 @@ from waivern import __version__
 from waivern.cli.ui.group import LazyGroup
 
 EPILOG = """\b
-A RUN is an id, the beginning of one, @last, @last~2, @failed, <runbook>@last or <path>@last.
-The store is --store, else WAIVERN_STORE, else what waivern.yaml says, else the nearest
-.waivern upward; `wct config show` tells which, and every other setting.
+A RUN is an id, a unique prefix of one, @last, @last~2, @failed, <runbook>@last or <path>@last.
+The store is --store, else WAIVERN_STORE, else that of waivern.yaml, else the nearest
+.waivern upward; `wct config show` shows which, and every other setting.
 
 \b
 Exit codes: 0 done  1 an artifact failed  2 usage  3 invalid runbook  4 not found
@@ -38,4 +38,4 @@ Exit codes: 0 done  1 an artifact failed  2 usage  3 invalid runbook  4 not foun
 )
 @click.version_option(__version__, message="wct %(version)s")
 def wct() -> None:
-    """Run runbooks, and look at what the runs made."""
+    """Run runbooks, and inspect what the runs produced."""

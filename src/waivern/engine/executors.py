@@ -230,7 +230,7 @@ class ThreadExecutor:
         try:
             return carry_out(call, self._producer, self._awaiter, self._wanted, scope)
         except BaseException as error:  # noqa: BLE001 - a defect here must not leave the run waiting
-            said = "a defect; its text is left out, for nobody has looked for secrets in it"
+            said = "internal error (details withheld: they may contain secrets)"
             return Failed(type(error).__name__, said, None, 0)
         finally:
             scope.returned = True

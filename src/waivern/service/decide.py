@@ -126,8 +126,8 @@ def _named(record: RunRecord, name: str, open_: list[ArtifactId]) -> ArtifactId:
         return ArtifactId(name)
     if step.status is ArtifactStatus.SUSPENDED:
         raise RefusedError(
-            f"'{name}' is no gate: it waits for data",
-            hint=f"`wct runs resume {run.run_id} --data key=value` hands it over",
+            f"'{name}' is not a gate: it waits for data",
+            hint=f"`wct runs resume {run.run_id} --data key=value` provides it",
         )
     what = "is no gate that waits" if step.component == "gate" else "is no gate"
     raise RefusedError(f"'{name}' {what}: it is {step.status}", hint=_those(open_))
@@ -140,8 +140,9 @@ def _those(open_: list[ArtifactId]) -> str:
 def _not_suspended(record: RunRecord) -> RefusedError:
     run = record.metadata
     status = RunStatus.INTERRUPTED if run.status is RunStatus.RUNNING else run.status
-    hint = f"`wct inspect {run.run_id}` shows how it stands"
-    return RefusedError(f"run {run.run_id} waits for nobody: it is {status}", hint=hint)
+    hint = f"`wct inspect {run.run_id}` shows its artifacts"
+    message = f"run {run.run_id} is {status}; nothing is waiting for approval"
+    return RefusedError(message, hint=hint)
 
 
 def question(record: RunRecord, plan: Plan, gate: ArtifactId) -> Asked:

@@ -12,7 +12,7 @@ from waivern.cli.ui.group import LazyGroup
     cls=LazyGroup,
     commands_at={"show": "waivern.cli.config.show"},
     default="show",
-    short_help="Show what is set, and who said so.",
+    short_help="Show every setting and its source.",
 )
 def command() -> None:
-    """Show what is set, and who said so; bare `wct config` is `wct config show`."""
+    """Show every setting and its source; bare `wct config` is `wct config show`."""

@@ -19,10 +19,10 @@ from waivern.service.settings import Setting, everything, resolve
 @click.command("show")
 @click.argument("runbook", required=False)
 @click.option(
-    "-p", "--param", "params", metavar="KEY=VALUE", multiple=True, help="Value of a parameter."
+    "-p", "--param", "params", metavar="KEY=VALUE", multiple=True, help="Set a parameter."
 )
 @click.option(
-    "--params", "params_file", metavar="FILE", help="Values of parameters, as YAML or JSON."
+    "--params", "params_file", metavar="FILE", help="Read parameters from a YAML or JSON file."
 )
 @json_option
 @store_option
@@ -33,11 +33,12 @@ def command(
     as_json: bool,
     store: str | None,
 ) -> None:
-    """Show every setting and where it comes from; with RUNBOOK, for a run of it.
+    """Show every setting and its source; with RUNBOOK, those of a run of it.
 
-    The command line goes before the environment, that before the runbook's `config`, that before
-    waivern.yaml, that before the default. Variables are shown as they are written, never their
-    values. To a pipe, a line is: name, value as JSON, source; between tabs.
+    The command line overrides the environment, which overrides the runbook's `config`, then
+    waivern.yaml, then the defaults. Variables are shown by name, never their values.
+
+    To a pipe, a line is: name, value as JSON, source; between tabs.
     """
     project = find_project()
     loaded, typed = None, bool(params) or params_file is not None

@@ -24,7 +24,7 @@ from waivern.cli.ui.group import LazyGroup
         "unpin": "waivern.cli.runs.unpin",
     },
     default="list",
-    short_help="List the runs, and all that is done with them.",
+    short_help="List, resume, verify and remove runs.",
 )
 def command() -> None:
     """List the runs, newest first; bare `wct runs` is `wct runs list`."""

@@ -32,13 +32,17 @@ if TYPE_CHECKING:
     from waivern.service.attempt import Options
 
 
-@click.command("approve", short_help="Decide on a gate, then let the run go on.")
+@click.command("approve", short_help="Record a decision at a gate, then resume the run.")
 @click.argument("run", metavar="RUN[/GATE]")
-@click.option("--reject", is_flag=True, help="Say no: the gate fails, what needs it is skipped.")
-@click.option("--by", metavar="WHO", help="Who decides; default: the name of the user.")
-@click.option("--note", metavar="TEXT", help="Why.")
+@click.option(
+    "--reject", is_flag=True, help="Reject: the gate fails, and its dependants are skipped."
+)
+@click.option(
+    "--by", metavar="WHO", help="Record WHO as the name of the person; default: your user name."
+)
+@click.option("--note", metavar="TEXT", help="Record a reason.")
 @data_option("For what comes after the gate: JSON if it can be read so, else text.")
-@click.option("--no-resume", is_flag=True, help="Only record the decision.")
+@click.option("--no-resume", is_flag=True, help="Record the decision only.")
 @kept_options
 @running_options
 def command(
@@ -50,14 +54,13 @@ def command(
     no_resume: bool,
     **more: Any,
 ) -> int:
-    """Decide on a gate that RUN waits for, then let the run go on with what it kept.
+    """Record a decision at a gate of RUN, then resume the run.
 
-    RUN is enough where a single gate waits. The decision is on record, and durable, before anything
-    else happens: who, when, on which files exactly. It is refused with 9 if one of those is not
-    what it was when the question was asked.
+    RUN alone is enough if a single gate is waiting. The decision is durable before the run is
+    resumed: who decided, when, and the digest of each artifact shown. It is refused with exit 9 if
+    one of these artifacts has changed since the question was asked.
 
-    Leaves as the run that goes on does; with 7 if more people have to approve; with --no-resume
-    with 0.
+    The exit code is that of the resumed run; 7 if more people have to approve; 0 with --no-resume.
     """
     from waivern.service import again
     from waivern.service.decide import Decision

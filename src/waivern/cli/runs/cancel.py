@@ -22,21 +22,28 @@ LOOK_S = 0.1
 
 @click.command("cancel")
 @click.argument("run", metavar="RUN")
-@click.option("--by", metavar="WHO", help="Who asks; default: the name of the user.")
-@click.option("--note", metavar="TEXT", help="Why.")
 @click.option(
-    "--wait", type=click.FloatRange(0), default=30.0, show_default=True, metavar="SECONDS"
+    "--by", metavar="WHO", help="Record WHO as the name of the person; default: your user name."
+)
+@click.option("--note", metavar="TEXT", help="Record a reason.")
+@click.option(
+    "--wait",
+    type=click.FloatRange(0),
+    default=30.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Wait at most SECONDS for the run to stop.",
 )
 @json_option
 @store_option
 def command(
     run: str, by: str | None, note: str | None, wait: float, as_json: bool, store: str | None
 ) -> int:
-    """Ask a run to stop for good, and wait until it has.
+    """Cancel a run, and wait until it has stopped.
 
-    Nothing more is started; what runs is let finish for a few seconds. The journal says who asked.
-    A cancelled run is resumed only with --force. Leaves with 8 if it still runs after --wait; with
-    --wait 0 it is only asked.
+    No more artifacts are started; running ones have a few seconds to finish. The journal records
+    who asked. A cancelled run is resumed only with --force. Exit 8 if the run is still running
+    after --wait; --wait 0 does not wait.
     """
     where = opened(store)
     run_id = find(where, run)

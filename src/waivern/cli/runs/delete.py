@@ -16,12 +16,12 @@ from waivern.service.retain import refusal, survey
 
 @click.command("delete")
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True)
-@click.option("--force", is_flag=True, help="Remove protected runs too.")
-@click.option("--yes", is_flag=True, help="Remove them without a question.")
+@click.option("--force", is_flag=True, help="Also remove protected runs.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @json_option
 @store_option
 def command(runs: tuple[str, ...], force: bool, yes: bool, as_json: bool, store: str | None) -> int:
-    """Remove runs, each whole, after runbook, status, age and size of each are shown.
+    """Remove runs; show runbook, status, age and size of each first.
 
     Protected are: runs that are pinned, wait for a decision or hold one, cannot be read, or were
     reused by a run that stays. A run that is running stays even with --force. Artifacts that other

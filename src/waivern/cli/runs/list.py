@@ -18,12 +18,19 @@ STATUSES = ("completed", "failed", "interrupted", "running", "suspended", "cance
 
 
 @click.command("list")
-@click.option("--status", type=click.Choice(STATUSES), help="Only runs that stand so.")
-@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, metavar="N")
+@click.option("--status", type=click.Choice(STATUSES), help="Show only runs with this status.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1),
+    default=20,
+    show_default=True,
+    metavar="N",
+    help="Show at most N runs.",
+)
 @json_option
 @store_option
 def command(status: str | None, limit: int, as_json: bool, store: str | None) -> int:
-    """List the runs, newest first. Exit 74 if the system could not read one of them now.
+    """List the runs, newest first. Exit 74 if one of them cannot be read.
 
     To a pipe, a line is: run, status, runbook, started, milliseconds, completed, failed, skipped,
     not started, and why it cannot be read if it cannot; between tabs.

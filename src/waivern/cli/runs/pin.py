@@ -14,10 +14,10 @@ from waivern.service.retain import pin
 
 @click.command("pin")
 @click.argument("run", metavar="RUN")
-@click.option("--note", metavar="TEXT", help="Why.")
+@click.option("--note", metavar="TEXT", help="Record a reason.")
 @store_option
 def command(run: str, note: str | None, store: str | None) -> None:
-    """Keep a run from being removed."""
+    """Protect a run from removal."""
     where = opened(store)
     run_id = find(where, run)
     pin(where, run_id, user_name(), note, Clock().now())

@@ -39,7 +39,7 @@ from waivern.service.retain import Policy, doomed, survey
 )
 @click.option("--keep-failed/--no-keep-failed", default=None, help="Retain failed runs.")
 @click.option("--force", is_flag=True, hidden=True)
-@click.option("--yes", is_flag=True, help="Remove them without a question.")
+@click.option("--yes", is_flag=True, help="Remove the runs; without it they are only listed.")
 @json_option
 @store_option
 def command(
@@ -53,11 +53,11 @@ def command(
     as_json: bool,
     store: str | None,
 ) -> None:
-    """Remove old runs: those that match all of the options given. Only lists them without --yes.
+    """Remove old runs: those that match all options. Without --yes, only list them.
 
-    An option that is not given is as `retention` in waivern.yaml says. Runs stay that are running,
-    pinned, wait for a decision or hold one, cannot be read, or were reused by a run that stays;
-    `wct runs delete RUN --force` removes them by name.
+    Options that are not given have the values of `retention` in waivern.yaml. These
+    runs are never removed: running, pinned, waiting for a decision or recording one, unreadable,
+    or reused by a run that stays; `wct runs delete RUN --force` removes them by name.
     """
     if force:
         raise UsageError(

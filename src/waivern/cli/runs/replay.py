@@ -33,21 +33,21 @@ WORDS = {"equal": "equal", "different": "DIFFERENT", "status": "DIFFERENT END", 
 LOOKS = {"equal": "completed", "open": "not_started"}
 
 
-@click.command("replay", short_help="Run the same again, in a new run.")
+@click.command("replay", short_help="Repeat a run as a new run.")
 @click.argument("run", metavar="RUN")
-@click.option("--compare", is_flag=True, help="Say of each artifact whether it came out equal.")
-@click.option("--run-id", metavar="ID", help="The id of the new run, in place of a random one.")
+@click.option("--compare", is_flag=True, help="Report for each artifact whether it is equal.")
+@click.option("--run-id", metavar="ID", help="Use ID for the new run instead of a random one.")
 @kept_options
 @running_options
 def command(run: str, compare: bool, run_id: str | None, **more: Any) -> int:
-    """Run again what RUN ran, in a new run: its runbook, children and parameters, as it kept them.
+    """Repeat RUN as a new run, with the runbook, children and parameters that RUN recorded.
 
-    Everything is made anew, from the sources as they are now; relative paths start from where the
-    command finds the project of RUN. What RUN reused from other runs is reused from the same ones.
-    Secret parameters have to be given again.
+    Every artifact is produced again, from the sources as they are now; relative paths start from
+    where the command finds the project of RUN. Artifacts that RUN reused from other runs are reused
+    from the same runs. Secret parameters have to be given again.
 
-    Leaves as any run does. With --compare, a run that ended well leaves with 6 if an artifact is
-    different, or has come to a different end.
+    The exit code is that of a run. With --compare, a run that would exit with 0 exits with 6 if an
+    artifact or its status is different.
     """
     from waivern.service import again, read
     from waivern.service.attempt import worst

@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 @click.command("resume")
 @click.argument("run", metavar="RUN")
 @data_option("For what waits: JSON if it can be read so, else text.")
-@click.option("--select", metavar="EXPR", multiple=True, help="Make only these artifacts.")
-@click.option("--exclude", metavar="EXPR", multiple=True, help="Do not make these.")
-@click.option("--allow-changed", is_flag=True, help="Although parameters have changed.")
-@click.option("--ask-again", is_flag=True, help="Ask at the gates anew.")
-@click.option("--force", is_flag=True, help="Although the run was cancelled.")
+@click.option("--select", metavar="EXPR", multiple=True, help="Produce only these artifacts.")
+@click.option("--exclude", metavar="EXPR", multiple=True, help="Do not produce these artifacts.")
+@click.option("--allow-changed", is_flag=True, help="Resume even if parameters have changed.")
+@click.option("--ask-again", is_flag=True, help="Ask for new decisions at the gates.")
+@click.option("--force", is_flag=True, help="Resume even if the run was cancelled.")
 @kept_options
 @running_options
 def command(
@@ -44,12 +44,12 @@ def command(
     force: bool,
     **more: Any,
 ) -> int:
-    """Continue RUN with the runbook and the children that it kept.
+    """Resume RUN with the runbook and children that it recorded.
 
-    It works when the files have changed, which it says, and when they are gone. Parameters are
-    those of the run; secret ones are kept nowhere and have to be given again.
+    It also works if the files have changed, which it reports, or are gone. Parameters are those of
+    the run; secret ones are never stored and have to be given again.
 
-    --data goes to the components that wait for something outside. Where a single gate waits,
+    --data is passed to the components that wait for data. If a single gate is waiting,
     --data approved=true (or false) is your decision.
     """
     from waivern.service import again

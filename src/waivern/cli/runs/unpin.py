@@ -14,7 +14,7 @@ from waivern.service.retain import unpin
 @click.argument("run", metavar="RUN")
 @store_option
 def command(run: str, store: str | None) -> None:
-    """Let a pinned run go."""
+    """Remove the protection of a pinned run."""
     where = opened(store)
     run_id = find(where, run)
     was = unpin(where, run_id)

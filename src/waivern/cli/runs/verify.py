@@ -15,19 +15,21 @@ from waivern.service.verify import Fault, Verification, verify
 
 @click.command("verify", short_help="Check runs against their journals.")
 @click.argument("runs", metavar="RUN...", nargs=-1)
-@click.option("--all", "every", is_flag=True, help="Every run in the store.")
-@click.option("--expect", metavar="HEAD", help="A head that was kept elsewhere; for one RUN.")
+@click.option("--all", "every", is_flag=True, help="Verify every run in the store.")
+@click.option(
+    "--expect", metavar="HEAD", help="Compare with a journal head recorded elsewhere; for one RUN."
+)
 @json_option
 @store_option
 def command(
     runs: tuple[str, ...], every: bool, expect: str | None, as_json: bool, store: str | None
 ) -> int:
-    """Check that runs are what their journals recorded; say exactly what is not. Exit 9 if any.
+    """Check that runs are as their journals recorded them. Exit 9 if anything differs.
 
-    Checked are the journal's chain of hashes, every artifact, the kept runbooks, run.json and
-    state.json. --expect compares with the head that `wct run` printed: who can write to the folder
-    could rewrite all of it, but not what you kept. HEAD may be its first 16 digits. Runs that are
-    running are passed over by --all, which leaves with 4 if there are no runs.
+    The journal's hash chain, every artifact, the recorded runbooks, run.json and state.json are
+    checked. --expect compares with the head that `wct run` printed: somebody with write access
+    could rewrite the whole folder, but not a head that you recorded elsewhere. HEAD may be its
+    first 16 digits. --all skips runs that are running, and exits with 4 if there are no runs.
     """
     where = opened(store)
     if every == bool(runs):

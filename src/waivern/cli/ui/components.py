@@ -53,7 +53,7 @@ def components_command(kind: Literal["connectors", "processors"], title: str) ->
         " type, default (empty if it is required), description; between tabs.",
     )
     @click.argument("name", required=False)
-    @click.option("-v", "--verbose", is_flag=True, help="Their properties, too.")
+    @click.option("-v", "--verbose", is_flag=True, help="Also show the properties.")
     @json_option
     def command(name: str | None, verbose: bool, as_json: bool) -> int:
         return _show(kind, name, verbose, as_json)

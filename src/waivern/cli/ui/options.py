@@ -22,9 +22,9 @@ def store_option(command: F) -> F:
         is_flag=True,
         expose_value=False,
         callback=_keep_trust,
-        help="Use the store although somebody else can write to it.",
+        help="Use the store even if other users can write to it.",
     )
-    where = click.option("--store", metavar="PATH|URL", help="Where the runs are kept.")
+    where = click.option("--store", metavar="PATH|URL", help="Store the runs there.")
     return where(trust(command))
 
 
@@ -34,7 +34,7 @@ def _keep_trust(ctx: click.Context, _param: click.Parameter, value: bool) -> Non
 
 def json_option(command: F) -> F:
     """Add `--json`."""
-    return click.option("--json", "as_json", is_flag=True, help="One JSON document.")(command)
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(command)
 
 
 def opened(store: str | None) -> RunStore:

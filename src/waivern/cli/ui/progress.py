@@ -137,10 +137,13 @@ class Progress:
             self.say(Line("run", f"again {name}: {clean(reason)}"))
 
     def stopping(self, why: str) -> None:
-        """Say that nothing more is started, and what a person can do."""
-        wish = "it was cancelled" if why == "cancel" else f"{why} came"
-        again = "" if why == "cancel" else "; a second one leaves at once"
-        self.say(Line("interrupted", f"{wish}: what runs is let finish{again}"))
+        """Report that no more artifacts are started, and how to stop at once."""
+        known = {"cancel": "Cancelled", "SIGINT": "Interrupted"}
+        again = {"cancel": "", "SIGINT": " Press Ctrl-C again to stop now."}.get(
+            why, " A second signal stops now."
+        )
+        what = known.get(why, f"{why} received")
+        self.say(Line("interrupted", f"{what}: waiting for running artifacts.{again}"))
 
     def waiting(self, why: str) -> None:
         """Show what artifacts wait for."""

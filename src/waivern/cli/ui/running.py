@@ -57,50 +57,64 @@ def _percentage(_ctx: click.Context, _param: click.Parameter, value: str | None)
 
 _OPTIONS = (
     click.option(
-        "-p", "--param", "params", metavar="KEY=VALUE", multiple=True, help="Value of a parameter."
+        "-p", "--param", "params", metavar="KEY=VALUE", multiple=True, help="Set a parameter."
     ),
     click.option(
-        "--params", "params_file", metavar="FILE", help="Values of parameters, as YAML or JSON."
+        "--params", "params_file", metavar="FILE", help="Read parameters from a YAML or JSON file."
     ),
     click.option(
-        "-o", "--output", metavar="DIR", help="Copy the artifacts marked `output: true` there."
+        "-o", "--output", metavar="DIR", help="Copy the artifacts marked `output: true` to DIR."
     ),
     store_option,
     click.option(
-        "--max-concurrency", type=click.IntRange(1), metavar="N", help="How much at once."
+        "--max-concurrency",
+        type=click.IntRange(1),
+        metavar="N",
+        help="Run at most N artifacts at once.",
     ),
-    click.option("--fail-fast", is_flag=True, help="Start nothing more after the first failure."),
     click.option(
-        "--max-failures", type=click.IntRange(1), metavar="N", help="Nor after so many failures."
+        "--fail-fast", is_flag=True, help="Stop starting artifacts after the first failure."
+    ),
+    click.option(
+        "--max-failures",
+        type=click.IntRange(1),
+        metavar="N",
+        help="Stop starting artifacts after N failures.",
     ),
     click.option(
         "--fail-on",
         metavar="CONDITION",
         multiple=True,
-        help="Leave with 6 if it holds at the end, as in \"status.scan == 'skipped'\".",
+        help="Exit with 6 if CONDITION is true at the end, as in \"status.scan == 'skipped'\".",
     ),
     click.option(
         "--min-coverage",
         metavar="PERCENT",
         callback=_percentage,
-        help="Exit with 6 if less of any source was examined.",
+        help="Exit with 6 if less than PERCENT of any source was examined.",
     ),
+    click.option("--no-cache", is_flag=True, help="Ignore cached results."),
     click.option(
-        "--no-cache", is_flag=True, help="Make everything, also what was made of the same before."
-    ),
-    click.option(
-        "--refresh", metavar="ARTIFACT", multiple=True, help="Make that one again all the same."
+        "--refresh",
+        metavar="ARTIFACT",
+        multiple=True,
+        help="Rebuild ARTIFACT, ignoring its cached result.",
     ),
     click.option(
         "--grace",
         type=click.FloatRange(0),
         metavar="SECONDS",
         callback=_finite,
-        help="How long running work may go on after a signal.",
+        help="Wait at most SECONDS for running artifacts after a signal.",
     ),
     json_option,
-    click.option("-q", "--quiet", is_flag=True, help="No progress."),
-    click.option("-v", "--verbose", count=True, help="More progress; -vv: tracebacks of defects."),
+    click.option("-q", "--quiet", is_flag=True, help="Do not show progress."),
+    click.option(
+        "-v",
+        "--verbose",
+        count=True,
+        help="Show more progress; -vv: also tracebacks of internal errors.",
+    ),
 )
 
 
@@ -123,13 +137,13 @@ def running_options(command: F) -> F:
 def kept_options(command: F) -> F:
     """Add the options of commands that run what a run kept."""
     command = trust_option(command)
-    text = "The folder that relative paths start from, if the project was moved."
+    text = "Resolve relative paths from DIR, if the project was moved."
     return click.option("--base", metavar="DIR", help=text)(command)
 
 
 def trust_option(command: F) -> F:
     """Add `--trust-run`."""
-    text = "Run the code that a run of another store names."
+    text = "Allow a run of another store to execute code."
     return click.option("--trust-run", is_flag=True, help=text)(command)
 
 
