@@ -16,7 +16,7 @@ BOOK = """
 @pytest.mark.parametrize(
     ("words", "hint"),
     [
-        (["doctor"], "there are run, plan, runs"),
+        (["doctor"], "available: run, plan, runs"),
         (["rnu"], "did you mean 'run'?"),
         (["validat"], "did you mean 'validate'?"),
         (["resume"], "did you mean `wct runs resume`?"),

@@ -34,7 +34,15 @@ def test_version_and_help(place: Place) -> None:
         (["run", "one.yaml", "--force"], 2, "--resume"),
         (["run", "one.yaml", "--resume", "@last", "--run-id", "x"], 2, "--run-id"),
         (["run", "one.yaml", "--max-concurrency", "0"], 2, "--max-concurrency"),
-        (["run", "one.yaml", "--grace", "nan"], 2, "number of seconds"),
+        (["run", "one.yaml", "--grace", "nan"], 2, "'--grace' requires a number of at least 0"),
+        (["run", "one.yaml", "--max-failures", "x"], 2, "a whole number of at least 1"),
+        (["run", "one.yaml", "--ask-again"], 2, "--ask-again requires --resume"),
+        (["runs", "cancel", "@last", "--wait", "x"], 2, "a number of at least 0"),
+        (["runs", "prune", "--older-than", "3y"], 2, "write it as one of 90s"),
+        (["runs", "verify"], 2, "as in `wct runs verify @last`"),
+        (["runs", "verify", "--all", "@last"], 2, "--all cannot be combined with RUN"),
+        (["config", "show", "-p", "n=1"], 2, "parameters require a RUNBOOK"),
+        (["config", "set"], 2, "available: show"),
         (["run"], 2, "RUNBOOK"),
         (["ran"], 2, "did you mean 'run'?"),
         (["runs", "lst"], 2, "did you mean 'list'?"),
@@ -142,3 +150,28 @@ def test_which_store(tmp_path: Path) -> None:
     for typed in ("", str(tmp_path / "file"), f"file:{tmp_path}/file"):
         with pytest.raises(UsageError):
             locate(typed, {}, str(deep))
+
+
+def test_pins_as_documents(place: Place) -> None:
+    place.runbook("one.yaml", ONE)
+    run_id = place.wct("run", "one.yaml", "--run-id", "r1").code or "r1"
+    assert place.wct("runs", "pin", "r1", "--json").data("pin") == {
+        "run_id": run_id,
+        "pinned": True,
+    }
+    assert place.wct("runs", "unpin", "r1", "--json").data("pin")["pinned"] is False
+    assert place.wct("runs", "pin", "none", "--json").data("error")["exit_code"] == 4
+
+
+def test_a_name_with_spaces_around_it_and_a_run_that_has_ended(place: Place) -> None:
+    place.runbook("gate.yaml", ONE + "  g: {gate: {question: ok?, show: a}}\n")
+    assert place.wct("run", "gate.yaml", "--run-id", "r1").code == 7
+    spaced = place.wct("runs", "approve", "r1", "--by", " ann")
+    assert (spaced.code, "' ann' begins or ends with a space" in spaced.err) == (2, True)
+    assert place.wct("runs", "approve", "r1", "--by", "ann").code == 0
+    cancelled = place.wct("runs", "cancel", "r1")
+    assert (cancelled.code, "is completed; there is nothing to cancel" in cancelled.err) == (
+        5,
+        True,
+    )
+    assert "`wct inspect r1`" in cancelled.err

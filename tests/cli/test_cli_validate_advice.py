@@ -105,3 +105,19 @@ def test_children_are_looked_at_from_their_own_folders(place: Place) -> None:
     assert (done.code, document["valid"], document["problems"]) == (0, True, [])
     assert warning["message"] == "'own.py' has no function 'g'"
     assert warning["file"] == "sub/child.yaml"
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("{type: python}", "`wct connectors python` lists its properties"),
+        ("{type: command, properties: {argv: []}}", "property 'argv' has too few items"),
+        ("{type: command, properties: {argv: ls -l}}", "`wct connectors command` lists"),
+        ("{type: filesystem, properties: {path: ~/none}}", "it means '/"),
+    ],
+)
+def test_each_problem_of_a_property_has_a_next_step(place: Place, source: str, words: str) -> None:
+    name = place.runbook("one.yaml", f"  a: {{source: {source}}}\n")
+    done = place.wct("validate", name)
+    assert words in done.err
+    assert "relative paths" not in done.err

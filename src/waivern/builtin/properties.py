@@ -61,10 +61,14 @@ def located(ctx: Context, text: str) -> Path:
         if path.is_symlink():
             what = f"{text!r} is a link that leads nowhere: {error.strerror}"
             raise ComponentError(what, hint=f"`readlink {text}` says where to") from error
-        hint = f"relative paths start from the runbook's folder, {str(ctx.base)!r}"
+        hint = None
+        if text.startswith("~"):
+            hint = f"it means {str(path)!r}"
+        elif not Path(text).is_absolute():
+            hint = f"relative paths start from the runbook's folder, {str(ctx.base)!r}"
         raise ComponentError(
             f"{text!r} cannot be read: {error.strerror}",
-            hint="; ".join(filter(None, [_neighbour(path), hint])),
+            hint="; ".join(filter(None, [_neighbour(path), hint])) or None,
         ) from error
     return path
 

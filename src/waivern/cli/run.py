@@ -16,6 +16,7 @@ from waivern.cli.ui.running import (
     trust_option,
     why_unkept,
 )
+from waivern.errors import UsageError
 
 if TYPE_CHECKING:
     from waivern.cli.ui.progress import Progress
@@ -58,12 +59,12 @@ def command(
     result:failed, for those that failed in the run that is resumed, result:failed@RUN in another.
     A + before it takes all that it needs, a + behind it all that is made from it.
     """
-    if resume is None and (allow_changed or force or ask_again or more["trust_run"]):
-        raise click.UsageError(
-            "--allow-changed, --ask-again, --force and --trust-run go with --resume"
-        )
+    if resume is None:
+        _only_with_resume(allow_changed, ask_again, force, more["trust_run"])
     if resume is not None and run_id is not None:
-        raise click.UsageError("--run-id is for a new run, --resume for one that has its id")
+        raise UsageError(
+            "--run-id cannot be combined with --resume", hint="omit --run-id: a run keeps its id"
+        )
     from waivern.service.locate import find_project, refuse_unkept
     from waivern.service.select import Selection
 
@@ -96,3 +97,18 @@ def command(
     result, eyes = carry_out(typed, store, project, begin)
     code = finish(typed, store, result, eyes, lambda run: ["wct", "run", runbook, "--resume", run])
     return leave(result, code)
+
+
+def _only_with_resume(allow_changed: bool, ask_again: bool, force: bool, trust_run: bool) -> None:
+    """Raise UsageError for an option that means nothing for a new run."""
+    options = {
+        "--allow-changed": allow_changed,
+        "--ask-again": ask_again,
+        "--force": force,
+        "--trust-run": trust_run,
+    }
+    if typed := [name for name, is_set in options.items() if is_set]:
+        raise UsageError(
+            f"{typed[0]} requires --resume",
+            hint="name the run, as in --resume @last, or omit the option",
+        )

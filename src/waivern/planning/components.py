@@ -125,6 +125,7 @@ class Components:
         for path, on_key, message, hint in faults(component.Config, properties, self._environ):
             of_project = not _leads(path, own) and _leads(path, properties)
             on: Literal["key", "value"] = "key" if on_key else "value"
+            hint = hint or f"`wct {kind} {component.name}` lists its properties"
             said, at = f"{component.name}: {message}", (PART[kind], "properties", *path)
             if of_project and (file := self._defaults.document) is not None:
                 at = ("components", name, *path)

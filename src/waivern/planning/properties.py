@@ -61,6 +61,8 @@ def faults(
                     yield path, True, f"unknown property '{name}'", _allowed(config, name)
                 case "missing":
                     yield path[:-1], False, f"property '{name}' is required", None
+                case "too_short" if isinstance(each["loc"][-1], str):
+                    yield path, False, f"property '{name}' has too few items", None
                 case kind if kind in _PLAIN:
                     yield path, False, f"property '{name}' {KINDS[kind][1]}", None
                 case _:

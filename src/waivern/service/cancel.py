@@ -30,7 +30,8 @@ def cancel(store: RunStore, run_id: str, by: str, note: str | None, clock: Clock
         _, record = fold(store, run_id)
         status = record.metadata.status
         if status in DEAD and not record.attempt_open:
-            raise RefusedError(f"run {run_id} has ended: it is {status}", hint="nothing to cancel")
+            hint = f"`wct inspect {run_id}` shows its artifacts"
+            raise RefusedError(f"run {run_id} is {status}; there is nothing to cancel", hint=hint)
         events: list[RunCancelled | AttemptEnded] = [RunCancelled(clock.now(), by, note)]
         if record.attempt_open:
             events.append(AttemptEnded(clock.now(), str(RunStatus.CANCELLED), "cancel", None, 0))

@@ -43,12 +43,17 @@ class Decision:
     """For what comes after the gate."""
 
     def __post_init__(self) -> None:
-        if not gates.person(self.by) or self.by != self.by.strip():
-            raise UsageError("a decision needs the name of who decides", hint="give it with --by")
         try:
             content_digest([self.by, self.note, dict(self.data)])
         except ComponentError as error:
             raise UsageError(f"the decision cannot be kept: {error.message}") from error
+        if not gates.person(self.by):
+            raise UsageError("a decision requires a name", hint="give it, as in `--by ann`")
+        if self.by != self.by.strip():
+            raise UsageError(
+                f"the name {self.by[:80]!r} begins or ends with a space",
+                hint="write it without, as in `--by ann`",
+            )
         if len(json.dumps([self.by, self.note, dict(self.data)])) > MAX_BYTES:
             raise UsageError(
                 f"the decision has more than {MAX_BYTES >> 10} KiB",
@@ -129,12 +134,12 @@ def _named(record: RunRecord, name: str, open_: list[ArtifactId]) -> ArtifactId:
             f"'{name}' is not a gate: it waits for data",
             hint=f"`wct runs resume {run.run_id} --data key=value` provides it",
         )
-    what = "is no gate that waits" if step.component == "gate" else "is no gate"
+    what = "is not waiting" if step.component == "gate" else "is not a gate"
     raise RefusedError(f"'{name}' {what}: it is {step.status}", hint=_those(open_))
 
 
 def _those(open_: list[ArtifactId]) -> str:
-    return f"these wait: {', '.join(open_)}" if open_ else "no gate waits"
+    return f"waiting gates: {', '.join(open_)}" if open_ else "no gate is waiting"
 
 
 def _not_suspended(record: RunRecord) -> RefusedError:

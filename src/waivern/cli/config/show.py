@@ -11,6 +11,7 @@ from waivern.cli.ui.documents import print_document
 from waivern.cli.ui.options import json_option, store_option
 from waivern.cli.ui.screen import stderr, stdout, tab_separated, table
 from waivern.cli.ui.text import clean
+from waivern.errors import UsageError
 from waivern.message import Json
 from waivern.service.locate import find_project
 from waivern.service.settings import Setting, everything, resolve
@@ -43,7 +44,10 @@ def command(
     project = find_project()
     loaded, typed = None, bool(params) or params_file is not None
     if typed and runbook is None:
-        raise click.UsageError("parameters are those of a RUNBOOK: name it, too")
+        raise UsageError(
+            "parameters require a RUNBOOK",
+            hint="name it, as in `wct config show RUNBOOK -p NAME=VALUE`",
+        )
     if runbook is not None:
         from waivern.cli.ui.running import given
         from waivern.runbook.loader import load

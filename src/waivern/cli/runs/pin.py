@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from waivern.cli.ui.options import opened, store_option
+from waivern.cli.ui.documents import print_document
+from waivern.cli.ui.options import json_option, opened, store_option
 from waivern.cli.ui.screen import stdout
 from waivern.cli.ui.user import user_name
 from waivern.clock import Clock
@@ -15,10 +16,14 @@ from waivern.service.retain import pin
 @click.command("pin")
 @click.argument("run", metavar="RUN")
 @click.option("--note", metavar="TEXT", help="Record a reason.")
+@json_option
 @store_option
-def command(run: str, note: str | None, store: str | None) -> None:
+def command(run: str, note: str | None, as_json: bool, store: str | None) -> None:
     """Protect a run from removal."""
     where = opened(store)
     run_id = find(where, run)
     pin(where, run_id, user_name(), note, Clock().now())
-    stdout().print(f"pinned {run_id}")
+    if as_json:
+        print_document("pin", {"run_id": run_id, "pinned": True})
+    else:
+        stdout().print(f"pinned {run_id}")

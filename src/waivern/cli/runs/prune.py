@@ -105,7 +105,9 @@ def _policy(
 def _age(text: str | None) -> timedelta | None:
     age = parse_age(text) if text is not None else None
     if text is not None and age is None:
-        raise UsageError(f"--older-than {text[:40]!r} is not an age", hint=f"as {FORMS}")
+        raise UsageError(
+            f"--older-than {text[:40]!r} is not an age", hint=f"write it as one of {FORMS}"
+        )
     return age
 
 

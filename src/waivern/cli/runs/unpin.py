@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from waivern.cli.ui.options import opened, store_option
+from waivern.cli.ui.documents import print_document
+from waivern.cli.ui.options import json_option, opened, store_option
 from waivern.cli.ui.screen import stdout
 from waivern.service.references import find
 from waivern.service.retain import unpin
@@ -12,10 +13,14 @@ from waivern.service.retain import unpin
 
 @click.command("unpin")
 @click.argument("run", metavar="RUN")
+@json_option
 @store_option
-def command(run: str, store: str | None) -> None:
+def command(run: str, as_json: bool, store: str | None) -> None:
     """Remove the protection of a pinned run."""
     where = opened(store)
     run_id = find(where, run)
     was = unpin(where, run_id)
-    stdout().print(f"unpinned {run_id}" if was else f"{run_id} was not pinned")
+    if as_json:
+        print_document("pin", {"run_id": run_id, "pinned": False})
+    else:
+        stdout().print(f"unpinned {run_id}" if was else f"{run_id} was not pinned")

@@ -32,14 +32,20 @@ def command(
     first 16 digits. --all skips runs that are running, and exits with 4 if there are no runs.
     """
     where = opened(store)
-    if every == bool(runs):
-        raise UsageError("name one or more runs, or --all", hint="wct runs verify @last")
+    if every and runs:
+        raise UsageError("--all cannot be combined with RUN", hint="omit one of the two")
+    if not every and not runs:
+        raise UsageError("no run is given", hint="name one, as in `wct runs verify @last`")
     if expect is not None and len(runs) != 1:
-        raise UsageError("--expect goes with one run", hint="wct runs verify RUN --expect HEAD")
+        raise UsageError(
+            "--expect requires exactly one RUN",
+            hint="use it as in `wct runs verify @last --expect HEAD`",
+        )
     ids = where.runs() if every else [find(where, run) for run in runs]
     if not ids:
         raise RunNotFoundError(
-            f"there are no runs in {where.url}", hint="`wct config show` tells why it is that store"
+            f"there are no runs in {where.url}",
+            hint="`wct config show` shows why this store is used",
         )
     found: list[Verification] = []
     for run_id in ids:
@@ -48,7 +54,7 @@ def command(
         except (RunLockedError, RunNotFoundError) as error:  # it runs, or was removed meanwhile
             if not every:
                 raise
-            stderr().print(f"passed over: {clean(error.message)}")
+            stderr().print(f"skipped: {clean(error.message)}")
     if as_json:
         print_document("verify", [each.document() for each in found])
     else:
@@ -68,8 +74,8 @@ def _code(found: list[Verification]) -> int:
 
 def _help(faults: list[Fault]) -> str:
     if all(fault.renewable for fault in faults):
-        return "resuming a run makes again what of its artifacts was altered"
-    return "only a copy kept elsewhere tells what it was, and brings it back"
+        return "`wct runs resume RUN` rebuilds the artifacts that were altered"
+    return "restore the run folder from a backup, or repeat the run with `wct runs replay RUN`"
 
 
 def _show(out: Screen, found: Verification) -> None:

@@ -16,11 +16,11 @@ from waivern.problems import InvalidError, Problem
 
 _NEXT = {
     Exit.USAGE: "`wct --help` lists the commands",
-    Exit.INVALID: "correct that, then `wct validate RUNBOOK` tells whether all is well",
+    Exit.INVALID: "correct this, then check it with `wct validate RUNBOOK`",
     Exit.NOT_FOUND: "`wct runs` lists the runs, `wct connectors` and `wct processors` components",
-    Exit.REFUSED: "`wct runs` shows how the runs stand",
+    Exit.REFUSED: "`wct runs` shows the status of the runs",
     Exit.INTEGRITY: "start a new run, or restore the files from a copy",
-    Exit.STORE: "see to the disk and its permissions, or choose another store with --store",
+    Exit.STORE: "check the disk and its permissions, or choose another store with --store",
     Exit.INTERNAL: "this is a bug in wct: the same command with -vv shows where",
 }
 
@@ -78,13 +78,23 @@ def problem_document(problem: Problem) -> dict[str, Json]:
 def usage(error: click.ClickException, *, as_json: bool) -> int:
     """Tell of a command line that cannot be understood."""
     ctx = getattr(error, "ctx", None)
-    message = error.format_message() or "no command was given"
+    message = _number(error) or error.format_message() or "no command was given"
     message = message[0].lower() + message[1:].rstrip(".")
     hint = f"`{ctx.command_path if ctx else 'wct'} --help` shows how it is used"
     _say(message, hint)
     if as_json:
         _document(Exit.USAGE, "UsageError", message, hint, [])
     return Exit.USAGE
+
+
+def _number(error: click.ClickException) -> str | None:
+    """Return what a number has to be, for a value that is not one or not in its range."""
+    param = getattr(error, "param", None)
+    kind = getattr(param, "type", None)
+    if not isinstance(kind, click.IntRange | click.FloatRange) or kind.min is None:
+        return None
+    what = "a whole number" if isinstance(kind, click.IntRange) else "a number"
+    return f"{param.get_error_hint(error.ctx)} requires {what} of at least {kind.min:g}"
 
 
 def internal(error: Exception, *, as_json: bool, whole: bool) -> int:

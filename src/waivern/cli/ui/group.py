@@ -61,4 +61,4 @@ class LazyGroup(click.Group):
             inner = self.get_command(ctx, group)
             if isinstance(inner, click.Group) and name in inner.list_commands(ctx):
                 return f"did you mean `{ctx.command_path} {group} {name}`?"
-        return did_you_mean(name, self._modules) or f"there are {', '.join(self._modules)}"
+        return did_you_mean(name, self._modules) or f"available: {', '.join(self._modules)}"
