@@ -149,7 +149,7 @@ def test_what_is_shown_was_altered(place: Place, book: str) -> None:
 @pytest.mark.parametrize(
     ("args", "code", "text"),
     [
-        (["approve", "@last/a"], 5, "'a' is no gate"),
+        (["approve", "@last/a"], 5, "'a' is not a gate"),
         (["approve", "@last/sign-of"], 4, "did you mean 'sign-off'?"),
         (["approve", "nobody"], 4, "no run 'nobody'"),
         (["approve", "@last", "--by", ""], 2, "--by"),
@@ -193,7 +193,7 @@ def test_cancelled_while_it_waits(place: Place, book: str) -> None:
     assert place.wct("runs").rows[0][1] == "cancelled"
     refused = place.wct("runs", "approve", "@last")
     assert refused.code == 5
-    assert "it is cancelled" in refused.err
+    assert "is cancelled; nothing" in refused.err
 
 
 def test_data_for_what_waits_outside(place: Place) -> None:

@@ -126,7 +126,7 @@ def test_a_run_that_ended_is_not_cancelled(place: Place, wct: Wct, book: str, st
     before = (folder(place, "r") / "_system/events.jsonl").read_bytes()
     done = wct("runs", "cancel", "r")
     assert done.code == 5
-    assert f"it is {status}" in done.err
+    assert f"is {status}; there is nothing to cancel" in done.err
     assert "= help: " in done.err
     assert (folder(place, "r") / "_system/events.jsonl").read_bytes() == before
 

@@ -204,8 +204,8 @@ async def test_several_gates_have_to_be_named(book: Book) -> None:
 @pytest.mark.parametrize(
     ("name", "error", "text"),
     [
-        ("report", RefusedError, "'report' is no gate: it is completed"),
-        ("publish", RefusedError, "'publish' is no gate: it is not_started"),
+        ("report", RefusedError, "'report' is not a gate: it is completed"),
+        ("publish", RefusedError, "'publish' is not a gate: it is not_started"),
         ("signn", ArtifactNotFoundError, "has no artifact 'signn'"),
         ("../sign", ArtifactNotFoundError, "has no artifact"),
     ],
@@ -366,7 +366,7 @@ async def test_by_the_data_of_a_resume(book: Book) -> None:
         book.go_on(run_id, data={"approved": "maybe"}, by="ann")
     with pytest.raises(RefusedError, match="only gates wait: sign"):
         book.go_on(run_id, data={"other": 1}, by="ann")
-    with pytest.raises(UsageError, match="needs the name"):
+    with pytest.raises(UsageError, match="requires a name"):
         book.go_on(run_id, data={"approved": True})
     assert decided(book, run_id) == []
     result = book.go_on(run_id, data={"approved": True, "risk": 3}, by="ann")

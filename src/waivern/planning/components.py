@@ -125,15 +125,15 @@ class Components:
         for path, on_key, message, hint in faults(component.Config, properties, self._environ):
             of_project = not _leads(path, own) and _leads(path, properties)
             on: Literal["key", "value"] = "key" if on_key else "value"
-            hint = hint or f"`wct {kind} {component.name}` lists its properties"
+            advice = hint or f"`wct {kind} {component.name}` lists its properties"
             said, at = f"{component.name}: {message}", (PART[kind], "properties", *path)
             if of_project and (file := self._defaults.document) is not None:
                 at = ("components", name, *path)
-                self._flats.report(file.problem(Code.PROPERTY, said, at, on=on, hint=hint))
+                self._flats.report(file.problem(Code.PROPERTY, said, at, on=on, hint=advice))
             else:
                 if of_project:
                     said, at = f"{said}, as the project's file gave it", (PART[kind], "type")
-                self._flats.report(flat.problem(Code.PROPERTY, said, at, on=on, hint=hint))
+                self._flats.report(flat.problem(Code.PROPERTY, said, at, on=on, hint=advice))
             fit = False  # also if that was reported for another item already
         return fit
 

@@ -15,8 +15,9 @@ from waivern.runbook.secrets import Secrets
 from waivern.runbook.words import KINDS
 
 Path = tuple[str | int, ...]
-_PLAIN = {"string_type", "bool_type", "int_type", "list_type", "dict_type", "model_type"}
-"""What needs no more to be said of than what it should be."""
+_KINDS = ("string_type", "bool_type", "int_type", "list_type", "dict_type", "model_type")
+_PLAIN = {kind: KINDS[kind][1] for kind in _KINDS} | {"too_short": "has too few items"}
+"""Faults that need no more to be said of than what a property should be."""
 
 
 def configure(
@@ -61,10 +62,8 @@ def faults(
                     yield path, True, f"unknown property '{name}'", _allowed(config, name)
                 case "missing":
                     yield path[:-1], False, f"property '{name}' is required", None
-                case "too_short" if isinstance(each["loc"][-1], str):
-                    yield path, False, f"property '{name}' has too few items", None
                 case kind if kind in _PLAIN:
-                    yield path, False, f"property '{name}' {KINDS[kind][1]}", None
+                    yield path, False, f"property '{name}' {_PLAIN[kind]}", None
                 case _:
                     message = hide(each["msg"].removeprefix("Value error, "))
                     yield path, False, f"property '{name}': {_lower(message)}", None

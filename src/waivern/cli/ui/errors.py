@@ -89,12 +89,13 @@ def usage(error: click.ClickException, *, as_json: bool) -> int:
 
 def _number(error: click.ClickException) -> str | None:
     """Return what a number has to be, for a value that is not one or not in its range."""
-    param = getattr(error, "param", None)
-    kind = getattr(param, "type", None)
+    if not isinstance(error, click.BadParameter) or error.param is None or error.ctx is None:
+        return None
+    kind = error.param.type
     if not isinstance(kind, click.IntRange | click.FloatRange) or kind.min is None:
         return None
     what = "a whole number" if isinstance(kind, click.IntRange) else "a number"
-    return f"{param.get_error_hint(error.ctx)} requires {what} of at least {kind.min:g}"
+    return f"{error.param.get_error_hint(error.ctx)} requires {what} of at least {kind.min:g}"
 
 
 def internal(error: Exception, *, as_json: bool, whole: bool) -> int:
