@@ -306,7 +306,7 @@ def test_a_running_run_is_refused_and_passed_over(place: Place, wct: Wct) -> Non
     assert f"process {process.pid} " in done.err
     every = wct("runs", "verify", "--all", "--json")
     assert (every.code, every.data("verify")) == (0, [])
-    assert "passed over: run r is running" in every.err
+    assert "skipped: run r is running" in every.err
     meeting.let_go()
     assert place.ended(process).code == 0
     assert wct("runs", "verify", "r").code == 0
