@@ -16,8 +16,8 @@ from typing import Protocol
 from waivern.engine.awaiter import Awaiter, carry_out
 from waivern.engine.calls import Call, Failed, Left, Outcome
 from waivern.engine.producer import Producer
-from waivern.plugins.callscope import CallScope, watch_threads
-from waivern.plugins.restrictions import restrict
+from waivern.plugins.callscope import CallScope
+from waivern.plugins.restrictions import release, restrict
 
 LOOK_S = 0.002
 """How often the foreman looks, while calls wait that somebody could be put to."""
@@ -117,12 +117,12 @@ class ThreadExecutor:
         """Whether the foreman has to be told of calls."""
         self._taken = 0
         self._closed = False
+        self._released = False
         self._foreman = threading.Thread(target=self._hurry, name="waivern-foreman", daemon=True)
 
     def submit(self, call: Call, report: Report) -> None:
         with self._lock:
             if self._foreman.ident is None:
-                watch_threads()
                 restrict()
                 self._foreman.start()
             self._calls.append((call, report))
@@ -159,16 +159,17 @@ class ThreadExecutor:
         foreman = () if self._foreman.ident is None else (self._foreman,)
         for thread in (*foreman, *self._workers):
             thread.join(max(0, deadline - time.monotonic()))
-        return self._left()
+        alive = [worker.scope for worker in tuple(self._workers) if worker.is_alive()]
+        scopes = [*self._scopes, *filter(None, alive)]
+        if foreman and not self._released:
+            self._released = True
+            release(scopes)
+        return self._left(scopes)
 
-    def _left(self) -> list[Left]:
+    @staticmethod
+    def _left(scopes: list[CallScope]) -> list[Left]:
         """Return what is at work now, when nothing is to be."""
-        left, scopes = [], list(self._scopes)
-        for scope in [worker.scope for worker in tuple(self._workers) if worker.is_alive()]:
-            if scope is not None:
-                scopes.append(scope)
-                if not scope.returned:
-                    left.append(Left(scope.artifact))
+        left = [Left(scope.artifact) for scope in scopes if not scope.returned]
         for scope in scopes:
             threads = scope.at_work()
             left += [Left(scope.artifact, each.name, not each.daemon) for each in threads]

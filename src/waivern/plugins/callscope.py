@@ -8,7 +8,6 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from functools import wraps
 from typing import Any
 
 _MARK = "waivern_call_scope"
@@ -40,6 +39,11 @@ class CallScope:
         """Let a thread that is about to start belong to this call."""
         setattr(thread, _MARK, self)
         self._threads.append(thread)
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing works for this call any more."""
+        return self.returned and not self.at_work()
 
     @property
     def has_threads(self) -> bool:
@@ -98,23 +102,18 @@ def _leave_call() -> None:
 os.register_at_fork(after_in_child=_leave_call)  # a child process ends and signals as it likes
 
 
-def watch_threads() -> None:
-    """Have every thread that a component starts belong to its call, from here on."""
-    start = threading.Thread.start
-    if hasattr(start, _MARK):
-        return
+def adopting(_called: str, start: Callable[[threading.Thread], None]) -> Callable[..., None]:
+    """Return `Thread.start` that has every thread of a component belong to its call."""
     # It has a lock of its own taken at every fork: a fork while one thread imports it would free
     # a lock that another holds.
     importlib.import_module("concurrent.futures.thread")
 
-    @wraps(start)
-    def adopting(thread: threading.Thread) -> None:
+    def start_adopted(thread: threading.Thread) -> None:
         if (scope := current()) is not None:
             scope.adopt(thread)
         start(thread)
 
-    setattr(adopting, _MARK, True)
-    threading.Thread.start = adopting  # type: ignore[method-assign, assignment]
+    return start_adopted
 
 
 def _is_idle(thread: threading.Thread, frame: object) -> bool:
