@@ -179,6 +179,8 @@ class RunLogs:
 
     def of(self, artifact: str | None) -> Log:
         """Return the log of an artifact; None: of the run."""
+        if (known := self._logs.get(artifact)) is not None:
+            return known
         with self._lock:
             if artifact not in self._logs:
                 self._logs[artifact] = Log(artifact, self)
