@@ -83,7 +83,7 @@ class Layout:
                 raise IntegrityError(f"{path} is not a folder") from error
             except StrangerError as error:
                 raise refused(self.path, f"is not all yours: {error.message}") from error
-            check_folder(part.descriptor, path, self._owners, repair=make)
+            check_folder(part.descriptor, path, self._owners, repair=make, store=self.path)
             yield part
 
     @contextmanager
@@ -109,7 +109,7 @@ class Layout:
         for name in (RUNS, CACHE):
             with suppress(FileNotFoundError):
                 found = os.stat(name, dir_fd=root.descriptor, follow_symlinks=False)
-                check_found(found, f"{self.path}/{name}", self._owners)
+                check_found(found, f"{self.path}/{name}", self._owners, self.path)
 
     @contextmanager
     def run(self, run_id: str, *, make: bool = False) -> Iterator[Folder]:

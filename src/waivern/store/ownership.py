@@ -47,31 +47,37 @@ def check_owner(found: os.stat_result, owners: Owners, name: str) -> None:
         raise StrangerError(f"{name} belongs to {account(found.st_uid)}")
 
 
-def check_folder(fd: int, path: str, owners: Owners, *, repair: bool) -> None:
+def check_folder(
+    fd: int, path: str, owners: Owners, *, repair: bool, store: str | None = None
+) -> None:
     """Raise RefusedError if an open folder is not one of a store that only trusted people write.
+
+    `store` is the store that it is a part of; it is the store itself unless given.
 
     Group bits, as a umask of 002 leaves them, are no reason if they can be taken away: with
     `repair` they are.
     """
     found = os.fstat(fd)
-    check_found(found, path, owners)
+    check_found(found, path, owners, store)
     if repair and owners is not None and found.st_mode & OTHERS_WRITE:
         os.fchmod(fd, stat.S_IMODE(found.st_mode) & ~OTHERS_WRITE)
 
 
-def check_found(found: os.stat_result, path: str, owners: Owners) -> None:
+def check_found(found: os.stat_result, path: str, owners: Owners, store: str | None = None) -> None:
     """Raise RefusedError unless a folder of a store is written by trusted people only."""
     if owners is None:
         return
     if found.st_uid not in owners:
-        raise refused(path, f"belongs to {account(found.st_uid)}")
+        raise refused(path, f"belongs to {account(found.st_uid)}", store=store)
     if stat.S_ISLNK(found.st_mode):
         return  # it is not followed, and its mode says nothing
     mode = stat.S_IMODE(found.st_mode)
     repairable = not mode & stat.S_IWOTH and os.geteuid() in (0, found.st_uid)
     if mode & OTHERS_WRITE and not repairable:
         who = "everybody" if mode & stat.S_IWOTH else "its group"
-        raise refused(path, f"can be written to by {who} (mode {mode:04o})", writable=True)
+        raise refused(
+            path, f"can be written to by {who} (mode {mode:04o})", writable=True, store=store
+        )
 
 
 def check_links(path: str, owners: Owners) -> None:
@@ -104,13 +110,15 @@ def _links(path: str) -> Iterator[tuple[str, int]]:
         rest += target.split("/")[::-1]
 
 
-def refused(path: str, why: str, *, writable: bool = False) -> RefusedError:
+def refused(
+    path: str, why: str, *, writable: bool = False, store: str | None = None
+) -> RefusedError:
     """Return the error that names a store which is not used, and how it can be."""
     mend = f"after a look at it: `chmod -R go-w {path}`; or " if writable else ""
     return RefusedError(
         f"the store {path} {why}: somebody else could have planted what is in it",
         hint=f"{mend}choose another with --store; if you trust it, give --trust-store "
-        f"or set {VARIABLE}={path}",
+        f"or set {VARIABLE}={store or path}",
     )
 
 

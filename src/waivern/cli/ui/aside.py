@@ -133,7 +133,8 @@ class Aside:
             sys.stdout = answer
             started.kill_all()  # or the interpreter might wait for what user code left running
             self.drain()
-            self.err.flush()
+            with suppress(OSError):  # nobody reads the messages: the answer is given all the same
+                self.err.flush()
             faulthandler.enable(self._own[2]) if crashes else faulthandler.disable()
             capture.own_stderr = 2
             os.dup2(self._own[0], 0)

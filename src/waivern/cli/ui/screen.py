@@ -6,6 +6,7 @@ import os
 import sys
 import textwrap
 from collections.abc import Sequence
+from contextlib import nullcontext, suppress
 from typing import NamedTuple, TextIO
 
 from waivern.cli.ui.text import clip
@@ -43,8 +44,9 @@ class Screen(NamedTuple):
     width: int
 
     def print(self, text: str = "") -> None:
-        """Write a line."""
-        self.stream.write(text + "\n")
+        """Write a line; a message that stderr does not take is dropped."""
+        with suppress(OSError) if self.stream is sys.stderr else nullcontext():
+            self.stream.write(text + "\n")
 
     def paint(self, text: str, look: str) -> str:
         """Return `text` in a colour, or in that of a status; as it is where there are none."""
