@@ -358,7 +358,7 @@ def test_a_run_that_is_no_folder_any_more(tmp_path: Path) -> None:
     book.run("r001").symlink_to(outside)
     same(book)
     (row,) = listing.page(book.store, status=read.CORRUPT).rows
-    assert "not a folder" in (row.fault or "")
+    assert "in the place of a folder" in (row.fault or "")
 
 
 def test_a_small_store_is_not_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
