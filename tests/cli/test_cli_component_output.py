@@ -282,3 +282,13 @@ def test_what_a_module_prints_when_it_is_imported_is_no_answer(
     document: Any = json.loads(done.out)
     assert document["schema"].startswith("wct."), what
     assert done.code == 0
+
+
+def test_the_beginning_of_a_character_at_the_end_is_kept(place: Place) -> None:
+    (place.path / "cut.py").write_text(
+        "import sys\ndef cut():\n    sys.stdout.buffer.write(b'ends in \\xf0\\x9f')\n"
+    )
+    source = '{type: python, properties: {call: "cut.py:cut"}}'
+    assert place.wct("run", place.runbook("cut.yaml", f"  a: {{source: {source}}}")).code == 0
+    log = place.run_folder() / "_system/logs/a.log"
+    assert log.read_text() == "ends in \\xf0\\x9f\n"

@@ -98,6 +98,8 @@ class Log:
     def finish(self) -> None:
         """Write all of it, with the end of what exceeded the limit."""
         with self._lock:
+            if self._decoder is not None:  # it may hold the beginning of a character
+                self._take_rest(self._decoder.decode(b"", final=True))
             if self._rest_length:
                 self._end_line()
             if self._left_out:
