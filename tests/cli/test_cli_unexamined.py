@@ -77,3 +77,12 @@ def test_a_detector_that_a_condition_excludes_is_left_out_on_purpose(place: Plac
         0,
         "coverage 100 % (files, in bytes): examined 1 of 1 file",
     )
+
+
+def test_a_report_on_findings_that_was_not_written_is_no_gap(place: Place) -> None:
+    gate = "  agreed: {gate: {question: May it be sent?, show: findings}}\n"
+    report = "  report: {inputs: findings, after: agreed, process: {type: merge}}\n"
+    book(place, FILES, FINDINGS % "", gate, report)
+    whole = "coverage 100 % (files, in bytes): examined 1 of 1 file"
+    assert coverage(place.wct("run", "x.yaml")) == whole
+    assert coverage(place.wct("runs", "approve", "@last", "--reject")) == whole

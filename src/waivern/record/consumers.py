@@ -60,7 +60,11 @@ def examine(record: RunRecord, measures: Mapping[str, Measure]) -> tuple[tuple[G
     """
     steps = record.steps
     edges = {name: _inputs(step) for name, step in steps.items() if step.completed}
-    missed = {name: needed for name, needed in _missed(record) if _any_completed(needed, steps)}
+    missed = {
+        name: needed
+        for name, needed in _missed(record)
+        if steps[name].status is ArtifactStatus.FAILED or _given(needed, steps, measures)
+    }
     gaps = tuple(
         gap for name in steps if (gap := _gap(steps[name], measures.get(name), name in missed))
     )
@@ -90,8 +94,17 @@ def _missed(record: RunRecord) -> Iterator[tuple[str, tuple[str, ...]]]:
             yield name, step.inputs  # of a journal that does not list the processors
 
 
-def _any_completed(names: Iterable[str], steps: Mapping[str, StepRecord]) -> bool:
-    return any(name in steps and steps[name].completed for name in names)
+def _given(
+    names: Iterable[str], steps: Mapping[str, StepRecord], measures: Mapping[str, Measure]
+) -> bool:
+    """Report whether there is anything to examine: an input that is no detector's findings."""
+    there = (name for name in names if name in steps and steps[name].completed)
+    return any(not _reports(measures.get(name)) for name in there)
+
+
+def _reports(found: Measure | None) -> bool:
+    """Report whether a processor examined its inputs: what follows concerns its findings."""
+    return found is not None and found.items is not None and found.component.startswith(PROCESSOR)
 
 
 def _inputs(step: StepRecord) -> tuple[str, ...]:
@@ -134,7 +147,7 @@ def _reach(
 
 def _part(found: Measure | None, needed: str, behind: Fraction) -> Fraction:
     """Return the part of an input that a consumer, or what follows from it, examined."""
-    if found is None or found.items is None or not found.component.startswith(PROCESSOR):
+    if found is None or not _reports(found):
         return behind
     if needed in found.inputs:
         own = found.inputs[needed]
