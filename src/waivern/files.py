@@ -8,7 +8,7 @@ import os
 import stat
 from io import BufferedReader
 
-from waivern.errors import RefusedError
+from waivern.errors import RefusedError, UsageError
 
 
 class NotAFileError(OSError):
@@ -74,6 +74,21 @@ def high(descriptor: int) -> int:
 def at_home(path: str | os.PathLike[str]) -> str:
     """Return a path with a leading `~` replaced by the home folder, where there is one."""
     return os.path.expanduser(os.fspath(path))  # noqa: PTH111 - pathlib raises for '~nobody'
+
+
+def destination(path: str | os.PathLike[str]) -> str:
+    """Return the path of a folder that may be created, with `~` replaced.
+
+    Raises UsageError for the home folder of an unknown user: a folder named `~ann` would be made.
+    """
+    found = at_home(path)
+    if found.startswith("~"):
+        user = found.partition("/")[0]
+        message = f"{user[:80]!r} is not the home folder of a user of this machine"
+        raise UsageError(
+            message, hint=f"correct the name, or write `./{user[:80]}` for such a folder"
+        )
+    return found
 
 
 def trusted_owners(folder: str | os.PathLike[str] = ".") -> frozenset[int]:

@@ -128,3 +128,9 @@ def test_a_stream_has_one_reader() -> None:
     assert first[-1] == "run_finished"
     assert isinstance(second, waivern.RefusedError)
     assert "another task is reading this stream" in second.message
+
+
+@pytest.mark.parametrize("status", [3, {}, b"x", "", "complete"])
+def test_runs_of_no_such_status_are_refused(tmp_path: Path, status: Any) -> None:
+    with pytest.raises(waivern.UsageError, match="status="):
+        waivern.list_runs(status, store=tmp_path / ".waivern")

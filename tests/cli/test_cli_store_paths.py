@@ -125,3 +125,14 @@ def test_no_variable_of_the_environment_gets_into_the_journal(place: Place) -> N
     assert place.run_ids() == ["r"]
     text = place.wct("runs", "--json").data("runs")
     assert [row["run_id"] for row in json.loads(json.dumps(text))] == ["r"]
+
+
+@pytest.mark.parametrize("option", ["--store", "-o"])
+def test_the_home_of_an_unknown_user_is_refused(place: Place, option: str) -> None:
+    name = place.runbook(
+        "one.yaml", '  a: {source: {type: command, properties: {argv: [echo, "1"]}}}\n'
+    )
+    done = place.wct("run", name, option, "~nosuchuser/out")
+    assert done.code == 2
+    assert "'~nosuchuser' is not the home folder of a user" in done.err
+    assert not (place.path / "~nosuchuser").exists()

@@ -261,11 +261,11 @@ def test_no_runs_at_all(place: Place, wct: Wct) -> None:
 
 def test_the_help_fits_what_was_altered(run: Path, wct: Wct) -> None:
     (run / "sum.json").unlink()
-    assert "resuming a run makes again" in wct("runs", "verify", "r").err
+    assert "`wct runs resume RUN` rebuilds" in wct("runs", "verify", "r").err
     (run / "_system/runbook.yaml").unlink()
     told = wct("runs", "verify", "r").err
     assert "resuming" not in told
-    assert "only a copy kept elsewhere" in told
+    assert "from a backup" in told
 
 
 def _no_records(run: Path) -> None:

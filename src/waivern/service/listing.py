@@ -19,7 +19,7 @@ from waivern.store.base import RunStore
 
 WORTH_WRITING = 32
 """A reader that had to read this many runs writes the index; with fewer it writes nothing."""
-_STATUSES = frozenset({*map(str, RunStatus), *DAMAGED})
+STATUSES = frozenset({*map(str, RunStatus), *DAMAGED})
 LIVE = (RunStatus.RUNNING, RunStatus.INTERRUPTED, RunStatus.CANCELLED)
 """What a run whose last attempt has no end can be, as its lock is held or not."""
 
@@ -162,7 +162,7 @@ def _glance(run_id: str, entry: list[Json]) -> Glance | None:
     if len(entry) != len(Glance._fields) - 1:
         return None
     found = Glance(run_id, *entry)
-    fine = found.status is None or found.status in _STATUSES
+    fine = found.status is None or found.status in STATUSES
     texts = (found.started_at, found.runbook_name, found.runbook_hash, found.runbook_path or "")
     fine = fine and all(isinstance(text, str) for text in texts) and isinstance(found.last, dict)
     return found if fine else None

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from waivern.errors import RefusedError, UsageError
-from waivern.files import at_home, current_folder, owner_of, trusted_owners
+from waivern.files import current_folder, destination, owner_of, trusted_owners
 from waivern.ids import STORE
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def _nearest(folder: str) -> Located | None:
 def _usable(text: str, source: str) -> str:
     if not text or "\0" in text:
         raise UsageError(f"{source} does not name a folder", hint="give a path, file: or memory:")
-    path = at_home(text.removeprefix("file:"))
+    path = destination(text.removeprefix("file:"))
     if ":" not in path and os.path.exists(path) and not os.path.isdir(path):
         raise UsageError(
             f"{source} is {text!r}, which is not a folder",

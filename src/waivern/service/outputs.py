@@ -22,7 +22,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from waivern.errors import IntegrityError, StoreError, UsageError, WaivernError
-from waivern.files import at_home
+from waivern.files import destination
 from waivern.ids import STORE, SYSTEM, parse_artifact_id
 from waivern.message import Json, encode, sha256
 from waivern.planning.plan import Plan
@@ -62,7 +62,7 @@ def usable(text: str, store: RunStore) -> str:
 
     Raises UsageError if it cannot be one, or is within a store or a run.
     """
-    path = Path(at_home(text))
+    path = Path(destination(text))
     if not text or "\0" in text or not _can_be_folder(path):
         raise UsageError(
             f"-o {text!r} is not a folder", hint="give a folder; it is created if necessary"

@@ -8,12 +8,13 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from waivern.errors import RunNotFoundError
+from waivern.errors import RunNotFoundError, UsageError
 from waivern.files import absolute
+from waivern.problems import shown
 from waivern.record.run import RunMetadata
 from waivern.record.status import RunStatus
-from waivern.service import read
-from waivern.service.listing import Listing
+from waivern.service import argument_types, read
+from waivern.service.listing import STATUSES, Listing
 from waivern.service.references import find
 from waivern.store.base import RunStore
 from waivern.store.opening import open_store
@@ -78,6 +79,12 @@ def list_runs(
     at this moment: a run whose process was killed is `interrupted`. A run that cannot be read is
     left out with a CorruptRunWarning. `limit=None`: all of them.
     """
+    argument_types.text("status", status, optional=True)
+    argument_types.text("runbook", runbook, optional=True)
+    if status is not None and status not in STATUSES:
+        raise UsageError(
+            f"status= cannot be {shown(status)}", hint=f"give one of {', '.join(sorted(STATUSES))}"
+        )
     listing = Listing(chosen(store, project_root))
     for found in listing.glances:
         if found.status in read.DAMAGED and (row := listing.row(found.run_id)):
