@@ -141,6 +141,12 @@ def shown(text: str) -> str:
     return repr(text if len(text) <= 80 else text[:79] + "…")
 
 
+def shown_path(path: object) -> str:
+    """Return a path in quotes for a message; of a very long one, the end says most."""
+    text = str(path)
+    return repr(text if len(text) <= 300 else "…" + text[-299:])
+
+
 def _printable(text: str) -> str:
     """Return `text` of the same length, with nothing in it that a terminal would act upon."""
     return "".join(c if c.isprintable() else " " if c == "\t" else "\ufffd" for c in text)

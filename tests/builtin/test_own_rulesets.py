@@ -192,7 +192,10 @@ HEAD = "name: a\nversion: 1\n"
 MANY = ", ".join(f"ab{n}" for n in range(300))
 EXPANDING = [f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]" for a, b in pairwise("abcdefg")]
 BOMBS = {
-    "aliases": ("\n".join(["a: &a [x, x, x, x, x, x, x, x, x]", *EXPANDING]), "aliases stand for"),
+    "aliases": (
+        "\n".join(["a: &a [x, x, x, x, x, x, x, x, x]", *EXPANDING]),
+        "aliases repeat more",
+    ),
     "nesting": ("[" * 100_000, "nested deeper"),
     "endless numbers": (HEAD + "neutral: [" + "9" * 5000 + "]", "digits"),
     "patterns": (HEAD + f"types:\n  X: {{category: health, patterns: [{MANY}]}}", "more than 200"),

@@ -52,6 +52,6 @@ def test_the_step_of_several_outputs_names_them_all(place: Place) -> None:
     )
     assert place.wct("run", book, "-q", "--run-id", "r1").code == 0
     steps = place.wct("inspect", "r1", "--json").data("inspect")["steps"]
-    keys = {step["component"]: step["output_keys"] for step in steps}
+    keys = {step["artifact"]: step["output_keys"] for step in steps}
     assert keys["r"] == ["r", "r/high", "r/low"]
     assert keys["a"] == ["a"]

@@ -45,9 +45,9 @@ def seeds(name: str) -> list[bytes]:
 
 
 def carry_out(name: str, data: bytes) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     TARGETS[name](data)
-    assert time.monotonic() - began < SOON
+    assert time.process_time() - began < SOON
 
 
 @pytest.mark.parametrize("name", TARGETS)

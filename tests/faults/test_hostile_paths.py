@@ -25,6 +25,8 @@ from waivern.message import Message
 from waivern.store import journal
 from waivern.store.local import LocalFilesystemStore
 
+pytestmark = [pytest.mark.sweep, pytest.mark.timeout(600)]
+
 CANARY = "not-for-your-eyes"
 SOON = 10.0
 """Seconds; each command takes a fraction of one."""

@@ -19,6 +19,8 @@ from harness import ALL, Bench, Count, Done, Shelf, carry_out
 from waivern.service.read import DAMAGED, look
 from waivern.store.local import LocalFilesystemStore
 
+pytestmark = [pytest.mark.sweep, pytest.mark.timeout(600)]
+
 ROUNDS = 120 if ALL else 10
 STEPS = 14
 PLAIN = 'a: {source: {type: python, properties: {call: "steps.py:value", args: {name: a, x: 1}}}}'

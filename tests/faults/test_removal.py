@@ -12,6 +12,8 @@ from oracle import contents, leftovers
 from waivern.service.verify import verify
 from waivern.store.local import LocalFilesystemStore
 
+pytestmark = [pytest.mark.sweep, pytest.mark.timeout(600)]
+
 REMOVALS = {
     "delete": ("runs", "delete", "--yes", RUN),
     "prune": ("runs", "prune", "--status", "failed", "--yes"),

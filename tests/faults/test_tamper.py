@@ -34,6 +34,8 @@ from waivern.store.base import Birth
 from waivern.store.local import LocalFilesystemStore
 from waivern.store.lock import this_process
 
+pytestmark = [pytest.mark.sweep, pytest.mark.timeout(600)]
+
 
 @pytest.fixture
 def shelf(bench: Bench) -> Iterator[Shelf]:

@@ -539,9 +539,9 @@ def test_children_that_explode_are_stopped_in_time(books: Books, leaf: str | Non
     if leaf is None:
         (books.folder / "c32.yaml").unlink()
     books.write(main="config: {max_child_depth: 32}\n" + _including("c1.yaml"))
-    began = time.monotonic()
+    began = time.process_time()
     assert books.problems()
-    assert time.monotonic() - began < 15
+    assert time.process_time() - began < 15
 
 
 # what lies on the disk
@@ -624,10 +624,10 @@ def test_a_bomb_in_a_child(books: Books) -> None:
 def test_many_mistakes_are_told_in_time(books: Books) -> None:
     lines = [f"  a{n}: {{inputs: nope{n}, PROCESS}}" for n in range(5000)]
     lines += [f"  b{n}: {{inputs: x/nope{n}, PROCESS}}" for n in range(5000)]
-    began = time.monotonic()
+    began = time.process_time()
     books.write(main="artifacts:\n" + "\n".join(lines))
     assert len(books.problems()) == 1000
-    assert time.monotonic() - began < 20
+    assert time.process_time() - began < 20
 
 
 POOLED = (

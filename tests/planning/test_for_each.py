@@ -313,9 +313,9 @@ def test_a_group_within_a_child(books: Books) -> None:
 def test_what_is_too_much_is_said_in_time(books: Books, text: str) -> None:
     child = f"a: {{for_each: {list(range(9_000))}, SOURCE}}"
     books.write(c=f"outputs: {{r: {{artifact: a}}}}\nartifacts:\n  {child}\n")
-    began = time.monotonic()
+    began = time.process_time()
     problem = books.write(main=f"artifacts:\n  {text}\n").only()
-    assert time.monotonic() - began < 20
+    assert time.process_time() - began < 20
     assert "more than" in problem.message or "are the most" in problem.message
 
 

@@ -431,9 +431,9 @@ def test_an_explanation_exists_wherever_there_is_an_answer() -> None:
 )
 def test_hostile_work_ends_soon(text: str) -> None:
     scope = {"inputs": {"x": [0] * 200_000, "t": "a" * 10_000_000}}
-    began = time.monotonic()
+    began = time.process_time()
     assert "looks at more than" in failure(text, scope).message
-    assert time.monotonic() - began < SOON
+    assert time.process_time() - began < SOON
 
 
 def test_content_of_any_depth_can_be_compared() -> None:
@@ -470,7 +470,7 @@ TEXTS = st.one_of(st.text(max_size=80), st.lists(st.sampled_from(WORDS), max_siz
 @given(TEXTS)
 @settings(max_examples=150, deadline=None)
 def test_any_text_is_a_condition_or_is_refused_at_a_place_within_it(text: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     condition = caught(lambda: parse(text), ConditionError)
     if isinstance(condition, ConditionError):
         assert 0 <= condition.offset <= len(text)
@@ -478,7 +478,7 @@ def test_any_text_is_a_condition_or_is_refused_at_a_place_within_it(text: str) -
         assert condition.message.isprintable()
     else:
         assert condition.text == text
-    assert time.monotonic() - began < SOON
+    assert time.process_time() - began < SOON
 
 
 NAMES = st.sampled_from(["a", "b", "c"])

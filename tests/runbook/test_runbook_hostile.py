@@ -59,9 +59,9 @@ BOMBS = {
 
 @pytest.mark.parametrize(("text", "code"), BOMBS.values(), ids=BOMBS)
 def test_a_bomb_is_a_clear_error_and_soon(text: str, code: str) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     found = problems(text)
-    assert time.monotonic() - started < SOON
+    assert time.process_time() - started < SOON
     assert code in {problem.code for problem in found}
     assert len(found) <= 2_100
     assert len(str(found[0])) < 2_000
@@ -84,9 +84,9 @@ def test_what_crashes_the_yaml_library_does_not_crash_a_process() -> None:
 
 def test_limits_let_a_large_runbook_through() -> None:
     many = "".join(f"  a{n}: {{inputs: [b, c], output: true}}\n" for n in range(5_000))
-    started = time.monotonic()
+    started = time.process_time()
     assert len(runbook("artifacts:\n" + many).artifacts) == 5_000
-    assert time.monotonic() - started < SOON
+    assert time.process_time() - started < SOON
     deep = "[" * 58 + "]" * 58
     assert len(runbook(ONE % deep).artifacts) == 1
     shared = ONE % ("[&x [1], " + "*x, " * 200 + "]")
@@ -160,7 +160,7 @@ def test_a_file_that_grows_past_the_limit_is_not_read_whole(tmp_path: Path) -> N
     path = tmp_path / "huge.yaml"
     with path.open("wb") as file:
         file.truncate(2**36)  # sparse
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(InvalidError, match="larger than 64 MiB"):
         load(path, {})
-    assert time.monotonic() - started < SOON
+    assert time.process_time() - started < SOON

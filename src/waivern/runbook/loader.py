@@ -12,7 +12,7 @@ from waivern.errors import NotFoundError
 from waivern.files import absolute, at_home, open_file
 from waivern.ids import ArtifactId
 from waivern.message import SchemaRef
-from waivern.problems import InvalidError, Problem, did_you_mean, shown
+from waivern.problems import InvalidError, Problem, did_you_mean, shown, shown_path
 from waivern.runbook.check import Checked, Given, check
 from waivern.runbook.codes import Code
 from waivern.runbook.document import Document
@@ -118,7 +118,7 @@ def read_bytes(path: str | Path) -> bytes:
             return file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         hint = _similar(Path(path)) or "the path is taken from the current folder"
-        raise NotFoundError(f"no runbook at {shown(str(path))}", hint=hint) from None
+        raise NotFoundError(f"no runbook at {shown_path(path)}", hint=hint) from None
     except OSError as error:
         raise _unreadable(path, error.strerror or type(error).__name__) from error
     except ValueError as error:  # a NUL in the path
@@ -126,7 +126,7 @@ def read_bytes(path: str | Path) -> bytes:
 
 
 def _unreadable(path: str | Path, reason: str) -> InvalidError:
-    message = f"cannot read {shown(str(path))}: {reason}"
+    message = f"cannot read {shown_path(path)}: {reason}"
     hint = _similar(Path(path)) or "give the path of a YAML file"
     return InvalidError([Problem(Code.UNREADABLE, message, hint=hint)])
 
