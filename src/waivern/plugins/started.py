@@ -18,8 +18,9 @@ from typing import NoReturn
 
 _groups: set[int] = set()
 _owns_descendants = False
-LOOKS = 5
-"""How often the list of processes is read: they may start others until they are dead."""
+_leaving = False
+LOOKS = 20
+"""How often the list of processes is read at most: they may start others until they are dead."""
 
 last_words: list[Callable[[], None]] = []
 """Called before the process is left at once, perhaps in a signal handler: they wait for nothing."""
@@ -46,11 +47,17 @@ def kill_all() -> None:
 
     Whoever ends the process with `os._exit` calls it; at any other end it is called by itself.
     """
+    global _leaving  # noqa: PLW0603 - it is the process that is meant
+    # A thread of a component, such as the one that replaces the dead workers of a pool, goes on
+    # until the process has ended: what it forks from now on ends at once, in `_after_fork`.
+    _leaving = _owns_descendants
     for group in tuple(_groups):
         send(group, signal.SIGKILL)
-    for _ in range(LOOKS if _owns_descendants else 0):
+    empty = 0
+    for look in range(LOOKS if _owns_descendants else 0):
         found = descendants()
-        if not found:
+        empty = 0 if found else empty + 1
+        if empty == 2 or (empty and not look):  # twice, if something was at work before
             return
         for process in found:
             with suppress(ProcessLookupError, PermissionError):
@@ -108,8 +115,10 @@ def _processes() -> list[int]:
 
 
 def _after_fork() -> None:
-    global _owns_descendants  # noqa: PLW0603 - that of the child, which user code has forked
-    _owns_descendants = False
+    global _owns_descendants, _leaving  # noqa: PLW0603 - those of the child, which user code forked
+    if _leaving:
+        os._exit(1)
+    _owns_descendants = _leaving = False
     _groups.clear()
     last_words.clear()
 
