@@ -42,7 +42,7 @@ from waivern.service.verify import verify
 from waivern.store.base import Lease, Owner
 from waivern.store.local import LocalFilesystemStore
 
-pytestmark = pytest.mark.sweep
+pytestmark = [pytest.mark.sweep, pytest.mark.timeout(600)]
 
 STEPS = """
 def note(name, log):

@@ -19,7 +19,7 @@ from waivern.errors import NotFoundError
 from waivern.service.verify import verify
 from waivern.store.local import LocalFilesystemStore
 
-pytestmark = pytest.mark.sweep
+pytestmark = [pytest.mark.sweep, pytest.mark.timeout(600)]
 
 ROUNDS = 1000 if ALL else 32
 CODES = {

@@ -21,7 +21,7 @@ from powerloss_check import STORE, Points, Promise
 from powerloss_place import CHANGED, WORSE, Place
 from powerloss_recorder import Operation
 
-pytestmark = pytest.mark.sweep
+pytestmark = [pytest.mark.sweep, pytest.mark.timeout(600)]
 
 RESUMED = 20
 """States of a trace in which the run is also resumed."""

@@ -25,7 +25,7 @@ from waivern.service.start import start
 from waivern.service.verify import verify
 from waivern.store.local import LocalFilesystemStore
 
-pytestmark = pytest.mark.sweep
+pytestmark = [pytest.mark.sweep, pytest.mark.timeout(600)]
 
 RESUMED = 30
 """States of a trace in which the run is also brought on."""

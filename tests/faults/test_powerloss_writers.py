@@ -32,7 +32,7 @@ from waivern.store import disk as real
 from waivern.store.base import Birth, Lease, Owner
 from waivern.store.local import LocalFilesystemStore
 
-pytestmark = pytest.mark.sweep
+pytestmark = [pytest.mark.sweep, pytest.mark.timeout(600)]
 
 OLD, NEW = b"old " * 2000, b"new " * 3000
 ACKNOWLEDGED = ("acknowledged",)

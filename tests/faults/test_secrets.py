@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from harness import WCT, Count
 
-pytestmark = pytest.mark.sweep
+pytestmark = [pytest.mark.sweep, pytest.mark.timeout(600)]
 
 SECRETS = {
     "plain": "canary-5f2a9c",

@@ -16,7 +16,7 @@ import pytest
 from harness import Count
 from test_secrets import FAILS, PIECE, SECRETS, SUCCEEDS, Artifact, Place
 
-pytestmark = pytest.mark.sweep
+pytestmark = [pytest.mark.sweep, pytest.mark.timeout(600)]
 
 WAITS = """
 from pydantic import BaseModel

@@ -225,19 +225,22 @@ def _scan(_path: tuple[tuple[str, int | None], ...]) -> dict[Kind, dict[str, tup
     return found
 
 
+def _called(kind: Kind, offer: _Offer) -> str:
+    return f"{kind[:-1]} {offer.name!r} of {offer.owner}"  # the owner's metadata is slow to read
+
+
 def _instance(kind: Kind, offer: _Offer) -> Component:
-    what = f"{kind[:-1]} {offer.name!r} of {offer.owner}"
     try:
         loaded = offer.load()
         component = loaded() if isinstance(loaded, type) else loaded
     except (Exception, SystemExit) as error:
         raise WaivernError(
-            f"{what} cannot be loaded: {told(error)}",
+            f"{_called(kind, offer)} cannot be loaded: {told(error)}",
             hint=f"it is declared as {offer.place}; {next_step(error) or offer.remedy}",
         ) from error
     if wrong := faults(kind, component):
         raise WaivernError(
-            f"{what} is not a {kind[:-1]}: {', '.join(wrong)}",
+            f"{_called(kind, offer)} is not a {kind[:-1]}: {', '.join(wrong)}",
             hint=f"{offer.place} must have the shape of waivern.plugins.component."
             f"{kind[:-1].capitalize()}",
         )
