@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import uuid
 
@@ -10,6 +9,7 @@ from waivern.errors import IntegrityError
 from waivern.store.disk import Folder
 
 ID = "id"
+_PART = re.compile(rb"[0-9a-f-]{0,36}")
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\n")
 
 
@@ -19,7 +19,7 @@ def read(root: Folder) -> str | None:
     Raises IntegrityError if what lies there is no id.
     """
     data = root.read_if_any(ID, 1 << 10)
-    if data is None:
+    if data is None or _PART.fullmatch(data):  # one that is not whole was never handed out
         return None
     text = data.decode(errors="replace")
     if _ID.fullmatch(text) is None:
@@ -31,16 +31,18 @@ def read(root: Folder) -> str | None:
 
 
 def make(root: Folder) -> str:
-    """Return the id of the store in this folder; the first process that needs one makes it."""
+    """Return the id of the store in this folder; the first process that needs one makes it.
+
+    It is written in place, under a lock, and handed out when it is durable: a crash leaves nothing
+    but a part of it, which the next process replaces.
+    """
     if (found := read(root)) is not None:
         return found
-    staged = f".tmp-{ID}-{os.getpid()}-{os.urandom(4).hex()}"
-    root.write_new(staged, f"{uuid.uuid4()}\n".encode())  # linked: never seen half written
-    try:
-        root.link(staged, ID)
+    with root.locked():
+        if (found := read(root)) is not None:
+            return found
+        root.unlink(ID)
+        found = str(uuid.uuid4())
+        root.write_new(ID, f"{found}\n".encode())
         root.sync()
-    finally:
-        root.unlink(staged)
-    found = read(root)
-    assert found is not None
     return found
