@@ -231,10 +231,21 @@ def test_a_foreign_run_in_its_own_folder_has_not_moved(place: Place) -> None:
 def test_a_damaged_id_is_an_integrity_error(place: Place) -> None:
     (place.path / "q.yaml").write_text(BOOK)
     assert place.wct("run", "q.yaml", "-q", "--run-id", "r").code == 7
-    (place.path / ".waivern/id").write_text("")
+    (place.path / ".waivern/id").write_text("no id\n")
     done = place.wct(*CALLS["approve"], "-q")
     assert done.code == 9
     assert "does not hold the id of a store" in done.err
+
+
+def test_an_id_that_was_cut_off_vouches_for_nothing(place: Place) -> None:
+    """A crash may leave a part: a run that recorded the whole is then one of another store."""
+    (place.path / "q.yaml").write_text(BOOK)
+    assert place.wct("run", "q.yaml", "-q", "--run-id", "r").code == 7
+    (place.path / ".waivern/id").write_text("3f2504e0-4f")
+    (place.path / "q.yaml").unlink()
+    done = place.wct(*CALLS["approve"], "-q")
+    assert done.code == 5, done.err
+    assert "--trust-run" in done.err
 
 
 def test_in_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -121,3 +121,18 @@ def test_each_problem_of_a_property_has_a_next_step(place: Place, source: str, w
     done = place.wct("validate", name)
     assert words in done.err
     assert "relative paths" not in done.err
+
+
+def test_advice_shows_no_value_of_a_variable(place: Place) -> None:
+    """It may be a secret, and a long one would be shown in part."""
+    secret = "hunter2-" + "x" * 100
+    book = place.runbook(
+        "book.yaml",
+        '  a: {source: {type: python, properties: {call: "${MODULE}.py:f"}}}\n'
+        '  b: {source: {type: filesystem, properties: {path: "${MODULE}"}}}\n'
+        '  c: {source: {type: command, properties: {argv: ["${MODULE}"]}}}\n',
+    )
+    for more in ((), ("--json",)):
+        done = place.wct("validate", book, *more, MODULE=secret)
+        assert done.code == 0, done.err
+        assert "hunter2" not in done.out + done.err

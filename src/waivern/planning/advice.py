@@ -21,6 +21,8 @@ from waivern.planning.properties import configure
 from waivern.plugins.catalogue import Catalogue
 from waivern.plugins.context import Context
 from waivern.problems import Problem
+from waivern.runbook import env
+from waivern.runbook.secrets import Secrets
 
 MOST = 200
 """Warnings after which no more are looked for."""
@@ -62,7 +64,13 @@ def _advised(
         told = list(advise(config, context))
     except (WaivernError, ValidationError, OSError):
         return []  # a value is not known yet
+    # What a variable holds may be a secret, and advice about it would show it, whole or in part.
+    secret = {name for name, value in properties.items() if env.names(value)}
+    hide = Secrets(env.names(properties), environ).hide
     return [
-        flat.problem(Code.ADVICE, message, (PART[kind], "properties", name), hint=hint)
+        flat.problem(
+            Code.ADVICE, hide(message), (PART[kind], "properties", name), hint=hint and hide(hint)
+        )
         for name, message, hint in told
+        if name not in secret
     ]
