@@ -130,11 +130,17 @@ class Layout:
             except NotADirectoryError as error:
                 raise IntegrityError(f"{self.path}/{RUNS}/{run_id} is not a folder") from error
             run = stack.enter_context(opened)
-            try:
+            with self.watched(runs, run, name):
                 yield run
-            except (FileNotFoundError, IntegrityError):
-                self.in_place(runs, run, name)
-                raise
+
+    @contextmanager
+    def watched(self, runs: Folder, run: Folder, run_id: str) -> Iterator[None]:
+        """Raise RunNotFoundError if something is missing because the run was removed meanwhile."""
+        try:
+            yield
+        except (FileNotFoundError, IntegrityError):
+            self.in_place(runs, run, run_id)
+            raise
 
     def in_place(self, runs: Folder, run: Folder, run_id: str) -> None:
         """Raise RunNotFoundError if an open run is not, or no longer, the one of this id."""

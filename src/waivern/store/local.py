@@ -409,14 +409,18 @@ class LocalFilesystemStore(RunStore):
                 run = stack.enter_context(runs.any_folder(name))
             except FileNotFoundError:
                 raise self._at.no_run(run_id) from None
-            if run.has_folder(SYSTEM):  # a corrupt run may have none, and nobody at it
-                system = stack.enter_context(run.any_folder(SYSTEM))
-                if not system.is_no_file(lock.NAME):  # what is no file, nobody holds
-                    held = lock.acquire(system, name, owner)
-                    stack.callback(held.release)
-            self._at.in_place(runs, run, name)
-            before()
-            _remove(runs, name)
+            with self._at.watched(runs, run, name):  # another process may remove it first
+                if run.has_folder(SYSTEM):  # a corrupt run may have none, and nobody at it
+                    system = stack.enter_context(run.any_folder(SYSTEM))
+                    if not system.is_no_file(lock.NAME):  # what is no file, nobody holds
+                        held = lock.acquire(system, name, owner)
+                        stack.callback(held.release)
+                self._at.in_place(runs, run, name)
+                before()
+                trash = _take_away(runs, name)
+            runs.sync()
+            runs.remove_tree(trash)
+            runs.sync()
 
     async def aclose(self) -> None:
         """Nothing is held between calls but leases, and those are their holders'."""
@@ -574,8 +578,8 @@ def _record_name(key: str) -> str:
     return parse_artifact_id(key.removeprefix(f"{SYSTEM}/")).replace("/", "-") + ".json"
 
 
-def _remove(runs: Folder, name: str) -> None:
-    """Take a run away at once, then remove what it had.
+def _take_away(runs: Folder, name: str) -> str:
+    """Take a run away at once; return the name of the folder that is left to remove.
 
     Where a folder cannot be renamed, as one of an image that overlayfs lies over, what makes a run
     of it goes first: a crash then leaves a damaged run, never one that looks whole.
@@ -590,10 +594,8 @@ def _remove(runs: Folder, name: str) -> None:
             for record in (layout.RUN, layout.STATE, EVENTS):
                 system.remove(record)
             system.sync()
-        trash = name
-    runs.sync()
-    runs.remove_tree(trash)
-    runs.sync()
+        return name
+    return trash
 
 
 def _sweep(runs: Folder) -> None:

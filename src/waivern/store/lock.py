@@ -89,7 +89,10 @@ def acquire(system: Folder, run_id: str, owner: Owner) -> HeldLock:
         raise locked_error(run_id, _signed(system))
     if not lock.is_file_of(system):
         lock.release()
-        raise RunNotFoundError(f"run {run_id} was removed while it was being locked")
+        raise RunNotFoundError(
+            f"run {run_id} was removed while it was being locked",
+            hint="`wct runs` lists the runs there are",
+        )
     lock.sign(owner)
     return lock
 
