@@ -129,6 +129,18 @@ def test_a_run_of_another_runbook_is_refused_always(two: Place, wct: Wct) -> Non
     assert (two.path / ".waivern/runs/run-a/_system/events.jsonl").read_bytes() == before
 
 
+def test_a_run_of_a_runbook_of_the_same_name_is_refused_by_paths(two: Place, wct: Wct) -> None:
+    """What was typed is `scan.yaml` both times."""
+    root = os.path.realpath(two.path)
+    store = ("--store", f"{root}/.waivern")
+    inside = Place(two.path / "a")
+    assert inside.wct("run", "scan.yaml", "-q", "--run-id", "typed", *store).code == 0
+    done = Place(two.path / "b").wct("run", "scan.yaml", "--resume", "typed", *store)
+    assert done.code == 5
+    assert f"run typed is a run of {root}/a/scan.yaml, not of scan.yaml" in done.err
+    assert f"`wct run {root}/a/scan.yaml --resume typed`" in " ".join(done.err.split())
+
+
 def test_last_is_looked_up_among_the_runs_of_the_runbook(two: Place, wct: Wct) -> None:
     done = wct("run", "a/scan.yaml", "--resume", "@last", "--json")
     assert (done.code, done.data("run")["run_id"]) == (0, "run-a")

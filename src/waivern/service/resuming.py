@@ -114,21 +114,20 @@ def refuse_another(runbook: Runbook, record: RunRecord, store: RunStore) -> None
     A file is the same runbook at the same path, beside the same store, or with the same bytes; or
     with the same name, if the one that ran is not there any more.
     """
-    run, document = record.metadata, runbook.document
-    theirs, ours = of_run(store, run), of_document(document, runbook.name)
+    run = record.metadata
+    theirs, ours = of_run(store, run), of_document(runbook.document, runbook.name)
     if theirs.same_as(ours):
         return
     there = theirs.path is not None and os.path.lexists(theirs.path)
     if not there and theirs.path and ours.path and Path(theirs.path).name == Path(ours.path).name:
         return  # it was moved, and edited since
-    name = run.runbook_path or run.runbook_name
     hint = f"`wct runs resume {run.run_id}` continues it with what it ran; "
     if there:
-        hint += f"`wct run {run.runbook_path} --resume {run.run_id}` with the file as it is now"
+        hint += f"`wct run {theirs.shown} --resume {run.run_id}` with the file as it is now"
     else:
         hint += "a file that was renamed and edited counts as another: name it as it was"
     raise RefusedError(
-        f"run {run.run_id} is a run of {name}, not of {document.path or runbook.name}", hint=hint
+        f"run {run.run_id} is a run of {theirs.shown}, not of {ours.shown}", hint=hint
     )
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from waivern.errors import WaivernError
+from waivern.files import current_folder
 from waivern.message import Json
 from waivern.runbook.document import Document
 from waivern.store.base import RunStore
@@ -47,6 +48,14 @@ class RunbookFile(NamedTuple):
     def key(self) -> tuple[str, str]:
         """What two versions of one runbook have in common."""
         return ("name", self.name) if self.path is None else ("path", self.path)
+
+    @property
+    def shown(self) -> str:
+        """Return what names it in a message: its path, as short as from the current folder."""
+        if self.path is None:
+            return f"{self.name} (made in Python)"
+        path, here = Path(self.path), current_folder()
+        return str(path.relative_to(here)) if path.is_relative_to(here) else self.path
 
     def same_as(self, other: RunbookFile) -> bool:
         """Say whether both are one runbook, perhaps edited; equal bytes suffice."""
