@@ -18,6 +18,8 @@ from collections.abc import Callable
 from typing import Any
 
 CALLED = threading.local()
+KILL = os.kill
+"""As it is before a run refuses it to components: the cache is written in a component's call."""
 
 
 class Fault:
@@ -64,10 +66,10 @@ class Fault:
             case "error" | "torn":
                 raise OSError(self.number, os.strerror(self.number), name)
             case "kill" | "tear":
-                os.kill(os.getpid(), signal.SIGKILL)
+                KILL(os.getpid(), signal.SIGKILL)
             case "signal":
                 for _ in range(self.times):
-                    os.kill(os.getpid(), self.number)
+                    KILL(os.getpid(), self.number)
 
     def _dawdle(self, operation: str) -> None:
         if operation in ("flock", "open", "truncate", "rename") and self._chance.random() < 0.5:

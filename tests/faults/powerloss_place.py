@@ -38,13 +38,17 @@ WORSE = BOOK.replace('total", args: {name: last}', 'worse", args: {name: last}')
 
 
 class Place:
-    """A folder with the runbooks, and a place for the store, in memory."""
+    """A place for the store, in memory, and a folder with the runbooks.
 
-    def __init__(self, folder: Path) -> None:
+    A run is one of a runbook in its folder: places whose stores are copies of each other share
+    `books`. Each new place restores what is there.
+    """
+
+    def __init__(self, folder: Path, books: Path | None = None) -> None:
         self._folder = folder
         self._numbers = count(1)
-        self.books = folder / "books"
-        self.books.mkdir()
+        self.books = books or folder / "books"
+        self.books.mkdir(exist_ok=True)
         for name, text in (("steps.py", STEPS), ("origin.yaml", ORIGIN), ("book.yaml", BOOK)):
             (self.books / name).write_text(text)
         self.home = folder / "home"

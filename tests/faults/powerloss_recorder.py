@@ -23,6 +23,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+KILL = os.kill
+"""As it is before a run refuses it to components: the cache is written in a component's call."""
+
 Operation = tuple[Any, ...]
 """A word, then what it was done to: inode numbers of folders and files, names, bytes."""
 
@@ -46,7 +49,7 @@ class RecordingOs:
     def _about_to(self) -> None:
         self._count += 1
         if self._count == self._kill_at:
-            os.kill(os.getpid(), signal.SIGKILL)
+            KILL(os.getpid(), signal.SIGKILL)
 
     def open(self, path: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
         if not flags & os.O_CREAT:

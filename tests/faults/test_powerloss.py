@@ -40,7 +40,7 @@ def origin(memory: Path) -> Path:
     """A store with one run that is durable."""
     folder = memory / "origin"
     folder.mkdir()
-    place = Place(folder)
+    place = Place(folder, memory / "books")
     place.wct("run", "origin.yaml", "--run-id", "origin")
     return place.home / STORE
 
@@ -50,7 +50,7 @@ def ended(memory: Path, origin: Path) -> Path:
     """A store with that, and the run that reuses of it and fails."""
     folder = memory / "ended"
     folder.mkdir()
-    place = Place(folder)
+    place = Place(folder, memory / "books")
     shutil.copytree(origin, place.home / STORE, symlinks=True)
     place.wct("run", "book.yaml", "--run-id", RUN)
     return place.home / STORE
@@ -67,7 +67,7 @@ def undisturbed(ended: Path) -> dict[str, Any]:
 def place(memory: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     folder = memory / "place"
     folder.mkdir()
-    made = Place(folder)
+    made = Place(folder, memory / "books")
     monkeypatch.setenv("CALLS", str(made.calls))
     yield made
     shutil.rmtree(folder)
