@@ -90,6 +90,7 @@ def wct_within(place: Place, *args: str) -> Done:
     return Done(done.returncode, done.stdout, done.stderr)
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
 def test_the_others_are_not_blocked(place: Place, wct: Wct, damage: Callable[[Path], None]) -> None:
     book = place.runbook("b.yaml", GOOD)
