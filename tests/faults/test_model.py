@@ -193,7 +193,7 @@ class Store(RuleBasedStateMachine):
         self.ids.append(run_id)
         call = partial(start, run_id=run_id)
         if self.book.source and not self.reusable(self.book.source):
-            with pytest.raises(InvalidError):
+            with pytest.raises(self.reuse_refusal(self.book.source)):
                 self.in_process(call)
             return
         copied = self.model[self.book.source].made["one"] if self.book.source else None
@@ -235,7 +235,7 @@ class Store(RuleBasedStateMachine):
         edited, copied = self.book.differs(run.book), run.copied
         if "copy" in edited and self.book.source:
             if not self.reusable(self.book.source, by=run_id):
-                with pytest.raises(InvalidError):
+                with pytest.raises(self.reuse_refusal(self.book.source, run_id)):
                     self.in_process(call)
                 return
             copied = self.model[self.book.source].made["one"]
@@ -258,6 +258,12 @@ class Store(RuleBasedStateMachine):
         if run.status == "cancelled" and not force:
             return RefusedError
         return RefusedError if self.book != run.book and not changed else None
+
+    def reuse_refusal(self, source: str, by: str = "") -> type[Exception]:
+        """Return what a reuse raises: what is there and damaged is not what is not there."""
+        run = self.model.get(source)
+        there = run is not None and source != by and "one" in run.made
+        return IntegrityError if there else InvalidError
 
     def reusable(self, source: str, by: str = "") -> bool:
         """Say whether `one` of a run can be reused when a plan is made."""
