@@ -113,6 +113,7 @@ LOCAL = st.from_regex(r"[a-z]{4,10}[0-9]{2}", fullmatch=True)
 SSN = st.from_regex(r"[1-5][0-9][1-9]-[1-8][0-9]-[1-9][0-9]{3}", fullmatch=True)
 
 
+@pytest.mark.sweep
 @given(local=LOCAL, ssn=SSN)
 @settings(max_examples=60, deadline=None)
 def test_no_value_appears_anywhere_in_the_content(local: str, ssn: str) -> None:

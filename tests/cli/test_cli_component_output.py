@@ -194,6 +194,7 @@ def test_secrets_are_in_no_log(place: Place) -> None:
     assert run_log(place) == "it is ${CANARY}\n"
 
 
+@pytest.mark.sweep
 def test_a_flood_is_bounded_and_says_so(place: Place) -> None:
     done = run(place, ("a", "floods", "A"), flags=("-q",))
     assert done.code == 0, done

@@ -367,6 +367,7 @@ def test_the_limit_holds_after_an_approval(place: Place) -> None:
     assert place.wct("run", book).code == 6  # what is settled is too little already
 
 
+@pytest.mark.sweep
 def test_ten_thousand_sources_are_counted_in_one_pass(place: Place) -> None:
     items = ", ".join(f"{'none/' * (n % 2)}f{n}" for n in range(2000))
     book = (

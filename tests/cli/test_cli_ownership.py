@@ -91,6 +91,7 @@ VERBS = (
 )
 
 
+@pytest.mark.sweep
 def test_the_store_of_a_stranger_above(shared: Path) -> None:
     store = planted(shared)
     before = sorted(store.rglob("*"))

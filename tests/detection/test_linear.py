@@ -104,6 +104,7 @@ def test_four_times_the_text_is_four_times_the_work(name: str) -> None:
 
 # What regular expressions look at cannot be counted. Read anew for each value, the statement takes
 # ten times as long as the same text without its head.
+@pytest.mark.sweep
 @pytest.mark.parametrize("opened", ["('", ""], ids=["open string", "no string"])
 def test_a_statement_that_nothing_ends_is_read_once(opened: str) -> None:
     def seconds(head: str) -> float:

@@ -18,6 +18,8 @@ from harness import Count
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+pytestmark = [pytest.mark.sweep, pytest.mark.timeout(600)]
+
 FUZZ = Path(__file__).parent / "fuzz"
 Target = Callable[[bytes], None]
 

@@ -17,6 +17,8 @@ import pytest
 
 import waivern
 
+pytestmark = [pytest.mark.sweep, pytest.mark.timeout(600)]
+
 WCT = str(Path(sys.executable).with_name("wct"))
 KID = """
 artifacts:

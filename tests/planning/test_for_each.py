@@ -293,6 +293,7 @@ def test_a_group_within_a_child(books: Books) -> None:
 # too much
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     "text",
     [

@@ -84,6 +84,7 @@ def test_an_indentation_of_tabs_is_refused_with_what_to_do() -> None:
     assert problem.hint == "indent with spaces: YAML allows no tabs there"
 
 
+@pytest.mark.sweep
 def test_a_million_values_are_a_runbook() -> None:
     items = ",".join(["[1]"] * 400_000 + ["2"] * 250_000)
     found = _properties(f"artifacts: {{a: {{source: {{type: t, properties: {{x: [{items}]}}}}}}}}")

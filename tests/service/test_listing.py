@@ -196,6 +196,7 @@ class Life:
         index(self.book).unlink(missing_ok=True)
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("seed", range(6))
 async def test_any_story(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
