@@ -14,6 +14,8 @@ from wct_process import Done, Place
 
 from waivern.store.local import LocalFilesystemStore
 
+pytestmark = pytest.mark.sweep
+
 STEPS = '''
 import _thread
 import asyncio

@@ -15,6 +15,8 @@ from wct_process import WCT, Done, Place, Wct
 
 from waivern.store import disk
 
+pytestmark = pytest.mark.sweep
+
 GOOD = '  a: {source: {type: python, properties: {call: "steps.py:value"}}}\n'
 MEMORY = 2 << 30
 """Bytes that a process may use: less than what lies there."""
@@ -90,7 +92,6 @@ def wct_within(place: Place, *args: str) -> Done:
     return Done(done.returncode, done.stdout, done.stderr)
 
 
-@pytest.mark.sweep
 @pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
 def test_the_others_are_not_blocked(place: Place, wct: Wct, damage: Callable[[Path], None]) -> None:
     book = place.runbook("b.yaml", GOOD)

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from wct_process import Place, Wct
 
+pytestmark = pytest.mark.sweep
+
 EARLIER = Path(__file__).parents[1] / "service/earlier"
 NAMES = sorted(path.name for path in EARLIER.iterdir())
 GOOD = '  a: {source: {type: python, properties: {call: "steps.py:value"}}}\n'

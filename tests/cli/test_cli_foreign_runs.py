@@ -16,6 +16,8 @@ from wct_process import WCT, Done, Place
 
 import waivern
 
+pytestmark = pytest.mark.sweep
+
 BOOK = """
 artifacts:
   first: {source: {type: command, properties: {argv: [echo, "1"]}}}

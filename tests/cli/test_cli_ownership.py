@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from wct_process import WCT, Done
 
+pytestmark = pytest.mark.sweep
+
 STRANGER, OWNER = 54321, 54322
 """Two accounts without a name; OWNER has the project, STRANGER has nothing to do with it."""
 BOOK = """
@@ -91,7 +93,6 @@ VERBS = (
 )
 
 
-@pytest.mark.sweep
 def test_the_store_of_a_stranger_above(shared: Path) -> None:
     store = planted(shared)
     before = sorted(store.rglob("*"))

@@ -19,6 +19,8 @@ from wct_process import Done, Meeting, Place, Wct
 
 from waivern.store import disk
 
+pytestmark = pytest.mark.sweep
+
 GOOD = '  a: {source: {type: python, properties: {call: "steps.py:value"}}}\n'
 BAD = GOOD + '  b: {source: {type: python, properties: {call: "steps.py:fail"}}}\n'
 

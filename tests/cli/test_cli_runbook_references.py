@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from wct_process import Place, Wct
 
+pytestmark = pytest.mark.sweep
+
 VALUE = """
   one: {source: {type: command, properties: {argv: [echo, '"%s"']}}}
 """

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from wct_process import Place
 
+pytestmark = pytest.mark.sweep
+
 BOOK = '  a: {source: {type: python, properties: {call: "steps.py:value"}}, output: true}\n'
 
 
@@ -109,7 +111,6 @@ def test_a_name_that_shows_nothing_is_no_name(place: Place) -> None:
     assert place.wct("runs", "approve", "r", "--by", "\u200b\u3164").code == 2
 
 
-@pytest.mark.sweep
 def test_no_variable_of_the_environment_gets_into_the_journal(place: Place) -> None:
     assert place.wct("run", place.runbook("b.yaml", BOOK), "--run-id", "r", "-q").code == 0
     for artifact in (

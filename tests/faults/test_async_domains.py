@@ -10,6 +10,8 @@ from wct_process import Done, Place
 
 from waivern.store.local import LocalFilesystemStore
 
+pytestmark = pytest.mark.sweep
+
 ROGUES = '''
 import asyncio
 import sys

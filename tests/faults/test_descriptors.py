@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import resource
 
+import pytest
 from wct_process import Place
+
+pytestmark = pytest.mark.sweep
 
 CLOSES = """
 import os, resource

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from wct_process import Place
 
+pytestmark = pytest.mark.sweep
+
 FORKS = '''
 import multiprocessing, os, signal, subprocess, sys, time
 

@@ -10,6 +10,8 @@ import subprocess
 import pytest
 from wct_process import WCT, Place
 
+pytestmark = pytest.mark.sweep
+
 AT_IMPORT = """
 import os, signal, sys
 

@@ -12,6 +12,8 @@ from wct_process import Place
 
 import waivern
 
+pytestmark = pytest.mark.sweep
+
 RECORD = ".waivern-output.json"
 STEPS = """
 import os

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from harness import WCT, Count
 
+pytestmark = pytest.mark.sweep
+
 BOOK = """
 artifacts:
   first: {source: {type: python, properties: {call: "steps.py:value"}}, output: true}

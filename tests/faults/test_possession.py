@@ -12,6 +12,8 @@ from subprocess import Popen
 import pytest
 from wct_process import STEPS, Meeting, Place
 
+pytestmark = pytest.mark.sweep
+
 GRAB = """
 import os
 
