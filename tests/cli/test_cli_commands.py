@@ -44,8 +44,8 @@ def test_a_second_signal_leaves_no_command_behind(place: Place, number: signal.S
     assert not any(map(ended, pids))
     process.send_signal(number)
     assert process.stderr
-    while "waiting for running artifacts" not in process.stderr.readline():
-        pass
+    while "waiting for running artifacts" not in (line := process.stderr.readline()):
+        assert line, "it ended at the first signal"
     process.send_signal(number)
     process.communicate(timeout=30)
     assert process.returncode == 128 + number

@@ -194,7 +194,7 @@ artifacts:
   a: {source: {type: python, properties: {call: "steps.py:value"}}}
   b: {inputs: a, process: {type: python, properties: {call: "steps.py:total"}}}
 ''')
-number = getattr(signal, sys.argv[1])
+number, kill = getattr(signal, sys.argv[1]), os.kill  # which components cannot call
 if number != signal.SIGINT:
     def leave(*_):
         raise KeyboardInterrupt
@@ -207,7 +207,7 @@ for at in itertools.count(1):
         began = began or serving()
         done += began
         if began and done == at:
-            os.kill(os.getpid(), number)
+            kill(os.getpid(), number)
 
     disk.step = step
     came = False
@@ -243,3 +243,19 @@ def test_an_interrupt_at_every_operation_of_an_attempt(place: Place, number: str
         assert (row["came"], row["serving"], row["held"]) == (True, False, False), row
         status, _ = how_it_ended(place, row["run"])
         assert status in ("interrupted", "completed")
+
+
+def test_a_skipped_artifact_names_all_that_keeps_it_from_being_made(place: Place) -> None:
+    book = place.runbook(
+        "r.yaml",
+        '  a: {source: {type: python, properties: {call: "steps.py:fail"}}}\n'
+        '  b: {source: {type: command, properties: {argv: [sh, -c, "sleep 0.3; exit 3"]}}}\n'
+        '  c: {inputs: [a, b], process: {type: python, properties: {call: "steps.py:total"}}}\n'
+        '  d: {inputs: c, process: {type: python, properties: {call: "steps.py:total"}}}\n',
+    )
+    done = place.wct("run", book, "--run-id", "r")
+    assert done.code == 1
+    assert "c, d  skipped: it needs 'a' and 'b', which failed" in done.out
+    steps = place.wct("inspect", "r", "--json").data("inspect")["steps"]
+    errors = {step["artifact"]: step["error"] for step in steps}
+    assert (errors["c"]["cause"], errors["c"]["more_causes"]) == ("a", ["b"])

@@ -129,6 +129,32 @@ def test_exactly_the_dependents_are_skipped() -> None:
     assert {name for _, name in stage.trace} == {"a", "b", "e", "g"}
 
 
+def test_a_skip_names_all_its_causes() -> None:
+    """It waits for all that it needs, and what follows from it names the same causes."""
+    failing = {"fail": True}
+    ran = execute(
+        runbook(
+            Stage(),
+            Spec("quick", args=failing),
+            Spec("a"),
+            Spec("b", ("a",)),
+            Spec("late", ("b",), args=failing),
+            Spec("both", ("quick", "late", "a")),
+            Spec("after", ("both",)),
+            *(Spec(f"f{n}", args=failing) for n in range(25)),
+            Spec("many", tuple(f"f{n}" for n in range(25))),
+        )
+    )
+    skipped = {e.artifact: e for e in ran.events if isinstance(e, ArtifactSkipped)}
+    for name in ("both", "after"):
+        assert (skipped[name].cause, skipped[name].more_causes) == ("quick", ["late"])
+        assert skipped[name].reason == "it needs 'quick' and 'late', which failed"
+    assert ran.error("both")["more_causes"] == ["late"]
+    assert skipped["many"].reason.endswith("'f3', 'f4' and others, which failed")
+    assert len(skipped["many"].more_causes) == 19
+    assert ran.state()["skipped"] == ["after", "both", "many"]
+
+
 def test_several_failures_are_counted() -> None:
     ran = execute(runbook(Stage(), *(Spec(f"a{n}", args={"fail": True}) for n in range(3))))
     assert ran.ending.error

@@ -8,7 +8,7 @@ from engine_steps import Stage
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from waivern.engine.scheduler import Scheduler
+from waivern.engine.scheduler import Scheduler, Skip
 from waivern.ids import ArtifactId
 from waivern.record.events import ArtifactCompleted, ArtifactSkipped, ArtifactStarted
 from waivern.record.fold import RunRecord
@@ -90,6 +90,10 @@ def check(ran: Ran, stage: Stage, model: Model) -> None:
         if isinstance(event, ArtifactSkipped):
             assert model.status[event.cause] == "failed"
             assert event.cause in model.ancestors(event.artifact)
+            assert all(model.status[name] == "failed" for name in event.more_causes)
+            named = {event.cause, *event.more_causes}
+            needs = [n for n in model.specs[event.artifact].inputs if not model.specs[n].optional]
+            assert named >= {name for name in needs if model.status[name] == "failed"}
 
 
 @pytest.mark.parametrize("executor", [inline, threads(1), threads(4)], ids=["inline", "1", "4"])
@@ -111,6 +115,18 @@ def test_the_scheduler_in_any_order_of_completion(specs: list[Spec], data: st.Da
     scheduler = Scheduler(plan)
     at_work: list[str] = []
     settled: dict[str, str] = {}
+
+    def skipped(skips: list[Skip]) -> None:
+        """Each is skipped when all it waits for is settled, and names all that has failed."""
+        for skip in skips:
+            assert skip.artifact not in settled
+            needs = plan.nodes[skip.artifact].inputs
+            assert all(name in settled for name in needs)
+            assert all(settled[name] == "failed" for name in skip.causes)
+            required = {name for name in needs if not model.specs[name].optional}
+            assert skip.causes.keys() >= {n for n in required if settled[n] == "failed"}
+            settled[skip.artifact] = "skipped"
+
     while scheduler.ready or at_work:
         while scheduler.ready and (not at_work or data.draw(st.booleans())):
             node = scheduler.take()
@@ -122,12 +138,10 @@ def test_the_scheduler_in_any_order_of_completion(specs: list[Spec], data: st.Da
         name = at_work.pop(data.draw(st.integers(0, len(at_work) - 1)))
         settled[name] = model.status[name]
         if model.status[name] == "failed":
-            for skip in scheduler.lost(ArtifactId(name)):
-                assert skip.artifact not in settled
-                assert skip.cause == name
-                settled[skip.artifact] = "skipped"
+            skipped(scheduler.lost(ArtifactId(name)))
         else:
-            scheduler.completed(ArtifactId(name))
+            skipped(scheduler.completed(ArtifactId(name)))
+    assert not scheduler.rest()
     assert settled == model.status
 
 

@@ -160,8 +160,8 @@ def test_no_orphans_after_an_interrupt(place: Place, times: int) -> None:
     process.send_signal(signal.SIGINT)
     if times == 2:
         assert process.stderr is not None
-        while "waiting for running artifacts" not in process.stderr.readline():
-            pass
+        while "waiting for running artifacts" not in (line := process.stderr.readline()):
+            assert line, "it ended at the first signal"
         process.send_signal(signal.SIGINT)
     assert place.ended(process).code == 130
     assert not any(map(alive, children))

@@ -8,6 +8,10 @@ from typing import NamedTuple, TypeAlias
 from waivern.clock import Clock
 from waivern.engine.calls import Call, Outcome
 
+SIGNAL_S = 0.2
+"""How long a wait lasts at most. A signal that comes just before the wait begins, or on another
+thread, does not interrupt it, and its Python handler runs only when the wait is over."""
+
 
 class Began(NamedTuple):
     call: Call
@@ -64,9 +68,13 @@ class Inbox:
         self.put(Finished(call, outcome))
 
     def take(self, timeout_s: float | None) -> Iterator[Item]:
-        """Wait for an item, at most so long; yield it and all that are there by then."""
+        """Wait for an item, at most so long; yield it and all that are there by then.
+
+        Nothing may have come when this returns: the wait is never longer than `SIGNAL_S`.
+        """
+        wait_s = SIGNAL_S if timeout_s is None else min(max(0.0, timeout_s), SIGNAL_S)
         try:
-            yield self._items.get(timeout=None if timeout_s is None else max(0.0, timeout_s))
+            yield self._items.get(timeout=wait_s)
             while True:
                 yield self._items.get_nowait()
         except Empty:

@@ -21,7 +21,7 @@ from contextlib import ExitStack
 from waivern.clock import Clock
 from waivern.engine import rebuilder, retry
 from waivern.engine.calls import Call, Failed, Outcome, Passed, Produced, Waits
-from waivern.engine.ending import Course, Ending, store_failure
+from waivern.engine.ending import UNSAVED, Course, Ending, store_failure
 from waivern.engine.executors import Executor
 from waivern.engine.inbox import (
     Began,
@@ -36,7 +36,7 @@ from waivern.engine.inbox import (
 )
 from waivern.engine.ledger import Ledger
 from waivern.engine.pools import Pools
-from waivern.engine.scheduler import Scheduler
+from waivern.engine.scheduler import Scheduler, Skip
 from waivern.engine.signals import Interrupts, listening
 from waivern.engine.terms import Limits, Wishes
 from waivern.engine.timers import Timers
@@ -108,6 +108,7 @@ class Loop:
         self._limits = limits
         self._clock = clock
         self._scheduler = Scheduler(plan)
+        self._interrupts = Interrupts()
         self._inbox = Inbox(clock)
         self._timers = Timers(clock)
         self._ledger = ledger(
@@ -145,8 +146,8 @@ class Loop:
         over = threading.Event()
         watch = threading.Thread(target=self._watch, args=(over,), name="waivern-watch")
         watch.daemon = True
-        interrupts, broken = Interrupts(), None
-        with interrupts.held(), ExitStack() as ears:
+        broken: BaseException | None = None
+        with self._interrupts.held(), ExitStack() as ears:
             if listen:
                 ears.enter_context(listening(lambda number: self._inbox.put(Signalled(number))))
             limit_s = self._limits.timeout_s if listen else None
@@ -154,8 +155,7 @@ class Loop:
             self._ledger.open()
             watch.start()
             try:
-                with interrupts.let_in():
-                    ending = self._drive(began)
+                ending = self._drive(began)
             except BaseException as error:  # noqa: BLE001 - raised when the journal says so
                 reason = "SIGINT" if isinstance(error, KeyboardInterrupt) else "defect"
                 ending, broken = Ending(RunStatus.INTERRUPTED, reason), error
@@ -174,8 +174,8 @@ class Loop:
             self._timers.after(self._limits.timeout_s, self._time_out)
         self._start_ready()
         course = self._course
-        while not course.over and (self._in_hand or self._startable):
-            for item in self._inbox.take(self._timers.next_s):
+        while not course.over and (self._in_hand or self._startable or self._skip_rest()):
+            for item in self._take(self._timers.next_s):
                 if not course.over:
                     self._handle(item)
             for due in self._timers.due():
@@ -186,9 +186,14 @@ class Loop:
                 self._look_at_pools()
                 if course.stopping and not self._in_hand:
                     course.settle()
-        if not course.over:
-            self._linger(began)
+        self._leave_off(began)
         return course.ending
+
+    def _leave_off(self, began: float) -> None:
+        if not self._course.over:
+            self._linger(began)
+        elif self._course.ending.exit_code not in UNSAVED:
+            self._skip(self._scheduler.rest())
 
     def _linger(self, began: float) -> None:
         """Give the threads that components left the grace period to end; a signal ends it."""
@@ -201,9 +206,16 @@ class Loop:
                 reported = True
                 self._wishes.on_wait("waiting for threads that components have started")
             over = any(
-                isinstance(item, Signalled | Cancelled | Halted)
-                for item in self._inbox.take(LINGER_S)
+                isinstance(item, Signalled | Cancelled | Halted) for item in self._take(LINGER_S)
             )
+
+    def _take(self, timeout_s: float | None) -> list[Item]:
+        """Wait for items; only here an interrupt may break in, so that it leaves no work half done.
+
+        What it breaks off elsewhere may be the start of a thread or a note for the ledger.
+        """
+        with self._interrupts.let_in():
+            return list(self._inbox.take(timeout_s))
 
     def _close(self, ending: Ending, began: float) -> Ending:
         def last() -> AttemptEnded:
@@ -211,8 +223,10 @@ class Loop:
             status, at = str(ending.status), self._clock.now()
             return AttemptEnded(at, status, ending.reason, ending.error, took)
 
-        left = self._executor.close(PATIENCE_S)
-        error = self._ledger.close(last)
+        try:
+            left = self._executor.close(PATIENCE_S)
+        finally:
+            error = self._ledger.close(last)
         if error is not None and not isinstance(error, WaivernError):
             raise error
         if error is not None and ending.exit_code not in (error.exit_code, Exit.INTEGRITY):
@@ -280,7 +294,7 @@ class Loop:
         if isinstance(decision, rebuilder.Keep):
             self._refs[node.id] = decision.ref
             self._statuses[node.id] = ArtifactStatus.COMPLETED
-            self._scheduler.completed(node.id)
+            self._skip(self._scheduler.completed(node.id))
         elif self._limits.only is not None and node.id not in self._limits.only:
             pass  # nobody asked for it: it stays as it is, and what needs it waits
         elif isinstance(node.work, Ask) and not node.tests:
@@ -375,13 +389,13 @@ class Loop:
                 )
                 self._ledger.enter(self._completed(call, outcome, at), receipt)
                 self._statuses[node.id] = ArtifactStatus.COMPLETED
-                self._scheduler.completed(node.id)
+                self._skip(self._scheduler.completed(node.id))
             case Passed(reason) if isinstance(node.work, Ask) and not reason:
                 self._ask(node, node.work, call.inputs)  # its condition holds: people may be asked
             case Passed(reason):
                 self._statuses[node.id] = ArtifactStatus.SKIPPED
                 self._ledger.enter(ArtifactSkipped(at, node.id, node.id, reason))
-                self._skip_followers(node, at, left_out=True)
+                self._skip(self._scheduler.lost(node.id, left_out=True))
             case Waits(reason):
                 self._course.suspended(node.id, reason)
                 self._statuses[node.id] = ArtifactStatus.SUSPENDED
@@ -444,19 +458,27 @@ class Loop:
             return
         self._statuses[node.id] = ArtifactStatus.FAILED
         missed = node.optional or node.tolerated
-        self._skip_followers(node, at, left_out=False)
+        self._skip(self._scheduler.lost(node.id))
         if missed:
             return
         most, failures = self._limits.max_failures, self._course.failed(node.id, failure)
         if node.fail_fast or (most and failures >= most):
             self._stop(self._course.natural._replace(reason="fail_fast"), hurry=False)
 
-    def _skip_followers(self, node: Node, at: str, *, left_out: bool) -> None:
-        for skip in self._scheduler.lost(node.id, left_out=left_out):
-            what = "was skipped" if left_out else "failed"
-            reason = f"it needs '{skip.cause}', which {what}"
+    def _skip(self, skips: list[Skip]) -> None:
+        at = self._clock.now()
+        for skip in skips:
             self._statuses[skip.artifact] = ArtifactStatus.SKIPPED
-            self._ledger.enter(ArtifactSkipped(at, skip.artifact, skip.cause, reason))
+            causes: list[str] = list(skip.causes)
+            self._ledger.enter(
+                ArtifactSkipped(at, skip.artifact, causes[0], skip.reason, causes[1:])
+            )
+
+    def _skip_rest(self) -> bool:
+        """Skip what no longer waits for anything that runs; say whether something may start now."""
+        self._skip(self._scheduler.rest())
+        self._start_ready()
+        return self._in_hand > 0
 
     def _overdue(self, call: Call) -> None:
         running = self._running.get(call.artifact)

@@ -8,12 +8,36 @@ from typing import NamedTuple
 from waivern.ids import ArtifactId
 from waivern.planning.plan import Node, Plan
 
+MAX_CAUSES = 20
+"""How many causes a skip names at most: one that depends on thousands must not repeat them all."""
+
+MAX_NAMED = 5
+"""How many of them its reason names."""
+
 
 class Skip(NamedTuple):
-    """An artifact that cannot be made, and the one before it that is why."""
+    """An artifact that cannot be produced."""
 
     artifact: ArtifactId
-    cause: ArtifactId
+    causes: dict[ArtifactId, bool]
+    """The artifacts that are why, each with whether it was left out; the failed ones first."""
+
+    @property
+    def reason(self) -> str:
+        """The causes as a sentence."""
+        failed = [name for name, left_out in self.causes.items() if not left_out]
+        left_out = [name for name, left_out in self.causes.items() if left_out]
+        parts = [f"{_listed(failed)}, which failed"] if failed else []
+        if left_out:
+            parts.append(f"{_listed(left_out)}, which {'were' if left_out[1:] else 'was'} skipped")
+        return f"it needs {', and '.join(parts)}"
+
+
+def _listed(names: list[ArtifactId]) -> str:
+    quoted = [f"'{name}'" for name in names]
+    if len(quoted) > MAX_NAMED:
+        return f"{', '.join(quoted[:MAX_NAMED])} and others"
+    return " and ".join([", ".join(quoted[:-1]), quoted[-1]] if quoted[1:] else quoted)
 
 
 class Scheduler:
@@ -39,8 +63,9 @@ class Scheduler:
             if node.tests and len(awaited) > len(set(needed)):
                 self._needed[name] = frozenset(needed)
             self._waiting[name] = len(awaited)
-        self._missing: dict[ArtifactId, set[ArtifactId]] = {}
-        self._skipped: set[ArtifactId] = set()
+        self._missing: dict[ArtifactId, dict[ArtifactId, dict[ArtifactId, bool]]] = {}
+        self._doomed: dict[ArtifactId, dict[ArtifactId, bool]] = {}
+        """Artifacts that will be skipped when all they wait for is settled, with their causes."""
         self._ready = deque(name for name, count in self._waiting.items() if count == 0)
 
     @property
@@ -59,49 +84,74 @@ class Scheduler:
             return node.inputs
         return tuple(name for name in node.inputs if name not in missing)
 
-    def completed(self, name: ArtifactId) -> None:
-        """Let those go on that waited for `name`."""
+    def completed(self, name: ArtifactId) -> list[Skip]:
+        """Release what waited for `name`; return what has to be skipped now that it is settled."""
+        skips: list[Skip] = []
         for follower in self._followers[name]:
-            self._settle(follower)
+            self._settle(follower, skips)
+        return self._follow(skips)
 
     def lost(self, name: ArtifactId, *, left_out: bool = False) -> list[Skip]:
-        """Return what has to be skipped because `name` failed or was left out; the rest goes on.
+        """Return what has to be skipped because `name` failed or was left out.
 
-        An optional artifact is only missed, and so is a later round of a repetition that was left
-        out: a follower goes on with its other inputs, if any.
+        What cannot be produced is skipped only when all it waits for is settled, so that its skip
+        names every cause. An optional artifact is only missed, and so is a later round of a
+        repetition that was left out: a follower continues with its other inputs, if any.
         """
         skips: list[Skip] = []
-        lost = deque([name])
-        while lost:
-            gone = lost.popleft()
-            node = self._plan.nodes[gone]
-            for follower in self._followers[gone]:
-                if follower in self._skipped:
-                    continue
-                spared = left_out and self._plan.nodes[follower].spares(gone)
-                missed = node.optional or spared
-                if self._goes_on(follower, gone, missed=missed):
-                    self._settle(follower)
-                else:
-                    self._skipped.add(follower)
-                    skips.append(Skip(follower, name))
-                    lost.append(follower)
+        self._lose(name, {name: left_out}, skips)
+        return self._follow(skips)
+
+    def rest(self) -> list[Skip]:
+        """Return what has to be skipped although some of what it waits for will not be settled."""
+        skips: list[Skip] = []
+        while waiting := [name for name in self._doomed if self._waiting[name] > 0]:
+            skips += self._follow([self._skip(name) for name in waiting])
         return skips
 
-    def _goes_on(self, follower: ArtifactId, gone: ArtifactId, *, missed: bool) -> bool:
-        if gone not in self._needed.get(follower, (gone,)):
-            return True  # only asked how it stands
-        node = self._plan.nodes[follower]
-        inputs = node.inputs
-        if node.hinges_on(gone):
-            return False  # there is no round after one that is not there
-        if gone not in inputs:
-            return missed
-        missing = self._missing.setdefault(follower, set())
-        missing.add(gone)
-        return missed and len(missing) < len(inputs)
+    def _follow(self, skips: list[Skip]) -> list[Skip]:
+        """Add to these skips all that follow from them."""
+        for skip in skips:  # grows meanwhile
+            self._lose(skip.artifact, skip.causes, skips)
+        return skips
 
-    def _settle(self, name: ArtifactId) -> None:
+    def _lose(self, name: ArtifactId, causes: dict[ArtifactId, bool], skips: list[Skip]) -> None:
+        optional, left_out = self._plan.nodes[name].optional, all(causes.values())
+        for follower in self._followers[name]:
+            missed = optional or (left_out and self._plan.nodes[follower].spares(name))
+            if name in self._needed.get(follower, (name,)):  # else it only asks for its status
+                self._miss(self._plan.nodes[follower], name, causes, missed=missed)
+            self._settle(follower, skips)
+
+    def _miss(
+        self, node: Node, gone: ArtifactId, causes: dict[ArtifactId, bool], *, missed: bool
+    ) -> None:
+        """Note that what a node needs will not be there."""
+        missing = self._missing.setdefault(node.id, {})
+        if gone in node.inputs:
+            missing[gone] = causes
+        if not missed or node.hinges_on(gone):  # there is no round after one that is not there
+            self._doom(node.id, causes)
+        elif node.inputs and len(missing) == len(node.inputs) and node.id not in self._doomed:
+            for each in missing.values():  # nothing is left to work on
+                self._doom(node.id, each)
+
+    def _doom(self, name: ArtifactId, causes: dict[ArtifactId, bool]) -> None:
+        known = self._doomed.get(name)
+        if known is not None and known is not causes:
+            merged = sorted((known | causes).items(), key=lambda cause: cause[1])
+            causes = dict(merged[:MAX_CAUSES])
+        self._doomed[name] = causes
+
+    def _settle(self, name: ArtifactId, skips: list[Skip]) -> None:
         self._waiting[name] -= 1
-        if self._waiting[name] == 0 and name not in self._skipped:
+        if self._waiting[name] != 0:
+            return
+        if name in self._doomed:
+            skips.append(self._skip(name))
+        else:
             self._ready.append(name)
+
+    def _skip(self, name: ArtifactId) -> Skip:
+        self._waiting[name] = 0
+        return Skip(name, self._doomed[name])

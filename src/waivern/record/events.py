@@ -152,6 +152,8 @@ class ArtifactSkipped(NamedTuple):
     cause: str
     """The artifact that failed or was skipped before it; itself if it was decided here."""
     reason: str
+    more_causes: list[str] = []
+    """Further artifacts that alone would be reason enough; at most so many as are worth naming."""
 
 
 class ArtifactSuspended(NamedTuple):

@@ -225,6 +225,8 @@ def _artifact_skipped(record: RunRecord, event: ArtifactSkipped) -> None:
     step = record.step(event.artifact)
     step.status, step.completed = ArtifactStatus.SKIPPED, None
     step.error = {"kind": "skipped", "message": event.reason, "cause": event.cause}
+    if event.more_causes:
+        step.error["more_causes"] = list(event.more_causes)
 
 
 def _artifact_retried(record: RunRecord, event: ArtifactRetried) -> None:

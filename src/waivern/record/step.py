@@ -21,7 +21,8 @@ class StepRecord:
     started_at: str | None = None
     duration_ms: int | None = None
     error: dict[str, Json] | None = None
-    """`{kind, message, hint}` of a failure; `{kind: "skipped", message, cause}` of a skip."""
+    """`{kind, message, hint}` of a failure; `{kind: "skipped", message, cause}` of a skip, and
+    `more_causes` if there are several."""
     gate: bool = False
     """Whether it was for people that it waited when it last did."""
     inputs: tuple[str, ...] = ()

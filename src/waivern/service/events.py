@@ -140,6 +140,8 @@ class ArtifactSkipped:
     reason: str
     cause: str
     """The artifact that failed or was skipped before it; itself if it was decided here."""
+    more_causes: tuple[str, ...] = ()
+    """Further artifacts that alone would be reason enough, if there are any."""
     type: Literal["artifact_skipped"] = field(default="artifact_skipped", init=False)
     duration_ms: None = field(default=None, init=False)
     error: None = field(default=None, init=False)
@@ -217,8 +219,10 @@ def public(store: RunStore, run_id: str, seq: int, event: journaled.Event) -> Ru
             return ArtifactFailed(**line(name), duration_ms=took, error=error)
         case journaled.ArtifactRetried(_, name, error, took, delay):
             return ArtifactRetried(**line(name), duration_ms=took, error=error, delay_ms=delay)
-        case journaled.ArtifactSkipped(_, name, cause, reason):
-            return ArtifactSkipped(**line(name), reason=reason, cause=cause)
+        case journaled.ArtifactSkipped(_, name, cause, reason, more):
+            return ArtifactSkipped(
+                **line(name), reason=reason, cause=cause, more_causes=tuple(more)
+            )
         case journaled.ArtifactSuspended(_, name, reason, gate, shown):
             return ArtifactSuspended(**line(name), reason=reason, gate=gate, shown=tuple(shown))
         case _:

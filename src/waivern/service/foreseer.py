@@ -12,6 +12,7 @@ from waivern.engine.cache import Cache
 from waivern.engine.differences import differences
 from waivern.engine.identity import Identity, Unsure
 from waivern.engine.producer import Producer
+from waivern.engine.scheduler import MAX_NAMED
 from waivern.errors import WaivernError
 from waivern.ids import ArtifactId
 from waivern.message import Json, content_digest
@@ -117,8 +118,10 @@ class Foreseer:
         return found
 
     def _one(self, node: Node) -> Fate:
-        if (lost := self._lost(node)) is not None:
-            return self._nothing(node, f"it needs '{lost}', which there will not be")
+        if lost := self._lost(node):
+            names = " and ".join(f"'{name}'" for name in lost[:MAX_NAMED])
+            names += " and others" if lost[MAX_NAMED:] else ""
+            return self._nothing(node, f"it needs {names}, which there will not be")
         unsure = [name for name in self._inputs(node) if name not in self._digests]
         if not unsure:
             runbook = self._plan.runbook.document.digest
@@ -139,15 +142,16 @@ class Foreseer:
             return self._unsure(node, unsure)
         return self._sure(node)
 
-    def _lost(self, node: Node) -> ArtifactId | None:
+    def _lost(self, node: Node) -> list[ArtifactId]:
         """Return what is needed and will not be there, if that is sure."""
-        for name in dict.fromkeys((*node.inputs, *node.after)):
-            missed = self._plan.nodes[name].optional or node.spares(name)
-            if name in self._gone and not missed:
-                return name
-        if node.inputs and self._gone.issuperset(node.inputs):
-            return node.inputs[0]
-        return None
+        lost = [
+            name
+            for name in dict.fromkeys((*node.inputs, *node.after))
+            if name in self._gone and not (self._plan.nodes[name].optional or node.spares(name))
+        ]
+        if not lost and node.inputs and self._gone.issuperset(node.inputs):
+            return list(node.inputs)
+        return lost
 
     def _nothing(self, node: Node, reason: str) -> Fate:
         self._gone.add(node.id)

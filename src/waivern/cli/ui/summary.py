@@ -244,8 +244,8 @@ def _skipped(out: Screen, ended: Ended) -> Iterator[str]:
     for step in ended.steps(ArtifactStatus.SKIPPED):
         error = step.error or {}
         cause = str(error.get("cause"))
-        decided = cause == step.artifact
-        groups[str(error.get("message")) if decided else f"needs {cause}"].append(step.artifact)
+        alone = cause != step.artifact and not error.get("more_causes")
+        groups[f"needs {cause}" if alone else str(error.get("message"))].append(step.artifact)
     for why, names in list(groups.items())[:FAILURES]:
         text = clip(clean(why), 1000)
         yield f"  {out.mark('skipped')} {_names(names)}  skipped: {text}"
