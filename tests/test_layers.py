@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import waivern
-from waivern.record import events
+from waivern.record import journal_events
 
 PACKAGE = Path(waivern.__file__).parent
 
@@ -75,9 +75,9 @@ EVERYTHING = everything()
 
 def test_the_parser_sees_what_is_there() -> None:
     seen = {(file, name) for file, name, _ in EVERYTHING}
-    assert ("service/attempt.py", "waivern.engine.loop") in seen
+    assert ("runs/attempt.py", "waivern.engine.loop") in seen
     assert ("message.py", "pydantic_core") in seen  # inside a function
-    assert ("runbook/document.py", "waivern.runbook.places") in seen  # if TYPE_CHECKING
+    assert ("yamldoc/document.py", "waivern.yamldoc.positions") in seen  # if TYPE_CHECKING
     without = {"web", "errors", "clock", "files"}  # those that import nothing of ours
     assert {room for room, *_ in own(EVERYTHING)} >= HEIGHT.keys() - without
 
@@ -105,7 +105,7 @@ def test_nobody_imports_builtin() -> None:
     assert wrong == []
 
 
-@pytest.mark.parametrize("file", ["service/read.py", "service/check.py", "service/references.py"])
+@pytest.mark.parametrize("file", ["runs/queries.py", "runs/prepare.py", "runs/run_references.py"])
 def test_readers_do_not_reach_the_engine(file: str) -> None:
     """Not even through what they import."""
     known = {path.relative_to(PACKAGE.parent) for path in PACKAGE.rglob("*.py")}
@@ -151,7 +151,7 @@ def test_no_task_group_drives_a_run() -> None:
 
 def test_only_the_loop_changes_what_is_known_of_a_run() -> None:
     """Events of artifacts are made there, and entered into the ledger by nobody else."""
-    made = {name for name in vars(events) if name.startswith("Artifact")}
+    made = {name for name in vars(journal_events) if name.startswith("Artifact")}
     assert len(made) > 5
     makers = users(made) & {path for path, _, _ in EVERYTHING if path.startswith("engine/")}
     assert "engine/loop.py" in makers

@@ -8,6 +8,39 @@ __version__ = "0.1.0"
 
 TYPE_CHECKING = False  # importing it from typing would be the dearest line of `wct --version`
 if TYPE_CHECKING:
+    from waivern.api.events import ArtifactCompleted as ArtifactCompleted
+    from waivern.api.events import ArtifactFailed as ArtifactFailed
+    from waivern.api.events import ArtifactProgress as ArtifactProgress
+    from waivern.api.events import ArtifactRetried as ArtifactRetried
+    from waivern.api.events import ArtifactSkipped as ArtifactSkipped
+    from waivern.api.events import ArtifactStarted as ArtifactStarted
+    from waivern.api.events import ArtifactSuspended as ArtifactSuspended
+    from waivern.api.events import RunEvent as RunEvent
+    from waivern.api.events import RunFinished as RunFinished
+    from waivern.api.events import RunStarted as RunStarted
+    from waivern.api.functions import approve as approve
+    from waivern.api.functions import forecast as forecast
+    from waivern.api.functions import load as load
+    from waivern.api.functions import plan as plan
+    from waivern.api.functions import replay as replay
+    from waivern.api.functions import resume as resume
+    from waivern.api.functions import run as run
+    from waivern.api.functions import run_async as run_async
+    from waivern.api.functions import stream as stream
+    from waivern.api.parameters import ApproveTerms as ApproveTerms
+    from waivern.api.parameters import ForecastTerms as ForecastTerms
+    from waivern.api.parameters import PlanTerms as PlanTerms
+    from waivern.api.parameters import ReplayTerms as ReplayTerms
+    from waivern.api.parameters import ResumeTerms as ResumeTerms
+    from waivern.api.parameters import RunTerms as RunTerms
+    from waivern.api.run_queries import CorruptRunWarning as CorruptRunWarning
+    from waivern.api.run_queries import delete_run as delete_run
+    from waivern.api.run_queries import list_runs as list_runs
+    from waivern.api.run_queries import load_run as load_run
+    from waivern.api.run_queries import load_state as load_state
+    from waivern.api.run_queries import load_steps as load_steps
+    from waivern.api.stream import Stream as Stream
+    from waivern.diagnostics import InvalidError as InvalidError
     from waivern.errors import ArtifactNotFoundError as ArtifactNotFoundError
     from waivern.errors import ComponentError as ComponentError
     from waivern.errors import IntegrityError as IntegrityError
@@ -18,56 +51,23 @@ if TYPE_CHECKING:
     from waivern.errors import StoreError as StoreError
     from waivern.errors import UsageError as UsageError
     from waivern.errors import WaivernError as WaivernError
+    from waivern.language.models import Runbook as Runbook
     from waivern.message import Message as Message
     from waivern.message import SchemaRef as SchemaRef
     from waivern.planning.plan import Plan as Plan
-    from waivern.problems import InvalidError as InvalidError
     from waivern.record.coverage import RunCoverage as RunCoverage
-    from waivern.record.run import RunMetadata as RunMetadata
-    from waivern.record.state import ExecutionState as ExecutionState
+    from waivern.record.execution_state import ExecutionState as ExecutionState
+    from waivern.record.run_metadata import RunMetadata as RunMetadata
     from waivern.record.status import ArtifactStatus as ArtifactStatus
     from waivern.record.status import How as How
     from waivern.record.status import RunStatus as RunStatus
-    from waivern.record.step import StepRecord as StepRecord
-    from waivern.runbook.model import Runbook as Runbook
-    from waivern.service.again import Decided as Decided
-    from waivern.service.events import ArtifactCompleted as ArtifactCompleted
-    from waivern.service.events import ArtifactFailed as ArtifactFailed
-    from waivern.service.events import ArtifactProgress as ArtifactProgress
-    from waivern.service.events import ArtifactRetried as ArtifactRetried
-    from waivern.service.events import ArtifactSkipped as ArtifactSkipped
-    from waivern.service.events import ArtifactStarted as ArtifactStarted
-    from waivern.service.events import ArtifactSuspended as ArtifactSuspended
-    from waivern.service.events import RunEvent as RunEvent
-    from waivern.service.events import RunFinished as RunFinished
-    from waivern.service.events import RunStarted as RunStarted
-    from waivern.service.foreseer import Action as Action
-    from waivern.service.foreseer import Forecast as Forecast
-    from waivern.service.library import approve as approve
-    from waivern.service.library import forecast as forecast
-    from waivern.service.library import load as load
-    from waivern.service.library import plan as plan
-    from waivern.service.library import replay as replay
-    from waivern.service.library import resume as resume
-    from waivern.service.library import run as run
-    from waivern.service.library import run_async as run_async
-    from waivern.service.library import stream as stream
-    from waivern.service.result import Artifact as Artifact
-    from waivern.service.result import RunFailed as RunFailed
-    from waivern.service.result import RunResult as RunResult
-    from waivern.service.shelf import CorruptRunWarning as CorruptRunWarning
-    from waivern.service.shelf import delete_run as delete_run
-    from waivern.service.shelf import list_runs as list_runs
-    from waivern.service.shelf import load_run as load_run
-    from waivern.service.shelf import load_state as load_state
-    from waivern.service.shelf import load_steps as load_steps
-    from waivern.service.stream import Stream as Stream
-    from waivern.service.terms import ApproveTerms as ApproveTerms
-    from waivern.service.terms import ForecastTerms as ForecastTerms
-    from waivern.service.terms import PlanTerms as PlanTerms
-    from waivern.service.terms import ReplayTerms as ReplayTerms
-    from waivern.service.terms import ResumeTerms as ResumeTerms
-    from waivern.service.terms import RunTerms as RunTerms
+    from waivern.record.step_record import StepRecord as StepRecord
+    from waivern.runs.forecaster import Action as Action
+    from waivern.runs.forecaster import Forecast as Forecast
+    from waivern.runs.rerun import Decided as Decided
+    from waivern.runs.result import Artifact as Artifact
+    from waivern.runs.result import RunFailed as RunFailed
+    from waivern.runs.result import RunResult as RunResult
     from waivern.store.base import ArtifactStore as ArtifactStore
     from waivern.store.base import RunStore as RunStore
     from waivern.store.opening import open_store as open_store
@@ -87,15 +87,15 @@ _HOMES = {
     ),
     "message": ("Message", "SchemaRef"),
     "planning.plan": ("Plan",),
-    "problems": ("InvalidError",),
+    "diagnostics": ("InvalidError",),
     "record.coverage": ("RunCoverage",),
-    "record.run": ("RunMetadata",),
-    "record.state": ("ExecutionState",),
+    "record.run_metadata": ("RunMetadata",),
+    "record.execution_state": ("ExecutionState",),
     "record.status": ("ArtifactStatus", "How", "RunStatus"),
-    "record.step": ("StepRecord",),
-    "runbook.model": ("Runbook",),
-    "service.again": ("Decided",),
-    "service.events": (
+    "record.step_record": ("StepRecord",),
+    "language.models": ("Runbook",),
+    "runs.rerun": ("Decided",),
+    "api.events": (
         "ArtifactCompleted",
         "ArtifactFailed",
         "ArtifactProgress",
@@ -107,8 +107,8 @@ _HOMES = {
         "RunFinished",
         "RunStarted",
     ),
-    "service.foreseer": ("Action", "Forecast"),
-    "service.library": (
+    "runs.forecaster": ("Action", "Forecast"),
+    "api.functions": (
         "approve",
         "forecast",
         "load",
@@ -119,8 +119,8 @@ _HOMES = {
         "run_async",
         "stream",
     ),
-    "service.result": ("Artifact", "RunFailed", "RunResult"),
-    "service.shelf": (
+    "runs.result": ("Artifact", "RunFailed", "RunResult"),
+    "api.run_queries": (
         "CorruptRunWarning",
         "delete_run",
         "list_runs",
@@ -128,8 +128,8 @@ _HOMES = {
         "load_state",
         "load_steps",
     ),
-    "service.stream": ("Stream",),
-    "service.terms": (
+    "api.stream": ("Stream",),
+    "api.parameters": (
         "ApproveTerms",
         "ForecastTerms",
         "PlanTerms",

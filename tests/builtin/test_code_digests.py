@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from waivern.builtin.command import CommandConnector, CommandProcessor
-from waivern.builtin.python import PythonConnector, PythonProcessor
+from waivern.builtin.python_function import PythonConnector, PythonProcessor
 from waivern.errors import ComponentError
 from waivern.message import sha256
-from waivern.plugins.context import Context, Memo
+from waivern.plugins.context import Context, SharedResults
 
 
 def of_call(base: Path, call: str, **args: Any) -> str | None:
@@ -113,7 +113,7 @@ def test_a_module_that_was_edited_since_its_import_cannot_be_fingerprinted(
 def test_a_file_is_for_an_attempt_what_it_was_at_first(tmp_path: Path) -> None:
     path = tmp_path / "own.py"
     path.write_text("def f():\n    return 1\n")
-    was, attempt = sha256(path.read_bytes()), Memo()
+    was, attempt = sha256(path.read_bytes()), SharedResults()
     config = PythonConnector.Config(call="own.py:f")
     assert PythonConnector().code(config, Context("a", tmp_path, memo=attempt)) == was
     path.write_text("def f():\n    return 2\n")

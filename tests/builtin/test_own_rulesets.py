@@ -13,11 +13,11 @@ from pydantic import ValidationError
 
 from waivern.builtin.personal_data import PersonalData
 from waivern.detection import load_ruleset
+from waivern.diagnostics import InvalidError
 from waivern.errors import ComponentError, WaivernError
 from waivern.message import ANY_JSON, Json, SchemaRef, sha256
 from waivern.plugins.component import Input
 from waivern.plugins.context import Context
-from waivern.problems import InvalidError
 
 ACME = r"""
 name: acme

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from waivern.builtin.python import PythonConnector, PythonProcessor, PythonProperties
+from waivern.builtin.python_function import PythonConnector, PythonProcessor, PythonProperties
 from waivern.errors import ComponentError
 from waivern.message import ANY_JSON, Json
 from waivern.plugins.component import Input

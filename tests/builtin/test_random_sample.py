@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from waivern.builtin.draw import picked, positions
+from waivern.builtin.random_sample import picked, positions
 from waivern.builtin.sqlite import Sqlite
 from waivern.plugins.context import Context
 

@@ -1,6 +1,6 @@
 """Runs of earlier versions are what they were; those of newer ones are read, and not changed.
 
-The runs in `tests/service/earlier` were written by versions of this program, and never touched.
+The runs in `tests/runs/earlier` were written by versions of this program, and never touched.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from wct_process import Place
 
 from waivern.cli.ui.text import clean
 from waivern.errors import UsageError
-from waivern.service.locate import locate
+from waivern.runs.locate import locate
 
 ONE = '  a: {source: {type: python, properties: {call: "steps.py:value"}}}\n'
 

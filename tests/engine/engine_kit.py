@@ -15,31 +15,31 @@ from typing import Any, TypeVar
 from engine_steps import Stage
 
 from waivern.clock import Clock
-from waivern.engine.awaiter import Awaiter, carry_out
-from waivern.engine.calls import Call, Left
-from waivern.engine.ending import Ending
-from waivern.engine.executors import Executor, Report, ThreadExecutor
+from waivern.engine.awaiter import CoroutineRunner, carry_out
+from waivern.engine.calls import Call, LeftBehind
+from waivern.engine.executors import CallReport, Executor, ThreadExecutor
 from waivern.engine.ledger import Ledger, Observer
 from waivern.engine.logs import RunLogs
 from waivern.engine.loop import Loop
+from waivern.engine.outcome import AttemptOutcome
 from waivern.engine.producer import Producer
 from waivern.engine.rebuilder import invalid
-from waivern.engine.terms import Limits, Wishes
+from waivern.engine.run_controls import Limits, RunControls
 from waivern.ids import ArtifactId
+from waivern.language.loader import draft
+from waivern.language.secrets import Secrets
 from waivern.message import Json
 from waivern.planning.plan import Plan
 from waivern.planning.planner import make_plan
-from waivern.plugins.callscope import CallScope
+from waivern.plugins.call_scope import CallScope
 from waivern.plugins.catalogue import Catalogue
-from waivern.record.events import AttemptStarted, Event, RunStarted, from_record, to_record
 from waivern.record.fold import RunRecord
-from waivern.runbook.document import Document
-from waivern.runbook.loader import draft
-from waivern.runbook.secrets import Secrets
-from waivern.service.children import ChildFiles
-from waivern.service.reusing import StoreResolver
-from waivern.store.base import Birth, Lease, Owner, RunStore
+from waivern.record.journal_events import AttemptStarted, Event, RunStarted, from_record, to_record
+from waivern.runs.child_files import ChildFiles
+from waivern.runs.reuse_resolver import StoreResolver
+from waivern.store.base import InitialState, Lease, Owner, RunStore
 from waivern.store.memory import AsyncInMemoryStore
+from waivern.yamldoc.document import YamlDocument
 
 E = TypeVar("E")
 MakeExecutor = Callable[[Producer], Executor]
@@ -52,9 +52,9 @@ class InlineExecutor:
 
     def __init__(self, producer: Producer) -> None:
         self._producer = producer
-        self._awaiter = Awaiter()
+        self._awaiter = CoroutineRunner()
 
-    def submit(self, call: Call, report: Report) -> None:
+    def submit(self, call: Call, report: CallReport) -> None:
         report.began(call)
         scope = CallScope(call.artifact)
         outcome = carry_out(call, self._producer, self._awaiter, lambda _call: True, scope)
@@ -69,7 +69,7 @@ class InlineExecutor:
     def lingers(self) -> bool:
         return False
 
-    def close(self, patience_s: float) -> list[Left]:
+    def close(self, patience_s: float) -> list[LeftBehind]:
         self._awaiter.close()
         return []
 
@@ -139,7 +139,7 @@ class Settings:
 class Ran:
     """A run that is over."""
 
-    ending: Ending
+    ending: AttemptOutcome
     record: RunRecord
     store: RunStore
     plan: Plan
@@ -173,7 +173,7 @@ def plan_of(
     catalogue: Catalogue | None = None,
 ) -> Plan:
     data = json.dumps(document).encode()
-    whole = draft(Document(None, Path.cwd(), data), "t", environ)
+    whole = draft(YamlDocument(None, Path.cwd(), data), "t", environ)
     resolver = StoreResolver(store, ChildFiles(folder or Path.cwd()))
     return make_plan(whole, resolver, environ, catalogue=catalogue)
 
@@ -197,7 +197,7 @@ def execute(
         AttemptStarted(at, {"host": "h", "pid": 1}, plan.runbook.document.digest),
     ]
     record = RunRecord.of(events)
-    birth = Birth(
+    birth = InitialState(
         b"", tuple(map(to_record, events)), record.metadata.document(), record.state.document()
     )
     lease = store.begin("r", birth, Owner("h", 1, at))
@@ -256,7 +256,7 @@ def _attempt(
         executor(producer),
         Limits(plan.runbook.settings.timeout, grace_s, settings.max_failures, plan.pools, only),
         clock,
-        Wishes(on_wait=settings.on_wait, chance=lambda: settings.chance),
+        RunControls(on_wait=settings.on_wait, chance=lambda: settings.chance),
         lambda artifact: settings.given.get(artifact, {}),
     )
     try:

@@ -13,17 +13,17 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from waivern.engine import identity
-from waivern.engine.cache import LONG_MS, Cache, Notebook
+from waivern.engine import artifact_identity
+from waivern.engine.artifact_identity import ComponentUse, Identity, UnknownIdentity
+from waivern.engine.cache import LONG_MS, Cache, CacheRecorder
 from waivern.engine.differences import differences
-from waivern.engine.identity import Identity, Tool, Unsure
 from waivern.errors import ComponentError
 from waivern.ids import ArtifactId
 from waivern.message import ANY_JSON, Json, Message, SchemaRef
 from waivern.planning.plan import Extract, Node, Transform
 from waivern.plugins.context import Context
-from waivern.record.events import ArtifactCompleted, AttemptStarted, RunStarted, to_record
-from waivern.store.base import ArtifactRef, Birth, Owner, RunStore
+from waivern.record.journal_events import ArtifactCompleted, AttemptStarted, RunStarted, to_record
+from waivern.store.base import ArtifactRef, InitialState, Owner, RunStore
 from waivern.store.local import LocalFilesystemStore
 from waivern.store.memory import AsyncInMemoryStore
 
@@ -115,15 +115,15 @@ class Place:
 
     def of(
         self, node: Node, thing: Thing | None = None, *refs: ArtifactRef, base: Path | None = None
-    ) -> Identity | Unsure:
+    ) -> Identity | UnknownIdentity:
         ctx = Context("a", base or self.base)
-        return self.cache().identify(node, Tool(thing or Thing(), None, CODE), refs, ctx)
+        return self.cache().identify(node, ComponentUse(thing or Thing(), None, CODE), refs, ctx)
 
     def made_of(
         self, node: Node, thing: Thing | None = None, *refs: ArtifactRef, base: Path | None = None
     ) -> Identity:
         found = self.of(node, thing, *refs, base=base)
-        assert not isinstance(found, Unsure), found
+        assert not isinstance(found, UnknownIdentity), found
         return found
 
     def run(self, run_id: str, made_of: Mapping[str, Json] | None, content: Json = 1) -> None:
@@ -138,7 +138,7 @@ class Place:
             RunStarted(AT, run_id, ["a"], {}, {}, "/", "b", "1.0", None),
             AttemptStarted(AT, {"host": "h", "pid": 1}, "sha256:0"),
         )
-        birth = Birth(b"", (to_record(events[0]), to_record(events[1])), {}, {})
+        birth = InitialState(b"", (to_record(events[0]), to_record(events[1])), {}, {})
         lease = self.store.begin(run_id, birth, Owner("h", 1, AT))
         message = Message(id="a", content=content, run_id=run_id, extensions={"coverage": None})
         receipt = self.store.stage(run_id, "a", message)
@@ -179,7 +179,7 @@ def other(node: Node, **properties: Json) -> Node:
     return node._replace(work=work)
 
 
-OF_SOURCES: dict[str, Callable[[Place], Identity | Unsure]] = {
+OF_SOURCES: dict[str, Callable[[Place], Identity | UnknownIdentity]] = {
     "as it is": lambda p: p.of(source()),
     "version": lambda p: p.of(source(work=Extract("thing", "1.0.1", PROPERTIES))),
     "component": lambda p: p.of(source(work=Extract("thong", "1.0.0", PROPERTIES))),
@@ -202,7 +202,7 @@ OF_SOURCES: dict[str, Callable[[Place], Identity | Unsure]] = {
     "elsewhere": lambda p: p.of(source(cache=True), Thing(repeatable=False), base=Path("/x")),
 }
 AB = (ref("x"), ref("y", "e"))
-OF_PROCESSES: dict[str, Callable[[Place], Identity | Unsure]] = {
+OF_PROCESSES: dict[str, Callable[[Place], Identity | UnknownIdentity]] = {
     "as it is": lambda p: p.of(process("x", "y"), None, *AB),
     "other order": lambda p: p.of(process("y", "x"), None, *reversed(AB)),
     "content": lambda p: p.of(process("x", "y"), None, ref("x", "f"), AB[1]),
@@ -219,12 +219,12 @@ OF_PROCESSES: dict[str, Callable[[Place], Identity | Unsure]] = {
 
 @pytest.mark.parametrize("ways", [OF_SOURCES, OF_PROCESSES], ids=["sources", "processes"])
 def test_every_part_counts(
-    place: Place, ways: Mapping[str, Callable[[Place], Identity | Unsure]]
+    place: Place, ways: Mapping[str, Callable[[Place], Identity | UnknownIdentity]]
 ) -> None:
     keys: dict[str, str] = {}
     for name, way in ways.items():
         made_of = way(place)
-        assert not isinstance(made_of, Unsure), (name, made_of)
+        assert not isinstance(made_of, UnknownIdentity), (name, made_of)
         assert keys.setdefault(made_of["key"], name) == name
     assert len(keys) == len(ways)
 
@@ -242,8 +242,8 @@ def test_a_secret_cannot_be_guessed(place: Place) -> None:
 
 def test_a_large_source_is_kept_as_a_digest(place: Place) -> None:
     for many in (
-        {str(n): "m" for n in range(identity.MOST_ITEMS + 1)},
-        {"x" * identity.MOST_TEXT: "m"},
+        {str(n): "m" for n in range(artifact_identity.MOST_ITEMS + 1)},
+        {"x" * artifact_identity.MOST_TEXT: "m"},
     ):
         made_of = place.made_of(source(), Thing(marks=many))
         assert made_of["source"].keys() == {"digest", "count"}
@@ -280,7 +280,7 @@ def test_what_cannot_be_told_is_not_taken(
     place: Place, node: Node, thing: Thing, reason: str
 ) -> None:
     found = place.of(node, thing)
-    assert isinstance(found, Unsure)
+    assert isinstance(found, UnknownIdentity)
     assert reason in found.reason
     assert SECRET not in found.reason
 
@@ -294,8 +294,8 @@ def test_an_artifact_may_promise_it(place: Place, repeatable: bool) -> None:
 def test_nothing_is_opened_for_what_is_not_taken(tmp_path: Path) -> None:
     place = Place(LocalFilesystemStore(tmp_path / "store"), tmp_path)
     thing = Thing(repeatable=False)
-    assert isinstance(place.of(source(), thing), Unsure)
-    assert isinstance(place.of(source(cache=False), Thing()), Unsure)
+    assert isinstance(place.of(source(), thing), UnknownIdentity)
+    assert isinstance(place.of(source(cache=False), Thing()), UnknownIdentity)
     assert thing.asked == []
     place.cache().remember("r", [])
     assert list(tmp_path.iterdir()) == []
@@ -304,8 +304,8 @@ def test_nothing_is_opened_for_what_is_not_taken(tmp_path: Path) -> None:
 def test_a_store_that_may_not_be_written_to(tmp_path: Path) -> None:
     store = LocalFilesystemStore(tmp_path / "store")
     cache = Cache(store, ENVIRON, make=False)
-    found = cache.identify(source(), Tool(Thing(), None, CODE), (), Context("a", tmp_path))
-    assert isinstance(found, Unsure)
+    found = cache.identify(source(), ComponentUse(Thing(), None, CODE), (), Context("a", tmp_path))
+    assert isinstance(found, UnknownIdentity)
     assert found.reason.endswith("has no cache yet")
     assert list(tmp_path.iterdir()) == []
 
@@ -315,8 +315,8 @@ def test_a_cache_that_cannot_be_used(tmp_path: Path) -> None:
     store.pepper()
     (tmp_path / "store/cache/key").write_bytes(b"short")
     cache = Cache(store, ENVIRON)
-    found = cache.identify(source(), Tool(Thing(), None, CODE), (), Context("a", tmp_path))
-    assert isinstance(found, Unsure)
+    found = cache.identify(source(), ComponentUse(Thing(), None, CODE), (), Context("a", tmp_path))
+    assert isinstance(found, UnknownIdentity)
     assert cache.trouble == found.reason
     assert "is damaged" in found.reason
 
@@ -333,9 +333,9 @@ def test_what_changes_meanwhile_is_not_remembered(place: Place) -> None:
         (process(), {"digest": "sha256:2"}),
     ):
         thing = Thing(marks={"x": "1"}, rules={"r": "1"}, digest="sha256:1")
-        cache, tool, ctx = place.cache(), Tool(thing, None, CODE), Context("a", place.base)
+        cache, tool, ctx = place.cache(), ComponentUse(thing, None, CODE), Context("a", place.base)
         before = cache.identify(node, tool, (), ctx)
-        assert not isinstance(before, Unsure)
+        assert not isinstance(before, UnknownIdentity)
         assert cache.confirm(node, tool, (), ctx, before) == before
         for name, value in change.items():
             setattr(thing, name, value)
@@ -349,9 +349,9 @@ class BuiltIn(Thing):
 def test_what_cannot_change_is_not_looked_at_again(place: Place) -> None:
     thing = BuiltIn()
     cache, ctx = place.cache(), Context("a", place.base)
-    tool = Tool(thing, None, lambda _component: "waivern 0.1.0 sha256:1")
+    tool = ComponentUse(thing, None, lambda _component: "waivern 0.1.0 sha256:1")
     before = cache.identify(process(), tool, (), ctx)
-    assert not isinstance(before, Unsure)
+    assert not isinstance(before, UnknownIdentity)
     asked = len(thing.asked)
     assert cache.confirm(process(), tool, (), ctx, before) == before
     assert len(thing.asked) == asked
@@ -461,7 +461,7 @@ def test_a_copy_of_a_run_does_not_say_who_made_it(local: Place) -> None:
 
 
 def test_what_took_long_is_found_while_the_run_goes_on(place: Place) -> None:
-    note = Notebook(place.cache(), "r1")
+    note = CacheRecorder(place.cache(), "r1")
     made_of = place.made_of(source())
     done = place.unremembered("r1", made_of)
     note(2, AttemptStarted(AT, {}, "sha256:0"))

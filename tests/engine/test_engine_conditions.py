@@ -10,7 +10,7 @@ from engine_steps import Stage
 
 from waivern.message import Json
 from waivern.plugins.catalogue import Catalogue
-from waivern.record.events import (
+from waivern.record.journal_events import (
     ArtifactCompleted,
     ArtifactRetried,
     ArtifactSkipped,

@@ -13,10 +13,11 @@ import pytest
 from engine_kit import Spec, execute, join_workers, runbook, threads
 from engine_steps import Stage
 
-from waivern.engine.ending import Ending, store_failure, worse
+from waivern.engine.outcome import AttemptOutcome, store_failure, worse
 from waivern.errors import Exit
 from waivern.message import Json
-from waivern.record.events import (
+from waivern.record.fold import RunRecord
+from waivern.record.journal_events import (
     ArtifactCompleted,
     ArtifactStarted,
     AttemptEnded,
@@ -25,9 +26,8 @@ from waivern.record.events import (
     RunStarted,
     to_record,
 )
-from waivern.record.fold import RunRecord
 from waivern.record.status import RunStatus
-from waivern.store.base import Birth, Lease, Owner, RunStore
+from waivern.store.base import InitialState, Lease, Owner, RunStore
 from waivern.store.local import LocalFilesystemStore
 from waivern.store.memory import AsyncInMemoryStore
 
@@ -205,22 +205,24 @@ def test_a_secret_is_in_no_error_of_what_is_written_late() -> None:
 # where several things end an attempt
 
 STORE = store_failure("no space")
-TERM = Ending(RunStatus.INTERRUPTED, "SIGTERM", exit_code=Exit.TERMINATED)
-LIMIT = Ending(RunStatus.FAILED, "timeout", "the limit", Exit.TIMEOUT)
-CANCEL = Ending(RunStatus.CANCELLED, "cancel", exit_code=Exit.FAILED)
-FAST = Ending(RunStatus.FAILED, "fail_fast", "a: it broke", Exit.FAILED)
+TERM = AttemptOutcome(RunStatus.INTERRUPTED, "SIGTERM", exit_code=Exit.TERMINATED)
+LIMIT = AttemptOutcome(RunStatus.FAILED, "timeout", "the limit", Exit.TIMEOUT)
+CANCEL = AttemptOutcome(RunStatus.CANCELLED, "cancel", exit_code=Exit.FAILED)
+FAST = AttemptOutcome(RunStatus.FAILED, "fail_fast", "a: it broke", Exit.FAILED)
 
 
 @pytest.mark.parametrize(
     ("graver", "lesser"), [*itertools.combinations([STORE, TERM, LIMIT, FAST], 2)]
 )
-def test_the_graver_end_counts_whichever_comes_first(graver: Ending, lesser: Ending) -> None:
+def test_the_graver_end_counts_whichever_comes_first(
+    graver: AttemptOutcome, lesser: AttemptOutcome
+) -> None:
     assert worse(graver, lesser) == worse(lesser, graver) == graver
     assert worse(None, lesser) == lesser
 
 
 @pytest.mark.parametrize("other", [TERM, LIMIT, FAST])
-def test_a_cancelled_run_stays_cancelled(other: Ending) -> None:
+def test_a_cancelled_run_stays_cancelled(other: AttemptOutcome) -> None:
     both = worse(CANCEL, other)
     assert both == worse(other, CANCEL)
     assert (both.status, both.reason, both.exit_code) == ("cancelled", "cancel", other.exit_code)
@@ -296,7 +298,7 @@ def test_a_defect_of_the_store_is_raised_as_what_it_is(
     def broken(*_args: object) -> None:
         raise RuntimeError("a defect, with a secret in its text")
 
-    def begin(run_id: str, birth: Birth, owner: Owner) -> Lease:
+    def begin(run_id: str, birth: InitialState, owner: Owner) -> Lease:
         lease = whole(run_id, birth, owner)
         monkeypatch.setattr(lease, "publish", broken)
         return lease

@@ -7,7 +7,7 @@ from engine_kit import MakeExecutor, Ran, Spec, execute, inline, runbook, thread
 from engine_steps import RAISED, RETURNED, Stage
 
 from waivern.engine.producer import MESSAGE_LIMIT
-from waivern.record.events import ArtifactCompleted, ArtifactFailed, ArtifactSkipped
+from waivern.record.journal_events import ArtifactCompleted, ArtifactFailed, ArtifactSkipped
 
 executors = pytest.mark.parametrize("executor", [inline, threads(2)], ids=["inline", "threads"])
 

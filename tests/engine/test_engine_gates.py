@@ -12,8 +12,13 @@ from engine_steps import Stage
 from waivern.clock import Clock
 from waivern.errors import Exit
 from waivern.message import Json
-from waivern.record.events import ArtifactCompleted, ArtifactStarted, ArtifactSuspended, GateDecided
 from waivern.record.fold import ASK_AGAIN, RunRecord
+from waivern.record.journal_events import (
+    ArtifactCompleted,
+    ArtifactStarted,
+    ArtifactSuspended,
+    GateDecided,
+)
 
 AT = "2099-01-01T00:00:00.000Z"
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from waivern.engine.scheduler import Scheduler, Skip
 from waivern.ids import ArtifactId
-from waivern.record.events import ArtifactCompleted, ArtifactSkipped, ArtifactStarted
 from waivern.record.fold import RunRecord
+from waivern.record.journal_events import ArtifactCompleted, ArtifactSkipped, ArtifactStarted
 from waivern.store.memory import AsyncInMemoryStore
 
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from waivern.engine.calls import Failed
 from waivern.engine.retry import delay_s
+from waivern.language.models import RetrySpec
 from waivern.message import Json
-from waivern.record.events import ArtifactFailed, ArtifactRetried, ArtifactStarted
-from waivern.runbook.model import Retry
+from waivern.record.journal_events import ArtifactFailed, ArtifactRetried, ArtifactStarted
 
 FAST = Settings(FastClock())
 
@@ -118,7 +118,7 @@ def test_a_retry_holds_no_place() -> None:
 
 def test_terms_of_the_component() -> None:
     """Declared by the component where the artifact says nothing."""
-    from waivern.builtin.python import PythonConnector
+    from waivern.builtin.python_function import PythonConnector
 
     assert not hasattr(PythonConnector, "retry")
     PythonConnector.retry = {"max": 2, "on": "Flaky"}  # type: ignore[attr-defined]
@@ -140,10 +140,10 @@ NUMBERS = st.floats(0.001, 1e7)
 @given(NUMBERS, NUMBERS, st.integers(1, 10_000), st.floats(0, 1))
 def test_a_delay_is_within_its_bounds(delay: float, most: float, tried: int, chance: float) -> None:
     failed = Failed("E", "", None, 0, kinds=("E", "Exception", "BaseException", "object"))
-    wait = delay_s(Retry(10_000, (), delay, most), failed, tried, chance)
+    wait = delay_s(RetrySpec(10_000, (), delay, most), failed, tried, chance)
     assert wait is not None
     assert 0 <= wait <= most
-    longest = delay_s(Retry(10_000, (), delay, most), failed, tried, 1.0)
+    longest = delay_s(RetrySpec(10_000, (), delay, most), failed, tried, 1.0)
     assert longest is not None
     assert longest == pytest.approx(most) or longest == pytest.approx(delay * 2 ** (tried - 1))
     assert wait == pytest.approx(chance * longest)
@@ -152,10 +152,10 @@ def test_a_delay_is_within_its_bounds(delay: float, most: float, tried: int, cha
 @given(st.integers(1, 50), st.integers(1, 60))
 def test_there_is_no_delay_after_the_last_try(most: int, tried: int) -> None:
     failed = Failed("E", "", None, 0, kinds=("E", "Exception"))
-    assert (delay_s(Retry(most), failed, tried, 0.5) is None) == (tried > most)
+    assert (delay_s(RetrySpec(most), failed, tried, 0.5) is None) == (tried > most)
     assert delay_s(None, failed, tried, 0.5) is None
 
 
 def test_a_store_that_fails_is_not_asked_again() -> None:
     failed = Failed("StoreError", "", None, 0, store=True, kinds=("StoreError", "Exception"))
-    assert delay_s(Retry(9), failed, 1, 0.5) is None
+    assert delay_s(RetrySpec(9), failed, 1, 0.5) is None

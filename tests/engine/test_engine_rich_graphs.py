@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from waivern.message import Json
-from waivern.record.events import (
+from waivern.record.fold import RunRecord
+from waivern.record.journal_events import (
     ArtifactCompleted,
     ArtifactFailed,
     ArtifactRetried,
@@ -20,7 +21,6 @@ from waivern.record.events import (
     ArtifactStarted,
     ArtifactSuspended,
 )
-from waivern.record.fold import RunRecord
 
 
 @dataclass(frozen=True)

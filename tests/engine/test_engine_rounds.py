@@ -11,7 +11,7 @@ from engine_kit import Ran, Settings, Spec, execute, inline, runbook, threads
 from engine_steps import Stage
 
 from waivern.message import Json
-from waivern.record.events import ArtifactSkipped
+from waivern.record.journal_events import ArtifactSkipped
 
 SEED = Spec("seed", call="says", args={"value": {"n": 0}})
 

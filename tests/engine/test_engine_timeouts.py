@@ -9,7 +9,7 @@ from engine_kit import FastClock, Ran, Settings, Spec, execute, join_workers, ru
 from engine_steps import Stage
 
 from waivern.message import Json
-from waivern.record.events import ArtifactCompleted, ArtifactRetried, ArtifactStarted
+from waivern.record.journal_events import ArtifactCompleted, ArtifactRetried, ArtifactStarted
 
 
 @pytest.mark.parametrize("width", [1, 4])

@@ -25,7 +25,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
 
-from waivern.service.read import RunRow, list_runs
+from waivern.runs.queries import RunRow, list_runs
 from waivern.store.local import LocalFilesystemStore
 
 HERE = Path(__file__).parent

@@ -19,8 +19,8 @@ from powerloss import Disk, State, Tree
 from powerloss_recorder import Operation
 
 from waivern.errors import WaivernError
-from waivern.service.read import content, load, look
-from waivern.service.verify import verify
+from waivern.runs.queries import content, load, look
+from waivern.runs.verify import verify
 from waivern.store.local import LocalFilesystemStore
 
 STORE = ".waivern"

@@ -18,11 +18,11 @@ from powerloss import Disk, Tree
 from powerloss_check import EXIT, STORE, Bed, Eyes, Points, Promise, crash_points, violations
 from powerloss_recorder import Operation, recorded
 
-from waivern.service.again import resume
-from waivern.service.attempt import Options
-from waivern.service.read import list_runs
-from waivern.service.start import start
-from waivern.service.verify import verify
+from waivern.runs.attempt import RunOptions
+from waivern.runs.queries import list_runs
+from waivern.runs.rerun import resume
+from waivern.runs.start import start
+from waivern.runs.verify import verify
 from waivern.store.local import LocalFilesystemStore
 
 RECORDER = Path(__file__).with_name("powerloss_recorder.py")
@@ -108,7 +108,7 @@ class Place:
         before = story(run).completed if run.exists() else {}
         self.calls.unlink(missing_ok=True)
         store, path = LocalFilesystemStore(home / STORE), str(self.books / "book.yaml")
-        options = Options({}, max_concurrency=4)
+        options = RunOptions({}, max_concurrency=4)
         again = partial(resume, path, RUN, store, options)
         begin = partial(start, path, store, options, run_id=RUN)
         (again if run.exists() else begin)()

@@ -8,7 +8,7 @@ from typing import Any
 from harness import RUN, Bench, Done, Job, Plan, Shelf, carry_out
 from oracle import BEFORE, Known, after_fault, after_resume, contents, story
 
-from waivern.service.verify import verify
+from waivern.runs.verify import verify
 from waivern.store.local import LocalFilesystemStore
 
 REFUSED = 5

@@ -16,7 +16,7 @@ from harness import ALL, RUN, Bench, Count, Done, Job, Plan, Shelf, carry_out
 from oracle import agree, leftovers, story
 from programme import GATE, begin, suspended, write
 
-from waivern.service.verify import verify
+from waivern.runs.verify import verify
 from waivern.store.local import LocalFilesystemStore
 
 pytestmark = [pytest.mark.sweep, pytest.mark.timeout(600)]  # a sweep on a busy machine

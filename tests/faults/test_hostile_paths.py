@@ -406,7 +406,7 @@ def test_a_journal_of_many_lines(bench: Bench, shelf: Shelf, tried: Count) -> No
     started = next(r for r in records if r["type"] == "artifact_started")
     seconds = []
     for count in (lines // 10, lines):
-        chain = journal.Chain()
+        chain = journal.JournalChain()
         data = chain.extend([*records[:2], *[started] * (count - 3), records[-1]])
         path.write_bytes(data)
         document = json.loads((shelf.run / "_system/run.json").read_bytes())

@@ -16,7 +16,7 @@ from oracle import journal as lines_of
 
 from waivern.errors import IntegrityError
 from waivern.store import journal
-from waivern.store.disk import Folder
+from waivern.store.disk import DiskFolder
 from waivern.store.layout import read_anchor
 from waivern.store.local import LocalFilesystemStore
 from waivern.store.lock import this_process
@@ -48,8 +48,8 @@ def whole(shelf: Shelf) -> bytes:
 
 
 @pytest.fixture
-def anchor(shelf: Shelf) -> journal.Anchor:
-    with Folder.root(str(shelf.run / "_system")) as system:
+def anchor(shelf: Shelf) -> journal.JournalAnchor:
+    with DiskFolder.root(str(shelf.run / "_system")) as system:
         return read_anchor(system)
 
 
@@ -60,7 +60,7 @@ def lines(shelf: Shelf) -> list[Line]:
     return found
 
 
-def judged(data: bytes, anchor: journal.Anchor, lines: list[Line], durable: int) -> str:
+def judged(data: bytes, anchor: journal.JournalAnchor, lines: list[Line], durable: int) -> str:
     """Return what the journal's reader makes of damaged bytes: `refused`, `cut` or `whole`.
 
     `durable`: how many lines are known to be on the disk from what the damage left.
@@ -89,7 +89,7 @@ def known_durable(lines: list[Line], damaged: range) -> int:
 
 
 def test_cut_at_every_length(
-    whole: bytes, anchor: journal.Anchor, lines: list[Line], tried: Count, kind: str
+    whole: bytes, anchor: journal.JournalAnchor, lines: list[Line], tried: Count, kind: str
 ) -> None:
     verdicts = []
     for length in range(len(whole)):
@@ -115,7 +115,7 @@ FLIPS: dict[str, Callable[[int], int]] = {
 @pytest.mark.parametrize("name", FLIPS)
 def test_every_byte(
     whole: bytes,
-    anchor: journal.Anchor,
+    anchor: journal.JournalAnchor,
     lines: list[Line],
     tried: Count,
     kind: str,
@@ -148,7 +148,7 @@ def rearranged(raw: list[bytes]) -> Iterator[tuple[list[bytes], range]]:
 
 
 def test_lines_doubled_dropped_swapped(
-    whole: bytes, anchor: journal.Anchor, lines: list[Line], tried: Count, kind: str
+    whole: bytes, anchor: journal.JournalAnchor, lines: list[Line], tried: Count, kind: str
 ) -> None:
     raw, points = whole.splitlines(keepends=True), 0
     for arrangement, gone in rearranged(raw):
@@ -158,7 +158,12 @@ def test_lines_doubled_dropped_swapped(
 
 
 def test_the_holder_of_the_lock_does_what_the_reader_found(
-    whole: bytes, anchor: journal.Anchor, lines: list[Line], tried: Count, kind: str, shelf: Shelf
+    whole: bytes,
+    anchor: journal.JournalAnchor,
+    lines: list[Line],
+    tried: Count,
+    kind: str,
+    shelf: Shelf,
 ) -> None:
     """Through the store: cuts around the end of every line, and in its middle."""
     store = LocalFilesystemStore(shelf.path / ".waivern")

@@ -13,7 +13,7 @@ import pytest
 from harness import ALL, RUN, Bench, Count, Done, Plan, Runner, Shelf, carry_out
 from oracle import Known, after_fault, after_resume, contents, leftovers, still_known
 
-from waivern.service.verify import verify
+from waivern.runs.verify import verify
 from waivern.store.local import LocalFilesystemStore
 
 pytestmark = [pytest.mark.sweep, pytest.mark.timeout(3600)]  # a sweep on a busy machine

@@ -30,15 +30,15 @@ from hypothesis.stateful import (
 )
 
 from waivern.clock import Clock
+from waivern.diagnostics import InvalidError
 from waivern.errors import IntegrityError, NotFoundError, RefusedError, RunLockedError
-from waivern.problems import InvalidError
-from waivern.service import read, retain
-from waivern.service.again import resume
-from waivern.service.attempt import Options
-from waivern.service.cancel import cancel
-from waivern.service.result import RunResult
-from waivern.service.start import start
-from waivern.service.verify import verify
+from waivern.runs import queries, retention
+from waivern.runs.attempt import RunOptions
+from waivern.runs.cancel import cancel
+from waivern.runs.rerun import resume
+from waivern.runs.result import RunResult
+from waivern.runs.start import start
+from waivern.runs.verify import verify
 from waivern.store.base import Lease, Owner
 from waivern.store.local import LocalFilesystemStore
 
@@ -328,7 +328,7 @@ class Store(RuleBasedStateMachine):
             other.book.source == run_id for name, other in self.model.items() if name != run_id
         )
         stays = run and (run_id in self.held or (not force and (run.pinned or reused)))
-        removal = retain.remove(self.store, [run_id], force=force)
+        removal = retention.remove(self.store, [run_id], force=force)
         assert removal.removed == ((run_id,) if run and not stays else ())
         if not stays:
             self.model.pop(run_id, None)
@@ -394,7 +394,7 @@ class Store(RuleBasedStateMachine):
             assert not ended
             assert not called
             return
-        record = read.load(self.store, run_id)
+        record = queries.load(self.store, run_id)
         attempts = len(record.metadata.attempts)
         if before and attempts == before.attempts:  # nothing to do, or killed before it began
             assert not called
@@ -435,7 +435,7 @@ class Store(RuleBasedStateMachine):
         return values
 
     def in_process(self, call: Callable[..., RunResult]) -> RunResult:
-        options = Options(environ={})
+        options = RunOptions(environ={})
         book = str(self.folder / "book.yaml")
         return call(book, store=self.store, options=options)
 
@@ -443,7 +443,7 @@ class Store(RuleBasedStateMachine):
     def the_store_is_what_the_model_says(self) -> None:
         if not hasattr(self, "model"):
             return
-        rows = {row.run_id: row for row in read.list_runs(self.store)}
+        rows = {row.run_id: row for row in queries.list_runs(self.store)}
         assert rows.keys() == self.model.keys()
         for run_id, run in self.model.items():
             row = rows[run_id]
@@ -451,13 +451,13 @@ class Store(RuleBasedStateMachine):
             assert row.status == ("running" if at_work else run.status), row.fault
             assert row.pinned == run.pinned
             assert row.counts["completed"] == len(run.made)
-            record = read.load(self.store, run_id)
+            record = queries.load(self.store, run_id)
             for name, made in run.made.items():
                 if name in run.damaged:
                     with pytest.raises((IntegrityError, NotFoundError)):
-                        read.content(self.store, record, name)
+                        queries.content(self.store, record, name)
                 else:
-                    assert read.content(self.store, record, name) == {"value": made.value}
+                    assert queries.content(self.store, record, name) == {"value": made.value}
 
     def teardown(self) -> None:
         for lease in self.held.values():

@@ -28,11 +28,11 @@ from hypothesis.stateful import (
 )
 
 from waivern.errors import IntegrityError, NotFoundError, RefusedError
-from waivern.service import read, retain
-from waivern.service.again import approve, resume
-from waivern.service.attempt import Options
-from waivern.service.decide import Decision
-from waivern.service.start import start
+from waivern.runs import queries, retention
+from waivern.runs.attempt import RunOptions
+from waivern.runs.decisions import Decision
+from waivern.runs.rerun import approve, resume
+from waivern.runs.start import start
 from waivern.store.local import LocalFilesystemStore
 
 pytestmark = [pytest.mark.sweep, pytest.mark.timeout(600)]
@@ -190,13 +190,13 @@ class Store(RuleBasedStateMachine):
         call = partial(resume, book, run_id, self.store, allow_changed=changed, ask_again=again)
         if run is None:
             with pytest.raises(NotFoundError):
-                call(Options(environ={}))
+                call(RunOptions(environ={}))
             return
         what = run.book if kept else self.book
         if what != run.book and not changed:
             STORIES["resume, refused"] += 1
             with pytest.raises(RefusedError):
-                call(Options(environ={}))
+                call(RunOptions(environ={}))
             return
         STORIES["resume"] += 1
         words: tuple[str, ...] = ("runs", "resume", run_id)
@@ -219,7 +219,7 @@ class Store(RuleBasedStateMachine):
         if refusal or run is None:
             STORIES["decide, refused"] += 1
             with pytest.raises(refusal or NotFoundError):
-                call(options=Options(environ={}))
+                call(options=RunOptions(environ={}))
             return
         assert run.asked
         STORIES["approve" if yes else "reject"] += 1
@@ -282,7 +282,7 @@ class Store(RuleBasedStateMachine):
         if run_id in self.model and len(self.model) > 3:
             STORIES["delete"] += 1
             self.known.discard(self.model[run_id].book.x)
-            assert retain.remove(self.store, [run_id], force=True).removed == (run_id,)
+            assert retention.remove(self.store, [run_id], force=True).removed == (run_id,)
             del self.model[run_id]
 
     # how it is done, and what has to come of it
@@ -302,7 +302,7 @@ class Store(RuleBasedStateMachine):
         """Carry something out, and check what came of it; `run` is what an attempt begins with."""
         before, ended = self.model.get(run_id), True
         if kill is None:
-            call(options=Options(environ={}, cache=cache))
+            call(options=RunOptions(environ={}, cache=cache))
         else:
             words = (*words, *("--no-cache",) * (not cache))
             words = (*words, "--store", str(self.folder / ".waivern"))
@@ -316,7 +316,7 @@ class Store(RuleBasedStateMachine):
             assert before is None
             assert not ended
             return
-        record = read.load(self.store, run_id)
+        record = queries.load(self.store, run_id)
         attempts, status = len(record.metadata.attempts), str(record.metadata.status)
         if before and decides:
             kept = len(
@@ -382,14 +382,14 @@ class Store(RuleBasedStateMachine):
     def the_store_is_what_the_model_says(self) -> None:
         if not hasattr(self, "model"):
             return
-        rows = {row.run_id: row for row in read.list_runs(self.store)}
+        rows = {row.run_id: row for row in queries.list_runs(self.store)}
         assert rows.keys() == self.model.keys()
         for run_id, run in self.model.items():
             assert rows[run_id].status == run.status, rows[run_id].fault
-            record = read.load(self.store, run_id)
+            record = queries.load(self.store, run_id)
             assert {n for n, step in record.steps.items() if step.completed} == run.made.keys()
             for name in run.made.keys() - run.damaged - {GATE}:
-                assert read.content(self.store, record, name) == {"value": run.book.x}
+                assert queries.content(self.store, record, name) == {"value": run.book.x}
 
     def teardown(self) -> None:
         self.shelf.clear()

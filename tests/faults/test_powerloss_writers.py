@@ -20,16 +20,16 @@ from powerloss_place import Place
 from powerloss_recorder import Operation, RecordingOs, recorded
 
 from waivern.message import Message, SchemaRef, sha256
-from waivern.record.events import (
+from waivern.record.fold import RunRecord
+from waivern.record.journal_events import (
     ArtifactCompleted,
     ArtifactStarted,
     AttemptStarted,
     RunStarted,
     to_record,
 )
-from waivern.record.fold import RunRecord
 from waivern.store import disk as real
-from waivern.store.base import Birth, Lease, Owner
+from waivern.store.base import InitialState, Lease, Owner
 from waivern.store.local import LocalFilesystemStore
 
 pytestmark = [pytest.mark.sweep, pytest.mark.timeout(600)]
@@ -65,13 +65,13 @@ def operations() -> RecordingOs:
     return replaced
 
 
-def in_place(folder: real.Folder) -> None:
+def in_place(folder: real.DiskFolder) -> None:
     fd = operations().open("a", TRUNCATED, dir_fd=folder.descriptor)
     real.write_all(fd, NEW, "a")
     os.close(fd)
 
 
-def renamed(folder: real.Folder, *, sync: bool = False) -> None:
+def renamed(folder: real.DiskFolder, *, sync: bool = False) -> None:
     fd = folder.create("b", NEW)
     if sync:
         real.sync_file(fd, "b")
@@ -79,11 +79,11 @@ def renamed(folder: real.Folder, *, sync: bool = False) -> None:
     folder.rename("b", "a")
 
 
-def synced_and_renamed(folder: real.Folder) -> None:
+def synced_and_renamed(folder: real.DiskFolder) -> None:
     renamed(folder, sync=True)
 
 
-def in_full(folder: real.Folder) -> None:
+def in_full(folder: real.DiskFolder) -> None:
     folder.replace("a", NEW)
 
 
@@ -100,7 +100,7 @@ def test_what_is_wrong_with_a_writer_is_found(
     memory: Path,
     recording: Callable[[], list[Operation]],
     tried: Count,
-    writer: Callable[[real.Folder], None],
+    writer: Callable[[real.DiskFolder], None],
     corrupts: bool,
     loses: bool,
 ) -> None:
@@ -108,7 +108,7 @@ def test_what_is_wrong_with_a_writer_is_found(
     home.mkdir()
     (home / "a").write_bytes(OLD)
     disk = Disk(home)
-    with real.Folder.root(str(home)) as folder:
+    with real.DiskFolder.root(str(home)) as folder:
         writer(folder)
     found: Counter[str] = Counter()
     states = 0
@@ -153,13 +153,15 @@ def begun(store: LocalFilesystemStore) -> Lease:
     record = RunRecord(first)
     record.apply(ATTEMPT)
     documents = record.metadata.document(), record.state.document()
-    return store.begin("r", Birth(b"", (to_record(first), to_record(ATTEMPT)), *documents), OWNER)
+    return store.begin(
+        "r", InitialState(b"", (to_record(first), to_record(ATTEMPT)), *documents), OWNER
+    )
 
 
 def nested(store: LocalFilesystemStore, before: Callable[[int], None] = lambda _run: None) -> None:
     """Make a run with composed ids by hand: the language has no composition yet."""
     lease = begun(store)
-    with real.Folder.root(f"{store.path}/runs/r") as run:
+    with real.DiskFolder.root(f"{store.path}/runs/r") as run:
         before(run.descriptor)
     for step, key in enumerate(KEYS, 1):
         message = Message(key, {"key": key}, SchemaRef("any", "1.0"), run_id="r", timestamp=AT)

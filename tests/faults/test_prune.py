@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from harness import ALL, Bench, Count, Done, Shelf, carry_out
 
-from waivern.service.read import DAMAGED, look
+from waivern.runs.queries import DAMAGED, look
 from waivern.store.local import LocalFilesystemStore
 
 pytestmark = [pytest.mark.sweep, pytest.mark.timeout(600)]

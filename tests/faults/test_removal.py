@@ -9,7 +9,7 @@ import pytest
 from harness import RUN, Bench, Count, Plan, Shelf, carry_out
 from oracle import contents, leftovers
 
-from waivern.service.verify import verify
+from waivern.runs.verify import verify
 from waivern.store.local import LocalFilesystemStore
 
 pytestmark = [pytest.mark.sweep, pytest.mark.timeout(600)]

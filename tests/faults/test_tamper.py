@@ -20,7 +20,8 @@ from harness import ALL, RUN, Bench, Count, Shelf, carry_out
 
 from waivern.errors import WaivernError
 from waivern.message import sha256
-from waivern.record.events import (
+from waivern.record.fold import RunRecord
+from waivern.record.journal_events import (
     ArtifactSkipped,
     AttemptEnded,
     AttemptStarted,
@@ -28,9 +29,8 @@ from waivern.record.events import (
     RunStarted,
     to_record,
 )
-from waivern.record.fold import RunRecord
-from waivern.service.verify import UNCOVERED, Fault, Verification, verify
-from waivern.store.base import Birth
+from waivern.runs.verify import UNCOVERED, Verification, VerifyFault, verify
+from waivern.store.base import InitialState
 from waivern.store.local import LocalFilesystemStore
 from waivern.store.lock import this_process
 
@@ -69,7 +69,7 @@ def covered(name: str) -> bool:
     return not name.startswith(UNCOVERED)
 
 
-def named(name: str, fault: Fault) -> bool:
+def named(name: str, fault: VerifyFault) -> bool:
     """Say whether a fault names this file.
 
     Where run.json and the journal differ on how long the journal was, both are named: nothing in
@@ -343,7 +343,7 @@ def test_a_large_run_is_told_to_be_altered_as_soon(tmp_path: Path, tried: Count)
     record = RunRecord.of(events)
     documents = record.metadata.document(), record.state.document()
     store = LocalFilesystemStore(tmp_path)
-    birth = Birth(b"book", tuple(map(to_record, events)), *documents)
+    birth = InitialState(b"book", tuple(map(to_record, events)), *documents)
     store.begin(RUN, birth, this_process()).release()
     assert not verify(store, RUN).faults
     state = tmp_path / f"runs/{RUN}/_system/state.json"

@@ -8,17 +8,17 @@ from textwrap import dedent
 
 import pytest
 
+from waivern.diagnostics import Diagnostic, InvalidError
 from waivern.ids import ArtifactId
+from waivern.language import loader
+from waivern.language.models import ReuseSpec
+from waivern.language.params import Param
 from waivern.message import Json
-from waivern.planning.children import ChildFile
+from waivern.planning.child_runbooks import ChildFile
 from waivern.planning.plan import Copy, Plan
 from waivern.planning.planner import make_plan
 from waivern.plugins.catalogue import Catalogue
-from waivern.problems import InvalidError, Problem
-from waivern.runbook import loader
-from waivern.runbook.model import Reuse
-from waivern.runbook.params import Param
-from waivern.service.children import ChildFiles
+from waivern.runs.child_files import ChildFiles
 
 CALL = "properties: {call: 'f.py:f'}"
 SOURCE = f"source: {{type: python, {CALL}}}"
@@ -34,7 +34,7 @@ class Outside:
     def child(self, path: str, parent: str, templates: tuple[str, ...]) -> ChildFile:
         return self._files.child(path, parent, templates)
 
-    def reuse(self, artifact: ArtifactId, source: Reuse) -> Copy:
+    def reuse(self, artifact: ArtifactId, source: ReuseSpec) -> Copy:
         return Copy(source.from_run, source.artifact, 3, "sha256:d", "sha256:c", "json/1.0.0")
 
 
@@ -65,17 +65,17 @@ class Books:
         draft = loader.examine(self.folder / "main.yaml", {}, given)
         return make_plan(draft, Outside(self.folder), {}, catalogue=self._catalogue)
 
-    def problems(self) -> tuple[Problem, ...]:
+    def problems(self) -> tuple[Diagnostic, ...]:
         with pytest.raises(InvalidError) as raised:
             self.plan()
         return raised.value.problems
 
-    def only(self) -> Problem:
+    def only(self) -> Diagnostic:
         (problem,) = self.problems()
         return problem
 
 
-def at(problem: Problem) -> str:
+def at(problem: Diagnostic) -> str:
     """Return `file:line` of a problem."""
     assert problem.position is not None
     return f"{Path(problem.position.file).name}:{problem.position.line}"

@@ -11,8 +11,8 @@ import pytest
 from children_kit import Books, at, ids, inputs
 
 from waivern.ids import ArtifactId
-from waivern.planning.plan import Absent, Copy, Extract, Given
-from waivern.runbook.model import Runbook
+from waivern.language.models import Runbook
+from waivern.planning.plan import Copy, DefaultValue, Extract, NoValue
 
 CHILD = """
 inputs:
@@ -146,7 +146,7 @@ artifacts:
 def test_an_optional_input_with_a_default(books: Books) -> None:
     main = MAIN.replace("input_mapping: {raw: data}, ", "")
     plan = books.write(child=OPTIONAL % ", default: {a: [1, 2]}", main=main).plan()
-    assert plan.nodes[ArtifactId("sub/raw")].work == Given({"a": [1, 2]})
+    assert plan.nodes[ArtifactId("sub/raw")].work == DefaultValue({"a": [1, 2]})
     assert inputs(plan, "sub/clean") == ["sub/raw"]
 
 
@@ -154,14 +154,14 @@ def test_an_optional_input_with_a_default(books: Books) -> None:
 def test_a_default_may_be_nothing_much(books: Books, value: str) -> None:
     main = MAIN.replace("input_mapping: {raw: data}, ", "")
     plan = books.write(child=OPTIONAL % f", default: {value}", main=main).plan()
-    assert isinstance(plan.nodes[ArtifactId("sub/raw")].work, Given)
+    assert isinstance(plan.nodes[ArtifactId("sub/raw")].work, DefaultValue)
 
 
 def test_an_optional_input_without_a_default_is_absent(books: Books) -> None:
     main = MAIN.replace("input_mapping: {raw: data}, ", "")
     plan = books.write(child=OPTIONAL % "", main=main).plan()
     node = plan.nodes[ArtifactId("sub/raw")]
-    assert node.work == Absent()
+    assert node.work == NoValue()
     assert node.optional
 
 
@@ -173,10 +173,10 @@ def test_a_default_is_not_used_if_something_is_mapped(books: Books) -> None:
 
 def test_a_runbook_with_optional_inputs_can_be_run_itself(books: Books) -> None:
     plan = books.write(main=OPTIONAL % ", default: 5").plan()
-    assert plan.nodes[ArtifactId("raw")].work == Given(5)
+    assert plan.nodes[ArtifactId("raw")].work == DefaultValue(5)
     assert inputs(plan, "clean") == ["raw"]
     plan = books.write(main=OPTIONAL % "").plan()
-    assert plan.nodes[ArtifactId("raw")].work == Absent()
+    assert plan.nodes[ArtifactId("raw")].work == NoValue()
     assert inputs(plan, "clean") == ["raw"]
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from waivern.ids import ArtifactId, collisions, parse_artifact_id
 from waivern.message import Json
 from waivern.planning.items import LONGEST, items
-from waivern.planning.plan import Ask, Copy, Extract
+from waivern.planning.plan import AskPeople, Copy, Extract
 
 NOTED = "source: {type: python, properties: {call: 'f.py:f', args: {x: '${each}'}}}"
 
@@ -172,7 +172,7 @@ def test_the_group_and_its_items(books: Books) -> None:
     assert plan.nodes[ArtifactId("later")].after == ("scan/users", "scan/orders", "check/users")
     assert plan.nodes[ArtifactId("then/users")].after == ("ask/users",)
     asked = plan.nodes[ArtifactId("ask/users")].work
-    assert isinstance(asked, Ask)
+    assert isinstance(asked, AskPeople)
     assert asked.question == "Is users well?"
     assert plan.aliases["scan"] == ("scan/users", "scan/orders")
 

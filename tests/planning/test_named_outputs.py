@@ -9,7 +9,7 @@ from children_kit import Books, ids, inputs
 
 from waivern.ids import ArtifactId
 from waivern.message import SchemaRef
-from waivern.planning.plan import Part
+from waivern.planning.plan import OutputPart
 from waivern.plugins.catalogue import Catalogue
 
 COMPONENT = """
@@ -61,7 +61,7 @@ def test_each_is_an_artifact(books: Books) -> None:
     assert ids(plan) == {"a", "on_high", "route", "route/high", "route/low", "whole"}
     assert inputs(plan, "on_high") == ["route/high"]
     assert inputs(plan, "route/low") == ["route"]
-    assert plan.nodes[ArtifactId("route/low")].work == Part("low")
+    assert plan.nodes[ArtifactId("route/low")].work == OutputPart("low")
     assert plan.nodes[ArtifactId("route/low")].schema == SchemaRef("finding")
     assert plan.nodes[ArtifactId("route")].schema == SchemaRef("json")
     assert plan.outputs == ["route", "route/high", "route/low"]

@@ -9,15 +9,15 @@ import pytest
 
 from waivern.errors import NotFoundError
 from waivern.ids import ArtifactId
+from waivern.language.loader import draft
+from waivern.language.models import ReuseSpec
 from waivern.message import Json
 from waivern.planning.changes import changes
-from waivern.planning.children import ChildFile
+from waivern.planning.child_runbooks import ChildFile
 from waivern.planning.plan import Copy, Node
 from waivern.planning.planner import make_plan
 from waivern.plugins.catalogue import Catalogue
-from waivern.runbook.document import Document
-from waivern.runbook.loader import draft
-from waivern.runbook.model import Reuse
+from waivern.yamldoc.document import YamlDocument
 
 Nodes = Mapping[ArtifactId, Node]
 COMPONENT = """
@@ -53,7 +53,7 @@ class Outside:
     def __init__(self, child: str = "") -> None:
         self._child = child
 
-    def reuse(self, _artifact: ArtifactId, source: Reuse) -> Copy:
+    def reuse(self, _artifact: ArtifactId, source: ReuseSpec) -> Copy:
         asked = (source.from_run, source.artifact)
         return Copy("run", source.artifact, 1, "sha256:1", "sha256:2", "s/1.0.0", asked)
 
@@ -67,7 +67,7 @@ def book(
     *artifacts: str, head: str = "", child: str = "", params: Mapping[str, Json] | None = None
 ) -> Nodes:
     text = head + "artifacts:\n" + "".join(f"  {artifact}\n" for artifact in artifacts)
-    document = Document(None, Path("/"), text.encode())
+    document = YamlDocument(None, Path("/"), text.encode())
     environ = {"V": "1", "W": "2"}
     given = draft(document, "book", environ, lambda _declared: params or {})
     return make_plan(given, Outside(child), environ, catalogue=CATALOGUES[-1]).nodes

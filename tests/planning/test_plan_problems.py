@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from waivern.diagnostics import Diagnostic, InvalidError
 from waivern.errors import NotFoundError
 from waivern.ids import ArtifactId
+from waivern.language.loader import parse
+from waivern.language.models import ReuseSpec
 from waivern.message import SchemaRef
-from waivern.planning.children import ChildFile
+from waivern.planning.child_runbooks import ChildFile
 from waivern.planning.plan import Copy, Extract, Plan, Transform
 from waivern.planning.planner import make_plan
-from waivern.problems import InvalidError, Problem
-from waivern.runbook.loader import parse
-from waivern.runbook.model import Reuse
 
 A = "a: {source: {type: filesystem, properties: {path: .}}}"
 
@@ -30,7 +30,7 @@ class Shelf:
     def child(self, path: str, parent: str, templates: tuple[str, ...]) -> ChildFile:
         raise NotFoundError(f"nobody has {path}, asked for by {parent!r} or in {templates}")
 
-    def reuse(self, artifact: ArtifactId, source: Reuse) -> Copy:
+    def reuse(self, artifact: ArtifactId, source: ReuseSpec) -> Copy:
         self.asked.append((artifact, source.from_run, source.artifact))
         if source.artifact not in self.schemas:
             raise NotFoundError(f"nobody has {source.artifact}", hint="look elsewhere")
@@ -47,13 +47,13 @@ def plan(
     return make_plan(runbook, shelf or Shelf(), environ)
 
 
-def problems(*artifacts: str, shelf: Shelf | None = None) -> tuple[Problem, ...]:
+def problems(*artifacts: str, shelf: Shelf | None = None) -> tuple[Diagnostic, ...]:
     with pytest.raises(InvalidError) as raised:
         plan(*artifacts, shelf=shelf)
     return raised.value.problems
 
 
-def only(*artifacts: str, shelf: Shelf | None = None) -> Problem:
+def only(*artifacts: str, shelf: Shelf | None = None) -> Diagnostic:
     (problem,) = problems(*artifacts, shelf=shelf)
     return problem
 
@@ -67,7 +67,7 @@ def python(name: str, *inputs: str, extra: str = "") -> str:
     return f"{name}: {{{made}{extra}}}"
 
 
-def marked(problem: Problem) -> str:
+def marked(problem: Diagnostic) -> str:
     """Return the text that the problem's caret is under."""
     at = problem.position
     assert at is not None

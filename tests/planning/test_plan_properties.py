@@ -8,17 +8,17 @@ from pathlib import Path
 import pytest
 from children_kit import Outside, at
 
+from waivern.diagnostics import Diagnostic, InvalidError
+from waivern.language import loader
 from waivern.message import Json
-from waivern.planning.defaults import Defaults
+from waivern.planning.defaults import ProjectDefaults
 from waivern.planning.planner import make_plan
 from waivern.plugins.catalogue import Catalogue
-from waivern.problems import InvalidError, Problem
-from waivern.runbook import loader
 
 COMPONENT = """
 from pydantic import BaseModel, field_validator
 from waivern.message import ANY_JSON
-from waivern.problems import InvalidError
+from waivern.diagnostics import InvalidError
 
 class Picky:
     name, version, produces = "plan_picky", "1.0.0", ANY_JSON
@@ -66,12 +66,12 @@ def _components(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 def problems(
     folder: Path, text: str, components: Mapping[str, Mapping[str, Json]], **environ: str
-) -> tuple[Problem, ...]:
+) -> tuple[Diagnostic, ...]:
     path = folder / "main.yaml"
     path.write_text(f"artifacts:\n  {text}\n")
     draft = loader.examine(path, environ)
     with pytest.raises(InvalidError) as raised:
-        make_plan(draft, Outside(folder), environ, Defaults(components), CATALOGUES[-1])
+        make_plan(draft, Outside(folder), environ, ProjectDefaults(components), CATALOGUES[-1])
     return raised.value.problems
 
 

@@ -8,7 +8,7 @@ import pytest
 from children_kit import Books, at, ids, inputs
 
 from waivern.ids import ArtifactId
-from waivern.planning.plan import Last
+from waivern.planning.plan import LastRound
 
 CHILD = """
 inputs: {draft: {input_schema: json}, rules: {input_schema: json, optional: true, default: 1}}
@@ -43,7 +43,7 @@ def test_each_round_takes_what_the_one_before_gave(books: Books) -> None:
     assert inputs(plan, "loop/round-2/found") == ["loop/round-1/fixed", "loop/round-2/rules"]
     assert inputs(plan, "loop/round-3/fixed") == ["loop/round-3/found", "loop/round-2/fixed"]
     assert inputs(plan, "loop") == [f"loop/round-{n}/fixed" for n in (1, 2, 3)]
-    assert isinstance(plan.nodes[ArtifactId("loop")].work, Last)
+    assert isinstance(plan.nodes[ArtifactId("loop")].work, LastRound)
     assert inputs(plan, "end") == ["loop"]
     for name in own:
         (test,) = plan.nodes[ArtifactId(f"loop/round-2/{name}")].tests

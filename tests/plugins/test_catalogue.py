@@ -10,7 +10,7 @@ from waivern.errors import NotFoundError, RefusedError, WaivernError
 from waivern.message import Message
 from waivern.plugins.catalogue import Catalogue
 from waivern.plugins.component import Connector, Processor
-from waivern.plugins.shapes import Kind
+from waivern.plugins.component_shape import Kind
 
 GOOD = """
 from pydantic import BaseModel

@@ -16,8 +16,8 @@ from waivern.builtin.merge import Merge
 from waivern.builtin.sqlite import Sqlite
 from waivern.message import sha256
 from waivern.plugins.fingerprint import Fingerprints, UncertainError
-from waivern.plugins.imports import Imports
-from waivern.plugins.installed import importing
+from waivern.plugins.installed_code import importing
+from waivern.plugins.module_folders import ModuleFolders
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def of_module(name: str) -> str:
 
 
 def of_file(path: Path) -> str:
-    return Fingerprints().of_file(Imports().folder(path.parent), path.resolve())
+    return Fingerprints().of_file(ModuleFolders().folder(path.parent), path.resolve())
 
 
 def test_a_built_in_component_has_the_version_of_the_package() -> None:
@@ -180,7 +180,7 @@ def test_a_file_that_imports_by_other_means_has_none_once_it_did(tmp_path: Path)
         "from importlib import import_module\nimport_module('hel' + 'per')"
     )
     (tmp_path / "helper.py").write_text("")
-    imports, file = Imports(), (tmp_path / "s.py").resolve()
+    imports, file = ModuleFolders(), (tmp_path / "s.py").resolve()
     folder = imports.folder(tmp_path)
     Fingerprints().of_file(folder, file)
     folder.load(file)

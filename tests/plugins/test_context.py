@@ -11,7 +11,7 @@ import pytest
 
 from waivern.errors import ComponentError, Exit
 from waivern.plugins.component import Suspend
-from waivern.plugins.context import Context, Memo
+from waivern.plugins.context import Context, SharedResults
 
 
 def test_nothing_counted_gives_no_coverage() -> None:
@@ -94,7 +94,7 @@ def test_suspend_says_for_what_and_survives_a_process() -> None:
 
 
 def test_what_is_made_once_is_made_once_and_holds_up_nothing_else() -> None:
-    memo, began, go_on = Memo(), threading.Event(), threading.Event()
+    memo, began, go_on = SharedResults(), threading.Event(), threading.Event()
     made: list[str] = []
 
     def slow() -> str:

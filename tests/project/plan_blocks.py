@@ -13,9 +13,9 @@ import os
 import sys
 from pathlib import Path
 
-from waivern.problems import InvalidError
-from waivern.service.check import check
-from waivern.service.locate import find_project
+from waivern.diagnostics import InvalidError
+from waivern.runs.locate import find_project
+from waivern.runs.prepare import check
 from waivern.store.opening import open_store
 
 

@@ -18,14 +18,14 @@ from transcript import Block, blocks
 
 from waivern.detection import extend_ruleset, scan
 from waivern.detection.additions import RulesetError
-from waivern.problems import InvalidError
+from waivern.diagnostics import InvalidError
+from waivern.language import field_types, form, parts
+from waivern.language.conditions import Condition
+from waivern.language.form_messages import NEVER
+from waivern.language.params import TYPES
+from waivern.language.project import parse
 from waivern.record.status import RunStatus
-from waivern.runbook import fields, form, parts
-from waivern.runbook.conditions import Condition
-from waivern.runbook.params import TYPES
-from waivern.runbook.project import parse
-from waivern.runbook.words import NEVER
-from waivern.service.policy import ROOTS
+from waivern.runs.policies import ROOTS
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -237,7 +237,7 @@ def test_questions_in_the_examples_can_be_read() -> None:
     rows = re.findall(r"^\| .* \| `(.*)` \|$", section(CONDITIONS, "Examples"), re.MULTILINE)
     assert len(rows) > 8
     for text in rows:
-        roots = ROOTS if "artifacts." in text else fields.WHEN | fields.UNTIL
+        roots = ROOTS if "artifacts." in text else field_types.WHEN | field_types.UNTIL
         assert Condition.parse(text, roots).text == text
 
 
@@ -245,7 +245,11 @@ def test_names_are_those_of_each_place() -> None:
     """The table says which names may stand where."""
     rows = re.findall(r"^\| `(\w+)[.`].*\| (.*) \|$", section(CONDITIONS, "Names"), re.MULTILINE)
     places = {name: set(re.findall(r"`([\w.-]+)`", where)) for name, where in rows}
-    for place, roots in (("when", fields.WHEN), ("until", fields.UNTIL), ("--fail-on", ROOTS)):
+    for place, roots in (
+        ("when", field_types.WHEN),
+        ("until", field_types.UNTIL),
+        ("--fail-on", ROOTS),
+    ):
         assert {name for name, where in places.items() if place in where} == roots, place
 
 

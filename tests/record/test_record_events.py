@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from waivern.clock import rfc3339
 from waivern.errors import IntegrityError
 from waivern.ids import SCHEMA_VERSION
-from waivern.record.events import AttemptEnded, Event, RunStarted, from_record, to_record
 from waivern.record.fold import RunRecord
-from waivern.record.run import RunMetadata
+from waivern.record.journal_events import AttemptEnded, Event, RunStarted, from_record, to_record
+from waivern.record.run_metadata import RunMetadata
 
 KINDS: tuple[type[Any], ...] = get_args(Event)
 

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from waivern.errors import IntegrityError
-from waivern.record.events import (
+from waivern.record.fold import RunRecord
+from waivern.record.journal_events import (
     ArtifactCompleted,
     ArtifactFailed,
     ArtifactSkipped,
@@ -23,7 +24,6 @@ from waivern.record.events import (
     from_record,
     to_record,
 )
-from waivern.record.fold import RunRecord
 
 NAMES = ["a", "b", "c", "d"]
 LISTS = ("completed", "not_started", "failed", "skipped", "suspended")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from waivern.message import Json, Message
-from waivern.store.base import ArtifactRef, Birth, Lease, Owner, Receipt, RunStore
+from waivern.store.base import ArtifactRef, InitialState, Lease, Owner, Receipt, RunStore
 
 OWNER = Owner("host-a", 4711, "2026-01-02T03:04:05.000Z")
 RUNBOOK = b"artifacts: {}\n"
@@ -16,8 +16,10 @@ def message(content: Json = None, key: str = "a") -> Message:
     return Message(id=key, content={"n": 1} if content is None else content)
 
 
-def birth(*records: dict[str, Json], children: Mapping[str, bytes] = MappingProxyType({})) -> Birth:
-    return Birth(
+def birth(
+    *records: dict[str, Json], children: Mapping[str, bytes] = MappingProxyType({})
+) -> InitialState:
+    return InitialState(
         runbook=RUNBOOK,
         records=records or ({"type": "born"},),
         run={"run_id": "r", "status": "running"},

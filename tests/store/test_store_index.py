@@ -19,7 +19,7 @@ from store_kit import begin
 
 from waivern.errors import ArtifactNotFoundError, IntegrityError, StoreError, WaivernError
 from waivern.message import Json, sha256
-from waivern.store import disk, index
+from waivern.store import cache_index, disk
 from waivern.store.local import LocalFilesystemStore
 
 SHARD = "ab.jsonl"
@@ -123,9 +123,9 @@ kinds = pytest.mark.parametrize("kind", KINDS)
 def outside(tmp_path: Path) -> Iterator[Path]:
     """A file of somebody's, which nothing may read or change."""
     path = tmp_path / "outside"
-    path.write_bytes(b"x" * index.KEY_BYTES)
+    path.write_bytes(b"x" * cache_index.KEY_BYTES)
     yield path
-    assert path.read_bytes() == b"x" * index.KEY_BYTES
+    assert path.read_bytes() == b"x" * cache_index.KEY_BYTES
 
 
 @kinds
@@ -269,7 +269,7 @@ def test_modes(tmp_path: Path, umask: int) -> None:
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> int:
     """Let shards be written anew when they are larger than a few lines."""
-    monkeypatch.setattr(index, "SHARD_BYTES", 4000)
+    monkeypatch.setattr(cache_index, "SHARD_BYTES", 4000)
     return 4000
 
 
@@ -305,8 +305,8 @@ def test_a_shard_that_is_far_too_large(
     local: LocalFilesystemStore, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Somebody filled it: it is not read, and begun anew."""
-    monkeypatch.setattr(index, "SHARD_BYTES", 4000)
-    monkeypatch.setattr(index, "READ_BYTES", 10_000)
+    monkeypatch.setattr(cache_index, "SHARD_BYTES", 4000)
+    monkeypatch.setattr(cache_index, "READ_BYTES", 10_000)
     with (cache / SHARD).open("ab") as file:
         file.write(b"x" * 20_000 + b"\n")
     assert local.recall(key(1)) is None

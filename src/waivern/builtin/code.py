@@ -12,14 +12,14 @@ from io import BufferedReader
 from pathlib import Path
 from types import ModuleType
 
-from waivern.builtin.properties import located
+from waivern.builtin.common_properties import located
 from waivern.errors import ComponentError
 from waivern.files import open_file
 from waivern.message import sha256
 from waivern.plugins.context import Context
 from waivern.plugins.fingerprint import Fingerprints, UncertainError
-from waivern.plugins.imports import Folder
-from waivern.plugins.installed import importing
+from waivern.plugins.installed_code import importing
+from waivern.plugins.module_folders import ModuleFolder
 
 _NO_FILE = frozenset(
     {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL, errno.ENXIO}
@@ -58,10 +58,10 @@ def of_call(call: str, ctx: Context) -> str:
         raise ComponentError(f"{where!r} cannot be read: {error.strerror}") from error
 
 
-def _place(where: str, ctx: Context) -> tuple[Folder, Path]:
+def _place(where: str, ctx: Context) -> tuple[ModuleFolder, Path]:
     """Return the folder in whose modules a file of Python is, and the file."""
 
-    def find() -> tuple[Folder, Path]:
+    def find() -> tuple[ModuleFolder, Path]:
         file = located(ctx, where).resolve()
         folder = ctx.imports.folder(file.parent)
         try:

@@ -18,11 +18,11 @@ from anyio.abc import ByteReceiveStream, ByteSendStream, Process
 from pydantic import AfterValidator, ByteSize, Field
 
 from waivern.builtin.code import executable, of_command
-from waivern.builtin.properties import Number, Properties, Size
-from waivern.builtin.stderr import Stderr
+from waivern.builtin.command_stderr import Stderr
+from waivern.builtin.common_properties import Number, Properties, Size
 from waivern.errors import ComponentError
 from waivern.message import ANY_JSON, Json
-from waivern.plugins import started
+from waivern.plugins import child_processes
 from waivern.plugins.component import Input
 from waivern.plugins.context import Context
 
@@ -180,17 +180,17 @@ async def _started(config: CommandProperties, ctx: Context) -> AsyncIterator[Pro
             f"{config.argv[0]!r} cannot be run: {error.strerror}", hint=_remedy(error)
         ) from error
     ended = False
-    with started.known(process.pid):
+    with child_processes.known(process.pid):
         try:
             yield process
             ended = True
         finally:
             with anyio.CancelScope(shield=True):
                 if not ended:
-                    started.send(process.pid, signal.SIGTERM)
+                    child_processes.send(process.pid, signal.SIGTERM)
                     with anyio.move_on_after(GRACE):
                         await process.wait()
-                started.send(process.pid, signal.SIGKILL)  # the group: what it left, too
+                child_processes.send(process.pid, signal.SIGKILL)  # the group: what it left, too
                 await process.aclose()
 
 

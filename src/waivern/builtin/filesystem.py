@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import AfterValidator, ByteSize, Field
 
 from waivern.builtin import globs
-from waivern.builtin.properties import Properties, Size, SourcePath, located, missing
+from waivern.builtin.common_properties import Properties, Size, SourcePath, located, missing
 from waivern.builtin.walk import TextFile, Walk, opened
 from waivern.errors import ComponentError
 from waivern.message import Json, SchemaRef, sha256

@@ -27,7 +27,7 @@ def _starred(number: re.Match[str]) -> str:
     return _DIGIT.sub("*", number[0])
 
 
-class Wanted(Protocol):
+class DetectionSettings(Protocol):
     """What of it is reported; the properties of the processor."""
 
     @property
@@ -41,11 +41,11 @@ class Wanted(Protocol):
 
 
 @dataclass(slots=True)
-class Report:
+class FindingsReport:
     """Collects findings, and knows the way from a match to a finding."""
 
     rules: Ruleset
-    config: Wanted
+    config: DetectionSettings
     findings: list[dict[str, Any]] = field(default_factory=list)
     _seen: Counter[tuple[str, ...]] = field(default_factory=Counter)
     _shown: dict[str, str] = field(default_factory=dict)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from waivern.builtin.findings import Wanted, field_type
+from waivern.builtin.findings import DetectionSettings, field_type
 from waivern.detection import Ruleset
 
 _TEXT: dict[str, Any] = {"type": "string"}
@@ -14,7 +14,7 @@ _BOOLEAN: dict[str, Any] = {"type": "boolean"}
 _TEXTS: dict[str, Any] = {"type": "array", "items": _TEXT}
 
 
-def shape(rules: Ruleset | None, wanted: Wanted | None) -> Mapping[str, Any]:
+def shape(rules: Ruleset | None, wanted: DetectionSettings | None) -> Mapping[str, Any]:
     """Return the shape of the content; without rules any type and category can be in it."""
     types, categories, severities = None, None, None
     if rules is not None and wanted is not None:

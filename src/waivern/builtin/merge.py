@@ -7,13 +7,13 @@ from functools import reduce
 from itertools import chain
 from typing import Any
 
+from waivern.builtin.common_properties import Properties
 from waivern.builtin.findings import joined
-from waivern.builtin.properties import Properties
 from waivern.errors import ComponentError
+from waivern.language.conditions.value_shapes import union
 from waivern.message import Json
 from waivern.plugins.component import Input
 from waivern.plugins.context import Context
-from waivern.runbook.conditions.shape import union
 
 
 class Merge:

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, ValidationInfo
 
-from waivern.builtin.findings import Report
+from waivern.builtin.common_properties import Number, Properties, SourcePath
+from waivern.builtin.findings import FindingsReport
 from waivern.builtin.findings_shape import shape
-from waivern.builtin.properties import Number, Properties, SourcePath
 from waivern.builtin.rulesets import is_path, marks, offered, ruleset
 from waivern.detection import (
     FieldUse,
@@ -21,11 +21,11 @@ from waivern.detection import (
     load_ruleset,
     mask,
 )
+from waivern.diagnostics import InvalidError, did_you_mean
 from waivern.errors import ComponentError, WaivernError
 from waivern.message import ANY_JSON, MAX_DEPTH, Json, SchemaRef
 from waivern.plugins.component import Input
 from waivern.plugins.context import Context
-from waivern.problems import InvalidError, did_you_mean
 
 
 def _unknown_type(name: str, rules: Ruleset) -> str | None:
@@ -100,7 +100,7 @@ class PersonalData:
         rules = ruleset(config.ruleset, ctx)
         if fault := next(filter(None, (_unknown_type(t, rules) for t in config.types or ())), None):
             raise ComponentError(fault)
-        report = Report(rules, config)
+        report = FindingsReport(rules, config)
         for one in inputs:
             _READERS.get(one.schema.name, _json)(one, report, ctx)
         return report.content()
@@ -133,7 +133,7 @@ class PersonalData:
         return marks(ruleset(config.ruleset, ctx))
 
 
-def _files(one: Input, report: Report, ctx: Context) -> None:
+def _files(one: Input, report: FindingsReport, ctx: Context) -> None:
     files = _part(one, "files", _is_file, "an object with the texts 'path' and 'text'")
     for n, file in enumerate(files, 1):
         text, path = file["text"], report.shown(file["path"])
@@ -178,7 +178,7 @@ class _Lines:
         return self._line, offset - self._begin + 1
 
 
-def _tables(one: Input, report: Report, ctx: Context) -> None:
+def _tables(one: Input, report: FindingsReport, ctx: Context) -> None:
     form = "an object with a 'name', named 'columns' and, in 'rows', a cell for each column"
     tables = _part(one, "tables", _is_table, form)
     for n, table in enumerate(tables, 1):
@@ -217,7 +217,7 @@ def _count(ctx: Context, column: str, cells: list[Json], of: str) -> None:
 
 
 def _column(
-    report: Report,
+    report: FindingsReport,
     place: dict[str, Json],
     column: str,
     cells: list[Json],
@@ -257,7 +257,7 @@ def _cell_text(cell: Json) -> str | None:
     return str(cell) if isinstance(cell, int) and not isinstance(cell, bool) else None
 
 
-def _json(one: Input, report: Report, ctx: Context) -> None:
+def _json(one: Input, report: FindingsReport, ctx: Context) -> None:
     names: dict[str, tuple[NamedField, str, int]] = {}
     for path, key, value in _walk(one.content, report):
         if value is None:
@@ -277,7 +277,7 @@ def _json(one: Input, report: Report, ctx: Context) -> None:
     ctx.read(of=one.key)
 
 
-def _walk(content: Json, report: Report) -> Iterator[tuple[str, str, str | None]]:
+def _walk(content: Json, report: FindingsReport) -> Iterator[tuple[str, str, str | None]]:
     """Yield (path, key, None) for each key and (path, governing key, text) for each value.
 
     A neutral key such as `number` is told together with the key above it.

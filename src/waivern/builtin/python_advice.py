@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from waivern.problems import did_you_mean
+from waivern.diagnostics import did_you_mean
 
 Advice = tuple[str, str, str | None]
 """Property, message, hint."""

@@ -9,12 +9,12 @@ from __future__ import annotations
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
-from waivern.builtin.properties import located
+from waivern.builtin.common_properties import located
 from waivern.detection import Ruleset, extend_ruleset, load_ruleset
+from waivern.diagnostics import did_you_mean
 from waivern.errors import ComponentError
 from waivern.files import NotAFileError, open_file
 from waivern.plugins.context import Context
-from waivern.problems import did_you_mean
 
 GROUP = "waivern.rulesets"
 MAX_BYTES = 2**20
@@ -87,18 +87,18 @@ def _installed(name: str) -> bytes:
 def _read(name: str, data: bytes) -> Ruleset:
     """Return the ruleset in the bytes of a file. Raises InvalidError with all that is wrong."""
     from waivern.detection.additions import RulesetError
-    from waivern.problems import InvalidError
-    from waivern.runbook.codes import Code
-    from waivern.runbook.document import Document
-    from waivern.runbook.events import Stop, decode
-    from waivern.runbook.tree import read
+    from waivern.diagnostics import InvalidError
+    from waivern.language.runbook_codes import RunbookCode
+    from waivern.yamldoc.document import YamlDocument
+    from waivern.yamldoc.tree import read
+    from waivern.yamldoc.yaml_events import YamlStop, decode
 
     if len(data) > MAX_BYTES:
         raise ComponentError(f"{name!r} is larger than {MAX_BYTES // 1024} KiB")
-    document = Document(name, Path(), data)
+    document = YamlDocument(name, Path(), data)
     try:
         content, faults = read(decode(data))
-    except Stop as stop:
+    except YamlStop as stop:
         faults = [stop.fault]
     if faults:
         raise InvalidError([document.fault(fault) for fault in faults])
@@ -108,7 +108,7 @@ def _read(name: str, data: bytes) -> Ruleset:
         raise InvalidError(
             [
                 document.problem(
-                    Code.VALUE,
+                    RunbookCode.VALUE,
                     fault.message,
                     fault.at,
                     on="key" if fault.on_key else "value",

@@ -15,13 +15,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from waivern.builtin.draw import picked, positions, seed_of
-from waivern.builtin.properties import Number, Properties, SourcePath, located, missing
+from waivern.builtin.common_properties import Number, Properties, SourcePath, located, missing
+from waivern.builtin.random_sample import picked, positions, seed_of
 from waivern.builtin.snapshot import snapshots
+from waivern.diagnostics import did_you_mean
 from waivern.errors import ComponentError
 from waivern.message import Json, SchemaRef, content_digest
 from waivern.plugins.context import Context
-from waivern.problems import did_you_mean
 
 NOT_SELECTED, VIEW, VIRTUAL = "not selected", "view", "virtual table"
 LEFT_OUT = (NOT_SELECTED, VIEW)

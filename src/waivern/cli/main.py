@@ -44,7 +44,7 @@ def script() -> None:
 def _end_answer() -> None:
     """Have what user code prints at the end of the process go to stderr."""
     if "threading" in sys.modules:
-        from waivern.cli.ui.answer import end
+        from waivern.cli.ui.answer_stream import end
 
         end()
 
@@ -60,7 +60,7 @@ def _leave_soon(code: int) -> None:
 
     def leave(*_signal_and_frame: object) -> None:
         os.write(2, b"wct: left without waiting for what components registered for the end\n")
-        if (started := sys.modules.get("waivern.plugins.started")) is not None:
+        if (started := sys.modules.get("waivern.plugins.child_processes")) is not None:
             started.kill_all()
         os._exit(code)
 
@@ -85,7 +85,7 @@ def _leave_on_interrupt() -> None:
     def hear(number: int, frame: FrameType | None) -> None:
         if os.getpid() != process:  # a child that user code has forked
             _signal.default_int_handler(number, frame)
-        started = sys.modules.get("waivern.plugins.started")
+        started = sys.modules.get("waivern.plugins.child_processes")
         if getattr(started, "last_words", None):
             started.leave(number)  # type: ignore[union-attr]
         os.write(2, b"interrupted before anything was started\n")

@@ -5,7 +5,7 @@ for match in scan("call +44 20 7946 0152"):
     print(match.type, match.start, match.end, match.confidence)
 """
 
-from waivern.detection.fields import FieldUse, NamedField, classify, field_names
+from waivern.detection.field_names import FieldUse, NamedField, classify, field_names
 from waivern.detection.mask import mask
 from waivern.detection.ruleset import Ruleset, extend_ruleset, load_ruleset
 from waivern.detection.scan import Match, redact, scan

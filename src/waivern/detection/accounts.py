@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from waivern.detection.document import Candidate, Document, occurrences
+from waivern.detection.prepared_text import Candidate, PreparedText, occurrences
 from waivern.detection.validators import base58_address, bech32_address, iban, iban_length
 
 _SHORTEST_ADDRESS = 26
@@ -14,7 +14,7 @@ _HEX40 = re.compile(r"0x[0-9A-Fa-f]{40}", re.ASCII)
 _WORD = re.compile(rb"w{1,100}")
 
 
-def ibans(doc: Document) -> Iterator[Candidate]:
+def ibans(doc: PreparedText) -> Iterator[Candidate]:
     """Yield IBANs, written together or in groups, in capitals or all in small letters."""
     text = doc.text
     for start in occurrences(doc.numbers, b"AA00"):
@@ -46,7 +46,7 @@ def _take(text: str, start: int, length: int) -> tuple[int, str]:
     return at, "".join(taken)
 
 
-def wallets(doc: Document) -> Iterator[Candidate]:
+def wallets(doc: PreparedText) -> Iterator[Candidate]:
     """Yield Bitcoin addresses by their checksum, and 0x… of forty hexadecimal digits."""
     text, tokens = doc.text, doc.tokens
     shortest = b"w" * _SHORTEST_ADDRESS

@@ -45,7 +45,7 @@ from pydantic import (
 
 from waivern.detection.patterns import PatternError, value_pattern
 from waivern.detection.ruleset import LONGEST_TERM, Category, Ruleset
-from waivern.detection.words import words
+from waivern.detection.word_splitting import words
 from waivern.errors import Exit, WaivernError
 
 MOST_PATTERNS = 200
@@ -53,7 +53,7 @@ MOST_PATTERNS = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class RulesetFault:
     """One thing wrong: where in the document (keys and indices), what, and what to do."""
 
     at: tuple[str | int, ...]
@@ -70,7 +70,7 @@ class RulesetError(WaivernError):
 
     exit_code = Exit.INVALID
 
-    def __init__(self, faults: tuple[Fault, ...]) -> None:
+    def __init__(self, faults: tuple[RulesetFault, ...]) -> None:
         lines = [
             f"{'.'.join(map(str, fault.at)) or 'ruleset'}: {fault.message}" for fault in faults
         ]
@@ -177,7 +177,7 @@ _PARTS: dict[str, type[BaseModel]] = {
 }
 
 
-def _fault(error: Any) -> Fault:
+def _fault(error: Any) -> RulesetFault:
     at = tuple(error["loc"])
     if at[-1:] == ("[key]",):
         at = at[:-1]
@@ -185,14 +185,16 @@ def _fault(error: Any) -> Fault:
     allowed = "allowed here: " + ", ".join(model.model_fields)
     match error["type"]:
         case "extra_forbidden":
-            return Fault(at, f"unknown key {str(at[-1])[:80]!r}", allowed, on_key=True)
+            return RulesetFault(at, f"unknown key {str(at[-1])[:80]!r}", allowed, on_key=True)
         case "missing":
-            return Fault(at[:-1], f"{str(at[-1])!r} is required")
+            return RulesetFault(at[:-1], f"{str(at[-1])!r} is required")
         case "string_pattern_mismatch":
-            return Fault(at, "not a name that can stand here", _NAMES.get(str(at[0])), on_key=True)
+            return RulesetFault(
+                at, "not a name that can stand here", _NAMES.get(str(at[0])), on_key=True
+            )
         case _:
             message, _, hint = error["msg"].removeprefix("Value error, ").partition("; ")
-            return Fault(at, message[:1].lower() + message[1:], hint or None)
+            return RulesetFault(at, message[:1].lower() + message[1:], hint or None)
 
 
 _NAMES = {
@@ -203,31 +205,39 @@ _NAMES = {
 }
 
 
-def _faults(added: _Additions, base: Ruleset) -> Iterator[Fault]:
+def _faults(added: _Additions, base: Ruleset) -> Iterator[RulesetFault]:
     """Yield what does not go together with the shipped ruleset."""
     if added.name == base.name:
-        yield Fault(("name",), f"{base.name!r} is the shipped ruleset", "give it another name")
+        yield RulesetFault(
+            ("name",), f"{base.name!r} is the shipped ruleset", "give it another name"
+        )
     known = {**base.categories, **added.categories}
     hint = f"known are: {', '.join(known)}; others have to stand under `categories`"
     for category in added.fields:
         if category not in known:
             at = ("fields", category)
-            yield Fault(at, f"no category {category[:80]!r}", hint, on_key=True)
+            yield RulesetFault(at, f"no category {category[:80]!r}", hint, on_key=True)
     for name, rule in added.types.items():
         if rule.category is not None and rule.category not in known:
-            yield Fault(("types", name, "category"), f"no category {rule.category[:80]!r}", hint)
+            yield RulesetFault(
+                ("types", name, "category"), f"no category {rule.category[:80]!r}", hint
+            )
         yield from _type_faults(("types", name), rule, shipped=name in base.types)
     if sum(len(rule.patterns) for rule in added.types.values()) > MOST_PATTERNS:
-        yield Fault(("types",), f"more than {MOST_PATTERNS} patterns", "join some of them with '|'")
+        yield RulesetFault(
+            ("types",), f"more than {MOST_PATTERNS} patterns", "join some of them with '|'"
+        )
 
 
-def _type_faults(at: tuple[str, str], rule: _TypeRule, *, shipped: bool) -> Iterator[Fault]:
+def _type_faults(at: tuple[str, str], rule: _TypeRule, *, shipped: bool) -> Iterator[RulesetFault]:
     if shipped:
         for key in sorted({"patterns", "confidence"} & rule.model_fields_set):
             hint = "a value that it does not find needs a type of its own"
-            yield Fault((*at, key), "values of a shipped type are found by code", hint, on_key=True)
+            yield RulesetFault(
+                (*at, key), "values of a shipped type are found by code", hint, on_key=True
+            )
     elif rule.category is None:
-        yield Fault(at, "'category' is required for a new type", on_key=True)
+        yield RulesetFault(at, "'category' is required for a new type", on_key=True)
     elif not rule.patterns:
         hint = "give it `patterns`; words alone belong under `fields`"
-        yield Fault(at, "nothing finds values of this type", hint, on_key=True)
+        yield RulesetFault(at, "nothing finds values of this type", hint, on_key=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from waivern.detection.document import Candidate, Document, pattern
+from waivern.detection.prepared_text import Candidate, PreparedText, pattern
 
 _SIGNS = (
     b"birth", b"born", b"dob", b"d.o.b", b"gebor", b"geburt", b"geb.", b"naiss", b"nacim", b"nacid",
@@ -33,7 +33,7 @@ _MONTH_FIRST = pattern(rf"(?i:\b{_MONTH} {_DAY}(?:st|nd|rd|th)?,? {_YEAR}(?!\d))
 _START = pattern(r"\d{1,8}")
 
 
-def birth_dates(doc: Document, always: bool) -> Iterator[Candidate]:
+def birth_dates(doc: PreparedText, always: bool) -> Iterator[Candidate]:
     """Yield every date that may be one of birth; a label has to say so.
 
     `always`: look even if nothing in the text speaks of birth (its column may).

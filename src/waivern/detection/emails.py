@@ -6,8 +6,8 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from waivern.detection.document import Candidate, Document, pattern
 from waivern.detection.numbering import PRIVATE_DOMAINS, TEST_DOMAINS, top_level_domains
+from waivern.detection.prepared_text import Candidate, PreparedText, pattern
 
 _MARKS = "\u0300-\u036f"  # accents that combine with the letter before them
 _LATIN = f"A-Za-z0-9\u00c0-\u024f\u1e00-\u1eff{_MARKS}"
@@ -35,7 +35,7 @@ _NAMES = frozenset("odlmntODLMNT")  # O'Brien, D'Angelo, L'Heureux; b'…' and f
 _KNOWN = TEST_DOMAINS | PRIVATE_DOMAINS
 
 
-def emails(doc: Document) -> Iterator[Candidate]:
+def emails(doc: PreparedText) -> Iterator[Candidate]:
     """Yield every address; an unknown top-level domain has little confidence."""
     text = doc.text
     at = text.find("@")

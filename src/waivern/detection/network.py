@@ -6,7 +6,7 @@ import ipaddress
 import re
 from collections.abc import Iterator
 
-from waivern.detection.document import Candidate, Document, occurrences, pattern
+from waivern.detection.prepared_text import Candidate, PreparedText, occurrences, pattern
 
 _QUAD = re.compile(rb"0{1,3}\.0{1,3}\.0{1,3}\.0{1,3}")
 _PRODUCT = pattern(r"[A-Za-z][\w.+-]{0,40}/\Z")
@@ -20,7 +20,7 @@ _MAC_ANCHORS = (b"hh:hh:hh:hh:hh:hh", b"hh-hh-hh-hh-hh-hh", b"hhhh.hhhh.hhhh")
 _KNOWN_SMALL = frozenset({"1.1.1.1", "8.8.8.8", "9.9.9.9", "1.0.0.1", "8.8.4.4", "4.2.2.2"})
 
 
-def ip_addresses(doc: Document) -> Iterator[Candidate]:
+def ip_addresses(doc: PreparedText) -> Iterator[Candidate]:
     """Yield IPv6 addresses, then the IPv4 addresses that are not part of one."""
     taken = -1
     sixes = []
@@ -43,7 +43,7 @@ def ip_addresses(doc: Document) -> Iterator[Candidate]:
             yield four
 
 
-def _ipv4(doc: Document, start: int, end: int) -> Candidate | None:
+def _ipv4(doc: PreparedText, start: int, end: int) -> Candidate | None:
     text = doc.text
     value = text[start:end]
     octets = value.split(".")
@@ -91,7 +91,7 @@ def _ipv4_bounded(text: str, start: int, end: int) -> bool:
     return not (after == "." and following.isalnum()) and not (after == "-" and following.isalpha())
 
 
-def _ipv6(doc: Document, near: int) -> tuple[int, Candidate | None]:
+def _ipv6(doc: PreparedText, near: int) -> tuple[int, Candidate | None]:
     """Read the address around `near`; also return where reading stopped."""
     text = doc.text
     start = near
@@ -143,7 +143,7 @@ def _ipv6_likely(text: str, start: int, end: int) -> bool:
     return not (bracket and sliced) and (bracket or text[end : end + 1] != "]")
 
 
-def mac_addresses(doc: Document) -> Iterator[Candidate]:
+def mac_addresses(doc: PreparedText) -> Iterator[Candidate]:
     """Yield EUI-48 addresses in the three common notations, null and broadcast left out."""
     text = doc.text
     for anchor in _MAC_ANCHORS:

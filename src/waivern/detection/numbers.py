@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from waivern.detection.document import Candidate, Document, pattern
 from waivern.detection.phones import phone_here
+from waivern.detection.prepared_text import Candidate, PreparedText, pattern
 from waivern.detection.validators import (
     card_issuer,
     de_tax_id,
@@ -40,10 +40,10 @@ _PESEL_OR_TAX = pattern(r"\d{2}[ ]?\d{3}[ ]?\d{3}[ ]?\d{3}")
 
 _PHONE_SIZES = (1, 3)
 
-Reader = Callable[[Document, int, int], Iterator[Candidate]]
+Reader = Callable[[PreparedText, int, int], Iterator[Candidate]]
 
 
-def numbers(doc: Document) -> Iterator[Candidate]:
+def numbers(doc: PreparedText) -> Iterator[Candidate]:
     """Yield everything that is told by digits, several readings of one place included."""
     text = doc.text
     for window in _WINDOW.finditer(doc.numbers):
@@ -68,7 +68,7 @@ def _bare(text: str) -> str:
 _SEPARATORS = {ord(c): None for c in " -./()"}
 
 
-def _card(doc: Document, start: int, size: int) -> Iterator[Candidate]:
+def _card(doc: PreparedText, start: int, size: int) -> Iterator[Candidate]:
     if size == 4:
         ends = [m.end() for p in _CARD_GROUPS if (m := p.match(doc.text, start))]
     else:
@@ -82,7 +82,7 @@ def _card(doc: Document, start: int, size: int) -> Iterator[Candidate]:
             return
 
 
-def _ssn(doc: Document, start: int, size: int) -> Iterator[Candidate]:
+def _ssn(doc: PreparedText, start: int, size: int) -> Iterator[Candidate]:
     mark = None
     end = start + size
     if size == 3:
@@ -96,7 +96,7 @@ def _ssn(doc: Document, start: int, size: int) -> Iterator[Candidate]:
         yield Candidate("US_SSN", start, end, base, rule, ("allocation",))
 
 
-def _nhs(doc: Document, start: int, size: int) -> Iterator[Candidate]:
+def _nhs(doc: PreparedText, start: int, size: int) -> Iterator[Candidate]:
     mark = None
     end = start + size
     if size == 3:
@@ -111,7 +111,7 @@ def _nhs(doc: Document, start: int, size: int) -> Iterator[Candidate]:
         yield Candidate("UK_NHS", start, end, base, rule, ("mod11",))
 
 
-def _nino(doc: Document, start: int, _size: int) -> Iterator[Candidate]:
+def _nino(doc: PreparedText, start: int, _size: int) -> Iterator[Candidate]:
     text = doc.text
     begin = start - 2 if text[start - 1 : start].isalpha() else start - 3
     if begin < 0 or not text[begin : begin + 2].isalpha():
@@ -126,7 +126,7 @@ def _nino(doc: Document, start: int, _size: int) -> Iterator[Candidate]:
     yield Candidate("UK_NINO", begin, found.end(), base, "nino", ("allocation",))
 
 
-def _nif(doc: Document, start: int, size: int) -> Iterator[Candidate]:
+def _nif(doc: PreparedText, start: int, size: int) -> Iterator[Candidate]:
     text = doc.text
     begin = start
     for back in (1, 2):  # X1234567L, X-1234567L
@@ -141,7 +141,7 @@ def _nif(doc: Document, start: int, size: int) -> Iterator[Candidate]:
         yield Candidate("ES_NIF", begin, found.end(), base, "nif", ("mod23",))
 
 
-def _nir(doc: Document, start: int, size: int) -> Iterator[Candidate]:
+def _nir(doc: PreparedText, start: int, size: int) -> Iterator[Candidate]:
     if size < 7 and doc.text[start] not in "12":
         return
     found = _NIR.match(doc.text, start)
@@ -152,7 +152,7 @@ def _nir(doc: Document, start: int, size: int) -> Iterator[Candidate]:
         yield Candidate("FR_NIR", start, found.end(), base, "nir", ("mod97",))
 
 
-def _eleven(doc: Document, start: int, size: int) -> Iterator[Candidate]:
+def _eleven(doc: PreparedText, start: int, size: int) -> Iterator[Candidate]:
     found = _PESEL_OR_TAX.match(doc.text, start)
     if found is None or not doc.bounded(start, found.end()):
         return
@@ -163,7 +163,7 @@ def _eleven(doc: Document, start: int, size: int) -> Iterator[Candidate]:
         yield Candidate("DE_TAX_ID", start, end, 0.2, "steuer-id", ("mod11-10",))
 
 
-def _bsn(doc: Document, start: int, size: int) -> Iterator[Candidate]:
+def _bsn(doc: PreparedText, start: int, size: int) -> Iterator[Candidate]:
     if doc.bounded(start, start + size) and nl_bsn(doc.text[start : start + size]):
         yield Candidate("NL_BSN", start, start + size, 0.2, "bsn", ("mod11",))
 

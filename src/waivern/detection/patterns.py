@@ -18,7 +18,7 @@ from re import _constants as op  # type: ignore[attr-defined] # what is unknown 
 from re import _parser  # type: ignore[attr-defined]
 from typing import Any
 
-from waivern.detection.document import Candidate
+from waivern.detection.prepared_text import Candidate
 
 LONGEST_PATTERN = 300
 """Characters of a pattern."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from waivern.detection.document import Candidate, Document, pattern
 from waivern.detection.numbering import CALLING_CODES
+from waivern.detection.prepared_text import Candidate, PreparedText, pattern
 from waivern.detection.validators import nanp
 
 _TYPE = "PHONE_NUMBER"
@@ -19,7 +19,7 @@ _MOST = 15
 _LIMITS = frozenset({"2147483647", "2147483648", "4294967295", "4294967296"})
 
 
-def phone_here(doc: Document, start: int, size: int, first: bool) -> Iterator[Candidate]:
+def phone_here(doc: PreparedText, start: int, size: int, first: bool) -> Iterator[Candidate]:
     """Yield the phone number that begins with the group of `size` digits at `start`.
 
     `first` says that no number stands before it: only there may a label be meant for it.
@@ -39,7 +39,7 @@ def phone_here(doc: Document, start: int, size: int, first: bool) -> Iterator[Ca
         yield from _national(doc, start, before)
 
 
-def _international(doc: Document, at: int, begin: int, doubt: float) -> Candidate | None:
+def _international(doc: PreparedText, at: int, begin: int, doubt: float) -> Candidate | None:
     """Read calling code and number from `at`; `begin` is where the '+' or '00' is."""
     text = doc.text
     code = next((text[at : at + n] for n in (1, 2, 3) if text[at : at + n] in CALLING_CODES), None)
@@ -54,7 +54,7 @@ def _international(doc: Document, at: int, begin: int, doubt: float) -> Candidat
     return Candidate(_TYPE, begin, end, base, "phone.international", ("e164",))
 
 
-def _stretch(doc: Document, at: int, begin: int, low: int, high: int) -> int | None:
+def _stretch(doc: PreparedText, at: int, begin: int, low: int, high: int) -> int | None:
     """Return the end of the longest run of low to high digits in groups; a trunk '(0)' is free."""
     text = doc.text
     if text.startswith("(0)", at) or text.startswith("(0)", at + 1):
@@ -74,7 +74,7 @@ def _stretch(doc: Document, at: int, begin: int, low: int, high: int) -> int | N
     return best
 
 
-def _american(doc: Document, start: int, size: int, before: str) -> Candidate | None:
+def _american(doc: PreparedText, start: int, size: int, before: str) -> Candidate | None:
     text = doc.text
     if size == 3 and before == "(":
         found, begin, base = _NANP_PAREN.match(text, start - 1), start - 1, 0.7
@@ -94,7 +94,7 @@ def _american(doc: Document, start: int, size: int, before: str) -> Candidate | 
     return Candidate(_TYPE, begin, found.end(), base, "phone.nanp", ("nanp",))
 
 
-def _national(doc: Document, start: int, before: str) -> Iterator[Candidate]:
+def _national(doc: PreparedText, start: int, before: str) -> Iterator[Candidate]:
     """A form that any country might use: worth nothing without a label."""
     text = doc.text
     begin = start - 1 if before == "(" else start

@@ -9,7 +9,7 @@ from importlib.resources import files
 from typing import Any, Literal
 
 from waivern.detection.patterns import ValuePattern, value_pattern
-from waivern.detection.words import words
+from waivern.detection.word_splitting import words
 from waivern.errors import NotFoundError
 from waivern.message import sha256
 

@@ -6,21 +6,21 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from waivern.detection.accounts import ibans, wallets
-from waivern.detection.context import SILENT, Surroundings, Verdict, denied, judge
 from waivern.detection.dates import birth_dates
-from waivern.detection.document import Candidate, Document
 from waivern.detection.emails import emails
+from waivern.detection.label_context import SILENT, Surroundings, Verdict, denied, judge
 from waivern.detection.mask import mask
 from waivern.detection.network import ip_addresses, mac_addresses
 from waivern.detection.numbers import numbers
 from waivern.detection.patterns import values
+from waivern.detection.prepared_text import Candidate, PreparedText
 from waivern.detection.ruleset import Ruleset, TypeRule, load_ruleset
 from waivern.detection.samples import is_sample
 
 _FOR, _HINT, _AGAINST, _FOREIGN = 0.4, 0.25, -0.4, -0.15
 _SURE = 0.99
 
-Finder = Callable[[Document], Iterable[Candidate]]
+Finder = Callable[[PreparedText], Iterable[Candidate]]
 _FINDERS: tuple[Finder, ...] = (emails, ip_addresses, mac_addresses, ibans, wallets, numbers)
 
 
@@ -56,7 +56,7 @@ def scan(
     those. Offsets count characters of `text`. Nothing is looked up outside of the process.
     """
     rules = ruleset or load_ruleset()
-    doc = Document(text)
+    doc = PreparedText(text)
     candidates = [c for finder in _FINDERS for c in finder(doc)]
     candidates += birth_dates(doc, always=field is not None)
     candidates = [
@@ -83,7 +83,7 @@ def redact(text: str, ruleset: Ruleset | None = None, *, field: str | None = Non
 
 
 def _weigh(
-    c: Candidate, doc: Document, around: Surroundings, rules: Ruleset, floor: float
+    c: Candidate, doc: PreparedText, around: Surroundings, rules: Ruleset, floor: float
 ) -> Match | None:
     rule = rules.types[c.type]
     if c.confidence + _FOR < rule.threshold:

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 from waivern.engine.calls import Awaiting, Call, Outcome
 from waivern.engine.producer import Producer
 from waivern.message import Json
-from waivern.plugins.callscope import CallScope
+from waivern.plugins.call_scope import CallScope
 
 if TYPE_CHECKING:
-    from waivern.engine.coroutines import Domain
+    from waivern.engine.coroutines import CoroutineDomain
 
 
 def carry_out(
     call: Call,
     producer: Producer,
-    awaiter: Awaiter,
+    awaiter: CoroutineRunner,
     wanted: Callable[[Call], bool],
     scope: CallScope,
 ) -> Outcome:
@@ -36,12 +36,12 @@ def carry_out(
             return producer.failed(call, error, outcome.began)
 
 
-class Awaiter:
+class CoroutineRunner:
     """Awaits coroutines for blocking callers, each on an event loop of its own."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._domains: dict[int, Domain] = {}
+        self._domains: dict[int, CoroutineDomain] = {}
         """The event loops at work, by the identity of their calls."""
         self._closed = False
 
@@ -76,11 +76,11 @@ class Awaiter:
             for domain in self._domains.values():
                 domain.cancel()
 
-    def _begin(self, awaiting: Awaiting, wanted: Callable[[Call], bool]) -> Domain:
-        from waivern.engine.coroutines import Domain  # asyncio costs more than a small run
+    def _begin(self, awaiting: Awaiting, wanted: Callable[[Call], bool]) -> CoroutineDomain:
+        from waivern.engine.coroutines import CoroutineDomain  # asyncio costs more than a small run
 
         with self._lock:
             if self._closed or not wanted(awaiting.call):
                 raise RuntimeError("the call is not wanted any more")
-            domain = self._domains[id(awaiting.call)] = Domain(awaiting)
+            domain = self._domains[id(awaiting.call)] = CoroutineDomain(awaiting)
             return domain

@@ -6,20 +6,20 @@ import threading
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from waivern.engine import identity
-from waivern.engine.identity import Identity, Secret, Tool, Unsure
+from waivern.engine import artifact_identity
+from waivern.engine.artifact_identity import ComponentUse, Identity, KeyedHash, UnknownIdentity
 from waivern.errors import WaivernError
 from waivern.message import Json, Message
 from waivern.planning.plan import Node
 from waivern.plugins.context import Context
-from waivern.record.events import ArtifactCompleted, Event, from_record
+from waivern.record.journal_events import ArtifactCompleted, Event, from_record
 from waivern.store.base import ArtifactRef, RunStore
 
 LONG_MS = 10_000
 """Work of which no more is lost when a run is killed and never resumed."""
 
 
-class Hit(NamedTuple):
+class CacheHit(NamedTuple):
     """An artifact that was made of the same, found intact."""
 
     message: Message
@@ -59,26 +59,26 @@ class Cache:
         self._refresh = refresh
         """Artifacts that are made again although they were made before."""
         self._lock = threading.Lock()
-        self._secret: Secret | None = None
+        self._secret: KeyedHash | None = None
         self._runs: dict[str, Mapping[str, _Made]] = {}
         self.trouble: str | None = None
         """Why the cache cannot be used at all, once that is known."""
 
     def identify(
-        self, node: Node, tool: Tool, refs: tuple[ArtifactRef, ...], ctx: Context
-    ) -> Identity | Unsure:
+        self, node: Node, tool: ComponentUse, refs: tuple[ArtifactRef, ...], ctx: Context
+    ) -> Identity | UnknownIdentity:
         """Return what the artifact is made of, if it may be taken from here."""
-        if (unsure := identity.unfit(node, tool.component)) is not None:
+        if (unsure := artifact_identity.unfit(node, tool.component)) is not None:
             return unsure  # without a look at the store
         secret = self._own_secret()
         if secret is None:
-            return Unsure(self.trouble or "")
-        return identity.identify(node, tool, refs, ctx, self._environ, secret)
+            return UnknownIdentity(self.trouble or "")
+        return artifact_identity.identify(node, tool, refs, ctx, self._environ, secret)
 
     def confirm(
         self,
         node: Node,
-        tool: Tool,
+        tool: ComponentUse,
         refs: tuple[ArtifactRef, ...],
         ctx: Context,
         before: Identity,
@@ -87,10 +87,13 @@ class Cache:
 
         A source that was written to meanwhile may have been read half old, half new.
         """
-        same = identity.settled(node, before) or self.identify(node, tool, refs, ctx) == before
+        same = (
+            artifact_identity.settled(node, before)
+            or self.identify(node, tool, refs, ctx) == before
+        )
         return before if same else None
 
-    def find(self, artifact: str, made_of: Identity) -> Hit | None:
+    def find(self, artifact: str, made_of: Identity) -> CacheHit | None:
         """Return what was made of the same before, if it is there and intact."""
         if artifact in self._refresh:
             return None
@@ -102,7 +105,7 @@ class Cache:
         places = (entry, source) if isinstance(source, dict) else (entry,)
         return next(filter(None, (self._taken(place, made_of["key"]) for place in places)), None)
 
-    def _taken(self, place: Mapping[str, Json], key: str) -> Hit | None:
+    def _taken(self, place: Mapping[str, Json], key: str) -> CacheHit | None:
         """Return what lies in a place if its run says that it was made of the same."""
         run_id, name = str(place.get("run")), str(place.get("artifact"))
         try:
@@ -114,12 +117,12 @@ class Cache:
         except WaivernError:
             return None
         origin = {"run": run_id, "artifact": name, "seq": made.seq, "digest": made.digest}
-        return Hit(message, ref, origin)
+        return CacheHit(message, ref, origin)
 
     def knows(self, made_of: Identity) -> bool:
         """Say whether anything was made of the same but for its inputs: else nothing is found."""
         try:
-            return self._store.recall(identity.kind(made_of)) is not None
+            return self._store.recall(artifact_identity.kind(made_of)) is not None
         except WaivernError:
             return False
 
@@ -128,21 +131,21 @@ class Cache:
         entries: dict[str, dict[str, Json]] = {}
         for done in completed:
             made_of = done.identity
-            if made_of and (key := identity.key(made_of)):
+            if made_of and (key := artifact_identity.key(made_of)):
                 entries[key] = {"run": run_id, "artifact": done.artifact}
                 if done.origin:  # where it is still, when this run is not there any more
                     source = {name: done.origin.get(name) for name in ("run", "artifact")}
                     entries[key]["origin"] = source
                 if made_of.get("inputs"):
-                    entries[identity.kind(made_of)] = entries[key]
+                    entries[artifact_identity.kind(made_of)] = entries[key]
         if entries:
             self._store.remember(entries)
 
-    def _own_secret(self) -> Secret | None:
+    def _own_secret(self) -> KeyedHash | None:
         with self._lock:
             if self._secret is None and self.trouble is None:
                 try:
-                    self._secret = Secret(self._store.pepper(make=self._make))
+                    self._secret = KeyedHash(self._store.pepper(make=self._make))
                 except WaivernError as error:
                     self.trouble = error.message
             return self._secret
@@ -158,7 +161,7 @@ class Cache:
             return self._runs[run_id]
 
 
-class Notebook:
+class CacheRecorder:
     """Remembers what took long to make while the run goes on: whatever ends it, that is found.
 
     An observer of the run's events. The rest is remembered when the attempt is over.
@@ -189,7 +192,7 @@ def _made_in(store: RunStore, run_id: str) -> dict[str, _Made]:
             continue
         done = from_record(line.record)
         assert isinstance(done, ArtifactCompleted)
-        if key := identity.key(done.identity):
+        if key := artifact_identity.key(done.identity):
             found[done.artifact] = _Made(key, line.seq, done.digest, done.content_digest)
         else:
             found.pop(done.artifact, None)

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Mapping
 from typing import NamedTuple, TypeAlias
 
-from waivern.engine.identity import Identity, Tool, Unsure
+from waivern.engine.artifact_identity import ComponentUse, Identity, UnknownIdentity
 from waivern.ids import ArtifactId
 from waivern.message import Json
 from waivern.planning.plan import Node
@@ -63,13 +63,13 @@ class Failed(NamedTuple):
         return {"kind": self.kind, "message": self.message, "hint": self.hint}
 
 
-class Passed(NamedTuple):
+class NotProduced(NamedTuple):
     """The artifact is not to be made this time: its condition does not hold, or nothing came."""
 
     reason: str
 
 
-class Waits(NamedTuple):
+class Suspended(NamedTuple):
     """The artifact waits for something outside."""
 
     reason: str
@@ -83,11 +83,11 @@ class Awaiting(NamedTuple):
     result: Awaitable[Json]
     ctx: Context
     began: float
-    tool: Tool
-    made_of: Identity | Unsure
+    tool: ComponentUse
+    made_of: Identity | UnknownIdentity
 
 
-class Left(NamedTuple):
+class LeftBehind(NamedTuple):
     """Work that had not ended when an attempt did, and was left behind."""
 
     artifact: str
@@ -103,4 +103,4 @@ class Left(NamedTuple):
         return f"{what} was still at work when the run ended, and was left behind"
 
 
-Outcome: TypeAlias = Produced | Failed | Passed | Waits
+Outcome: TypeAlias = Produced | Failed | NotProduced | Suspended

@@ -17,7 +17,7 @@ CLEANUP_S = 2.0
 """Seconds that tasks which outlive their component's result have to end after cancellation."""
 
 
-class Domain:
+class CoroutineDomain:
     """One call's event loop, which runs on the thread that calls `run`.
 
     Other calls have loops of their own: cancelling every task, stopping the loop, `sys.exit` in a

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from waivern.engine.identity import Identity
+from waivern.engine.artifact_identity import Identity
 from waivern.message import Json
 
 

@@ -13,10 +13,10 @@ from collections import deque
 from contextvars import copy_context
 from typing import Protocol
 
-from waivern.engine.awaiter import Awaiter, carry_out
-from waivern.engine.calls import Call, Failed, Left, Outcome
+from waivern.engine.awaiter import CoroutineRunner, carry_out
+from waivern.engine.calls import Call, Failed, LeftBehind, Outcome
 from waivern.engine.producer import Producer
-from waivern.plugins.callscope import CallScope
+from waivern.plugins.call_scope import CallScope
 from waivern.plugins.restrictions import release, restrict
 
 LOOK_S = 0.002
@@ -28,7 +28,7 @@ BUSY = 5
 is busy: a worker may wait as long for its lock."""
 
 
-class Report(Protocol):
+class CallReport(Protocol):
     """Who is told about calls, from any thread."""
 
     def began(self, call: Call) -> None:
@@ -46,7 +46,7 @@ class Executor(Protocol):
     width: int
     """How many calls are carried out at once; more may be submitted and wait."""
 
-    def submit(self, call: Call, report: Report) -> None:
+    def submit(self, call: Call, report: CallReport) -> None:
         """Take a call; it begins now or later, and once begun is reported done exactly once."""
         ...
 
@@ -65,12 +65,12 @@ class Executor(Protocol):
         """Say whether a thread that is no daemon still works for a call that has ended."""
         ...
 
-    def close(self, patience_s: float) -> list[Left]:
+    def close(self, patience_s: float) -> list[LeftBehind]:
         """Stop what can be stopped; return what is left behind."""
         ...
 
 
-class Worker(threading.Thread):
+class WorkerThread(threading.Thread):
     """A daemon thread whose own threads are not daemons, unless a component makes them so.
 
     A thread inherits that from the one that starts it, and a component is written as for the main
@@ -99,14 +99,14 @@ class ThreadExecutor:
     def __init__(self, producer: Producer, width: int) -> None:
         self.width = width
         self._producer = producer
-        self._awaiter = Awaiter()
-        self._calls: deque[tuple[Call, Report]] = deque()
+        self._awaiter = CoroutineRunner()
+        self._calls: deque[tuple[Call, CallReport]] = deque()
         self._lock = threading.Lock()
         self._work = threading.Condition(self._lock)
         """Where idle workers wait for calls."""
         self._waiting = threading.Condition(self._lock)
         """Where the foreman waits for calls that nobody takes."""
-        self._workers: list[Worker] = []
+        self._workers: list[WorkerThread] = []
         self._scopes: list[CallScope] = []
         """The calls that have ended but for their threads."""
         self._at_work: dict[int, Call] = {}
@@ -120,7 +120,7 @@ class ThreadExecutor:
         self._released = False
         self._foreman = threading.Thread(target=self._hurry, name="waivern-foreman", daemon=True)
 
-    def submit(self, call: Call, report: Report) -> None:
+    def submit(self, call: Call, report: CallReport) -> None:
         with self._lock:
             if self._foreman.ident is None:
                 restrict()
@@ -148,7 +148,7 @@ class ThreadExecutor:
     def lingers(self) -> bool:
         return any(not each.daemon for scope in self._scopes for each in scope.at_work())
 
-    def close(self, patience_s: float) -> list[Left]:
+    def close(self, patience_s: float) -> list[LeftBehind]:
         deadline = time.monotonic() + patience_s
         self._awaiter.close()
         with self._lock:
@@ -167,12 +167,12 @@ class ThreadExecutor:
         return self._left(scopes)
 
     @staticmethod
-    def _left(scopes: list[CallScope]) -> list[Left]:
+    def _left(scopes: list[CallScope]) -> list[LeftBehind]:
         """Return what is at work now, when nothing is to be."""
-        left = [Left(scope.artifact) for scope in scopes if not scope.returned]
+        left = [LeftBehind(scope.artifact) for scope in scopes if not scope.returned]
         for scope in scopes:
             threads = scope.at_work()
-            left += [Left(scope.artifact, each.name, not each.daemon) for each in threads]
+            left += [LeftBehind(scope.artifact, each.name, not each.daemon) for each in threads]
         return left
 
     @property
@@ -185,7 +185,7 @@ class ThreadExecutor:
         self._work.notify(count)
         for _ in range(min(count - self._idle, self.width - len(self._workers))):
             name = f"waivern-worker-{len(self._workers) + 1}"
-            self._workers.append(Worker(target=self._serve, name=name, daemon=True))
+            self._workers.append(WorkerThread(target=self._serve, name=name, daemon=True))
             self._workers[-1].start()
 
     def _hurry(self) -> None:
@@ -210,7 +210,7 @@ class ThreadExecutor:
 
     def _serve(self) -> None:
         worker = threading.current_thread()
-        assert isinstance(worker, Worker)
+        assert isinstance(worker, WorkerThread)
         while (waiting := self._next()) is not None:
             call, report = waiting
             report.began(call)
@@ -240,7 +240,7 @@ class ThreadExecutor:
             if forget is not None:
                 forget(None)
 
-    def _done(self, call: Call, worker: Worker) -> bool:
+    def _done(self, call: Call, worker: WorkerThread) -> bool:
         """Say whether another worker has taken the place of the one that comes back."""
         if self._at_work.pop(id(call), None) is not None:
             return False
@@ -252,7 +252,7 @@ class ThreadExecutor:
     def _wanted(self, call: Call) -> bool:
         return id(call) in self._at_work
 
-    def _next(self) -> tuple[Call, Report] | None:
+    def _next(self) -> tuple[Call, CallReport] | None:
         with self._lock:
             while not self._calls:
                 if self._closed:

@@ -13,31 +13,31 @@ SIGNAL_S = 0.2
 thread, does not interrupt it, and its Python handler runs only when the wait is over."""
 
 
-class Began(NamedTuple):
+class CallBegan(NamedTuple):
     call: Call
     at: str
     monotonic: float
 
 
-class Finished(NamedTuple):
+class CallFinished(NamedTuple):
     call: Call
     outcome: Outcome
 
 
-class Signalled(NamedTuple):
+class SignalReceived(NamedTuple):
     number: signal.Signals
 
 
-class Cancelled(NamedTuple):
+class CancelRequested(NamedTuple):
     by: str
     note: str | None
 
 
-class Halted(NamedTuple):
+class HaltRequested(NamedTuple):
     """Whoever called for the run in this process wants it to end."""
 
 
-class Committed(NamedTuple):
+class LedgerCommitted(NamedTuple):
     """There is room in the ledger again."""
 
 
@@ -45,7 +45,15 @@ class LedgerFailed(NamedTuple):
     error: Exception
 
 
-Item: TypeAlias = Began | Finished | Signalled | Cancelled | Halted | Committed | LedgerFailed
+Item: TypeAlias = (
+    CallBegan
+    | CallFinished
+    | SignalReceived
+    | CancelRequested
+    | HaltRequested
+    | LedgerCommitted
+    | LedgerFailed
+)
 
 
 class Inbox:
@@ -62,10 +70,10 @@ class Inbox:
         """Add an item."""
 
     def began(self, call: Call) -> None:
-        self.put(Began(call, self._clock.now(), self._clock.monotonic()))
+        self.put(CallBegan(call, self._clock.now(), self._clock.monotonic()))
 
     def done(self, call: Call, outcome: Outcome) -> None:
-        self.put(Finished(call, outcome))
+        self.put(CallFinished(call, outcome))
 
     def take(self, timeout_s: float | None) -> Iterator[Item]:
         """Wait for an item, at most so long; yield it and all that are there by then.

@@ -16,7 +16,8 @@ from typing import TypeAlias
 
 from waivern.clock import Clock
 from waivern.errors import IntegrityError, StoreError, WaivernError
-from waivern.record.events import (
+from waivern.record.fold import RunRecord
+from waivern.record.journal_events import (
     ArtifactFailed,
     ArtifactSkipped,
     ArtifactStarted,
@@ -25,7 +26,6 @@ from waivern.record.events import (
     Event,
     to_record,
 )
-from waivern.record.fold import RunRecord
 from waivern.record.status import RunStatus
 from waivern.store.base import Lease, Receipt
 
@@ -66,7 +66,7 @@ class Ledger:
         self._clock = clock
         self._on_commit = on_commit
         self._on_error = on_error
-        self._audience = Audience(observers)
+        self._audience = Observers(observers)
         self._entries: deque[Entry] = deque()
         self._in_commit = 0
         self._urgent = False
@@ -236,7 +236,7 @@ def _joined(thread: threading.Thread) -> KeyboardInterrupt | None:
     return interrupt
 
 
-class Audience:
+class Observers:
     """Tells observers what was committed, on a thread of its own, so that none can slow a run."""
 
     def __init__(self, observers: Iterable[Observer]) -> None:

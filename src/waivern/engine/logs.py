@@ -36,7 +36,7 @@ Echo = Callable[[str | None, str], None]
 """Shows a line, and whose it is."""
 
 
-class Log:
+class ArtifactLog:
     """One log: whole lines in, redacted and bounded text out. Thread-safe."""
 
     def __init__(self, name: str | None, logs: RunLogs) -> None:
@@ -166,26 +166,26 @@ class RunLogs:
         self._write = write
         self._redact = redact
         self._echo = echo
-        self._logs: dict[str | None, Log] = {}
+        self._logs: dict[str | None, ArtifactLog] = {}
         self.restart()
         _all.add(self)
 
     def restart(self) -> None:
         self._lock = threading.Lock()
-        self._dirty: set[Log] = set()
+        self._dirty: set[ArtifactLog] = set()
         self._work = threading.Event()
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
         for log in self._logs.values():
             log.restart()
 
-    def of(self, artifact: str | None) -> Log:
+    def of(self, artifact: str | None) -> ArtifactLog:
         """Return the log of an artifact; None: of the run."""
         if (known := self._logs.get(artifact)) is not None:
             return known
         with self._lock:
             if artifact not in self._logs:
-                self._logs[artifact] = Log(artifact, self)
+                self._logs[artifact] = ArtifactLog(artifact, self)
             return self._logs[artifact]
 
     @contextmanager
@@ -219,7 +219,7 @@ class RunLogs:
             if echo and not self.forked:
                 self._echo(name, self._redact(line))
 
-    def wake(self, log: Log) -> None:
+    def wake(self, log: ArtifactLog) -> None:
         """Have a log written soon."""
         with self._lock:
             self._dirty.add(log)

@@ -20,33 +20,34 @@ from contextlib import ExitStack
 
 from waivern.clock import Clock
 from waivern.engine import rebuilder, retry
-from waivern.engine.calls import Call, Failed, Outcome, Passed, Produced, Waits
-from waivern.engine.ending import UNSAVED, Course, Ending, store_failure
+from waivern.engine.calls import Call, Failed, NotProduced, Outcome, Produced, Suspended
 from waivern.engine.executors import Executor
 from waivern.engine.inbox import (
-    Began,
-    Cancelled,
-    Committed,
-    Finished,
-    Halted,
+    CallBegan,
+    CallFinished,
+    CancelRequested,
+    HaltRequested,
     Inbox,
     Item,
+    LedgerCommitted,
     LedgerFailed,
-    Signalled,
+    SignalReceived,
 )
 from waivern.engine.ledger import Ledger
+from waivern.engine.outcome import UNSAVED, AttemptOutcome, OutcomeTracker, store_failure
 from waivern.engine.pools import Pools
+from waivern.engine.run_controls import Limits, RunControls
 from waivern.engine.scheduler import Scheduler, Skip
 from waivern.engine.signals import Interrupts, listening
-from waivern.engine.terms import Limits, Wishes
 from waivern.engine.timers import Timers
 from waivern.engine.watchdog import watched
 from waivern.errors import Exit, WaivernError
 from waivern.ids import ArtifactId
 from waivern.message import Json
-from waivern.planning.plan import Ask, Copy, Node, Plan
+from waivern.planning.plan import AskPeople, Copy, Node, Plan
 from waivern.record import gates
-from waivern.record.events import (
+from waivern.record.fold import RunRecord
+from waivern.record.journal_events import (
     ArtifactCompleted,
     ArtifactFailed,
     ArtifactRetried,
@@ -56,7 +57,6 @@ from waivern.record.events import (
     AttemptEnded,
     RunCancelled,
 )
-from waivern.record.fold import RunRecord
 from waivern.record.status import ArtifactStatus, How, RunStatus
 from waivern.store.base import ArtifactRef
 
@@ -95,7 +95,7 @@ class Loop:
         executor: Executor,
         limits: Limits,
         clock: Clock,
-        wishes: Wishes,
+        wishes: RunControls,
         given: Callable[[ArtifactId], dict[str, Json]] = lambda _artifact: {},
     ) -> None:
         self._wishes = wishes
@@ -112,7 +112,7 @@ class Loop:
         self._inbox = Inbox(clock)
         self._timers = Timers(clock)
         self._ledger = ledger(
-            lambda: self._inbox.put(Committed()),
+            lambda: self._inbox.put(LedgerCommitted()),
             lambda error: self._inbox.put(LedgerFailed(error)),
         )
         self._steps = {name: step.step_index for name, step in record.steps.items()}
@@ -129,15 +129,15 @@ class Loop:
         self._ahead = 0 if careful else WAITING
         """How many calls wait, so that no worker waits for the loop; none if a failure may be the
         last thing that happens."""
-        self._course = Course()
+        self._course = OutcomeTracker()
         self._reported: set[tuple[str, tuple[str, ...]]] = set()
         """The pools, with what holds them, that were reported as blocked."""
 
     def halt(self) -> None:
         """End the attempt as soon as can be, from whichever thread."""
-        self._inbox.put(Halted())
+        self._inbox.put(HaltRequested())
 
-    def run(self, *, listen: bool) -> Ending:
+    def run(self, *, listen: bool) -> AttemptOutcome:
         """Carry the attempt out; with `listen`, signals stop it: only in the main thread.
 
         The journal has its end when this returns or raises, KeyboardInterrupt too.
@@ -149,7 +149,9 @@ class Loop:
         broken: BaseException | None = None
         with self._interrupts.held(), ExitStack() as ears:
             if listen:
-                ears.enter_context(listening(lambda number: self._inbox.put(Signalled(number))))
+                ears.enter_context(
+                    listening(lambda number: self._inbox.put(SignalReceived(number)))
+                )
             limit_s = self._limits.timeout_s if listen else None
             at_end = ears.enter_context(watched(limit_s))
             self._ledger.open()
@@ -158,7 +160,7 @@ class Loop:
                 ending = self._drive(began)
             except BaseException as error:  # noqa: BLE001 - raised when the journal says so
                 reason = "SIGINT" if isinstance(error, KeyboardInterrupt) else "defect"
-                ending, broken = Ending(RunStatus.INTERRUPTED, reason), error
+                ending, broken = AttemptOutcome(RunStatus.INTERRUPTED, reason), error
             over.set()
             at_end()
             try:
@@ -169,7 +171,7 @@ class Loop:
                 raise broken
             return ending
 
-    def _drive(self, began: float) -> Ending:
+    def _drive(self, began: float) -> AttemptOutcome:
         if self._limits.timeout_s is not None:
             self._timers.after(self._limits.timeout_s, self._time_out)
         self._start_ready()
@@ -206,7 +208,8 @@ class Loop:
                 reported = True
                 self._wishes.on_wait("waiting for threads that components have started")
             over = any(
-                isinstance(item, Signalled | Cancelled | Halted) for item in self._take(LINGER_S)
+                isinstance(item, SignalReceived | CancelRequested | HaltRequested)
+                for item in self._take(LINGER_S)
             )
 
     def _take(self, timeout_s: float | None) -> list[Item]:
@@ -217,7 +220,7 @@ class Loop:
         with self._interrupts.let_in():
             return list(self._inbox.take(timeout_s))
 
-    def _close(self, ending: Ending, began: float) -> Ending:
+    def _close(self, ending: AttemptOutcome, began: float) -> AttemptOutcome:
         def last() -> AttemptEnded:
             took = round((self._clock.monotonic() - began) * 1000)
             status, at = str(ending.status), self._clock.now()
@@ -233,7 +236,7 @@ class Loop:
             ending = self._unsaved(error)
         return ending._replace(left=tuple(left))
 
-    def _unsaved(self, error: WaivernError) -> Ending:
+    def _unsaved(self, error: WaivernError) -> AttemptOutcome:
         """Return the end of an attempt that could not be saved whole, as the journal has it."""
         record = self._ledger.record
         if record.attempt_open:
@@ -297,10 +300,12 @@ class Loop:
             self._skip(self._scheduler.completed(node.id))
         elif self._limits.only is not None and node.id not in self._limits.only:
             pass  # nobody asked for it: it stays as it is, and what needs it waits
-        elif isinstance(node.work, Ask) and not node.tests:
+        elif isinstance(node.work, AskPeople) and not node.tests:
             self._ask(node, node.work, inputs)
         else:
-            asked = isinstance(node.work, Ask)  # a decision comes from the journal, and only there
+            asked = isinstance(
+                node.work, AskPeople
+            )  # a decision comes from the journal, and only there
             self._submit(node, inputs, {} if asked else self._given(node.id))
 
     def _submit(self, node: Node, inputs: tuple[ArtifactRef, ...], given: dict[str, Json]) -> None:
@@ -313,17 +318,17 @@ class Loop:
         self._waiting[node.id] = call
         self._executor.submit(call, self._inbox)
 
-    def _ask(self, node: Node, ask: Ask, inputs: tuple[ArtifactRef, ...]) -> None:
+    def _ask(self, node: Node, ask: AskPeople, inputs: tuple[ArtifactRef, ...]) -> None:
         """Look whether people have decided on what is there now; else let the gate wait."""
         shown = {ref.key: ref.digest for ref in inputs}
         at, digest = self._clock.now(), self._runbook_hash
-        question = gates.Question(ask.question, ask.approvers, ask.expires, shown, digest)
+        question = gates.GateQuestionRecord(ask.question, ask.approvers, ask.expires, shown, digest)
         match gates.judge(self._decisions.get(node.id), question, at):
-            case gates.Approved(document):
+            case gates.GateApproved(document):
                 self._submit(node, inputs, {"decision": document})
-            case gates.Refused(kind, reason):
+            case gates.GateRefused(kind, reason):
                 self._failed(node, Failed(kind, reason, gates.AGAIN, 0))
-            case gates.Open():
+            case gates.GateOpen():
                 self._ledger.enter(
                     ArtifactSuspended(at, node.id, ask.question, True, shown, question.asked)
                 )
@@ -334,25 +339,29 @@ class Loop:
 
     def _handle(self, item: Item) -> None:
         match item:
-            case Began():
+            case CallBegan():
                 self._began(item)
-            case Finished(call, outcome):
+            case CallFinished(call, outcome):
                 self._finished(call, outcome)
-            case Signalled(number):
-                self._stop(Ending(RunStatus.INTERRUPTED, number.name, exit_code=128 + number))
-            case Cancelled(by, note):
+            case SignalReceived(number):
+                self._stop(
+                    AttemptOutcome(RunStatus.INTERRUPTED, number.name, exit_code=128 + number)
+                )
+            case CancelRequested(by, note):
                 self._ledger.enter(RunCancelled(self._clock.now(), by, note))
-                self._stop(Ending(RunStatus.CANCELLED, "cancel", exit_code=Exit.FAILED))
-            case Halted():
-                self._course.end(Ending(RunStatus.INTERRUPTED, "cancelled", exit_code=Exit.FAILED))
-            case Committed():
+                self._stop(AttemptOutcome(RunStatus.CANCELLED, "cancel", exit_code=Exit.FAILED))
+            case HaltRequested():
+                self._course.end(
+                    AttemptOutcome(RunStatus.INTERRUPTED, "cancelled", exit_code=Exit.FAILED)
+                )
+            case LedgerCommitted():
                 pass  # what it makes room for is started after every look into the inbox
             case LedgerFailed(error):
                 if not isinstance(error, WaivernError):
                     raise error
                 self._course.end(store_failure(error))
 
-    def _began(self, item: Began) -> None:
+    def _began(self, item: CallBegan) -> None:
         call, artifact = item.call, item.call.artifact
         del self._waiting[artifact]
         self._running[artifact] = (call, item.monotonic)
@@ -390,13 +399,13 @@ class Loop:
                 self._ledger.enter(self._completed(call, outcome, at), receipt)
                 self._statuses[node.id] = ArtifactStatus.COMPLETED
                 self._skip(self._scheduler.completed(node.id))
-            case Passed(reason) if isinstance(node.work, Ask) and not reason:
+            case NotProduced(reason) if isinstance(node.work, AskPeople) and not reason:
                 self._ask(node, node.work, call.inputs)  # its condition holds: people may be asked
-            case Passed(reason):
+            case NotProduced(reason):
                 self._statuses[node.id] = ArtifactStatus.SKIPPED
                 self._ledger.enter(ArtifactSkipped(at, node.id, node.id, reason))
                 self._skip(self._scheduler.lost(node.id, left_out=True))
-            case Waits(reason):
+            case Suspended(reason):
                 self._course.suspended(node.id, reason)
                 self._statuses[node.id] = ArtifactStatus.SUSPENDED
                 self._ledger.enter(ArtifactSuspended(at, node.id, reason, False))
@@ -409,7 +418,7 @@ class Loop:
         if made.origin is not None:
             how = How.REUSED if isinstance(work, Copy) else How.CACHED
         origin = made.origin
-        if isinstance(work, Ask):
+        if isinstance(work, AskPeople):
             origin = {"runbook_hash": self._runbook_hash}
         return ArtifactCompleted(
             at=at,
@@ -503,11 +512,13 @@ class Loop:
         while not over.is_set():
             if (wish := self._wishes.cancelled()) is not None:
                 note = wish.get("note")
-                self._inbox.put(Cancelled(str(wish.get("by")), None if note is None else str(note)))
+                self._inbox.put(
+                    CancelRequested(str(wish.get("by")), None if note is None else str(note))
+                )
                 return
             over.wait(WATCH_S)
 
-    def _stop(self, ending: Ending, *, hurry: bool = True) -> None:
+    def _stop(self, ending: AttemptOutcome, *, hurry: bool = True) -> None:
         """Start nothing more, and end so when what runs has finished; if need be, without it."""
         self._course.stop(ending)
         self._resting.clear()
@@ -525,4 +536,4 @@ class Loop:
         for name, (_, began) in self._running.items():
             error = {"kind": "timeout", "message": f"{limit} while it was being made", "hint": None}
             self._ledger.enter(ArtifactFailed(at, name, error, round((now - began) * 1000)))
-        self._course.end(Ending(RunStatus.FAILED, "timeout", limit, Exit.TIMEOUT))
+        self._course.end(AttemptOutcome(RunStatus.FAILED, "timeout", limit, Exit.TIMEOUT))

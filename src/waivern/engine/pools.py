@@ -10,7 +10,7 @@ from waivern.engine.calls import Call
 from waivern.planning.plan import Node
 
 
-class Blocked(NamedTuple):
+class BlockedPool(NamedTuple):
     """A pool in which artifacts wait and timed-out work holds every place or a part of them."""
 
     pool: str
@@ -71,14 +71,14 @@ class Pools:
         if self._held.pop(id(call), None) is not None:
             self.leave(call.node)
 
-    def blocked(self, now: float) -> list[Blocked]:
+    def blocked(self, now: float) -> list[BlockedPool]:
         """Return the pools in which artifacts wait while timed-out tries hold places."""
         held: dict[str, list[tuple[Call, float]]] = {}
         for call, until in self._held.values():
             if self._waiting.get(pool := call.node.pool or ""):
                 held.setdefault(pool, []).append((call, until))
         return [
-            Blocked(
+            BlockedPool(
                 pool,
                 tuple(sorted({call.artifact for call, _ in tries})),
                 len(tries) == self._sizes[pool] and all(until <= now for _, until in tries),

@@ -14,34 +14,34 @@ from pathlib import Path
 from typing import cast
 
 from waivern.clock import Clock
-from waivern.engine import identity
+from waivern.engine import artifact_identity
+from waivern.engine.artifact_identity import ComponentUse, Identity, UnknownIdentity
 from waivern.engine.cache import Cache
-from waivern.engine.calls import Awaiting, Call, Failed, Outcome, Passed, Produced, Waits
-from waivern.engine.identity import Identity, Tool, Unsure
+from waivern.engine.calls import Awaiting, Call, Failed, NotProduced, Outcome, Produced, Suspended
 from waivern.engine.logs import RunLogs
 from waivern.errors import ComponentError, StoreError, WaivernError
 from waivern.ids import ArtifactId
+from waivern.language.secrets import Secrets
 from waivern.message import Json, Message
+from waivern.planning.component_properties import configure
 from waivern.planning.plan import (
-    Absent,
-    Ask,
+    AskPeople,
     Copy,
+    DefaultValue,
     Extract,
-    Given,
-    Last,
+    LastRound,
     Node,
-    Part,
+    NoValue,
+    OutputPart,
     Transform,
 )
-from waivern.planning.properties import configure
-from waivern.plugins.callscope import CallScope
+from waivern.plugins.call_scope import CallScope
 from waivern.plugins.capture import attributed
 from waivern.plugins.catalogue import Catalogue
 from waivern.plugins.component import Connector, Input, Processor, Suspend
-from waivern.plugins.context import Context, Memo
-from waivern.plugins.shapes import Kind
+from waivern.plugins.component_shape import Kind
+from waivern.plugins.context import Context, SharedResults
 from waivern.record.measure import measured
-from waivern.runbook.secrets import Secrets
 from waivern.store.base import ArtifactRef, RunStore
 
 _COUNTS = ("seen", "read", "skipped", "left_out")
@@ -76,7 +76,7 @@ class Producer:
         self._on_progress = on_progress
         self._cache = cache
         self._catalogue = catalogue or Catalogue()
-        self._memo = Memo()
+        self._memo = SharedResults()
         self._logs = logs or RunLogs(lambda _name, _text: None)
         self._kept_in = None if store.folder is None else Path(store.folder)
 
@@ -99,7 +99,7 @@ class Producer:
         ctx = self._context(call)
         try:
             reason = self._left_out(call)
-            return self._made(call, ctx, began, scope) if reason is None else Passed(reason)
+            return self._made(call, ctx, began, scope) if reason is None else NotProduced(reason)
         except BaseException as error:  # noqa: BLE001 - a component may raise anything, SystemExit too
             return self.failed(call, error, began)
 
@@ -109,17 +109,17 @@ class Producer:
                 return self._worked(call, work, ctx, began, scope)
             case Copy() as copy:
                 return self._copy(call, copy, began)
-            case Ask():
+            case AskPeople():
                 if "decision" not in call.given:
-                    return Passed("")  # its tests let it be; to ask people is the loop's to do
+                    return NotProduced("")  # its tests let it be; to ask people is the loop's to do
                 return self._stage(call, call.given["decision"], None, began)
-            case Given(content):
+            case DefaultValue(content):
                 return self._stage(call, content, None, began)
-            case Absent(reason):
-                return Passed(reason)
-            case Part(output):
+            case NoValue(reason):
+                return NotProduced(reason)
+            case OutputPart(output):
                 return self._part(call, output, began)
-            case Last() as last:
+            case LastRound() as last:
                 return self._last(call, last, began)
 
     def _worked(
@@ -138,28 +138,35 @@ class Producer:
             return Awaiting(call, result, ctx, began, tool, made_of)
         return self._returned(call, result, ctx, began, tool, made_of)
 
-    def _identity(self, call: Call, tool: Tool, look: Context) -> Identity | Unsure:
+    def _identity(
+        self, call: Call, tool: ComponentUse, look: Context
+    ) -> Identity | UnknownIdentity:
         if self._cache is None:
-            return Unsure("the cache is off")
+            return UnknownIdentity("the cache is off")
         if call.given:
-            return Unsure("it is made of what was handed to this run")
+            return UnknownIdentity("it is made of what was handed to this run")
         return self._cache.identify(call.node, tool, call.inputs, look)
 
     def _found(
-        self, call: Call, tool: Tool, made_of: Identity | Unsure, look: Context, began: float
+        self,
+        call: Call,
+        tool: ComponentUse,
+        made_of: Identity | UnknownIdentity,
+        look: Context,
+        began: float,
     ) -> Produced | None:
         """Stage what was made of the same before, with the coverage of the look just taken."""
-        if self._cache is None or isinstance(made_of, Unsure):
+        if self._cache is None or isinstance(made_of, UnknownIdentity):
             return None
         hit = self._cache.find(call.artifact, made_of)
         if hit is None:
             return None
         coverage = look.coverage.document() or hit.message.extensions.get("coverage")
         made = self._stage(call, hit.message.content, coverage, began)
-        code = identity.code(tool, look, made_of["code"])
+        code = artifact_identity.code(tool, look, made_of["code"])
         return made._replace(identity=made_of, origin=hit.origin, code=code)
 
-    def _asked(self, call: Call, tool: Tool, ctx: Context) -> Json | Awaitable[Json]:
+    def _asked(self, call: Call, tool: ComponentUse, ctx: Context) -> Json | Awaitable[Json]:
         if isinstance(call.node.work, Extract):
             return cast(Connector, tool.component).extract(tool.config, ctx)
         inputs = self._inputs(call)
@@ -171,17 +178,17 @@ class Producer:
         content: Json,
         ctx: Context,
         began: float,
-        tool: Tool,
-        made_of: Identity | Unsure,
+        tool: ComponentUse,
+        made_of: Identity | UnknownIdentity,
     ) -> Produced:
         """Stage what a component returned."""
         self._end_if_forked(call, 0)
         same = None
-        if self._cache is not None and not isinstance(made_of, Unsure):
+        if self._cache is not None and not isinstance(made_of, UnknownIdentity):
             again = self.context(call.node)
             same = self._cache.confirm(call.node, tool, call.inputs, again, made_of)
-        known = None if isinstance(made_of, Unsure) else made_of["code"]
-        code = identity.code(tool, self.context(call.node), known)
+        known = None if isinstance(made_of, UnknownIdentity) else made_of["code"]
+        code = artifact_identity.code(tool, self.context(call.node), known)
         made = self._stage(call, content, ctx.coverage.document(), began)
         return made._replace(identity=same, code=code)
 
@@ -193,7 +200,7 @@ class Producer:
         except Exception as error:  # noqa: BLE001 - as in `begin`
             return self.failed(awaited.call, error, awaited.began)
 
-    def failed(self, call: Call, error: BaseException, began: float) -> Failed | Waits:
+    def failed(self, call: Call, error: BaseException, began: float) -> Failed | Suspended:
         """Turn what was raised into data; the traceback goes to the artifact's log."""
         if isinstance(error, Suspend):
             return self._waits(error, began)
@@ -221,8 +228,8 @@ class Producer:
             self._logs.of(call.artifact).finish()
             os._exit(code)
 
-    def _waits(self, wait: Suspend, began: float) -> Waits:
-        return Waits(self._presentable(wait.message), self._ms_since(began))
+    def _waits(self, wait: Suspend, began: float) -> Suspended:
+        return Suspended(self._presentable(wait.message), self._ms_since(began))
 
     def _left_out(self, call: Call) -> str | None:
         """Return why the artifact is not to be made, if its tests say so."""
@@ -254,10 +261,10 @@ class Producer:
         whole = self._content(call, call.inputs[0])
         content = whole.get(output) if isinstance(whole, dict) else None
         if content is None:
-            return Passed(f"'{call.inputs[0].key}' yielded nothing for '{output}'")
+            return NotProduced(f"'{call.inputs[0].key}' yielded nothing for '{output}'")
         return self._stage(call, content, None, began)
 
-    def _last(self, call: Call, last: Last, began: float) -> Outcome:
+    def _last(self, call: Call, last: LastRound, began: float) -> Outcome:
         content, rounds = self._content(call, call.inputs[-1]), len(call.inputs)
         missing = call.node.inputs[rounds:]
         if (
@@ -286,17 +293,17 @@ class Producer:
         source = self._store.fetch(copy.run, ref)
         coverage = source.extensions.get("coverage")
         made = self._stage(call, source.content, coverage, began)
-        from waivern.engine.inherited import inherited  # most runs copy nothing
+        from waivern.engine.inherited_coverage import inherited  # most runs copy nothing
 
         examined = inherited(self._store, copy, source, self._memo)
         return made._replace(origin=copy.origin, examined=examined)
 
-    def tool(self, work: Extract | Transform) -> Tool:
+    def tool(self, work: Extract | Transform) -> ComponentUse:
         """Return the component that does some work, configured."""
         kind: Kind = "connectors" if isinstance(work, Extract) else "processors"
         component = self._catalogue.load(kind, work.type)
         config = configure(component.Config, work.properties, self._environ)
-        return Tool(component, config, self._catalogue.code)
+        return ComponentUse(component, config, self._catalogue.code)
 
     def _inputs(self, call: Call) -> list[Input]:
         messages = [(name, self._store.fetch(call.run_id, ref)) for name, ref in _named(call)]

@@ -8,8 +8,8 @@ from typing import NamedTuple, TypeAlias
 from waivern.ids import ArtifactId
 from waivern.message import Json
 from waivern.planning.graph import descendants
-from waivern.planning.plan import Ask, Copy, Node, Plan
-from waivern.record.events import ArtifactCompleted
+from waivern.planning.plan import AskPeople, Copy, Node, Plan
+from waivern.record.journal_events import ArtifactCompleted
 from waivern.record.status import ArtifactStatus
 from waivern.store.base import ArtifactRef
 
@@ -61,7 +61,7 @@ def decide(
     for name, status in asked(node, standing).items():
         if (then := done.statuses.get(name)) != status:
             return Produce(f"'{name}', which its condition asks for, was {then}, is {status}")
-    if isinstance(node.work, Ask) and _on(done) != runbook_hash:
+    if isinstance(node.work, AskPeople) and _on(done) != runbook_hash:
         return Produce(ON_ANOTHER)
     ref = ArtifactRef(node.id, done.digest, done.content_digest, schema=done.schema)
     return Keep(ref, "made by an earlier attempt")
@@ -95,7 +95,9 @@ def invalid(
     decided = {
         str(name): ON_ANOTHER
         for name, node in plan.nodes.items()
-        if isinstance(node.work, Ask) and name in completed and _on(completed[name]) != runbook
+        if isinstance(node.work, AskPeople)
+        and name in completed
+        and _on(completed[name]) != runbook
     }
     reasons: dict[str, str] = {**decided, **changed, **faults}
     roots = [name for name in plan.nodes if name in reasons]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from waivern.engine.calls import Failed
-from waivern.runbook.model import Retry
+from waivern.language.models import RetrySpec
 
 
-def delay_s(retry: Retry | None, failed: Failed, tried: int, chance: float) -> float | None:
+def delay_s(retry: RetrySpec | None, failed: Failed, tried: int, chance: float) -> float | None:
     """Return how long to wait before the next try, or None if there is none.
 
     `tried` counts the tries there were. Exponential backoff with full jitter: anywhere from now to

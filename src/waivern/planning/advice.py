@@ -11,31 +11,31 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from waivern.diagnostics import Diagnostic
 from waivern.errors import WaivernError
 from waivern.ids import ArtifactId
-from waivern.planning.codes import Code
-from waivern.planning.components import PART, Kind
-from waivern.planning.flats import Flat, Flats
+from waivern.language import template
+from waivern.language.secrets import Secrets
+from waivern.planning.artifact_table import ArtifactTable, FlatArtifact
+from waivern.planning.component_properties import configure
 from waivern.planning.plan import Extract, Node, Transform
-from waivern.planning.properties import configure
+from waivern.planning.plan_codes import PlanCode
+from waivern.planning.plan_components import PART, Kind
 from waivern.plugins.catalogue import Catalogue
 from waivern.plugins.context import Context
-from waivern.problems import Problem
-from waivern.runbook import env
-from waivern.runbook.secrets import Secrets
 
 MOST = 200
 """Warnings after which no more are looked for."""
 
 
 def advice(
-    flats: Flats,
+    flats: ArtifactTable,
     nodes: Mapping[ArtifactId, Node],
     catalogue: Catalogue,
     environ: Mapping[str, str],
-) -> list[Problem]:
+) -> list[Diagnostic]:
     """Return the warnings about all artifacts, each once."""
-    found: dict[Problem, None] = {}
+    found: dict[Diagnostic, None] = {}
     folder = flats.root.runbook.document.folder
     for id_, node in nodes.items():
         context = Context(id_, Path(node.base) if node.base else folder)
@@ -46,8 +46,12 @@ def advice(
 
 
 def _advised(
-    flat: Flat, node: Node, catalogue: Catalogue, context: Context, environ: Mapping[str, str]
-) -> list[Problem]:
+    flat: FlatArtifact,
+    node: Node,
+    catalogue: Catalogue,
+    context: Context,
+    environ: Mapping[str, str],
+) -> list[Diagnostic]:
     match node.work:
         case Extract(type_, _, properties):
             kind: Kind = "connectors"
@@ -65,11 +69,14 @@ def _advised(
     except (WaivernError, ValidationError, OSError):
         return []  # a value is not known yet
     # What a variable holds may be a secret, and advice about it would show it, whole or in part.
-    secret = {name for name, value in properties.items() if env.names(value)}
-    hide = Secrets(env.names(properties), environ).hide
+    secret = {name for name, value in properties.items() if template.names(value)}
+    hide = Secrets(template.names(properties), environ).hide
     return [
         flat.problem(
-            Code.ADVICE, hide(message), (PART[kind], "properties", name), hint=hint and hide(hint)
+            PlanCode.ADVICE,
+            hide(message),
+            (PART[kind], "properties", name),
+            hint=hint and hide(hint),
         )
         for name, message, hint in told
         if name not in secret

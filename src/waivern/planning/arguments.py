@@ -10,25 +10,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from waivern.diagnostics import Diagnostic, did_you_mean
+from waivern.language import template
+from waivern.language.params import TYPES, Param, ParamError
 from waivern.message import Json
-from waivern.planning.codes import Code
-from waivern.planning.scope import Directive, Scope
-from waivern.problems import Problem, did_you_mean
-from waivern.runbook import env
-from waivern.runbook.params import TYPES, Param, ParamError
+from waivern.planning.plan_codes import PlanCode
+from waivern.planning.scope import ChildInclusion, Scope
 
 
-class Arguments(NamedTuple):
+class ChildArguments(NamedTuple):
     """The values of a child's parameters, as far as they are known, and what is wrong with them."""
 
     values: dict[str, Json]
-    problems: list[Problem]
+    problems: list[Diagnostic]
 
 
-def arguments(directive: Directive, declared: Mapping[str, Param]) -> Arguments:
+def arguments(directive: ChildInclusion, declared: Mapping[str, Param]) -> ChildArguments:
     """Return the values for one inclusion of a child that declares these parameters."""
     given, child = directive.child.params, directive.child.path
-    found = Arguments({}, [_unknown(directive, name, declared) for name in given.keys() - declared])
+    found = ChildArguments(
+        {}, [_unknown(directive, name, declared) for name in given.keys() - declared]
+    )
     for name, param in declared.items():
         own = name in given
         try:
@@ -38,31 +40,31 @@ def arguments(directive: Directive, declared: Mapping[str, Param]) -> Arguments:
             at = (*directive.at, *(("params", name) if own else ()))
             message = f"parameter '{name}' of {child} {error.message}"
             problem = directive.scope.problem(
-                Code.CHILD, message, at, on="value" if own else "key", hint=error.hint
+                PlanCode.CHILD, message, at, on="value" if own else "key", hint=error.hint
             )
             found.problems.append(problem)
             continue
-        if value is not env.LATER:
+        if value is not template.LATER:
             found.values[name] = value
     return found
 
 
-def _unknown(directive: Directive, name: str, declared: Mapping[str, Param]) -> Problem:
+def _unknown(directive: ChildInclusion, name: str, declared: Mapping[str, Param]) -> Diagnostic:
     message = f"{directive.child.path} has no parameter '{name}'"
     known = f"it has {', '.join(declared)}" if declared else "it has none"
     hint = did_you_mean(name, declared) or known
     at = (*directive.at, "params", name)
-    return directive.scope.problem(Code.CHILD, message, at, on="key", hint=hint)
+    return directive.scope.problem(PlanCode.CHILD, message, at, on="key", hint=hint)
 
 
 def _given(around: Scope, param: Param, written: Json) -> Json:
     """Return the value that a directive gives; LATER if a parameter in it has no value yet."""
-    names = env.names(written)
+    names = template.names(written)
     parameters = [name.removeprefix("params.") for name in names if name.startswith("params.")]
     if any(_is_open(around, name) for name in parameters):
-        return env.LATER
+        return template.LATER
     if not names:
-        value = env.expand(written, {})
+        value = template.expand(written, {})
         if param.secret and value != "":
             hint = "give it a secret parameter of this runbook, or a variable as in ${TOKEN}"
             raise ParamError("is a secret, which cannot be written in a runbook", hint)
@@ -73,7 +75,7 @@ def _given(around: Scope, param: Param, written: Json) -> Json:
     if parameters and not param.secret:
         hint = "declare it there with 'secret: true'"
         raise ParamError("is given a secret, and is not declared as one", hint)
-    return env.deferred(written)
+    return template.deferred(written)
 
 
 def _is_open(around: Scope, name: str) -> bool:
@@ -92,10 +94,12 @@ def _inherited(around: Scope, param: Param) -> Json:
             hint = "give it the same 'type' and 'secret' as here, or a value under 'params'"
             raise ParamError("is declared otherwise", hint)
         else:
-            otherwise = env.LATER if param.required else param.default
+            otherwise = template.LATER if param.required else param.default
             return scope.values.get(param.name, otherwise)
     if param.required:
         what = "is a secret, which only a run is given" if param.secret else "has no value"
         hint = f"add `params: {{{param.name}: ...}}` to the child_runbook"
         raise ParamError(what, f"{hint}, or declare it here under 'params'")
-    return env.deferred("") if param.secret else param.default  # of a secret it is always empty
+    return (
+        template.deferred("") if param.secret else param.default
+    )  # of a secret it is always empty

@@ -6,20 +6,28 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
+from waivern.diagnostics import shown
 from waivern.ids import RULE, ArtifactId, segment_fault
+from waivern.language import template
+from waivern.language.models import (
+    ArtifactSpec,
+    ChildSpec,
+    GateSpec,
+    ProcessSpec,
+    Producer,
+    ReuseSpec,
+    SourceSpec,
+)
 from waivern.message import Json
-from waivern.planning.codes import Code
-from waivern.problems import shown
-from waivern.runbook import env
-from waivern.runbook.model import Artifact, Child, Gate, Process, Producer, Reuse, Source
+from waivern.planning.plan_codes import PlanCode
 
-Fault: TypeAlias = tuple[env.Path, str, str, str]
+Fault: TypeAlias = tuple[template.Path, str, str, str]
 """Path below the artifact, code, message, hint."""
 
 
 def with_item(
-    artifact: Artifact, item: Json, environ: Mapping[str, str]
-) -> tuple[Artifact | None, list[Fault]]:
+    artifact: ArtifactSpec, item: Json, environ: Mapping[str, str]
+) -> tuple[ArtifactSpec | None, list[Fault]]:
     """Return the declaration for one item, names in it expanded; None if there are faults."""
     binder = _Binder({"each": item}, environ)
     producer, terms = binder.producer(artifact.producer), artifact.terms
@@ -38,15 +46,15 @@ class _Binder:
 
     def producer(self, producer: Producer) -> Producer:
         match producer:
-            case Source(_, properties):
+            case SourceSpec(_, properties):
                 return producer._replace(properties=self._put(properties, "source", "properties"))
-            case Process(_, properties, inputs):
+            case ProcessSpec(_, properties, inputs):
                 own = self._put(properties, "process", "properties")
                 return producer._replace(properties=own, inputs=self.names(inputs, "inputs"))
-            case Reuse(run, artifact):
+            case ReuseSpec(run, artifact):
                 run = self._name(run, "reuse", "from_run")
-                return Reuse(run, self._id(artifact, "reuse", "artifact"))
-            case Child(path, mapping, _, inputs, params):
+                return ReuseSpec(run, self._id(artifact, "reuse", "artifact"))
+            case ChildSpec(path, mapping, _, inputs, params):
                 at = ("child_runbook", "input_mapping")
                 return producer._replace(
                     params=self._put(params, "child_runbook", "params"),
@@ -54,38 +62,38 @@ class _Binder:
                     input_mapping={k: self._name(name, *at, k) for k, name in mapping.items()},
                     inputs=self.names(inputs, "inputs"),
                 )
-            case Gate(question, inputs, _, _):
+            case GateSpec(question, inputs, _, _):
                 asked = str(self._put(question, "gate", "question"))
-                if not env.references(asked):
-                    asked = str(env.expand(asked, {}))
+                if not template.references(asked):
+                    asked = str(template.expand(asked, {}))
                 return producer._replace(question=asked, inputs=self.names(inputs, "gate", "show"))
 
     def names(self, texts: Sequence[str], *path: str | int) -> tuple[ArtifactId, ...]:
         return tuple(ArtifactId(self._name(text, *path, n)) for n, text in enumerate(texts))
 
     def _put(self, value: Json, *path: str | int) -> Json:
-        found = list(env.unbound(value, self._each))
+        found = list(template.unbound(value, self._each))
         for below, code, message, hint in found:
             self.faults.append(((*path, *below), code, message, hint))
-        return value if found else env.bind(value, self._each)
+        return value if found else template.bind(value, self._each)
 
     def _name(self, text: str, *path: str | int) -> str:
-        if not env.references(text):
+        if not template.references(text):
             return text
         value = self._put(text, *path)
         if value == text:
             return text  # there was a fault
         if isinstance(value, bool | int):
             value = json.dumps(value)  # as it stands within a longer text, and in a label
-        plain = env.expand(value, self._environ) if isinstance(value, str) else ""
+        plain = template.expand(value, self._environ) if isinstance(value, str) else ""
         if not (plain and plain.isprintable()):
             message = f"the item gives no name for {shown(text)}"
-            self.faults.append((path, Code.ITEMS, message, "it has to be one line of text"))
+            self.faults.append((path, PlanCode.ITEMS, message, "it has to be one line of text"))
         return plain
 
     def _id(self, text: str, *path: str | int) -> str:
         plain = self._name(text, *path)
         if not self.faults and any(map(segment_fault, plain.split("/"))):
             message = f"the item gives no id of an artifact: {shown(plain)}"
-            self.faults.append((path, Code.ITEMS, message, f"an id has {RULE}"))
+            self.faults.append((path, PlanCode.ITEMS, message, f"an id has {RULE}"))
         return plain

@@ -8,24 +8,24 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from waivern.ids import ArtifactId
 from waivern.message import Json
 from waivern.planning.plan import (
-    Absent,
-    Ask,
+    AskPeople,
     Copy,
+    DefaultValue,
     Extract,
-    Given,
-    Last,
+    LastRound,
     Node,
-    Part,
-    Test,
+    NodeTest,
+    NoValue,
+    OutputPart,
     Transform,
     Work,
 )
 
 if TYPE_CHECKING:
-    from waivern.runbook.conditions import Condition
+    from waivern.language.conditions import Condition
 
 
-class Change(NamedTuple):
+class DefinitionChange(NamedTuple):
     """One difference that makes an artifact another one; texts for people do not count."""
 
     artifact: ArtifactId
@@ -39,16 +39,16 @@ class Change(NamedTuple):
 Nodes: TypeAlias = Mapping[ArtifactId, Node]
 
 
-def changes(old: Nodes, new: Nodes) -> list[Change]:
+def changes(old: Nodes, new: Nodes) -> list[DefinitionChange]:
     """Return what differs, in the order of the new plan, removed artifacts last."""
     found = []
     for name, node in new.items():
         if before := old.get(name):
             pairs = _differences("", definition(before), definition(node))
-            found += [Change(name, what) for what in pairs]
+            found += [DefinitionChange(name, what) for what in pairs]
         else:
-            found.append(Change(name, "added"))
-    found += [Change(name, "removed") for name in old if name not in new]
+            found.append(DefinitionChange(name, "added"))
+    found += [DefinitionChange(name, "removed") for name in old if name not in new]
     return found
 
 
@@ -70,20 +70,20 @@ def _made(work: Work) -> dict[str, Json]:
             return {"process": {"type": type_, "properties": dict(properties)}}
         case Copy(asked=(from_run, wanted)):
             return {"reuse": {"from_run": from_run, "artifact": wanted}}
-        case Ask(question, approvers, expires):
+        case AskPeople(question, approvers, expires):
             return {"gate": {"question": question, "approvers": approvers, "expires": expires}}
-        case Part(output):
+        case OutputPart(output):
             return {"output": output}
-        case Last(until, keep, scope, led_by):
+        case LastRound(until, keep, scope, led_by):
             known = _known(until, scope)
             return {"repeat": {"until": until.text, "keep": keep, "led_by": led_by, **known}}
-        case Given(content):
+        case DefaultValue(content):
             return {"default": content}
-        case Absent():
+        case NoValue():
             return {"default": None}
 
 
-def _test(test: Test) -> dict[str, Json]:
+def _test(test: NodeTest) -> dict[str, Json]:
     known = _known(test.condition, test.scope)
     return {"condition": test.condition.text, "holds": test.holds, **known}
 

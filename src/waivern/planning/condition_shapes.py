@@ -10,18 +10,18 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from waivern.ids import ArtifactId
-from waivern.planning.codes import Code
-from waivern.planning.contents import Contents
-from waivern.planning.flats import Flat, Flats
+from waivern.language.conditions.value_shapes import ANYTHING, Shape, literal, types_of, union
+from waivern.planning.artifact_table import ArtifactTable, FlatArtifact
+from waivern.planning.contents import ContentShapes
 from waivern.planning.plan import Node
+from waivern.planning.plan_codes import PlanCode
 from waivern.planning.scope import Scope
 from waivern.plugins.catalogue import Catalogue
 from waivern.record.status import ArtifactStatus
-from waivern.runbook.conditions.shape import ANYTHING, Shape, literal, types_of, union
 
 if TYPE_CHECKING:
-    from waivern.runbook.conditions import Condition
-    from waivern.runbook.params import Param
+    from waivern.language.conditions import Condition
+    from waivern.language.params import Param
 
 Roots = dict[tuple[str, str], Shape]
 
@@ -53,9 +53,9 @@ class _Use(NamedTuple):
     result: tuple[ArtifactId, ...]
 
 
-def check(flats: Flats, nodes: Mapping[ArtifactId, Node], catalogue: Catalogue) -> None:
+def check(flats: ArtifactTable, nodes: Mapping[ArtifactId, Node], catalogue: Catalogue) -> None:
     """Report every condition that compares with what can never be, or reads what never is."""
-    contents = Contents(nodes, flats.root.runbook.document.folder, catalogue)
+    contents = ContentShapes(nodes, flats.root.runbook.document.folder, catalogue)
     roots: dict[tuple[str, str, str], tuple[_Use, Roots]] = {}
     for flat in flats.artifacts.values():
         for use in _uses(flats, flat):
@@ -67,11 +67,11 @@ def check(flats: Flats, nodes: Mapping[ArtifactId, Node], catalogue: Catalogue) 
         for fault in use.condition.faults(known):
             at = ("artifacts", use.artifact, *use.key.split("."))
             message = f"the condition of '{use.artifact}': {fault.message}"
-            problem = use.scope.problem(Code.CONDITION, message, at, hint=fault.hint)
+            problem = use.scope.problem(PlanCode.CONDITION, message, at, hint=fault.hint)
             flats.report(problem)
 
 
-def _uses(flats: Flats, flat: Flat) -> Iterator[_Use]:
+def _uses(flats: ArtifactTable, flat: FlatArtifact) -> Iterator[_Use]:
     when = flat.artifact.terms.when
     if flat.work is None and when is not None and flat.round < 2:
         yield _Use(flat.scope, flat.artifact.id, "when", when, flat.each, ())
@@ -82,7 +82,7 @@ def _uses(flats: Flats, flat: Flat) -> Iterator[_Use]:
         yield _Use(asked.scope, asked.artifact.id, key, asked.condition, each, before or ())
 
 
-def _roots(flats: Flats, use: _Use, contents: Contents) -> Roots:
+def _roots(flats: ArtifactTable, use: _Use, contents: ContentShapes) -> Roots:
     found: Roots = {("round", ""): _NUMBER, ("each", ""): _of_item(use.each)}
     found["result", ""] = contents.of(use.result[0]) if len(use.result) == 1 else ANYTHING
     for root, name in use.condition.references:

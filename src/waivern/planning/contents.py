@@ -10,16 +10,16 @@ from pydantic import ValidationError
 
 from waivern.errors import WaivernError
 from waivern.ids import ArtifactId
-from waivern.planning.plan import Ask, Extract, Last, Node, Transform
-from waivern.planning.properties import configure
+from waivern.language import template
+from waivern.language.conditions.value_shapes import ANYTHING, Shape
+from waivern.planning.component_properties import configure
+from waivern.planning.plan import AskPeople, Extract, LastRound, Node, Transform
 from waivern.plugins.catalogue import Catalogue
 from waivern.plugins.component import Component
 from waivern.plugins.context import Context
-from waivern.runbook import env
-from waivern.runbook.conditions.shape import ANYTHING, Shape
 
 
-class Contents:
+class ContentShapes:
     """The shapes of a plan's artifacts, each worked out when it is first asked for."""
 
     def __init__(
@@ -63,9 +63,9 @@ class Contents:
                 if getattr(processor, "outputs", ()):
                     return ANYTHING
                 return self._described(node, processor, properties, inputs)
-            case Last():
+            case LastRound():
                 return inputs[0]
-            case Ask():
+            case AskPeople():
                 return DECISION
         return ANYTHING
 
@@ -77,7 +77,9 @@ class Contents:
             return ANYTHING
         base = Path(node.base) if node.base else self._folder
         try:
-            config = None if env.names(properties) else configure(component.Config, properties, {})
+            config = (
+                None if template.names(properties) else configure(component.Config, properties, {})
+            )
             found: Shape | None = describes(config, inputs, Context(node.id, base))
         except (WaivernError, ValidationError, OSError):
             return ANYTHING  # reported where it matters
@@ -86,7 +88,7 @@ class Contents:
 
 def _passed_on(node: Node) -> tuple[ArtifactId, ...]:
     """Return the inputs whose shapes decide on the node's own."""
-    if isinstance(node.work, Last):
+    if isinstance(node.work, LastRound):
         return node.inputs[:1]
     return node.inputs if isinstance(node.work, Transform) else ()
 

@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from waivern.language.models import OnError
 from waivern.message import Json
-from waivern.runbook.document import Document
-from waivern.runbook.model import OnError
+from waivern.yamldoc.document import YamlDocument
 
 
-class Defaults(NamedTuple):
+class ProjectDefaults(NamedTuple):
     """What holds where a runbook says nothing."""
 
     components: Mapping[str, Mapping[str, Json]] = {}
     """Properties by component type, over which a runbook's own are laid."""
     on_error: OnError | None = None
-    document: Document | None = None
+    document: YamlDocument | None = None
     """The project's file, which has them under `components`; None if a run has recorded them."""
 
 
-NO_DEFAULTS = Defaults()
+NO_DEFAULTS = ProjectDefaults()
 
 
 def laid_over(base: Mapping[str, Json], own: Mapping[str, Json]) -> dict[str, Json]:

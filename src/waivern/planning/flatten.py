@@ -10,39 +10,46 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from waivern.diagnostics import shown
 from waivern.errors import WaivernError
 from waivern.ids import ArtifactId, segment_fault
+from waivern.language.models import (
+    ArtifactSpec,
+    ChildSpec,
+    GateSpec,
+    ProcessSpec,
+    RepeatSpec,
+    RunbookDraft,
+)
+from waivern.language.template import NAME
 from waivern.message import Json
 from waivern.planning import mapping
+from waivern.planning.artifact_table import ArtifactTable
 from waivern.planning.binding import with_item
-from waivern.planning.children import Children, Library
-from waivern.planning.codes import Code
-from waivern.planning.components import OUTPUT, Made
-from waivern.planning.flats import Flats
+from waivern.planning.child_runbooks import ChildFinder, ChildLibrary
 from waivern.planning.inclusion import Includer
-from waivern.planning.items import Item, items
-from waivern.planning.plan import Part
+from waivern.planning.items import LoopItem, items
+from waivern.planning.plan import OutputPart
+from waivern.planning.plan_codes import PlanCode
+from waivern.planning.plan_components import OUTPUT, RecordedComponent
 from waivern.planning.repetition import ChildRounds, repeated
-from waivern.planning.scope import Asked, Directive, Meaning, Name, Scope
+from waivern.planning.scope import ChildInclusion, ConditionContext, Meaning, Name, Scope
 from waivern.plugins.catalogue import Catalogue
-from waivern.problems import shown
-from waivern.runbook.env import NAME
-from waivern.runbook.model import Artifact, Child, Draft, Gate, Process, Repeat
 
 
 def flatten(
-    root: Draft,
-    children: Children,
+    root: RunbookDraft,
+    children: ChildFinder,
     environ: Mapping[str, str],
     catalogue: Catalogue,
-    kept: Mapping[ArtifactId, Made],
-) -> Flats:
+    kept: Mapping[ArtifactId, RecordedComponent],
+) -> ArtifactTable:
     """Return the flat artifacts of a runbook and its children, and what is wrong so far.
 
     Raises InvalidError at once if there is too much of either.
     """
-    library = Library(root, children, environ)
-    flats = Flats(root, library.documents)
+    library = ChildLibrary(root, children, environ)
+    flats = ArtifactTable(root, library.documents)
     for need in root.runbook.inputs.values():
         mapping.give_default(flats, flats.root, need)
     _Walk(flats, Includer(flats, library), environ, catalogue, kept).walk(flats.root)
@@ -60,11 +67,11 @@ class _Walk:
 
     def __init__(
         self,
-        flats: Flats,
+        flats: ArtifactTable,
         includer: Includer,
         environ: Mapping[str, str],
         catalogue: Catalogue,
-        kept: Mapping[ArtifactId, Made],
+        kept: Mapping[ArtifactId, RecordedComponent],
     ) -> None:
         self._flats = flats
         self._includer = includer
@@ -81,23 +88,25 @@ class _Walk:
             else:
                 self._for_each(scope, artifact)
 
-    def _expand(self, scope: Scope, artifact: Artifact, suffix: str, each: Json) -> list[Meaning]:
+    def _expand(
+        self, scope: Scope, artifact: ArtifactSpec, suffix: str, each: Json
+    ) -> list[Meaning]:
         """Write out what is declared, for one item; return what its id means."""
         flats, id_ = self._flats, ArtifactId(f"{scope.prefix}{artifact.id}{suffix}")
         match artifact.producer:
-            case Child() as child:
-                directive = Directive(scope, artifact, child, id_, each)
+            case ChildSpec() as child:
+                directive = ChildInclusion(scope, artifact, child, id_, each)
                 if artifact.repeat:
                     return self._child_rounds(directive, artifact.repeat)
                 return self._child(directive)
-            case Process() as process:
+            case ProcessSpec() as process:
                 if artifact.repeat:
                     repeated(flats, scope, artifact, process, artifact.repeat, id_, each)
                 else:
                     inputs = tuple((scope, name) for name in process.inputs)
                     flats.add(scope, artifact, id_, inputs, each)
                 self._parts(scope, artifact, process, id_, each)
-            case Gate() as gate:
+            case GateSpec() as gate:
                 shown_ = tuple((scope, name) for name in gate.inputs)
                 flats.add(scope, artifact, id_, shown_, each)
             case _:
@@ -106,27 +115,27 @@ class _Walk:
 
     # for_each
 
-    def _for_each(self, scope: Scope, artifact: Artifact) -> None:
+    def _for_each(self, scope: Scope, artifact: ArtifactSpec) -> None:
         group: list[Meaning] = []
         for item in self._items(scope, artifact):
             made = self._one(scope, artifact, item)
-            if isinstance(artifact.producer, Child):
+            if isinstance(artifact.producer, ChildSpec):
                 scope.names[f"{artifact.id}/{item.label}"] = made
             group += made
         scope.names[artifact.id] = group
 
-    def _items(self, scope: Scope, artifact: Artifact) -> list[Item]:
-        found: list[Item] = []
+    def _items(self, scope: Scope, artifact: ArtifactSpec) -> list[LoopItem]:
+        found: list[LoopItem] = []
         if isinstance(artifact.for_each, str):  # only checked: parameters have no values
             fault = _no_list(scope, artifact.for_each)
         else:
             found, fault = items(artifact.for_each)
         if fault:
             at = ("artifacts", artifact.id, "for_each")
-            self._flats.tell(scope.problem(Code.ITEMS, f"'{artifact.id}' {fault}", at))
+            self._flats.tell(scope.problem(PlanCode.ITEMS, f"'{artifact.id}' {fault}", at))
         return found
 
-    def _one(self, scope: Scope, artifact: Artifact, item: Item) -> list[Meaning]:
+    def _one(self, scope: Scope, artifact: ArtifactSpec, item: LoopItem) -> list[Meaning]:
         bound, faults = with_item(artifact, item.value, self._environ)
         for path, code, message, hint in faults:
             at = ("artifacts", artifact.id, *path)
@@ -135,7 +144,7 @@ class _Walk:
 
     # children
 
-    def _child(self, directive: Directive) -> list[Meaning]:
+    def _child(self, directive: ChildInclusion) -> list[Meaning]:
         inside = self._inside(directive, f"{directive.id}/", {}, ())
         given: dict[str, list[Meaning]] = {}
         if inside is not None:
@@ -145,7 +154,7 @@ class _Walk:
                 mapping.expose(self._flats, directive, inside, name)
         return mapping.give(self._flats, directive, given)
 
-    def _child_rounds(self, directive: Directive, repeat: Repeat) -> list[Meaning]:
+    def _child_rounds(self, directive: ChildInclusion, repeat: RepeatSpec) -> list[Meaning]:
         rounds = ChildRounds(self._flats, directive, repeat)
         for n in range(1, repeat.max + 1):
             prefix = f"{directive.id}/round-{n}/"
@@ -156,10 +165,10 @@ class _Walk:
 
     def _inside(
         self,
-        directive: Directive,
+        directive: ChildInclusion,
         prefix: str,
         fed: Mapping[str, Name],
-        tests: tuple[Asked, ...],
+        tests: tuple[ConditionContext, ...],
     ) -> Scope | None:
         inside = self._includer.include(directive, prefix, fed, tests)
         if inside is not None:
@@ -169,7 +178,12 @@ class _Walk:
     # named outputs
 
     def _parts(
-        self, scope: Scope, artifact: Artifact, process: Process, id_: ArtifactId, each: Json
+        self,
+        scope: Scope,
+        artifact: ArtifactSpec,
+        process: ProcessSpec,
+        id_: ArtifactId,
+        each: Json,
     ) -> None:
         """Add the named outputs of a processor that has some."""
         outputs = self._named(process.type)
@@ -182,10 +196,10 @@ class _Walk:
             if fault := segment_fault(output):
                 message = f"output {shown(output)} of the processor '{process.type}' {fault}"
                 at = ("artifacts", artifact.id, "process", "type")
-                self._flats.tell(scope.problem(Code.UNKNOWN_COMPONENT, message, at))
+                self._flats.tell(scope.problem(PlanCode.UNKNOWN_COMPONENT, message, at))
                 continue
             part = ArtifactId(f"{id_}/{output}")
-            self._flats.add(scope, artifact, part, whole, each, work=Part(output))
+            self._flats.add(scope, artifact, part, whole, each, work=OutputPart(output))
 
     def _made(self, id_: ArtifactId) -> Sequence[str]:
         """Return the named outputs that a run has of an artifact whose component may be missing."""

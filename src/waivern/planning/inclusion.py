@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from waivern.diagnostics import Diagnostic, InvalidError, circle
 from waivern.errors import WaivernError
-from waivern.planning import conditions, mapping
+from waivern.language.models import RunbookDraft
+from waivern.planning import condition_tests, mapping
 from waivern.planning.arguments import arguments
-from waivern.planning.children import ChildFile, Library
-from waivern.planning.codes import Code
-from waivern.planning.flats import Flats
-from waivern.planning.scope import Asked, Directive, Name, Scope, included_by
-from waivern.problems import InvalidError, Problem, circle
-from waivern.runbook.model import Draft
+from waivern.planning.artifact_table import ArtifactTable
+from waivern.planning.child_runbooks import ChildFile, ChildLibrary
+from waivern.planning.plan_codes import PlanCode
+from waivern.planning.scope import ChildInclusion, ConditionContext, Name, Scope, included_by
 
 
 class Includer:
     """Makes scopes of children, their inputs mapped; the artifacts in them come after."""
 
-    def __init__(self, flats: Flats, library: Library) -> None:
+    def __init__(self, flats: ArtifactTable, library: ChildLibrary) -> None:
         self._flats = flats
         self._library = library
         self._root_key = Path(flats.root.runbook.document.path or "").name
@@ -27,10 +27,10 @@ class Includer:
 
     def include(
         self,
-        directive: Directive,
+        directive: ChildInclusion,
         prefix: str,
         fed: Mapping[str, Name],
-        tests: tuple[Asked, ...],
+        tests: tuple[ConditionContext, ...],
     ) -> Scope | None:
         """Return the scope of the child, whose ids start with `prefix`; None if there is none.
 
@@ -50,7 +50,7 @@ class Includer:
         mapping.take(self._flats, directive, inside, fed)
         return inside
 
-    def _file(self, directive: Directive) -> ChildFile | None:
+    def _file(self, directive: ChildInclusion) -> ChildFile | None:
         keys = (self._root_key, *directive.scope.keys)
         file = self._library.file(directive.child.path, directive.scope.key)
         if isinstance(file, WaivernError):
@@ -68,31 +68,31 @@ class Includer:
             return file
         return None
 
-    def _draft(self, directive: Directive, file: ChildFile) -> Draft | None:
+    def _draft(self, directive: ChildInclusion, file: ChildFile) -> RunbookDraft | None:
         found = self._library.draft(file, directive)
-        if isinstance(found, Draft):
+        if isinstance(found, RunbookDraft):
             for problem in arguments(directive, found.runbook.params).problems:
                 self._flats.tell(problem)
             return found
         included = (included_by(directive.scope, directive.artifact), *directive.scope.included)
-        problems: Sequence[Problem] = getattr(found, "problems", ())
+        problems: Sequence[Diagnostic] = getattr(found, "problems", ())
         for problem in problems:
             self._flats.tell(problem._replace(included=included))
         if not problems:
             self._tell(directive, found.message, found.hint)
         return None
 
-    def _tell(self, directive: Directive, message: str, hint: str | None) -> None:
+    def _tell(self, directive: ChildInclusion, message: str, hint: str | None) -> None:
         at = (*directive.at, "path")
-        self._flats.tell(directive.scope.problem(Code.CHILD, message, at, hint=hint))
+        self._flats.tell(directive.scope.problem(PlanCode.CHILD, message, at, hint=hint))
 
     def _scope(
         self,
-        directive: Directive,
-        draft: Draft,
+        directive: ChildInclusion,
+        draft: RunbookDraft,
         key: str,
         prefix: str,
-        tests: tuple[Asked, ...],
+        tests: tuple[ConditionContext, ...],
     ) -> Scope:
         around, artifact = directive.scope, directive.artifact
         own, terms = draft.runbook.settings, artifact.terms
@@ -107,7 +107,7 @@ class Includer:
             values=draft.values,
             on_error=own.on_error or ("fail" if terms.on_error == "fail" else around.on_error),
             cache=own.cache if own.cache is not None else around.cache,
-            tests=(*around.tests, *tests, *conditions.asked_of(self._flats, directive)),
+            tests=(*around.tests, *tests, *condition_tests.asked_of(self._flats, directive)),
             after=(*around.after, *((around, name) for name in terms.after)),
             tolerated=around.tolerated or directive.optional,
         )

@@ -19,14 +19,14 @@ LONGEST = 60
 _ODD = re.compile(r"[^A-Za-z0-9_.-]+", re.ASCII)
 
 
-class Item(NamedTuple):
+class LoopItem(NamedTuple):
     """One item and the segment of an id that stands for it."""
 
     label: str
     value: Json
 
 
-def items(over: Json) -> tuple[list[Item], str | None]:
+def items(over: Json) -> tuple[list[LoopItem], str | None]:
     """Return the items of a list, or every combination of a mapping of lists; and what is wrong."""
     if isinstance(over, Mapping):
         count = 1
@@ -52,7 +52,7 @@ def _word(value: Json) -> str:
     return _ODD.sub("-", text).strip("-.")[:LONGEST]
 
 
-def _labelled(named: list[tuple[str, Json]]) -> list[Item]:
+def _labelled(named: list[tuple[str, Json]]) -> list[LoopItem]:
     """Give every item a label of its own, the same each time."""
     taken: set[str] = set()
     found = []
@@ -61,5 +61,5 @@ def _labelled(named: list[tuple[str, Json]]) -> list[Item]:
         while label.casefold() in taken:
             label = f"{label}-{number}"
         taken.add(label.casefold())
-        found.append(Item(label, value))
+        found.append(LoopItem(label, value))
     return found

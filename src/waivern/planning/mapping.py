@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from waivern.diagnostics import did_you_mean
 from waivern.ids import ArtifactId
+from waivern.language.models import ArtifactSpec, ChildInput, ChildSpec, SourceSpec
 from waivern.message import ANY_JSON
-from waivern.planning.codes import Code
-from waivern.planning.flats import Flats
-from waivern.planning.plan import Absent, Given, Last, Node
-from waivern.planning.scope import Directive, Meaning, Name, Scope, Taken
-from waivern.problems import did_you_mean
-from waivern.runbook.model import Artifact, Child, Need, Source
+from waivern.planning.artifact_table import ArtifactTable
+from waivern.planning.plan import DefaultValue, LastRound, Node, NoValue
+from waivern.planning.plan_codes import PlanCode
+from waivern.planning.scope import ChildInclusion, InputBinding, Meaning, Name, Scope
 
 
-def take(flats: Flats, directive: Directive, inside: Scope, fed: Mapping[str, Name]) -> None:
+def take(
+    flats: ArtifactTable, directive: ChildInclusion, inside: Scope, fed: Mapping[str, Name]
+) -> None:
     """Give the child its inputs: what is fed or mapped, else their defaults, else nothing."""
     scope, mapped = directive.scope, directive.child.input_mapping
     needs = inside.runbook.inputs
@@ -22,23 +24,23 @@ def take(flats: Flats, directive: Directive, inside: Scope, fed: Mapping[str, Na
     for name, need in needs.items():
         if name in inside.runbook.artifacts:
             message = f"'{name}' is an input and an artifact"
-            flats.tell(inside.problem(Code.CHILD, message, ("inputs", name), on="key"))
+            flats.tell(inside.problem(PlanCode.CHILD, message, ("inputs", name), on="key"))
         if name in fed:
             inside.names[name] = [fed[name]]
-            flats.taken.append(Taken(directive, inside, need, fed[name][1], fed=True))
+            flats.taken.append(InputBinding(directive, inside, need, fed[name][1], fed=True))
         elif name in mapped:
             inside.names[name] = [(scope, mapped[name])]
-            flats.taken.append(Taken(directive, inside, need, mapped[name], fed=False))
+            flats.taken.append(InputBinding(directive, inside, need, mapped[name], fed=False))
         elif need.optional:
             give_default(flats, inside, need)
         else:
             message = f"input '{name}' of {directive.child.path} is not mapped"
             hint = f"add `{name}: <an artifact here>` to input_mapping: it is {need.schema}"
-            flats.tell(scope.problem(Code.CHILD, message, directive.at, on="key", hint=hint))
+            flats.tell(scope.problem(PlanCode.CHILD, message, directive.at, on="key", hint=hint))
             inside.names[name] = []
 
 
-def _check_taken(flats: Flats, directive: Directive, inside: Scope) -> None:
+def _check_taken(flats: ArtifactTable, directive: ChildInclusion, inside: Scope) -> None:
     """See that the child has the inputs that are mapped."""
     needs = inside.runbook.inputs
     for name in directive.child.input_mapping:
@@ -46,30 +48,30 @@ def _check_taken(flats: Flats, directive: Directive, inside: Scope) -> None:
             message = f"{directive.child.path} has no input '{name}'"
             hint = did_you_mean(name, needs) or _known(needs)
             at = (*directive.at, "input_mapping", name)
-            flats.tell(directive.scope.problem(Code.CHILD, message, at, on="key", hint=hint))
+            flats.tell(directive.scope.problem(PlanCode.CHILD, message, at, on="key", hint=hint))
 
 
-def give_default(flats: Flats, inside: Scope, need: Need) -> None:
+def give_default(flats: ArtifactTable, inside: Scope, need: ChildInput) -> None:
     """Give an input that nothing is mapped to what the runbook itself says of it."""
     if not need.optional:  # of the root runbook, which nobody includes
         message = f"this runbook needs the input '{need.name}': it is part of another"
         hint = "include it with child_runbook, or make the input optional"
         at = ("inputs", need.name)
-        flats.tell(inside.problem(Code.CHILD, message, at, on="key", hint=hint))
+        flats.tell(inside.problem(PlanCode.CHILD, message, at, on="key", hint=hint))
         inside.names[need.name] = []
         return
     id_ = ArtifactId(inside.prefix + need.name)
-    work = Given(need.default) if need.default is not None else Absent()
-    nobody = Artifact(
+    work = DefaultValue(need.default) if need.default is not None else NoValue()
+    nobody = ArtifactSpec(
         ArtifactId(need.name),
-        Source("default", {}),
-        optional=isinstance(work, Absent),
+        SourceSpec("default", {}),
+        optional=isinstance(work, NoValue),
         output_schema=need.schema,
     )
     flats.add(inside, nobody, id_, (), work=work, sensitive=need.sensitive)
 
 
-def offered(flats: Flats, directive: Directive, inside: Scope) -> dict[str, str]:
+def offered(flats: ArtifactTable, directive: ChildInclusion, inside: Scope) -> dict[str, str]:
     """Return the outputs that are asked for and there, with their names here."""
     offers = inside.runbook.outputs
     found = {}
@@ -81,7 +83,7 @@ def offered(flats: Flats, directive: Directive, inside: Scope) -> dict[str, str]
             hint = did_you_mean(out, offers) or _known(offers)
             own = name == directive.artifact.id
             at = (*directive.at, *(("output",) if own else ("output_mapping", out)))
-            flats.tell(directive.scope.problem(Code.CHILD, message, at, on="key", hint=hint))
+            flats.tell(directive.scope.problem(PlanCode.CHILD, message, at, on="key", hint=hint))
     return found
 
 
@@ -89,7 +91,9 @@ def _known(names: Mapping[str, object]) -> str:
     return f"it has {', '.join(names)}" if names else "it has none"
 
 
-def give(flats: Flats, directive: Directive, given: Mapping[str, list[Meaning]]) -> list[Meaning]:
+def give(
+    flats: ArtifactTable, directive: ChildInclusion, given: Mapping[str, list[Meaning]]
+) -> list[Meaning]:
     """Give names here to what the child gives, by output; return what the directive's id means."""
     scope, id_ = directive.scope, directive.artifact.id
     outputs = directive.child.output_mapping
@@ -112,14 +116,14 @@ def give(flats: Flats, directive: Directive, given: Mapping[str, list[Meaning]])
     return meant
 
 
-def _is_there(flats: Flats, scope: Scope, name: str, giver: tuple[str, str]) -> None:
+def _is_there(flats: ArtifactTable, scope: Scope, name: str, giver: tuple[str, str]) -> None:
     directive, out = giver
     message = f"'{name}', which '{directive}' gives, is there already"
     at = ("artifacts", directive, "child_runbook", "output_mapping", out)
-    flats.tell(scope.problem(Code.CHILD, message, at))
+    flats.tell(scope.problem(PlanCode.CHILD, message, at))
 
 
-def expose(flats: Flats, directive: Directive, inside: Scope, name: str) -> None:
+def expose(flats: ArtifactTable, directive: ChildInclusion, inside: Scope, name: str) -> None:
     """Let what a directive exposes be what the directive says of it."""
     exposed, optional = directive.artifact.output and len(inside.keys) == 1, directive.optional
     if not (exposed or optional):
@@ -130,7 +134,7 @@ def expose(flats: Flats, directive: Directive, inside: Scope, name: str) -> None
             flat.exposed, flat.optional = flat.exposed or exposed, flat.optional or optional
 
 
-def check(flats: Flats, scope: Scope) -> None:
+def check(flats: ArtifactTable, scope: Scope) -> None:
     """See that what a runbook offers, and what its directives take and give, can be."""
     for offer in scope.runbook.outputs.values():
         name = offer.artifact
@@ -138,17 +142,19 @@ def check(flats: Flats, scope: Scope) -> None:
         if not known and flats.resolve(scope, name) is None:
             message = f"output '{offer.name}' is '{name}', which is not defined"
             at = ("outputs", offer.name, "artifact")
-            flats.tell(scope.problem(Code.CHILD, message, at, hint=flats.meant(scope, name)))
+            flats.tell(scope.problem(PlanCode.CHILD, message, at, hint=flats.meant(scope, name)))
     for name, giver in scope.givers.items():
         own = ArtifactId(scope.prefix + name)
         if own in flats.artifacts and scope.names[name] != [own]:
             _is_there(flats, scope, name, giver)
     for artifact in scope.runbook.artifacts.values():
-        if isinstance(artifact.producer, Child):
+        if isinstance(artifact.producer, ChildSpec):
             _check_references(flats, scope, artifact, artifact.producer)
 
 
-def _check_references(flats: Flats, scope: Scope, artifact: Artifact, child: Child) -> None:
+def _check_references(
+    flats: ArtifactTable, scope: Scope, artifact: ArtifactSpec, child: ChildSpec
+) -> None:
     """See that what a directive says that it takes, or comes after, is there."""
     for key, names in (("inputs", child.inputs), ("after", artifact.terms.after)):
         for n, name in enumerate(names):
@@ -156,7 +162,7 @@ def _check_references(flats: Flats, scope: Scope, artifact: Artifact, child: Chi
                 flats.tell_undefined(scope, artifact.id, name, (key, n))
 
 
-def check_given(flats: Flats, nodes: Mapping[ArtifactId, Node]) -> None:
+def check_given(flats: ArtifactTable, nodes: Mapping[ArtifactId, Node]) -> None:
     """See that what a child is given is what it says that it takes."""
     for taken in flats.taken:
         directive, inside, need, name, fed = taken
@@ -167,15 +173,15 @@ def check_given(flats: Flats, nodes: Mapping[ArtifactId, Node]) -> None:
             flats.tell_undefined(scope, id_, name, taken.at)
             if not flats.problems:
                 message = f"'{id_}' is given what it gives itself: '{name}'"
-                flats.report(scope.problem(Code.CYCLE, message, at))
+                flats.report(scope.problem(PlanCode.CYCLE, message, at))
         for given in ids or ():
             schema = nodes[given].schema if given in nodes else need.schema
             if need.schema not in (schema, ANY_JSON):
                 message = f"input '{need.name}' takes {need.schema}; '{name}' is {schema}"
-                flats.report(scope.problem(Code.SCHEMA_NOT_ACCEPTED, message, at))
+                flats.report(scope.problem(PlanCode.SCHEMA_NOT_ACCEPTED, message, at))
 
 
-def sensitive(flats: Flats) -> set[ArtifactId]:
+def sensitive(flats: ArtifactTable) -> set[ArtifactId]:
     """Return what is given to inputs that are declared as sensitive.
 
     A round of a repetition that is fed to one is: all rounds are, and what the last came to.
@@ -189,7 +195,7 @@ def sensitive(flats: Flats) -> set[ArtifactId]:
     rounds = {
         id_: [each for name in flat.inputs for each in flats.resolve(*name) or ()]
         for id_, flat in flats.artifacts.items()
-        if isinstance(flat.work, Last)
+        if isinstance(flat.work, LastRound)
     }
     found.update(id_ for id_, made in rounds.items() if not found.isdisjoint(made))
     for id_ in reversed(rounds):  # the rounds of one may be what others came to

@@ -6,12 +6,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from waivern.ids import ArtifactId
+from waivern.language.models import RetrySpec, Runbook
 from waivern.message import Json, SchemaRef
 from waivern.planning.graph import dependents
-from waivern.runbook.model import Retry, Runbook
 
 if TYPE_CHECKING:
-    from waivern.runbook.conditions import Condition
+    from waivern.language.conditions import Condition
 
 
 class Extract(NamedTuple):
@@ -65,7 +65,7 @@ class Copy(NamedTuple):
         return {"run": self.run, "artifact": self.artifact, "seq": self.seq, "digest": self.digest}
 
 
-class Ask(NamedTuple):
+class AskPeople(NamedTuple):
     """People decide; see `waivern.record.gates`."""
 
     question: str
@@ -81,7 +81,7 @@ class Ask(NamedTuple):
         """Nobody but a person makes it."""
 
 
-class Part(NamedTuple):
+class OutputPart(NamedTuple):
     """One of the named outputs of the processor that is the node's only input."""
 
     output: str
@@ -95,7 +95,7 @@ class Part(NamedTuple):
         """It is taken as it is."""
 
 
-class Last(NamedTuple):
+class LastRound(NamedTuple):
     """What the last round of a repetition came to; its rounds are the node's inputs, in order."""
 
     until: "Condition"
@@ -115,7 +115,7 @@ class Last(NamedTuple):
         """It is taken as it is."""
 
 
-class Given(NamedTuple):
+class DefaultValue(NamedTuple):
     """The default of a child's optional input that nothing is mapped to."""
 
     content: Json
@@ -130,7 +130,7 @@ class Given(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Absent:
+class NoValue:
     """Nothing: a child's optional input without a default or a mapping, or inputs without items."""
 
     reason: str = "nothing is mapped to this input, and it has no default"
@@ -144,10 +144,12 @@ class Absent:
         """Nothing makes nothing."""
 
 
-Work: TypeAlias = Extract | Transform | Copy | Ask | Part | Last | Given | Absent
+Work: TypeAlias = (
+    Extract | Transform | Copy | AskPeople | OutputPart | LastRound | DefaultValue | NoValue
+)
 
 
-class Test(NamedTuple):
+class NodeTest(NamedTuple):
     """What decides, when the inputs are known, whether a node is made at all."""
 
     condition: "Condition"
@@ -175,9 +177,9 @@ class Node(NamedTuple):
     """What the inputs are called where the artifact is declared, if not by their ids."""
     after: tuple[ArtifactId, ...] = ()
     """Has to be completed before, but is not read."""
-    tests: tuple[Test, ...] = ()
+    tests: tuple[NodeTest, ...] = ()
     """All have to come out as they should."""
-    retry: Retry | None = None
+    retry: RetrySpec | None = None
     timeout: float | None = None
     pool: str | None = None
     fail_fast: bool = False
@@ -193,13 +195,13 @@ class Node(NamedTuple):
 
     def hinges_on(self, needed: ArtifactId) -> bool:
         """Whether it is not made without `needed`, even if that is optional."""
-        if isinstance(self.work, Last) and self.work.led_by == needed:
+        if isinstance(self.work, LastRound) and self.work.led_by == needed:
             return True
         return any(test.result == needed for test in self.tests)
 
     def spares(self, needed: ArtifactId) -> bool:
         """Whether it is made all the same if `needed` is left out: a round after the first."""
-        return isinstance(self.work, Last) and needed in self.inputs[1:]
+        return isinstance(self.work, LastRound) and needed in self.inputs[1:]
 
     @property
     def called(self) -> tuple[str, ...]:

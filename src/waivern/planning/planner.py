@@ -9,42 +9,47 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
+from waivern.diagnostics import Diagnostic, circle, did_you_mean
 from waivern.ids import ArtifactId
+from waivern.language.loader import collection_paused
+from waivern.language.models import ProductionSpec, Runbook, RunbookDraft
+from waivern.language.params import recorded, with_secrets
 from waivern.planning import graph, mapping
 from waivern.planning.advice import advice
-from waivern.planning.children import Children
-from waivern.planning.codes import Code
-from waivern.planning.components import NOTHING_MADE, Components, Made, own_retry
-from waivern.planning.defaults import NO_DEFAULTS, Defaults
-from waivern.planning.flats import Flat
+from waivern.planning.artifact_table import FlatArtifact
+from waivern.planning.child_runbooks import ChildFinder
+from waivern.planning.defaults import NO_DEFAULTS, ProjectDefaults
 from waivern.planning.flatten import flatten
 from waivern.planning.plan import Node, Plan
-from waivern.planning.references import Drawn, References
-from waivern.planning.reuse import Runs
-from waivern.planning.works import Works
+from waivern.planning.plan_codes import PlanCode
+from waivern.planning.plan_components import (
+    NOTHING_MADE,
+    PlanComponents,
+    RecordedComponent,
+    own_retry,
+)
+from waivern.planning.production import ProductionTable
+from waivern.planning.references import ReferenceResolver, ResolvedReferences
+from waivern.planning.reuse import ReusedRuns
 from waivern.plugins.catalogue import Catalogue
-from waivern.problems import Problem, circle, did_you_mean
-from waivern.runbook.loader import collection_paused
-from waivern.runbook.model import Draft, Runbook, Terms
-from waivern.runbook.params import recorded, with_secrets
 
 
-class Resolver(Children, Runs, Protocol):
+class Resolver(ChildFinder, ReusedRuns, Protocol):
     """Looks up what lies outside the runbook."""
 
 
-_TAKEN = Terms()
+_TAKEN = ProductionSpec()
 """Of what is only taken from elsewhere: there is nothing to try again, or to wait for."""
 
 
 def make_plan(
-    draft: Draft | Runbook,
+    draft: RunbookDraft | Runbook,
     resolver: Resolver,
     environ: Mapping[str, str],
-    defaults: Defaults = NO_DEFAULTS,
+    defaults: ProjectDefaults = NO_DEFAULTS,
     catalogue: Catalogue | None = None,
-    kept: Mapping[ArtifactId, Made] = NOTHING_MADE,
-    warnings: list[Problem] | None = None,
+    kept: Mapping[ArtifactId, RecordedComponent] = NOTHING_MADE,
+    warnings: list[Diagnostic] | None = None,
 ) -> Plan:
     """Return the plan of a runbook; without a catalogue, its components are the installed ones.
 
@@ -52,7 +57,7 @@ def make_plan(
     InvalidError with every problem there is, those that the draft has already among them.
     `warnings` is filled with what is likely to fail when the plan is carried out.
     """
-    whole = draft if isinstance(draft, Draft) else Draft(draft)
+    whole = draft if isinstance(draft, RunbookDraft) else RunbookDraft(draft)
     with collection_paused():
         catalogue = catalogue or Catalogue()
         planner = _Planner(whole, resolver, environ, defaults, catalogue, kept)
@@ -65,12 +70,12 @@ def make_plan(
 class _Planner:
     def __init__(
         self,
-        draft: Draft,
+        draft: RunbookDraft,
         resolver: Resolver,
         environ: Mapping[str, str],
-        defaults: Defaults,
+        defaults: ProjectDefaults,
         catalogue: Catalogue,
-        kept: Mapping[ArtifactId, Made],
+        kept: Mapping[ArtifactId, RecordedComponent],
     ) -> None:
         self._draft = draft
         self._catalogue = catalogue
@@ -78,14 +83,14 @@ class _Planner:
         self._flats = flatten(draft, resolver, environ, catalogue, kept)
         secret = with_secrets(environ, draft.runbook.params, draft.values)
         self._environ = secret
-        components = Components(self._flats, secret, defaults, catalogue, kept)
+        components = PlanComponents(self._flats, secret, defaults, catalogue, kept)
         components.check_defaults()
-        self._works = Works(self._flats, components, resolver)
+        self._works = ProductionTable(self._flats, components, resolver)
         self._nodes: dict[ArtifactId, Node] = {}
         self._pools = dict(draft.runbook.settings.pools)
 
     def plan(self) -> Plan:
-        flats, references = self._flats, References(self._flats)
+        flats, references = self._flats, ReferenceResolver(self._flats)
         drawn = {id_: references.draw(flat) for id_, flat in flats.artifacts.items()}
         for id_ in self._order({id_: each.awaited for id_, each in drawn.items()}):
             self._add(flats.artifacts[id_], drawn[id_])
@@ -109,7 +114,7 @@ class _Planner:
             tuple(flats.artifacts),
         )
 
-    def warnings(self) -> list[Problem]:
+    def warnings(self) -> list[Diagnostic]:
         """Return what is likely to fail when the plan is carried out."""
         return advice(self._flats, self._nodes, self._catalogue, self._environ)
 
@@ -121,10 +126,10 @@ class _Planner:
             message = f"artifacts need each other in a circle: {circle(path)}"
             hint = "each arrow reads 'needs'; remove one of them"
             flat = self._flats.artifacts[path[0]]
-            self._flats.report(flat.problem(Code.CYCLE, message, ("inputs",), hint=hint))
+            self._flats.report(flat.problem(PlanCode.CYCLE, message, ("inputs",), hint=hint))
         return order
 
-    def _add(self, flat: Flat, drawn: Drawn) -> None:
+    def _add(self, flat: FlatArtifact, drawn: ResolvedReferences) -> None:
         nodes = self._nodes
         inputs = {id_: nodes[id_].schema if id_ in nodes else None for id_ in drawn.inputs}
         made = self._works.without_items(flat, inputs) or self._works.made(flat, inputs)
@@ -155,7 +160,7 @@ class _Planner:
             tolerated=scope.tolerated or (missed and flat.round > 0),
         )
 
-    def _pool(self, flat: Flat, terms: Terms) -> str | None:
+    def _pool(self, flat: FlatArtifact, terms: ProductionSpec) -> str | None:
         pool = terms.pool
         if pool is None:
             return None
@@ -166,5 +171,5 @@ class _Planner:
         if pool not in self._pools:
             message = f"'{flat.artifact.id}' is in the pool '{pool}', which is not declared"
             hint = did_you_mean(pool, self._pools) or f"add `config: {{pools: {{{pool}: 2}}}}`"
-            self._flats.report(flat.problem(Code.POOL, message, ("pool",), hint=hint))
+            self._flats.report(flat.problem(PlanCode.POOL, message, ("pool",), hint=hint))
         return pool

@@ -5,25 +5,25 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from waivern.ids import ArtifactId
-from waivern.planning import conditions
-from waivern.planning.codes import Code
-from waivern.planning.flats import Flat, Flats
-from waivern.planning.plan import Last, Test
-from waivern.planning.scope import Asked, Scope
-from waivern.runbook.model import Gate, Process
+from waivern.language.models import GateSpec, ProcessSpec
+from waivern.planning import condition_tests
+from waivern.planning.artifact_table import ArtifactTable, FlatArtifact
+from waivern.planning.plan import LastRound, NodeTest
+from waivern.planning.plan_codes import PlanCode
+from waivern.planning.scope import ConditionContext, Scope
 
 MOST_EDGES = 2_000_000
 """Inputs that all artifacts of a plan may have together."""
 
 
-class Drawn(NamedTuple):
+class ResolvedReferences(NamedTuple):
     """What one artifact refers to, by flat ids."""
 
     inputs: tuple[ArtifactId, ...]
     names: tuple[str, ...]
     """What the inputs are called where the artifact is declared."""
     after: tuple[ArtifactId, ...]
-    tests: tuple[Test, ...]
+    tests: tuple[NodeTest, ...]
 
     @property
     def awaited(self) -> tuple[ArtifactId, ...]:
@@ -34,22 +34,22 @@ class Drawn(NamedTuple):
         return tuple(dict.fromkeys((*self.inputs, *self.after, *asked)))
 
 
-class References:
+class ReferenceResolver:
     """Resolves all that artifacts refer to."""
 
-    def __init__(self, flats: Flats) -> None:
+    def __init__(self, flats: ArtifactTable) -> None:
         self._flats = flats
-        self._tests: dict[int, Test] = {}
+        self._tests: dict[int, NodeTest] = {}
         self._edges = 0
 
-    def draw(self, flat: Flat) -> Drawn:
+    def draw(self, flat: FlatArtifact) -> ResolvedReferences:
         """Resolve what one artifact refers to. Raises InvalidError if all have too many inputs."""
         inputs = self._inputs(flat) if flat.inputs else {}
         ids, names = tuple(inputs), tuple(inputs.values())
         terms, around = flat.artifact.terms, flat.scope.after
-        led_by = flat.work.led_by if isinstance(flat.work, Last) else None
+        led_by = flat.work.led_by if isinstance(flat.work, LastRound) else None
         if not (around or flat.tests or terms.after or terms.when or led_by):
-            return Drawn(ids, names, (), ())
+            return ResolvedReferences(ids, names, (), ())
         after: list[ArtifactId] = [led_by] if led_by else []
         for scope, name in around:
             after += self._flats.resolve(scope, name) or ()
@@ -58,14 +58,14 @@ class References:
             for n, name in enumerate(terms.after):
                 after += self._resolved(flat, flat.scope, name, ("after", n))
             if terms.when is not None and flat.round < 2:
-                tests.append(conditions.own_test(self._flats, flat, terms.when))
+                tests.append(condition_tests.own_test(self._flats, flat, terms.when))
         after += [test.result for test in tests if test.result is not None]
-        return Drawn(ids, names, tuple(dict.fromkeys(after)), tuple(tests))
+        return ResolvedReferences(ids, names, tuple(dict.fromkeys(after)), tuple(tests))
 
-    def _inputs(self, flat: Flat) -> dict[ArtifactId, str]:
+    def _inputs(self, flat: FlatArtifact) -> dict[ArtifactId, str]:
         """Return the inputs, each with what it is called."""
         inputs: dict[ArtifactId, str] = {}
-        gate = isinstance(flat.artifact.producer, Gate)
+        gate = isinstance(flat.artifact.producer, GateSpec)
         for n, (scope, name) in enumerate(flat.inputs):
             ids = self._resolved(flat, scope, name, ("gate", "show", n) if gate else ("inputs", n))
             if len(ids) != 1:
@@ -73,27 +73,27 @@ class References:
             else:
                 inputs.setdefault(ids[0], name)
         if flat.round > 1:  # the round before stands for the first input
-            assert isinstance(flat.artifact.producer, Process)
+            assert isinstance(flat.artifact.producer, ProcessSpec)
             before = next(iter(inputs), None)
             if before is not None:
                 inputs[before] = flat.artifact.producer.inputs[0]
         self._edges += len(inputs)
         if self._edges > MOST_EDGES:
             message = f"artifacts read each other more than {MOST_EDGES:,} times"
-            self._flats.report(flat.problem(Code.ITEMS, message, ("inputs",)))
+            self._flats.report(flat.problem(PlanCode.ITEMS, message, ("inputs",)))
             raise self._flats.invalid()
         return inputs
 
     def _resolved(
-        self, flat: Flat, scope: Scope, name: str, at: tuple[str | int, ...]
+        self, flat: FlatArtifact, scope: Scope, name: str, at: tuple[str | int, ...]
     ) -> tuple[ArtifactId, ...]:
         ids = self._flats.resolve(scope, name)
         if ids is None:
             self._flats.tell_undefined(scope, flat.artifact.id, name, at)
         return ids or ()
 
-    def _test(self, asked: Asked) -> Test:
+    def _test(self, asked: ConditionContext) -> NodeTest:
         """Return a test; one that many artifacts have is looked at once."""
         if id(asked) not in self._tests:
-            self._tests[id(asked)] = conditions.test(self._flats, asked)
+            self._tests[id(asked)] = condition_tests.test(self._flats, asked)
         return self._tests[id(asked)]

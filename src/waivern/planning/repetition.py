@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+from waivern.diagnostics import did_you_mean
 from waivern.ids import ArtifactId
+from waivern.language.models import ArtifactSpec, ProcessSpec, RepeatSpec
 from waivern.message import Json
-from waivern.planning import conditions, mapping
-from waivern.planning.codes import Code
-from waivern.planning.flats import Flats
-from waivern.planning.plan import Last
-from waivern.planning.scope import Asked, Directive, Meaning, Name, Scope
-from waivern.problems import did_you_mean
-from waivern.runbook.model import Artifact, Process, Repeat
+from waivern.planning import condition_tests, mapping
+from waivern.planning.artifact_table import ArtifactTable
+from waivern.planning.plan import LastRound
+from waivern.planning.plan_codes import PlanCode
+from waivern.planning.scope import ChildInclusion, ConditionContext, Meaning, Name, Scope
 
 
 def repeated(
-    flats: Flats,
+    flats: ArtifactTable,
     scope: Scope,
-    artifact: Artifact,
-    process: Process,
-    repeat: Repeat,
+    artifact: ArtifactSpec,
+    process: ProcessSpec,
+    repeat: RepeatSpec,
     id_: ArtifactId,
     each: Json,
 ) -> None:
@@ -40,7 +40,7 @@ def repeated(
 class ChildRounds:
     """The rounds of a child, as far as they have been included."""
 
-    def __init__(self, flats: Flats, directive: Directive, repeat: Repeat) -> None:
+    def __init__(self, flats: ArtifactTable, directive: ChildInclusion, repeat: RepeatSpec) -> None:
         self._flats = flats
         self._directive = directive
         self._repeat = repeat
@@ -57,7 +57,7 @@ class ChildRounds:
         before = self._scopes[-1]
         return {need: _offer(before, out) for out, need in self._feed}
 
-    def tests(self) -> tuple[Asked, ...]:
+    def tests(self) -> tuple[ConditionContext, ...]:
         """Return what decides whether the next round is made."""
         if not self._scopes:
             return ()
@@ -94,23 +94,25 @@ def _offer(inside: Scope, out: str) -> Name:
 
 
 def _until(
-    scope: Scope, artifact: Artifact, repeat: Repeat, n: int, before: Name, each: Json
-) -> Asked:
+    scope: Scope, artifact: ArtifactSpec, repeat: RepeatSpec, n: int, before: Name, each: Json
+) -> ConditionContext:
     """Return what decides whether round `n` is made: that the round before did not suffice."""
     known = {"params": scope.params, "round": n - 1, "each": each}
-    return Asked(scope, artifact, repeat.until, holds=False, known=known, before=before)
+    return ConditionContext(scope, artifact, repeat.until, holds=False, known=known, before=before)
 
 
-def _last(flats: Flats, scope: Scope, artifact: Artifact, repeat: Repeat, each: Json) -> Last:
+def _last(
+    flats: ArtifactTable, scope: Scope, artifact: ArtifactSpec, repeat: RepeatSpec, each: Json
+) -> LastRound:
     known = {"params": scope.params, "each": each}
-    conditions.test(
-        flats, Asked(scope, artifact, repeat.until, holds=False)
+    condition_tests.test(
+        flats, ConditionContext(scope, artifact, repeat.until, holds=False)
     )  # it is asked here too
-    return Last(repeat.until, repeat.keep, known)
+    return LastRound(repeat.until, repeat.keep, known)
 
 
 def _feed(
-    flats: Flats, directive: Directive, repeat: Repeat, inside: Scope
+    flats: ArtifactTable, directive: ChildInclusion, repeat: RepeatSpec, inside: Scope
 ) -> list[tuple[str, str]]:
     """Return which output of a round becomes which input of the next."""
     if repeat.feed:
@@ -124,11 +126,13 @@ def _feed(
         message = f"'{id_}' repeats a child without feeding it its own result"
         hint = "say which output becomes which input: `feed: {<output>: <input>}`"
         at = ("artifacts", id_, "repeat")
-        flats.tell(directive.scope.problem(Code.CHILD, message, at, on="key", hint=hint))
+        flats.tell(directive.scope.problem(PlanCode.CHILD, message, at, on="key", hint=hint))
     return feed
 
 
-def _can(flats: Flats, directive: Directive, inside: Scope, out: str, need: str) -> bool:
+def _can(
+    flats: ArtifactTable, directive: ChildInclusion, inside: Scope, out: str, need: str
+) -> bool:
     """Whether the child has what is fed, and what it is fed to."""
     offers, needs = inside.runbook.outputs, inside.runbook.inputs
     if out not in offers:
@@ -139,5 +143,5 @@ def _can(flats: Flats, directive: Directive, inside: Scope, out: str, need: str)
         return True
     message = f"{directive.child.path} {message}"
     at = ("artifacts", directive.artifact.id, "repeat", "feed", out)
-    flats.tell(directive.scope.problem(Code.CHILD, message, at, on="key", hint=hint))
+    flats.tell(directive.scope.problem(PlanCode.CHILD, message, at, on="key", hint=hint))
     return False

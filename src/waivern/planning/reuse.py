@@ -6,22 +6,24 @@ from typing import Protocol
 
 from waivern.errors import IntegrityError, StoreError, WaivernError
 from waivern.ids import ArtifactId
+from waivern.language.models import ReuseSpec
 from waivern.message import SchemaRef
-from waivern.planning.codes import Code
-from waivern.planning.flats import Flat, Flats
+from waivern.planning.artifact_table import ArtifactTable, FlatArtifact
 from waivern.planning.plan import Copy
-from waivern.runbook.model import Reuse
+from waivern.planning.plan_codes import PlanCode
 
 
-class Runs(Protocol):
+class ReusedRuns(Protocol):
     """Finds what other runs made."""
 
-    def reuse(self, artifact: ArtifactId, source: Reuse) -> Copy:
+    def reuse(self, artifact: ArtifactId, source: ReuseSpec) -> Copy:
         """Pin another run's artifact. Raises WaivernError if there is none to be had."""
         ...
 
 
-def pinned(flats: Flats, flat: Flat, source: Reuse, runs: Runs) -> tuple[Copy, SchemaRef] | None:
+def pinned(
+    flats: ArtifactTable, flat: FlatArtifact, source: ReuseSpec, runs: ReusedRuns
+) -> tuple[Copy, SchemaRef] | None:
     """Return another run's artifact with its schema; None if a problem forbids it.
 
     Raises IntegrityError if the run that is meant, or its artifact, cannot be verified.
@@ -38,11 +40,11 @@ def pinned(flats: Flats, flat: Flat, source: Reuse, runs: Runs) -> tuple[Copy, S
         ) from error
     except WaivernError as error:
         message = f"'{artifact.id}' cannot be reused: {error.message}"
-        flats.report(flat.problem(Code.REUSE, message, ("reuse", "from_run"), hint=error.hint))
+        flats.report(flat.problem(PlanCode.REUSE, message, ("reuse", "from_run"), hint=error.hint))
         return None
     schema = SchemaRef.parse(copy.schema)
     if artifact.output_schema not in (None, schema):
         message = f"'{artifact.id}' says it is {artifact.output_schema}; in that run it is {schema}"
-        flats.report(flat.problem(Code.OUTPUT_SCHEMA, message, ("output_schema",)))
+        flats.report(flat.problem(PlanCode.OUTPUT_SCHEMA, message, ("output_schema",)))
         return None
     return copy, schema

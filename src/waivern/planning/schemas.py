@@ -7,15 +7,17 @@ from typing import TypeAlias
 
 from waivern.ids import ArtifactId
 from waivern.message import ANY_JSON, SchemaRef
-from waivern.planning.codes import Code
-from waivern.planning.flats import Flat, Flats
+from waivern.planning.artifact_table import ArtifactTable, FlatArtifact
+from waivern.planning.plan_codes import PlanCode
 from waivern.plugins.component import Component, Processor
 
 Inputs: TypeAlias = Mapping[ArtifactId, SchemaRef | None]
 """The inputs of an artifact, each with its schema; None if a problem with it forbids to say."""
 
 
-def readable(flats: Flats, flat: Flat, component: Processor, inputs: Inputs) -> bool:
+def readable(
+    flats: ArtifactTable, flat: FlatArtifact, component: Processor, inputs: Inputs
+) -> bool:
     """Return whether the processor accepts every input, as far as their schemas are known."""
     if component.accepts is None:
         return True
@@ -25,12 +27,14 @@ def readable(flats: Flats, flat: Flat, component: Processor, inputs: Inputs) -> 
             message = f"{component.name} cannot read '{name}', which is {schema}"
             hint = "it reads " + ", ".join(map(str, component.accepts))
             at = ("inputs", min(n, len(flat.inputs) - 1))
-            flats.report(flat.problem(Code.SCHEMA_NOT_ACCEPTED, message, at, hint=hint))
+            flats.report(flat.problem(PlanCode.SCHEMA_NOT_ACCEPTED, message, at, hint=hint))
             refused = True
     return not refused
 
 
-def produced(flats: Flats, flat: Flat, component: Component, inputs: Inputs) -> SchemaRef | None:
+def produced(
+    flats: ArtifactTable, flat: FlatArtifact, component: Component, inputs: Inputs
+) -> SchemaRef | None:
     """Return what the artifact will be, or None if a problem (now or before) forbids it."""
     artifact = flat.artifact
     if None in inputs.values() or (flat.inputs and not inputs):
@@ -38,7 +42,7 @@ def produced(flats: Flats, flat: Flat, component: Component, inputs: Inputs) -> 
     if component.produces is None and len(set(inputs.values())) > 1:
         seen = ", ".join(f"{name} is {schema}" for name, schema in inputs.items())
         message = f"'{artifact.id}' needs inputs of one schema: {seen}"
-        flats.report(flat.problem(Code.SCHEMAS_DIFFER, message, ("inputs",)))
+        flats.report(flat.problem(PlanCode.SCHEMAS_DIFFER, message, ("inputs",)))
         return None
     made = component.produces or next(iter(inputs.values()))
     if getattr(component, "outputs", ()):
@@ -46,6 +50,6 @@ def produced(flats: Flats, flat: Flat, component: Component, inputs: Inputs) -> 
     wanted = artifact.output_schema or made
     if wanted != made != ANY_JSON:
         message = f"'{artifact.id}' says it is {wanted}; {component.name} makes {made}"
-        flats.report(flat.problem(Code.OUTPUT_SCHEMA, message, ("output_schema",)))
+        flats.report(flat.problem(PlanCode.OUTPUT_SCHEMA, message, ("output_schema",)))
         return None
     return wanted

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
+from waivern.diagnostics import Diagnostic
 from waivern.ids import ArtifactId
+from waivern.language.models import ArtifactSpec, ChildInput, ChildSpec, OnError, Runbook
+from waivern.language.params import open_values
 from waivern.message import Json
-from waivern.problems import Problem
-from waivern.runbook.model import Artifact, Child, Need, OnError, Runbook
-from waivern.runbook.params import open_values
 
 if TYPE_CHECKING:
-    from waivern.runbook.conditions import Condition
+    from waivern.language.conditions import Condition
 
 Name: TypeAlias = "tuple[Scope, str]"
 """A name, and where it means something."""
@@ -31,7 +31,7 @@ class Scope:
     faulty: frozenset[str] = frozenset()
     sound: bool = True
     """Whether nothing is wrong with its form, so that what is not there was never written."""
-    by: tuple[Scope, Artifact] | None = None
+    by: tuple[Scope, ArtifactSpec] | None = None
     """Where it is included, and by what; None for the root runbook."""
     keys: tuple[str, ...] = ()
     names: dict[str, list[Meaning]] = field(default_factory=dict)
@@ -42,7 +42,7 @@ class Scope:
     """Of its parameters, as far as they are known; secrets too."""
     on_error: OnError | None = None
     cache: bool | None = None
-    tests: tuple[Asked, ...] = ()
+    tests: tuple[ConditionContext, ...] = ()
     after: tuple[Name, ...] = ()
     tolerated: bool = False
 
@@ -54,7 +54,7 @@ class Scope:
         *,
         on: Literal["key", "value"] = "value",
         hint: str | None = None,
-    ) -> Problem:
+    ) -> Diagnostic:
         """Return a problem at a place in this runbook, with how it came to be read."""
         found = self.runbook.document.problem(code, message, at, on=on, hint=hint)
         return found._replace(included=self.included) if self.by else found
@@ -76,12 +76,12 @@ class Scope:
 
 
 @dataclass(frozen=True, eq=False)
-class Directive:
+class ChildInclusion:
     """A `child_runbook` where it stands: of a `for_each`, the one of an item."""
 
     scope: Scope
-    artifact: Artifact
-    child: Child
+    artifact: ArtifactSpec
+    child: ChildSpec
     id: ArtifactId
     each: Json
 
@@ -96,12 +96,12 @@ class Directive:
         return self.artifact.optional or self.artifact.terms.on_error == "continue"
 
 
-class Taken(NamedTuple):
+class InputBinding(NamedTuple):
     """An input of a child, and what a directive gives to it."""
 
-    directive: Directive
+    directive: ChildInclusion
     inside: Scope
-    need: Need
+    need: ChildInput
     name: str
     """What it is given, as it is called where that stands."""
     fed: bool
@@ -116,12 +116,12 @@ class Taken(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Asked:
+class ConditionContext:
     """A condition, before it is known which artifacts its names stand for."""
 
     scope: Scope
     """Where its names mean something."""
-    artifact: Artifact
+    artifact: ArtifactSpec
     """Whose it is."""
     condition: Condition
     holds: bool = True
@@ -130,7 +130,7 @@ class Asked:
     """What it asks for as `result`."""
 
 
-def included_by(scope: Scope, artifact: Artifact) -> str:
+def included_by(scope: Scope, artifact: ArtifactSpec) -> str:
     """Return by what, and where, a child is included."""
     at = ("artifacts", artifact.id, "child_runbook")
     return f"by '{artifact.id}' at {scope.runbook.document.problem('', '', at, on='key').position}"

@@ -20,8 +20,8 @@ from types import TracebackType
 from typing import Any, TextIO
 
 from waivern.plugins import streams
-from waivern.plugins.imports import short
-from waivern.plugins.streams import Input, Output, Sink, current, muted, no_terminal
+from waivern.plugins.module_folders import short
+from waivern.plugins.streams import AttributedOutput, NoInput, Sink, current, muted, no_terminal
 
 STREAMS = ("stdout", "stderr", "__stdout__", "__stderr__")
 
@@ -31,7 +31,7 @@ own_stderr = 2
 _lock = threading.Lock()
 _runs = 0
 _installed = ExitStack()
-_outputs: dict[str, Output] = {}
+_outputs: dict[str, AttributedOutput] = {}
 
 
 @contextmanager
@@ -83,12 +83,12 @@ class attributed:  # noqa: N801 - as a generator, which would take twice as long
 
 def _install(stack: ExitStack) -> None:
     stack.callback(_outputs.clear)
-    made: dict[int, Output] = {}
+    made: dict[int, AttributedOutput] = {}
     for name in STREAMS:
         original: TextIO | None = getattr(sys, name)
-        _outputs[name] = made.setdefault(id(original), Output(original))
+        _outputs[name] = made.setdefault(id(original), AttributedOutput(original))
         _replace(stack, sys, name, _outputs[name])
-    _replace(stack, sys, "stdin", Input(sys.stdin))
+    _replace(stack, sys, "stdin", NoInput(sys.stdin))
     _replace(stack, sys, "breakpointhook", _breakpoint)
     _capture_warnings(stack)
     _capture_logging(stack)
@@ -208,7 +208,7 @@ def _level(logger: logging.Logger) -> int:
 
 
 class _Diverted:
-    def __init__(self, output: Output, token: Any) -> None:
+    def __init__(self, output: AttributedOutput, token: Any) -> None:
         self.output = output
         self.token = token
 
@@ -218,7 +218,7 @@ def _divert(enter: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
     def diverting(self: Any) -> Any:
         output = getattr(sys, self._stream)
-        if current() is None or not isinstance(output, Output):
+        if current() is None or not isinstance(output, AttributedOutput):
             return enter(self)
         self._old_targets.append(_Diverted(output, output.divert(self._new_target)))
         return self._new_target

@@ -15,15 +15,15 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol, cast, get_args, overload
 
+from waivern.diagnostics import did_you_mean
 from waivern.errors import NotFoundError, RefusedError, WaivernError
 from waivern.plugins.component import Component, Connector, Processor
+from waivern.plugins.component_folders import ComponentModule, ComponentOutline, Variable, modules
+from waivern.plugins.component_shape import Kind, faults
 from waivern.plugins.fingerprint import Fingerprints
-from waivern.plugins.folders import Module, Outline, Variable, modules
-from waivern.plugins.imports import Imports
-from waivern.plugins.installed import importing
-from waivern.plugins.missing import next_step, told
-from waivern.plugins.shapes import Kind, faults
-from waivern.problems import did_you_mean
+from waivern.plugins.installed_code import importing
+from waivern.plugins.missing_modules import next_step, told
+from waivern.plugins.module_folders import ModuleFolders
 
 
 class Catalogue:
@@ -34,7 +34,7 @@ class Catalogue:
     """
 
     def __init__(self, folders: Iterable[str | Path] = (), *, within: str | Path = "/") -> None:
-        self.imports = Imports()
+        self.imports = ModuleFolders()
         """The modules of the folders that its user's code is in."""
         self._fingerprints = Fingerprints()
         self._local: dict[Kind, dict[str, dict[Path, _InFolder]]] = {}
@@ -68,7 +68,7 @@ class Catalogue:
         """
         return self._offer(kind, name).owner
 
-    def outlines(self, kind: Kind) -> dict[str, Outline]:
+    def outlines(self, kind: Kind) -> dict[str, ComponentOutline]:
         """Return what the files of the project's folders say about their components, by name.
 
         Nothing is run.
@@ -177,9 +177,9 @@ class _Installed(NamedTuple):
 
 
 class _InFolder(NamedTuple):
-    module: Module
+    module: ComponentModule
     variable: Variable
-    imports: Imports
+    imports: ModuleFolders
     remedy: str = "the error is in that file"
 
     @property

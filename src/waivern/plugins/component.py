@@ -28,7 +28,8 @@ What a component may declare besides; absent means none:
 `retry: Mapping[str, Json]`
     Terms of trying again where the runbook gives none: `max`, `on`, `delay`, `max_delay`.
 `describes(config, inputs, ctx) -> Mapping[str, Any] | None`
-    The shape of the content, in the subset of JSON Schema that `runbook/conditions/shape.py` names:
+    The shape of the content, in the subset of JSON Schema that
+    `language/conditions/value_shapes.py` names:
     conditions are checked against it when a run is planned. `inputs` are the shapes of a
     processor's inputs. `config` is None where a property holds a variable. None: it is not known.
 `advise(config, ctx) -> Iterator[tuple[str, str, str | None]]`

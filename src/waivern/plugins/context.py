@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from waivern.errors import ComponentError
 from waivern.message import Json
-from waivern.plugins.imports import Imports
+from waivern.plugins.module_folders import ModuleFolders
 from waivern.plugins.tally import Coverage, SampledItem, amount
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ T = TypeVar("T")
 _NOTHING = object()
 
 
-class Memo:
+class SharedResults:
     """What several calls make once and share. Thread-safe; who hangs, holds up its own key only."""
 
     def __init__(self) -> None:
@@ -65,9 +65,9 @@ class Context:
         emit_log: Callable[[str], None] = lambda _line: None,
         emit_progress: Callable[[int, int | None], None] = lambda _n, _total: None,
         resume_data: Mapping[str, Json] = MappingProxyType({}),
-        memo: Memo | None = None,
+        memo: SharedResults | None = None,
         kept_in: Path | None = None,
-        imports: Imports | None = None,
+        imports: ModuleFolders | None = None,
         redact: Callable[[str], str] = str,
     ) -> None:
         self.artifact = artifact
@@ -77,8 +77,8 @@ class Context:
         self.coverage = Coverage()
         self._emit_log = emit_log
         self._emit_progress = emit_progress
-        self._memo = memo or Memo()
-        self.imports = imports or self._memo.get("imports", Imports)
+        self._memo = memo or SharedResults()
+        self.imports = imports or self._memo.get("imports", ModuleFolders)
         self._redact = redact
 
     @cached_property

@@ -17,9 +17,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from waivern.message import sha256
-from waivern.plugins.imports import Folder, Found, look
-from waivern.plugins.installed import (
-    Import,
+from waivern.plugins.installed_code import (
+    ImportStatement,
     UncertainError,
     check,
     file_of,
@@ -28,6 +27,7 @@ from waivern.plugins.installed import (
     standard,
     version_of,
 )
+from waivern.plugins.module_folders import FoundModule, ModuleFolder, look
 
 __all__ = ["Fingerprints", "Runtime", "UncertainError", "runtime"]
 
@@ -40,7 +40,7 @@ class Fingerprints:
         self._installed: dict[str, _Installed] = {}
         self._classes: dict[type, str] = {}
 
-    def of_file(self, folder: Folder, file: Path) -> str:
+    def of_file(self, folder: ModuleFolder, file: Path) -> str:
         """Return the digest of a file in a folder, with all that it imports.
 
         Of a file that imports only the standard library it is the digest of its bytes. Raises
@@ -49,7 +49,7 @@ class Fingerprints:
         walk = self._walks.get(file)
         if walk is None:
             digest, walk = folder.source(file).digest, _Walk(folder)
-            walk.file(folder.name_of(file), digest, Found(file))
+            walk.file(folder.name_of(file), digest, FoundModule(file))
             self._walks[file] = walk
         if strange := sorted(folder.reached(walk.name) - walk.names):
             short = strange[0].removeprefix(f"{folder.name}.")
@@ -130,7 +130,7 @@ def _digest(parts: dict[str, dict[str, str]]) -> str:
 class _Walk:
     """Goes from a file of a folder to the files that it imports."""
 
-    def __init__(self, folder: Folder) -> None:
+    def __init__(self, folder: ModuleFolder) -> None:
         self._folder = folder
         self.name, self.digest = "", ""
         """The name of the file that it began with, and the digest of that file's bytes."""
@@ -141,7 +141,7 @@ class _Walk:
         self.outside: set[str] = set()
         """Modules from elsewhere, by the first part of their names."""
 
-    def file(self, name: str, digest: str, found: Found) -> None:
+    def file(self, name: str, digest: str, found: FoundModule) -> None:
         """Take in a module and what it imports."""
         self.name, self.digest = name, digest
         ahead = [(name, found)]
@@ -153,7 +153,7 @@ class _Walk:
             if not found.namespace:
                 ahead += self._read(name, found)
 
-    def _read(self, name: str, found: Found) -> Iterator[tuple[str, Found]]:
+    def _read(self, name: str, found: FoundModule) -> Iterator[tuple[str, FoundModule]]:
         try:
             source = self._folder.source(found.path)
         except OSError as error:
@@ -163,7 +163,9 @@ class _Walk:
             for each in imports_of(source.data):
                 yield from self._imported(each, name, found)
 
-    def _imported(self, each: Import, importer: str, found: Found) -> Iterator[tuple[str, Found]]:
+    def _imported(
+        self, each: ImportStatement, importer: str, found: FoundModule
+    ) -> Iterator[tuple[str, FoundModule]]:
         root = self._folder.name
         if each.level:
             package = importer if found.package else importer.rpartition(".")[0]
@@ -182,7 +184,7 @@ class _Walk:
         if own is not None:
             yield from self._below(each.name, each.items)
 
-    def _below(self, dotted: str, items: tuple[str, ...]) -> Iterator[tuple[str, Found]]:
+    def _below(self, dotted: str, items: tuple[str, ...]) -> Iterator[tuple[str, FoundModule]]:
         """Yield the modules of a dotted name, and those of them that are imported from it."""
         folder, name = self._folder.path, self._folder.name
         for part in filter(None, dotted.split(".")):

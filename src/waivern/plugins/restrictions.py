@@ -14,7 +14,7 @@ from functools import partial, wraps
 from typing import Any, TypeAlias
 
 from waivern.errors import ComponentError
-from waivern.plugins.callscope import CallScope, adopting, current
+from waivern.plugins.call_scope import CallScope, adopting, current
 
 _ENDS = "it would end every artifact of the run: return, or raise an error"
 _INTERRUPTS = "it would interrupt every artifact of the run: return, or raise an error"

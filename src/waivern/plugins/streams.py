@@ -12,7 +12,7 @@ from contextvars import ContextVar, Token
 from typing import Any, NoReturn, Protocol, TextIO
 
 from waivern.errors import ComponentError
-from waivern.plugins import callscope
+from waivern.plugins import call_scope
 
 
 class Sink(Protocol):
@@ -47,7 +47,7 @@ def current() -> Sink | None:
     """Return the log of the artifact that this code works for: by its context, else its thread."""
     if (sink := _sink.get()) is not None:
         return sink
-    scope = callscope.current()
+    scope = call_scope.current()
     return None if scope is None else scope.output
 
 
@@ -86,7 +86,7 @@ class _Delegate:
         return self._original.fileno()
 
 
-class Output(_Delegate, io.TextIOBase):
+class AttributedOutput(_Delegate, io.TextIOBase):
     """A standard output stream; nothing that a component does to it reaches another."""
 
     def __init__(self, original: TextIO | None) -> None:
@@ -167,7 +167,7 @@ class Output(_Delegate, io.TextIOBase):
 class _Bytes(io.BufferedIOBase):
     """The bytes below an Output."""
 
-    def __init__(self, text: Output) -> None:
+    def __init__(self, text: AttributedOutput) -> None:
         self._text = text
         self.mode = "wb"
 
@@ -211,7 +211,7 @@ def no_terminal(what: str) -> ComponentError:
     )
 
 
-class Input(_Delegate, io.TextIOBase):
+class NoInput(_Delegate, io.TextIOBase):
     """Standard input: a component that reads it gets an error, for nobody could answer."""
 
     encoding = "utf-8"

@@ -13,14 +13,14 @@ from waivern.record.status import ArtifactStatus
 
 if TYPE_CHECKING:
     from waivern.record.fold import RunRecord
-    from waivern.record.step import StepRecord
+    from waivern.record.step_record import StepRecord
 
 NOT_OVER = frozenset({ArtifactStatus.NOT_STARTED, ArtifactStatus.RUNNING, ArtifactStatus.SUSPENDED})
 """The statuses of processors that may still examine what they are given."""
 PROCESSOR = "processor:"
 
 
-class Gap(NamedTuple):
+class CoverageGap(NamedTuple):
     """A processor that did not examine all that it was given."""
 
     artifact: str
@@ -43,7 +43,7 @@ class Gap(NamedTuple):
         }
 
 
-class Reach(NamedTuple):
+class ExaminedReach(NamedTuple):
     """The part of each artifact that its consumers examined, where that is not all of it."""
 
     now: Mapping[str, Fraction] = {}
@@ -51,7 +51,9 @@ class Reach(NamedTuple):
     """The same if the processors that are not over examine everything."""
 
 
-def examine(record: RunRecord, measures: Mapping[str, Measure]) -> tuple[tuple[Gap, ...], Reach]:
+def examine(
+    record: RunRecord, measures: Mapping[str, Measure]
+) -> tuple[tuple[CoverageGap, ...], ExaminedReach]:
     """Return the gaps, and how much of each artifact was examined.
 
     A processor that reports coverage has examined what it says, and what follows from it concerns
@@ -69,11 +71,11 @@ def examine(record: RunRecord, measures: Mapping[str, Measure]) -> tuple[tuple[G
         gap for name in steps if (gap := _gap(steps[name], measures.get(name), name in missed))
     )
     if not gaps:
-        return (), Reach()
+        return (), ExaminedReach()
     over = {name: needed for name, needed in missed.items() if steps[name].status not in NOT_OVER}
     at_best = _reach(edges | over, missed, measures)
     now = at_best if len(over) == len(missed) else _reach(edges | missed, missed, measures)
-    return gaps, Reach(now, at_best)
+    return gaps, ExaminedReach(now, at_best)
 
 
 def excluded(record: RunRecord, step: StepRecord) -> bool:
@@ -112,16 +114,16 @@ def _inputs(step: StepRecord) -> tuple[str, ...]:
     return () if (step.component or "").startswith("connector:") else step.inputs
 
 
-def _gap(step: StepRecord, found: Measure | None, missed: bool) -> Gap | None:
+def _gap(step: StepRecord, found: Measure | None, missed: bool) -> CoverageGap | None:
     if missed:
-        return Gap(step.artifact, None, "items", {}, step.status)
+        return CoverageGap(step.artifact, None, "items", {}, step.status)
     if found is None or not found.component.startswith(PROCESSOR) or found.items is None:
         return None
     if found.behind is not None:  # a copy: the coverage of its run includes the gap
         return None
     amount = found.items if found.amount.complete else found.amount
     unit = "items" if found.amount.complete else found.unit
-    return None if amount.complete else Gap(step.artifact, amount, unit, found.reasons)
+    return None if amount.complete else CoverageGap(step.artifact, amount, unit, found.reasons)
 
 
 def _reach(

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from waivern.message import Json
 from waivern.record import consumers, sampling, wording
-from waivern.record.consumers import Gap, Reach
-from waivern.record.measure import NONE, WHOLE, Measure, Partial, measure, percent
+from waivern.record.consumers import CoverageGap, ExaminedReach
+from waivern.record.measure import NONE, WHOLE, Measure, PartialItem, measure, percent
 from waivern.record.status import ArtifactStatus
 
 if TYPE_CHECKING:
     from waivern.record.fold import RunRecord
-    from waivern.record.step import StepRecord
+    from waivern.record.step_record import StepRecord
 
 
-class Outcome(StrEnum):
+class SourceOutcome(StrEnum):
     """The outcome of a source, as far as its coverage is concerned."""
 
     EXAMINED = "examined"
@@ -38,7 +38,7 @@ class Outcome(StrEnum):
     """A condition of the runbook excludes it: it does not count."""
 
 
-PENDING = frozenset({Outcome.NOT_STARTED, Outcome.SUSPENDED})
+PENDING = frozenset({SourceOutcome.NOT_STARTED, SourceOutcome.SUSPENDED})
 """The outcomes of sources that another attempt may still examine."""
 
 
@@ -46,7 +46,7 @@ class SourceCoverage(NamedTuple):
     """The coverage of one source."""
 
     artifact: str
-    outcome: Outcome
+    outcome: SourceOutcome
     measure: Measure
     why: str | None = None
     reach: Fraction = WHOLE
@@ -66,7 +66,7 @@ class SourceCoverage(NamedTuple):
         return {
             "source": self.artifact,
             "outcome": str(self.outcome),
-            "percent": None if self.outcome is Outcome.LEFT_OUT else number(self.share),
+            "percent": None if self.outcome is SourceOutcome.LEFT_OUT else number(self.share),
             "why": self.why,
             "items": found.items.document() if found.items else None,
             "units": {unit: each.document() for unit, each in found.units.items()},
@@ -81,11 +81,11 @@ class SourceCoverage(NamedTuple):
         }
 
 
-class Sample(NamedTuple):
+class SampleBound(NamedTuple):
     """A table of which a part was examined, and what that proves about the rest."""
 
     source: str
-    part: Partial
+    part: PartialItem
     found: int | None = None
     """Examined rows in which the detector found something; None if none reports them."""
     detector: str | None = None
@@ -114,14 +114,14 @@ class RunCoverage(NamedTuple):
     """How much of the sources of a run was examined."""
 
     sources: tuple[SourceCoverage, ...]
-    gaps: tuple[Gap, ...]
+    gaps: tuple[CoverageGap, ...]
     """The processors that did not examine all that they were given."""
-    samples: tuple[Sample, ...]
+    samples: tuple[SampleBound, ...]
 
     @property
     def counted(self) -> tuple[SourceCoverage, ...]:
         """The sources that count: all but those that a condition of the runbook excludes."""
-        return tuple(each for each in self.sources if each.outcome is not Outcome.LEFT_OUT)
+        return tuple(each for each in self.sources if each.outcome is not SourceOutcome.LEFT_OUT)
 
     @property
     def least(self) -> SourceCoverage | None:
@@ -203,31 +203,31 @@ def _is_source(record: RunRecord, step: StepRecord, found: Measure | None) -> bo
 
 
 def _source(
-    record: RunRecord, name: str, measures: Mapping[str, Measure], reach: Reach
+    record: RunRecord, name: str, measures: Mapping[str, Measure], reach: ExaminedReach
 ) -> SourceCoverage:
     step = record.steps[name]
     found = measures.get(name) or Measure(step.component or "")
     if step.status is ArtifactStatus.COMPLETED:
-        outcome = Outcome.EXAMINED
+        outcome = SourceOutcome.EXAMINED
         if found.unknown:
-            outcome = Outcome.UNKNOWN
+            outcome = SourceOutcome.UNKNOWN
         elif found.behind is None and not found.amount.known:
-            outcome = Outcome.EMPTY
+            outcome = SourceOutcome.EMPTY
         now, at_best = reach.now.get(name, WHOLE), reach.at_best.get(name, WHOLE)
         return SourceCoverage(name, outcome, found, None, now, at_best)
     error = step.error or {}
     why = f"{error.get('kind')}: {error.get('message')}" if error else None
     running = step.status is ArtifactStatus.RUNNING  # it may still examine everything
-    outcome = Outcome.NOT_STARTED if running else Outcome(str(step.status))
+    outcome = SourceOutcome.NOT_STARTED if running else SourceOutcome(str(step.status))
     if step.status is ArtifactStatus.SKIPPED:
-        outcome = Outcome.LEFT_OUT if consumers.excluded(record, step) else outcome
+        outcome = SourceOutcome.LEFT_OUT if consumers.excluded(record, step) else outcome
         why = str(error.get("message"))
     return SourceCoverage(name, outcome, found, why)
 
 
 def _samples(
     sources: tuple[SourceCoverage, ...], measures: Mapping[str, Measure]
-) -> Iterator[Sample]:
+) -> Iterator[SampleBound]:
     """Yield each part that was examined of a table, with the findings that its consumers report."""
     found: dict[tuple[str, str], list[tuple[int, str]]] = defaultdict(list)
     for detector, each in measures.items():
@@ -237,9 +237,9 @@ def _samples(
         for part in source.measure.partial:
             reports = found.get((source.artifact, part.item)) if part.seed is not None else None
             if not reports:
-                yield Sample(source.artifact, part)
+                yield SampleBound(source.artifact, part)
             for rows, detector in reports or ():
-                yield Sample(source.artifact, part, rows, detector)
+                yield SampleBound(source.artifact, part, rows, detector)
 
 
 def _warnings(source: SourceCoverage) -> Iterator[str]:
@@ -247,5 +247,5 @@ def _warnings(source: SourceCoverage) -> Iterator[str]:
     beside = f"; {found.left_out:,} left out" if found.left_out else ""
     for pattern in found.unmatched:
         yield f"{source.artifact}: nothing matches the pattern '{pattern}'{beside}"
-    if source.outcome is Outcome.EMPTY and not found.unmatched:
+    if source.outcome is SourceOutcome.EMPTY and not found.unmatched:
         yield f"{source.artifact}: the source is empty{beside}"

@@ -9,7 +9,8 @@ from waivern.errors import IntegrityError, UsageError
 from waivern.ids import parse_artifact_id
 from waivern.message import Json
 from waivern.record.coverage import RunCoverage, coverage
-from waivern.record.events import (
+from waivern.record.execution_state import ExecutionState
+from waivern.record.journal_events import (
     ArtifactCompleted,
     ArtifactFailed,
     ArtifactRetried,
@@ -23,10 +24,9 @@ from waivern.record.events import (
     RunCancelled,
     RunStarted,
 )
-from waivern.record.run import RunMetadata
-from waivern.record.state import ExecutionState
+from waivern.record.run_metadata import RunMetadata
 from waivern.record.status import CLOSED, ArtifactStatus, RunStatus
-from waivern.record.step import StepRecord
+from waivern.record.step_record import StepRecord
 
 LISTED_SOURCES = 100
 """Sources that `run.json` lists one by one; of more, it has the summary."""

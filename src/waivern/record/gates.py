@@ -10,13 +10,13 @@ from datetime import datetime, timedelta
 from typing import NamedTuple, TypeAlias
 
 from waivern.message import Json, content_digest
-from waivern.record.events import ArtifactSuspended, GateDecided
+from waivern.record.journal_events import ArtifactSuspended, GateDecided
 
 History: TypeAlias = Iterable[ArtifactSuspended | GateDecided]
 AGAIN = "`--ask-again` on a resume asks once more"
 
 
-class Question(NamedTuple):
+class GateQuestionRecord(NamedTuple):
     """What is asked now."""
 
     text: str
@@ -32,13 +32,13 @@ class Question(NamedTuple):
         return content_digest([self.text, self.approvers, self.expires_s])
 
 
-class Approved(NamedTuple):
+class GateApproved(NamedTuple):
     """Enough people said yes; `document` is the gate's content."""
 
     document: dict[str, Json]
 
 
-class Refused(NamedTuple):
+class GateRefused(NamedTuple):
     """Somebody said no, or nobody said anything in time."""
 
     kind: str
@@ -46,7 +46,7 @@ class Refused(NamedTuple):
     reason: str
 
 
-class Open(NamedTuple):
+class GateOpen(NamedTuple):
     """People have still to decide."""
 
     missing: int
@@ -55,10 +55,10 @@ class Open(NamedTuple):
     """Who has approved, as `person` tells them apart."""
 
 
-Verdict: TypeAlias = Approved | Refused | Open
+Verdict: TypeAlias = GateApproved | GateRefused | GateOpen
 
 
-def judge(history: History | None, question: Question, now: str) -> Verdict:
+def judge(history: History | None, question: GateQuestionRecord, now: str) -> Verdict:
     """Say how a gate stands at a time, given what was asked and decided so far, in order."""
     asked = question.asked
     events = [e for e in history or () if e.shown == question.shown and e.asked == asked]
@@ -74,13 +74,13 @@ def judge(history: History | None, question: Question, now: str) -> Verdict:
     for event in counting:
         if not event.approved:
             said = f": {event.note}" if event.note else ""
-            return Refused("rejected", f"{event.by} rejected it{said}")
+            return GateRefused("rejected", f"{event.by} rejected it{said}")
     approvals = {person(event.by): event for event in counting}
     if len(approvals) >= question.approvers:
-        return Approved(_document(question, list(approvals.values())))
+        return GateApproved(_document(question, list(approvals.values())))
     if until is not None and _time(now) > until:
-        return Refused("expired", f"nobody decided until {until.isoformat(timespec='seconds')}")
-    return Open(question.approvers - len(approvals), frozenset(approvals))
+        return GateRefused("expired", f"nobody decided until {until.isoformat(timespec='seconds')}")
+    return GateOpen(question.approvers - len(approvals), frozenset(approvals))
 
 
 def person(by: str) -> str:
@@ -103,7 +103,7 @@ _BLANK = re.compile(
 """Characters that Unicode counts as visible, or as marks, and that show nothing."""
 
 
-def _document(question: Question, approvals: list[GateDecided]) -> dict[str, Json]:
+def _document(question: GateQuestionRecord, approvals: list[GateDecided]) -> dict[str, Json]:
     return {
         "question": question.text,
         "approved": True,

@@ -42,7 +42,7 @@ class Amount(NamedTuple):
         return {"examined": self.examined, "known": self.known}
 
 
-class Partial(NamedTuple):
+class PartialItem(NamedTuple):
     """A table of which only a part of the rows was examined."""
 
     item: str
@@ -65,7 +65,7 @@ class Measure(NamedTuple):
     reasons: Mapping[str, int] = {}
     """Why items were not examined, with their number."""
     left_out_reasons: Mapping[str, int] = {}
-    partial: tuple[Partial, ...] = ()
+    partial: tuple[PartialItem, ...] = ()
     partials: int = 0
     """How many there are; `partial` has the first of them."""
     unmatched: tuple[str, ...] = ()
@@ -179,11 +179,11 @@ def _measure(kept: Mapping[str, Json]) -> Measure:
     )
 
 
-def _partial(kept: Mapping[str, Json]) -> Partial:
+def _partial(kept: Mapping[str, Json]) -> PartialItem:
     read, total, seed = _whole(kept["read"]), kept["total"], kept.get("seed")
     if total is not None and _whole(total) < read:
         raise ValueError("more is read than there is")
-    return Partial(_text(kept["item"]), read, total, None if seed is None else _whole(seed))
+    return PartialItem(_text(kept["item"]), read, total, None if seed is None else _whole(seed))
 
 
 def _counts(kept: Mapping[str, int]) -> dict[str, int]:

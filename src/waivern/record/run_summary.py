@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import NamedTuple
 
 from waivern.message import Json
-from waivern.record.events import AttemptEnded, AttemptStarted, Event
 from waivern.record.fold import RunRecord
+from waivern.record.journal_events import AttemptEnded, AttemptStarted, Event
 from waivern.record.status import ArtifactStatus, RunStatus
 
 CRASHED = "the process ended without recording how: it was killed, or it crashed"

@@ -10,8 +10,8 @@ from waivern.record import sampling
 from waivern.record.measure import UNITS, Amount, Measure, percent
 
 if TYPE_CHECKING:
-    from waivern.record.consumers import Gap
-    from waivern.record.coverage import RunCoverage, Sample
+    from waivern.record.consumers import CoverageGap
+    from waivern.record.coverage import RunCoverage, SampleBound
 
 NAMES = 8
 _OUTCOMES = {
@@ -49,7 +49,7 @@ def sentence(coverage: RunCoverage) -> str:
     return "; ".join([*parts, *_left_out(coverage)]) or "no source"
 
 
-def sample(each: Sample) -> str:
+def sample(each: SampleBound) -> str:
     """Return what a part of a table proves about the whole."""
     item, read, total, seed = each.part
     place = f"{each.source}: {item}"
@@ -147,7 +147,7 @@ def _left_out(coverage: RunCoverage) -> Iterator[str]:
         yield f"left out on purpose: {', '.join(said)}"
 
 
-def _gap(gap: Gap) -> str:
+def _gap(gap: CoverageGap) -> str:
     if gap.amount is None:
         return f"{gap.artifact} {_STATUSES[gap.status]} and examined nothing"
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in gap.reasons.items())

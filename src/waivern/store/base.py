@@ -59,7 +59,7 @@ class Journal(NamedTuple):
     torn: bool = False
 
 
-class Birth(NamedTuple):
+class InitialState(NamedTuple):
     """All that a run has when it first becomes visible."""
 
     runbook: bytes
@@ -243,7 +243,7 @@ class RunStore(ArtifactStore):
     # lock
 
     @abstractmethod
-    def begin(self, run_id: str, birth: Birth, owner: Owner) -> Lease:
+    def begin(self, run_id: str, birth: InitialState, owner: Owner) -> Lease:
         """Make a run, whole, and hold it. Raises RefusedError if the id is taken."""
 
     @abstractmethod

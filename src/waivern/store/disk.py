@@ -22,7 +22,7 @@ from typing import Self
 
 from waivern.errors import IntegrityError, StoreError
 from waivern.files import high
-from waivern.store.ownership import Owners, StrangerError, check_owner
+from waivern.store.ownership import ForeignOwnerError, Owners, check_owner
 
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600
@@ -98,7 +98,7 @@ def sync_way(path: str) -> None:
     device = os.stat(path).st_dev
     while (above := os.path.dirname(path)) != path and os.stat(above).st_dev == device:
         try:
-            folder = Folder.root(above)
+            folder = DiskFolder.root(above)
         except PermissionError:  # who may not read it, did not make it
             return
         with folder:
@@ -106,7 +106,7 @@ def sync_way(path: str) -> None:
         path = above
 
 
-class Folder:
+class DiskFolder:
     """An open directory. Everything in it is named relative to its descriptor."""
 
     __slots__ = ("descriptor", "name", "owners")
@@ -119,7 +119,7 @@ class Folder:
         """The accounts to which all that is opened below must belong."""
 
     @classmethod
-    def root(cls, path: str, owners: Owners = None) -> Folder:
+    def root(cls, path: str, owners: Owners = None) -> DiskFolder:
         """Open the store's own root, which the user chose and may have linked to."""
         step("look", path)
         return cls(_open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC), path, owners)
@@ -143,7 +143,7 @@ class Folder:
 
     # folders
 
-    def folder(self, name: str) -> Folder:
+    def folder(self, name: str) -> DiskFolder:
         """Open a folder in this one.
 
         Raises FileNotFoundError, NotADirectoryError on a link, StrangerError if it belongs to
@@ -158,13 +158,13 @@ class Folder:
                 raise
         return opened
 
-    def any_folder(self, name: str) -> Folder:
+    def any_folder(self, name: str) -> DiskFolder:
         """Open a folder in this one, whoever owns it: to remove it, not to read it."""
         step("look", name)
         fd = _open(name, _FOLDER, dir_fd=self.descriptor)
-        return Folder(fd, f"{self.name}/{name}", self.owners)
+        return DiskFolder(fd, f"{self.name}/{name}", self.owners)
 
-    def make_folder(self, name: str) -> Folder:
+    def make_folder(self, name: str) -> DiskFolder:
         """Create a folder, durably, and open it. Raises FileExistsError."""
         step("mkdir", name)
         os.mkdir(name, FOLDER_MODE, dir_fd=self.descriptor)
@@ -177,7 +177,7 @@ class Folder:
         self.sync()
         return made
 
-    def ensure_folder(self, name: str) -> Folder:
+    def ensure_folder(self, name: str) -> DiskFolder:
         """Open a folder, making it first if it is not there."""
         try:
             return self.folder(name)
@@ -188,7 +188,7 @@ class Folder:
                 return self.folder(name)
 
     @contextmanager
-    def below(self, parents: Sequence[str], *, make: bool = False) -> Iterator[Folder]:
+    def below(self, parents: Sequence[str], *, make: bool = False) -> Iterator[DiskFolder]:
         """Open the folder that `parents` lead to, step by step; this one if there are none."""
         with ExitStack() as stack:
             folder = self
@@ -228,7 +228,7 @@ class Folder:
             if is_folder and not name.startswith("."):
                 try:
                     inner = self.folder(name)
-                except StrangerError:
+                except ForeignOwnerError:
                     yield f"{prefix}{name}/", False
                     continue
                 with inner:
@@ -310,7 +310,7 @@ class Folder:
         step("rename", new)
         os.rename(old, new, src_dir_fd=self.descriptor, dst_dir_fd=self.descriptor)
 
-    def move(self, name: str, to: Folder, new: str) -> None:
+    def move(self, name: str, to: DiskFolder, new: str) -> None:
         """Rename a file into another folder of the same file system."""
         step("rename", new)
         os.rename(name, new, src_dir_fd=self.descriptor, dst_dir_fd=to.descriptor)
@@ -509,7 +509,7 @@ class Folder:
             return True
         return stat.S_ISLNK(found.st_mode)
 
-    def link_to(self, name: str, target: str, staging: Folder) -> None:
+    def link_to(self, name: str, target: str, staging: DiskFolder) -> None:
         """Point the symbolic link `name` at `target`, in place of what it pointed at.
 
         It is made in `staging`, which somebody sweeps if a crash comes before it is in its place.

@@ -29,7 +29,7 @@ def _hash(body: bytes) -> str:
     return sha256(body).removeprefix("sha256:")
 
 
-class Chain:
+class JournalChain:
     """The end of a journal: makes the lines that follow."""
 
     __slots__ = ("count", "durable", "head")
@@ -59,7 +59,7 @@ class Chain:
         self.durable = self.count
 
 
-class Reading(NamedTuple):
+class JournalReading(NamedTuple):
     """What the bytes of a journal hold: the valid lines, where they end, and why there."""
 
     lines: tuple[JournalLine, ...]
@@ -73,17 +73,17 @@ class Reading(NamedTuple):
         return Journal(self.lines, torn=self.fault is not None)
 
 
-class Anchor(NamedTuple):
+class JournalAnchor(NamedTuple):
     """What a synced `run.json` says of the journal: so many `lines`, `head` the last hash."""
 
     lines: int = 0
     head: str = ROOT
 
 
-NOTHING_KNOWN = Anchor()
+NOTHING_KNOWN = JournalAnchor()
 
 
-def read(data: bytes, anchor: Anchor = NOTHING_KNOWN) -> Reading:
+def read(data: bytes, anchor: JournalAnchor = NOTHING_KNOWN) -> JournalReading:
     """Read a journal that is known to have reached `anchor` on the disk.
 
     A bad region at the end is a torn tail, unless it had been durable, as a valid later line or
@@ -116,7 +116,7 @@ def read(data: bytes, anchor: Anchor = NOTHING_KNOWN) -> Reading:
             f"journal line {anchor.lines} is not the one that run.json recorded",
             hint="the journal was rewritten, or run.json was: compare with a copy kept elsewhere",
         )
-    return Reading(tuple(lines), position, fault)
+    return JournalReading(tuple(lines), position, fault)
 
 
 class _Parsed(NamedTuple):

@@ -11,10 +11,10 @@ from waivern.errors import IntegrityError, RefusedError, RunNotFoundError
 from waivern.ids import SCHEMA_VERSION, SYSTEM, parse_artifact_id, parse_run_id
 from waivern.message import Json
 from waivern.store import journal
-from waivern.store.disk import Folder, make_way, sync_way
+from waivern.store.disk import DiskFolder, make_way, sync_way
 from waivern.store.ownership import (
+    ForeignOwnerError,
     Owners,
-    StrangerError,
     check_folder,
     check_found,
     check_links,
@@ -44,11 +44,11 @@ class Layout:
         self._owners = owners
         self._checked: tuple[int, int] | None = None
         """The root whose path was checked for links of strangers."""
-        self.held: dict[str, Folder] = {}
+        self.held: dict[str, DiskFolder] = {}
         """The folders of runs that are leased out: the hot path's short cut."""
 
     @contextmanager
-    def root(self) -> Iterator[Folder]:
+    def root(self) -> Iterator[DiskFolder]:
         """Open the store's root, making it if need be: 0700, and ignored by git."""
         make_way(self.path)
         with self.opened(repair=True) as root:
@@ -61,19 +61,19 @@ class Layout:
             yield root
 
     @contextmanager
-    def cache(self, *, make: bool = True) -> Iterator[Folder]:
+    def cache(self, *, make: bool = True) -> Iterator[DiskFolder]:
         """Open the folder of the cache. Raises FileNotFoundError unless `make`."""
         with self._part(CACHE, make=make) as cache:
             yield cache
 
     @contextmanager
-    def runs(self, *, make: bool = False) -> Iterator[Folder]:
+    def runs(self, *, make: bool = False) -> Iterator[DiskFolder]:
         """Open the folder of all runs. Raises FileNotFoundError unless `make`."""
         with self._part(RUNS, make=make) as runs:
             yield runs
 
     @contextmanager
-    def _part(self, name: str, *, make: bool) -> Iterator[Folder]:
+    def _part(self, name: str, *, make: bool) -> Iterator[DiskFolder]:
         path = f"{self.path}/{name}"
         with ExitStack() as stack:
             root = stack.enter_context(self.root() if make else self.opened())
@@ -81,16 +81,16 @@ class Layout:
                 part = stack.enter_context(root.ensure_folder(name) if make else root.folder(name))
             except NotADirectoryError as error:
                 raise IntegrityError(f"{path} is not a folder") from error
-            except StrangerError as error:
+            except ForeignOwnerError as error:
                 raise refused(self.path, f"is not all yours: {error.message}") from error
             check_folder(part.descriptor, path, self._owners, repair=make, store=self.path)
             yield part
 
     @contextmanager
-    def opened(self, *, repair: bool = False) -> Iterator[Folder]:
+    def opened(self, *, repair: bool = False) -> Iterator[DiskFolder]:
         """Open the store's root, if nobody else could have planted what is in it."""
         try:
-            opened = Folder.root(self.path, self._owners)
+            opened = DiskFolder.root(self.path, self._owners)
         except PermissionError:
             check_links(self.path, self._owners)
             check_found(os.stat(self.path), self.path, self._owners)
@@ -104,7 +104,7 @@ class Layout:
                 self._checked = (found.st_dev, found.st_ino)
             yield root
 
-    def _check_parts(self, root: Folder) -> None:
+    def _check_parts(self, root: DiskFolder) -> None:
         """Refuse all of a store of which a part is not trusted, before any of it is used."""
         for name in (RUNS, CACHE):
             with suppress(FileNotFoundError):
@@ -112,7 +112,7 @@ class Layout:
                 check_found(found, f"{self.path}/{name}", self._owners, self.path)
 
     @contextmanager
-    def run(self, run_id: str, *, make: bool = False) -> Iterator[Folder]:
+    def run(self, run_id: str, *, make: bool = False) -> Iterator[DiskFolder]:
         """Open a run's folder. Raises RunNotFoundError unless `make`.
 
         So does what looks in vain for something in a run that is removed meanwhile.
@@ -134,7 +134,7 @@ class Layout:
                 yield run
 
     @contextmanager
-    def watched(self, runs: Folder, run: Folder, run_id: str) -> Iterator[None]:
+    def watched(self, runs: DiskFolder, run: DiskFolder, run_id: str) -> Iterator[None]:
         """Raise RunNotFoundError if something is missing because the run was removed meanwhile."""
         try:
             yield
@@ -142,7 +142,7 @@ class Layout:
             self.in_place(runs, run, run_id)
             raise
 
-    def in_place(self, runs: Folder, run: Folder, run_id: str) -> None:
+    def in_place(self, runs: DiskFolder, run: DiskFolder, run_id: str) -> None:
         """Raise RunNotFoundError if an open run is not, or no longer, the one of this id."""
         if not runs.same_file(run_id, run.descriptor):
             raise self.no_run(run_id)
@@ -154,7 +154,7 @@ class Layout:
         )
 
     @contextmanager
-    def system(self, run_id: str, *, make: bool = False) -> Iterator[Folder]:
+    def system(self, run_id: str, *, make: bool = False) -> Iterator[DiskFolder]:
         """Open the folder of a run's own records. Raises IntegrityError if a run has none."""
         with self.run(run_id, make=make) as run, ExitStack() as stack:
             try:
@@ -166,7 +166,7 @@ class Layout:
     @contextmanager
     def artifact(
         self, run_id: str, key: str, *, make: bool = False, make_run: bool = False
-    ) -> Iterator[tuple[Folder, str]]:
+    ) -> Iterator[tuple[DiskFolder, str]]:
         """Open the folder of an artifact's file, and name the file.
 
         Raises AbsentError if the run or the folder is not there.
@@ -185,7 +185,7 @@ class Layout:
     @contextmanager
     def log(
         self, run_id: str, key: str | None, *, make: bool = False
-    ) -> Iterator[tuple[Folder, str]]:
+    ) -> Iterator[tuple[DiskFolder, str]]:
         """Open the folder of an artifact's log, or of the run's own, and name the file."""
         *parents, name = log_parts(key)
         with self.system(run_id) as system, system.below(parents, make=make) as folder:
@@ -200,7 +200,7 @@ def log_parts(key: str | None) -> list[str]:
     return [RUN_LOG] if key is None else [LOGS, *f"{parse_artifact_id(key)}.log".split("/")]
 
 
-def keys(run: Folder) -> Iterator[str]:
+def keys(run: DiskFolder) -> Iterator[str]:
     """Yield the keys of the artifacts in a run's folder."""
     for path, is_file in run.walk():
         name = path.rpartition("/")[2]
@@ -234,7 +234,7 @@ def child_parts(path: str) -> list[str]:
     return parts
 
 
-def refuse_newer(system: Folder, run_id: str) -> None:
+def refuse_newer(system: DiskFolder, run_id: str) -> None:
     """Raise RefusedError if a newer version of this program wrote a run: it is only read."""
     try:
         version = json.loads(system.read(RUN, RECORD_BYTES))["schema_version"]
@@ -248,10 +248,10 @@ def refuse_newer(system: Folder, run_id: str) -> None:
         )
 
 
-def read_anchor(system: Folder) -> journal.Anchor:
+def read_anchor(system: DiskFolder) -> journal.JournalAnchor:
     """Return what `run.json` says of the journal; nothing if it cannot be read."""
     try:
         head = json.loads(system.read(RUN, RECORD_BYTES))["journal"]
-        return journal.Anchor(max(0, int(head["count"])), str(head["head"]))
+        return journal.JournalAnchor(max(0, int(head["count"])), str(head["head"]))
     except (FileNotFoundError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
-        return journal.Anchor()  # a projection: the journal's own marks still hold
+        return journal.JournalAnchor()  # a projection: the journal's own marks still hold

@@ -13,8 +13,8 @@ from waivern.errors import StoreError
 from waivern.ids import SYSTEM
 from waivern.message import Json, sha256
 from waivern.store import journal, lock
-from waivern.store.base import Birth, Lease, Owner, Receipt
-from waivern.store.disk import Folder, cut, explained, failure, sync_file, write_all
+from waivern.store.base import InitialState, Lease, Owner, Receipt
+from waivern.store.disk import DiskFolder, cut, explained, failure, sync_file, write_all
 from waivern.store.layout import (
     CHILDREN,
     EVENTS,
@@ -58,10 +58,10 @@ class LocalLease(Lease):
         self,
         run_id: str,
         path: str,
-        runs: Folder,
-        run: Folder,
+        runs: DiskFolder,
+        run: DiskFolder,
         held: lock.HeldLock,
-        chain: journal.Chain,
+        chain: journal.JournalChain,
         on_release: Callable[[str], None],
     ) -> None:
         self.run_id = run_id
@@ -73,7 +73,7 @@ class LocalLease(Lease):
         self._syncers = Syncers()
         self._held = held
         self._chain = chain
-        self._anchor = journal.Anchor(chain.durable, chain.head)
+        self._anchor = journal.JournalAnchor(chain.durable, chain.head)
         self._on_release = on_release
         self._broken = False
         self._released = False
@@ -100,15 +100,15 @@ class LocalLease(Lease):
     def born(
         cls,
         path: str,
-        runs: Folder,
+        runs: DiskFolder,
         run_id: str,
-        birth: Birth,
+        birth: InitialState,
         owner: Owner,
         on_release: Callable[[str], None],
     ) -> LocalLease:
         """Build a run beside the others in `path`, whole and locked, then rename it into place."""
         hidden = f".new-{run_id}"
-        chain = journal.Chain()
+        chain = journal.JournalChain()
         lines = chain.extend(birth.records)
         chain.mark_durable()
         head = {"count": chain.count, "head": chain.head}
@@ -134,8 +134,8 @@ class LocalLease(Lease):
     def taken(
         cls,
         path: str,
-        runs: Folder,
-        run: Folder,
+        runs: DiskFolder,
+        run: DiskFolder,
         run_id: str,
         owner: Owner,
         on_release: Callable[[str], None],
@@ -158,7 +158,7 @@ class LocalLease(Lease):
                 finally:
                     os.close(fd)
             last = reading.lines[-1] if reading.lines else None
-            chain = journal.Chain(last.seq, last.hash) if last else journal.Chain()
+            chain = journal.JournalChain(last.seq, last.hash) if last else journal.JournalChain()
             lease = cls(run_id, path, runs, own, held, chain, on_release)
             stack.pop_all()
         return lease
@@ -215,7 +215,7 @@ class LocalLease(Lease):
                 self._unwritten.pop(receipt.staged, None)
                 self._written.pop(receipt.staged, None)
 
-    def _write(self, folder: Folder, receipts: list[Receipt]) -> None:
+    def _write(self, folder: DiskFolder, receipts: list[Receipt]) -> None:
         """Write those that are held in memory, durably: one wave is made as another is synced."""
         durable: list[Callable[[], None]] = []
         try:
@@ -232,7 +232,7 @@ class LocalLease(Lease):
         with _there("write artifacts"):
             durable.pop(0)()
 
-    def _made(self, folder: Folder, receipts: list[Receipt]) -> list[tuple[int, str]]:
+    def _made(self, folder: DiskFolder, receipts: list[Receipt]) -> list[tuple[int, str]]:
         """Make the files of those that are held in memory; they are to be synced and closed."""
         files: list[tuple[int, str]] = []
         held = [(each, data) for each in receipts if (data := self.held(each.staged)) is not None]
@@ -261,7 +261,7 @@ class LocalLease(Lease):
     def project(self, run: dict[str, Json], state: dict[str, Json], *, sync: bool) -> None:
         self.check()
         if sync:
-            self._anchor = journal.Anchor(self._chain.durable, self._chain.head)
+            self._anchor = journal.JournalAnchor(self._chain.durable, self._chain.head)
         with _there("write the run's state"):
             self._system.replace(STATE, json_bytes(state), sync=sync)
             self._system.replace(RUN, json_bytes({**run, "journal": self.head}), sync=sync)
@@ -285,7 +285,7 @@ class LocalLease(Lease):
                 self._put_aside(root, "", children)
             _write_children(self._system, children)
 
-    def _put_aside(self, folder: Folder, prefix: str, children: Mapping[str, bytes]) -> None:
+    def _put_aside(self, folder: DiskFolder, prefix: str, children: Mapping[str, bytes]) -> None:
         """Keep what lies in a folder and is not as in `children` under other names."""
         for name in folder.names():
             if folder.has_folder(name):
@@ -385,7 +385,7 @@ def _after_fork() -> None:
 os.register_at_fork(after_in_child=_after_fork)
 
 
-def _write_children(system: Folder, children: Mapping[str, bytes]) -> None:
+def _write_children(system: DiskFolder, children: Mapping[str, bytes]) -> None:
     if not children:
         return
     with system.ensure_folder(CHILDREN) as root:

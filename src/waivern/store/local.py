@@ -22,10 +22,10 @@ from waivern.errors import (
 from waivern.files import absolute
 from waivern.ids import SYSTEM, parse_artifact_id, parse_run_id, segment_fault
 from waivern.message import Json, Message, decode, encode, sha256
-from waivern.store import identity, index, journal, layout, lock, run_index
+from waivern.store import cache_index, journal, layout, lock, run_index, store_id
 from waivern.store.base import (
     ArtifactRef,
-    Birth,
+    InitialState,
     Journal,
     Lease,
     Owner,
@@ -34,7 +34,7 @@ from waivern.store.base import (
     RunStore,
     Stamp,
 )
-from waivern.store.disk import Folder, explained
+from waivern.store.disk import DiskFolder, explained
 from waivern.store.layout import (
     CHILDREN,
     EVENTS,
@@ -103,11 +103,11 @@ class LocalFilesystemStore(RunStore):
         if self._identity is None:
             with explained("read the id of the store"), ExitStack() as stack:
                 if make:
-                    self._identity = identity.make(stack.enter_context(self._at.root()))
+                    self._identity = store_id.make(stack.enter_context(self._at.root()))
                 else:
                     with suppress(FileNotFoundError):
                         root = stack.enter_context(self._at.opened())
-                        self._identity = identity.read(root)
+                        self._identity = store_id.read(root)
         return self._identity
 
     # stage and publish
@@ -240,7 +240,7 @@ class LocalFilesystemStore(RunStore):
 
     # lock
 
-    def begin(self, run_id: str, birth: Birth, owner: Owner) -> Lease:
+    def begin(self, run_id: str, birth: InitialState, owner: Owner) -> Lease:
         from waivern.store.lease import LocalLease
 
         name = parse_run_id(run_id)
@@ -357,21 +357,21 @@ class LocalFilesystemStore(RunStore):
     def remember(self, entries: Mapping[str, dict[str, Json]]) -> None:
         try:
             with explained("write the cache"), self._at.cache() as folder:
-                index.write(folder, entries, lambda: set(self.runs()))
+                cache_index.write(folder, entries, lambda: set(self.runs()))
         except FileNotFoundError as error:
             raise StoreError(f"the cache of {self.path} was removed meanwhile") from error
 
     def recall(self, key: str) -> dict[str, Json] | None:
         try:
             with explained("read the cache"), self._at.cache(make=False) as folder:
-                return index.read(folder, key)
+                return cache_index.read(folder, key)
         except FileNotFoundError:
             return None
 
     def pepper(self, *, make: bool = True) -> bytes:
         try:
             with explained("read the key of the cache"), self._at.cache(make=make) as folder:
-                return index.pepper(folder, make=make)
+                return cache_index.pepper(folder, make=make)
         except FileNotFoundError:
             raise ArtifactNotFoundError(f"{self.path} has no cache yet") from None
 
@@ -555,7 +555,7 @@ def _no_journal(run_id: str) -> IntegrityError:
     return IntegrityError(f"run {run_id} has no journal")
 
 
-def _request(requests: Folder, name: str) -> dict[str, Json] | None:
+def _request(requests: DiskFolder, name: str) -> dict[str, Json] | None:
     """Return what is asked in a file; None if it is still being written, or asks for nothing."""
     try:
         document = json.loads(requests.read(name, REQUEST_BYTES))
@@ -578,7 +578,7 @@ def _record_name(key: str) -> str:
     return parse_artifact_id(key.removeprefix(f"{SYSTEM}/")).replace("/", "-") + ".json"
 
 
-def _take_away(runs: Folder, name: str) -> str:
+def _take_away(runs: DiskFolder, name: str) -> str:
     """Take a run away at once; return the name of the folder that is left to remove.
 
     Where a folder cannot be renamed, as one of an image that overlayfs lies over, what makes a run
@@ -598,7 +598,7 @@ def _take_away(runs: Folder, name: str) -> str:
     return trash
 
 
-def _sweep(runs: Folder) -> None:
+def _sweep(runs: DiskFolder) -> None:
     """Remove what a crash left half made or half removed, if nobody is at it now."""
     with runs.alone() as nobody:
         if nobody:

@@ -14,7 +14,7 @@ from weakref import WeakSet
 from waivern.clock import rfc3339
 from waivern.errors import RunLockedError, RunNotFoundError
 from waivern.store.base import Owner
-from waivern.store.disk import Folder, overwrite, take_lock
+from waivern.store.disk import DiskFolder, overwrite, take_lock
 
 NAME = "lock"
 PATIENCE_S = 0.25
@@ -44,7 +44,7 @@ class HeldLock:
             time.sleep(0.005)
         return True
 
-    def is_file_of(self, system: Folder) -> bool:
+    def is_file_of(self, system: DiskFolder) -> bool:
         """Say whether the run that was locked is still the one in its place."""
         return system.same_file(NAME, self._fd)
 
@@ -78,7 +78,7 @@ def this_process() -> Owner:
     return Owner(os.uname().nodename, os.getpid(), rfc3339(time.time()))
 
 
-def acquire(system: Folder, run_id: str, owner: Owner) -> HeldLock:
+def acquire(system: DiskFolder, run_id: str, owner: Owner) -> HeldLock:
     """Lock the run whose `_system` folder this is.
 
     Raises RunLockedError, naming who holds it, or RunNotFoundError if it was removed meanwhile.
@@ -105,7 +105,7 @@ def locked_error(run_id: str, owner: Owner) -> RunLockedError:
     )
 
 
-def holder(system: Folder) -> Owner | None:
+def holder(system: DiskFolder) -> Owner | None:
     """Return who holds the run's lock now, without taking it; None if nobody does."""
     try:
         with system.opened(NAME) as fd:
@@ -114,7 +114,7 @@ def holder(system: Folder) -> Owner | None:
         return None
 
 
-def _signed(system: Folder) -> Owner:
+def _signed(system: DiskFolder) -> Owner:
     """Return who holds the lock, waiting shortly for one that has taken it but not yet signed."""
     deadline = time.monotonic() + PATIENCE_S
     while not _is_alive(owner := read_owner(system)) and time.monotonic() < deadline:
@@ -136,7 +136,7 @@ def _is_alive(owner: Owner) -> bool:
     return True
 
 
-def read_owner(system: Folder) -> Owner:
+def read_owner(system: DiskFolder) -> Owner:
     """Return who signed the lock file last."""
     try:
         document = json.loads(system.read(NAME, limit=4096))

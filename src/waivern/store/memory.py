@@ -15,7 +15,7 @@ from waivern.ids import SYSTEM, parse_artifact_id, parse_run_id
 from waivern.message import Json, Message, decode, encode, sha256
 from waivern.store.base import (
     ArtifactRef,
-    Birth,
+    InitialState,
     Journal,
     JournalLine,
     Lease,
@@ -23,7 +23,7 @@ from waivern.store.base import (
     Receipt,
     RunStore,
 )
-from waivern.store.journal import Chain, read
+from waivern.store.journal import JournalChain, read
 from waivern.store.layout import json_bytes
 from waivern.store.lock import locked_error
 
@@ -40,7 +40,7 @@ class _Run:
     """By path and digest."""
     logs: dict[str | None, str] = field(default_factory=dict)
     journal: bytearray = field(default_factory=bytearray)
-    chain: Chain = field(default_factory=Chain)
+    chain: JournalChain = field(default_factory=JournalChain)
     anchor: dict[str, Json] = field(default_factory=dict)
     owner: Owner | None = None
     requests: dict[str, dict[str, Json]] = field(default_factory=dict)
@@ -150,7 +150,7 @@ class AsyncInMemoryStore(RunStore):
 
     # lock
 
-    def begin(self, run_id: str, birth: Birth, owner: Owner) -> Lease:
+    def begin(self, run_id: str, birth: InitialState, owner: Owner) -> Lease:
         with self._lock:
             if parse_run_id(run_id) in self._runs:
                 raise RefusedError(f"there is a run {run_id} already", hint="choose another id")

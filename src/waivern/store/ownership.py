@@ -25,7 +25,7 @@ Owners: TypeAlias = frozenset[int] | None
 OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
-class StrangerError(IntegrityError):
+class ForeignOwnerError(IntegrityError):
     """A file or a folder of a store belongs to an account that is not trusted."""
 
 
@@ -44,7 +44,7 @@ def _is_named(path: str) -> bool:
 def check_owner(found: os.stat_result, owners: Owners, name: str) -> None:
     """Raise StrangerError if a file or a folder belongs to somebody who is not trusted."""
     if owners is not None and found.st_uid not in owners:
-        raise StrangerError(f"{name} belongs to {account(found.st_uid)}")
+        raise ForeignOwnerError(f"{name} belongs to {account(found.st_uid)}")
 
 
 def check_folder(

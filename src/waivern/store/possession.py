@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from waivern.errors import IntegrityError
 from waivern.ids import SYSTEM
-from waivern.store.disk import Folder
+from waivern.store.disk import DiskFolder
 
 HINT = (
     "look for another process or a clean-up that touched the run folder; "
@@ -24,7 +24,7 @@ HINT = (
 class _Opened(NamedTuple):
     """An open descriptor, the folder and the name it was opened by, and which file it is."""
 
-    folder: Folder
+    folder: DiskFolder
     name: str
     fd: int
     file: tuple[int, int]
@@ -36,7 +36,9 @@ class Possession:
     So is `path`, which leads to the folder of all runs.
     """
 
-    def __init__(self, path: str, runs: Folder, run_id: str, run: Folder, system: Folder) -> None:
+    def __init__(
+        self, path: str, runs: DiskFolder, run_id: str, run: DiskFolder, system: DiskFolder
+    ) -> None:
         self._path = path
         self._runs = runs
         self._place = _file(os.fstat(runs.descriptor))
@@ -44,7 +46,7 @@ class Possession:
         self.add(runs, run_id, run.descriptor)
         self.add(run, SYSTEM, system.descriptor)
 
-    def add(self, folder: Folder, name: str, fd: int) -> None:
+    def add(self, folder: DiskFolder, name: str, fd: int) -> None:
         """Take note of a file that is open now under its name."""
         self._opened.append(_Opened(folder, name, fd, _file(os.fstat(fd))))
 

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from waivern.errors import IntegrityError
 from waivern.message import Json, sha256
 from waivern.store.base import RunIndex, Stamp
-from waivern.store.disk import Folder
+from waivern.store.disk import DiskFolder
 
 NAME = "index.jsonl"
 FORM = "waivern-run-index/1"
@@ -27,13 +27,15 @@ may change again within the same tick, and its stamp would not."""
 SECOND_NS = 1_000_000_000
 
 
-def stamps(runs: Folder, names: Iterable[str], records: Iterable[str]) -> dict[str, Stamp | None]:
+def stamps(
+    runs: DiskFolder, names: Iterable[str], records: Iterable[str]
+) -> dict[str, Stamp | None]:
     """Return the stamp of each run; None of a run whose records cannot be looked at."""
     records = tuple(records)
     return {name: _stamp(runs, name, records) for name in names}
 
 
-def _stamp(runs: Folder, name: str, records: tuple[str, ...]) -> Stamp | None:
+def _stamp(runs: DiskFolder, name: str, records: tuple[str, ...]) -> Stamp | None:
     found: list[int] = []
     for record in records:
         try:
@@ -54,7 +56,7 @@ def settled(stamp: Stamp, moment: int) -> bool:
     return True
 
 
-def write(root: Folder, seen: RunIndex, entries: Mapping[str, list[Json]]) -> None:
+def write(root: DiskFolder, seen: RunIndex, entries: Mapping[str, list[Json]]) -> None:
     """Replace the index by `entries` of runs that were read after `seen`, and what held then."""
     runs = {run: [seen.stamps[run], entry] for run, entry in seen.entries.items()}
     for run, entry in entries.items():
@@ -69,7 +71,7 @@ def write(root: Folder, seen: RunIndex, entries: Mapping[str, list[Json]]) -> No
     root.replace(NAME, b"%b\n%b\n" % (head, body), sync=False)
 
 
-def read(root: Folder, known: Mapping[str, Stamp | None]) -> dict[str, list[Json]]:
+def read(root: DiskFolder, known: Mapping[str, Stamp | None]) -> dict[str, list[Json]]:
     """Return the entries of the runs whose stamps are still those of the index."""
     try:
         head, _, body = _read(root).partition(b"\n")
@@ -87,7 +89,7 @@ def _same(known: Stamp | None, stamp: Json) -> bool:
     return known is not None and isinstance(stamp, list) and list(known) == stamp
 
 
-def _read(root: Folder) -> bytes:
+def _read(root: DiskFolder) -> bytes:
     """Return the file's bytes, if only its owner may write to it, who must own the store too."""
     try:
         with root.opened(NAME) as fd:

@@ -13,22 +13,22 @@ from contextlib import suppress
 from pathlib import Path
 from typing import get_args
 
+from waivern.diagnostics import InvalidError
 from waivern.engine.cache import Cache
 from waivern.errors import IntegrityError, WaivernError
 from waivern.ids import parse_artifact_id
+from waivern.language.conditions import Condition, ConditionError, EvaluationError
+from waivern.language.given_params import bind, read_file
+from waivern.language.loader import parse
+from waivern.language.params import Param, Type
+from waivern.language.project import parse as read_project
 from waivern.message import decode, encode
-from waivern.planning.children import ChildFile
+from waivern.planning.child_runbooks import ChildFile
 from waivern.planning.planner import make_plan
-from waivern.problems import InvalidError
-from waivern.record.events import from_record
 from waivern.record.fold import RunRecord
-from waivern.record.run import RunMetadata
-from waivern.runbook.conditions import Condition, ConditionError, EvaluationError
-from waivern.runbook.given import bind, read_file
-from waivern.runbook.loader import parse
-from waivern.runbook.params import Param, Type
-from waivern.runbook.project import parse as read_project
-from waivern.service.reusing import StoreResolver
+from waivern.record.journal_events import from_record
+from waivern.record.run_metadata import RunMetadata
+from waivern.runs.reuse_resolver import StoreResolver
 from waivern.store import journal
 from waivern.store.local import LocalFilesystemStore
 from waivern.store.memory import AsyncInMemoryStore
@@ -184,7 +184,7 @@ def events(data: bytes) -> None:
             continue
         if isinstance(document, dict):
             records.append(document)
-    lines = journal.Chain().extend([record for record in records if _is_text(record)])
+    lines = journal.JournalChain().extend([record for record in records if _is_text(record)])
     chain(lines)
 
 

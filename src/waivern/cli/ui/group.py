@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from waivern.problems import did_you_mean
+from waivern.diagnostics import did_you_mean
 
 
 class LazyGroup(click.Group):

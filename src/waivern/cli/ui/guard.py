@@ -25,7 +25,7 @@ def guarded(command: click.Command, name: str, args: list[str]) -> int:
         _hush()
         return BROKEN_PIPE
     except StoreError as error:  # stdout itself: there is nowhere to write a document
-        from waivern.cli.ui.errors import explain
+        from waivern.cli.ui.error_output import explain
 
         _hush()
         return explain(error, as_json=False)
@@ -50,7 +50,7 @@ def _carried_out(command: click.Command, name: str, args: list[str]) -> int:
     except BrokenPipeError:
         raise
     except Exception as error:  # noqa: BLE001 - a defect, too, is told as one
-        from waivern.cli.ui.errors import told
+        from waivern.cli.ui.error_output import told
 
         return told(error, as_json=as_json, whole=_verbosity(args) > 1)
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from waivern.cli.ui.board import TALKATIVE, Board, Line, Work
+from waivern.cli.ui.progress_state import TALKATIVE, ProgressLine, ProgressState, RunningArtifact
 from waivern.cli.ui.screen import look_of
 from waivern.cli.ui.text import duration
 
@@ -33,7 +33,7 @@ class LivePainter:
         self._turn = 0
         self._live.start()
 
-    def paint(self, lines: list[Line], board: Board) -> None:
+    def paint(self, lines: list[ProgressLine], board: ProgressState) -> None:
         self._turn += 1
         shown = [line for line in lines if _worth_a_line(line, board)]
         if shown:
@@ -44,7 +44,7 @@ class LivePainter:
         self._live.update(Text(), refresh=True)
         self._live.stop()
 
-    def _below(self, board: Board) -> Text:
+    def _below(self, board: ProgressState) -> Text:
         if not board.total:
             return Text()
         now, frame = time.monotonic(), _SPINNER[self._turn % len(_SPINNER)]
@@ -57,18 +57,18 @@ class LivePainter:
         return Text("\n", no_wrap=True, overflow="ellipsis").join(lines)
 
 
-def _worth_a_line(line: Line, board: Board) -> bool:
+def _worth_a_line(line: ProgressLine, board: ProgressState) -> bool:
     return board.total <= TALKATIVE or line.status not in ("completed", "reused", "skipped")
 
 
-def _told(line: Line) -> Text:
+def _told(line: ProgressLine) -> Text:
     if line.status in ("run", "output"):
         return Text(line.text)
     sign, colour = look_of(line.status)
     return Text.assemble("  ", (sign, colour), f" {line.text}")
 
 
-def _at_work(name: str, work: Work, now: float, frame: str) -> Text:
+def _at_work(name: str, work: RunningArtifact, now: float, frame: str) -> Text:
     text = f"{name}  {duration(round((now - work.began) * 10) * 100)}"
     if work.total:
         text += f"  {work.n:,}/{work.total:,}  {work.n * 100 // work.total}%"

@@ -39,7 +39,7 @@ def json_option(command: F) -> F:
 
 def opened(store: str | None) -> RunStore:
     """Return the store that a command is to use; `store` is what was typed."""
-    from waivern.service.locate import locate
+    from waivern.runs.locate import locate
     from waivern.store.opening import open_store
 
     ctx = click.get_current_context(silent=True)

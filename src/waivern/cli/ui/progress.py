@@ -14,13 +14,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Protocol, TextIO
 
-from waivern.cli.ui.aside import Aside
-from waivern.cli.ui.board import Board, Line, Work
+from waivern.cli.ui.output_redirect import OutputRedirect
+from waivern.cli.ui.progress_state import ProgressLine, ProgressState, RunningArtifact
 from waivern.cli.ui.screen import Screen, screen
 from waivern.cli.ui.text import clean, counted, duration, taken
+from waivern.language.secrets import Secrets
 from waivern.planning.plan import Plan
-from waivern.plugins import started
-from waivern.record.events import (
+from waivern.plugins import child_processes
+from waivern.record.fold import RunRecord
+from waivern.record.journal_events import (
     ArtifactCompleted,
     ArtifactFailed,
     ArtifactRetried,
@@ -29,8 +31,6 @@ from waivern.record.events import (
     ArtifactSuspended,
     Event,
 )
-from waivern.record.fold import RunRecord
-from waivern.runbook.secrets import Secrets
 
 TICK_S = 0.1
 SHOW_CURSOR = "\x1b[?25h\n"
@@ -42,17 +42,17 @@ UNLOGGED = 1000
 class Painter(Protocol):
     """Shows lines once, and the board as it is."""
 
-    def paint(self, lines: list[Line], board: Board) -> None: ...
+    def paint(self, lines: list[ProgressLine], board: ProgressState) -> None: ...
     def close(self) -> None: ...
 
 
-class Progress:
+class ProgressDisplay:
     """Follows one run. `observers` and `progress` are for its Options; any thread may call them."""
 
     def __init__(self, *, quiet: bool = False, verbose: bool = False) -> None:
         self.kept: frozenset[str] = frozenset()
         """The artifacts that were there before the attempt began."""
-        self._aside = Aside(self._outside)
+        self._aside = OutputRedirect(self._outside)
         self._painter = None if quiet else _painter(screen(self._aside.err))
         self._started_lines = verbose and isinstance(self._painter, PlainPainter)
         self._live = self._painter is not None and not isinstance(self._painter, PlainPainter)
@@ -62,9 +62,9 @@ class Progress:
         self._log: Callable[[str], None] | None = None
         self._unlogged: deque[str] = deque(maxlen=UNLOGGED)
         self._lock = threading.Lock()
-        self._lines: list[Line] = []
+        self._lines: list[ProgressLine] = []
         self._hide: Callable[[str], str] = str
-        self._board = Board()
+        self._board = ProgressState()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._tick, name="wct-progress", daemon=True)
 
@@ -73,7 +73,7 @@ class Progress:
         """Show the run while it lasts; what user code prints goes to stderr, never to stdout."""
         if self._painter:
             self._thread.start()
-        started.last_words[:] = [self._last_words]
+        child_processes.last_words[:] = [self._last_words]
         try:
             with self._aside.taken():
                 yield
@@ -114,7 +114,7 @@ class Progress:
 
     def output(self, artifact: str | None, text: str) -> None:
         """Show a line that a component has printed."""
-        self.say(Line("output", clean(f"{artifact}: {text}" if artifact else text)))
+        self.say(ProgressLine("output", clean(f"{artifact}: {text}" if artifact else text)))
 
     def hide(self, secrets: Secrets) -> None:
         """Take note of what must not be shown."""
@@ -132,9 +132,9 @@ class Progress:
         what.append(counted(len(plan.nodes), "artifact"))
         if len(run.attempts) > 1:
             what += [f"attempt {len(run.attempts)}", f"{len(kept):,} kept"]
-        self.say(Line("run", "  ".join([*what, f"store {clean(where)}"])))
+        self.say(ProgressLine("run", "  ".join([*what, f"store {clean(where)}"])))
         for name, reason in record.invalidated.items():
-            self.say(Line("run", f"again {name}: {clean(reason)}"))
+            self.say(ProgressLine("run", f"again {name}: {clean(reason)}"))
 
     def stopping(self, why: str) -> None:
         """Report that no more artifacts are started, and how to stop at once."""
@@ -143,13 +143,13 @@ class Progress:
             why, " A second signal stops now."
         )
         what = known.get(why, f"{why} received")
-        self.say(Line("interrupted", f"{what}: waiting for running artifacts.{again}"))
+        self.say(ProgressLine("interrupted", f"{what}: waiting for running artifacts.{again}"))
 
     def waiting(self, why: str) -> None:
         """Show what artifacts wait for."""
-        self.say(Line("run", clean(why)))
+        self.say(ProgressLine("run", clean(why)))
 
-    def say(self, line: Line) -> None:
+    def say(self, line: ProgressLine) -> None:
         """Show a line."""
         if self._painter is not None:
             with self._lock:
@@ -171,7 +171,7 @@ class Progress:
             board = self._board
             match event:
                 case ArtifactStarted():
-                    board.running[event.artifact] = Work(time.monotonic())
+                    board.running[event.artifact] = RunningArtifact(time.monotonic())
                 case ArtifactRetried() | ArtifactSuspended():
                     board.running.pop(event.artifact, None)
                 case ArtifactCompleted() | ArtifactFailed() | ArtifactSkipped():
@@ -191,33 +191,33 @@ class Progress:
         with self._lock:
             lines, self._lines = self._lines, []
             board = self._board
-            now = Board(board.total, board.finished, board.failed, dict(board.running))
+            now = ProgressState(board.total, board.finished, board.failed, dict(board.running))
         with suppress(OSError):  # nobody reads on: that is no reason to stop a run
             self._painter.paint(lines, now)
 
 
-def _line(event: Event) -> Line | None:
+def _line(event: Event) -> ProgressLine | None:
     match event:
         case ArtifactStarted():
-            return Line("started", f"{event.artifact}  {event.component.partition(':')[2]}")
+            return ProgressLine("started", f"{event.artifact}  {event.component.partition(':')[2]}")
         case ArtifactCompleted():
             status = "completed" if event.how == "produced" else event.how
             beside = taken(event) or duration(event.duration_ms)
-            return Line(status, f"{event.artifact}  {beside}")
+            return ProgressLine(status, f"{event.artifact}  {beside}")
         case ArtifactFailed():
             error = event.error
             text = f"{event.artifact}  {error.get('kind')}: {error.get('message')}"
-            return Line("failed", clean(text))
+            return ProgressLine("failed", clean(text))
         case ArtifactRetried():
             error = event.error
             after = f"again in {duration(event.delay_ms)}"
             text = f"{event.artifact}  {after}  {error.get('kind')}: {error.get('message')}"
-            return Line("retried", clean(text))
+            return ProgressLine("retried", clean(text))
         case ArtifactSkipped():
-            return Line("skipped", f"{event.artifact}  {clean(event.reason)}")
+            return ProgressLine("skipped", f"{event.artifact}  {clean(event.reason)}")
         case ArtifactSuspended():
             what = "asks" if event.gate else "waits"
-            return Line("suspended", f"{event.artifact}  {what}: {clean(event.reason)}")
+            return ProgressLine("suspended", f"{event.artifact}  {what}: {clean(event.reason)}")
         case _:
             return None
 
@@ -228,7 +228,7 @@ class PlainPainter:
     def __init__(self, err: Screen) -> None:
         self._err = err
 
-    def paint(self, lines: list[Line], board: Board) -> None:  # noqa: ARG002 - nothing is live here
+    def paint(self, lines: list[ProgressLine], board: ProgressState) -> None:  # noqa: ARG002 - nothing is live here
         if lines:
             self._err.stream.write("".join(f"{_worded(line)}\n" for line in lines))
             self._err.stream.flush()
@@ -237,7 +237,7 @@ class PlainPainter:
         """Nothing is held."""
 
 
-def _worded(line: Line) -> str:
+def _worded(line: ProgressLine) -> str:
     return line.text if line.status in ("run", "output") else f"{line.status:9}  {line.text}"
 
 

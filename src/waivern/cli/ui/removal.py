@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 import click
 
-from waivern.cli.ui.documents import print_document
+from waivern.cli.ui.json_output import print_document
 from waivern.cli.ui.screen import Screen, stderr, stdout, tab_separated, table
 from waivern.cli.ui.text import clean, counted, short, size
 from waivern.errors import RefusedError
-from waivern.service.references import find
-from waivern.service.retain import Item, Removal, remove
+from waivern.runs.retention import Removal, RemovalItem, remove
+from waivern.runs.run_references import find
 from waivern.store.base import RunStore
 
 PREFIX = 4
@@ -42,7 +42,13 @@ class RemovalOutcome(NamedTuple):
 
 
 def remove_after_showing(
-    store: RunStore, items: Sequence[Item], *, what: str, force: bool, yes: bool, as_json: bool
+    store: RunStore,
+    items: Sequence[RemovalItem],
+    *,
+    what: str,
+    force: bool,
+    yes: bool,
+    as_json: bool,
 ) -> RemovalOutcome:
     """Show what is to be removed; then remove it with `yes`, or if a person at a terminal agrees.
 
@@ -73,7 +79,7 @@ def remove_after_showing(
     return outcome
 
 
-def _table(out: Screen, items: Sequence[Item]) -> None:
+def _table(out: Screen, items: Sequence[RemovalItem]) -> None:
     if not items:
         return
     rows = [[short(item.run_id), *_facts(item)] for item in items]
@@ -81,19 +87,19 @@ def _table(out: Screen, items: Sequence[Item]) -> None:
     table(out, header, rows, flex=1, keep_end=True, status=2)
 
 
-def _show_spared(items: Sequence[Item]) -> None:
+def _show_spared(items: Sequence[RemovalItem]) -> None:
     for item in items:
         if item.protection is not None:
             facts = ", ".join(filter(None, _facts(item)))
             stderr().print(f"kept {item.run_id}: {clean(item.protection)} ({facts})")
 
 
-def _facts(item: Item) -> list[str]:
+def _facts(item: RemovalItem) -> list[str]:
     bytes_ = "" if item.size is None else size(item.size)
     return [clean(item.runbook), item.status, _age(item), bytes_]
 
 
-def _age(item: Item) -> str:
+def _age(item: RemovalItem) -> str:
     if item.age is None:
         return ""
     seconds = max(0, int(item.age.total_seconds()))
@@ -103,12 +109,12 @@ def _age(item: Item) -> str:
     return f"{seconds}s"
 
 
-def total(items: Sequence[Item]) -> str:
+def total(items: Sequence[RemovalItem]) -> str:
     """Return '3 runs, 1.2 MiB'."""
     return f"{counted(len(items), 'run')}, {size(sum(item.size or 0 for item in items))}"
 
 
-def _confirmed(items: Sequence[Item]) -> bool:
+def _confirmed(items: Sequence[RemovalItem]) -> bool:
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return False
     try:

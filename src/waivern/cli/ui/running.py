@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from waivern.cli.ui.documents import print_document
+from waivern.cli.ui.json_output import print_document
 from waivern.cli.ui.options import json_option, opened, store_option
 from waivern.cli.ui.screen import screen, stderr, stdout
 from waivern.cli.ui.text import clean, clean_lines, short
@@ -22,14 +22,14 @@ from waivern.errors import UsageError
 from waivern.files import current_folder
 
 if TYPE_CHECKING:
-    from waivern.cli.ui.progress import Progress
+    from waivern.cli.ui.progress import ProgressDisplay
     from waivern.cli.ui.screen import Screen
+    from waivern.language.project import Project
     from waivern.message import Json
-    from waivern.runbook.project import Project
-    from waivern.service.attempt import Options
-    from waivern.service.parameters import Given
-    from waivern.service.result import RunResult
-    from waivern.service.trust import ForeignRunError
+    from waivern.runs.attempt import RunOptions
+    from waivern.runs.result import RunResult
+    from waivern.runs.run_params import GivenParams
+    from waivern.runs.trust import ForeignRunError
     from waivern.store.base import RunStore
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -118,13 +118,13 @@ _OPTIONS = (
 )
 
 
-def given(params: tuple[str, ...], params_file: str | None) -> Given:
+def given(params: tuple[str, ...], params_file: str | None) -> GivenParams:
     """Return what was typed for parameters. Raises UsageError, InvalidError, NotFoundError."""
-    from waivern.runbook.given import read_file, typed
-    from waivern.service.parameters import Given
+    from waivern.language.given_params import read_file, typed
+    from waivern.runs.run_params import GivenParams
 
     values = read_file(params_file) if params_file is not None else {}
-    return Given(typed(params), values, params_file)
+    return GivenParams(typed(params), values, params_file)
 
 
 def running_options(command: F) -> F:
@@ -148,7 +148,7 @@ def trust_option(command: F) -> F:
 
 
 @dataclass(frozen=True)
-class Typed:
+class TypedOptions:
     """What was typed of `running_options`."""
 
     params: tuple[str, ...] = field(repr=False)
@@ -169,20 +169,22 @@ class Typed:
     base: str | None = None
     trust_run: bool = False
 
-    def given(self) -> Given:
+    def given(self) -> GivenParams:
         """Return the parameters. Raises UsageError, InvalidError, NotFoundError."""
         return given(self.params, self.params_file)
 
-    def options(self, eyes: Progress, where: RunStore, project: Project | None) -> Options:
+    def options(
+        self, eyes: ProgressDisplay, where: RunStore, project: Project | None
+    ) -> RunOptions:
         """Return how the attempt is carried out."""
-        from waivern.service.attempt import DEFAULT_GRACE_S, Options, part
-        from waivern.service.outputs import usable
+        from waivern.runs.attempt import DEFAULT_GRACE_S, RunOptions, part
+        from waivern.runs.output_delivery import usable
 
         if self.fail_fast and self.max_failures not in (None, 1):
             raise UsageError(
                 "--fail-fast is --max-failures 1", hint="give one of the two, not both"
             )
-        return Options(
+        return RunOptions(
             environ=dict(os.environ),
             project=project,
             max_concurrency=self.max_concurrency,
@@ -209,13 +211,16 @@ class Typed:
 
 
 def carry_out(
-    typed: Typed, store: RunStore, project: Project | None, begin: Callable[[Options, Progress], T]
-) -> tuple[T, Progress]:
+    typed: TypedOptions,
+    store: RunStore,
+    project: Project | None,
+    begin: Callable[[RunOptions, ProgressDisplay], T],
+) -> tuple[T, ProgressDisplay]:
     """Show what `begin` does; return what it does, and what was seen of it.
 
     A run of another store, whose code nobody has confirmed, is asked about on a terminal.
     """
-    from waivern.service.trust import ForeignRunError
+    from waivern.runs.trust import ForeignRunError
 
     try:
         return _shown(typed, store, project, begin)
@@ -226,16 +231,16 @@ def carry_out(
 
 
 def _shown(
-    typed: Typed,
+    typed: TypedOptions,
     store: RunStore,
     project: Project | None,
-    begin: Callable[[Options, Progress], T],
+    begin: Callable[[RunOptions, ProgressDisplay], T],
     *,
     named: bool = False,
-) -> tuple[T, Progress]:
-    from waivern.cli.ui.progress import Progress
+) -> tuple[T, ProgressDisplay]:
+    from waivern.cli.ui.progress import ProgressDisplay
 
-    eyes = Progress(quiet=typed.quiet, verbose=typed.verbose > 0)
+    eyes = ProgressDisplay(quiet=typed.quiet, verbose=typed.verbose > 0)
     at = ["--store", typed.store] if typed.store else []
     if store.folder is not None:
         eyes.again = lambda run: shlex.join(["wct", "runs", "resume", short(run), *at])
@@ -254,7 +259,7 @@ def _name(err: Screen, said: str) -> None:
     err.print(clean_lines(said))
 
 
-def _confirmed(error: ForeignRunError, typed: Typed) -> bool:
+def _confirmed(error: ForeignRunError, typed: TypedOptions) -> bool:
     """Ask on a terminal whether the code of a foreign run may be run."""
     if typed.as_json or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return False
@@ -263,10 +268,10 @@ def _confirmed(error: ForeignRunError, typed: Typed) -> bool:
 
 
 def finish(
-    typed: Typed,
+    typed: TypedOptions,
     store: RunStore,
     result: RunResult,
-    eyes: Progress,
+    eyes: ProgressDisplay,
     words: Callable[[str], list[str]],
     *,
     more: Mapping[str, Json] | None = None,
@@ -278,7 +283,7 @@ def finish(
     summary.
     """
     from waivern.cli.ui import summary
-    from waivern.cli.ui.errors import explain
+    from waivern.cli.ui.error_output import explain
 
     code, kept = int(result.exit_code), eyes.kept
     if result.nothing_to_do:
@@ -286,7 +291,7 @@ def finish(
     command = words(short(result.run_id))
     command += ["--force"] if result.status == "cancelled" else []
     command += ["--store", typed.store] if typed.store else []
-    ended = summary.Ended(result, store, kept, command)
+    ended = summary.EndedAttempt(result, store, kept, command)
     if result.outputs and result.outputs.error:
         explain(result.outputs.error, as_json=False)
     for warning in result.warnings:
@@ -302,7 +307,7 @@ def finish(
 def leave(result: RunResult | None, code: int) -> int:
     """Return the exit code, if a blocked thread lets the process end; else end it."""
     if result is not None and result.stuck:  # the interpreter would wait for it
-        from waivern.plugins.started import kill_all
+        from waivern.plugins.child_processes import kill_all
 
         sys.stdout.flush()
         sys.stderr.flush()
@@ -311,9 +316,9 @@ def leave(result: RunResult | None, code: int) -> int:
     return code
 
 
-def kept_store(typed: Typed, project: Project | None, verb: str) -> RunStore:
+def kept_store(typed: TypedOptions, project: Project | None, verb: str) -> RunStore:
     """Return the store of the run that a command continues. Raises RefusedError if none is kept."""
-    from waivern.service.locate import refuse_unkept, unkept
+    from waivern.runs.locate import refuse_unkept, unkept
 
     refuse_unkept(unkept(typed.store, os.environ, project), verb)
     return opened(typed.store)
@@ -325,7 +330,7 @@ def why_unkept(typed: str | None, no_store: bool, project: Project | None) -> st
         raise UsageError("--no-store keeps nothing, --store says where", hint="give one of the two")
     if no_store:
         return "--no-store"
-    from waivern.service.locate import unkept
+    from waivern.runs.locate import unkept
 
     return unkept(typed, os.environ, project)
 

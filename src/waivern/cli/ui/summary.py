@@ -8,17 +8,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from waivern.cli.ui.coverage import coverage_lines
+from waivern.cli.ui.coverage_lines import coverage_lines
 from waivern.cli.ui.screen import Screen
 from waivern.cli.ui.text import clean, clip, duration, short, taken
 from waivern.message import Json
 from waivern.planning.plan import Plan
 from waivern.record.fold import RunRecord
-from waivern.record.gates import Open
+from waivern.record.gates import GateOpen
 from waivern.record.status import ArtifactStatus, RunStatus
-from waivern.record.step import StepRecord
-from waivern.service.read import COUNTED
-from waivern.service.result import RunResult
+from waivern.record.step_record import StepRecord
+from waivern.runs.queries import COUNTED
+from waivern.runs.result import RunResult
 from waivern.store.base import RunStore
 
 FAILED = ArtifactStatus.FAILED
@@ -28,7 +28,7 @@ FAILURES = 20
 NAMES = 8
 
 
-class Ended(NamedTuple):
+class EndedAttempt(NamedTuple):
     """An attempt that is over, with what the command knows beside the result."""
 
     result: RunResult
@@ -96,9 +96,9 @@ class Ended(NamedTuple):
         return [step for step in self.record.steps.values() if step.status == status]
 
 
-def document(ended: Ended) -> dict[str, Json]:
+def document(ended: EndedAttempt) -> dict[str, Json]:
     """Return the end of a run for programs."""
-    from waivern.cli.ui.outputs import output_document
+    from waivern.cli.ui.output_lines import output_document
 
     result, record = ended.result, ended.record
     return {
@@ -129,13 +129,13 @@ def document(ended: Ended) -> dict[str, Json]:
     }
 
 
-def show(out: Screen, ended: Ended) -> None:
+def show(out: Screen, ended: EndedAttempt) -> None:
     """Write the end of a run for people."""
     for line in _lines(out, ended):
         out.print(line)
 
 
-def _lines(out: Screen, ended: Ended) -> Iterator[str]:
+def _lines(out: Screen, ended: EndedAttempt) -> Iterator[str]:
     result, run = ended.result, ended.record.metadata
     word = "TIMED OUT" if result.reason == "timeout" else str(result.status).upper()
     if result.nothing_to_do:
@@ -160,7 +160,7 @@ def _lines(out: Screen, ended: Ended) -> Iterator[str]:
     yield from _skipped(out, ended)
     yield from _waiting(out, ended)
     if result.outputs:
-        from waivern.cli.ui.outputs import output_lines
+        from waivern.cli.ui.output_lines import output_lines
 
         yield from output_lines(out, result.outputs)
     if ended.store.url != "memory:" and not ended.decisions:
@@ -168,11 +168,11 @@ def _lines(out: Screen, ended: Ended) -> Iterator[str]:
         yield from _gain(ended)
 
 
-def _counts(ended: Ended) -> dict[str, int]:
+def _counts(ended: EndedAttempt) -> dict[str, int]:
     return {name: len(ended.steps(ArtifactStatus(name))) for name in COUNTED}
 
 
-def _counted(ended: Ended) -> str:
+def _counted(ended: EndedAttempt) -> str:
     counts = {k: n for k, n in _counts(ended).items() if n}
     kept = len(ended.kept)
     parts = [f"{n:,} {k.replace('_', ' ')}" for k, n in counts.items()]
@@ -194,7 +194,7 @@ def _why(result: RunResult) -> Iterator[str]:
         yield "  note       work that would not stop was left behind; its result is not kept"
 
 
-def _completed(out: Screen, ended: Ended) -> Iterator[str]:
+def _completed(out: Screen, ended: EndedAttempt) -> Iterator[str]:
     width = _width(ended)
     for step in ended.steps(ArtifactStatus.COMPLETED):
         done = step.completed
@@ -208,7 +208,7 @@ def _completed(out: Screen, ended: Ended) -> Iterator[str]:
         yield f"  {out.mark(look)} {text}  {took}{_tries(step)}"
 
 
-def _width(ended: Ended) -> int:
+def _width(ended: EndedAttempt) -> int:
     """Return how wide the column is in which artifacts are named."""
     return max((len(name) for name in ended.record.steps), default=0)
 
@@ -222,7 +222,7 @@ def _type(step: StepRecord) -> str:
     return clean(f"from {short(name[:36])}{name[36:]}" if kind == "reuse" else name or kind)
 
 
-def _failed(out: Screen, ended: Ended) -> Iterator[str]:
+def _failed(out: Screen, ended: EndedAttempt) -> Iterator[str]:
     failed, width = ended.steps(ArtifactStatus.FAILED), _width(ended)
     for step in failed[:FAILURES]:
         error = step.error or {}
@@ -239,7 +239,7 @@ def _failed(out: Screen, ended: Ended) -> Iterator[str]:
         yield f"    and {more:,} more failed: `wct inspect {short(ended.result.run_id)}` lists them"
 
 
-def _skipped(out: Screen, ended: Ended) -> Iterator[str]:
+def _skipped(out: Screen, ended: EndedAttempt) -> Iterator[str]:
     groups: dict[str, list[str]] = defaultdict(list)
     for step in ended.steps(ArtifactStatus.SKIPPED):
         error = step.error or {}
@@ -253,7 +253,7 @@ def _skipped(out: Screen, ended: Ended) -> Iterator[str]:
         yield f"    and more was skipped, for {more:,} other reasons"
 
 
-def _waiting(out: Screen, ended: Ended) -> Iterator[str]:
+def _waiting(out: Screen, ended: EndedAttempt) -> Iterator[str]:
     waiting = list(ended.steps(ArtifactStatus.SUSPENDED))
     gates, commands = _gates(ended) if waiting else {}, ended.decisions
     for step in waiting:
@@ -272,14 +272,14 @@ def _waiting(out: Screen, ended: Ended) -> Iterator[str]:
         yield f"  {out.mark('not_started')} {_names(names)}  {word}"
 
 
-def _gates(ended: Ended) -> dict[str, list[str]]:
+def _gates(ended: EndedAttempt) -> dict[str, list[str]]:
     """Return what there is to say of each open gate."""
-    from waivern.service.decide import open_gates
+    from waivern.runs.decisions import open_gates
 
     found = {}
     for asked, verdict in open_gates(ended.record, ended.plan, ended.record.metadata.updated_at):
         said = [f"      shows:  {clean(_names(list(asked.question.shown)))}"]
-        if isinstance(verdict, Open) and asked.question.approvers > 1:
+        if isinstance(verdict, GateOpen) and asked.question.approvers > 1:
             have = asked.question.approvers - verdict.missing
             said.append(f"      approved by {have} of {asked.question.approvers} people")
         found[str(asked.gate)] = said
@@ -291,7 +291,7 @@ def _names(names: list[str]) -> str:
     return ", ".join(names[:NAMES]) + (f" and {more:,} more" if more > 0 else "")
 
 
-def _gain(ended: Ended) -> Iterator[str]:
+def _gain(ended: EndedAttempt) -> Iterator[str]:
     """Say what the next command does, on a line of its own: the other one is there to be pasted."""
     if ended.resumable and ended.result.status != RunStatus.SUSPENDED:
         kept = _counts(ended)["completed"]

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from waivern.record.events import ArtifactCompleted
+    from waivern.record.journal_events import ArtifactCompleted
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _ESCAPES = {"\t": "\\t", "\r": "\\r"}

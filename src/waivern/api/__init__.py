@@ -1,0 +1,1 @@
+"""The Python API: the verbs of `wct` as functions."""

@@ -1,0 +1,229 @@
+"""What `stream` gives: a run's events as they happen, each a type of its own.
+
+All have `type, run_id, artifact, seq, at, duration_ms, error`, None where it makes no sense:
+
+`seq`          the event's line in the journal, from 1; that something has come about is given
+               after it is durable there, that work begins perhaps a moment before.
+               Progress is not journaled, and has none.
+`at`           when it happened: RFC 3339, UTC, for people only. Order is the stream's.
+`duration_ms`  of one try at an artifact; at the end, of the attempt.
+`error`        `{kind, message, hint}`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias, TypedDict
+
+from waivern.message import Json, Message
+from waivern.record import journal_events as journaled
+from waivern.record.status import How, RunStatus
+from waivern.runs.result import Artifact, RunResult
+from waivern.store.base import RunStore
+
+Error: TypeAlias = dict[str, Json]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStarted:
+    """An attempt at the run begins: its first, or a resume."""
+
+    run_id: str
+    seq: int
+    at: str
+    artifacts: tuple[str, ...]
+    """All that the run is to have, as declared."""
+    kept: tuple[str, ...]
+    """Those that earlier attempts completed; there will be no event of them."""
+    attempt: int
+    """From 1."""
+    type: Literal["run_started"] = field(default="run_started", init=False)
+    artifact: None = field(default=None, init=False)
+    duration_ms: None = field(default=None, init=False)
+    error: None = field(default=None, init=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArtifactStarted:
+    """A try at an artifact begins."""
+
+    run_id: str
+    artifact: str
+    seq: int
+    at: str
+    component: str
+    """`connector:<type>`, `processor:<type>`, `reuse:<run>/<artifact>`, `gate` and the like."""
+    inputs: tuple[str, ...]
+    type: Literal["artifact_started"] = field(default="artifact_started", init=False)
+    duration_ms: None = field(default=None, init=False)
+    error: None = field(default=None, init=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArtifactProgress:
+    """A component says how far it is; of what comes too fast, only the last is given."""
+
+    run_id: str
+    artifact: str
+    at: str
+    n: int
+    """Items done."""
+    total: int | None
+    """Items there are, if that is known."""
+    type: Literal["artifact_progress"] = field(default="artifact_progress", init=False)
+    seq: None = field(default=None, init=False)
+    duration_ms: None = field(default=None, init=False)
+    error: None = field(default=None, init=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArtifactRetried:
+    """A try failed; another begins after a while."""
+
+    run_id: str
+    artifact: str
+    seq: int
+    at: str
+    duration_ms: int
+    error: Error
+    delay_ms: int
+    """How long until the next try."""
+    type: Literal["artifact_retried"] = field(default="artifact_retried", init=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArtifactCompleted:
+    """An artifact is in its place and durable."""
+
+    run_id: str
+    artifact: str
+    seq: int
+    at: str
+    duration_ms: int
+    made: Artifact
+    type: Literal["artifact_completed"] = field(default="artifact_completed", init=False)
+    error: None = field(default=None, init=False)
+
+    @property
+    def how(self) -> How:
+        """Whether it was produced, reused from another run, or taken from the cache."""
+        return self.made.how
+
+    async def message(self) -> Message:
+        """Return the artifact, read now, and checked; raises what `Artifact.message` raises."""
+        import asyncio
+
+        return await asyncio.to_thread(self.made.message)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArtifactFailed:
+    """An artifact could not be made."""
+
+    run_id: str
+    artifact: str
+    seq: int
+    at: str
+    duration_ms: int
+    error: Error
+    type: Literal["artifact_failed"] = field(default="artifact_failed", init=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArtifactSkipped:
+    """An artifact is not made: because of another, or because its own condition says so."""
+
+    run_id: str
+    artifact: str
+    seq: int
+    at: str
+    reason: str
+    cause: str
+    """The artifact that failed or was skipped before it; itself if it was decided here."""
+    more_causes: tuple[str, ...] = ()
+    """Further artifacts that alone would be reason enough, if there are any."""
+    type: Literal["artifact_skipped"] = field(default="artifact_skipped", init=False)
+    duration_ms: None = field(default=None, init=False)
+    error: None = field(default=None, init=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArtifactSuspended:
+    """An artifact waits for people, or for something outside."""
+
+    run_id: str
+    artifact: str
+    seq: int
+    at: str
+    reason: str
+    """Of a gate, its question."""
+    gate: bool
+    shown: tuple[str, ...]
+    """Of a gate: the artifacts to decide on."""
+    type: Literal["artifact_suspended"] = field(default="artifact_suspended", init=False)
+    duration_ms: None = field(default=None, init=False)
+    error: None = field(default=None, init=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFinished:
+    """The attempt is over and the run is free: the last event of every stream."""
+
+    run_id: str
+    seq: int
+    at: str
+    duration_ms: int
+    status: RunStatus
+    error: Error | None
+    """`kind` is the run's reason, if it has one, else its status."""
+    result: RunResult = field(repr=False)
+    type: Literal["run_finished"] = field(default="run_finished", init=False)
+    artifact: None = field(default=None, init=False)
+
+
+RunEvent: TypeAlias = (
+    RunStarted
+    | ArtifactStarted
+    | ArtifactProgress
+    | ArtifactRetried
+    | ArtifactCompleted
+    | ArtifactFailed
+    | ArtifactSkipped
+    | ArtifactSuspended
+    | RunFinished
+)
+
+
+class _Line(TypedDict):
+    """What all events of an artifact have that are in the journal."""
+
+    run_id: str
+    artifact: str
+    seq: int
+    at: str
+
+
+def public(store: RunStore, run_id: str, seq: int, event: journaled.Event) -> RunEvent | None:
+    """Return what is told of an event in the journal; None if that is nothing about an artifact."""
+
+    def line(artifact: str) -> _Line:
+        return {"run_id": run_id, "artifact": artifact, "seq": seq, "at": event.at}
+
+    match event:
+        case journaled.ArtifactStarted(_, name, _, component, inputs):
+            return ArtifactStarted(**line(name), component=component, inputs=tuple(inputs))
+        case journaled.ArtifactCompleted(_, name):
+            made = Artifact.of(store, run_id, event)
+            return ArtifactCompleted(**line(name), duration_ms=event.duration_ms, made=made)
+        case journaled.ArtifactFailed(_, name, error, took):
+            return ArtifactFailed(**line(name), duration_ms=took, error=error)
+        case journaled.ArtifactRetried(_, name, error, took, delay):
+            return ArtifactRetried(**line(name), duration_ms=took, error=error, delay_ms=delay)
+        case journaled.ArtifactSkipped(_, name, cause, reason, more):
+            return ArtifactSkipped(
+                **line(name), reason=reason, cause=cause, more_causes=tuple(more)
+            )
+        case journaled.ArtifactSuspended(_, name, reason, gate, shown):
+            return ArtifactSuspended(**line(name), reason=reason, gate=gate, shown=tuple(shown))
+        case _:
+            return None

@@ -1,0 +1,167 @@
+"""A run's events as they happen, for asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Iterable
+from types import TracebackType
+from typing import Self
+
+from waivern.api.events import (
+    ArtifactProgress,
+    ArtifactStarted,
+    RunEvent,
+    RunFinished,
+    RunStarted,
+    public,
+)
+from waivern.api.feed import Begin, EventFeed
+from waivern.errors import RefusedError
+from waivern.record import journal_events as journaled
+from waivern.record.status import RunStatus
+from waivern.runs.attempt import RunOptions
+from waivern.runs.result import RunFailed, RunResult
+from waivern.store.base import RunStore
+
+
+class Stream(AsyncIterator[RunEvent]):
+    """The events of one attempt, in order; asking for the first one begins it.
+
+    Leaving early ends the run as `interrupted`: it can be resumed. The run is told so as soon as
+    nobody holds the stream any more, which after `break` is at once; to wait until it is free,
+    there are `async with` and `aclose`, and whatever resumes or deletes a run in this process does
+    so by itself. A wait for an event that is cancelled ends the run, too, and waits for it.
+    """
+
+    def __init__(self, begin: Begin, options: RunOptions, store: RunStore, *, check: bool) -> None:
+        self._begin = begin
+        self._options = options
+        self._store = store
+        self._check = check
+        self._feed: EventFeed | None = None
+        self._over = False
+        self._reading = False
+        self._run_id = ""
+        self._seq = 0
+        """The last line of the journal that was heard of."""
+        self._making: set[str] = set()
+        """The artifacts that are being made, as far as the reader knows."""
+        self._held: deque[RunEvent] = deque()
+        self._end: journaled.AttemptEnded | None = None
+        self._failed: RunFailed | None = None
+        """What is to be raised after the last event."""
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> RunEvent:
+        if self._failed is not None:
+            failed, self._failed = self._failed, None
+            raise failed
+        if self._over:
+            raise StopAsyncIteration
+        if self._reading:
+            raise RefusedError(
+                "another task is reading this stream",
+                hint="read it in one task, and hand its events on from there",
+            )
+        self._reading = True
+        try:
+            return await self._following()
+        finally:
+            self._reading = False
+
+    async def _following(self) -> RunEvent:
+        if self._feed is None:
+            self._feed = EventFeed(asyncio.get_running_loop(), self._options.clock)
+            self._feed.begin(self._begin, self._options)
+        try:
+            return await self._next(self._feed)
+        except asyncio.CancelledError:
+            await self.aclose()
+            raise
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """End the run if it goes on, and wait until it is free; again is harmless."""
+        self._over = True
+        if self._feed is not None:
+            self._leave(self._feed)
+            await self._feed.over()
+
+    def __del__(self) -> None:
+        if self._feed is not None:
+            self._leave(self._feed)
+
+    def _leave(self, feed: EventFeed) -> None:
+        if feed.outcome is None:
+            feed.halt()
+
+    # what comes next
+
+    async def _next(self, feed: EventFeed) -> RunEvent:
+        while True:
+            while feed.items and not self._held:
+                self._take_in(feed, feed.items.popleft())
+            if not self._held:
+                self._held.extend(self._progress(feed, tuple(self._making)))
+            if self._held:
+                return self._held.popleft()
+            if feed.outcome is not None and not feed.items:
+                await feed.over()
+                if isinstance(feed.outcome, BaseException):
+                    self._over = True
+                    raise feed.outcome
+                if self._seq >= feed.outcome.record.count or feed.outcome.nothing_to_do:
+                    return self._finished(feed.outcome)
+            feed.ready.clear()  # what comes meanwhile sets it, but not before this awaits
+            await feed.ready.wait()
+
+    def _take_in(self, feed: EventFeed, item: RunStarted | tuple[int, journaled.Event]) -> None:
+        if isinstance(item, RunStarted):
+            self._run_id, self._seq = item.run_id, item.seq
+            self._held.append(item)
+            return
+        self._seq, event = item
+        if isinstance(event, journaled.AttemptEnded):
+            self._end = event
+        told = public(self._store, self._run_id, self._seq, event)
+        if told is None:
+            return
+        if isinstance(told, ArtifactStarted):
+            self._making.add(told.artifact)
+        elif told.artifact in self._making:
+            self._making.remove(told.artifact)
+            self._held.extend(self._progress(feed, (told.artifact,)))
+        self._held.append(told)
+
+    def _progress(self, feed: EventFeed, artifacts: Iterable[str]) -> Iterable[ArtifactProgress]:
+        for name in artifacts:
+            if (last := feed.progress.pop(name, None)) is not None:
+                yield ArtifactProgress(run_id=self._run_id, artifact=name, **last._asdict())
+
+    def _finished(self, result: RunResult) -> RunFinished:
+        self._over = True
+        if self._check and result.status not in (RunStatus.COMPLETED, RunStatus.SUSPENDED):
+            self._failed = RunFailed(result)
+        kind = result.reason or str(result.status)
+        return RunFinished(
+            run_id=result.run_id,
+            seq=result.record.count,
+            at=result.metadata.updated_at,
+            duration_ms=self._end.duration_ms if self._end else 0,
+            status=result.status,
+            error={"kind": kind, "message": result.error, "hint": None} if result.error else None,
+            result=result,
+        )

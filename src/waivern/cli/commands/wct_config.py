@@ -1,0 +1,18 @@
+"""`wct config`: what is set, and where."""
+
+from __future__ import annotations
+
+import click
+
+from waivern.cli.ui.group import LazyGroup
+
+
+@click.group(
+    "config",
+    cls=LazyGroup,
+    commands_at={"show": "waivern.cli.commands.wct_config_show"},
+    default="show",
+    short_help="Show every setting and its source.",
+)
+def command() -> None:
+    """Show every setting and its source; bare `wct config` is `wct config show`."""

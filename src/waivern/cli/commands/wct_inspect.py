@@ -1,0 +1,37 @@
+"""`wct inspect`."""
+
+from __future__ import annotations
+
+import click
+
+from waivern.cli.ui.options import json_option, opened, store_option
+from waivern.cli.ui.screen import stderr
+
+
+@click.command("inspect", short_help="Show a run or an artifact.")
+@click.argument("reference", metavar="RUN[/ARTIFACT]")
+@click.option("--full", is_flag=True, help="Show everything: run.json, parameters, whole contents.")
+@click.option("--reveal", is_flag=True, help="Also show the content of sensitive artifacts.")
+@json_option
+@store_option
+def command(reference: str, full: bool, reveal: bool, as_json: bool, store: str | None) -> int:
+    """Show a run, or one of its artifacts; also while it is running.
+
+    To a pipe, RUN is a line for each step: index, artifact, component, status, how, milliseconds,
+    inputs, error; between tabs. RUN/ARTIFACT is a line for each fact; with --full it is the content
+    alone, as JSON.
+    """
+    from waivern.cli.ui.artifact_view import show_artifact
+    from waivern.cli.ui.run_view import show_run
+    from waivern.runs import queries
+    from waivern.runs.run_references import find, split
+
+    where = opened(store)
+    run, artifact = split(reference)
+    record = queries.load(where, find(where, run))
+    if not record.vouched:
+        run_id = record.metadata.run_id
+        stderr().print(f"warning: run {run_id} has no journal: nothing vouches for it")
+    if artifact:
+        return show_artifact(where, record, artifact, full=full, reveal=reveal, as_json=as_json)
+    return show_run(where, record, full=full, reveal=reveal, as_json=as_json)

@@ -1,0 +1,98 @@
+"""`wct plan`."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import click
+
+from waivern.cli.ui.json_output import print_document
+from waivern.cli.ui.options import json_option, opened, store_option
+from waivern.cli.ui.screen import Screen, stdout, tab_separated, table
+from waivern.cli.ui.text import clean, duration
+from waivern.errors import Exit
+
+if TYPE_CHECKING:
+    from waivern.runs.forecast import Forecast
+
+
+@click.command("plan", short_help="Show what a run would do, and why.")
+@click.argument("runbook")
+@click.option("--resume", metavar="RUN", help="Show what resuming RUN would do.")
+@click.option(
+    "-p", "--param", "params", metavar="KEY=VALUE", multiple=True, help="Set a parameter."
+)
+@click.option(
+    "--params", "params_file", metavar="FILE", help="Read parameters from a YAML or JSON file."
+)
+@click.option("--no-cache", is_flag=True, help="Ignore cached results.")
+@click.option(
+    "--refresh",
+    metavar="ARTIFACT",
+    multiple=True,
+    help="Rebuild ARTIFACT, ignoring its cached result.",
+)
+@click.option("--exit-code", is_flag=True, help="Exit with 10 if there is work to do.")
+@json_option
+@store_option
+def command(
+    runbook: str,
+    resume: str | None,
+    params: tuple[str, ...],
+    params_file: str | None,
+    no_cache: bool,
+    refresh: tuple[str, ...],
+    exit_code: bool,
+    as_json: bool,
+    store: str | None,
+) -> int:
+    """Show what `wct run RUNBOOK` would do with each artifact, and why. Nothing is written.
+
+    To a pipe, a line is: artifact, action, component, expected milliseconds, reason; between tabs.
+    """
+    from waivern.cli.ui.output_redirect import stdout_is_stderr
+    from waivern.cli.ui.running import given
+    from waivern.runs.attempt import RunOptions
+    from waivern.runs.forecast import forecast
+    from waivern.runs.locate import find_project
+
+    options = RunOptions(
+        environ=dict(os.environ),
+        project=find_project(),
+        cache=False if no_cache else None,
+        refresh=frozenset(refresh),
+    )
+    where, values = opened(store), given(params, params_file)
+    with stdout_is_stderr():
+        found = forecast(runbook, where, options, params=values, resume=resume)
+    if as_json:
+        print_document("plan", {"artifacts": [each.document() for each in found]})
+    else:
+        _show(stdout(), found)
+    work = any(each.work for each in found)
+    return Exit.WORK_TO_DO if exit_code and work else Exit.OK
+
+
+def _show(out: Screen, found: list[Forecast]) -> None:
+    rows = [
+        [
+            each.artifact,
+            str(each.action),
+            each.component,
+            "" if each.expected_ms is None else str(each.expected_ms),
+            clean(each.reason),
+        ]
+        for each in found
+    ]
+    if not out.tty:
+        tab_separated(out, rows)
+        return
+    for row, each in zip(rows, found, strict=True):
+        row[3] = "" if each.expected_ms is None else duration(each.expected_ms)
+    table(out, ("ARTIFACT", "ACTION", "COMPONENT", "TOOK", "WHY"), rows, flex=4, drop=(3, 2))
+    counts = Counter(str(each.action) for each in found)
+    took = sum(each.expected_ms or 0 for each in found if each.action == "produce")
+    words = ", ".join(f"{count} {action}" for action, count in counts.items())
+    out.print(f"\n{words}" + (f"; about {duration(took)} of work, as before" if took else ""))

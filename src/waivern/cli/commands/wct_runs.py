@@ -1,0 +1,30 @@
+"""`wct runs`: the runs there are, and what can be done with one."""
+
+from __future__ import annotations
+
+import click
+
+from waivern.cli.ui.group import LazyGroup
+
+
+@click.group(
+    "runs",
+    cls=LazyGroup,
+    commands_at={
+        "list": "waivern.cli.commands.wct_runs_list",
+        "inspect": "waivern.cli.commands.wct_inspect",
+        "approve": "waivern.cli.commands.wct_runs_approve",
+        "resume": "waivern.cli.commands.wct_runs_resume",
+        "replay": "waivern.cli.commands.wct_runs_replay",
+        "verify": "waivern.cli.commands.wct_runs_verify",
+        "cancel": "waivern.cli.commands.wct_runs_cancel",
+        "delete": "waivern.cli.commands.wct_runs_delete",
+        "prune": "waivern.cli.commands.wct_runs_prune",
+        "pin": "waivern.cli.commands.wct_runs_pin",
+        "unpin": "waivern.cli.commands.wct_runs_unpin",
+    },
+    default="list",
+    short_help="List, resume, verify and remove runs.",
+)
+def command() -> None:
+    """List the runs, newest first; bare `wct runs` is `wct runs list`."""

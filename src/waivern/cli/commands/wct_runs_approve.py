@@ -1,0 +1,134 @@
+"""`wct runs approve`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from waivern.cli.commands.wct_runs_resume import resumed_by
+from waivern.cli.ui.data import data_option, read_data
+from waivern.cli.ui.json_output import print_document
+from waivern.cli.ui.progress_state import ProgressLine
+from waivern.cli.ui.running import (
+    TypedOptions,
+    carry_out,
+    finish,
+    kept_options,
+    kept_store,
+    leave,
+    running_options,
+)
+from waivern.cli.ui.screen import stderr, stdout
+from waivern.cli.ui.text import clean, short
+from waivern.cli.ui.user import user_name
+from waivern.errors import Exit, UsageError
+
+if TYPE_CHECKING:
+    from waivern.cli.ui.progress import ProgressDisplay
+    from waivern.message import Json
+    from waivern.record.journal_events import GateDecided
+    from waivern.runs.attempt import RunOptions
+    from waivern.runs.rerun import Decided
+
+
+@click.command("approve", short_help="Record a decision at a gate, then resume the run.")
+@click.argument("run", metavar="RUN[/GATE]")
+@click.option(
+    "--reject", is_flag=True, help="Reject: the gate fails, and its dependants are skipped."
+)
+@click.option(
+    "--by", metavar="WHO", help="Record WHO as the name of the person; default: your user name."
+)
+@click.option("--note", metavar="TEXT", help="Record a reason.")
+@data_option("For what comes after the gate: JSON if it can be read so, else text.")
+@click.option("--no-resume", is_flag=True, help="Record the decision only.")
+@kept_options
+@running_options
+def command(
+    run: str,
+    reject: bool,
+    by: str | None,
+    note: str | None,
+    data: tuple[str, ...],
+    no_resume: bool,
+    **more: Any,
+) -> int:
+    """Record a decision at a gate of RUN, then resume the run.
+
+    RUN alone is enough if a single gate is waiting. The decision is durable before the run is
+    resumed: who decided, when, and the digest of each artifact shown. It is refused with exit 9 if
+    one of these artifacts has changed since the question was asked.
+
+    The exit code is that of the resumed run; 7 if more people have to approve; 0 with --no-resume.
+    """
+    from waivern.runs import rerun
+    from waivern.runs.decisions import Decision
+    from waivern.runs.locate import find_project
+
+    typed, project = TypedOptions(**more), find_project()
+    decision = Decision(not reject, user_name() if by is None else by, note, read_data(data))
+    store, params = kept_store(typed, project, "decide on"), typed.given()
+    if no_resume and typed.output is not None:
+        raise UsageError("--no-resume makes nothing that -o could copy", hint="leave one out")
+
+    def begin(options: RunOptions, eyes: ProgressDisplay) -> Decided:
+        def on_decided(event: GateDecided) -> None:
+            if not no_resume:
+                eyes.say(ProgressLine("run", clean(_said(event))))
+
+        return rerun.approve(
+            run,
+            store,
+            options,
+            decision,
+            params=params,
+            onward=not no_resume,
+            on_decided=on_decided,
+        )
+
+    decided, eyes = carry_out(typed, store, project, begin)
+    document = {"decision": _document(decided)}
+    if decided.result is not None:
+        result = decided.result
+        code = finish(typed, store, result, eyes, resumed_by, more=document)
+        return leave(result, code)
+    if typed.as_json:
+        print_document("approve", document["decision"])
+    else:
+        stdout().print(f"{decided.run_id}/{clean(_said(decided.event))}")
+        _say_what_next(decided, typed.store)
+    return Exit.OK if no_resume else Exit.SUSPENDED
+
+
+def _said(event: GateDecided) -> str:
+    word = "approved" if event.approved else "rejected"
+    note = f": {event.note}" if event.note else ""
+    return f"{event.artifact}  {word} by {event.by}{note}"
+
+
+def _say_what_next(decided: Decided, store: str | None) -> None:
+    run, more = short(decided.run_id), f" --store {store}" if store else ""
+    if decided.missing:
+        people = (
+            "1 more person has" if decided.missing == 1 else f"{decided.missing} more people have"
+        )
+        text = f"{people} to approve it:  wct runs approve {run}/{decided.event.artifact} --by WHO"
+    else:
+        text = f"next:  wct runs resume {run}"
+    stderr().print(clean(text + more))
+
+
+def _document(decided: Decided) -> dict[str, Json]:
+    event = decided.event
+    return {
+        "run_id": decided.run_id,
+        "gate": event.artifact,
+        "approved": event.approved,
+        "by": event.by,
+        "at": event.at,
+        "note": event.note,
+        "data": event.data,
+        "shown": event.shown,
+        "missing": decided.missing,
+    }

@@ -1,0 +1,67 @@
+"""`wct runs cancel`."""
+
+from __future__ import annotations
+
+import time
+
+import click
+
+from waivern.cli.ui.json_output import print_document
+from waivern.cli.ui.options import json_option, opened, store_option
+from waivern.cli.ui.screen import stderr, stdout
+from waivern.cli.ui.user import user_name
+from waivern.clock import Clock
+from waivern.errors import Exit, RefusedError
+from waivern.record.status import RunStatus
+from waivern.runs.cancel import cancel
+from waivern.runs.queries import look
+from waivern.runs.run_references import find
+
+LOOK_S = 0.1
+
+
+@click.command("cancel")
+@click.argument("run", metavar="RUN")
+@click.option(
+    "--by", metavar="WHO", help="Record WHO as the name of the person; default: your user name."
+)
+@click.option("--note", metavar="TEXT", help="Record a reason.")
+@click.option(
+    "--wait",
+    type=click.FloatRange(0),
+    default=30.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Wait at most SECONDS for the run to stop.",
+)
+@json_option
+@store_option
+def command(
+    run: str, by: str | None, note: str | None, wait: float, as_json: bool, store: str | None
+) -> int:
+    """Cancel a run, and wait until it has stopped.
+
+    No more artifacts are started; running ones have a few seconds to finish. The journal records
+    who asked. A cancelled run is resumed only with --force. Exit 8 if the run is still running
+    after --wait; --wait 0 does not wait.
+    """
+    where = opened(store)
+    run_id = find(where, run)
+    who, deadline = by or user_name(), time.monotonic() + wait
+    done = cancel(where, run_id, who, note, Clock())
+    while not done and time.monotonic() < deadline:
+        time.sleep(LOOK_S)
+        try:  # again: a run that only just began forgets what was asked, a dead one is closed
+            done = cancel(where, run_id, who, note, Clock())
+        except RefusedError:
+            done = True  # it has ended
+    status = look(where, run_id).status
+    if as_json:
+        print_document("cancel", {"run_id": run_id, "status": str(status)})
+    else:
+        stdout().print(f"{run_id}\t{status}")
+    if status != RunStatus.RUNNING:
+        return Exit.OK
+    if not as_json:
+        stderr().print(f"it was asked to stop and still runs; next:  wct inspect {run_id}")
+    return Exit.TIMEOUT if wait else Exit.OK

@@ -1,0 +1,118 @@
+"""`wct runs prune`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import click
+
+from waivern.cli.commands.wct_runs_list import STATUSES
+from waivern.cli.ui.options import json_option, opened, store_option
+from waivern.cli.ui.removal import RemovalOutcome, remove_after_showing
+from waivern.cli.ui.screen import stderr
+from waivern.errors import UsageError
+from waivern.language.age import FORMS, parse_age
+from waivern.language.project import Retention
+from waivern.runs.locate import find_project
+from waivern.runs.queries import list_runs
+from waivern.runs.retention import RetentionPolicy, doomed, survey
+
+
+@click.command("prune")
+@click.option(
+    "--keep-last", type=click.IntRange(0), metavar="N", help="Retain the newest N of each runbook."
+)
+@click.option("--older-than", metavar="AGE", help=f"Remove only runs older than {FORMS}.")
+@click.option(
+    "--status",
+    "statuses",
+    type=click.Choice(STATUSES),
+    multiple=True,
+    help="Remove only runs with this status.",
+)
+@click.option(
+    "--runbook",
+    "runbooks",
+    metavar="NAME|PATH",
+    multiple=True,
+    help="Remove only runs of this runbook.",
+)
+@click.option("--keep-failed/--no-keep-failed", default=None, help="Retain failed runs.")
+@click.option("--force", is_flag=True, hidden=True)
+@click.option("--yes", is_flag=True, help="Remove the runs; without it they are only listed.")
+@json_option
+@store_option
+def command(
+    keep_last: int | None,
+    older_than: str | None,
+    statuses: tuple[str, ...],
+    runbooks: tuple[str, ...],
+    keep_failed: bool | None,
+    force: bool,
+    yes: bool,
+    as_json: bool,
+    store: str | None,
+) -> None:
+    """Remove old runs: those that match all options. Without --yes, only list them.
+
+    Options that are not given have the values of `retention` in waivern.yaml. These
+    runs are never removed: running, pinned, waiting for a decision or recording one, unreadable,
+    or reused by a run that stays; `wct runs delete RUN --force` removes them by name.
+    """
+    if force:
+        raise UsageError(
+            "prune never removes protected runs",
+            hint="name each: `wct runs delete RUN --force`",
+        )
+    policy = _policy(keep_last, older_than, statuses, keep_failed, runbooks)
+    if policy.empty:
+        raise UsageError(
+            "prune needs to know which runs to remove",
+            hint="give --keep-last N, --older-than AGE or --status S, or set them under "
+            "`retention` in waivern.yaml",
+        )
+    where, now = opened(store), datetime.now(UTC)
+    rows = list_runs(where)
+    chosen = [row.run_id for row in doomed(where, rows, policy, now)]
+    items = survey(where, chosen, force=False, now=now, rows=rows)
+    outcome = remove_after_showing(
+        where, items, what="prune", force=False, yes=yes, as_json=as_json
+    )
+    if not as_json:
+        _conclude(outcome, len(rows))
+
+
+def _policy(
+    keep_last: int | None,
+    older_than: str | None,
+    statuses: tuple[str, ...],
+    keep_failed: bool | None,
+    runbooks: tuple[str, ...],
+) -> RetentionPolicy:
+    project = find_project()
+    said = project.retention if project else None
+    if said is None:
+        said = Retention()
+    return RetentionPolicy(
+        said.keep_last if keep_last is None else keep_last,
+        _age(said.older_than if older_than is None else older_than),
+        frozenset(statuses or said.status),
+        said.keep_failed if keep_failed is None else keep_failed,
+        frozenset(runbooks),
+    )
+
+
+def _age(text: str | None) -> timedelta | None:
+    age = parse_age(text) if text is not None else None
+    if text is not None and age is None:
+        raise UsageError(
+            f"--older-than {text[:40]!r} is not an age", hint=f"write it as one of {FORMS}"
+        )
+    return age
+
+
+def _conclude(outcome: RemovalOutcome, total: int) -> None:
+    word = "removed" if outcome.carried_out else "would be removed"
+    stderr().print(f"{len(outcome.removed)} of {total} runs {word}")
+    if outcome.removed and not outcome.carried_out:
+        stderr().print("next:  the same command with --yes")

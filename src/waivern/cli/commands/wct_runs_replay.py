@@ -1,0 +1,94 @@
+"""`wct runs replay`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from waivern.cli.commands.wct_runs_resume import resumed_by
+from waivern.cli.ui.running import (
+    TypedOptions,
+    carry_out,
+    finish,
+    kept_options,
+    kept_store,
+    leave,
+    running_options,
+)
+from waivern.cli.ui.screen import Screen
+from waivern.cli.ui.text import clean, counted, short
+from waivern.errors import Exit
+
+if TYPE_CHECKING:
+    from waivern.cli.ui.progress import ProgressDisplay
+    from waivern.runs.attempt import RunOptions
+    from waivern.runs.compare import Pair
+    from waivern.runs.result import RunResult
+
+WORDS = {"equal": "equal", "different": "DIFFERENT", "status": "DIFFERENT END", "open": "open"}
+
+
+LOOKS = {"equal": "completed", "open": "not_started"}
+
+
+@click.command("replay", short_help="Repeat a run as a new run.")
+@click.argument("run", metavar="RUN")
+@click.option("--compare", is_flag=True, help="Report for each artifact whether it is equal.")
+@click.option("--run-id", metavar="ID", help="Use ID for the new run instead of a random one.")
+@kept_options
+@running_options
+def command(run: str, compare: bool, run_id: str | None, **more: Any) -> int:
+    """Repeat RUN as a new run, with the runbook, children and parameters that RUN recorded.
+
+    Every artifact is produced again, from the sources as they are now; relative paths start from
+    where the command finds the project of RUN. Artifacts that RUN reused from other runs are reused
+    from the same runs. Secret parameters have to be given again.
+
+    The exit code is that of a run. With --compare, a run that would exit with 0 exits with 6 if an
+    artifact or its status is different.
+    """
+    from waivern.runs import queries, rerun
+    from waivern.runs.attempt import worst
+    from waivern.runs.compare import compare as compared
+    from waivern.runs.locate import find_project
+    from waivern.runs.run_references import find
+
+    typed, project = TypedOptions(**more), find_project()
+    store, params = kept_store(typed, project, "replay"), typed.given()
+    before = find(store, run)
+
+    def begin(options: RunOptions, _eyes: ProgressDisplay) -> RunResult:
+        return rerun.replay(before, store, options, run_id=run_id, params=params)
+
+    result, eyes = carry_out(typed, store, project, begin)
+    pairs = compared(queries.load(store, before), result.record, store) if compare else []
+    if any(pair.outcome in ("different", "status") for pair in pairs):
+        result = replace(result, exit_code=worst(result.exit_code, Exit.POLICY))
+    code = finish(
+        typed,
+        store,
+        result,
+        eyes,
+        resumed_by,
+        more={"comparison": [pair.document() for pair in pairs]} if compare else {},
+        last=lambda out: _show(out, pairs, before),
+    )
+    return leave(result, code)
+
+
+def _show(out: Screen, pairs: list[Pair], before: str) -> None:
+    if not pairs:
+        return
+    equal = sum(pair.outcome == "equal" for pair in pairs)
+    out.print(
+        f"\ncompared with {short(before)}:  {equal:,} of {counted(len(pairs), 'artifact')} equal"
+    )
+    width = max(len(pair.artifact) for pair in pairs)
+    for pair in pairs:
+        text = f"{pair.artifact:{width}}  {WORDS[pair.outcome]}"
+        if pair.outcome in ("status", "open"):
+            text += f"  {pair.before or 'not there'} → {pair.after or 'not there'}"
+        sign = out.mark(LOOKS.get(pair.outcome, "failed"))
+        out.print(f"  {sign} {clean(text)}")

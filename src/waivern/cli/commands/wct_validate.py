@@ -1,0 +1,106 @@
+"""`wct validate`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from waivern.cli.ui.error_output import explain, problem_document
+from waivern.cli.ui.json_output import print_document
+from waivern.cli.ui.options import json_option, opened, store_option
+from waivern.cli.ui.screen import Screen, stdout
+from waivern.cli.ui.text import clean, clean_lines, counted
+from waivern.diagnostics import Diagnostic, InvalidError
+from waivern.errors import Exit, NotFoundError
+from waivern.message import Json
+from waivern.runs.locate import find_project
+from waivern.store.base import RunStore
+
+if TYPE_CHECKING:
+    from waivern.language.project import Project
+    from waivern.language.validation import Given
+
+
+@click.command("validate", short_help="Check runbooks without running them.")
+@click.argument("runbooks", nargs=-1, required=True, metavar="RUNBOOK...")
+@click.option(
+    "-p", "--param", "params", metavar="KEY=VALUE", multiple=True, help="Set a parameter."
+)
+@click.option(
+    "--params", "params_file", metavar="FILE", help="Read parameters from a YAML or JSON file."
+)
+@json_option
+@store_option
+def command(
+    runbooks: tuple[str, ...],
+    params: tuple[str, ...],
+    params_file: str | None,
+    as_json: bool,
+    store: str | None,
+) -> int:
+    """Check runbooks without running them, and report all problems in all of them.
+
+    Parameters are those of a run; the others have their defaults, and what depends on one without a
+    default is not checked.
+
+    What is likely to fail is a warning, which does not change the exit code: a file, function or
+    command that does not exist, arguments that a function does not take, an invalid ruleset.
+
+    To a pipe, a line is: ok, runbook, number of artifacts; between tabs.
+    """
+    from waivern.cli.ui.running import given
+
+    where, out, project = opened(store), stdout(), find_project()
+    values = given(params, params_file).bound if params or params_file is not None else None
+    results = [_checked(out, path, where, project, values, as_json) for path in runbooks]
+    if as_json:
+        print_document("validate", [document for _, document in results])
+    codes = {code for code, _ in results}
+    return next((code for code in _WORST if code in codes), Exit.OK)
+
+
+_WORST = (Exit.INVALID, Exit.NOT_FOUND, Exit.USAGE)
+
+
+def _checked(
+    out: Screen,
+    path: str,
+    store: RunStore,
+    project: Project | None,
+    values: Given | None,
+    as_json: bool,
+) -> tuple[Exit, dict[str, Json]]:
+    from waivern.cli.ui.output_redirect import stdout_is_stderr
+    from waivern.runs.prepare import check
+
+    document: dict[str, Json] = {"runbook": path, "valid": False, "artifacts": None}
+    document |= {"problems": [], "warnings": []}
+    warnings: list[Diagnostic] = []
+    try:
+        with stdout_is_stderr():
+            plan = check(path, store, os.environ, given=values, project=project, warnings=warnings)
+    except InvalidError as error:
+        explain(error, as_json=False)
+        problems = [problem_document(problem) for problem in error.problems]
+        return error.exit_code, document | {"problems": problems}
+    except NotFoundError as error:
+        explain(error, as_json=False)
+        missing = {"code": None, "message": error.message, "file": path, "hint": error.hint}
+        return error.exit_code, document | {"problems": [missing]}
+    for warning in warnings:
+        sys.stderr.write(clean_lines(f"{warning}\n".replace("error[", "warning[", 1)) + "\n")
+    if not as_json:
+        _fine(out, path, len(plan.nodes))
+    told = [problem_document(warning) for warning in warnings]
+    return Exit.OK, document | {"valid": True, "artifacts": len(plan.nodes), "warnings": told}
+
+
+def _fine(out: Screen, path: str, count: int) -> None:
+    if out.tty:
+        out.print(f"{out.paint('ok', 'green')}  {clean(path)}  {counted(count, 'artifact')}")
+    else:
+        out.print(f"ok\t{clean(path)}\t{count}")
+    sys.stdout.flush()  # in step with the errors of other files

@@ -1,0 +1,194 @@
+"""One artifact of a run, looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from waivern.cli.ui.content_outline import HIDDEN, beginning, shape
+from waivern.cli.ui.gate_view import gate_document, gate_lines
+from waivern.cli.ui.json_output import json_text, print_document
+from waivern.cli.ui.screen import Screen, stdout, tab_separated
+from waivern.cli.ui.summary import log_path
+from waivern.cli.ui.text import clean, clean_lines, duration, size
+from waivern.diagnostics import did_you_mean
+from waivern.errors import ArtifactNotFoundError, Exit, IntegrityError, RefusedError
+from waivern.message import Json, Message
+from waivern.record.fold import RunRecord
+from waivern.record.journal_events import ArtifactCompleted
+from waivern.record.measure import measure
+from waivern.record.step_record import StepRecord
+from waivern.record.wording import examined
+from waivern.store.base import ArtifactRef, RunStore
+
+LOG_LINES = 20
+
+
+def show_artifact(
+    store: RunStore, record: RunRecord, name: str, *, full: bool, reveal: bool, as_json: bool
+) -> int:
+    """Show an artifact, or why there is none yet. Raises IntegrityError if it was altered."""
+    name = _meant(record, name)
+    step = record.steps[name]
+    out = stdout()
+    message = fetched(store, record, step)
+    hidden = name in record.sensitive and not reveal
+    if as_json:
+        log = log_path(store, record.metadata.run_id, name)
+        print_document("inspect", _document(record, step, message, full, hidden) | {"log": log})
+        return Exit.OK
+    if message and full and not out.tty:
+        out.print(json_text(_revealed(message.content, hidden)))
+        return Exit.OK
+    log = log_path(store, record.metadata.run_id, name)
+    facts = _facts(record, step, message)
+    facts += [["log", clean(log)]] if log else []
+    if not out.tty:
+        tab_separated(out, facts)
+        return Exit.OK
+    for key, value in facts:
+        out.print(f"{out.paint(f'{key:10}', 'dim')}  {value}")
+    if message:
+        for line in _content(out, message.content, full, hidden):
+            out.print(line)
+    if not hidden and (text := store.read_log(record.metadata.run_id, name)):
+        out.print(f"\n{out.paint('log', 'bold')}")
+        lines = text.rstrip().split("\n")
+        if (more := len(lines) - LOG_LINES) > 0:
+            out.print(out.paint(f"(of {len(lines):,} lines, {more:,} come before these)", "dim"))
+        out.print(clean_lines("\n".join(lines[-LOG_LINES:])))
+    return Exit.OK
+
+
+def _content(out: Screen, content: Json, full: bool, hidden: bool) -> Iterator[str]:
+    yield f"\n{out.paint('content', 'bold')}  {HIDDEN if hidden else shape(content)}"
+    if not hidden:
+        text = json_text(content)
+        yield from text.split("\n") if full else beginning(text, out.width)
+
+
+def _revealed(content: Json, hidden: bool) -> Json:
+    if hidden:
+        raise RefusedError("what it holds is sensitive, and not shown", hint="--reveal shows it")
+    return content
+
+
+def _meant(record: RunRecord, name: str) -> str:
+    """Return the artifact of that name, or the one that it stands for."""
+    if name in record.steps:
+        return name
+    behind = record.aliases.get(name, [])
+    if len(behind) > 1:
+        raise ArtifactNotFoundError(
+            f"'{name}' stands for {len(behind):,} artifacts", hint=f"look at one: {_few(behind)}"
+        )
+    if not behind:
+        raise _unknown(record, name)
+    return behind[0]
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names[:10]) + (", …" if len(names) > 10 else "")
+
+
+def _unknown(record: RunRecord, name: str) -> ArtifactNotFoundError:
+    run_id = record.metadata.run_id
+    return ArtifactNotFoundError(
+        f"run {run_id} has no artifact {name[:200]!r}",
+        hint=did_you_mean(name, [*record.steps, *record.aliases])
+        or f"it has {_few(list(record.steps))}",
+    )
+
+
+def fetched(store: RunStore, record: RunRecord, step: StepRecord) -> Message | None:
+    """Return the artifact of a step, if it was completed. Raises IntegrityError: it is lost."""
+    done = step.completed
+    if done is None:
+        return None
+    run_id = record.metadata.run_id
+    try:
+        return store.fetch(run_id, ArtifactRef(step.artifact, done.digest, done.content_digest))
+    except ArtifactNotFoundError as error:
+        raise IntegrityError(
+            f"artifact '{step.artifact}' of run {run_id} was completed, and its file is missing",
+            hint=f"resuming run {run_id} makes it again",
+        ) from error
+
+
+def _facts(record: RunRecord, step: StepRecord, message: Message | None) -> list[list[str]]:
+    """Return what is known of the artifact, as (word, text)."""
+    done, error = step.completed, step.error or {}
+    facts: list[tuple[str, object]] = [
+        ("run", record.metadata.run_id),
+        ("artifact", step.artifact),
+        ("status", f"{step.status}, {done.how}" if done else step.status),
+        ("attempts", step.attempts or None),
+        ("component", step.component),
+        ("origin", _origin(done)),
+        ("took", duration(step.duration_ms)),
+        ("error", f"{error['kind']}: {error['message']}" if error else None),
+        ("help", error.get("hint")),
+        ("inputs", ", ".join(step.inputs)),
+        ("selected", "no" if _passed_over(record, step.artifact) else None),
+    ]
+    if step.artifact in record.decisions:
+        facts += [("decision", line) for line in gate_lines(record, step.artifact)]
+    if done and message:
+        facts += [
+            ("version", done.version),
+            ("schema", message.schema),
+            ("made", message.timestamp),
+            ("size", f"{size(done.size)}"),
+            ("sha256", done.digest.removeprefix("sha256:")),
+            ("coverage", _coverage(done)),
+        ]
+    return [[key, clean(str(value))] for key, value in facts if value not in (None, "")]
+
+
+def _origin(done: ArtifactCompleted | None) -> str | None:
+    """Return where an artifact was copied from."""
+    origin = (done.origin if done else None) or {}
+    if "run" not in origin:
+        return None
+    return f"{origin['run']}/{origin['artifact']}, line {origin['seq']} of its journal"
+
+
+def _passed_over(record: RunRecord, name: str) -> bool:
+    attempts = record.metadata.attempts  # a run without a journal has none
+    chosen = attempts[-1].get("selected") if attempts else None
+    return chosen is not None and name not in chosen
+
+
+def _coverage(done: ArtifactCompleted) -> str | None:
+    """Return what was examined to make the artifact, as its journal line says."""
+    return None if done.examined is None else examined(done.artifact, measure(done.examined))
+
+
+def _document(
+    record: RunRecord, step: StepRecord, message: Message | None, full: bool, hidden: bool
+) -> dict[str, Json]:
+    document: dict[str, Json] = {
+        "run_id": record.metadata.run_id,
+        "artifact": step.artifact,
+        "step": step.document(),
+        "sensitive": step.artifact in record.sensitive,
+    }
+    if step.artifact in record.decisions:
+        document["decisions"] = gate_document(record, step.artifact)
+    done = step.completed
+    if done and message:
+        document |= {
+            "source": message.source,
+            "version": done.version,
+            "schema": {"name": message.schema.name, "version": message.schema.version},
+            "timestamp": message.timestamp,
+            "size": done.size,
+            "digest": done.digest,
+            "content_digest": done.content_digest,
+            "inputs": done.inputs,
+            "origin": done.origin,
+            "extensions": message.extensions,
+            "shape": None if hidden else shape(message.content),
+        }
+        if full and not hidden:
+            document["content"] = message.content
+    return document

@@ -1,0 +1,48 @@
+"""What was asked and decided at a gate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from waivern.cli.ui.text import clean, clip
+from waivern.message import Json
+from waivern.record.fold import RunRecord
+from waivern.record.journal_events import ArtifactSuspended
+
+
+def gate_lines(record: RunRecord, gate: str) -> Iterator[str]:
+    """Yield a line for each decision, the oldest first; or that nobody has decided."""
+    decided = False
+    events = record.decisions[gate]
+    last = next((each for each in reversed(events) if isinstance(each, ArtifactSuspended)), None)
+    for event in events:
+        if not isinstance(event, ArtifactSuspended):
+            decided = True
+            word = "approved" if event.approved else "rejected"
+            note = f": {event.note}" if event.note else ""
+            other = last is not None and (event.shown, event.asked) != (last.shown, last.asked)
+            void = " (does not count: something else is asked now)" if other else ""
+            yield clip(clean(f"{word} by {event.by} at {event.at}{void}{note}"), 1000)
+    if not decided:
+        yield "nobody has decided"
+
+
+def gate_document(record: RunRecord, gate: str) -> list[Json]:
+    """Return what was asked and decided, in order, for programs."""
+    found: list[Json] = []
+    for event in record.decisions[gate]:
+        if isinstance(event, ArtifactSuspended):
+            found.append({"asked": event.reason, "at": event.at, "shown": event.shown})
+        else:
+            found.append(
+                {
+                    "approved": event.approved,
+                    "by": event.by,
+                    "at": event.at,
+                    "note": event.note,
+                    "data": event.data,
+                    "shown": event.shown,
+                    "runbook_hash": event.runbook_hash,
+                }
+            )
+    return found

@@ -1,0 +1,56 @@
+"""The delivered outputs of a run, as the summary and the JSON document show them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from waivern.cli.ui.screen import Screen
+from waivern.cli.ui.text import clean
+from waivern.message import Json
+from waivern.runs.output_delivery import DeliveredOutputs
+
+
+def output_lines(out: Screen, outputs: DeliveredOutputs) -> Iterator[str]:
+    """Describe for people what the folder got, lost and lacks."""
+    folder = near(outputs.folder)
+    if outputs.pending:
+        yield f"  output     nothing yet: {clean(folder)} is written when the run has ended"
+        return
+    for path in outputs.copied:
+        yield f"  output     {clean(near(path))}"
+    for path in outputs.removed:
+        yield f"  output     {clean(near(path))} removed: it is of an earlier run"
+    for path in outputs.retained:
+        yield (
+            f"  output     {clean(near(path))} is of an earlier run and was edited since: "
+            "left as it is"
+        )
+    for name, status in outputs.missing.items():
+        text = f"{clean(name)} is missing: {status.replace('_', ' ')}"
+        yield f"  output     {out.mark(status)} {text}"
+    if not (outputs.copied or outputs.missing or outputs.error):
+        yield "  output     nothing to copy: no artifact of the runbook has `output: true`"
+
+
+def output_document(outputs: DeliveredOutputs | None) -> dict[str, Json]:
+    """Return the same for programs."""
+    if outputs is None:
+        return {"outputs": [], "output": None}
+    return {
+        "outputs": [near(path) for path in outputs.copied],
+        "output": {
+            "folder": str(outputs.folder),
+            "pending": outputs.pending,
+            "missing": dict(outputs.missing),
+            "removed": [near(path) for path in outputs.removed],
+            "retained": [near(path) for path in outputs.retained],
+            "error": outputs.error.message if outputs.error else None,
+        },
+    }
+
+
+def near(path: Path) -> str:
+    """Return a path as short as it can be typed from the current folder."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

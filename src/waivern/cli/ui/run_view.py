@@ -1,0 +1,222 @@
+"""A run, looked at: its head, its steps, and what they made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from waivern.cli.ui.artifact_view import fetched
+from waivern.cli.ui.content_outline import HIDDEN, shape
+from waivern.cli.ui.coverage_lines import coverage_lines
+from waivern.cli.ui.gate_view import gate_document, gate_lines
+from waivern.cli.ui.json_output import json_text, print_document
+from waivern.cli.ui.screen import Screen, stdout, tab_separated, table
+from waivern.cli.ui.summary import log_path
+from waivern.cli.ui.text import clean, clip, counted, duration, short, size, taken
+from waivern.errors import Exit, WaivernError
+from waivern.message import Json
+from waivern.record.coverage import coverage
+from waivern.record.fold import RunRecord
+from waivern.record.status import RunStatus
+from waivern.record.step_record import StepRecord
+from waivern.runs import queries
+from waivern.runs.retention import pinned
+from waivern.store.base import RunStore
+
+SHAPED = 30
+"""Artifacts; of a larger run the contents are shown only on request."""
+SHAPED_BYTES = 4 << 20
+
+
+def show_run(store: RunStore, record: RunRecord, *, full: bool, reveal: bool, as_json: bool) -> int:
+    """Show a run; return the exit code, which tells of an artifact that was altered."""
+    hidden = frozenset() if reveal else record.sensitive
+    contents, faults = _contents(store, record, hidden) if full else ({}, {})
+    out = stdout()
+    if as_json:
+        document = _document(record) | {"log": log_path(store, record.metadata.run_id, None)}
+        if full:
+            document |= {"record": _run_json(store, record), "params": record.metadata.params}
+            document |= {"contents": contents, "faults": faults}
+        print_document("inspect", document)
+    elif out.tty or full:
+        for line in _head(out, record, pinned(store, record.metadata.run_id)):
+            out.print(line)
+        for line in coverage_lines(coverage(record)):
+            out.print(line)
+        if log := log_path(store, record.metadata.run_id, None):
+            out.print(f"  log      {clean(log)}")
+        out.print()
+        _table(out, record)
+        if full:
+            _whole(out, _run_json(store, record), contents, faults)
+        else:
+            faults = _folded(out, store, record, hidden)
+    else:
+        tab_separated(out, [_fields(step) for step in _in_order(record)])
+    return Exit.INTEGRITY if faults else Exit.OK
+
+
+def _in_order(record: RunRecord) -> list[StepRecord]:
+    """Return the steps in order of starting; then, as declared, those that did not start."""
+    return sorted(
+        record.steps.values(), key=lambda step: (step.step_index is None, step.step_index or 0)
+    )
+
+
+def _contents(
+    store: RunStore, record: RunRecord, hidden: frozenset[str]
+) -> tuple[dict[str, Json], dict[str, str]]:
+    """Return the contents of the completed artifacts, and what is wrong with the others' files."""
+    contents: dict[str, Json] = {}
+    faults: dict[str, str] = {}
+    for name, step in record.steps.items():
+        if name in hidden:
+            continue
+        try:
+            if message := fetched(store, record, step):
+                contents[name] = message.content
+        except WaivernError as error:
+            faults[name] = error.message
+    return contents, faults
+
+
+def _run_json(store: RunStore, record: RunRecord) -> dict[str, Json]:
+    """Return what `run.json` says, or would say by now."""
+    if not record.vouched:
+        return record.metadata.document()
+    last = store.read_journal(record.metadata.run_id).lines[-1]
+    return record.metadata.document() | {"journal": {"count": last.seq, "head": last.hash}}
+
+
+def _document(record: RunRecord) -> dict[str, Json]:
+    run = record.metadata
+    state = record.state.document()
+    return {
+        "run_id": run.run_id,
+        "status": str(run.status),
+        "runbook_path": run.runbook_path,
+        "runbook_name": run.runbook_name,
+        "started_at": run.started_at,
+        "completed_at": run.completed_at,
+        "duration_ms": run.duration_ms,
+        "error": run.error,
+        "coverage": coverage(record).document(),
+        "artifacts": {name: len(state[name]) for name in queries.COUNTED},
+        "steps": [step.document() for step in _in_order(record)],
+        "decisions": {gate: gate_document(record, gate) for gate in record.decisions},
+        "sensitive": sorted(record.sensitive),
+    }
+
+
+def _head(out: Screen, record: RunRecord, pin: dict[str, Json] | None) -> Iterator[str]:
+    run = record.metadata
+    status = out.paint(str(run.status).upper(), str(run.status))
+    path = clean(run.runbook_path or run.runbook_name)
+    yield f"{status}  {path}  run {short(run.run_id)}"
+    yield f"  id       {run.run_id}"
+    took = duration(run.duration_ms or None)
+    word = "running for" if run.status == RunStatus.RUNNING else "took"
+    yield f"  started  {clean(run.started_at)}{f'   {word} {took}' if took else ''}"
+    last = run.attempts[-1] if run.attempts else {}
+    owner = f"process {last.get('pid')} on {last.get('host')}"
+    yield f"  attempt  {len(run.attempts)}, {clean(owner)}"
+    if pin is not None:
+        note = f": {pin['note']}" if pin.get("note") else ""
+        who = f"by {pin.get('by')} at {pin.get('at')}{note}"
+        yield f"  pinned   {clip(clean(who), 1000)}"
+    if run.replay_of:
+        yield f"  replay   of {short(run.replay_of)}"
+    if run.suspension_reason:
+        yield f"  waits    {clean(run.suspension_reason)}"
+    if (chosen := last.get("selected")) is not None:
+        yield f"  made     only {counted(len(chosen), 'selected artifact')}"
+    if run.error:
+        yield f"  error    {clean(run.error)}"
+
+
+def _table(out: Screen, record: RunRecord) -> None:
+    rows = []
+    for step in _in_order(record):
+        how = step.completed.how if step.completed else ""
+        status = str(step.status) if how in ("", "produced") else how
+        index = "" if step.step_index is None else str(step.step_index)
+        took = duration(step.duration_ms)
+        rows.append(
+            [index, step.artifact, clean(_component(step)), status, took, ", ".join(step.inputs)]
+        )
+    header = ("#", "ARTIFACT", "COMPONENT", "STATUS", "TOOK", "INPUTS")
+    if out.tty:
+        table(out, header, rows, flex=5, status=3, drop=(2, 0))
+    else:
+        tab_separated(out, rows)
+    for step in _in_order(record):
+        if step.tries > 1:
+            again = out.mark("retried")
+            out.print(f"{again} {step.artifact}  tried {step.tries:,} times in the last attempt")
+        if step.error:
+            kind, message = step.error.get("kind"), step.error.get("message")
+            out.print(
+                f"{out.mark(str(step.status))} {step.artifact}  {clean(f'{kind}: {message}')}"
+            )
+        if step.artifact in record.decisions:
+            for line in gate_lines(record, step.artifact):
+                out.print(f"{out.mark(str(step.status))} {step.artifact}  {line}")
+
+
+def _component(step: StepRecord) -> str:
+    kind, _, name = (step.component or "").partition(":")
+    if step.completed and (origin := taken(step.completed)):
+        return f"{name} {origin}"
+    return f"reuse {short(name[:36])}{name[36:]}" if kind == "reuse" else name or kind
+
+
+def _fields(step: StepRecord) -> list[str]:
+    error = step.error or {}
+    return [
+        "" if step.step_index is None else str(step.step_index),
+        step.artifact,
+        clean(step.component or ""),
+        str(step.status),
+        step.completed.how if step.completed else "",
+        "" if step.duration_ms is None else str(step.duration_ms),
+        ",".join(step.inputs),
+        clean(f"{error.get('kind')}: {error.get('message')}") if error else "",
+    ]
+
+
+def _folded(
+    out: Screen, store: RunStore, record: RunRecord, hidden: frozenset[str]
+) -> dict[str, str]:
+    """Show what the artifacts hold, in a line each; return what is wrong with their files."""
+    faults: dict[str, str] = {}
+    made = [step for step in _in_order(record) if step.completed]
+    if not made or len(made) > SHAPED:
+        return faults
+    out.print()
+    for step in made:
+        done = step.completed
+        assert done is not None
+        text = ""
+        if step.artifact in hidden:
+            text = HIDDEN
+        elif done.size <= SHAPED_BYTES:
+            try:
+                message = fetched(store, record, step)
+                assert message is not None
+                text = shape(message.content)
+            except WaivernError as error:
+                text = faults[step.artifact] = clean(error.message)
+        out.print(f"{out.paint(step.artifact, 'bold')}  {clean(done.schema)}  {size(done.size)}")
+        out.print(f"    {text}")
+    return faults
+
+
+def _whole(
+    out: Screen, head: dict[str, Json], contents: dict[str, Json], faults: dict[str, str]
+) -> None:
+    out.print()
+    for title, value in (("run.json", head), *contents.items()):
+        out.print(out.paint(title, "bold"))
+        out.print(json_text(value))
+    for name, fault in faults.items():
+        out.print(f"{out.paint(name, 'bold')}\n{out.mark('failed')} {clean(fault)}")

@@ -1,0 +1,173 @@
+"""Field names that stand for personal data: keys, headers, columns, declarations."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from waivern.detection.ruleset import LONGEST_TERM, FieldTerm, Ruleset
+from waivern.detection.tables import headers
+from waivern.detection.word_splitting import words
+
+_MOST_WORDS = 6
+_IDENTIFIER = re.compile(rb"[A-Za-z_][A-Za-z0-9_-]{1,50}")
+_NOT_DATA = frozenset(
+    """
+        is has can should show send validate verify check get set enable allow require use no num
+        hide reset change update forgot confirm make parse format render test mask max min lost
+        wrong missing unknown invalid notice button label setting error msg message generate must
+        incoming activation subject body template hint help placeholder tooltip
+    """.split()  # noqa: SIM905
+)
+_QUALIFIERS = frozenset(
+    """
+        home work private office primary secondary main old new value raw hash hashed encrypted
+        enc field text str plain masked
+    """.split()  # noqa: SIM905
+)
+_CONTROL = re.compile(
+    r"\b(?:if|elif|while|not|and|or|in|for|return|is|lambda|case|with|except)\s{1,4}\Z"
+)
+_SIGN = re.compile(r"\]?[ \t]{0,3}(?:=>|:=|:(?![:=])|=(?![=~>]))")
+_INPUT = re.compile(r"\bname ?= ?\Z")
+_COLUMN = re.compile(
+    r"[ \t]{1,20}(?:(?:var|n|nvar|national )?char|text|int|integer|bigint|smallint|date|datetime|"
+    r"timestamp|bool|boolean|numeric|decimal|json|jsonb|uuid|blob|real|float|double|string|"
+    r"varchar2|clob|inet)\b",
+    re.IGNORECASE,
+)
+_TABLE = re.compile(r"\bcreate\s{1,4}(?:\w+\s{1,4}){0,3}table\b[^;]*[(,]\s*\Z", re.IGNORECASE)
+_PARAMETERS = re.compile(
+    r"\b(?:def|function|func|fn|fun|public|private|protected|internal|static|override|void)\b"
+    r"[^(){};=\n]{0,120}\([^(){};]*\Z"
+)
+_NEXT_PARAMETER = re.compile(r"[ \t]{0,3}[,)]")
+_OPENED = re.compile(r"(?:\A|[\s>])</?(?:[A-Za-z_][\w.-]{0,40}:)?\Z")
+_TAG_END = re.compile(r"[\s/>]")
+_HTML = re.compile(r"<!doctype html|<(?:html|body|div|span|script)\b", re.IGNORECASE)
+_LOOK_BACK = 1_000
+"""Characters before a column in which its statement begins."""
+_HEAD = 120
+"""Characters before a parameter in which its function begins."""
+_QUOTES = ("'", '"', "`")
+_MOST_BEFORE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class NamedField:
+    """A name that means `term`; `whole`: it says nothing but that."""
+
+    name: str
+    term: FieldTerm
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FieldUse:
+    """A field in a text: where it is first one, how often; `data`: of data, not of code."""
+
+    field: NamedField
+    start: int
+    count: int
+    data: bool
+
+
+def classify(name: str, rules: Ruleset) -> NamedField | None:
+    """Return what a field name stands for; weak terms only where the name is nothing else."""
+    told = words(name)
+    if not 0 < len(told) <= _MOST_WORDS or told[0] in _NOT_DATA:
+        return None
+    term = rules.fields.get(" ".join(told))
+    if term:
+        return NamedField(name, term, whole=True)
+    while len(told) > 1 and told[-1] in _QUALIFIERS:
+        told = told[:-1]
+    for begin in range(max(0, len(told) - LONGEST_TERM), len(told)):
+        term = rules.fields.get(" ".join(told[begin:]))
+        if term and not term.weak:
+            if begin > _MOST_BEFORE or not _NOT_DATA.isdisjoint(told[:begin]):
+                return None
+            return NamedField(name, term, whole=False)
+    return None
+
+
+def field_names(text: str, rules: Ruleset) -> list[FieldUse]:
+    """Return the personal fields that `text` declares, by place, each name once.
+
+    Weak names need a certain one beside them, and must name data.
+    """
+    found = {use.field.name: use for use in _declared(text, rules)}
+    for name, at in headers(text):
+        field = classify(name, rules)
+        if field:
+            found[name] = FieldUse(field, at, 1, data=True)
+    certain = any(not use.field.term.weak for use in found.values())
+    kept = [u for u in found.values() if not u.field.term.weak or (certain and u.data)]
+    return sorted(kept, key=lambda use: (use.start, use.field.name))
+
+
+def _declared(text: str, rules: Ruleset) -> Iterator[FieldUse]:
+    raw = text.encode("ascii", "replace")
+    named = {name: classify(name.decode(), rules) for name in set(_IDENTIFIER.findall(raw))}
+    fields = {name: field for name, field in named.items() if field}
+    places: defaultdict[bytes, list[tuple[int, bool]]] = defaultdict(list)
+    for found in _IDENTIFIER.finditer(raw) if fields else ():
+        name = found.group()
+        if name in fields and (data := _field(text, found.start(), found.end())) is not None:
+            places[name].append((found.start(), data))
+    for name, uses in places.items():
+        yield FieldUse(fields[name], uses[0][0], len(uses), any(data for _, data in uses))
+
+
+def _field(text: str, at: int, end: int) -> bool | None:
+    """Say whether the identifier at [at, end) is a field of data (True), of code, or none."""
+    before, after = text[at - 1 : at] if at else "", text[end : end + 1]
+    if _in_name(before) or before == "$" or _in_name(after):
+        return None
+    quoted = before in _QUOTES and before == after
+    return _use(text, at - quoted, end + quoted, quoted)
+
+
+def _in_name(char: str) -> bool:
+    return char.isalnum() or char in ("_", "-")
+
+
+def _use(text: str, start: int, end: int, quoted: bool) -> bool | None:
+    """Say whether the name at [start, end) is a field of data (True), of code (False), or none."""
+    line = text[max(text.rfind("\n", max(0, start - 80), start) + 1, start - 30, 0) : start]
+    sign = _SIGN.match(text, end)
+    if _is_element(text, start, end):
+        return True
+    if sign is None:
+        if (around := _listed(text, start, end)) is not None:
+            return around
+        if quoted and _INPUT.search(line):
+            return True
+        if quoted and line.endswith("[") and text[end : end + 1] == "]":
+            return False
+        return True if not line.strip() and _COLUMN.match(text, end) else None
+    if _CONTROL.search(line) or "?" in line:
+        return None  # if email: … or a ? b : c
+    return sign.group().endswith(":") and (quoted or not line.strip(" -"))
+
+
+def _listed(text: str, start: int, end: int) -> bool | None:
+    """Say whether the name is a column of a CREATE TABLE on one line (True), a parameter of a
+    function (False), or neither."""
+    if _COLUMN.match(text, end) and _TABLE.search(text, max(0, start - _LOOK_BACK), start):
+        return True
+    head = text[max(0, start - _HEAD) : start]
+    if _NEXT_PARAMETER.match(text, end) and _PARAMETERS.search(head):
+        return False
+    is_typed = _COLUMN.match(text, end) and head.rstrip().endswith(("(", ","))
+    return False if is_typed and _PARAMETERS.search(head) else None
+
+
+def _is_element(text: str, start: int, end: int) -> bool:
+    """Whether the name is that of an XML element: a document begins with one, and is no HTML."""
+    opened = _OPENED.search(text, max(0, start - 50), start)
+    if opened is None or not _TAG_END.match(text, end):
+        return False
+    return text[:200].lstrip().startswith("<") and _HTML.search(text, 0, 5_000) is None

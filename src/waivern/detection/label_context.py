@@ -1,0 +1,238 @@
+"""What is said about a place: the name of its field, or the words before it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from waivern.detection.ruleset import LONGEST_TERM, UNRELATED, Ruleset, Vocabulary
+from waivern.detection.tables import Tables
+from waivern.detection.word_splitting import words
+
+_BEFORE = 80
+_CELL_BEFORE = 400
+_KEY_LENGTH = 48
+_NEAR_WORDS = 9
+_FIELD_WORDS = 60
+_FAR_WORDS = 4
+_OPENERS = " \t\"'`([{<+*_"
+_KEY_STOPS = set("\n,;{}\"'`<>=&?|:\t!")
+_TAGS = re.compile(r"<[^<>]{0,200}>")
+_LAST_TAG = re.compile(r"<([A-Za-z][\w:.-]{0,40})(?:\s[^<>]{0,200})?>\s{0,80}\Z")
+_CLAUSE = re.compile(
+    r"(?<![Nn]o)(?<![Nn]r)(?<![Tt]el)(?<![Gg]eb)(?<![Ee]xt)(?<![Rr]ef)\.\s|[!?;]\s|[<>]=?\s|[;|\t\n\"]|,(?=\S)|\)\s{0,2}[.;]"
+)
+_SENTENCE = re.compile(r"[.!?;]\s")
+_CLOSED = re.compile(r"[}\]]")
+_LIST_MARKS = ("'", '"', "`", "[")
+_PLAIN_TAGS = frozenset(
+    """
+        a b i p td th tr li dd dt em div span strong code pre label input value string text item u
+        s small font html body ul ol table tbody data entry field cell v c t
+    """.split()  # noqa: SIM905
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """Words that may say what a value is, the nearest last."""
+
+    words: tuple[str, ...]
+    kind: Literal["field", "key", "words"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a label says about a type: for it, against it, nothing, or that it is something else."""
+
+    stance: Literal["for", "hint", "against", "foreign", "silent"]
+    term: str | None = None
+
+
+SILENT = Verdict("silent")
+
+
+class Surroundings:
+    """Finds the labels of places in one text. Ask in ascending order of offsets."""
+
+    def __init__(self, text: str, rules: Ruleset, field: str | None) -> None:
+        self._text = text
+        self._rules = rules
+        self._field = Label(words(field)[-_FIELD_WORDS:], "field") if field else None
+        self._tables = Tables(text)
+        self._list: tuple[int, Label | None] = (-1, None)
+
+    def labels(self, start: int, end: int) -> tuple[Label, ...]:
+        """Return what is said about [start, end), the most telling first."""
+        column = self._tables.column(start)
+        cell = self._tables.cell
+        reach = _BEFORE if cell is None else _CELL_BEFORE
+        near = self._near(start, max(cell or 0, start - reach))
+        found = list(near)
+        if column:
+            found.append(Label(words(column)[-_FIELD_WORDS:], "field"))
+        if self._field:
+            found.append(self._field)
+        if not found or all(label.kind == "words" for label in found):
+            found += self._behind(end)
+        return tuple(found)
+
+    def _near(self, start: int, floor: int) -> Iterator[Label]:
+        """Yield the key right before, or else the words."""
+        text = self._text
+        line = max(text.rfind("\n", floor, start) + 1, floor)
+        before = text[line:start]
+        if before.endswith(("\\t", "\\n")):
+            before = before[:-2]
+        key = _key(before)
+        if key is not None:
+            yield from self._keyed(*key, text[max(floor, start - _BEFORE) : line])
+        elif ("<" in before and ">" in before) or (not before.strip() and "</" in text[floor:line]):
+            yield from self._markup(text[max(0, start - 2 * _BEFORE) : start])
+        elif before[-1:] in _LIST_MARKS or before.rstrip(_OPENERS)[-1:] == ",":
+            listed = self._list_key(start)
+            if listed:
+                yield Label(words(listed), "key")
+            elif before[-1:] not in _LIST_MARKS:
+                yield from _spoken(before, _CLAUSE)
+        elif not before.strip(_OPENERS + "-"):
+            yield from self._line_above(line)
+        else:
+            yield from _spoken(before, _CLAUSE)
+
+    def _keyed(self, name: str, rest: str, above: str) -> Iterator[Label]:
+        """The key; and if it says nothing, what stands before it, here or in the lines above."""
+        told = words(name)
+        yield Label(told, "key")
+        if self._all_neutral(told):
+            before = rest if rest.strip(_OPENERS + "-,") else above
+            yield from _spoken(before.replace('"', " "), _CLOSED)
+
+    def _markup(self, before: str) -> Iterator[Label]:
+        tag = _LAST_TAG.search(before)
+        if tag and tag.group(1).lower().rpartition(":")[2] not in _PLAIN_TAGS:
+            yield Label(words(tag.group(1)), "key")
+            return
+        yield from _spoken(" ".join(_TAGS.sub(" ", before[before.find("<") :]).split()), _SENTENCE)
+
+    def _line_above(self, line: int) -> Iterator[Label]:
+        """A label on a line of its own, or the key of a list of lines that begin with '-'."""
+        text = self._text
+        listed = text[line : line + 60].lstrip().startswith("-")
+        begin, above = self._above(line)
+        if listed and above.startswith("-") and not above.endswith(":"):
+            label = self._list[1] if self._list[0] == begin else None
+        elif above.endswith((":", "[", "(")):
+            name = above.rstrip(":[( =\"'").rpartition("=")[2].strip(" \"'-")
+            label = Label(words(name)[-_NEAR_WORDS:], "key")
+        elif 0 < len(above) <= 40 and not any(c.isdigit() for c in above):
+            label = Label(words(above), "words")
+        else:
+            label = None
+        self._list = (line, label)
+        if label:
+            yield label
+
+    def _above(self, line: int) -> tuple[int, str]:
+        """Return where the line above begins, and what it says."""
+        floor = max(0, line - 400)
+        begin = max(floor, self._text.rfind("\n", floor, max(0, line - 1)) + 1)
+        return begin, self._text[begin:line].strip()
+
+    def _list_key(self, start: int) -> str | None:
+        """Return the key of the list that a quoted item stands in."""
+        near = self._text[max(0, start - 400) : start]
+        bracket = max(near.rfind("["), near.rfind("("))
+        if bracket < 0 or any(c in near[bracket:] for c in "]){}:="):
+            return None
+        key = _key(near[:bracket])
+        if key is not None:
+            return key[0]
+        call = re.search(r"([A-Za-z_]\w{1,40})\Z", near[:bracket])
+        return call.group(1) if call and near[bracket] == "(" else None
+
+    def _behind(self, end: int) -> Iterator[Label]:
+        """A remark after the value: `415-555-0132 (mobile)`."""
+        after = self._text[end : end + 30]
+        if after[:1] == " ":
+            remark = re.match(r" {1,2}[(\[]([\w .]{2,24})[)\]]", after)
+            if remark:
+                yield Label(words(remark.group(1)), "words")
+
+    def _all_neutral(self, told: tuple[str, ...]) -> bool:
+        return all(word in self._rules.neutral or word.isdigit() for word in told)
+
+
+def _spoken(before: str, breaks: re.Pattern[str]) -> Iterator[Label]:
+    """The words since the last break."""
+    cuts = [m.end() for m in breaks.finditer(before)]
+    told = words(before[cuts[-1] if cuts else 0 :])
+    if told:
+        yield Label(told[-_NEAR_WORDS:], "words")
+
+
+def _key(before: str) -> tuple[str, str] | None:
+    """Return the key that ends in ':', '=' or '=>' right before a value, and what precedes it."""
+    rest = before.rstrip(_OPENERS)
+    if rest.endswith("=>"):
+        rest = rest[:-2]
+    elif rest.endswith((":", "=", "\uff1a", "->")):
+        rest = rest[:-1].rstrip(":=-")
+    else:
+        return None
+    rest = rest.rstrip(" \t\"'`])*_")
+    at = len(rest)
+    while at > 0 and len(rest) - at < _KEY_LENGTH and rest[at - 1] not in _KEY_STOPS:
+        at -= 1
+    name = rest[at:].strip()
+    return (name, rest[:at].rstrip()) if name else None
+
+
+def judge(label: Label, kind: str, rules: Ruleset) -> Verdict:
+    """Say what a label means for a value of type `kind`."""
+    found = _nearest(label.words, rules.labels, label.kind)
+    if found is not None:
+        term, names, far = found
+        if kind in names:
+            return Verdict("for", term)
+        if not far:
+            hint = (
+                _nearest(label.words, rules.hints, label.kind) if UNRELATED not in names else None
+            )
+            return (
+                Verdict("hint", hint[0]) if hint and kind in hint[1] else Verdict("against", term)
+            )
+        return SILENT
+    hint = _nearest(label.words, rules.hints, label.kind)
+    if hint is not None and kind in hint[1]:
+        return Verdict("hint", hint[0])
+    if label.kind != "words" and not all(w in rules.neutral or w.isdigit() for w in label.words):
+        return Verdict("foreign")
+    return SILENT
+
+
+def denied(label: Label, unless: frozenset[str], neutral: frozenset[str]) -> bool:
+    """Say whether the label ends in a term that makes a value something else after all."""
+    told = label.words
+    while told:
+        sizes = range(1, min(len(told), LONGEST_TERM) + 1)
+        if any(" ".join(told[-n:]) in unless for n in sizes):
+            return True
+        if told[-1] not in neutral:
+            return False
+        told = told[:-1]
+    return False
+
+
+def _nearest(
+    told: tuple[str, ...], vocabulary: Vocabulary, kind: str
+) -> tuple[str, frozenset[str], bool] | None:
+    """Return the known term that ends nearest to the value, the longest first, and if it is far."""
+    for end in range(len(told), 0, -1):
+        for begin in range(max(0, end - LONGEST_TERM), end):
+            term = " ".join(told[begin:end])
+            if term in vocabulary:
+                return term, vocabulary[term], kind == "words" and len(told) - end >= _FAR_WORDS
+    return None

@@ -1,0 +1,113 @@
+"""A text prepared for searching: same length as the original, so that offsets hold."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+_SPACES = "\u00a0\u2007\u2009\u202f"
+_HYPHENS = "\u2010\u2011\u2012\u2013\u2212"
+
+
+def _table(digit: str, hexadecimal: str, letter: str) -> bytes:
+    table = bytearray(range(256))
+    for code in range(128):
+        char = chr(code)
+        if char.isdigit():
+            table[code] = ord(digit)
+        elif char in "abcdefABCDEF":
+            table[code] = ord(hexadecimal)
+        elif char.isalpha():
+            table[code] = ord(letter)
+    return bytes(table)
+
+
+_NUMBERS = _table("0", "A", "A")
+_HEXES = _table("h", "h", "z")
+_TOKENS = _table("w", "w", "w")
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A stretch of text that has the form of a type, before anyone looked around it."""
+
+    type: str
+    start: int
+    end: int
+    confidence: float
+    rule: str
+    validators: tuple[str, ...] = ()
+
+
+class PreparedText:
+    """`text` with typographic spaces and hyphens made plain, and class maps made when needed.
+
+    A class map has one byte for each character: all digits look alike, all letters look alike, so
+    that a plain search for one byte string finds every place worth looking at.
+    """
+
+    def __init__(self, text: str) -> None:
+        if not text.isascii():
+            for odd in _SPACES:
+                text = text.replace(odd, " ")
+            for odd in _HYPHENS:
+                text = text.replace(odd, "-")
+        self.text = text
+
+    @cached_property
+    def raw(self) -> bytes:
+        """One byte a character, '?' for what is not ASCII."""
+        return self.text.encode("ascii", "replace")
+
+    @cached_property
+    def numbers(self) -> bytes:
+        """Digits as '0', letters as 'A'."""
+        return self.raw.translate(_NUMBERS)
+
+    @cached_property
+    def hexes(self) -> bytes:
+        """Hexadecimal digits as 'h', other letters as 'z'."""
+        return self.raw.translate(_HEXES)
+
+    @cached_property
+    def tokens(self) -> bytes:
+        """Letters and digits as 'w'."""
+        return self.raw.translate(_TOKENS)
+
+    @cached_property
+    def folded(self) -> bytes:
+        """`raw` in lower case."""
+        return self.raw.lower()
+
+    def bounded(self, start: int, end: int) -> bool:
+        """Say whether [start, end) stands by itself: not inside a word, a longer chain of numbers
+        joined by '-', '.' or '/', an amount of money or a percentage."""
+        text = self.text
+        if start:
+            before = text[start - 1]
+            if before.isalnum() or before in "_$€£%#@.":
+                return False
+            if before in "-/+" and start > 1 and text[start - 2].isalnum():
+                return False
+        if end < len(text):
+            after = text[end]
+            if after.isalnum() or after in "_%€@":
+                return False
+            if after in "-./" and end + 1 < len(text) and text[end + 1].isalnum():
+                return False
+        return True
+
+
+def occurrences(haystack: bytes, needle: bytes) -> Iterator[int]:
+    """Yield where `needle` begins, also where occurrences overlap."""
+    at = haystack.find(needle)
+    while at >= 0:
+        yield at
+        at = haystack.find(needle, at + 1)
+
+
+def pattern(expression: str) -> re.Pattern[str]:
+    """Compile for ASCII digits and letters."""
+    return re.compile(expression, re.ASCII)

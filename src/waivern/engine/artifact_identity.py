@@ -1,0 +1,195 @@
+"""What an artifact is made of, part by part: equal parts, equal content. Pure but for components.
+
+The parts are kept with each artifact that may be taken for the same work another time, so that a
+later plan can say not only that something is different but what.
+"""
+
+import hmac
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, TypeAlias
+
+from waivern.errors import WaivernError
+from waivern.language import template
+from waivern.message import Json, content_digest
+from waivern.planning.plan import Extract, Node, Transform
+from waivern.plugins.component import Component
+from waivern.plugins.context import Context
+from waivern.plugins.fingerprint import runtime
+from waivern.store.base import ArtifactRef
+
+MOST_ITEMS, MOST_TEXT = 2_000, 1 << 18
+"""Items of a source, and characters of them, that are kept by name; of more only the digest."""
+
+Identity: TypeAlias = dict[str, Json]
+"""The parts, and `key`: the digest of them all, under which the same work is found again."""
+
+
+class UnknownIdentity(NamedTuple):
+    """Why an artifact may not be taken for the same, or why that cannot be told."""
+
+    reason: str
+
+
+class ComponentUse(NamedTuple):
+    """A component that is about to work, and its properties."""
+
+    component: Component
+    config: object
+    code: Callable[[Component], str]
+    """Returns the digest of a component's code."""
+
+
+class KeyedHash(NamedTuple):
+    """Hashes values that nobody may guess from a hash: with a key of the store's own."""
+
+    key: bytes
+
+    def hash(self, value: str) -> str:
+        return hmac.digest(self.key, value.encode(errors="surrogateescape"), "sha256").hex()
+
+
+def unfit(node: Node, component: Component) -> UnknownIdentity | None:
+    """Say why an artifact is not to be taken for the same, where that needs no look at anything."""
+    if node.cache is False:
+        return UnknownIdentity("its cache is off")
+    if node.cache is None and not _repeatable(component):
+        return UnknownIdentity("not known to be repeatable")
+    return None
+
+
+def identify(
+    node: Node,
+    tool: ComponentUse,
+    refs: tuple[ArtifactRef, ...],
+    ctx: Context,
+    environ: Mapping[str, str],
+    secret: KeyedHash,
+) -> Identity | UnknownIdentity:
+    """Return what decides the content of an artifact that is not `unfit`.
+
+    A connector has to tell, too, what it would read, unless the artifact says that it may be taken
+    for the same. What is wrong with a source is no error here: the work will fail on it.
+    """
+    if (unsure := unfit(node, tool.component)) is not None:
+        return unsure
+    try:
+        made_of = _parts(node, tool, refs, ctx, environ, secret)
+        return (
+            made_of if isinstance(made_of, UnknownIdentity) else {"key": _key(made_of), **made_of}
+        )
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a component may raise anything
+        what = error.message if isinstance(error, WaivernError) else type(error).__name__
+        return UnknownIdentity(f"not cached: {what}")
+
+
+def _parts(
+    node: Node,
+    tool: ComponentUse,
+    refs: tuple[ArtifactRef, ...],
+    ctx: Context,
+    environ: Mapping[str, str],
+    secret: KeyedHash,
+) -> dict[str, Json] | UnknownIdentity:
+    work = node.work
+    assert isinstance(work, Extract | Transform)
+    source, inputs = {}, refs
+    code = _code(tool, ctx)
+    if code[1] is None and getattr(tool.component, "code", None) is not None:
+        return UnknownIdentity("not cached: the code that it runs cannot be fingerprinted")
+    if isinstance(work, Extract):
+        marks, inputs = _asked(tool, ctx, "fingerprint"), ()  # its node's inputs are for its tests
+        if marks is None and node.cache is None:
+            return UnknownIdentity("not cached: the connector does not say what it would read")
+        source = {} if marks is None else _source(marks, ctx)
+    return {
+        "component": work.label,
+        "version": work.version,
+        "code": code,
+        "runtime": runtime()._asdict(),
+        "properties": dict(work.properties),
+        "environment": {
+            name: secret.hash(environ[name])
+            for name in sorted(template.names(work.properties))
+            if name in environ
+        },
+        "inputs": [
+            [name, ref.content_digest, ref.schema]
+            for name, ref in zip(_called(node, inputs), inputs, strict=True)
+        ],
+        "source": source,
+        "rulesets": {
+            ctx.redact(name): ctx.redact(mark)
+            for name, mark in sorted((_asked(tool, ctx, "rulesets") or {}).items())
+        },
+        "schema": str(node.schema),
+        # what is only promised to be repeatable may look around where it works
+        "folder": None if _repeatable(tool.component) else str(ctx.base),
+    }
+
+
+def code(tool: ComponentUse, ctx: Context, known: Sequence[Json] | None) -> dict[str, Json]:
+    """Return the digests of the code that a component runs, or the reason why there is none.
+
+    `known` is that part of an identity, if there is one.
+    """
+    try:
+        component, called = known or _code(tool, ctx)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a component may raise anything
+        what = error.message if isinstance(error, WaivernError) else type(error).__name__
+        return {"unknown": ctx.redact(what)}
+    return {"component": component} | ({} if called is None else {"called": called})
+
+
+def _code(tool: ComponentUse, ctx: Context) -> list[Json]:
+    called = _asked(tool, ctx, "code")
+    return [tool.code(tool.component), None if called is None else ctx.redact(str(called))]
+
+
+def settled(node: Node, made_of: Identity) -> bool:
+    """Say whether no part could have changed since it was looked at."""
+    component, called = made_of["code"]
+    # of a user's code it is known afterwards only what it has imported
+    own = called or not str(component).startswith("waivern ")
+    return not (isinstance(node.work, Extract) or made_of["rulesets"] or own)
+
+
+def key(made_of: Mapping[str, Json] | None) -> str | None:
+    """Return the key in an identity that was read from a journal, if it is one."""
+    found = (made_of or {}).get("key")
+    return found if isinstance(found, str) and _KEY.fullmatch(found) else None
+
+
+_KEY = re.compile("sha256:[0-9a-f]{64}")
+
+
+def kind(made_of: Mapping[str, Json]) -> str:
+    """Return the digest of all parts but the inputs: what is known while those are being made."""
+    rest = {name: part for name, part in made_of.items() if name not in ("key", "inputs", "source")}
+    return content_digest({"kind": rest})
+
+
+def _key(parts: Mapping[str, Json]) -> str:
+    source = {name: value for name, value in parts["source"].items() if name != "items"}
+    return content_digest({**parts, "source": source})
+
+
+def _repeatable(component: Component) -> bool:
+    return bool(getattr(component, "repeatable", False))
+
+
+def _source(marks: Mapping[str, str], ctx: Context) -> dict[str, Json]:
+    items = {ctx.redact(name): ctx.redact(mark) for name, mark in sorted(marks.items())}
+    source: dict[str, Json] = {"digest": content_digest(items), "count": len(items)}
+    few = len(items) <= MOST_ITEMS and sum(map(len, [*items, *items.values()])) <= MOST_TEXT
+    return {**source, "items": items} if few else source
+
+
+def _asked(tool: ComponentUse, ctx: Context, what: str) -> Json:
+    ask = getattr(tool.component, what, None)
+    return ask(tool.config, ctx) if ask else None
+
+
+def _called(node: Node, refs: tuple[ArtifactRef, ...]) -> list[str]:
+    names = dict(zip(map(str, node.inputs), node.called, strict=True))
+    return [names[ref.key] for ref in refs]

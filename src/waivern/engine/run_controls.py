@@ -1,0 +1,36 @@
+"""The terms of an attempt: what bounds it, and how people reach into it."""
+
+from collections.abc import Callable, Mapping
+from random import random
+from typing import NamedTuple
+
+from waivern.ids import ArtifactId
+from waivern.message import Json
+
+
+class Limits(NamedTuple):
+    """What bounds an attempt."""
+
+    timeout_s: float | None
+    """For the whole of it."""
+    grace_s: float
+    """How long running work is let finish after a signal."""
+    max_failures: int | None = None
+    """After so many failures nothing more is started; None: never."""
+    pools: Mapping[str, int] = {}
+    """How many artifacts of a pool are made at once."""
+    only: frozenset[ArtifactId] | None = None
+    """The artifacts that may be made; None: all."""
+
+
+class RunControls(NamedTuple):
+    """How people and chance reach into a run, and are told that they did."""
+
+    cancelled: Callable[[], dict[str, Json] | None] = lambda: None
+    """Returns `{by, note}` once somebody has asked that the run be cancelled. May block."""
+    on_stop: Callable[[str], None] = lambda _why: None
+    """Told why nothing more is started, while what runs is let finish."""
+    on_wait: Callable[[str], None] = lambda _why: None
+    """Called with a sentence for people when the run waits for work that it cannot stop."""
+    chance: Callable[[], float] = random
+    """A number from 0 to 1, for the jitter of retries."""

@@ -1,0 +1,69 @@
+"""How much of the content one evaluation looks at, so that it ends soon whatever it is given."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from waivern.errors import Exit, WaivernError
+from waivern.language.conditions.syntax import LIST, MAPPING, TEXT
+from waivern.language.conditions.values import kind
+
+if TYPE_CHECKING:
+    from waivern.message import Json
+
+MAX_STEPS = 5_000_000
+"""Values that one evaluation may look at: one or two seconds of work."""
+
+_CHARACTERS = 100
+"""Characters of text that take about as long as one value."""
+
+
+class EvaluationError(WaivernError):
+    """A condition has no answer: something is missing, or not of the kind that it must be.
+
+    The message quotes the part of the condition at fault, and never a value.
+    """
+
+    exit_code = Exit.FAILED
+
+
+class Budget:
+    """What is left of MAX_STEPS."""
+
+    def __init__(self) -> None:
+        self._left = MAX_STEPS
+
+    def spend(self, steps: int) -> None:
+        """Count so many values. Raises EvaluationError when it is too many."""
+        self._left -= steps
+        if self._left < 0:
+            raise EvaluationError(
+                f"the condition looks at more than {MAX_STEPS:,} values",
+                hint="let a processor work out what the condition needs, and ask for that",
+            )
+
+    def read(self, text: str) -> None:
+        """Count the characters of a text that is looked through."""
+        self.spend(len(text) // _CHARACTERS)
+
+    def same(self, left: Json, right: Json) -> bool:
+        """Compare by kind and value, however deep; unlike in Python, true is not 1."""
+        waiting = [(left, right)]
+        self.spend(1)
+        while waiting:
+            a, b = waiting.pop()
+            if (kind_ := kind(a)) != kind(b):
+                return False
+            if kind_ in (LIST, MAPPING, TEXT):
+                if len(a) != len(b):
+                    return False
+                self.spend(len(a) // _CHARACTERS if kind_ == TEXT else len(a))
+            if kind_ == LIST:
+                waiting += zip(a, b, strict=True)
+            elif kind_ == MAPPING:
+                if a.keys() != b.keys():
+                    return False
+                waiting += ((value, b[key]) for key, value in a.items())
+            elif a != b:
+                return False
+        return True

@@ -1,0 +1,255 @@
+"""The value of a condition's tree over JSON: strict about kinds, and done after so many steps."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+
+from waivern.language.conditions.budget import Budget, EvaluationError
+from waivern.language.conditions.syntax import BOOLEAN, EVERY, LIST, NUMBER, TEXT, ConditionNode
+from waivern.language.conditions.values import fault, kind, shortened
+
+if TYPE_CHECKING:
+    from waivern.message import Json
+
+_ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+}
+_ORDER: dict[str, Callable[[Any, Any], Any]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+_PLURAL = {BOOLEAN: "booleans", NUMBER: "numbers"}
+MAX_BITS = 1_000
+"""Of a whole number that comes out of arithmetic: about 300 digits."""
+
+
+class Evaluation:
+    """One evaluation of the tree of `text` over a scope. All methods raise EvaluationError."""
+
+    def __init__(self, text: str, scope: Mapping[str, Json]) -> None:
+        self._text = text
+        self._scope = scope
+        self._budget = Budget()
+        self.seen: dict[int, Json] = {}
+        """The value of each part that was evaluated, by the part's `id`."""
+
+    def value(self, node: ConditionNode) -> Json:
+        """Return the value of a part of the condition."""
+        self._budget.spend(1)
+        value = self.seen[id(node)] = self._RULES[node.kind](self, node)
+        return value
+
+    def truth(self, node: ConditionNode) -> bool:
+        """Return the value of a part that must be true or false."""
+        return bool(self._of(BOOLEAN, node))
+
+    def _fail(self, node: ConditionNode, what: str, hint: str | None = None) -> NoReturn:
+        raise EvaluationError(f"`{shortened(self._text[node.start : node.end])}` {what}", hint=hint)
+
+    def _of(self, wanted: str, node: ConditionNode) -> Any:
+        value = self.value(node)
+        if (found := kind(value)) != wanted:
+            self._fail(node, f"must be {wanted}, and is {found}")
+        if wanted == TEXT:
+            self._budget.read(value)
+        return value
+
+    def _items(self, wanted: str, node: ConditionNode) -> Sequence[Any]:
+        """Return the items of a list that must all be of one kind."""
+        items: Sequence[Any] = self._of(LIST, node)
+        self._budget.spend(len(items))
+        for index, item in enumerate(items):
+            if (found := kind(item)) != wanted:
+                self._fail(
+                    node, f"must be a list of {_PLURAL[wanted]}, and item [{index}] is {found}"
+                )
+        return items
+
+    # the kinds of nodes
+
+    def _literal(self, node: ConditionNode) -> Json:
+        return node.value
+
+    def _list(self, node: ConditionNode) -> Json:
+        return [self.value(part) for part in node.parts]
+
+    def _or(self, node: ConditionNode) -> bool:
+        return any(self.truth(part) for part in node.parts)
+
+    def _and(self, node: ConditionNode) -> bool:
+        return all(self.truth(part) for part in node.parts)
+
+    def _not(self, node: ConditionNode) -> bool:
+        return not self.truth(node.parts[0])
+
+    def _minus(self, node: ConditionNode) -> Json:
+        return -self._of(NUMBER, node.parts[0])
+
+    def _arithmetic(self, node: ConditionNode) -> Json:
+        total = self._of(NUMBER, node.parts[0])
+        for sign, part in zip(node.value, node.parts[1:], strict=True):
+            total = self._calculate(node, sign, total, self._of(NUMBER, part))
+        return total
+
+    def _calculate(self, node: ConditionNode, sign: str, left: Any, right: Any) -> Any:
+        try:
+            result = _ARITHMETIC[sign](left, right)
+        except ZeroDivisionError:
+            self._fail(node, "divides by zero", "ask first, as in x != 0 and y / x > 1")
+        except OverflowError:
+            result = math.inf
+        if isinstance(result, int):
+            bounded = result.bit_length() <= MAX_BITS
+        else:
+            bounded = math.isfinite(result)
+        if not bounded:
+            self._fail(node, "is too large a number")
+        return result
+
+    def _comparison(self, node: ConditionNode) -> bool:
+        left, right = node.parts
+        sign: str = node.value[0]
+        if sign in _ORDER:
+            return self._ordered(sign, left, right)
+        if sign in ("==", "!="):
+            return self._budget.same(self.value(left), self.value(right)) == (sign == "==")
+        return self._holds(right, left) == (sign == "in")
+
+    def _ordered(self, sign: str, left: ConditionNode, right: ConditionNode) -> bool:
+        first, second = self.value(left), self.value(right)
+        for part, value in ((left, first), (right, second)):
+            if (found := kind(value)) not in (NUMBER, TEXT):
+                self._fail(part, f"is {found}, and {sign!r} compares only numbers or text")
+        if kind(first) != kind(second):
+            whole = f"{kind(first)} {sign} {kind(second)}"
+            self._fail(left, f"cannot be compared with what follows: {whole}")
+        if isinstance(first, str):
+            self._budget.read(first)
+        return bool(_ORDER[sign](first, second))
+
+    def _holds(self, whole: ConditionNode, part: ConditionNode) -> bool:
+        """Say whether a list has an item, a mapping has a key, or text has a part."""
+        value = self.value(whole)
+        if isinstance(value, list | tuple):
+            wanted = self.value(part)
+            return any(self._budget.same(wanted, item) for item in value)
+        if isinstance(value, str):
+            self._budget.read(value)
+        if isinstance(value, str | Mapping):
+            return bool(self._of(TEXT, part) in value)
+        return self._fail(whole, f"is {kind(value)}, and 'in' looks into lists, mappings and text")
+
+    def _path(self, node: ConditionNode) -> Json:
+        root, begin, steps = node.value
+        end = begin + len(root)
+        if root not in self._scope:
+            raise EvaluationError(f"`{root}` has no value here")
+        values, many = [self._scope[root]], False
+        for key, next_end in steps:
+            self._budget.spend(len(values))
+            for index, value in enumerate(values):
+                if problem := fault(value, key):
+                    which = f"item [{index}] of " if many else ""
+                    reached = shortened(self._text[begin:end])
+                    raise EvaluationError(f"{which}`{reached}` {problem}")
+            values = self._further(values, key)
+            many, end = many or key is EVERY, next_end
+        return values if many else values[0]
+
+    def _further(self, values: Sequence[Json], key: str | int | None) -> list[Json]:
+        """Take one step from each value; it is known that it can be taken."""
+        if key is not EVERY:
+            return [value[key] for value in values]
+        self._budget.spend(sum(map(len, values)))
+        return [
+            item
+            for value in values
+            for item in (value.values() if isinstance(value, Mapping) else value)
+        ]
+
+    def _exists(self, node: ConditionNode) -> bool:
+        """Say whether a path leads somewhere; with `[*]`, whether one of its ways does."""
+        root, _, steps = node.value
+        values = [self._scope[root]] if root in self._scope else []
+        for key, _ in steps:
+            self._budget.spend(len(values))
+            values = self._further([value for value in values if not fault(value, key)], key)
+        return bool(values)
+
+    # the functions
+
+    def _call(self, node: ConditionNode) -> Json:
+        return self._CALLS[node.value](self, *node.parts)
+
+    def _count(self, node: ConditionNode) -> int:
+        value = self.value(node)
+        if not isinstance(value, str | list | tuple | Mapping):
+            self._fail(node, f"is {kind(value)}, and count() wants a list, a mapping or text")
+        return len(value)
+
+    def _sum(self, node: ConditionNode) -> Json:
+        total: int | float = 0
+        for item in self._items(NUMBER, node):
+            total = self._calculate(node, "+", total, item)
+        return total
+
+    def _min(self, node: ConditionNode) -> Json:
+        return min(self._some_numbers(node))
+
+    def _max(self, node: ConditionNode) -> Json:
+        return max(self._some_numbers(node))
+
+    def _some_numbers(self, node: ConditionNode) -> Sequence[Any]:
+        items = self._items(NUMBER, node)
+        if not items:
+            self._fail(node, "is empty, and has no least or greatest item")
+        return items
+
+    def _all(self, node: ConditionNode) -> bool:
+        return all(self._items(BOOLEAN, node))
+
+    def _any(self, node: ConditionNode) -> bool:
+        return any(self._items(BOOLEAN, node))
+
+    def _lower(self, node: ConditionNode) -> Json:
+        return self._of(TEXT, node).lower()
+
+    def _starts_with(self, text: ConditionNode, part: ConditionNode) -> bool:
+        return bool(self._of(TEXT, text).startswith(self._of(TEXT, part)))
+
+    def _ends_with(self, text: ConditionNode, part: ConditionNode) -> bool:
+        return bool(self._of(TEXT, text).endswith(self._of(TEXT, part)))
+
+    _RULES: ClassVar[dict[str, Callable[[Evaluation, ConditionNode], Json]]] = {
+        "literal": _literal,
+        "path": _path,
+        "list": _list,
+        "call": _call,
+        "or": _or,
+        "and": _and,
+        "not": _not,
+        "comparison": _comparison,
+        "sum": _arithmetic,
+        "product": _arithmetic,
+        "minus": _minus,
+    }
+    _CALLS: ClassVar[dict[str, Callable[..., Json]]] = {
+        "all": _all,
+        "any": _any,
+        "count": _count,
+        "ends_with": _ends_with,
+        "exists": _exists,
+        "lower": _lower,
+        "max": _max,
+        "min": _min,
+        "starts_with": _starts_with,
+        "sum": _sum,
+    }

@@ -1,0 +1,86 @@
+"""What the keys of an artifact come to beside each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TypeAlias
+
+from waivern.diagnostics import Diagnostic
+from waivern.language.form import ArtifactForm
+from waivern.language.form_messages import Path, name
+from waivern.language.runbook_codes import RunbookCode
+from waivern.message import Json
+from waivern.yamldoc.document import YamlDocument
+
+PRODUCERS = ("source", "inputs", "reuse", "child_runbook", "gate")
+_OF_MAKING = {"retry", "timeout", "pool", "cache", "output_schema"}
+
+
+def together(at: Path, artifact: Mapping[str, Json], document: YamlDocument) -> list[Diagnostic]:
+    """Return what is wrong with the keys of an artifact beside each other."""
+    has = {key for key, value in artifact.items() if value is not None}
+    found = [
+        document.problem(code, f"{message} {name(at)}{rest}", (*at, *key), on="key", hint=hint)
+        for code, message, rest, key, hint in _conflicts(has, artifact)
+    ]
+    if not has & set(PRODUCERS) and artifact.keys() <= ArtifactForm.model_fields.keys():
+        message = f"{name(at)} does not say where it comes from"
+        hint = "give it one of source, inputs (with or without process), reuse, child_runbook, gate"
+        found.append(document.problem(RunbookCode.MISSING, message, at, on="key", hint=hint))
+    return found
+
+
+_Conflict: TypeAlias = tuple[RunbookCode, str, str, Path, str]
+
+
+def _conflicts(has: set[str], artifact: Mapping[str, Json]) -> Iterator[_Conflict]:
+    """Yield (code, message before and after the artifact's name, key, hint)."""
+    given = [key for key in artifact if key in PRODUCERS and key in has]
+    if "child_runbook" in given and "inputs" in given:  # what it takes, beside the mapping
+        given.remove("inputs")
+    for key in given[1:]:
+        hint = "an artifact comes from one of source, inputs, reuse, child_runbook or gate"
+        yield (
+            RunbookCode.CONFLICT,
+            f"{given[0]!r} and {key!r} do not go together in",
+            "",
+            (key,),
+            hint,
+        )
+    if "process" in has and given and "inputs" not in given:
+        hint = "give the artifact 'inputs', or take 'process' away"
+        yield (
+            RunbookCode.CONFLICT,
+            "'process' of",
+            " has no 'inputs' to work on",
+            ("process",),
+            hint,
+        )
+    inputs = artifact.get("inputs")
+    several = isinstance(inputs, list) and len(inputs) > 1
+    if "merge" in has and ("process" in has or not several):
+        hint = "it says how several inputs become one where there is no process"
+        yield RunbookCode.CONFLICT, "'merge' of", " has nothing to do", ("merge",), hint
+    if "repeat" in has and given and not ("process" in has or "child_runbook" in has):
+        hint = "only a processor or a child runbook can be applied to its own result"
+        yield RunbookCode.CONFLICT, "'repeat' of", " has nothing to repeat", ("repeat",), hint
+    if "on_error" in has and artifact.get("optional") is True:
+        hint = "'optional: true' is 'on_error: continue': keep one of the two"
+        yield (
+            RunbookCode.CONFLICT,
+            "'optional' and 'on_error' both speak of",
+            "",
+            ("on_error",),
+            hint,
+        )
+    for key in sorted(has & _OF_MAKING):
+        if given and given[0] in ("gate", "child_runbook"):
+            gate = given[0] == "gate"
+            hint = "people decide" if gate else "give it to the artifacts of the child"
+            yield (
+                RunbookCode.CONFLICT,
+                f"{key!r} of",
+                f" does not go with {given[0]!r}",
+                (key,),
+                hint,
+            )

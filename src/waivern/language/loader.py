@@ -1,0 +1,278 @@
+"""From the bytes of a runbook to a Runbook, or to one error with everything that is wrong."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from waivern.diagnostics import Diagnostic, InvalidError, did_you_mean, shown, shown_path
+from waivern.errors import NotFoundError
+from waivern.files import absolute, at_home, open_file
+from waivern.ids import ArtifactId
+from waivern.language.form import ArtifactForm
+from waivern.language.models import (
+    ArtifactSpec,
+    ChildInput,
+    ChildOutput,
+    ChildSpec,
+    GateSpec,
+    ProcessSpec,
+    Producer,
+    ProductionSpec,
+    RepeatSpec,
+    RetrySpec,
+    ReuseSpec,
+    Runbook,
+    RunbookConfig,
+    RunbookDraft,
+    SourceSpec,
+)
+from waivern.language.params import defaults
+from waivern.language.runbook_codes import RunbookCode
+from waivern.language.validation import CheckedForm, Given, check
+from waivern.message import SchemaRef
+from waivern.yamldoc.document import YamlDocument
+from waivern.yamldoc.tree import read
+from waivern.yamldoc.yaml_events import MAX_BYTES, Span, YamlFault, YamlStop, decode
+
+SUFFIXES = (".yaml", ".yml")
+"""How the files of runbooks end, as a rule."""
+
+if TYPE_CHECKING:
+    from waivern.language.parts import ChildForm, GateForm, NeedForm, RepeatForm
+
+
+def load(path: str | Path, environ: Mapping[str, str], given: Given = defaults) -> Runbook:
+    """Return the runbook in a file.
+
+    Raises NotFoundError if there is none, InvalidError if it cannot be read or used.
+    """
+    return _whole(examine(path, environ, given))
+
+
+def examine(path: str | Path, environ: Mapping[str, str], given: Given = defaults) -> RunbookDraft:
+    """Return the runbook in a file as far as it can be used, with what is wrong with it.
+
+    `given` is asked for the values of its parameters, else they have their defaults; those that
+    have no value stay references.
+    Raises NotFoundError if there is none, InvalidError if nothing of it can be used.
+    """
+    document = YamlDocument(str(path), Path(absolute(path)).parent, read_bytes(path))
+    return draft(document, Path(path).stem, environ, given)
+
+
+def parse(
+    data: bytes,
+    *,
+    path: str | None,
+    folder: Path,
+    environ: Mapping[str, str],
+    name: str | None = None,
+    given: Given = defaults,
+) -> Runbook:
+    """Return the runbook in `data`.
+
+    `name` is for a runbook that does not say its own; without it, the stem of `path`. Raises
+    InvalidError with all problems.
+    """
+    document = YamlDocument(path, folder, data)
+    stem = Path(path).stem if path else "runbook"
+    return _whole(draft(document, name or stem, environ, given))
+
+
+def _whole(draft: RunbookDraft) -> Runbook:
+    if draft.problems:
+        raise InvalidError(draft.problems)
+    return draft.runbook
+
+
+def draft(
+    document: YamlDocument, name: str, environ: Mapping[str, str], given: Given = defaults
+) -> RunbookDraft:
+    """Return the runbook in a document as far as it can be used, with what is wrong with it."""
+    with collection_paused():
+        tree, faults = _tree(document.data)
+        problems = [document.fault(fault) for fault in faults]
+        if tree is None:
+            raise InvalidError(problems)
+        checked = check(tree, document, environ, given)
+        told = {problem.position for problem in problems}
+        problems += [problem for problem in checked.problems if problem.position not in told]
+        declared = tree.get("artifacts")
+        ids = declared.keys() if isinstance(declared, dict) else ()
+        faulty = frozenset(str(id_) for id_ in ids if id_ not in checked.form.artifacts)
+        runbook = _runbook(checked, document, name)
+        return RunbookDraft(runbook, tuple(problems), faulty, checked.values)
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """Return the bytes of a runbook's file, and not many more than one may have.
+
+    Raises NotFoundError if there is none, InvalidError if it is no file that can be read.
+    """
+    try:
+        with open_file(at_home(path)) as file:
+            return file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        hint = _similar(Path(path)) or "the path is taken from the current folder"
+        raise NotFoundError(f"no runbook at {shown_path(path)}", hint=hint) from None
+    except OSError as error:
+        raise _unreadable(path, error.strerror or type(error).__name__) from error
+    except ValueError as error:  # a NUL in the path
+        raise _unreadable(path, str(error)) from error
+
+
+def _unreadable(path: str | Path, reason: str) -> InvalidError:
+    message = f"cannot read {shown_path(path)}: {reason}"
+    hint = _similar(Path(path)) or "give the path of a YAML file"
+    return InvalidError([Diagnostic(RunbookCode.UNREADABLE, message, hint=hint)])
+
+
+def _similar(path: Path) -> str | None:
+    """Return "did you mean 'x.yaml'?" for a runbook that may be meant by a path; None if none is.
+
+    It is the same path with a suffix, a file in the folder of that path, or one beside it.
+    """
+    with suppress(OSError, ValueError):
+        for suffix in SUFFIXES:
+            if (other := path.with_name(path.name + suffix)).is_file():
+                return f"did you mean {shown(str(other))}?"
+        if path.is_dir():
+            inside = sorted(each for each in path.iterdir() if each.suffix in SUFFIXES)
+            return f"did you mean {shown(str(inside[0]))}?" if inside else None
+        beside = [each for each in path.parent.iterdir() if each.suffix in SUFFIXES]
+        return did_you_mean(str(path), [str(each) for each in beside])
+    return None
+
+
+def _tree(data: bytes) -> tuple[dict[str, object] | None, list[YamlFault]]:
+    """Return the top-level mapping, or None if there is none, and what is wrong so far."""
+    try:
+        tree, faults = read(decode(data))
+    except YamlStop as stop:
+        return None, [stop.fault]
+    if isinstance(tree, dict):
+        return tree, faults
+    if not faults:
+        message = "the runbook is empty" if tree is None else "a runbook must be a mapping"
+        code = RunbookCode.MISSING if tree is None else RunbookCode.TYPE
+        hint = "begin with 'artifacts:'"
+        faults = [YamlFault(code, message, Span(0, 0, 0, 0), hint)]
+    return None, faults
+
+
+def _runbook(checked: CheckedForm, document: YamlDocument, name: str) -> Runbook:
+    form, parts = checked.form, checked.parts
+    config = form.config
+    needs = {name: parts["inputs", name] for name in form.inputs}
+    offers = {name: parts["outputs", name] for name in form.outputs}
+    return Runbook(
+        name=form.name or name,
+        artifacts={
+            ArtifactId(id_): _artifact(ArtifactId(id_), each, parts)
+            for id_, each in form.artifacts.items()
+        },
+        document=document,
+        version=form.version,
+        description=form.description,
+        contact=form.contact,
+        framework=form.framework,
+        settings=RunbookConfig(
+            config.timeout,
+            config.max_concurrency,
+            config.pools,
+            config.on_error,
+            config.cache,
+            tuple(config.template_paths),
+            config.max_child_depth,
+            config.min_coverage,
+        ),
+        params=checked.params,
+        inputs={name: _need(name, each) for name, each in needs.items() if each},
+        outputs={
+            name: ChildOutput(name, each.artifact, each.description)
+            for name, each in offers.items()
+            if each
+        },
+    )
+
+
+def _need(name: str, form: NeedForm) -> ChildInput:
+    schema = SchemaRef.parse(form.input_schema)
+    return ChildInput(name, schema, form.optional, form.default, form.sensitive, form.description)
+
+
+def _artifact(id_: ArtifactId, form: ArtifactForm, parts: Mapping[Any, Any]) -> ArtifactSpec:
+    return ArtifactSpec(
+        id=id_,
+        producer=_producer(id_, form, parts),
+        output=form.output,
+        optional=form.optional,
+        terms=_terms(id_, form, parts) if form.model_fields_set & _OF_TERMS else _USUAL,
+        for_each=form.for_each,
+        repeat=_repeat(parts["artifacts", id_, "repeat"]) if form.repeat else None,
+        output_schema=SchemaRef.parse(form.output_schema) if form.output_schema else None,
+        name=form.name,
+        description=form.description,
+        contact=form.contact,
+    )
+
+
+_USUAL = ProductionSpec()
+_OF_TERMS = {"when", "after", "retry", "timeout", "pool", "on_error", "cache"}
+
+
+def _terms(id_: ArtifactId, form: ArtifactForm, parts: Mapping[Any, Any]) -> ProductionSpec:
+    retry = parts["artifacts", id_, "retry"] if form.retry else None
+    return ProductionSpec(
+        when=form.when,
+        after=_ids(form.after),
+        retry=RetrySpec(retry.max, tuple(retry.on), retry.delay, retry.max_delay)
+        if retry
+        else None,
+        timeout=form.timeout,
+        pool=form.pool,
+        on_error=form.on_error,
+        cache=form.cache,
+    )
+
+
+def _repeat(form: RepeatForm) -> RepeatSpec:
+    return RepeatSpec(form.until, form.max, form.otherwise == "keep", form.feed)
+
+
+def _ids(names: Sequence[str] | None) -> tuple[ArtifactId, ...]:
+    return tuple(ArtifactId(name) for name in names or ())
+
+
+def _producer(id_: ArtifactId, form: ArtifactForm, parts: Mapping[Any, Any]) -> Producer:
+    if form.source:
+        return SourceSpec(form.source.type, form.source.properties)
+    if form.reuse:
+        return ReuseSpec(form.reuse.from_run, form.reuse.artifact)
+    if form.gate:
+        gate: GateForm = parts["artifacts", id_, "gate"]
+        return GateSpec(gate.question, _ids(gate.show), gate.approvers, gate.expires)
+    inputs = _ids(form.inputs)
+    if form.child_runbook:
+        child: ChildForm = parts["artifacts", id_, "child_runbook"]
+        mapping = {child.output: str(id_)} if child.output else child.output_mapping or {}
+        return ChildSpec(child.path, child.input_mapping, mapping, inputs, child.params)
+    if form.process:
+        return ProcessSpec(form.process.type, form.process.properties, inputs)
+    return ProcessSpec("merge", {}, inputs)
+
+
+@contextmanager
+def collection_paused() -> Iterator[None]:
+    """Pause the cyclic collector: it would walk the growing tree over and over."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

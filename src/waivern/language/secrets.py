@@ -1,0 +1,57 @@
+"""What came from `${VAR}` must not be written anywhere: it is hidden by value."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Self
+
+from waivern.language import template
+from waivern.language.models import ProcessSpec, Runbook, SourceSpec
+
+SHORTEST = 4
+"""Characters; a shorter value would hide half of every text, and is shown."""
+
+
+class Secrets:
+    """The values of the variables that a runbook uses; shows their names in their place."""
+
+    def __init__(self, names: Iterable[str], environ: Mapping[str, str]) -> None:
+        shown = {
+            form: f"${{{name}}}"
+            for name in names
+            for form in _forms(environ.get(name, ""))
+            if len(form) >= SHORTEST
+        }
+        # longest first: one value may contain another
+        self._shown = sorted(shown.items(), key=lambda item: -len(item[0]))
+
+    @classmethod
+    def of(cls, runbook: Runbook, environ: Mapping[str, str]) -> Self:
+        """Return those that the runbook's components are given."""
+        found: set[str] = set()
+        for artifact in runbook.artifacts.values():
+            if isinstance(artifact.producer, SourceSpec | ProcessSpec):
+                found |= template.names(artifact.producer.properties).keys()
+        return cls(found, environ)
+
+    def hide(self, text: str) -> str:
+        """Return `text` with every value replaced by `${NAME}`: escaped or cut into lines, too."""
+        for value, name in self._shown:
+            if value in text:
+                text = text.replace(value, name)
+        return text
+
+
+def _forms(value: str) -> set[str]:
+    """Return how a value may look: as it is, as Python, JSON or a URL write it, line by line."""
+    from urllib.parse import quote, quote_plus
+
+    quoted = {
+        *(write(value, safe="", errors="surrogatepass") for write in (quote, quote_plus)),
+        quote(value, errors="surrogatepass"),
+        repr(value)[1:-1],
+        json.dumps(value)[1:-1],
+        json.dumps(value, ensure_ascii=False)[1:-1],
+    }
+    return {value, *quoted, *value.splitlines()}

@@ -1,0 +1,159 @@
+"""The components that artifacts are made by: found, given their properties. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+from waivern.diagnostics import Diagnostic, did_you_mean, shown
+from waivern.errors import WaivernError
+from waivern.ids import ArtifactId
+from waivern.language.models import RetrySpec
+from waivern.language.template import names
+from waivern.message import Json
+from waivern.planning.artifact_table import ArtifactTable, FlatArtifact
+from waivern.planning.component_properties import Path, faults
+from waivern.planning.defaults import ProjectDefaults, laid_over
+from waivern.planning.plan_codes import PlanCode
+from waivern.plugins.catalogue import Catalogue
+from waivern.plugins.component import Component
+
+OUTPUT = "output"
+Kind: TypeAlias = Literal["connectors", "processors"]
+PART = {"connectors": "source", "processors": "process"}
+"""Where a declaration names its component."""
+
+
+class RecordedComponent(NamedTuple):
+    """The component that made a completed artifact, as its run recorded it."""
+
+    component: str
+    """`connector:<type>`, `processor:<type>`; `output` if it is one of several."""
+    version: str | None
+    schema: str
+
+
+NOTHING_MADE: Mapping[ArtifactId, RecordedComponent] = MappingProxyType({})
+
+
+class PlanComponents:
+    """Finds components, each once, and sees that they take the properties they are given."""
+
+    def __init__(
+        self,
+        flats: ArtifactTable,
+        environ: Mapping[str, str],
+        defaults: ProjectDefaults,
+        catalogue: Catalogue,
+        kept: Mapping[ArtifactId, RecordedComponent],
+    ) -> None:
+        self._flats = flats
+        self._environ = environ
+        self._defaults = defaults
+        self._catalogue = catalogue
+        self._kept = kept
+        self._found: dict[tuple[Kind, str], Component] = {}
+
+    def check_defaults(self) -> None:
+        """See that what the project gives properties to is there."""
+        for name in self._defaults.components:
+            catalogue = self._catalogue
+            known = [*catalogue.names("connectors"), *catalogue.names("processors")]
+            if name not in known and not any(
+                made.component.partition(":")[2] == name for made in self._kept.values()
+            ):
+                message = f"the project's file gives properties to {shown(name)}: no such component"
+                hint = did_you_mean(name, known)
+                problem = Diagnostic(PlanCode.UNKNOWN_COMPONENT, message, hint=hint)
+                if (file := self._defaults.document) is not None:
+                    at = ("components", name)
+                    problem = file.problem(problem.code, message, at, on="key", hint=hint)
+                self._flats.report(problem)
+
+    def find(self, flat: FlatArtifact, kind: Kind, name: str) -> Component | None:
+        """Return the component of that name; None if there is none.
+
+        That is a problem, unless the artifact has been made.
+        """
+        try:
+            component = self._found.get((kind, name)) or self._catalogue.load(kind, name)
+        except WaivernError as error:
+            if self.made(flat, kind, name) is not None:
+                return None
+            at = (PART[kind], "type")
+            problem = flat.problem(PlanCode.UNKNOWN_COMPONENT, error.message, at, hint=error.hint)
+            self._flats.report(problem)
+            return None
+        self._found[kind, name] = component
+        return component
+
+    def made(self, flat: FlatArtifact, kind: Kind, name: str) -> RecordedComponent | None:
+        """Return by what the artifact was made, if it was by the component of that name."""
+        made = self._kept.get(flat.id)
+        return made if made and made.component == f"{kind[:-1]}:{name}" else None
+
+    def output(self, flat: FlatArtifact) -> RecordedComponent | None:
+        """Return by what one of several outputs was made, if it was."""
+        made = self._kept.get(flat.id)
+        return made if made and made.component == OUTPUT else None
+
+    def properties(self, name: str, own: Mapping[str, Json]) -> Mapping[str, Json]:
+        """Return the properties of a runbook, laid over what the project says."""
+        base = self._defaults.components.get(name)
+        return laid_over(base, own) if base else own
+
+    def fit(
+        self,
+        flat: FlatArtifact,
+        kind: Kind,
+        name: str,
+        component: Component,
+        own: Mapping[str, Json],
+        properties: Mapping[str, Json],
+    ) -> bool:
+        """Return whether the component takes the properties; report each that it does not.
+
+        `own` are those of them that the runbook gives. What is wrong is told where it stands: in
+        the runbook, or in the project's file.
+        """
+        if flat.scope.runbook.params and any(
+            name not in self._environ for name in names(properties) if name.startswith("params.")
+        ):
+            return True  # the runbook is only looked at: what a secret will be is not known
+        fit = True
+        for path, on_key, message, hint in faults(component.Config, properties, self._environ):
+            of_project = not _leads(path, own) and _leads(path, properties)
+            on: Literal["key", "value"] = "key" if on_key else "value"
+            advice = hint or f"`wct {kind} {component.name}` lists its properties"
+            said, at = f"{component.name}: {message}", (PART[kind], "properties", *path)
+            if of_project and (file := self._defaults.document) is not None:
+                at = ("components", name, *path)
+                self._flats.report(file.problem(PlanCode.PROPERTY, said, at, on=on, hint=advice))
+            else:
+                if of_project:
+                    said, at = f"{said}, as the project's file gave it", (PART[kind], "type")
+                self._flats.report(flat.problem(PlanCode.PROPERTY, said, at, on=on, hint=advice))
+            fit = False  # also if that was reported for another item already
+        return fit
+
+
+def _leads(path: Path, properties: Json) -> bool:
+    """Whether there is something at `path`."""
+    for part in path:
+        if isinstance(properties, Mapping):
+            if part not in properties:
+                return False
+            properties = properties[part]
+        else:
+            return True  # within a list, which is of one of them as a whole
+    return True
+
+
+def own_retry(component: Component | None) -> RetrySpec | None:
+    """Return the retry terms that a component declares for itself."""
+    declared: Mapping[str, Any] | None = getattr(component, "retry", None)
+    if not declared:
+        return None
+    on = declared.get("on", ())
+    return RetrySpec(**{**declared, "on": (on,) if isinstance(on, str) else tuple(on)})

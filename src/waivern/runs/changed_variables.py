@@ -1,0 +1,59 @@
+"""Variables of the environment that differ between a run and now.
+
+Values are never kept. An artifact that can be cached has a hash of each, made with the store's own
+key; of the variables that only other artifacts use, nothing is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from waivern.engine.artifact_identity import KeyedHash
+from waivern.errors import WaivernError
+from waivern.language import template
+from waivern.message import Json
+from waivern.planning.plan import Extract, Plan, Transform
+from waivern.record.fold import RunRecord
+from waivern.store.base import RunStore
+
+
+def changed_since(
+    record: RunRecord, plan: Plan, environ: Mapping[str, str], store: RunStore
+) -> list[str]:
+    """Return, for people, which variables have other values than in a run, as far as is known."""
+    used: dict[str, None] = {}
+    for node in plan.nodes.values():
+        if isinstance(node.work, Extract | Transform):
+            used |= dict.fromkeys(name for name in template.names(node.work.properties))
+    if not used:
+        return []
+    hashes, run_id = _hashes(record), record.metadata.run_id
+    try:
+        secret = KeyedHash(store.pepper(make=False))
+    except WaivernError:
+        hashes = {}
+    differing = [
+        name
+        for name in used
+        if name in hashes and (name not in environ or secret.hash(environ[name]) != hashes[name])
+    ]
+    unknown = [name for name in used if name not in hashes and not name.startswith(template.PARAMS)]
+    notes = []
+    if differing:
+        notes.append(f"variables have other values than in run {run_id}: {', '.join(differing)}")
+    if unknown:
+        names = ", ".join(unknown)
+        notes.append(
+            f"variables are not known to be as in run {run_id}, since values are not kept: {names}"
+        )
+    return notes
+
+
+def _hashes(record: RunRecord) -> dict[str, Json]:
+    """Return the recorded hash of each variable, by name."""
+    found: dict[str, Json] = {}
+    for step in record.steps.values():
+        identity = step.completed.identity if step.completed else None
+        known = (identity or {}).get("environment")
+        found |= known if isinstance(known, dict) else {}
+    return found

@@ -1,0 +1,67 @@
+"""What earlier runs of a runbook say of its artifacts: how long each took, made of what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from statistics import median_low
+
+from waivern.errors import WaivernError
+from waivern.message import Json
+from waivern.planning.plan import Plan
+from waivern.record.fold import RunRecord
+from waivern.record.journal_events import ArtifactCompleted
+from waivern.record.status import How
+from waivern.runs import queries
+from waivern.runs.listing import RunListing
+from waivern.store.base import RunStore
+
+LOOKED_AT = 5
+"""The newest runs of a runbook, which are asked."""
+
+
+class DurationHistory:
+    """The newest runs of the same runbook that can be read."""
+
+    def __init__(self, store: RunStore, plan: Plan) -> None:
+        self._records = list(_records(store, plan))
+
+    def made(self, artifact: str) -> bool:
+        """Say whether any of them completed it."""
+        return next(self._completed(artifact), None) is not None
+
+    def took_ms(self, artifact: str) -> int | None:
+        """Return how long it took to make, as a rule; None if none of them made it."""
+        done = self._completed(artifact)
+        took = [one.duration_ms for one in done if one.how == How.PRODUCED]
+        return median_low(took) if took else None
+
+    def identity(self, artifact: str) -> Mapping[str, Json] | None:
+        """Return what it was made of the last time that this was known."""
+        return next((one.identity for one in self._completed(artifact) if one.identity), None)
+
+    def _completed(self, artifact: str) -> Iterator[ArtifactCompleted]:
+        for record in self._records:
+            step = record.steps.get(artifact)
+            if step is not None and step.completed is not None:
+                yield step.completed
+
+
+def _records(store: RunStore, plan: Plan) -> Iterator[RunRecord]:
+    path, name = plan.runbook.document.path, plan.runbook.name
+    from_files = (run for run in RunListing(store).glances if run.runbook_path and path)
+    found = 0
+    for run in from_files:
+        if run.status in queries.DAMAGED:
+            continue
+        if run.runbook_name != name and run.runbook_path != path:
+            continue
+        try:
+            record = queries.load(store, run.run_id)
+        except WaivernError:
+            continue  # it tells nothing, and others may
+        if not record.vouched:
+            continue  # without a journal, nothing was measured
+        yield record
+        found += 1
+        if found == LOOKED_AT:
+            return

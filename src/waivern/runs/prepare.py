@@ -1,0 +1,145 @@
+"""A runbook and its plan, checked without running anything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from waivern.diagnostics import Diagnostic
+from waivern.errors import UsageError
+from waivern.files import absolute
+from waivern.ids import ArtifactId, is_text
+from waivern.language import loader
+from waivern.language.models import Runbook, RunbookDraft
+from waivern.language.params import with_secrets
+from waivern.language.validation import Given
+from waivern.message import Json
+from waivern.planning.defaults import NO_DEFAULTS, ProjectDefaults
+from waivern.planning.plan import Extract, Plan, Transform
+from waivern.planning.plan_components import NOTHING_MADE, RecordedComponent
+from waivern.planning.planner import Resolver, make_plan
+from waivern.plugins.catalogue import Catalogue
+from waivern.runs.child_files import ChildFiles
+from waivern.runs.reuse_resolver import StoreResolver
+from waivern.store.base import RunStore
+from waivern.yamldoc.document import YamlDocument
+
+if TYPE_CHECKING:
+    from waivern.language.project import Project
+
+
+@dataclass(frozen=True)
+class PreparedRun:
+    """A plan with what it takes to carry it out."""
+
+    plan: Plan
+    environ: Mapping[str, str] = field(repr=False)
+    """With the secret parameters in it."""
+    catalogue: Catalogue = field(repr=False)
+    """The components that the plan names."""
+
+
+def check(
+    source: str | Runbook,
+    store: RunStore,
+    environ: Mapping[str, str],
+    *,
+    given: Given | None = None,
+    project: Project | None = None,
+    warnings: list[Diagnostic] | None = None,
+) -> Plan:
+    """Return the plan of a runbook, which is read again if it is given as such.
+
+    `given` is asked for the values of its parameters; without it they have their defaults, or stay
+    open. Raises NotFoundError if there is no such file, InvalidError with all that is wrong.
+    """
+    draft = drafted(source, environ, given)
+    found = resolver(draft.runbook, store)
+    return prepare(draft, found, environ, project, warnings=warnings).plan
+
+
+def resolver(runbook: Runbook, store: RunStore, reusing: str | None = None) -> StoreResolver:
+    """Return what looks up the children and the other runs that a runbook refers to."""
+    folder = runbook.document.folder
+    return StoreResolver(store, ChildFiles(folder), reusing, folder=folder)
+
+
+def opened(source: str | Runbook) -> Runbook:
+    """Return the runbook in a file, its bytes read and nothing else; a Runbook as it is.
+
+    Raises NotFoundError if there is no such file.
+    """
+    if not isinstance(source, str):
+        return source
+    path = Path(source)
+    folder = Path(absolute(path)).parent
+    return Runbook(path.stem, {}, YamlDocument(source, folder, loader.read_bytes(path)))
+
+
+def drafted(
+    source: str | Runbook, environ: Mapping[str, str], given: Given | None = None
+) -> RunbookDraft:
+    """Return the runbook in a file, or in the bytes that a Runbook was made from."""
+    more = () if given is None else (given,)
+    if isinstance(source, str):
+        return loader.examine(source, environ, *more)
+    return loader.draft(source.document, source.name, environ, *more)
+
+
+def prepare(
+    draft: RunbookDraft,
+    resolver: Resolver,
+    environ: Mapping[str, str],
+    project: Project | None,
+    recorded: Mapping[str, Json] | None = None,
+    catalogue: Catalogue | None = None,
+    kept: Mapping[ArtifactId, RecordedComponent] = NOTHING_MADE,
+    warnings: list[Diagnostic] | None = None,
+) -> PreparedRun:
+    """Return the plan of a runbook as a project would have it carried out. Raises InvalidError.
+
+    `recorded` is what counts in place of what the project's file gives: what it gave a run before.
+    `kept` are artifacts that a run has completed: their components may be missing.
+    """
+    document = draft.runbook.document
+    if not is_text(f"{document.folder}/{document.path}"):
+        raise UsageError(
+            "the path of the runbook is not UTF-8, and could not be recorded",
+            hint="rename the file or folder whose name is not",
+        )
+    catalogue = catalogue or catalogue_of(project)
+    defaults = _defaults(project)
+    if recorded is not None:
+        defaults = ProjectDefaults(recorded.get("components", {}), recorded.get("on_error"))
+    plan = make_plan(draft, resolver, environ, defaults, catalogue, kept, warnings)
+    plan = replace(plan, project=_used(defaults, plan))
+    known = with_secrets(environ, draft.runbook.params, draft.values)
+    return PreparedRun(plan, known, catalogue)
+
+
+def given_by(project: Project | None, plan: Plan) -> dict[str, Json]:
+    """Return what of a project's file a plan has a use for, whatever that was planned with."""
+    return _used(_defaults(project), plan)
+
+
+def _defaults(project: Project | None) -> ProjectDefaults:
+    if project is None:
+        return NO_DEFAULTS
+    return ProjectDefaults(project.components, project.on_error, project.document)
+
+
+def _used(defaults: ProjectDefaults, plan: Plan) -> dict[str, Json]:
+    work = (node.work for node in plan.nodes.values())
+    types = {each.type for each in work if isinstance(each, Extract | Transform)}
+    found = {name: dict(each) for name, each in defaults.components.items() if name in types}
+    given = {"components": found, "on_error": defaults.on_error}
+    return {name: value for name, value in given.items() if value}
+
+
+def catalogue_of(project: Project | None) -> Catalogue:
+    """Return the components that a project can name, each loaded when it is named."""
+    if project is None:
+        return Catalogue()
+    return Catalogue(project.component_paths, within=project.document.folder)

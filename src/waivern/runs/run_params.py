@@ -1,0 +1,72 @@
+"""What a run is given for the parameters of its runbook, and what a later attempt takes over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from waivern.diagnostics import Diagnostic
+from waivern.language import params
+from waivern.language.given_params import ParamsError, bind
+from waivern.language.runbook_codes import RunbookCode
+from waivern.message import Json
+
+if TYPE_CHECKING:
+    from waivern.language.params import Param
+
+
+@dataclass(frozen=True)
+class GivenParams:
+    """Values by parameter."""
+
+    typed: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Texts, as of `-p name=value`; they go before `values`."""
+    values: Mapping[str, Json] = field(default_factory=dict, repr=False)
+    """As of a file, or of a program."""
+    where: str | None = None
+    """What `values` are called in messages."""
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The parameters that are given."""
+        return frozenset({*self.typed, *self.values})
+
+    def bound(self, declared: Mapping[str, Param]) -> dict[str, Json]:
+        """Return the value of each declared parameter.
+
+        Raises InvalidError (ParamsError for what was typed or is missing) with all problems.
+        """
+        return bind(declared, self.typed, self.values, self.where)
+
+
+NOTHING = GivenParams()
+
+
+@dataclass(frozen=True)
+class RecordedParams:
+    """Values for another attempt at what was run before, or for a replay of it."""
+
+    run_id: str
+    recorded: Mapping[str, Json] = field(repr=False)
+    """As the run has them: null stands for a secret."""
+    given: GivenParams = NOTHING
+
+    def bound(self, declared: Mapping[str, Param]) -> dict[str, Json]:
+        """Return the value of each declared parameter: as given now, else as it was recorded.
+
+        Raises ParamsError naming the secrets that have to be given again, and as `Given.bound`.
+        """
+        given = self.given
+        lost = params.missing(declared, self.recorded, [*given.typed, *given.values])
+        if lost:
+            raise ParamsError([self._lost(name) for name in lost])
+        values = {**params.kept(declared, self.recorded), **given.values}
+        return bind(declared, given.typed, values, given.where or f"run {self.run_id}")
+
+    def _lost(self, name: str) -> Diagnostic:
+        message = (
+            f"parameter {name!r} is a secret that run {self.run_id} was given and did not keep"
+        )
+        hint = f"give it again in a file with --params FILE, as '{name}: ...'"
+        return Diagnostic(RunbookCode.MISSING, message, hint=hint)

@@ -1,0 +1,327 @@
+"""Is a run still what its journal says? Looks at everything, changes nothing.
+
+Not covered, because nothing depends on it: the lock file (who was at work, for people), the
+artifacts' logs (free text of components), pins and requests.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import islice
+from typing import TypeAlias
+
+from waivern.errors import (
+    IntegrityError,
+    NotFoundError,
+    RunLockedError,
+    RunNotFoundError,
+    UsageError,
+)
+from waivern.ids import SCHEMA_VERSION, SYSTEM
+from waivern.message import Json, decode, sha256
+from waivern.record.fold import RunRecord
+from waivern.record.journal_events import from_record
+from waivern.record.status import RunStatus
+from waivern.runs import unjournaled
+from waivern.runs.projections import PROJECTIONS, Projection
+from waivern.runs.queries import fold
+from waivern.store.base import Journal, RunStore
+from waivern.store.layout import CHILDREN, kept_child_name, kept_name
+
+UNCOVERED = (
+    f"{SYSTEM}/run.log",
+    f"{SYSTEM}/lock",
+    f"{SYSTEM}/logs/",
+    f"{SYSTEM}/requests/",
+    f"{SYSTEM}/pinned.json",
+)
+"""Files, and folders with all that is in them."""
+RECORDS = ("run.json", "state.json", "events.jsonl", "runbook.yaml")
+LOOKS = 200
+"""How many events of one millisecond are tried as the one that a projection was made after."""
+HEAD = re.compile("[0-9a-f]{16,64}")
+"""A head, or so much of it that it can be told from any other."""
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyFault:
+    """One thing that is not as it was recorded."""
+
+    path: str
+    """Below the run's folder."""
+    what: str
+    renewable: bool = False
+    """Whether a resume makes it again, if the run can be resumed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What was found. No faults: everything covered is as the journal recorded it."""
+
+    run_id: str
+    lines: int
+    head: str | None
+    artifacts: int
+    faults: tuple[VerifyFault, ...]
+    notes: tuple[str, ...] = ()
+    """What is as a crash leaves it, or was not looked at."""
+    vouched: bool = True
+    """Whether there is a journal; without one, nothing can be verified."""
+
+    def document(self) -> dict[str, Json]:
+        """Return the verification for programs."""
+        return {
+            "run_id": self.run_id,
+            "ok": self.vouched and not self.faults,
+            "lines": self.lines,
+            "head": self.head,
+            "artifacts": self.artifacts,
+            "faults": [{"path": fault.path, "what": fault.what} for fault in self.faults],
+            "notes": list(self.notes),
+            "not_covered": list(UNCOVERED),
+        }
+
+
+def verify(store: RunStore, run_id: str, expect: str | None = None) -> Verification:
+    """Check a run: the journal's chain, every artifact, the kept runbooks, the projections.
+
+    `expect` is a head kept elsewhere: it must be the hash of a line of the journal, or its first 16
+    digits or more. Raises UsageError if it cannot be one; RunNotFoundError; RunLockedError while
+    the run is running.
+    """
+    if expect is not None:
+        expect = _head(expect)
+    found = _verified(store, run_id, expect)
+    if found.faults and run_id not in store.runs():
+        raise RunNotFoundError(f"run {run_id} was removed while it was being verified")
+    if found.faults and found.head and _went_on(store, run_id, found.head):
+        return _verified(store, run_id, expect)
+    return found
+
+
+def _head(text: str) -> str:
+    head = text.strip().lower().removeprefix("sha256:")
+    if HEAD.fullmatch(head) is None:
+        raise UsageError(
+            f"{text[:80]!r} is not the head of a journal",
+            hint="a head is 64 hex digits, or its first 16 or more; `wct run` prints it",
+        )
+    return head
+
+
+def _went_on(store: RunStore, run_id: str, head: str) -> bool:
+    """Say whether the run was resumed while it was being looked at."""
+    return bool(store.owner(run_id)) or store.read_journal(run_id).lines[-1].hash != head
+
+
+def _verified(store: RunStore, run_id: str, expect: str | None) -> Verification:
+    try:
+        owner = store.owner(run_id)
+    except IntegrityError as error:
+        return _unreadable(run_id, SYSTEM, error)
+    if owner:
+        raise RunLockedError(
+            f"run {run_id} is running: process {owner.pid} on {owner.host}, since {owner.since}",
+            hint="verify it when it has ended",
+        )
+    with suppress(NotFoundError):  # which is told below
+        try:
+            store.read_record(run_id, "run.json")  # from which the journal's length is known
+        except IntegrityError as error:
+            return _unreadable(run_id, f"{SYSTEM}/run.json", error)
+    try:
+        journal, record = fold(store, run_id)
+    except IntegrityError as error:
+        if (found_head := unjournaled.head(store, run_id)) is not None:
+            return _unvouched(store, unjournaled.record(store, found_head), expect)
+        return _unreadable(run_id, f"{SYSTEM}/events.jsonl", error)
+    found = [
+        *_on_journal(journal, record, expect),
+        *_on_artifacts(store, record),
+        *_on_runbook(store, record),
+        *_on_children(store, record),
+        *_on_projections(store, record, journal),
+        *_on_strangers(store, record),
+    ]
+    return Verification(
+        run_id,
+        len(journal.lines),
+        journal.lines[-1].hash,
+        artifacts=sum(1 for step in record.steps.values() if step.completed),
+        faults=tuple(each for each in found if isinstance(each, VerifyFault)),
+        notes=tuple(each for each in found if isinstance(each, str)),
+    )
+
+
+def _unvouched(store: RunStore, record: RunRecord, expect: str | None) -> Verification:
+    """Report what can be said of a run without a journal."""
+    run_id = record.metadata.run_id
+    completed = [name for name, step in record.steps.items() if step.completed]
+    looks = {name: _no_artifact(store, run_id, name) for name in completed}
+    faults = [VerifyFault(f"{name}.json", fault) for name, fault in looks.items() if fault]
+    notes = (
+        f"run.json and state.json can be read; {len(completed) - len(faults):,} of "
+        f"{len(completed):,} completed artifacts are artifact files",
+        "nothing says whether they are what the run produced: without a journal, anybody who "
+        "can write to the folder can have changed them",
+    )
+    if expect is not None:
+        faults.append(VerifyFault(SYSTEM, f"no line has the expected hash {expect}"))
+    return Verification(run_id, 0, None, len(completed), tuple(faults), notes, vouched=False)
+
+
+def _no_artifact(store: RunStore, run_id: str, name: str) -> str | None:
+    """Report why a file cannot be an artifact at all; None if it can."""
+    try:
+        data = store.read_artifact(run_id, name)
+        if data is None:
+            return "missing"
+        decode(data)
+    except IntegrityError as error:
+        return error.message
+    return None
+
+
+def _unreadable(run_id: str, path: str, error: IntegrityError) -> Verification:
+    return Verification(run_id, 0, None, 0, (VerifyFault(path, error.message),))
+
+
+Found: TypeAlias = Iterator[VerifyFault | str]
+"""Faults, and notes: what a crash may have left, and nothing depends on."""
+
+
+def _on_journal(journal: Journal, record: RunRecord, expect: str | None) -> Found:
+    path = f"{SYSTEM}/events.jsonl"
+    if record.attempt_open:
+        yield "the last attempt did not end: run.json and state.json were not compared"
+    if journal.torn:
+        yield (
+            f"line {len(journal.lines)} of the journal is followed by something that is no line, "
+            "as after a crash; it counts for nothing, and resuming cuts it"
+        )
+    if expect is not None and not any(line.hash.startswith(expect) for line in journal.lines):
+        yield VerifyFault(path, f"no line has the expected hash {expect}")
+
+
+def _on_artifacts(store: RunStore, record: RunRecord) -> Found:
+    for name, step in record.steps.items():
+        if done := step.completed:
+            run_id = record.metadata.run_id
+            fault = store.verify(run_id, name, size=done.size, digest=done.digest)
+            if fault:
+                yield VerifyFault(f"{name}.json", fault, renewable=True)
+
+
+def _on_runbook(store: RunStore, record: RunRecord) -> Found:
+    run_id = record.metadata.run_id
+    try:
+        for digest in _runbooks(record):
+            store.read_runbook(run_id, digest)
+        current = store.read_record(run_id, "runbook.yaml")
+    except (NotFoundError, IntegrityError) as error:
+        yield VerifyFault(f"{SYSTEM}/runbook.yaml", error.message)
+        return
+    if not record.attempt_open and sha256(current) != record.metadata.runbook_hash:
+        yield (
+            "runbook.yaml is not the one of the last attempt, which is kept beside it: "
+            "a resume of a changed runbook was cut off before it began"
+        )
+
+
+def _on_children(store: RunStore, record: RunRecord) -> Found:
+    for child in record.metadata.children:
+        try:
+            store.read_child(record.metadata.run_id, child["path"], child["sha256"])
+        except IntegrityError as error:
+            yield VerifyFault(f"{SYSTEM}/{CHILDREN}/{child['path']}", error.message)
+
+
+def _runbooks(record: RunRecord) -> list[str]:
+    """Return the digests of the runbooks that the attempts ran, each once."""
+    return list(dict.fromkeys(str(each["runbook_hash"]) for each in record.metadata.attempts))
+
+
+def _on_projections(store: RunStore, record: RunRecord, journal: Journal) -> Found:
+    """Compare the projections with what the journal makes of them."""
+    if record.attempt_open:
+        return
+    for name, projection in PROJECTIONS.items():
+        try:
+            data = store.read_record(record.metadata.run_id, name)
+        except (NotFoundError, IntegrityError) as error:
+            yield VerifyFault(f"{SYSTEM}/{name}", error.message)
+            continue
+        written = projection.read(data)
+        if written is None:
+            yield VerifyFault(f"{SYSTEM}/{name}", "is not what the journal says")
+        elif written.get("schema_version", 0) > SCHEMA_VERSION:
+            yield f"a newer version of waivern wrote {name}: it was not compared"
+        elif projection.fits(record, journal.lines[-1], written, data):
+            unknown = ", ".join(sorted(written.keys() - projection.keys(record)))
+            if unknown:
+                yield f"{name} has keys that this version does not know, not compared: {unknown}"
+        elif any(islice(_fitted_before(projection, journal, written, data), LOOKS)):
+            yield f"{name} is older than the journal, as after a crash: resuming renews it"
+        else:
+            yield VerifyFault(f"{SYSTEM}/{name}", "is not what the journal says")
+
+
+def _fitted_before(
+    projection: Projection, journal: Journal, written: dict[str, Json], data: bytes
+) -> Iterator[bool]:
+    """Yield whether a projection fits what the journal said when it says that it was made."""
+    at, head = written.get(projection.time), written.get("journal")
+    anchored = head.get("head") if isinstance(head, dict) else None
+    record, anchor = None, journal.lines[0]
+    for line in journal.lines:
+        event = from_record(line.record)
+        if record is None:
+            record = RunRecord(event)
+        else:
+            record.apply(event)
+        if line.hash == anchored:
+            anchor = line
+        if event.at == at:
+            yield projection.fits(record, anchor, written, data)
+
+
+def _on_strangers(store: RunStore, record: RunRecord) -> Found:
+    """Find the files that the journal does not know."""
+    known = {f"{name}.json" for name, step in record.steps.items() if step.completed}
+    known |= {f"{SYSTEM}/{name}" for name in RECORDS}
+    known |= {f"{SYSTEM}/{kept_name(digest)}" for digest in _runbooks(record)}
+    known |= {f"{SYSTEM}/{CHILDREN}/{child['path']}" for child in record.metadata.children}
+    for path in store.files(record.metadata.run_id):
+        hidden = path.endswith("/") and any(each.startswith(path) for each in known)
+        if path not in known and not hidden and not _uncovered(path):
+            yield _stranger(store, record, path)
+
+
+def _uncovered(path: str) -> bool:
+    return any(path == one or (one[-1] == "/" and path.startswith(one)) for one in UNCOVERED)
+
+
+def _stranger(store: RunStore, record: RunRecord, path: str) -> VerifyFault | str:
+    folder, _, name = path.rpartition("/")
+    if name.startswith(".tmp-"):
+        return f"{path} is a leftover that nobody reads; resuming sweeps it"
+    unfinished = record.attempt_open or record.metadata.status is RunStatus.INTERRUPTED
+    if unfinished and path.removesuffix(".json") in record.steps:
+        return f"{path} is there, but not completed, as after a crash: it counts for nothing"
+    if folder == SYSTEM and name.startswith("runbook.") and _fits(store, record, name):
+        return f"{path} is a runbook that did not run: a resume was cut off before it began"
+    if folder == SYSTEM and name.startswith("child.") and _fits(store, record, name):
+        return f"{path} is a child runbook of an earlier attempt"
+    return VerifyFault(path, "is not known to the journal")
+
+
+def _fits(store: RunStore, record: RunRecord, name: str) -> bool:
+    """Say whether a kept runbook has the name that its bytes give it."""
+    try:
+        digest = sha256(store.read_record(record.metadata.run_id, name))
+        return name in (kept_name(digest), kept_child_name(digest))
+    except IntegrityError:
+        return False

@@ -1,0 +1,133 @@
+"""The cache on the disk: which artifact was made of what. A help, never the truth.
+
+`cache/<two hex>.jsonl` has a line for each entry, appended; the last line of a key counts, and a
+line that cannot be read is none. Entries name the run they speak of; whoever reads one asks there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections import defaultdict
+from collections.abc import Callable, Container, Iterator, Mapping
+
+from waivern.errors import IntegrityError, UsageError
+from waivern.message import Json
+from waivern.store.disk import DiskFolder
+
+SHARD_BYTES = 4 << 20
+"""A shard that has grown beyond this is written anew: the last entry of each key, if its run is
+still there, and of those the newest half of this at most."""
+READ_BYTES = 64 << 20
+"""A larger one is none of ours: nothing of it is read, and it is begun anew."""
+KEY = "key"
+KEY_BYTES = 32
+
+
+def write(
+    folder: DiskFolder, entries: Mapping[str, dict[str, Json]], runs: Callable[[], Container[str]]
+) -> None:
+    """Append entries, in one write a shard; sweep what a crash left half made.
+
+    `runs` returns the ids of the runs there are; it is asked only when a shard has grown too large.
+    """
+    lines: dict[str, dict[str, bytes]] = defaultdict(dict)
+    for key, entry in entries.items():
+        line = json.dumps({"key": key, "entry": entry}, ensure_ascii=False)
+        lines[_shard(key)][key] = line.encode() + b"\n"
+    with folder.shared():
+        for name, group in lines.items():
+            folder.append(name, b"".join(group.values()), own_line=True)
+    with folder.alone() as nobody:
+        if nobody:  # else who comes last does it
+            _tidy(folder, lines, runs)
+
+
+def _tidy(
+    folder: DiskFolder, lines: Mapping[str, dict[str, bytes]], runs: Callable[[], Container[str]]
+) -> None:
+    """Write the shards anew that `lines` made too large; nobody else may be writing."""
+    grown = {name: size for name in lines if (size := folder.size(name)) > SHARD_BYTES}
+    there = runs() if grown else ()
+    for name, size in grown.items():
+        kept = lines[name] if size > READ_BYTES else _kept(folder.read(name, READ_BYTES), there)
+        folder.replace(name, b"".join(kept.values()), sync=False)
+    for name in folder.names():
+        if name.startswith(".tmp-"):
+            folder.unlink(name)
+
+
+def _kept(data: bytes, runs: Container[str]) -> dict[str, bytes]:
+    """Return the lines that are worth keeping, by key, the newest last."""
+    newest: dict[str, bytes] = {}
+    room, seen = SHARD_BYTES // 2, set[str]()
+    for key, entry, line in reversed(list(_lines(data))):
+        if key not in seen and str(entry.get("run")) in runs and len(line) <= room:
+            newest[key] = line
+            room -= len(line)
+        seen.add(key)
+    return dict(reversed(newest.items()))
+
+
+def read(folder: DiskFolder, key: str) -> dict[str, Json] | None:
+    """Return the last entry of a key."""
+    try:
+        data = folder.read_if_any(_shard(key), READ_BYTES)
+    except IntegrityError:  # a link, a device, a file that nobody here wrote
+        return None
+    for line in _backwards(data or b"", key.encode()):
+        for other, entry, _ in _lines(line):
+            if other == key:
+                return entry
+    return None
+
+
+def _backwards(data: bytes, text: bytes) -> Iterator[bytes]:
+    """Yield the lines that have a text in them, the last first, without a look at the others."""
+    end = data.rfind(b"\n") + 1
+    while (at := data.rfind(text, 0, end)) >= 0:
+        start = data.rfind(b"\n", 0, at) + 1
+        yield data[start : data.find(b"\n", at) + 1]
+        end = start
+
+
+def pepper(folder: DiskFolder, *, make: bool) -> bytes:
+    """Return the store's own random key; whoever comes first makes it, if it may be made.
+
+    Raises IntegrityError if what lies there is none, FileNotFoundError.
+    """
+    found = folder.read_if_any(KEY, 1 << 10) if make else folder.read(KEY, 1 << 10)
+    if found is None:
+        staged = f".tmp-{KEY}-{os.getpid()}-{os.urandom(4).hex()}"
+        with folder.shared():
+            folder.write_new(staged, os.urandom(KEY_BYTES))
+            try:
+                folder.link(staged, KEY)
+                folder.sync()
+            finally:
+                folder.unlink(staged)
+        found = folder.read(KEY, 1 << 10)
+    if len(found) != KEY_BYTES:
+        raise IntegrityError(f"{folder.name}/{KEY} is damaged", hint="remove the folder 'cache'")
+    return found
+
+
+_DIGEST = re.compile("sha256:[0-9a-f]{64}")
+
+
+def _shard(key: str) -> str:
+    if not _DIGEST.fullmatch(key):  # it becomes the name of a file
+        raise UsageError(f"not a key of the cache: {key!r}")
+    return f"{key.removeprefix('sha256:')[:2]}.jsonl"
+
+
+def _lines(data: bytes) -> Iterator[tuple[str, dict[str, Json], bytes]]:
+    """Yield (key, entry, line) for each line that can be read."""
+    for line in data.splitlines(keepends=True):
+        if line.endswith(b"\n"):
+            try:
+                document = json.loads(line)
+                yield str(document["key"]), dict(document["entry"]), line
+            except (ValueError, KeyError, TypeError, RecursionError):
+                continue

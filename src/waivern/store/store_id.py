@@ -1,0 +1,48 @@
+"""The id of a store: random, made once, recorded by each run that begins or goes on in it."""
+
+from __future__ import annotations
+
+import re
+import uuid
+
+from waivern.errors import IntegrityError
+from waivern.store.disk import DiskFolder
+
+ID = "id"
+_PART = re.compile(rb"[0-9a-f-]{0,36}")
+_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\n")
+
+
+def read(root: DiskFolder) -> str | None:
+    """Return the id of the store in this folder; None if it has none yet.
+
+    Raises IntegrityError if what lies there is no id.
+    """
+    data = root.read_if_any(ID, 1 << 10)
+    if data is None or _PART.fullmatch(data):  # one that is not whole was never handed out
+        return None
+    text = data.decode(errors="replace")
+    if _ID.fullmatch(text) is None:
+        raise IntegrityError(
+            f"{root.name}/{ID} is damaged: it does not hold the id of a store",
+            hint="restore it from a copy; without it, each earlier run of the store is foreign",
+        )
+    return text.strip()
+
+
+def make(root: DiskFolder) -> str:
+    """Return the id of the store in this folder; the first process that needs one makes it.
+
+    It is written in place, under a lock, and handed out when it is durable: a crash leaves nothing
+    but a part of it, which the next process replaces.
+    """
+    if (found := read(root)) is not None:
+        return found
+    with root.locked():
+        if (found := read(root)) is not None:
+            return found
+        root.unlink(ID)
+        found = str(uuid.uuid4())
+        root.write_new(ID, f"{found}\n".encode())
+        root.sync()
+    return found

@@ -1,0 +1,97 @@
+"""The bytes of a runbook, and where in them something stands."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from waivern.diagnostics import Diagnostic, Position
+from waivern.language.runbook_codes import RunbookCode
+from waivern.message import sha256
+
+if TYPE_CHECKING:
+    from waivern.yamldoc.positions import Positions
+    from waivern.yamldoc.yaml_events import Span, YamlFault
+
+NO_PATH = "<runbook>"
+"""Stands for the file's name where there is none."""
+
+_LINE_END = re.compile("[\r\n]")
+_AROUND = 100
+"""Characters of a very long line that are kept on either side of a problem."""
+_LONGEST = 1_000
+"""Characters that a problem underlines at most."""
+
+
+@dataclass(frozen=True)
+class YamlDocument:
+    """One runbook file: what was typed to find it, and its exact bytes."""
+
+    path: str | None
+    """As typed; None for a runbook made in Python."""
+    folder: Path
+    """The absolute folder that relative paths in the runbook start from."""
+    data: bytes = field(repr=False)
+
+    @cached_property
+    def digest(self) -> str:
+        """`sha256:` and the hex digest of the bytes, as `sha256sum` prints it."""
+        return sha256(self.data)
+
+    @cached_property
+    def _text(self) -> str:
+        return self.data.decode("utf-8-sig", "replace")
+
+    @cached_property
+    def _places(self) -> Positions:
+        from waivern.yamldoc.positions import Positions
+
+        return Positions(self._text)
+
+    def problem(
+        self,
+        code: str,
+        message: str,
+        at: tuple[str | int, ...],
+        *,
+        on: Literal["key", "value"] = "value",
+        hint: str | None = None,
+    ) -> Diagnostic:
+        """Return a problem at a path such as ("artifacts", "findings", "inputs", 0).
+
+        It is placed at the path's value, or at the key that the value belongs to. A path that the
+        text does not have is placed at the nearest thing around it that is there.
+        """
+        place = self._places.find(at)
+        if place is None:
+            return Diagnostic(code, message, None, hint)
+        where = place.key if on == "key" and place.key else place.value
+        return Diagnostic(code, message, self._position(where), hint)
+
+    def fault(self, fault: YamlFault) -> Diagnostic:
+        """Return what was found wrong while reading the text, as a problem."""
+        hint = fault.hint
+        if fault.code is RunbookCode.DUPLICATE_KEY and (first := self._first_of(fault.span)):
+            hint = f"it is first given at line {first.line + 1}; keep one of the two"
+        return Diagnostic(fault.code, fault.message, self._position(fault.span), hint)
+
+    def _first_of(self, later: Span) -> Span | None:
+        return self._places.first_of.get(later.start)
+
+    def _position(self, span: Span) -> Position:
+        line_start = span.start - span.column
+        start = max(line_start, span.start - _AROUND)
+        ahead = self._text[span.start : span.start + _LONGEST]
+        if line_end := _LINE_END.search(ahead):
+            ahead = ahead[: line_end.start()]
+        return Position(
+            file=self.path or NO_PATH,
+            line=span.line + 1,
+            column=span.column + 1,
+            length=max(1, len(ahead[: span.end - span.start].rstrip())),
+            text=self._text[start : span.start] + ahead[:_AROUND],
+            text_column=start - line_start + 1,
+        )
