@@ -1,6 +1,6 @@
 """Artifact-centric orchestration whose run folders cannot lie.
 
-The names below are the library, as docs/python.md describes it. Each is imported when it is first
+The names below are the library, as docs/reference/python.md describes it. Each is imported when it is first
 used, so that `import waivern` costs nothing.
 """
 

@@ -1,4 +1,4 @@
-"""What docs/python.md shows is run and checked as a reader's own program would be."""
+"""What docs/reference/python.md shows is run and checked as a reader's own program would be."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 import waivern
 
-PAGE = (Path(__file__).parents[2] / "docs" / "python.md").read_text()
+PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "python.md").read_text()
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", PAGE, re.DOTALL)
 PROGRAMS = [text for kind, text in BLOCKS if kind == "python"]
 REVIEW = """

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "conditions.md").read_text()
+PAGE = (ROOT / "docs" / "reference" / "conditions.md").read_text()
 WCT = str(Path(sys.executable).with_name("wct"))
 EXAMPLES = re.findall(r"^\| .* \| `(.*)` \|$", PAGE.partition("## Examples")[2], re.MULTILINE)
 SCAN = """

@@ -29,9 +29,9 @@ from waivern.runs.policies import ROOTS
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-RUNBOOK = (DOCS / "runbook.md").read_text()
-CONDITIONS = (DOCS / "conditions.md").read_text()
-DETECTION = (DOCS / "detection.md").read_text()
+RUNBOOK = (DOCS / "reference" / "runbook.md").read_text()
+CONDITIONS = (DOCS / "reference" / "conditions.md").read_text()
+DETECTION = (DOCS / "explanation" / "detection.md").read_text()
 WCT = str(Path(sys.executable).with_name("wct"))
 
 ARTIFACT = set(form.ArtifactForm.model_fields)

@@ -1,6 +1,6 @@
 """The coverage of a run: how much of its sources was examined, computed once for all readers.
 
-docs/coverage.md has the definition.
+docs/explanation/coverage.md has the definition.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ class RunMetadata:
     replay_of: str | None = None
     cancelled_by: str | None = None
     coverage: dict[str, Json] | None = None
-    """How much of the sources was examined when the last attempt ended; see docs/coverage.md."""
+    """How much of the sources was examined when the last attempt ended; see docs/explanation/coverage.md."""
     attempts: list[dict[str, Json]] = field(default_factory=list)
     """`{started_at, ended_at, status, reason, host, pid, runbook_hash, waivern, python}` each."""
     journal: dict[str, Json] = field(default_factory=dict)
