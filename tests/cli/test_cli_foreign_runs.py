@@ -96,7 +96,7 @@ def test_reading_is_free(tmp_path: Path) -> None:
 
 def test_a_run_that_records_no_store_is_foreign(tmp_path: Path) -> None:
     """An earlier version may have begun it, or somebody may have taken the line away."""
-    from waivern.record.journal_events import AttemptStarted, from_record, to_record
+    from waivern.record.journal_events import AttemptStartedRecord, from_record, to_record
     from waivern.store.journal import JournalChain
 
     ours = received(tmp_path)
@@ -104,7 +104,7 @@ def test_a_run_that_records_no_store_is_foreign(tmp_path: Path) -> None:
     chain, lines = JournalChain(), []
     for text in (system / "events.jsonl").read_text().splitlines():
         event = from_record(json.loads(text)["event"])
-        if isinstance(event, AttemptStarted):
+        if isinstance(event, AttemptStartedRecord):
             event = event._replace(base="", place="", store="")
         lines.append(to_record(event))
     (system / "events.jsonl").write_bytes(chain.extend(lines))

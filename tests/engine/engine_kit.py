@@ -34,7 +34,13 @@ from waivern.planning.planner import make_plan
 from waivern.plugins.call_scope import CallScope
 from waivern.plugins.catalogue import Catalogue
 from waivern.record.fold import RunRecord
-from waivern.record.journal_events import AttemptStarted, Event, RunStarted, from_record, to_record
+from waivern.record.journal_events import (
+    AttemptStartedRecord,
+    Event,
+    RunStartedRecord,
+    from_record,
+    to_record,
+)
 from waivern.runs.child_files import ChildFiles
 from waivern.runs.reuse_resolver import StoreResolver
 from waivern.store.base import InitialState, Lease, Owner, RunStore
@@ -193,8 +199,8 @@ def execute(
     plan = plan_of(document, store, environ, settings.folder, settings.catalogue)
     at = Clock().now()
     events: list[Event] = [
-        RunStarted(at, "r", list(plan.nodes), {}, {}, "/", "t", "1.0", None),
-        AttemptStarted(at, {"host": "h", "pid": 1}, plan.runbook.document.digest),
+        RunStartedRecord(at, "r", list(plan.nodes), {}, {}, "/", "t", "1.0", None),
+        AttemptStartedRecord(at, {"host": "h", "pid": 1}, plan.runbook.document.digest),
     ]
     record = RunRecord.of(events)
     birth = InitialState(
@@ -218,7 +224,7 @@ def again(
     lease = store.lock("r", Owner("h", 1, at))
     record = RunRecord.of(ran.events)
     completed = {name: step.completed for name, step in record.steps.items() if step.completed}
-    started = AttemptStarted(
+    started = AttemptStartedRecord(
         at,
         {"host": "h", "pid": 1},
         plan.runbook.document.digest,

@@ -22,7 +22,12 @@ from waivern.ids import ArtifactId
 from waivern.message import ANY_JSON, Json, Message, SchemaRef
 from waivern.planning.plan import Extract, Node, Transform
 from waivern.plugins.context import Context
-from waivern.record.journal_events import ArtifactCompleted, AttemptStarted, RunStarted, to_record
+from waivern.record.journal_events import (
+    ArtifactCompletedRecord,
+    AttemptStartedRecord,
+    RunStartedRecord,
+    to_record,
+)
 from waivern.store.base import ArtifactRef, InitialState, Owner, RunStore
 from waivern.store.local import LocalFilesystemStore
 from waivern.store.memory import AsyncInMemoryStore
@@ -132,18 +137,18 @@ class Place:
 
     def unremembered(
         self, run_id: str, made_of: Mapping[str, Json] | None, content: Json = 1
-    ) -> ArtifactCompleted:
+    ) -> ArtifactCompletedRecord:
         node = source()
         events = (
-            RunStarted(AT, run_id, ["a"], {}, {}, "/", "b", "1.0", None),
-            AttemptStarted(AT, {"host": "h", "pid": 1}, "sha256:0"),
+            RunStartedRecord(AT, run_id, ["a"], {}, {}, "/", "b", "1.0", None),
+            AttemptStartedRecord(AT, {"host": "h", "pid": 1}, "sha256:0"),
         )
         birth = InitialState(b"", (to_record(events[0]), to_record(events[1])), {}, {})
         lease = self.store.begin(run_id, birth, Owner("h", 1, AT))
         message = Message(id="a", content=content, run_id=run_id, extensions={"coverage": None})
         receipt = self.store.stage(run_id, "a", message)
         lease.publish([receipt])
-        done = ArtifactCompleted(
+        done = ArtifactCompletedRecord(
             AT, node.id, "produced", receipt.size, receipt.digest, receipt.content_digest,
             receipt.schema, node.work.label, "1.0.0", {}, 5, identity=dict(made_of or {}) or None,
         )  # fmt: skip
@@ -464,7 +469,7 @@ def test_what_took_long_is_found_while_the_run_goes_on(place: Place) -> None:
     note = CacheRecorder(place.cache(), "r1")
     made_of = place.made_of(source())
     done = place.unremembered("r1", made_of)
-    note(2, AttemptStarted(AT, {}, "sha256:0"))
+    note(2, AttemptStartedRecord(AT, {}, "sha256:0"))
     note(3, done._replace(identity=None, duration_ms=LONG_MS))
     note(4, done._replace(duration_ms=LONG_MS - 1))
     assert place.cache().find("b", made_of) is None

@@ -11,10 +11,10 @@ from engine_steps import Stage
 from waivern.message import Json
 from waivern.plugins.catalogue import Catalogue
 from waivern.record.journal_events import (
-    ArtifactCompleted,
-    ArtifactRetried,
-    ArtifactSkipped,
-    ArtifactStarted,
+    ArtifactCompletedRecord,
+    ArtifactRetriedRecord,
+    ArtifactSkippedRecord,
+    ArtifactStartedRecord,
 )
 
 
@@ -47,7 +47,7 @@ def test_a_condition_decides(condition: str, holds: bool) -> None:
     expected = "completed" if holds else "skipped"
     assert [ran.statuses[name] for name in "cd"] == [expected] * 2
     if not holds:
-        events = {event.artifact: event for event in ran.of(ArtifactSkipped)}
+        events = {event.artifact: event for event in ran.of(ArtifactSkippedRecord)}
         assert events["c"].cause == "c"
         assert events["c"].reason.startswith(condition)
         assert "does not hold" in events["c"].reason
@@ -100,7 +100,7 @@ def test_conditions_see_parameters_and_items() -> None:
 def test_a_condition_in_a_step_that_did_not_start_is_not_looked_at() -> None:
     ran = when("inputs.bad.n == 1", BAD, Spec("c", ("bad",)))
     assert ran.statuses == {"bad": "failed", "c": "skipped"}
-    assert "c" not in [event.artifact for event in ran.of(ArtifactStarted)]
+    assert "c" not in [event.artifact for event in ran.of(ArtifactStartedRecord)]
 
 
 # resuming
@@ -124,7 +124,7 @@ def test_what_a_condition_asked_for_has_changed() -> None:
     """A run that is resumed comes to what one comes to that nothing disturbed."""
     stage = Stage()
     first = execute(spare(stage, fail=True))
-    made = {event.artifact: event for event in first.of(ArtifactCompleted)}
+    made = {event.artifact: event for event in first.of(ArtifactCompletedRecord)}
     assert made["b"].statuses == {"a": "failed"}
     assert made["all"].statuses == {}
     second = again(first, spare(stage, fail=False))
@@ -133,17 +133,17 @@ def test_what_a_condition_asked_for_has_changed() -> None:
     assert second.statuses["b"] == "skipped"
     assert second.statuses["c"] == "completed"
     assert second.content("all") == undisturbed.content("all")
-    made_before = len(second.of(ArtifactCompleted))
+    made_before = len(second.of(ArtifactCompletedRecord))
     third = again(second, spare(stage, fail=False))
     assert third.statuses == second.statuses
-    assert len(third.of(ArtifactCompleted)) == made_before
+    assert len(third.of(ArtifactCompletedRecord)) == made_before
 
 
 def test_a_status_that_is_another_but_lets_it_be_made_all_the_same() -> None:
     stage = Stage()
     first = execute(spare(stage, fail=True, condition="status.a != 'skipped'"))
     second = again(first, spare(stage, fail=False, condition="status.a != 'skipped'"))
-    made = [event.statuses for event in second.of(ArtifactCompleted) if event.artifact == "b"]
+    made = [event.statuses for event in second.of(ArtifactCompletedRecord) if event.artifact == "b"]
     assert made == [{"a": "failed"}, {"a": "completed"}]
     assert second.content("all")["inputs"] == ["a", "b"]
 
@@ -157,7 +157,7 @@ def test_what_asks_for_what_is_not_started_waits_and_stays_as_it_was() -> None:
     made = execute(spare(stage, fail=True))
     kept = again(made, spare(stage, fail=False), settings=only_b)
     assert (kept.statuses["a"], kept.statuses["b"]) == ("not_started", "completed")
-    assert len(kept.of(ArtifactStarted)) == len(made.of(ArtifactStarted))
+    assert len(kept.of(ArtifactStartedRecord)) == len(made.of(ArtifactStartedRecord))
     assert again(kept, spare(stage, fail=False)).statuses["b"] == "skipped"
 
 
@@ -190,7 +190,7 @@ def test_until_it_holds(rounds: int, more: tuple[str, ...]) -> None:
     assert ran.content("loop")["others"] == [{"name": name, "inputs": []} for name in more]
     assert ran.content("end")["n"] == rounds + 1
     assert ran.ending.status == "completed"
-    starts = [e.artifact for e in ran.of(ArtifactStarted) if e.artifact.startswith("loop/")]
+    starts = [e.artifact for e in ran.of(ArtifactStartedRecord) if e.artifact.startswith("loop/")]
     assert len(starts) <= rounds + 1, "the first that is not needed is decided, the rest follow"
 
 
@@ -212,7 +212,7 @@ def test_the_most_was_reached_and_the_last_is_kept() -> None:
 def test_that_it_did_not_hold_is_not_tried_again() -> None:
     ran = repeated("result.n >= 9", 2, retry={"max": 5})
     assert ran.statuses["loop"] == "failed"
-    assert not ran.of(ArtifactRetried)
+    assert not ran.of(ArtifactRetriedRecord)
 
 
 @pytest.mark.parametrize("optional", [False, True])
@@ -311,7 +311,7 @@ def test_each_output_goes_its_way() -> None:
 def test_an_output_that_yields_nothing(low: dict[str, Json]) -> None:
     ran = routed({"high": [1], **low})
     assert ran.statuses["then_high"] == "completed"
-    skipped = {event.artifact: event for event in ran.of(ArtifactSkipped)}
+    skipped = {event.artifact: event for event in ran.of(ArtifactSkippedRecord)}
     assert set(skipped) == {"route/low", "route/none", "on_low", "then_low", "all"}
     assert "yielded nothing for 'low'" in skipped["route/low"].reason
     assert skipped["then_low"].cause == "route/low"

@@ -18,12 +18,12 @@ from waivern.errors import Exit
 from waivern.message import Json
 from waivern.record.fold import RunRecord
 from waivern.record.journal_events import (
-    ArtifactCompleted,
-    ArtifactStarted,
-    AttemptEnded,
-    AttemptStarted,
+    ArtifactCompletedRecord,
+    ArtifactStartedRecord,
+    AttemptEndedRecord,
+    AttemptStartedRecord,
     Event,
-    RunStarted,
+    RunStartedRecord,
     to_record,
 )
 from waivern.record.status import RunStatus
@@ -61,7 +61,7 @@ async def test_a_blocked_component_does_not_hold_up_the_limit(call: str, store: 
     assert (ran.ending.status, ran.ending.reason, ran.ending.exit_code) == ("failed", "timeout", 8)
     assert ran.ending.stuck
     last = ran.events[-1]
-    assert isinstance(last, AttemptEnded)
+    assert isinstance(last, AttemptEndedRecord)
     assert (last.status, last.reason) == ("failed", "timeout")
 
     count, state = len(ran.events), ran.state()
@@ -124,7 +124,7 @@ def test_an_observer_hears_only_what_is_durable(tmp_path: Path) -> None:
         written = [line.record for line in store.read_journal("r").lines]
         if to_record(event) not in written:
             missing.append(to_record(event))
-        if isinstance(event, ArtifactCompleted):
+        if isinstance(event, ArtifactCompletedRecord):
             fault = store.verify("r", event.artifact, size=event.size, digest=event.digest)
             if fault:
                 missing.append(fault)
@@ -241,17 +241,17 @@ def test_the_journal_tells_the_run_in_order(store: RunStore) -> None:
     ]
     ran = execute(runbook(Stage(), *specs), store=store)
     first, second, *middle, last = ran.events
-    assert isinstance(first, RunStarted)
-    assert isinstance(second, AttemptStarted)
-    assert isinstance(last, AttemptEnded)
+    assert isinstance(first, RunStartedRecord)
+    assert isinstance(second, AttemptStartedRecord)
+    assert isinstance(last, AttemptEndedRecord)
     done: set[str] = set()
     started: set[str] = set()
     for event in middle:
-        if isinstance(event, ArtifactStarted):
+        if isinstance(event, ArtifactStartedRecord):
             assert done >= set(event.inputs)
             started.add(event.artifact)
         else:
-            assert isinstance(event, ArtifactCompleted)
+            assert isinstance(event, ArtifactCompletedRecord)
             assert event.artifact in started
             done.add(event.artifact)
     assert len(done) == 60
@@ -271,7 +271,7 @@ def test_the_journal_follows_the_order_of_publishing(tmp_path: Path) -> None:
     names = [f"a{n}" for n in range(40)]
     chain = [Spec(names[0])] + [Spec(b, (a,)) for a, b in itertools.pairwise(names)]
     ran = execute(runbook(Stage(), *chain), store=store)
-    done = [e.artifact for e in ran.events if isinstance(e, ArtifactCompleted)]
+    done = [e.artifact for e in ran.events if isinstance(e, ArtifactCompletedRecord)]
     assert done == names
     changed = [(tmp_path / "store/runs/r" / f"{name}.json").stat().st_ctime_ns for name in done]
     assert changed == sorted(changed)
@@ -280,7 +280,7 @@ def test_the_journal_follows_the_order_of_publishing(tmp_path: Path) -> None:
 def test_every_artifact_is_what_the_journal_says(store: RunStore) -> None:
     specs = [Spec("a"), Spec("b", ("a",)), Spec("c", ("a", "b"), call="derived_async")]
     ran = execute(runbook(Stage(), *specs), store=store)
-    done = {e.artifact: e for e in ran.events if isinstance(e, ArtifactCompleted)}
+    done = {e.artifact: e for e in ran.events if isinstance(e, ArtifactCompletedRecord)}
     assert done.keys() == {"a", "b", "c"}
     for name, event in done.items():
         assert store.verify("r", name, size=event.size, digest=event.digest) is None

@@ -7,7 +7,11 @@ from engine_kit import MakeExecutor, Ran, Spec, execute, inline, runbook, thread
 from engine_steps import RAISED, RETURNED, Stage
 
 from waivern.engine.producer import MESSAGE_LIMIT
-from waivern.record.journal_events import ArtifactCompleted, ArtifactFailed, ArtifactSkipped
+from waivern.record.journal_events import (
+    ArtifactCompletedRecord,
+    ArtifactFailedRecord,
+    ArtifactSkippedRecord,
+)
 
 executors = pytest.mark.parametrize("executor", [inline, threads(2)], ids=["inline", "threads"])
 
@@ -116,7 +120,7 @@ def test_exactly_the_dependents_are_skipped() -> None:
         )
     )
     skipped = {
-        e.artifact: (e.cause, e.reason) for e in ran.events if isinstance(e, ArtifactSkipped)
+        e.artifact: (e.cause, e.reason) for e in ran.events if isinstance(e, ArtifactSkippedRecord)
     }
     assert skipped == dict.fromkeys("cdf", ("b", "it needs 'b', which failed"))
     assert {n for n, s in ran.statuses.items() if s == "completed"} == {"a", "e", "g"}
@@ -145,7 +149,7 @@ def test_a_skip_names_all_its_causes() -> None:
             Spec("many", tuple(f"f{n}" for n in range(25))),
         )
     )
-    skipped = {e.artifact: e for e in ran.events if isinstance(e, ArtifactSkipped)}
+    skipped = {e.artifact: e for e in ran.events if isinstance(e, ArtifactSkippedRecord)}
     for name in ("both", "after"):
         assert (skipped[name].cause, skipped[name].more_causes) == ("quick", ["late"])
         assert skipped[name].reason == "it needs 'quick' and 'late', which failed"
@@ -159,7 +163,7 @@ def test_several_failures_are_counted() -> None:
     ran = execute(runbook(Stage(), *(Spec(f"a{n}", args={"fail": True}) for n in range(3))))
     assert ran.ending.error
     assert ran.ending.error.endswith(" was told to fail (and 2 more)")
-    assert sum(isinstance(event, ArtifactFailed) for event in ran.events) == 3
+    assert sum(isinstance(event, ArtifactFailedRecord) for event in ran.events) == 3
 
 
 def test_an_optional_artifact_is_only_missed() -> None:
@@ -180,7 +184,7 @@ def test_an_optional_artifact_is_only_missed() -> None:
         "only": "skipped",
         "after_only": "skipped",
     }
-    done = {e.artifact: e for e in ran.events if isinstance(e, ArtifactCompleted)}
+    done = {e.artifact: e for e in ran.events if isinstance(e, ArtifactCompletedRecord)}
     assert done["both"].inputs == {"there": done["there"].content_digest}
     assert ran.content("both")["inputs"] == ["there"]
     assert ran.ending.status == "completed"

@@ -14,10 +14,10 @@ from waivern.errors import Exit
 from waivern.message import Json
 from waivern.record.fold import ASK_AGAIN, RunRecord
 from waivern.record.journal_events import (
-    ArtifactCompleted,
-    ArtifactStarted,
-    ArtifactSuspended,
-    GateDecided,
+    ArtifactCompletedRecord,
+    ArtifactStartedRecord,
+    ArtifactSuspendedRecord,
+    GateDecidedRecord,
 )
 
 AT = "2099-01-01T00:00:00.000Z"
@@ -40,11 +40,11 @@ def decided(inputs: list[Json]) -> Json:
 
 def decision(
     ran: Ran, by: str = "ann", *, gate: str = "ok", approved: bool = True, **more: Any
-) -> GateDecided:
-    asked = ran.of(ArtifactSuspended)[-1]
+) -> GateDecidedRecord:
+    asked = ran.of(ArtifactSuspendedRecord)[-1]
     values: dict[str, Any] = {"at": asked.at, "note": None, "data": {}, "shown": asked.shown}
     values |= {"runbook_hash": ran.record.metadata.runbook_hash, "asked": asked.asked, **more}
-    return GateDecided(artifact=gate, approved=approved, by=by, **values)
+    return GateDecidedRecord(artifact=gate, approved=approved, by=by, **values)
 
 
 def test_it_waits() -> None:
@@ -54,8 +54,8 @@ def test_it_waits() -> None:
     }  # fmt: skip
     assert (ran.ending.status, ran.ending.exit_code) == ("suspended", Exit.SUSPENDED)
     assert "Well?" in str(ran.record.metadata.suspension_reason)
-    (asked,) = ran.of(ArtifactSuspended)
-    completed = {event.artifact: event for event in ran.of(ArtifactCompleted)}
+    (asked,) = ran.of(ArtifactSuspendedRecord)
+    completed = {event.artifact: event for event in ran.of(ArtifactCompletedRecord)}
     assert asked.shown == {"a": completed["a"].digest}
     assert ran.state()["suspended"] == ["ok"]
     assert RunRecord.of(ran.events).state.document() == ran.state()
@@ -70,20 +70,20 @@ def test_what_failed_comes_first() -> None:
 def test_it_is_approved_and_nothing_is_made_twice() -> None:
     stage = Stage()
     ran = execute(book(stage))
-    before = len(ran.of(ArtifactStarted))
+    before = len(ran.of(ArtifactStartedRecord))
     done = again(ran, book(stage), decision(ran, note="fine", data={"limit": 3}))
     assert set(done.statuses.values()) == {"completed"}
     assert (done.ending.status, done.ending.exit_code) == ("completed", 0)
-    assert [e.artifact for e in done.of(ArtifactStarted)[before:]] == ["ok", "after"]
+    assert [e.artifact for e in done.of(ArtifactStartedRecord)[before:]] == ["ok", "after"]
     content = done.content("ok")
     assert content["decisions"] == [
         {"by": "ann", "at": decision(ran).at, "note": "fine", "data": {"limit": 3}}
     ]
-    assert content["shown"] == ran.of(ArtifactSuspended)[0].shown
+    assert content["shown"] == ran.of(ArtifactSuspendedRecord)[0].shown
     assert content["runbook_hash"] == done.plan.runbook.document.digest
     assert done.content("after") == {"approved": True, "data": {"limit": 3}}
     third = again(done, book(stage))
-    assert len(third.of(ArtifactStarted)) == len(done.of(ArtifactStarted))
+    assert len(third.of(ArtifactStartedRecord)) == len(done.of(ArtifactStartedRecord))
     assert third.ending.status == "completed"
 
 
@@ -222,7 +222,7 @@ def test_several_gates_each_on_its_own() -> None:
     made["artifacts"]["second"] = {"gate": {"question": "And this?", "show": ["free", "a"]}}
     ran = execute(made)
     assert ran.state()["suspended"] == ["ok", "second"]
-    shown = {event.artifact: event.shown for event in ran.of(ArtifactSuspended)}
+    shown = {event.artifact: event.shown for event in ran.of(ArtifactSuspendedRecord)}
     one = again(ran, made, decision(ran, gate="second", shown=shown["second"]))
     assert one.statuses["second"] == "completed"
     assert one.statuses["ok"] == "suspended"
@@ -241,7 +241,7 @@ def test_a_gate_in_a_child(tmp_path: Path) -> None:
     settings = Settings(folder=tmp_path)
     ran = execute(made, settings=settings)
     assert ran.statuses["sub/ok"] == "suspended"
-    shown = ran.of(ArtifactSuspended)[0].shown
+    shown = ran.of(ArtifactSuspendedRecord)[0].shown
     assert list(shown) == ["sub/a"]
     done = again(ran, made, decision(ran, gate="sub/ok"), settings=settings)
     assert done.content("end")["approved"] is True
@@ -271,7 +271,7 @@ def test_a_component_waits_and_the_rest_goes_on(terms: dict[str, Json]) -> None:
     }  # fmt: skip
     assert (ran.ending.status, ran.ending.exit_code) == ("suspended", Exit.SUSPENDED)
     assert ran.record.metadata.suspension_reason == "a: a waits for mail"
-    (asked,) = ran.of(ArtifactSuspended)
+    (asked,) = ran.of(ArtifactSuspendedRecord)
     assert not asked.gate
     assert stage.trace.count(("start", "a")) == 0
     still = again(ran, waiting(stage, **terms))

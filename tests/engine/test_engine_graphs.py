@@ -11,7 +11,11 @@ from hypothesis import strategies as st
 from waivern.engine.scheduler import Scheduler, Skip
 from waivern.ids import ArtifactId
 from waivern.record.fold import RunRecord
-from waivern.record.journal_events import ArtifactCompleted, ArtifactSkipped, ArtifactStarted
+from waivern.record.journal_events import (
+    ArtifactCompletedRecord,
+    ArtifactSkippedRecord,
+    ArtifactStartedRecord,
+)
 from waivern.store.memory import AsyncInMemoryStore
 
 
@@ -72,9 +76,9 @@ def check(ran: Ran, stage: Stage, model: Model) -> None:
     assert all(names == sorted(names) for names in lists.values())
     assert all(model.status[name] == key for key, names in lists.items() for name in names)
 
-    starts = [e.artifact for e in ran.events if isinstance(e, ArtifactStarted)]
+    starts = [e.artifact for e in ran.events if isinstance(e, ArtifactStartedRecord)]
     assert sorted(starts) == sorted(n for n, s in model.status.items() if s != "skipped")
-    steps = [e.step for e in ran.events if isinstance(e, ArtifactStarted)]
+    steps = [e.step for e in ran.events if isinstance(e, ArtifactStartedRecord)]
     assert steps == list(range(1, len(starts) + 1))
     assert sorted(stage.trace) == sorted((kind, n) for n in starts for kind in ("start", "end"))
     for name in starts:
@@ -83,11 +87,11 @@ def check(ran: Ran, stage: Stage, model: Model) -> None:
             assert stage.place("end", other) < began
 
     for event in ran.events:
-        if isinstance(event, ArtifactCompleted):
+        if isinstance(event, ArtifactCompletedRecord):
             assert list(event.inputs) == model.used(event.artifact)
             content = ran.content(event.artifact)
             assert content == {"name": event.artifact, "inputs": model.used(event.artifact)}
-        if isinstance(event, ArtifactSkipped):
+        if isinstance(event, ArtifactSkippedRecord):
             assert model.status[event.cause] == "failed"
             assert event.cause in model.ancestors(event.artifact)
             assert all(model.status[name] == "failed" for name in event.more_causes)

@@ -12,7 +12,11 @@ from waivern.engine.calls import Failed
 from waivern.engine.retry import delay_s
 from waivern.language.models import RetrySpec
 from waivern.message import Json
-from waivern.record.journal_events import ArtifactFailed, ArtifactRetried, ArtifactStarted
+from waivern.record.journal_events import (
+    ArtifactFailedRecord,
+    ArtifactRetriedRecord,
+    ArtifactStartedRecord,
+)
 
 FAST = Settings(FastClock())
 
@@ -26,8 +30,8 @@ def retried(times: int, terms: Json, *, kind: str = "Flaky", settings: Settings 
     )
     book["artifacts"]["a"]["retry"] = terms
     ran = execute(book, settings=settings)
-    assert len(ran.of(ArtifactStarted)) - (
-        "b" in [e.artifact for e in ran.of(ArtifactStarted)]
+    assert len(ran.of(ArtifactStartedRecord)) - (
+        "b" in [e.artifact for e in ran.of(ArtifactStartedRecord)]
     ) == (ran.record.steps["a"].attempts)
     return ran
 
@@ -36,18 +40,20 @@ def test_until_it_is_well() -> None:
     ran = retried(2, {"max": 3})
     assert ran.statuses == {"a": "completed", "b": "completed"}
     assert ran.ending.exit_code == 0
-    assert [(e.artifact, e.error["kind"]) for e in ran.of(ArtifactRetried)] == [("a", "Flaky")] * 2
+    assert [(e.artifact, e.error["kind"]) for e in ran.of(ArtifactRetriedRecord)] == [
+        ("a", "Flaky")
+    ] * 2
     assert ran.record.steps["a"].attempts == 3
     assert ran.record.steps["a"].error is None
-    assert [e.step for e in ran.of(ArtifactStarted)] == [1, 1, 1, 2]
+    assert [e.step for e in ran.of(ArtifactStartedRecord)] == [1, 1, 1, 2]
 
 
 def test_no_more_often_than_may_be() -> None:
     ran = retried(9, {"max": 3})
     assert ran.statuses == {"a": "failed", "b": "skipped"}
-    assert len(ran.of(ArtifactRetried)) == 3
+    assert len(ran.of(ArtifactRetriedRecord)) == 3
     assert ran.record.steps["a"].attempts == 4
-    assert len(ran.of(ArtifactFailed)) == 1
+    assert len(ran.of(ArtifactFailedRecord)) == 1
     assert ran.ending.exit_code == 1
 
 
@@ -68,7 +74,7 @@ def test_no_more_often_than_may_be() -> None:
 def test_on_what(on: Json, kind: str, again: bool) -> None:
     ran = retried(1, {"max": 1, "on": on}, kind=kind)
     assert ran.statuses["a"] == ("completed" if again else "failed")
-    assert len(ran.of(ArtifactRetried)) == again
+    assert len(ran.of(ArtifactRetriedRecord)) == again
 
 
 @pytest.mark.parametrize("which", ["exit", "interrupt", "cancelled", "generator"])
@@ -78,14 +84,21 @@ def test_what_was_asked_to_end_is_not_tried_again(which: str, call: str) -> None
     book["artifacts"]["a"]["retry"] = {"max": 5}
     ran = execute(book, settings=FAST)
     assert ran.statuses == {"a": "failed"}
-    assert not ran.of(ArtifactRetried)
+    assert not ran.of(ArtifactRetriedRecord)
 
 
 def test_delays_double_and_stay_below_the_most() -> None:
     ran = retried(9, {"max": 6, "delay": "2s", "max_delay": "20s"})
-    assert [e.delay_ms for e in ran.of(ArtifactRetried)] == [2000, 4000, 8000, 16000, 20000, 20000]
+    assert [e.delay_ms for e in ran.of(ArtifactRetriedRecord)] == [
+        2000,
+        4000,
+        8000,
+        16000,
+        20000,
+        20000,
+    ]
     ran = retried(9, {"max": 3}, settings=Settings(FastClock(), chance=0.5))
-    assert [e.delay_ms for e in ran.of(ArtifactRetried)] == [500, 1000, 2000]
+    assert [e.delay_ms for e in ran.of(ArtifactRetriedRecord)] == [500, 1000, 2000]
 
 
 def test_nothing_else_waits_for_a_delay() -> None:

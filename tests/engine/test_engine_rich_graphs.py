@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from waivern.message import Json
 from waivern.record.fold import RunRecord
 from waivern.record.journal_events import (
-    ArtifactCompleted,
-    ArtifactFailed,
-    ArtifactRetried,
-    ArtifactSkipped,
-    ArtifactStarted,
-    ArtifactSuspended,
+    ArtifactCompletedRecord,
+    ArtifactFailedRecord,
+    ArtifactRetriedRecord,
+    ArtifactSkippedRecord,
+    ArtifactStartedRecord,
+    ArtifactSuspendedRecord,
 )
 
 
@@ -120,7 +120,7 @@ class Model:
         return ("suspended", 7) if "suspended" in self.status.values() else ("completed", 0)
 
 
-SETTLED = (ArtifactCompleted, ArtifactFailed, ArtifactSkipped)
+SETTLED = (ArtifactCompletedRecord, ArtifactFailedRecord, ArtifactSkippedRecord)
 
 
 def check(ran: Ran, model: Model) -> None:
@@ -136,20 +136,25 @@ def check(ran: Ran, model: Model) -> None:
     started: dict[str, int] = {}
     for event in ran.events:
         match event:
-            case ArtifactStarted(artifact=name):
+            case ArtifactStartedRecord(artifact=name):
                 assert name not in settled
                 assert model.graph[name].awaited <= settled
                 started[name] = started.get(name, 0) + 1
-            case ArtifactCompleted() | ArtifactFailed() | ArtifactSkipped() | ArtifactSuspended():
+            case (
+                ArtifactCompletedRecord()
+                | ArtifactFailedRecord()
+                | ArtifactSkippedRecord()
+                | ArtifactSuspendedRecord()
+            ):
                 assert event.artifact not in settled
                 settled.add(event.artifact)
     tries = {name: min(one.fails, one.retries) + 1 for name, one in model.graph.items()}
     for name, times in started.items():
-        decided = [e for e in ran.of(ArtifactSkipped) if e.artifact == name]
+        decided = [e for e in ran.of(ArtifactSkippedRecord) if e.artifact == name]
         assert times == (1 if decided else tries[name])
-    retried = [event.artifact for event in ran.of(ArtifactRetried)]
+    retried = [event.artifact for event in ran.of(ArtifactRetriedRecord)]
     assert all(retried.count(name) == times - 1 for name, times in started.items())
-    for event in ran.of(ArtifactCompleted):
+    for event in ran.of(ArtifactCompletedRecord):
         one = model.graph[event.artifact]
         assert list(event.inputs) == [i for i in one.inputs if model.status[i] == "completed"]
 

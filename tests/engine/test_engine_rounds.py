@@ -11,7 +11,7 @@ from engine_kit import Ran, Settings, Spec, execute, inline, runbook, threads
 from engine_steps import Stage
 
 from waivern.message import Json
-from waivern.record.journal_events import ArtifactSkipped
+from waivern.record.journal_events import ArtifactSkippedRecord
 
 SEED = Spec("seed", call="says", args={"value": {"n": 0}})
 
@@ -86,7 +86,7 @@ def test_what_a_skipped_artifact_feeds_is_skipped_in_every_round(tmp_path: Path)
     assert ran.statuses["loop/round-1/x"] == "completed"
     assert ran.statuses["loop/round-2/c"] == ran.statuses["loop/round-2/x"] == "skipped"
     assert ran.statuses["loop/round-3/x"] == "skipped"
-    causes = {event.artifact: event.cause for event in ran.of(ArtifactSkipped)}
+    causes = {event.artifact: event.cause for event in ran.of(ArtifactSkippedRecord)}
     assert causes["loop/round-2/x"] == "loop/round-2/c"
     assert ran.statuses["loop"] == "failed"
 

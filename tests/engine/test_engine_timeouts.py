@@ -9,7 +9,11 @@ from engine_kit import FastClock, Ran, Settings, Spec, execute, join_workers, ru
 from engine_steps import Stage
 
 from waivern.message import Json
-from waivern.record.journal_events import ArtifactCompleted, ArtifactRetried, ArtifactStarted
+from waivern.record.journal_events import (
+    ArtifactCompletedRecord,
+    ArtifactRetriedRecord,
+    ArtifactStartedRecord,
+)
 
 
 @pytest.mark.parametrize("width", [1, 4])
@@ -31,7 +35,7 @@ def test_a_blocked_artifact_fails_and_the_rest_goes_on(call: str, width: int) ->
     assert "limit of 0.05 s" in str(ran.error("a")["message"])
     assert ran.ending.exit_code == 1
     join_workers()
-    assert "a" not in [event.artifact for event in ran.of(ArtifactCompleted)]
+    assert "a" not in [event.artifact for event in ran.of(ArtifactCompletedRecord)]
     assert ran.store.verify("r", "a", size=1, digest="x") == "missing"
 
 
@@ -44,7 +48,7 @@ def test_a_retry_finds_somebody_to_do_it_when_all_that_were_left_behind_are_gone
     }
 
     def release(_seq: int, event: object) -> None:
-        if isinstance(event, ArtifactRetried):
+        if isinstance(event, ArtifactRetriedRecord):
             stage.events["a"].set()
 
     ran = execute(book, executor=threads(1), observers=(release,))
@@ -72,7 +76,7 @@ def test_a_late_result_is_not_published() -> None:
     join_workers()
     assert ran.statuses == {"a": "failed", "b": "completed", "c": "completed"}
     assert ran.ending.status == "completed"
-    assert [e.artifact for e in ran.of(ArtifactCompleted)] == ["b", "c"]
+    assert [e.artifact for e in ran.of(ArtifactCompletedRecord)] == ["b", "c"]
 
 
 def test_a_coroutine_is_cancelled_at_once() -> None:
@@ -160,8 +164,8 @@ def test_each_try_has_its_own_limit() -> None:
     book["artifacts"]["a"] |= {"timeout": 0.05, "retry": {"max": 2, "on": "TimeoutError"}}
     ran = execute(book, executor=threads(1), settings=Settings(chance=0))
     assert ran.statuses == {"a": "failed"}
-    assert len(ran.of(ArtifactStarted)) == 3
-    assert [e.error["kind"] for e in ran.of(ArtifactRetried)] == ["timeout"] * 2
+    assert len(ran.of(ArtifactStartedRecord)) == 3
+    assert [e.error["kind"] for e in ran.of(ArtifactRetriedRecord)] == ["timeout"] * 2
     stage.events["a"].set()
     join_workers()
 

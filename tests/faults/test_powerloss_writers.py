@@ -22,10 +22,10 @@ from powerloss_recorder import Operation, RecordingOs, recorded
 from waivern.message import Message, SchemaRef, sha256
 from waivern.record.fold import RunRecord
 from waivern.record.journal_events import (
-    ArtifactCompleted,
-    ArtifactStarted,
-    AttemptStarted,
-    RunStarted,
+    ArtifactCompletedRecord,
+    ArtifactStartedRecord,
+    AttemptStartedRecord,
+    RunStartedRecord,
     to_record,
 )
 from waivern.store import disk as real
@@ -145,11 +145,11 @@ KEYS = ("child/a", "child/deep/b", "child/deep/c", "top")
 AT = "2026-01-01T00:00:00.000Z"
 
 
-ATTEMPT = AttemptStarted(AT, {"host": "h", "pid": 1}, sha256(b""))
+ATTEMPT = AttemptStartedRecord(AT, {"host": "h", "pid": 1}, sha256(b""))
 
 
 def begun(store: LocalFilesystemStore) -> Lease:
-    first = RunStarted(AT, "r", list(KEYS), {}, {}, "/", "nested", "1.0", None)
+    first = RunStartedRecord(AT, "r", list(KEYS), {}, {}, "/", "nested", "1.0", None)
     record = RunRecord(first)
     record.apply(ATTEMPT)
     documents = record.metadata.document(), record.state.document()
@@ -166,9 +166,9 @@ def nested(store: LocalFilesystemStore, before: Callable[[int], None] = lambda _
     for step, key in enumerate(KEYS, 1):
         message = Message(key, {"key": key}, SchemaRef("any", "1.0"), run_id="r", timestamp=AT)
         receipt = store.stage("r", key, message)
-        started = ArtifactStarted(AT, key, step, "connector:x", [])
+        started = ArtifactStartedRecord(AT, key, step, "connector:x", [])
         digests = receipt.digest, receipt.content_digest, "any/1.0", "connector:x", "1"
-        done = ArtifactCompleted(AT, key, "produced", receipt.size, *digests, {}, 1)
+        done = ArtifactCompletedRecord(AT, key, "produced", receipt.size, *digests, {}, 1)
         lease.publish([receipt])
         lease.append([to_record(started), to_record(done)], sync=True)
     lease.release()
@@ -207,7 +207,7 @@ def test_journal_lines_that_a_process_which_died_did_not_sync(
     store = LocalFilesystemStore(home / STORE)
     lease = begun(store)
     for step, key in enumerate(KEYS, 1):
-        started = ArtifactStarted(AT, key, step, "connector:x", ["input"] * 100)
+        started = ArtifactStartedRecord(AT, key, step, "connector:x", ["input"] * 100)
         lease.append([to_record(started)], sync=False)
     lease.release()  # as the kernel does for the dead
     again = store.lock("r", OWNER)

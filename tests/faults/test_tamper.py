@@ -22,11 +22,11 @@ from waivern.errors import WaivernError
 from waivern.message import sha256
 from waivern.record.fold import RunRecord
 from waivern.record.journal_events import (
-    ArtifactSkipped,
-    AttemptEnded,
-    AttemptStarted,
+    ArtifactSkippedRecord,
+    AttemptEndedRecord,
+    AttemptStartedRecord,
     Event,
-    RunStarted,
+    RunStartedRecord,
     to_record,
 )
 from waivern.runs.verify import UNCOVERED, Verification, VerifyFault, verify
@@ -335,10 +335,10 @@ def test_a_large_run_is_told_to_be_altered_as_soon(tmp_path: Path, tried: Count)
     at, end = "2026-01-01T00:00:00.000Z", "2026-01-01T00:00:01.000Z"
     names = [f"a{n}" for n in range(10_000)]
     events: list[Event] = [
-        RunStarted(at, RUN, names, {}, {}, "/", "book", "1.0", None),
-        AttemptStarted(at, {"host": "h", "pid": 1}, sha256(b"book")),
-        *(ArtifactSkipped(at, name, "a0", "it needs a0") for name in names),
-        AttemptEnded(end, "failed", None, None, 5),
+        RunStartedRecord(at, RUN, names, {}, {}, "/", "book", "1.0", None),
+        AttemptStartedRecord(at, {"host": "h", "pid": 1}, sha256(b"book")),
+        *(ArtifactSkippedRecord(at, name, "a0", "it needs a0") for name in names),
+        AttemptEndedRecord(end, "failed", None, None, 5),
     ]
     record = RunRecord.of(events)
     documents = record.metadata.document(), record.state.document()

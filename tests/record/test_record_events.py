@@ -13,7 +13,13 @@ from waivern.clock import rfc3339
 from waivern.errors import IntegrityError
 from waivern.ids import SCHEMA_VERSION
 from waivern.record.fold import RunRecord
-from waivern.record.journal_events import AttemptEnded, Event, RunStarted, from_record, to_record
+from waivern.record.journal_events import (
+    AttemptEndedRecord,
+    Event,
+    RunStartedRecord,
+    from_record,
+    to_record,
+)
 from waivern.record.run_metadata import RunMetadata
 
 KINDS: tuple[type[Any], ...] = get_args(Event)
@@ -67,20 +73,20 @@ def test_an_unknown_type_is_refused(record: dict[str, Any]) -> None:
 
 
 def test_unknown_fields_are_left_out() -> None:
-    event = AttemptEnded("t", "completed", None, None, 5)
+    event = AttemptEndedRecord("t", "completed", None, None, 5)
     assert from_record({**to_record(event), "mood": "good", "weather": {"rain": 1}}) == event
 
 
 def test_fields_that_came_later_may_be_missing() -> None:
-    record = to_record(RunStarted("t", "r", [], {}, {}, "/", "n", "1", None, [{"a": "b"}]))
+    record = to_record(RunStartedRecord("t", "r", [], {}, {}, "/", "n", "1", None, [{"a": "b"}]))
     del record["children"]
     event = from_record(record)
-    assert isinstance(event, RunStarted)
+    assert isinstance(event, RunStartedRecord)
     assert event.children == []
 
 
 def test_a_field_that_must_be_there() -> None:
-    record = to_record(AttemptEnded("t", "completed", None, None, 5))
+    record = to_record(AttemptEndedRecord("t", "completed", None, None, 5))
     del record["status"]
     with pytest.raises(IntegrityError, match="incomplete attempt_ended"):
         from_record(record)
@@ -100,7 +106,7 @@ def test_times(seconds: float, text: str) -> None:
 
 
 def head() -> dict[str, Any]:
-    record = RunRecord(RunStarted("t", "r", ["a"], {}, {"p": 1}, "/", "n", "1", None))
+    record = RunRecord(RunStartedRecord("t", "r", ["a"], {}, {"p": 1}, "/", "n", "1", None))
     document: dict[str, Any] = json.loads(json.dumps(record.metadata.document()))
     return document
 

@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 from waivern.errors import IntegrityError
 from waivern.record.fold import RunRecord
 from waivern.record.journal_events import (
-    ArtifactCompleted,
-    ArtifactFailed,
-    ArtifactSkipped,
-    ArtifactStarted,
-    AttemptEnded,
-    AttemptStarted,
+    ArtifactCompletedRecord,
+    ArtifactFailedRecord,
+    ArtifactSkippedRecord,
+    ArtifactStartedRecord,
+    AttemptEndedRecord,
+    AttemptStartedRecord,
     Event,
-    RunCancelled,
-    RunStarted,
+    RunCancelledRecord,
+    RunStartedRecord,
     from_record,
     to_record,
 )
@@ -29,22 +29,22 @@ NAMES = ["a", "b", "c", "d"]
 LISTS = ("completed", "not_started", "failed", "skipped", "suspended")
 
 
-def born(*names: str, at: str = "t0") -> RunStarted:
-    return RunStarted(at, "r", list(names), {}, {}, "/base", "book", "1.0", "book.yaml")
+def born(*names: str, at: str = "t0") -> RunStartedRecord:
+    return RunStartedRecord(at, "r", list(names), {}, {}, "/base", "book", "1.0", "book.yaml")
 
 
-def attempt(at: str, digest: str = "sha256:1", **more: Any) -> AttemptStarted:
-    return AttemptStarted(at, {"host": "h", "pid": 1}, digest, **more)
+def attempt(at: str, digest: str = "sha256:1", **more: Any) -> AttemptStartedRecord:
+    return AttemptStartedRecord(at, {"host": "h", "pid": 1}, digest, **more)
 
 
-def completed(at: str, name: str, digest: str = "x", ms: int = 7) -> ArtifactCompleted:
-    return ArtifactCompleted(
+def completed(at: str, name: str, digest: str = "x", ms: int = 7) -> ArtifactCompletedRecord:
+    return ArtifactCompletedRecord(
         at, name, "produced", 1, digest, digest, "json/1.0.0", "connector:x", "1", {}, ms
     )
 
 
-def failed(at: str, name: str) -> ArtifactFailed:
-    return ArtifactFailed(at, name, {"kind": "K", "message": "m", "hint": None}, 3)
+def failed(at: str, name: str) -> ArtifactFailedRecord:
+    return ArtifactFailedRecord(at, name, {"kind": "K", "message": "m", "hint": None}, 3)
 
 
 class Model:
@@ -57,7 +57,7 @@ class Model:
         plans = [
             e.artifacts
             for e in self.events
-            if isinstance(e, RunStarted | AttemptStarted) and e.artifacts is not None
+            if isinstance(e, RunStartedRecord | AttemptStartedRecord) and e.artifacts is not None
         ]
         return plans[-1]
 
@@ -65,19 +65,19 @@ class Model:
         """Return what the last event that matters says."""
         for event in reversed(self.events):
             match event:
-                case ArtifactCompleted(artifact=artifact) if artifact == name:
+                case ArtifactCompletedRecord(artifact=artifact) if artifact == name:
                     return "completed"
-                case ArtifactFailed(artifact=artifact) if artifact == name:
+                case ArtifactFailedRecord(artifact=artifact) if artifact == name:
                     return "failed"
-                case ArtifactSkipped(artifact=artifact) if artifact == name:
+                case ArtifactSkippedRecord(artifact=artifact) if artifact == name:
                     return "skipped"
-                case AttemptStarted(artifacts=plan, invalidated=fallen):
+                case AttemptStartedRecord(artifacts=plan, invalidated=fallen):
                     if name in fallen or (plan is not None and name not in plan):
                         return "not_started"
                     earlier = Model(self.events[: self._index(event)])
                     keeps = earlier.status(name) == "completed"
                     return "completed" if keeps else "not_started"
-                case RunStarted():
+                case RunStartedRecord():
                     return "not_started"
         raise AssertionError("no first event")
 
@@ -85,17 +85,17 @@ class Model:
         return next(n for n, each in enumerate(self.events) if each is event)
 
     def attempts(self) -> Iterator[list[Event]]:
-        starts = [n for n, e in enumerate(self.events) if isinstance(e, AttemptStarted)]
+        starts = [n for n, e in enumerate(self.events) if isinstance(e, AttemptStartedRecord)]
         for begin, end in zip(starts, [*starts[1:], len(self.events)], strict=True):
             yield self.events[begin:end]
 
     def run_status(self) -> str:
         last = list(self.attempts())[-1][-1]
-        return last.status if isinstance(last, AttemptEnded) else "running"
+        return last.status if isinstance(last, AttemptEndedRecord) else "running"
 
     def attempt_statuses(self) -> list[str]:
         ended = [
-            a[-1].status if isinstance(a[-1], AttemptEnded) else "interrupted"
+            a[-1].status if isinstance(a[-1], AttemptEndedRecord) else "interrupted"
             for a in self.attempts()
         ]
         return [*ended[:-1], self.run_status()]
@@ -132,10 +132,10 @@ def journals(draw: st.DrawFn) -> list[Event]:
             if what == "wait":
                 continue
             if what == "skipped":
-                events.append(ArtifactSkipped(at(), name, "z", "reason"))
+                events.append(ArtifactSkippedRecord(at(), name, "z", "reason"))
                 continue
             step += 1
-            events.append(ArtifactStarted(at(), name, step, "connector:x", []))
+            events.append(ArtifactStartedRecord(at(), name, step, "connector:x", []))
             if what == "completed":
                 events.append(completed(at(), name))
                 done.add(name)
@@ -143,7 +143,7 @@ def journals(draw: st.DrawFn) -> list[Event]:
                 events.append(failed(at(), name))
         if draw(st.booleans()):
             status = draw(st.sampled_from(["completed", "failed", "interrupted", "cancelled"]))
-            events.append(AttemptEnded(at(), status, None, None, draw(st.integers(0, 9))))
+            events.append(AttemptEndedRecord(at(), status, None, None, draw(st.integers(0, 9))))
     return events
 
 
@@ -163,17 +163,17 @@ def test_the_fold_is_what_the_journal_says(events: list[Event]) -> None:
     run = record.metadata
     assert str(run.status) == model.run_status()
     assert [a["status"] for a in run.attempts] == model.attempt_statuses()
-    ended = [e for e in events if isinstance(e, AttemptEnded)]
+    ended = [e for e in events if isinstance(e, AttemptEndedRecord)]
     assert run.duration_ms == sum(e.duration_ms for e in ended)
     assert run.started_at == events[0].at
     closed = model.run_status() in ("completed", "failed", "cancelled")
     assert run.completed_at == (events[-1].at if closed else None)
-    assert record.attempt_open == (not isinstance(events[-1], AttemptEnded))
+    assert record.attempt_open == (not isinstance(events[-1], AttemptEndedRecord))
     for name, step in record.steps.items():
         assert (step.completed is not None) == (model.status(name) == "completed")
         if step.completed:
             assert events[(step.seq or 0) - 1] is step.completed
-    steps = [e.step for e in events if isinstance(e, ArtifactStarted)]
+    steps = [e.step for e in events if isinstance(e, ArtifactStartedRecord)]
     assert record.next_step <= max(steps, default=0) + 1
 
 
@@ -210,8 +210,8 @@ def test_what_failed_or_was_skipped_starts_anew() -> None:
             born("a", "b"),
             attempt("t1"),
             failed("t2", "a"),
-            ArtifactSkipped("t2", "b", "a", "it needs 'a'"),
-            AttemptEnded("t3", "failed", None, "a: K: m", 10),
+            ArtifactSkippedRecord("t2", "b", "a", "it needs 'a'"),
+            AttemptEndedRecord("t3", "failed", None, "a: K: m", 10),
         ]
     )
     assert record.metadata.error == "a: K: m"
@@ -228,11 +228,11 @@ def test_an_artifact_keeps_its_number_over_attempts() -> None:
         [
             born("a", "b"),
             attempt("t1"),
-            ArtifactStarted("t2", "b", 1, "connector:x", []),
-            ArtifactStarted("t2", "a", 2, "connector:x", []),
+            ArtifactStartedRecord("t2", "b", 1, "connector:x", []),
+            ArtifactStartedRecord("t2", "a", 2, "connector:x", []),
             failed("t3", "b"),
             attempt("t4"),
-            ArtifactStarted("t5", "b", 3, "connector:y", ["a"]),
+            ArtifactStartedRecord("t5", "b", 3, "connector:y", ["a"]),
             completed("t6", "b", ms=11),
         ]
     )
@@ -255,7 +255,7 @@ def test_an_artifact_keeps_its_number_over_attempts() -> None:
 
 
 def test_a_wish_to_cancel() -> None:
-    record = RunRecord.of([born("a"), attempt("t1"), RunCancelled("t2", "me", "too slow")])
+    record = RunRecord.of([born("a"), attempt("t1"), RunCancelledRecord("t2", "me", "too slow")])
     assert record.metadata.status == "cancelled"
     assert record.metadata.cancelled_by == "me"
     record.apply(attempt("t3"))
@@ -270,12 +270,12 @@ def test_a_wish_to_cancel() -> None:
         [attempt("t1")],
         [completed("t1", "a")],
         [born("a"), born("a")],
-        [born("a"), AttemptEnded("t1", "completed", None, None, 1)],
+        [born("a"), AttemptEndedRecord("t1", "completed", None, None, 1)],
         [
             born("a"),
             attempt("t1"),
-            AttemptEnded("t2", "failed", None, None, 1),
-            AttemptEnded("t3", "completed", None, None, 1),
+            AttemptEndedRecord("t2", "failed", None, None, 1),
+            AttemptEndedRecord("t3", "completed", None, None, 1),
         ],
         [born("a"), attempt("t1"), completed("t2", "stranger")],
         [born("a"), attempt("t1"), failed("t2", "stranger")],
@@ -290,6 +290,6 @@ def test_what_cannot_be(events: list[Event]) -> None:
 def test_the_error_names_the_line() -> None:
     with pytest.raises(IntegrityError, match="journal line 3 speaks of artifact 'stranger'"):
         RunRecord.of([born("a"), attempt("t1"), completed("t2", "stranger")])
-    again = AttemptEnded("t2", "completed", None, None, 1)
+    again = AttemptEndedRecord("t2", "completed", None, None, 1)
     with pytest.raises(IntegrityError, match="journal line 4: an attempt ends that never started"):
         RunRecord.of([born("a"), attempt("t1"), again, again])

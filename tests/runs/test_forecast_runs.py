@@ -14,7 +14,7 @@ from service_kit import Book, gate, join, make
 
 from waivern.errors import ArtifactNotFoundError
 from waivern.message import Json
-from waivern.record.journal_events import ArtifactCompleted
+from waivern.record.journal_events import ArtifactCompletedRecord
 from waivern.runs.forecast import Forecast, forecast
 from waivern.runs.locate import find_project
 from waivern.runs.rerun import replay
@@ -36,7 +36,7 @@ def how(result: RunResult) -> dict[str, str]:
     return {n: s.completed.how for n, s in result.record.steps.items() if s.completed}
 
 
-def done(result: RunResult, name: str) -> ArtifactCompleted:
+def done(result: RunResult, name: str) -> ArtifactCompletedRecord:
     completed = result.record.steps[name].completed
     assert completed is not None
     return completed

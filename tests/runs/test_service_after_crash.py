@@ -10,7 +10,7 @@ import pytest
 from service_kit import Book, join, make
 
 from waivern.clock import Clock
-from waivern.record.journal_events import AttemptEnded, to_record
+from waivern.record.journal_events import AttemptEndedRecord, to_record
 from waivern.runs import queries
 from waivern.runs.cancel import cancel
 from waivern.runs.verify import verify
@@ -124,7 +124,7 @@ async def test_an_artifact_of_an_attempt_that_the_disk_interrupted(book: Book, r
     """It was published, and then its line could not be written; the attempt's end could."""
     die_before_the_last_artifact_is_journaled(run)
     lease = book.store.lock("r", this_process())
-    event = AttemptEnded("2026-01-01T00:00:00.000Z", "interrupted", "store", "full", 1)
+    event = AttemptEndedRecord("2026-01-01T00:00:00.000Z", "interrupted", "store", "full", 1)
     lease.append([to_record(event)], sync=True)
     record = queries.load(book.store, "r")
     lease.project(record.metadata.document(), record.state.document(), sync=True)

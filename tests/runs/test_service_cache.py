@@ -17,7 +17,7 @@ from service_kit import Book, gate, join, make, reuse
 from waivern.errors import ArtifactNotFoundError
 from waivern.language.project import Project
 from waivern.message import Json, content_digest, sha256
-from waivern.record.journal_events import ArtifactCompleted, Event
+from waivern.record.journal_events import ArtifactCompletedRecord, Event
 from waivern.runs.attempt import RunOptions
 from waivern.runs.rerun import replay
 from waivern.runs.result import RunResult
@@ -39,7 +39,7 @@ def made(result: RunResult) -> dict[str, str]:
     return {n: s.completed.how if s.completed else str(s.status) for n, s in steps.items()}
 
 
-def done(book: Book, result: RunResult, name: str) -> ArtifactCompleted:
+def done(book: Book, result: RunResult, name: str) -> ArtifactCompletedRecord:
     step = result.record.steps[name].completed
     assert step is not None
     return step
@@ -621,7 +621,7 @@ async def test_resume_keeps_its_own_first(book: Book) -> None:
     assert result.status == "completed"
     assert book.calls() == {}
     events = [e for e in book.events("one") if _completed_after(e, book, "one")]
-    assert [(e.artifact, e.how) for e in events if isinstance(e, ArtifactCompleted)] == [
+    assert [(e.artifact, e.how) for e in events if isinstance(e, ArtifactCompletedRecord)] == [
         ("b", "cached"),
         ("c", "cached"),
     ]
@@ -631,8 +631,8 @@ async def test_resume_keeps_its_own_first(book: Book) -> None:
 
 def _completed_after(event: Event, book: Book, run: str) -> bool:
     events = book.events(run)
-    last = max(n for n, e in enumerate(events) if type(e).__name__ == "AttemptStarted")
-    return isinstance(event, ArtifactCompleted) and events.index(event) > last
+    last = max(n for n, e in enumerate(events) if type(e).__name__ == "AttemptStartedRecord")
+    return isinstance(event, ArtifactCompletedRecord) and events.index(event) > last
 
 
 async def test_a_replay_takes_nothing(book: Book) -> None:

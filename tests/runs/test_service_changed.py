@@ -10,7 +10,7 @@ import pytest
 from service_kit import Book, join, make
 
 from waivern.errors import RefusedError
-from waivern.record.journal_events import AttemptStarted
+from waivern.record.journal_events import AttemptStartedRecord
 from waivern.runs import queries
 
 
@@ -79,7 +79,7 @@ async def test_allowed_and_exactly_what_it_touches(book: Book) -> None:
     assert result.status == "completed"
     assert book.calls() == {"b": 1, "c": 1}
     assert book.content(run_id, "b")["value"] == 5
-    attempts = [e for e in book.events(run_id) if isinstance(e, AttemptStarted)]
+    attempts = [e for e in book.events(run_id) if isinstance(e, AttemptStartedRecord)]
     assert attempts[1].forced == ["allow-changed"]
     assert attempts[1].invalidated.keys() == {"b", "c"}
     for data, attempt in ((old, attempts[0]), (book.path.read_bytes(), attempts[1])):

@@ -19,7 +19,11 @@ from waivern.errors import (
     WaivernError,
 )
 from waivern.message import Json
-from waivern.record.journal_events import ArtifactSuspended, AttemptStarted, GateDecided
+from waivern.record.journal_events import (
+    ArtifactSuspendedRecord,
+    AttemptStartedRecord,
+    GateDecidedRecord,
+)
 from waivern.record.status import RunStatus
 from waivern.runs import cancel, decisions, verify
 from waivern.runs.decisions import Decision
@@ -56,8 +60,8 @@ class At(Clock):
         return self.at
 
 
-def decided(book: Book, run_id: str) -> list[GateDecided]:
-    return [event for event in book.events(run_id) if isinstance(event, GateDecided)]
+def decided(book: Book, run_id: str) -> list[GateDecidedRecord]:
+    return [event for event in book.events(run_id) if isinstance(event, GateDecidedRecord)]
 
 
 async def suspended(book: Book) -> str:
@@ -77,7 +81,7 @@ async def test_the_question_is_kept(book: Book) -> None:
     assert run["status"] == "suspended"
     assert "Is sign well?" in str(run["suspension_reason"])
     assert run["suspended_at"]
-    (asked,) = [e for e in book.events(run_id) if isinstance(e, ArtifactSuspended)]
+    (asked,) = [e for e in book.events(run_id) if isinstance(e, ArtifactSuspendedRecord)]
     assert asked.shown.keys() == {"report"}
 
 
@@ -114,7 +118,7 @@ async def test_rejected(book: Book) -> None:
     assert book.go_on(run_id).status == "failed"  # it stays rejected
     again = book.go_on(run_id, ask_again=True)
     assert again.status == "suspended"
-    last = [e for e in book.events(run_id) if isinstance(e, AttemptStarted)][-1]
+    last = [e for e in book.events(run_id) if isinstance(e, AttemptStartedRecord)][-1]
     assert last.forced == ["ask-again"]
     done = book.approve(run_id, "bob")
     assert done.result is not None
@@ -240,7 +244,7 @@ async def test_what_was_shown_has_been_altered(book: Book) -> None:
     again = book.go_on(run_id)  # made again, and asked anew
     assert again.status == "suspended"
     assert book.calls() == {"report": 1}
-    assert len([e for e in book.events(run_id) if isinstance(e, ArtifactSuspended)]) == 2
+    assert len([e for e in book.events(run_id) if isinstance(e, ArtifactSuspendedRecord)]) == 2
     done = book.approve(run_id)
     assert done.result is not None
     assert done.result.status == "completed"
@@ -298,7 +302,7 @@ async def test_a_decision_counts_only_for_what_was_asked(
     assert len(decided(book, run_id)) == 3
     again = await book.resume(run_id, allow_changed=True, params=who)
     assert again.status == "suspended"
-    asked = [e for e in book.events(run_id) if isinstance(e, ArtifactSuspended)]
+    asked = [e for e in book.events(run_id) if isinstance(e, ArtifactSuspendedRecord)]
     assert len({event.asked for event in asked}) == 2
     assert len({(tuple(event.shown.items())) for event in asked}) == 1
     assert book.approve(run_id, "ann").missing == (1 if change == {"approvers": 2} else 2)

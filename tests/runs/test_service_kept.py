@@ -13,7 +13,7 @@ from service_kit import Book, join, make
 
 from waivern.errors import IntegrityError, RefusedError
 from waivern.message import Json
-from waivern.record.journal_events import AttemptStarted
+from waivern.record.journal_events import AttemptStartedRecord
 from waivern.runs import verify
 from waivern.runs.rerun import replay
 from waivern.runs.run_params import GivenParams
@@ -96,7 +96,7 @@ async def test_a_changed_child_is_allowed_and_its_bytes_are_kept_beside_the_old(
     assert book.store.read_child(run_id, **_key(now)) == file.read_bytes()
     assert verify.verify(book.store, run_id).faults == ()
     assert (await book.resume(run_id)).nothing_to_do
-    last = [e for e in book.events(run_id) if isinstance(e, AttemptStarted)][-1]
+    last = [e for e in book.events(run_id) if isinstance(e, AttemptStartedRecord)][-1]
     assert last.children == [now]
 
 

@@ -46,7 +46,7 @@ async def test_each_is_reported_once_and_fails_nothing(book: Book) -> None:
 
 async def test_one_that_raises_once(book: Book) -> None:
     def once(_seq: int, event: Event) -> None:
-        if type(event).__name__ == "AttemptEnded":
+        if type(event).__name__ == "AttemptEndedRecord":
             raise RuntimeError("at the end")
 
     result = await book.start(book.options(observers=(once,)))

@@ -12,7 +12,7 @@ from service_kit import Book, join, make
 from waivern.diagnostics import InvalidError
 from waivern.errors import RefusedError
 from waivern.language.given_params import ParamsError
-from waivern.record.journal_events import AttemptStarted
+from waivern.record.journal_events import AttemptStartedRecord
 from waivern.runs.rerun import replay
 from waivern.runs.result import RunResult
 from waivern.runs.run_params import GivenParams
@@ -100,7 +100,7 @@ async def test_a_different_value_is_refused_like_a_changed_runbook(book: Book) -
     allowed = await book.resume(run_id, params=other, allow_changed=True)
     assert allowed.status == "completed"
     assert book.calls() == {"a": 1, "b": 1}
-    last = [e for e in book.events(run_id) if isinstance(e, AttemptStarted)][-1]
+    last = [e for e in book.events(run_id) if isinstance(e, AttemptStartedRecord)][-1]
     assert last.params == {"region": "us"}
     assert last.forced == ["allow-changed"]
     assert book.document(run_id)["params"] == {"region": "us"}

@@ -16,7 +16,7 @@ from waivern.errors import (
     RefusedError,
     RunNotFoundError,
 )
-from waivern.record.journal_events import AttemptStarted, RunCancelled, to_record
+from waivern.record.journal_events import AttemptStartedRecord, RunCancelledRecord, to_record
 from waivern.runs import queries, verify
 from waivern.runs.prepare import check
 from waivern.store.lock import this_process
@@ -36,7 +36,7 @@ def reopen(book: Book, run_id: str) -> None:
     """Let an attempt begin and its process die: the journal has no end, the lock is free."""
     lease = book.store.lock(run_id, this_process())
     digest = book.document(run_id)["runbook_hash"]
-    started = AttemptStarted("2026-01-01T00:00:00.000Z", {"host": "h", "pid": 1}, digest)
+    started = AttemptStartedRecord("2026-01-01T00:00:00.000Z", {"host": "h", "pid": 1}, digest)
     lease.append([to_record(started)], sync=True)
     lease.release()
 
@@ -94,7 +94,9 @@ async def test_cancelled_and_then_killed(book: Book) -> None:
     reopen(book, "r")
     lease = book.store.lock("r", this_process())
     (book.run("r") / "b.json").touch()  # it was made, and not yet journaled
-    lease.append([to_record(RunCancelled("2026-01-01T00:00:01.000Z", "ann", None))], sync=True)
+    lease.append(
+        [to_record(RunCancelledRecord("2026-01-01T00:00:01.000Z", "ann", None))], sync=True
+    )
     assert statuses(book) == {"r": "running"}  # it is let finish
     lease.release()
     assert statuses(book) == {"r": "cancelled"}

@@ -18,9 +18,9 @@ from waivern.errors import (
     UsageError,
 )
 from waivern.record.journal_events import (
-    ArtifactCompleted,
-    AttemptEnded,
-    AttemptStarted,
+    ArtifactCompletedRecord,
+    AttemptEndedRecord,
+    AttemptStartedRecord,
     Event,
     to_record,
 )
@@ -106,7 +106,7 @@ async def test_failed_then_mended(book: Book) -> None:
     assert (run["error"], run["status"]) == (None, "completed")
     assert [attempt["status"] for attempt in run["attempts"]] == ["failed", "completed"]
     assert run["started_at"] == run["attempts"][0]["started_at"]
-    ended = [e.duration_ms for e in book.events(first.run_id) if isinstance(e, AttemptEnded)]
+    ended = [e.duration_ms for e in book.events(first.run_id) if isinstance(e, AttemptEndedRecord)]
     assert len(ended) == 2
     assert run["duration_ms"] == sum(ended)
     record = queries.load(book.store, first.run_id)
@@ -150,7 +150,7 @@ async def test_what_is_not_intact_is_made_again(book: Book, damage: str, tmp_pat
     assert book.content(first.run_id, "b")["name"] == "b"
     assert not file.is_symlink()
     assert outside.read_bytes() == data
-    attempt = [e for e in book.events(first.run_id) if isinstance(e, AttemptStarted)][-1]
+    attempt = [e for e in book.events(first.run_id) if isinstance(e, AttemptStartedRecord)][-1]
     assert attempt.invalidated.keys() == {"b", "c"}
     fault = (
         "not a regular file" if damage == "link" else "missing" if damage == "missing" else "alt"
@@ -165,14 +165,16 @@ async def test_an_attempt_that_was_killed(book: Book) -> None:
     first = await book.start()
     events = book.run(first.run_id) / "_system/events.jsonl"
     lines = events.read_bytes().splitlines(keepends=True)
-    done = [n for n, e in enumerate(book.events(first.run_id)) if isinstance(e, ArtifactCompleted)]
+    done = [
+        n for n, e in enumerate(book.events(first.run_id)) if isinstance(e, ArtifactCompletedRecord)
+    ]
     for name in ("run.json", "state.json"):
         (events.parent / name).unlink()
     events.write_bytes(b"".join(lines[: done[1] + 1]) + lines[done[1] + 1][:20])
     book.calls()
     row = queries.look(book.store, first.run_id)
     assert row.status in ("interrupted", "corrupt")  # run.json is gone too
-    kept = {e.artifact for e in book.events(first.run_id) if isinstance(e, ArtifactCompleted)}
+    kept = {e.artifact for e in book.events(first.run_id) if isinstance(e, ArtifactCompletedRecord)}
     assert len(kept) == 2
     assert (await book.resume(first.run_id)).status == "completed"
     assert set(book.calls()) == {"a", "b", "c", "x"} - kept
@@ -208,8 +210,8 @@ async def test_cancelled_needs_force(book: Book) -> None:
     lease = book.store.lock(first.run_id, this_process())
     digest = book.document(first.run_id)["runbook_hash"]
     events: list[Event] = [
-        AttemptStarted(at, {"host": "h", "pid": 1}, digest),
-        AttemptEnded(at, "cancelled", None, None, 1),
+        AttemptStartedRecord(at, {"host": "h", "pid": 1}, digest),
+        AttemptEndedRecord(at, "cancelled", None, None, 1),
     ]
     lease.append(map(to_record, events), sync=True)
     lease.release()
@@ -224,7 +226,7 @@ async def test_cancelled_needs_force(book: Book) -> None:
     second = await book.resume(first.run_id, force=True)
     assert second.status == "completed"
     assert book.calls() == {"b": 1, "c": 1}
-    last = [e for e in book.events(first.run_id) if isinstance(e, AttemptStarted)][-1]
+    last = [e for e in book.events(first.run_id) if isinstance(e, AttemptStartedRecord)][-1]
     assert last.forced == ["force"]
 
 

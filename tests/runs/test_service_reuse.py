@@ -12,7 +12,7 @@ from service_kit import Book, join, make, reuse
 
 from waivern.diagnostics import InvalidError
 from waivern.errors import IntegrityError
-from waivern.record.journal_events import ArtifactCompleted, RunStarted
+from waivern.record.journal_events import ArtifactCompletedRecord, RunStartedRecord
 from waivern.store.memory import AsyncInMemoryStore
 
 
@@ -50,8 +50,12 @@ async def test_by_any_reference(source: Book, book: Book, reference: str) -> Non
     assert copy["schema"] == original["schema"]
     assert (copy["id"], copy["run_id"]) == ("copy", result.run_id)
     assert copy["source"] == "reuse:source-1/b"
-    done = {e.artifact: e for e in book.events(result.run_id) if isinstance(e, ArtifactCompleted)}
-    theirs = {e.artifact: e for e in book.events("source-1") if isinstance(e, ArtifactCompleted)}
+    done = {
+        e.artifact: e for e in book.events(result.run_id) if isinstance(e, ArtifactCompletedRecord)
+    }
+    theirs = {
+        e.artifact: e for e in book.events("source-1") if isinstance(e, ArtifactCompletedRecord)
+    }
     assert done["copy"].how == "reused"
     assert done["copy"].content_digest == theirs["b"].content_digest
     origin = done["copy"].origin
@@ -61,7 +65,7 @@ async def test_by_any_reference(source: Book, book: Book, reference: str) -> Non
     line = book.store.read_journal("source-1").lines[origin["seq"] - 1]
     assert (line.record["type"], line.record["artifact"]) == ("artifact_completed", "b")
     first = book.events(result.run_id)[0]
-    assert isinstance(first, RunStarted)
+    assert isinstance(first, RunStartedRecord)
     assert first.reuse["copy"]["run"] == "source-1"
 
 

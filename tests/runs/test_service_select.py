@@ -9,7 +9,7 @@ import pytest
 from service_kit import Book, gate, join, make
 
 from waivern.errors import ArtifactNotFoundError, RefusedError, UsageError
-from waivern.record.journal_events import AttemptStarted
+from waivern.record.journal_events import AttemptStartedRecord
 from waivern.runs import verify
 from waivern.runs.run_params import GivenParams
 from waivern.runs.selection import Selection
@@ -50,7 +50,7 @@ async def test_what_is_selected(
     state = book.document(result.run_id, "_system/state")
     assert state["completed"] == sorted(made)
     assert state["not_started"] == sorted(set("abcdex") - set(made))
-    started = [e for e in book.events(result.run_id) if isinstance(e, AttemptStarted)]
+    started = [e for e in book.events(result.run_id) if isinstance(e, AttemptStartedRecord)]
     assert started[0].selected == sorted(made)
     assert book.document(result.run_id)["attempts"][0]["selected"] == sorted(made)
     assert verify.verify(book.store, result.run_id).faults == ()

@@ -210,20 +210,20 @@ def public(store: RunStore, run_id: str, seq: int, event: journaled.Event) -> Ru
         return {"run_id": run_id, "artifact": artifact, "seq": seq, "at": event.at}
 
     match event:
-        case journaled.ArtifactStarted(_, name, _, component, inputs):
+        case journaled.ArtifactStartedRecord(_, name, _, component, inputs):
             return ArtifactStarted(**line(name), component=component, inputs=tuple(inputs))
-        case journaled.ArtifactCompleted(_, name):
+        case journaled.ArtifactCompletedRecord(_, name):
             made = Artifact.of(store, run_id, event)
             return ArtifactCompleted(**line(name), duration_ms=event.duration_ms, made=made)
-        case journaled.ArtifactFailed(_, name, error, took):
+        case journaled.ArtifactFailedRecord(_, name, error, took):
             return ArtifactFailed(**line(name), duration_ms=took, error=error)
-        case journaled.ArtifactRetried(_, name, error, took, delay):
+        case journaled.ArtifactRetriedRecord(_, name, error, took, delay):
             return ArtifactRetried(**line(name), duration_ms=took, error=error, delay_ms=delay)
-        case journaled.ArtifactSkipped(_, name, cause, reason, more):
+        case journaled.ArtifactSkippedRecord(_, name, cause, reason, more):
             return ArtifactSkipped(
                 **line(name), reason=reason, cause=cause, more_causes=tuple(more)
             )
-        case journaled.ArtifactSuspended(_, name, reason, gate, shown):
+        case journaled.ArtifactSuspendedRecord(_, name, reason, gate, shown):
             return ArtifactSuspended(**line(name), reason=reason, gate=gate, shown=tuple(shown))
         case _:
             return None

@@ -48,7 +48,7 @@ class Stream(AsyncIterator[RunEvent]):
         self._making: set[str] = set()
         """The artifacts that are being made, as far as the reader knows."""
         self._held: deque[RunEvent] = deque()
-        self._end: journaled.AttemptEnded | None = None
+        self._end: journaled.AttemptEndedRecord | None = None
         self._failed: RunFailed | None = None
         """What is to be raised after the last event."""
 
@@ -134,7 +134,7 @@ class Stream(AsyncIterator[RunEvent]):
             self._held.append(item)
             return
         self._seq, event = item
-        if isinstance(event, journaled.AttemptEnded):
+        if isinstance(event, journaled.AttemptEndedRecord):
             self._end = event
         told = public(self._store, self._run_id, self._seq, event)
         if told is None:

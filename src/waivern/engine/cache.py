@@ -12,7 +12,7 @@ from waivern.errors import WaivernError
 from waivern.message import Json, Message
 from waivern.planning.plan import Node
 from waivern.plugins.context import Context
-from waivern.record.journal_events import ArtifactCompleted, Event, from_record
+from waivern.record.journal_events import ArtifactCompletedRecord, Event, from_record
 from waivern.store.base import ArtifactRef, RunStore
 
 LONG_MS = 10_000
@@ -126,7 +126,7 @@ class Cache:
         except WaivernError:
             return False
 
-    def remember(self, run_id: str, completed: Iterable[ArtifactCompleted]) -> None:
+    def remember(self, run_id: str, completed: Iterable[ArtifactCompletedRecord]) -> None:
         """Let artifacts be found that are durable by now. Raises StoreError, IntegrityError."""
         entries: dict[str, dict[str, Json]] = {}
         for done in completed:
@@ -170,11 +170,11 @@ class CacheRecorder:
     def __init__(self, cache: Cache, run_id: str) -> None:
         self._cache = cache
         self._run_id = run_id
-        self._made: list[ArtifactCompleted] = []
+        self._made: list[ArtifactCompletedRecord] = []
         self._ms = 0
 
     def __call__(self, _seq: int, event: Event) -> None:
-        if isinstance(event, ArtifactCompleted) and event.identity:
+        if isinstance(event, ArtifactCompletedRecord) and event.identity:
             self._made.append(event)
             self._ms += event.duration_ms
             if self._ms >= LONG_MS:
@@ -191,7 +191,7 @@ def _made_in(store: RunStore, run_id: str) -> dict[str, _Made]:
         if line.record.get("type") != "artifact_completed":
             continue
         done = from_record(line.record)
-        assert isinstance(done, ArtifactCompleted)
+        assert isinstance(done, ArtifactCompletedRecord)
         if key := artifact_identity.key(done.identity):
             found[done.artifact] = _Made(key, line.seq, done.digest, done.content_digest)
         else:

@@ -18,11 +18,11 @@ from waivern.clock import Clock
 from waivern.errors import IntegrityError, StoreError, WaivernError
 from waivern.record.fold import RunRecord
 from waivern.record.journal_events import (
-    ArtifactFailed,
-    ArtifactSkipped,
-    ArtifactStarted,
-    ArtifactSuspended,
-    AttemptEnded,
+    ArtifactFailedRecord,
+    ArtifactSkippedRecord,
+    ArtifactStartedRecord,
+    ArtifactSuspendedRecord,
+    AttemptEndedRecord,
     Event,
     to_record,
 )
@@ -88,7 +88,7 @@ class Ledger:
         """Take an event in; with a receipt, its artifact is published first. Never blocks."""
         with self._wake:
             self._entries.append((event, receipt))
-            if not isinstance(event, ArtifactStarted):  # that one can wait for company
+            if not isinstance(event, ArtifactStartedRecord):  # that one can wait for company
                 self._urgent = True
                 self._wake.notify()
 
@@ -97,7 +97,7 @@ class Ledger:
         """How many events wait to be committed."""
         return len(self._entries) + self._in_commit
 
-    def close(self, last: Callable[[], AttemptEnded]) -> Exception | None:
+    def close(self, last: Callable[[], AttemptEndedRecord]) -> Exception | None:
         """Commit what was entered, then what `last` returns, and bring the projections up to date.
 
         Blocks until all is durable. Returns what kept anything from being so: then the attempt
@@ -166,7 +166,9 @@ class Ledger:
         if fallen := self._standing.intersection(
             event.artifact
             for event, _ in group
-            if isinstance(event, ArtifactFailed | ArtifactSkipped | ArtifactSuspended)
+            if isinstance(
+                event, ArtifactFailedRecord | ArtifactSkippedRecord | ArtifactSuspendedRecord
+            )
         ):
             self._standing -= fallen
             self._lease.withdraw(sorted(fallen))
@@ -195,7 +197,7 @@ class Ledger:
         self._next_projection = began + max(PROJECT_EVERY_S, PROJECTION_SHARE * took)
 
 
-def _broken_off(event: AttemptEnded, error: Exception) -> list[Event]:
+def _broken_off(event: AttemptEndedRecord, error: Exception) -> list[Event]:
     """Return what the journal says where it could not be kept up to the end of the attempt."""
     status = str(RunStatus.INTERRUPTED)
     if not isinstance(error, WaivernError):  # nobody has looked for secrets in its text
@@ -205,7 +207,7 @@ def _broken_off(event: AttemptEnded, error: Exception) -> list[Event]:
     events: list[Event] = [event._replace(status=status, reason=reason, error=why)]
     if isinstance(error, StoreError) and error.artifact:
         told = {"kind": "StoreError", "message": why, "hint": error.hint}
-        events.insert(0, ArtifactFailed(event.at, error.artifact, told, 0))
+        events.insert(0, ArtifactFailedRecord(event.at, error.artifact, told, 0))
     return events
 
 
@@ -217,7 +219,7 @@ def _begun(names: set[str], group: list[Entry]) -> tuple[list[Event], list[Entry
     for entry in group:
         event = entry[0]
         name = getattr(event, "artifact", None)
-        if name in open_ and isinstance(event, ArtifactStarted):
+        if name in open_ and isinstance(event, ArtifactStartedRecord):
             first.append(event)
         else:
             rest.append(entry)

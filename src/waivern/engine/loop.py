@@ -48,14 +48,14 @@ from waivern.planning.plan import AskPeople, Copy, Node, Plan
 from waivern.record import gates
 from waivern.record.fold import RunRecord
 from waivern.record.journal_events import (
-    ArtifactCompleted,
-    ArtifactFailed,
-    ArtifactRetried,
-    ArtifactSkipped,
-    ArtifactStarted,
-    ArtifactSuspended,
-    AttemptEnded,
-    RunCancelled,
+    ArtifactCompletedRecord,
+    ArtifactFailedRecord,
+    ArtifactRetriedRecord,
+    ArtifactSkippedRecord,
+    ArtifactStartedRecord,
+    ArtifactSuspendedRecord,
+    AttemptEndedRecord,
+    RunCancelledRecord,
 )
 from waivern.record.status import ArtifactStatus, How, RunStatus
 from waivern.store.base import ArtifactRef
@@ -221,10 +221,10 @@ class Loop:
             return list(self._inbox.take(timeout_s))
 
     def _close(self, ending: AttemptOutcome, began: float) -> AttemptOutcome:
-        def last() -> AttemptEnded:
+        def last() -> AttemptEndedRecord:
             took = round((self._clock.monotonic() - began) * 1000)
             status, at = str(ending.status), self._clock.now()
-            return AttemptEnded(at, status, ending.reason, ending.error, took)
+            return AttemptEndedRecord(at, status, ending.reason, ending.error, took)
 
         try:
             left = self._executor.close(PATIENCE_S)
@@ -330,7 +330,7 @@ class Loop:
                 self._failed(node, Failed(kind, reason, gates.AGAIN, 0))
             case gates.GateOpen():
                 self._ledger.enter(
-                    ArtifactSuspended(at, node.id, ask.question, True, shown, question.asked)
+                    ArtifactSuspendedRecord(at, node.id, ask.question, True, shown, question.asked)
                 )
                 self._course.suspended(node.id, ask.question)
                 self._statuses[node.id] = ArtifactStatus.SUSPENDED
@@ -348,7 +348,7 @@ class Loop:
                     AttemptOutcome(RunStatus.INTERRUPTED, number.name, exit_code=128 + number)
                 )
             case CancelRequested(by, note):
-                self._ledger.enter(RunCancelled(self._clock.now(), by, note))
+                self._ledger.enter(RunCancelledRecord(self._clock.now(), by, note))
                 self._stop(AttemptOutcome(RunStatus.CANCELLED, "cancel", exit_code=Exit.FAILED))
             case HaltRequested():
                 self._course.end(
@@ -374,7 +374,9 @@ class Loop:
             step = self._steps[artifact] = self._next_step
             self._next_step += 1
         inputs = [ref.key for ref in call.inputs]
-        self._ledger.enter(ArtifactStarted(item.at, artifact, step, call.node.work.label, inputs))
+        self._ledger.enter(
+            ArtifactStartedRecord(item.at, artifact, step, call.node.work.label, inputs)
+        )
 
     def _finished(self, call: Call, outcome: Outcome) -> None:
         running = self._running.get(call.artifact)
@@ -403,16 +405,16 @@ class Loop:
                 self._ask(node, node.work, call.inputs)  # its condition holds: people may be asked
             case NotProduced(reason):
                 self._statuses[node.id] = ArtifactStatus.SKIPPED
-                self._ledger.enter(ArtifactSkipped(at, node.id, node.id, reason))
+                self._ledger.enter(ArtifactSkippedRecord(at, node.id, node.id, reason))
                 self._skip(self._scheduler.lost(node.id, left_out=True))
             case Suspended(reason):
                 self._course.suspended(node.id, reason)
                 self._statuses[node.id] = ArtifactStatus.SUSPENDED
-                self._ledger.enter(ArtifactSuspended(at, node.id, reason, False))
+                self._ledger.enter(ArtifactSuspendedRecord(at, node.id, reason, False))
             case Failed():
                 self._failed_try(node, outcome, at)
 
-    def _completed(self, call: Call, made: Produced, at: str) -> ArtifactCompleted:
+    def _completed(self, call: Call, made: Produced, at: str) -> ArtifactCompletedRecord:
         work, receipt = call.node.work, made.receipt
         how = How.PRODUCED
         if made.origin is not None:
@@ -420,7 +422,7 @@ class Loop:
         origin = made.origin
         if isinstance(work, AskPeople):
             origin = {"runbook_hash": self._runbook_hash}
-        return ArtifactCompleted(
+        return ArtifactCompletedRecord(
             at=at,
             artifact=call.artifact,
             how=str(how),
@@ -450,7 +452,7 @@ class Loop:
             return
         delay_ms = round(wait * 1000)
         self._ledger.enter(
-            ArtifactRetried(at, node.id, failure.error, failure.duration_ms, delay_ms)
+            ArtifactRetriedRecord(at, node.id, failure.error, failure.duration_ms, delay_ms)
         )
         self._resting[node.id] = node
         self._timers.after(wait, lambda: self._try_again(node))
@@ -461,7 +463,7 @@ class Loop:
 
     def _failed(self, node: Node, failure: Failed) -> None:
         at = self._clock.now()
-        self._ledger.enter(ArtifactFailed(at, node.id, failure.error, failure.duration_ms))
+        self._ledger.enter(ArtifactFailedRecord(at, node.id, failure.error, failure.duration_ms))
         if failure.store:
             self._course.end(store_failure(f"{node.id}: {failure.message}"))
             return
@@ -480,7 +482,7 @@ class Loop:
             self._statuses[skip.artifact] = ArtifactStatus.SKIPPED
             causes: list[str] = list(skip.causes)
             self._ledger.enter(
-                ArtifactSkipped(at, skip.artifact, causes[0], skip.reason, causes[1:])
+                ArtifactSkippedRecord(at, skip.artifact, causes[0], skip.reason, causes[1:])
             )
 
     def _skip_rest(self) -> bool:
@@ -535,5 +537,5 @@ class Loop:
         at, now = self._clock.now(), self._clock.monotonic()
         for name, (_, began) in self._running.items():
             error = {"kind": "timeout", "message": f"{limit} while it was being made", "hint": None}
-            self._ledger.enter(ArtifactFailed(at, name, error, round((now - began) * 1000)))
+            self._ledger.enter(ArtifactFailedRecord(at, name, error, round((now - began) * 1000)))
         self._course.end(AttemptOutcome(RunStatus.FAILED, "timeout", limit, Exit.TIMEOUT))

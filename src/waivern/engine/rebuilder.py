@@ -9,7 +9,7 @@ from waivern.ids import ArtifactId
 from waivern.message import Json
 from waivern.planning.graph import descendants
 from waivern.planning.plan import AskPeople, Copy, Node, Plan
-from waivern.record.journal_events import ArtifactCompleted
+from waivern.record.journal_events import ArtifactCompletedRecord
 from waivern.record.status import ArtifactStatus
 from waivern.store.base import ArtifactRef
 
@@ -31,7 +31,7 @@ ON_ANOTHER = "decided on another runbook"
 
 Decision: TypeAlias = Keep | Produce
 
-Evidence: TypeAlias = Mapping[str, ArtifactCompleted]
+Evidence: TypeAlias = Mapping[str, ArtifactCompletedRecord]
 """What earlier attempts completed and was found intact, by artifact."""
 
 Standing: TypeAlias = Mapping[str, ArtifactStatus]
@@ -67,7 +67,7 @@ def decide(
     return Keep(ref, "made by an earlier attempt")
 
 
-def _on(decided: ArtifactCompleted) -> Json:
+def _on(decided: ArtifactCompletedRecord) -> Json:
     """Return the hash of the runbook that a gate was decided on."""
     return (decided.origin or {}).get("runbook_hash")
 

@@ -11,18 +11,18 @@ from waivern.message import Json
 from waivern.record.coverage import RunCoverage, coverage
 from waivern.record.execution_state import ExecutionState
 from waivern.record.journal_events import (
-    ArtifactCompleted,
-    ArtifactFailed,
-    ArtifactRetried,
-    ArtifactSkipped,
-    ArtifactStarted,
-    ArtifactSuspended,
-    AttemptEnded,
-    AttemptStarted,
+    ArtifactCompletedRecord,
+    ArtifactFailedRecord,
+    ArtifactRetriedRecord,
+    ArtifactSkippedRecord,
+    ArtifactStartedRecord,
+    ArtifactSuspendedRecord,
+    AttemptEndedRecord,
+    AttemptStartedRecord,
     Event,
-    GateDecided,
-    RunCancelled,
-    RunStarted,
+    GateDecidedRecord,
+    RunCancelledRecord,
+    RunStartedRecord,
 )
 from waivern.record.run_metadata import RunMetadata
 from waivern.record.status import CLOSED, ArtifactStatus, RunStatus
@@ -38,7 +38,7 @@ class RunRecord:
     """All that a journal says about a run. Begins with its first event; then `apply` the rest."""
 
     def __init__(self, first: Event) -> None:
-        if not isinstance(first, RunStarted):
+        if not isinstance(first, RunStartedRecord):
             raise IntegrityError("the journal does not begin with run_started")
         self.started = first
         self.reuse = first.reuse
@@ -66,7 +66,7 @@ class RunRecord:
         """Artifacts that come from outside; None in a journal that does not list them."""
         self.processors = first.processors or {}
         """The inputs of each artifact that a processor makes; empty if the journal lists none."""
-        self.decisions: dict[str, list[ArtifactSuspended | GateDecided]] = {}
+        self.decisions: dict[str, list[ArtifactSuspendedRecord | GateDecidedRecord]] = {}
         """What was asked and decided at each gate, in order."""
         self.executed: dict[str, None] = {}
         """The artifacts that the last attempt started, in order of starting."""
@@ -137,7 +137,7 @@ class RunRecord:
             ) from None
 
 
-def _attempt_started(record: RunRecord, event: AttemptStarted) -> None:
+def _attempt_started(record: RunRecord, event: AttemptStartedRecord) -> None:
     run = record.metadata
     if record.attempt_open:  # the process died: all that is known is its last sign of life
         run.attempts[-1]["ended_at"] = run.updated_at
@@ -160,7 +160,7 @@ def _attempt_started(record: RunRecord, event: AttemptStarted) -> None:
             step.completed, step.seq = None, None
 
 
-def _renew(record: RunRecord, event: AttemptStarted) -> None:
+def _renew(record: RunRecord, event: AttemptStartedRecord) -> None:
     """Take over what is another since the runbook, or a child of it, was changed."""
     run = record.metadata
     if event.artifacts is not None:
@@ -190,7 +190,7 @@ NAMED_OUTPUT = "output"
 """The component of an artifact that is one of several outputs of a processor."""
 
 
-def _artifact_started(record: RunRecord, event: ArtifactStarted) -> None:
+def _artifact_started(record: RunRecord, event: ArtifactStartedRecord) -> None:
     step = record.step(event.artifact)
     if step.step_index is None:
         step.step_index = event.step
@@ -204,7 +204,7 @@ def _artifact_started(record: RunRecord, event: ArtifactStarted) -> None:
     record.executed[event.artifact] = None
 
 
-def _artifact_completed(record: RunRecord, event: ArtifactCompleted) -> None:
+def _artifact_completed(record: RunRecord, event: ArtifactCompletedRecord) -> None:
     step = record.step(event.artifact)
     step.status, step.error = ArtifactStatus.COMPLETED, None
     step.completed, step.seq = event, record.count
@@ -215,13 +215,13 @@ def _artifact_completed(record: RunRecord, event: ArtifactCompleted) -> None:
             whole.outputs = (*whole.outputs, event.artifact)
 
 
-def _artifact_failed(record: RunRecord, event: ArtifactFailed) -> None:
+def _artifact_failed(record: RunRecord, event: ArtifactFailedRecord) -> None:
     step = record.step(event.artifact)
     step.status, step.error = ArtifactStatus.FAILED, event.error
     step.completed, step.duration_ms = None, event.duration_ms
 
 
-def _artifact_skipped(record: RunRecord, event: ArtifactSkipped) -> None:
+def _artifact_skipped(record: RunRecord, event: ArtifactSkippedRecord) -> None:
     step = record.step(event.artifact)
     step.status, step.completed = ArtifactStatus.SKIPPED, None
     step.error = {"kind": "skipped", "message": event.reason, "cause": event.cause}
@@ -229,12 +229,12 @@ def _artifact_skipped(record: RunRecord, event: ArtifactSkipped) -> None:
         step.error["more_causes"] = list(event.more_causes)
 
 
-def _artifact_retried(record: RunRecord, event: ArtifactRetried) -> None:
+def _artifact_retried(record: RunRecord, event: ArtifactRetriedRecord) -> None:
     step = record.step(event.artifact)
     step.error, step.duration_ms = event.error, event.duration_ms
 
 
-def _artifact_suspended(record: RunRecord, event: ArtifactSuspended) -> None:
+def _artifact_suspended(record: RunRecord, event: ArtifactSuspendedRecord) -> None:
     step = record.step(event.artifact)
     step.status, step.completed = ArtifactStatus.SUSPENDED, None
     step.error = {"kind": "suspended", "message": event.reason}
@@ -243,18 +243,18 @@ def _artifact_suspended(record: RunRecord, event: ArtifactSuspended) -> None:
         record.decisions.setdefault(event.artifact, []).append(event)
 
 
-def _gate_decided(record: RunRecord, event: GateDecided) -> None:
+def _gate_decided(record: RunRecord, event: GateDecidedRecord) -> None:
     record.step(event.artifact)
     record.decisions.setdefault(event.artifact, []).append(event)
 
 
-def _run_cancelled(record: RunRecord, event: RunCancelled) -> None:
+def _run_cancelled(record: RunRecord, event: RunCancelledRecord) -> None:
     run = record.metadata
     run.status, run.completed_at = RunStatus.CANCELLED, event.at
     run.cancelled_by = event.by
 
 
-def _attempt_ended(record: RunRecord, event: AttemptEnded) -> None:
+def _attempt_ended(record: RunRecord, event: AttemptEndedRecord) -> None:
     run = record.metadata
     if not record.attempt_open:
         raise IntegrityError(f"journal line {record.count}: an attempt ends that never started")
@@ -277,16 +277,16 @@ def _attempt_ended(record: RunRecord, event: AttemptEnded) -> None:
 
 
 _TAKEN_IN: dict[type, Callable[[RunRecord, Any], None]] = {
-    AttemptStarted: _attempt_started,
-    ArtifactStarted: _artifact_started,
-    ArtifactCompleted: _artifact_completed,
-    ArtifactFailed: _artifact_failed,
-    ArtifactSkipped: _artifact_skipped,
-    ArtifactRetried: _artifact_retried,
-    ArtifactSuspended: _artifact_suspended,
-    GateDecided: _gate_decided,
-    RunCancelled: _run_cancelled,
-    AttemptEnded: _attempt_ended,
+    AttemptStartedRecord: _attempt_started,
+    ArtifactStartedRecord: _artifact_started,
+    ArtifactCompletedRecord: _artifact_completed,
+    ArtifactFailedRecord: _artifact_failed,
+    ArtifactSkippedRecord: _artifact_skipped,
+    ArtifactRetriedRecord: _artifact_retried,
+    ArtifactSuspendedRecord: _artifact_suspended,
+    GateDecidedRecord: _gate_decided,
+    RunCancelledRecord: _run_cancelled,
+    AttemptEndedRecord: _attempt_ended,
 }
 """What each kind of event changes."""
 
@@ -305,7 +305,7 @@ def _ids(names: list[str]) -> list[str]:
         ) from error
 
 
-def _attempt(event: AttemptStarted) -> dict[str, Json]:
+def _attempt(event: AttemptStartedRecord) -> dict[str, Json]:
     more: dict[str, Json] = {} if event.selected is None else {"selected": event.selected}
     if event.base:  # what earlier versions did not record is not in their run.json either
         more |= {"base": event.base, "place": event.place}

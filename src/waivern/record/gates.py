@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 from typing import NamedTuple, TypeAlias
 
 from waivern.message import Json, content_digest
-from waivern.record.journal_events import ArtifactSuspended, GateDecided
+from waivern.record.journal_events import ArtifactSuspendedRecord, GateDecidedRecord
 
-History: TypeAlias = Iterable[ArtifactSuspended | GateDecided]
+History: TypeAlias = Iterable[ArtifactSuspendedRecord | GateDecidedRecord]
 AGAIN = "`--ask-again` on a resume asks once more"
 
 
@@ -62,12 +62,12 @@ def judge(history: History | None, question: GateQuestionRecord, now: str) -> Ve
     """Say how a gate stands at a time, given what was asked and decided so far, in order."""
     asked = question.asked
     events = [e for e in history or () if e.shown == question.shown and e.asked == asked]
-    since = next((event.at for event in events if isinstance(event, ArtifactSuspended)), now)
+    since = next((event.at for event in events if isinstance(event, ArtifactSuspendedRecord)), now)
     until = _time(since) + timedelta(seconds=question.expires_s) if question.expires_s else None
     counting = [
         event
         for event in events
-        if isinstance(event, GateDecided)
+        if isinstance(event, GateDecidedRecord)
         and event.runbook_hash == question.runbook_hash
         and (until is None or _time(event.at) <= until)
     ]
@@ -103,7 +103,7 @@ _BLANK = re.compile(
 """Characters that Unicode counts as visible, or as marks, and that show nothing."""
 
 
-def _document(question: GateQuestionRecord, approvals: list[GateDecided]) -> dict[str, Json]:
+def _document(question: GateQuestionRecord, approvals: list[GateDecidedRecord]) -> dict[str, Json]:
     return {
         "question": question.text,
         "approved": True,

@@ -10,7 +10,7 @@ from waivern.message import Json
 from waivern.record.json_shape import misfit
 
 
-class RunStarted(NamedTuple):
+class RunStartedRecord(NamedTuple):
     """The first event of a run: all that a later attempt must find as it was."""
 
     at: str
@@ -40,7 +40,7 @@ class RunStarted(NamedTuple):
     """The inputs of each artifact that a processor makes; null in journals of earlier versions."""
 
 
-class AttemptStarted(NamedTuple):
+class AttemptStartedRecord(NamedTuple):
     """The first event of an attempt; `artifacts` and `reuse` only if the runbook changed."""
 
     at: str
@@ -71,7 +71,7 @@ class AttemptStarted(NamedTuple):
     store: str = ""
     """The id of the store in which the attempt began."""
     sources: list[str] | None = None
-    """As in RunStarted; always, since an earlier version may have begun the run."""
+    """As in RunStartedRecord; always, since an earlier version may have begun the run."""
     processors: dict[str, list[str]] | None = None
     """As `sources`."""
     output: str | None = None
@@ -82,7 +82,7 @@ class AttemptStarted(NamedTuple):
     """The versions that the attempt runs with; empty where an earlier version began it."""
 
 
-class ArtifactStarted(NamedTuple):
+class ArtifactStartedRecord(NamedTuple):
     """Work on an artifact begins."""
 
     at: str
@@ -94,7 +94,7 @@ class ArtifactStarted(NamedTuple):
     inputs: list[str]
 
 
-class ArtifactCompleted(NamedTuple):
+class ArtifactCompletedRecord(NamedTuple):
     """An artifact is in its place and durable."""
 
     at: str
@@ -125,7 +125,7 @@ class ArtifactCompleted(NamedTuple):
     `unknown`, the reason why there is none."""
 
 
-class ArtifactFailed(NamedTuple):
+class ArtifactFailedRecord(NamedTuple):
     """An artifact could not be made; `error` is `{kind, message, hint}`."""
 
     at: str
@@ -134,7 +134,7 @@ class ArtifactFailed(NamedTuple):
     duration_ms: int
 
 
-class ArtifactRetried(NamedTuple):
+class ArtifactRetriedRecord(NamedTuple):
     """A try failed, and there will be another."""
 
     at: str
@@ -144,7 +144,7 @@ class ArtifactRetried(NamedTuple):
     delay_ms: int
 
 
-class ArtifactSkipped(NamedTuple):
+class ArtifactSkippedRecord(NamedTuple):
     """An artifact is not made: because of another, or because its own condition says so."""
 
     at: str
@@ -156,7 +156,7 @@ class ArtifactSkipped(NamedTuple):
     """Further artifacts that alone would be reason enough; at most so many as are worth naming."""
 
 
-class ArtifactSuspended(NamedTuple):
+class ArtifactSuspendedRecord(NamedTuple):
     """An artifact waits for people, or for something outside."""
 
     at: str
@@ -170,7 +170,7 @@ class ArtifactSuspended(NamedTuple):
     """Of a gate: the digest of what people are asked."""
 
 
-class GateDecided(NamedTuple):
+class GateDecidedRecord(NamedTuple):
     """A person has decided; counts only while question, files and runbook stay as they are."""
 
     at: str
@@ -182,10 +182,10 @@ class GateDecided(NamedTuple):
     shown: dict[str, str]
     runbook_hash: str
     asked: str = ""
-    """As in the ArtifactSuspended that it answers."""
+    """As in the ArtifactSuspendedRecord that it answers."""
 
 
-class RunCancelled(NamedTuple):
+class RunCancelledRecord(NamedTuple):
     """A person asked that the run go no further."""
 
     at: str
@@ -193,7 +193,7 @@ class RunCancelled(NamedTuple):
     note: str | None
 
 
-class AttemptEnded(NamedTuple):
+class AttemptEndedRecord(NamedTuple):
     """The attempt is over; `status` is the run's until another attempt starts."""
 
     at: str
@@ -205,31 +205,31 @@ class AttemptEnded(NamedTuple):
 
 
 Event: TypeAlias = (
-    RunStarted
-    | AttemptStarted
-    | ArtifactStarted
-    | ArtifactCompleted
-    | ArtifactFailed
-    | ArtifactRetried
-    | ArtifactSkipped
-    | ArtifactSuspended
-    | GateDecided
-    | RunCancelled
-    | AttemptEnded
+    RunStartedRecord
+    | AttemptStartedRecord
+    | ArtifactStartedRecord
+    | ArtifactCompletedRecord
+    | ArtifactFailedRecord
+    | ArtifactRetriedRecord
+    | ArtifactSkippedRecord
+    | ArtifactSuspendedRecord
+    | GateDecidedRecord
+    | RunCancelledRecord
+    | AttemptEndedRecord
 )
 
 _KINDS: dict[str, type[Any]] = {
-    "run_started": RunStarted,
-    "attempt_started": AttemptStarted,
-    "artifact_started": ArtifactStarted,
-    "artifact_completed": ArtifactCompleted,
-    "artifact_failed": ArtifactFailed,
-    "artifact_retried": ArtifactRetried,
-    "artifact_skipped": ArtifactSkipped,
-    "artifact_suspended": ArtifactSuspended,
-    "gate_decided": GateDecided,
-    "run_cancelled": RunCancelled,
-    "attempt_ended": AttemptEnded,
+    "run_started": RunStartedRecord,
+    "attempt_started": AttemptStartedRecord,
+    "artifact_started": ArtifactStartedRecord,
+    "artifact_completed": ArtifactCompletedRecord,
+    "artifact_failed": ArtifactFailedRecord,
+    "artifact_retried": ArtifactRetriedRecord,
+    "artifact_skipped": ArtifactSkippedRecord,
+    "artifact_suspended": ArtifactSuspendedRecord,
+    "gate_decided": GateDecidedRecord,
+    "run_cancelled": RunCancelledRecord,
+    "attempt_ended": AttemptEndedRecord,
 }
 _NAMES = {kind: name for name, kind in _KINDS.items()}
 _FIELDS: dict[type[Any], tuple[str, ...]] = {kind: kind._fields for kind in _KINDS.values()}

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from waivern.message import Json
 from waivern.record.fold import RunRecord
-from waivern.record.journal_events import AttemptEnded, AttemptStarted, Event
+from waivern.record.journal_events import AttemptEndedRecord, AttemptStartedRecord, Event
 from waivern.record.status import ArtifactStatus, RunStatus
 
 CRASHED = "the process ended without recording how: it was killed, or it crashed"
@@ -84,10 +84,10 @@ def summaries(events: Iterable[Event]) -> Iterator[RunSummary]:
     iterator = iter(events)
     record = RunRecord(next(iterator))
     for event in iterator:
-        if isinstance(event, AttemptStarted) and record.attempt_open:
+        if isinstance(event, AttemptStartedRecord) and record.attempt_open:
             yield summary(record)
         record.apply(event)
-        if isinstance(event, AttemptEnded):
+        if isinstance(event, AttemptEndedRecord):
             yield summary(record)
     if record.attempt_open:
         yield summary(record)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from waivern.message import Json
-from waivern.record.journal_events import ArtifactCompleted
+from waivern.record.journal_events import ArtifactCompletedRecord
 from waivern.record.status import ArtifactStatus
 
 
@@ -29,7 +29,7 @@ class StepRecord:
     attempts: int = 0
     tries: int = 0
     """Of the attempts, those since the run was last started or resumed."""
-    completed: ArtifactCompleted | None = None
+    completed: ArtifactCompletedRecord | None = None
     """The event that made it completed; None while it is anything else."""
     seq: int | None = None
     """The journal line of `completed`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from waivern.clock import Clock
 from waivern.errors import RefusedError, RunLockedError
-from waivern.record.journal_events import AttemptEnded, RunCancelled, to_record
+from waivern.record.journal_events import AttemptEndedRecord, RunCancelledRecord, to_record
 from waivern.record.status import RunStatus
 from waivern.runs import history, unjournaled
 from waivern.runs.queries import fold
@@ -32,9 +32,13 @@ def cancel(store: RunStore, run_id: str, by: str, note: str | None, clock: Clock
         if status in DEAD and not record.attempt_open:
             hint = f"`wct inspect {run_id}` shows its artifacts"
             raise RefusedError(f"run {run_id} is {status}; there is nothing to cancel", hint=hint)
-        events: list[RunCancelled | AttemptEnded] = [RunCancelled(clock.now(), by, note)]
+        events: list[RunCancelledRecord | AttemptEndedRecord] = [
+            RunCancelledRecord(clock.now(), by, note)
+        ]
         if record.attempt_open:
-            events.append(AttemptEnded(clock.now(), str(RunStatus.CANCELLED), "cancel", None, 0))
+            events.append(
+                AttemptEndedRecord(clock.now(), str(RunStatus.CANCELLED), "cancel", None, 0)
+            )
         lease.discard(name for name, step in record.steps.items() if step.completed is None)
         lease.append(map(to_record, events), sync=True)
         for event in events:

@@ -21,7 +21,7 @@ from waivern.message import Json, content_digest
 from waivern.planning.plan import AskPeople, Plan
 from waivern.record import gates
 from waivern.record.fold import RunRecord
-from waivern.record.journal_events import ArtifactSuspended, GateDecided, to_record
+from waivern.record.journal_events import ArtifactSuspendedRecord, GateDecidedRecord, to_record
 from waivern.record.status import ArtifactStatus, RunStatus
 from waivern.runs.resume_checks import waiting
 from waivern.store.base import Lease, RunStore
@@ -155,7 +155,7 @@ def question(record: RunRecord, plan: Plan, gate: ArtifactId) -> GateQuestion:
     node = plan.nodes.get(gate)
     if node is None or not isinstance(node.work, AskPeople):
         raise RefusedError(f"'{gate}' is no gate in the runbook that is to be run")
-    asked = [e for e in record.decisions[gate] if isinstance(e, ArtifactSuspended)][-1]
+    asked = [e for e in record.decisions[gate] if isinstance(e, ArtifactSuspendedRecord)][-1]
     ask, digest = node.work, record.metadata.runbook_hash
     now = gates.GateQuestionRecord(ask.question, ask.approvers, ask.expires, asked.shown, digest)
     return GateQuestion(gate, now, now.asked == asked.asked)
@@ -163,7 +163,7 @@ def question(record: RunRecord, plan: Plan, gate: ArtifactId) -> GateQuestion:
 
 def decided(
     asked: GateQuestion, decision: Decision, record: RunRecord, store: RunStore, clock: Clock
-) -> GateDecided:
+) -> GateDecidedRecord:
     """Return the event of a decision.
 
     Raises RefusedError if the question is not open any more, not to this person, or another one
@@ -184,7 +184,7 @@ def decided(
                 f"'{name}', which '{asked.gate}' shows, is {fault} since the question was asked",
                 hint=f"`wct runs resume {record.metadata.run_id}` makes it again and asks anew",
             )
-    return GateDecided(
+    return GateDecidedRecord(
         at=clock.now(),
         artifact=asked.gate,
         approved=decision.approved,
@@ -234,7 +234,7 @@ def open_gates(record: RunRecord, plan: Plan, now: str) -> list[tuple[GateQuesti
     ]
 
 
-def write(event: GateDecided, lease: Lease, record: RunRecord) -> None:
+def write(event: GateDecidedRecord, lease: Lease, record: RunRecord) -> None:
     """Journal a decision, durably."""
     lease.append([to_record(event)], sync=True)
     record.apply(event)

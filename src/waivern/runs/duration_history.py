@@ -9,7 +9,7 @@ from waivern.errors import WaivernError
 from waivern.message import Json
 from waivern.planning.plan import Plan
 from waivern.record.fold import RunRecord
-from waivern.record.journal_events import ArtifactCompleted
+from waivern.record.journal_events import ArtifactCompletedRecord
 from waivern.record.status import How
 from waivern.runs import queries
 from waivern.runs.listing import RunListing
@@ -39,7 +39,7 @@ class DurationHistory:
         """Return what it was made of the last time that this was known."""
         return next((one.identity for one in self._completed(artifact) if one.identity), None)
 
-    def _completed(self, artifact: str) -> Iterator[ArtifactCompleted]:
+    def _completed(self, artifact: str) -> Iterator[ArtifactCompletedRecord]:
         for record in self._records:
             step = record.steps.get(artifact)
             if step is not None and step.completed is not None:

@@ -10,7 +10,7 @@ from waivern.message import Json, sha256
 from waivern.planning.plan import Copy, Extract, Plan, Transform
 from waivern.plugins.fingerprint import runtime
 from waivern.record.fold import RunRecord
-from waivern.record.journal_events import AttemptStarted, Event, RunStarted
+from waivern.record.journal_events import AttemptStartedRecord, Event, RunStartedRecord
 from waivern.runs.reuse_resolver import pins
 from waivern.runs.runbook_file import place_of
 from waivern.store.base import RunStore
@@ -29,7 +29,7 @@ def first_events(
 ) -> tuple[RunRecord, list[Event]]:
     """Return the first two events of a run, and what they come to."""
     runbook, at = plan.runbook, clock.now()
-    first = RunStarted(
+    first = RunStartedRecord(
         at=at,
         run_id=run_id,
         artifacts=list(plan.declared),
@@ -47,7 +47,7 @@ def first_events(
         sources=_sources(plan),
         processors=_processors(plan),
     )
-    second = AttemptStarted(
+    second = AttemptStartedRecord(
         at,
         _owner(),
         runbook.document.digest,
@@ -71,9 +71,9 @@ def attempt_event(
     given: Iterable[str],
     only: Iterable[ArtifactId] | None,
     output: str | None,
-) -> AttemptStarted:
+) -> AttemptStartedRecord:
     """Return the event that begins another attempt; `renewed`: what is to be run has changed."""
-    event = AttemptStarted(
+    event = AttemptStartedRecord(
         at=clock.now(),
         owner=_owner(),
         runbook_hash=plan.runbook.document.digest,
@@ -95,7 +95,7 @@ def attempt_event(
     return _placed(event, plan, store)
 
 
-def _placed(event: AttemptStarted, plan: Plan, store: RunStore) -> AttemptStarted:
+def _placed(event: AttemptStartedRecord, plan: Plan, store: RunStore) -> AttemptStartedRecord:
     """Return the event with the folder, the store and the versions of the attempt in it."""
     folder = str(plan.runbook.document.folder)
     place, store_id = place_of(folder, store) or "", store.identity(make=True) or ""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from waivern.errors import UsageError
-from waivern.record.journal_events import ArtifactCompleted
+from waivern.record.journal_events import ArtifactCompletedRecord
 from waivern.runs import queries
 from waivern.runs.attempt import RunOptions, refreshing
 from waivern.runs.forecaster import Action, Forecast, Forecaster
@@ -35,7 +35,7 @@ def forecast(
     Without a source, it is about what the run that is resumed has kept. Raises what starting, or
     resuming, that run would raise before anything is written.
     """
-    evidence: Mapping[str, ArtifactCompleted] = {}
+    evidence: Mapping[str, ArtifactCompletedRecord] = {}
     skipped: frozenset[str] = frozenset()
     notes: Mapping[str, str] = {}
     if resume is not None:

@@ -26,7 +26,7 @@ from waivern.planning.plan import (
     OutputPart,
     Transform,
 )
-from waivern.record.journal_events import ArtifactCompleted
+from waivern.record.journal_events import ArtifactCompletedRecord
 from waivern.record.status import ArtifactStatus
 from waivern.runs.attempt import RunOptions, cache_wanted, hidden
 from waivern.runs.duration_history import DurationHistory
@@ -85,7 +85,7 @@ class Forecaster:
         prepared: PreparedRun,
         store: RunStore,
         options: RunOptions,
-        evidence: Mapping[str, ArtifactCompleted],
+        evidence: Mapping[str, ArtifactCompletedRecord],
         notes: Mapping[str, str],
         skipped: frozenset[str],
     ) -> None:

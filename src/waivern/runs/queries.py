@@ -22,7 +22,7 @@ from waivern.store.base import ArtifactRef, Journal, RunStore
 
 if TYPE_CHECKING:  # a list of runs that ended needs neither, and must be instant
     from waivern.record.fold import RunRecord
-    from waivern.record.journal_events import ArtifactCompleted
+    from waivern.record.journal_events import ArtifactCompletedRecord
 
 CORRUPT = "corrupt"
 UNREADABLE = "unreadable"
@@ -248,7 +248,7 @@ def fold(store: RunStore, run_id: str) -> tuple[Journal, RunRecord]:
     return journal, record
 
 
-def artifact(record: RunRecord, name: str) -> ArtifactCompleted:
+def artifact(record: RunRecord, name: str) -> ArtifactCompletedRecord:
     """Return the event that completed an artifact. Raises ArtifactNotFoundError."""
     run_id = record.metadata.run_id
     step = record.steps.get(name)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from waivern.ids import ArtifactId
 from waivern.message import Json
 from waivern.planning.plan import Plan
-from waivern.record.journal_events import GateDecided
+from waivern.record.journal_events import GateDecidedRecord
 from waivern.runs import changed_variables, decisions, resume_checks, unjournaled
 from waivern.runs.attempt import RunOptions, refreshing
 from waivern.runs.decisions import Decision
@@ -69,7 +69,7 @@ class Decided(NamedTuple):
     """What became of a decision."""
 
     run_id: str
-    event: GateDecided
+    event: GateDecidedRecord
     missing: int
     """How many more people have to approve."""
     result: RunResult | None
@@ -84,7 +84,7 @@ def approve(
     *,
     params: GivenParams = NOTHING,
     onward: bool = True,
-    on_decided: Callable[[GateDecided], None] = lambda _event: None,
+    on_decided: Callable[[GateDecidedRecord], None] = lambda _event: None,
 ) -> Decided:
     """Decide on a gate, named RUN/GATE, or the only one of RUN; then continue from the kept bytes.
 
@@ -110,7 +110,7 @@ def approve(
 
 def _decide(
     held: HeldRun, plan: Plan, gate: ArtifactId, decision: Decision, options: RunOptions
-) -> tuple[GateDecided, int]:
+) -> tuple[GateDecidedRecord, int]:
     """Journal a decision; return it, and how many more people have to approve."""
     asked = decisions.question(held.record, plan, gate)
     event = decisions.decided(asked, decision, held.record, held.store, options.clock)

@@ -14,7 +14,7 @@ from waivern.planning.plan import Plan
 from waivern.record.coverage import RunCoverage, coverage
 from waivern.record.execution_state import ExecutionState
 from waivern.record.fold import RunRecord
-from waivern.record.journal_events import ArtifactCompleted
+from waivern.record.journal_events import ArtifactCompletedRecord
 from waivern.record.run_metadata import RunMetadata
 from waivern.record.status import ArtifactStatus, How, RunStatus
 from waivern.record.step_record import StepRecord, ordered
@@ -42,7 +42,7 @@ class Artifact:
     _store: RunStore = field(repr=False, compare=False)
 
     @classmethod
-    def of(cls, store: RunStore, run_id: str, done: ArtifactCompleted) -> Artifact:
+    def of(cls, store: RunStore, run_id: str, done: ArtifactCompletedRecord) -> Artifact:
         """Return the artifact that an event completed."""
         return cls(
             run_id=run_id,

@@ -19,7 +19,7 @@ from waivern.planning.plan import Plan
 from waivern.planning.plan_components import NOTHING_MADE, RecordedComponent
 from waivern.plugins.catalogue import Catalogue
 from waivern.record.fold import ASK_AGAIN, RunRecord
-from waivern.record.journal_events import ArtifactCompleted
+from waivern.record.journal_events import ArtifactCompletedRecord
 from waivern.record.status import ArtifactStatus, RunStatus
 from waivern.runs import recorded_runbooks
 from waivern.runs.attempt import RunOptions
@@ -289,7 +289,7 @@ def waiting(record: RunRecord) -> tuple[list[ArtifactId], list[ArtifactId]]:
 
 
 def faults(
-    store: RunStore, run_id: str, completed: Mapping[str, ArtifactCompleted]
+    store: RunStore, run_id: str, completed: Mapping[str, ArtifactCompletedRecord]
 ) -> dict[str, str]:
     """Return what is wrong with completed artifacts on the disk."""
     looks = {

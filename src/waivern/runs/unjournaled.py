@@ -13,7 +13,7 @@ from waivern.errors import ArtifactNotFoundError, IntegrityError, RefusedError, 
 from waivern.ids import parse_artifact_id
 from waivern.message import Json, content_digest, decode, sha256
 from waivern.record.fold import RunRecord
-from waivern.record.journal_events import ArtifactCompleted, RunStarted
+from waivern.record.journal_events import ArtifactCompletedRecord, RunStartedRecord
 from waivern.record.run_metadata import RunMetadata
 from waivern.record.status import ArtifactStatus, How
 from waivern.store.base import RunStore
@@ -62,7 +62,7 @@ def record(store: RunStore, run: RunMetadata) -> RunRecord:
     """Return what the files of such a run say, the artifacts as they lie there now."""
     by_status = state(store, run.run_id)
     names = [name for each in by_status.values() for name in each]
-    first = RunStarted(
+    first = RunStartedRecord(
         run.started_at,
         run.run_id,
         names,
@@ -105,7 +105,7 @@ def _has_journal(store: RunStore, run_id: str) -> bool:
     return True
 
 
-def _completed(store: RunStore, run: RunMetadata, name: str) -> ArtifactCompleted:
+def _completed(store: RunStore, run: RunMetadata, name: str) -> ArtifactCompletedRecord:
     data = store.read_artifact(run.run_id, name)
     facts: dict[str, Json] = {"content_digest": "", "schema": "json/1.0.0", "component": ""}
     if data is not None:
@@ -116,7 +116,7 @@ def _completed(store: RunStore, run: RunMetadata, name: str) -> ArtifactComplete
                 "schema": str(message.schema),
                 "component": message.source or "",
             }
-    return ArtifactCompleted(
+    return ArtifactCompletedRecord(
         at=run.updated_at,
         artifact=name,
         how=str(How.PRODUCED),

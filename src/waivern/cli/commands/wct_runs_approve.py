@@ -27,7 +27,7 @@ from waivern.errors import Exit, UsageError
 if TYPE_CHECKING:
     from waivern.cli.ui.progress import ProgressDisplay
     from waivern.message import Json
-    from waivern.record.journal_events import GateDecided
+    from waivern.record.journal_events import GateDecidedRecord
     from waivern.runs.attempt import RunOptions
     from waivern.runs.rerun import Decided
 
@@ -73,7 +73,7 @@ def command(
         raise UsageError("--no-resume makes nothing that -o could copy", hint="leave one out")
 
     def begin(options: RunOptions, eyes: ProgressDisplay) -> Decided:
-        def on_decided(event: GateDecided) -> None:
+        def on_decided(event: GateDecidedRecord) -> None:
             if not no_resume:
                 eyes.say(ProgressLine("run", clean(_said(event))))
 
@@ -101,7 +101,7 @@ def command(
     return Exit.OK if no_resume else Exit.SUSPENDED
 
 
-def _said(event: GateDecided) -> str:
+def _said(event: GateDecidedRecord) -> str:
     word = "approved" if event.approved else "rejected"
     note = f": {event.note}" if event.note else ""
     return f"{event.artifact}  {word} by {event.by}{note}"

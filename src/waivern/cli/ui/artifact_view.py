@@ -14,7 +14,7 @@ from waivern.diagnostics import did_you_mean
 from waivern.errors import ArtifactNotFoundError, Exit, IntegrityError, RefusedError
 from waivern.message import Json, Message
 from waivern.record.fold import RunRecord
-from waivern.record.journal_events import ArtifactCompleted
+from waivern.record.journal_events import ArtifactCompletedRecord
 from waivern.record.measure import measure
 from waivern.record.step_record import StepRecord
 from waivern.record.wording import examined
@@ -144,7 +144,7 @@ def _facts(record: RunRecord, step: StepRecord, message: Message | None) -> list
     return [[key, clean(str(value))] for key, value in facts if value not in (None, "")]
 
 
-def _origin(done: ArtifactCompleted | None) -> str | None:
+def _origin(done: ArtifactCompletedRecord | None) -> str | None:
     """Return where an artifact was copied from."""
     origin = (done.origin if done else None) or {}
     if "run" not in origin:
@@ -158,7 +158,7 @@ def _passed_over(record: RunRecord, name: str) -> bool:
     return chosen is not None and name not in chosen
 
 
-def _coverage(done: ArtifactCompleted) -> str | None:
+def _coverage(done: ArtifactCompletedRecord) -> str | None:
     """Return what was examined to make the artifact, as its journal line says."""
     return None if done.examined is None else examined(done.artifact, measure(done.examined))
 

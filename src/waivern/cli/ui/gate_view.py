@@ -7,16 +7,18 @@ from collections.abc import Iterator
 from waivern.cli.ui.text import clean, clip
 from waivern.message import Json
 from waivern.record.fold import RunRecord
-from waivern.record.journal_events import ArtifactSuspended
+from waivern.record.journal_events import ArtifactSuspendedRecord
 
 
 def gate_lines(record: RunRecord, gate: str) -> Iterator[str]:
     """Yield a line for each decision, the oldest first; or that nobody has decided."""
     decided = False
     events = record.decisions[gate]
-    last = next((each for each in reversed(events) if isinstance(each, ArtifactSuspended)), None)
+    last = next(
+        (each for each in reversed(events) if isinstance(each, ArtifactSuspendedRecord)), None
+    )
     for event in events:
-        if not isinstance(event, ArtifactSuspended):
+        if not isinstance(event, ArtifactSuspendedRecord):
             decided = True
             word = "approved" if event.approved else "rejected"
             note = f": {event.note}" if event.note else ""
@@ -31,7 +33,7 @@ def gate_document(record: RunRecord, gate: str) -> list[Json]:
     """Return what was asked and decided, in order, for programs."""
     found: list[Json] = []
     for event in record.decisions[gate]:
-        if isinstance(event, ArtifactSuspended):
+        if isinstance(event, ArtifactSuspendedRecord):
             found.append({"asked": event.reason, "at": event.at, "shown": event.shown})
         else:
             found.append(

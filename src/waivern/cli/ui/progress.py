@@ -23,12 +23,12 @@ from waivern.planning.plan import Plan
 from waivern.plugins import child_processes
 from waivern.record.fold import RunRecord
 from waivern.record.journal_events import (
-    ArtifactCompleted,
-    ArtifactFailed,
-    ArtifactRetried,
-    ArtifactSkipped,
-    ArtifactStarted,
-    ArtifactSuspended,
+    ArtifactCompletedRecord,
+    ArtifactFailedRecord,
+    ArtifactRetriedRecord,
+    ArtifactSkippedRecord,
+    ArtifactStartedRecord,
+    ArtifactSuspendedRecord,
     Event,
 )
 
@@ -170,14 +170,14 @@ class ProgressDisplay:
         with self._lock:
             board = self._board
             match event:
-                case ArtifactStarted():
+                case ArtifactStartedRecord():
                     board.running[event.artifact] = RunningArtifact(time.monotonic())
-                case ArtifactRetried() | ArtifactSuspended():
+                case ArtifactRetriedRecord() | ArtifactSuspendedRecord():
                     board.running.pop(event.artifact, None)
-                case ArtifactCompleted() | ArtifactFailed() | ArtifactSkipped():
+                case ArtifactCompletedRecord() | ArtifactFailedRecord() | ArtifactSkippedRecord():
                     board.running.pop(event.artifact, None)
                     board.finished += 1
-                    board.failed += isinstance(event, ArtifactFailed)
+                    board.failed += isinstance(event, ArtifactFailedRecord)
             line = _line(event)
             if line and (self._started_lines or line.status != "started"):
                 self._lines.append(line)
@@ -198,24 +198,24 @@ class ProgressDisplay:
 
 def _line(event: Event) -> ProgressLine | None:
     match event:
-        case ArtifactStarted():
+        case ArtifactStartedRecord():
             return ProgressLine("started", f"{event.artifact}  {event.component.partition(':')[2]}")
-        case ArtifactCompleted():
+        case ArtifactCompletedRecord():
             status = "completed" if event.how == "produced" else event.how
             beside = taken(event) or duration(event.duration_ms)
             return ProgressLine(status, f"{event.artifact}  {beside}")
-        case ArtifactFailed():
+        case ArtifactFailedRecord():
             error = event.error
             text = f"{event.artifact}  {error.get('kind')}: {error.get('message')}"
             return ProgressLine("failed", clean(text))
-        case ArtifactRetried():
+        case ArtifactRetriedRecord():
             error = event.error
             after = f"again in {duration(event.delay_ms)}"
             text = f"{event.artifact}  {after}  {error.get('kind')}: {error.get('message')}"
             return ProgressLine("retried", clean(text))
-        case ArtifactSkipped():
+        case ArtifactSkippedRecord():
             return ProgressLine("skipped", f"{event.artifact}  {clean(event.reason)}")
-        case ArtifactSuspended():
+        case ArtifactSuspendedRecord():
             what = "asks" if event.gate else "waits"
             return ProgressLine("suspended", f"{event.artifact}  {what}: {clean(event.reason)}")
         case _:

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from waivern.record.journal_events import ArtifactCompleted
+    from waivern.record.journal_events import ArtifactCompletedRecord
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _ESCAPES = {"\t": "\\t", "\r": "\\r"}
@@ -50,7 +50,7 @@ def short(run_id: str) -> str:
     return run_id[:8] if _UUID.fullmatch(run_id) else run_id
 
 
-def taken(done: ArtifactCompleted) -> str:
+def taken(done: ArtifactCompletedRecord) -> str:
     """Return 'from 1e8285c3' for what was taken from the cache; nothing for anything else."""
     if done.how != "cached" or done.origin is None:
         return ""
