@@ -39,7 +39,6 @@ from waivern.plugins.call_scope import CallScope
 from waivern.plugins.capture import attributed
 from waivern.plugins.catalogue import Catalogue
 from waivern.plugins.component import Connector, Input, Processor, Suspend
-from waivern.plugins.component_shape import Kind
 from waivern.plugins.context import Context, SharedResults
 from waivern.record.measure import measured
 from waivern.store.base import ArtifactRef, RunStore
@@ -300,7 +299,7 @@ class Producer:
 
     def tool(self, work: Extract | Transform) -> ComponentUse:
         """Return the component that does some work, configured."""
-        kind: Kind = "connectors" if isinstance(work, Extract) else "processors"
+        kind = "connectors" if isinstance(work, Extract) else "processors"
         component = self._catalogue.load(kind, work.type)
         config = configure(component.Config, work.properties, self._environ)
         return ComponentUse(component, config, self._catalogue.code)

@@ -7,19 +7,16 @@ projects in one process do not see each other's components.
 
 from __future__ import annotations
 
-import sys
 import threading
-from collections.abc import Iterable
-from functools import lru_cache
-from importlib.metadata import EntryPoint, entry_points
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Literal, NamedTuple, Protocol, cast, get_args, overload
+from typing import Any, Literal, NamedTuple, overload
 
-from waivern.diagnostics import did_you_mean
-from waivern.errors import NotFoundError, RefusedError, WaivernError
+from waivern.errors import WaivernError
+from waivern.kinds import KINDS, Entry, Offer, installed, only
 from waivern.plugins.component import Component, Connector, Processor
-from waivern.plugins.component_folders import ComponentModule, ComponentOutline, Variable, modules
-from waivern.plugins.component_shape import Kind, faults
+from waivern.plugins.component_folders import ComponentModule, ComponentOutline, modules
+from waivern.plugins.component_shape import faults
 from waivern.plugins.fingerprint import Fingerprints
 from waivern.plugins.installed_code import importing
 from waivern.plugins.missing_modules import next_step, told
@@ -37,38 +34,35 @@ class Catalogue:
         self.imports = ModuleFolders()
         """The modules of the folders that its user's code is in."""
         self._fingerprints = Fingerprints()
-        self._local: dict[Kind, dict[str, dict[Path, _InFolder]]] = {}
-        self._loaded: dict[tuple[Kind, str], Component] = {}
-        self._offers: dict[int, _Offer] = {}
-        """The offer of each loaded component, by the identity of the component."""
-        self._lock = threading.RLock()  # a module may name another component
-        for kind in get_args(Kind):
-            self._local[kind] = {}
+        self._local: dict[str, dict[str, dict[Path, _InFolder]]] = {kind: {} for kind in KINDS}
+        self._loaded: dict[tuple[str, str], tuple[Any, Offer]] = {}
+        # A module that is being loaded may name another component: the same thread comes again.
+        self._lock = threading.RLock()
         for module in modules(folders, within):
-            for variable in module.variables():
-                offers = self._local[_KINDS[variable]].setdefault(module.name, {})
-                offers[module.path] = _InFolder(module, variable, self.imports)
+            for kind in module.kinds():
+                offers = self._local[kind.name].setdefault(module.name, {})
+                offers[module.path] = _InFolder(module, kind.singular, self.imports)
 
-    def names(self, kind: Kind) -> list[str]:
+    def names(self, kind: str) -> list[str]:
         """Return the names that can be loaded, sorted; no component is imported."""
-        return sorted({*_installed()[kind], *self._local[kind]})
+        return sorted(self._offered(kind))
 
-    def installed(self, kind: Kind) -> frozenset[str]:
+    def installed(self, kind: str) -> frozenset[str]:
         """Return the names of installed components."""
-        return frozenset(_installed()[kind])
+        return frozenset(installed(kind))
 
     def close(self) -> None:
         """Forget the modules of the user's folders; the components stay usable."""
         self.imports.close()
 
-    def owner(self, kind: Kind, name: str) -> str:
+    def owner(self, kind: str, name: str) -> str:
         """Return who offers a component: a distribution with its version, or a file.
 
         Raises NotFoundError and RefusedError as `load` does; no component is imported.
         """
         return self._offer(kind, name).owner
 
-    def outlines(self, kind: Kind) -> dict[str, ComponentOutline]:
+    def outlines(self, kind: str) -> dict[str, ComponentOutline]:
         """Return what the files of the project's folders say about their components, by name.
 
         Nothing is run.
@@ -85,100 +79,44 @@ class Catalogue:
     @overload
     def load(self, kind: Literal["processors"], name: str) -> Processor: ...
     @overload
-    def load(self, kind: Kind, name: str) -> Component: ...
-    def load(self, kind: Kind, name: str) -> Component:
-        """Return the component of this name; the same instance each time.
+    def load(self, kind: str, name: str) -> Any: ...
+    def load(self, kind: str, name: str) -> Any:
+        """Return the entry of this kind and name; the same instance each time.
 
         Raises NotFoundError if no distribution and no folder offers it, RefusedError if several do,
-        and WaivernError, naming which, if it cannot be imported or does not have the shape of a
-        component.
+        and WaivernError, naming which, if it cannot be imported or does not have the shape of its
+        kind.
         """
         with self._lock:
-            loaded = self._loaded.get((kind, name))
-            if loaded is None:
+            if (kind, name) not in self._loaded:
                 offer = self._offer(kind, name)
-                loaded = self._loaded[kind, name] = _instance(kind, offer)
-                self._offers[id(loaded)] = offer
-            return loaded
+                self._loaded[kind, name] = _instance(kind, offer), offer
+            return self._loaded[kind, name][0]
 
     def code(self, component: Component) -> str:
-        """Return the digest of the code that a component is, with what it imports from its folder.
+        """Return the digest of a component's code, with what it imports from its folder.
 
         Raises UncertainError if the code that runs cannot be fingerprinted.
         """
-        offer = self._offers.get(id(component))
-        if isinstance(offer, _InFolder):
-            folder = offer.module.folder(self.imports)
-            return self._fingerprints.of_file(folder, offer.module.path)
+        for loaded, offer in list(self._loaded.values()):
+            if loaded is component and isinstance(offer, _InFolder):
+                folder = offer.module.folder(self.imports)
+                return self._fingerprints.of_file(folder, offer.module.path)
         return self._fingerprints.of_class(type(component))
 
-    def _offer(self, kind: Kind, name: str) -> _Offer:
-        offers = self._offered(kind, name)
-        if not offers:
-            raise self._unknown(kind, name)
-        if len(offers) > 1:
-            owners = " and ".join(sorted(offer.owner for offer in offers))
-            raise RefusedError(
-                f"{kind[:-1]} {name!r} is offered by {owners}",
-                hint="remove one of them: a runbook must not depend on which is found first",
-            )
-        return offers[0]
+    def _offer(self, kind: str, name: str) -> Offer:
+        return only(kind, name, self._offered)
 
-    def _offered(self, kind: Kind, name: str) -> tuple[_Offer, ...]:
-        installed = _installed()[kind].get(name, ())
-        return (*installed, *self._local[kind].get(name, {}).values())
-
-    def _unknown(self, kind: Kind, name: str) -> NotFoundError:
-        others = [other for other in get_args(Kind) if other != kind and self._offered(other, name)]
-        known = self.names(kind)
-        hints = [f"{name!r} is a {others[0][:-1]};"] if others else []
-        hints += filter(None, [did_you_mean(name, known)])
-        hints.append(f"{kind} installed here: {', '.join(known) or 'none'}")
-        return NotFoundError(f"no {kind[:-1]} {name!r}", hint=" ".join(hints))
-
-
-class _Offer(Protocol):
-    """Something that says it has a component."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def owner(self) -> str:
-        """Return whose it is: a distribution with its version, or a file."""
-
-    @property
-    def place(self) -> str:
-        """Return where it says that the component is."""
-
-    @property
-    def remedy(self) -> str: ...
-    def load(self) -> object: ...
-
-
-class _Installed(NamedTuple):
-    entry: EntryPoint
-    remedy: str = "reinstall or update that distribution"
-
-    @property
-    def name(self) -> str:
-        return self.entry.name
-
-    @property
-    def owner(self) -> str:
-        dist = self.entry.dist
-        return f"{dist.name} {dist.version}" if dist else "an unnamed distribution"
-
-    @property
-    def place(self) -> str:
-        return f"'{self.entry.value}'"
-
-    def load(self) -> object:
-        return importing(self.entry.module, self.entry.load)
+    def _offered(self, kind: str) -> Mapping[str, tuple[Offer, ...]]:
+        found: dict[str, tuple[Offer, ...]] = dict(installed(kind))
+        for name, offers in self._local[kind].items():
+            found[name] = (*found.get(name, ()), *offers.values())
+        return found
 
 
 class _InFolder(NamedTuple):
     module: ComponentModule
-    variable: Variable
+    variable: str
     imports: ModuleFolders
     remedy: str = "the error is in that file"
 
@@ -198,50 +136,30 @@ class _InFolder(NamedTuple):
         return self.module.load(self.variable, self.imports)
 
 
-_KINDS: dict[Variable, Kind] = {"connector": "connectors", "processor": "processors"}
+def _called(kind: str, offer: Offer) -> str:
+    # the owner's metadata is slow to read: only for a message
+    return f"{KINDS[kind].singular} {offer.name!r} of {offer.owner}"
 
 
-def _installed() -> dict[Kind, dict[str, tuple[_Offer, ...]]]:
-    return _scan(tuple((path, _changed_at(path)) for path in sys.path))
+def _load(offer: Offer) -> Any:
+    if isinstance(offer, Entry):  # what its files are now is what will have been run
+        return importing(offer.point.module, offer.load)
+    return offer.load()
 
 
-def _changed_at(path: str) -> int | None:
+def _instance(kind: str, offer: Offer) -> Any:
+    rule = KINDS[kind]
     try:
-        return Path(path or ".").stat().st_mtime_ns
-    except OSError:
-        return None
-
-
-@lru_cache(maxsize=4)
-def _scan(_path: tuple[tuple[str, int | None], ...]) -> dict[Kind, dict[str, tuple[_Offer, ...]]]:
-    """Read the metadata of all distributions, for all kinds; again only if a folder changes."""
-    everything = entry_points()
-    found: dict[Kind, dict[str, tuple[_Offer, ...]]] = {}
-    for kind in get_args(Kind):
-        by_name: dict[str, tuple[_Offer, ...]] = {}
-        for entry in everything.select(group=f"waivern.{kind}"):
-            by_name[entry.name] = (*by_name.get(entry.name, ()), _Installed(entry))
-        found[kind] = by_name
-    return found
-
-
-def _called(kind: Kind, offer: _Offer) -> str:
-    return f"{kind[:-1]} {offer.name!r} of {offer.owner}"  # the owner's metadata is slow to read
-
-
-def _instance(kind: Kind, offer: _Offer) -> Component:
-    try:
-        loaded = offer.load()
-        component = loaded() if isinstance(loaded, type) else loaded
+        loaded = _load(offer)
+        found = loaded() if rule.instantiated and isinstance(loaded, type) else loaded
     except (Exception, SystemExit) as error:
         raise WaivernError(
             f"{_called(kind, offer)} cannot be loaded: {told(error)}",
             hint=f"it is declared as {offer.place}; {next_step(error) or offer.remedy}",
         ) from error
-    if wrong := faults(kind, component):
+    if wrong := faults(rule, found):
         raise WaivernError(
-            f"{_called(kind, offer)} is not a {kind[:-1]}: {', '.join(wrong)}",
-            hint=f"{offer.place} must have the shape of waivern.plugins.component."
-            f"{kind[:-1].capitalize()}",
+            f"{_called(kind, offer)} is not {rule.noun}: {', '.join(wrong)}",
+            hint=f"{offer.place} must have the shape of {rule.protocol}",
         )
-    return cast(Component, component)
+    return found

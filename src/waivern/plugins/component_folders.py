@@ -1,7 +1,8 @@
 """Components in folders of a project: the module `<name>.py` declares the component `<name>`.
 
-It does so with a variable `connector` or `processor` at its top level, a class or an instance.
-Which of the two it has is read from its text: no module is run until its component is named.
+It does so with a variable at its top level, a class or an instance, that is named like the kind:
+`connector`, `processor`. Which of them it has is read from its text: no module is run until its
+component is named.
 """
 
 from __future__ import annotations
@@ -10,15 +11,15 @@ import ast
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Literal, NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from waivern.errors import RefusedError
 from waivern.files import open_file
+from waivern.kinds import KINDS, Kind
 from waivern.plugins.module_folders import ModuleFolder, ModuleFolders
 from waivern.plugins.restrictions import restricted
 
-Variable: TypeAlias = Literal["connector", "processor"]
-VARIABLES: frozenset[Variable] = frozenset({"connector", "processor"})
+_BY_VARIABLE = {kind.singular: kind for kind in KINDS.values() if kind.in_folders}
 
 MAX_BYTES = 4 * 1024 * 1024
 
@@ -40,14 +41,15 @@ class ComponentModule(NamedTuple):
     def name(self) -> str:
         return self.path.stem
 
-    def variables(self) -> frozenset[Variable]:
-        """Return what the text binds; both if that is unknown, for `load` to report why."""
+    def kinds(self) -> list[Kind]:
+        """Return the kinds that the text declares; all if that is unknown: `load` reports why."""
         try:
-            return frozenset(_bound(ast.parse(_source(self.path)))) or VARIABLES
+            bound = set(_bound(ast.parse(_source(self.path))))
         except (ImportError, SyntaxError, ValueError, RecursionError, MemoryError):
-            return VARIABLES
+            bound = set()
+        return [_BY_VARIABLE[each] for each in sorted(bound or _BY_VARIABLE)]
 
-    def outline(self, variable: Variable) -> ComponentOutline | None:
+    def outline(self, variable: str) -> ComponentOutline | None:
         """Return what the text says about the component; None if it declares none of this kind."""
         try:
             tree = ast.parse(_source(self.path))
@@ -61,7 +63,7 @@ class ComponentModule(NamedTuple):
         """Return the folder that the file is in."""
         return imports.folder(self.path.parent, follow=False)
 
-    def load(self, variable: Variable, imports: ModuleFolders) -> object:
+    def load(self, variable: str, imports: ModuleFolders) -> object:
         """Return what the module's variable holds; the module is run once in these `imports`.
 
         Raises ImportError if it is not a file to be run or has no such variable, and whatever the
@@ -103,7 +105,7 @@ def _in_folder(folder: str | Path, within: Path) -> list[ComponentModule]:
     return [ComponentModule(real / n) for n in names if n.endswith(".py") and n[0] not in "_."]
 
 
-def _bound(tree: ast.Module) -> Iterator[Variable]:
+def _bound(tree: ast.Module) -> Iterator[str]:
     for node in tree.body:
         names: list[str | None] = []
         match node:
@@ -113,10 +115,10 @@ def _bound(tree: ast.Module) -> Iterator[Variable]:
                 names = [name]
             case ast.Import() | ast.ImportFrom():
                 names = [alias.asname or alias.name for alias in node.names]
-        yield from (variable for variable in VARIABLES if variable in names)
+        yield from (variable for variable in _BY_VARIABLE if variable in names)
 
 
-def _outline(tree: ast.Module, variable: Variable, path: Path) -> ComponentOutline:
+def _outline(tree: ast.Module, variable: str, path: Path) -> ComponentOutline:
     name: str = variable
     for node in tree.body:  # connector = Class, or = Class(...)
         value = node.value if isinstance(node, ast.Assign | ast.AnnAssign) else None

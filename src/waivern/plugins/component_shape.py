@@ -1,22 +1,20 @@
-"""What a component has to have to be one."""
+"""The check that a loaded entry has the shape of its kind."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal
 
 from pydantic import BaseModel
 
+from waivern.kinds import Kind
 from waivern.message import SchemaRef
-
-Kind = Literal["connectors", "processors"]
-"""The second half of an entry point group: `waivern.connectors`, `waivern.processors`."""
 
 
 def faults(kind: Kind, component: object) -> list[str]:
-    """Return what keeps an object from being a component; it may do anything when it is asked."""
+    """Return why an object is not an entry of this kind; its attributes may raise anything."""
     found = []
-    for attribute, (fits, description) in {**_SHAPES[kind], **_OPTIONAL}.items():
+    required = {attribute: CHECKS[check] for attribute, check in kind.shape.items()}
+    for attribute, (fits, description) in {**required, **_OPTIONAL}.items():
         try:
             value = getattr(component, attribute, _ABSENT)
             fitting = value is not _ABSENT and fits(value)
@@ -60,7 +58,7 @@ def _is_texts(value: object) -> bool:
 
 
 def _is_retry(value: object) -> bool:
-    """Whether it can be read like `retry` in a runbook, lengths of time being seconds."""
+    """Return whether it can be read like `retry` in a runbook, lengths of time being seconds."""
     if not value:
         return value is None or isinstance(value, Mapping)
     if not isinstance(value, Mapping) or "max" not in value:
@@ -83,21 +81,15 @@ _RETRY: dict[str, Callable[[object], bool]] = {
     "max_delay": _is_seconds,
 }
 _Rule = tuple[Callable[[object], bool], str]
-_COMMON: dict[str, _Rule] = {
-    "name": (_is_text, "text"),
-    "version": (_is_text, "text"),
-    "Config": (_is_model, "a pydantic model"),
+CHECKS: dict[str, _Rule] = {
+    "text": (_is_text, "text"),
+    "model": (_is_model, "a pydantic model"),
+    "method": (callable, "a method"),
+    "schema": (_is_schema, "a SchemaRef"),
+    "schema?": (_is_schema_or_none, "a SchemaRef, or None"),
+    "schemas?": (_is_schemas_or_none, "a tuple of SchemaRef, or None"),
 }
-_SHAPES: dict[Kind, dict[str, _Rule]] = {
-    "connectors": _COMMON
-    | {"produces": (_is_schema, "a SchemaRef"), "extract": (callable, "a method")},
-    "processors": _COMMON
-    | {
-        "accepts": (_is_schemas_or_none, "a tuple of SchemaRef, or None"),
-        "produces": (_is_schema_or_none, "a SchemaRef, or None"),
-        "process": (callable, "a method"),
-    },
-}
+"""The checks that the `shape` of a kind can name: the test, and what it requires."""
 _OPTIONAL: dict[str, _Rule] = {
     "outputs": (_is_texts, "a tuple of texts"),
     "retry": (_is_retry, "a mapping of 'max' (1 to 1000), 'on', 'delay' and 'max_delay' (seconds)"),
