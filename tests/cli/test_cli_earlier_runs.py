@@ -15,7 +15,7 @@ from wct_process import Place, Wct
 
 pytestmark = pytest.mark.sweep
 
-EARLIER = Path(__file__).parents[1] / "service/earlier"
+EARLIER = Path(__file__).parents[1] / "runs/earlier"
 NAMES = sorted(path.name for path in EARLIER.iterdir())
 GOOD = '  a: {source: {type: python, properties: {call: "steps.py:value"}}}\n'
 

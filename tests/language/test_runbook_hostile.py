@@ -72,7 +72,7 @@ def test_what_crashes_the_yaml_library_does_not_crash_a_process() -> None:
     code = (
         "from pathlib import Path\n"
         "from waivern.diagnostics import InvalidError\n"
-        "from waivern.language import parse\n"
+        "from waivern.language.loader import parse\n"
         "for text in (b'[' * 10**6, b'{a: ' * 10**6, b'- ' * 10**6):\n"
         "    try:\n"
         "        parse(text, path=None, folder=Path('/'), environ={})\n"

@@ -9,7 +9,7 @@ import pytest
 from runbook_text import places, problems, runbook, unmarked
 
 from waivern.diagnostics import InvalidError
-from waivern.language.runbook_codes import RunbookCode
+from waivern.yamldoc.runbook_codes import RunbookCode
 
 OK = "artifacts: {ok: {source: {type: t}}}\n"
 SPACES = " " * 6

@@ -88,8 +88,8 @@ def _read(name: str, data: bytes) -> Ruleset:
     """Return the ruleset in the bytes of a file. Raises InvalidError with all that is wrong."""
     from waivern.detection.additions import RulesetError
     from waivern.diagnostics import InvalidError
-    from waivern.language.runbook_codes import RunbookCode
     from waivern.yamldoc.document import YamlDocument
+    from waivern.yamldoc.runbook_codes import RunbookCode
     from waivern.yamldoc.tree import read
     from waivern.yamldoc.yaml_events import YamlStop, decode
 

@@ -8,9 +8,9 @@ from typing import TypeAlias
 from waivern.diagnostics import Diagnostic
 from waivern.language.form import ArtifactForm
 from waivern.language.form_messages import Path, name
-from waivern.language.runbook_codes import RunbookCode
 from waivern.message import Json
 from waivern.yamldoc.document import YamlDocument
+from waivern.yamldoc.runbook_codes import RunbookCode
 
 PRODUCERS = ("source", "inputs", "reuse", "child_runbook", "gate")
 _OF_MAKING = {"retry", "timeout", "pool", "cache", "output_schema"}

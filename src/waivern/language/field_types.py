@@ -18,8 +18,8 @@ from pydantic_core import PydanticCustomError
 from waivern.ids import RULE, segment_fault
 from waivern.language import template
 from waivern.language.params import Param
-from waivern.language.runbook_codes import RunbookCode
 from waivern.message import Json
+from waivern.yamldoc.runbook_codes import RunbookCode
 from waivern.yamldoc.yaml_events import ENOUGH
 
 if TYPE_CHECKING:

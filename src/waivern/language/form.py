@@ -21,8 +21,8 @@ from waivern.language.field_types import (
     refusal,
 )
 from waivern.language.params import NAME_RULE, name_fault
-from waivern.language.runbook_codes import RunbookCode
 from waivern.message import Json
+from waivern.yamldoc.runbook_codes import RunbookCode
 
 
 def _each_on_its_own(value: Json, _all_at_once: object) -> Json:

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from waivern.diagnostics import Diagnostic, did_you_mean, shown
-from waivern.language.runbook_codes import RunbookCode
 from waivern.message import Json
 from waivern.yamldoc.document import YamlDocument
+from waivern.yamldoc.runbook_codes import RunbookCode
 
 Path = tuple[str | int, ...]
 

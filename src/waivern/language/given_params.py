@@ -9,9 +9,9 @@ from waivern.diagnostics import Diagnostic, InvalidError, did_you_mean, shown
 from waivern.errors import Exit, NotFoundError, UsageError
 from waivern.files import at_home
 from waivern.language.params import TYPES, Param, ParamError
-from waivern.language.runbook_codes import RunbookCode
 from waivern.message import Json
 from waivern.yamldoc.document import YamlDocument
+from waivern.yamldoc.runbook_codes import RunbookCode
 from waivern.yamldoc.scalars import resolve
 from waivern.yamldoc.tree import read
 from waivern.yamldoc.yaml_events import MAX_BYTES, Span, YamlFault, YamlStop, decode

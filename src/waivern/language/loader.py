@@ -31,10 +31,10 @@ from waivern.language.models import (
     SourceSpec,
 )
 from waivern.language.params import defaults
-from waivern.language.runbook_codes import RunbookCode
 from waivern.language.validation import CheckedForm, Given, check
 from waivern.message import SchemaRef
 from waivern.yamldoc.document import YamlDocument
+from waivern.yamldoc.runbook_codes import RunbookCode
 from waivern.yamldoc.tree import read
 from waivern.yamldoc.yaml_events import MAX_BYTES, Span, YamlFault, YamlStop, decode
 

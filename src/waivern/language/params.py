@@ -9,8 +9,8 @@ from typing import Final, Literal, NamedTuple
 
 from waivern.errors import ComponentError
 from waivern.language import template
-from waivern.language.runbook_codes import RunbookCode
 from waivern.message import Json, content_digest
+from waivern.yamldoc.runbook_codes import RunbookCode
 from waivern.yamldoc.scalars import ScalarError, resolve
 
 Type = Literal["string", "integer", "number", "boolean", "date", "list", "object"]

@@ -35,8 +35,8 @@ from waivern.language.form import (
     RunbookForm,
 )
 from waivern.language.params import TYPES, Param, Type
-from waivern.language.runbook_codes import RunbookCode
 from waivern.message import Json
+from waivern.yamldoc.runbook_codes import RunbookCode
 
 
 def _read_aloud(text: str, info: ValidationInfo) -> str:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 from waivern.diagnostics import Diagnostic, InvalidError, Position, shown
 from waivern.files import absolute, at_home, open_file
 from waivern.language.project_form import check, listed
-from waivern.language.runbook_codes import RunbookCode
 from waivern.message import Json
 from waivern.yamldoc.document import YamlDocument
+from waivern.yamldoc.runbook_codes import RunbookCode
 from waivern.yamldoc.tree import read
 from waivern.yamldoc.yaml_events import MAX_BYTES, Span, YamlFault, YamlStop, decode
 

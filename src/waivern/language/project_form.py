@@ -9,9 +9,9 @@ from typing import TypeAlias
 from waivern.diagnostics import Diagnostic, did_you_mean, shown
 from waivern.language import template
 from waivern.language.age import FORMS, parse_age
-from waivern.language.runbook_codes import RunbookCode
 from waivern.message import Json
 from waivern.yamldoc.document import YamlDocument
+from waivern.yamldoc.runbook_codes import RunbookCode
 from waivern.yamldoc.yaml_events import ENOUGH
 
 Path: TypeAlias = tuple[str | int, ...]

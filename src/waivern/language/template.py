@@ -20,8 +20,8 @@ from types import MappingProxyType
 from typing import Final
 
 from waivern.diagnostics import Diagnostic, InvalidError, did_you_mean, shown
-from waivern.language.runbook_codes import RunbookCode
 from waivern.message import Json
+from waivern.yamldoc.runbook_codes import RunbookCode
 
 Path = tuple[str | int, ...]
 Fault = tuple[RunbookCode, str, str]

@@ -16,9 +16,9 @@ from waivern.language.conflicts import PRODUCERS, together
 from waivern.language.form import PARTS, ArtifactForm, Form, RunbookForm
 from waivern.language.form_messages import Path, form_at, in_words, place
 from waivern.language.params import TYPES, Param, Type, defaults
-from waivern.language.runbook_codes import RunbookCode
 from waivern.message import Json
 from waivern.yamldoc.document import YamlDocument
+from waivern.yamldoc.runbook_codes import RunbookCode
 from waivern.yamldoc.yaml_events import ENOUGH
 
 Given: TypeAlias = Callable[[Mapping[str, Param]], Mapping[str, Json]]

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from waivern.diagnostics import Diagnostic
 from waivern.language import params
 from waivern.language.given_params import ParamsError, bind
-from waivern.language.runbook_codes import RunbookCode
 from waivern.message import Json
+from waivern.yamldoc.runbook_codes import RunbookCode
 
 if TYPE_CHECKING:
     from waivern.language.params import Param

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from waivern.diagnostics import Diagnostic, Position
-from waivern.language.runbook_codes import RunbookCode
 from waivern.message import sha256
+from waivern.yamldoc.runbook_codes import RunbookCode
 
 if TYPE_CHECKING:
     from waivern.yamldoc.positions import Positions

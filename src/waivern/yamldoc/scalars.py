@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 
-from waivern.language.runbook_codes import RunbookCode
+from waivern.yamldoc.runbook_codes import RunbookCode
 
 Scalar = None | bool | int | float | str
 

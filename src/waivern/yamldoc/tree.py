@@ -14,8 +14,8 @@ from yaml import (
 )
 
 from waivern.diagnostics import shown
-from waivern.language.runbook_codes import RunbookCode
 from waivern.message import Json
+from waivern.yamldoc.runbook_codes import RunbookCode
 from waivern.yamldoc.scalars import FIRST, ScalarError, is_core_tag, resolve, tag_error, tagged
 from waivern.yamldoc.yaml_events import ENOUGH, MAX_DEPTH, YamlFault, YamlStop, events, span
 

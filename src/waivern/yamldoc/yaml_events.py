@@ -21,9 +21,9 @@ from yaml import (
     SequenceStartEvent,
 )
 
-from waivern.language.runbook_codes import RunbookCode
 from waivern.yamldoc.blank_lines import untabbed
 from waivern.yamldoc.characters import CharacterDisguise
+from waivern.yamldoc.runbook_codes import RunbookCode
 
 MAX_BYTES = 64 * 1024 * 1024
 MAX_DEPTH = 64
