@@ -1,28 +1,87 @@
-"""What can go wrong in a way that a person can act on: few classes, each with an exit code."""
+"""The errors of the package, each with an exit code, and the one table of exit codes."""
 
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Self
 
 
 class Exit(IntEnum):
-    """The exit codes of `wct`; where several apply, `worst` decides."""
+    """An exit code of `wct`: its meaning, its rank among others, and what to do next.
 
-    OK = 0
-    FAILED = 1
-    USAGE = 2
-    INVALID = 3
-    NOT_FOUND = 4
-    REFUSED = 5
-    POLICY = 6
-    SUSPENDED = 7
-    TIMEOUT = 8
-    INTEGRITY = 9
-    WORK_TO_DO = 10
-    INTERNAL = 70
-    STORE = 74
-    INTERRUPTED = 130
-    TERMINATED = 143
+    The help text, the documentation, the hints and the order of precedence come from this table.
+    `rank` is None for a code that never competes with another one: it ends a command before or
+    instead of a run. A small rank is grave.
+    """
+
+    OK = 0, "done, nothing failed", 99
+    FAILED = 1, "an artifact failed, or the run was cancelled", 4
+    USAGE = 2, "usage error", None, "`wct --help` lists the commands"
+    INVALID = (
+        3,
+        "invalid runbook, plan or configuration",
+        None,
+        "correct the file, then check it with `wct validate`",
+    )
+    NOT_FOUND = (
+        4,
+        "no such run, artifact, file or component",
+        None,
+        "`wct runs` lists the runs; `wct connectors` and `wct processors` list the components",
+    )
+    REFUSED = 5, "refused", None, "`wct runs` shows the status of each run"
+    POLICY = 6, "a policy was violated (--fail-on, --min-coverage)", 5
+    SUSPENDED = 7, "suspended: a decision or data is needed", 6
+    TIMEOUT = 8, "timed out", 3
+    INTEGRITY = (
+        9,
+        "integrity error: the stored data was altered or damaged",
+        0,
+        "start a new run, or restore the files from a backup",
+    )
+    WORK_TO_DO = 10, "there is work to do (only `wct plan --exit-code`)"
+    INTERNAL = 70, "internal error", None, "this is a bug in wct; -vv shows where it happened"
+    STORE = (
+        74,
+        "the store or the output cannot be read or written",
+        1,
+        "check the disk and its permissions, or choose another store with --store",
+    )
+    HANGUP = 129, "stopped by SIGHUP", 2
+    INTERRUPTED = 130, "stopped by SIGINT (Ctrl-C)", 2
+    BROKEN_PIPE = 141, "the reader of stdout has gone"
+    STUCK = 142, "stuck beyond the time limit of the run"
+    TERMINATED = 143, "stopped by SIGTERM", 2
+
+    meaning: str
+    rank: int | None
+    next_step: str | None
+
+    def __new__(
+        cls, code: int, meaning: str = "", rank: int | None = None, next_step: str | None = None
+    ) -> Self:
+        """Return the member `code` with the other columns of its row."""
+        member = int.__new__(cls, code)
+        member._value_ = code
+        member.meaning, member.rank, member.next_step = meaning, rank, next_step
+        return member
+
+
+def precedence(code: int) -> int:
+    """Return how grave an exit code is: a smaller rank wins. Any signal ranks as SIGINT does."""
+    if code in _RANKS:
+        return _RANKS[code]
+    return _RANKS[Exit.INTERRUPTED] if code > 128 else _UNRANKED
+
+
+_RANKS = {int(each): each.rank for each in Exit if each.rank is not None}
+_UNRANKED = 9
+"""The rank of a code that has none of its own: it wins over success only."""
+
+
+def worst(*codes: int) -> int:
+    """Return the exit code that is reported where several apply."""
+    return min(codes, key=precedence)
 
 
 class WaivernError(Exception):

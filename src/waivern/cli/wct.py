@@ -6,17 +6,23 @@ import click
 
 from waivern import __version__
 from waivern.cli.ui.group import LazyGroup
+from waivern.errors import Exit
 
-EPILOG = """\b
-A RUN is an id, a unique prefix of one, @last, @last~2, @failed, <runbook>@last or <path>@last.
-The store is --store, else WAIVERN_STORE, else that of waivern.yaml, else the nearest
-.waivern upward; `wct config show` shows which, and every other setting.
+
+def _epilog() -> str:
+    """Return how runs and the store are named, and the exit codes."""
+    codes = "\n".join(f"{code:>5}  {code.meaning}" for code in Exit)
+    return f"""\b
+A RUN is an id, a unique prefix of one, @last, @last~2, @failed,
+<runbook>@last or <path>@last. The store is --store, else WAIVERN_STORE,
+else that of waivern.yaml, else the nearest .waivern upward;
+`wct config show` shows which, and every other setting.
 
 \b
-Exit codes: 0 done  1 an artifact failed  2 usage  3 invalid runbook  4 not found
-5 refused  6 policy  7 suspended  8 timed out  9 integrity  10 work to do (plan)
-70 internal error  74 store  129 SIGHUP  130 SIGINT  143 SIGTERM
-141 nobody reads stdout  142 stuck beyond the time limit
+Exit codes:
+{codes}
+
+Example: wct run analysis.yaml
 """
 
 
@@ -34,7 +40,7 @@ Exit codes: 0 done  1 an artifact failed  2 usage  3 invalid runbook  4 not foun
     },
     groups=("runs", "config"),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog=EPILOG,
+    epilog=_epilog(),
 )
 @click.version_option(__version__, message="wct %(version)s")
 def wct() -> None:

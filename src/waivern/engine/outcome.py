@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from waivern.engine.calls import Failed, LeftBehind
-from waivern.errors import Exit, IntegrityError, WaivernError
+from waivern.errors import Exit, IntegrityError, WaivernError, precedence
 from waivern.record.status import RunStatus
 
 
@@ -47,21 +47,18 @@ def worse(one: AttemptOutcome | None, other: AttemptOutcome) -> AttemptOutcome:
     """
     if one is None:
         return other
-    graver, lesser = sorted((one, other), key=_rank)
+    graver, lesser = sorted((one, other), key=_precedence)
     if lesser.status == RunStatus.CANCELLED and graver.exit_code not in UNSAVED:
         return lesser._replace(exit_code=graver.exit_code)
     return graver
 
 
-def _rank(ending: AttemptOutcome) -> int:
-    """Return how grave it is: smaller is worse."""
-    if ending.exit_code in UNSAVED:
-        return UNSAVED.index(ending.exit_code)
-    if ending.status == RunStatus.INTERRUPTED:
-        return 2
-    if ending.exit_code == Exit.TIMEOUT:
-        return 3
-    return 5 if ending.status == RunStatus.CANCELLED else 4
+def _precedence(ending: AttemptOutcome) -> tuple[int, bool]:
+    """Return a sort key that puts the graver outcome first."""
+    first = precedence(ending.exit_code)
+    if ending.status == RunStatus.INTERRUPTED:  # a cancelled task of the caller exits with 1
+        first = min(first, precedence(Exit.INTERRUPTED))
+    return first, ending.status == RunStatus.CANCELLED
 
 
 class OutcomeTracker:

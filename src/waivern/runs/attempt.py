@@ -19,7 +19,7 @@ from waivern.engine.logs import RunLogs
 from waivern.engine.loop import Loop
 from waivern.engine.producer import Producer
 from waivern.engine.run_controls import Limits, RunControls
-from waivern.errors import ArtifactNotFoundError, Exit, WaivernError
+from waivern.errors import ArtifactNotFoundError, Exit, WaivernError, worst
 from waivern.ids import ArtifactId
 from waivern.language import template
 from waivern.language.models import DEFAULT_CONCURRENCY
@@ -338,25 +338,6 @@ def hidden(plan: Plan, environ: Mapping[str, str]) -> Secrets:
         if isinstance(node.work, Extract | Transform):
             names |= template.names(node.work.properties).keys()
     return Secrets(names, environ)
-
-
-def worst(*codes: int) -> int:
-    """Return the exit code that counts where several apply."""
-    return min(codes, key=lambda code: _GRAVITY.get(code, 2 if code > 128 else len(_GRAVITY)))
-
-
-_GRAVITY: dict[int, int] = {
-    Exit.INTEGRITY: 0,
-    Exit.STORE: 1,
-    Exit.INTERRUPTED: 2,
-    Exit.TERMINATED: 2,
-    Exit.TIMEOUT: 3,
-    Exit.FAILED: 4,
-    Exit.POLICY: 5,
-    Exit.SUSPENDED: 6,
-    Exit.OK: 99,
-}
-"""Smaller is worse."""
 
 
 def _of_project(options: RunOptions) -> int | None:

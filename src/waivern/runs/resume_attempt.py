@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from waivern.engine import rebuilder
-from waivern.errors import Exit, RefusedError
+from waivern.errors import Exit, RefusedError, worst
 from waivern.ids import ArtifactId
 from waivern.language.models import Runbook
 from waivern.message import Json
@@ -24,7 +24,6 @@ from waivern.runs.attempt import (
     hidden,
     policies,
     tripped,
-    worst,
 )
 from waivern.runs.first_events import attempt_event
 from waivern.runs.queries import fold

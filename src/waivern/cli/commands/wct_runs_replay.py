@@ -19,7 +19,7 @@ from waivern.cli.ui.running import (
 )
 from waivern.cli.ui.screen import Screen
 from waivern.cli.ui.text import clean, counted, short
-from waivern.errors import Exit
+from waivern.errors import Exit, worst
 
 if TYPE_CHECKING:
     from waivern.cli.ui.progress import ProgressDisplay
@@ -50,7 +50,6 @@ def command(run: str, compare: bool, run_id: str | None, **more: Any) -> int:
     artifact or its status is different.
     """
     from waivern.runs import queries, rerun
-    from waivern.runs.attempt import worst
     from waivern.runs.compare import compare as compared
     from waivern.runs.locate import find_project
     from waivern.runs.run_references import find

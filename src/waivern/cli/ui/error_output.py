@@ -14,16 +14,6 @@ from waivern.diagnostics import Diagnostic, InvalidError
 from waivern.errors import ArtifactNotFoundError, Exit, StoreError, WaivernError
 from waivern.message import Json
 
-_NEXT = {
-    Exit.USAGE: "`wct --help` lists the commands",
-    Exit.INVALID: "correct this, then check it with `wct validate RUNBOOK`",
-    Exit.NOT_FOUND: "`wct runs` lists the runs, `wct connectors` and `wct processors` components",
-    Exit.REFUSED: "`wct runs` shows the status of the runs",
-    Exit.INTEGRITY: "start a new run, or restore the files from a copy",
-    Exit.STORE: "check the disk and its permissions, or choose another store with --store",
-    Exit.INTERNAL: "this is a bug in wct: the same command with -vv shows where",
-}
-
 
 def told(error: Exception, *, as_json: bool, whole: bool) -> int:
     """Tell of whatever ended a command and return the exit code; `whole`: a defect's traceback."""
@@ -42,7 +32,7 @@ def told(error: Exception, *, as_json: bool, whole: bool) -> int:
 
 def explain(error: WaivernError, *, as_json: bool) -> int:
     """Tell of an error and return its exit code."""
-    hint = error.hint or _NEXT.get(error.exit_code)
+    hint = error.hint or error.exit_code.next_step
     if isinstance(error, ArtifactNotFoundError):
         hint = error.hint or "`wct inspect RUN` and `wct plan RUNBOOK` list the artifacts"
     if isinstance(error, InvalidError):
@@ -110,7 +100,7 @@ def internal(error: Exception, *, as_json: bool, whole: bool) -> int:
     last = traceback.extract_tb(error.__traceback__)[-1]
     at = f"{os.path.basename(last.filename)}:{last.lineno}"  # noqa: PTH119 - no path to resolve
     message = hide(f"{type(error).__name__} at {at}: {str(error)[:500]}")
-    hint = "this is a bug in wct" + ("" if whole else ": -vv shows where")
+    hint = "this is a bug in wct" if whole else Exit.INTERNAL.next_step
     _say(message, hint, prefix="internal error: ")
     if as_json:
         _document(Exit.INTERNAL, type(error).__name__, message, hint, [])

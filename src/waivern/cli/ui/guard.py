@@ -11,8 +11,6 @@ import click
 from waivern.errors import Exit, StoreError, UsageError
 from waivern.ids import is_text
 
-BROKEN_PIPE = 141
-
 
 def guarded(command: click.Command, name: str, args: list[str]) -> int:
     """Carry out a command and return its exit code; nothing is raised."""
@@ -23,7 +21,7 @@ def guarded(command: click.Command, name: str, args: list[str]) -> int:
         _flush()
     except BrokenPipeError:
         _hush()
-        return BROKEN_PIPE
+        return Exit.BROKEN_PIPE
     except StoreError as error:  # stdout itself: there is nowhere to write a document
         from waivern.cli.ui.error_output import explain
 
