@@ -22,7 +22,8 @@ LAYERS = [  # from the top; no import goes up, packages on one line do not impor
     {"planning", "builtin"},
     {"plugins", "detection"},
     {"language", "record", "store"},
-    {"yamldoc", "message"},
+    {"yamldoc"},
+    {"message"},
     {"ids", "diagnostics", "clock", "files"},
     {"errors"},
 ]
