@@ -1,15 +1,35 @@
-"""What is wrong with a text that a person wrote, and where: drawn as a compiler would."""
+"""Diagnostics: problems of runbooks, plans and configurations, shown as a compiler shows them.
+
+    a check                 Diagnostic(code, message, path, hint)
+     └─ YamlDocument.locate   adds the position and the artifact: the only place that does
+         └─ InvalidError      reports all of them at once, sorted by position
+
+A check knows the path of a value, such as ("artifacts", "findings", "inputs", 0), and not the text
+that it was read from. Only the document has the text.
+"""
 
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 from unicodedata import combining, east_asian_width
 
 from waivern.errors import Exit, WaivernError
 
+ValuePath: TypeAlias = tuple[str | int, ...]
+"""The keys and indices that lead to a value, from the root of its document."""
+
+
+class Span(NamedTuple):
+    """A stretch of a text, in characters from 0; `line` and `column` are those of its start."""
+
+    line: int
+    column: int
+    start: int
+    end: int
+
 
 class Position(NamedTuple):
-    """A stretch of one line of a text file. `line` and `column` count characters from 1."""
+    """A stretch of one line of a text file; `line` and `column` count characters from 1."""
 
     file: str
     line: int
@@ -39,15 +59,23 @@ class Position(NamedTuple):
 
 
 class Diagnostic(NamedTuple):
-    """One thing wrong with a runbook, its plan or a configuration."""
+    """One problem of a runbook, its plan or a configuration."""
 
     code: str
     """`WCT` and three digits; stable, so that people can search for it."""
     message: str
-    position: Position | None = None
+    path: ValuePath = ()
+    """The value that it is about."""
     hint: str | None = None
+    on: Literal["key", "value"] = "value"
+    """The part that is underlined: the value, or the key that it belongs to."""
+    span: Span | None = None
+    """The place of a problem that has no path, because the text could not be read as YAML."""
+    artifact: str | None = None
+    """The id of the artifact that it concerns, if it concerns one."""
+    position: Position | None = None
     included: tuple[str, ...] = ()
-    """How the file came to be read, if it was not named by whoever asked: nearest first."""
+    """The chain of inclusions that led to the file, nearest first; empty for the root file."""
 
     def __str__(self) -> str:
         lines = [f"error[{self.code}]: {self.message}"]
@@ -55,6 +83,8 @@ class Diagnostic(NamedTuple):
         if self.position:
             lines += self.position.drawing()
             gutter = " " * len(str(self.position.line))
+        if self.artifact and f"'{self.artifact}'" not in self.message:
+            lines.append(f"{gutter} = artifact: {_printable(self.artifact)}")
         if self.hint:
             lines.append(f"{gutter} = help: {self.hint}")
         lines += [f"{gutter} = included {where}" for where in self.included]
@@ -62,9 +92,9 @@ class Diagnostic(NamedTuple):
 
 
 class InvalidError(WaivernError):
-    """A runbook, plan or configuration that cannot be used; carries *all* problems found.
+    """A runbook, plan or configuration that cannot be used, with *all* problems found.
 
-    They are sorted by where they are: what has no position first, then file by file. The message
+    Problems without a position are first, the others are sorted by file and position. The message
     shows the first few.
     """
 

@@ -99,9 +99,9 @@ def _read(name: str, data: bytes) -> Ruleset:
     try:
         content, faults = read(decode(data))
     except YamlStop as stop:
-        faults = [stop.fault]
+        faults = [stop.problem]
     if faults:
-        raise InvalidError([document.fault(fault) for fault in faults])
+        raise InvalidError([document.locate(fault) for fault in faults])
     try:
         return extend_ruleset(content, document.digest)
     except RulesetError as error:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import cast
 
-from waivern.diagnostics import Diagnostic, InvalidError, did_you_mean, shown
+from waivern.diagnostics import Diagnostic, InvalidError, Span, did_you_mean, shown
 from waivern.errors import Exit, NotFoundError, UsageError
 from waivern.files import at_home
 from waivern.language.params import TYPES, Param, ParamError
@@ -14,7 +15,7 @@ from waivern.yamldoc.document import YamlDocument
 from waivern.yamldoc.runbook_codes import RunbookCode
 from waivern.yamldoc.scalars import resolve
 from waivern.yamldoc.tree import read
-from waivern.yamldoc.yaml_events import MAX_BYTES, Span, YamlFault, YamlStop, decode
+from waivern.yamldoc.yaml_events import MAX_BYTES, YamlStop, decode, problem_at
 
 
 class ParamsError(InvalidError):
@@ -57,13 +58,13 @@ def read_file(path: str) -> dict[str, Json]:
         text = decode(document.data)
         tree, faults = read(text)
     except YamlStop as stop:
-        tree, faults = None, [stop.fault]
+        tree, faults = None, [stop.problem]
     if faults:
         raise InvalidError([_silent(fault, document) for fault in faults])
     if tree is None:
         return {}
     if not isinstance(tree, dict):
-        fault = YamlFault(
+        fault = problem_at(
             RunbookCode.TYPE, "must be a mapping", Span(0, 0, 0, 0), "write 'name: value'"
         )
         raise InvalidError([_silent(fault, document)])
@@ -172,10 +173,12 @@ _PLAIN_MESSAGES = (
 """Those of the other codes may quote the text."""
 
 
-def _silent(fault: YamlFault, document: YamlDocument) -> Diagnostic:
+def _silent(fault: Diagnostic, document: YamlDocument) -> Diagnostic:
     """Return a fault as a problem that shows nothing of the text: it may be a secret."""
-    problem = document.fault(fault)
-    message = fault.message if fault.code in _PLAIN_MESSAGES else fault.code.meaning
+    problem = document.locate(fault)
+    message = fault.message
+    if fault.code not in _PLAIN_MESSAGES:
+        message = cast(RunbookCode, fault.code).meaning
     at = problem.position
     if at:
         text = "(not shown: a value may be a secret)"

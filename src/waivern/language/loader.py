@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from waivern.diagnostics import Diagnostic, InvalidError, did_you_mean, shown, shown_path
+from waivern.diagnostics import Diagnostic, InvalidError, Span, did_you_mean, shown, shown_path
 from waivern.errors import NotFoundError
 from waivern.files import absolute, at_home, open_file
 from waivern.ids import ArtifactId
@@ -36,7 +36,7 @@ from waivern.message import SchemaRef
 from waivern.yamldoc.document import YamlDocument
 from waivern.yamldoc.runbook_codes import RunbookCode
 from waivern.yamldoc.tree import read
-from waivern.yamldoc.yaml_events import MAX_BYTES, Span, YamlFault, YamlStop, decode
+from waivern.yamldoc.yaml_events import MAX_BYTES, YamlStop, decode, problem_at
 
 SUFFIXES = (".yaml", ".yml")
 """How the files of runbooks end, as a rule."""
@@ -95,7 +95,7 @@ def draft(
     """Return the runbook in a document as far as it can be used, with what is wrong with it."""
     with collection_paused():
         tree, faults = _tree(document.data)
-        problems = [document.fault(fault) for fault in faults]
+        problems = [document.locate(fault) for fault in faults]
         if tree is None:
             raise InvalidError(problems)
         checked = check(tree, document, environ, given)
@@ -148,19 +148,19 @@ def _similar(path: Path) -> str | None:
     return None
 
 
-def _tree(data: bytes) -> tuple[dict[str, object] | None, list[YamlFault]]:
+def _tree(data: bytes) -> tuple[dict[str, object] | None, list[Diagnostic]]:
     """Return the top-level mapping, or None if there is none, and what is wrong so far."""
     try:
         tree, faults = read(decode(data))
     except YamlStop as stop:
-        return None, [stop.fault]
+        return None, [stop.problem]
     if isinstance(tree, dict):
         return tree, faults
     if not faults:
         message = "the runbook is empty" if tree is None else "a runbook must be a mapping"
         code = RunbookCode.MISSING if tree is None else RunbookCode.TYPE
         hint = "begin with 'artifacts:'"
-        faults = [YamlFault(code, message, Span(0, 0, 0, 0), hint)]
+        faults = [problem_at(code, message, Span(0, 0, 0, 0), hint)]
     return None, faults
 
 

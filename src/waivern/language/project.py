@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
-from waivern.diagnostics import Diagnostic, InvalidError, Position, shown
+from waivern.diagnostics import Diagnostic, InvalidError, Position, Span, shown
 from waivern.files import absolute, at_home, open_file
 from waivern.language.project_form import check, listed
 from waivern.message import Json
 from waivern.yamldoc.document import YamlDocument
 from waivern.yamldoc.runbook_codes import RunbookCode
 from waivern.yamldoc.tree import read
-from waivern.yamldoc.yaml_events import MAX_BYTES, Span, YamlFault, YamlStop, decode
+from waivern.yamldoc.yaml_events import MAX_BYTES, YamlStop, decode, problem_at
 
 if TYPE_CHECKING:
     from waivern.language.models import OnError
@@ -99,7 +99,7 @@ def parse(data: bytes, *, path: str, folder: Path, statuses: Collection[str]) ->
     """
     document = YamlDocument(path, folder, data)
     tree, faults = _tree(data)
-    problems = [document.fault(fault) for fault in faults]
+    problems = [document.locate(fault) for fault in faults]
     told = {problem.position for problem in problems}
     problems += [one for one in check(tree, document, statuses) if one.position not in told]
     if problems:
@@ -145,17 +145,17 @@ def _bytes(path: str, called: str) -> bytes:
     raise InvalidError([Diagnostic(RunbookCode.UNREADABLE, message, hint=hint)])
 
 
-def _tree(data: bytes) -> tuple[dict[str, Json], list[YamlFault]]:
+def _tree(data: bytes) -> tuple[dict[str, Json], list[Diagnostic]]:
     """Return the top-level mapping, empty if there is none, and what is wrong so far."""
     try:
         tree, faults = read(decode(data))
     except YamlStop as stop:
-        return {}, [stop.fault]
+        return {}, [stop.problem]
     if isinstance(tree, dict):
         return tree, faults
     if tree is not None and not faults:
         message = "a project file must be a mapping"
         faults = [
-            YamlFault(RunbookCode.TYPE, message, Span(0, 0, 0, 0), "begin with 'persistence:'")
+            problem_at(RunbookCode.TYPE, message, Span(0, 0, 0, 0), "begin with 'persistence:'")
         ]
     return {}, faults

@@ -57,7 +57,10 @@ class Scope:
     ) -> Diagnostic:
         """Return a problem at a place in this runbook, with how it came to be read."""
         found = self.runbook.document.problem(code, message, at, on=on, hint=hint)
-        return found._replace(included=self.included) if self.by else found
+        if self.by is None:
+            return found
+        artifact = found.artifact and self.prefix + found.artifact
+        return found._replace(artifact=artifact, included=self.included)
 
     @cached_property
     def params(self) -> Mapping[str, Json]:

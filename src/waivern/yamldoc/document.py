@@ -8,13 +8,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from waivern.diagnostics import Diagnostic, Position
+from waivern.diagnostics import Diagnostic, Position, Span, ValuePath
 from waivern.message import sha256
 from waivern.yamldoc.runbook_codes import RunbookCode
 
 if TYPE_CHECKING:
     from waivern.yamldoc.positions import Positions
-    from waivern.yamldoc.yaml_events import Span, YamlFault
 
 NO_PATH = "<runbook>"
 """Stands for the file's name where there is none."""
@@ -55,28 +54,32 @@ class YamlDocument:
         self,
         code: str,
         message: str,
-        at: tuple[str | int, ...],
+        path: ValuePath,
         *,
         on: Literal["key", "value"] = "value",
         hint: str | None = None,
     ) -> Diagnostic:
-        """Return a problem at a path such as ("artifacts", "findings", "inputs", 0).
+        """Return a located problem at a path such as ("artifacts", "findings", "inputs", 0)."""
+        return self.locate(Diagnostic(code, message, path, hint, on))
 
-        It is placed at the path's value, or at the key that the value belongs to. A path that the
-        text does not have is placed at the nearest thing around it that is there.
+    def locate(self, problem: Diagnostic) -> Diagnostic:
+        """Add the position of a problem in this document, and the artifact that it is in.
+
+        A path that the text does not have is located at the nearest enclosing value that it has.
         """
-        place = self._places.find(at)
+        path = problem.path
+        if problem.artifact is None and len(path) > 1 and path[0] == "artifacts":
+            problem = problem._replace(artifact=str(path[1]))
+        if (span := problem.span) is not None:
+            if problem.code == RunbookCode.DUPLICATE_KEY and (first := self._first_of(span)):
+                hint = f"it is first given at line {first.line + 1}; keep one of the two"
+                problem = problem._replace(hint=hint)
+            return problem._replace(position=self._position(span))
+        place = self._places.find(path)
         if place is None:
-            return Diagnostic(code, message, None, hint)
-        where = place.key if on == "key" and place.key else place.value
-        return Diagnostic(code, message, self._position(where), hint)
-
-    def fault(self, fault: YamlFault) -> Diagnostic:
-        """Return what was found wrong while reading the text, as a problem."""
-        hint = fault.hint
-        if fault.code is RunbookCode.DUPLICATE_KEY and (first := self._first_of(fault.span)):
-            hint = f"it is first given at line {first.line + 1}; keep one of the two"
-        return Diagnostic(fault.code, fault.message, self._position(fault.span), hint)
+            return problem
+        where = place.key if problem.on == "key" and place.key else place.value
+        return problem._replace(position=self._position(where))
 
     def _first_of(self, later: Span) -> Span | None:
         return self._places.first_of.get(later.start)

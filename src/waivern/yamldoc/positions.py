@@ -9,7 +9,8 @@ from typing import Any
 
 import yaml
 
-from waivern.yamldoc.yaml_events import Span, YamlStop, events, span
+from waivern.diagnostics import Span
+from waivern.yamldoc.yaml_events import YamlStop, events, span
 
 MAX_PLACES = 1_000_000
 """What lies beyond them is placed at the nearest thing around it that is known."""

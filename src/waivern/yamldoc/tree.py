@@ -13,11 +13,11 @@ from yaml import (
     SequenceStartEvent,
 )
 
-from waivern.diagnostics import shown
+from waivern.diagnostics import Diagnostic, shown
 from waivern.message import Json
 from waivern.yamldoc.runbook_codes import RunbookCode
 from waivern.yamldoc.scalars import FIRST, ScalarError, is_core_tag, resolve, tag_error, tagged
-from waivern.yamldoc.yaml_events import ENOUGH, MAX_DEPTH, YamlFault, YamlStop, events, span
+from waivern.yamldoc.yaml_events import ENOUGH, MAX_DEPTH, YamlStop, events, problem_at, span
 
 MAX_ALIAS_NODES = 1_000_000
 """Values that all aliases together may repeat."""
@@ -28,7 +28,7 @@ _ITEM = ""
 _MERGE_HINT = "write the keys out; an anchor and an alias of a whole value are allowed"
 
 
-def read(text: str) -> tuple[Json, list[YamlFault]]:
+def read(text: str) -> tuple[Json, list[Diagnostic]]:
     """Return the value of the text's one document and what is wrong with it, in one pass.
 
     The value is None if nothing can be made of the text. Of a key that is there twice the first
@@ -40,7 +40,7 @@ def read(text: str) -> tuple[Json, list[YamlFault]]:
         for event in events(text):
             take(event)
     except YamlStop as stop:
-        return None, [*reader.faults, stop.fault]
+        return None, [*reader.faults, stop.problem]
     return (reader.root[0] if reader.root else None), reader.faults
 
 
@@ -49,7 +49,7 @@ class _Reader:
 
     def __init__(self) -> None:
         self.root: list[Json] = []
-        self.faults: list[YamlFault] = []
+        self.faults: list[Diagnostic] = []
         self._container: Any = self.root
         self._key: str | None = _ITEM
         """The key that waits for its value; None where a mapping waits for a key."""
@@ -106,13 +106,13 @@ class _Reader:
             self._anchors[event.anchor] = key
         if event.implicit[0] and key == "<<":
             message = "merge keys ('<<') are not part of a runbook"
-            self._refuse(YamlFault(RunbookCode.FEATURE, message, span(event), _MERGE_HINT))
+            self._refuse(problem_at(RunbookCode.FEATURE, message, span(event), _MERGE_HINT))
         elif key[:1] in FIRST and type(self._scalar(event)) is not str:
             message = "a key must be text" if key else "a key is missing before the ':'"
             self._refuse(_key_fault(event, message))
         elif key in self._container:
             message = f"the key {shown(key)} is given twice"
-            self._refuse(YamlFault(RunbookCode.DUPLICATE_KEY, message, span(event)))
+            self._refuse(problem_at(RunbookCode.DUPLICATE_KEY, message, span(event)))
 
     def _scalar(self, event: Any) -> Json:
         text = event.value
@@ -130,26 +130,26 @@ class _Reader:
             return text
         return value
 
-    def _refuse(self, fault: YamlFault) -> None:
+    def _refuse(self, fault: Diagnostic) -> None:
         if len(self.faults) >= ENOUGH:
             raise YamlStop(fault)
         self.faults.append(fault)
 
     def _scalar_fault(self, event: Any, error: ScalarError) -> None:
-        self._refuse(YamlFault(error.code, error.message, span(event), error.hint))
+        self._refuse(problem_at(error.code, error.message, span(event), error.hint))
 
     def _alias(self, event: Any) -> Json:
         name = event.anchor
         if name not in self._anchors:
             message = f"the alias {shown('*' + name)} has no anchor before it"
             hint = "quote the text if it is meant to begin with '*'"
-            raise YamlStop(YamlFault(RunbookCode.ALIAS, message, span(event), hint))
+            raise YamlStop(problem_at(RunbookCode.ALIAS, message, span(event), hint))
         value = self._anchors[name]
         if isinstance(value, dict | list) and any(
             value is open_ for open_ in (self._container, *self._outer)
         ):
             message = f"the alias {shown('*' + name)} is within the value that it repeats"
-            raise YamlStop(YamlFault(RunbookCode.ALIAS, message, span(event)))
+            raise YamlStop(problem_at(RunbookCode.ALIAS, message, span(event)))
         nodes, depth = measure(value, MAX_ALIAS_NODES - self._alias_nodes)
         self._alias_nodes += nodes
         if self._alias_nodes > MAX_ALIAS_NODES:
@@ -158,7 +158,7 @@ class _Reader:
             message = f"an alias makes it nested deeper than {MAX_DEPTH} levels"
         else:
             return value
-        raise YamlStop(YamlFault(RunbookCode.LIMIT, message, span(event)))
+        raise YamlStop(problem_at(RunbookCode.LIMIT, message, span(event)))
 
 
 def measure(value: Json, most: int) -> tuple[int, int]:
@@ -175,5 +175,5 @@ def measure(value: Json, most: int) -> tuple[int, int]:
     return nodes, deepest
 
 
-def _key_fault(event: Any, message: str) -> YamlFault:
-    return YamlFault(RunbookCode.KEY, message, span(event), "quote it, if it is meant as text")
+def _key_fault(event: Any, message: str) -> Diagnostic:
+    return problem_at(RunbookCode.KEY, message, span(event), "quote it, if it is meant as text")

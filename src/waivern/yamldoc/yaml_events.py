@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any
 
 import yaml
 from yaml import (
@@ -21,6 +21,7 @@ from yaml import (
     SequenceStartEvent,
 )
 
+from waivern.diagnostics import Diagnostic, Span
 from waivern.yamldoc.blank_lines import untabbed
 from waivern.yamldoc.characters import CharacterDisguise
 from waivern.yamldoc.runbook_codes import RunbookCode
@@ -39,30 +40,17 @@ _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x80-\x84\x86-\x9f\ud800-\udff
 _TAG_DIRECTIVE = re.compile("(?:^|[\r\n])\ufeff?%TAG")
 
 
-class Span(NamedTuple):
-    """A stretch of a text, in characters from 0; `line` and `column` are those of its start."""
-
-    line: int
-    column: int
-    start: int
-    end: int
-
-
-class YamlFault(NamedTuple):
-    """Something wrong at a place in the text."""
-
-    code: RunbookCode
-    message: str
-    span: Span
-    hint: str | None = None
-
-
 class YamlStop(Exception):  # noqa: N818 - not an error of its own: it carries one
-    """Nothing after this fault can be read."""
+    """A problem after which nothing can be read."""
 
-    def __init__(self, fault: YamlFault) -> None:
-        super().__init__(fault.message)
-        self.fault = fault
+    def __init__(self, problem: Diagnostic) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
+
+
+def problem_at(code: RunbookCode, message: str, span: Span, hint: str | None = None) -> Diagnostic:
+    """Return a problem at a place of the text, which has no path."""
+    return Diagnostic(code, message, span=span, hint=hint)
 
 
 def span(event: Any) -> Span:
@@ -75,11 +63,11 @@ def decode(data: bytes) -> str:
     """Return the text of UTF-8 bytes, which may begin with a byte order mark. Raises Stop."""
     if len(data) > MAX_BYTES:
         message = f"the file is larger than {MAX_BYTES // 2**20} MiB"
-        raise YamlStop(YamlFault(RunbookCode.LIMIT, message, Span(0, 0, 0, 0)))
+        raise YamlStop(problem_at(RunbookCode.LIMIT, message, Span(0, 0, 0, 0)))
     if data[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in data[:4]:
         message = "the file is UTF-16 or UTF-32, or no text at all"
         raise YamlStop(
-            YamlFault(RunbookCode.ENCODING, message, Span(0, 0, 0, 1), "save it as UTF-8")
+            problem_at(RunbookCode.ENCODING, message, Span(0, 0, 0, 1), "save it as UTF-8")
         )
     try:
         text = data.decode("utf-8-sig")
@@ -88,13 +76,13 @@ def decode(data: bytes) -> str:
         at = _span_after(before)
         message = f"the byte 0x{error.object[error.start]:02x} is not UTF-8"
         raise YamlStop(
-            YamlFault(RunbookCode.ENCODING, message, at, "save the file as UTF-8")
+            problem_at(RunbookCode.ENCODING, message, at, "save the file as UTF-8")
         ) from None
     if bad := _CONTROL.search(text):
         message = f"the control character U+{ord(bad[0]):04X} is not allowed"
         hint = 'remove it, or write it as an escape such as "\\x1b" in double quotes'
         raise YamlStop(
-            YamlFault(RunbookCode.ENCODING, message, _span_after(text[: bad.start()]), hint)
+            problem_at(RunbookCode.ENCODING, message, _span_after(text[: bad.start()]), hint)
         )
     return text
 
@@ -133,7 +121,7 @@ def _limited(parsed: Iterator[Any]) -> Iterator[Any]:
             depth += 1
             if depth > MAX_DEPTH:
                 raise YamlStop(
-                    YamlFault(
+                    problem_at(
                         RunbookCode.LIMIT, f"nested deeper than {MAX_DEPTH} levels", span(event)
                     )
                 )
@@ -144,17 +132,17 @@ def _limited(parsed: Iterator[Any]) -> Iterator[Any]:
             if documents > 1:
                 hint = "a runbook is one document: keep each in a file of its own"
                 message = "a second document begins here"
-                raise YamlStop(YamlFault(RunbookCode.FEATURE, message, span(event), hint))
+                raise YamlStop(problem_at(RunbookCode.FEATURE, message, span(event), hint))
         if count > MAX_EVENTS:
             raise YamlStop(
-                YamlFault(
+                problem_at(
                     RunbookCode.LIMIT, f"more than {MAX_EVENTS:,} keys and values", span(event)
                 )
             )
         yield event
 
 
-def _too_deep(error: yaml.MarkedYAMLError, text: str) -> YamlFault | None:
+def _too_deep(error: yaml.MarkedYAMLError, text: str) -> Diagnostic | None:
     """Return the fault of brackets that are nested too deep for libyaml's own scanner.
 
     The scanner reads up to 1,024 characters ahead of its events and, in newer releases, has a limit
@@ -169,7 +157,7 @@ def _too_deep(error: yaml.MarkedYAMLError, text: str) -> YamlFault | None:
         opened += (text[at] in "[{") - (text[at] in "]}")
         if opened > MAX_DEPTH:
             message = f"nested deeper than {MAX_DEPTH} levels"
-            return YamlFault(
+            return problem_at(
                 RunbookCode.LIMIT, message, Span(mark.line, mark.column, mark.index, mark.index + 1)
             )
     return None
@@ -180,7 +168,7 @@ def _refuse_many_directives(text: str) -> None:
         if number > MAX_TAG_DIRECTIVES:
             message = f"more than {MAX_TAG_DIRECTIVES} %TAG directives"
             raise YamlStop(
-                YamlFault(RunbookCode.LIMIT, message, _span_after(text[: found.end() - 4]))
+                problem_at(RunbookCode.LIMIT, message, _span_after(text[: found.end() - 4]))
             )
 
 
@@ -225,7 +213,7 @@ _PLAIN = {
 }
 
 
-def _syntax_fault(error: yaml.MarkedYAMLError, text: str) -> YamlFault:
+def _syntax_fault(error: yaml.MarkedYAMLError, text: str) -> Diagnostic:
     problem = error.problem or "not YAML"
     message, hint = _PLAIN.get(problem, (problem, None))
     mark = error.problem_mark
@@ -233,13 +221,13 @@ def _syntax_fault(error: yaml.MarkedYAMLError, text: str) -> YamlFault:
     if problem == "found unexpected end of stream" and error.context_mark is not None:
         mark = error.context_mark
     if mark is None:
-        return YamlFault(RunbookCode.SYNTAX, message, Span(0, 0, 0, 0), hint)
+        return problem_at(RunbookCode.SYNTAX, message, Span(0, 0, 0, 0), hint)
     start = min(mark.index, len(text))
     if problem == "exceeded maximum nesting depth":  # newer versions of libyaml have a limit, too
         span_ = Span(mark.line, mark.column, start, start + 1)
-        return YamlFault(RunbookCode.LIMIT, f"nested deeper than {MAX_DEPTH} levels", span_)
+        return problem_at(RunbookCode.LIMIT, f"nested deeper than {MAX_DEPTH} levels", span_)
     if text[start : start + 1] == "\t":
         message, hint = _TAB
-    return YamlFault(
+    return problem_at(
         RunbookCode.SYNTAX, message, Span(mark.line, mark.column, start, start + 1), hint
     )

@@ -57,6 +57,7 @@ def problem_document(problem: Diagnostic) -> dict[str, Json]:
     return {
         "code": problem.code,
         "message": problem.message,
+        "artifact": problem.artifact,
         "file": at.file if at else None,
         "line": at.line if at else None,
         "column": at.column if at else None,
