@@ -17,7 +17,7 @@ from waivern.planning.plan import Node
 from waivern.planning.plan_codes import PlanCode
 from waivern.planning.scope import Scope
 from waivern.plugins.catalogue import Catalogue
-from waivern.record.status import ArtifactStatus
+from waivern.record.status import RECORDED
 
 if TYPE_CHECKING:
     from waivern.language.conditions import Condition
@@ -27,7 +27,7 @@ Roots = dict[tuple[str, str], Shape]
 
 STATUS: Shape = {
     "type": "string",
-    "enum": [str(each) for each in ArtifactStatus if str(each) != "running"],
+    "enum": list(map(str, RECORDED)),
 }
 _OF_PARAM = {
     "string": "string",

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from waivern.record.fold import RunRecord
     from waivern.record.step_record import StepRecord
 
-NOT_OVER = frozenset({ArtifactStatus.NOT_STARTED, ArtifactStatus.RUNNING, ArtifactStatus.SUSPENDED})
-"""The statuses of processors that may still examine what they are given."""
 PROCESSOR = "processor:"
 
 
@@ -72,7 +70,8 @@ def examine(
     )
     if not gaps:
         return (), ExaminedReach()
-    over = {name: needed for name, needed in missed.items() if steps[name].status not in NOT_OVER}
+    # a processor whose status is not final may still examine everything
+    over = {name: needed for name, needed in missed.items() if steps[name].status.final}
     at_best = _reach(edges | over, missed, measures)
     now = at_best if len(over) == len(missed) else _reach(edges | missed, missed, measures)
     return gaps, ExaminedReach(now, at_best)

@@ -1,4 +1,4 @@
-"""`state.json`: which artifacts are completed, not started, failed, skipped, suspended."""
+"""The content of `state.json`: the artifacts of a run by status."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from waivern.message import Json
-from waivern.record.status import ArtifactStatus
+from waivern.record.status import RECORDED, ArtifactStatus
 from waivern.record.step_record import StepRecord
 
 
@@ -24,20 +24,15 @@ class ExecutionState(NamedTuple):
     @classmethod
     def of(cls, steps: Iterable[StepRecord], last_checkpoint: str) -> ExecutionState:
         """Sort the steps of a run by status."""
-        lists: dict[ArtifactStatus, list[str]] = {status: [] for status in ArtifactStatus}
+        lists: dict[ArtifactStatus, list[str]] = {status: [] for status in RECORDED}
         for step in steps:
-            lists[step.status].append(step.artifact)
-        lists[ArtifactStatus.NOT_STARTED] += lists.pop(ArtifactStatus.RUNNING)
+            status = step.status if step.status.recorded else ArtifactStatus.NOT_STARTED
+            lists[status].append(step.artifact)
         ordered = {str(status): tuple(sorted(ids)) for status, ids in lists.items()}
         return cls(**ordered, last_checkpoint=last_checkpoint)
 
     def document(self) -> dict[str, Json]:
         """Return the content of `state.json`."""
-        return {
-            "completed": list(self.completed),
-            "not_started": list(self.not_started),
-            "failed": list(self.failed),
-            "skipped": list(self.skipped),
-            "suspended": list(self.suspended),
-            "last_checkpoint": self.last_checkpoint,
-        }
+        lists = self._asdict()  # in the order of the fields, which is that of the file
+        last = lists.pop("last_checkpoint")
+        return {**{name: list(ids) for name, ids in lists.items()}, "last_checkpoint": last}

@@ -23,14 +23,6 @@ _OUTCOMES = {
     "empty": "empty",
 }
 
-_STATUSES = {
-    "failed": "failed",
-    "skipped": "was skipped",
-    "not_started": "was not started",
-    "running": "is not completed",
-    "suspended": "is waiting",
-}
-
 
 def headline(coverage: RunCoverage) -> str:
     """Return the percentage, and of what it is one."""
@@ -149,7 +141,7 @@ def _left_out(coverage: RunCoverage) -> Iterator[str]:
 
 def _gap(gap: CoverageGap) -> str:
     if gap.amount is None:
-        return f"{gap.artifact} {_STATUSES[gap.status]} and examined nothing"
+        return f"{gap.artifact} {gap.status.clause} and examined nothing"
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in gap.reasons.items())
     beside = f" ({reasons})" if reasons else ""
     return f"{gap.artifact} examined {_of(gap.amount, gap.unit)}{beside}"

@@ -5,13 +5,13 @@ from __future__ import annotations
 from waivern.clock import Clock
 from waivern.errors import RefusedError, RunLockedError
 from waivern.record.journal_events import AttemptEndedRecord, RunCancelledRecord, to_record
-from waivern.record.status import RunStatus
+from waivern.record.status import CLOSED, RunStatus
 from waivern.runs import history, unjournaled
 from waivern.runs.queries import fold
 from waivern.store.base import RunStore
 from waivern.store.lock import this_process
 
-DEAD = (RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED)
+DEAD = CLOSED
 
 
 def cancel(store: RunStore, run_id: str, by: str, note: str | None, clock: Clock) -> bool:

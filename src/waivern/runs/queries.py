@@ -17,21 +17,17 @@ from waivern.errors import (
 )
 from waivern.message import Json
 from waivern.record.run_metadata import NewerVersionError, RunMetadata
-from waivern.record.status import RunStatus
+from waivern.record.status import RECORDED, DamagedStatus, RunStatus
 from waivern.store.base import ArtifactRef, Journal, RunStore
 
 if TYPE_CHECKING:  # a list of runs that ended needs neither, and must be instant
     from waivern.record.fold import RunRecord
     from waivern.record.journal_events import ArtifactCompletedRecord
 
-CORRUPT = "corrupt"
-UNREADABLE = "unreadable"
-"""The system could not read the run now: nothing is known to be wrong with it."""
-NEWER = "newer"
-"""A newer version of this program wrote the run."""
-DAMAGED = (CORRUPT, UNREADABLE, NEWER)
+CORRUPT, UNREADABLE, NEWER = DamagedStatus
+DAMAGED = tuple(DamagedStatus)
 """In place of a RunStatus, for a run whose head is not known."""
-COUNTED = ("completed", "failed", "skipped", "not_started", "suspended")
+COUNTED = tuple(map(str, RECORDED))
 
 
 class RunRow(NamedTuple):
@@ -152,8 +148,8 @@ def _bare(store: RunStore, run_id: str) -> RunRow | None:
     run = unjournaled.head(store, run_id)
     if run is None:
         return None
-    counts = {name: len(ids) for name, ids in unjournaled.state(store, run_id).items()}
-    counts["suspended"] = 0
+    state = unjournaled.state(store, run_id)
+    counts = {name: len(state.get(name, ())) for name in COUNTED}
     return RunRow(run_id, run.status, run, counts, unjournaled.NOTE, store.pinned(run_id))
 
 

@@ -11,10 +11,11 @@ from waivern.cli.ui.options import json_option, opened, store_option
 from waivern.cli.ui.screen import Screen, stderr, stdout, tab_separated, table
 from waivern.cli.ui.text import ago, clean, clip, counted, duration, short
 from waivern.errors import Exit
+from waivern.record.status import DamagedStatus, RunStatus
 from waivern.runs.listing import RunPage, page
-from waivern.runs.queries import DAMAGED, RunRow
+from waivern.runs.queries import RunRow
 
-STATUSES = ("completed", "failed", "interrupted", "running", "suspended", "cancelled", *DAMAGED)
+STATUSES = tuple(map(str, (*RunStatus, *DamagedStatus)))
 
 
 @click.command("list")

@@ -64,8 +64,8 @@ def _worth_a_line(line: ProgressLine, board: ProgressState) -> bool:
 def _told(line: ProgressLine) -> Text:
     if line.status in ("run", "output"):
         return Text(line.text)
-    sign, colour = look_of(line.status)
-    return Text.assemble("  ", (sign, colour), f" {line.text}")
+    look = look_of(line.status)
+    return Text.assemble("  ", (look.symbol, look.colour), f" {line.text}")
 
 
 def _at_work(name: str, work: RunningArtifact, now: float, frame: str) -> Text:

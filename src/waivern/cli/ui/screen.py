@@ -10,26 +10,18 @@ from contextlib import nullcontext, suppress
 from typing import NamedTuple, TextIO
 
 from waivern.cli.ui.text import clip
+from waivern.record.status import UNKNOWN, Look, looks
 
 READABLE = 24
 """Columns that a text needs to say something on one line."""
 _CODES = {"red": "31", "green": "32", "yellow": "33", "cyan": "36", "bold": "1", "dim": "2"}
 _LOOKS = {
-    "completed": ("✔", "+", "green"),
-    "reused": ("↺", "=", "green"),
-    "cached": ("↺", "=", "green"),
-    "kept": ("=", "=", "dim"),
-    "failed": ("✘", "x", "red"),
-    "corrupt": ("✘", "x", "red"),
-    "retried": ("↻", "~", "yellow"),
-    "skipped": ("⊘", "-", "yellow"),
-    "interrupted": ("!", "!", "yellow"),
-    "cancelled": ("!", "!", "yellow"),
-    "suspended": ("▮", "|", "cyan"),
-    "running": ("▸", ">", "cyan"),
-    "started": ("▸", ">", "dim"),
-    "not_started": ("·", ".", "dim"),
+    **looks(),
+    "kept": Look("=", "=", "dim"),
+    "retried": Look("↻", "~", "yellow"),
+    "started": Look("▸", ">", "dim"),
 }
+"""The appearance of every status, and of the other events of a run's progress."""
 
 
 class Screen(NamedTuple):
@@ -50,19 +42,18 @@ class Screen(NamedTuple):
 
     def paint(self, text: str, look: str) -> str:
         """Return `text` in a colour, or in that of a status; as it is where there are none."""
-        code = _CODES.get(_LOOKS[look][2] if look in _LOOKS else look)
+        code = _CODES.get(_LOOKS[look].colour if look in _LOOKS else look)
         return f"\x1b[{code}m{text}\x1b[0m" if self.colour and code and text else text
 
     def mark(self, status: str) -> str:
-        """Return the sign of a status, in its colour."""
-        fine, plain, _ = _LOOKS.get(status, ("?", "?", ""))
-        return self.paint(fine if self.unicode else plain, status)
+        """Return the symbol of a status, in its colour."""
+        look = look_of(status)
+        return self.paint(look.symbol if self.unicode else look.ascii, status)
 
 
-def look_of(status: str) -> tuple[str, str]:
-    """Return the sign of a status and its colour."""
-    fine, _, colour = _LOOKS.get(status, ("?", "?", ""))
-    return fine, colour
+def look_of(status: str) -> Look:
+    """Return the appearance of a status."""
+    return _LOOKS.get(status, UNKNOWN)
 
 
 def screen(stream: TextIO) -> Screen:
