@@ -24,7 +24,8 @@ LAYERS = [  # from the top; no import goes up, packages on one line do not impor
     {"language", "record", "store"},
     {"yamldoc"},
     {"message"},
-    {"ids", "diagnostics", "clock", "files"},
+    {"kinds"},
+    {"ids", "diagnostics", "clock", "files", "shapes"},
     {"errors"},
 ]
 HEIGHT = {room: len(LAYERS) - n for n, rooms in enumerate(LAYERS) for room in rooms}
@@ -80,7 +81,7 @@ def test_the_parser_sees_what_is_there() -> None:
     assert ("runs/attempt.py", "waivern.engine.loop") in seen
     assert ("message.py", "pydantic_core") in seen  # inside a function
     assert ("yamldoc/document.py", "waivern.yamldoc.positions") in seen  # if TYPE_CHECKING
-    without = {"server", "errors", "clock", "files"}  # those that import nothing of ours
+    without = {"server", "errors", "clock", "files", "shapes"}  # those that import nothing of ours
     assert {room for room, *_ in own(EVERYTHING)} >= HEIGHT.keys() - without
 
 
@@ -98,6 +99,12 @@ def test_no_import_goes_up_or_across() -> None:
         if there is not None and HEIGHT[there] >= HEIGHT[here]:
             wrong.append(f"{file}:{line} imports {name}")
     assert wrong == []
+
+
+def test_builtin_knows_no_language() -> None:
+    """Shipped components use what any plugin can use."""
+    known = {room(name) for here, _, name, _ in own(EVERYTHING) if here == "builtin"}
+    assert known & {"language", "record", "store", "planning"} == set()
 
 
 def test_nobody_imports_builtin() -> None:

@@ -78,7 +78,7 @@ KINDS: Mapping[str, Kind] = {
         ),
         Kind("stores", "store", {}, "waivern.store.base.RunStore", instantiated=False),
         Kind("executors", "executor", {}, "waivern.engine.executors.Executor", instantiated=False),
-        Kind("services", "service", {}, "any object", instantiated=False),
+        Kind("services", "service", {}, "any object"),
     )
 }
 """Every kind by name. A new kind is a row here and the protocol that it names."""

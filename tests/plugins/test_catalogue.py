@@ -5,34 +5,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from plugin_kit import GOOD, install
 
 from waivern.errors import NotFoundError, RefusedError, WaivernError
 from waivern.message import Message
 from waivern.plugins.catalogue import Catalogue
 from waivern.plugins.component import Connector, Processor
-
-GOOD = """
-from pydantic import BaseModel
-from waivern.message import ANY_JSON
-
-class Thing:
-    name = "thing"
-    version = "1.0.0"
-    produces = ANY_JSON
-    class Config(BaseModel):
-        pass
-    def extract(self, config, ctx):
-        return 1
-"""
-
-
-def install(folder: Path, name: str, code: str, entry: str, kind: str = "connectors") -> None:
-    """Put a distribution into a folder, as an installer would."""
-    info = folder / f"{name}-1.2.dist-info"
-    info.mkdir(parents=True)
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.2\n")
-    (info / "entry_points.txt").write_text(f"[waivern.{kind}]\n{entry}\n")
-    (folder / f"{name}.py").write_text(code)
 
 
 def test_shipped_components_are_found_and_have_the_shape() -> None:

@@ -10,10 +10,10 @@ from typing import Any
 from waivern.builtin.common_properties import Properties
 from waivern.builtin.findings import joined
 from waivern.errors import ComponentError
-from waivern.language.conditions.value_shapes import union
 from waivern.message import Json
 from waivern.plugins.component import Input
 from waivern.plugins.context import Context
+from waivern.shapes import union
 
 
 class Merge:

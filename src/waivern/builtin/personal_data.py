@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, ValidationInfo
 from waivern.builtin.common_properties import Number, Properties, SourcePath
 from waivern.builtin.findings import FindingsReport
 from waivern.builtin.findings_shape import shape
-from waivern.builtin.rulesets import is_path, marks, offered, ruleset
+from waivern.builtin.rulesets import check_installed, is_path, marks, ruleset
 from waivern.detection import (
     FieldUse,
     Match,
@@ -42,10 +42,10 @@ def _known_type(name: str, info: ValidationInfo) -> str:
 
 
 def _known_ruleset(name: str) -> str:
-    """Refuse what is neither a path nor installed; a file is looked for when it is read."""
+    """Refuse a name that is neither a path nor installed; a file is checked when it is read."""
     if not is_path(name):
         try:
-            offered(name)
+            check_installed(name)
         except ComponentError as error:
             raise ValueError(f"{error.message}; {error.hint}") from error
     return name

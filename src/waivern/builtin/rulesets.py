@@ -1,4 +1,4 @@
-"""From what a runbook calls a ruleset to the ruleset: a file of its own, or one that is installed.
+"""Rulesets by the name that a runbook gives: the shipped one, a file, or an installed one.
 
 An installed one is an entry point of the group `waivern.rulesets`, whose object is the path of a
 YAML file: `RULES = importlib.resources.files(__name__) / "acme.yaml"`.
@@ -6,26 +6,25 @@ YAML file: `RULES = importlib.resources.files(__name__) / "acme.yaml"`.
 
 from __future__ import annotations
 
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 from waivern.builtin.common_properties import located
 from waivern.detection import Ruleset, extend_ruleset, load_ruleset
-from waivern.diagnostics import did_you_mean
-from waivern.errors import ComponentError
+from waivern.errors import ComponentError, WaivernError
 from waivern.files import NotAFileError, open_file
+from waivern.kinds import Entry, entry
 from waivern.plugins.context import Context
 
-GROUP = "waivern.rulesets"
 MAX_BYTES = 2**20
-"""Of a ruleset file; the shipped one has 17 kB."""
+"""The maximal size of a ruleset file; the shipped one has 17 kB."""
 
 
 def ruleset(name: str | None, ctx: Context) -> Ruleset:
     """Return the ruleset in a file, or the installed one of that name; None: the shipped one.
 
-    What has a '/' or ends in `.yaml` or `.yml` is a path, relative to the runbook's folder. Raises
-    ComponentError if there is none, and InvalidError with the places of all that is wrong with it.
+    A name with a '/', or one that ends in `.yaml` or `.yml`, is a path relative to the folder of
+    the runbook. Raises ComponentError if there is no such ruleset, and InvalidError with the
+    positions of all that is wrong in it.
     """
     if name is None:
         return load_ruleset()
@@ -35,12 +34,12 @@ def ruleset(name: str | None, ctx: Context) -> Ruleset:
 
 
 def is_path(name: str) -> bool:
-    """Say whether what a runbook calls a ruleset is the path of a file."""
+    """Return whether a name of a ruleset is the path of a file."""
     return "/" in name or name.endswith((".yaml", ".yml"))
 
 
 def marks(rules: Ruleset) -> dict[str, str]:
-    """Return "version digest" by name, of a ruleset and of what it adds to."""
+    """Return "version digest" by name, of a ruleset and of the one that it extends."""
     both = [rules] if rules.base is None else [rules.base, rules]
     return {each.name: f"{each.version} {each.digest}" for each in both}
 
@@ -54,33 +53,27 @@ def _bytes(name: str, path: Path) -> bytes:
         raise ComponentError(f"{name!r} cannot be read: {error.strerror}", hint=hint) from error
 
 
-def offered(name: str) -> EntryPoint:
-    """Return where an installed ruleset is declared.
+def check_installed(name: str) -> None:
+    """Raise ComponentError if no distribution, or several, offer a ruleset of that name."""
+    _entry(name)
 
-    Raises ComponentError if there is none of that name, or several.
-    """
-    every = entry_points(group=GROUP)
-    offers = tuple(every.select(name=name))
-    if not offers:
-        known = sorted(every.names)
-        hints = [did_you_mean(name, known), f"installed are: {', '.join(known) or 'none'}"]
-        hints.append("a file's name has to end in .yaml")
-        raise ComponentError(f"no ruleset {name!r}", hint="; ".join(filter(None, hints)))
-    if len(offers) > 1:
-        owners = " and ".join(sorted(entry.dist.name if entry.dist else "?" for entry in offers))
-        raise ComponentError(f"ruleset {name!r} is offered by {owners}", hint="uninstall one")
-    return offers[0]
+
+def _entry(name: str) -> Entry:
+    try:
+        return entry("rulesets", name)
+    except WaivernError as error:
+        hint = f"{error.hint}; a file's name has to end in .yaml"
+        raise ComponentError(error.message, hint=hint) from error
 
 
 def _installed(name: str) -> bytes:
-    entry = offered(name)
+    found = _entry(name)
     try:
-        file = entry.load()
-        return bytes(file.read_bytes())
+        return bytes(found.load().read_bytes())
     except Exception as error:  # a plugin may raise anything
         raise ComponentError(
             f"ruleset {name!r} cannot be loaded: {type(error).__name__}: {error}",
-            hint=f"it is declared as {entry.value!r}, which has to be the path of a YAML file",
+            hint=f"it is declared as {found.place}, which has to be the path of a YAML file",
         ) from error
 
 

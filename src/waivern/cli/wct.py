@@ -7,6 +7,7 @@ import click
 from waivern import __version__
 from waivern.cli.ui.group import LazyGroup
 from waivern.errors import Exit
+from waivern.kinds import KINDS
 
 
 def _epilog() -> str:
@@ -34,8 +35,7 @@ Example: wct run analysis.yaml
         "runs": "waivern.cli.commands.wct_runs",
         "inspect": "waivern.cli.commands.wct_inspect",
         "validate": "waivern.cli.commands.wct_validate",
-        "connectors": "waivern.cli.commands.wct_connectors",
-        "processors": "waivern.cli.commands.wct_processors",
+        **{each.name: "waivern.cli.ui.component_list" for each in KINDS.values() if each.listing},
         "config": "waivern.cli.commands.wct_config",
     },
     groups=("runs", "config"),

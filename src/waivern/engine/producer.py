@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from waivern.clock import Clock
 from waivern.engine import artifact_identity
@@ -341,6 +341,7 @@ class Producer:
             kept_in=self._kept_in,
             imports=self._catalogue.imports,
             redact=self._redacted,
+            service=self._service,
         )
 
     def _context(self, call: Call) -> Context:
@@ -359,7 +360,11 @@ class Producer:
             self._kept_in,
             self._catalogue.imports,
             self._redacted,
+            self._service,
         )
+
+    def _service(self, name: str) -> Any:
+        return self._catalogue.load("services", name)
 
     def _folder(self, node: Node) -> Path:
         return Path(node.base) if node.base else self._base

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from waivern.ids import ArtifactId
-from waivern.language.conditions.value_shapes import ANYTHING, Shape, literal, types_of, union
+from waivern.language.conditions.value_shapes import literal
 from waivern.planning.artifact_table import ArtifactTable, FlatArtifact
 from waivern.planning.contents import ContentShapes
 from waivern.planning.plan import Node
@@ -18,6 +18,7 @@ from waivern.planning.plan_codes import PlanCode
 from waivern.planning.scope import Scope
 from waivern.plugins.catalogue import Catalogue
 from waivern.record.status import RECORDED
+from waivern.shapes import ANYTHING, Shape, types_of, union
 
 if TYPE_CHECKING:
     from waivern.language.conditions import Condition

@@ -11,12 +11,12 @@ from pydantic import ValidationError
 from waivern.errors import WaivernError
 from waivern.ids import ArtifactId
 from waivern.language import template
-from waivern.language.conditions.value_shapes import ANYTHING, Shape
 from waivern.planning.component_properties import configure
 from waivern.planning.plan import AskPeople, Extract, LastRound, Node, Transform
 from waivern.plugins.catalogue import Catalogue
 from waivern.plugins.component import Component
 from waivern.plugins.context import Context
+from waivern.shapes import ANYTHING, Shape
 
 
 class ContentShapes:

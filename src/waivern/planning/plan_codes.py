@@ -23,3 +23,4 @@ class PlanCode(StrEnum):
     POOL = "WCT213"
     ADVICE = "WCT214"
     """Not an error: what is likely to fail."""
+    SERVICE = "WCT215"

@@ -112,16 +112,17 @@ class PlanComponents:
         own: Mapping[str, Json],
         properties: Mapping[str, Json],
     ) -> bool:
-        """Return whether the component takes the properties; report each that it does not.
+        """Return whether the component takes the properties and has the services that it requires.
 
-        `own` are those of them that the runbook gives. What is wrong is told where it stands: in
-        the runbook, or in the project's file.
+        Reports each that is wrong, at its position in the runbook or in the project's file. `own`
+        are the properties that the runbook gives.
         """
+        has_services = self._has_services(flat, kind, component)
         if flat.scope.runbook.params and any(
             name not in self._environ for name in names(properties) if name.startswith("params.")
         ):
-            return True  # the runbook is only looked at: what a secret will be is not known
-        fit = True
+            return has_services  # validation only: the values of secrets are not known
+        fit = has_services
         for path, on_key, message, hint in faults(component.Config, properties, self._environ):
             of_project = not _leads(path, own) and _leads(path, properties)
             on: Literal["key", "value"] = "key" if on_key else "value"
@@ -136,6 +137,19 @@ class PlanComponents:
                 self._flats.report(flat.problem(PlanCode.PROPERTY, said, at, on=on, hint=advice))
             fit = False  # also if that was reported for another item already
         return fit
+
+    def _has_services(self, flat: FlatArtifact, kind: Kind, component: Component) -> bool:
+        """Return whether each required service is installed; report the others."""
+        available = True
+        for service in getattr(component, "requires", ()):
+            try:
+                self._catalogue.owner("services", service)
+            except WaivernError as error:
+                message = f"{component.name} requires the service {shown(service)}: {error.message}"
+                at = (PART[kind], "type")
+                self._flats.report(flat.problem(PlanCode.SERVICE, message, at, hint=error.hint))
+                available = False
+        return available
 
 
 def _leads(path: Path, properties: Json) -> bool:

@@ -1,46 +1,51 @@
-"""What a component is. Nothing here has to be inherited: a class of this shape is enough.
+"""The protocols of components. Nothing has to be inherited: a class of this shape is enough.
 
-How a component is called: on a thread, without an event loop. If it returns an awaitable, as a
-coroutine function does, that is awaited there on an event loop of its own, which ends with the
-call: what belongs to an event loop (locks, HTTP clients) cannot be shared between calls.
+A component is called on a thread that has no event loop. If the call returns an awaitable, as a
+coroutine function does, it is awaited on that thread, on an event loop that belongs to this call
+and ends with it. Objects that belong to an event loop (locks, HTTP clients) therefore cannot be
+shared between calls.
 
-What a component may declare besides; absent means none:
+Optional attributes and methods:
 
 `repeatable: bool`
-    Equal properties and inputs (for a connector: an equal fingerprint) give equal content, here
-    and elsewhere. Its artifacts are then cached without being asked.
+    Equal properties and inputs (for a connector: an equal fingerprint) give equal content, on this
+    machine and on others. The artifacts of such a component are cached by default.
 `fingerprint(config, ctx) -> Mapping[str, str] | None`, of a connector
-    Marks of all that `extract` would read: {"customers/a.csv": "sha256:..."}. Equal if, and as far
-    as can be told only if, `extract` would return equal content for equal properties. Marks are of
-    content: a time of modification tells too much after a clone and too little after a quick edit.
-    None: it cannot tell, and nothing is cached. It reads exactly what `extract` reads, reports the
-    same coverage to `ctx` (a cached artifact has this one) or none, and costs much less than the
-    work that follows.
-    The source may change between it and `extract`. The caller therefore takes it before *and*
-    after: if the two differ, the artifact is good and is not cached. What is changed during
-    `extract` and is changed back before the second look stays unseen.
+    A mark of each item that `extract` would read: {"customers/a.csv": "sha256:..."}. The marks are
+    equal if, and as far as possible only if, `extract` would return equal content for equal
+    properties. A mark is computed from the content: modification times change after a clone and may
+    not change after a quick edit. None: no fingerprint is possible, and nothing is cached. The
+    method reads what `extract` reads, reports the same coverage to `ctx` (a cached artifact gets
+    this coverage) or none, and costs much less than `extract`.
+    It is called before *and* after `extract`, because the source may change in between: if the two
+    results differ, the artifact is used and not cached. A change that is undone during `extract`
+    is not noticed.
 `rulesets(config, ctx) -> Mapping[str, str]`
-    "version sha256:<hex>" by name, of every ruleset that its work depends on. Files may change
-    here too: taken before and after.
+    "version sha256:<hex>" by name, of every ruleset that the content depends on. Called before
+    *and* after the work, because the files of rulesets may change too.
 `code(config, ctx) -> str | None`
-    Digest of the user's own code that it runs, without running any of it. None, or an error: it is
-    not certain which code runs, and nothing is cached. Called before *and* after the work.
+    The digest of the user's own code that the component runs, computed without running any of it.
+    None, or an error: it is not certain which code runs, and nothing is cached. Called before *and*
+    after the work.
 `retry: Mapping[str, Json]`
-    Terms of trying again where the runbook gives none: `max`, `on`, `delay`, `max_delay`.
+    Default retry settings, for artifacts whose runbook has none: `max`, `on`, `delay`, `max_delay`.
+`requires: tuple[str, ...]`
+    Names of the services that it needs, such as "llm". A service that is not installed is a problem
+    of the plan. The component gets each with `ctx.service(name)`.
 `describes(config, inputs, ctx) -> Mapping[str, Any] | None`
-    The shape of the content, in the subset of JSON Schema that
-    `language/conditions/value_shapes.py` names:
+    The shape of the content, in the subset of JSON Schema that `waivern.shapes` describes;
     conditions are checked against it when a run is planned. `inputs` are the shapes of a
-    processor's inputs. `config` is None where a property holds a variable. None: it is not known.
+    processor's inputs. `config` is None where a property holds a variable. None: the shape is
+    unknown.
 `advise(config, ctx) -> Iterator[tuple[str, str, str | None]]`
-    (property, message, hint) of what is likely to fail, such as a file that is not there: the
-    warnings of `wct validate`. It runs no code of anybody.
+    (property, message, hint) of each problem that is likely to occur, such as a missing file: the
+    warnings of `wct validate`. It runs no code of the user.
 `outputs: tuple[str, ...]`, of a processor
     Names of several outputs; `process` then returns a mapping with some of these names.
 
-`fingerprint`, `rulesets` and `code` are plain functions, called on a thread, also where nothing is
-run (`wct plan`). What they raise is not the artifact's failure: it is then produced, and the same
-trouble is met and told there.
+`fingerprint`, `rulesets` and `code` are plain functions. They are called on a thread, also by
+commands that run nothing (`wct plan`). An error that they raise does not fail the artifact: the
+artifact is then produced, and the work itself meets and reports the same problem.
 """
 
 from __future__ import annotations
@@ -58,7 +63,7 @@ from waivern.plugins.context import Context
 
 @dataclass(frozen=True)
 class Input:
-    """One input of a processor: the artifact it came from, its content, what that means."""
+    """One input of a processor: the artifact's key, its content, and the schema of the content."""
 
     key: str
     content: Json
@@ -68,8 +73,8 @@ class Input:
 class Suspend(WaivernError):  # noqa: N818 - not an error: a state to be resumed from
     """Raised by a component that waits for something outside: data, a permission, a person.
 
-    `reason` says for what. The artifact is suspended, not failed; when the run is resumed the
-    component is called again, with what was handed over as `ctx.resume_data`.
+    `reason` names it. The artifact is suspended, not failed; when the run is resumed, the component
+    is called again, with the data of the resume in `ctx.resume_data`.
     """
 
     exit_code = Exit.SUSPENDED
@@ -81,11 +86,11 @@ class Suspend(WaivernError):  # noqa: N818 - not an error: a state to be resumed
 
 @runtime_checkable
 class Connector(Protocol):
-    """Produces an artifact from outside.
+    """A component that produces an artifact from a source outside the run.
 
     `extract` returns content without clock times, run ids or absolute paths, so that equal sources
-    give equal artifacts. What it cannot read it reports with `ctx.skipped`; a ComponentError it
-    raises is shown to people as it is.
+    give equal artifacts. It reports each item that it cannot read with `ctx.skipped`. The message
+    of a ComponentError that it raises is shown to the user unchanged.
     """
 
     name: str
@@ -93,8 +98,8 @@ class Connector(Protocol):
     produces: SchemaRef
 
     @property
-    def Config(self) -> type[BaseModel]:  # noqa: N802 - a class in its place is what is meant
-        """The properties in a runbook, checked when the run is planned."""
+    def Config(self) -> type[BaseModel]:  # noqa: N802 - implementations have a class here
+        """The model of the properties in a runbook, validated when the run is planned."""
         ...
 
     def extract(self, config: Any, ctx: Context) -> Json | Awaitable[Json]:
@@ -104,28 +109,28 @@ class Connector(Protocol):
 
 @runtime_checkable
 class Processor(Protocol):
-    """Produces an artifact from others; the same rules as for a connector."""
+    """A component that produces an artifact from others; the same rules as for a connector."""
 
     name: str
     version: str
 
     @property
     def accepts(self) -> tuple[SchemaRef, ...] | None:
-        """The schemas an input may have; None where any will do."""
+        """The schemas that an input may have; None: any schema."""
         ...
 
     @property
     def produces(self) -> SchemaRef | None:
-        """None: the schema that all inputs share."""
+        """The schema of the content; None: the schema that all inputs share."""
         ...
 
     @property
-    def Config(self) -> type[BaseModel]:  # noqa: N802 - a class in its place is what is meant
-        """The properties in a runbook, checked when the run is planned."""
+    def Config(self) -> type[BaseModel]:  # noqa: N802 - implementations have a class here
+        """The model of the properties in a runbook, validated when the run is planned."""
         ...
 
     def process(self, inputs: Sequence[Input], config: Any, ctx: Context) -> Json | Awaitable[Json]:
-        """Return the content made from `inputs`, which are in declared order."""
+        """Return the content produced from `inputs`, in declared order."""
         ...
 
 

@@ -92,5 +92,6 @@ CHECKS: dict[str, _Rule] = {
 """The checks that the `shape` of a kind can name: the test, and what it requires."""
 _OPTIONAL: dict[str, _Rule] = {
     "outputs": (_is_texts, "a tuple of texts"),
+    "requires": (_is_texts, "a tuple of texts"),
     "retry": (_is_retry, "a mapping of 'max' (1 to 1000), 'on', 'delay' and 'max_delay' (seconds)"),
 }

@@ -69,6 +69,7 @@ class Context:
         kept_in: Path | None = None,
         imports: ModuleFolders | None = None,
         redact: Callable[[str], str] = str,
+        service: Callable[[str], Any] | None = None,
     ) -> None:
         self.artifact = artifact
         self.kept_in = kept_in
@@ -80,6 +81,7 @@ class Context:
         self._memo = memo or SharedResults()
         self.imports = imports or self._memo.get("imports", ModuleFolders)
         self._redact = redact
+        self._service = service
 
     @cached_property
     def log(self) -> logging.Logger:
@@ -103,6 +105,16 @@ class Context:
             return self.base / Path(text).expanduser()
         except RuntimeError as error:  # '~name' of nobody
             raise ComponentError(f"not a path: {text!r}: {error}") from error
+
+    def service(self, name: str) -> Any:
+        """Return the installed service of this name; all calls of a run share it.
+
+        Raises ComponentError if there is none. A component that declares the name in `requires` is
+        not called without it.
+        """
+        if self._service is None:
+            raise ComponentError(f"the service {name!r} is not available here")
+        return self._service(name)
 
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
         """Return what `make` returns, called once an attempt for all artifacts that give this key.

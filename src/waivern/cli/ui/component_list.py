@@ -1,4 +1,4 @@
-"""The components that are installed: what `wct connectors` and `wct processors` show."""
+"""The listing of the entries of a kind: `wct connectors`, `wct processors`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from waivern.cli.ui.options import json_option
 from waivern.cli.ui.screen import Screen, stderr, stdout, tab_separated, table
 from waivern.cli.ui.text import clean
 from waivern.errors import Exit, WaivernError
+from waivern.kinds import KINDS
 from waivern.message import Json
 
 if TYPE_CHECKING:
@@ -44,26 +45,24 @@ class ComponentProperty:
         }
 
 
-def components_command(kind: Literal["connectors", "processors"], title: str) -> click.Command:
-    """Return the command that shows the components of a kind."""
+def command(kind: str) -> click.Command:
+    """Return the command that lists the entries of a kind."""
 
     @click.command(
         kind,
-        help=f"{title}\n\nTo a pipe, a line is: name, version, description; with NAME: property,"
-        " type, default (empty if it is required), description; between tabs.",
+        help=f"{KINDS[kind].listing}\n\nTo a pipe, a line is: name, version, description; with"
+        " NAME: property, type, default (empty if it is required), description; between tabs.",
     )
     @click.argument("name", required=False)
     @click.option("-v", "--verbose", is_flag=True, help="Also show the properties.")
     @json_option
-    def command(name: str | None, verbose: bool, as_json: bool) -> int:
+    def listing(name: str | None, verbose: bool, as_json: bool) -> int:
         return _show(kind, name, verbose, as_json)
 
-    return command
+    return listing
 
 
-def _show(
-    kind: Literal["connectors", "processors"], name: str | None, verbose: bool, as_json: bool
-) -> int:
+def _show(kind: str, name: str | None, verbose: bool, as_json: bool) -> int:
     from waivern.cli.ui.output_redirect import stdout_is_stderr
     from waivern.runs.locate import find_project
     from waivern.runs.prepare import catalogue_of
@@ -101,7 +100,7 @@ def _show(
 
 def _loaded(
     catalogue: Catalogue,
-    kind: Literal["connectors", "processors"],
+    kind: str,
     outlines: Mapping[str, ComponentOutline],
 ) -> tuple[dict[str, Component], dict[str, WaivernError]]:
     found: dict[str, Component] = {}
@@ -187,7 +186,7 @@ def _fields(each: ComponentProperty) -> list[str]:
 
 def _outlined(kind: str, name: str, outline: ComponentOutline) -> dict[str, Json]:
     return {
-        "kind": kind[:-1],
+        "kind": KINDS[kind].singular,
         "name": name,
         "version": outline.version,
         "description": outline.description,
@@ -201,11 +200,11 @@ def _outlined(kind: str, name: str, outline: ComponentOutline) -> dict[str, Json
 def _document(kind: str, component: Component) -> dict[str, Json]:
     accepts = getattr(component, "accepts", None)
     return {
-        "kind": kind[:-1],
+        "kind": KINDS[kind].singular,
         "name": component.name,
         "version": component.version,
         "description": description(component),
         "accepts": [str(schema) for schema in accepts] if accepts else None,
-        "produces": str(component.produces) if component.produces else None,
+        "produces": str(produces) if (produces := getattr(component, "produces", None)) else None,
         "properties": [each.document() for each in properties(component)],
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
@@ -13,6 +13,8 @@ from waivern.diagnostics import did_you_mean
 
 class LazyGroup(click.Group):
     """A click group over modules, each of which has its command under the name `command`.
+
+    That is the command, or a function that returns it, for a module that serves several names.
 
     With `default`, that command is meant where the line begins with no command's name. `groups` are
     those of its commands whose own commands may be typed without them, by mistake.
@@ -37,8 +39,9 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in self._modules:
             return None
-        command: click.Command = import_module(self._modules[cmd_name]).command
-        return command
+        command: click.Command | Callable[[str], click.Command]
+        command = import_module(self._modules[cmd_name]).command
+        return command if isinstance(command, click.Command) else command(cmd_name)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         first = args[0] if args else "-"

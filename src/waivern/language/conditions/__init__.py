@@ -19,8 +19,8 @@ from waivern.language.conditions.syntax import MAX_DEPTH, MAX_TEXT, ConditionErr
 
 if TYPE_CHECKING:
     from waivern.language.conditions.shape_check import ShapeFault
-    from waivern.language.conditions.value_shapes import Shape
     from waivern.message import Json
+    from waivern.shapes import Shape
 
 __all__ = [
     "MAX_DEPTH",

@@ -18,19 +18,17 @@ from waivern.language.conditions.syntax import (
     ConditionNode,
 )
 from waivern.language.conditions.value_shapes import (
-    ANYTHING,
     TYPES,
-    Shape,
     choice,
     equal,
     every,
-    inner,
     kinds_of,
     list_of,
     literal,
     named,
 )
 from waivern.language.conditions.values import shortened
+from waivern.shapes import ANYTHING, Shape, inner
 
 
 class ShapeFault(NamedTuple):

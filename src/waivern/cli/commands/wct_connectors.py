@@ -1,9 +1,0 @@
-"""`wct connectors`."""
-
-from __future__ import annotations
-
-from waivern.cli.ui.component_list import components_command
-
-command = components_command(
-    "connectors", "List the components that produce artifacts from sources."
-)
