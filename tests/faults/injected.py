@@ -132,13 +132,13 @@ def _serialise(gate: Gate) -> None:
     from waivern.cli.ui import progress
     from waivern.engine import ledger, loop
     from waivern.engine.producer import Producer
-    from waivern.store.lease import LocalLease
+    from waivern.store.lease import BackendLease
 
     ledger.GATHER_S, ledger.IDLE_S = 0.0, 60.0
     ledger.PROJECT_EVERY_S, ledger.PROJECTION_SHARE = 0.0, 0
     loop.WATCH_S = 60.0
     progress.TICK_S = 0.001  # so that more has been told when a kill comes
-    begin, append, project = Producer.begin, LocalLease.append, LocalLease.project
+    begin, append, project = Producer.begin, BackendLease.append, BackendLease.project
     pending = 0
 
     def gated(self: Any, *call: Any) -> Any:
@@ -158,8 +158,8 @@ def _serialise(gate: Gate) -> None:
         pending = 0
 
     _replace(Producer, "begin", gated)
-    _replace(LocalLease, "append", counted)
-    _replace(LocalLease, "project", projected)
+    _replace(BackendLease, "append", counted)
+    _replace(BackendLease, "project", projected)
 
 
 def _ends_a_call(record: dict[str, Any]) -> bool:

@@ -66,16 +66,14 @@ def operations() -> RecordingOs:
 
 
 def in_place(folder: real.DiskFolder) -> None:
-    fd = operations().open("a", TRUNCATED, dir_fd=folder.descriptor)
-    real.write_all(fd, NEW, "a")
-    os.close(fd)
+    with real.DiskFile(operations().open("a", TRUNCATED, dir_fd=folder.descriptor), "a") as file:
+        file.write(NEW)
 
 
 def renamed(folder: real.DiskFolder, *, sync: bool = False) -> None:
-    fd = folder.create("b", NEW)
-    if sync:
-        real.sync_file(fd, "b")
-    os.close(fd)
+    with folder.create("b", NEW) as file:
+        if sync:
+            file.sync()
     folder.rename("b", "a")
 
 

@@ -690,7 +690,7 @@ async def test_a_cache_that_cannot_be_used(book: Book, kind: str) -> None:
     assert not verify(book.store, "r").faults
 
 
-@pytest.mark.parametrize("operation", ["mkdir", "open", "write", "sync", "link", "unlink"])
+@pytest.mark.parametrize("operation", ["mkdir", "open", "write", "sync", "rename", "unlink"])
 async def test_a_disk_that_refuses_the_cache(
     book: Book, monkeypatch: pytest.MonkeyPatch, operation: str
 ) -> None:

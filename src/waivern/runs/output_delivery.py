@@ -28,8 +28,9 @@ from waivern.message import Json, encode, sha256
 from waivern.planning.plan import Plan
 from waivern.record.fold import RunRecord
 from waivern.record.status import CLOSED
+from waivern.store.backend import FolderHandle, explained
 from waivern.store.base import ArtifactRef, RunStore
-from waivern.store.disk import DiskFolder, explained, make_way
+from waivern.store.disk import DiskFolder, make_way
 
 RECORD = ".waivern-output.json"
 """The file beside the outputs that says which run wrote them."""
@@ -142,7 +143,7 @@ def _replace_all(
         owned.assign(runbook, run_id, digests, before).write(root, staging)
         for number, name in enumerate(digests):
             with _place(root, name, make=True) as (place, last):
-                staging.move(str(number), place, last)
+                staging.rename(str(number), last, place)
                 place.sync()
         stale = {name: known for name, known in before.items() if name not in digests}
         retained = [name for name, known in stale.items() if not _remove(root, name, known)]
@@ -155,7 +156,7 @@ def _replace_all(
 
 
 @contextmanager
-def _staging(root: DiskFolder) -> Iterator[DiskFolder]:
+def _staging(root: FolderHandle) -> Iterator[FolderHandle]:
     """Make the folder in which files are staged; it is swept before and after, whoever made it.
 
     What a killed delivery left there is content of an earlier run, and must not stay.
@@ -172,7 +173,7 @@ def _staging(root: DiskFolder) -> Iterator[DiskFolder]:
 
 
 def _stage(
-    staging: DiskFolder, store: RunStore, plan: Plan, record: RunRecord
+    staging: FolderHandle, store: RunStore, plan: Plan, record: RunRecord
 ) -> Iterator[tuple[str, str]]:
     """Write each output, durably, under a number; yield its file name and digest in this order."""
     number = 0
@@ -187,7 +188,7 @@ def _stage(
         number += 1
 
 
-def _remove(root: DiskFolder, name: str, known: Collection[str]) -> bool:
+def _remove(root: FolderHandle, name: str, known: Collection[str]) -> bool:
     """Remove a file that an earlier run delivered; report false if it is another by now."""
     try:
         with _place(root, name) as (place, last):
@@ -203,7 +204,9 @@ def _remove(root: DiskFolder, name: str, known: Collection[str]) -> bool:
 
 
 @contextmanager
-def _place(root: DiskFolder, name: str, *, make: bool = False) -> Iterator[tuple[DiskFolder, str]]:
+def _place(
+    root: FolderHandle, name: str, *, make: bool = False
+) -> Iterator[tuple[FolderHandle, str]]:
     """Open the folder in which a file below the root lies; yield it and the last name."""
     *parents, last = name.split("/")
     with root.below(parents, make=make) as place:
@@ -217,7 +220,7 @@ class _Record:
     runbooks: dict[str, dict[str, Json]] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, root: DiskFolder) -> _Record:
+    def read(cls, root: FolderHandle) -> _Record:
         """Return the folder's record; an empty one if it has none that can be read.
 
         Without it nothing is removed, which is the safe side.
@@ -262,10 +265,10 @@ class _Record:
         self.runbooks = {**others, runbook: entry}
         return self
 
-    def write(self, root: DiskFolder, staging: DiskFolder) -> None:
+    def write(self, root: FolderHandle, staging: FolderHandle) -> None:
         document = {"schema": "wct.outputs/1", "runbooks": self.runbooks}
         staging.write_new("record", (json.dumps(document, indent=2) + "\n").encode())
-        staging.move("record", root, RECORD)
+        staging.rename("record", RECORD, root)
         root.sync()
 
 

@@ -181,6 +181,8 @@ class RunStore(ArtifactStore):
     """What `open_store` opens to reach the same runs."""
     folder: str | None = None
     """The folder that all of it is in; None if it is not on a disk."""
+    watch_s: float = 0.2
+    """How often to look for changes that another process makes, in seconds."""
 
     @abstractmethod
     def identity(self, *, make: bool = False) -> str | None:

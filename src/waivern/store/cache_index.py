@@ -14,7 +14,7 @@ from collections.abc import Callable, Container, Iterator, Mapping
 
 from waivern.errors import IntegrityError, UsageError
 from waivern.message import Json
-from waivern.store.disk import DiskFolder
+from waivern.store.backend import FolderHandle
 
 SHARD_BYTES = 4 << 20
 """A shard that has grown beyond this is written anew: the last entry of each key, if its run is
@@ -26,7 +26,7 @@ KEY_BYTES = 32
 
 
 def write(
-    folder: DiskFolder, entries: Mapping[str, dict[str, Json]], runs: Callable[[], Container[str]]
+    folder: FolderHandle, entries: Mapping[str, dict[str, Json]], runs: Callable[[], Container[str]]
 ) -> None:
     """Append entries, in one write a shard; sweep what a crash left half made.
 
@@ -45,7 +45,7 @@ def write(
 
 
 def _tidy(
-    folder: DiskFolder, lines: Mapping[str, dict[str, bytes]], runs: Callable[[], Container[str]]
+    folder: FolderHandle, lines: Mapping[str, dict[str, bytes]], runs: Callable[[], Container[str]]
 ) -> None:
     """Write the shards anew that `lines` made too large; nobody else may be writing."""
     grown = {name: size for name in lines if (size := folder.size(name)) > SHARD_BYTES}
@@ -70,7 +70,7 @@ def _kept(data: bytes, runs: Container[str]) -> dict[str, bytes]:
     return dict(reversed(newest.items()))
 
 
-def read(folder: DiskFolder, key: str) -> dict[str, Json] | None:
+def read(folder: FolderHandle, key: str) -> dict[str, Json] | None:
     """Return the last entry of a key."""
     try:
         data = folder.read_if_any(_shard(key), READ_BYTES)
@@ -92,22 +92,17 @@ def _backwards(data: bytes, text: bytes) -> Iterator[bytes]:
         end = start
 
 
-def pepper(folder: DiskFolder, *, make: bool) -> bytes:
+def pepper(folder: FolderHandle, *, make: bool) -> bytes:
     """Return the store's own random key; whoever comes first makes it, if it may be made.
 
     Raises IntegrityError if what lies there is none, FileNotFoundError.
     """
     found = folder.read_if_any(KEY, 1 << 10) if make else folder.read(KEY, 1 << 10)
     if found is None:
-        staged = f".tmp-{KEY}-{os.getpid()}-{os.urandom(4).hex()}"
-        with folder.shared():
-            folder.write_new(staged, os.urandom(KEY_BYTES))
-            try:
-                folder.link(staged, KEY)
-                folder.sync()
-            finally:
-                folder.unlink(staged)
-        found = folder.read(KEY, 1 << 10)
+        with folder.locked():  # of two processes that need it first, the second one reads it
+            if (found := folder.read_if_any(KEY, 1 << 10)) is None:
+                found = os.urandom(KEY_BYTES)
+                folder.replace(KEY, found)
     if len(found) != KEY_BYTES:
         raise IntegrityError(f"{folder.name}/{KEY} is damaged", hint="remove the folder 'cache'")
     return found

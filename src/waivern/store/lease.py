@@ -1,4 +1,4 @@
-"""The right to write to one local run, and the order in which its files are written."""
+"""The right to write to one run, and the order in which its files are written."""
 
 from __future__ import annotations
 
@@ -6,15 +6,21 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from functools import partial
 from weakref import WeakSet
 
 from waivern.errors import StoreError
 from waivern.ids import SYSTEM
 from waivern.message import Json, sha256
 from waivern.store import journal, lock
+from waivern.store.backend import (
+    Backend,
+    FileHandle,
+    FolderHandle,
+    OpenMode,
+    explained,
+    failure,
+)
 from waivern.store.base import InitialState, Lease, Owner, Receipt
-from waivern.store.disk import DiskFolder, cut, explained, failure, sync_file, write_all
 from waivern.store.layout import (
     CHILDREN,
     EVENTS,
@@ -51,15 +57,15 @@ def _there(what: str) -> Iterator[None]:
         raise failure(what, error) from error
 
 
-class LocalLease(Lease):
+class BackendLease(Lease):
     """A held run: its folder, its lock, the end of its journal."""
 
     def __init__(
         self,
         run_id: str,
-        path: str,
-        runs: DiskFolder,
-        run: DiskFolder,
+        backend: Backend,
+        runs: FolderHandle,
+        run: FolderHandle,
         held: lock.HeldLock,
         chain: journal.JournalChain,
         on_release: Callable[[str], None],
@@ -80,10 +86,10 @@ class LocalLease(Lease):
         self._named: set[str] = set()
         """The folders of artifacts whose own names are durable."""
         self._system = run.folder(SYSTEM)
-        self._events = self._system.open_append(EVENTS)
-        self._written_bytes = os.fstat(self._events).st_size
-        self._possession = Possession(path, runs.folder("."), run_id, run, self._system)
-        self._possession.add(self._system, lock.NAME, held.descriptor)
+        self._events = self._system.open(EVENTS, OpenMode.APPEND)
+        self._written_bytes = self._events.stat().st_size
+        self._possession = Possession(backend, runs.folder("."), run_id, run, self._system)
+        self._possession.add(self._system, lock.NAME, held.file)
         self._possession.add(self._system, EVENTS, self._events)
         _leases.add(self)
 
@@ -99,14 +105,14 @@ class LocalLease(Lease):
     @classmethod
     def born(
         cls,
-        path: str,
-        runs: DiskFolder,
+        backend: Backend,
+        runs: FolderHandle,
         run_id: str,
         birth: InitialState,
         owner: Owner,
         on_release: Callable[[str], None],
-    ) -> LocalLease:
-        """Build a run beside the others in `path`, whole and locked, then rename it into place."""
+    ) -> BackendLease:
+        """Build a run beside the others, whole and locked, then rename it into place."""
         hidden = f".new-{run_id}"
         chain = journal.JournalChain()
         lines = chain.extend(birth.records)
@@ -126,20 +132,20 @@ class LocalLease(Lease):
                 system.sync()
             runs.rename(hidden, run_id)
             runs.sync()
-            lease = cls(run_id, path, runs, run, held, chain, on_release)
+            lease = cls(run_id, backend, runs, run, held, chain, on_release)
             stack.pop_all()
         return lease
 
     @classmethod
     def taken(
         cls,
-        path: str,
-        runs: DiskFolder,
-        run: DiskFolder,
+        backend: Backend,
+        runs: FolderHandle,
+        run: FolderHandle,
         run_id: str,
         owner: Owner,
         on_release: Callable[[str], None],
-    ) -> LocalLease:
+    ) -> BackendLease:
         """Lock an existing run, and cut the torn tail that a crash may have left."""
         with ExitStack() as stack:
             own = run.folder(".")
@@ -149,17 +155,14 @@ class LocalLease(Lease):
                 stack.callback(held.release)
                 data = system.read_if_any(EVENTS, JOURNAL_BYTES) or b""
                 reading = journal.read(data, read_anchor(system))
-                fd = system.open_append(EVENTS)
-                try:
+                with system.open(EVENTS, OpenMode.APPEND) as events:
                     if reading.fault:
-                        cut(fd, reading.valid_bytes, EVENTS)
+                        events.cut(reading.valid_bytes)
                     else:  # what a process wrote before it was killed need not be on the disk yet
-                        sync_file(fd, EVENTS)
-                finally:
-                    os.close(fd)
+                        events.sync()
             last = reading.lines[-1] if reading.lines else None
             chain = journal.JournalChain(last.seq, last.hash) if last else journal.JournalChain()
-            lease = cls(run_id, path, runs, own, held, chain, on_release)
+            lease = cls(run_id, backend, runs, own, held, chain, on_release)
             stack.pop_all()
         return lease
 
@@ -191,10 +194,10 @@ class LocalLease(Lease):
         self._broken = True  # until all of it succeeded
         with _there("write the journal"):
             if lines:
-                write_all(self._events, lines, EVENTS)
+                self._events.write(lines)
                 self._written_bytes += len(lines)
             if sync:
-                sync_file(self._events, EVENTS)
+                self._events.sync()
                 self._chain.mark_durable()
         self._broken = False
 
@@ -215,13 +218,13 @@ class LocalLease(Lease):
                 self._unwritten.pop(receipt.staged, None)
                 self._written.pop(receipt.staged, None)
 
-    def _write(self, folder: DiskFolder, receipts: list[Receipt]) -> None:
+    def _write(self, folder: FolderHandle, receipts: list[Receipt]) -> None:
         """Write those that are held in memory, durably: one wave is made as another is synced."""
         durable: list[Callable[[], None]] = []
         try:
             for start in range(0, len(receipts), WAVE):
-                made = self._made(folder, receipts[start : start + WAVE])
-                durable.append(self._syncers.sync(made))
+                created = self._created(folder, receipts[start : start + WAVE])
+                durable.append(self._syncers.sync(created))
                 if len(durable) > 1:
                     self._wait(durable)
         finally:
@@ -232,21 +235,22 @@ class LocalLease(Lease):
         with _there("write artifacts"):
             durable.pop(0)()
 
-    def _made(self, folder: DiskFolder, receipts: list[Receipt]) -> list[tuple[int, str]]:
-        """Make the files of those that are held in memory; they are to be synced and closed."""
-        files: list[tuple[int, str]] = []
-        held = [(each, data) for each in receipts if (data := self.held(each.staged)) is not None]
-        try:
-            folder.create_all(((each.staged, data) for each, data in held), files)
-        except BaseException as error:
-            for fd, _ in files:
-                os.close(fd)
-            if not isinstance(error, OSError):
-                raise
-            key = held[len(files)][0].key
-            failed = failure(f"write artifact '{key}'", error)
-            failed.artifact = key
-            raise failed from error
+    def _created(self, folder: FolderHandle, receipts: list[Receipt]) -> list[FileHandle]:
+        """Create the files of those that are held in memory; they are to be synced and closed."""
+        files: list[FileHandle] = []
+        for receipt in receipts:
+            if (data := self.held(receipt.staged)) is None:
+                continue
+            try:
+                files.append(folder.create(receipt.staged, data))
+            except BaseException as error:
+                for file in files:
+                    file.close()
+                if not isinstance(error, OSError):
+                    raise
+                failed = failure(f"write artifact '{receipt.key}'", error)
+                failed.artifact = receipt.key
+                raise failed from error
         return files
 
     def _sync_names(self, parents: list[str]) -> None:
@@ -285,7 +289,7 @@ class LocalLease(Lease):
                 self._put_aside(root, "", children)
             _write_children(self._system, children)
 
-    def _put_aside(self, folder: DiskFolder, prefix: str, children: Mapping[str, bytes]) -> None:
+    def _put_aside(self, folder: FolderHandle, prefix: str, children: Mapping[str, bytes]) -> None:
         """Keep what lies in a folder and is not as in `children` under other names."""
         for name in folder.names():
             if folder.has_folder(name):
@@ -345,12 +349,9 @@ class LocalLease(Lease):
         self._on_release(self.run_id)
         self._unwritten.clear()
         self._written.clear()
-        for fd in (self._events, self._system.descriptor, self.run.descriptor):
+        for opened in (self._events, self._system, self.run, self._possession):
             with suppress(OSError):
-                os.close(fd)
-        self._events = self._system.descriptor = self.run.descriptor = -1
-        with suppress(OSError):
-            self._possession.close()
+                opened.close()
 
     def release(self) -> None:
         if self._released:
@@ -362,9 +363,10 @@ class LocalLease(Lease):
         self._on_release(self.run_id)
         self._unwritten.clear()
         self._syncers.close()
-        events, self._events = self._events, -1  # whoever is late must not meet another's file
+        # the lock is released last but for the folders: nothing of the run may still be open for
+        # writing when the next holder comes
         for close in (
-            partial(os.close, events),
+            self._events.close,
             self._system.close,
             self._held.release,
             self.run.close,
@@ -374,7 +376,7 @@ class LocalLease(Lease):
                 close()
 
 
-_leases: WeakSet[LocalLease] = WeakSet()
+_leases: WeakSet[BackendLease] = WeakSet()
 
 
 def _after_fork() -> None:
@@ -385,7 +387,7 @@ def _after_fork() -> None:
 os.register_at_fork(after_in_child=_after_fork)
 
 
-def _write_children(system: DiskFolder, children: Mapping[str, bytes]) -> None:
+def _write_children(system: FolderHandle, children: Mapping[str, bytes]) -> None:
     if not children:
         return
     with system.ensure_folder(CHILDREN) as root:

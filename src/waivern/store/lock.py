@@ -5,7 +5,6 @@ The kernel frees it within milliseconds of any death, so nothing is ever unlocke
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import time
@@ -13,8 +12,8 @@ from weakref import WeakSet
 
 from waivern.clock import rfc3339
 from waivern.errors import RunLockedError, RunNotFoundError
+from waivern.store.backend import FileHandle, FolderHandle, OpenMode
 from waivern.store.base import Owner
-from waivern.store.disk import DiskFolder, overwrite, take_lock
 
 NAME = "lock"
 PATIENCE_S = 0.25
@@ -24,40 +23,33 @@ PATIENCE_S = 0.25
 class HeldLock:
     """The lock file of one run, open; held from `take` to `release`."""
 
-    __slots__ = ("__weakref__", "_fd")
+    __slots__ = ("__weakref__", "file")
 
-    def __init__(self, fd: int) -> None:
-        self._fd = fd
+    def __init__(self, file: FileHandle) -> None:
+        self.file = file
         _held.add(self)
 
-    @property
-    def descriptor(self) -> int:
-        """The open lock file."""
-        return self._fd
-
     def take(self) -> bool:
-        """Try for PATIENCE_S to take the lock; say whether it was free."""
+        """Try for PATIENCE_S to take the lock; return whether it was free."""
         deadline = time.monotonic() + PATIENCE_S
-        while not take_lock(self._fd, fcntl.LOCK_EX):
+        while not self.file.lock(exclusive=True):
             if time.monotonic() > deadline:
                 return False
             time.sleep(0.005)
         return True
 
-    def is_file_of(self, system: DiskFolder) -> bool:
-        """Say whether the run that was locked is still the one in its place."""
-        return system.same_file(NAME, self._fd)
+    def is_file_of(self, system: FolderHandle) -> bool:
+        """Return whether the run that was locked is still the one in its place."""
+        return system.same_file(NAME, self.file)
 
     def sign(self, owner: Owner) -> None:
         """Write into the lock file who holds it, for others to read."""
         text = json.dumps({"host": owner.host, "pid": owner.pid, "since": owner.since})
-        overwrite(self._fd, text.encode() + b"\n", NAME)
+        self.file.overwrite(text.encode() + b"\n")
 
     def release(self) -> None:
-        """Let go; releasing twice is harmless."""
-        fd, self._fd = self._fd, -1
-        if fd >= 0:
-            os.close(fd)
+        """Release the lock; releasing twice is harmless."""
+        self.file.close()
 
 
 _held: WeakSet[HeldLock] = WeakSet()
@@ -78,12 +70,12 @@ def this_process() -> Owner:
     return Owner(os.uname().nodename, os.getpid(), rfc3339(time.time()))
 
 
-def acquire(system: DiskFolder, run_id: str, owner: Owner) -> HeldLock:
+def acquire(system: FolderHandle, run_id: str, owner: Owner) -> HeldLock:
     """Lock the run whose `_system` folder this is.
 
     Raises RunLockedError, naming who holds it, or RunNotFoundError if it was removed meanwhile.
     """
-    lock = HeldLock(system.lock_file(NAME))
+    lock = HeldLock(system.open(NAME, OpenMode.LOCK))
     if not lock.take():
         lock.release()
         raise locked_error(run_id, _signed(system))
@@ -105,16 +97,16 @@ def locked_error(run_id: str, owner: Owner) -> RunLockedError:
     )
 
 
-def holder(system: DiskFolder) -> Owner | None:
+def holder(system: FolderHandle) -> Owner | None:
     """Return who holds the run's lock now, without taking it; None if nobody does."""
     try:
-        with system.opened(NAME) as fd:
-            return None if take_lock(fd, fcntl.LOCK_SH) else read_owner(system)
+        with system.open(NAME, OpenMode.READ) as file:
+            return None if file.lock(exclusive=False) else read_owner(system)
     except FileNotFoundError:
         return None
 
 
-def _signed(system: DiskFolder) -> Owner:
+def _signed(system: FolderHandle) -> Owner:
     """Return who holds the lock, waiting shortly for one that has taken it but not yet signed."""
     deadline = time.monotonic() + PATIENCE_S
     while not _is_alive(owner := read_owner(system)) and time.monotonic() < deadline:
@@ -136,7 +128,7 @@ def _is_alive(owner: Owner) -> bool:
     return True
 
 
-def read_owner(system: DiskFolder) -> Owner:
+def read_owner(system: FolderHandle) -> Owner:
     """Return who signed the lock file last."""
     try:
         document = json.loads(system.read(NAME, limit=4096))

@@ -8,12 +8,11 @@ their numbers. So the holder of a run looks before each commit, and writes no mo
 
 from __future__ import annotations
 
-import os
 from typing import NamedTuple
 
 from waivern.errors import IntegrityError
 from waivern.ids import SYSTEM
-from waivern.store.disk import DiskFolder
+from waivern.store.backend import Backend, FileHandle, FolderHandle, OpenHandle, identity
 
 HINT = (
     "look for another process or a clean-up that touched the run folder; "
@@ -22,70 +21,61 @@ HINT = (
 
 
 class _Opened(NamedTuple):
-    """An open descriptor, the folder and the name it was opened by, and which file it is."""
+    """An open file or folder, where and by which name it was opened, and which one it is."""
 
-    folder: DiskFolder
+    folder: FolderHandle
     name: str
-    fd: int
+    handle: OpenHandle
     file: tuple[int, int]
 
 
 class Possession:
     """The run folder, its records, its lock and its journal, as when the run was taken.
 
-    So is `path`, which leads to the folder of all runs.
+    So is the folder of all runs, `runs`, and the way of the backend to it.
     """
 
     def __init__(
-        self, path: str, runs: DiskFolder, run_id: str, run: DiskFolder, system: DiskFolder
+        self,
+        backend: Backend,
+        runs: FolderHandle,
+        run_id: str,
+        run: FolderHandle,
+        system: FolderHandle,
     ) -> None:
-        self._path = path
+        self._backend = backend
         self._runs = runs
-        self._place = _file(os.fstat(runs.descriptor))
         self._opened: list[_Opened] = []
-        self.add(runs, run_id, run.descriptor)
-        self.add(run, SYSTEM, system.descriptor)
+        self.add(runs, run_id, run)
+        self.add(run, SYSTEM, system)
 
-    def add(self, folder: DiskFolder, name: str, fd: int) -> None:
-        """Take note of a file that is open now under its name."""
-        self._opened.append(_Opened(folder, name, fd, _file(os.fstat(fd))))
+    def add(self, folder: FolderHandle, name: str, handle: OpenHandle) -> None:
+        """Record a file or folder that is open now under its name."""
+        self._opened.append(_Opened(folder, name, handle, identity(handle.stat())))
 
-    def check(self, journal: int, size: int) -> None:
+    def check(self, journal: FileHandle, size: int) -> None:
         """Raise IntegrityError unless all are in their places, and the journal has `size` bytes."""
         for each in self._opened:
             try:
-                mine = os.fstat(each.fd)
+                mine = each.handle.stat()
             except OSError:
                 mine = None
-            if mine is None or _file(mine) != each.file:
+            if mine is None or identity(mine) != each.file:
                 raise _lost(f"its open file {each.name} was closed by something in this process")
             try:
-                there = os.stat(each.name, dir_fd=each.folder.descriptor, follow_symlinks=False)
+                there = each.folder.stat(each.name)
             except OSError as error:
                 raise _lost(f"{each.name} is gone ({error.strerror})") from error
-            if _file(there) != each.file:
+            if identity(there) != each.file:
                 raise _lost(f"another file has taken the place of {each.name}")
-            if each.fd == journal and mine.st_size != size:
+            if each.handle is journal and mine.st_size != size:
                 raise _lost(f"{each.name} has {mine.st_size} bytes, and {size} were written to it")
-        self._check_path()
-
-    def _check_path(self) -> None:
-        try:
-            there = os.stat(self._path)
-        except PermissionError:  # of a folder above: whoever may look finds the store
-            return
-        except OSError as error:
-            raise _lost(f"{self._path} is gone ({error.strerror})") from error
-        if _file(there) != self._place:
-            raise _lost(f"another folder has taken the place of {self._path}")
+        if (why := self._backend.displaced(self._runs)) is not None:
+            raise _lost(why)
 
     def close(self) -> None:
-        """Let the folder of all runs go."""
+        """Close the folder of all runs."""
         self._runs.close()
-
-
-def _file(found: os.stat_result) -> tuple[int, int]:
-    return found.st_dev, found.st_ino
 
 
 def _lost(why: str) -> IntegrityError:

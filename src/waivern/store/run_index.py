@@ -9,14 +9,13 @@ backup keeps it; an entry with another stamp is none.
 from __future__ import annotations
 
 import json
-import os
 import stat
 from collections.abc import Iterable, Mapping
 
 from waivern.errors import IntegrityError
 from waivern.message import Json, sha256
+from waivern.store.backend import FolderHandle, OpenMode
 from waivern.store.base import RunIndex, Stamp
-from waivern.store.disk import DiskFolder
 
 NAME = "index.jsonl"
 FORM = "waivern-run-index/1"
@@ -28,22 +27,26 @@ SECOND_NS = 1_000_000_000
 
 
 def stamps(
-    runs: DiskFolder, names: Iterable[str], records: Iterable[str]
+    runs: FolderHandle, names: Iterable[str], records: Iterable[str]
 ) -> dict[str, Stamp | None]:
     """Return the stamp of each run; None of a run whose records cannot be looked at."""
     records = tuple(records)
     return {name: _stamp(runs, name, records) for name in names}
 
 
-def _stamp(runs: DiskFolder, name: str, records: tuple[str, ...]) -> Stamp | None:
+def _stamp(runs: FolderHandle, name: str, records: tuple[str, ...]) -> Stamp | None:
     found: list[int] = []
     for record in records:
         try:
-            found += runs.stamp(f"{name}/{record}")
-        except (FileNotFoundError, NotADirectoryError):
-            found += (0, 0, 0)
+            status = runs.look(f"{name}/{record}")
+        except NotADirectoryError:
+            status = None
         except OSError:
             return None
+        if status is None:
+            found += (0, 0, 0)
+        else:
+            found += (status.st_ino, status.st_size, status.st_ctime_ns)
     return tuple(found)
 
 
@@ -56,7 +59,7 @@ def settled(stamp: Stamp, moment: int) -> bool:
     return True
 
 
-def write(root: DiskFolder, seen: RunIndex, entries: Mapping[str, list[Json]]) -> None:
+def write(root: FolderHandle, seen: RunIndex, entries: Mapping[str, list[Json]]) -> None:
     """Replace the index by `entries` of runs that were read after `seen`, and what held then."""
     runs = {run: [seen.stamps[run], entry] for run, entry in seen.entries.items()}
     for run, entry in entries.items():
@@ -71,7 +74,7 @@ def write(root: DiskFolder, seen: RunIndex, entries: Mapping[str, list[Json]]) -
     root.replace(NAME, b"%b\n%b\n" % (head, body), sync=False)
 
 
-def read(root: DiskFolder, known: Mapping[str, Stamp | None]) -> dict[str, list[Json]]:
+def read(root: FolderHandle, known: Mapping[str, Stamp | None]) -> dict[str, list[Json]]:
     """Return the entries of the runs whose stamps are still those of the index."""
     try:
         head, _, body = _read(root).partition(b"\n")
@@ -89,11 +92,11 @@ def _same(known: Stamp | None, stamp: Json) -> bool:
     return known is not None and isinstance(stamp, list) and list(known) == stamp
 
 
-def _read(root: DiskFolder) -> bytes:
+def _read(root: FolderHandle) -> bytes:
     """Return the file's bytes, if only its owner may write to it, who must own the store too."""
     try:
-        with root.opened(NAME) as fd:
-            found, store = os.fstat(fd), os.fstat(root.descriptor)
+        with root.open(NAME, OpenMode.READ) as file:
+            found, store = file.stat(), root.stat()
             foreign = found.st_uid != store.st_uid or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
         return b"" if foreign else root.read(NAME, READ_BYTES)
     except FileNotFoundError:

@@ -6,14 +6,14 @@ import re
 import uuid
 
 from waivern.errors import IntegrityError
-from waivern.store.disk import DiskFolder
+from waivern.store.backend import FolderHandle
 
 ID = "id"
 _PART = re.compile(rb"[0-9a-f-]{0,36}")
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\n")
 
 
-def read(root: DiskFolder) -> str | None:
+def read(root: FolderHandle) -> str | None:
     """Return the id of the store in this folder; None if it has none yet.
 
     Raises IntegrityError if what lies there is no id.
@@ -30,7 +30,7 @@ def read(root: DiskFolder) -> str | None:
     return text.strip()
 
 
-def make(root: DiskFolder) -> str:
+def make(root: FolderHandle) -> str:
     """Return the id of the store in this folder; the first process that needs one makes it.
 
     It is written in place, under a lock, and handed out when it is durable: a crash leaves nothing

@@ -6,16 +6,13 @@ four, 40 with eight or more.
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 from typing import TypeAlias
 
-from waivern.store.disk import begin_write_back, sync_file
+from waivern.store.backend import FileHandle
 
-File = tuple[int, str]
-"""An open descriptor, and the name of its file for messages."""
 Done: TypeAlias = "SimpleQueue[BaseException | None]"
 THREADS = 4
 FEW = 32
@@ -26,10 +23,10 @@ class Syncers:
     """Makes files durable; its threads are started when there is much to do, ended by `close`."""
 
     def __init__(self) -> None:
-        self._parts: SimpleQueue[tuple[Sequence[File], Done] | None] = SimpleQueue()
+        self._parts: SimpleQueue[tuple[Sequence[FileHandle], Done] | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
 
-    def sync(self, files: Sequence[File]) -> Callable[[], None]:
+    def sync(self, files: Sequence[FileHandle]) -> Callable[[], None]:
         """Begin to make files durable and to close them.
 
         Returns what waits until all are, and raises the first error there was.
@@ -62,12 +59,14 @@ class Syncers:
             done.put(_synced(files))
 
 
-def _synced(files: Sequence[File]) -> BaseException | None:
+def _synced(files: Sequence[FileHandle]) -> BaseException | None:
     """Sync and close files; return the first error, after which no other is synced."""
-    error = _tried(begin_write_back, [fd for fd, _ in files])
-    for fd, name in files:
-        error = error or _tried(sync_file, fd, name)
-        error = _tried(os.close, fd) or error
+    error = None
+    for file in files:
+        error = error or _tried(file.begin_sync)
+    for file in files:
+        error = error or _tried(file.sync)
+        error = _tried(file.close) or error
     return error
 
 

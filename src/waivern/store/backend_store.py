@@ -1,0 +1,597 @@
+"""The run store, written once over the backend port: runs as folders of plain files."""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import json
+import os
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+from waivern.errors import (
+    ArtifactNotFoundError,
+    IntegrityError,
+    RefusedError,
+    RunNotFoundError,
+    StoreError,
+)
+from waivern.ids import SYSTEM, parse_artifact_id, parse_run_id, segment_fault
+from waivern.message import Json, Message, decode, encode, sha256
+from waivern.store import cache_index, journal, layout, lock, run_index, store_id
+from waivern.store.backend import Backend, FolderHandle, explained
+from waivern.store.base import (
+    ArtifactRef,
+    InitialState,
+    Journal,
+    Lease,
+    Owner,
+    Receipt,
+    RunIndex,
+    RunStore,
+    Stamp,
+)
+from waivern.store.layout import (
+    CHILDREN,
+    EVENTS,
+    JOURNAL_BYTES,
+    PINNED,
+    RECORD_BYTES,
+    REQUESTS,
+    RUNBOOK,
+    AbsentError,
+    Layout,
+    child_parts,
+    json_bytes,
+    kept_child_name,
+    kept_name,
+    read_anchor,
+    refuse_newer,
+)
+
+if TYPE_CHECKING:  # only writing needs it, and `wct runs` must be instant
+    from waivern.store.lease import BackendLease
+
+T = TypeVar("T")
+LATEST = "latest"
+"""The link to the newest run."""
+HISTORY = "runs.jsonl"
+STAMPED = tuple(f"{SYSTEM}/{name}" for name in (layout.RUN, layout.STATE, EVENTS))
+"""The records that the row of a run is made of."""
+TAIL_BYTES = 1 << 16
+LOG_BYTES = 16 << 20
+"""The end of a log that is read; components write less."""
+IN_MEMORY_BYTES = 64 << 20
+"""A larger artifact is digested on the disk before it is read: it may be none of ours."""
+REQUEST_BYTES = 1 << 16
+_tokens = itertools.count()
+_TOKEN_PREFIX = os.urandom(4).hex()
+"""Staged names are unique over processes by this, within one by the counter."""
+
+
+class BackendStore(RunStore):
+    """A run store over a backend."""
+
+    def __init__(self, backend: Backend) -> None:
+        self.url = backend.url
+        self.watch_s = backend.watch_s
+        self._title = backend.title
+        self._blocks = backend.blocks
+        self._at = Layout(backend)
+        self._identity: str | None = None
+        self._leases: dict[str, BackendLease] = {}
+        self._over: set[str] = set()
+        """The runs that were held here, and are not any more."""
+
+    async def _off_loop(self, call: Callable[[], T]) -> T:
+        """Run a blocking call on a thread; one that cannot block at once."""
+        if not self._blocks:
+            return call()
+        import anyio
+
+        return await anyio.to_thread.run_sync(call)
+
+    def identity(self, *, make: bool = False) -> str | None:
+        if self._identity is None:
+            with explained("read the id of the store"), ExitStack() as stack:
+                if make:
+                    root = stack.enter_context(self._at.root(make=True))
+                    self._identity = store_id.make(root)
+                else:
+                    with suppress(FileNotFoundError):
+                        root = stack.enter_context(self._at.root())
+                        self._identity = store_id.read(root)
+        return self._identity
+
+    # stage and publish
+
+    def stage(self, run_id: str, key: str, message: Message) -> Receipt:
+        encoded = encode(message)
+        staged = f".tmp-{_TOKEN_PREFIX}-{next(_tokens)}"
+        lease = self._leases.get(run_id)
+        if lease is None and run_id in self._over:
+            raise StoreError(f"run {run_id} is over: '{key}' came too late")
+        if not (lease and lease.hold(staged, encoded.data)):
+            self._write(run_id, key, staged, encoded.data)
+            if lease and not lease.adopt(staged, key):
+                with self._at.artifact(run_id, key) as (folder, _):
+                    folder.unlink(staged)
+                raise StoreError(f"run {run_id} is over: '{key}' came too late")
+        return Receipt(
+            key,
+            staged,
+            len(encoded.data),
+            encoded.digest,
+            encoded.content_digest,
+            str(message.schema),
+        )
+
+    def _write(self, run_id: str, key: str, staged: str, data: bytes) -> None:
+        try:
+            with explained(f"write artifact '{key}'"):
+                with self._at.artifact(run_id, key, make=True) as (folder, _):
+                    folder.write_new(staged, data)
+        except AbsentError:
+            raise RunNotFoundError(f"run {run_id} is gone from {self._title}") from None
+
+    def fetch(self, run_id: str, ref: ArtifactRef) -> Message:
+        lease = self._leases.get(run_id)
+        if lease and ref.staged and (held := lease.held(ref.staged)):
+            return decode(held)
+        # published or staged, and it may move from the one to the other between two looks
+        places = [None, ref.staged, None] if ref.staged else [None]
+        seen = False
+        for staged in places:
+            data = self._exactly(run_id, ref, staged)
+            if data:
+                return decode(data)
+            seen = seen or data is not None
+        if seen:
+            raise IntegrityError(
+                f"artifact '{ref.key}' of run {run_id} is not what the journal recorded",
+                hint=f"resuming run {run_id} makes it again",
+            )
+        raise _missing(run_id, ref.key)
+
+    def _exactly(self, run_id: str, ref: ArtifactRef, staged: str | None) -> bytes | None:
+        """Return an artifact's bytes, none if they are other ones; None if nothing lies there."""
+        try:
+            with explained(f"read artifact '{ref.key}'"):
+                with self._at.artifact(run_id, ref.key) as (at, published):
+                    name = staged or published
+                    if at.size(name) > IN_MEMORY_BYTES and not at.is_digest(name, ref.digest):
+                        return b""
+                    data = at.read(name)
+        except (AbsentError, FileNotFoundError):
+            return None
+        return data if sha256(data) == ref.digest else b""
+
+    def _read(self, run_id: str, key: str, staged: str | None = None) -> bytes | None:
+        try:
+            with explained(f"read artifact '{key}'"), self._at.artifact(run_id, key) as (at, name):
+                return at.read_if_any(staged or name)
+        except AbsentError:
+            return None
+
+    def verify(self, run_id: str, key: str, *, size: int, digest: str) -> str | None:
+        try:
+            with explained(f"read artifact '{key}'"), self._at.artifact(run_id, key) as (at, name):
+                return None if at.is_digest(name, digest, size=size) else "altered"
+        except IntegrityError as error:
+            return error.message
+        except (AbsentError, FileNotFoundError):
+            return "missing"
+
+    def read_artifact(self, run_id: str, key: str) -> bytes | None:
+        return self._read(run_id, key)
+
+    # journal
+
+    def read_journal(self, run_id: str) -> Journal:
+        with explained(f"read the journal of run {run_id}"), self._at.system(run_id) as system:
+            anchor = read_anchor(system)  # before the journal, which only grows
+            data = system.read_if_any(EVENTS, JOURNAL_BYTES)
+            if data is None:
+                raise _no_journal(run_id)
+        return journal.read(data, anchor).journal
+
+    def last_record(self, run_id: str) -> dict[str, Json] | None:
+        with explained(f"read the journal of run {run_id}"), self._at.system(run_id) as system:
+            if not system.has_file(EVENTS):
+                raise _no_journal(run_id)
+            return journal.last(system.read_tail(EVENTS, TAIL_BYTES))
+
+    def read_record(self, run_id: str, name: str) -> bytes:
+        with explained(f"read {name}"), self._at.system(run_id) as system:
+            data = system.read_if_any(name, RECORD_BYTES)
+        if data is None:
+            raise ArtifactNotFoundError(f"run {run_id} has no {name}")
+        return data
+
+    def files(self, run_id: str) -> list[str]:
+        with explained(f"list run {run_id}"), self._at.run(run_id) as run:
+            return sorted(path for path, _ in run.walk())
+
+    def read_runbook(self, run_id: str, digest: str) -> bytes:
+        with explained(f"read the runbook of run {run_id}"), self._at.system(run_id) as system:
+            for name in (RUNBOOK, kept_name(digest)):
+                data = system.read_if_any(name, RECORD_BYTES)
+                if data is not None and sha256(data) == digest:
+                    return data
+        raise IntegrityError(f"run {run_id} has lost the bytes of its runbook, {digest}")
+
+    def read_child(self, run_id: str, path: str, digest: str) -> bytes:
+        *parents, last = child_parts(path)
+        with explained(f"read a child of run {run_id}"), self._at.system(run_id) as system:
+            for folders, name in (([CHILDREN, *parents], last), ([], kept_child_name(digest))):
+                with suppress(FileNotFoundError, NotADirectoryError):
+                    with system.below(folders) as folder:
+                        data = folder.read_if_any(name, RECORD_BYTES)
+                    if data is not None and sha256(data) == digest:
+                        return data
+        raise IntegrityError(f"run {run_id} has lost the bytes of its child {path}, {digest}")
+
+    # lock
+
+    def begin(self, run_id: str, birth: InitialState, owner: Owner) -> Lease:
+        from waivern.store.lease import BackendLease
+
+        name = parse_run_id(run_id)
+        with explained(f"begin run {run_id}"), self._at.runs(make=True) as runs:
+            _sweep(runs)
+            with self._at.root(make=True) as root:
+                if not root.may_link(LATEST):
+                    raise StoreError(
+                        f"{self._title}/{LATEST} is no link, and should lead to the newest run",
+                        hint="a copy may have made a folder of it: remove it",
+                    )
+            if name in runs.names():
+                raise _taken(run_id)
+            with runs.shared():
+                try:
+                    lease = BackendLease.born(
+                        self._at.backend, runs, name, birth, owner, self._forget
+                    )
+                except OSError as error:
+                    if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                        raise
+                    raise _taken(run_id) from error  # another process was quicker
+        self._remember(lease)
+        try:
+            with explained("note the newest run"), self._at.root(make=True) as root:
+                root.link_to(LATEST, f"{layout.RUNS}/{name}", lease.run)
+        except BaseException:
+            lease.release()
+            raise
+        return lease
+
+    def lock(self, run_id: str, owner: Owner) -> Lease:
+        from waivern.store.lease import BackendLease
+
+        name = parse_run_id(run_id)
+        with ExitStack() as stack:
+            stack.enter_context(explained(f"lock run {run_id}"))
+            refuse_newer(stack.enter_context(self._at.system(name)), name)
+            run = stack.enter_context(self._at.run(name))
+            with self._at.runs() as runs:
+                runs.sync()  # who began the run may have died before it could
+                lease = BackendLease.taken(self._at.backend, runs, run, name, owner, self._forget)
+                try:
+                    self._at.in_place(runs, run, name)
+                except RunNotFoundError:
+                    lease.release()
+                    raise
+        self._remember(lease)
+        return lease
+
+    def owner(self, run_id: str) -> Owner | None:
+        with explained(f"look at run {run_id}"), self._at.system(run_id) as system:
+            return lock.holder(system)
+
+    def _remember(self, lease: BackendLease) -> None:
+        self._leases[lease.run_id] = lease
+        self._over.discard(lease.run_id)
+        self._at.held[lease.run_id] = lease.run
+
+    def _forget(self, run_id: str) -> None:
+        self._over.add(run_id)
+        self._leases.pop(run_id, None)
+        self._at.held.pop(run_id, None)
+
+    # the rest of a run's life
+
+    def write_log(self, run_id: str, key: str | None, text: str) -> None:
+        with explained(f"write the log of {key or run_id!r}"):
+            with self._at.log(run_id, key, make=True) as (folder, name):
+                folder.append(name, text.encode(errors="backslashreplace"))
+
+    def read_log(self, run_id: str, key: str | None) -> str:
+        with explained(f"read the log of {key or run_id!r}"):
+            try:
+                with self._at.log(run_id, key) as (folder, name):
+                    return folder.read_tail(name, LOG_BYTES).decode(errors="replace")
+            except FileNotFoundError:
+                return ""
+
+    def request(self, run_id: str, name: str, document: dict[str, Json]) -> bool:
+        with explained(f"ask run {run_id} to {name}"), self._at.system(run_id) as system:
+            with system.ensure_folder(REQUESTS) as requests:
+                try:
+                    requests.write_new(f"{name}.json", json_bytes(document))
+                except FileExistsError:
+                    return False
+        return True
+
+    def requests(self, run_id: str) -> dict[str, dict[str, Json]]:
+        try:
+            with explained("read requests"), self._at.system(run_id) as system:
+                with system.folder(REQUESTS) as requests:
+                    names = [name for name in requests.names() if name.endswith(".json")]
+                    read = {name: _request(requests, name) for name in names}
+        except FileNotFoundError:
+            return {}
+        return {name.removesuffix(".json"): asked for name, asked in read.items() if asked}
+
+    def pinned(self, run_id: str) -> bool:
+        with explained(f"look at run {run_id}"), self._at.system(run_id) as system:
+            return system.has(PINNED)  # whatever it is: a damaged pin is a pin
+
+    def pin(self, run_id: str, document: dict[str, Json] | None) -> None:
+        with explained(f"pin run {run_id}"), self._at.system(run_id) as system:
+            refuse_newer(system, run_id)
+            if document is None:
+                system.unlink(PINNED)
+                system.sync()
+            else:  # at once under its name: who resumes the run sweeps what is staged
+                with suppress(FileExistsError):
+                    system.write_new(PINNED, json_bytes(document))
+                    system.sync()
+
+    def remember(self, entries: Mapping[str, dict[str, Json]]) -> None:
+        try:
+            with explained("write the cache"), self._at.cache() as folder:
+                cache_index.write(folder, entries, lambda: set(self.runs()))
+        except FileNotFoundError as error:
+            raise StoreError(f"the cache of {self._title} was removed meanwhile") from error
+
+    def recall(self, key: str) -> dict[str, Json] | None:
+        try:
+            with explained("read the cache"), self._at.cache(make=False) as folder:
+                return cache_index.read(folder, key)
+        except FileNotFoundError:
+            return None
+
+    def pepper(self, *, make: bool = True) -> bytes:
+        try:
+            with explained("read the key of the cache"), self._at.cache(make=make) as folder:
+                return cache_index.pepper(folder, make=make)
+        except FileNotFoundError:
+            raise ArtifactNotFoundError(f"{self._title} has no cache yet") from None
+
+    def note(self, line: dict[str, Json]) -> None:
+        text = json.dumps(line, ensure_ascii=False).encode() + b"\n"
+        with explained("write the history"), self._at.root(make=True) as root:
+            root.append(HISTORY, text, own_line=True, sync=True)
+
+    def notes(self, run_id: str) -> list[dict[str, Json]]:
+        try:
+            with explained("read the history"), self._at.root() as root:
+                data = root.read_tail(HISTORY, RECORD_BYTES)
+        except FileNotFoundError:
+            return []
+        wanted = (line for line in data.splitlines() if run_id.encode() in line)
+        return [line for line in map(_object, wanted) if line and line.get("run_id") == run_id]
+
+    def size(self, run_id: str) -> int:
+        with explained(f"measure run {run_id}"), self._at.run(run_id) as run:
+            return run.total()
+
+    def remove(self, run_id: str, owner: Owner, before: Callable[[], None] = lambda: None) -> None:
+        name = parse_run_id(run_id)
+        with explained(f"remove run {run_id}"), ExitStack() as stack:
+            try:
+                runs = stack.enter_context(self._at.runs())
+            except FileNotFoundError:
+                raise self._at.no_run(run_id) from None
+            stack.enter_context(runs.shared())
+            if runs.is_no_folder(name):  # a file or a link in the place of a run
+                runs.unlink(name)
+                runs.sync()
+                return
+            try:
+                run = stack.enter_context(runs.folder(name, foreign=True))
+            except FileNotFoundError:
+                raise self._at.no_run(run_id) from None
+            with self._at.watched(runs, run, name):  # another process may remove it first
+                if run.has_folder(SYSTEM):  # a corrupt run may have none, and nobody at it
+                    system = stack.enter_context(run.folder(SYSTEM, foreign=True))
+                    if not system.is_no_file(lock.NAME):  # what is no file, nobody holds
+                        held = lock.acquire(system, name, owner)
+                        stack.callback(held.release)
+                self._at.in_place(runs, run, name)
+                before()
+                trash = _take_away(runs, name)
+            runs.sync()
+            runs.remove_tree(trash)
+            runs.sync()
+
+    async def aclose(self) -> None:
+        """Nothing is held between calls but leases, and those are their holders'."""
+
+    # the nine
+
+    async def save(self, run_id: str, key: str, message: Message) -> None:
+        await self._off_loop(partial(self._save, run_id, key, message))
+
+    def _save(self, run_id: str, key: str, message: Message) -> None:
+        data = encode(message).data
+        with explained(f"save '{key}'"):
+            with self._at.artifact(run_id, key, make=True, make_run=True) as (folder, name):
+                folder.replace(name, data)
+
+    async def get(self, run_id: str, key: str) -> Message:
+        data = await self._off_loop(partial(self._read, run_id, key))
+        if data is None:
+            raise _missing(run_id, key)
+        return decode(data)
+
+    async def exists(self, run_id: str, key: str) -> bool:
+        return await self._off_loop(partial(self._exists, run_id, key))
+
+    def _exists(self, run_id: str, key: str) -> bool:
+        try:
+            with explained(f"look for '{key}'"), self._at.artifact(run_id, key) as (folder, name):
+                return folder.has_file(name)
+        except AbsentError:
+            return False
+
+    async def delete(self, run_id: str, key: str) -> None:
+        await self._off_loop(partial(self._delete, run_id, key))
+
+    def _delete(self, run_id: str, key: str) -> None:
+        try:
+            with explained(f"delete '{key}'"), self._at.artifact(run_id, key) as (folder, name):
+                folder.unlink(name)
+                folder.sync()
+        except AbsentError:
+            return
+
+    async def list_keys(self, run_id: str, prefix: str = "") -> list[str]:
+        return await self._off_loop(partial(self._list_keys, run_id, prefix))
+
+    def _list_keys(self, run_id: str, prefix: str) -> list[str]:
+        try:
+            with explained(f"list run {run_id}"), self._at.run(run_id) as run:
+                return sorted(key for key in layout.keys(run) if key.startswith(prefix))
+        except RunNotFoundError:
+            return []
+
+    async def list_runs(self) -> list[str]:
+        return await self._off_loop(self.runs)
+
+    async def clear(self, run_id: str) -> None:
+        for key in await self.list_keys(run_id):
+            await self.delete(run_id, key)
+
+    async def save_json(self, run_id: str, key: str, data: dict[str, Json]) -> None:
+        await self._off_loop(partial(self._save_json, run_id, key, data))
+
+    def _save_json(self, run_id: str, key: str, data: dict[str, Json]) -> None:
+        name = _record_name(key)
+        with explained(f"save {name}"), self._at.system(run_id, make=True) as system:
+            system.replace(name, json_bytes(data))
+
+    async def get_json(self, run_id: str, key: str) -> dict[str, Json]:
+        return await self._off_loop(partial(self.read_json, run_id, key))
+
+    # the same without an event loop, for readers that must start quickly
+
+    def runs(self) -> list[str]:
+        try:
+            with explained(f"list the runs in {self._title}"), self._at.runs() as runs:
+                return [name for name in runs.names() if segment_fault(name) is None]
+        except FileNotFoundError:
+            return []
+
+    def indexed(self) -> RunIndex:
+        moment = time.time_ns()
+        try:
+            with explained(f"list the runs in {self._title}"), self._at.runs() as runs:
+                names = [name for name in runs.names() if segment_fault(name) is None]
+                found: dict[str, Stamp | None] = dict.fromkeys(names)
+                real = found.keys() & {each.name for each in runs.entries() if each.is_folder}
+                found |= run_index.stamps(runs, sorted(real), STAMPED)
+            with explained("read the index"), self._at.root() as root:
+                return RunIndex(found, run_index.read(root, found), moment)
+        except FileNotFoundError:
+            return RunIndex({}, {})
+
+    def index(self, seen: RunIndex, entries: Mapping[str, list[Json]]) -> None:
+        with suppress(FileNotFoundError), explained("write the index"):
+            with self._at.root() as root:
+                if root.stat().st_uid == os.geteuid():  # else only its owner may
+                    run_index.write(root, seen, entries)
+
+    def read_json(self, run_id: str, key: str) -> dict[str, Json]:
+        name = _record_name(key)
+        try:
+            with explained(f"read {name}"), self._at.run(run_id) as run:
+                with run.below([SYSTEM]) as system:
+                    document = json.loads(system.read(name, RECORD_BYTES))
+        except FileNotFoundError:
+            raise ArtifactNotFoundError(f"run {run_id} has no {name}") from None
+        except (ValueError, RecursionError) as error:
+            raise IntegrityError(f"{name} of run {run_id} is not JSON: {error}") from error
+        if not isinstance(document, dict):
+            raise IntegrityError(f"{name} of run {run_id} is not a JSON object")
+        return document
+
+
+def _missing(run_id: str, key: str) -> ArtifactNotFoundError:
+    return ArtifactNotFoundError(f"run {run_id} has no artifact '{key}'")
+
+
+def _taken(run_id: str) -> RefusedError:
+    return RefusedError(
+        f"there is a run {run_id} already, or another process is making it",
+        hint="choose another id",
+    )
+
+
+def _no_journal(run_id: str) -> IntegrityError:
+    return IntegrityError(f"run {run_id} has no journal")
+
+
+def _request(requests: FolderHandle, name: str) -> dict[str, Json] | None:
+    """Return what is asked in a file; None if it is still being written, or asks for nothing."""
+    try:
+        document = json.loads(requests.read(name, REQUEST_BYTES))
+        json_bytes(document)  # or it could not be journaled
+    except (FileNotFoundError, IntegrityError, ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _object(line: bytes) -> dict[str, Json] | None:
+    """Return the JSON object on a line; None if there is none."""
+    try:
+        document = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _record_name(key: str) -> str:
+    return parse_artifact_id(key.removeprefix(f"{SYSTEM}/")).replace("/", "-") + ".json"
+
+
+def _take_away(runs: FolderHandle, name: str) -> str:
+    """Take a run away at once; return the name of the folder that is left to remove.
+
+    Where a folder cannot be renamed, as one of an image that overlayfs lies over, what makes a run
+    of it goes first: a crash then leaves a damaged run, never one that looks whole.
+    """
+    trash = f".trash-{name}"
+    try:
+        runs.rename(name, trash)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        with runs.folder(name, foreign=True) as run, run.folder(SYSTEM, foreign=True) as system:
+            for record in (layout.RUN, layout.STATE, EVENTS):
+                system.remove(record)
+            system.sync()
+        return name
+    return trash
+
+
+def _sweep(runs: FolderHandle) -> None:
+    """Remove what a crash left half made or half removed, if nobody is at it now."""
+    with runs.alone() as nobody:
+        if nobody:
+            for name in runs.names():
+                if name.startswith((".new-", ".trash-")):
+                    runs.remove(name)
