@@ -10,7 +10,7 @@ that it was read from. Only the document has the text.
 
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Sequence
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, Self, TypeAlias
 from unicodedata import combining, east_asian_width
 
 from waivern.errors import Exit, WaivernError
@@ -76,6 +76,10 @@ class Diagnostic(NamedTuple):
     position: Position | None = None
     included: tuple[str, ...] = ()
     """The chain of inclusions that led to the file, nearest first; empty for the root file."""
+
+    def below(self, *path: str | int) -> Self:
+        """Return the problem with its path continued from `path`, that of an enclosing value."""
+        return self._replace(path=(*path, *self.path))
 
     def __str__(self) -> str:
         lines = [f"error[{self.code}]: {self.message}"]

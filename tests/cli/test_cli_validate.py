@@ -46,6 +46,7 @@ def test_a_value_that_does_not_fit_is_told_at_the_field(place: Place, book: str)
     (problem,) = document["problems"]
     assert problem["message"] == "'timeout' of artifact 'x' must be a length of time"
     assert problem["line"] == 9
+    assert problem["artifact"] == "x"
 
 
 def test_a_mistake_beside_what_has_no_value_is_told(place: Place) -> None:

@@ -390,6 +390,16 @@ def test_an_output_of_a_child_that_is_nothing(books: Books) -> None:
     assert problem.included == (f"by 'sub' at {books.folder}/main.yaml:6:5",)
 
 
+def test_a_problem_names_its_artifact(books: Books) -> None:
+    problem = books.write(main=MAIN, child=CHILD.replace("inputs: raw,", "inputs: row,")).only()
+    assert problem.artifact == "sub/clean"
+    assert "= artifact: sub/clean" in str(problem)
+    main = MAIN.replace("end: {inputs: sub", "end: {inputs: sbu")
+    problem = books.write(main=main, child=CHILD).only()
+    assert problem.artifact == "end"
+    assert "= artifact:" not in str(problem), "its message names the artifact"
+
+
 def test_an_output_of_the_root_that_is_nothing(books: Books) -> None:
     problem = books.write(main=MAIN + "outputs: {x: {artifact: ned}}\n").only()
     assert "output 'x' is 'ned'" in problem.message

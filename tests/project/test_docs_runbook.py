@@ -208,7 +208,7 @@ def refused(document: dict[str, Any]) -> list[str]:
     plain = {"name": "x", "version": "1", **document}
     with pytest.raises(RulesetError) as caught:
         extend_ruleset(plain, "")
-    hints = [fault.hint for fault in caught.value.faults if fault.hint]
+    hints = [fault.hint for fault in caught.value.problems if fault.hint]
     (hint,) = [hint for hint in hints if hint.startswith("allowed here: ")]
     return hint.removeprefix("allowed here: ").split(", ")
 

@@ -82,7 +82,6 @@ def _read(name: str, data: bytes) -> Ruleset:
     from waivern.detection.additions import RulesetError
     from waivern.diagnostics import InvalidError
     from waivern.yamldoc.document import YamlDocument
-    from waivern.yamldoc.runbook_codes import RunbookCode
     from waivern.yamldoc.tree import read
     from waivern.yamldoc.yaml_events import YamlStop, decode
 
@@ -98,15 +97,4 @@ def _read(name: str, data: bytes) -> Ruleset:
     try:
         return extend_ruleset(content, document.digest)
     except RulesetError as error:
-        raise InvalidError(
-            [
-                document.problem(
-                    RunbookCode.VALUE,
-                    fault.message,
-                    fault.at,
-                    on="key" if fault.on_key else "value",
-                    hint=fault.hint,
-                )
-                for fault in error.faults
-            ]
-        ) from error
+        raise InvalidError([document.locate(each) for each in error.problems]) from error

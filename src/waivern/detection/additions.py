@@ -31,7 +31,6 @@ names those under `fields`; the categories, neutral and unrelated words of the s
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -46,39 +45,29 @@ from pydantic import (
 from waivern.detection.patterns import PatternError, value_pattern
 from waivern.detection.ruleset import LONGEST_TERM, Category, Ruleset
 from waivern.detection.word_splitting import words
+from waivern.diagnostics import Diagnostic, ValuePath
 from waivern.errors import Exit, WaivernError
+from waivern.yamldoc.runbook_codes import RunbookCode
 
 MOST_PATTERNS = 200
 """Patterns of a whole ruleset: each is one more search of every text."""
 
 
-@dataclass(frozen=True, slots=True)
-class RulesetFault:
-    """One thing wrong: where in the document (keys and indices), what, and what to do."""
-
-    at: tuple[str | int, ...]
-    message: str
-    hint: str | None = None
-    on_key: bool = False
-
-    def __str__(self) -> str:
-        return f"{'.'.join(map(str, self.at)) or 'ruleset'}: {self.message}"
-
-
 class RulesetError(WaivernError):
-    """A ruleset that cannot be used; `faults` is everything that is wrong with it."""
+    """A ruleset that cannot be used, with all its problems; none of them has a position yet."""
 
     exit_code = Exit.INVALID
 
-    def __init__(self, faults: tuple[RulesetFault, ...]) -> None:
+    def __init__(self, problems: tuple[Diagnostic, ...]) -> None:
         lines = [
-            f"{'.'.join(map(str, fault.at)) or 'ruleset'}: {fault.message}" for fault in faults
+            f"{'.'.join(map(str, problem.path)) or 'ruleset'}: {problem.message}"
+            for problem in problems
         ]
-        super().__init__("\n".join(lines), hint=faults[0].hint)
-        self.faults = faults
+        super().__init__("\n".join(lines), hint=problems[0].hint)
+        self.problems = problems
 
     def __reduce__(self) -> tuple[object, ...]:
-        return RulesetError, (self.faults,)
+        return RulesetError, (self.problems,)
 
 
 def checked(document: Any, base: Ruleset) -> dict[str, Any]:
@@ -177,7 +166,13 @@ _PARTS: dict[str, type[BaseModel]] = {
 }
 
 
-def _fault(error: Any) -> RulesetFault:
+def _problem(
+    path: ValuePath, message: str, hint: str | None = None, on: Literal["key", "value"] = "value"
+) -> Diagnostic:
+    return Diagnostic(RunbookCode.VALUE, message, path, hint, on)
+
+
+def _fault(error: Any) -> Diagnostic:
     at = tuple(error["loc"])
     if at[-1:] == ("[key]",):
         at = at[:-1]
@@ -185,16 +180,14 @@ def _fault(error: Any) -> RulesetFault:
     allowed = "allowed here: " + ", ".join(model.model_fields)
     match error["type"]:
         case "extra_forbidden":
-            return RulesetFault(at, f"unknown key {str(at[-1])[:80]!r}", allowed, on_key=True)
+            return _problem(at, f"unknown key {str(at[-1])[:80]!r}", allowed, on="key")
         case "missing":
-            return RulesetFault(at[:-1], f"{str(at[-1])!r} is required")
+            return _problem(at[:-1], f"{str(at[-1])!r} is required")
         case "string_pattern_mismatch":
-            return RulesetFault(
-                at, "not a name that can stand here", _NAMES.get(str(at[0])), on_key=True
-            )
+            return _problem(at, "not a name that can stand here", _NAMES.get(str(at[0])), on="key")
         case _:
             message, _, hint = error["msg"].removeprefix("Value error, ").partition("; ")
-            return RulesetFault(at, message[:1].lower() + message[1:], hint or None)
+            return _problem(at, message[:1].lower() + message[1:], hint or None)
 
 
 _NAMES = {
@@ -205,39 +198,33 @@ _NAMES = {
 }
 
 
-def _faults(added: _Additions, base: Ruleset) -> Iterator[RulesetFault]:
+def _faults(added: _Additions, base: Ruleset) -> Iterator[Diagnostic]:
     """Yield what does not go together with the shipped ruleset."""
     if added.name == base.name:
-        yield RulesetFault(
-            ("name",), f"{base.name!r} is the shipped ruleset", "give it another name"
-        )
+        yield _problem(("name",), f"{base.name!r} is the shipped ruleset", "give it another name")
     known = {**base.categories, **added.categories}
     hint = f"known are: {', '.join(known)}; others have to stand under `categories`"
     for category in added.fields:
         if category not in known:
             at = ("fields", category)
-            yield RulesetFault(at, f"no category {category[:80]!r}", hint, on_key=True)
+            yield _problem(at, f"no category {category[:80]!r}", hint, on="key")
     for name, rule in added.types.items():
         if rule.category is not None and rule.category not in known:
-            yield RulesetFault(
-                ("types", name, "category"), f"no category {rule.category[:80]!r}", hint
-            )
+            yield _problem(("types", name, "category"), f"no category {rule.category[:80]!r}", hint)
         yield from _type_faults(("types", name), rule, shipped=name in base.types)
     if sum(len(rule.patterns) for rule in added.types.values()) > MOST_PATTERNS:
-        yield RulesetFault(
+        yield _problem(
             ("types",), f"more than {MOST_PATTERNS} patterns", "join some of them with '|'"
         )
 
 
-def _type_faults(at: tuple[str, str], rule: _TypeRule, *, shipped: bool) -> Iterator[RulesetFault]:
+def _type_faults(at: tuple[str, str], rule: _TypeRule, *, shipped: bool) -> Iterator[Diagnostic]:
     if shipped:
         for key in sorted({"patterns", "confidence"} & rule.model_fields_set):
             hint = "a value that it does not find needs a type of its own"
-            yield RulesetFault(
-                (*at, key), "values of a shipped type are found by code", hint, on_key=True
-            )
+            yield _problem((*at, key), "values of a shipped type are found by code", hint, on="key")
     elif rule.category is None:
-        yield RulesetFault(at, "'category' is required for a new type", on_key=True)
+        yield _problem(at, "'category' is required for a new type", on="key")
     elif not rule.patterns:
         hint = "give it `patterns`; words alone belong under `fields`"
-        yield RulesetFault(at, "nothing finds values of this type", hint, on_key=True)
+        yield _problem(at, "nothing finds values of this type", hint, on="key")

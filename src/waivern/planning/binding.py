@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias
 
-from waivern.diagnostics import shown
+from waivern.diagnostics import Diagnostic, shown
 from waivern.ids import RULE, ArtifactId, segment_fault
 from waivern.language import template
 from waivern.language.models import (
@@ -21,14 +20,14 @@ from waivern.language.models import (
 from waivern.message import Json
 from waivern.planning.plan_codes import PlanCode
 
-Fault: TypeAlias = tuple[template.Path, str, str, str]
-"""Path below the artifact, code, message, hint."""
-
 
 def with_item(
     artifact: ArtifactSpec, item: Json, environ: Mapping[str, str]
-) -> tuple[ArtifactSpec | None, list[Fault]]:
-    """Return the declaration for one item, names in it expanded; None if there are faults."""
+) -> tuple[ArtifactSpec | None, list[Diagnostic]]:
+    """Return the declaration for one item, names in it expanded; None if there are problems.
+
+    The paths of the problems begin below the artifact.
+    """
     binder = _Binder({"each": item}, environ)
     producer, terms = binder.producer(artifact.producer), artifact.terms
     if terms.after:
@@ -40,7 +39,7 @@ def with_item(
 
 class _Binder:
     def __init__(self, each: Mapping[str, Json], environ: Mapping[str, str]) -> None:
-        self.faults: list[Fault] = []
+        self.faults: list[Diagnostic] = []
         self._each = each
         self._environ = environ
 
@@ -74,7 +73,7 @@ class _Binder:
     def _put(self, value: Json, *path: str | int) -> Json:
         found = list(template.unbound(value, self._each))
         for below, code, message, hint in found:
-            self.faults.append(((*path, *below), code, message, hint))
+            self.faults.append(Diagnostic(code, message, (*path, *below), hint))
         return value if found else template.bind(value, self._each)
 
     def _name(self, text: str, *path: str | int) -> str:
@@ -88,12 +87,14 @@ class _Binder:
         plain = template.expand(value, self._environ) if isinstance(value, str) else ""
         if not (plain and plain.isprintable()):
             message = f"the item gives no name for {shown(text)}"
-            self.faults.append((path, PlanCode.ITEMS, message, "it has to be one line of text"))
+            hint = "it has to be one line of text"
+            self.faults.append(Diagnostic(PlanCode.ITEMS, message, path, hint))
         return plain
 
     def _id(self, text: str, *path: str | int) -> str:
         plain = self._name(text, *path)
         if not self.faults and any(map(segment_fault, plain.split("/"))):
             message = f"the item gives no id of an artifact: {shown(plain)}"
-            self.faults.append((path, PlanCode.ITEMS, message, f"an id has {RULE}"))
+            hint = f"an id has {RULE}"
+            self.faults.append(Diagnostic(PlanCode.ITEMS, message, path, hint))
         return plain

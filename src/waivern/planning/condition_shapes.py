@@ -68,8 +68,8 @@ def check(flats: ArtifactTable, nodes: Mapping[ArtifactId, Node], catalogue: Cat
         for fault in use.condition.faults(known):
             at = ("artifacts", use.artifact, *use.key.split("."))
             message = f"the condition of '{use.artifact}': {fault.message}"
-            problem = use.scope.problem(PlanCode.CONDITION, message, at, hint=fault.hint)
-            flats.report(problem)
+            problem = fault._replace(code=PlanCode.CONDITION, message=message, path=at)
+            flats.report(use.scope.locate(problem))
 
 
 def _uses(flats: ArtifactTable, flat: FlatArtifact) -> Iterator[_Use]:

@@ -137,9 +137,8 @@ class _Walk:
 
     def _one(self, scope: Scope, artifact: ArtifactSpec, item: LoopItem) -> list[Meaning]:
         bound, faults = with_item(artifact, item.value, self._environ)
-        for path, code, message, hint in faults:
-            at = ("artifacts", artifact.id, *path)
-            self._flats.tell(scope.problem(code, message, at, hint=hint))
+        for fault in faults:
+            self._flats.tell(scope.locate(fault.below("artifacts", artifact.id)))
         return self._expand(scope, bound, f"/{item.label}", item.value) if bound else []
 
     # children

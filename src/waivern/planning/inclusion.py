@@ -45,7 +45,7 @@ class Includer:
         inside = self._scope(directive, draft, file.key, prefix, tests)
         self._flats.scopes.append(inside)
         for problem in draft.problems:
-            self._flats.tell(problem._replace(included=inside.included))
+            self._flats.tell(inside.qualify(problem))
         self._flats.bound(directive.scope, directive.artifact)
         mapping.take(self._flats, directive, inside, fed)
         return inside
@@ -77,7 +77,8 @@ class Includer:
         included = (included_by(directive.scope, directive.artifact), *directive.scope.included)
         problems: Sequence[Diagnostic] = getattr(found, "problems", ())
         for problem in problems:
-            self._flats.tell(problem._replace(included=included))
+            artifact = problem.artifact and f"{directive.id}/{problem.artifact}"
+            self._flats.tell(problem._replace(artifact=artifact, included=included))
         if not problems:
             self._tell(directive, found.message, found.hint)
         return None

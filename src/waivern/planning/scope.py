@@ -56,11 +56,18 @@ class Scope:
         hint: str | None = None,
     ) -> Diagnostic:
         """Return a problem at a place in this runbook, with how it came to be read."""
-        found = self.runbook.document.problem(code, message, at, on=on, hint=hint)
+        return self.locate(Diagnostic(code, message, at, hint, on))
+
+    def locate(self, problem: Diagnostic) -> Diagnostic:
+        """Add the position of a problem in this runbook, and the chain of inclusions to it."""
+        return self.qualify(self.runbook.document.locate(problem))
+
+    def qualify(self, problem: Diagnostic) -> Diagnostic:
+        """Name the artifact of a located problem as the plan does: "child/findings"."""
         if self.by is None:
-            return found
-        artifact = found.artifact and self.prefix + found.artifact
-        return found._replace(artifact=artifact, included=self.included)
+            return problem
+        artifact = problem.artifact and self.prefix + problem.artifact
+        return problem._replace(artifact=artifact, included=self.included)
 
     @cached_property
     def params(self) -> Mapping[str, Json]:

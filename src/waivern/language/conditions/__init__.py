@@ -18,7 +18,7 @@ from waivern.language.conditions.explanation import explain as _explain
 from waivern.language.conditions.syntax import MAX_DEPTH, MAX_TEXT, ConditionError, ConditionNode
 
 if TYPE_CHECKING:
-    from waivern.language.conditions.shape_check import ShapeFault
+    from waivern.diagnostics import Diagnostic
     from waivern.message import Json
     from waivern.shapes import Shape
 
@@ -63,7 +63,7 @@ class Condition:
         """
         return Evaluation(self.text, scope).truth(self._tree)
 
-    def faults(self, roots: Mapping[tuple[str, str], Shape]) -> list[ShapeFault]:
+    def faults(self, roots: Mapping[tuple[str, str], Shape]) -> list[Diagnostic]:
         """Return what can never be, with what its names are: ("inputs", "findings") -> shape.
 
         A root without names, such as `result`, is ("result", "").

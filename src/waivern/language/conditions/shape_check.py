@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
-from waivern.diagnostics import shown
+from waivern.diagnostics import Diagnostic, shown
 from waivern.language.conditions.syntax import (
     BOOLEAN,
     EVERY,
@@ -29,13 +29,7 @@ from waivern.language.conditions.value_shapes import (
 )
 from waivern.language.conditions.values import shortened
 from waivern.shapes import ANYTHING, Shape, inner
-
-
-class ShapeFault(NamedTuple):
-    """A part of a condition that cannot be as it is meant."""
-
-    message: str
-    hint: str | None = None
+from waivern.yamldoc.runbook_codes import RunbookCode
 
 
 class ShapeCheck:
@@ -44,7 +38,7 @@ class ShapeCheck:
     def __init__(self, text: str, roots: Mapping[tuple[str, str], Shape]) -> None:
         self._text = text
         self._roots = roots
-        self.faults: dict[ShapeFault, None] = {}
+        self.faults: dict[Diagnostic, None] = {}
 
     def boolean(self, node: ConditionNode) -> None:
         """Check a part that has to be true or false."""
@@ -74,7 +68,7 @@ class ShapeCheck:
         return {"type": "number"}
 
     def _fault(self, message: str, hint: str | None = None) -> None:
-        self.faults[ShapeFault(message, hint)] = None
+        self.faults[Diagnostic(RunbookCode.CONDITION, message, hint=hint)] = None
 
     def _quoted(self, node: ConditionNode) -> str:
         return f"`{shortened(self._text[node.start : node.end])}`"
