@@ -84,10 +84,31 @@ def test_pages_mention_no_file_that_does_not_exist(page: Path) -> None:
     text = page.read_text()
     links = re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", text)
     missing = [link for link in links if not (page.parent / link).exists()]
-    rooms = "src|docs|tests|runbooks|benchmarks|engine|store|record|planning|service|builtin|cli"
+    rooms = "src|docs|tests|runbooks|benchmarks|engine|store|record|planning|runs|builtin|cli"
+    rooms += "|language|yamldoc|plugins|detection|api"
     named = re.findall(rf"`((?:{rooms})/[\w./-]*\w)/?`", text)
     missing += [name for name in named if not any(place.exists() for place in places(name))]
     assert missing == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_anchors_of_links_exist(page: Path) -> None:
+    links = re.findall(r"\]\(([^):\s]*)#([^)\s]+)\)", page.read_text())
+    missing = [
+        f"{path}#{anchor}"
+        for path, anchor in links
+        if anchor not in anchors((page.parent / path) if path else page)
+    ]
+    assert missing == []
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors of a page's headings, as GitHub makes them."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {
+        re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-").strip() for heading in headings
+    }
 
 
 def places(name: str) -> list[Path]:

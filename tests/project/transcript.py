@@ -1,15 +1,19 @@
-"""A README's fenced blocks as one session on a terminal: what was typed, what it must print."""
+"""The fenced blocks of a page as one session on a terminal: what is typed, what is printed."""
 
 from __future__ import annotations
 
 import os
 import pty
 import re
+import shutil
+import sys
+import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 _BLOCK = re.compile(r"^```(?P<kind>\w+) ?(?P<rest>.*)\n(?P<text>(?:.*\n)*?)```$", re.MULTILINE)
+ROOT = Path(__file__).parents[2]
 _VARIES = (
     (re.compile(r"\b[0-9a-f]{64}\b"), "<hash>"),
     (re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"), "<run>"),
@@ -64,8 +68,8 @@ def session(typed: list[str], folder: Path, environ: Mapping[str, str]) -> list[
     """Type commands into one shell on a terminal; return what each printed and its exit code."""
     mark = "@@@@"
     script = folder / ".session"
-    told = f"printf '\\n{mark}%s\\n' $?"
-    script.write_text("".join(f"{text}\n{told}\n" for text in typed))
+    report = f"printf '\\n{mark}%s\\n' $?"
+    script.write_text("".join(f"{text}\n{report}\n" for text in typed))
     child, terminal = pty.fork()
     if child == 0:  # pragma: no cover - another process
         os.chdir(folder)
@@ -106,3 +110,65 @@ def _same(shown: str, printed: str) -> bool:
         length = min(len(shown), len(printed)) - 1
         return shown[:length] == printed[:length]
     return shown == printed
+
+
+def fresh_clone(folder: Path) -> Path:
+    """Return what a reader has after the README's first command, without the time it takes."""
+    clone = folder / "clone"
+    clone.mkdir()
+    ignored = shutil.ignore_patterns("material", "__pycache__")
+    shutil.copytree(ROOT / "runbooks", clone / "runbooks", ignore=ignored)
+    (clone / ".venv").symlink_to(sys.prefix)
+    return clone
+
+
+def play(markdown: str, folder: Path) -> int:
+    """Type all commands of a page in a fresh clone; assert what they print and exit with.
+
+    A block with `file=PATH` is saved before, below the clone or, with `~/`, below the home folder.
+    `exit=CODE` is the exit code of a block's last command; all others exit with 0. Return how many
+    commands there were.
+    """
+    clone, home = fresh_clone(folder), folder / "home"
+    home.mkdir()
+    typed: list[tuple[Command, int]] = []
+    for block in blocks(markdown):
+        if name := re.search(r"file=(\S+)", block.rest):
+            path = home / name[1][2:] if name[1].startswith("~/") else clone / name[1]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(block.text)
+        if block.kind == "toml" and "[project]" in block.text:
+            _install(block, clone)
+        if block.kind == "console":
+            wanted = re.search(r"exit=(\d+)", block.rest)
+            found = list(commands(block))
+            typed += [(command, 0) for command in found[:-1]]
+            typed.append((found[-1], int(wanted[1]) if wanted else 0))
+    environ = {
+        **{k: v for k, v in os.environ.items() if k not in ("WAIVERN_STORE", "BASH_ENV")},
+        "PATH": f"{sys.prefix}/bin:{os.environ['PATH']}",
+        "HOME": str(home),
+        "TERM": "dumb",
+        "COLUMNS": "120",
+        "LC_ALL": "C.UTF-8",
+        "PYTHONPATH": str(clone),
+    }
+    printed = session([command.text for command, _ in typed], clone, environ)
+    for (command, wanted_code), (text, code) in zip(typed, printed, strict=False):
+        assert missing(command.shown, text) is None, f"$ {command.text}\n{text}"
+        assert code == wanted_code, f"$ {command.text}\n{text}"
+    assert len(printed) == len(typed)
+    return len(typed)
+
+
+def _install(block: Block, folder: Path) -> None:
+    """Install what a pyproject.toml declares, as far as Python is concerned."""
+    project = tomllib.loads(block.text)["project"]
+    home = folder / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
+    home.mkdir()
+    (home / "METADATA").write_text(f"Name: {project['name']}\nVersion: {project['version']}\n")
+    lines = [
+        f"[{group}]\n" + "".join(f"{name} = {value}\n" for name, value in entries.items())
+        for group, entries in project["entry-points"].items()
+    ]
+    (home / "entry_points.txt").write_text("\n".join(lines))
