@@ -58,6 +58,11 @@ class RunMetadata:
     """`{count, head}`: how many lines were durable when this was last synced, and the last hash."""
     schema_version: int = SCHEMA_VERSION
 
+    @property
+    def called(self) -> str:
+        """The path of the runbook as it was typed, or its name."""
+        return self.runbook_path or self.runbook_name
+
     def document(self) -> dict[str, Json]:
         """Return the content of `run.json`."""
         names = ["schema_version"] + [f.name for f in fields(self) if f.name != "schema_version"]

@@ -27,7 +27,7 @@ class ArtifactStatus(StrEnum):
     COMPLETED = "completed", Look("✔", "+", "green"), "is completed", "DONE"
     FAILED = "failed", Look("✘", "x", "red"), "failed", "FAIL"
     SKIPPED = "skipped", Look("⊘", "-", "yellow"), "was skipped", "SKIP"
-    NOT_STARTED = "not_started", Look("·", ".", "dim"), "was not started"
+    NOT_STARTED = "not_started", Look("·", ".", "dim"), "was not started", "LEFT"
     SUSPENDED = "suspended", Look("▮", "|", "cyan"), "is waiting"
     RUNNING = "running", Look("▸", ">", "cyan"), "is not completed"
     """Of a live run only, and only for readers: `state.json` lists it as not started."""

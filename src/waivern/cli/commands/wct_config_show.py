@@ -7,17 +7,52 @@ import os
 
 import click
 
+from waivern.cli.ui.columns import Column, Records
 from waivern.cli.ui.json_output import print_document
 from waivern.cli.ui.options import json_option, store_option
-from waivern.cli.ui.screen import stderr, stdout, tab_separated, table
-from waivern.cli.ui.text import clean
+from waivern.cli.ui.screen import stderr, stdout
 from waivern.errors import UsageError
 from waivern.message import Json
 from waivern.runs.locate import find_project
 from waivern.runs.settings import Setting, everything, resolve
 
 
-@click.command("show")
+def _shown(setting: Setting[Json]) -> str:
+    match setting.value:
+        case None:
+            return "-"
+        case str():
+            return setting.value
+        case _:
+            return _json(setting)
+
+
+def _json(setting: Setting[Json]) -> str:
+    return json.dumps(setting.value, ensure_ascii=False)
+
+
+def _source(setting: Setting[Json]) -> Json:
+    source = setting.source
+    return {"kind": source.kind, "name": source.name, "line": source.line}
+
+
+SETTINGS = Records[Setting[Json]](
+    Column("name", lambda setting: setting.name, "NAME"),
+    Column("value", lambda setting: setting.value, "VALUE", _json, _shown, flexible=True),
+    Column("source", _source, "SOURCE", lambda setting: str(setting.source)),
+)
+
+
+@click.command(
+    "show",
+    help=f"""Show every setting and its source; with RUNBOOK, those of a run of it.
+
+    The command line overrides the environment, which overrides the runbook's `config`, then
+    waivern.yaml, then the defaults. Variables are shown by name, never by value.
+
+    {SETTINGS.pipe_help} The value is JSON.
+    """,
+)
 @click.argument("runbook", required=False)
 @click.option(
     "-p", "--param", "params", metavar="KEY=VALUE", multiple=True, help="Set a parameter."
@@ -34,13 +69,7 @@ def command(
     as_json: bool,
     store: str | None,
 ) -> None:
-    """Show every setting and its source; with RUNBOOK, those of a run of it.
-
-    The command line overrides the environment, which overrides the runbook's `config`, then
-    waivern.yaml, then the defaults. Variables are shown by name, never their values.
-
-    To a pipe, a line is: name, value as JSON, source; between tabs.
-    """
+    """Show every setting."""
     project = find_project()
     loaded, typed = None, bool(params) or params_file is not None
     if typed and runbook is None:
@@ -56,40 +85,11 @@ def command(
         values = given(params, params_file).bound if typed else defaults
         loaded = load(runbook, os.environ, values)
     settings = list(everything(resolve(project, loaded, store=store), project, loaded))
-    out = stdout()
     file = project.document.path if project else None
     if as_json:
-        documents = [_document(setting) for setting in settings]
+        documents = SETTINGS.documents(settings)
         print_document("config", {"project": file, "runbook": runbook, "settings": documents})
-    elif out.tty:
-        table(out, ("NAME", "VALUE", "SOURCE"), [_cells(one) for one in settings], flex=1)
     else:
-        tab_separated(out, [_fields(one) for one in settings])
+        SETTINGS.show(stdout(), settings)
     if file is None:
         stderr().print("no waivern.yaml in this folder or above it")
-
-
-def _document(setting: Setting[Json]) -> dict[str, Json]:
-    source = setting.source
-    return {
-        "name": setting.name,
-        "value": setting.value,
-        "source": {"kind": source.kind, "name": source.name, "line": source.line},
-    }
-
-
-def _fields(setting: Setting[Json]) -> list[str]:
-    return [clean(setting.name), clean(_json(setting.value)), clean(str(setting.source))]
-
-
-def _cells(setting: Setting[Json]) -> list[str]:
-    name, value, source = _fields(setting)
-    if setting.value is None:
-        value = "-"
-    elif isinstance(setting.value, str):
-        value = clean(setting.value)
-    return [name, value, source]
-
-
-def _json(value: Json) -> str:
-    return json.dumps(value, ensure_ascii=False)

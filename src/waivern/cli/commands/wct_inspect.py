@@ -6,21 +6,25 @@ import click
 
 from waivern.cli.ui.options import json_option, opened, store_option
 from waivern.cli.ui.screen import stderr
+from waivern.cli.ui.step_columns import STEPS
 
 
-@click.command("inspect", short_help="Show a run or an artifact.")
+@click.command(
+    "inspect",
+    short_help="Show a run or an artifact.",
+    help=f"""Show a run, or one of its artifacts; also while it is running.
+
+    {STEPS.pipe_help} RUN/ARTIFACT is a line for each fact, or with --full the content
+    alone, as JSON.
+    """,
+)
 @click.argument("reference", metavar="RUN[/ARTIFACT]")
 @click.option("--full", is_flag=True, help="Show everything: run.json, parameters, whole contents.")
 @click.option("--reveal", is_flag=True, help="Also show the content of sensitive artifacts.")
 @json_option
 @store_option
 def command(reference: str, full: bool, reveal: bool, as_json: bool, store: str | None) -> int:
-    """Show a run, or one of its artifacts; also while it is running.
-
-    To a pipe, RUN is a line for each step: index, artifact, component, status, how, milliseconds,
-    inputs, error; between tabs. RUN/ARTIFACT is a line for each fact; with --full it is the content
-    alone, as JSON.
-    """
+    """Show a run, or one of its artifacts."""
     from waivern.cli.ui.artifact_view import show_artifact
     from waivern.cli.ui.run_view import show_run
     from waivern.runs import queries

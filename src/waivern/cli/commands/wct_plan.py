@@ -8,17 +8,41 @@ from typing import TYPE_CHECKING
 
 import click
 
+from waivern.cli.ui.columns import Column, Records
 from waivern.cli.ui.json_output import print_document
 from waivern.cli.ui.options import json_option, opened, store_option
-from waivern.cli.ui.screen import Screen, stdout, tab_separated, table
-from waivern.cli.ui.text import clean, duration
+from waivern.cli.ui.screen import Screen, stdout
+from waivern.cli.ui.text import duration
 from waivern.errors import Exit
 
 if TYPE_CHECKING:
     from waivern.runs.forecast import Forecast
 
 
-@click.command("plan", short_help="Show what a run would do, and why.")
+PLAN: Records[Forecast] = Records(
+    Column("artifact", lambda each: each.artifact, "ARTIFACT"),
+    Column("action", lambda each: str(each.action), "ACTION"),
+    Column("component", lambda each: each.component, "COMPONENT", drop=2),
+    Column(
+        "expected milliseconds",
+        lambda each: each.expected_ms,
+        "TOOK",
+        shown=lambda each: duration(each.expected_ms),
+        drop=1,
+    ),
+    Column("reason", lambda each: each.reason, "WHY", flexible=True),
+    document=lambda each: each.document(),
+)
+
+
+@click.command(
+    "plan",
+    short_help="Show what a run would do, and why.",
+    help=f"""Show what `wct run RUNBOOK` would do with each artifact, and why. Nothing is written.
+
+    {PLAN.pipe_help}
+    """,
+)
 @click.argument("runbook")
 @click.option("--resume", metavar="RUN", help="Show what resuming RUN would do.")
 @click.option(
@@ -48,10 +72,7 @@ def command(
     as_json: bool,
     store: str | None,
 ) -> int:
-    """Show what `wct run RUNBOOK` would do with each artifact, and why. Nothing is written.
-
-    To a pipe, a line is: artifact, action, component, expected milliseconds, reason; between tabs.
-    """
+    """Show what a run would do with each artifact."""
     from waivern.cli.ui.output_redirect import stdout_is_stderr
     from waivern.cli.ui.running import given
     from waivern.runs.attempt import RunOptions
@@ -68,7 +89,7 @@ def command(
     with stdout_is_stderr():
         found = forecast(runbook, where, options, params=values, resume=resume)
     if as_json:
-        print_document("plan", {"artifacts": [each.document() for each in found]})
+        print_document("plan", {"artifacts": PLAN.documents(found)})
     else:
         _show(stdout(), found)
     work = any(each.work for each in found)
@@ -76,22 +97,9 @@ def command(
 
 
 def _show(out: Screen, found: list[Forecast]) -> None:
-    rows = [
-        [
-            each.artifact,
-            str(each.action),
-            each.component,
-            "" if each.expected_ms is None else str(each.expected_ms),
-            clean(each.reason),
-        ]
-        for each in found
-    ]
+    PLAN.show(out, found)
     if not out.tty:
-        tab_separated(out, rows)
         return
-    for row, each in zip(rows, found, strict=True):
-        row[3] = "" if each.expected_ms is None else duration(each.expected_ms)
-    table(out, ("ARTIFACT", "ACTION", "COMPONENT", "TOOK", "WHY"), rows, flex=4, drop=(3, 2))
     counts = Counter(str(each.action) for each in found)
     took = sum(each.expected_ms or 0 for each in found if each.action == "produce")
     words = ", ".join(f"{count} {action}" for action, count in counts.items())

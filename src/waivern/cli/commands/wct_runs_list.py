@@ -3,22 +3,93 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterable, Iterator
 
 import click
 
+from waivern.cli.ui.columns import Column, Records
 from waivern.cli.ui.json_output import print_document
 from waivern.cli.ui.options import json_option, opened, store_option
-from waivern.cli.ui.screen import Screen, stderr, stdout, tab_separated, table
+from waivern.cli.ui.screen import Screen, stderr, stdout
 from waivern.cli.ui.text import ago, clean, clip, counted, duration, short
 from waivern.errors import Exit
-from waivern.record.status import DamagedStatus, RunStatus
+from waivern.message import Json
+from waivern.record.run_metadata import RunMetadata
+from waivern.record.status import RECORDED, ArtifactStatus, DamagedStatus, RunStatus
 from waivern.runs.listing import RunPage, page
 from waivern.runs.queries import RunRow
 
 STATUSES = tuple(map(str, (*RunStatus, *DamagedStatus)))
 
 
-@click.command("list")
+def _head(read: Callable[[RunMetadata], Json]) -> Callable[[RunRow], Json]:
+    """Return the value of a column, which is null for a run whose run.json cannot be read."""
+    return lambda row: None if row.metadata is None else read(row.metadata)
+
+
+def _counts() -> Iterator[Column[RunRow]]:
+    """Yield a column for each status by which artifacts are counted."""
+    statuses = [status for status in RECORDED if status.column]
+    for number, status in enumerate(statuses):
+        yield Column(
+            str(status),
+            _count(status),
+            status.column,
+            shown=_progress if status is ArtifactStatus.COMPLETED else _unless_zero(status),
+            drop=5 if status is ArtifactStatus.COMPLETED else len(statuses) - number,
+        )
+
+
+def _count(status: ArtifactStatus) -> Callable[[RunRow], Json]:
+    return lambda row: row.counts.get(status)
+
+
+def _progress(row: RunRow) -> str:
+    done = row.counts.get(ArtifactStatus.COMPLETED)
+    return "" if done is None else f"{done}/{sum(row.counts.values())}"
+
+
+def _unless_zero(status: ArtifactStatus) -> Callable[[RunRow], str]:
+    return lambda row: str(row.counts.get(status) or "")
+
+
+def _took(row: RunRow) -> str:
+    # an attempt that was killed has not been measured
+    return duration(row.metadata.duration_ms or None) if row.metadata else ""
+
+
+RUNS = Records[RunRow](
+    Column("run", lambda row: row.run_id, "RUN", shown=lambda row: short(row.run_id)),
+    Column("status", lambda row: row.status, "STATUS", painted=True),
+    Column(
+        "runbook",
+        _head(lambda run: run.runbook_path),
+        "RUNBOOK",
+        shown=lambda row: row.metadata.called if row.metadata else "",
+        flexible=True,
+        keep_end=True,
+    ),
+    Column(
+        "started",
+        _head(lambda run: run.started_at),
+        "STARTED",
+        shown=lambda row: ago(row.metadata.started_at, time.time()) if row.metadata else "",
+        drop=6,
+    ),
+    Column("milliseconds", _head(lambda run: run.duration_ms), "TOOK", shown=_took, drop=4),
+    *_counts(),
+    Column("fault", lambda row: row.fault),
+    document=RunRow.document,
+)
+
+
+@click.command(
+    "list",
+    help=f"""List the runs, newest first. Exit with 74 if one of them cannot be read.
+
+    {RUNS.pipe_help}
+    """,
+)
 @click.option("--status", type=click.Choice(STATUSES), help="Show only runs with this status.")
 @click.option(
     "--limit",
@@ -31,85 +102,32 @@ STATUSES = tuple(map(str, (*RunStatus, *DamagedStatus)))
 @json_option
 @store_option
 def command(status: str | None, limit: int, as_json: bool, store: str | None) -> int:
-    """List the runs, newest first. Exit 74 if one of them cannot be read.
-
-    To a pipe, a line is: run, status, runbook, started, milliseconds, completed, failed, skipped,
-    not started, and why it cannot be read if it cannot; between tabs.
-    """
+    """List the runs."""
     where = opened(store)
     found = page(where, status=status, limit=limit)
-    shown = found.rows
     out = stdout()
     if as_json:
-        print_document("runs", [row.document() for row in shown])
-    elif out.tty:
-        _for_people(out, shown)
+        print_document("runs", RUNS.documents(found.rows))
     else:
-        tab_separated(out, [_fields(row) for row in shown])
+        RUNS.show(out, found.rows)
+        if out.tty:
+            _explain(out, found.rows)
     if note := _note(found, status, where.url):
         stderr().print(note)
     if not found.unreadable:
         return Exit.OK
-    stderr().print("warning: some runs cannot be read now; what they hold is not lost by that")
-    stderr().print("  = help: see why in the list, then type `wct runs` again")
+    stderr().print("warning: some runs cannot be read now; this does not mean that they are lost")
+    stderr().print("  = help: see the reason in the list, then type `wct runs` again")
     return Exit.STORE
 
 
-def _for_people(out: Screen, rows: list[RunRow]) -> None:
-    if not rows:
-        return
-    now = time.time()
-    header = ("RUN", "STATUS", "RUNBOOK", "STARTED", "TOOK", "DONE", "FAIL", "SKIP")
-    table(
-        out,
-        header,
-        [_cells(row, now) for row in rows],
-        flex=2,
-        keep_end=True,
-        status=1,
-        drop=(7, 6, 4, 5, 3),
-    )
+def _explain(out: Screen, rows: Iterable[RunRow]) -> None:
+    """Write below the table why runs are waiting or cannot be read."""
     for row in rows:
-        waits = row.metadata.suspension_reason if row.metadata else None
-        if row.fault or (waits and row.status == "suspended"):
+        waiting = row.metadata and row.status == RunStatus.SUSPENDED
+        if why := row.fault or (waiting and row.metadata and row.metadata.suspension_reason):
             name = row.run_id if row.fault else short(row.run_id)
-            out.print(
-                f"{out.mark(row.status)} {name}  {clip(clean(row.fault or waits or ''), 500)}"
-            )
-
-
-def _cells(row: RunRow, now: float) -> list[str]:
-    run = row.metadata
-    if run is None:
-        return [short(row.run_id), row.status, *[""] * 6]
-    done = f"{row.counts['completed']}/{sum(row.counts.values())}"
-    return [
-        short(row.run_id),
-        row.status,
-        clean(run.runbook_path or run.runbook_name),
-        ago(run.started_at, now),
-        duration(run.duration_ms or None),  # an attempt that was killed has not been measured
-        done,
-        str(row.counts["failed"] or ""),
-        str(row.counts["skipped"] or ""),
-    ]
-
-
-def _fields(row: RunRow) -> list[str]:
-    run = row.metadata
-    if run is None:
-        return [row.run_id, row.status, *[""] * 7, clean(row.fault or "")]
-    counts = [str(row.counts[name]) for name in ("completed", "failed", "skipped", "not_started")]
-    path = clean(run.runbook_path or "")
-    return [
-        row.run_id,
-        row.status,
-        path,
-        run.started_at,
-        str(run.duration_ms),
-        *counts,
-        clean(row.fault or ""),
-    ]
+            out.print(f"{out.mark(row.status)} {name}  {clip(clean(why), 500)}")
 
 
 def _note(found: RunPage, status: str | None, url: str) -> str | None:

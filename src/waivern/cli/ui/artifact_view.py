@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from waivern.cli.ui.content_outline import HIDDEN, beginning, shape
 from waivern.cli.ui.gate_view import gate_document, gate_lines
 from waivern.cli.ui.json_output import json_text, print_document
-from waivern.cli.ui.screen import Screen, stdout, tab_separated
+from waivern.cli.ui.screen import Screen, stdout
 from waivern.cli.ui.summary import log_path
 from waivern.cli.ui.text import clean, clean_lines, duration, size
 from waivern.diagnostics import did_you_mean
@@ -43,7 +43,8 @@ def show_artifact(
     facts = _facts(record, step, message)
     facts += [["log", clean(log)]] if log else []
     if not out.tty:
-        tab_separated(out, facts)
+        for fact in facts:
+            out.print("\t".join(fact))
         return Exit.OK
     for key, value in facts:
         out.print(f"{out.paint(f'{key:10}', 'dim')}  {value}")

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
-from dataclasses import dataclass
+import textwrap
+from collections.abc import Sequence
 from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
 import click
 
+from waivern.cli.ui.columns import Column, Records
 from waivern.cli.ui.json_output import print_document
 from waivern.cli.ui.options import json_option
-from waivern.cli.ui.screen import Screen, stderr, stdout, tab_separated, table
+from waivern.cli.ui.screen import Screen, stderr, stdout
 from waivern.cli.ui.text import clean
 from waivern.errors import Exit, WaivernError
 from waivern.kinds import KINDS
@@ -21,37 +22,89 @@ from waivern.message import Json
 if TYPE_CHECKING:
     from waivern.plugins.catalogue import Catalogue
     from waivern.plugins.component import Component
-    from waivern.plugins.component_folders import ComponentOutline
 
 
-@dataclass(frozen=True, slots=True)
-class ComponentProperty:
-    """One property that a runbook may give a component."""
+class ComponentProperty(NamedTuple):
+    """One property that a runbook may set."""
 
     name: str
     type: str
     default: str | None
-    """As JSON, or as Python shows it; None if the property is required."""
+    """As Python shows it; None if the property is required."""
     description: str
 
-    def document(self) -> dict[str, Json]:
-        required = self.default is None
-        return {
-            "name": self.name,
-            "type": self.type,
-            "required": required,
-            "default": self.default,
-            "description": self.description,
-        }
+
+PROPERTIES = Records[ComponentProperty](
+    Column("name", lambda each: each.name, "NAME"),
+    Column("type", lambda each: each.type, "TYPE"),
+    Column("required", lambda each: each.default is None, piped=False),
+    Column("default", lambda each: each.default, "DEFAULT"),
+    Column("description", lambda each: each.description, "DESCRIPTION", flexible=True),
+)
+
+
+class ListedComponent(NamedTuple):
+    """An installed component, or the outline of one in a folder of the project.
+
+    The project's own files are imported only if a component is named.
+    """
+
+    kind: str
+    name: str
+    version: str
+    description: str
+    component: Component | None = None
+    file: str | None = None
+
+    @property
+    def properties(self) -> list[ComponentProperty] | None:
+        """The properties in declared order; None for an outline."""
+        return None if self.component is None else properties(self.component)
+
+    @property
+    def accepts(self) -> list[Json] | None:
+        """The schemas of the inputs, if the component declares them."""
+        return [str(schema) for schema in getattr(self.component, "accepts", ())] or None
+
+    @property
+    def produces(self) -> str | None:
+        """The schema of the result, if the component declares it."""
+        schema = getattr(self.component, "produces", None)
+        return str(schema) if schema else None
+
+
+def _properties(each: ListedComponent) -> Json:
+    found = each.properties
+    return None if found is None else list(PROPERTIES.documents(found))
+
+
+COMPONENTS = Records[ListedComponent](
+    Column("kind", lambda each: each.kind, piped=False),
+    Column("name", lambda each: each.name, "NAME"),
+    Column("version", lambda each: each.version, "VERSION"),
+    Column("description", lambda each: each.description, "DESCRIPTION", flexible=True),
+    Column("accepts", lambda each: each.accepts, piped=False),
+    Column("produces", lambda each: each.produces, piped=False),
+    Column("properties", _properties, piped=False),
+    Column("file", lambda each: each.file, piped=False),
+)
 
 
 def command(kind: str) -> click.Command:
     """Return the command that lists the entries of a kind."""
+    title = KINDS[kind].listing
 
     @click.command(
         kind,
-        help=f"{KINDS[kind].listing}\n\nTo a pipe, a line is: name, version, description; with"
-        " NAME: property, type, default (empty if it is required), description; between tabs.",
+        short_help=title,
+        help=f"""{title}
+
+        {COMPONENTS.pipe_help} With NAME: {PROPERTIES.names}; an empty default
+        means that the property is required.
+
+        \b
+        Example: wct {kind} NAME
+        """,
     )
     @click.argument("name", required=False)
     @click.option("-v", "--verbose", is_flag=True, help="Also show the properties.")
@@ -67,30 +120,21 @@ def _show(kind: str, name: str | None, verbose: bool, as_json: bool) -> int:
     from waivern.runs.locate import find_project
     from waivern.runs.prepare import catalogue_of
 
-    catalogue = catalogue_of(find_project())
-    if name:
-        with stdout_is_stderr():
-            found = {name: catalogue.load(kind, name)}  # a broken one is an error if it is named
-        faults: dict[str, WaivernError] = {}
-        outlines: dict[str, ComponentOutline] = {}
-    else:
-        outlines = catalogue.outlines(kind)
-        with stdout_is_stderr():
-            found, faults = _loaded(catalogue, kind, outlines)
-        outlines = {each: outlines[each] for each in outlines if each not in faults}
+    catalogue, faults = catalogue_of(find_project()), dict[str, WaivernError]()
+    with stdout_is_stderr():
+        if name:  # a component that cannot be loaded is an error if it is named
+            listed = [_listed(kind, name, catalogue.load(kind, name))]
+        else:
+            listed, faults = _all(catalogue, kind)
     out = stdout()
     if as_json:
-        documents = [_document(kind, component) for component in found.values()]
-        documents += [_outlined(kind, name, each) for name, each in outlines.items()]
-        print_document("components", documents)
+        print_document("components", COMPONENTS.documents(listed))
     elif name and not out.tty:
-        tab_separated(out, [_fields(each) for each in properties(found[name])])
-    elif out.tty:
-        _for_people(out, found, outlines, whole=verbose or name is not None)
+        PROPERTIES.lines(out, listed[0].properties or ())
+    elif out.tty and (verbose or name):
+        _show_whole(out, listed)
     else:
-        rows = [(n, clean(c.version), description(c)) for n, c in found.items()]
-        rows += [(n, clean(o.version), clean(o.description)) for n, o in outlines.items()]
-        tab_separated(out, sorted(rows))
+        COMPONENTS.show(out, listed)
     for error in faults.values():
         err = stderr()
         err.print(f"{err.paint('warning:', 'yellow')} {clean(error.message)}")
@@ -98,52 +142,48 @@ def _show(kind: str, name: str | None, verbose: bool, as_json: bool) -> int:
     return Exit.OK
 
 
-def _loaded(
-    catalogue: Catalogue,
-    kind: str,
-    outlines: Mapping[str, ComponentOutline],
-) -> tuple[dict[str, Component], dict[str, WaivernError]]:
-    found: dict[str, Component] = {}
+def _listed(kind: str, name: str, component: Component) -> ListedComponent:
+    return ListedComponent(
+        KINDS[kind].singular, name, component.version, description(component), component
+    )
+
+
+def _all(catalogue: Catalogue, kind: str) -> tuple[list[ListedComponent], dict[str, WaivernError]]:
+    """Return the components of a kind by name, and why others cannot be used."""
+    outlines = catalogue.outlines(kind)
+    listed: list[ListedComponent] = []
     faults: dict[str, WaivernError] = {}
-    for each in sorted(catalogue.installed(kind) | outlines.keys()):
+    for name in sorted(catalogue.installed(kind) | outlines.keys()):
         try:
-            catalogue.owner(kind, each)
-            if each not in outlines:  # the project's own files are run only if they are named
-                found[each] = catalogue.load(kind, each)
+            catalogue.owner(kind, name)
+            if name in outlines:
+                version, text, file = outlines[name]
+                listed.append(ListedComponent(KINDS[kind].singular, name, version, text, file=file))
+            else:
+                listed.append(_listed(kind, name, catalogue.load(kind, name)))
         except WaivernError as error:
-            faults[each] = error
-    return found, faults
+            faults[name] = error
+    return listed, faults
 
 
-def _for_people(
-    out: Screen,
-    found: dict[str, Component],
-    outlines: Mapping[str, ComponentOutline],
-    *,
-    whole: bool,
-) -> None:
-    own = [[n, clean(o.version), clean(o.description)] for n, o in outlines.items()]
-    if not whole:
-        rows = [[n, clean(c.version), description(c)] for n, c in found.items()]
-        table(out, ("NAME", "VERSION", "DESCRIPTION"), sorted(rows + own), flex=2)
-        return
-    for number, (name, component) in enumerate(found.items()):
+def _show_whole(out: Screen, listed: Sequence[ListedComponent]) -> None:
+    """Write each component with its properties."""
+    for number, each in enumerate(listed):
         if number:
             out.print()
-        out.print(f"{out.paint(name, 'bold')} {clean(component.version)}  {description(component)}")
-        for each in properties(component):
-            default = "required" if each.default is None else f"default {each.default}"
-            out.print(f"  {out.paint(each.name, 'cyan')}  {each.type}, {default}")
-            if each.description:
-                out.print(f"      {each.description}")
-    for own_name, version, text in own:  # their files are run only if they are named
-        out.print()
-        out.print(f"{out.paint(own_name, 'bold')} {version}  {text}")
-        out.print("  in a folder of this project: name it to see its properties")
+        head = f"{clean(each.version)}  {clean(each.description)}"
+        out.print(f"{out.paint(each.name, 'bold')} {head}")
+        if each.component is None:
+            out.print("  in a folder of this project: name it to see its properties")
+        for one in each.properties or ():
+            default = "required" if one.default is None else f"default {one.default}"
+            out.print(f"  {out.paint(one.name, 'cyan')}  {one.type}, {default}")
+            for line in textwrap.wrap(one.description, max(20, out.width - 6)):
+                out.print(f"      {line}")
 
 
 def description(component: Component) -> str:
-    """Return the first line of what a component says of itself."""
+    """Return the first line of a component's docstring."""
     return clean((inspect.getdoc(type(component)) or "").partition("\n")[0])
 
 
@@ -163,7 +203,7 @@ def properties(component: Component) -> list[ComponentProperty]:
 
 
 def _type(annotation: Any) -> str:
-    """Return a type as one writes it, without what only a validator understands."""
+    """Return a type as one writes it, without the constraints of a validator."""
     origin, args = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         return _type(args[0])
@@ -178,33 +218,3 @@ def _type(annotation: Any) -> str:
     if getattr(annotation, "__name__", "") == "ByteSize":  # pydantic's
         return "size"
     return "None" if annotation is NoneType else getattr(annotation, "__name__", str(annotation))
-
-
-def _fields(each: ComponentProperty) -> list[str]:
-    return [each.name, each.type, each.default or "", each.description]
-
-
-def _outlined(kind: str, name: str, outline: ComponentOutline) -> dict[str, Json]:
-    return {
-        "kind": KINDS[kind].singular,
-        "name": name,
-        "version": outline.version,
-        "description": outline.description,
-        "accepts": None,
-        "produces": None,
-        "properties": None,
-        "file": outline.path,
-    }
-
-
-def _document(kind: str, component: Component) -> dict[str, Json]:
-    accepts = getattr(component, "accepts", None)
-    return {
-        "kind": KINDS[kind].singular,
-        "name": component.name,
-        "version": component.version,
-        "description": description(component),
-        "accepts": [str(schema) for schema in accepts] if accepts else None,
-        "produces": str(produces) if (produces := getattr(component, "produces", None)) else None,
-        "properties": [each.document() for each in properties(component)],
-    }

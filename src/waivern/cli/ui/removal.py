@@ -1,4 +1,4 @@
-"""Runs that are about to be removed, as people are shown them; and the question before."""
+"""The list of runs that are about to be removed, and the question whether to remove them."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 import click
 
+from waivern.cli.ui.columns import Column, Records
 from waivern.cli.ui.json_output import print_document
-from waivern.cli.ui.screen import Screen, stderr, stdout, tab_separated, table
-from waivern.cli.ui.text import clean, counted, short, size
+from waivern.cli.ui.screen import stderr, stdout
+from waivern.cli.ui.text import clean, counted, short, size, span
 from waivern.errors import RefusedError
 from waivern.runs.retention import Removal, RemovalItem, remove
 from waivern.runs.run_references import find
@@ -18,6 +19,20 @@ from waivern.store.base import RunStore
 
 PREFIX = 4
 """The fewest characters of an id that name a run which is destroyed."""
+
+
+def _age(item: RemovalItem) -> str:
+    return "" if item.age is None else span(item.age.total_seconds())
+
+
+REMOVALS = Records[RemovalItem](
+    Column("run", lambda item: item.run_id, "RUN", shown=lambda item: short(item.run_id)),
+    Column("runbook", lambda item: item.runbook, "RUNBOOK", flexible=True, keep_end=True),
+    Column("status", lambda item: item.status, "STATUS", painted=True),
+    Column("age", _age, "AGE"),
+    Column("size", lambda item: "" if item.size is None else size(item.size), "SIZE"),
+    document=RemovalItem.document,
+)
 
 
 def named(store: RunStore, text: str) -> str:
@@ -57,7 +72,7 @@ def remove_after_showing(
     out, going = stdout(), [item for item in items if item.protection is None]
     interactive = out.tty and not as_json
     if interactive:
-        _table(out, going)
+        REMOVALS.table(out, going)
         _show_spared(items)
     agreed = yes or bool(interactive and going and _confirmed(going))
     removal = Removal((), {})
@@ -68,45 +83,29 @@ def remove_after_showing(
     outcome = RemovalOutcome(agreed, gone, {**reasons, **removal.spared})
     if as_json:
         document = {"removed": gone, "spared": dict(outcome.spared), "dry_run": not agreed}
-        print_document(what, document | {"runs": [item.document() for item in items]})
+        print_document(what, document | {"runs": REMOVALS.documents(items)})
     elif not interactive:
         verb = "removed" if agreed else "would remove"
         shown = [item for item in going if item.run_id in gone]
-        tab_separated(out, [(f"{verb} {item.run_id}", *_facts(item)) for item in shown])
+        for item in shown:
+            out.stream.write(f"{verb} ")
+            REMOVALS.lines(out, [item])
         _show_spared(items)
     for warning in removal.warnings:
         stderr().print(f"warning: {clean(warning)}")
     return outcome
 
 
-def _table(out: Screen, items: Sequence[RemovalItem]) -> None:
-    if not items:
-        return
-    rows = [[short(item.run_id), *_facts(item)] for item in items]
-    header = ("RUN", "RUNBOOK", "STATUS", "AGE", "SIZE")
-    table(out, header, rows, flex=1, keep_end=True, status=2)
-
-
 def _show_spared(items: Sequence[RemovalItem]) -> None:
     for item in items:
         if item.protection is not None:
-            facts = ", ".join(filter(None, _facts(item)))
-            stderr().print(f"kept {item.run_id}: {clean(item.protection)} ({facts})")
+            stderr().print(f"kept {item.run_id}: {clean(item.protection)} ({_facts(item)})")
 
 
-def _facts(item: RemovalItem) -> list[str]:
-    bytes_ = "" if item.size is None else size(item.size)
-    return [clean(item.runbook), item.status, _age(item), bytes_]
-
-
-def _age(item: RemovalItem) -> str:
-    if item.age is None:
-        return ""
-    seconds = max(0, int(item.age.total_seconds()))
-    for unit, length in (("d", 86_400), ("h", 3600), ("m", 60)):
-        if seconds >= length:
-            return f"{seconds // length}{unit}"
-    return f"{seconds}s"
+def _facts(item: RemovalItem) -> str:
+    """Return what is known of a run, in one line."""
+    columns = (column for column in REMOVALS.columns if column.name != "run")
+    return ", ".join(filter(None, (column.for_pipe(item) for column in columns)))
 
 
 def total(items: Sequence[RemovalItem]) -> str:

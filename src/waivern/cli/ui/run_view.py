@@ -1,4 +1,4 @@
-"""A run, looked at: its head, its steps, and what they made."""
+"""The view of a run: its head, its steps, and the outline of its artifacts."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from waivern.cli.ui.content_outline import HIDDEN, shape
 from waivern.cli.ui.coverage_lines import coverage_lines
 from waivern.cli.ui.gate_view import gate_document, gate_lines
 from waivern.cli.ui.json_output import json_text, print_document
-from waivern.cli.ui.screen import Screen, stdout, tab_separated, table
+from waivern.cli.ui.screen import Screen, stdout
+from waivern.cli.ui.step_columns import STEPS
 from waivern.cli.ui.summary import log_path
-from waivern.cli.ui.text import clean, clip, counted, duration, short, size, taken
+from waivern.cli.ui.text import clean, clip, counted, duration, short, size
 from waivern.errors import Exit, WaivernError
 from waivern.message import Json
 from waivern.record.coverage import coverage
@@ -52,7 +53,7 @@ def show_run(store: RunStore, record: RunRecord, *, full: bool, reveal: bool, as
         else:
             faults = _folded(out, store, record, hidden)
     else:
-        tab_separated(out, [_fields(step) for step in _in_order(record)])
+        STEPS.lines(out, _in_order(record))
     return Exit.INTEGRITY if faults else Exit.OK
 
 
@@ -102,7 +103,7 @@ def _document(record: RunRecord) -> dict[str, Json]:
         "error": run.error,
         "coverage": coverage(record).document(),
         "artifacts": {name: len(state[name]) for name in queries.COUNTED},
-        "steps": [step.document() for step in _in_order(record)],
+        "steps": STEPS.documents(_in_order(record)),
         "decisions": {gate: gate_document(record, gate) for gate in record.decisions},
         "sensitive": sorted(record.sensitive),
     }
@@ -135,20 +136,7 @@ def _head(out: Screen, record: RunRecord, pin: dict[str, Json] | None) -> Iterat
 
 
 def _table(out: Screen, record: RunRecord) -> None:
-    rows = []
-    for step in _in_order(record):
-        how = step.completed.how if step.completed else ""
-        status = str(step.status) if how in ("", "produced") else how
-        index = "" if step.step_index is None else str(step.step_index)
-        took = duration(step.duration_ms)
-        rows.append(
-            [index, step.artifact, clean(_component(step)), status, took, ", ".join(step.inputs)]
-        )
-    header = ("#", "ARTIFACT", "COMPONENT", "STATUS", "TOOK", "INPUTS")
-    if out.tty:
-        table(out, header, rows, flex=5, status=3, drop=(2, 0))
-    else:
-        tab_separated(out, rows)
+    STEPS.show(out, _in_order(record))
     for step in _in_order(record):
         if step.tries > 1:
             again = out.mark("retried")
@@ -161,27 +149,6 @@ def _table(out: Screen, record: RunRecord) -> None:
         if step.artifact in record.decisions:
             for line in gate_lines(record, step.artifact):
                 out.print(f"{out.mark(str(step.status))} {step.artifact}  {line}")
-
-
-def _component(step: StepRecord) -> str:
-    kind, _, name = (step.component or "").partition(":")
-    if step.completed and (origin := taken(step.completed)):
-        return f"{name} {origin}"
-    return f"reuse {short(name[:36])}{name[36:]}" if kind == "reuse" else name or kind
-
-
-def _fields(step: StepRecord) -> list[str]:
-    error = step.error or {}
-    return [
-        "" if step.step_index is None else str(step.step_index),
-        step.artifact,
-        clean(step.component or ""),
-        str(step.status),
-        step.completed.how if step.completed else "",
-        "" if step.duration_ms is None else str(step.duration_ms),
-        ",".join(step.inputs),
-        clean(f"{error.get('kind')}: {error.get('message')}") if error else "",
-    ]
 
 
 def _folded(

@@ -1,19 +1,14 @@
-"""Where output goes: what the stream can show, and tables that fit it."""
+"""The terminal, pipe or file behind a standard stream, and the appearance that it allows."""
 
 from __future__ import annotations
 
 import os
 import sys
-import textwrap
-from collections.abc import Sequence
 from contextlib import nullcontext, suppress
 from typing import NamedTuple, TextIO
 
-from waivern.cli.ui.text import clip
 from waivern.record.status import UNKNOWN, Look, looks
 
-READABLE = 24
-"""Columns that a text needs to say something on one line."""
 _CODES = {"red": "31", "green": "32", "yellow": "33", "cyan": "36", "bold": "1", "dim": "2"}
 _LOOKS = {
     **looks(),
@@ -82,58 +77,3 @@ def stdout() -> Screen:
 def stderr() -> Screen:
     """Return the screen of progress and messages."""
     return screen(sys.stderr)
-
-
-def table(
-    out: Screen,
-    header: Sequence[str],
-    rows: Sequence[Sequence[str]],
-    *,
-    flex: int,
-    keep_end: bool = False,
-    status: int | None = None,
-    drop: Sequence[int] = (),
-) -> None:
-    """Write rows for a terminal, aligned so that each fits its line.
-
-    Where the terminal is narrow, the columns `drop` are left out, in this order, until the column
-    `flex` has room; if it is the last and still has too little, it gets a line of its own
-    below each row, else it is cut. The column `status` is painted. Texts must be clean already.
-    """
-    cells = [list(header), *map(list, rows)]
-    widths = [max(len(row[n]) for row in cells) for n in range(len(header))]
-    shown = list(range(len(header)))
-    enough = min(widths[flex], READABLE)
-    for column in drop:
-        if _room(out, widths, shown, flex) >= enough:
-            break
-        shown.remove(column)
-    below = flex == shown[-1] and _room(out, widths, shown, flex) < enough
-    if below:
-        shown.remove(flex)
-    else:
-        widths[flex] = min(widths[flex], max(8, _room(out, widths, shown, flex)))
-    for number, row in enumerate(cells):
-        text = row[flex]
-        row[flex] = clip(text, widths[flex], keep_end=keep_end)
-        padded = {n: row[n].ljust(widths[n]) for n in shown}
-        padded[shown[-1]] = row[shown[-1]]
-        if number and status in padded:
-            padded[status] = out.paint(padded[status], row[status])
-        line = "  ".join(padded.values()).rstrip()
-        out.print(line if number else out.paint(line, "dim"))
-        if below and number:
-            for part in textwrap.wrap(text, max(20, out.width - 4)):
-                out.print(f"    {part}")
-
-
-def _room(out: Screen, widths: Sequence[int], shown: Sequence[int], flex: int) -> int:
-    """Return how many columns of the terminal are left for the column `flex`."""
-    others = [widths[n] for n in shown if n != flex]
-    return out.width - sum(others) - 2 * len(others)
-
-
-def tab_separated(out: Screen, rows: Sequence[Sequence[str]]) -> None:
-    """Write rows for a program: whole texts between tabs, nothing around them."""
-    for row in rows:
-        out.print("\t".join(row))

@@ -84,13 +84,19 @@ def ago(at: str, now: float) -> str:
     from datetime import datetime
 
     try:
-        seconds = max(0, now - datetime.fromisoformat(at).timestamp())
+        seconds = now - datetime.fromisoformat(at).timestamp()
     except ValueError:
         return clean(at)
+    return f"{span(seconds)} ago"
+
+
+def span(seconds: float) -> str:
+    """Return a length of time in its largest unit: '3d', '2h', '5m' or '12s'."""
+    whole = max(0, int(seconds))
     for unit, length in (("d", 86_400), ("h", 3600), ("m", 60)):
-        if seconds >= length:
-            return f"{int(seconds // length)}{unit} ago"
-    return f"{int(seconds)}s ago"
+        if whole >= length:
+            return f"{whole // length}{unit}"
+    return f"{whole}s"
 
 
 def counted(count: int, word: str) -> str:
