@@ -107,6 +107,95 @@ def test_builtin_knows_no_language() -> None:
     assert known & {"language", "record", "store", "planning"} == set()
 
 
+STORE_DOORS = {"waivern.store", "waivern.store.base", "waivern.store.opening"}
+"""What the command line may import of the store: how to open one, and what it is."""
+
+EXCEPTIONS = {
+    ("cli/ui/summary.py", "waivern.store.layout"): "names the file of a log; wants a log handle",
+}
+"""Imports that break a rule today, each with what has to change before it can go."""
+
+
+def test_the_command_line_knows_no_internals_of_the_store() -> None:
+    wrong = {
+        (file, name)
+        for package, file, name, _ in own(EVERYTHING)
+        if package == "cli" and room(name) == "store" and name not in STORE_DOORS
+    }
+    assert wrong - EXCEPTIONS.keys() == set()
+    assert EXCEPTIONS.keys() - wrong == set(), "an exception that is no longer needed"
+
+
+def test_builtin_knows_no_internals_of_the_language() -> None:
+    wrong = [
+        f"{file}:{line} imports {name}"
+        for package, file, name, line in own(EVERYTHING)
+        if package == "builtin" and room(name) in ("language", "store")
+    ]
+    assert wrong == []
+
+
+LATE_CIRCLES = {("waivern.detection.additions", "waivern.detection.ruleset")}
+"""Modules that import each other, one of them inside a function; each pair wants a third module."""
+
+
+def test_no_modules_import_each_other() -> None:
+    """No circle at module level; those through imports inside functions are listed."""
+    assert circles(late=False) == set()
+    assert circles(late=True) == LATE_CIRCLES
+
+
+def circles(*, late: bool) -> set[tuple[str, ...]]:
+    """Return the sets of modules that import each other; `late`: also inside functions."""
+    graph = {module(path): set(imported(path, late)) for path in PACKAGE.rglob("*.py")}
+    graph = {name: {each for each in below if each in graph} for name, below in graph.items()}
+    graph["waivern"] = set()  # the front door imports its names when they are first used
+    reached = {name: reachable(graph, name) for name in graph}
+    return {
+        tuple(sorted(other for other in found if name in reached[other]))
+        for name, found in reached.items()
+        if name in found
+    }
+
+
+def module(path: Path) -> str:
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def reachable(graph: dict[str, set[str]], start: str) -> set[str]:
+    """Return all modules that can be reached from one; itself only through a circle."""
+    found: set[str] = set()
+    stack = list(graph[start])
+    while stack:
+        name = stack.pop()
+        if name not in found:
+            found.add(name)
+            stack += graph[name]
+    return found
+
+
+def imported(path: Path, late: bool) -> Iterator[str]:
+    """Yield the modules that a file imports when it runs; not those under `TYPE_CHECKING`."""
+    tree = ast.parse(path.read_bytes())
+    stack: list[ast.AST] = list(tree.body)
+    while stack:
+        node = stack.pop()
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            stack += node.orelse
+            continue
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) and not late:
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                deeper = PACKAGE.parent / Path(*node.module.split("."), alias.name)
+                is_module = deeper.is_dir() or deeper.with_suffix(".py").is_file()
+                yield f"{node.module}.{alias.name}" if is_module else node.module
+        stack += ast.iter_child_nodes(node)
+
+
 def test_nobody_imports_builtin() -> None:
     wrong = [
         f"{f}:{n}" for r, f, n, _ in own(EVERYTHING) if r != "builtin" and room(n) == "builtin"
