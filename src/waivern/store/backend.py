@@ -24,9 +24,8 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from enum import Enum
 from types import TracebackType
-from typing import NamedTuple, Protocol, Self
+from typing import Literal, NamedTuple, Protocol, Self, TypeAlias
 
 from waivern.errors import IntegrityError, StoreError
 from waivern.store.ownership import ForeignOwnerError
@@ -64,16 +63,12 @@ class FileStatus(Protocol):
         """The time of the last change, set by the backend and by nothing else."""
 
 
-class OpenMode(Enum):
-    """The purposes for which a file is opened."""
+OpenMode: TypeAlias = Literal["read", "new", "append", "lock"]
+"""The purpose for which a file is opened.
 
-    READ = "read"
-    NEW = "new"
-    """Created for writing; FileExistsError if the name is taken."""
-    APPEND = "append"
-    """Each write goes to the end; created if it is missing."""
-    LOCK = "lock"
-    """To be locked and overwritten; created if it is missing."""
+`new` creates it for writing; `append` writes at the end; `lock` is to be locked and overwritten.
+The last two create a file that is missing.
+"""
 
 
 class FolderEntry(NamedTuple):
@@ -141,7 +136,7 @@ class FileHandle(OpenHandle):
 
     @abstractmethod
     def write(self, data: bytes) -> None:
-        """Write all of `data`: at the end in mode APPEND, else after what was written last.
+        """Write all of `data`: at the end in mode `append`, else after what was written last.
 
         Another reader sees it at once. After an error a part of it may have been written.
         """
@@ -358,7 +353,7 @@ class FolderHandle(OpenHandle):
 
     def read(self, name: str, limit: int = READ_LIMIT) -> bytes:
         """Return a regular file's bytes. Raises FileNotFoundError, IntegrityError."""
-        with self.open(name, OpenMode.READ) as file:
+        with self.open(name, "read") as file:
             size = file.stat().st_size
             if size > limit:
                 raise IntegrityError(f"{self.name}/{name} has {size} bytes; the limit is {limit}")
@@ -373,12 +368,12 @@ class FolderHandle(OpenHandle):
 
     def read_tail(self, name: str, count: int) -> bytes:
         """Return the last `count` bytes of a regular file, or all it has."""
-        with self.open(name, OpenMode.READ) as file:
+        with self.open(name, "read") as file:
             return file.read_all(max(0, file.stat().st_size - count))
 
     def size(self, name: str) -> int:
         """Return how many bytes a regular file has. Raises what `read` raises."""
-        with self.open(name, OpenMode.READ) as file:
+        with self.open(name, "read") as file:
             return file.stat().st_size
 
     def is_digest(self, name: str, digest: str, *, size: int | None = None) -> bool:
@@ -386,7 +381,7 @@ class FolderHandle(OpenHandle):
 
         With `size`, a file of another size is not read. Raises what `read` raises.
         """
-        with self.open(name, OpenMode.READ) as file:
+        with self.open(name, "read") as file:
             if size is not None and file.stat().st_size != size:
                 return False
             found, at = hashlib.sha256(), 0
@@ -399,7 +394,7 @@ class FolderHandle(OpenHandle):
 
     def create(self, name: str, data: bytes) -> FileHandle:
         """Create a file with `data`, to be synced and closed. Raises FileExistsError."""
-        file = self.open(name, OpenMode.NEW)
+        file = self.open(name, "new")
         try:
             file.write(data)
         except BaseException:
@@ -437,7 +432,7 @@ class FolderHandle(OpenHandle):
 
     def append(self, name: str, data: bytes, *, own_line: bool = False, sync: bool = False) -> None:
         """Append to a file in one write; with `own_line` on a line that nothing else is on."""
-        with self.open(name, OpenMode.APPEND) as file:
+        with self.open(name, "append") as file:
             end = self.read_tail(name, 1)
             if own_line and end not in (b"", b"\n"):
                 data = b"\n" + data

@@ -31,12 +31,7 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _LOCK = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_FLAGS = {
-    OpenMode.READ: _READ,
-    OpenMode.NEW: _NEW,
-    OpenMode.APPEND: _APPEND,
-    OpenMode.LOCK: _LOCK,
-}
+_FLAGS: dict[OpenMode, int] = {"read": _READ, "new": _NEW, "append": _APPEND, "lock": _LOCK}
 _NOT_A_FILE = (40, 62, 6, 21)  # ELOOP on Linux and macOS, ENXIO, EISDIR
 
 
@@ -234,17 +229,17 @@ class DiskFolder(FolderHandle):
     # files
 
     def open(self, name: str, mode: OpenMode) -> DiskFile:
-        step("look" if mode is OpenMode.READ else "open", name)
+        step("look" if mode == "read" else "open", name)
         try:
             descriptor = _open(name, _FLAGS[mode], FILE_MODE, dir_fd=self.descriptor)
         except OSError as error:
-            if mode is OpenMode.READ and error.errno in _NOT_A_FILE:
+            if mode == "read" and error.errno in _NOT_A_FILE:
                 raise IntegrityError(f"{self.name}/{name} is not a regular file") from error
             raise
         try:
-            if mode in (OpenMode.READ, OpenMode.APPEND):
+            if mode in ("read", "append"):
                 self._check_file(descriptor, name)
-            if mode is not OpenMode.READ:
+            if mode != "read":
                 _keep_mode(descriptor)
         except BaseException:
             os.close(descriptor)

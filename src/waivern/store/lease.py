@@ -16,7 +16,6 @@ from waivern.store.backend import (
     Backend,
     FileHandle,
     FolderHandle,
-    OpenMode,
     explained,
     failure,
 )
@@ -86,7 +85,7 @@ class BackendLease(Lease):
         self._named: set[str] = set()
         """The folders of artifacts whose own names are durable."""
         self._system = run.folder(SYSTEM)
-        self._events = self._system.open(EVENTS, OpenMode.APPEND)
+        self._events = self._system.open(EVENTS, "append")
         self._written_bytes = self._events.stat().st_size
         self._possession = Possession(backend, runs.folder("."), run_id, run, self._system)
         self._possession.add(self._system, lock.NAME, held.file)
@@ -155,7 +154,7 @@ class BackendLease(Lease):
                 stack.callback(held.release)
                 data = system.read_if_any(EVENTS, JOURNAL_BYTES) or b""
                 reading = journal.read(data, read_anchor(system))
-                with system.open(EVENTS, OpenMode.APPEND) as events:
+                with system.open(EVENTS, "append") as events:
                     if reading.fault:
                         events.cut(reading.valid_bytes)
                     else:  # what a process wrote before it was killed need not be on the disk yet

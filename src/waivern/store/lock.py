@@ -12,7 +12,7 @@ from weakref import WeakSet
 
 from waivern.clock import rfc3339
 from waivern.errors import RunLockedError, RunNotFoundError
-from waivern.store.backend import FileHandle, FolderHandle, OpenMode
+from waivern.store.backend import FileHandle, FolderHandle
 from waivern.store.base import Owner
 
 NAME = "lock"
@@ -75,7 +75,7 @@ def acquire(system: FolderHandle, run_id: str, owner: Owner) -> HeldLock:
 
     Raises RunLockedError, naming who holds it, or RunNotFoundError if it was removed meanwhile.
     """
-    lock = HeldLock(system.open(NAME, OpenMode.LOCK))
+    lock = HeldLock(system.open(NAME, "lock"))
     if not lock.take():
         lock.release()
         raise locked_error(run_id, _signed(system))
@@ -100,7 +100,7 @@ def locked_error(run_id: str, owner: Owner) -> RunLockedError:
 def holder(system: FolderHandle) -> Owner | None:
     """Return who holds the run's lock now, without taking it; None if nobody does."""
     try:
-        with system.open(NAME, OpenMode.READ) as file:
+        with system.open(NAME, "read") as file:
             return None if file.lock(exclusive=False) else read_owner(system)
     except FileNotFoundError:
         return None

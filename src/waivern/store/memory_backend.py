@@ -205,17 +205,17 @@ class MemoryFolder(_MemoryHandle, FolderHandle):
         return self._find(name).status()
 
     def open(self, name: str, mode: OpenMode) -> MemoryFile:
-        if mode is OpenMode.NEW:
+        if mode == "new":
             node = _Node(folder=False)
             self._add(name, node)
             return MemoryFile(node, name)
         try:
             node = self._find(name)
         except FileNotFoundError:
-            if mode is OpenMode.READ:
+            if mode == "read":
                 raise
             try:
-                return self.open(name, OpenMode.NEW)
+                return self.open(name, "new")
             except FileExistsError:  # another thread was quicker
                 return self.open(name, mode)
         if node.inside is not None:

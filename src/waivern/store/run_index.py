@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 
 from waivern.errors import IntegrityError
 from waivern.message import Json, sha256
-from waivern.store.backend import FolderHandle, OpenMode
+from waivern.store.backend import FolderHandle
 from waivern.store.base import RunIndex, Stamp
 
 NAME = "index.jsonl"
@@ -95,7 +95,7 @@ def _same(known: Stamp | None, stamp: Json) -> bool:
 def _read(root: FolderHandle) -> bytes:
     """Return the file's bytes, if only its owner may write to it, who must own the store too."""
     try:
-        with root.open(NAME, OpenMode.READ) as file:
+        with root.open(NAME, "read") as file:
             found, store = file.stat(), root.stat()
             foreign = found.st_uid != store.st_uid or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
         return b"" if foreign else root.read(NAME, READ_BYTES)
