@@ -9,12 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from store_kit import OWNER, begin, keep, message
 
 from waivern.errors import IntegrityError, StoreError, WaivernError
 from waivern.store import disk
 from waivern.store.base import ArtifactRef, RunStore
 from waivern.store.local import LocalFilesystemStore
+from waivern.testing.store_helpers import OWNER, begin, message, publish
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def outside(tmp_path: Path) -> Outside:
 @pytest.fixture
 def run(local: LocalFilesystemStore, tmp_path: Path) -> Path:
     lease = begin(local)
-    keep(local, lease, "a")
+    publish(local, lease, "a")
     lease.release()
     return tmp_path / "store/runs/r"
 

@@ -15,12 +15,12 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from store_kit import begin
 
 from waivern.errors import ArtifactNotFoundError, IntegrityError, StoreError, WaivernError
 from waivern.message import Json, sha256
 from waivern.store import cache_index, disk
 from waivern.store.local import LocalFilesystemStore
+from waivern.testing.store_helpers import begin
 
 SHARD = "ab.jsonl"
 

@@ -7,10 +7,10 @@ import re
 from pathlib import Path
 
 import pytest
-from store_kit import OWNER, begin, records
 
 from waivern.errors import IntegrityError
 from waivern.store.local import LocalFilesystemStore
+from waivern.testing.store_helpers import OWNER, begin, records
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ import threading
 from pathlib import Path
 
 import pytest
-from store_kit import OWNER, RUNBOOK, begin, birth, keep, message, records
 
 from waivern.errors import IntegrityError, RunNotFoundError, StoreError
 from waivern.message import sha256
@@ -24,6 +23,15 @@ from waivern.store.base import ArtifactRef
 from waivern.store.lease import HELD_BYTES
 from waivern.store.local import LocalFilesystemStore
 from waivern.store.opening import open_store
+from waivern.testing.store_helpers import (
+    OWNER,
+    RUNBOOK,
+    begin,
+    initial_state,
+    message,
+    publish,
+    records,
+)
 
 
 @pytest.fixture
@@ -36,9 +44,11 @@ def tree(path: Path) -> list[str]:
 
 
 async def test_exact_layout(local: LocalFilesystemStore, tmp_path: Path) -> None:
-    lease = local.begin("r", birth({"type": "born"}, children={"sub/c.yaml": b"child"}), OWNER)
+    lease = local.begin(
+        "r", initial_state({"type": "born"}, children={"sub/c.yaml": b"child"}), OWNER
+    )
     for key in ("a", "child/b"):
-        keep(local, lease, key)
+        publish(local, lease, key)
     local.write_log("r", "child/b", "line\n")
     lease.keep_runbook(b"new bytes")
     local.note({"n": 1})
@@ -93,7 +103,7 @@ def test_looking_makes_no_store(local: LocalFilesystemStore, tmp_path: Path) -> 
 MODES = """
 import os, sys
 from pathlib import Path
-from store_kit import begin, keep
+from waivern.testing.store_helpers import begin, publish
 from waivern.store import disk
 from waivern.store.base import ArtifactRef
 from waivern.store.lease import HELD_BYTES
@@ -101,8 +111,8 @@ from waivern.store.local import LocalFilesystemStore
 os.umask(int(sys.argv[1], 8))
 store = LocalFilesystemStore(Path(sys.argv[2]))
 lease = begin(store)
-keep(store, lease, "child/a")
-keep(store, lease, "big", "x" * (1 << 19))
+publish(store, lease, "child/a")
+publish(store, lease, "big", "x" * (1 << 19))
 store.write_log("r", "child/a", "line")
 store.write_log("r", "child/a", "line")
 lease.append([{"n": 1}], sync=True)
@@ -158,7 +168,7 @@ async def test_json_is_for_reading(local: LocalFilesystemStore, tmp_path: Path) 
 
 def test_sha256sum_agrees_with_the_receipt(local: LocalFilesystemStore, tmp_path: Path) -> None:
     lease = begin(local)
-    receipt = keep(local, lease, "a")
+    receipt = publish(local, lease, "a")
     file = tmp_path / "store/runs/r/a.json"
     printed = subprocess.run(["sha256sum", file], capture_output=True, check=True, text=True).stdout
     assert receipt.digest == "sha256:" + printed.split()[0]
@@ -209,7 +219,7 @@ async def test_staged_leftovers_are_swept_by_the_next_holder(
     local: LocalFilesystemStore, tmp_path: Path
 ) -> None:
     lease = begin(local)
-    keep(local, lease, "child/a")
+    publish(local, lease, "child/a")
     local.stage("r", "child/b", message())
     local.stage("r", "c", message())
     lease.release()
@@ -227,7 +237,7 @@ def test_two_stores_at_one_place_see_the_same(local: LocalFilesystemStore, tmp_p
     lease = begin(local)
     for n in range(20):  # a reader of a run that is being written
         lease.append([{"n": n}], sync=n % 2 == 0)
-        keep(local, lease, f"a{n}", n)
+        publish(local, lease, f"a{n}", n)
         assert records(reader)[-1] == {"n": n}
         assert reader.owner("r") == OWNER
         assert reader.verify("r", f"a{n}", size=1, digest="sha256:0") == "altered"

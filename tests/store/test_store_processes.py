@@ -10,14 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from store_kit import OWNER, begin
 
 from waivern.errors import RunLockedError
 from waivern.store.local import LocalFilesystemStore
+from waivern.testing.store_helpers import OWNER, begin
 
 HOLDER = """
 import multiprocessing, os, subprocess, sys, time
-from store_kit import begin
+from waivern.testing.store_helpers import begin
 from waivern.store.local import LocalFilesystemStore
 from waivern.store.lock import this_process
 
@@ -27,7 +27,7 @@ def linger():
 
 if __name__ == "__main__":
     store = LocalFilesystemStore(sys.argv[1])
-    lease = store.begin("r", __import__("store_kit").birth(), this_process())
+    lease = store.begin("r", __import__("store_kit").initial_state(), this_process())
     child = None
     if sys.argv[2] == "fork":
         child = os.fork()
@@ -90,7 +90,7 @@ def test_the_lock_ends_with_the_process(child: str, tmp_path: Path) -> None:
 def test_a_forked_child_does_not_free_the_parents_lock(tmp_path: Path) -> None:
     code = """
 import os, sys
-from store_kit import begin
+from waivern.testing.store_helpers import begin
 from waivern.store.local import LocalFilesystemStore
 store = LocalFilesystemStore(sys.argv[1])
 lease = begin(store)

@@ -7,11 +7,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-from store_kit import OWNER, begin
 
 from waivern.errors import RunLockedError, RunNotFoundError
 from waivern.store import disk
 from waivern.store.local import LocalFilesystemStore
+from waivern.testing.store_helpers import OWNER, begin
 
 
 def removed(store: LocalFilesystemStore) -> bool:

@@ -1,4 +1,4 @@
-"""What the store's tests write: messages, births, runs that are begun."""
+"""Short ways to messages, initial states and runs, for the tests of a store."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ RUNBOOK = b"artifacts: {}\n"
 
 
 def message(content: Json = None, key: str = "a") -> Message:
+    """Return a message; its content is `{"n": 1}` unless given."""
     return Message(id=key, content={"n": 1} if content is None else content)
 
 
-def birth(
+def initial_state(
     *records: dict[str, Json], children: Mapping[str, bytes] = MappingProxyType({})
 ) -> InitialState:
+    """Return the initial state of a run whose journal has these records."""
     return InitialState(
         runbook=RUNBOOK,
         records=records or ({"type": "born"},),
@@ -29,10 +31,11 @@ def birth(
 
 
 def begin(store: RunStore, run_id: str = "r") -> Lease:
-    return store.begin(run_id, birth(), OWNER)
+    """Begin a run."""
+    return store.begin(run_id, initial_state(), OWNER)
 
 
-def keep(
+def publish(
     store: RunStore, lease: Lease, key: str, content: Json = None, run_id: str = "r"
 ) -> Receipt:
     """Stage an artifact and publish it."""
@@ -42,9 +45,11 @@ def keep(
 
 
 def ref(receipt: Receipt, *, staged: bool = False) -> ArtifactRef:
+    """Return the reference to a published or staged artifact."""
     where = receipt.staged if staged else None
     return ArtifactRef(receipt.key, receipt.digest, receipt.content_digest, where)
 
 
 def records(store: RunStore, run_id: str = "r") -> list[dict[str, Json]]:
+    """Return the records in the journal of a run."""
     return [line.record for line in store.read_journal(run_id).lines]
