@@ -103,7 +103,7 @@ def test_looking_makes_no_store(local: LocalFilesystemStore, tmp_path: Path) -> 
 MODES = """
 import os, sys
 from pathlib import Path
-from waivern.testing.store_helpers import begin, publish
+from waivern.testing.store_helpers import OWNER, begin, publish
 from waivern.store import disk
 from waivern.store.base import ArtifactRef
 from waivern.store.lease import HELD_BYTES
@@ -122,7 +122,7 @@ store.note({"n": 1})
 store.note({"n": 2})
 lease.release()
 begin(store, "second").release()
-store.lock("r", store.owner("second") or __import__("store_kit").OWNER).release()
+store.lock("r", store.owner("second") or OWNER).release()
 """
 
 

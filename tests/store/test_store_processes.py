@@ -20,6 +20,7 @@ import multiprocessing, os, subprocess, sys, time
 from waivern.testing.store_helpers import begin
 from waivern.store.local import LocalFilesystemStore
 from waivern.store.lock import this_process
+from waivern.testing.store_helpers import initial_state
 
 def linger():
     sys.stdin.close()
@@ -27,7 +28,7 @@ def linger():
 
 if __name__ == "__main__":
     store = LocalFilesystemStore(sys.argv[1])
-    lease = store.begin("r", __import__("store_kit").initial_state(), this_process())
+    lease = store.begin("r", initial_state(), this_process())
     child = None
     if sys.argv[2] == "fork":
         child = os.fork()
