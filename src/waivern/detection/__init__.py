@@ -6,9 +6,9 @@ for match in scan("call +44 20 7946 0152"):
 """
 
 from waivern.detection.field_names import FieldUse, NamedField, classify, field_names
-from waivern.detection.mask import mask
 from waivern.detection.ruleset import Ruleset, extend_ruleset, load_ruleset
 from waivern.detection.scan import Match, redact, scan
+from waivern.detection.value_types import mask
 
 __all__ = [
     "FieldUse",

@@ -33,12 +33,13 @@ _MONTH_FIRST = pattern(rf"(?i:\b{_MONTH} {_DAY}(?:st|nd|rd|th)?,? {_YEAR}(?!\d))
 _START = pattern(r"\d{1,8}")
 
 
-def birth_dates(doc: PreparedText, always: bool) -> Iterator[Candidate]:
-    """Yield every date that may be one of birth; a label has to say so.
+def birth_dates(doc: PreparedText) -> Iterator[Candidate]:
+    """Yield every date that may be a date of birth; only a label makes it one.
 
-    `always`: look even if nothing in the text speaks of birth (its column may).
+    A text outside a field is searched only if one of the words for birth occurs in it. In a field,
+    the name of the field may be that word.
     """
-    if not always and not any(sign in doc.folded for sign in _SIGNS):
+    if not doc.in_field and not any(sign in doc.folded for sign in _SIGNS):
         return
     done = 0
     for start in _START.finditer(doc.text):

@@ -48,7 +48,8 @@ class PreparedText:
     that a plain search for one byte string finds every place worth looking at.
     """
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, in_field: bool = False) -> None:
+        self.in_field = in_field
         if not text.isascii():
             for odd in _SPACES:
                 text = text.replace(odd, " ")

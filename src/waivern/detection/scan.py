@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from waivern.detection.accounts import ibans, wallets
-from waivern.detection.dates import birth_dates
-from waivern.detection.emails import emails
 from waivern.detection.label_context import SILENT, Surroundings, Verdict, denied, judge
-from waivern.detection.mask import mask
-from waivern.detection.network import ip_addresses, mac_addresses
-from waivern.detection.numbers import numbers
 from waivern.detection.patterns import values
 from waivern.detection.prepared_text import Candidate, PreparedText
 from waivern.detection.ruleset import Ruleset, TypeRule, load_ruleset
-from waivern.detection.samples import is_sample
+from waivern.detection.value_types import FINDERS, is_sample, mask
 
 _FOR, _HINT, _AGAINST, _FOREIGN = 0.4, 0.25, -0.4, -0.15
 _SURE = 0.99
-
-Finder = Callable[[PreparedText], Iterable[Candidate]]
-_FINDERS: tuple[Finder, ...] = (emails, ip_addresses, mac_addresses, ibans, wallets, numbers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +47,8 @@ def scan(
     those. Offsets count characters of `text`. Nothing is looked up outside of the process.
     """
     rules = ruleset or load_ruleset()
-    doc = PreparedText(text)
-    candidates = [c for finder in _FINDERS for c in finder(doc)]
-    candidates += birth_dates(doc, always=field is not None)
+    doc = PreparedText(text, in_field=field is not None)
+    candidates = [c for find in FINDERS for c in find(doc)]
     candidates = [
         c for c in candidates if c.type in rules.types and (types is None or c.type in types)
     ]

@@ -1,0 +1,78 @@
+"""The types of values: for each, how it is found, masked, and recognised as a sample.
+
+A new type is a row of `VALUE_TYPES` (of `NATIONAL_NUMBERS` for a number with a check) and its entry
+in the ruleset file, which has the words of its labels and what it means. What a finder yields is
+weighed by `scan`; a type that is not in the ruleset in use is dropped there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from typing import NamedTuple
+
+from waivern.detection import masks, samples
+from waivern.detection.accounts import ibans, wallets
+from waivern.detection.dates import birth_dates
+from waivern.detection.emails import emails
+from waivern.detection.national_numbers import NATIONAL_NUMBERS
+from waivern.detection.network import ip_addresses, mac_addresses
+from waivern.detection.numbers import numbers
+from waivern.detection.prepared_text import Candidate, PreparedText
+
+Finder = Callable[[PreparedText], Iterable[Candidate]]
+
+
+class ValueType(NamedTuple):
+    """One type of value."""
+
+    name: str
+    find: Finder
+    """Yields its candidates in a text; several types may share one pass over the text."""
+    mask: masks.Mask = masks.ends(0, 0)
+    samples: frozenset[str] = frozenset()
+    """Values, letters and digits only, that are reserved for documentation and tests."""
+    is_sample: Callable[[str], bool] | None = None
+    """Instead of `samples`, where these are a rule and not a list."""
+
+
+VALUE_TYPES = {
+    each.name: each
+    for each in (
+        ValueType("EMAIL_ADDRESS", emails, masks.email, is_sample=samples.sample_email),
+        ValueType("IP_ADDRESS", ip_addresses, masks.ip, is_sample=samples.sample_ip),
+        ValueType("MAC_ADDRESS", mac_addresses, masks.mac),
+        ValueType("IBAN_CODE", ibans, masks.ends(2, 4), samples.IBANS),
+        ValueType("CRYPTO", wallets, masks.ends(2, 4)),
+        ValueType("CREDIT_CARD", numbers, masks.ends(0, 4), samples.CARDS),
+        ValueType("PHONE_NUMBER", numbers, masks.ends(0, 2), is_sample=samples.sample_phone),
+        *(
+            ValueType(each.type, numbers, masks.ends(*each.shown), each.samples)
+            for each in NATIONAL_NUMBERS
+        ),
+        ValueType("DATE_OF_BIRTH", birth_dates),
+    )
+}
+FINDERS: tuple[Finder, ...] = tuple(dict.fromkeys(each.find for each in VALUE_TYPES.values()))
+"""Each pass once."""
+_MASKED_WHOLE = masks.ends(0, 0)
+
+
+def mask(kind: str, value: str) -> str:
+    """Return `value` with most of its letters and digits as '*', as its type requires.
+
+    Values of types that only a user's ruleset has are masked whole.
+    """
+    found = VALUE_TYPES.get(kind)
+    return (found.mask if found else _MASKED_WHOLE)(value)
+
+
+@lru_cache(maxsize=4096)
+def is_sample(kind: str, value: str) -> bool:
+    """Return whether `value` is reserved for documentation or tests, or is no one's (loopback)."""
+    found = VALUE_TYPES.get(kind)
+    if found is None:
+        return False
+    if found.is_sample is not None:
+        return found.is_sample(value)
+    return "".join(c for c in value if c.isalnum()).upper() in found.samples
