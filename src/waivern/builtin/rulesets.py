@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from waivern.builtin.common_properties import located
-from waivern.detection import Ruleset, extend_ruleset, load_ruleset
+from waivern.detection import Ruleset, load_ruleset
 from waivern.errors import ComponentError, WaivernError
 from waivern.files import NotAFileError, open_file
 from waivern.kinds import Entry, entry
@@ -79,7 +79,7 @@ def _installed(name: str) -> bytes:
 
 def _read(name: str, data: bytes) -> Ruleset:
     """Return the ruleset in the bytes of a file. Raises InvalidError with all that is wrong."""
-    from waivern.detection.additions import RulesetError
+    from waivern.detection.additions import RulesetError, extend_ruleset
     from waivern.diagnostics import InvalidError
     from waivern.yamldoc.document import YamlDocument
     from waivern.yamldoc.tree import read

@@ -1,14 +1,19 @@
-"""Personal data in text: a library of its own that needs no network and no other room.
+"""Personal data in text: a library that needs no network and no other part of waivern.
 
 from waivern.detection import scan
 for match in scan("call +44 20 7946 0152"):
     print(match.type, match.start, match.end, match.confidence)
 """
 
+from typing import TYPE_CHECKING, Any
+
 from waivern.detection.field_names import FieldUse, NamedField, classify, field_names
-from waivern.detection.ruleset import Ruleset, extend_ruleset, load_ruleset
+from waivern.detection.ruleset import Ruleset, load_ruleset
 from waivern.detection.scan import Match, redact, scan
 from waivern.detection.value_types import mask
+
+if TYPE_CHECKING:
+    from waivern.detection.additions import extend_ruleset
 
 __all__ = [
     "FieldUse",
@@ -23,3 +28,12 @@ __all__ = [
     "redact",
     "scan",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what reads rulesets of users only when it is used: its models need pydantic."""
+    if name == "extend_ruleset":
+        from waivern.detection.additions import extend_ruleset
+
+        return extend_ruleset
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""Account numbers whose check digits speak for themselves: IBAN and wallet addresses."""
+"""Account numbers with check digits: IBAN and wallet addresses."""
 
 from __future__ import annotations
 

@@ -1,36 +1,36 @@
-"""A ruleset that a person writes: what it adds to the shipped one, checked as a whole.
+"""Rulesets that a user writes: they extend the shipped one, and are checked as a whole.
 
-    name: acme                      # named in findings, and in what the cache keeps
+    name: acme                      # named in findings, and part of cache keys
     version: 1.2.0
-    only: false                     # true: look for nothing but what stands here
+    only: false                     # true: look for nothing but the types and fields below
     types:
-      STAFF_NUMBER:                 # a new type: what its values look like, and what that means
+      STAFF_NUMBER:                 # a new type: the form of its values, and its meaning
         category: employment
-        patterns: ['E-\\d{6}']       # see waivern.detection.patterns for what they may hold
+        patterns: ['E-\\d{6}']       # see waivern.detection.patterns for the syntax
         confidence: 0.5             # of a value without a label
         threshold: 0.5              # a value below this is dropped
         severity: high              # the category's, if not given
-        trust: context              # own: a label that says something else counts for nothing
-        terms: [staff number]       # labels that speak for it: +0.4
-        hints: [number]             # labels that speak for it a little: +0.25
-        unless: [article]           # right before a value: it is something else after all
+        trust: context              # own: a contrary label changes nothing
+        terms: [staff number]       # labels that support it: +0.4
+        hints: [number]             # labels that support it weakly: +0.25
+        unless: [article]           # excludes a value that it directly precedes
       EMAIL_ADDRESS:                # a shipped type: more words, another threshold or meaning
         terms: [reply address]
     fields:
       employment: {terms: [badge id], weak: [grade]}
     categories:
       loyalty: {severity: low, special: false, articles: ["4(1)"]}
-    unrelated: [article]            # labels that say: nothing about a person
-    neutral: [xyz]                  # labels that say nothing
+    unrelated: [article]            # labels of values that are not about a person
+    neutral: [xyz]                  # labels that mean nothing
 
-Only `name` and `version` have to be there. Words are plain: `badge id` is also badgeId, BADGE_IDS.
-With `only`, the shipped types that stand under `types` are looked for and no others, and of field
-names those under `fields`; the categories, neutral and unrelated words of the shipped one stay.
+Only `name` and `version` are required. A term matches every spelling of its words: `badge id` also
+matches badgeId and BADGE_IDS. With `only`, of the shipped types those under `types` are used, and
+of the field names those under `fields`; the shipped categories, neutral and unrelated terms stay.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -43,18 +43,31 @@ from pydantic import (
 )
 
 from waivern.detection.patterns import PatternError, value_pattern
-from waivern.detection.ruleset import LONGEST_TERM, Category, Ruleset
+from waivern.detection.ruleset import (
+    DEFAULT_VERSION,
+    LONGEST_TERM,
+    Category,
+    Ruleset,
+    category_of,
+    field_terms,
+    label_terms,
+    load_ruleset,
+    normalised,
+    shipped,
+    type_rule,
+    type_terms,
+)
 from waivern.detection.word_splitting import words
 from waivern.diagnostics import Diagnostic, ValuePath
 from waivern.errors import Exit, WaivernError
 from waivern.yamldoc.runbook_codes import RunbookCode
 
 MOST_PATTERNS = 200
-"""Patterns of a whole ruleset: each is one more search of every text."""
+"""The maximum for one ruleset: each pattern is another search of every text."""
 
 
 class RulesetError(WaivernError):
-    """A ruleset that cannot be used, with all its problems; none of them has a position yet."""
+    """Raised for a ruleset that cannot be used, with all its problems; they have no position yet."""
 
     exit_code = Exit.INVALID
 
@@ -70,11 +83,48 @@ class RulesetError(WaivernError):
         return RulesetError, (self.problems,)
 
 
-def checked(document: Any, base: Ruleset) -> dict[str, Any]:
-    """Return the document with its defaults in place, ready to be added to `base`.
+def extend_ruleset(document: Any, digest: str) -> Ruleset:
+    """Return the shipped ruleset extended by a ruleset document.
 
-    Raises RulesetError.
+    `document` has the form that this module describes; `digest` is the digest of its file. Raises
+    RulesetError with every fault of the document.
     """
+    document_of_base, _ = shipped("personal_data", DEFAULT_VERSION)
+    base = load_ruleset()
+    added = _checked(document, base)
+    name, kept = added["name"], not added["only"]
+    rules = {
+        kind: _joined(document_of_base["types"].get(kind, {}), rule)
+        for kind, rule in added["types"].items()
+    }
+    every = {**(document_of_base["types"] if kept else {}), **rules}
+    return Ruleset(
+        name=name,
+        version=added["version"],
+        digest=digest,
+        types={
+            **(base.types if kept else {}),
+            **{kind: type_rule(kind, rule) for kind, rule in rules.items()},
+        },
+        categories={
+            **base.categories,
+            **{kind: category_of(kind, each) for kind, each in added["categories"].items()},
+        },
+        labels=label_terms(every, [*document_of_base["unrelated"], *added["unrelated"]]),
+        hints=type_terms(every, "hints"),
+        neutral=base.neutral | normalised(added["neutral"]),
+        fields={**(base.fields if kept else {}), **field_terms(added["fields"], f"{name}/")},
+        base=base,
+        patterns=tuple(
+            value_pattern(text, kind, rule.get("confidence", 0.5), f"{name}/{kind}")
+            for kind, rule in rules.items()
+            for text in rule.get("patterns", ())
+        ),
+    )
+
+
+def _checked(document: Any, base: Ruleset) -> dict[str, Any]:
+    """Return the document with its defaults, ready to be added to `base`. Raises RulesetError."""
     try:
         added = _Additions.model_validate(document)
     except ValidationError as error:
@@ -89,12 +139,22 @@ def checked(document: Any, base: Ruleset) -> dict[str, Any]:
     return {**_ABSENT, **plain}
 
 
+def _joined(shipped: Mapping[str, Any], added: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a rule with lists joined and everything else as it was said last."""
+    both = {
+        key: [*shipped[key], *added[key]]
+        for key in shipped.keys() & added.keys()
+        if isinstance(added[key], list)
+    }
+    return {**shipped, **added, **both}
+
+
 def _term(text: str) -> str:
-    told = words(text)
-    if not told:
+    found = words(text)
+    if not found:
         raise ValueError("a term needs a letter or a digit")
-    if len(told) > LONGEST_TERM:
-        raise ValueError(f"a term has at most {LONGEST_TERM} words, this one has {len(told)}")
+    if len(found) > LONGEST_TERM:
+        raise ValueError(f"a term has at most {LONGEST_TERM} words, this one has {len(found)}")
     return text
 
 
@@ -199,7 +259,7 @@ _NAMES = {
 
 
 def _faults(added: _Additions, base: Ruleset) -> Iterator[Diagnostic]:
-    """Yield what does not go together with the shipped ruleset."""
+    """Yield each contradiction to the shipped ruleset."""
     if added.name == base.name:
         yield _problem(("name",), f"{base.name!r} is the shipped ruleset", "give it another name")
     known = {**base.categories, **added.categories}

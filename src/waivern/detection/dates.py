@@ -1,4 +1,4 @@
-"""Dates, where the text speaks of birth at all."""
+"""Dates that may be dates of birth."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""E-mail addresses: every '@', what may stand on its left, what must stand on its right."""
+"""E-mail addresses: each '@' with a local part on its left and a domain on its right."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _KNOWN = TEST_DOMAINS | PRIVATE_DOMAINS
 
 
 def emails(doc: PreparedText) -> Iterator[Candidate]:
-    """Yield every address; an unknown top-level domain has little confidence."""
+    """Yield every address; one with an unknown top-level domain has a low confidence."""
     text = doc.text
     at = text.find("@")
     while at >= 0:
@@ -77,7 +77,7 @@ def _around(text: str, at: int) -> Candidate | None:
 
 
 def _encoded(top: str) -> str:
-    """Return a top-level domain as the list of them has it."""
+    """Return a top-level domain as it is spelt in the list of them."""
     if top.isascii():
         return top
     return "xn--" + unicodedata.normalize("NFC", top).encode("punycode").decode("ascii")

@@ -1,4 +1,4 @@
-"""Field names that stand for personal data: keys, headers, columns, declarations."""
+"""Field names of personal data: keys, headers, columns, declarations."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ _MOST_BEFORE = 2
 
 @dataclass(frozen=True, slots=True)
 class NamedField:
-    """A name that means `term`; `whole`: it says nothing but that."""
+    """A name that contains `term`; `whole`: it consists of the term alone."""
 
     name: str
     term: FieldTerm
@@ -66,7 +66,7 @@ class NamedField:
 
 @dataclass(frozen=True, slots=True)
 class FieldUse:
-    """A field in a text: where it is first one, how often; `data`: of data, not of code."""
+    """A field in a text: its first position and its count; `data`: of data, not of code."""
 
     field: NamedField
     start: int
@@ -75,28 +75,28 @@ class FieldUse:
 
 
 def classify(name: str, rules: Ruleset) -> NamedField | None:
-    """Return what a field name stands for; weak terms only where the name is nothing else."""
-    told = words(name)
-    if not 0 < len(told) <= _MOST_WORDS or told[0] in _NOT_DATA:
+    """Return the term of a field name; a weak term only if the name consists of it alone."""
+    parts = words(name)
+    if not 0 < len(parts) <= _MOST_WORDS or parts[0] in _NOT_DATA:
         return None
-    term = rules.fields.get(" ".join(told))
+    term = rules.fields.get(" ".join(parts))
     if term:
         return NamedField(name, term, whole=True)
-    while len(told) > 1 and told[-1] in _QUALIFIERS:
-        told = told[:-1]
-    for begin in range(max(0, len(told) - LONGEST_TERM), len(told)):
-        term = rules.fields.get(" ".join(told[begin:]))
+    while len(parts) > 1 and parts[-1] in _QUALIFIERS:
+        parts = parts[:-1]
+    for begin in range(max(0, len(parts) - LONGEST_TERM), len(parts)):
+        term = rules.fields.get(" ".join(parts[begin:]))
         if term and not term.weak:
-            if begin > _MOST_BEFORE or not _NOT_DATA.isdisjoint(told[:begin]):
+            if begin > _MOST_BEFORE or not _NOT_DATA.isdisjoint(parts[:begin]):
                 return None
             return NamedField(name, term, whole=False)
     return None
 
 
 def field_names(text: str, rules: Ruleset) -> list[FieldUse]:
-    """Return the personal fields that `text` declares, by place, each name once.
+    """Return the personal fields that `text` declares, by position, each name once.
 
-    Weak names need a certain one beside them, and must name data.
+    A weak name counts only beside a certain one, and only as a field of data.
     """
     found = {use.field.name: use for use in _declared(text, rules)}
     for name, at in headers(text):
@@ -122,7 +122,7 @@ def _declared(text: str, rules: Ruleset) -> Iterator[FieldUse]:
 
 
 def _field(text: str, at: int, end: int) -> bool | None:
-    """Say whether the identifier at [at, end) is a field of data (True), of code, or none."""
+    """Return True for a field of data at [at, end), False for one of code, None for no field."""
     before, after = text[at - 1 : at] if at else "", text[end : end + 1]
     if _in_name(before) or before == "$" or _in_name(after):
         return None
@@ -135,7 +135,7 @@ def _in_name(char: str) -> bool:
 
 
 def _use(text: str, start: int, end: int, quoted: bool) -> bool | None:
-    """Say whether the name at [start, end) is a field of data (True), of code (False), or none."""
+    """Return True for a field of data at [start, end), False for one of code, None for none."""
     line = text[max(text.rfind("\n", max(0, start - 80), start) + 1, start - 30, 0) : start]
     sign = _SIGN.match(text, end)
     if _is_element(text, start, end):
@@ -154,8 +154,10 @@ def _use(text: str, start: int, end: int, quoted: bool) -> bool | None:
 
 
 def _listed(text: str, start: int, end: int) -> bool | None:
-    """Say whether the name is a column of a CREATE TABLE on one line (True), a parameter of a
-    function (False), or neither."""
+    """Return True for a column of a CREATE TABLE on one line, False for a parameter of a function.
+
+    None: it is neither.
+    """
     if _COLUMN.match(text, end) and _TABLE.search(text, max(0, start - _LOOK_BACK), start):
         return True
     head = text[max(0, start - _HEAD) : start]
@@ -166,7 +168,7 @@ def _listed(text: str, start: int, end: int) -> bool | None:
 
 
 def _is_element(text: str, start: int, end: int) -> bool:
-    """Whether the name is that of an XML element: a document begins with one, and is no HTML."""
+    """Return whether the name is that of an XML element, in a document that is not HTML."""
     opened = _OPENED.search(text, max(0, start - 50), start)
     if opened is None or not _TAG_END.match(text, end):
         return False

@@ -1,4 +1,4 @@
-"""What is said about a place: the name of its field, or the words before it."""
+"""Labels of values: the name of the field that a value is in, or the words before it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _PLAIN_TAGS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """Words that may say what a value is, the nearest last."""
+    """Words that may label a value, the nearest last."""
 
     words: tuple[str, ...]
     kind: Literal["field", "key", "words"]
@@ -45,7 +45,7 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a label says about a type: for it, against it, nothing, or that it is something else."""
+    """The evidence of a label for one type: for it, against it, none, or for something else."""
 
     stance: Literal["for", "hint", "against", "foreign", "silent"]
     term: str | None = None
@@ -55,7 +55,7 @@ SILENT = Verdict("silent")
 
 
 class Surroundings:
-    """Finds the labels of places in one text. Ask in ascending order of offsets."""
+    """The labels in one text. Positions are looked up in ascending order."""
 
     def __init__(self, text: str, rules: Ruleset, field: str | None) -> None:
         self._text = text
@@ -65,7 +65,7 @@ class Surroundings:
         self._list: tuple[int, Label | None] = (-1, None)
 
     def labels(self, start: int, end: int) -> tuple[Label, ...]:
-        """Return what is said about [start, end), the most telling first."""
+        """Return the labels of the value at [start, end), the strongest evidence first."""
         column = self._tables.column(start)
         cell = self._tables.cell
         reach = _BEFORE if cell is None else _CELL_BEFORE
@@ -80,7 +80,7 @@ class Surroundings:
         return tuple(found)
 
     def _near(self, start: int, floor: int) -> Iterator[Label]:
-        """Yield the key right before, or else the words."""
+        """Yield the key directly before the value, or else the words."""
         text = self._text
         line = max(text.rfind("\n", floor, start) + 1, floor)
         before = text[line:start]
@@ -103,10 +103,10 @@ class Surroundings:
             yield from _spoken(before, _CLAUSE)
 
     def _keyed(self, name: str, rest: str, above: str) -> Iterator[Label]:
-        """The key; and if it says nothing, what stands before it, here or in the lines above."""
-        told = words(name)
-        yield Label(told, "key")
-        if self._all_neutral(told):
+        """Yield the key; if it means nothing, also the text before it, on this line or above."""
+        key = words(name)
+        yield Label(key, "key")
+        if self._all_neutral(key):
             before = rest if rest.strip(_OPENERS + "-,") else above
             yield from _spoken(before.replace('"', " "), _CLOSED)
 
@@ -118,7 +118,7 @@ class Surroundings:
         yield from _spoken(" ".join(_TAGS.sub(" ", before[before.find("<") :]).split()), _SENTENCE)
 
     def _line_above(self, line: int) -> Iterator[Label]:
-        """A label on a line of its own, or the key of a list of lines that begin with '-'."""
+        """Yield a label on a line of its own, or the key of a list of lines that begin with '-'."""
         text = self._text
         listed = text[line : line + 60].lstrip().startswith("-")
         begin, above = self._above(line)
@@ -136,13 +136,13 @@ class Surroundings:
             yield label
 
     def _above(self, line: int) -> tuple[int, str]:
-        """Return where the line above begins, and what it says."""
+        """Return where the line above begins, and its text."""
         floor = max(0, line - 400)
         begin = max(floor, self._text.rfind("\n", floor, max(0, line - 1)) + 1)
         return begin, self._text[begin:line].strip()
 
     def _list_key(self, start: int) -> str | None:
-        """Return the key of the list that a quoted item stands in."""
+        """Return the key of the list that contains a quoted item."""
         near = self._text[max(0, start - 400) : start]
         bracket = max(near.rfind("["), near.rfind("("))
         if bracket < 0 or any(c in near[bracket:] for c in "]){}:="):
@@ -154,7 +154,7 @@ class Surroundings:
         return call.group(1) if call and near[bracket] == "(" else None
 
     def _behind(self, end: int) -> Iterator[Label]:
-        """A remark after the value: `415-555-0132 (mobile)`."""
+        """Return a remark after the value: `415-555-0132 (mobile)`."""
         after = self._text[end : end + 30]
         if after[:1] == " ":
             remark = re.match(r" {1,2}[(\[]([\w .]{2,24})[)\]]", after)
@@ -166,7 +166,7 @@ class Surroundings:
 
 
 def _spoken(before: str, breaks: re.Pattern[str]) -> Iterator[Label]:
-    """The words since the last break."""
+    """Return the words since the last break."""
     cuts = [m.end() for m in breaks.finditer(before)]
     told = words(before[cuts[-1] if cuts else 0 :])
     if told:
@@ -191,7 +191,7 @@ def _key(before: str) -> tuple[str, str] | None:
 
 
 def judge(label: Label, kind: str, rules: Ruleset) -> Verdict:
-    """Say what a label means for a value of type `kind`."""
+    """Return the evidence of a label for a value of type `kind`."""
     found = _nearest(label.words, rules.labels, label.kind)
     if found is not None:
         term, names, far = found
@@ -214,25 +214,25 @@ def judge(label: Label, kind: str, rules: Ruleset) -> Verdict:
 
 
 def denied(label: Label, unless: frozenset[str], neutral: frozenset[str]) -> bool:
-    """Say whether the label ends in a term that makes a value something else after all."""
-    told = label.words
-    while told:
-        sizes = range(1, min(len(told), LONGEST_TERM) + 1)
-        if any(" ".join(told[-n:]) in unless for n in sizes):
+    """Return whether the label ends in a term that excludes the value."""
+    rest = label.words
+    while rest:
+        sizes = range(1, min(len(rest), LONGEST_TERM) + 1)
+        if any(" ".join(rest[-n:]) in unless for n in sizes):
             return True
-        if told[-1] not in neutral:
+        if rest[-1] not in neutral:
             return False
-        told = told[:-1]
+        rest = rest[:-1]
     return False
 
 
 def _nearest(
-    told: tuple[str, ...], vocabulary: Vocabulary, kind: str
+    label: tuple[str, ...], vocabulary: Vocabulary, kind: str
 ) -> tuple[str, frozenset[str], bool] | None:
     """Return the known term that ends nearest to the value, the longest first, and if it is far."""
-    for end in range(len(told), 0, -1):
+    for end in range(len(label), 0, -1):
         for begin in range(max(0, end - LONGEST_TERM), end):
-            term = " ".join(told[begin:end])
+            term = " ".join(label[begin:end])
             if term in vocabulary:
-                return term, vocabulary[term], kind == "words" and len(told) - end >= _FAR_WORDS
+                return term, vocabulary[term], kind == "words" and len(label) - end >= _FAR_WORDS
     return None

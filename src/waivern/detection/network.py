@@ -63,7 +63,7 @@ def _ipv4(doc: PreparedText, start: int, end: int) -> Candidate | None:
 
 
 def _drawn(text: str, start: int, end: int) -> bool:
-    """Say whether the place is in a run of decimals, as in the path of a drawing: `1.2-.5.7.3`."""
+    """Return whether the value is in a run of decimals, as in a drawing's path: `1.2-.5.7.3`."""
     sides = (text[max(0, start - 24) : start], text[end : end + 24])
     return any(
         side.count(".") >= 4 and _PATH_DATA.issuperset(side) and not _FOUR.search(side)
@@ -72,7 +72,7 @@ def _drawn(text: str, start: int, end: int) -> bool:
 
 
 def _with_prefix(text: str, start: int, end: int, most: int) -> int:
-    """Return the end of the network that the address names (`10.0.0.0/8`), or of the address."""
+    """Return the end of a network prefix after the address (`10.0.0.0/8`), or of the address."""
     prefix = _PREFIX.match(text, end)
     if prefix and int(prefix.group(1)) <= most and text[start - 1 : start] != "/":
         return prefix.end()
@@ -127,11 +127,11 @@ def _ipv6_bounded(text: str, start: int, end: int) -> bool:
 
 
 def _ipv6_likely(text: str, start: int, end: int) -> bool:
-    """Tell an address from a slice (`a[::2]`), a scope (`dead::beef`) and a key fingerprint."""
+    """Return whether it is an address: no slice (`a[::2]`), scope (`dead::beef`) or fingerprint."""
     value = text[start:end]
     groups = [g for g in value.split(":") if g]
     if not any(c.isdigit() for c in value) or value.lower().startswith("ffff:ffff:"):
-        return False  # nothing to tell it from a name by; or a netmask
+        return False  # indistinguishable from a name; or a netmask
     if "::" not in value:
         return not all(len(g) == 2 for g in groups)
     if len(groups) > 2 or any(len(g) > 2 for g in groups):

@@ -1,4 +1,4 @@
-"""Published number plans: what countries, banks and registries say a number looks like."""
+"""Published number plans: the forms of numbers of countries, banks and registries."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ ISSUERS: tuple[tuple[str, str, str, frozenset[int]], ...] = (
     ("uatp", "1", "1", frozenset({15})),
 )
 
-# Names that RFC 2606, 6761 and 6762 keep for tests and for networks that are not the internet.
+# Names that RFC 2606, 6761 and 6762 reserve for tests and for networks that are not the internet.
 TEST_DOMAINS: frozenset[str] = frozenset({"test", "example", "invalid", "localhost"})
 PRIVATE_DOMAINS: frozenset[str] = frozenset(
     {"local", "internal", "lan", "corp", "intranet", "home"}

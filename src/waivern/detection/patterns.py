@@ -1,12 +1,12 @@
-"""Patterns that people write for values of their own, in time that no pattern can blow up.
+"""Patterns that users write for values of their own, searched in bounded time.
 
 A pattern is a regular expression of a part of Python's syntax: characters, sets, `\\d` `\\w` `\\s`,
-groups, `|`, `\\b`, and repeats that have an upper bound, `\\d{4,8}` but not `\\d+`. Refused is what
-looks around or back, and whatever leaves more than MOST_WAYS ways to be tried at one place: what is
-left takes time in proportion to the text. It is searched in windows, between which other threads
-run: a search itself lets nobody else work.
+groups, `|`, `\\b`, and repeats with an upper bound, `\\d{4,8}` but not `\\d+`. Refused are
+look-arounds, references, and patterns with more than MOST_WAYS ways to match at one position: the
+others take time in proportion to the text. A text is searched in windows, because a search holds
+the interpreter's lock until it returns: other threads run between two windows.
 
-A value is found where no letter, digit or underscore stands right before or after it.
+A value is found only if no letter, digit or underscore directly precedes or follows it.
 """
 
 from __future__ import annotations
@@ -14,29 +14,29 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from re import _constants as op  # type: ignore[attr-defined] # what is unknown in it is refused
+from re import _constants as op  # type: ignore[attr-defined] # names unknown to us are refused
 from re import _parser  # type: ignore[attr-defined]
 from typing import Any
 
 from waivern.detection.prepared_text import Candidate
 
 LONGEST_PATTERN = 300
-"""Characters of a pattern."""
+"""The maximal number of characters of a pattern."""
 LONGEST_VALUE = 256
-"""Characters that a pattern may take."""
+"""The maximal number of characters that a pattern may match."""
 MOST_WAYS = 1000
-"""Ways to go through a pattern: of `\\d{4,8}` there are 5, of two of them 25."""
+"""The maximal number of ways through a pattern: `\\d{4,8}` has 5, two of them have 25."""
 WINDOW = 2**14
-"""Characters of a text in which values begin that one search looks for."""
+"""One search finds the values that begin within so many characters of a text."""
 
 _BOUNDS = "write how many there may be at most, such as {1,20}"
 _SIMPLER = "spell it out with characters, sets, groups, '|' and repeats such as {1,20}"
 _AMBIGUOUS = re.compile(r"\[\^?\[|--|&&|~~|\|\|")
-"""What Python warns of: it may come to mean something else within a set."""
+"""Python warns of these: they may get another meaning within a set."""
 
 
 class PatternError(ValueError):
-    """A pattern that is not used, and why; `hint` says how to write it."""
+    """Raised for a pattern that is refused; `hint` says how to write it."""
 
     def __init__(self, message: str, hint: str = _SIMPLER) -> None:
         super().__init__(message)
@@ -45,7 +45,7 @@ class PatternError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ValuePattern:
-    """What values of a type look like; `width` is the most characters one has."""
+    """The form of the values of a type; `width` is the maximal number of their characters."""
 
     type: str
     expression: re.Pattern[str]
@@ -55,7 +55,7 @@ class ValuePattern:
 
 
 def value_pattern(text: str, kind: str, confidence: float, rule: str) -> ValuePattern:
-    """Return the pattern, ready for use. Raises PatternError."""
+    """Compile a pattern. Raises PatternError."""
     if len(text) > LONGEST_PATTERN:
         raise PatternError(
             f"a pattern has at most {LONGEST_PATTERN} characters", "write several patterns"
@@ -83,7 +83,7 @@ def value_pattern(text: str, kind: str, confidence: float, rule: str) -> ValuePa
 
 
 def _ways(part: Iterable[tuple[Any, Any]]) -> int:
-    """Return how many ways lead through a part of a pattern. Raises PatternError."""
+    """Return the number of ways through a part of a pattern. Raises PatternError."""
     ways = 1
     for kind, value in part:
         ways *= _ways_of(kind, value)
@@ -117,7 +117,7 @@ def _ways_of(kind: Any, value: Any) -> int:
 def values(
     text: str, patterns: Iterable[ValuePattern], types: Collection[str] | None
 ) -> Iterator[Candidate]:
-    """Yield what fits the patterns; `types` keeps only those."""
+    """Yield each match of the patterns; `types` restricts the types."""
     for each in patterns:
         if types is None or each.type in types:
             for start, end in _found(text, each):
@@ -129,7 +129,7 @@ def _found(text: str, pattern: ValuePattern) -> Iterator[tuple[int, int]]:
     for begin in range(0, len(text), WINDOW):
         stop = begin + WINDOW
         at = max(at, begin)
-        # One more than the longest value, so that what stands behind it is seen.
+        # One more than the longest value: the character after it decides whether it is bounded.
         while found := pattern.expression.search(text, at, stop + pattern.width + 1):
             if found.start() >= stop:
                 break

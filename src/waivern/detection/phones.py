@@ -22,7 +22,7 @@ _LIMITS = frozenset({"2147483647", "2147483648", "4294967295", "4294967296"})
 def phone_here(doc: PreparedText, start: int, size: int, first: bool) -> Iterator[Candidate]:
     """Yield the phone number that begins with the group of `size` digits at `start`.
 
-    `first` says that no number stands before it: only there may a label be meant for it.
+    `first`: no number precedes it. A label applies only to the first number after it.
     """
     before = doc.text[start - 1 : start] if start else ""
     if before == "+" or (before == "(" and doc.text[max(0, start - 2)] == "+"):
@@ -55,7 +55,7 @@ def _international(doc: PreparedText, at: int, begin: int, doubt: float) -> Cand
 
 
 def _stretch(doc: PreparedText, at: int, begin: int, low: int, high: int) -> int | None:
-    """Return the end of the longest run of low to high digits in groups; a trunk '(0)' is free."""
+    """Return the end of the longest run of low to high digits; a trunk '(0)' is not counted."""
     text = doc.text
     if text.startswith("(0)", at) or text.startswith("(0)", at + 1):
         at = text.index(")", at) + 1
@@ -95,7 +95,7 @@ def _american(doc: PreparedText, start: int, size: int, before: str) -> Candidat
 
 
 def _national(doc: PreparedText, start: int, before: str) -> Iterator[Candidate]:
-    """A form that any country might use: worth nothing without a label."""
+    """Yield a form that any country might use: it needs a label."""
     text = doc.text
     begin = start - 1 if before == "(" else start
     trunk = _TRUNK_PAREN.match(text, begin) if before == "(" else None

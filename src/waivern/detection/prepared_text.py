@@ -31,7 +31,7 @@ _TOKENS = _table("w", "w", "w")
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A stretch of text that has the form of a type, before anyone looked around it."""
+    """A part of a text that has the form of a type; its labels are not considered yet."""
 
     type: str
     start: int
@@ -42,10 +42,11 @@ class Candidate:
 
 
 class PreparedText:
-    """`text` with typographic spaces and hyphens made plain, and class maps made when needed.
+    """A text with plain spaces and hyphens, and with class maps that are computed when needed.
 
-    A class map has one byte for each character: all digits look alike, all letters look alike, so
-    that a plain search for one byte string finds every place worth looking at.
+    A class map has one byte for each character, the same for all digits and the same for all
+    letters: a search for one byte string finds every position that is worth a closer look.
+    `in_field`: the text is the value of a column or key.
     """
 
     def __init__(self, text: str, *, in_field: bool = False) -> None:
@@ -83,8 +84,11 @@ class PreparedText:
         return self.raw.lower()
 
     def bounded(self, start: int, end: int) -> bool:
-        """Say whether [start, end) stands by itself: not inside a word, a longer chain of numbers
-        joined by '-', '.' or '/', an amount of money or a percentage."""
+        """Return whether [start, end) is a value of its own.
+
+        It is none inside a word, a longer chain of numbers that '-', '.' or '/' join, an amount of
+        money or a percentage.
+        """
         text = self.text
         if start:
             before = text[start - 1]

@@ -1,4 +1,4 @@
-"""The way in: text -> matches."""
+"""Scans of texts: candidates of all finders, weighed by their labels."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Match:
     validators: tuple[str, ...]
     """The checks that it passed."""
     terms: tuple[str, ...]
-    """The words of its label that spoke for it."""
+    """The words of its label that support it."""
     sample: bool
     """A value that standards reserve for documentation and tests."""
 
@@ -41,10 +41,10 @@ def scan(
     types: Collection[str] | None = None,
     min_confidence: float = 0.0,
 ) -> list[Match]:
-    """Return what `text` holds, in order, no two overlapping.
+    """Return the matches in `text` in order, without overlaps.
 
-    `field` is the name of the column or key that the text is the value of; `types` keeps only
-    those. Offsets count characters of `text`. Nothing is looked up outside of the process.
+    `field` is the name of the column or key that the text is the value of; `types` restricts the
+    types. Offsets count characters of `text`. Nothing outside the process is used.
     """
     rules = ruleset or load_ruleset()
     doc = PreparedText(text, in_field=field is not None)
@@ -99,7 +99,7 @@ def _weigh(
 
 
 def _verdict(c: Candidate, around: Surroundings, rule: TypeRule, rules: Ruleset) -> Verdict | None:
-    """Return what the nearest telling label says; None if it rules the value out."""
+    """Return the verdict of the nearest label that has one; None if it excludes the value."""
     last = SILENT
     for label in around.labels(c.start, c.end):
         if rule.unless and denied(label, rule.unless, rules.neutral):
@@ -123,7 +123,7 @@ def _shift(verdict: Verdict, rule: TypeRule) -> float:
 
 
 def _resolve(matches: list[Match]) -> Iterator[Match]:
-    """Where matches overlap keep the longest, then the most certain."""
+    """Yield the longest of overlapping matches, then the most certain."""
     taken = bytearray(max((m.end for m in matches), default=0))
     ranked = sorted(
         matches, key=lambda m: (m.start - m.end, -m.confidence, -len(m.validators), m.start, m.type)

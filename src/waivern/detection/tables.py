@@ -1,6 +1,6 @@
-"""Columns: which header stands over a place in CSV, Markdown, SQL inserts, COPY data and HTML.
+"""Columns: the header of a position in CSV, Markdown, SQL inserts, COPY data and HTML.
 
-Asked for in ascending order of offsets, the answers cost one pass over the text in all.
+Looked up in ascending order of offsets, all positions together cost one pass over the text.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Tables:
 
     @property
     def cell(self) -> int | None:
-        """Where the cell of the last asked place begins, if that is known."""
+        """The start of the cell of the position that was looked up last, if it is known."""
         return self._cell
 
     # SQL
@@ -83,7 +83,7 @@ class Tables:
 
     @cached_property
     def _copies(self) -> list[tuple[int, int, list[str]]]:
-        """Where the rows of each COPY begin and end, and its columns."""
+        """The start and end of the rows of each COPY, and its columns."""
         text = self._text
         if "stdin" not in text and "STDIN" not in text:
             return []
@@ -144,7 +144,7 @@ class Tables:
 
     @cached_property
     def _html_marks(self) -> list[array[int]]:
-        """Where tables, rows and cells begin."""
+        """The starts of tables, rows and cells."""
         forms = (_HTML_TABLE, _HTML_ROW, _HTML_CELL)
         return [array("q", (m.start() for m in form.finditer(self._text))) for form in forms]
 
@@ -167,7 +167,7 @@ class Tables:
 
 
 class _Values:
-    """Reads the VALUES of one INSERT once: [begin, end) of the text, for places that ascend."""
+    """The VALUES of one INSERT at [begin, end), read once, for ascending positions."""
 
     def __init__(self, text: str, begin: int, end: int | None) -> None:
         self.begin = self.at = begin

@@ -1,4 +1,4 @@
-"""Names and phrases as plain words, so that `userEMails` and `e-mails` can be looked up."""
+"""Names and phrases as normalised words: `userEMails` and `e-mails` have the same word."""
 
 from __future__ import annotations
 
