@@ -67,7 +67,7 @@ MOST_PATTERNS = 200
 
 
 class RulesetError(WaivernError):
-    """Raised for a ruleset that cannot be used, with all its problems; they have no position yet."""
+    """Raised for an unusable ruleset, with all its problems; they have no position yet."""
 
     exit_code = Exit.INVALID
 
