@@ -70,6 +70,8 @@ if TYPE_CHECKING:
     from waivern.runs.result import RunResult as RunResult
     from waivern.store.base import ArtifactStore as ArtifactStore
     from waivern.store.base import RunStore as RunStore
+    from waivern.store.local import LocalFilesystemStore as LocalFilesystemStore
+    from waivern.store.memory import AsyncInMemoryStore as AsyncInMemoryStore
     from waivern.store.opening import open_store as open_store
 
 _HOMES = {
@@ -138,6 +140,8 @@ _HOMES = {
         "RunTerms",
     ),
     "store.base": ("ArtifactStore", "RunStore"),
+    "store.local": ("LocalFilesystemStore",),
+    "store.memory": ("AsyncInMemoryStore",),
     "store.opening": ("open_store",),
 }
 """Module to the public names that are defined there."""

@@ -76,7 +76,7 @@ KINDS: Mapping[str, Kind] = {
             {"read_bytes": "method"},
             "the path of a YAML file",
         ),
-        Kind("stores", "store", {}, "waivern.store.base.RunStore", instantiated=False),
+        Kind("stores", "store", {}, "waivern.store.opening.StoreOpener", instantiated=False),
         Kind("executors", "executor", {}, "waivern.engine.executors.Executor", instantiated=False),
         Kind("services", "service", {}, "any object"),
     )

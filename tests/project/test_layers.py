@@ -15,7 +15,7 @@ from waivern.record import journal_events
 PACKAGE = Path(waivern.__file__).parent
 
 LAYERS = [  # from the top; no import goes up, packages on one line do not import each other
-    {"cli", "server"},
+    {"cli", "server", "testing"},
     {"api"},
     {"runs"},
     {"engine"},
@@ -30,7 +30,7 @@ LAYERS = [  # from the top; no import goes up, packages on one line do not impor
 ]
 HEIGHT = {room: len(LAYERS) - n for n, rooms in enumerate(LAYERS) for room in rooms}
 RUNTIME = {"pydantic", "pydantic_core", "yaml", "click", "anyio", "rich"}
-EXTRAS: dict[str, set[str]] = {}
+EXTRAS = {"testing/__init__.py": {"pytest"}, "testing/stores.py": {"pytest"}}
 """Room or file -> what it may import beyond RUNTIME, each thing an extra."""
 
 Import = tuple[str, str, int]

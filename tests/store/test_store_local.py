@@ -264,12 +264,6 @@ def test_history_lines_stand_alone(local: LocalFilesystemStore, tmp_path: Path) 
     assert history.read_text().splitlines() == ['{"n": 1, "text": "č"}', '{"torn": ', '{"n": 2}']
 
 
-@pytest.mark.parametrize("form", ["{}", "file:{}", "file://{}"])
-def test_opening(form: str, tmp_path: Path) -> None:
-    begin(open_store(form.format(tmp_path / "store"))).release()
-    assert open_store(open_store(tmp_path / "store").url).runs() == ["r"]
-
-
 def test_many_are_published_at_once(local: LocalFilesystemStore, tmp_path: Path) -> None:
     lease = begin(local)
     receipts = [local.stage("r", f"a{n}", message(n + 1)) for n in range(400)]

@@ -1,11 +1,27 @@
-"""A store from its URL or path."""
+"""The way from a path or URL to a store: by the scheme, through the entry points of stores."""
 
 from __future__ import annotations
 
 import os
+import re
+from typing import Protocol
 
-from waivern.errors import UsageError
+from waivern.errors import NotFoundError, UsageError
 from waivern.store.base import RunStore
+
+KIND = "stores"
+_URL = re.compile(r"([A-Za-z0-9]+):|([A-Za-z][A-Za-z0-9+.-]*)://")
+"""A scheme; without '//' only a plain one, for the name of a folder may have a ':' too."""
+
+
+class StoreOpener(Protocol):
+    """The entry point of a store, in the group `waivern.stores`, named like the scheme it serves.
+
+    It returns the store at a URL without creating or reading anything yet. `trust` allows a store
+    that another account could have written; `working_folder` is where the store is used from.
+    """
+
+    def __call__(self, url: str, *, trust: bool, working_folder: str) -> RunStore: ...
 
 
 def open_store(
@@ -14,20 +30,58 @@ def open_store(
     trust: bool = False,
     working_folder: str | os.PathLike[str] = ".",
 ) -> RunStore:
-    """Return the store at a path, a `file:` URL, or `memory:` (a new, empty one in this process).
+    """Return the store at a path or URL; `memory:` is a new, empty one in this process.
 
-    Nothing is made or read on the disk yet; `trust` and `working_folder` are those of a
-    LocalFilesystemStore. Raises UsageError for a scheme that nobody serves.
+    Nothing is created or read yet; `trust` and `working_folder` are those of a
+    LocalFilesystemStore. Raises UsageError if it names no folder, or for a scheme of which no store
+    is installed.
     """
     text = os.fspath(url)
-    scheme, colon, rest = text.partition(":")
-    if text == "memory:":
-        from waivern.store.memory import AsyncInMemoryStore
+    if not text or "\0" in text:
+        raise UsageError(
+            f"{text[:80]!r} does not name a store", hint="give a path, file: or memory:"
+        )
+    match = _URL.match(text)
+    scheme = (match[1] or match[2]) if match else "file"
+    opener = _SHIPPED.get(scheme) or _installed(scheme)
+    return opener(text, trust=trust, working_folder=os.fspath(working_folder))
 
-        return AsyncInMemoryStore()
-    if colon and scheme.isalnum() and scheme != "file":
-        raise UsageError(f"no store for '{scheme}:'", hint="use a path, file: or memory:")
+
+def open_file(url: str, *, trust: bool, working_folder: str) -> RunStore:
+    """Open the store at a path or a `file:` URL."""
     from waivern.store.local import LocalFilesystemStore
 
-    path = rest.removeprefix("//") if scheme == "file" and colon else text
+    path = url.removeprefix("file:").removeprefix("//") if url.startswith("file:") else url
     return LocalFilesystemStore(path, trust=trust, working_folder=working_folder)
+
+
+def open_memory(url: str, *, trust: bool, working_folder: str) -> RunStore:  # noqa: ARG001
+    """Open a new, empty store in memory."""
+    if url != "memory:":
+        raise UsageError(
+            f"{url[:80]!r} does not name a store",
+            hint="a store in memory has no name: write `memory:`",
+        )
+    from waivern.store.memory import AsyncInMemoryStore
+
+    return AsyncInMemoryStore()
+
+
+_SHIPPED: dict[str, StoreOpener] = {"file": open_file, "memory": open_memory}
+"""The entry points of this distribution: to read the metadata of all of them, where these are
+declared too, would take several times as long as opening the store."""
+
+
+def _installed(scheme: str) -> StoreOpener:
+    """Return the opener of another distribution. Raises UsageError if there is none."""
+    from waivern.kinds import entry, installed
+
+    try:
+        opener: StoreOpener = entry(KIND, scheme).load()
+    except NotFoundError as error:
+        known = sorted({*_SHIPPED, *installed(KIND)})
+        raise UsageError(
+            f"no store for '{scheme}:'",
+            hint=f"use a path, or a store that is installed: {', '.join(f'{n}:' for n in known)}",
+        ) from error
+    return opener
