@@ -29,7 +29,7 @@ def cli() -> str:
     """Return the page of all commands: their help texts, as `--help` prints them at 80 columns."""
     parts = [f"# Commands\n\n{NOTE}\n`wct COMMAND --help` prints the same.\n"]
     for path, command in _commands(wct, "wct"):
-        ctx = click.Context(command, info_name=path, terminal_width=80, max_content_width=80)
+        ctx = click.Context(command, info_name=path, terminal_width=80, **wct.context_settings)
         text = click.formatting.HelpFormatter(width=80)
         command.format_help(ctx, text)
         parts.append(f"## {path}\n\n```text\n{text.getvalue().rstrip()}\n```\n")

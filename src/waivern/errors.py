@@ -35,7 +35,7 @@ class Exit(IntEnum):
     TIMEOUT = 8, "timed out", 3
     INTEGRITY = (
         9,
-        "integrity error: the stored data was altered or damaged",
+        "integrity: stored data was altered or damaged",
         0,
         "start a new run, or restore the files from a backup",
     )

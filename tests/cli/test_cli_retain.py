@@ -506,7 +506,7 @@ def test_a_run_that_will_not_end_in_time_is_no_success(place: Place, wct: Wct) -
     meeting, process = begun(place)
     done = wct("runs", "cancel", "r", "--wait", "0.1")
     assert (done.code, done.out) == (8, "r\trunning\n")
-    assert "still runs" in done.err
+    assert "still running" in done.err
     assert wct("runs", "cancel", "r", "--wait", "0.1", "--json").code == 8
     meeting.let_go()
     assert place.ended(process).code == 1

@@ -1,4 +1,4 @@
-"""`wct` itself: the names of its commands, and where each of them lives."""
+"""The command `wct`: the names of its commands, and the module of each."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import click
 
 from waivern import __version__
 from waivern.cli.ui.group import LazyGroup
+from waivern.cli.ui.options import examples
 from waivern.errors import Exit
 from waivern.kinds import KINDS
 
@@ -13,17 +14,15 @@ from waivern.kinds import KINDS
 def _epilog() -> str:
     """Return how runs and the store are named, and the exit codes."""
     codes = "\n".join(f"{code:>5}  {code.meaning}" for code in Exit)
-    return f"""\b
-A RUN is an id, a unique prefix of one, @last, @last~2, @failed,
-<runbook>@last or <path>@last. The store is --store, else WAIVERN_STORE,
-else that of waivern.yaml, else the nearest .waivern upward;
-`wct config show` shows which, and every other setting.
+    return f"""A RUN is an id, a unique prefix of one, @last, @last~2, @failed, <runbook>@last or
+<path>@last. The store is --store, else WAIVERN_STORE, else that of waivern.yaml, else the nearest
+.waivern upward; `wct config` shows which one, and every other setting.
 
 \b
 Exit codes:
 {codes}
 
-Example: wct run analysis.yaml
+{examples("wct run analysis.yaml", "wct runs", "wct inspect @last")}
 """
 
 
@@ -39,7 +38,7 @@ Example: wct run analysis.yaml
         "config": "waivern.cli.commands.wct_config",
     },
     groups=("runs", "config"),
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
     epilog=_epilog(),
 )
 @click.version_option(__version__, message="wct %(version)s")

@@ -9,7 +9,13 @@ import click
 
 from waivern.cli.ui.columns import Column, Records
 from waivern.cli.ui.json_output import print_document
-from waivern.cli.ui.options import json_option, store_option
+from waivern.cli.ui.options import (
+    examples,
+    given_params,
+    json_option,
+    params_options,
+    store_option,
+)
 from waivern.cli.ui.screen import stderr, stdout
 from waivern.errors import UsageError
 from waivern.message import Json
@@ -52,14 +58,10 @@ SETTINGS = Records[Setting[Json]](
 
     {SETTINGS.pipe_help} The value is JSON.
     """,
+    epilog=examples("wct config show", "wct config show analysis.yaml -p region=eu"),
 )
 @click.argument("runbook", required=False)
-@click.option(
-    "-p", "--param", "params", metavar="KEY=VALUE", multiple=True, help="Set a parameter."
-)
-@click.option(
-    "--params", "params_file", metavar="FILE", help="Read parameters from a YAML or JSON file."
-)
+@params_options
 @json_option
 @store_option
 def command(
@@ -78,11 +80,10 @@ def command(
             hint="name it, as in `wct config show RUNBOOK -p NAME=VALUE`",
         )
     if runbook is not None:
-        from waivern.cli.ui.running import given
         from waivern.language.loader import load
         from waivern.language.params import defaults
 
-        values = given(params, params_file).bound if typed else defaults
+        values = given_params(params, params_file).bound if typed else defaults
         loaded = load(runbook, os.environ, values)
     settings = list(everything(resolve(project, loaded, store=store), project, loaded))
     file = project.document.path if project else None

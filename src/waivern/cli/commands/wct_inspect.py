@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from waivern.cli.ui.options import json_option, opened, store_option
+from waivern.cli.ui.options import examples, json_option, opened, store_option
 from waivern.cli.ui.screen import stderr
 from waivern.cli.ui.step_columns import STEPS
 
@@ -17,6 +17,7 @@ from waivern.cli.ui.step_columns import STEPS
     {STEPS.pipe_help} RUN/ARTIFACT is a line for each fact, or with --full the content
     alone, as JSON.
     """,
+    epilog=examples("wct inspect @last", "wct inspect @last/findings --full"),
 )
 @click.argument("reference", metavar="RUN[/ARTIFACT]")
 @click.option("--full", is_flag=True, help="Show everything: run.json, parameters, whole contents.")

@@ -10,7 +10,15 @@ import click
 
 from waivern.cli.ui.columns import Column, Records
 from waivern.cli.ui.json_output import print_document
-from waivern.cli.ui.options import json_option, opened, store_option
+from waivern.cli.ui.options import (
+    cache_options,
+    examples,
+    given_params,
+    json_option,
+    opened,
+    params_options,
+    store_option,
+)
 from waivern.cli.ui.screen import Screen, stdout
 from waivern.cli.ui.text import duration
 from waivern.errors import Exit
@@ -42,22 +50,12 @@ PLAN: Records[Forecast] = Records(
 
     {PLAN.pipe_help}
     """,
+    epilog=examples("wct plan analysis.yaml", "wct plan analysis.yaml --resume @last"),
 )
 @click.argument("runbook")
 @click.option("--resume", metavar="RUN", help="Show what resuming RUN would do.")
-@click.option(
-    "-p", "--param", "params", metavar="KEY=VALUE", multiple=True, help="Set a parameter."
-)
-@click.option(
-    "--params", "params_file", metavar="FILE", help="Read parameters from a YAML or JSON file."
-)
-@click.option("--no-cache", is_flag=True, help="Ignore cached results.")
-@click.option(
-    "--refresh",
-    metavar="ARTIFACT",
-    multiple=True,
-    help="Rebuild ARTIFACT, ignoring its cached result.",
-)
+@params_options
+@cache_options
 @click.option("--exit-code", is_flag=True, help="Exit with 10 if there is work to do.")
 @json_option
 @store_option
@@ -74,7 +72,6 @@ def command(
 ) -> int:
     """Show what a run would do with each artifact."""
     from waivern.cli.ui.output_redirect import stdout_is_stderr
-    from waivern.cli.ui.running import given
     from waivern.runs.attempt import RunOptions
     from waivern.runs.forecast import forecast
     from waivern.runs.locate import find_project
@@ -85,7 +82,7 @@ def command(
         cache=False if no_cache else None,
         refresh=frozenset(refresh),
     )
-    where, values = opened(store), given(params, params_file)
+    where, values = opened(store), given_params(params, params_file)
     with stdout_is_stderr():
         found = forecast(runbook, where, options, params=values, resume=resume)
     if as_json:

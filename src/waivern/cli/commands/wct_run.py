@@ -6,14 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from waivern.cli.ui.options import opened
+from waivern.cli.ui.options import (
+    examples,
+    opened,
+    resume_options,
+    run_id_option,
+    running_options,
+    selection_options,
+    trust_option,
+)
 from waivern.cli.ui.running import (
     TypedOptions,
     carry_out,
+    exit_with,
     finish,
-    leave,
-    running_options,
-    trust_option,
     why_unkept,
 )
 from waivern.errors import UsageError
@@ -24,18 +30,22 @@ if TYPE_CHECKING:
     from waivern.runs.result import RunResult
 
 
-@click.command("run")
+@click.command(
+    "run",
+    epilog=examples(
+        "wct run analysis.yaml -p region=eu",
+        "wct run analysis.yaml --resume @last",
+        "wct run analysis.yaml --select +report -o results",
+    ),
+)
 @click.argument("runbook")
 @click.option(
     "--resume", metavar="RUN", help="Resume RUN: restore completed artifacts, produce the rest."
 )
-@click.option("--select", metavar="EXPR", multiple=True, help="Produce only these artifacts.")
-@click.option("--exclude", metavar="EXPR", multiple=True, help="Do not produce these artifacts.")
-@click.option("--allow-changed", is_flag=True, help="Resume even if the runbook has changed.")
-@click.option("--ask-again", is_flag=True, help="Resume, and ask for new decisions at the gates.")
-@click.option("--force", is_flag=True, help="Resume even if the run was cancelled.")
+@selection_options
+@resume_options
 @click.option("--no-store", is_flag=True, help="Store nothing except what -o copies.")
-@click.option("--run-id", metavar="ID", help="Use ID for the new run instead of a random one.")
+@run_id_option
 @trust_option
 @running_options
 def command(
@@ -52,12 +62,12 @@ def command(
 ) -> int:
     """Run RUNBOOK, or resume a run of it.
 
-    Ctrl-C waits for running artifacts, saves the state and exits with 130; a second one stops now.
-    The run can be resumed either way, and after any crash.
+    Ctrl-C waits for running artifacts, saves the state and exits with 130; a second Ctrl-C stops
+    now. The run can be resumed in both cases, and after any crash.
 
-    EXPR is the id of an artifact, a name that stands for several, or a pattern with `*`; or
-    result:failed, for those that failed in the run that is resumed, result:failed@RUN in another.
-    A + before it takes all that it needs, a + behind it all that is made from it.
+    EXPR is the id of an artifact, a name that resolves to several, or a pattern with `*`.
+    result:failed selects the artifacts that failed in the resumed run, result:failed@RUN those that
+    failed in RUN. +EXPR adds all inputs, EXPR+ all dependants.
     """
     if resume is None:
         _only_with_resume(allow_changed, ask_again, force, more["trust_run"])
@@ -73,9 +83,9 @@ def command(
     if resume is not None:
         refuse_unkept(off, "resume")
     store = opened("memory:" if off else typed.store)
-    params, selection = typed.given(), Selection(select, exclude)
+    params, selection = typed.given_params(), Selection(select, exclude)
 
-    def begin(options: RunOptions, _eyes: ProgressDisplay) -> RunResult:
+    def begin(options: RunOptions, _display: ProgressDisplay) -> RunResult:
         if resume is None:
             from waivern.runs.start import start
 
@@ -94,9 +104,12 @@ def command(
             selection=selection,
         )
 
-    result, eyes = carry_out(typed, store, project, begin)
-    code = finish(typed, store, result, eyes, lambda run: ["wct", "run", runbook, "--resume", run])
-    return leave(result, code)
+    def resume_command(run: str) -> list[str]:
+        return ["wct", "run", runbook, "--resume", run]
+
+    result, display = carry_out(typed, store, project, begin)
+    code = finish(typed, store, result, display, resume_command)
+    return exit_with(result, code)
 
 
 def _only_with_resume(allow_changed: bool, ask_again: bool, force: bool, trust_run: bool) -> None:

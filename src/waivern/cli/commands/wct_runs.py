@@ -1,10 +1,11 @@
-"""`wct runs`: the runs there are, and what can be done with one."""
+"""`wct runs`: the commands for recorded runs."""
 
 from __future__ import annotations
 
 import click
 
 from waivern.cli.ui.group import LazyGroup
+from waivern.cli.ui.options import examples
 
 
 @click.group(
@@ -25,6 +26,7 @@ from waivern.cli.ui.group import LazyGroup
     },
     default="list",
     short_help="List, resume, verify and remove runs.",
+    epilog=examples("wct runs", "wct runs resume @last"),
 )
 def command() -> None:
     """List the runs, newest first; bare `wct runs` is `wct runs list`."""

@@ -7,17 +7,23 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from waivern.cli.commands.wct_runs_resume import resumed_by
-from waivern.cli.ui.data import data_option, read_data
+from waivern.cli.ui.data import read_data
 from waivern.cli.ui.json_output import print_document
+from waivern.cli.ui.options import (
+    by_option,
+    data_option,
+    examples,
+    note_option,
+    recorded_options,
+    running_options,
+)
 from waivern.cli.ui.progress_state import ProgressLine
 from waivern.cli.ui.running import (
     TypedOptions,
     carry_out,
+    exit_with,
     finish,
-    kept_options,
     kept_store,
-    leave,
-    running_options,
 )
 from waivern.cli.ui.screen import stderr, stdout
 from waivern.cli.ui.text import clean, short
@@ -32,18 +38,23 @@ if TYPE_CHECKING:
     from waivern.runs.rerun import Decided
 
 
-@click.command("approve", short_help="Record a decision at a gate, then resume the run.")
+@click.command(
+    "approve",
+    short_help="Record a decision at a gate, then resume the run.",
+    epilog=examples(
+        "wct runs approve @last --note 'checked by legal'",
+        "wct runs approve @last/publish --reject --by ann",
+    ),
+)
 @click.argument("run", metavar="RUN[/GATE]")
 @click.option(
     "--reject", is_flag=True, help="Reject: the gate fails, and its dependants are skipped."
 )
-@click.option(
-    "--by", metavar="WHO", help="Record WHO as the name of the person; default: your user name."
-)
-@click.option("--note", metavar="TEXT", help="Record a reason.")
-@data_option("For what comes after the gate: JSON if it can be read so, else text.")
+@by_option
+@note_option
+@data_option("Pass a value to the artifacts behind the gate.")
 @click.option("--no-resume", is_flag=True, help="Record the decision only.")
-@kept_options
+@recorded_options
 @running_options
 def command(
     run: str,
@@ -56,11 +67,12 @@ def command(
 ) -> int:
     """Record a decision at a gate of RUN, then resume the run.
 
-    RUN alone is enough if a single gate is waiting. The decision is durable before the run is
-    resumed: who decided, when, and the digest of each artifact shown. It is refused with exit 9 if
+    RUN is enough if a single gate is waiting. The decision is durable before the run is resumed: it
+    records the person, the time and the digest of each artifact shown. It is refused with exit 9 if
     one of these artifacts has changed since the question was asked.
 
-    The exit code is that of the resumed run; 7 if more people have to approve; 0 with --no-resume.
+    The exit code is that of the resumed run, 7 if more people have to approve, or 0 with
+    --no-resume.
     """
     from waivern.runs import rerun
     from waivern.runs.decisions import Decision
@@ -68,14 +80,14 @@ def command(
 
     typed, project = TypedOptions(**more), find_project()
     decision = Decision(not reject, user_name() if by is None else by, note, read_data(data))
-    store, params = kept_store(typed, project, "decide on"), typed.given()
+    store, params = kept_store(typed, project, "decide on"), typed.given_params()
     if no_resume and typed.output is not None:
-        raise UsageError("--no-resume makes nothing that -o could copy", hint="leave one out")
+        raise UsageError("--no-resume cannot be combined with -o", hint="omit one of the two")
 
-    def begin(options: RunOptions, eyes: ProgressDisplay) -> Decided:
+    def begin(options: RunOptions, display: ProgressDisplay) -> Decided:
         def on_decided(event: GateDecidedRecord) -> None:
             if not no_resume:
-                eyes.say(ProgressLine("run", clean(_said(event))))
+                display.say(ProgressLine("run", clean(_said(event))))
 
         return rerun.approve(
             run,
@@ -87,12 +99,12 @@ def command(
             on_decided=on_decided,
         )
 
-    decided, eyes = carry_out(typed, store, project, begin)
+    decided, display = carry_out(typed, store, project, begin)
     document = {"decision": _document(decided)}
     if decided.result is not None:
         result = decided.result
-        code = finish(typed, store, result, eyes, resumed_by, more=document)
-        return leave(result, code)
+        code = finish(typed, store, result, display, resumed_by, more=document)
+        return exit_with(result, code)
     if typed.as_json:
         print_document("approve", document["decision"])
     else:

@@ -7,7 +7,14 @@ import time
 import click
 
 from waivern.cli.ui.json_output import print_document
-from waivern.cli.ui.options import json_option, opened, store_option
+from waivern.cli.ui.options import (
+    by_option,
+    examples,
+    json_option,
+    note_option,
+    opened,
+    store_option,
+)
 from waivern.cli.ui.screen import stderr, stdout
 from waivern.cli.ui.user import user_name
 from waivern.clock import Clock
@@ -20,12 +27,10 @@ from waivern.runs.run_references import find
 LOOK_S = 0.1
 
 
-@click.command("cancel")
+@click.command("cancel", epilog=examples("wct runs cancel @last --note 'wrong region'"))
 @click.argument("run", metavar="RUN")
-@click.option(
-    "--by", metavar="WHO", help="Record WHO as the name of the person; default: your user name."
-)
-@click.option("--note", metavar="TEXT", help="Record a reason.")
+@by_option
+@note_option
 @click.option(
     "--wait",
     type=click.FloatRange(0),
@@ -42,8 +47,8 @@ def command(
     """Cancel a run, and wait until it has stopped.
 
     No more artifacts are started; running ones have a few seconds to finish. The journal records
-    who asked. A cancelled run is resumed only with --force. Exit 8 if the run is still running
-    after --wait; --wait 0 does not wait.
+    who cancelled the run. A cancelled run is resumed only with --force. The exit code is 8 if the
+    run is still running after --wait; --wait 0 does not wait.
     """
     where = opened(store)
     run_id = find(where, run)
@@ -51,7 +56,7 @@ def command(
     done = cancel(where, run_id, who, note, Clock())
     while not done and time.monotonic() < deadline:
         time.sleep(LOOK_S)
-        try:  # again: a run that only just began forgets what was asked, a dead one is closed
+        try:  # again: a run that has only just started drops the request; a dead one is closed
             done = cancel(where, run_id, who, note, Clock())
         except RefusedError:
             done = True  # it has ended
@@ -63,5 +68,7 @@ def command(
     if status != RunStatus.RUNNING:
         return Exit.OK
     if not as_json:
-        stderr().print(f"it was asked to stop and still runs; next:  wct inspect {run_id}")
+        stderr().print(
+            f"the run was asked to stop and is still running; next:  wct inspect {run_id}"
+        )
     return Exit.TIMEOUT if wait else Exit.OK

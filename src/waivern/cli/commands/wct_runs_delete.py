@@ -6,7 +6,13 @@ from datetime import UTC, datetime
 
 import click
 
-from waivern.cli.ui.options import json_option, opened, store_option
+from waivern.cli.ui.options import (
+    examples,
+    json_option,
+    opened,
+    store_option,
+    yes_option,
+)
 from waivern.cli.ui.removal import named, remove_after_showing
 from waivern.cli.ui.screen import stderr
 from waivern.cli.ui.text import counted
@@ -14,18 +20,18 @@ from waivern.errors import Exit, RefusedError
 from waivern.runs.retention import refusal, survey
 
 
-@click.command("delete")
+@click.command("delete", epilog=examples("wct runs delete 3f2a9c --yes"))
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True)
 @click.option("--force", is_flag=True, help="Also remove protected runs.")
-@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@yes_option("Do not ask for confirmation.")
 @json_option
 @store_option
 def command(runs: tuple[str, ...], force: bool, yes: bool, as_json: bool, store: str | None) -> int:
     """Remove runs; show runbook, status, age and size of each first.
 
-    Protected are: runs that are pinned, wait for a decision or hold one, cannot be read, or were
-    reused by a run that stays. A run that is running stays even with --force. Artifacts that other
-    runs copied from a removed one stay with them.
+    Protected are runs that are pinned, wait for a decision or hold one, cannot be read, or were
+    reused by a run that is retained. A running run is retained even with --force. Artifacts that
+    other runs copied from a removed run are retained.
     """
     where = opened(store)
     ids = [named(where, run) for run in runs]

@@ -9,7 +9,13 @@ import click
 
 from waivern.cli.ui.columns import Column, Records
 from waivern.cli.ui.json_output import print_document
-from waivern.cli.ui.options import json_option, opened, store_option
+from waivern.cli.ui.options import (
+    examples,
+    json_option,
+    opened,
+    status_option,
+    store_option,
+)
 from waivern.cli.ui.screen import Screen, stderr, stdout
 from waivern.cli.ui.text import ago, clean, clip, counted, duration, short
 from waivern.errors import Exit
@@ -89,8 +95,9 @@ RUNS = Records[RunRow](
 
     {RUNS.pipe_help}
     """,
+    epilog=examples("wct runs list --status failed --limit 5"),
 )
-@click.option("--status", type=click.Choice(STATUSES), help="Show only runs with this status.")
+@status_option("status", STATUSES, "Show only runs with this status.")
 @click.option(
     "--limit",
     type=click.IntRange(1),

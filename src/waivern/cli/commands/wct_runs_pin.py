@@ -5,7 +5,13 @@ from __future__ import annotations
 import click
 
 from waivern.cli.ui.json_output import print_document
-from waivern.cli.ui.options import json_option, opened, store_option
+from waivern.cli.ui.options import (
+    examples,
+    json_option,
+    note_option,
+    opened,
+    store_option,
+)
 from waivern.cli.ui.screen import stdout
 from waivern.cli.ui.user import user_name
 from waivern.clock import Clock
@@ -13,9 +19,9 @@ from waivern.runs.retention import pin
 from waivern.runs.run_references import find
 
 
-@click.command("pin")
+@click.command("pin", epilog=examples("wct runs pin @last --note 'audit 2026'"))
 @click.argument("run", metavar="RUN")
-@click.option("--note", metavar="TEXT", help="Record a reason.")
+@note_option
 @json_option
 @store_option
 def command(run: str, note: str | None, as_json: bool, store: str | None) -> None:

@@ -7,7 +7,14 @@ from datetime import UTC, datetime, timedelta
 import click
 
 from waivern.cli.commands.wct_runs_list import STATUSES
-from waivern.cli.ui.options import json_option, opened, store_option
+from waivern.cli.ui.options import (
+    examples,
+    json_option,
+    opened,
+    status_option,
+    store_option,
+    yes_option,
+)
 from waivern.cli.ui.removal import RemovalOutcome, remove_after_showing
 from waivern.cli.ui.screen import stderr
 from waivern.errors import UsageError
@@ -18,18 +25,25 @@ from waivern.runs.queries import list_runs
 from waivern.runs.retention import RetentionPolicy, doomed, survey
 
 
-@click.command("prune")
-@click.option(
-    "--keep-last", type=click.IntRange(0), metavar="N", help="Retain the newest N of each runbook."
+@click.command(
+    "prune",
+    epilog=examples(
+        "wct runs prune --older-than 30d --keep-last 3",
+        "wct runs prune --status failed --yes",
+    ),
 )
-@click.option("--older-than", metavar="AGE", help=f"Remove only runs older than {FORMS}.")
 @click.option(
-    "--status",
-    "statuses",
-    type=click.Choice(STATUSES),
-    multiple=True,
-    help="Remove only runs with this status.",
+    "--keep-last",
+    type=click.IntRange(0),
+    metavar="N",
+    help="Retain the newest N runs of each runbook; default: that of waivern.yaml.",
 )
+@click.option(
+    "--older-than",
+    metavar="AGE",
+    help=f"Remove only runs older than AGE, as in {FORMS}; default: that of waivern.yaml.",
+)
+@status_option("statuses", STATUSES, "Remove only runs with this status.", multiple=True)
 @click.option(
     "--runbook",
     "runbooks",
@@ -37,9 +51,13 @@ from waivern.runs.retention import RetentionPolicy, doomed, survey
     multiple=True,
     help="Remove only runs of this runbook.",
 )
-@click.option("--keep-failed/--no-keep-failed", default=None, help="Retain failed runs.")
+@click.option(
+    "--keep-failed/--no-keep-failed",
+    default=None,
+    help="Retain failed runs; default: that of waivern.yaml, else no.",
+)
 @click.option("--force", is_flag=True, hidden=True)
-@click.option("--yes", is_flag=True, help="Remove the runs; without it they are only listed.")
+@yes_option("Remove the runs; without it they are only listed.")
 @json_option
 @store_option
 def command(
@@ -55,9 +73,10 @@ def command(
 ) -> None:
     """Remove old runs: those that match all options. Without --yes, only list them.
 
-    Options that are not given have the values of `retention` in waivern.yaml. These
-    runs are never removed: running, pinned, waiting for a decision or recording one, unreadable,
-    or reused by a run that stays; `wct runs delete RUN --force` removes them by name.
+    An option that is not set has its value of `retention` in waivern.yaml by default. Protected
+    runs are never removed: those that are running or pinned, wait for a decision or hold one,
+    cannot be read, or were reused by a run that is retained. `wct runs delete RUN --force` removes
+    them by name.
     """
     if force:
         raise UsageError(
@@ -67,8 +86,8 @@ def command(
     policy = _policy(keep_last, older_than, statuses, keep_failed, runbooks)
     if policy.empty:
         raise UsageError(
-            "prune needs to know which runs to remove",
-            hint="give --keep-last N, --older-than AGE or --status S, or set them under "
+            "no criterion is set: prune would not know which runs to remove",
+            hint="set --keep-last N, --older-than AGE or --status S, or set them under "
             "`retention` in waivern.yaml",
         )
     where, now = opened(store), datetime.now(UTC)

@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from waivern.cli.commands.wct_runs_resume import resumed_by
+from waivern.cli.ui.options import (
+    examples,
+    recorded_options,
+    run_id_option,
+    running_options,
+)
 from waivern.cli.ui.running import (
     TypedOptions,
     carry_out,
+    exit_with,
     finish,
-    kept_options,
     kept_store,
-    leave,
-    running_options,
 )
 from waivern.cli.ui.screen import Screen
 from waivern.cli.ui.text import clean, counted, short
@@ -33,18 +37,22 @@ WORDS = {"equal": "equal", "different": "DIFFERENT", "status": "DIFFERENT END", 
 LOOKS = {"equal": "completed", "open": "not_started"}
 
 
-@click.command("replay", short_help="Repeat a run as a new run.")
+@click.command(
+    "replay",
+    short_help="Repeat a run as a new run.",
+    epilog=examples("wct runs replay @last --compare"),
+)
 @click.argument("run", metavar="RUN")
 @click.option("--compare", is_flag=True, help="Report for each artifact whether it is equal.")
-@click.option("--run-id", metavar="ID", help="Use ID for the new run instead of a random one.")
-@kept_options
+@run_id_option
+@recorded_options
 @running_options
 def command(run: str, compare: bool, run_id: str | None, **more: Any) -> int:
     """Repeat RUN as a new run, with the runbook, children and parameters that RUN recorded.
 
-    Every artifact is produced again, from the sources as they are now; relative paths start from
-    where the command finds the project of RUN. Artifacts that RUN reused from other runs are reused
-    from the same runs. Secret parameters have to be given again.
+    Every artifact is produced again, from the sources as they are now. Relative paths are resolved
+    from the folder of the project. Artifacts that RUN reused from other runs are reused from the
+    same runs. Secret parameters have to be set again.
 
     The exit code is that of a run. With --compare, a run that would exit with 0 exits with 6 if an
     artifact or its status is different.
@@ -55,13 +63,13 @@ def command(run: str, compare: bool, run_id: str | None, **more: Any) -> int:
     from waivern.runs.run_references import find
 
     typed, project = TypedOptions(**more), find_project()
-    store, params = kept_store(typed, project, "replay"), typed.given()
+    store, params = kept_store(typed, project, "replay"), typed.given_params()
     before = find(store, run)
 
-    def begin(options: RunOptions, _eyes: ProgressDisplay) -> RunResult:
+    def begin(options: RunOptions, _display: ProgressDisplay) -> RunResult:
         return rerun.replay(before, store, options, run_id=run_id, params=params)
 
-    result, eyes = carry_out(typed, store, project, begin)
+    result, display = carry_out(typed, store, project, begin)
     pairs = compared(queries.load(store, before), result.record, store) if compare else []
     if any(pair.outcome in ("different", "status") for pair in pairs):
         result = replace(result, exit_code=worst(result.exit_code, Exit.POLICY))
@@ -69,12 +77,12 @@ def command(run: str, compare: bool, run_id: str | None, **more: Any) -> int:
         typed,
         store,
         result,
-        eyes,
+        display,
         resumed_by,
         more={"comparison": [pair.document() for pair in pairs]} if compare else {},
         last=lambda out: _show(out, pairs, before),
     )
-    return leave(result, code)
+    return exit_with(result, code)
 
 
 def _show(out: Screen, pairs: list[Pair], before: str) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import click
 
 from waivern.cli.ui.json_output import print_document
-from waivern.cli.ui.options import json_option, opened, store_option
+from waivern.cli.ui.options import examples, json_option, opened, store_option
 from waivern.cli.ui.screen import stdout
 from waivern.runs.retention import unpin
 from waivern.runs.run_references import find
 
 
-@click.command("unpin")
+@click.command("unpin", epilog=examples("wct runs unpin @last"))
 @click.argument("run", metavar="RUN")
 @json_option
 @store_option

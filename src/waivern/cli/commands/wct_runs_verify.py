@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from waivern.cli.ui.json_output import print_document
-from waivern.cli.ui.options import json_option, opened, store_option
+from waivern.cli.ui.options import examples, json_option, opened, store_option
 from waivern.cli.ui.screen import Screen, stderr, stdout
 from waivern.cli.ui.text import clean
 from waivern.errors import Exit, RunLockedError, RunNotFoundError, UsageError
@@ -13,7 +13,11 @@ from waivern.runs.run_references import find
 from waivern.runs.verify import Verification, VerifyFault, verify
 
 
-@click.command("verify", short_help="Check runs against their journals.")
+@click.command(
+    "verify",
+    short_help="Check runs against their journals.",
+    epilog=examples("wct runs verify @last", "wct runs verify --all"),
+)
 @click.argument("runs", metavar="RUN...", nargs=-1)
 @click.option("--all", "every", is_flag=True, help="Verify every run in the store.")
 @click.option(
@@ -27,15 +31,15 @@ def command(
     """Check that runs are as their journals recorded them. Exit 9 if anything differs.
 
     The journal's hash chain, every artifact, the recorded runbooks, run.json and state.json are
-    checked. --expect compares with the head that `wct run` printed: somebody with write access
-    could rewrite the whole folder, but not a head that you recorded elsewhere. HEAD may be its
-    first 16 digits. --all skips runs that are running, and exits with 4 if there are no runs.
+    checked. --expect compares with the head that `wct run` printed: a user with write access could
+    rewrite the whole folder, but not a head that you recorded elsewhere. The first 16 digits of
+    HEAD are enough. --all skips runs that are running, and exits with 4 if there are no runs.
     """
     where = opened(store)
     if every and runs:
         raise UsageError("--all cannot be combined with RUN", hint="omit one of the two")
     if not every and not runs:
-        raise UsageError("no run is given", hint="name one, as in `wct runs verify @last`")
+        raise UsageError("no RUN is named", hint="name one, as in `wct runs verify @last`")
     if expect is not None and len(runs) != 1:
         raise UsageError(
             "--expect requires exactly one RUN",

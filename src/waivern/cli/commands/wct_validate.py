@@ -10,7 +10,14 @@ import click
 
 from waivern.cli.ui.error_output import explain, problem_document
 from waivern.cli.ui.json_output import print_document
-from waivern.cli.ui.options import json_option, opened, store_option
+from waivern.cli.ui.options import (
+    examples,
+    given_params,
+    json_option,
+    opened,
+    params_options,
+    store_option,
+)
 from waivern.cli.ui.screen import Screen, stdout
 from waivern.cli.ui.text import clean, clean_lines, counted
 from waivern.diagnostics import Diagnostic, InvalidError
@@ -24,14 +31,13 @@ if TYPE_CHECKING:
     from waivern.language.validation import Given
 
 
-@click.command("validate", short_help="Check runbooks without running them.")
+@click.command(
+    "validate",
+    short_help="Check runbooks without running them.",
+    epilog=examples("wct validate analysis.yaml", "wct validate runbooks/*.yaml"),
+)
 @click.argument("runbooks", nargs=-1, required=True, metavar="RUNBOOK...")
-@click.option(
-    "-p", "--param", "params", metavar="KEY=VALUE", multiple=True, help="Set a parameter."
-)
-@click.option(
-    "--params", "params_file", metavar="FILE", help="Read parameters from a YAML or JSON file."
-)
+@params_options
 @json_option
 @store_option
 def command(
@@ -43,18 +49,17 @@ def command(
 ) -> int:
     """Check runbooks without running them, and report all problems in all of them.
 
-    Parameters are those of a run; the others have their defaults, and what depends on one without a
-    default is not checked.
+    Parameters that are not set have their defaults. Whatever depends on a parameter without a value
+    is not checked.
 
-    What is likely to fail is a warning, which does not change the exit code: a file, function or
-    command that does not exist, arguments that a function does not take, an invalid ruleset.
+    A warning reports what is likely to fail: a file, function or command that does not exist,
+    arguments that a function does not accept, an invalid ruleset. It does not change the exit code.
 
-    To a pipe, a line is: ok, runbook, number of artifacts; between tabs.
+    To a pipe, a line has these fields, separated by tabs: ok, runbook, number of artifacts.
     """
-    from waivern.cli.ui.running import given
 
     where, out, project = opened(store), stdout(), find_project()
-    values = given(params, params_file).bound if params or params_file is not None else None
+    values = given_params(params, params_file).bound if params or params_file is not None else None
     results = [_checked(out, path, where, project, values, as_json) for path in runbooks]
     if as_json:
         print_document("validate", [document for _, document in results])

@@ -12,7 +12,7 @@ import click
 
 from waivern.cli.ui.columns import Column, Records
 from waivern.cli.ui.json_output import print_document
-from waivern.cli.ui.options import json_option
+from waivern.cli.ui.options import examples, json_option
 from waivern.cli.ui.screen import Screen, stderr, stdout
 from waivern.cli.ui.text import clean
 from waivern.errors import Exit, WaivernError
@@ -64,7 +64,7 @@ class ListedComponent(NamedTuple):
     @property
     def accepts(self) -> list[Json] | None:
         """The schemas of the inputs, if the component declares them."""
-        return [str(schema) for schema in getattr(self.component, "accepts", ())] or None
+        return [str(schema) for schema in getattr(self.component, "accepts", None) or ()] or None
 
     @property
     def produces(self) -> str | None:
@@ -90,6 +90,9 @@ COMPONENTS = Records[ListedComponent](
 )
 
 
+_EXAMPLES = {"connectors": "filesystem", "processors": "personal_data"}
+
+
 def command(kind: str) -> click.Command:
     """Return the command that lists the entries of a kind."""
     title = KINDS[kind].listing
@@ -101,10 +104,8 @@ def command(kind: str) -> click.Command:
 
         {COMPONENTS.pipe_help} With NAME: {PROPERTIES.names}; an empty default
         means that the property is required.
-
-        \b
-        Example: wct {kind} NAME
         """,
+        epilog=examples(f"wct {kind}", f"wct {kind} {_EXAMPLES[kind]}"),
     )
     @click.argument("name", required=False)
     @click.option("-v", "--verbose", is_flag=True, help="Also show the properties.")

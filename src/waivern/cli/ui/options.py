@@ -1,44 +1,235 @@
-"""What several commands take."""
+"""The options of the commands, each declared once, and what the shared ones mean."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 if TYPE_CHECKING:
+    from waivern.runs.run_params import GivenParams
     from waivern.store.base import RunStore
 
 F = TypeVar("F", bound=Callable[..., Any])
 TRUST = "waivern.trust_store"
-"""Under which key the context has whether `--trust-store` was typed."""
+"""The key under which the context of click records `--trust-store`."""
 
 
-def store_option(command: F) -> F:
-    """Add `--store`, and `--trust-store`, which `opened` finds in the context."""
-    trust = click.option(
-        "--trust-store",
-        is_flag=True,
-        expose_value=False,
-        callback=_keep_trust,
-        help="Use the store even if other users can write to it.",
-    )
-    where = click.option("--store", metavar="PATH|URL", help="Store the runs there.")
-    return where(trust(command))
+def option(*names: str, help: str, **attributes: Any) -> Callable[[F], F]:  # noqa: A002 - click's word
+    """Return the decorator that adds an option."""
+    return click.option(*names, help=help, **attributes)
 
 
-def _keep_trust(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+def all_of(*decorators: Callable[[F], F]) -> Callable[[F], F]:
+    """Return the decorator that adds several options, in this order."""
+
+    def add(command: F) -> F:
+        for decorator in reversed(decorators):
+            command = decorator(command)
+        return command
+
+    return add
+
+
+def examples(*commands: str) -> str:
+    """Return the end of a help text that shows command lines."""
+    word = "Example" if len(commands) == 1 else "Examples"
+    return "\n".join(["\b", f"{word}:", *(f"  {command}" for command in commands)])
+
+
+def _finite(_ctx: click.Context, _param: click.Parameter, value: float | None) -> float | None:
+    if value is not None and not math.isfinite(value):
+        raise click.BadParameter("it must be a number of seconds")
+    return value
+
+
+def _percentage(_ctx: click.Context, _param: click.Parameter, value: str | None) -> float | None:
+    """Return a number from 0 to 100; the percent sign is optional."""
+    if value is None:
+        return None
+    try:
+        number = float(value.removesuffix("%"))
+    except ValueError:
+        number = math.nan
+    if not 0 <= number <= 100:
+        raise click.BadParameter(f"{value!r} is not a percentage from 0 to 100")
+    return number
+
+
+def _remember_trust(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
     ctx.meta[TRUST] = value
 
 
-def json_option(command: F) -> F:
-    """Add `--json`."""
-    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(command)
+# the store and the answer
+
+store_option = all_of(
+    option(
+        "--store",
+        metavar="PATH|URL",
+        help="Use this store; default: WAIVERN_STORE, else that of waivern.yaml, else the nearest"
+        " .waivern upward.",
+    ),
+    option(
+        "--trust-store",
+        is_flag=True,
+        expose_value=False,
+        callback=_remember_trust,
+        help="Use the store even if other users can write to it.",
+    ),
+)
+json_option = option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+
+# what a run is made from
+
+params_options = all_of(
+    option("-p", "--param", "params", metavar="KEY=VALUE", multiple=True, help="Set a parameter."),
+    option(
+        "--params", "params_file", metavar="FILE", help="Read parameters from a YAML or JSON file."
+    ),
+)
+cache_options = all_of(
+    option("--no-cache", is_flag=True, help="Ignore cached results."),
+    option(
+        "--refresh",
+        metavar="ARTIFACT",
+        multiple=True,
+        help="Rebuild ARTIFACT, ignoring its cached result.",
+    ),
+)
+selection_options = all_of(
+    option("--select", metavar="EXPR", multiple=True, help="Produce only these artifacts."),
+    option("--exclude", metavar="EXPR", multiple=True, help="Do not produce these artifacts."),
+)
+run_id_option = option(
+    "--run-id", metavar="ID", help="Use ID for the new run; default: a random UUID."
+)
+
+# how it is carried out
+
+running_options = all_of(
+    params_options,
+    option(
+        "-o", "--output", metavar="DIR", help="Copy the artifacts marked `output: true` to DIR."
+    ),
+    store_option,
+    option(
+        "--max-concurrency",
+        type=click.IntRange(1),
+        metavar="N",
+        help="Run at most N artifacts at once; default: that of the runbook, else of waivern.yaml,"
+        " else 8.",
+    ),
+    option("--fail-fast", is_flag=True, help="Stop starting artifacts after the first failure."),
+    option(
+        "--max-failures",
+        type=click.IntRange(1),
+        metavar="N",
+        help="Stop starting artifacts after N failures; default: no limit.",
+    ),
+    option(
+        "--fail-on",
+        metavar="CONDITION",
+        multiple=True,
+        help="Exit with 6 if CONDITION is true at the end, as in \"status.scan == 'skipped'\".",
+    ),
+    option(
+        "--min-coverage",
+        metavar="PERCENT",
+        callback=_percentage,
+        help="Exit with 6 if less than PERCENT of any source was examined; default: that of the"
+        " runbook, else no minimum.",
+    ),
+    cache_options,
+    option(
+        "--grace",
+        type=click.FloatRange(0),
+        metavar="SECONDS",
+        callback=_finite,
+        help="Wait at most SECONDS for running artifacts after a signal; default: 5.",
+    ),
+    json_option,
+    option("-q", "--quiet", is_flag=True, help="Do not show progress."),
+    option(
+        "-v",
+        "--verbose",
+        count=True,
+        help="Show more progress; -vv: also tracebacks of internal errors.",
+    ),
+)
+"""The options of `TypedOptions`."""
+
+# how a recorded run is continued
+
+trust_option = option(
+    "--trust-run", is_flag=True, help="Allow a run of another store to execute code."
+)
+recorded_options = all_of(
+    option(
+        "--base", metavar="DIR", help="Resolve relative paths from DIR, if the project was moved."
+    ),
+    trust_option,
+)
+"""The options of commands that carry out what a run has recorded."""
+resume_options = all_of(
+    option(
+        "--allow-changed", is_flag=True, help="Resume even if the runbook or parameters changed."
+    ),
+    option("--ask-again", is_flag=True, help="Ask for new decisions at the gates."),
+    option("--force", is_flag=True, help="Resume even if the run was cancelled."),
+)
+
+# who acts, and why
+
+by_option = option(
+    "--by", metavar="WHO", help="Record WHO as the name of the person; default: your user name."
+)
+note_option = option("--note", metavar="TEXT", help="Record a reason.")
+
+
+def data_option(text: str) -> Callable[[F], F]:
+    """Return the decorator that adds `--data`."""
+    return option(
+        "--data",
+        metavar="KEY=VALUE",
+        multiple=True,
+        help=f"{text} VALUE is JSON, or text if it is not valid JSON.",
+    )
+
+
+def yes_option(text: str) -> Callable[[F], F]:
+    """Return the decorator that adds `--yes`."""
+    return option("--yes", is_flag=True, help=text)
+
+
+def status_option(name: str, statuses: Iterable[str], text: str, **more: Any) -> Callable[[F], F]:
+    """Return the decorator that adds `--status`."""
+    choices = tuple(statuses)
+    return option(
+        "--status",
+        name,
+        type=click.Choice(choices),
+        metavar="STATUS",
+        help=f"{text} STATUS is one of: {', '.join(choices)}.",
+        **more,
+    )
+
+
+def given_params(params: tuple[str, ...], file: str | None) -> GivenParams:
+    """Return the parameters of the command line.
+
+    Raises UsageError, InvalidError and NotFoundError.
+    """
+    from waivern.language.given_params import read_file, typed
+    from waivern.runs.run_params import GivenParams
+
+    values = read_file(file) if file is not None else {}
+    return GivenParams(typed(params), values, file)
 
 
 def opened(store: str | None) -> RunStore:
-    """Return the store that a command is to use; `store` is what was typed."""
+    """Return the store that a command is to use; `store` is the option as it was typed."""
     from waivern.runs.locate import locate
     from waivern.store.opening import open_store
 

@@ -50,7 +50,7 @@ class ProgressDisplay:
     """Follows one run. `observers` and `progress` are for its Options; any thread may call them."""
 
     def __init__(self, *, quiet: bool = False, verbose: bool = False) -> None:
-        self.kept: frozenset[str] = frozenset()
+        self.restored: frozenset[str] = frozenset()
         """The artifacts that were there before the attempt began."""
         self._aside = OutputRedirect(self._outside)
         self._painter = None if quiet else _painter(screen(self._aside.err))
@@ -124,14 +124,14 @@ class ProgressDisplay:
         """Take note of what the attempt has before it."""
         run = record.metadata
         self._run = run.run_id
-        kept = frozenset(name for name, step in record.steps.items() if step.completed)
+        restored = frozenset(name for name, step in record.steps.items() if step.completed)
         with self._lock:
-            self.kept = kept
-            self._board.total, self._board.finished = len(plan.nodes), len(kept)
+            self.restored = restored
+            self._board.total, self._board.finished = len(plan.nodes), len(restored)
         what = [f"run {run.run_id}", clean(run.runbook_path or run.runbook_name)]
         what.append(counted(len(plan.nodes), "artifact"))
         if len(run.attempts) > 1:
-            what += [f"attempt {len(run.attempts)}", f"{len(kept):,} kept"]
+            what += [f"attempt {len(run.attempts)}", f"{len(restored):,} kept"]
         self.say(ProgressLine("run", "  ".join([*what, f"store {clean(where)}"])))
         for name, reason in record.invalidated.items():
             self.say(ProgressLine("run", f"again {name}: {clean(reason)}"))

@@ -1,8 +1,7 @@
-"""What all commands share that carry out an attempt: their options, the run, its end."""
+"""The attempt of a run, as every command that runs something carries it out and reports it."""
 
 from __future__ import annotations
 
-import math
 import os
 import shlex
 import sys
@@ -10,12 +9,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from waivern.cli.ui.json_output import print_document
-from waivern.cli.ui.options import json_option, opened, store_option
+from waivern.cli.ui.options import given_params, opened
 from waivern.cli.ui.screen import screen, stderr, stdout
 from waivern.cli.ui.text import clean, clean_lines, short
 from waivern.errors import UsageError
@@ -32,124 +31,12 @@ if TYPE_CHECKING:
     from waivern.runs.trust import ForeignRunError
     from waivern.store.base import RunStore
 
-F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
-
-
-def _finite(_ctx: click.Context, _param: click.Parameter, value: float | None) -> float | None:
-    if value is not None and not math.isfinite(value):
-        raise click.BadParameter("it must be a number of seconds")
-    return value
-
-
-def _percentage(_ctx: click.Context, _param: click.Parameter, value: str | None) -> float | None:
-    """Return a number from 0 to 100; the sign behind it may be left out."""
-    if value is None:
-        return None
-    try:
-        number = float(value.removesuffix("%"))
-    except ValueError:
-        number = math.nan
-    if not 0 <= number <= 100:
-        raise click.BadParameter(f"{value!r} is not a percentage from 0 to 100")
-    return number
-
-
-_OPTIONS = (
-    click.option(
-        "-p", "--param", "params", metavar="KEY=VALUE", multiple=True, help="Set a parameter."
-    ),
-    click.option(
-        "--params", "params_file", metavar="FILE", help="Read parameters from a YAML or JSON file."
-    ),
-    click.option(
-        "-o", "--output", metavar="DIR", help="Copy the artifacts marked `output: true` to DIR."
-    ),
-    store_option,
-    click.option(
-        "--max-concurrency",
-        type=click.IntRange(1),
-        metavar="N",
-        help="Run at most N artifacts at once.",
-    ),
-    click.option(
-        "--fail-fast", is_flag=True, help="Stop starting artifacts after the first failure."
-    ),
-    click.option(
-        "--max-failures",
-        type=click.IntRange(1),
-        metavar="N",
-        help="Stop starting artifacts after N failures.",
-    ),
-    click.option(
-        "--fail-on",
-        metavar="CONDITION",
-        multiple=True,
-        help="Exit with 6 if CONDITION is true at the end, as in \"status.scan == 'skipped'\".",
-    ),
-    click.option(
-        "--min-coverage",
-        metavar="PERCENT",
-        callback=_percentage,
-        help="Exit with 6 if less than PERCENT of any source was examined.",
-    ),
-    click.option("--no-cache", is_flag=True, help="Ignore cached results."),
-    click.option(
-        "--refresh",
-        metavar="ARTIFACT",
-        multiple=True,
-        help="Rebuild ARTIFACT, ignoring its cached result.",
-    ),
-    click.option(
-        "--grace",
-        type=click.FloatRange(0),
-        metavar="SECONDS",
-        callback=_finite,
-        help="Wait at most SECONDS for running artifacts after a signal.",
-    ),
-    json_option,
-    click.option("-q", "--quiet", is_flag=True, help="Do not show progress."),
-    click.option(
-        "-v",
-        "--verbose",
-        count=True,
-        help="Show more progress; -vv: also tracebacks of internal errors.",
-    ),
-)
-
-
-def given(params: tuple[str, ...], params_file: str | None) -> GivenParams:
-    """Return what was typed for parameters. Raises UsageError, InvalidError, NotFoundError."""
-    from waivern.language.given_params import read_file, typed
-    from waivern.runs.run_params import GivenParams
-
-    values = read_file(params_file) if params_file is not None else {}
-    return GivenParams(typed(params), values, params_file)
-
-
-def running_options(command: F) -> F:
-    """Add the options of a Typed."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
-
-
-def kept_options(command: F) -> F:
-    """Add the options of commands that run what a run kept."""
-    command = trust_option(command)
-    text = "Resolve relative paths from DIR, if the project was moved."
-    return click.option("--base", metavar="DIR", help=text)(command)
-
-
-def trust_option(command: F) -> F:
-    """Add `--trust-run`."""
-    text = "Allow a run of another store to execute code."
-    return click.option("--trust-run", is_flag=True, help=text)(command)
 
 
 @dataclass(frozen=True)
 class TypedOptions:
-    """What was typed of `running_options`."""
+    """The values of `running_options` on the command line."""
 
     params: tuple[str, ...] = field(repr=False)
     params_file: str | None
@@ -169,21 +56,19 @@ class TypedOptions:
     base: str | None = None
     trust_run: bool = False
 
-    def given(self) -> GivenParams:
-        """Return the parameters. Raises UsageError, InvalidError, NotFoundError."""
-        return given(self.params, self.params_file)
+    def given_params(self) -> GivenParams:
+        """Return the parameters. Raises UsageError, InvalidError and NotFoundError."""
+        return given_params(self.params, self.params_file)
 
     def options(
-        self, eyes: ProgressDisplay, where: RunStore, project: Project | None
+        self, display: ProgressDisplay, where: RunStore, project: Project | None
     ) -> RunOptions:
-        """Return how the attempt is carried out."""
+        """Return the options of the attempt."""
         from waivern.runs.attempt import DEFAULT_GRACE_S, RunOptions, part
         from waivern.runs.output_delivery import usable
 
         if self.fail_fast and self.max_failures not in (None, 1):
-            raise UsageError(
-                "--fail-fast is --max-failures 1", hint="give one of the two, not both"
-            )
+            raise UsageError("--fail-fast is --max-failures 1", hint="use one of the two")
         return RunOptions(
             environ=dict(os.environ),
             project=project,
@@ -196,17 +81,17 @@ class TypedOptions:
             output=usable(self.output, where) if self.output is not None else None,
             grace_s=DEFAULT_GRACE_S if self.grace is None else self.grace,
             listen=True,
-            observers=eyes.observers,
-            on_progress=eyes.progress,
-            on_stop=eyes.stopping,
-            on_wait=eyes.waiting,
-            on_output=eyes.output,
-            on_log=eyes.log_to,
-            on_secrets=eyes.hide,
-            on_start=partial(eyes.start, where=_near(where.url)),
+            observers=display.observers,
+            on_progress=display.progress,
+            on_stop=display.stopping,
+            on_wait=display.waiting,
+            on_output=display.output,
+            on_log=display.log_to,
+            on_secrets=display.hide,
+            on_start=partial(display.start, where=_near(where.url)),
             base=self.base,
             trust_run=self.trust_run,
-            on_foreign=partial(_name, screen(eyes.err)),  # sys.stderr is another meanwhile
+            on_foreign=partial(_describe, screen(display.err)),  # sys.stderr is another meanwhile
         )
 
 
@@ -216,9 +101,9 @@ def carry_out(
     project: Project | None,
     begin: Callable[[RunOptions, ProgressDisplay], T],
 ) -> tuple[T, ProgressDisplay]:
-    """Show what `begin` does; return what it does, and what was seen of it.
+    """Call `begin` while its progress is shown; return its result and the display.
 
-    A run of another store, whose code nobody has confirmed, is asked about on a terminal.
+    Code of another store's run that was not confirmed is confirmed on a terminal first.
     """
     from waivern.runs.trust import ForeignRunError
 
@@ -227,7 +112,7 @@ def carry_out(
     except ForeignRunError as error:
         if not _confirmed(error, typed):
             raise
-    return _shown(replace(typed, trust_run=True), store, project, begin, named=True)
+    return _shown(replace(typed, trust_run=True), store, project, begin, confirmed=True)
 
 
 def _shown(
@@ -236,62 +121,62 @@ def _shown(
     project: Project | None,
     begin: Callable[[RunOptions, ProgressDisplay], T],
     *,
-    named: bool = False,
+    confirmed: bool = False,
 ) -> tuple[T, ProgressDisplay]:
     from waivern.cli.ui.progress import ProgressDisplay
 
-    eyes = ProgressDisplay(quiet=typed.quiet, verbose=typed.verbose > 0)
+    display = ProgressDisplay(quiet=typed.quiet, verbose=typed.verbose > 0)
     at = ["--store", typed.store] if typed.store else []
     if store.folder is not None:
-        eyes.again = lambda run: shlex.join(["wct", "runs", "resume", short(run), *at])
-    options = typed.options(eyes, store, project)
-    if named:  # the person has just said yes to it
-        options = options._replace(on_foreign=lambda _said: None)
+        display.again = lambda run: shlex.join(["wct", "runs", "resume", short(run), *at])
+    options = typed.options(display, store, project)
+    if confirmed:  # the person has just been shown what the code is
+        options = options._replace(on_foreign=lambda _description: None)
     if store.folder and not typed.quiet and not Path(store.folder).is_dir():
         options = options._replace(
-            on_start=_announced(store.folder, options.on_start, screen(eyes.err))
+            on_start=_announced(store.folder, options.on_start, screen(display.err))
         )
-    with eyes.shown():
-        return begin(options, eyes), eyes
+    with display.shown():
+        return begin(options, display), display
 
 
-def _name(err: Screen, said: str) -> None:
-    err.print(clean_lines(said))
+def _describe(err: Screen, description: str) -> None:
+    err.print(clean_lines(description))
 
 
 def _confirmed(error: ForeignRunError, typed: TypedOptions) -> bool:
-    """Ask on a terminal whether the code of a foreign run may be run."""
+    """Ask on a terminal whether code of another store's run may be executed."""
     if typed.as_json or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return False
     stderr().print(clean_lines(error.said))
-    return click.confirm("Do you trust this run, and want to run that?", err=True)
+    return click.confirm("Do you trust this run, and want to execute that?", err=True)
 
 
 def finish(
     typed: TypedOptions,
     store: RunStore,
     result: RunResult,
-    eyes: ProgressDisplay,
-    words: Callable[[str], list[str]],
+    display: ProgressDisplay,
+    resume_command: Callable[[str], list[str]],
     *,
     more: Mapping[str, Json] | None = None,
     last: Callable[[Screen], None] = lambda _out: None,
 ) -> int:
-    """Report how the run ended; return the exit code.
+    """Report the result of a run and return the exit code.
 
-    `words` makes of a run's id what resumes it. `more` goes into the document, `last` after the
-    summary.
+    `resume_command` returns the words that resume a run. `more` is added to the JSON document, and
+    `last` writes below the summary.
     """
     from waivern.cli.ui import summary
     from waivern.cli.ui.error_output import explain
 
-    code, kept = int(result.exit_code), eyes.kept
+    code, restored = int(result.exit_code), display.restored
     if result.nothing_to_do:
-        kept = frozenset(name for name, step in result.record.steps.items() if step.completed)
-    command = words(short(result.run_id))
+        restored = frozenset(name for name, step in result.record.steps.items() if step.completed)
+    command = resume_command(short(result.run_id))
     command += ["--force"] if result.status == "cancelled" else []
     command += ["--store", typed.store] if typed.store else []
-    ended = summary.EndedAttempt(result, store, kept, command)
+    ended = summary.EndedAttempt(result, store, restored, command)
     if result.outputs and result.outputs.error:
         explain(result.outputs.error, as_json=False)
     for warning in result.warnings:
@@ -304,9 +189,9 @@ def finish(
     return code
 
 
-def leave(result: RunResult | None, code: int) -> int:
-    """Return the exit code, if a blocked thread lets the process end; else end it."""
-    if result is not None and result.stuck:  # the interpreter would wait for it
+def exit_with(result: RunResult, code: int) -> int:
+    """Return the exit code; end the process here if a blocked thread would keep it alive."""
+    if result.stuck:  # the interpreter would wait for the thread
         from waivern.plugins.child_processes import kill_all
 
         sys.stdout.flush()
@@ -317,7 +202,7 @@ def leave(result: RunResult | None, code: int) -> int:
 
 
 def kept_store(typed: TypedOptions, project: Project | None, verb: str) -> RunStore:
-    """Return the store of the run that a command continues. Raises RefusedError if none is kept."""
+    """Return the store whose run a command continues. Raises RefusedError if it keeps no runs."""
     from waivern.runs.locate import refuse_unkept, unkept
 
     refuse_unkept(unkept(typed.store, os.environ, project), verb)
@@ -325,9 +210,9 @@ def kept_store(typed: TypedOptions, project: Project | None, verb: str) -> RunSt
 
 
 def why_unkept(typed: str | None, no_store: bool, project: Project | None) -> str | None:
-    """Return why nothing is kept on the disk; None if it is."""
+    """Return the reason why no run is kept on the disk; None if runs are kept."""
     if no_store and typed is not None:
-        raise UsageError("--no-store keeps nothing, --store says where", hint="give one of the two")
+        raise UsageError("--no-store cannot be combined with --store", hint="omit one of the two")
     if no_store:
         return "--no-store"
     from waivern.runs.locate import unkept
@@ -336,7 +221,7 @@ def why_unkept(typed: str | None, no_store: bool, project: Project | None) -> st
 
 
 def _announced(folder: str, on_start: Callable[..., None], err: Screen) -> Callable[..., None]:
-    """Return an `on_start` that first says that the store in `folder` is new."""
+    """Return an `on_start` that first reports that the store in `folder` is new."""
 
     def start(*started: object) -> None:
         err.print(f"new store: {clean(_near(folder))} (--store PATH names another)")
