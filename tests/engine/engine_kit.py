@@ -260,7 +260,7 @@ def _attempt(
         record,
         lambda commit, error: Ledger(lease, record, clock, observers, commit, error),
         executor(producer),
-        Limits(plan.runbook.settings.timeout, grace_s, settings.max_failures, plan.pools, only),
+        Limits(plan.runbook.config.timeout, grace_s, settings.max_failures, plan.pools, only),
         clock,
         RunControls(on_wait=settings.on_wait, chance=lambda: settings.chance),
         lambda artifact: settings.given.get(artifact, {}),

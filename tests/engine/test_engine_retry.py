@@ -153,10 +153,14 @@ NUMBERS = st.floats(0.001, 1e7)
 @given(NUMBERS, NUMBERS, st.integers(1, 10_000), st.floats(0, 1))
 def test_a_delay_is_within_its_bounds(delay: float, most: float, tried: int, chance: float) -> None:
     failed = Failed("E", "", None, 0, kinds=("E", "Exception", "BaseException", "object"))
-    wait = delay_s(RetrySpec(10_000, (), delay, most), failed, tried, chance)
+    wait = delay_s(
+        RetrySpec.model_construct(max=10_000, delay=delay, max_delay=most), failed, tried, chance
+    )
     assert wait is not None
     assert 0 <= wait <= most
-    longest = delay_s(RetrySpec(10_000, (), delay, most), failed, tried, 1.0)
+    longest = delay_s(
+        RetrySpec.model_construct(max=10_000, delay=delay, max_delay=most), failed, tried, 1.0
+    )
     assert longest is not None
     assert longest == pytest.approx(most) or longest == pytest.approx(delay * 2 ** (tried - 1))
     assert wait == pytest.approx(chance * longest)
@@ -165,10 +169,10 @@ def test_a_delay_is_within_its_bounds(delay: float, most: float, tried: int, cha
 @given(st.integers(1, 50), st.integers(1, 60))
 def test_there_is_no_delay_after_the_last_try(most: int, tried: int) -> None:
     failed = Failed("E", "", None, 0, kinds=("E", "Exception"))
-    assert (delay_s(RetrySpec(most), failed, tried, 0.5) is None) == (tried > most)
+    assert (delay_s(RetrySpec(max=most), failed, tried, 0.5) is None) == (tried > most)
     assert delay_s(None, failed, tried, 0.5) is None
 
 
 def test_a_store_that_fails_is_not_asked_again() -> None:
     failed = Failed("StoreError", "", None, 0, store=True, kinds=("StoreError", "Exception"))
-    assert delay_s(RetrySpec(9), failed, 1, 0.5) is None
+    assert delay_s(RetrySpec(max=9), failed, 1, 0.5) is None

@@ -32,6 +32,10 @@ from waivern.message import Json
 CANARY = "canary-7f3a"
 
 
+def param_of(name: str, type_: Type, default: Json = None, *, secret: bool = False) -> Param:
+    return Param(name=name, type=type_, default=default, secret=secret)
+
+
 @pytest.mark.parametrize(
     ("kind", "text", "value"),
     [
@@ -50,10 +54,10 @@ CANARY = "canary-7f3a"
     ],
 )
 def test_read(kind: Type, text: str, value: Json) -> None:
-    found = Param("p", kind).read(text)
+    found = param_of("p", kind).read(text)
     assert found == value
     assert type(found) is type(value)
-    assert Param("p", kind).check(value) == value
+    assert param_of("p", kind).check(value) == value
 
 
 @pytest.mark.parametrize(
@@ -78,7 +82,7 @@ def test_read(kind: Type, text: str, value: Json) -> None:
 )
 def test_a_text_that_is_not_of_the_type_is_refused(kind: Type, text: str) -> None:
     with pytest.raises(ParamError) as caught:
-        Param("p", kind).read(text)
+        param_of("p", kind).read(text)
     assert caught.value.message.startswith(("must be ", "cannot be kept"))
 
 
@@ -95,7 +99,7 @@ FITS: dict[str, list[Json]] = {
 
 @pytest.mark.parametrize("kind", FITS)
 def test_each_value_fits_its_own_types_only(kind: Type) -> None:
-    param = Param("p", kind)
+    param = param_of("p", kind)
     for value in [None, "a", 1, 1.5, True, [1], {"a": 1}]:
         if any(value == each and type(value) is type(each) for each in FITS[kind]):
             assert param.check(value) == value
@@ -108,22 +112,22 @@ def test_each_value_fits_its_own_types_only(kind: Type) -> None:
 @pytest.mark.parametrize("value", [float("nan"), [float("inf")], [{1: 2}], [object()], ["\ud800"]])
 def test_what_json_cannot_say_is_refused(value: Json) -> None:
     with pytest.raises(ParamError):
-        Param("p", "list" if isinstance(value, list) else "number").check(value)
+        param_of("p", "list" if isinstance(value, list) else "number").check(value)
 
 
 @pytest.mark.parametrize(
     ("param", "keys"),
     [
-        (Param("p", "integer", 1), []),
-        (Param("p", "integer"), []),
-        (Param("p", "list", []), []),
-        (Param("p", "string", secret=True), []),
-        (Param("p", "string", "", secret=True), []),
-        (Param("p", "integer", "1"), ["default"]),
-        (Param("p", "boolean", 0), ["default"]),
-        (Param("p", "integer", secret=True), ["secret"]),
-        (Param("p", "string", CANARY, secret=True), ["secret"]),
-        (Param("p", "list", [CANARY], secret=True), ["secret", "secret"]),
+        (param_of("p", "integer", 1), []),
+        (param_of("p", "integer"), []),
+        (param_of("p", "list", []), []),
+        (param_of("p", "string", secret=True), []),
+        (param_of("p", "string", "", secret=True), []),
+        (param_of("p", "integer", "1"), ["default"]),
+        (param_of("p", "boolean", 0), ["default"]),
+        (param_of("p", "integer", secret=True), ["secret"]),
+        (param_of("p", "string", CANARY, secret=True), ["secret"]),
+        (param_of("p", "list", [CANARY], secret=True), ["secret", "secret"]),
     ],
 )
 def test_a_declaration(param: Param, keys: list[str]) -> None:
@@ -140,10 +144,10 @@ def test_names() -> None:
 DECLARED = {
     each.name: each
     for each in (
-        Param("region", "string"),
-        Param("days", "integer", 30),
-        Param("tables", "list", ["${HOME}"]),
-        Param("token", "string", secret=True),
+        param_of("region", "string"),
+        param_of("days", "integer", 30),
+        param_of("tables", "list", ["${HOME}"]),
+        param_of("token", "string", secret=True),
     )
 }
 
@@ -304,7 +308,7 @@ def test_without_values_every_declared_name_is_known() -> None:
 
 
 def test_an_empty_secret_hides_nothing() -> None:
-    declared = {"token": Param("token", "string", "", secret=True)}
+    declared = {"token": param_of("token", "string", "", secret=True)}
     values = bind(declared, {}, {}, None)
     assert recorded(declared, values) == {"token": ""}
     assert missing(declared, recorded(declared, values), []) == []
@@ -333,7 +337,7 @@ def test_changed(other: dict[str, Json], names: list[str]) -> None:
 
 
 def test_true_is_not_one_within_a_list() -> None:
-    declared = {"l": Param("l", "list")}
+    declared = {"l": param_of("l", "list")}
     assert changed(declared, {"l": [1]}, {"l": [True]}) == ["l"]
     assert changed(declared, {"l": [{"a": 1, "b": 2}]}, {"l": [{"b": 2, "a": 1}]}) == ["l"]
     assert changed(declared, {"l": [1], "gone": 1}, {"l": [1]}) == ["gone"]

@@ -23,11 +23,13 @@ from waivern.language.models import (
     GateSpec,
     ProcessSpec,
     ReuseSpec,
+    Runbook,
     RunbookConfig,
     SourceSpec,
 )
 from waivern.message import SchemaRef
 
+MERGED = ProcessSpec(type="merge")
 ISSUE = """\
 artifacts:
   db_schema:
@@ -52,15 +54,17 @@ def test_a_runbook_of_reuse_and_process_loads() -> None:
     found = runbook(ISSUE)
     assert list(found.artifacts.values()) == [
         ArtifactSpec(
-            ArtifactId("db_schema"), ReuseSpec("550e8400-e29b-41d4-a716-446655440000", "db_schema")
+            id=ArtifactId("db_schema"),
+            reuse=ReuseSpec(from_run="550e8400-e29b-41d4-a716-446655440000", artifact="db_schema"),
         ),
         ArtifactSpec(
-            ArtifactId("findings"),
-            ProcessSpec("personal_data", {}, (ArtifactId("db_schema"),)),
+            id=ArtifactId("findings"),
+            inputs=(ArtifactId("db_schema"),),
+            process=ProcessSpec(type="personal_data"),
             output=True,
         ),
     ]
-    assert (found.name, found.version, found.settings) == ("x", "1.0", RunbookConfig())
+    assert (found.name, found.version, found.config) == ("x", "1.0", RunbookConfig())
     assert found.description is found.contact is found.framework is None
 
 
@@ -89,13 +93,14 @@ artifacts:
 """)
     assert (found.name, found.version, found.framework) == ("Yearly review", "2.10", "GDPR")
     assert (found.description, found.contact) == ("Looks at ${EVERYTHING}.\n", "dpo@example.org")
-    assert found.settings == RunbookConfig(timeout=300.0, max_concurrency=4)
+    assert found.config == RunbookConfig(timeout=300.0, max_concurrency=4)
     assert list(found.artifacts) == ["files", "both", "files2"]
     files, both, files2 = found.artifacts.values()
     assert files == ArtifactSpec(
         id=ArtifactId("files"),
-        producer=SourceSpec(
-            "filesystem", {"path": "data", "nested": {"deep": [1, 2.5, None, True]}}
+        source=SourceSpec(
+            type="filesystem",
+            properties={"path": "data", "nested": {"deep": [1, 2.5, None, True]}},
         ),
         optional=True,
         output_schema=SchemaRef("files", "2.0.1"),
@@ -103,9 +108,9 @@ artifacts:
         description="All of them",
         contact="it@example.org",
     )
-    assert both.producer == ProcessSpec("merge", {}, (ArtifactId("files"), ArtifactId("files2")))
+    assert (both.producer, both.inputs) == (MERGED, ("files", "files2"))
     assert both.output_schema == SchemaRef("standard_input", "1.0.0")
-    assert files2.producer == SourceSpec("sqlite", {})
+    assert files2.producer == SourceSpec(type="sqlite")
 
 
 @pytest.mark.parametrize(
@@ -113,13 +118,13 @@ artifacts:
     [("90", 90.0), ("0.5", 0.5), ("90s", 90.0), ("'5m'", 300.0), ("2h", 7200.0), ("1.5 h", 5400.0)],
 )
 def test_a_timeout_is_seconds(written: str, seconds: float) -> None:
-    settings = runbook(f"config: {{timeout: {written}}}\n{ISSUE}").settings
-    assert settings.timeout == seconds
-    assert type(settings.timeout) is float
+    config = runbook(f"config: {{timeout: {written}}}\n{ISSUE}").config
+    assert config.timeout == seconds
+    assert type(config.timeout) is float
 
 
 def test_empty_config_is_no_config() -> None:
-    assert runbook("config:\n" + ISSUE).settings == RunbookConfig()
+    assert runbook("config:\n" + ISSUE).config == RunbookConfig()
 
 
 @pytest.mark.parametrize(
@@ -130,7 +135,8 @@ def test_a_version_is_the_text_as_written(written: str, version: str) -> None:
 
 
 def test_inputs_without_process_are_merged() -> None:
-    assert artifact("{inputs: b}").producer == ProcessSpec("merge", {}, (ArtifactId("b"),))
+    found = artifact("{inputs: b}")
+    assert (found.producer, found.inputs) == (MERGED, ("b",))
 
 
 def test_properties_keep_their_variables_and_choices_are_expanded() -> None:
@@ -138,15 +144,16 @@ def test_properties_keep_their_variables_and_choices_are_expanded() -> None:
     found = artifact(
         "{source: {type: '${T}', properties: {p: ['${SECRET}']}}, output_schema: '${S}'}", environ
     )
-    assert found.producer == SourceSpec("filesystem", {"p": ["${SECRET}"]})
+    assert found.producer == SourceSpec(type="filesystem", properties={"p": ["${SECRET}"]})
     assert found.output_schema == SchemaRef("files", "1.2.3")
     process = artifact("{inputs: ['${T}', b], process: {type: 'p${S2:-}q'}}", environ)
-    assert process.producer == ProcessSpec("pq", {}, (ArtifactId("filesystem"), ArtifactId("b")))
+    assert (process.process, process.inputs) == (ProcessSpec(type="pq"), ("filesystem", "b"))
 
 
 def test_a_schema_may_stand_beside_reuse() -> None:
     found = artifact("{reuse: {from_run: '@last', artifact: child/b}, output_schema: s}")
-    assert (found.producer, found.output_schema) == (ReuseSpec("@last", "child/b"), SchemaRef("s"))
+    assert found.reuse == ReuseSpec(from_run="@last", artifact="child/b")
+    assert found.output_schema == SchemaRef("s")
 
 
 def test_an_alias_stands_for_its_anchor() -> None:
@@ -158,7 +165,7 @@ artifacts:
 """)
     a, b, c = found.artifacts.values()
     assert a.producer == b.producer
-    assert c.producer == SourceSpec("t", {"y": [1]})
+    assert c.producer == SourceSpec(type="t", properties={"y": [1]})
 
 
 @pytest.mark.parametrize("start", [b"", b"\xef\xbb\xbf"])
@@ -246,15 +253,15 @@ artifacts:
   e: {inputs: b, for_each: [1], when: each == 1}
 """)
     a, c, d, e = (book.artifacts[ArtifactId(name)] for name in "acde")
-    assert a.terms.when
+    assert a.when
     assert c.repeat
-    assert d.terms.when
-    assert e.terms.when
-    assert a.terms.when.references == {("params", "deep")}
+    assert d.when
+    assert e.when
+    assert a.when.references == {("params", "deep")}
     assert c.repeat.until.references == {("params", "no-rush")}
     assert c.repeat.until.evaluate({"params": {"no-rush": True}}) is True
-    assert d.terms.when.evaluate({}) is False
-    assert e.terms.when.evaluate({"each": 1}) is True
+    assert d.when.evaluate({}) is False
+    assert e.when.evaluate({"each": 1}) is True
 
 
 def test_a_question_is_what_people_read() -> None:
@@ -278,11 +285,11 @@ artifacts: {a: {inputs: b, description: "${7"}}
     assert book.artifacts[ArtifactId("a")].description == "${7"
 
 
-def test_the_form_gives_a_json_schema() -> None:
-    from waivern.language.form import RunbookForm
-
-    schema = RunbookForm.model_json_schema()
+def test_the_models_give_a_json_schema() -> None:
+    schema = Runbook.model_json_schema()
     assert schema["required"] == ["artifacts"]
-    artifact = schema["$defs"]["ArtifactForm"]
+    artifact = schema["properties"]["artifacts"]["additionalProperties"]
     assert artifact["additionalProperties"] is False
+    assert "id" not in artifact["properties"]
     assert {"type": "string"} in artifact["properties"]["inputs"]["anyOf"]
+    assert artifact["properties"]["gate"]["description"] == "decided by people"

@@ -54,8 +54,8 @@ artifacts:
     book = plan.runbook
     assert (book.name, book.framework) == ("LAMP stack analysis", "GDPR")
     assert book.contact == "Jane <jane@company.com>"
-    assert book.settings.timeout == 300
-    assert book.settings.max_concurrency == 10
+    assert book.config.timeout == 300
+    assert book.config.max_concurrency == 10
     assert plan.outputs == ["findings"]
     assert isinstance(plan.nodes[ArtifactId("db_data")].work, Extract)
     assert isinstance(plan.nodes[ArtifactId("findings")].work, Transform)

@@ -19,10 +19,10 @@ from transcript import Block, blocks
 from waivern.detection import extend_ruleset, scan
 from waivern.detection.additions import RulesetError
 from waivern.diagnostics import InvalidError
-from waivern.language import field_types, form, parts
+from waivern.language import field_types, models
 from waivern.language.conditions import Condition
-from waivern.language.form_messages import NEVER
-from waivern.language.params import TYPES
+from waivern.language.keys import Model, keys
+from waivern.language.params import TYPES, Param
 from waivern.language.project import parse
 from waivern.record.status import RunStatus
 from waivern.runs.policies import ROOTS
@@ -34,8 +34,8 @@ CONDITIONS = (DOCS / "reference" / "conditions.md").read_text()
 DETECTION = (DOCS / "explanation" / "detection.md").read_text()
 WCT = str(Path(sys.executable).with_name("wct"))
 
-ARTIFACT = set(form.ArtifactForm.model_fields)
-TOP = set(form.RunbookForm.model_fields)
+ARTIFACT = set(keys(models.ArtifactSpec))
+TOP = set(keys(models.Runbook))
 OWN_RULES = "Your own rules"
 AROUND = {
     "files": {"source": {"type": "filesystem", "properties": {"path": "data/files"}}},
@@ -137,32 +137,31 @@ def tables(text: str) -> list[dict[str, list[str]]]:
     return found
 
 
-FORMS: list[tuple[str, int, type[form.Form]]] = [
-    ("The top level", 0, form.RunbookForm),
-    ("config", 0, form.ConfigForm),
-    ("An artifact", 0, form.ArtifactForm),
-    ("source and process", 0, form.ComponentForm),
-    ("reuse", 0, form.ReuseForm),
-    ("child_runbook", 0, parts.ChildForm),
-    ("gate", 0, parts.GateForm),
-    ("repeat", 0, parts.RepeatForm),
-    ("retry", 0, parts.RetryForm),
-    ("params", 0, parts.ParamForm),
-    ("inputs and outputs of a child", 0, parts.NeedForm),
-    ("inputs and outputs of a child", 1, parts.OfferForm),
+MODELS: list[tuple[str, int, type[Model]]] = [
+    ("The top level", 0, models.Runbook),
+    ("config", 0, models.RunbookConfig),
+    ("An artifact", 0, models.ArtifactSpec),
+    ("source and process", 0, models.SourceSpec),
+    ("source and process", 0, models.ProcessSpec),
+    ("reuse", 0, models.ReuseSpec),
+    ("child_runbook", 0, models.ChildSpec),
+    ("gate", 0, models.GateSpec),
+    ("repeat", 0, models.RepeatSpec),
+    ("retry", 0, models.RetrySpec),
+    ("params", 0, Param),
+    ("inputs and outputs of a child", 0, models.ChildInput),
+    ("inputs and outputs of a child", 1, models.ChildOutput),
 ]
 
 
-def test_every_form_has_a_table() -> None:
-    forms = {form.RunbookForm, form.ConfigForm, form.ArtifactForm, form.ComponentForm}
-    forms |= {form.ReuseForm, *parts.PARTS.values(), *parts.ENTRIES.values()}
-    assert {shape for _, _, shape in FORMS} == forms
+def test_every_model_has_a_table() -> None:
+    assert {shape for _, _, shape in MODELS} == {*Model.__subclasses__()}
 
 
-@pytest.mark.parametrize(("heading", "number", "shape"), FORMS, ids=str)
-def test_keys_are_those_of_the_form(heading: str, number: int, shape: type[form.Form]) -> None:
+@pytest.mark.parametrize(("heading", "number", "shape"), MODELS, ids=str)
+def test_keys_are_those_of_the_model(heading: str, number: int, shape: type[Model]) -> None:
     table = tables(section(RUNBOOK, heading))[number]
-    assert sorted(table) == sorted(shape.model_fields)
+    assert sorted(table) == sorted(keys(shape))
     for key, (_, default, _) in table.items():
         field = shape.model_fields[key]
         assert (default == "required") == field.is_required(), key
@@ -200,7 +199,7 @@ def test_types_of_parameters_are_all_named() -> None:
 
 def test_refused_keys_are_all_named() -> None:
     told = re.findall(r"`(\w+)`", section(RUNBOOK, "Refused"))
-    assert {key for keys in NEVER.values() for key in keys} <= set(told)
+    assert {*models.ArtifactSpec.unsupported, *models.RunbookConfig.unsupported} <= set(told)
 
 
 def refused(document: dict[str, Any]) -> list[str]:

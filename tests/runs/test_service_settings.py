@@ -197,7 +197,7 @@ def test_components_are_shown_as_they_are_written(
 
 def test_what_else_a_runbook_says_is_shown_too(tmp_path: Path) -> None:
     text = b"config:\n  cache:\n  pools: {db: 2}\n"
-    own = Runbook("x", {}, YamlDocument("x.yaml", tmp_path, text))
+    own = Runbook.unread("x", YamlDocument("x.yaml", tmp_path, text))
     shown = list(everything(resolve(None, own, environ={}), None, own))
     assert (shown[-1].name, shown[-1].value) == ("config.pools", {"db": 2})
     assert shown[-1].source == SettingSource("runbook", "x.yaml", 3)

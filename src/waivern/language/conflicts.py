@@ -1,4 +1,4 @@
-"""What the keys of an artifact come to beside each other."""
+"""Keys of an artifact that contradict each other, or need another."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
 from waivern.diagnostics import Diagnostic
-from waivern.language.form import ArtifactForm
-from waivern.language.form_messages import Path, name
+from waivern.language.keys import keys
+from waivern.language.models import ArtifactSpec
+from waivern.language.validation_messages import Path, name
 from waivern.message import Json
 from waivern.yamldoc.document import YamlDocument
 from waivern.yamldoc.runbook_codes import RunbookCode
 
-PRODUCERS = ("source", "inputs", "reuse", "child_runbook", "gate")
-_OF_MAKING = {"retry", "timeout", "pool", "cache", "output_schema"}
+KEYS = keys(ArtifactSpec)
+ORIGINS = tuple(name for name, key in KEYS.items() if key.origin)
+"""The keys that say where an artifact comes from."""
 
 
 def together(at: Path, artifact: Mapping[str, Json], document: YamlDocument) -> list[Diagnostic]:
@@ -23,9 +25,10 @@ def together(at: Path, artifact: Mapping[str, Json], document: YamlDocument) -> 
         document.problem(code, f"{message} {name(at)}{rest}", (*at, *key), on="key", hint=hint)
         for code, message, rest, key, hint in _conflicts(has, artifact)
     ]
-    if not has & set(PRODUCERS) and artifact.keys() <= ArtifactForm.model_fields.keys():
+    if not has & set(ORIGINS) and artifact.keys() <= KEYS.keys():
         message = f"{name(at)} does not say where it comes from"
-        hint = "give it one of source, inputs (with or without process), reuse, child_runbook, gate"
+        each = ", ".join(ORIGINS).replace("inputs", "inputs (with or without process)")
+        hint = f"give it one of {each}"
         found.append(document.problem(RunbookCode.MISSING, message, at, on="key", hint=hint))
     return found
 
@@ -35,7 +38,7 @@ _Conflict: TypeAlias = tuple[RunbookCode, str, str, Path, str]
 
 def _conflicts(has: set[str], artifact: Mapping[str, Json]) -> Iterator[_Conflict]:
     """Yield (code, message before and after the artifact's name, key, hint)."""
-    given = [key for key in artifact if key in PRODUCERS and key in has]
+    given = [key for key in artifact if key in ORIGINS and key in has]
     if "child_runbook" in given and "inputs" in given:  # what it takes, beside the mapping
         given.remove("inputs")
     for key in given[1:]:
@@ -73,10 +76,11 @@ def _conflicts(has: set[str], artifact: Mapping[str, Json]) -> Iterator[_Conflic
             ("on_error",),
             hint,
         )
-    for key in sorted(has & _OF_MAKING):
-        if given and given[0] in ("gate", "child_runbook"):
-            gate = given[0] == "gate"
-            hint = "people decide" if gate else "give it to the artifacts of the child"
+    for key in sorted(has & KEYS.keys()):
+        if given and given[0] in KEYS[key].excludes:
+            hint = (
+                "people decide" if given[0] == "gate" else "give it to the artifacts of the child"
+            )
             yield (
                 RunbookCode.CONFLICT,
                 f"{key!r} of",

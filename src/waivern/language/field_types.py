@@ -12,18 +12,26 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 from pydantic_core import PydanticCustomError
 
-from waivern.ids import RULE, segment_fault
+from waivern.ids import RULE, ArtifactId, segment_fault
 from waivern.language import template
-from waivern.language.params import Param
-from waivern.message import Json
+from waivern.language.keys import Words
+from waivern.message import Json, SchemaRef
 from waivern.yamldoc.runbook_codes import RunbookCode
 from waivern.yamldoc.yaml_events import ENOUGH
 
 if TYPE_CHECKING:
     from waivern.language.conditions import Condition
+    from waivern.language.params import Param
 
 Detail = tuple[template.Path, RunbookCode, str, str | None]
 """Path below the field, code, message, hint."""
@@ -40,8 +48,13 @@ def _environ(info: ValidationInfo) -> Mapping[str, str]:
 
 
 def checked(value: Json, info: ValidationInfo) -> Json:
-    """Return a value whose references all have the right form; refuse it otherwise."""
-    scope: Mapping[str, Json] = info.context["scope"] if info.context else {}
+    """Return a value whose references all have the right form; refuse it otherwise.
+
+    A model that a program makes has no context, and its values are not checked.
+    """
+    if info.context is None:
+        return value
+    scope: Mapping[str, Json] = info.context["scope"]
     if details := list(islice(template.faults(value, _environ(info), scope), ENOUGH)):
         raise refusal(*details)
     return value
@@ -105,10 +118,16 @@ def _recorded(text: str, info: ValidationInfo) -> str:
 
 
 def _listed(value: Json) -> Json:
-    return [value] if isinstance(value, str) else value
+    """Return a list; one text is a list of one."""
+    return [value] if isinstance(value, str) else _list(value)
 
 
-def _once(inputs: list[str]) -> list[str]:
+def _list(value: Json) -> Json:
+    """Return a list, which a program may also give as the tuple that it becomes."""
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _once(inputs: list[ArtifactId]) -> list[ArtifactId]:
     first: dict[str, int] = {}
     twice: list[Detail] = []
     for index, name in enumerate(inputs):
@@ -123,11 +142,14 @@ def _once(inputs: list[str]) -> list[str]:
 _SCHEMA = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(/[0-9]+\.[0-9]+\.[0-9]+)?", re.ASCII)
 
 
-def _schema(text: str) -> str:
+def _schema(value: Json, handler: ValidatorFunctionWrapHandler) -> SchemaRef:
+    if isinstance(value, SchemaRef):
+        return value
+    text: str = handler(value)
     if not _SCHEMA.fullmatch(text):
         hint = "write 'name' or 'name/1.2.3'"
         raise refusal(((), RunbookCode.VALUE, "{} is not the name of a schema", hint))
-    return text
+    return SchemaRef.parse(text)
 
 
 def _artifact_id(text: str) -> str:
@@ -198,7 +220,7 @@ def _percentage(value: Json) -> Json:
     return value
 
 
-Percentage = Annotated[float, BeforeValidator(_percentage)]
+Percentage: TypeAlias = Annotated[float, BeforeValidator(_percentage), Words("0 to 100")]
 _DURATION = re.compile(r"(?P<number>[0-9]{1,12}(?:\.[0-9]{1,12})?) ?(?P<unit>s|m|h|d)", re.ASCII)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -242,31 +264,66 @@ def _items(value: Json) -> Json:
     return value
 
 
+def _or_none(value: Json, handler: ValidatorFunctionWrapHandler) -> Any:
+    """Read nothing as no names."""
+    return () if value is None else handler(value)
+
+
+def _or_unnamed(value: Json, handler: ValidatorFunctionWrapHandler) -> Any:
+    """Read nothing as no name: the file gives one."""
+    return "" if value is None else handler(value)
+
+
 Text: TypeAlias = Annotated[str, Field(min_length=1)]
-OneLine: TypeAlias = Annotated[Text, AfterValidator(_one_line)]
-Chosen: TypeAlias = Annotated[Text, AfterValidator(_chosen)]
-ForItem: TypeAlias = Annotated[Text, AfterValidator(_for_item)]
+OneLine: TypeAlias = Annotated[Text, AfterValidator(_one_line), Words("one line")]
+RunbookName: TypeAlias = Annotated[OneLine, WrapValidator(_or_unnamed)]
+Chosen: TypeAlias = Annotated[Text, AfterValidator(_chosen), Words("name")]
+ForItem: TypeAlias = Annotated[Text, AfterValidator(_for_item), Words("name")]
 """Like Chosen; in an artifact with `for_each` it may refer to the item."""
-Recorded: TypeAlias = Annotated[Text, AfterValidator(_recorded)]
+Recorded: TypeAlias = Annotated[Text, AfterValidator(_recorded), Words("name")]
 """Like ForItem, without variables of the environment."""
-Inputs: TypeAlias = Annotated[
-    Annotated[list[ForItem], Field(min_length=1)],
-    BeforeValidator(_listed, json_schema_input_type=str | list[str]),
-    AfterValidator(_once),
-]
+InputId: TypeAlias = Annotated[ArtifactId, Field(min_length=1), AfterValidator(_for_item)]
+"""Like ForItem."""
 Properties: TypeAlias = Annotated[
     dict[str, Any], BeforeValidator(_or_empty), AfterValidator(checked)
 ]
-Seconds: TypeAlias = Annotated[float, BeforeValidator(_seconds, json_schema_input_type=float | str)]
-SchemaName: TypeAlias = Annotated[Chosen, AfterValidator(_schema)]
+Seconds: TypeAlias = Annotated[
+    float, BeforeValidator(_seconds, json_schema_input_type=float | str), Words("length of time")
+]
 ChosenId: TypeAlias = Annotated[Chosen, AfterValidator(_artifact_id)]
 RecordedId: TypeAlias = Annotated[Recorded, AfterValidator(_artifact_id)]
-When: TypeAlias = Annotated[Any, BeforeValidator(_when)]
-"""A Condition, or None."""
-Until: TypeAlias = Annotated[Any, BeforeValidator(_until)]
-"""A Condition."""
-Items: TypeAlias = Annotated[Any, BeforeValidator(_items)]
-Listed = BeforeValidator(_listed)
-"""One text is a list of one."""
+Items: TypeAlias = Annotated[
+    Any, BeforeValidator(_items), Words("list, or mapping of lists, or a parameter")
+]
 OrEmpty = BeforeValidator(_or_empty)
 """Nothing is an empty mapping."""
+
+# A type checker sees what is read; pydantic sees what is written.
+if TYPE_CHECKING:
+    Inputs: TypeAlias = tuple[ArtifactId, ...]
+    InputsOrNone: TypeAlias = Inputs
+    Names: TypeAlias = tuple[str, ...]
+    OneOrMoreNames: TypeAlias = Names
+    SchemaName: TypeAlias = SchemaRef
+    When: TypeAlias = Condition | None
+    Until: TypeAlias = Condition
+else:
+    _LISTED = BeforeValidator(_listed, json_schema_input_type=str | list[str])
+    _FROZEN = AfterValidator(tuple)
+    Inputs = Annotated[
+        list[InputId],
+        Field(min_length=1),
+        _LISTED,
+        AfterValidator(_once),
+        _FROZEN,
+        Words("name or list"),
+    ]
+    InputsOrNone = Annotated[Inputs, WrapValidator(_or_none)]
+    Names = Annotated[list[Chosen], BeforeValidator(_list), _FROZEN]
+    OneOrMoreNames = Annotated[list[Chosen], _LISTED, _FROZEN]
+    SchemaName = Annotated[Chosen, WrapValidator(_schema), Words("`name` or `name/1.2.3`")]
+    _CONDITION = Words("[condition](../conditions.md)")
+    When = Annotated[
+        Any, BeforeValidator(_when, json_schema_input_type=str | bool | None), _CONDITION
+    ]
+    Until = Annotated[Any, BeforeValidator(_until, json_schema_input_type=str | bool), _CONDITION]

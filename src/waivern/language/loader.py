@@ -3,36 +3,16 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from waivern.diagnostics import Diagnostic, InvalidError, Span, did_you_mean, shown, shown_path
 from waivern.errors import NotFoundError
 from waivern.files import absolute, at_home, open_file
-from waivern.ids import ArtifactId
-from waivern.language.form import ArtifactForm
-from waivern.language.models import (
-    ArtifactSpec,
-    ChildInput,
-    ChildOutput,
-    ChildSpec,
-    GateSpec,
-    ProcessSpec,
-    Producer,
-    ProductionSpec,
-    RepeatSpec,
-    RetrySpec,
-    ReuseSpec,
-    Runbook,
-    RunbookConfig,
-    RunbookDraft,
-    SourceSpec,
-)
+from waivern.language.models import Runbook, RunbookDraft
 from waivern.language.params import defaults
-from waivern.language.validation import CheckedForm, Given, check
-from waivern.message import SchemaRef
+from waivern.language.validation import Given, check
 from waivern.yamldoc.document import YamlDocument
 from waivern.yamldoc.runbook_codes import RunbookCode
 from waivern.yamldoc.tree import read
@@ -40,9 +20,6 @@ from waivern.yamldoc.yaml_events import MAX_BYTES, YamlStop, decode, problem_at
 
 SUFFIXES = (".yaml", ".yml")
 """How the files of runbooks end, as a rule."""
-
-if TYPE_CHECKING:
-    from waivern.language.parts import ChildForm, GateForm, NeedForm, RepeatForm
 
 
 def load(path: str | Path, environ: Mapping[str, str], given: Given = defaults) -> Runbook:
@@ -98,14 +75,10 @@ def draft(
         problems = [document.locate(fault) for fault in faults]
         if tree is None:
             raise InvalidError(problems)
-        checked = check(tree, document, environ, given)
-        told = {problem.position for problem in problems}
-        problems += [problem for problem in checked.problems if problem.position not in told]
-        declared = tree.get("artifacts")
-        ids = declared.keys() if isinstance(declared, dict) else ()
-        faulty = frozenset(str(id_) for id_ in ids if id_ not in checked.form.artifacts)
-        runbook = _runbook(checked, document, name)
-        return RunbookDraft(runbook, tuple(problems), faulty, checked.values)
+        found = check(tree, document, name, environ, given)
+        reported = {problem.position for problem in problems}
+        problems += [problem for problem in found.problems if problem.position not in reported]
+        return found._replace(problems=tuple(problems))
 
 
 def read_bytes(path: str | Path) -> bytes:
@@ -162,108 +135,6 @@ def _tree(data: bytes) -> tuple[dict[str, object] | None, list[Diagnostic]]:
         hint = "begin with 'artifacts:'"
         faults = [problem_at(code, message, Span(0, 0, 0, 0), hint)]
     return None, faults
-
-
-def _runbook(checked: CheckedForm, document: YamlDocument, name: str) -> Runbook:
-    form, parts = checked.form, checked.parts
-    config = form.config
-    needs = {name: parts["inputs", name] for name in form.inputs}
-    offers = {name: parts["outputs", name] for name in form.outputs}
-    return Runbook(
-        name=form.name or name,
-        artifacts={
-            ArtifactId(id_): _artifact(ArtifactId(id_), each, parts)
-            for id_, each in form.artifacts.items()
-        },
-        document=document,
-        version=form.version,
-        description=form.description,
-        contact=form.contact,
-        framework=form.framework,
-        settings=RunbookConfig(
-            config.timeout,
-            config.max_concurrency,
-            config.pools,
-            config.on_error,
-            config.cache,
-            tuple(config.template_paths),
-            config.max_child_depth,
-            config.min_coverage,
-        ),
-        params=checked.params,
-        inputs={name: _need(name, each) for name, each in needs.items() if each},
-        outputs={
-            name: ChildOutput(name, each.artifact, each.description)
-            for name, each in offers.items()
-            if each
-        },
-    )
-
-
-def _need(name: str, form: NeedForm) -> ChildInput:
-    schema = SchemaRef.parse(form.input_schema)
-    return ChildInput(name, schema, form.optional, form.default, form.sensitive, form.description)
-
-
-def _artifact(id_: ArtifactId, form: ArtifactForm, parts: Mapping[Any, Any]) -> ArtifactSpec:
-    return ArtifactSpec(
-        id=id_,
-        producer=_producer(id_, form, parts),
-        output=form.output,
-        optional=form.optional,
-        terms=_terms(id_, form, parts) if form.model_fields_set & _OF_TERMS else _USUAL,
-        for_each=form.for_each,
-        repeat=_repeat(parts["artifacts", id_, "repeat"]) if form.repeat else None,
-        output_schema=SchemaRef.parse(form.output_schema) if form.output_schema else None,
-        name=form.name,
-        description=form.description,
-        contact=form.contact,
-    )
-
-
-_USUAL = ProductionSpec()
-_OF_TERMS = {"when", "after", "retry", "timeout", "pool", "on_error", "cache"}
-
-
-def _terms(id_: ArtifactId, form: ArtifactForm, parts: Mapping[Any, Any]) -> ProductionSpec:
-    retry = parts["artifacts", id_, "retry"] if form.retry else None
-    return ProductionSpec(
-        when=form.when,
-        after=_ids(form.after),
-        retry=RetrySpec(retry.max, tuple(retry.on), retry.delay, retry.max_delay)
-        if retry
-        else None,
-        timeout=form.timeout,
-        pool=form.pool,
-        on_error=form.on_error,
-        cache=form.cache,
-    )
-
-
-def _repeat(form: RepeatForm) -> RepeatSpec:
-    return RepeatSpec(form.until, form.max, form.otherwise == "keep", form.feed)
-
-
-def _ids(names: Sequence[str] | None) -> tuple[ArtifactId, ...]:
-    return tuple(ArtifactId(name) for name in names or ())
-
-
-def _producer(id_: ArtifactId, form: ArtifactForm, parts: Mapping[Any, Any]) -> Producer:
-    if form.source:
-        return SourceSpec(form.source.type, form.source.properties)
-    if form.reuse:
-        return ReuseSpec(form.reuse.from_run, form.reuse.artifact)
-    if form.gate:
-        gate: GateForm = parts["artifacts", id_, "gate"]
-        return GateSpec(gate.question, _ids(gate.show), gate.approvers, gate.expires)
-    inputs = _ids(form.inputs)
-    if form.child_runbook:
-        child: ChildForm = parts["artifacts", id_, "child_runbook"]
-        mapping = {child.output: str(id_)} if child.output else child.output_mapping or {}
-        return ChildSpec(child.path, child.input_mapping, mapping, inputs, child.params)
-    if form.process:
-        return ProcessSpec(form.process.type, form.process.properties, inputs)
-    return ProcessSpec("merge", {}, inputs)
 
 
 @contextmanager

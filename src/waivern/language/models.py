@@ -1,202 +1,503 @@
-"""The runbook as everyone after the loader sees it: frozen, complete, nothing left to check."""
+"""Models of a runbook: what may be written, and what everyone reads after it was checked.
+
+They are frozen. Texts in them are expanded as far as their type says (see `field_types`);
+references between artifacts are not resolved, and need not lead anywhere.
+"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, TypeAlias
+
+from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
 from waivern.diagnostics import Diagnostic
-from waivern.ids import ArtifactId
-from waivern.message import Json, SchemaRef
+from waivern.ids import ArtifactId, segment_fault
+from waivern.language import template
+from waivern.language.field_types import (
+    Chosen,
+    ChosenId,
+    ForItem,
+    Inputs,
+    InputsOrNone,
+    Items,
+    Names,
+    OneLine,
+    OneOrMoreNames,
+    OrEmpty,
+    Percentage,
+    Properties,
+    Recorded,
+    RecordedId,
+    RunbookName,
+    SchemaName,
+    Seconds,
+    Text,
+    Until,
+    When,
+    checked,
+    refusal,
+)
+from waivern.language.keys import RARE, Entries, EntryName, Key, Model, NotAKey, Phase
+from waivern.language.params import NAME_RULE, Param, name_fault
+from waivern.message import Json
 from waivern.yamldoc.document import YamlDocument
+from waivern.yamldoc.runbook_codes import RunbookCode
 
-if TYPE_CHECKING:
-    from waivern.language.conditions import Condition
-    from waivern.language.params import Param
+DEFAULT_CONCURRENCY = 8
+"""Artifacts that are produced at once where neither the user nor a file sets a number."""
+MERGE = "merge"
+"""The processor of an artifact that has inputs and names none."""
+
+OnError: TypeAlias = Literal["skip", "continue", "fail"]
+"""The effect of a failure: dependents are skipped, continue without it, or nothing more starts."""
 
 
-class SourceSpec(NamedTuple):
-    """Produced by a connector, from outside."""
+class SourceSpec(Model):
+    """`source`: produced by a connector, from outside."""
 
-    type: str
-    properties: Mapping[str, Json]
+    type: Annotated[Chosen, Key("the installed connector, or one in `component_paths`")]
+    properties: Annotated[
+        Properties, Key("passed to the connector", default="empty", example="{path: data}")
+    ] = {}
     """As written: `${VAR}` is expanded where the work runs, so that no secret lies in a plan."""
 
 
-class ProcessSpec(NamedTuple):
-    """Produced by a processor from other artifacts; `merge` where the runbook names none."""
+class ProcessSpec(Model):
+    """`process`: produced by a processor from other artifacts."""
 
-    type: str
-    properties: Mapping[str, Json]
-    """As written, like those of a Source."""
-    inputs: tuple[ArtifactId, ...]
-    """In declared order, at least one, each once; not known to exist."""
-
-
-class ReuseSpec(NamedTuple):
-    """Copied from another run."""
-
-    from_run: str
-    """An id, a unique prefix or a reference such as '@last'; unresolved."""
-    artifact: str
+    type: Annotated[Chosen, Key("the installed processor, or one in `component_paths`")]
+    properties: Annotated[
+        Properties, Key("passed to the processor", default="empty", example="{path: data}")
+    ] = {}
+    """As written, like those of a source."""
 
 
-class ChildSpec(NamedTuple):
-    """Made by another runbook, whose artifacts become part of this one's run."""
+class ReuseSpec(Model):
+    """`reuse`: copied from another run."""
 
-    path: str
-    """Relative, as written: beside this runbook, or in one of `config.template_paths`."""
-    input_mapping: Mapping[str, str]
-    """The child's input -> an artifact here."""
-    output_mapping: Mapping[str, str]
-    """The child's output -> its name here; with `output`, the directive's own id."""
-    inputs: tuple[ArtifactId, ...] = ()
-    """What the directive says that it takes; only checked, the mapping decides."""
-    params: Mapping[str, Json] = {}
-    """Values of the child's parameters, as written: `${VAR}` and secrets stay references."""
+    from_run: Annotated[
+        Recorded,
+        Key(
+            "an id, its unique beginning, or a reference such as `@last` or `quickstart@last`",
+            type="run",
+        ),
+    ]
+    artifact: Annotated[RecordedId, Key("which artifact of that run", type="id")]
 
 
-class GateSpec(NamedTuple):
-    """Decided by people, who are shown artifacts and a question."""
+class ChildSpec(Model):
+    """`child_runbook`: produced by another runbook, whose artifacts become part of this run."""
 
-    question: str
-    inputs: tuple[ArtifactId, ...]
-    """What is shown."""
-    approvers: int = 1
-    """How many different people have to approve."""
-    expires: float | None = None
-    """Seconds that the question stands; None: for ever."""
+    path: Annotated[
+        Recorded,
+        Key("below the root runbook's folder, or in one of `config.template_paths`", type="path"),
+    ]
+    input_mapping: Annotated[
+        dict[str, ForItem],
+        OrEmpty,
+        Key("the child's input to an artifact here; every input that is not optional"),
+    ] = {}
+    params: Annotated[Properties, Key("values of the child's parameters", default="empty")] = {}
+    output: Annotated[Chosen | None, Key("the child's output that this artifact is")] = None
+    output_mapping: Annotated[
+        dict[str, ChosenId] | None,
+        Key("the child's output to a name here, for several; one of the two"),
+    ] = None
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Self:
+        if bool(self.output) == bool(self.output_mapping):
+            hint = "'output: <name>' for one, 'output_mapping: {<its name>: <name here>}' for more"
+            message = "{} must have either 'output' or 'output_mapping'"
+            raise refusal(((), RunbookCode.CONFLICT, message, hint))
+        return self
+
+    def outputs(self, id_: ArtifactId) -> Mapping[str, str]:
+        """Return the name here of each output that the artifact with this id includes."""
+        return {self.output: id_} if self.output else self.output_mapping or {}
+
+
+def _question(text: str, info: ValidationInfo) -> str:
+    """Expand a text that people are shown; where there is an item, the plan puts it in first."""
+    if "${" not in text:
+        return text
+    unbound = template.names(text)
+    if variable := next((name for name in unbound if not name.startswith(template.PARAMS)), None):
+        hint = "people are shown it, and a variable may be a secret: make it a parameter"
+        raise refusal(((), RunbookCode.VALUE, f"'${{{variable}}}' is not replaced in {{}}", hint))
+    checked(text, info)
+    if unbound:
+        hint = "people are shown it: a secret has no place there"
+        raise refusal(
+            ((), RunbookCode.VALUE, f"'${{{next(iter(unbound))}}}' has no value in {{}}", hint)
+        )
+    scope: Mapping[str, Json] = info.context["scope"] if info.context else {}
+    return text if "each" in scope else str(template.expand(text, {}))
+
+
+class GateSpec(Model):
+    """`gate`: decided by people, who are shown artifacts and a question."""
+
+    question: Annotated[Text, AfterValidator(_question), Key("shown to the people who decide")]
+    show: Annotated[Inputs, Key("the artifacts that are shown with it")]
+    approvers: Annotated[
+        int, Field(ge=1, le=100), Key("how many different people have to approve")
+    ] = 1
+    expires: Annotated[Seconds | None, Key("how long the question may be answered")] = None
+
+
+def _errors(names: tuple[str, ...]) -> tuple[str, ...]:
+    from waivern.language.error_names import fault
+
+    found = [
+        ((n,) if len(names) > 1 else (), RunbookCode.VALUE, f"{{}} {what[0]}", what[1])
+        for n, name in enumerate(names)
+        if (what := fault(name)) is not None
+    ]
+    if found:
+        raise refusal(*found)
+    return names
+
+
+class RetrySpec(Model):
+    """`retry`: when a failed artifact is tried again."""
+
+    max: Annotated[int, Field(ge=1, le=1000), Key("tries after the first")]
+    on: Annotated[
+        OneOrMoreNames,
+        AfterValidator(_errors),
+        Key(
+            "names of error classes, those derived from them included, and `timeout`",
+            type="name or list",
+            default="any error",
+        ),
+    ] = ()
+    delay: Annotated[
+        Seconds, Key("at most, before the second try; doubled for each further one")
+    ] = 1.0
+    max_delay: Annotated[Seconds, Key("the longest delay")] = 60.0
+
+
+class RepeatSpec(Model):
+    """`repeat`: a processor or a child applied to its own result until a condition holds."""
+
+    until: Annotated[Until, Key("asked after each round: `result` is its result", as_written=True)]
+    max: Annotated[int, Field(ge=1, le=100), Key("the most rounds")]
+    otherwise: Annotated[
+        Literal["fail", "keep"],
+        Key("`keep` uses the last round although the condition does not hold"),
+    ] = "fail"
+    feed: Annotated[
+        dict[str, Chosen],
+        OrEmpty,
+        Key("of a child: its output to its input of the next round", default="of one name"),
+    ] = {}
+
+    @property
+    def keep(self) -> bool:
+        """Whether the last round is used although the condition does not hold."""
+        return self.otherwise == "keep"
 
 
 Producer: TypeAlias = SourceSpec | ProcessSpec | ReuseSpec | ChildSpec | GateSpec
 
-
-class RetrySpec(NamedTuple):
-    """When a failed artifact is tried again."""
-
-    max: int
-    """Tries after the first."""
-    on: tuple[str, ...] = ()
-    """Names of error classes, those that derive from them included; empty: any."""
-    delay: float = 1.0
-    """Seconds before the second try, at most; doubled for each further one."""
-    max_delay: float = 60.0
+_WHAT = Phase.WHAT
+_PEOPLE = ("gate", "child_runbook")
+"""Keys of origin beside which it cannot be said how an artifact is produced."""
 
 
-class RepeatSpec(NamedTuple):
-    """A processor or a child that is applied to its own result until a condition holds."""
+class ArtifactSpec(Model):
+    """One entry of `artifacts`: where it comes from and what is expected of it."""
 
-    until: "Condition"
-    max: int
-    keep: bool = False
-    """Whether the last round counts although the condition does not hold, or that is a failure."""
-    feed: Mapping[str, str] = {}
-    """Of a child: its output -> its input of the next round."""
+    unsupported: ClassVar = {"execute": "a child is made within its parent's run: see 'timeout'"}
 
-
-OnError: TypeAlias = Literal["skip", "continue", "fail"]
-"""What a failure comes to: dependents are skipped, go on without it, or nothing more is started."""
-
-
-class ProductionSpec(NamedTuple):
-    """How an artifact is made, whatever it is made from; None leaves it to what lies around."""
-
-    when: "Condition | None" = None
-    after: tuple[ArtifactId, ...] = ()
-    retry: RetrySpec | None = None
-    timeout: float | None = None
-    """Seconds for one try."""
-    pool: str | None = None
-    on_error: OnError | None = None
-    cache: bool | None = None
-
-
-class ArtifactSpec(NamedTuple):
-    """One artifact: where it comes from and what is expected of it."""
-
-    id: ArtifactId
-    producer: Producer
-    output: bool = False
-    optional: bool = False
-    terms: ProductionSpec = ProductionSpec()
-    for_each: Json = None
+    id: Annotated[ArtifactId, NotAKey(EntryName)]
+    source: Annotated[
+        SourceSpec | None,
+        Key(
+            "comes from outside, by a connector",
+            _WHAT,
+            origin=True,
+            example="{type: filesystem, properties: {path: data}}",
+        ),
+    ] = None
+    inputs: Annotated[InputsOrNone, Key("comes from other artifacts", _WHAT, origin=True)] = ()
+    """In declared order, each once; not known to exist."""
+    process: Annotated[
+        ProcessSpec | None,
+        Key(
+            "by which processor",
+            _WHAT,
+            default="the processor `merge`",
+            example="{type: personal_data}",
+        ),
+    ] = None
+    reuse: Annotated[
+        ReuseSpec | None,
+        Key(
+            "copied from another run",
+            _WHAT,
+            origin=True,
+            example="{from_run: '@last', artifact: findings}",
+        ),
+    ] = None
+    child_runbook: Annotated[
+        ChildSpec | None,
+        RARE,
+        Key(
+            "produced by another runbook within this run",
+            _WHAT,
+            origin=True,
+            example="{path: child.yaml, output: findings}",
+        ),
+    ] = None
+    gate: Annotated[
+        GateSpec | None,
+        RARE,
+        Key(
+            "decided by people",
+            _WHAT,
+            origin=True,
+            example="{question: 'May this go out?', show: findings}",
+        ),
+    ] = None
+    merge: Annotated[
+        Literal["concatenate"] | None,
+        Key("how several `inputs` without `process` are joined", _WHAT),
+    ] = None
+    output: Annotated[bool, Key("an answer of the run: `-o` copies it")] = False
+    optional: Annotated[
+        bool, Key("dependents continue without it, and the run is completed, if it fails")
+    ] = False
+    output_schema: Annotated[
+        SchemaName | None,
+        Key(
+            "what it is expected to be; checked before anything runs",
+            _WHAT,
+            default="the component's",
+            excludes=_PEOPLE,
+        ),
+    ] = None
+    when: Annotated[When, Key("produced only if it holds", _WHAT, as_written=True)] = None
+    after: Annotated[
+        InputsOrNone, Key("not before these are completed", _WHAT, default="none")
+    ] = ()
+    for_each: Annotated[Items, Key("once for each item", _WHAT)] = None
     """A list of items, a mapping of lists (every combination), or a reference to a parameter."""
-    repeat: RepeatSpec | None = None
-    output_schema: SchemaRef | None = None
-    name: str | None = None
-    description: str | None = None
-    contact: str | None = None
+    repeat: Annotated[
+        RepeatSpec | None,
+        RARE,
+        Key(
+            "again on its own result",
+            _WHAT,
+            example="{until: 'count(result.open) == 0', max: 5}",
+        ),
+    ] = None
+    retry: Annotated[
+        RetrySpec | None,
+        RARE,
+        Key(
+            "tried again when it failed",
+            default="the component's, or none",
+            excludes=_PEOPLE,
+            example="{max: 3}",
+        ),
+    ] = None
+    timeout: Annotated[Seconds | None, Key("for one try", excludes=_PEOPLE)] = None
+    pool: Annotated[
+        Chosen | None, Key("shares a limit of `config.pools` with others", excludes=_PEOPLE)
+    ] = None
+    on_error: Annotated[OnError | None, Key("the effect of its failure", default="`config`'s")] = (
+        None
+    )
+    cache: Annotated[
+        bool | None,
+        Key(
+            "whether it may be restored from an earlier run",
+            default="`config`'s",
+            excludes=_PEOPLE,
+        ),
+    ] = None
+    name: Annotated[OneLine | None, Key("a title", Phase.TEXT, as_written=True)] = None
+    description: Annotated[str | None, Key("what it is", Phase.TEXT, as_written=True)] = None
+    contact: Annotated[str | None, Key("who answers for it", Phase.TEXT, as_written=True)] = None
+
+    @property
+    def producer(self) -> Producer:
+        """Return what it is produced by; without a key that says so, the processor `merge`."""
+        return (
+            self.source or self.process or self.reuse or self.child_runbook or self.gate or _MERGE
+        )
 
 
-DEFAULT_CONCURRENCY = 8
-"""Artifacts that are made at once where nobody says how many."""
+_MERGE = ProcessSpec.model_construct(type=MERGE, properties={})
 
 
-class RunbookConfig(NamedTuple):
-    """What the runbook says about how it is run; None leaves it to the caller."""
+class RunbookConfig(Model):
+    """`config`: how the runbook is run; None leaves it to the caller."""
 
-    timeout: float | None = None
-    """Seconds for the whole run."""
-    max_concurrency: int | None = None
-    pools: Mapping[str, int] = {}
-    on_error: OnError | None = None
-    cache: bool | None = None
-    template_paths: tuple[str, ...] = ()
-    """Folders that children may lie in, relative to the runbook's."""
-    max_child_depth: int = 3
-    min_coverage: float | None = None
-    """The least percentage of the sources that must be examined."""
+    unsupported: ClassVar = {"cost_limit": "nothing here has a price: take it away"}
+
+    timeout: Annotated[
+        Seconds | None,
+        Key("for the whole attempt; at the limit the run ends as `failed` and can be resumed"),
+    ] = None
+    max_concurrency: Annotated[
+        Annotated[int, Field(ge=1)] | None,
+        Key(
+            "how many components work at once; `--max-concurrency` overrides it",
+            default=str(DEFAULT_CONCURRENCY),
+        ),
+    ] = None
+    pools: Annotated[
+        dict[str, Annotated[int, Field(ge=1)]],
+        OrEmpty,
+        Key("how many artifacts of a pool are produced at once", type="name to number from 1"),
+    ] = {}
+    on_error: Annotated[
+        OnError | None, Key("for artifacts without their own", default="`skip`")
+    ] = None
+    cache: Annotated[
+        bool | None, Key("for artifacts without their own", default="by component")
+    ] = None
+    template_paths: Annotated[
+        Names,
+        Key(
+            "where children are looked for that do not lie beside the runbook",
+            type="list of folders",
+        ),
+    ] = ()
+    max_child_depth: Annotated[
+        int, Field(ge=1, le=32), Key("how deep children may have children")
+    ] = 3
+    min_coverage: Annotated[
+        Percentage | None,
+        Key("the least percentage of each source that must be examined, or the run exits with 6"),
+    ] = None
 
 
-class ChildInput(NamedTuple):
-    """An input that a runbook declares, to be given by the one that includes it."""
+class ChildInput(Model):
+    """One entry of `inputs`: given by the runbook that includes this one."""
 
-    name: str
-    schema: SchemaRef
-    optional: bool = False
-    default: Json = None
-    sensitive: bool = False
-    """Its content is not shown where it was not asked for by name."""
-    description: str | None = None
+    name: Annotated[str, NotAKey(EntryName)]
+    input_schema: Annotated[SchemaName, Key("what it must be")]
+    optional: Annotated[bool, Key("whether it may be left out")] = False
+    default: Annotated[
+        Any, Key("the content where nothing is mapped to it", type="any", default="none")
+    ] = None
+    sensitive: Annotated[bool, Key("whether its content is hidden where it is not asked for")] = (
+        False
+    )
+    description: Annotated[str | None, Key("what it is", Phase.TEXT, as_written=True)] = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.default is not None and not self.optional:
+            hint = "add 'optional: true', or take the default away"
+            raise refusal(
+                (("default",), RunbookCode.CONFLICT, "only an optional input has one", hint)
+            )
+        return self
 
 
-class ChildOutput(NamedTuple):
-    """An output that a runbook declares for those that include it."""
+class ChildOutput(Model):
+    """One entry of `outputs`: offered to runbooks that include this one."""
 
-    name: str
-    artifact: str
-    description: str | None = None
-
-
-_USUAL = RunbookConfig()
+    name: Annotated[str, NotAKey(EntryName)]
+    artifact: Annotated[Chosen, Key("the artifact that it is", type="id")]
+    description: Annotated[str | None, Key("what it is", Phase.TEXT, as_written=True)] = None
 
 
-@dataclass(frozen=True)
-class Runbook:
+def _named(params: dict[str, Any]) -> dict[str, Any]:
+    if found := [
+        ((name,), RunbookCode.VALUE, f"{{}} {fault}", f"a name has {NAME_RULE}")
+        for name in params
+        if (fault := name_fault(name))
+    ]:
+        raise refusal(*found)
+    return params
+
+
+def _as_ids(inputs: dict[str, Any]) -> dict[str, Any]:
+    """Refuse names of inputs that are no ids: one that nothing is mapped to is an artifact."""
+    if found := [
+        ((name,), RunbookCode.ARTIFACT_ID, f"{{}} {fault}", "give it another name")
+        for name in inputs
+        if (fault := segment_fault(name))
+    ]:
+        raise refusal(*found)
+    return inputs
+
+
+def _some(artifacts: dict[str, Any]) -> dict[str, Any]:
+    if not artifacts:
+        hint = "a runbook has at least one artifact"
+        raise refusal(((), RunbookCode.MISSING, "{} is empty", hint))
+    return artifacts
+
+
+class Runbook(Model):
     """A whole runbook. `artifacts` are in declared order."""
 
-    name: str
-    artifacts: Mapping[ArtifactId, ArtifactSpec]
-    document: YamlDocument
-    version: str = "1.0"
-    description: str | None = None
-    contact: str | None = None
-    framework: str | None = None
-    settings: RunbookConfig = _USUAL
-    params: Mapping[str, "Param"] = field(default_factory=dict)
-    inputs: Mapping[str, ChildInput] = field(default_factory=dict)
-    """What it must be given: with any that is not optional it only runs as a child."""
-    outputs: Mapping[str, ChildOutput] = field(default_factory=dict)
+    name: Annotated[
+        RunbookName,
+        Key("what the run is called", Phase.TEXT, default="the file's name without its ending"),
+    ] = ""
+    version: Annotated[
+        OneLine, Key("yours; recorded with the run. A number keeps its form", Phase.TEXT)
+    ] = "1.0"
+    description: Annotated[str | None, Key("what it is for", Phase.TEXT)] = None
+    contact: Annotated[str | None, Key("who answers for it", Phase.TEXT)] = None
+    framework: Annotated[OneLine | None, Key("GDPR, CCPA …", Phase.TEXT)] = None
+    config: Annotated[
+        RunbookConfig,
+        OrEmpty,
+        Key("how it is run", default="empty", example="{max_concurrency: 4}"),
+    ] = Field(default_factory=RunbookConfig)
+    params: Annotated[
+        dict[str, Param],
+        Entries(Param),
+        AfterValidator(_named),
+        Key("what a run is given", example="{region: {type: string, default: eu}}"),
+    ] = {}
+    inputs: Annotated[
+        dict[str, ChildInput],
+        Entries(ChildInput),
+        AfterValidator(_named),
+        AfterValidator(_as_ids),
+        Key("what it is given as a child; with one that is not optional it is only a child"),
+    ] = {}
+    outputs: Annotated[
+        dict[str, ChildOutput],
+        Entries(ChildOutput),
+        AfterValidator(_named),
+        Key("what it gives as a child"),
+    ] = {}
+    artifacts: Annotated[
+        dict[ArtifactId, ArtifactSpec],
+        Entries(ArtifactSpec, required=True),
+        AfterValidator(_some),
+        Key(
+            "id to artifact, at least one; the order decides nothing but the order in lists",
+            example="{files: {source: {type: filesystem, properties: {path: data}}}}",
+        ),
+    ]
+    document: Annotated[YamlDocument, NotAKey(YamlDocument)]
+
+    @classmethod
+    def unread(cls, name: str, document: YamlDocument) -> "Runbook":
+        """Return the runbook in a document of which nothing is read but its bytes."""
+        return cls.model_construct(name=name, artifacts={}, document=document)
 
 
 class RunbookDraft(NamedTuple):
-    """A runbook as far as it can be used, so that all that is wrong can be said at once."""
+    """A runbook as far as it can be used, so that all problems can be reported at once."""
 
     runbook: Runbook
-    """Of the artifacts that are well formed."""
+    """With the artifacts that are well formed."""
     problems: tuple[Diagnostic, ...] = ()
     faulty: frozenset[str] = frozenset()
-    """The ids of the artifacts that are not, or are made of what a parameter without a value says:
+    """The ids of the artifacts that are not, or that depend on a parameter without a value:
     they are there, and may be referred to.
     """
     values: Mapping[str, Json] = {}
-    """Of the parameters, as far as they are known; secrets too."""
+    """Values of the parameters, as far as they are known; secrets too."""

@@ -5,10 +5,15 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime
-from typing import Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple, Self, TypeAlias
 
+from pydantic import AfterValidator, Field, ValidationInfo, model_validator
+
+from waivern.diagnostics import did_you_mean
 from waivern.errors import ComponentError
 from waivern.language import template
+from waivern.language.field_types import refusal
+from waivern.language.keys import EntryName, Key, Model, NotAKey, Phase
 from waivern.message import Json, content_digest
 from waivern.yamldoc.runbook_codes import RunbookCode
 from waivern.yamldoc.scalars import ScalarError, resolve
@@ -24,16 +29,42 @@ class ParamError(ValueError):
         self.message, self.hint = message, hint
 
 
-class Param(NamedTuple):
-    """One parameter, as the runbook declares it."""
+def _type(text: str) -> str:
+    if text not in TYPES:
+        message = f"{{}} must be one of {', '.join(TYPES)}"
+        raise refusal(((), RunbookCode.VALUE, message, did_you_mean(text, TYPES)))
+    return text
 
-    name: str
-    type: Type
-    default: Json = None
+
+if TYPE_CHECKING:
+    _ParamType: TypeAlias = Type
+else:
+    _ParamType = Annotated[str, Field(min_length=1), AfterValidator(_type)]
+
+
+class Param(Model):
+    """One entry of `params`: a parameter, as the runbook declares it."""
+
+    name: Annotated[str, NotAKey(EntryName)]
+    type: Annotated[_ParamType, Key("the type of its values", type="name of a type")]
+    default: Annotated[
+        Any, Key("its value where a run is given none", type="of its type", default="none")
+    ] = None
     """None where a value must be given: no type has null among its values."""
-    description: str | None = None
-    secret: bool = False
-    """Its value is written nowhere, and put in place only where the work runs."""
+    description: Annotated[str | None, Key("what it is", Phase.TEXT, as_written=True)] = None
+    secret: Annotated[
+        bool, Key("text that is recorded nowhere, and put in place only where the work runs")
+    ] = False
+
+    @model_validator(mode="after")
+    def _whole(self, info: ValidationInfo) -> Self:
+        if info.context is None:
+            return self
+        if "default" in self.model_fields_set and self.default is None:
+            raise refusal((("default",), RunbookCode.MISSING, "{} is empty", None))
+        if faults := [((key,), code, what, hint) for key, code, what, hint in self.faults()]:
+            raise refusal(*faults)
+        return self
 
     @property
     def required(self) -> bool:

@@ -1,21 +1,22 @@
-"""A plain tree against the form of a runbook: the filled form, or all that keeps it from one."""
+"""Validation of a plain tree as a runbook, with all problems at once."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from itertools import islice
-from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
+from typing import Any, TypeAlias, TypeVar
 
 from pydantic import ValidationError
 
 from waivern.diagnostics import Diagnostic, shown
-from waivern.ids import RULE, collisions, segment_fault
+from waivern.ids import RULE, ArtifactId, collisions, segment_fault
 from waivern.language import params, template
-from waivern.language.conflicts import PRODUCERS, together
-from waivern.language.form import PARTS, ArtifactForm, Form, RunbookForm
-from waivern.language.form_messages import Path, form_at, in_words, place
+from waivern.language.conflicts import KEYS, ORIGINS, together
+from waivern.language.keys import EntryName, Model, Phase, keys, model_of
+from waivern.language.models import ArtifactSpec, RepeatSpec, Runbook, RunbookDraft
 from waivern.language.params import TYPES, Param, Type, defaults
+from waivern.language.validation_messages import Path, in_words, place
 from waivern.message import Json
 from waivern.yamldoc.document import YamlDocument
 from waivern.yamldoc.runbook_codes import RunbookCode
@@ -25,30 +26,22 @@ Given: TypeAlias = Callable[[Mapping[str, Param]], Mapping[str, Json]]
 """Parameters as they are declared -> their values. Raises InvalidError."""
 
 
-class CheckedForm(NamedTuple):
-    """What could be read of a runbook."""
-
-    form: RunbookForm
-    parts: Mapping[Path, Any]
-    """The forms of rare parts, by where they are."""
-    params: Mapping[str, Param]
-    values: Mapping[str, Json]
-    problems: list[Diagnostic]
-
-
 def check(
-    tree: Mapping[str, Json], document: YamlDocument, environ: Mapping[str, str], given: Given
-) -> CheckedForm:
-    """Return the form, filled with what is well formed, and the problems of shape and variables.
+    tree: Mapping[str, Json],
+    document: YamlDocument,
+    name: str,
+    environ: Mapping[str, str],
+    given: Given,
+) -> RunbookDraft:
+    """Return the runbook as far as it is well formed, and the problems of shape and variables.
 
-    An artifact that says with a parameter without a value what it is made of is not in the form,
-    and nothing is wrong with it.
+    `name` is for a runbook without its own. An artifact whose inputs or origin depend on a
+    parameter without a value is left out, and nothing is wrong with it.
     """
-    parts: dict[Path, Any] = {}
     declared: dict[str, Param] = {}
     context: dict[str, Any] = {"environ": environ, "scope": {}, "declared": declared}
     problems = _declared(tree, document, context)
-    # nobody is asked for values while it is not known what there is to ask for
+    # values are only asked for once it is known which parameters there are
     values = defaults(declared) if problems else given(declared)
     context["open"] = {
         f"{template.PARAMS}.{name}"
@@ -61,24 +54,44 @@ def check(
         context["scope"] = params.with_deferred(context["scope"], values)
         problems += found
         tree = _settled(tree, context["open"])
-    told = {(problem.code, problem.position) for problem in problems}
-    form, found = _fill(RunbookForm, tree, (), document, context)
+    reported = {(problem.code, problem.position) for problem in problems}
+    top, found = _read(Runbook, {"document": document, **tree}, (), document, context)
     problems += found
-    problems += _entries(tree, document, context, parts)
-    artifacts = tree.get("artifacts")
-    filled: dict[str, ArtifactForm] = {}
-    if isinstance(artifacts, dict):
-        problems += islice(_ids(artifacts, document), ENOUGH)
-        for id_, artifact in artifacts.items():
-            artifact_form, found = _artifact(id_, artifact, document, context, parts)
-            problems += [each for each in found if (each.code, each.position) not in told]
-            if artifact_form and not segment_fault(id_):
-                filled[id_] = artifact_form
-            if len(problems) >= ENOUGH:
-                break
-    whole = form or RunbookForm.model_construct(artifacts={})
-    whole = whole.model_copy(update={"artifacts": filled})
-    return CheckedForm(whole, parts, declared, values, problems)
+    entries: dict[str, Any] = {"params": declared}
+    for kind in ("inputs", "outputs"):
+        read, found = _entries(kind, tree, document, context)
+        entries[kind] = read if top else {}
+        problems += found
+    artifacts, found = _artifacts(tree, document, context, reported, len(problems))
+    entries["artifacts"] = artifacts
+    problems += found
+    top = top or Runbook.unread("", document)
+    runbook = top.model_copy(update={"name": top.name or name, **entries})
+    faulty = frozenset(str(id_) for id_ in _mapping(tree.get("artifacts")) if id_ not in artifacts)
+    return RunbookDraft(runbook, tuple(problems), faulty, values)
+
+
+def _artifacts(
+    tree: Mapping[str, Json],
+    document: YamlDocument,
+    context: dict[str, Any],
+    reported: set[Any],
+    count: int,
+) -> tuple[dict[ArtifactId, ArtifactSpec], list[Diagnostic]]:
+    """Read the artifacts until there are enough problems, `count` of them known before."""
+    written = tree.get("artifacts")
+    read: dict[ArtifactId, ArtifactSpec] = {}
+    if not isinstance(written, dict):
+        return read, []
+    problems = list(islice(_ids(written, document), ENOUGH))
+    for id_, each in written.items():
+        artifact, found = _artifact(id_, each, document, context)
+        problems += [one for one in found if (one.code, one.position) not in reported]
+        if artifact and not segment_fault(id_):
+            read[artifact.id] = artifact
+        if count + len(problems) >= ENOUGH:
+            break
+    return read, problems
 
 
 def _declared(
@@ -88,11 +101,11 @@ def _declared(
     problems: list[Diagnostic] = []
     for name, entry in _mapping(tree.get("params")).items():
         at: Path = ("params", name)
-        one, found = _fill(form_at(at), entry, at, document, context)
+        one, found = _read(Param, _called("name", name, entry), at, document, context)
         problems += found
-        kinds = [kind for kind in TYPES if kind == _mapping(entry).get("type")]
-        unsure = Param(name, cast(Type, kinds[0] if kinds else "boolean"))
-        context["declared"][name] = one.param(name) if one else unsure
+        kinds: list[Any] = [kind for kind in TYPES if kind == _mapping(entry).get("type")]
+        kind: Type = kinds[0] if kinds else "boolean"
+        context["declared"][name] = one or Param(name=name, type=kind)
     return problems
 
 
@@ -124,57 +137,50 @@ def _awaits(value: Json, open_: AbstractSet[str]) -> bool:
     return not open_.isdisjoint(template.names(value))
 
 
+def _called(field: str, name: str, entry: Json) -> Json:
+    """Return an entry with the name that it stands under; whatever else it has there is refused."""
+    return {field: EntryName(name), **entry} if isinstance(entry, dict) else entry
+
+
 def _entries(
-    tree: Mapping[str, Json],
-    document: YamlDocument,
-    context: dict[str, Any],
-    parts: dict[Path, Any],
-) -> list[Diagnostic]:
+    kind: str, tree: Mapping[str, Json], document: YamlDocument, context: dict[str, Any]
+) -> tuple[dict[str, Model], list[Diagnostic]]:
+    model = model_of(Runbook.model_fields[kind].annotation)
+    assert model is not None
+    read: dict[str, Model] = {}
     problems: list[Diagnostic] = []
-    for kind in ("inputs", "outputs"):
-        for name, entry in _mapping(tree.get(kind)).items():
-            at: Path = (kind, name)
-            parts[at], found = _fill(form_at(at), entry, at, document, context)
-            problems += found
-    return problems
+    for name, entry in _mapping(tree.get(kind)).items():
+        one, found = _read(model, _called("name", name, entry), (kind, name), document, context)
+        problems += found
+        if one:
+            read[name] = one
+    return read, problems
 
 
 def _artifact(
-    id_: str,
-    artifact: Json,
-    document: YamlDocument,
-    context: dict[str, Any],
-    parts: dict[Path, Any],
-) -> tuple[ArtifactForm | None, list[Diagnostic]]:
+    id_: str, artifact: Json, document: YamlDocument, context: dict[str, Any]
+) -> tuple[ArtifactSpec | None, list[Diagnostic]]:
     at: Path = ("artifacts", id_)
     if not isinstance(artifact, dict):
-        return _fill(ArtifactForm, artifact, at, document, context)
+        return _read(ArtifactSpec, artifact, at, document, context)
     artifact = _without(artifact, _HOW, context["open"])
     if artifact.get("for_each") is not None:
         context = {**context, "scope": {**context["scope"], "each": template.LATER}}
-    form, found = _fill(ArtifactForm, artifact, at, document, context)
-    if form is None and (sound := _sound(artifact)):
-        form, _ = _fill(ArtifactForm, sound, at, document, context)
+    read, found = _read(ArtifactSpec, _called("id", id_, artifact), at, document, context)
+    if read is None and (sound := _sound(artifact)):
+        read, _ = _read(ArtifactSpec, _called("id", id_, sound), at, document, context)
     conflicts = together(at, artifact, document)
-    form = None if conflicts else form
-    found += conflicts
-    for part in PARTS & artifact.keys():
-        if artifact[part] is not None:
-            where = (*at, part)
-            parts[where], more = _fill(form_at(where), artifact[part], where, document, context)
-            form = form if parts[where] else None
-            found += more
-    return form, found
+    return None if conflicts else read, found + conflicts
 
 
 def _sound(artifact: Mapping[str, Json]) -> dict[str, Json]:
-    """Return what an artifact is made of, to be looked at although something is wrong with it.
+    """Return what an artifact is produced from, to be checked although another key is wrong.
 
-    Nothing, if that is not said; inputs alone may lack the process that is misspelt.
+    Nothing, if no key says where it comes from; inputs alone may lack the process that is misspelt.
     """
-    sound = {key: value for key, value in artifact.items() if key in _OF_WHAT and value is not None}
-    said = PRODUCERS if "process" in sound else set(PRODUCERS) - {"inputs"}
-    return sound if any(key in said for key in sound) else {}
+    sound = {key: value for key, value in artifact.items() if key in _WHAT and value is not None}
+    origins = ORIGINS if "process" in sound else set(ORIGINS) - {"inputs"}
+    return sound if any(key in origins for key in sound) else {}
 
 
 def _mapping(value: Json) -> Mapping[str, Json]:
@@ -185,45 +191,55 @@ def _bound(
     tree: Mapping[str, Json], document: YamlDocument, scope: Mapping[str, Json]
 ) -> tuple[dict[str, Json], list[Diagnostic]]:
     """Put parameters in their places, as far as they have values; texts for people stay."""
-    problems: list[Diagnostic] = []
-
-    def put(value: Json, at: Path) -> Json:
-        found = list(islice(template.unbound(value, scope), ENOUGH))
-        for path, code, message, hint in found:
-            problems.append(document.problem(code, message, (*at, *path), hint=hint))
-        return value if found else template.bind(value, scope)
-
-    def put_in(entry: Json, at: Path) -> Json:
-        if not isinstance(entry, dict):
-            return entry
-        return {
-            key: value
-            if key in _AS_WRITTEN
-            else (put_in if key == "repeat" else put)(value, (*at, key))
-            for key, value in entry.items()
-        }
-
+    binder = _ParamBinder(document, scope)
     bound = dict(tree)
     if "config" in tree:
-        bound["config"] = put(tree["config"], ("config",))
+        bound["config"] = binder.put(tree["config"], ("config",))
     for kind in ("outputs", "artifacts"):
         if isinstance(entries := tree.get(kind), dict):
-            bound[kind] = {name: put_in(entry, (kind, name)) for name, entry in entries.items()}
-    return bound, problems
+            model = model_of(Runbook.model_fields[kind].annotation)
+            bound[kind] = {n: binder.put_in(one, model, (kind, n)) for n, one in entries.items()}
+    return bound, binder.problems
 
 
-_AS_WRITTEN = ("name", "description", "contact", "when", "until")
-"""Texts for people; and conditions, which name the parameters."""
+class _ParamBinder:
+    """Puts the values of parameters into the values of a runbook."""
+
+    def __init__(self, document: YamlDocument, scope: Mapping[str, Json]) -> None:
+        self.problems: list[Diagnostic] = []
+        self._document = document
+        self._scope = scope
+
+    def put(self, value: Json, at: Path) -> Json:
+        found = list(islice(template.unbound(value, self._scope), ENOUGH))
+        for path, code, message, hint in found:
+            self.problems.append(self._document.problem(code, message, (*at, *path), hint=hint))
+        return value if found else template.bind(value, self._scope)
+
+    def put_in(self, entry: Json, model: type[Model] | None, at: Path) -> Json:
+        """Return a mapping bound, but for the keys that stay as they are written."""
+        if not isinstance(entry, dict) or model is None:
+            return entry
+        as_written = {name for name, key in keys(model).items() if key.as_written}
+        bound: dict[str, Json] = {}
+        for key, value in entry.items():
+            if key in as_written:
+                bound[key] = value
+            elif key == "repeat":  # its condition names parameters itself
+                bound[key] = self.put_in(value, RepeatSpec, (*at, key))
+            else:
+                bound[key] = self.put(value, (*at, key))
+        return bound
 
 
-F = TypeVar("F", bound=Form)
+M = TypeVar("M", bound=Model)
 
 
-def _fill(
-    kind: type[F], value: Json, at: Path, document: YamlDocument, context: dict[str, Any]
-) -> tuple[F | None, list[Diagnostic]]:
+def _read(
+    model: type[M], value: Json, at: Path, document: YamlDocument, context: dict[str, Any]
+) -> tuple[M | None, list[Diagnostic]]:
     try:
-        return kind.model_validate(value, context=context), []
+        return model.model_validate(value, context=context), []
     except ValidationError as error:
         if (count := error.error_count()) > ENOUGH:
             message = f"{place(at)} has {count:,} problems"
@@ -236,8 +252,8 @@ def _fill(
 def _is_open(error: Any, open_: AbstractSet[str]) -> bool:
     """Whether it will only be known with the value of a parameter what is wrong, if anything."""
     written, at = error["input"], error["loc"]
-    told = isinstance(written, str) or at == ("for_each",)
-    return told and error["type"] != "extra_forbidden" and _awaits(written, open_)
+    whole = isinstance(written, str) or at == ("for_each",)
+    return whole and error["type"] != "extra_forbidden" and _awaits(written, open_)
 
 
 def _ids(artifacts: Mapping[str, Json], document: YamlDocument) -> Iterator[Diagnostic]:
@@ -255,17 +271,5 @@ def _ids(artifacts: Mapping[str, Json], document: YamlDocument) -> Iterator[Diag
         yield document.problem(RunbookCode.ARTIFACT_ID, message, at, on="key", hint=hint)
 
 
-_OF_WHAT = {
-    *PRODUCERS,
-    "process",
-    "merge",
-    "output_schema",
-    "when",
-    "for_each",
-    "repeat",
-    "after",
-    *PARTS,
-}
-"""Keys of an artifact that say what it is made of, and when."""
-_HOW = {"output", "optional", "retry", "timeout", "pool", "on_error", "cache"}
-"""Keys of an artifact without which it can be checked as well."""
+_WHAT = {name for name, key in KEYS.items() if key.phase is Phase.WHAT}
+_HOW = {name for name, key in KEYS.items() if key.phase is Phase.HOW}

@@ -73,13 +73,13 @@ class ArtifactTable:
     """
 
     def __init__(self, root: RunbookDraft, documents: Mapping[str, YamlDocument]) -> None:
-        runbook, settings = root.runbook, root.runbook.settings
+        runbook, config = root.runbook, root.runbook.config
         self.root = Scope(
             runbook,
             faulty=root.faulty,
             values=root.values,
-            on_error=settings.on_error,
-            cache=settings.cache,
+            on_error=config.on_error,
+            cache=config.cache,
         )
         self.scopes = [self.root]
         self.artifacts: dict[ArtifactId, FlatArtifact] = {}

@@ -29,12 +29,8 @@ def with_item(
     The paths of the problems begin below the artifact.
     """
     binder = _Binder({"each": item}, environ)
-    producer, terms = binder.producer(artifact.producer), artifact.terms
-    if terms.after:
-        terms = terms._replace(after=binder.names(terms.after, "after"))
-    if binder.faults:
-        return None, binder.faults
-    return artifact._replace(producer=producer, terms=terms), []
+    bound = artifact.model_copy(update=binder.bound(artifact))
+    return (None, binder.faults) if binder.faults else (bound, [])
 
 
 class _Binder:
@@ -43,29 +39,50 @@ class _Binder:
         self._each = each
         self._environ = environ
 
-    def producer(self, producer: Producer) -> Producer:
+    def bound(self, artifact: ArtifactSpec) -> dict[str, object]:
+        """Return the parts of an artifact that may refer to the item, with it in its places."""
+        return {
+            **self._producer(artifact.producer),
+            "inputs": self.names(artifact.inputs, "inputs"),
+            "after": self.names(artifact.after, "after"),
+        }
+
+    def _producer(self, producer: Producer) -> dict[str, object]:
         match producer:
-            case SourceSpec(_, properties):
-                return producer._replace(properties=self._put(properties, "source", "properties"))
-            case ProcessSpec(_, properties, inputs):
-                own = self._put(properties, "process", "properties")
-                return producer._replace(properties=own, inputs=self.names(inputs, "inputs"))
-            case ReuseSpec(run, artifact):
-                run = self._name(run, "reuse", "from_run")
-                return ReuseSpec(run, self._id(artifact, "reuse", "artifact"))
-            case ChildSpec(path, mapping, _, inputs, params):
-                at = ("child_runbook", "input_mapping")
-                return producer._replace(
-                    params=self._put(params, "child_runbook", "params"),
-                    path=self._name(path, "child_runbook", "path"),
-                    input_mapping={k: self._name(name, *at, k) for k, name in mapping.items()},
-                    inputs=self.names(inputs, "inputs"),
-                )
-            case GateSpec(question, inputs, _, _):
-                asked = str(self._put(question, "gate", "question"))
-                if not template.references(asked):
-                    asked = str(template.expand(asked, {}))
-                return producer._replace(question=asked, inputs=self.names(inputs, "gate", "show"))
+            case SourceSpec():
+                properties = self._put(producer.properties, "source", "properties")
+                return {"source": producer.model_copy(update={"properties": properties})}
+            case ProcessSpec():
+                properties = self._put(producer.properties, "process", "properties")
+                return {"process": producer.model_copy(update={"properties": properties})}
+            case ReuseSpec():
+                return {"reuse": producer.model_copy(update=self._reuse(producer))}
+            case ChildSpec():
+                return {"child_runbook": producer.model_copy(update=self._child(producer))}
+            case GateSpec():
+                return {"gate": producer.model_copy(update=self._gate(producer))}
+
+    def _reuse(self, reuse: ReuseSpec) -> dict[str, object]:
+        return {
+            "from_run": self._name(reuse.from_run, "reuse", "from_run"),
+            "artifact": self._id(reuse.artifact, "reuse", "artifact"),
+        }
+
+    def _child(self, child: ChildSpec) -> dict[str, object]:
+        at = ("child_runbook", "input_mapping")
+        return {
+            "params": self._put(child.params, "child_runbook", "params"),
+            "path": self._name(child.path, "child_runbook", "path"),
+            "input_mapping": {
+                key: self._name(name, *at, key) for key, name in child.input_mapping.items()
+            },
+        }
+
+    def _gate(self, gate: GateSpec) -> dict[str, object]:
+        question = str(self._put(gate.question, "gate", "question"))
+        if not template.references(question):
+            question = str(template.expand(question, {}))
+        return {"question": question, "show": self.names(gate.show, "gate", "show")}
 
     def names(self, texts: Sequence[str], *path: str | int) -> tuple[ArtifactId, ...]:
         return tuple(ArtifactId(self._name(text, *path, n)) for n, text in enumerate(texts))

@@ -49,7 +49,7 @@ class ChildLibrary:
         """What was read, by key."""
         self._children = children
         self._environ = environ
-        self._templates = root.runbook.settings.template_paths
+        self._templates = root.runbook.config.template_paths
         self._files: dict[tuple[str, str], ChildFile | WaivernError] = {}
         self._declared: dict[str, Mapping[str, Param]] = {}
         """The parameters of a child, by key; of one whose declarations are wrong, none."""

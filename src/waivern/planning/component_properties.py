@@ -9,9 +9,9 @@ from pydantic_core import ErrorDetails
 
 from waivern.diagnostics import InvalidError, did_you_mean
 from waivern.language import template
-from waivern.language.form_messages import KINDS
 from waivern.language.secrets import Secrets
 from waivern.language.template import expand, names
+from waivern.language.validation_messages import KINDS
 from waivern.message import Json
 
 Path = tuple[str | int, ...]

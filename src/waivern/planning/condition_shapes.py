@@ -73,7 +73,7 @@ def check(flats: ArtifactTable, nodes: Mapping[ArtifactId, Node], catalogue: Cat
 
 
 def _uses(flats: ArtifactTable, flat: FlatArtifact) -> Iterator[_Use]:
-    when = flat.artifact.terms.when
+    when = flat.artifact.when
     if flat.work is None and when is not None and flat.round < 2:
         yield _Use(flat.scope, flat.artifact.id, "when", when, flat.each, ())
     for asked in flat.tests:

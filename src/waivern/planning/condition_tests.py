@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def asked_of(flats: ArtifactTable, directive: ChildInclusion) -> tuple[ConditionContext, ...]:
     """Return the condition of a directive, which every artifact of the child has to meet."""
     scope, artifact = directive.scope, directive.artifact
-    condition = artifact.terms.when
+    condition = artifact.when
     if condition is None:
         return ()
     if any(root == "inputs" for root, _ in condition.references):

@@ -101,13 +101,13 @@ class _Walk:
                 return self._child(directive)
             case ProcessSpec() as process:
                 if artifact.repeat:
-                    repeated(flats, scope, artifact, process, artifact.repeat, id_, each)
+                    repeated(flats, scope, artifact, artifact.repeat, id_, each)
                 else:
-                    inputs = tuple((scope, name) for name in process.inputs)
+                    inputs = tuple((scope, name) for name in artifact.inputs)
                     flats.add(scope, artifact, id_, inputs, each)
                 self._parts(scope, artifact, process, id_, each)
             case GateSpec() as gate:
-                shown_ = tuple((scope, name) for name in gate.inputs)
+                shown_ = tuple((scope, name) for name in gate.show)
                 flats.add(scope, artifact, id_, shown_, each)
             case _:
                 flats.add(scope, artifact, id_, (), each)

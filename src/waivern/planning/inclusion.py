@@ -23,7 +23,7 @@ class Includer:
         self._flats = flats
         self._library = library
         self._root_key = Path(flats.root.runbook.document.path or "").name
-        self._most_depth = flats.root.runbook.settings.max_child_depth
+        self._most_depth = flats.root.runbook.config.max_child_depth
 
     def include(
         self,
@@ -96,7 +96,7 @@ class Includer:
         tests: tuple[ConditionContext, ...],
     ) -> Scope:
         around, artifact = directive.scope, directive.artifact
-        own, terms = draft.runbook.settings, artifact.terms
+        own = draft.runbook.config
         return Scope(
             draft.runbook,
             prefix,
@@ -106,9 +106,9 @@ class Includer:
             by=(around, artifact),
             keys=(*around.keys, key),
             values=draft.values,
-            on_error=own.on_error or ("fail" if terms.on_error == "fail" else around.on_error),
+            on_error=own.on_error or ("fail" if artifact.on_error == "fail" else around.on_error),
             cache=own.cache if own.cache is not None else around.cache,
             tests=(*around.tests, *tests, *condition_tests.asked_of(self._flats, directive)),
-            after=(*around.after, *((around, name) for name in terms.after)),
+            after=(*around.after, *((around, name) for name in artifact.after)),
             tolerated=around.tolerated or directive.optional,
         )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from waivern.diagnostics import did_you_mean
 from waivern.ids import ArtifactId
-from waivern.language.models import ArtifactSpec, ChildInput, ChildSpec, SourceSpec
+from waivern.language.models import ArtifactSpec, ChildInput, SourceSpec
 from waivern.message import ANY_JSON
 from waivern.planning.artifact_table import ArtifactTable
 from waivern.planning.plan import DefaultValue, LastRound, Node, NoValue
@@ -35,7 +35,7 @@ def take(
             give_default(flats, inside, need)
         else:
             message = f"input '{name}' of {directive.child.path} is not mapped"
-            hint = f"add `{name}: <an artifact here>` to input_mapping: it is {need.schema}"
+            hint = f"add `{name}: <an artifact here>` to input_mapping: it is {need.input_schema}"
             flats.tell(scope.problem(PlanCode.CHILD, message, directive.at, on="key", hint=hint))
             inside.names[name] = []
 
@@ -62,11 +62,11 @@ def give_default(flats: ArtifactTable, inside: Scope, need: ChildInput) -> None:
         return
     id_ = ArtifactId(inside.prefix + need.name)
     work = DefaultValue(need.default) if need.default is not None else NoValue()
-    nobody = ArtifactSpec(
-        ArtifactId(need.name),
-        SourceSpec("default", {}),
+    nobody = ArtifactSpec.model_construct(
+        id=ArtifactId(need.name),
+        source=SourceSpec.model_construct(type="default", properties={}),
         optional=isinstance(work, NoValue),
-        output_schema=need.schema,
+        output_schema=need.input_schema,
     )
     flats.add(inside, nobody, id_, (), work=work, sensitive=need.sensitive)
 
@@ -75,7 +75,7 @@ def offered(flats: ArtifactTable, directive: ChildInclusion, inside: Scope) -> d
     """Return the outputs that are asked for and there, with their names here."""
     offers = inside.runbook.outputs
     found = {}
-    for out, name in directive.child.output_mapping.items():
+    for out, name in directive.child.outputs(directive.artifact.id).items():
         if out in offers:
             found[out] = name
         elif inside.sound:
@@ -96,7 +96,7 @@ def give(
 ) -> list[Meaning]:
     """Give names here to what the child gives, by output; return what the directive's id means."""
     scope, id_ = directive.scope, directive.artifact.id
-    outputs = directive.child.output_mapping
+    outputs = directive.child.outputs(id_)
     own: list[Meaning] = []
     every: list[Meaning] = []
     for out, name in outputs.items():
@@ -148,15 +148,13 @@ def check(flats: ArtifactTable, scope: Scope) -> None:
         if own in flats.artifacts and scope.names[name] != [own]:
             _is_there(flats, scope, name, giver)
     for artifact in scope.runbook.artifacts.values():
-        if isinstance(artifact.producer, ChildSpec):
-            _check_references(flats, scope, artifact, artifact.producer)
+        if artifact.child_runbook:
+            _check_references(flats, scope, artifact)
 
 
-def _check_references(
-    flats: ArtifactTable, scope: Scope, artifact: ArtifactSpec, child: ChildSpec
-) -> None:
+def _check_references(flats: ArtifactTable, scope: Scope, artifact: ArtifactSpec) -> None:
     """See that what a directive says that it takes, or comes after, is there."""
-    for key, names in (("inputs", child.inputs), ("after", artifact.terms.after)):
+    for key, names in (("inputs", artifact.inputs), ("after", artifact.after)):
         for n, name in enumerate(names):
             if "${" not in name and flats.resolve(scope, name) is None:
                 flats.tell_undefined(scope, artifact.id, name, (key, n))
@@ -175,9 +173,9 @@ def check_given(flats: ArtifactTable, nodes: Mapping[ArtifactId, Node]) -> None:
                 message = f"'{id_}' is given what it gives itself: '{name}'"
                 flats.report(scope.problem(PlanCode.CYCLE, message, at))
         for given in ids or ():
-            schema = nodes[given].schema if given in nodes else need.schema
-            if need.schema not in (schema, ANY_JSON):
-                message = f"input '{need.name}' takes {need.schema}; '{name}' is {schema}"
+            schema = nodes[given].schema if given in nodes else need.input_schema
+            if need.input_schema not in (schema, ANY_JSON):
+                message = f"input '{need.name}' takes {need.input_schema}; '{name}' is {schema}"
                 flats.report(scope.problem(PlanCode.SCHEMA_NOT_ACCEPTED, message, at))
 
 

@@ -170,4 +170,6 @@ def own_retry(component: Component | None) -> RetrySpec | None:
     if not declared:
         return None
     on = declared.get("on", ())
-    return RetrySpec(**{**declared, "on": (on,) if isinstance(on, str) else tuple(on)})
+    return RetrySpec.model_construct(
+        **{**declared, "on": (on,) if isinstance(on, str) else tuple(on)}
+    )

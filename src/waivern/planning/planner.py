@@ -12,7 +12,7 @@ from typing import Protocol
 from waivern.diagnostics import Diagnostic, circle, did_you_mean
 from waivern.ids import ArtifactId
 from waivern.language.loader import collection_paused
-from waivern.language.models import ProductionSpec, Runbook, RunbookDraft
+from waivern.language.models import ArtifactSpec, Runbook, RunbookDraft
 from waivern.language.params import recorded, with_secrets
 from waivern.planning import graph, mapping
 from waivern.planning.advice import advice
@@ -38,7 +38,7 @@ class Resolver(ChildFinder, ReusedRuns, Protocol):
     """Looks up what lies outside the runbook."""
 
 
-_TAKEN = ProductionSpec()
+_TAKEN = ArtifactSpec.model_construct(id=ArtifactId(""))
 """Of what is only taken from elsewhere: there is nothing to try again, or to wait for."""
 
 
@@ -87,7 +87,7 @@ class _Planner:
         components.check_defaults()
         self._works = ProductionTable(self._flats, components, resolver)
         self._nodes: dict[ArtifactId, Node] = {}
-        self._pools = dict(draft.runbook.settings.pools)
+        self._pools = dict(draft.runbook.config.pools)
 
     def plan(self) -> Plan:
         flats, references = self._flats, ReferenceResolver(self._flats)
@@ -95,7 +95,7 @@ class _Planner:
         for id_ in self._order({id_: each.awaited for id_, each in drawn.items()}):
             self._add(flats.artifacts[id_], drawn[id_])
         mapping.check_given(flats, self._nodes)
-        if any(flat.tests or flat.artifact.terms.when for flat in flats.artifacts.values()):
+        if any(flat.tests or flat.artifact.when for flat in flats.artifacts.values()):
             from waivern.planning import condition_shapes  # few runbooks have a condition
 
             condition_shapes.check(flats, self._nodes, self._catalogue)
@@ -137,8 +137,8 @@ class _Planner:
             return
         work, schema, component = made
         scope = flat.scope
-        terms = flat.artifact.terms if flat.work is None else _TAKEN
-        on_error = flat.artifact.terms.on_error or scope.on_error or self._on_error
+        own = flat.artifact if flat.work is None else _TAKEN
+        on_error = flat.artifact.on_error or scope.on_error or self._on_error
         missed = flat.artifact.optional or on_error == "continue"
         nodes[flat.id] = Node(
             flat.id,
@@ -150,22 +150,21 @@ class _Planner:
             names=() if drawn.names == drawn.inputs else drawn.names,
             after=drawn.after,
             tests=drawn.tests,
-            retry=terms.retry or own_retry(component),
-            timeout=terms.timeout,
-            pool=self._pool(flat, terms),
+            retry=own.retry or own_retry(component),
+            timeout=own.timeout,
+            pool=self._pool(flat, own.pool),
             fail_fast=on_error == "fail",
-            cache=terms.cache if terms.cache is not None else scope.cache,
+            cache=own.cache if own.cache is not None else scope.cache,
             base=str(scope.runbook.document.folder) if scope.key else "",
             sensitive=flat.sensitive,
             tolerated=scope.tolerated or (missed and flat.round > 0),
         )
 
-    def _pool(self, flat: FlatArtifact, terms: ProductionSpec) -> str | None:
-        pool = terms.pool
+    def _pool(self, flat: FlatArtifact, pool: str | None) -> str | None:
         if pool is None:
             return None
-        own = flat.scope.runbook.settings.pools
-        if pool in own and pool not in self._draft.runbook.settings.pools:
+        own = flat.scope.runbook.config.pools
+        if pool in own and pool not in self._draft.runbook.config.pools:
             # several children may share it: what bears least decides
             self._pools[pool] = min(own[pool], self._pools.get(pool, own[pool]))
         if pool not in self._pools:

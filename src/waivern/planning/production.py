@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TypeAlias, cast
 
 from waivern.ids import ArtifactId
 from waivern.language.models import GateSpec, ProcessSpec, ReuseSpec, SourceSpec
-from waivern.message import ANY_JSON, Json, SchemaRef
+from waivern.message import ANY_JSON, SchemaRef
 from waivern.planning import schemas
 from waivern.planning.artifact_table import ArtifactTable, FlatArtifact
 from waivern.planning.plan import (
@@ -47,15 +46,15 @@ class ProductionTable:
         if flat.work is not None:
             return self._taken(flat, flat.work, inputs)
         match artifact.producer:
-            case ReuseSpec() as source:
-                copy = pinned(self._flats, flat, source, self._runs)
+            case ReuseSpec() as reuse:
+                copy = pinned(self._flats, flat, reuse, self._runs)
                 return (*copy, None) if copy else None
-            case GateSpec(question, _, approvers, expires):
-                return AskPeople(question, approvers, expires), DECISION, None
-            case SourceSpec(type_, properties):
-                return self._by_component(flat, "connectors", type_, properties, inputs)
-            case ProcessSpec(type_, properties, _):
-                return self._by_component(flat, "processors", type_, properties, inputs)
+            case GateSpec() as gate:
+                return AskPeople(gate.question, gate.approvers, gate.expires), DECISION, None
+            case SourceSpec() as source:
+                return self._by_component(flat, "connectors", source, inputs)
+            case ProcessSpec() as process:
+                return self._by_component(flat, "processors", process, inputs)
         raise AssertionError(f"{artifact.producer} is taken apart by flatten")
 
     def without_items(self, flat: FlatArtifact, inputs: Inputs) -> Made | None:
@@ -99,8 +98,9 @@ class ProductionTable:
         return True
 
     def _by_component(
-        self, flat: FlatArtifact, kind: Kind, name: str, own: Mapping[str, Json], inputs: Inputs
+        self, flat: FlatArtifact, kind: Kind, spec: SourceSpec | ProcessSpec, inputs: Inputs
     ) -> Made | None:
+        name, own = spec.type, spec.properties
         component = self._components.find(flat, kind, name)
         properties = self._components.properties(name, own)
         make = Extract if kind == "connectors" else Transform

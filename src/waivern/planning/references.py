@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from waivern.ids import ArtifactId
-from waivern.language.models import GateSpec, ProcessSpec
 from waivern.planning import condition_tests
 from waivern.planning.artifact_table import ArtifactTable, FlatArtifact
 from waivern.planning.plan import LastRound, NodeTest
@@ -46,26 +45,26 @@ class ReferenceResolver:
         """Resolve what one artifact refers to. Raises InvalidError if all have too many inputs."""
         inputs = self._inputs(flat) if flat.inputs else {}
         ids, names = tuple(inputs), tuple(inputs.values())
-        terms, around = flat.artifact.terms, flat.scope.after
+        own, around = flat.artifact, flat.scope.after
         led_by = flat.work.led_by if isinstance(flat.work, LastRound) else None
-        if not (around or flat.tests or terms.after or terms.when or led_by):
+        if not (around or flat.tests or own.after or own.when or led_by):
             return ResolvedReferences(ids, names, (), ())
         after: list[ArtifactId] = [led_by] if led_by else []
         for scope, name in around:
             after += self._flats.resolve(scope, name) or ()
         tests = [self._test(asked) for asked in flat.tests]
         if flat.work is None:
-            for n, name in enumerate(terms.after):
+            for n, name in enumerate(own.after):
                 after += self._resolved(flat, flat.scope, name, ("after", n))
-            if terms.when is not None and flat.round < 2:
-                tests.append(condition_tests.own_test(self._flats, flat, terms.when))
+            if own.when is not None and flat.round < 2:
+                tests.append(condition_tests.own_test(self._flats, flat, own.when))
         after += [test.result for test in tests if test.result is not None]
         return ResolvedReferences(ids, names, tuple(dict.fromkeys(after)), tuple(tests))
 
     def _inputs(self, flat: FlatArtifact) -> dict[ArtifactId, str]:
         """Return the inputs, each with what it is called."""
         inputs: dict[ArtifactId, str] = {}
-        gate = isinstance(flat.artifact.producer, GateSpec)
+        gate = flat.artifact.gate is not None
         for n, (scope, name) in enumerate(flat.inputs):
             ids = self._resolved(flat, scope, name, ("gate", "show", n) if gate else ("inputs", n))
             if len(ids) != 1:
@@ -73,10 +72,9 @@ class ReferenceResolver:
             else:
                 inputs.setdefault(ids[0], name)
         if flat.round > 1:  # the round before stands for the first input
-            assert isinstance(flat.artifact.producer, ProcessSpec)
             before = next(iter(inputs), None)
             if before is not None:
-                inputs[before] = flat.artifact.producer.inputs[0]
+                inputs[before] = flat.artifact.inputs[0]
         self._edges += len(inputs)
         if self._edges > MOST_EDGES:
             message = f"artifacts read each other more than {MOST_EDGES:,} times"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from waivern.diagnostics import did_you_mean
 from waivern.ids import ArtifactId
-from waivern.language.models import ArtifactSpec, ProcessSpec, RepeatSpec
+from waivern.language.models import ArtifactSpec, RepeatSpec
 from waivern.message import Json
 from waivern.planning import condition_tests, mapping
 from waivern.planning.artifact_table import ArtifactTable
@@ -17,14 +17,13 @@ def repeated(
     flats: ArtifactTable,
     scope: Scope,
     artifact: ArtifactSpec,
-    process: ProcessSpec,
     repeat: RepeatSpec,
     id_: ArtifactId,
     each: Json,
 ) -> None:
     """Add the rounds of a processor, and what the last of them came to."""
     before: Name
-    before, *others = ((scope, name) for name in process.inputs)
+    before, *others = ((scope, name) for name in artifact.inputs)
     own = id_.removeprefix(scope.prefix)
     rounds: list[Name] = []
     for n in range(1, repeat.max + 1):
@@ -119,7 +118,7 @@ def _feed(
         pairs = repeat.feed.items()
         return [(out, need) for out, need in pairs if _can(flats, directive, inside, out, need)]
     offers, needs = inside.runbook.outputs, inside.runbook.inputs
-    outputs = directive.child.output_mapping
+    outputs = directive.child.outputs(directive.artifact.id)
     feed = [(out, out) for out in outputs if out in offers and out in needs]
     if not feed:
         id_ = directive.artifact.id

@@ -103,7 +103,7 @@ class ChildInclusion:
     @property
     def optional(self) -> bool:
         """Whether what it gives is only missed."""
-        return self.artifact.optional or self.artifact.terms.on_error == "continue"
+        return self.artifact.optional or self.artifact.on_error == "continue"
 
 
 class InputBinding(NamedTuple):

@@ -237,7 +237,7 @@ def _cache(attempt: Attempt) -> Cache | None:
 
 def _loop(attempt: Attempt, secrets: Secrets, cache: Cache | None, logs: RunLogs) -> Loop:
     store, lease, plan, evidence, record, options, orders = attempt
-    run_id, settings, clock = record.metadata.run_id, plan.runbook.settings, options.clock
+    run_id, settings, clock = record.metadata.run_id, plan.runbook.config, options.clock
     widths = (options.max_concurrency, settings.max_concurrency, _of_project(options))
     width = next(filter(None, widths), DEFAULT_CONCURRENCY)
     folder = plan.runbook.document.folder
@@ -308,8 +308,8 @@ def _remember(cache: Cache, record: RunRecord) -> list[str]:
 def policies(options: RunOptions, plan: Plan, catalogue: Catalogue) -> tuple[EndPolicy, ...]:
     """Return what must not hold at the end. Raises UsageError, ArtifactNotFoundError."""
     least = options.min_coverage
-    if least is None and plan.runbook.settings.min_coverage is not None:
-        least = part(plan.runbook.settings.min_coverage)
+    if least is None and plan.runbook.config.min_coverage is not None:
+        least = part(plan.runbook.config.min_coverage)
     if not options.fail_on and least is None:
         return ()
     from waivern.runs import policies

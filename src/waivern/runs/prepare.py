@@ -75,7 +75,7 @@ def opened(source: str | Runbook) -> Runbook:
         return source
     path = Path(source)
     folder = Path(absolute(path)).parent
-    return Runbook(path.stem, {}, YamlDocument(source, folder, loader.read_bytes(path)))
+    return Runbook.unread(path.stem, YamlDocument(source, folder, loader.read_bytes(path)))
 
 
 def drafted(

@@ -26,7 +26,7 @@ def runbook(store: RunStore, record: RunRecord, folder: Path) -> Runbook:
     run = record.metadata
     data = store.read_runbook(run.run_id, run.runbook_hash)
     document = YamlDocument(run.runbook_path, folder, data)
-    return Runbook(run.runbook_name, {}, document)
+    return Runbook.unread(run.runbook_name, document)
 
 
 def placeholders(store: RunStore, record: RunRecord) -> dict[str, str]:

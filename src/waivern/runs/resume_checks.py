@@ -223,7 +223,7 @@ def from_kept(
     fallback = StoreResolver(store, children, run.run_id, folder=base.folder)
     found = RecordedResolver(record.reuse, fallback)
     prepared = prepare(draft, found, options.environ, options.project, record.project, kept=made)
-    templates = draft.runbook.settings.template_paths
+    templates = draft.runbook.config.template_paths
     confirm(
         record,
         store,

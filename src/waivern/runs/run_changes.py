@@ -95,7 +95,7 @@ def changed_files(runbook: Runbook, record: RunRecord, options: RunOptions) -> l
     run = record.metadata
     if runbook.document.digest != run.runbook_hash:
         return ["the runbook"]
-    templates = drafted(runbook, options.environ).runbook.settings.template_paths
+    templates = drafted(runbook, options.environ).runbook.config.template_paths
     found = changed_children(runbook.document.folder, templates, run.children)
     return [f"the child runbook {path}" for path in found]
 

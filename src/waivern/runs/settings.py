@@ -153,7 +153,7 @@ class _Files:
         return self.project(name, default) if own.source is DEFAULT else own
 
     def runbook(self, name: str, default: T) -> Setting[T]:
-        value = getattr(self.of_runbook.settings, name) if self.of_runbook else None
+        value = getattr(self.of_runbook.config, name) if self.of_runbook else None
         if self.of_runbook is None or value is None:
             return Setting(name, default)
         return Setting(name, value, _in_runbook(self.of_runbook, name))

@@ -101,7 +101,9 @@ def condition(data: bytes) -> None:
 
 
 DECLARED: tuple[Type, ...] = get_args(Type)
-PARAMS = {name: Param(name, type_) for name, type_ in zip("abcdefg", DECLARED, strict=True)}
+PARAMS = {
+    name: Param(name=name, type=type_) for name, type_ in zip("abcdefg", DECLARED, strict=True)
+}
 
 
 def params(data: bytes) -> None:

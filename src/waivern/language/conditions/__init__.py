@@ -1,7 +1,8 @@
 """Conditions: the small language of `when`, `repeat.until` and `--fail-on`.
 
 Read when a runbook is loaded, evaluated while it runs, without `eval`: it ends soon whatever it is
-given, and touches nothing but the values in its scope. `docs/reference/conditions.md` is its description.
+given, and touches nothing but the values in its scope. `docs/reference/conditions.md` describes
+it.
 """
 
 from __future__ import annotations

@@ -1,28 +1,25 @@
-"""What is wrong with the form of a runbook, in words for people."""
+"""Messages about the shape of a runbook: errors of pydantic in the words of runbooks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from typing import Any, Literal
 
 from waivern.diagnostics import Diagnostic, did_you_mean, shown
+from waivern.language.keys import keys, model_at
+from waivern.language.models import Runbook
 from waivern.message import Json
 from waivern.yamldoc.document import YamlDocument
 from waivern.yamldoc.runbook_codes import RunbookCode
 
 Path = tuple[str | int, ...]
 
-NEVER: Mapping[Path, Mapping[str, str]] = {
-    ("config",): {"cost_limit": "nothing here has a price: take it away"},
-    ("artifacts",): {"execute": "a child is made within its parent's run: see 'timeout'"},
-}
-"""Keys that runbooks of the Waivern framework may have; the last row is for each artifact."""
-
 KINDS = {
     "string_type": (RunbookCode.TYPE, "must be text"),
     "bool_type": (RunbookCode.TYPE, "must be true or false"),
     "int_type": (RunbookCode.TYPE, "must be a whole number"),
     "list_type": (RunbookCode.TYPE, "must be a list"),
+    "tuple_type": (RunbookCode.TYPE, "must be a list"),
     "dict_type": (RunbookCode.TYPE, "must be a mapping"),
     "model_type": (RunbookCode.TYPE, "must be a mapping"),
     "missing": (RunbookCode.MISSING, "is missing"),
@@ -54,31 +51,22 @@ def in_words(error: Any, at: Path, document: YamlDocument) -> Iterator[Diagnosti
         )
 
 
-_EXAMPLES = {
-    "source": "source: {type: filesystem, properties: {path: data}}",
-    "process": "process: {type: personal_data}",
-    "reuse": "reuse: {from_run: '@last', artifact: findings}",
-    "child_runbook": "child_runbook: {path: child.yaml, output: findings}",
-    "gate": "gate: {question: 'May this go out?', show: findings}",
-    "retry": "retry: {max: 3}",
-    "repeat": "repeat: {until: 'count(result.open) == 0', max: 5}",
-    "params": "params: {region: {type: string, default: eu}}",
-    "artifacts": "artifacts: {files: {source: {type: filesystem, properties: {path: data}}}}",
-    "config": "config: {max_concurrency: 4}",
-    "properties": "properties: {path: data}",
-}
-"""What a mapping looks like, by its key."""
+def _example(path: Path) -> str | None:
+    """Return a hint that shows how the mapping at a path may look."""
+    if path[:1] == ("params",):
+        path = ("params",)
+    elif len(path) == 2 and path[0] == "artifacts":
+        path = (*path, "source")
+    model = model_at(Runbook, path[:-1])
+    key = keys(model).get(str(path[-1])) if model else None
+    return f"write it as `{path[-1]}: {key.example}`" if key and key.example else None
 
 
 def _advice(kind: str, value: Json, path: Path) -> str | None:
     if kind in ("dict_type", "model_type", "runbook") and path:
-        inner = {"artifacts": "source", "params": "params"}.get(str(path[0]))
-        key = inner if len(path) == 2 and inner else str(path[-1])
-        return f"write it as `{_EXAMPLES[key]}`" if key in _EXAMPLES else None
-    if kind == "missing" and (
-        example := _EXAMPLES.get(str(path[-1] if len(path) == 1 else path[-2]))
-    ):
-        return f"write it as `{example}`"
+        return _example(path)
+    if kind == "missing" and (example := _example(path if len(path) == 1 else path[:-1])):
+        return example
     if kind == "string_type" and isinstance(value, bool | int | float):
         return "put it in quotes"
     if kind == "bool_type" and isinstance(value, str):
@@ -88,16 +76,15 @@ def _advice(kind: str, value: Json, path: Path) -> str | None:
 
 def _unknown(path: Path, document: YamlDocument) -> Diagnostic:
     *around, key = path
-    where = tuple(around[:1]) if len(around) == 2 else tuple(around)
-    if hint := NEVER.get(where, {}).get(str(key)):
+    model = model_at(Runbook, tuple(around))
+    if hint := getattr(model, "unsupported", {}).get(str(key)):
         message = f"{name(path)} is not supported"
         return document.problem(RunbookCode.NOT_YET, message, path, on="key", hint=hint)
     if ":" in str(key):
         hint = f"put a space after the ':', as in `{str(key).partition(':')[0]}: …`"
         message = f"unknown key {shown(str(key))} in {place(tuple(around))}"
         return document.problem(RunbookCode.UNKNOWN_KEY, message, path, on="key", hint=hint)
-    form = form_at(around)
-    allowed = list(form.model_fields) if form else []
+    allowed = list(keys(model)) if model else []
     moved = "put it under 'properties'." if "properties" in allowed else None
     meant = did_you_mean(str(key), allowed)
     hints = (meant or moved, f"allowed here: {', '.join(allowed)}")
@@ -118,10 +105,3 @@ def name(path: Path) -> str:
 
 def place(path: Path) -> str:
     return name(path) if path else "the runbook"
-
-
-def form_at(path: Sequence[str | int]) -> Any:
-    """Return the form of the mapping at a path; None where keys are free."""
-    from waivern.language.parts import form_at as found  # most runbooks have none of what is there
-
-    return found(path)
