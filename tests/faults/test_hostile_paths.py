@@ -359,8 +359,7 @@ ADDRESSES = 700 << 20
 
 
 def measured(shelf: Shelf, *words: str) -> tuple[int, float]:
-    """Return exit code and seconds of a command that may map ADDRESSES bytes, and no more."""
-    began = time.monotonic()
+    """Return exit code and CPU seconds of a command that may map ADDRESSES bytes, and no more."""
     environ = os.environ | {"WAIVERN_STORE": str(shelf.path / ".waivern")}
     environ["CALLS"] = str(shelf.path / "calls")
     process = subprocess.Popen(
@@ -373,7 +372,9 @@ def measured(shelf: Shelf, *words: str) -> tuple[int, float]:
             resource.RLIMIT_AS, (ADDRESSES, ADDRESSES)
         ),
     )
-    return process.wait(), time.monotonic() - began
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return process.returncode, used.ru_utime + used.ru_stime
 
 
 @pytest.mark.parametrize("name", ["run.json", "state.json", "runbook.yaml", "lock"])
@@ -412,13 +413,12 @@ def test_a_journal_of_many_lines(bench: Bench, shelf: Shelf, tried: Count) -> No
         document = json.loads((shelf.run / "_system/run.json").read_bytes())
         document["journal"] = {"count": chain.count, "head": chain.head}
         (shelf.run / "_system/run.json").write_text(json.dumps(document))
-        began = time.monotonic()
         code, listed = measured(shelf, "runs")
         assert (code, listed < 2) == (0, True)
-        began = time.monotonic()
+        began = time.process_time()
         assert len(journal.read(data).lines) == count
-        seconds.append(time.monotonic() - began)
-    assert seconds[1] < 20 * seconds[0] + 0.5, seconds
+        seconds.append(time.process_time() - began)
+    assert seconds[1] < 30 * seconds[0] + 0.5, seconds  # 100 if it grew as the square
     print(f"a journal of {lines:,} lines, {len(data) >> 20} MiB, is read in {seconds[1]:.1f} s")
     shelf.clear()
     tried("hostile: lines of a journal, read in linear time", lines)
@@ -441,7 +441,7 @@ def test_a_large_journal_of_noise(shelf: Shelf, damage: str) -> None:
     from waivern.errors import IntegrityError
 
     whole = (shelf.run / "_system/events.jsonl").read_bytes() * 200
-    began = time.monotonic()
+    began = time.process_time()
     with suppress(IntegrityError):
         assert len(journal.read(DAMAGES[damage](whole)).lines) <= 1
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5

@@ -351,7 +351,7 @@ def test_crash(place: Callable[[str], Place], tried: Count, number: signal.Signa
 
 
 def test_what_a_component_returns_is_kept_as_it_is(place: Callable[[str], Place]) -> None:
-    """Content is what it is: nothing is hidden in it, which docs/explanation/reliability.md says."""
+    """Content is what it is: nothing in it is redacted (docs/explanation/reliability.md)."""
     at = place("plain")
     (at.path / "steps.py").write_text("def back(token):\n    return token\n")
     assert at.wct("run", at.write("book.yaml", {"a": python("back")}), "--run-id", "r") == 0
