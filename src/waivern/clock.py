@@ -1,4 +1,4 @@
-"""The form in which times are written, and the clock that the engine is given."""
+"""The format of times, and the clock of the engine."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _second(whole: int) -> str:
 
 
 class Clock:
-    """What time it is: `now` for people (it may jump), `monotonic` for durations (it does not)."""
+    """A clock: `now` for people (it may jump), `monotonic` for durations (it does not)."""
 
     def now(self) -> str:
         return rfc3339(time.time())

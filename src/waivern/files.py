@@ -1,4 +1,4 @@
-"""Files that somebody else names: opened without waiting, and only if they are files; owners."""
+"""Files by the paths of users: opened without blocking, and only if they are regular files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from waivern.errors import RefusedError, UsageError
 
 
 class NotAFileError(OSError):
-    """There is a folder, a FIFO, a socket or a device; `strerror` says so."""
+    """Raised for a folder, a FIFO, a socket or a device; `strerror` says which."""
 
 
 def open_file(path: str | os.PathLike[str], *, follow: bool = True) -> BufferedReader:
@@ -20,7 +20,7 @@ def open_file(path: str | os.PathLike[str], *, follow: bool = True) -> BufferedR
 
     Raises NotAFileError, OSError, and ValueError for a path that holds a NUL.
     """
-    # Not blocking: opening a FIFO without a writer would wait for ever.
+    # Without O_NONBLOCK, to open a FIFO without a writer would wait for ever.
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
     descriptor = os.open(path, flags if follow else flags | os.O_NOFOLLOW)
     mode = os.fstat(descriptor).st_mode
@@ -34,7 +34,7 @@ def open_file(path: str | os.PathLike[str], *, follow: bool = True) -> BufferedR
 def current_folder() -> str:
     """Return the path of the current folder. Raises RefusedError if it was removed."""
     try:
-        return os.getcwd()  # noqa: PTH109 - pathlib is dear to import
+        return os.getcwd()  # noqa: PTH109 - pathlib is slow to import
     except FileNotFoundError as error:
         raise RefusedError(
             "the current folder was removed",
@@ -52,7 +52,7 @@ def absolute(path: str | os.PathLike[str]) -> str:
 
 
 FLOOR = 2048
-"""A descriptor that lives long is placed from here on, where the limit of open files allows it."""
+"""Long-lived descriptors get numbers from here on, if the limit of open files allows it."""
 
 
 def high(descriptor: int) -> int:
@@ -73,7 +73,7 @@ def high(descriptor: int) -> int:
 
 def at_home(path: str | os.PathLike[str]) -> str:
     """Return a path with a leading `~` replaced by the home folder, where there is one."""
-    return os.path.expanduser(os.fspath(path))  # noqa: PTH111 - pathlib raises for '~nobody'
+    return os.path.expanduser(os.fspath(path))  # noqa: PTH111 - pathlib raises for an unknown user
 
 
 def destination(path: str | os.PathLike[str]) -> str:
@@ -92,7 +92,7 @@ def destination(path: str | os.PathLike[str]) -> str:
 
 
 def trusted_owners(folder: str | os.PathLike[str] = ".") -> frozenset[int]:
-    """Return the accounts whose files may decide what is done in a folder.
+    """Return the accounts whose files may control what is done in a folder.
 
     They are the caller, root, and the owner of the folder, who could change it in any case: so a
     container's root works in a folder that is mounted from a user.
@@ -102,7 +102,7 @@ def trusted_owners(folder: str | os.PathLike[str] = ".") -> frozenset[int]:
 
 
 def owner_of(path: str | os.PathLike[str]) -> int | None:
-    """Return who owns what lies at a path, a link as such; None if nothing can be seen there."""
+    """Return the owner of the file at a path, links not followed; None if it cannot be read."""
     try:
         return os.lstat(path).st_uid
     except OSError:

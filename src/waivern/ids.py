@@ -12,14 +12,14 @@ from typing import NewType
 from waivern.errors import UsageError
 
 RunId = NewType("RunId", str)
-"""A run's id: one safe path segment, a UUIDv4 unless the caller gave one."""
+"""A run's id: one safe path segment, a UUIDv4 unless the caller chose another."""
 
 ArtifactId = NewType("ArtifactId", str)
 """An artifact's id: safe path segments joined by '/', the '/' only from composition."""
 
 MAX_SEGMENT_BYTES = 128
 STORE = ".waivern"
-"""What the folder is called in which runs are kept, where nobody says otherwise."""
+"""The default name of the folder of a store."""
 SYSTEM = "_system"
 SCHEMA_VERSION = 1
 """The form of the run folders that this version writes; `run.json` has it."""
@@ -32,7 +32,7 @@ RULE = (
 
 
 def segment_fault(text: str) -> str | None:
-    """Say why `text` cannot be one segment of an id, or None if it can."""
+    """Return why `text` cannot be one segment of an id, or None if it can."""
     if not _SEGMENT.fullmatch(text):
         return "has a character that is not allowed" if text else "is empty"
     if len(text) > MAX_SEGMENT_BYTES:
@@ -67,14 +67,14 @@ def parse_artifact_id(text: str) -> ArtifactId:
 
 
 def folded(text: str) -> str:
-    """Return the form under which two ids may not be equal: some file systems fold names so."""
+    """Return the form in which ids must differ: some file systems fold names so."""
     import unicodedata
 
     return unicodedata.normalize("NFC", text).casefold()
 
 
 def collisions(ids: Iterable[str]) -> list[tuple[str, str]]:
-    """Return the pairs (earlier, later) of different ids that a file system may not tell apart."""
+    """Return the pairs (earlier, later) of different ids that a file system may treat as equal."""
     seen: dict[str, str] = {}
     found = []
     for name in ids:
@@ -85,7 +85,7 @@ def collisions(ids: Iterable[str]) -> list[tuple[str, str]]:
 
 
 def is_text(name: str) -> bool:
-    """Say whether a name from the system is text, or has bytes in it that are not UTF-8."""
+    """Return whether a name from the system is text: it has no bytes that are not UTF-8."""
     try:
         name.encode()
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""The value that flows between artifacts, and the exact bytes in which it is kept."""
+"""Messages: the values of artifacts, and the exact bytes of their files."""
 
 import json
 import math
@@ -16,20 +16,20 @@ Not spelled out as a recursive type because it comes from components; `encode` c
 """
 
 MAX_DEPTH = 200
-"""Levels of nesting that content may have; the compiled JSON writer stops at 255."""
+"""The maximal nesting of content; the compiled JSON writer stops at 255."""
 PATH_LIMIT = 200
-"""Characters of the place of a value that a message shows."""
+"""The maximal number of characters of a position in a message."""
 
 
 class SchemaRef(NamedTuple):
-    """The name and version of what a message's content means."""
+    """The name and version of the schema of a message's content."""
 
     name: str
     version: str = "1.0.0"
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read 'name' (version 1.0.0) or 'name/1.2.3'."""
+        """Parse 'name' (version 1.0.0) or 'name/1.2.3'."""
         name, _, version = text.partition("/")
         return cls(name, version or "1.0.0")
 
@@ -38,12 +38,12 @@ class SchemaRef(NamedTuple):
 
 
 ANY_JSON = SchemaRef("json")
-"""The schema of content that nobody described."""
+"""The schema of content without a description."""
 
 
 @dataclass(frozen=True)
 class Message:
-    """An artifact's value: content, its schema, and where it came from."""
+    """An artifact's value: its content, its schema and its origin."""
 
     id: str
     content: Json
@@ -53,24 +53,26 @@ class Message:
     source: str | None = None
     """`connector:<type>`, `processor:<type>` or `reuse:<run>/<artifact>`."""
     timestamp: str | None = None
-    """When it was made: RFC 3339, UTC, `Z`."""
+    """The time of its production: RFC 3339, UTC, `Z`."""
     extensions: dict[str, Json] = field(default_factory=dict)
     """`execution {status, error, duration_seconds, origin, alias}` and `coverage`."""
 
     def with_origin(self, *, run_id: str, source: str) -> Self:
-        """Return the same value under another run's name."""
+        """Return the same value as an artifact of another run."""
         return replace(self, run_id=run_id, source=source)
 
 
 class Encoded(NamedTuple):
-    """A message as the bytes of its file, with the digests that the journal keeps."""
+    """A message as the bytes of its file, with the digests for the journal."""
 
     data: bytes
     digest: str
     """`sha256:` of the file's bytes, as `sha256sum` prints it."""
     content_digest: str
-    """`sha256:` of the content alone, in a form that no envelope and no layout changes. The order
-    of keys is part of it: a component that is given the content sees it."""
+    """`sha256:` of the content alone, independent of the envelope and the layout of the file.
+
+    The order of keys is part of it, because components see that order.
+    """
 
 
 def sha256(data: bytes) -> str:
@@ -89,7 +91,7 @@ def content_digest(content: Json) -> str:
 
 
 def encode(message: Message) -> Encoded:
-    """Return the message's file. Raises ComponentError if it cannot be written as JSON."""
+    """Return the bytes of the message's file. Raises ComponentError if they cannot be JSON."""
     from pydantic_core import to_json
 
     canonical = _canonical(message.content)
@@ -105,7 +107,7 @@ def encode(message: Message) -> Encoded:
     }
     try:
         data = to_json(document, indent=2) + b"\n"
-    except ValueError as error:  # the content is known to be JSON
+    except ValueError as error:  # only the envelope can be wrong: the content has been checked
         raise ComponentError(f"what describes the content is not JSON: {error}") from error
     return Encoded(data, sha256(data), sha256(canonical))
 
@@ -152,7 +154,7 @@ def _canonical(content: Json) -> bytes:
 
 
 def _shaped(content: Json) -> bool:
-    """Say whether all keys are text (json would quietly turn 1 into "1") and nothing is too deep.
+    """Return whether all keys are text (json would turn 1 into "1") and nothing is too deep.
 
     Only for content that json could write, which is therefore no circle.
     """
@@ -181,7 +183,7 @@ def _not_json(content: Json, error: Exception | None) -> ComponentError:
 
 
 def _first_fault(content: Json) -> tuple[str, str] | None:
-    """Find where content stops being JSON, and what to do about it; None if it nowhere does.
+    """Find the first value that is not JSON, and the remedy; None if all values are JSON.
 
     In the order of the content, so that the first of many equal faults is the one that is named.
     """
@@ -205,7 +207,7 @@ def _first_fault(content: Json) -> tuple[str, str] | None:
 
 
 def _below(path: str, key: str) -> str:
-    """Return the place of a value: `$.rows[3].x`, and `$["two words"]` where a name is none."""
+    """Return the position of a value: `$.rows[3].x`, or `$["two words"]` for other keys."""
     return f"{path}.{key}" if key.isidentifier() else f"{path}[{json.dumps(key)}]"
 
 
@@ -224,7 +226,7 @@ def _key_fault(key: object) -> str | None:
 
 
 def _scalar_fault(value: Json) -> tuple[str, str] | None:
-    """Return what keeps a value out of JSON, and what to return in its place."""
+    """Return why a value is not JSON, and what to return in its place."""
     match value:
         case bool() | None:
             return None
@@ -276,7 +278,7 @@ _REMEDIES = (
     ("__await__", "await it first"),
     ("__iter__", "return a list: list(x)"),
 )
-"""What a value has, and so what is to be returned in its place; the first that fits."""
+"""The remedy for a value, by an attribute that it has; the first that fits."""
 
 
 def _remedy(value: object) -> str:

@@ -117,7 +117,7 @@ def test_nobody_decided_in_time() -> None:
     assert again(ran, made).statuses["ok"] == "suspended"
     late = again(ran, made, decision(ran, at=AT), settings=Settings(Late()))
     assert late.statuses["ok"] == "failed"
-    assert "nobody decided until" in str(late.error("ok")["message"])
+    assert "no decision was made until" in str(late.error("ok")["message"])
 
 
 def test_what_was_decided_in_time_counts_later_too() -> None:

@@ -1,4 +1,4 @@
-"""Digests of the user's own code, taken without running any of it."""
+"""Digests of the user's own code, computed without running any of it."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def of_call(call: str, ctx: Context) -> str:
 
 
 def _place(where: str, ctx: Context) -> tuple[ModuleFolder, Path]:
-    """Return the folder in whose modules a file of Python is, and the file."""
+    """Return the folder of modules that a Python file belongs to, and the file."""
 
     def find() -> tuple[ModuleFolder, Path]:
         file = located(ctx, where).resolve()
@@ -87,19 +87,19 @@ def of_command(argv: Sequence[str], ctx: Context) -> str:
 
 
 def executable(command: str, ctx: Context) -> str:
-    """Return what to start: a path from the runbook's folder if it has a '/', or a name on PATH."""
+    """Return a path from the runbook's folder for a command with a '/', else a name on PATH."""
     return str(ctx.path(command).absolute()) if "/" in command else command
 
 
 def _of_file(path: Path) -> str | None:
-    """Return the digest of a regular file's bytes; None if it is no such file."""
+    """Return the digest of a regular file's bytes; None if it is not a regular file."""
     with _regular(path) as file:
         return "sha256:" + hashlib.file_digest(file, "sha256").hexdigest() if file else None
 
 
 @contextmanager
 def _regular(path: Path) -> Iterator[BufferedReader | None]:
-    """Open a regular file; None if it is no such file."""
+    """Open a regular file; None if it is not a regular file."""
     with ExitStack() as stack:
         file = None
         try:

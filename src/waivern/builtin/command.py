@@ -27,8 +27,9 @@ from waivern.plugins.component import Input
 from waivern.plugins.context import Context
 
 GRACE = 2.0
-"""Seconds that a command has to end by itself after SIGTERM, before SIGKILL; and that its pipes
-have to end after it, which what it left in the background may hold open."""
+"""Seconds between SIGTERM and SIGKILL, and the time that the pipes have to close after the command.
+
+Processes that it left in the background may hold them open."""
 
 _KEPT = frozenset({"PATH", "HOME", "LANG", "TMPDIR", "TZ"})
 
@@ -92,11 +93,11 @@ class CommandConnector:
     def advise(
         self, config: CommandProperties, ctx: Context
     ) -> Iterator[tuple[str, str, str | None]]:
-        """Yield that there is no such command."""
+        """Yield a warning if there is no such command."""
         return _unfound(config.argv[0], ctx)
 
     async def extract(self, config: CommandProperties, ctx: Context) -> Json:
-        """Return what the command printed. Raises ComponentError if it fails."""
+        """Return the output of the command. Raises ComponentError if it fails."""
         return await _run(config, [], ctx)
 
 
@@ -119,13 +120,13 @@ class CommandProcessor:
     def advise(
         self, config: CommandProperties, ctx: Context
     ) -> Iterator[tuple[str, str, str | None]]:
-        """Yield that there is no such command."""
+        """Yield a warning if there is no such command."""
         return _unfound(config.argv[0], ctx)
 
     async def process(
         self, inputs: Sequence[Input], config: CommandProperties, ctx: Context
     ) -> Json:
-        """Return what the command printed. Raises ComponentError if it fails."""
+        """Return the output of the command. Raises ComponentError if it fails."""
         return await _run(config, [one.content for one in inputs], ctx)
 
 
@@ -137,7 +138,7 @@ def _unfound(command: str, ctx: Context) -> Iterator[tuple[str, str, str | None]
 
 async def _run(config: CommandProperties, contents: list[Json], ctx: Context) -> Json:
     command = config.argv[0]
-    stdin = json.dumps({"inputs": contents}).encode()  # its event loop has nothing else to do
+    stdin = json.dumps({"inputs": contents}).encode()  # may block: its event loop has no other task
     talk = _Talk(config.max_output, Stderr(ctx))
     async with _started(config, ctx) as process:
         try:
@@ -161,16 +162,16 @@ async def _run(config: CommandProperties, contents: list[Json], ctx: Context) ->
 
 @asynccontextmanager
 async def _started(config: CommandProperties, ctx: Context) -> AsyncIterator[Process]:
-    """Start the command in a process group of its own, and leave nothing of it running."""
+    """Start the command in a process group of its own; kill the group at the end."""
     try:
         process = await anyio.open_process(
             [executable(config.argv[0], ctx), *config.argv[1:]],
             cwd=ctx.base,
             env=_environment(os.environ) | config.env,
-            start_new_session=True,  # Ctrl-C in a terminal is for wct, which then stops the group
+            start_new_session=True,  # Ctrl-C then reaches only wct, which stops the group
         )
     except OSError as error:
-        if not os.access(ctx.base, os.X_OK):  # the system blames the command for it
+        if not os.access(ctx.base, os.X_OK):  # the system would report the command as missing
             raise ComponentError(
                 f"{config.argv[0]!r} cannot be run in {str(ctx.base)!r}: that folder is gone, or "
                 "must not be entered",
@@ -190,13 +191,15 @@ async def _started(config: CommandProperties, ctx: Context) -> AsyncIterator[Pro
                     child_processes.send(process.pid, signal.SIGTERM)
                     with anyio.move_on_after(GRACE):
                         await process.wait()
-                child_processes.send(process.pid, signal.SIGKILL)  # the group: what it left, too
+                child_processes.send(
+                    process.pid, signal.SIGKILL
+                )  # the group: also what it left behind
                 await process.aclose()
 
 
 @dataclass(slots=True)
 class _Talk:
-    """What goes to and from a command, all three pipes at once so that none can fill up."""
+    """The exchange with a command: all three pipes at once, so that none can fill up."""
 
     limit: int
     stderr: Stderr
@@ -204,7 +207,7 @@ class _Talk:
     too_much: bool = False
 
     async def hold(self, process: Process, stdin: bytes) -> None:
-        """Talk until the command is over, or prints too much."""
+        """Exchange until the command has ended, or prints too much."""
         assert process.stdin
         assert process.stdout
         assert process.stderr
@@ -229,8 +232,8 @@ async def _send(stdin: ByteSendStream, data: bytes) -> None:
         await stdin.send(data)
         await stdin.aclose()
     except (anyio.BrokenResourceError, anyio.ClosedResourceError, ConnectionError):
-        # A command need not read its inputs, and says by its exit code if it misses them. Older
-        # releases of anyio pass on the error of the pipe itself, a ConnectionError.
+        # A command need not read its inputs; its exit code says whether it needed them. Older
+        # releases of anyio raise the error of the pipe itself, a ConnectionError.
         pass
 
 
@@ -288,7 +291,7 @@ def _object(command: str, pairs: list[tuple[str, Json]]) -> Json:
     seen: set[str] = set()
     for place, (key, _) in enumerate(pairs, 1):
         if key in seen:
-            raise ComponentError(  # where, but not which: keys may be what nobody should read
+            raise ComponentError(  # the position, not the key: keys may be confidential
                 f"{command!r} printed an object with the same key twice: its key {place} of "
                 f"{len(pairs)} was there before",
                 hint="print each key once: of two values, one would be lost",

@@ -1,4 +1,4 @@
-"""What a command says on stderr: into the artifact's log, and its end into the error."""
+"""The stderr of a command: it goes to the artifact's log, and its end into the error."""
 
 from __future__ import annotations
 
@@ -10,31 +10,32 @@ from anyio.abc import ByteReceiveStream
 from waivern.plugins.context import Context
 
 MAX_LINE = 2**16
-"""Bytes of one line of stderr; a longer one is left out: in pieces, no secret could be hidden."""
+"""The maximal bytes of a line; a longer one is dropped, because in parts of it no secret could be
+recognised and redacted."""
 
 MAX_LOG = 2**20
-"""Characters of stderr that are logged as they come; after that, only the last lines are."""
+"""So many characters of stderr are logged at once; of the rest, only the last lines are."""
 
 LAST = 10
-"""Lines of stderr that are kept for an error, and for the end of a log that became too long."""
+"""The number of last lines for an error, and for the end of a log that became too long."""
 
 
 @dataclass(slots=True)
 class Stderr:
-    """The lines of stderr: logged while there is room, and the last of them kept.
+    """The lines of stderr: logged up to a limit, and the last of them kept for an error.
 
-    Lines are whole or left out: of half a secret nobody could tell that it has to be hidden.
+    Lines are logged whole or not at all: a part of a secret would not be recognised and redacted.
     """
 
     ctx: Context
     tail: deque[str] = field(default_factory=lambda: deque(maxlen=LAST))
     logged: int = 0
-    """Characters."""
+    """The number of characters in the log."""
     held_back: int = 0
-    """Lines that came when the log was full."""
+    """The number of lines after the log was full."""
 
     async def follow(self, stream: ByteReceiveStream) -> None:
-        """Take in all that comes, until the stream ends."""
+        """Read the stream to its end."""
         rest, lost = bytearray(), 0
         try:
             async for chunk in stream:
@@ -46,7 +47,7 @@ class Stderr:
                 if lost or len(rest) > MAX_LINE:
                     lost += len(rest)
                     rest.clear()
-            if rest or lost:  # not if it was broken off: then a line may be half
+            if rest or lost:  # not after an interruption: the line may be incomplete
                 self.take([_whole(rest, lost)])
         finally:
             self.end()
@@ -70,13 +71,13 @@ class Stderr:
             self.ctx.say(line)
 
     def last_words(self) -> str:
-        """Return the end of stderr for an error, without what could steer a terminal."""
+        """Return the end of stderr for an error, without terminal control characters."""
         lines = ["".join(c if c.isprintable() or c == "\t" else "�" for c in s) for s in self.tail]
         return "".join(f"\n  {line}" for line in lines)
 
 
 def _whole(line: bytearray, lost: int = 0) -> str:
-    """Return a line as text, unless it is too long; `lost` bytes of it are gone already."""
+    """Return a line as text, unless it is too long; `lost` bytes of it are dropped already."""
     length = lost + len(line)
     if length > MAX_LINE:
         return f"(a line of {length:,} bytes is left out)"

@@ -1,4 +1,4 @@
-"""What the shipped components' properties have in common."""
+"""Property types that several shipped components share."""
 
 import os
 from collections.abc import Iterator
@@ -23,19 +23,19 @@ from waivern.plugins.context import Context
 
 
 class Properties(BaseModel):
-    """Base of every `Config`: unknown keys are refused, values never appear in errors."""
+    """The base of every `Config`: unknown keys are refused, values never appear in errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 def _not_boolean(value: object) -> object:
     if isinstance(value, bool):
-        raise ValueError("a boolean is not a number")  # noqa: TRY004 - pydantic wants ValueError
+        raise ValueError("a boolean is not a number")  # noqa: TRY004 - pydantic expects ValueError
     return value
 
 
 Number = BeforeValidator(_not_boolean)
-"""Numbers may come as text, since `${VAR}` is text; `true` is not 1."""
+"""Numbers may be text, because `${VAR}` is text; `true` is not 1."""
 
 
 def _in_bytes(value: object, parse: ValidatorFunctionWrapHandler) -> object:
@@ -49,11 +49,11 @@ Size = Annotated[ByteSize, Number, WrapValidator(_in_bytes)]
 """A number of bytes: an integer, or text such as `10MB` (10^7) or `10MiB` (10 * 2^20)."""
 
 SourcePath = Annotated[str, Field(min_length=1, max_length=4096)]
-"""A path of the runbook; `located` makes a file system's path of it."""
+"""A path as the runbook has it; `located` resolves it."""
 
 
 def located(ctx: Context, text: str) -> Path:
-    """Return the path of something that exists. Raises ComponentError if there is nothing."""
+    """Return the path of an existing file or folder. Raises ComponentError if there is none."""
     path = ctx.path(text)
     try:
         path.stat()
@@ -74,7 +74,7 @@ def located(ctx: Context, text: str) -> Path:
 
 
 def missing(name: str, text: str, ctx: Context) -> Iterator[tuple[str, str, str | None]]:
-    """Yield that what a property names is not there."""
+    """Yield a warning if the file that a property names is missing."""
     try:
         located(ctx, text)
     except ComponentError as error:
@@ -83,7 +83,7 @@ def missing(name: str, text: str, ctx: Context) -> Iterator[tuple[str, str, str 
 
 def _neighbour(path: Path) -> str | None:
     try:
-        with os.scandir(path.parent) as entries:  # of a huge folder not all: many paths may fail
+        with os.scandir(path.parent) as entries:  # not all of a huge folder: many paths may fail
             return did_you_mean(path.name, (entry.name for entry in islice(entries, 1_000)))
     except OSError:
-        return None  # no such folder either: nothing to suggest
+        return None  # the folder is missing, too: nothing to suggest

@@ -1,4 +1,4 @@
-"""The text files of a folder, in the same order on every machine, and word of all the others."""
+"""The connector of text files of a folder, in the same order on every machine."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _encoding(name: str) -> str:
         codecs.lookup(name)
         b"x".decode(name)
     except UnicodeDecodeError:
-        pass  # an encoding in which one byte is not a text is an encoding
+        pass  # a known encoding, in which one byte is not a text
     except (LookupError, ValueError) as error:
         raise ValueError("not the name of a text encoding") from error
     return name
@@ -75,7 +75,7 @@ class Filesystem:
         )
 
     def advise(self, config: Config, ctx: Context) -> Iterator[tuple[str, str, str | None]]:
-        """Yield that the path is not there."""
+        """Yield a warning if the path does not exist."""
         return missing("path", config.path, ctx)
 
     def extract(self, config: Config, ctx: Context) -> Json:
@@ -93,7 +93,7 @@ class Filesystem:
         }
 
     def fingerprint(self, config: Config, ctx: Context) -> Mapping[str, str]:
-        """Return each file's digest, or why it cannot be read; raises what `extract` raises.
+        """Return each file's digest, or why it cannot be read; raises the errors of `extract`.
 
         Equal means: the same files with the same bytes are read, and the same others are not, for
         the same reasons. What the properties leave out has no mark, and may change.
@@ -128,7 +128,7 @@ def _files(config: Filesystem.Config, ctx: Context) -> Iterator[TextFile]:
             return
         with opened(root.parent) as folder:
             yield from walk.file(folder, (root.name,))
-    except OSError as error:  # of the root; what lies below it is in the coverage record
+    except OSError as error:  # of the root; errors below it are in the coverage record
         raise ComponentError(f"{config.path!r} cannot be read: {error.strerror}") from error
     if not ctx.coverage.read:
         _, reason, _ = ctx.coverage.skipped[-1]
@@ -137,5 +137,5 @@ def _files(config: Filesystem.Config, ctx: Context) -> Iterator[TextFile]:
 
 
 def _mark(marks: dict[str, str], item: str, mark: str) -> None:
-    """Add a mark; names that are shown alike (their bytes are no UTF-8) share one."""
+    """Add a mark; names that are shown alike (their bytes are not UTF-8) share one."""
     marks[item] = f"{marks[item]} {mark}" if item in marks else mark

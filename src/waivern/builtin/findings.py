@@ -1,4 +1,4 @@
-"""The findings of one call of `personal_data`: the way from a match to a finding."""
+"""The findings of one call of `personal_data`, collected from matches."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from waivern.detection.ruleset import FieldTerm
 from waivern.message import Json
 
 _NUMBER = re.compile(r"\d(?:[ .\-/]?\d){8,}")
-"""Nine digits and more are somebody's number; versions and dates have fewer."""
+"""Nine digits and more may be a personal number; versions and dates have fewer."""
 _DIGIT = re.compile(r"\d")
 
 
 def field_type(term: FieldTerm) -> str:
-    """Return the type of a finding of a field whose name stands for a term."""
+    """Return the type of the findings of a field name."""
     return term.term.replace(" ", "_")
 
 
@@ -28,7 +28,7 @@ def _starred(number: re.Match[str]) -> str:
 
 
 class DetectionSettings(Protocol):
-    """What of it is reported; the properties of the processor."""
+    """The part of the properties that decides what is reported."""
 
     @property
     def min_confidence(self) -> float: ...
@@ -42,7 +42,7 @@ class DetectionSettings(Protocol):
 
 @dataclass(slots=True)
 class FindingsReport:
-    """Collects findings, and knows the way from a match to a finding."""
+    """The collector of findings: it turns matches into findings."""
 
     rules: Ruleset
     config: DetectionSettings
@@ -60,7 +60,7 @@ class FindingsReport:
         )
 
     def shown(self, name: str) -> str:
-        """Return a path, column or key as it may be shown: some are values themselves."""
+        """Return a path, column or key as it may be shown: some contain values themselves."""
         if name not in self._shown:
             self._shown[name] = _NUMBER.sub(_starred, redact(name, self.rules))
         return self._shown[name]
@@ -95,7 +95,7 @@ class FindingsReport:
     def field(
         self, named: NamedField, data: bool, source: str, locations: list[Json], **more: Json
     ) -> None:
-        """Add a finding of a field name, if it is sure enough."""
+        """Add a finding of a field name, if its confidence suffices."""
         confidence = 0.5 if named.term.weak else 0.7 + 0.1 * named.whole + 0.1 * data
         if not self.config.field_names or confidence < self.config.min_confidence:
             return

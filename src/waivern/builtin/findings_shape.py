@@ -1,4 +1,4 @@
-"""The shape of what `personal_data` finds: the fields of a finding and their values."""
+"""The shape of the findings of `personal_data`: their fields and the values of these."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _TEXTS: dict[str, Any] = {"type": "array", "items": _TEXT}
 
 
 def shape(rules: Ruleset | None, wanted: DetectionSettings | None) -> Mapping[str, Any]:
-    """Return the shape of the content; without rules any type and category can be in it."""
+    """Return the shape of the content; without rules, any type and category is possible."""
     types, categories, severities = None, None, None
     if rules is not None and wanted is not None:
         values = wanted.types or tuple(rules.types)

@@ -1,10 +1,10 @@
-"""Patterns for paths, in the way of .gitignore and in time that no pattern can blow up.
+"""Patterns for paths, similar to those of .gitignore, matched in bounded time.
 
 - A pattern without '/' fits a name at any depth: `*.csv`, `node_modules`.
 - A pattern with '/' starts from the folder that is read: `src/*.py`, `/README.md`.
 - `*` is any text within a name, `?` one character, `[abc]`, `[a-z]` and `[!a]` one of (not) these.
 - `**` as a whole name is any number of folders: `**/test/*.py`, `docs/**`.
-- A pattern that ends in '/' fits folders only. A folder that fits stands for all that is below it.
+- A pattern that ends in '/' fits folders only. A folder that fits includes everything below it.
 
 Upper and lower case differ. There is no negation and no escape: `[*]` is a star itself.
 """
@@ -21,16 +21,16 @@ ANY_FOLDERS = None
 
 @dataclass(frozen=True, slots=True)
 class Glob:
-    """One pattern, parsed: a test for each name of a path, ANY_FOLDERS standing for `**`."""
+    """A parsed pattern: a test for each name of a path, ANY_FOLDERS for `**`."""
 
     names: tuple[re.Pattern[str] | None, ...]
     folders_only: bool
 
     def fits(self, parts: tuple[str, ...], *, folder: bool) -> bool:
-        """Say whether the pattern fits the whole path that `parts` are the names of."""
+        """Return whether the pattern fits the whole path that consists of the names `parts`."""
         if self.folders_only and not folder:
             return False
-        # Going back to the last '**' is enough, as with '*' in a text: never exponential.
+        # To retry from the last '**' is enough, as with '*' in a text: never exponential.
         at = done = 0
         star = retry = -1
         while done < len(parts):
@@ -48,7 +48,7 @@ class Glob:
 
 
 def parse(pattern: str) -> Glob:
-    """Read a pattern. Raises ValueError, saying why, if it could never fit or means nothing."""
+    """Parse a pattern. Raises ValueError, with the reason, if it could never fit."""
     if pattern.startswith("!"):
         raise ValueError("patterns are not negated; use include or exclude")
     body = pattern.rstrip("/")
@@ -65,7 +65,7 @@ def parse(pattern: str) -> Glob:
 
 
 def any_fits(globs: Iterable[Glob], parts: tuple[str, ...], *, folder: bool) -> bool:
-    """Say whether one of the patterns fits the path that `parts` are the names of."""
+    """Return whether one of the patterns fits the path that consists of the names `parts`."""
     return any(glob.fits(parts, folder=folder) for glob in globs)
 
 

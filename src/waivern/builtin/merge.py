@@ -1,4 +1,4 @@
-"""Several contents of one schema made one."""
+"""The processor that merges contents of one schema."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ class Merge:
         inputs: Sequence[Mapping[str, Any]],
         ctx: Context,  # noqa: ARG002
     ) -> Mapping[str, Any] | None:
-        """Return the shape of what any of the inputs holds."""
+        """Return the union of the shapes of the inputs."""
         return reduce(union, inputs) if inputs else None
 
 
 _JOINS = {"personal_data_findings": joined}
-"""By schema, how contents are joined that say more than their parts do."""
+"""The join of contents by schema, where it is not the general one."""
 
 
 def _has_findings(content: Json) -> bool:
@@ -61,12 +61,12 @@ def _has_findings(content: Json) -> bool:
 
 
 def merge(values: Sequence[Json], path: str = "$") -> Json:
-    """Return one value made of one or more, which are in declared order.
+    """Merge one or more values, in declared order, into one.
 
-    One value stays as it is. Lists are concatenated, objects merged by key in order of first
+    A single value stays as it is. Lists are concatenated, objects merged by key in order of first
     appearance, numbers added (booleans are not numbers), equal values stay. Anything else raises
-    ComponentError naming `path`, the place of the values in their contents: `$.#2.#1` is the first
-    key of the second, in order of first appearance. Keys may be personal data themselves.
+    ComponentError that names `path`, the position of the values in their contents: `$.#2.#1` is the
+    first key of the second, in order of first appearance. Keys may be personal data themselves.
     """
     first = values[0]
     if len(values) == 1:

@@ -1,4 +1,4 @@
-"""Personal data in files, tables and JSON: what, where, how sure, never the value."""
+"""The processor that finds personal data in files, tables and JSON; it never reports a value."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _unknown_type(name: str, rules: Ruleset) -> str | None:
 
 def _known_type(name: str, info: ValidationInfo) -> str:
     if info.data.get("ruleset", name) is None and (fault := _unknown_type(name, load_ruleset())):
-        raise ValueError(fault)  # of a ruleset of the person's own when it is read
+        raise ValueError(fault)  # a ruleset of the user is checked when it is read
     return name
 
 
@@ -67,7 +67,7 @@ class PersonalData:
     repeatable = True
 
     class Config(Properties):
-        """What is reported."""
+        """The properties of a search for personal data."""
 
         ruleset: Annotated[SourcePath, AfterValidator(_known_ruleset)] | None = Field(
             default=None,
@@ -87,7 +87,7 @@ class PersonalData:
             description="Types of values to look for; all of the ruleset's if not given.",
         )
         field_names: bool = Field(
-            default=True, description="Report fields whose names stand for personal data."
+            default=True, description="Report fields whose names mean personal data."
         )
         max_locations: Annotated[int, Number, Field(ge=1, le=10_000)] = Field(
             default=20,
@@ -96,7 +96,7 @@ class PersonalData:
         )
 
     def process(self, inputs: Sequence[Input], config: Config, ctx: Context) -> Json:
-        """Return the findings of all inputs, in the order of the inputs and of what is in them."""
+        """Return the findings of all inputs, in the order of the inputs and of their content."""
         rules = ruleset(config.ruleset, ctx)
         if fault := next(filter(None, (_unknown_type(t, rules) for t in config.types or ())), None):
             raise ComponentError(fault)
@@ -111,12 +111,12 @@ class PersonalData:
         inputs: Sequence[Mapping[str, Any]],  # noqa: ARG002
         ctx: Context,
     ) -> Mapping[str, Any]:
-        """Return the shape of the findings; without a config any type can be in it."""
+        """Return the shape of the findings; without a config, any type is possible."""
         rules = None if config is None else ruleset(config.ruleset, ctx)
         return shape(rules, config)
 
     def advise(self, config: Config, ctx: Context) -> Iterator[tuple[str, str, str | None]]:
-        """Yield what is wrong with a ruleset file."""
+        """Yield the faults of a ruleset file."""
         try:
             ruleset(config.ruleset, ctx)
         except InvalidError as error:
@@ -126,7 +126,7 @@ class PersonalData:
             yield "ruleset", error.message, error.hint
 
     def rulesets(self, config: Config, ctx: Context) -> Mapping[str, str]:
-        """Return what identifies the shipped ruleset and, if there is one, the person's own.
+        """Return the identity of the shipped ruleset and of the user's own, if there is one.
 
         Raises what `process` raises if that cannot be used.
         """
@@ -161,9 +161,9 @@ def _in_order(
 
 
 class _Lines:
-    """Turns offsets, asked for in ascending order, into lines and columns from 1.
+    """The lines and columns, from 1, of offsets that are looked up in ascending order.
 
-    Lines end where other tools see them end: at a '\\r' only if the text has no '\\n'.
+    Lines end where they do in other tools: at a '\\r' only if the text has no '\\n'.
     """
 
     def __init__(self, text: str) -> None:
@@ -201,14 +201,14 @@ def _tables(one: Input, report: FindingsReport, ctx: Context) -> None:
 
 
 def _numbers(table: Mapping[str, Json]) -> Sequence[int]:
-    """Return the number of each row within its table: a sample says which rows it has."""
+    """Return the number of each row within its table: of a sample, the positions of its rows."""
     numbers = table.get("row_numbers")
     fits = isinstance(numbers, list) and len(numbers) == len(table["rows"])
     return numbers if fits and numbers is not None else range(len(table["rows"]))
 
 
 def _count(ctx: Context, column: str, cells: list[Json], of: str) -> None:
-    """Count the values of a column; those that are only the length of a BLOB are not examined."""
+    """Count the values of a column; the lengths of BLOBs are values that are not examined."""
     filled = sum(cell is not None for cell in cells)
     binary = sum(isinstance(cell, dict) for cell in cells)
     ctx.read(0 if binary else 1, values=filled - binary, of=of)
@@ -280,7 +280,7 @@ def _json(one: Input, report: FindingsReport, ctx: Context) -> None:
 def _walk(content: Json, report: FindingsReport) -> Iterator[tuple[str, str, str | None]]:
     """Yield (path, key, None) for each key and (path, governing key, text) for each value.
 
-    A neutral key such as `number` is told together with the key above it.
+    The governing key of a neutral key such as `number` includes the key above it.
     """
     stack: list[tuple[str, str, Json, int]] = [("$", "", content, 0)]
     while stack:
@@ -308,7 +308,7 @@ def _walk(content: Json, report: FindingsReport) -> Iterator[tuple[str, str, str
 
 
 def _part(one: Input, key: str, fits: Callable[[Json], bool], form: str) -> list[Any]:
-    """Return the list under `key`. Raises ComponentError if the content is not what it says."""
+    """Return the list under `key`. Raises ComponentError if the content violates its schema."""
     part = one.content.get(key) if isinstance(one.content, dict) else None
     if not isinstance(part, list):
         fault = f"has no list {key!r}"

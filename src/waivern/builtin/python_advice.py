@@ -1,4 +1,4 @@
-"""A function of a Python file, looked up in its text: nothing of the file is run."""
+"""Advice on a function of a Python file, from its text: no code of the file is run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Advice = tuple[str, str, str | None]
 def advised(
     where: str, function: str, path: Path, positional: int, args: Sequence[str]
 ) -> Iterator[Advice]:
-    """Yield what keeps a function from being called so."""
+    """Yield the reasons why a call of a function would fail."""
     try:
         tree = ast.parse(path.read_bytes(), filename=where)
     except OSError as error:
@@ -42,7 +42,7 @@ def _misfits(
     function: ast.FunctionDef | ast.AsyncFunctionDef, positional: int, args: Sequence[str]
 ) -> Iterator[Advice]:
     if function.decorator_list:
-        return  # what it takes is the decorator's to say
+        return  # a decorator may change its parameters
     takes = function.args
     places = [each.arg for each in (*takes.posonlyargs, *takes.args)]
     named = {*(each.arg for each in takes.args), *(each.arg for each in takes.kwonlyargs)}
@@ -80,7 +80,7 @@ def _statements(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
 
 
 def _names(tree: ast.Module) -> set[str]:
-    """Return what a module may bind beside its functions: classes, imports, assignments."""
+    """Return the names that a module binds beside its functions: classes, imports, assignments."""
     found: set[str] = set()
     for each in _statements(tree.body):
         if isinstance(each, ast.ClassDef):
@@ -93,7 +93,7 @@ def _names(tree: ast.Module) -> set[str]:
 
 
 def _is_dynamic(tree: ast.Module) -> bool:
-    """Whether names can come from elsewhere: `import *`, `__getattr__`, `globals()`."""
+    """Return whether names can come from elsewhere: `import *`, `__getattr__`, `globals()`."""
     stars = any(
         isinstance(each, ast.ImportFrom) and any(alias.name == "*" for alias in each.names)
         for each in ast.walk(tree)

@@ -16,7 +16,7 @@ from waivern.errors import ComponentError
 from waivern.message import ANY_JSON, Json
 from waivern.plugins.component import Input
 from waivern.plugins.context import Context
-from waivern.plugins.missing_modules import MissingModuleError, next_step, told
+from waivern.plugins.missing_modules import MissingModuleError, describe, next_step
 
 _MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 
@@ -59,7 +59,7 @@ class PythonConnector:
         return of_call(config.call, ctx)
 
     def advise(self, config: PythonProperties, ctx: Context) -> Iterator[Advice]:
-        """Yield what keeps the function from being called so, as far as its file shows it."""
+        """Yield the reasons why the call would fail, as far as the file shows them."""
         return _advised(config, ctx, 0)
 
     def extract(self, config: PythonProperties, ctx: Context) -> Json | Awaitable[Json]:
@@ -88,20 +88,20 @@ class PythonProcessor:
         return of_call(config.call, ctx)
 
     def advise(self, config: PythonProperties, ctx: Context) -> Iterator[Advice]:
-        """Yield what keeps the function from being called so, as far as its file shows it."""
+        """Yield the reasons why the call would fail, as far as the file shows them."""
         return _advised(config, ctx, 1)
 
     def process(
         self, inputs: Sequence[Input], config: PythonProperties, ctx: Context
     ) -> Json | Awaitable[Json]:
-        """Return the function's content, or an awaitable of it; raises what `extract` raises."""
+        """Return the function's content, or an awaitable of it; raises the errors of `extract`."""
         return _called(config, ctx, [one.content for one in inputs])
 
 
 def _advised(config: PythonProperties, ctx: Context, positional: int) -> Iterator[Advice]:
     where, _, function = config.call.rpartition(":")
     if not where.endswith(".py"):
-        return iter(())  # of something installed: only its import would show it
+        return iter(())  # of an installed module: only its import would show it
     return advised(where, function, ctx.path(where), positional, list(config.args))
 
 
@@ -129,7 +129,7 @@ def _own(function: Any, config: PythonProperties, ctx: Context) -> dict[str, Any
     """Return the context for a function that has a parameter `ctx`, to report its coverage."""
     plain = type(function) is FunctionType and not vars(function)  # nothing wraps it
     if plain and "ctx" not in function.__code__.co_varnames:
-        return {}  # to find its signature takes longer than all the rest of a call
+        return {}  # to find its signature takes longer than the rest of the call
     try:
         wanted = "ctx" in inspect.signature(function).parameters and "ctx" not in config.args
     except (TypeError, ValueError):
@@ -144,11 +144,11 @@ def _explain(
     args: Mapping[str, Any],
     error: TypeError,
 ) -> None:
-    """Raise ComponentError if the function does not take the arguments; else it was called."""
+    """Raise ComponentError if the function does not take the arguments."""
     try:
         signature = inspect.signature(function)
     except ValueError:
-        return  # some functions written in C do not tell
+        return  # some functions written in C have no signature
     try:
         signature.bind(*positional, **args)
     except TypeError as misfit:
@@ -167,7 +167,7 @@ def _function(call: str, ctx: Context) -> Any:
         raise
     except (Exception, SystemExit) as error:
         raise ComponentError(
-            f"{where!r} cannot be imported: {told(error)}", hint=_next_step(where, error)
+            f"{where!r} cannot be imported: {describe(error)}", hint=_next_step(where, error)
         ) from error
     function = getattr(module, name, None)
     if not callable(function):

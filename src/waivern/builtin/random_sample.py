@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 def seed_of(name: str) -> int:
-    """Return the seed that a name implies, always the same."""
+    """Return the seed for a name, always the same."""
     digest = hashlib.sha256(f"waivern sample\0{name}".encode(errors="backslashreplace")).digest()
     return int.from_bytes(digest[:6], "big")
 

@@ -1,4 +1,4 @@
-"""A SQLite database as of one moment, read so that nothing is written beside it.
+"""A snapshot of a SQLite database at one moment; nothing is written beside the database.
 
 Opening a database takes locks and, in WAL mode, leaves `-wal` and `-shm` files behind, even read
 only. A database at rest is therefore opened as immutable, where it lies. One with a `-wal` or a
@@ -22,19 +22,19 @@ PAUSE = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What to open, and what it must still be like when all has been read."""
+    """The database to open, and the state that its file must still have after reading."""
 
     uri: str
     _original: tuple[Path, _Signature] | None = None
-    """None for a private copy: nobody else writes to it."""
+    """None for a private copy, which no other process writes to."""
 
     def holds(self) -> bool:
-        """Say, after reading, whether it was of one moment."""
+        """Return, after reading, whether the content is of one moment."""
         return self._original is None or _signature(self._original[0]) == self._original[1]
 
 
 def snapshots(path: Path) -> Generator[Snapshot]:
-    """Yield snapshots until the caller is content with one, a limited number of times.
+    """Yield a limited number of snapshots, until one is of one moment.
 
     `path` has no symlinks in it. Use each snapshot before taking the next, and close the generator:
     that deletes a private copy. Raises OSError if a file cannot be read or copied.
@@ -46,9 +46,9 @@ def snapshots(path: Path) -> Generator[Snapshot]:
             yield Snapshot(path.as_uri() + "?mode=ro&immutable=1", (path, before))
             continue
         with TemporaryDirectory(prefix="wct-sqlite-") as folder:
-            Path(folder).chmod(0o700)  # whatever the umask took away
+            Path(folder).chmod(0o700)  # whatever the umask is
             copy = Path(folder, "copy.db")
-            # The database before its log: what a checkpoint moves meanwhile is in the log as well.
+            # The database before its log: what a checkpoint moves meanwhile is then in both copies.
             _copy(path, copy)
             try:
                 _copy(_beside(path, before.beside), _beside(copy, before.beside))
@@ -60,16 +60,16 @@ def snapshots(path: Path) -> Generator[Snapshot]:
 
 def _copy(source: Path, target: Path) -> None:
     target.touch(0o600)
-    target.chmod(0o600)  # whatever the umask took away
+    target.chmod(0o600)  # whatever the umask is
     shutil.copyfile(source, target)
 
 
 @dataclass(frozen=True, slots=True)
 class _Signature:
-    """What does not change as long as a copy of the files, made meanwhile, is of one moment.
+    """The part of the files that changes if a copy that is being taken is not of one moment.
 
-    With a WAL that is its header: frames are only ever added until a new header begins it again,
-    and of a last, torn transaction SQLite keeps nothing. Otherwise it is everything about both.
+    With a WAL it is the header: frames are only added until a new header restarts it, and SQLite
+    ignores a last, torn transaction. Otherwise it is the whole state of both files.
     """
 
     beside: str | None
@@ -96,10 +96,10 @@ def _beside(path: Path, suffix: str) -> Path:
 
 
 def _look(path: Path) -> _File | None:
-    """Return what tells a file's states apart; None if there is none, or an empty one.
+    """Return the state of a file, for comparison; None if there is no file, or an empty one.
 
-    The first 100 bytes of a database hold a counter of its transactions, for those that are closer
-    together than the clock of the file system.
+    The first 100 bytes of a database hold a counter of its transactions: it differs even if two of
+    them are closer together than the clock of the file system resolves.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)

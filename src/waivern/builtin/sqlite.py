@@ -1,4 +1,4 @@
-"""The tables of a SQLite database, as they are at one moment, without a trace beside the file."""
+"""The connector of SQLite databases: their tables at one moment."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from waivern.plugins.context import Context
 
 NOT_SELECTED, VIEW, VIRTUAL = "not selected", "view", "virtual table"
 LEFT_OUT = (NOT_SELECTED, VIEW)
-"""Reasons for which nothing is missing: the rows of a view are in the tables below it."""
+"""Reasons that lose nothing: the rows of a view are in the tables below it."""
 
 
 class Sqlite:
@@ -80,7 +80,7 @@ class Sqlite:
             return seed
 
     def advise(self, config: Config, ctx: Context) -> Iterator[tuple[str, str, str | None]]:
-        """Yield that the path is not there."""
+        """Yield a warning if the path does not exist."""
         return missing("path", config.path, ctx)
 
     def extract(self, config: Config, ctx: Context) -> Json:
@@ -88,7 +88,7 @@ class Sqlite:
         return {"tables": _found(config, ctx, list).tables}
 
     def fingerprint(self, config: Config, ctx: Context) -> Mapping[str, str]:
-        """Return marks of each table's columns and rows; raises what `extract` raises.
+        """Return marks of each table's columns and rows; raises the errors of `extract`.
 
         The rows are those that `extract` would return, read in the same way and never held: not
         of the file's bytes, which differ between databases of equal content. Tables that the
@@ -103,7 +103,7 @@ class Sqlite:
 
 
 _Take = Callable[[Iterable[list[Json]]], Json]
-"""What to make of the rows of a table while the database is open."""
+"""A function of the rows of a table, called while the database is open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ class _Found:
     tables: list[dict[str, Json]]
     skipped: list[tuple[str, str]]
     read: list[tuple[str, int, int, int | None]]
-    """Of each table: name, rows read, rows there are, seed of a random sample."""
+    """For each table: name, rows read, rows in the table, seed of a random sample."""
 
 
 def _reported(found: _Found, ctx: Context) -> _Found:
@@ -158,7 +158,7 @@ def _digest(rows: Iterable[list[Json]]) -> str:
 
 
 def _read_unchanged(path: Path, config: Sqlite.Config, take: _Take, seed: int) -> _Found | None:
-    """Read until a reading is of one moment; None if the database never held still."""
+    """Read until the content is of one moment; None if the database changed each time."""
     with closing(snapshots(path)) as tries:
         for snapshot in tries:
             try:
@@ -215,7 +215,7 @@ _VALUE = "CASE typeof({0}) WHEN 'blob' THEN CAST(CAST(length({0}) AS TEXT) AS BL
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """Reads the tables of an open database, one after the other."""
+    """The reader of the tables of an open database, one after the other."""
 
     connection: sqlite3.Connection
     config: Sqlite.Config
@@ -231,7 +231,7 @@ class _Reader:
         drawn = self.config.sample == "random" and 0 < most < count
         rowid = None if kind == VIEW else _rowid(self.connection, table, columns)
         order = rowid or ", ".join(map(_quoted, key or [column for column, _ in columns]))
-        # A BLOB's length is in its header: however large it is, it is not loaded.
+        # The length of a BLOB is in its header: the BLOB itself is not loaded.
         values = ", ".join(_VALUE.format(_quoted(column)) for column, _ in columns)
         query = f"SELECT {values} FROM {table} ORDER BY {order} LIMIT ?"  # noqa: S608
         rows: Iterable[tuple[Json, ...]] = self.connection.execute(query, (-1 if drawn else most,))
@@ -258,7 +258,7 @@ def _columns(connection: sqlite3.Connection, name: str) -> tuple[list[tuple[str,
 def _rowid(
     connection: sqlite3.Connection, table: str, columns: list[tuple[str, str]]
 ) -> str | None:
-    """Return a name of the rowid, by which a table always reads the same; None if it has none."""
+    """Return a name of the rowid, which orders the rows of a table; None if it has none."""
     taken = {column.casefold() for column, _ in columns}
     for rowid in ("rowid", "_rowid_", "oid"):
         if rowid not in taken:

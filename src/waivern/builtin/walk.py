@@ -1,4 +1,4 @@
-"""The files below a folder: one walk, for reading them and for saying whether they changed."""
+"""The walk over the files below a folder, for their content and for their fingerprint."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from waivern.ids import STORE
 from waivern.plugins.context import Context
 
 MAX_DEPTH = 200
-"""Folders within folders; each level keeps a descriptor open while what is below is read."""
+"""The maximal depth of folders: each level keeps a descriptor open while the next is read."""
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark is its beginning
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark is a prefix of this one
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _REASONS = {
-    errno.ELOOP: "symlink",  # put there since the folder was listed
+    errno.ELOOP: "symlink",  # it replaced the file after the folder was listed
     errno.ENOENT: "vanished",
     errno.ESTALE: "vanished",
     errno.ENOTDIR: "vanished",
@@ -39,7 +39,7 @@ _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 @contextmanager
 def opened(name: Path | str, within: int | None = None) -> Iterator[int]:
-    """Give a descriptor of a file or folder that is no symlink. Raises OSError."""
+    """Yield a descriptor of a file or folder that is not a symlink. Raises OSError."""
     descriptor = os.open(name, _OPEN, dir_fd=within)
     try:
         yield descriptor
@@ -49,10 +49,10 @@ def opened(name: Path | str, within: int | None = None) -> Iterator[int]:
 
 @dataclass(frozen=True, slots=True)
 class TextFile:
-    """A file that was read: its bytes, and what they say in `encoding`."""
+    """A file that was read: its bytes, and their text in `encoding`."""
 
     path: str
-    """Relative to the folder that is read, with '/'."""
+    """Relative to the source folder, with '/'."""
     data: bytes
     encoding: str
     text: str
@@ -60,9 +60,9 @@ class TextFile:
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """Walks by descriptor, so that no folder swapped for a symlink leads outside.
+    """A walk by descriptors, so that a folder that becomes a symlink meanwhile leads nowhere else.
 
-    What is read and what is not is told to `ctx`, as it happens.
+    Each file is reported to `ctx` as read or not read.
     """
 
     ctx: Context
@@ -71,12 +71,12 @@ class Walk:
     max_file_size: int
     encoding: str
     kept_in: os.stat_result | None = None
-    """The folder in which runs are kept."""
+    """The folder of the runs."""
     matched: set[int] = field(default_factory=set)
-    """The numbers of the patterns of `include` that match something."""
+    """The indices of the patterns of `include` that match something."""
 
     def files(self, folder: int, above: tuple[str, ...], *, included: bool) -> Iterator[TextFile]:
-        """Yield the files below an open folder; `included`: all of them are wanted."""
+        """Yield the files below an open folder; `included`: all of them are included."""
         for entry in _entries(folder):
             parts = (*above, entry.name)
             if entry.is_dir(follow_symlinks=False):
@@ -113,19 +113,19 @@ class Walk:
             self.ctx.skipped(_shown(parts) + "/", _reason(error))
 
     def includes(self, parts: tuple[str, ...], *, folder: bool) -> bool:
-        """Tell whether a pattern includes the entry, and note each pattern that does."""
+        """Return whether a pattern includes the entry; record each pattern that does."""
         fitting = [n for n, each in enumerate(self.include) if each.fits(parts, folder=folder)]
         self.matched.update(fitting)
         return bool(fitting)
 
     def _is_store(self, name: str, folder: int) -> bool:
-        """Say whether runs are kept in a folder: what was made of the sources is none itself."""
+        """Return whether a folder is a store: artifacts are not sources."""
         if name == STORE:
             return True
         return self.kept_in is not None and os.path.samestat(os.fstat(folder), self.kept_in)
 
     def file(self, folder: int, parts: tuple[str, ...]) -> Iterator[TextFile]:
-        """Yield the one file, or record why not."""
+        """Yield the file, or record why it is not read."""
         size = None
         try:
             size = _size(folder, parts[-1])
@@ -172,7 +172,7 @@ def _bytes(folder: int, name: str, limit: int) -> bytes:
         data = bytearray()
         while chunk := os.read(file, min(2**20, limit + 1 - len(data))):
             data += chunk
-            if len(data) > limit:  # it grew, or its size is not known before it is read
+            if len(data) > limit:  # it grew, or it has no size until it is read
                 raise _Unread("too large")
         return bytes(data)
 

@@ -1,4 +1,4 @@
-"""The scope of a component call: the threads that work for it."""
+"""The scope of a component call: the threads that work for it, and what it changes."""
 
 from __future__ import annotations
 
@@ -12,46 +12,46 @@ from typing import Any
 
 _MARK = "waivern_call_scope"
 POLL_S = 0.05
-"""How often a scope is asked again whether its threads are at work."""
+"""The interval at which a scope checks whether its threads are at work."""
 
 
 class CallScope:
-    """One call of a component: the thread that carries it out, and those that it starts there."""
+    """One call of a component: the thread that runs it, and the threads that it starts."""
 
     def __init__(self, artifact: str) -> None:
         self.artifact = artifact
         self.returned = False
         """Whether the component has returned; its threads may still be at work."""
         self.restore: dict[str, Callable[[], object]] = {}
-        """What gives back to the process, by name, what the component has changed of it."""
+        """Functions that undo the changes of the component to the process, by what was changed."""
         self.output: Any = None
-        """The log of its artifact, where its threads print."""
+        """The log of its artifact: its threads print there."""
         self._threads: list[threading.Thread] = []
 
     def entered(self) -> AbstractContextManager[None]:
-        """Let what the current thread does, and the threads it starts, belong to this call.
+        """Attribute the work of the current thread, and the threads it starts, to this call.
 
-        What it changed of the process is as before at the end.
+        Changes to the process are undone at the end.
         """
         return _Entered(self)
 
     def adopt(self, thread: threading.Thread) -> None:
-        """Let a thread that is about to start belong to this call."""
+        """Attribute a thread that is about to start to this call."""
         setattr(thread, _MARK, self)
         self._threads.append(thread)
 
     @property
     def over(self) -> bool:
-        """Whether nothing works for this call any more."""
+        """Whether no thread works for this call any more."""
         return self.returned and not self.at_work()
 
     @property
     def has_threads(self) -> bool:
-        """Whether a thread of it has not ended, at work or not."""
+        """Whether one of its threads has not ended, at work or not."""
         return any(thread.is_alive() for thread in self._threads)
 
     def at_work(self) -> list[threading.Thread]:
-        """Return its threads that have not ended, without those that only wait for work."""
+        """Return its threads that have not ended, except those that only wait for work."""
         if not self._threads:
             return []
         frames = sys._current_frames()  # noqa: SLF001 - there is no other way to see a thread's work
@@ -68,9 +68,9 @@ class CallScope:
 
 
 class _Entered:
-    """The time for which a thread works for a call; a class, since a generator takes twice as long.
+    """The context of a thread that works for a call.
 
-    Each artifact enters its call three times.
+    A class, because a generator takes twice as long and each artifact enters its call three times.
     """
 
     __slots__ = ("_before", "_scope", "_thread")
@@ -99,13 +99,13 @@ def _leave_call() -> None:
     setattr(threading.current_thread(), _MARK, None)
 
 
-os.register_at_fork(after_in_child=_leave_call)  # a child process ends and signals as it likes
+os.register_at_fork(after_in_child=_leave_call)  # a forked child is not restricted
 
 
 def adopting(_called: str, start: Callable[[threading.Thread], None]) -> Callable[..., None]:
-    """Return `Thread.start` that has every thread of a component belong to its call."""
-    # It has a lock of its own taken at every fork: a fork while one thread imports it would free
-    # a lock that another holds.
+    """Return a `Thread.start` that attributes each thread of a component to its call."""
+    # Imported here, before any component runs: the module registers a fork hook that releases its
+    # lock. If it were imported during a fork, the hook would release a lock that was not acquired.
     importlib.import_module("concurrent.futures.thread")
 
     def start_adopted(thread: threading.Thread) -> None:
@@ -117,7 +117,7 @@ def adopting(_called: str, start: Callable[[threading.Thread], None]) -> Callabl
 
 
 def _is_idle(thread: threading.Thread, frame: object) -> bool:
-    """Say whether a thread waits for work: in an executor; a daemon, for whatever wakes it."""
+    """Return whether a thread waits for work: in an executor, or as a daemon on a lock or queue."""
     code = getattr(frame, "f_code", None)
     module = sys.modules.get("concurrent.futures.thread")
     if module is not None and code is module._worker.__code__:  # noqa: SLF001 - as above

@@ -1,8 +1,7 @@
-"""Capture of what components print, log and warn, while any run of this process is at work.
+"""Capture of what components print, log and warn, as long as a run of this process is active.
 
-Streams, `logging`, `warnings` and `contextlib.redirect_stdout` belong to the process, not to a run:
-they are replaced when the first run begins and restored when the last one has ended. What comes
-from code that works for no artifact passes through as before.
+Streams, `logging`, `warnings` and `contextlib.redirect_stdout` are patched. Output of code that
+works for no artifact passes through unchanged.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ import contextlib
 import logging
 import os
 import sys
-import threading
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
@@ -21,40 +19,31 @@ from typing import Any, TextIO
 
 from waivern.plugins import streams
 from waivern.plugins.module_folders import short
+from waivern.plugins.process_patches import SharedPatches, replace
 from waivern.plugins.streams import AttributedOutput, NoInput, Sink, current, muted, no_terminal
 
 STREAMS = ("stdout", "stderr", "__stdout__", "__stderr__")
 
 own_stderr = 2
-"""The descriptor of this process's own stderr, wherever descriptor 2 leads meanwhile."""
+"""The descriptor of this process's own stderr, also while descriptor 2 is redirected."""
 
-_lock = threading.Lock()
-_runs = 0
-_installed = ExitStack()
 _outputs: dict[str, AttributedOutput] = {}
 
 
 @contextmanager
 def captured() -> Iterator[None]:
     """Capture for as long as this lasts; runs at the same time share it."""
-    global _runs  # noqa: PLW0603 - what it counts belongs to the process
-    with _lock:
-        _runs += 1
-        if _runs == 1:
-            _install(_installed)
+    _CAPTURE.hold()
     try:
         yield
     finally:
-        with _lock:
-            _runs -= 1
-            if _runs == 0:
-                _installed.close()
+        _CAPTURE.release()
 
 
-class attributed:  # noqa: N801 - as a generator, which would take twice as long
+class attributed:  # noqa: N801 - used like a context manager function, which would take twice as long
     """The attribution of what is printed, logged and warned to the artifact of a log.
 
-    A child that was forked in between and comes back here is none of ours: it ends.
+    A child process that the component forked must not continue the run: it ends here.
     """
 
     __slots__ = ("_process", "_sink", "_token")
@@ -77,41 +66,29 @@ class attributed:  # noqa: N801 - as a generator, which would take twice as long
             os._exit(0 if kind is None else 1)
         streams.leave(self._token)
         for name, output in list(_outputs.items()):
-            if getattr(sys, name, None) is not output:  # the component has left its own, or none
+            if getattr(sys, name, None) is not output:  # the component has replaced or removed it
                 setattr(sys, name, output)
 
 
 def _install(stack: ExitStack) -> None:
     stack.callback(_outputs.clear)
-    made: dict[int, AttributedOutput] = {}
     for name in STREAMS:
         original: TextIO | None = getattr(sys, name)
-        _outputs[name] = made.setdefault(id(original), AttributedOutput(original))
-        _replace(stack, sys, name, _outputs[name])
-    _replace(stack, sys, "stdin", NoInput(sys.stdin))
-    _replace(stack, sys, "breakpointhook", _breakpoint)
+        same = [each for each in _outputs.values() if each.replaces(original)]
+        _outputs[name] = same[0] if same else AttributedOutput(original)
+        replace(stack, sys, name, _outputs[name])
+    replace(stack, sys, "stdin", NoInput(sys.stdin))
+    replace(stack, sys, "breakpointhook", _breakpoint)
     _capture_warnings(stack)
     _capture_logging(stack)
     redirect: Any = contextlib.redirect_stdout.__mro__[1]
-    _replace(stack, redirect, "__enter__", _divert(redirect.__enter__))
-    _replace(stack, redirect, "__exit__", _undivert(redirect.__exit__))
-
-
-def _replace(stack: ExitStack, owner: Any, name: str, value: object) -> None:
-    """Put a value in the place of another; at the end that comes back, unless it was replaced."""
-    before = getattr(owner, name)
-
-    def restore() -> None:
-        if getattr(owner, name) is value:
-            setattr(owner, name, before)
-
-    setattr(owner, name, value)
-    stack.callback(restore)
+    replace(stack, redirect, "__enter__", _divert(redirect.__enter__))
+    replace(stack, redirect, "__exit__", _undivert(redirect.__exit__))
 
 
 def _breakpoint(*args: Any, **kwargs: Any) -> Any:
     if current() is None or "PYTHONBREAKPOINT" in os.environ:
-        return sys.__breakpointhook__(*args, **kwargs)  # noqa: T100 - the hook that was there
+        return sys.__breakpointhook__(*args, **kwargs)  # noqa: T100 - the original hook
     raise no_terminal("`breakpoint()`")
 
 
@@ -130,14 +107,14 @@ def _capture_warnings(stack: ExitStack) -> None:
             return
         text = warnings.formatwarning(message, category, filename, lineno, line)
         sink.warning((category, str(message), filename, lineno), text.rstrip())
-        with muted():  # whoever records warnings goes on to
+        with muted():  # code that records warnings still gets them
             before(message, category, filename, lineno, file, line)
 
-    _replace(stack, warnings, "showwarning", show)
+    replace(stack, warnings, "showwarning", show)
 
 
 class _ToLog(logging.Handler):
-    """Hands records to the log of the artifact that they come from."""
+    """The handler that passes records to the log of the artifact that they come from."""
 
     def emit(self, record: logging.LogRecord) -> None:
         sink = current()
@@ -146,16 +123,16 @@ class _ToLog(logging.Handler):
         try:
             name = "" if record.name == "root" else f"{short(record.name)}: "
             text = f"{record.levelname} {name}{self.format(record)}"
-        except Exception:  # noqa: BLE001 - as every handler: a bad call does not fail the work
+        except Exception:  # noqa: BLE001 - as in every handler: a bad call does not fail the work
             self.handleError(record)
             return
         sink.line(text, echo=record.levelno >= logging.WARNING)
 
 
 def _capture_logging(stack: ExitStack) -> None:
-    """Have every record of an artifact from INFO on logged, whatever the host has configured.
+    """Log every record of an artifact from INFO on, whatever the host has configured.
 
-    The root logger is left as it was found; what a component did to it ends with the run.
+    Changes that a component makes to the root logger end with the run.
     """
     enabled: Any = logging.Logger.isEnabledFor
     call: Any = logging.Logger.callHandlers
@@ -186,12 +163,12 @@ def _capture_logging(stack: ExitStack) -> None:
         manager.disable = disabled
 
     stack.callback(restore)
-    _replace(stack, logging.Logger, "isEnabledFor", is_enabled_for)
-    _replace(stack, logging.Logger, "callHandlers", call_handlers)
+    replace(stack, logging.Logger, "isEnabledFor", is_enabled_for)
+    replace(stack, logging.Logger, "callHandlers", call_handlers)
 
 
 def _shared(logger: logging.Logger) -> bool:
-    """Say whether a logger is one of the process: `ctx.log` is of nobody else's."""
+    """Return whether a logger is in the tree of the process; `ctx.log` is not."""
     return logger is logging.root or logger.parent is not None
 
 
@@ -214,7 +191,7 @@ class _Diverted:
 
 
 def _divert(enter: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Let a component redirect its own output, and nobody else's."""
+    """Redirect only the output of the component that asks for it."""
 
     def diverting(self: Any) -> Any:
         output = getattr(sys, self._stream)
@@ -237,9 +214,4 @@ def _undivert(leave: Callable[..., Any]) -> Callable[..., Any]:
     return ending
 
 
-def _after_fork() -> None:
-    global _lock  # noqa: PLW0603 - a thread that is not there any more may have held it
-    _lock = threading.Lock()
-
-
-os.register_at_fork(after_in_child=_after_fork)
+_CAPTURE = SharedPatches(_install)

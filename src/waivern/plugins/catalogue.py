@@ -1,8 +1,8 @@
-"""The catalogue of components of one project: installed ones, and those in folders of its own.
+"""The catalogue of one project: entries of every kind, installed or in the project's folders.
 
-A component is found by entry point or by file name, and is loaded when it is named, not before: a
-broken one fails the runbook that names it and no other. Two catalogues share nothing, so two
-projects in one process do not see each other's components.
+An entry is found by entry point or by file name, and is loaded only when it is named: a broken one
+fails the runbook that names it and no other. Two catalogues share nothing, so two projects in one
+process do not see each other's components.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from waivern.plugins.component_folders import ComponentModule, ComponentOutline,
 from waivern.plugins.component_shape import faults
 from waivern.plugins.fingerprint import Fingerprints
 from waivern.plugins.installed_code import importing
-from waivern.plugins.missing_modules import next_step, told
+from waivern.plugins.missing_modules import describe, next_step
 from waivern.plugins.module_folders import ModuleFolders
 
 
 class Catalogue:
-    """The components that a project can name. Thread-safe.
+    """The entries that a project can name. Thread-safe.
 
     `folders` must be inside the folder `within`, links followed. Raises RefusedError if one is
     elsewhere or cannot be read.
@@ -32,7 +32,7 @@ class Catalogue:
 
     def __init__(self, folders: Iterable[str | Path] = (), *, within: str | Path = "/") -> None:
         self.imports = ModuleFolders()
-        """The modules of the folders that its user's code is in."""
+        """The modules of the folders with the user's code."""
         self._fingerprints = Fingerprints()
         self._local: dict[str, dict[str, dict[Path, _InFolder]]] = {kind: {} for kind in KINDS}
         self._loaded: dict[tuple[str, str], tuple[Any, Offer]] = {}
@@ -44,28 +44,28 @@ class Catalogue:
                 offers[module.path] = _InFolder(module, kind.singular, self.imports)
 
     def names(self, kind: str) -> list[str]:
-        """Return the names that can be loaded, sorted; no component is imported."""
+        """Return the names that can be loaded, sorted; nothing is imported."""
         return sorted(self._offered(kind))
 
     def installed(self, kind: str) -> frozenset[str]:
-        """Return the names of installed components."""
+        """Return the names of installed entries."""
         return frozenset(installed(kind))
 
     def close(self) -> None:
-        """Forget the modules of the user's folders; the components stay usable."""
+        """Remove the modules of the user's folders; the loaded components stay usable."""
         self.imports.close()
 
     def owner(self, kind: str, name: str) -> str:
-        """Return who offers a component: a distribution with its version, or a file.
+        """Return who offers an entry: a distribution with its version, or a file.
 
-        Raises NotFoundError and RefusedError as `load` does; no component is imported.
+        Raises NotFoundError and RefusedError as `load` does; nothing is imported.
         """
         return self._offer(kind, name).owner
 
     def outlines(self, kind: str) -> dict[str, ComponentOutline]:
-        """Return what the files of the project's folders say about their components, by name.
+        """Return the outlines of the components in the project's folders, by name.
 
-        Nothing is run.
+        They are read from the text of the files; no code is run.
         """
         found = {}
         for name, offers in sorted(self._local[kind].items()):
@@ -142,7 +142,7 @@ def _called(kind: str, offer: Offer) -> str:
 
 
 def _load(offer: Offer) -> Any:
-    if isinstance(offer, Entry):  # what its files are now is what will have been run
+    if isinstance(offer, Entry):  # remember its files as they are when they are imported
         return importing(offer.point.module, offer.load)
     return offer.load()
 
@@ -154,7 +154,7 @@ def _instance(kind: str, offer: Offer) -> Any:
         found = loaded() if rule.instantiated and isinstance(loaded, type) else loaded
     except (Exception, SystemExit) as error:
         raise WaivernError(
-            f"{_called(kind, offer)} cannot be loaded: {told(error)}",
+            f"{_called(kind, offer)} cannot be loaded: {describe(error)}",
             hint=f"it is declared as {offer.place}; {next_step(error) or offer.remedy}",
         ) from error
     if wrong := faults(rule, found):

@@ -1,9 +1,12 @@
-"""The processes that components have started: none outlives a process that leaves.
+"""Child processes of components: they are killed when this process ends.
 
-Process groups of commands are known by number. Whatever else user code has started, by
-`multiprocessing` or `subprocess`, is found as a descendant of this process: only where the system
-lists processes in /proc, and only if the process is `wct` itself, for a library's host may have
-children of its own. A process that has detached itself, as daemons do, is no descendant and stays.
+Process groups of commands are registered. Other processes that user code has started, with
+`multiprocessing` or `subprocess`, are found as descendants of this process: only where the system
+lists processes in /proc, and only if the process is `wct` itself, because the host of a library may
+have children of its own. A process that has detached itself, as daemons do, is not a descendant and
+continues.
+
+The state of this module is per process, because a signal handler needs it: it has no run at hand.
 """
 
 from __future__ import annotations
@@ -20,15 +23,15 @@ _groups: set[int] = set()
 _owns_descendants = False
 _leaving = False
 LOOKS = 20
-"""How often the list of processes is read at most: they may start others until they are dead."""
+"""How often the list of processes is read at most: until they are dead, they may start others."""
 
 last_words: list[Callable[[], None]] = []
-"""Called before the process is left at once, perhaps in a signal handler: they wait for nothing."""
+"""Called before the process exits at once, perhaps in a signal handler: they must not block."""
 
 
 @contextmanager
 def known(group: int) -> Iterator[None]:
-    """Have a process group killed by `kill_all`, for as long as this lasts."""
+    """Register a process group for `kill_all`, for as long as this lasts."""
     _groups.add(group)
     try:
         yield
@@ -37,19 +40,19 @@ def known(group: int) -> Iterator[None]:
 
 
 def own_descendants() -> None:
-    """Have `kill_all` kill every descendant of this process, too."""
-    global _owns_descendants  # noqa: PLW0603 - it is the process that is meant
+    """Include every descendant of this process in `kill_all`."""
+    global _owns_descendants  # noqa: PLW0603 - state of the process
     _owns_descendants = True
 
 
 def kill_all() -> None:
-    """Kill every known group and descendant. May be called in a signal handler.
+    """Kill every registered group and descendant. May be called in a signal handler.
 
-    Whoever ends the process with `os._exit` calls it; at any other end it is called by itself.
+    Code that ends the process with `os._exit` must call it; otherwise it is called at exit.
     """
-    global _leaving  # noqa: PLW0603 - it is the process that is meant
-    # A thread of a component, such as the one that replaces the dead workers of a pool, goes on
-    # until the process has ended: what it forks from now on ends at once, in `_after_fork`.
+    global _leaving  # noqa: PLW0603 - state of the process
+    # Threads of components run until the process has ended, such as the one that replaces the dead
+    # workers of a pool: a child that they fork from now on ends at once, in `_after_fork`.
     _leaving = _owns_descendants
     for group in tuple(_groups):
         send(group, signal.SIGKILL)
@@ -57,7 +60,7 @@ def kill_all() -> None:
     for look in range(LOOKS if _owns_descendants else 0):
         found = descendants()
         empty = 0 if found else empty + 1
-        if empty == 2 or (empty and not look):  # twice, if something was at work before
+        if empty == 2 or (empty and not look):  # twice: one may have forked meanwhile
             return
         for process in found:
             with suppress(ProcessLookupError, PermissionError):
@@ -68,7 +71,7 @@ atexit.register(kill_all)
 
 
 def leave(number: int) -> NoReturn:
-    """End the process at once because of a signal, and nothing of it remains."""
+    """End the process at once because of a signal, with all its children."""
     for words in last_words:
         with suppress(Exception):
             words()
@@ -77,16 +80,16 @@ def leave(number: int) -> NoReturn:
 
 
 def send(group: int, number: signal.Signals) -> None:
-    """Send a signal to all that is left of a process group, which may be nothing."""
+    """Send a signal to a process group, which may have ended."""
     with suppress(ProcessLookupError, PermissionError):  # macOS: EPERM where all are zombies
         os.killpg(group, number)
 
 
 def descendants() -> list[int]:
-    """Return the processes that this one has started, and those that these have, zombies apart."""
+    """Return the children of this process and their children, without zombies."""
     try:
         os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    except ChildProcessError:  # to read the list takes milliseconds
+    except ChildProcessError:  # no children: to read the list would take milliseconds
         return []
     children: dict[int, list[int]] = defaultdict(list)
     dead: set[int] = set()
@@ -94,7 +97,7 @@ def descendants() -> list[int]:
         try:
             with open(f"/proc/{process}/stat", "rb") as stat:  # noqa: PTH123 - pathlib costs more
                 state, parent = stat.read().rpartition(b")")[2].split()[:2]
-        except (OSError, ValueError):  # it is gone by now
+        except (OSError, ValueError):  # it has ended meanwhile
             continue
         children[int(parent)].append(process)
         if state == b"Z":
@@ -115,7 +118,7 @@ def _processes() -> list[int]:
 
 
 def _after_fork() -> None:
-    global _owns_descendants, _leaving  # noqa: PLW0603 - those of the child, which user code forked
+    global _owns_descendants, _leaving  # noqa: PLW0603 - state of the child process
     if _leaving:
         os._exit(1)
     _owns_descendants = _leaving = False

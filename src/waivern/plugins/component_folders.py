@@ -25,7 +25,7 @@ MAX_BYTES = 4 * 1024 * 1024
 
 
 class ComponentOutline(NamedTuple):
-    """What the text of a file says about its component; empty where it does not say it plainly."""
+    """The description of a component in the text of its file; empty where it is no literal."""
 
     version: str
     description: str
@@ -50,7 +50,7 @@ class ComponentModule(NamedTuple):
         return [_BY_VARIABLE[each] for each in sorted(bound or _BY_VARIABLE)]
 
     def outline(self, variable: str) -> ComponentOutline | None:
-        """Return what the text says about the component; None if it declares none of this kind."""
+        """Return the outline of the component; None if the text declares none of this kind."""
         try:
             tree = ast.parse(_source(self.path))
         except (ImportError, SyntaxError, ValueError, RecursionError, MemoryError):
@@ -64,10 +64,9 @@ class ComponentModule(NamedTuple):
         return imports.folder(self.path.parent, follow=False)
 
     def load(self, variable: str, imports: ModuleFolders) -> object:
-        """Return what the module's variable holds; the module is run once in these `imports`.
+        """Return the value of the module's variable; the module is run once in these `imports`.
 
-        Raises ImportError if it is not a file to be run or has no such variable, and whatever the
-        module raises.
+        Raises ImportError if it cannot be run or has no such variable, and any error of the module.
         """
         _source(self.path)
         with restricted(self.path.name):
@@ -80,8 +79,8 @@ class ComponentModule(NamedTuple):
 def modules(folders: Iterable[str | Path], within: str | Path) -> list[ComponentModule]:
     """Return the modules in folders that must be inside the folder `within`, links followed.
 
-    Names that begin with '_' or '.' are left out, for helpers. A folder that is not there has none.
-    Raises RefusedError for one that is elsewhere or cannot be read.
+    Names that begin with '_' or '.' are helpers and left out. A missing folder has no modules.
+    Raises RefusedError for a folder that is elsewhere or cannot be read.
     """
     return [module for folder in folders for module in _in_folder(folder, Path(within).resolve())]
 

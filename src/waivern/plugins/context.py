@@ -1,4 +1,4 @@
-"""The only hand a component is given: a sink for progress, log lines and coverage."""
+"""The context of a component call: a sink for progress, log lines and coverage."""
 
 from __future__ import annotations
 
@@ -23,39 +23,39 @@ _NOTHING = object()
 
 
 class SharedResults:
-    """What several calls make once and share. Thread-safe; who hangs, holds up its own key only."""
+    """Results that several calls share. Thread-safe; a call that hangs blocks its key only."""
 
     def __init__(self) -> None:
-        self._made: dict[Hashable, Any] = {}
-        self._making: dict[Hashable, threading.RLock] = {}
+        self._results: dict[Hashable, Any] = {}
+        self._locks: dict[Hashable, threading.RLock] = {}
         self._lock = threading.Lock()
 
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
-        """Return what `make` returned under this key; an error is raised, and not kept."""
-        made = self._made.get(key, _NOTHING)
-        if made is _NOTHING:
+        """Return the result of `make` for this key; an error is raised and not stored."""
+        result = self._results.get(key, _NOTHING)
+        if result is _NOTHING:
             with self._lock:
-                making = self._making.setdefault(key, threading.RLock())
-            with making:
-                if key not in self._made:
-                    self._made[key] = make()
-                made = self._made[key]
-        return cast(T, made)
+                lock = self._locks.setdefault(key, threading.RLock())
+            with lock:  # one lock a key: to compute one result does not block the others
+                if key not in self._results:
+                    self._results[key] = make()
+                result = self._results[key]
+        return cast(T, result)
 
 
 LONGEST = 4000
-"""Characters of a name or a reason that are kept."""
+"""The maximal number of characters of a name or a reason; the rest is cut off."""
 
 
 class Context:
-    """Handed to every component call.
+    """The argument `ctx` of every component call.
 
     `base` is the folder that relative paths of the runbook start from; `emit_log` and
-    `emit_progress` are where log lines and progress go, from any thread; `resume_data` is what a
+    `emit_progress` take log lines and progress, from any thread; `resume_data` is the data that a
     component that raised Suspend was waiting for, empty on a first call; `memo` is shared by the
-    calls of an attempt. `kept_in` is the folder in which runs are kept, if there is one: what lies
-    there is no source, and changes while it is read. `imports` has the modules of the user's
-    folders. `redact` replaces secrets in what the component reports.
+    calls of an attempt. `kept_in` is the folder of the runs, if there is one: its files are not
+    sources, and change while they are read. `imports` has the modules of the user's folders.
+    `redact` replaces secrets in what the component reports. `service` returns a service by name.
     """
 
     def __init__(
@@ -85,8 +85,8 @@ class Context:
 
     @cached_property
     def log(self) -> logging.Logger:
-        """A logger of this artifact alone; its lines land in the artifact's log."""
-        from waivern.plugins.log import forwarding  # most components say nothing
+        """A logger of this artifact alone, which writes to the artifact's log."""
+        from waivern.plugins.log import forwarding  # most components log nothing
 
         return forwarding(self.artifact, self._emit_log)
 
@@ -97,13 +97,13 @@ class Context:
     def path(self, text: str) -> Path:
         """Return a path of the runbook: absolute as it is, otherwise from the runbook's folder.
 
-        Raises ComponentError for text that no file system could take as a path.
+        Raises ComponentError for a text that cannot be a path.
         """
         if "\0" in text:
             raise ComponentError(f"not a path: {text!r}", hint="a path cannot hold a NUL")
         try:
             return self.base / Path(text).expanduser()
-        except RuntimeError as error:  # '~name' of nobody
+        except RuntimeError as error:  # '~name' of an unknown user
             raise ComponentError(f"not a path: {text!r}: {error}") from error
 
     def service(self, name: str) -> Any:
@@ -117,19 +117,19 @@ class Context:
         return self._service(name)
 
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
-        """Return what `make` returns, called once an attempt for all artifacts that give this key.
+        """Return the result of `make`, which is called once an attempt for all calls with this key.
 
-        For what is dear to make and the same for many: a file of code, a connection. Others wait
-        while it is made. Begin the key with the component's name.
+        For results that are expensive and shared by many artifacts: a file of code, a connection.
+        Other calls wait meanwhile. Begin the key with the component's name.
         """
         return self._memo.get(key, make)
 
     def progress(self, n: int, total: int | None = None) -> None:
-        """Say that `n` of `total` items are done (None: nobody knows how many there are)."""
+        """Report that `n` of `total` items are done (None: the total is unknown)."""
         self._emit_progress(n, total)
 
     def redact(self, text: str) -> str:
-        """Return text with each secret replaced by its name, for what reaches a file."""
+        """Return the text with each secret replaced by its name, so that it may reach a file."""
         return self._redact(str(text))
 
     def read(
@@ -144,7 +144,7 @@ class Context:
         """Count items that were examined, and their size in bytes, rows or values.
 
         `of` is the key of the input that they belong to. `read(0, size=0)` reports an empty source
-        that is measured in bytes. Raises ComponentError for what is no count.
+        that is measured in bytes. Raises ComponentError for an invalid count.
         """
         self.coverage.read += amount(count)
         self.coverage.count(count, _sizes(size, rows, values), of, examined=True)
@@ -160,10 +160,10 @@ class Context:
         values: int | None = None,
         of: str | None = None,
     ) -> None:
-        """Record an item that was not examined, and why ('binary', 'too large', 'denied').
+        """Record an item that was not examined, and the reason ('binary', 'too large', 'denied').
 
         `count` is more than 1 where one name represents many items: a folder for its files. Raises
-        ComponentError for what is no count.
+        ComponentError for an invalid count.
         """
         self._skip(item, reason, count)
         self.coverage.count(count, _sizes(size, rows, values), of, examined=False)
@@ -171,7 +171,7 @@ class Context:
     def left_out(self, item: str, reason: str, count: int = 1) -> None:
         """Record an item that was not examined because the properties exclude it ('excluded').
 
-        It is skipped like any other, but does not count against the coverage of the source.
+        It is skipped like any other, but does not lower the coverage of the source.
         """
         self._skip(item, reason, count)
         self.coverage.left_out[self.redact(reason)[:LONGEST]] += count
@@ -181,7 +181,7 @@ class Context:
 
         With a `seed`, they were drawn at random, each subset being equally likely. `total` is None
         if it is not known. The parts are rows; do not count them in `read(rows=...)` as well.
-        Raises ComponentError for what is no count.
+        Raises ComponentError for an invalid count.
         """
         total = None if total is None else amount(total)
         seed = None if seed is None else amount(seed)
@@ -194,7 +194,7 @@ class Context:
     def found(self, item: str, rows: int, *, of: str) -> None:
         """Record how many of the rows of an item, from the input `of`, hold a finding.
 
-        This is what a bound for the rows outside a sample is calculated from.
+        The bound for the rows outside a sample is calculated from it.
         """
         entry = {"item": self.redact(item), "found": amount(rows), "input": of}
         self.coverage.found.append(entry)

@@ -1,10 +1,10 @@
 """Fingerprints of code: the file that is named and everything that it imports.
 
-Of its own folder, and of modules outside distributions, the files count; of distributions the
-version; of the standard library nothing, for the version of Python is part of every fingerprint.
-The imports are read from the text of the files. After the code has run, the modules that it really
-imported must be among them: otherwise there is no fingerprint. What a file reads by other means
-than an import is not seen.
+Modules of its own folder, and modules outside distributions, are identified by the digests of their
+files; distributions by their versions; the standard library by the version of Python, which is part
+of every fingerprint. The imports are read from the text of the files. After the code has run, the
+modules that it really imported must be among them: otherwise there is no fingerprint. Files that it
+reads by other means than an import are not covered.
 """
 
 from __future__ import annotations
@@ -27,13 +27,14 @@ from waivern.plugins.installed_code import (
     standard,
     version_of,
 )
-from waivern.plugins.module_folders import FoundModule, ModuleFolder, look
+from waivern.plugins.module_folders import ModuleFolder
+from waivern.plugins.module_search import FoundModule, look
 
 __all__ = ["Fingerprints", "Runtime", "UncertainError", "runtime"]
 
 
 class Fingerprints:
-    """The fingerprints of one run: what has been read once is not read again. Thread-safe."""
+    """The fingerprints of one run: each file is read once. Thread-safe."""
 
     def __init__(self) -> None:
         self._walks: dict[Path, _Walk] = {}
@@ -92,7 +93,7 @@ class Fingerprints:
         return found
 
     def _of_installed(self, tops: set[str]) -> dict[str, str]:
-        """Return what modules on `sys.path` are, with those that they import."""
+        """Return the identities of modules on `sys.path`, with those that they import."""
         found: dict[str, str] = {}
         ahead = sorted(tops)
         while ahead:
@@ -110,7 +111,7 @@ class Fingerprints:
 
 
 class Runtime(NamedTuple):
-    """The versions of what runs the code."""
+    """The versions of waivern and Python."""
 
     waivern: str
     python: str
@@ -118,7 +119,7 @@ class Runtime(NamedTuple):
 
 def runtime() -> Runtime:
     """Return the versions of this process."""
-    # looked up, not imported: the package's front leads to all rooms
+    # `import waivern` would make the package's own front a dependency of this layer
     version = sys.modules["waivern"].__version__
     return Runtime(version, ".".join(map(str, sys.version_info[:3])))
 
@@ -128,12 +129,12 @@ def _digest(parts: dict[str, dict[str, str]]) -> str:
 
 
 class _Walk:
-    """Goes from a file of a folder to the files that it imports."""
+    """The walk from a file of a folder to the files that it imports."""
 
     def __init__(self, folder: ModuleFolder) -> None:
         self._folder = folder
         self.name, self.digest = "", ""
-        """The name of the file that it began with, and the digest of that file's bytes."""
+        """The name of the first file, and the digest of its bytes."""
         self.names: set[str] = set()
         """Modules of the folder, by their full names."""
         self.files: dict[str, str] = {}
@@ -142,7 +143,7 @@ class _Walk:
         """Modules from elsewhere, by the first part of their names."""
 
     def file(self, name: str, digest: str, found: FoundModule) -> None:
-        """Take in a module and what it imports."""
+        """Add a module and what it imports."""
         self.name, self.digest = name, digest
         ahead = [(name, found)]
         while ahead:
@@ -179,7 +180,7 @@ class _Walk:
         own = self._folder.own(each.name, each.items, found.path)
         if own is None:
             self.outside.add(top)
-            own = self._folder.find(top)  # which is meant if it is nowhere else
+            own = self._folder.find(top)  # used if it is found nowhere else
             own = own if own is not None and own.path != found.path else None
         if own is not None:
             yield from self._below(each.name, each.items)
@@ -206,9 +207,9 @@ class _Installed(NamedTuple):
     """A top-level module on `sys.path`."""
 
     digest: str
-    """Its version, if a distribution has it."""
+    """The versions of its distributions; None if it belongs to none."""
     files: dict[str, str]
-    """Module to digest, if none has."""
+    """Module to digest, if it belongs to no distribution."""
     imports: list[str]
 
 

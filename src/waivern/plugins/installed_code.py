@@ -1,7 +1,8 @@
 """Identity of code that is found on `sys.path`: distributions by version, other files by digest.
 
-Python runs what it imported first, whatever becomes of the file. A module outside a distribution is
-therefore identified only if its file was read around its first import and has not changed since.
+Python runs the code that it imported first, even if the file changes afterwards. A module outside a
+distribution is therefore identified only if its file was read around its first import and has not
+changed since.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ TICK_NS = 20_000_000
 
 
 class UncertainError(ComponentError):
-    """Raised for code of which nothing proves that it is what runs; the message is the reason."""
+    """Raised if it is not certain which code runs; the message is the reason."""
 
 
 class ImportStatement(NamedTuple):
@@ -41,15 +42,15 @@ class ImportStatement(NamedTuple):
 
 
 class _Imported(NamedTuple):
-    """A module's file as it was imported."""
+    """The file of a module as it was imported."""
 
     spec: ModuleSpec
-    """Another object after a reload."""
+    """The spec of the import; a reload creates another object."""
     digest: str
     names: dict[str, object]
 
 
-_imported: dict[str, _Imported] = {}  # a fact about this process, as `sys.modules` is
+_imported: dict[str, _Imported] = {}  # per process, because `sys.modules` is
 
 
 def standard(top: str) -> bool:
@@ -58,7 +59,7 @@ def standard(top: str) -> bool:
 
 
 def importing(name: str, act: Callable[[], T], items: Iterable[str] = ()) -> T:
-    """Return what `act` returns, which imports a module, and `items` that may be modules below it.
+    """Return the result of `act`, which imports a module, and `items` that may be modules below it.
 
     Remembers what the files of the new modules were; nothing about one that was imported before.
     """
@@ -76,7 +77,7 @@ def importing(name: str, act: Callable[[], T], items: Iterable[str] = ()) -> T:
 
 
 def version_of(top: str) -> str | None:
-    """Return the names and versions of the distributions that have a module; None: no fixed one."""
+    """Return the distributions of a module with their versions; None if they do not identify it."""
     owners = _owners(tuple(sys.path)).get(top, ())
     if not owners or any(_editable(owner) for owner in owners):
         return None
@@ -102,7 +103,7 @@ def files_of(top: str) -> dict[Path, str]:
 
 
 def check(name: str, digest: str) -> None:
-    """Raise UncertainError if a module was imported from a file that was not, or may not be, so."""
+    """Raise UncertainError unless a module was imported from a file with this digest."""
     module = sys.modules.get(name)
     if module is None:
         return
@@ -135,7 +136,7 @@ def file_of(name: str) -> Path | None:
 
 
 def imports_of(source: bytes) -> list[ImportStatement]:
-    """Return the import statements of a file, wherever they stand; none if it has no syntax."""
+    """Return all import statements of a file; none if it cannot be parsed."""
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -166,7 +167,7 @@ def _digests(top: str) -> dict[Path, str]:
                 found[path] = sha256(data)
                 ahead += [each.name.partition(".")[0] for each in imports_of(data)]
         except (UncertainError, OSError):
-            continue  # nothing is known about its modules, then
+            continue  # its modules then have no digest, and `check` refuses them
     return found
 
 
@@ -201,7 +202,7 @@ def _compiled_from(spec: ModuleSpec, source: bytes) -> bool:
         return True
     now = (source, str(spec.origin), "exec")
     try:
-        loaded = marshal.loads(code)  # noqa: S302 - what Python itself loads
+        loaded = marshal.loads(code)  # noqa: S302 - Python itself loads this file
         same: bool = loaded == compile(*now, dont_inherit=True)
     except (ValueError, EOFError, TypeError, SyntaxError):
         return False

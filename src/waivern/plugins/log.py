@@ -1,4 +1,4 @@
-"""The logger that a component is given."""
+"""The logger of one component call."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 
 def forwarding(name: str, emit: Callable[[str], None]) -> logging.Logger:
-    """Return a logger of nobody else's, which hands each line to `emit`."""
+    """Return a logger outside the tree of the process, which passes each line to `emit`."""
     logger = logging.Logger(name)
     logger.addHandler(_Forward(emit))
     return logger

@@ -1,4 +1,4 @@
-"""Messages for modules that cannot be imported: the file, the line and what to do."""
+"""Messages for modules that cannot be imported: the file, the line and the next step."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ class MissingModuleError(ComponentError, ModuleNotFoundError):
 
     @classmethod
     def of(cls, error: ModuleNotFoundError) -> MissingModuleError | None:
-        """Return the error with its place and remedy; None if no user's file is the place."""
+        """Return the error with its position and a hint; None if it is in no user's file."""
         place = _place(error)
         if place is None or folder_of(place[2]) is None:
             return None
-        return cls(told(error), hint=next_step(error))
+        return cls(describe(error), hint=next_step(error))
 
 
-def told(error: BaseException) -> str:
-    """Return what went wrong during an import, with the file and line of a missing module."""
+def describe(error: BaseException) -> str:
+    """Return the message of an import error, with the file and line of a missing module."""
     text = f"{type(error).__name__}: {short(str(error))}"
     place = _place(error)
     return f"{place[0]}, line {place[1]}: {text}" if place else text
 
 
 def next_step(error: BaseException) -> str | None:
-    """Return what to do about a module that is missing; None if none is."""
+    """Return how to get a missing module; None if no module is missing."""
     place = _place(error)
     if place is None or not isinstance(error, ModuleNotFoundError) or not error.name:
         return None

@@ -1,12 +1,12 @@
 """Modules in a user's folders, imported so that no folder sees another's.
 
-A file may import its neighbours by name, as a script does. The neighbours are looked for in its own
-folder first, and are kept in `sys.modules` under a name that contains the folder, never under the
-plain one. Two folders that both have a `helper.py` therefore get one each, in one process, at the
-same time, and code outside a folder does not see its modules at all.
+A file may import its neighbours by name, as a script does. The search begins in the folder of the
+file, and the module is entered into `sys.modules` under a name that contains the folder, never
+under the plain name. Two folders that both have a `helper.py` therefore get one each, in one
+process, at the same time, and code outside a folder does not see its modules at all.
 
-The name of such a module is `waivern.plugins.module_folders.<quoted folder>.<module>`. It is
-importable: a spawned child process finds the file through it. ADR 17 has the reasons.
+The name of such a module is `waivern.plugins.module_folders.<quoted folder>.<module>`. It can be
+imported: a spawned child process finds the file by it. ADR 17 has the reasons.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ import sys
 import threading
 import weakref
 from collections.abc import Iterable, Sequence
-from importlib.machinery import BYTECODE_SUFFIXES, EXTENSION_SUFFIXES, ModuleSpec
-from os import fsdecode, fsencode
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
-from urllib.parse import quote, unquote_to_bytes
 
 from waivern.files import open_file
 from waivern.message import sha256
 from waivern.plugins.module_loaders import FolderSys, loader_of
+from waivern.plugins.module_search import FoundModule, look, quoted, unquoted
 
 PREFIX = f"{__name__}."
 __path__: list[str] = []  # the import system requires it of a parent of modules
 
 _naming = threading.Lock()
+"""Held while a folder gets its name: the names in `sys.modules` belong to the process."""
 
 
 class ModuleSource(NamedTuple):
@@ -44,17 +44,8 @@ class ModuleSource(NamedTuple):
     digest: str
 
 
-class FoundModule(NamedTuple):
-    """A module in a folder."""
-
-    path: Path
-    """Its file; the folder of a package without `__init__.py`."""
-    package: bool = False
-    namespace: bool = False
-
-
 class ModuleFolders:
-    """The modules of the folders that one run uses; forgotten when it is closed or dropped.
+    """The modules of the folders that one project uses, until it is closed or garbage-collected.
 
     Thread-safe.
     """
@@ -68,7 +59,7 @@ class ModuleFolders:
         self._finalizer.atexit = False
 
     def close(self) -> None:
-        """Forget the modules now; code of theirs that still runs can go on."""
+        """Remove the modules from `sys.modules`; code of theirs that still runs is not affected."""
         self._finalizer()
 
     def folder(self, path: Path, *, follow: bool = True) -> ModuleFolder:
@@ -99,7 +90,7 @@ class ModuleFolder:
         self.name = _register(self, name)
 
     def unlock(self) -> None:
-        """Be held by no thread."""
+        """Release the lock, whichever thread held it."""
         self._lock = threading.Lock()
 
     def source(self, path: Path) -> ModuleSource:
@@ -109,7 +100,7 @@ class ModuleFolder:
         if found is None:
             with open_file(path, follow=self._follow) as file:
                 data = file.read()
-            with self._lock:  # of two that read it at once, the first counts
+            with self._lock:  # of two threads that read it at once, the first decides
                 found = self._sources.setdefault(path, ModuleSource(path, data, sha256(data)))
         return found
 
@@ -117,10 +108,10 @@ class ModuleFolder:
         """Return the name under which a file of the folder is imported, the same each time."""
         name = self._names.get(file)
         if name is None:
-            found = self.find(_quoted(file.stem))
-            # a package of the same name goes first when it is imported
+            found = self.find(quoted(file.stem))
+            # a package of the same name takes precedence when it is imported
             tail = file.stem if found is not None and found.path == file else file.name
-            name = self._names[file] = f"{self.name}.{_quoted(tail)}"
+            name = self._names[file] = f"{self.name}.{quoted(tail)}"
         return name
 
     def load(self, file: Path) -> ModuleType:
@@ -166,11 +157,11 @@ class ModuleFolder:
         return first, after
 
     def own(self, name: str, items: Iterable[str], importer: Path) -> FoundModule | None:
-        """Return what in this folder an absolute import means, None if it means something else.
+        """Return the module of this folder that an absolute import resolves to, None if none does.
 
         A file does not import itself: `csv.py` that imports `csv` gets the standard library's. A
-        folder without `__init__.py`, and a file where a package is needed, give way to a package
-        elsewhere.
+        package elsewhere takes precedence over a folder without `__init__.py`, and over a file
+        where a package is needed.
         """
         top, _, rest = name.partition(".")
         found = None if top in self._elsewhere else self.find(top)
@@ -184,7 +175,7 @@ class ModuleFolder:
         return found
 
     def spec(self, name: str, search: Sequence[str]) -> ModuleSpec | None:
-        """Return where a module of this name is, below one of the folders in `search`."""
+        """Return the spec of the module of this name below one of the folders in `search`."""
         parent, _, tail = name.rpartition(".")
         if parent == self.name:
             found = self.find(tail, last=True)
@@ -213,7 +204,7 @@ class ModuleFolder:
             known.update(each for each in names if each in sys.modules)
 
     def reached(self, name: str) -> set[str]:
-        """Return a module and all that it imported from this folder, directly or not."""
+        """Return a module and all modules of this folder that it imported, directly or not."""
         found, ahead = {name}, [name]
         with self._lock:
             while ahead:
@@ -224,7 +215,7 @@ class ModuleFolder:
 
 
 class _RootLoader:
-    """Makes the package that stands for a folder; a file `__init__.py` of the folder is not run."""
+    """The loader of the package of a folder; a file `__init__.py` in the folder is not run."""
 
     def __init__(self, folder: ModuleFolder) -> None:
         self._folder = folder
@@ -237,7 +228,7 @@ class _RootLoader:
 
 
 class ModuleFinder:
-    """Finds the modules of folders by their full names; the first entry of `sys.meta_path`."""
+    """The finder of the modules of folders by their full names; first in `sys.meta_path`."""
 
     @staticmethod
     def find_spec(
@@ -252,7 +243,7 @@ class ModuleFinder:
         if rest:
             folder = _folder_of(sys.modules[PREFIX + root])
             return folder.spec(name, path or ())
-        where = Path(fsdecode(unquote_to_bytes(root.partition("~")[0])))
+        where = Path(unquoted(root.partition("~")[0]))
         if not where.is_absolute() or not where.is_dir():
             return None
         ModuleFolder(where, name=name)  # in a spawned child: its parent has named the folder
@@ -262,28 +253,8 @@ class ModuleFinder:
 sys.meta_path.insert(0, ModuleFinder)  # before the finder that takes any file below a `__path__`
 
 
-def look(folder: Path, name: str) -> FoundModule | None:
-    """Return the module of a quoted name in a folder, in the order in which Python looks."""
-    name = _unquoted(name)
-    if not name or "/" in name or "\0" in name:
-        return None
-    inside = folder / name
-    for suffix in _SUFFIXES:
-        if (file := inside / f"__init__{suffix}").is_file():
-            return FoundModule(file, package=True)
-    for suffix in _SUFFIXES:
-        if (file := folder / f"{name}{suffix}").is_file():
-            return FoundModule(file)
-    if name.endswith(".py") and inside.is_file():
-        return FoundModule(inside)
-    return FoundModule(inside, package=True, namespace=True) if inside.is_dir() else None
-
-
-_SUFFIXES = (*EXTENSION_SUFFIXES, ".py", *BYTECODE_SUFFIXES)
-
-
 def folder_of(module: str) -> ModuleFolder | None:
-    """Return the folder that a module belongs to, by its name; None if it is no folder's."""
+    """Return the folder of the module with this name; None if it belongs to none."""
     if not module.startswith(PREFIX):
         return None
     root = PREFIX + module.removeprefix(PREFIX).partition(".")[0]
@@ -291,7 +262,7 @@ def folder_of(module: str) -> ModuleFolder | None:
 
 
 def short(text: str) -> str:
-    """Return a text with the names of modules as their files write them."""
+    """Return a text with the names of modules as they are written in the user's files."""
     return _FULL.sub("", text) if PREFIX in text else text
 
 
@@ -304,8 +275,8 @@ def _folder_of(root: ModuleType) -> ModuleFolder:
 
 
 def _register(folder: ModuleFolder, name: str | None) -> str:
-    """Put the folder's own package into `sys.modules`, under a name that is free."""
-    base = PREFIX + _quoted(str(folder.path))
+    """Enter the folder's own package into `sys.modules`, under a free name."""
+    base = PREFIX + quoted(str(folder.path))
     with _naming:
         number = 1
         while name is None:
@@ -321,7 +292,7 @@ def _register(folder: ModuleFolder, name: str | None) -> str:
 
 
 def _forget(names: list[str]) -> None:
-    """Take the modules of folders out of `sys.modules`."""
+    """Remove the modules of folders from `sys.modules`."""
     for root in names:
         for name in [each for each in list(sys.modules) if f"{each}.".startswith(f"{root}.")]:
             sys.modules.pop(name, None)
@@ -332,18 +303,11 @@ def _elsewhere(top: str) -> bool:
     return top in sys.modules or importlib.util.find_spec(top) is not None
 
 
-def _quoted(text: str) -> str:
-    return quote(fsencode(text), safe="/ ").replace(".", "%2E").replace("~", "%7E")
-
-
-def _unquoted(text: str) -> str:
-    return fsdecode(unquote_to_bytes(text)) if "%" in text else text
-
-
 def _after_fork() -> None:
-    """In a child, free what threads of the parent were at: they are not there to end it.
+    """In a child, release the locks that threads of the parent held: they do not exist there.
 
-    A module that one of them was importing is imported by the child itself.
+    A module that one of them was importing is imported again by the child itself; with the lock of
+    the import system still held, the child would wait for ever.
     """
     global _naming
     _naming, own = threading.Lock(), threading.get_ident()

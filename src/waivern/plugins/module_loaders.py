@@ -1,4 +1,4 @@
-"""The `__import__` of modules in a user's folder, and the loaders that give it to them."""
+"""The `__import__` of modules in a user's folder, and the loaders that install it."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class FolderImporter:
 
 
 class _Importlib(ModuleType):
-    """`importlib` as a module in a folder sees it: `import_module` looks in the folder first."""
+    """The `importlib` of a module in a folder: `import_module` looks in the folder first."""
 
     def __init__(self, import_module: Callable[[str, str | None], ModuleType]) -> None:
         super().__init__("importlib", importlib.__doc__)
@@ -104,7 +104,7 @@ class _Importlib(ModuleType):
 
 
 class FolderSys(ModuleType):
-    """`sys` as the modules of one folder see it: what they add to `path` is theirs alone."""
+    """The `sys` of the modules of one folder: what they add to `path` affects no others."""
 
     path: list[str]
 
@@ -126,7 +126,7 @@ class FolderSys(ModuleType):
 
 
 class _Scoped:
-    """Part of a loader: runs a module as one of its folder."""
+    """The part of a loader that runs a module as one of its folder."""
 
     folder: ModuleFolder
     path: str
@@ -140,11 +140,11 @@ class _Scoped:
         module.__dict__["__builtins__"] = vars(builtins) | {
             "__import__": FolderImporter(self.folder, module.__name__, Path(self.path))
         }
-        exec(code, module.__dict__)  # noqa: S102 - what a runbook or a project names
+        exec(code, module.__dict__)  # noqa: S102 - the file that a runbook or a project names
 
 
 class _SourceLoader(_Scoped, SourceFileLoader):  # type: ignore[misc]
-    """Runs the bytes that were read first: reads no bytecode and leaves none beside the file."""
+    """The loader of source: runs the bytes that were read first; reads and writes no bytecode."""
 
     def get_data(self, path: str) -> bytes:
         return self.folder.source(Path(path)).data if path == self.path else super().get_data(path)
@@ -178,7 +178,7 @@ def loader_of(folder: ModuleFolder, name: str, path: str) -> Any:
 
 
 def _plain(error: ModuleNotFoundError, folder: ModuleFolder) -> ModuleNotFoundError:
-    """Return the error with the name that stands in the user's file."""
+    """Return the error with the module name as it is written in the user's file."""
     root = f"{folder.name}."
     if not (error.name or "").startswith(root):
         return error
@@ -187,6 +187,6 @@ def _plain(error: ModuleNotFoundError, folder: ModuleFolder) -> ModuleNotFoundEr
 
 
 def _listed(module: ModuleType, items: Iterable[str]) -> list[str]:
-    """Return the names that are imported from a module, with those that '*' means."""
+    """Return the names that are imported from a module, '*' expanded."""
     found = [item for item in items if item != "*"]
     return found if "*" not in items else [*found, *getattr(module, "__all__", ())]

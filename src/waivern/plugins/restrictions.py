@@ -1,4 +1,4 @@
-"""Restrictions on what a component does to the process, which all artifacts of a run share."""
+"""Restrictions on components: they must not end, interrupt or change the process of a run."""
 
 from __future__ import annotations
 
@@ -15,74 +15,58 @@ from typing import Any, TypeAlias
 
 from waivern.errors import ComponentError
 from waivern.plugins.call_scope import CallScope, adopting, current
+from waivern.plugins.process_patches import SharedPatches, replace
 
 _ENDS = "it would end every artifact of the run: return, or raise an error"
 _INTERRUPTS = "it would interrupt every artifact of the run: return, or raise an error"
 _TIMES = "the process has one timer: give the artifact a `timeout`"
 _CLOSES = "it would close what other artifacts have open: close what you have opened yourself"
 _CLONE_FS = 0x200
-"""Of Linux: a thread that unshares this has a working folder and a umask of its own."""
+"""On Linux, a thread that unshares this has a working folder and a umask of its own."""
 _MARK = "waivern_restriction"
 
 Function: TypeAlias = Callable[..., Any]
 
 
-_lock = threading.Lock()
-_holders = 0
-"""Runs and loads of components that are at work."""
-_left: list[CallScope] = []
-"""Calls that were still at work when their run ended."""
-_installed = ExitStack()
-
-
 def restrict() -> None:
-    """Refuse to components, until `release`, what ends or interrupts the whole process.
+    """Refuse, until `release`, what ends or interrupts the whole process.
 
     The working folder and the umask that a component sets last until it returns; on Linux only its
     own thread has them. Threads of no component, and child processes, are not restricted. Runs at
     the same time share the restrictions.
     """
-    global _holders  # noqa: PLW0603 - what it counts belongs to the process
-    with _lock:
-        if _holders == 0:
-            _install(_installed)
-        _holders += 1
+    _RESTRICTIONS.hold()
 
 
 def release(left: Iterable[CallScope] = ()) -> None:
-    """Give the functions of the process back to it, unless another run is at work.
+    """Remove the restrictions, unless another run is at work.
 
-    Work that was `left` behind remains restricted: then the next release gives them back.
+    Work that was `left` behind remains restricted: the next release then removes them.
     """
-    global _holders  # noqa: PLW0603 - as above
-    with _lock:
-        _holders -= 1
-        _left[:] = [scope for scope in (*_left, *left) if not scope.over]
-        if _holders == 0 and not _left:
-            _installed.close()
+    _RESTRICTIONS.release(left)
 
 
 def _install(stack: ExitStack) -> None:
-    for system in (os, posix):  # what one takes from the other, each has for itself
+    for system in (os, posix):  # `os` has copies of the functions of `posix`: both are patched
         for name in ("_exit", "abort", "execv", "execve"):
-            _replace(stack, system, name, partial(_refusing, _ENDS))
-        _replace(stack, system, "closerange", partial(_refusing, _CLOSES))
-        _replace(stack, system, "kill", partial(_refusing, _ENDS, when=_targets_process))
-        _replace(stack, system, "killpg", partial(_refusing, _ENDS, when=_targets_group))
+            _restrict(stack, system, name, partial(_refusing, _ENDS))
+        _restrict(stack, system, "closerange", partial(_refusing, _CLOSES))
+        _restrict(stack, system, "kill", partial(_refusing, _ENDS, when=_targets_process))
+        _restrict(stack, system, "killpg", partial(_refusing, _ENDS, when=_targets_group))
         for name in ("chdir", "fchdir"):
-            _replace(stack, system, name, _restoring_folder)
-        _replace(stack, system, "umask", _restoring_umask)
+            _restrict(stack, system, name, _restoring_folder)
+        _restrict(stack, system, "umask", _restoring_umask)
     for module, name in ((signal, "raise_signal"), (signal, "pthread_kill")):
-        _replace(stack, module, name, partial(_refusing, _INTERRUPTS))
-    _replace(stack, _thread, "interrupt_main", partial(_refusing, _INTERRUPTS))
+        _restrict(stack, module, name, partial(_refusing, _INTERRUPTS))
+    _restrict(stack, _thread, "interrupt_main", partial(_refusing, _INTERRUPTS))
     for name in ("alarm", "setitimer"):
-        _replace(stack, signal, name, partial(_refusing, _TIMES))
-    _replace(stack, threading.Thread, "start", adopting)
+        _restrict(stack, signal, name, partial(_refusing, _TIMES))
+    _restrict(stack, threading.Thread, "start", adopting)
 
 
 @contextmanager
 def restricted(name: str) -> Iterator[None]:
-    """Restrict the code of a component that is loaded here, outside of any call."""
+    """Restrict the code of a component while it is loaded, outside of any call."""
     restrict()
     try:
         with (current() or CallScope(name)).entered():
@@ -91,25 +75,15 @@ def restricted(name: str) -> Iterator[None]:
         release()
 
 
-def _replace(
+def _restrict(
     stack: ExitStack, owner: Any, name: str, restricted: Callable[[str, Function], Function]
 ) -> None:
-    """Put a restricted function in the place of another, unless one is there already.
-
-    At the end that one comes back; what somebody else has put there meanwhile stays.
-    """
+    """Replace a function by a restricted one, unless it is one already."""
     original = getattr(owner, name)
-    if hasattr(original, _MARK):
-        return
-    replacement = wraps(original)(restricted(f"{owner.__name__}.{name}", original))
-    setattr(replacement, _MARK, True)
-
-    def restore() -> None:
-        if getattr(owner, name) is replacement:
-            setattr(owner, name, original)
-
-    setattr(owner, name, replacement)
-    stack.callback(restore)
+    if not hasattr(original, _MARK):
+        replacement = wraps(original)(restricted(f"{owner.__name__}.{name}", original))
+        setattr(replacement, _MARK, True)
+        replace(stack, owner, name, replacement)
 
 
 def _refusing(
@@ -167,22 +141,17 @@ def _restoring_umask(_called: str, original: Function) -> Function:
 
 
 def _separate(scope: CallScope) -> None:
-    """Give the current thread a working folder and a umask of its own, where that is possible."""
+    """Give the current thread its own working folder and umask, where that is possible."""
     thread = threading.current_thread()
     if sys.platform != "linux" or thread is threading.main_thread() or scope.restore:
         return
     unshare: Function | None = getattr(os, "unshare", None)  # from Python 3.12
     if unshare is None:
-        import ctypes  # costs more than most components
+        import ctypes  # its import costs more than most components
 
         unshare = ctypes.CDLL(None).unshare
-    with suppress(OSError):  # a container may forbid it: then it is restored, but not separate
+    with suppress(OSError):  # a container may forbid it: then threads share them during the call
         unshare(_CLONE_FS)
 
 
-def _after_fork() -> None:
-    global _lock  # noqa: PLW0603 - a thread that is not there any more may have held it
-    _lock = threading.Lock()
-
-
-os.register_at_fork(after_in_child=_after_fork)
+_RESTRICTIONS = SharedPatches(_install)

@@ -1,6 +1,6 @@
-"""Standard streams that know which artifact is at work: its output goes to its own log.
+"""Standard streams that attribute output to the artifact at work and write it to its log.
 
-What no artifact can be named for goes to the stream that was there before.
+Output that belongs to no artifact goes to the original stream.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ class Sink(Protocol):
     """The log of one artifact, as the streams see it. Thread-safe."""
 
     def write(self, text: str) -> None:
-        """Take text that was printed: any part of a line, or several."""
+        """Write printed text: any part of a line, or several lines."""
         ...
 
     def write_bytes(self, data: bytes) -> None:
-        """Take bytes that were printed, as UTF-8."""
+        """Write printed bytes, as UTF-8."""
         ...
 
     def line(self, text: str, *, echo: bool = False) -> None:
-        """Take whole lines; with `echo`, they are also shown to whoever watches the run."""
+        """Write whole lines; with `echo`, they are also shown with the progress of the run."""
         ...
 
     def warning(self, key: object, text: str) -> None:
-        """Take a warning, unless it was taken before."""
+        """Write a warning, unless one with this key was written before."""
         ...
 
     def flush(self) -> None:
-        """Take what was printed so far as a line of its own, if the process may end any time."""
+        """Write the incomplete line too, if the process may end at any time."""
         ...
 
 
@@ -52,18 +52,18 @@ def current() -> Sink | None:
 
 
 def enter(sink: Sink) -> Token[Sink | None]:
-    """Attribute what follows in this context to an artifact; `leave` ends that."""
+    """Attribute the output of this context to an artifact, until `leave`."""
     return _sink.set(sink)
 
 
 def leave(token: Token[Sink | None]) -> None:
-    """End what `enter` began."""
+    """End the attribution that `enter` began."""
     _sink.reset(token)
 
 
 @contextmanager
 def muted() -> Iterator[None]:
-    """Drop what this context prints: the artifact's log has it already."""
+    """Drop the output of this context: the artifact's log has it already."""
     token = _muted.set(True)
     try:
         yield
@@ -72,7 +72,7 @@ def muted() -> Iterator[None]:
 
 
 class _Delegate:
-    """A stream in front of another, whose further attributes it has."""
+    """A stream in front of another one; it has the attributes of the other one."""
 
     def __init__(self, original: TextIO | None) -> None:
         self._original = original
@@ -87,12 +87,16 @@ class _Delegate:
 
 
 class AttributedOutput(_Delegate, io.TextIOBase):
-    """A standard output stream; nothing that a component does to it reaches another."""
+    """A standard output stream; what a component does to it affects no other component."""
 
     def __init__(self, original: TextIO | None) -> None:
         super().__init__(original)
         self.buffer = _Bytes(self)
         self._diverted: ContextVar[Any] = ContextVar("waivern_diverted", default=None)
+
+    def replaces(self, original: TextIO | None) -> bool:
+        """Return whether it is in front of this stream."""
+        return self._original is original
 
     encoding = "utf-8"
     errors = "backslashreplace"
@@ -109,13 +113,13 @@ class AttributedOutput(_Delegate, io.TextIOBase):
         """Accept any settings: a log is UTF-8 whatever they are."""
 
     def divert(self, target: Any) -> Token[Any]:
-        """Send what this context prints to `target`; `undivert` ends that."""
+        """Send the output of this context to `target`, until `undivert`."""
         return self._diverted.set(target)
 
     def undivert(self, token: Token[Any]) -> None:
         try:
             self._diverted.reset(token)
-        except ValueError:  # it is ended in another context than it was begun in
+        except ValueError:  # called in another context than `divert`
             self._diverted.set(None)
 
     def write(self, text: str) -> int:
@@ -151,7 +155,7 @@ class AttributedOutput(_Delegate, io.TextIOBase):
             self._original.flush()
 
     def close(self) -> None:
-        """Stay open: others print, too."""
+        """Stay open: other code prints to it, too."""
 
     def writable(self) -> bool:
         return True
@@ -165,7 +169,7 @@ class AttributedOutput(_Delegate, io.TextIOBase):
 
 
 class _Bytes(io.BufferedIOBase):
-    """The bytes below an Output."""
+    """The binary buffer of an AttributedOutput."""
 
     def __init__(self, text: AttributedOutput) -> None:
         self._text = text
@@ -188,7 +192,7 @@ class _Bytes(io.BufferedIOBase):
         self._text.flush()
 
     def close(self) -> None:
-        """Stay open: others print, too."""
+        """Stay open: other code prints to it, too."""
 
     def writable(self) -> bool:
         return True
@@ -204,7 +208,7 @@ class _Bytes(io.BufferedIOBase):
 
 
 def no_terminal(what: str) -> ComponentError:
-    """Return the error for a component that asks somebody who is not there."""
+    """Return the error for a component that asks for input."""
     return ComponentError(
         f"there is no terminal: a component cannot use {what}",
         hint="ask people with a gate (`ask:`), or take what you need as a parameter",
@@ -212,7 +216,7 @@ def no_terminal(what: str) -> ComponentError:
 
 
 class NoInput(_Delegate, io.TextIOBase):
-    """Standard input: a component that reads it gets an error, for nobody could answer."""
+    """Standard input: a component that reads it gets an error instead of waiting for ever."""
 
     encoding = "utf-8"
     errors = "strict"
@@ -253,7 +257,7 @@ class NoInput(_Delegate, io.TextIOBase):
         return current() is None and self._original is not None and self._original.isatty()
 
     def close(self) -> None:
-        """Stay open: it is not the component's."""
+        """Stay open: it does not belong to the component."""
 
     def __del__(self) -> None:
         """Close nothing."""

@@ -1,4 +1,4 @@
-"""The coverage record of one component call: what was examined, what was not, and why."""
+"""The coverage record of one component call: items examined and not examined, with reasons."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from waivern.message import Json
 
 
 class Tally:
-    """Units that were examined, of those that are known and not left out on purpose."""
+    """Examined units, of the known units that are not excluded by the properties."""
 
     __slots__ = ("examined", "known")
 
@@ -27,7 +27,7 @@ class Tally:
 
 
 class SampledItem(NamedTuple):
-    """An item of which only some parts were read; with a seed, those were drawn at random."""
+    """An item of which only some parts were read; with a seed, they were drawn at random."""
 
     item: str
     read: int
@@ -40,40 +40,40 @@ class SampledItem(NamedTuple):
 
 
 class Coverage:
-    """What was examined and what was not, in counts and by name.
+    """The coverage of one component call, in counts and by name.
 
     `seen` is always `read + skipped`; both count items, also where one name represents many.
-    Not thread-safe: one component call, one coverage.
+    Not thread-safe: each component call has its own.
     """
 
     def __init__(self) -> None:
         self.read = 0
         self.skipped: list[tuple[str, str, int]] = []
         self.left_out: defaultdict[str, int] = defaultdict(int)
-        """How much of what was skipped the properties exclude, by reason."""
+        """The number of skipped items that the properties exclude, by reason."""
         self.sampled: list[SampledItem] = []
         self.units: dict[str, Tally] = {}
-        """Bytes, rows or values, of the items that have a known size."""
+        """Bytes, rows or values of the items that have a known size."""
         self.inputs: dict[str, Tally] = {}
-        """Of a processor: the amounts by input."""
+        """The amounts by input, for a processor."""
         self.unsized = 0
-        """Items that were not examined and whose size is not known."""
+        """The number of items that were not examined and have no known size."""
         self.unmatched: list[str] = []
         """Patterns of the properties that match nothing."""
         self.found: list[dict[str, Json]] = []
-        """How many rows of an item hold a finding: `{item, found, input}`."""
+        """The number of rows with a finding by item: `{item, found, input}`."""
 
     def count(
         self, count: int, sizes: dict[str, int | None], of: str | None, *, examined: bool
     ) -> None:
-        """Add items with their sizes in units; they are not left out on purpose."""
-        given = {unit: size for unit, size in sizes.items() if size is not None}
-        for unit, size in given.items():
+        """Add items that the properties do not exclude, with their sizes in units."""
+        known = {unit: size for unit, size in sizes.items() if size is not None}
+        for unit, size in known.items():
             self.units.setdefault(unit, Tally()).add(amount(size), examined=examined)
         if of is not None:
-            size = next(iter(given.values()), count)
+            size = next(iter(known.values()), count)
             self.inputs.setdefault(of, Tally()).add(size, examined=examined)
-        if not (given or examined):
+        if not (known or examined):
             self.unsized += count
 
     def document(self) -> dict[str, Json] | None:
@@ -98,7 +98,7 @@ class Coverage:
         }
 
     def _measured(self) -> dict[str, Json]:
-        """Return what only some components report."""
+        """Return the parts that only some components report."""
         measured: dict[str, Json] = {}
         if self.units:
             measured["units"] = {unit: each.document() for unit, each in self.units.items()}

@@ -19,11 +19,11 @@ PROCESSOR = "processor:"
 
 
 class CoverageGap(NamedTuple):
-    """A processor that did not examine all that it was given."""
+    """A processor that did not examine its whole input."""
 
     artifact: str
     amount: Amount | None
-    """None: it did not complete, and examined nothing."""
+    """None: it did not complete, so it examined nothing."""
     unit: str
     reasons: Mapping[str, int]
     status: ArtifactStatus = ArtifactStatus.COMPLETED
@@ -46,7 +46,7 @@ class ExaminedReach(NamedTuple):
 
     now: Mapping[str, Fraction] = {}
     at_best: Mapping[str, Fraction] = {}
-    """The same if the processors that are not over examine everything."""
+    """The same if the processors that have not ended examine everything."""
 
 
 def examine(
@@ -78,7 +78,7 @@ def examine(
 
 
 def excluded(record: RunRecord, step: StepRecord) -> bool:
-    """Report whether a condition of the runbook excludes an artifact that was skipped."""
+    """Return whether a condition of the runbook excludes an artifact that was skipped."""
     cause = record.steps.get(str((step.error or {}).get("cause")))
     return cause is not None and (cause.error or {}).get("cause") == cause.artifact
 
@@ -92,24 +92,24 @@ def _missed(record: RunRecord) -> Iterator[tuple[str, tuple[str, ...]]]:
         if inputs is not None:
             yield name, tuple(inputs)
         elif step.status is ArtifactStatus.FAILED and (step.component or "").startswith(PROCESSOR):
-            yield name, step.inputs  # of a journal that does not list the processors
+            yield name, step.inputs  # an older journal, which does not list the processors
 
 
 def _given(
     names: Iterable[str], steps: Mapping[str, StepRecord], measures: Mapping[str, Measure]
 ) -> bool:
-    """Report whether there is anything to examine: an input that is no detector's findings."""
+    """Return whether there is anything to examine: an input other than the findings of a detector."""
     there = (name for name in names if name in steps and steps[name].completed)
     return any(not _reports(measures.get(name)) for name in there)
 
 
 def _reports(found: Measure | None) -> bool:
-    """Report whether a processor examined its inputs: what follows concerns its findings."""
+    """Return whether a processor examined its inputs: later ones then concern its findings."""
     return found is not None and found.items is not None and found.component.startswith(PROCESSOR)
 
 
 def _inputs(step: StepRecord) -> tuple[str, ...]:
-    """Return what an artifact is made of; the inputs of a connector are for its condition."""
+    """Return the content inputs of an artifact; those of a connector are only for its condition."""
     return () if (step.component or "").startswith("connector:") else step.inputs
 
 
@@ -130,7 +130,7 @@ def _reach(
     missed: Collection[str],
     measures: Mapping[str, Measure],
 ) -> dict[str, Fraction]:
-    """Walk from the artifacts that nothing is made of to the sources, each once."""
+    """Walk from the artifacts without consumers to the sources, each once."""
     reach: dict[str, Fraction] = defaultdict(lambda: WHOLE)
     open_ = Counter(name for inputs in edges.values() for name in inputs)
     ready = [name for name in edges if not open_[name]]
@@ -147,7 +147,7 @@ def _reach(
 
 
 def _part(found: Measure | None, needed: str, behind: Fraction) -> Fraction:
-    """Return the part of an input that a consumer, or what follows from it, examined."""
+    """Return the part of an input that a consumer, or one behind it, examined."""
     if found is None or not _reports(found):
         return behind
     if needed in found.inputs:

@@ -27,11 +27,11 @@ class SourceOutcome(StrEnum):
 
     EXAMINED = "examined"
     UNKNOWN = "unknown"
-    """It completed, and how much there is was not reported."""
+    """It completed, and did not report its total."""
     EMPTY = "empty"
     FAILED = "failed"
     SKIPPED = "skipped"
-    """Something that it needs failed."""
+    """An artifact that it needs failed."""
     NOT_STARTED = "not_started"
     SUSPENDED = "suspended"
     LEFT_OUT = "left_out"
@@ -50,9 +50,9 @@ class SourceCoverage(NamedTuple):
     measure: Measure
     why: str | None = None
     reach: Fraction = WHOLE
-    """The part of what it delivered that its consumers examined."""
+    """The part of its content that its consumers examined."""
     reach_at_best: Fraction = WHOLE
-    """The same if the consumers that are not over examine everything."""
+    """The same if the consumers that have not ended examine everything."""
 
     @property
     def share(self) -> Fraction:
@@ -82,18 +82,18 @@ class SourceCoverage(NamedTuple):
 
 
 class SampleBound(NamedTuple):
-    """A table of which a part was examined, and what that proves about the rest."""
+    """A table of which a part was examined, with the bound for the rest."""
 
     source: str
     part: PartialItem
     found: int | None = None
-    """Examined rows in which the detector found something; None if none reports them."""
+    """Examined rows with findings; None if no detector reports them."""
     detector: str | None = None
-    """The artifact of the detector: each has a bound of its own."""
+    """The artifact of the detector: each detector has a bound of its own."""
 
     @property
     def at_most(self) -> int | None:
-        """The most rows of the whole table that may hold a finding; None if no bound holds."""
+        """The upper bound of rows with a finding in the whole table; None if there is none."""
         if self.part.seed is None or self.part.total is None or self.found is None:
             return None
         return sampling.at_most(min(self.found, self.part.read), self.part.read, self.part.total)
@@ -111,11 +111,11 @@ class SampleBound(NamedTuple):
 
 
 class RunCoverage(NamedTuple):
-    """How much of the sources of a run was examined."""
+    """The coverage of a run: the examined part of its sources."""
 
     sources: tuple[SourceCoverage, ...]
     gaps: tuple[CoverageGap, ...]
-    """The processors that did not examine all that they were given."""
+    """The processors that did not examine their whole input."""
     samples: tuple[SampleBound, ...]
 
     @property
@@ -132,7 +132,7 @@ class RunCoverage(NamedTuple):
             if least is None or (share is not smallest and share < smallest):
                 least, smallest = each, share
             if not smallest:
-                break  # the first of those that nothing was examined of
+                break  # no other has less: the first without coverage is the answer
         return least
 
     @property
@@ -143,16 +143,16 @@ class RunCoverage(NamedTuple):
 
     @property
     def percent(self) -> str:
-        """The headline; '100' only if nothing is missing."""
+        """The percentage as text; '100' only if nothing is missing."""
         return percent(self.share)
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What is probably a mistake: a source that is empty, a pattern that matches nothing."""
+        """The probable mistakes: an empty source, a pattern that matches nothing."""
         return tuple(text for each in self.sources for text in _warnings(each))
 
     def settled(self) -> RunCoverage:
-        """Return what the coverage is at best, whatever other attempts will examine."""
+        """Return the best possible coverage, if later attempts examine everything."""
         over = (each for each in self.sources if each.outcome not in PENDING)
         return self._replace(sources=tuple(s._replace(reach=s.reach_at_best) for s in over))
 
@@ -174,12 +174,12 @@ class RunCoverage(NamedTuple):
 
 
 def number(share: Fraction) -> float:
-    """Return a percentage as a number, rounded down like the headline."""
+    """Return a percentage as a number, rounded down like its text."""
     return float(percent(share))
 
 
 def coverage(record: RunRecord) -> RunCoverage:
-    """Return the coverage of a run as far as its record says. Raises IntegrityError."""
+    """Return the coverage of a run from its record. Raises IntegrityError."""
     if record.covered is not None and record.covered[0] == record.count:
         return record.covered[1]
     measures = {
@@ -194,7 +194,7 @@ def coverage(record: RunRecord) -> RunCoverage:
 
 
 def _is_source(record: RunRecord, step: StepRecord, found: Measure | None) -> bool:
-    """Tell whether an artifact comes from outside the run: by a connector, or from another run."""
+    """Return whether an artifact comes from outside the run: a connector, or another run."""
     if found is not None:
         return found.component.startswith(("connector:", "reuse:")) or found.behind is not None
     label = step.component or ""
@@ -228,7 +228,7 @@ def _source(
 def _samples(
     sources: tuple[SourceCoverage, ...], measures: Mapping[str, Measure]
 ) -> Iterator[SampleBound]:
-    """Yield each part that was examined of a table, with the findings that its consumers report."""
+    """Yield each examined part of a table, with the findings that its consumers report."""
     found: dict[tuple[str, str], list[tuple[int, str]]] = defaultdict(list)
     for detector, each in measures.items():
         for of, item, rows in each.found:

@@ -19,7 +19,7 @@ class ExecutionState(NamedTuple):
     skipped: tuple[str, ...]
     suspended: tuple[str, ...]
     last_checkpoint: str
-    """When the last event of the journal happened."""
+    """The time of the last event in the journal."""
 
     @classmethod
     def of(cls, steps: Iterable[StepRecord], last_checkpoint: str) -> ExecutionState:

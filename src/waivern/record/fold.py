@@ -1,4 +1,4 @@
-"""Events in, the run's record out: the only place where an event changes what is believed."""
+"""The fold of a journal: the only place where an event changes the record of a run."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from waivern.record.status import CLOSED, ArtifactStatus, RunStatus
 from waivern.record.step_record import StepRecord
 
 LISTED_SOURCES = 100
-"""Sources that `run.json` lists one by one; of more, it has the summary."""
+"""The maximal number of sources that `run.json` lists; of more, it has the summary."""
 ASK_AGAIN = "ask-again"
-"""Among what an attempt was forced to: decisions made before it count no longer."""
+"""In the options of an attempt: decisions from before it are invalidated."""
 
 
 class RunRecord:
-    """All that a journal says about a run. Begins with its first event; then `apply` the rest."""
+    """The record of a run: created from the first event of its journal; `apply` adds the others."""
 
     def __init__(self, first: Event) -> None:
         if not isinstance(first, RunStartedRecord):
@@ -44,7 +44,7 @@ class RunRecord:
         self.reuse = first.reuse
         self.project = first.project
         self.invalidated: dict[str, str] = {}
-        """What the current attempt found to count no longer, each with the reason."""
+        """The artifacts that the current attempt invalidated, each with the reason."""
         self.steps = {name: StepRecord(name) for name in _ids(first.artifacts)}
         self.metadata = RunMetadata(
             run_id=first.run_id,
@@ -63,21 +63,21 @@ class RunRecord:
         self.aliases = first.aliases
         self.sensitive = frozenset(first.sensitive)
         self.sources = None if first.sources is None else frozenset(first.sources)
-        """Artifacts that come from outside; None in a journal that does not list them."""
+        """The artifacts that come from outside the run; None if the journal does not list them."""
         self.processors = first.processors or {}
-        """The inputs of each artifact that a processor makes; empty if the journal lists none."""
+        """The inputs of each artifact of a processor; empty if the journal lists none."""
         self.decisions: dict[str, list[ArtifactSuspendedRecord | GateDecidedRecord]] = {}
-        """What was asked and decided at each gate, in order."""
+        """The questions and decisions of each gate, in order."""
         self.executed: dict[str, None] = {}
         """The artifacts that the last attempt started, in order of starting."""
         self.vouched = True
-        """Whether a journal says all this; else only files that anybody may have written."""
+        """Whether a journal vouches for the record; otherwise it is read from editable files."""
         self.store = ""
         """The id of the store in which the last attempt began; empty if that is not recorded."""
         self.output: str | None = None
         """The folder that outputs are delivered to, absolute or relative to the base folder."""
         self.covered: tuple[int, RunCoverage] | None = None
-        """The coverage at the end of the last attempt, and `count` at that time."""
+        """The coverage at the end of the last attempt, and the value of `count` then."""
         self.count = 1
         self.next_step = 1
 
@@ -95,17 +95,17 @@ class RunRecord:
 
     @property
     def state(self) -> ExecutionState:
-        """The partition of the plan as it stands."""
+        """The artifacts of the plan by their current status."""
         return ExecutionState.of(self.steps.values(), self.metadata.updated_at)
 
     @property
     def base(self) -> str:
-        """The folder that relative paths started from in the last attempt."""
+        """The base folder of relative paths in the last attempt."""
         return str(self._of_attempt("base") or self.started.base)
 
     @property
     def place(self) -> str:
-        """The same folder, relative to the one that the store lay in; empty if not below it."""
+        """The same folder, relative to the folder of the store; empty if it is not below that."""
         return str(self._of_attempt("place") or "")
 
     def _of_attempt(self, name: str) -> Json:
@@ -114,12 +114,12 @@ class RunRecord:
 
     @property
     def attempt_open(self) -> bool:
-        """Whether the last attempt has not said how it ended."""
+        """Whether the end of the last attempt is missing in the journal."""
         attempts = self.metadata.attempts
         return bool(attempts) and attempts[-1]["ended_at"] is None
 
     def apply(self, event: Event) -> None:
-        """Take in the next event of the journal."""
+        """Apply the next event of the journal."""
         self.count += 1
         take_in = _TAKEN_IN.get(type(event))
         if take_in is None:
@@ -139,7 +139,7 @@ class RunRecord:
 
 def _attempt_started(record: RunRecord, event: AttemptStartedRecord) -> None:
     run = record.metadata
-    if record.attempt_open:  # the process died: all that is known is its last sign of life
+    if record.attempt_open:  # the process died: its last event is the only known time
         run.attempts[-1]["ended_at"] = run.updated_at
         run.attempts[-1]["status"] = str(RunStatus.INTERRUPTED)
     record.invalidated = event.invalidated
@@ -161,7 +161,7 @@ def _attempt_started(record: RunRecord, event: AttemptStartedRecord) -> None:
 
 
 def _renew(record: RunRecord, event: AttemptStartedRecord) -> None:
-    """Take over what is another since the runbook, or a child of it, was changed."""
+    """Replace the parts that a changed runbook, or a changed child, defines."""
     run = record.metadata
     if event.artifacts is not None:
         ids = _ids(event.artifacts)
@@ -187,7 +187,7 @@ def _renew(record: RunRecord, event: AttemptStartedRecord) -> None:
 
 
 NAMED_OUTPUT = "output"
-"""The component of an artifact that is one of several outputs of a processor."""
+"""In place of the component, for one of several outputs of a processor."""
 
 
 def _artifact_started(record: RunRecord, event: ArtifactStartedRecord) -> None:
@@ -195,7 +195,7 @@ def _artifact_started(record: RunRecord, event: ArtifactStartedRecord) -> None:
     if step.step_index is None:
         step.step_index = event.step
         record.next_step = max(record.next_step, event.step + 1)
-    if step.completed:  # it is made again: what was there counts no longer
+    if step.completed:  # it is rebuilt: the completed one is invalidated
         step.status, step.completed, step.seq = ArtifactStatus.NOT_STARTED, None, None
     step.component, step.inputs = event.component, tuple(event.inputs)
     step.started_at, step.duration_ms = event.at, None
@@ -270,7 +270,7 @@ def _attempt_ended(record: RunRecord, event: AttemptEndedRecord) -> None:
         )
     run.duration_ms += event.duration_ms
     run.attempts[-1].update(ended_at=event.at, status=event.status, reason=event.reason)
-    if record.sources is not None:  # else `run.json` of that version has none
+    if record.sources is not None:  # `run.json` of an older version has none
         found = coverage(record)
         record.covered = (record.count, found)
         run.coverage = found.document(LISTED_SOURCES)
@@ -288,7 +288,7 @@ _TAKEN_IN: dict[type, Callable[[RunRecord, Any], None]] = {
     RunCancelledRecord: _run_cancelled,
     AttemptEndedRecord: _attempt_ended,
 }
-"""What each kind of event changes."""
+"""The change of the record by each kind of event."""
 
 
 def _sources(reuse: dict[str, dict[str, Json]]) -> list[str]:
@@ -296,7 +296,7 @@ def _sources(reuse: dict[str, dict[str, Json]]) -> list[str]:
 
 
 def _ids(names: list[str]) -> list[str]:
-    """Return the ids of artifacts, which are names of files below the run."""
+    """Return the ids of artifacts, checked: they are names of files in the run folder."""
     try:
         return [parse_artifact_id(name) for name in names]
     except UsageError as error:
@@ -307,7 +307,7 @@ def _ids(names: list[str]) -> list[str]:
 
 def _attempt(event: AttemptStartedRecord) -> dict[str, Json]:
     more: dict[str, Json] = {} if event.selected is None else {"selected": event.selected}
-    if event.base:  # what earlier versions did not record is not in their run.json either
+    if event.base:  # a run.json of an earlier version does not have it either
         more |= {"base": event.base, "place": event.place}
     if event.waivern:
         more |= {"waivern": event.waivern, "python": event.python}

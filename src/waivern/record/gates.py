@@ -1,4 +1,4 @@
-"""What people decided on a gate, and whether it counts. Pure.
+"""The state of a gate, from the decisions that count. Pure.
 
 A decision counts while every artifact that was shown, the runbook, and what people were asked are
 what they were.
@@ -17,7 +17,7 @@ AGAIN = "`--ask-again` on a resume asks once more"
 
 
 class GateQuestionRecord(NamedTuple):
-    """What is asked now."""
+    """The current question of a gate."""
 
     text: str
     approvers: int
@@ -28,18 +28,18 @@ class GateQuestionRecord(NamedTuple):
 
     @property
     def asked(self) -> str:
-        """The digest of what people are asked: the text, how many of them, for how long."""
+        """The digest of the question: its text, the number of approvers, the time limit."""
         return content_digest([self.text, self.approvers, self.expires_s])
 
 
 class GateApproved(NamedTuple):
-    """Enough people said yes; `document` is the gate's content."""
+    """The approval by enough people; `document` is the gate's content."""
 
     document: dict[str, Json]
 
 
 class GateRefused(NamedTuple):
-    """Somebody said no, or nobody said anything in time."""
+    """A rejection, or the end of the time limit."""
 
     kind: str
     """`rejected` or `expired`."""
@@ -47,19 +47,19 @@ class GateRefused(NamedTuple):
 
 
 class GateOpen(NamedTuple):
-    """People have still to decide."""
+    """The state before enough decisions."""
 
     missing: int
-    """How many more have to approve."""
+    """The number of approvals that are missing."""
     approvers: frozenset[str]
-    """Who has approved, as `person` tells them apart."""
+    """The people who have approved, as `person` identifies them."""
 
 
 Verdict: TypeAlias = GateApproved | GateRefused | GateOpen
 
 
 def judge(history: History | None, question: GateQuestionRecord, now: str) -> Verdict:
-    """Say how a gate stands at a time, given what was asked and decided so far, in order."""
+    """Return the state of a gate at a time, from its questions and decisions so far, in order."""
     asked = question.asked
     events = [e for e in history or () if e.shown == question.shown and e.asked == asked]
     since = next((event.at for event in events if isinstance(event, ArtifactSuspendedRecord)), now)
@@ -79,12 +79,14 @@ def judge(history: History | None, question: GateQuestionRecord, now: str) -> Ve
     if len(approvals) >= question.approvers:
         return GateApproved(_document(question, list(approvals.values())))
     if until is not None and _time(now) > until:
-        return GateRefused("expired", f"nobody decided until {until.isoformat(timespec='seconds')}")
+        return GateRefused(
+            "expired", f"no decision was made until {until.isoformat(timespec='seconds')}"
+        )
     return GateOpen(question.approvers - len(approvals), frozenset(approvals))
 
 
 def person(by: str) -> str:
-    """Return what tells people apart: case, spaces, and what cannot be seen make no other one."""
+    """Return the identity of a person: case, spaces and invisible characters do not matter."""
     from unicodedata import normalize  # few runs have a gate
 
     visible = "".join(each for each in normalize("NFKC", by) if not _is_invisible(each))
@@ -100,7 +102,7 @@ def _is_invisible(character: str) -> bool:
 _BLANK = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
-"""Characters that Unicode counts as visible, or as marks, and that show nothing."""
+"""Characters that Unicode classifies as visible, or as marks, but that are invisible."""
 
 
 def _document(question: GateQuestionRecord, approvals: list[GateDecidedRecord]) -> dict[str, Json]:

@@ -1,4 +1,4 @@
-"""Whether what was read from a disk has the shape that a dataclass declares."""
+"""A check of data from a disk against the types that a dataclass declares."""
 
 from __future__ import annotations
 

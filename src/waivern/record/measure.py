@@ -10,22 +10,22 @@ from waivern.errors import IntegrityError
 from waivern.message import Json
 
 LISTED = 200
-"""Names that the journal keeps of each kind; the artifact's file has them all."""
+"""The maximal number of names of a kind in the journal; the artifact's file has them all."""
 NONE, WHOLE = Fraction(0), Fraction(1)
-"""The shares of most sources, which are not calculated: a run may have a million of them."""
+"""The shares of most sources, ready-made: a run may have a million sources."""
 UNITS = {"bytes": "files", "rows": "tables"}
-"""What the items of a source are, by the unit that measures it."""
+"""The name of the items of a source, by the unit that measures it."""
 
 
 class Amount(NamedTuple):
-    """Units that were examined, of those that are known and not left out on purpose."""
+    """Examined units, of the known units that the properties do not exclude."""
 
     examined: int = 0
     known: int = 0
 
     @property
     def share(self) -> Fraction:
-        """The part that was examined; nothing of nothing is 0."""
+        """The examined part, from 0 to 1; of an empty source, 0."""
         if not self.examined:
             return NONE
         return WHOLE if self.complete else Fraction(self.examined, self.known)
@@ -49,7 +49,7 @@ class PartialItem(NamedTuple):
     read: int
     total: int | None
     seed: int | None = None
-    """None: the first rows, which are no random sample."""
+    """None: the first rows, which are not a random sample."""
 
 
 class Measure(NamedTuple):
@@ -63,17 +63,17 @@ class Measure(NamedTuple):
     unsized: int = 0
     left_out: int = 0
     reasons: Mapping[str, int] = {}
-    """Why items were not examined, with their number."""
+    """The reasons why items were not examined, with their numbers."""
     left_out_reasons: Mapping[str, int] = {}
     partial: tuple[PartialItem, ...] = ()
     partials: int = 0
-    """How many there are; `partial` has the first of them."""
+    """Their total; `partial` has the first of them."""
     unmatched: tuple[str, ...] = ()
     inputs: Mapping[str, Amount] = {}
     found: tuple[tuple[str, str, int], ...] = ()
     """(input, item, rows that hold a finding)."""
     behind: Amount | None = None
-    """Of a copied result: the coverage that the run it comes from had of its sources."""
+    """For a copied result: the coverage of the run that it comes from."""
 
     @property
     def unit(self) -> str:
@@ -86,14 +86,14 @@ class Measure(NamedTuple):
 
     @property
     def unknown(self) -> bool:
-        """Tell whether it is not known how much there is."""
+        """Return whether the total is unknown."""
         if self.items is None:
             return self.behind is None
         return any(each.total is None for each in self.partial)
 
     @property
     def share(self) -> Fraction:
-        """The part that was examined. It is 1 only if each item was examined as well."""
+        """The examined part. It is 1 only if each item was examined as well."""
         if self.behind is not None:
             return self.behind.share
         if self.items is None or self.unknown:
@@ -111,7 +111,7 @@ def percent(share: Fraction) -> str:
 def measured(
     coverage: Mapping[str, Json] | None, component: str, names: Mapping[str, str]
 ) -> dict[str, Json]:
-    """Return what the journal keeps of a coverage record.
+    """Return the part of a coverage record that the journal keeps.
 
     `names` are the ids of the inputs by key.
     """
@@ -149,9 +149,9 @@ def _first(reasons: dict[str, int]) -> dict[str, Json]:
 
 
 def measure(kept: Mapping[str, Json]) -> Measure:
-    """Return the counts in an event of the journal. Raises IntegrityError if they cannot be any."""
+    """Return the counts in an event of the journal. Raises IntegrityError if they are invalid."""
     if len(kept) == 1 and type(component := kept.get("component")) is str:
-        return Measure(component)  # nothing was reported, as of most artifacts
+        return Measure(component)  # most artifacts report nothing
     try:
         return _measure(kept)
     except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -1,4 +1,4 @@
-"""`run.json`: who, what, when, how it ended."""
+"""The content of `run.json`: who ran what, when, and how it ended."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _FIRST_FORM = (
 
 
 class NewerVersionError(IntegrityError):
-    """A newer version of this program wrote the run: it is read, and never changed."""
+    """Raised to refuse a change of a run that a newer version of waivern wrote; it can be read."""
 
 
 @dataclass(slots=True)
 class RunMetadata:
-    """The head of a run. A projection of the journal, except that it is what lists are made of."""
+    """The head of a run, a projection of the journal. Lists of runs read it and not the journal."""
 
     run_id: str
     runbook_path: str | None
@@ -40,9 +40,9 @@ class RunMetadata:
     duration_ms: int = 0
     error: str | None = None
     suspended_at: str | None = None
-    """The time."""
+    """The time of the suspension."""
     suspended_at_node: str | None = None
-    """The artifact that waits; the first in the order of the runbook, if several do."""
+    """The artifact that is suspended; of several, the first in the order of the runbook."""
     suspension_reason: str | None = None
     params: dict[str, Json] = field(default_factory=dict)
     children: list[dict[str, str]] = field(default_factory=list)
@@ -51,11 +51,11 @@ class RunMetadata:
     replay_of: str | None = None
     cancelled_by: str | None = None
     coverage: dict[str, Json] | None = None
-    """How much of the sources was examined when the last attempt ended; see docs/explanation/coverage.md."""
+    """The coverage at the end of the last attempt; see docs/explanation/coverage.md."""
     attempts: list[dict[str, Json]] = field(default_factory=list)
     """`{started_at, ended_at, status, reason, host, pid, runbook_hash, waivern, python}` each."""
     journal: dict[str, Json] = field(default_factory=dict)
-    """`{count, head}`: how many lines were durable when this was last synced, and the last hash."""
+    """`{count, head}`: the number of durable lines at the last sync, and the last hash."""
     schema_version: int = SCHEMA_VERSION
 
     @property
@@ -66,7 +66,7 @@ class RunMetadata:
     def document(self) -> dict[str, Json]:
         """Return the content of `run.json`."""
         names = ["schema_version"] + [f.name for f in fields(self) if f.name != "schema_version"]
-        if self.coverage is None:  # as in earlier versions, whose files are compared with this
+        if self.coverage is None:  # as in earlier versions: `verify` compares their files with this
             names.remove("coverage")
         return {name: getattr(self, name) for name in names}
 
@@ -91,7 +91,7 @@ class RunMetadata:
 
     @classmethod
     def from_document(cls, document: dict[str, Json]) -> RunMetadata:
-        """Return the head in `run.json`. Raises IntegrityError if it is not one."""
+        """Return the head from `run.json`. Raises IntegrityError if it is invalid."""
         known = {f.name: document[f.name] for f in fields(cls) if f.name in document}
         try:
             if known["schema_version"] > SCHEMA_VERSION:

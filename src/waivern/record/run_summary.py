@@ -16,7 +16,7 @@ REMOVED = "removed"
 
 
 class RunSummary(NamedTuple):
-    """One attempt that ended; the first nine names are a format that other programs read."""
+    """The summary of an attempt; its first nine fields are a format that other programs read."""
 
     run_id: str
     started_at: str | None
@@ -28,12 +28,12 @@ class RunSummary(NamedTuple):
     """The artifacts that ran in this attempt, in order of starting."""
     stages_failed: list[str]
     retry_count: int
-    """Tries of artifacts beyond their first in this attempt."""
+    """The number of retries of artifacts in this attempt."""
     metadata: dict[str, Json]
     status: str | None = None
     duration_ms: int = 0
     attempt: int = 0
-    """From 1."""
+    """The number of the attempt, from 1."""
     runbook: str | None = None
     """The path as typed, or the name of a runbook that has none."""
 
@@ -47,12 +47,12 @@ class RunSummary(NamedTuple):
 
 
 def unknown(run_id: str) -> RunSummary:
-    """Return the summary of a run that no record describes."""
+    """Return the summary of a run without a record."""
     return RunSummary(run_id, None, None, None, None, [], [], 0, {})
 
 
 def summary(record: RunRecord) -> RunSummary:
-    """Return the summary of the last attempt; if it has no end, nobody works on it any more."""
+    """Return the summary of the last attempt; one without an end has crashed."""
     run, last = record.metadata, record.metadata.attempts[-1]
     crashed = record.attempt_open
     status = RunStatus.INTERRUPTED if crashed else RunStatus(str(last["status"]))
@@ -80,7 +80,7 @@ _RESULTS = {RunStatus.COMPLETED: "success", RunStatus.FAILED: "failed"}
 
 
 def summaries(events: Iterable[Event]) -> Iterator[RunSummary]:
-    """Yield the summary of each attempt in a journal to which nobody writes."""
+    """Yield the summary of each attempt in a journal without a writer."""
     iterator = iter(events)
     record = RunRecord(next(iterator))
     for event in iterator:
@@ -94,7 +94,7 @@ def summaries(events: Iterable[Event]) -> Iterator[RunSummary]:
 
 
 def _between(start: Json, end: str) -> int:
-    """Return the milliseconds between two moments; 0 if one of them is no time."""
+    """Return the milliseconds between two times; 0 if one of them is invalid."""
     try:
         span = datetime.fromisoformat(end) - datetime.fromisoformat(str(start))
     except (TypeError, ValueError):

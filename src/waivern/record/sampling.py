@@ -17,8 +17,10 @@ CONFIDENCE = 95
 METHOD = "exact one-sided hypergeometric bound, random sample without replacement"
 ASSUMES = "a detector that misses nothing"
 EXACT, DIGITS = 3_000, 10**10
-"""Draws, and findings times rows, up to which the test is evaluated in whole numbers; beyond them
-in floating point, and then rounded so that the bound is never too small."""
+"""The limits of draws, and of findings times rows, for a test in whole numbers.
+
+Beyond them it is evaluated in floating point, and rounded so that the bound is never too small.
+"""
 
 
 @lru_cache(4096)
@@ -33,7 +35,7 @@ def at_most(found: int, sample: int, rows: int) -> int:
     if sample in (0, rows):
         return most
     alpha, slack = 1 - CONFIDENCE / 100, max(1e-4, rows * math.log(rows) * 2e-15)
-    if slack > 0.5:  # 10^13 rows: floating point has no digit left
+    if slack > 0.5:  # 10^13 rows: the precision of floating point is exhausted
         exact = sample <= EXACT and found <= 100
         return _last(least, most, lambda m: _plausible(found, sample, rows, m)) if exact else most
     high = _last(least, most, lambda m: _tail(found, sample, rows, m) > alpha * (1 - slack))
@@ -44,7 +46,7 @@ def at_most(found: int, sample: int, rows: int) -> int:
 
 
 def _last(low: int, high: int, holds: Callable[[int], bool]) -> int:
-    """Return the last number from `low` to `high` that holds; `low` holds, later ones may not."""
+    """Return the last number from `low` to `high` for which the test holds; it holds for `low`."""
     while low < high:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if holds(middle) else (low, middle - 1)
@@ -52,7 +54,7 @@ def _last(low: int, high: int, holds: Callable[[int], bool]) -> int:
 
 
 def _plausible(found: int, sample: int, rows: int, hits: int) -> bool:
-    """Test in whole numbers whether P(X <= found) exceeds 5 % if `hits` of the rows hold one."""
+    """Return whether P(X <= found) exceeds 5 % if `hits` rows hold a finding, in whole numbers."""
     drawn, marked = sorted((sample, hits))  # the two can be exchanged: fewer draws, fewer digits
     first = max(0, drawn - (rows - marked))
     ways = math.comb(marked, first) * math.comb(rows - marked, drawn - first)
@@ -65,7 +67,7 @@ def _plausible(found: int, sample: int, rows: int, hits: int) -> bool:
 
 
 def _tail(found: int, sample: int, rows: int, hits: int) -> float:
-    """Return P(X <= found) in floating point: the largest term, and what the others are of it."""
+    """Return P(X <= found) in floating point: the largest term times the ratios of the others."""
     free = rows - hits
     if found >= min(sample, hits):
         return 1.0

@@ -12,7 +12,7 @@ from waivern.record.status import ArtifactStatus
 
 @dataclass(slots=True)
 class StepRecord:
-    """What is known of one artifact of a run: attempts, times, component, inputs, error."""
+    """The state of one artifact of a run: attempts, times, component, inputs, error."""
 
     artifact: str
     status: ArtifactStatus = ArtifactStatus.NOT_STARTED
@@ -24,22 +24,22 @@ class StepRecord:
     """`{kind, message, hint}` of a failure; `{kind: "skipped", message, cause}` of a skip, and
     `more_causes` if there are several."""
     gate: bool = False
-    """Whether it was for people that it waited when it last did."""
+    """Whether its last suspension was for a decision by people."""
     inputs: tuple[str, ...] = ()
     attempts: int = 0
     tries: int = 0
-    """Of the attempts, those since the run was last started or resumed."""
+    """The attempts since the run was last started or resumed."""
     completed: ArtifactCompletedRecord | None = None
-    """The event that made it completed; None while it is anything else."""
+    """The event that completed it; None in every other status."""
     seq: int | None = None
     """The journal line of `completed`."""
 
     outputs: tuple[str, ...] = ()
-    """The artifacts that are its named outputs, if it has some."""
+    """The artifacts of its named outputs, if it has any."""
 
     @property
     def output_keys(self) -> list[str]:
-        """The artifacts that it gave: itself, and its named outputs."""
+        """The artifact itself and its named outputs."""
         return [self.artifact, *self.outputs] if self.completed else []
 
     def document(self) -> dict[str, Json]:
@@ -61,6 +61,6 @@ class StepRecord:
 
 
 def ordered(steps: Iterable[StepRecord]) -> list[StepRecord]:
-    """Return steps in the order of starting; those that never were come last."""
+    """Return steps in the order of starting; those that never started are last."""
     last = float("inf")
     return sorted(steps, key=lambda step: last if step.step_index is None else step.step_index)
