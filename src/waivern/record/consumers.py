@@ -98,7 +98,7 @@ def _missed(record: RunRecord) -> Iterator[tuple[str, tuple[str, ...]]]:
 def _given(
     names: Iterable[str], steps: Mapping[str, StepRecord], measures: Mapping[str, Measure]
 ) -> bool:
-    """Return whether there is anything to examine: an input other than the findings of a detector."""
+    """Return whether there is an input to examine: other than the findings of a detector."""
     there = (name for name in names if name in steps and steps[name].completed)
     return any(not _reports(measures.get(name)) for name in there)
 
