@@ -1,4 +1,4 @@
-"""How long lists of runs take, and how many run folders they open, with 10 to 10,000 runs.
+"""The duration of lists of runs, and the run folders that they open, with 10 to 10,000 runs.
 
     python benchmarks/listing/measure.py [--rounds 7] [--sizes 10,1000] [--before SRC] [--out FILE]
 

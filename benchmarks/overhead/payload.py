@@ -1,4 +1,4 @@
-"""What the measured artifacts are: 200 bytes of text, from nothing or from whatever came before."""
+"""The measured artifacts: 200 bytes of text, without an input or with one."""
 
 from __future__ import annotations
 

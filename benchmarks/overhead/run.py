@@ -1,9 +1,9 @@
-"""How much `wct run` costs beside the work: against a bare loop that writes the same files.
+"""The overhead of `wct run`: whole runs beside a bare loop that writes the same files.
 
     python benchmarks/overhead/run.py [--rounds 5] [--only wide1000,runs] [--out FILE]
 
-Whole processes, in turn (ours, floor, ours, floor, ...), so that a machine whose speed drifts is
-fair to both; medians, and the ratio pair by pair. Needs `wct` beside the Python that runs this.
+Whole processes, in turn (ours, floor, ours, floor, ...), so that a change of the machine's speed
+affects both; medians, and the ratio pair by pair. Needs `wct` beside the Python that runs this.
 The floor writes temp + fsync + rename + fsync(dir) for each file (floor.py): what `wct run`
 promises, without a journal, a graph, or anything that could be resumed.
 """
@@ -46,7 +46,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Case:
-    """Two commands that are measured in turn; each is made anew for every round."""
+    """Two commands that are measured in turn; each is rebuilt for every round."""
 
     name: str
     ours: Callable[[Path, int], list[str]]
@@ -94,7 +94,7 @@ def cases(folder: Path) -> list[Case]:
 def compare(case: Case, folder: Path, rounds: int) -> str:
     """Measure one case and return its row.
 
-    What an artifact costs is told beyond what a run of a single one takes, measured in turn too.
+    The cost of an artifact is what exceeds a run of a single one, measured in turn, too.
     """
     measure(case.ours(folder, -1), folder)  # a warm-up: bytecode, page cache
     ours, floor, start = [], [], []

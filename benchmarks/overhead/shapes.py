@@ -9,12 +9,12 @@ PROCESS = '{inputs: %s, process: {type: python, properties: {call: "payload.py:f
 
 
 def wide(count: int) -> str:
-    """`count` artifacts that need nothing."""
+    """Return `count` artifacts without inputs."""
     return _runbook(f"  a{n}: {SOURCE}" for n in range(count))
 
 
 def deep(count: int) -> str:
-    """A chain: each artifact needs the one before."""
+    """Return a chain: each artifact depends on the one before."""
     rest = (f"  a{n}: " + PROCESS % f"a{n - 1}" for n in range(1, count))
     return _runbook(iter([f"  a0: {SOURCE}", *rest]))
 

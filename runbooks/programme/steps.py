@@ -17,8 +17,8 @@ AGE_OF_CONSENT = 16
 def accounts_of_children(database: str, as_of: str) -> dict[str, int]:
     """Count the customers who are too young to consent by themselves on a day.
 
-    Raises sqlite3.OperationalError while somebody writes: `retry` is there for that, so there is no
-    waiting here.
+    Raises sqlite3.OperationalError while another program writes: the runbook has a `retry` for
+    it, so the function does not wait.
     """
     day = date.fromisoformat(as_of)
     limit = day.replace(year=day.year - AGE_OF_CONSENT, day=min(day.day, 28)).isoformat()
