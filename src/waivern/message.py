@@ -90,6 +90,13 @@ def content_digest(content: Json) -> str:
     return sha256(_canonical(content))
 
 
+def json_bytes(document: dict[str, Json]) -> bytes:
+    """Return a document as a file that people read: 2-space indent, newline at the end."""
+    from pydantic_core import to_json
+
+    return to_json(document, indent=2) + b"\n"
+
+
 def encode(message: Message) -> Encoded:
     """Return the bytes of the message's file. Raises ComponentError if they cannot be JSON."""
     from pydantic_core import to_json

@@ -29,8 +29,9 @@ from waivern.record.journal_events import (
     RunStartedRecord,
     to_record,
 )
-from waivern.runs.verify import UNCOVERED, Verification, VerifyFault, verify
+from waivern.runs.verify import Verification, VerifyFault, verify
 from waivern.store.base import InitialState
+from waivern.store.layout import UNCOVERED
 from waivern.store.local import LocalFilesystemStore
 from waivern.store.lock import this_process
 

@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 from waivern.errors import IntegrityError, StoreError, UsageError, WaivernError
 from waivern.files import destination
-from waivern.ids import STORE, SYSTEM, parse_artifact_id
+from waivern.ids import STORE, parse_artifact_id
 from waivern.message import Json, encode, sha256
 from waivern.planning.plan import Plan
 from waivern.record.fold import RunRecord
@@ -31,6 +31,7 @@ from waivern.record.status import CLOSED
 from waivern.store.backend import FolderHandle, explained
 from waivern.store.base import ArtifactRef, RunStore
 from waivern.store.disk import DiskFolder, make_way
+from waivern.store.local import is_run_folder
 
 RECORD = ".waivern-output.json"
 """The file beside the outputs that says which run wrote them."""
@@ -87,7 +88,7 @@ def _run_store(path: Path, store: RunStore) -> Path | None:
     real = Path(os.path.realpath(path))
     own = Path(os.path.realpath(store.folder)) if store.folder else None
     for folder in (real, *real.parents):
-        if folder == own or folder.name == STORE or (folder / SYSTEM / "run.json").exists():
+        if folder == own or folder.name == STORE or is_run_folder(str(folder)):
             return folder
     return None
 

@@ -11,10 +11,9 @@ import json
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from waivern.message import Json
+from waivern.message import Json, json_bytes
 from waivern.record.fold import RunRecord
-from waivern.store.base import JournalLine
-from waivern.store.layout import json_bytes
+from waivern.store.base import JournalLine, RecordName
 
 
 class Projection(NamedTuple):
@@ -86,8 +85,8 @@ def _keys(names: str) -> frozenset[str]:
     return frozenset(names.split())
 
 
-PROJECTIONS = {
-    "run.json": Projection(
+PROJECTIONS: Mapping[RecordName, Projection] = {
+    "run": Projection(
         "updated_at",
         lambda record: record.metadata.document(),
         anchored=True,
@@ -102,7 +101,7 @@ PROJECTIONS = {
             "journal": _keys("count head"),
         },
     ),
-    "state.json": Projection(
+    "state": Projection(
         "last_checkpoint",
         lambda record: record.state.document(),
         anchored=False,

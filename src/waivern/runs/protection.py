@@ -11,8 +11,7 @@ from waivern.errors import IntegrityError, NotFoundError, StoreError, WaivernErr
 from waivern.record.status import ArtifactStatus, RunStatus
 from waivern.runs import queries
 from waivern.runs.queries import DAMAGED, RunRow
-from waivern.store.base import RunStore
-from waivern.store.layout import EVENTS, RUN
+from waivern.store.base import RecordName, RunStore
 
 AT_WORK = "it is running"
 PINNED = "it is pinned"
@@ -110,7 +109,8 @@ def _records(store: RunStore, run_id: str) -> bytes | None:
     """Return what can be read of a damaged run's records; None if they are there but closed."""
     found: list[bytes] = []
     closed = False
-    for name in (RUN, EVENTS):
+    names: tuple[RecordName, ...] = ("run", "journal")
+    for name in names:
         try:
             found.append(store.read_record(run_id, name))
         except NotFoundError:

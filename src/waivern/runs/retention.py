@@ -23,7 +23,6 @@ from waivern.runs.protection import AT_WORK, protection, protections
 from waivern.runs.queries import RunRow
 from waivern.runs.runbook_file import RunbookFile
 from waivern.store.base import RunStore
-from waivern.store.layout import PINNED
 from waivern.store.lock import this_process
 
 Rows: TypeAlias = Sequence[RunRow] | None
@@ -209,10 +208,10 @@ def pinned(store: RunStore, run_id: str) -> dict[str, Json] | None:
     if not store.pinned(run_id):
         return None
     try:
-        document = json.loads(store.read_record(run_id, PINNED))
+        document = json.loads(store.read_record(run_id, "pin"))
     except (ValueError, RecursionError) as error:
         raise IntegrityError(
-            f"{PINNED} of run {run_id} is not JSON", hint=f"pin it anew: `wct runs unpin {run_id}`"
+            f"the pin of run {run_id} is not JSON", hint=f"pin it anew: `wct runs unpin {run_id}`"
         ) from error
     return document if isinstance(document, dict) else {}
 

@@ -20,7 +20,6 @@ from waivern.store.base import RunStore
 
 NOTE = "no journal vouches for it"
 _LISTS = ("completed", "not_started", "failed", "skipped")
-_EVENTS = "events.jsonl"
 
 
 def head(store: RunStore, run_id: str) -> RunMetadata | None:
@@ -97,7 +96,7 @@ def refuse(store: RunStore, run_id: str, verb: str) -> None:
 
 def _has_journal(store: RunStore, run_id: str) -> bool:
     try:
-        store.read_record(run_id, _EVENTS)
+        store.read_record(run_id, "journal")
     except ArtifactNotFoundError:
         return False
     except IntegrityError:  # too large, or no file

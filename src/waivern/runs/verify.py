@@ -28,18 +28,8 @@ from waivern.record.status import RunStatus
 from waivern.runs import unjournaled
 from waivern.runs.projections import PROJECTIONS, Projection
 from waivern.runs.queries import fold
-from waivern.store.base import Journal, RunStore
-from waivern.store.layout import CHILDREN, kept_child_name, kept_name
+from waivern.store.base import Journal, RunFile, RunStore
 
-UNCOVERED = (
-    f"{SYSTEM}/run.log",
-    f"{SYSTEM}/lock",
-    f"{SYSTEM}/logs/",
-    f"{SYSTEM}/requests/",
-    f"{SYSTEM}/pinned.json",
-)
-"""Files, and folders with all that is in them."""
-RECORDS = ("run.json", "state.json", "events.jsonl", "runbook.yaml")
 LOOKS = 200
 """How many events of one millisecond are tried as the one that a projection was made after."""
 HEAD = re.compile("[0-9a-f]{16,64}")
@@ -68,6 +58,8 @@ class Verification:
     faults: tuple[VerifyFault, ...]
     notes: tuple[str, ...] = ()
     """What is as a crash leaves it, or was not looked at."""
+    not_covered: tuple[str, ...] = ()
+    """The paths that are not looked at; folders of such end with '/'."""
     vouched: bool = True
     """Whether there is a journal; without one, nothing can be verified."""
 
@@ -81,7 +73,7 @@ class Verification:
             "artifacts": self.artifacts,
             "faults": [{"path": fault.path, "what": fault.what} for fault in self.faults],
             "notes": list(self.notes),
-            "not_covered": list(UNCOVERED),
+            "not_covered": list(self.not_covered),
         }
 
 
@@ -121,7 +113,7 @@ def _verified(store: RunStore, run_id: str, expect: str | None) -> Verification:
     try:
         owner = store.owner(run_id)
     except IntegrityError as error:
-        return _unreadable(run_id, SYSTEM, error)
+        return _unreadable(store, run_id, SYSTEM, error)
     if owner:
         raise RunLockedError(
             f"run {run_id} is running: process {owner.pid} on {owner.host}, since {owner.since}",
@@ -129,17 +121,17 @@ def _verified(store: RunStore, run_id: str, expect: str | None) -> Verification:
         )
     with suppress(NotFoundError):  # which is told below
         try:
-            store.read_record(run_id, "run.json")  # from which the journal's length is known
+            store.read_record(run_id, "run")  # from which the journal's length is known
         except IntegrityError as error:
-            return _unreadable(run_id, f"{SYSTEM}/run.json", error)
+            return _unreadable(store, run_id, store.file_path("record", "run"), error)
     try:
         journal, record = fold(store, run_id)
     except IntegrityError as error:
         if (found_head := unjournaled.head(store, run_id)) is not None:
             return _unvouched(store, unjournaled.record(store, found_head), expect)
-        return _unreadable(run_id, f"{SYSTEM}/events.jsonl", error)
+        return _unreadable(store, run_id, store.file_path("record", "journal"), error)
     found = [
-        *_on_journal(journal, record, expect),
+        *_on_journal(store, journal, record, expect),
         *_on_artifacts(store, record),
         *_on_runbook(store, record),
         *_on_children(store, record),
@@ -153,6 +145,7 @@ def _verified(store: RunStore, run_id: str, expect: str | None) -> Verification:
         artifacts=sum(1 for step in record.steps.values() if step.completed),
         faults=tuple(each for each in found if isinstance(each, VerifyFault)),
         notes=tuple(each for each in found if isinstance(each, str)),
+        not_covered=store.uncovered,
     )
 
 
@@ -161,7 +154,11 @@ def _unvouched(store: RunStore, record: RunRecord, expect: str | None) -> Verifi
     run_id = record.metadata.run_id
     completed = [name for name, step in record.steps.items() if step.completed]
     looks = {name: _no_artifact(store, run_id, name) for name in completed}
-    faults = [VerifyFault(f"{name}.json", fault) for name, fault in looks.items() if fault]
+    faults = [
+        VerifyFault(store.file_path("artifact", name), fault)
+        for name, fault in looks.items()
+        if fault
+    ]
     notes = (
         f"run.json and state.json can be read; {len(completed) - len(faults):,} of "
         f"{len(completed):,} completed artifacts are artifact files",
@@ -170,7 +167,9 @@ def _unvouched(store: RunStore, record: RunRecord, expect: str | None) -> Verifi
     )
     if expect is not None:
         faults.append(VerifyFault(SYSTEM, f"no line has the expected hash {expect}"))
-    return Verification(run_id, 0, None, len(completed), tuple(faults), notes, vouched=False)
+    return Verification(
+        run_id, 0, None, len(completed), tuple(faults), notes, store.uncovered, vouched=False
+    )
 
 
 def _no_artifact(store: RunStore, run_id: str, name: str) -> str | None:
@@ -185,16 +184,17 @@ def _no_artifact(store: RunStore, run_id: str, name: str) -> str | None:
     return None
 
 
-def _unreadable(run_id: str, path: str, error: IntegrityError) -> Verification:
-    return Verification(run_id, 0, None, 0, (VerifyFault(path, error.message),))
+def _unreadable(store: RunStore, run_id: str, path: str, error: IntegrityError) -> Verification:
+    fault = VerifyFault(path, error.message)
+    return Verification(run_id, 0, None, 0, (fault,), not_covered=store.uncovered)
 
 
 Found: TypeAlias = Iterator[VerifyFault | str]
 """Faults, and notes: what a crash may have left, and nothing depends on."""
 
 
-def _on_journal(journal: Journal, record: RunRecord, expect: str | None) -> Found:
-    path = f"{SYSTEM}/events.jsonl"
+def _on_journal(store: RunStore, journal: Journal, record: RunRecord, expect: str | None) -> Found:
+    path = store.file_path("record", "journal")
     if record.attempt_open:
         yield "the last attempt did not end: run.json and state.json were not compared"
     if journal.torn:
@@ -212,7 +212,7 @@ def _on_artifacts(store: RunStore, record: RunRecord) -> Found:
             run_id = record.metadata.run_id
             fault = store.verify(run_id, name, size=done.size, digest=done.digest)
             if fault:
-                yield VerifyFault(f"{name}.json", fault, renewable=True)
+                yield VerifyFault(store.file_path("artifact", name), fault, renewable=True)
 
 
 def _on_runbook(store: RunStore, record: RunRecord) -> Found:
@@ -220,9 +220,9 @@ def _on_runbook(store: RunStore, record: RunRecord) -> Found:
     try:
         for digest in _runbooks(record):
             store.read_runbook(run_id, digest)
-        current = store.read_record(run_id, "runbook.yaml")
+        current = store.read_record(run_id, "runbook")
     except (NotFoundError, IntegrityError) as error:
-        yield VerifyFault(f"{SYSTEM}/runbook.yaml", error.message)
+        yield VerifyFault(store.file_path("record", "runbook"), error.message)
         return
     if not record.attempt_open and sha256(current) != record.metadata.runbook_hash:
         yield (
@@ -236,7 +236,7 @@ def _on_children(store: RunStore, record: RunRecord) -> Found:
         try:
             store.read_child(record.metadata.run_id, child["path"], child["sha256"])
         except IntegrityError as error:
-            yield VerifyFault(f"{SYSTEM}/{CHILDREN}/{child['path']}", error.message)
+            yield VerifyFault(store.file_path("child", child["path"]), error.message)
 
 
 def _runbooks(record: RunRecord) -> list[str]:
@@ -248,15 +248,17 @@ def _on_projections(store: RunStore, record: RunRecord, journal: Journal) -> Fou
     """Compare the projections with what the journal makes of them."""
     if record.attempt_open:
         return
-    for name, projection in PROJECTIONS.items():
+    for part, projection in PROJECTIONS.items():
+        path = store.file_path("record", part)
+        name = path.rpartition("/")[2]
         try:
-            data = store.read_record(record.metadata.run_id, name)
+            data = store.read_record(record.metadata.run_id, part)
         except (NotFoundError, IntegrityError) as error:
-            yield VerifyFault(f"{SYSTEM}/{name}", error.message)
+            yield VerifyFault(path, error.message)
             continue
         written = projection.read(data)
         if written is None:
-            yield VerifyFault(f"{SYSTEM}/{name}", "is not what the journal says")
+            yield VerifyFault(path, "is not what the journal says")
         elif written.get("schema_version", 0) > SCHEMA_VERSION:
             yield f"a newer version of waivern wrote {name}: it was not compared"
         elif projection.fits(record, journal.lines[-1], written, data):
@@ -266,7 +268,7 @@ def _on_projections(store: RunStore, record: RunRecord, journal: Journal) -> Fou
         elif any(islice(_fitted_before(projection, journal, written, data), LOOKS)):
             yield f"{name} is older than the journal, as after a crash: resuming renews it"
         else:
-            yield VerifyFault(f"{SYSTEM}/{name}", "is not what the journal says")
+            yield VerifyFault(path, "is not what the journal says")
 
 
 def _fitted_before(
@@ -290,38 +292,38 @@ def _fitted_before(
 
 def _on_strangers(store: RunStore, record: RunRecord) -> Found:
     """Find the files that the journal does not know."""
-    known = {f"{name}.json" for name, step in record.steps.items() if step.completed}
-    known |= {f"{SYSTEM}/{name}" for name in RECORDS}
-    known |= {f"{SYSTEM}/{kept_name(digest)}" for digest in _runbooks(record)}
-    known |= {f"{SYSTEM}/{CHILDREN}/{child['path']}" for child in record.metadata.children}
-    for path in store.files(record.metadata.run_id):
-        hidden = path.endswith("/") and any(each.startswith(path) for each in known)
-        if path not in known and not hidden and not _uncovered(path):
-            yield _stranger(store, record, path)
+    for file in store.files(record.metadata.run_id):
+        if not _is_known(file, record):
+            yield _stranger(store, record, file)
 
 
-def _uncovered(path: str) -> bool:
-    return any(path == one or (one[-1] == "/" and path.startswith(one)) for one in UNCOVERED)
+def _is_known(file: RunFile, record: RunRecord) -> bool:
+    match file.kind:
+        case "artifact":
+            step = record.steps.get(file.name)
+            return step is not None and step.completed is not None
+        case "child":  # or a hidden folder with children in it
+            paths = [str(child["path"]) for child in record.metadata.children]
+            return file.name in paths or (
+                file.path.endswith("/") and any(path.startswith(file.name) for path in paths)
+            )
+        case "earlier runbook":
+            return any(
+                digest.removeprefix("sha256:").startswith(file.name) for digest in _runbooks(record)
+            )
+    return file.kind in ("record", "uncovered")
 
 
-def _stranger(store: RunStore, record: RunRecord, path: str) -> VerifyFault | str:
-    folder, _, name = path.rpartition("/")
-    if name.startswith(".tmp-"):
-        return f"{path} is a leftover that nobody reads; resuming sweeps it"
+def _stranger(store: RunStore, record: RunRecord, file: RunFile) -> VerifyFault | str:
+    path, run_id = file.path, record.metadata.run_id
     unfinished = record.attempt_open or record.metadata.status is RunStatus.INTERRUPTED
-    if unfinished and path.removesuffix(".json") in record.steps:
-        return f"{path} is there, but not completed, as after a crash: it counts for nothing"
-    if folder == SYSTEM and name.startswith("runbook.") and _fits(store, record, name):
-        return f"{path} is a runbook that did not run: a resume was cut off before it began"
-    if folder == SYSTEM and name.startswith("child.") and _fits(store, record, name):
-        return f"{path} is a child runbook of an earlier attempt"
+    match file.kind:
+        case "staged":
+            return f"{path} is a leftover that no reader sees; resuming sweeps it"
+        case "artifact" if unfinished and file.name in record.steps:
+            return f"{path} is there, but not completed, as after a crash: it is ignored"
+        case "earlier runbook" if store.is_intact(run_id, file):
+            return f"{path} is a runbook that did not run: a resume was cut off before it began"
+        case "earlier child" if store.is_intact(run_id, file):
+            return f"{path} is a child runbook of an earlier attempt"
     return VerifyFault(path, "is not known to the journal")
-
-
-def _fits(store: RunStore, record: RunRecord, name: str) -> bool:
-    """Say whether a kept runbook has the name that its bytes give it."""
-    try:
-        digest = sha256(store.read_record(record.metadata.run_id, name))
-        return name in (kept_name(digest), kept_child_name(digest))
-    except IntegrityError:
-        return False

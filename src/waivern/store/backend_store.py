@@ -20,16 +20,19 @@ from waivern.errors import (
     StoreError,
 )
 from waivern.ids import SYSTEM, parse_artifact_id, parse_run_id, segment_fault
-from waivern.message import Json, Message, decode, encode, sha256
+from waivern.message import Json, Message, decode, encode, json_bytes, sha256
 from waivern.store import cache_index, journal, layout, lock, run_index, store_id
 from waivern.store.backend import Backend, FolderHandle, explained
 from waivern.store.base import (
     ArtifactRef,
+    FileKind,
     InitialState,
     Journal,
     Lease,
     Owner,
     Receipt,
+    RecordName,
+    RunFile,
     RunIndex,
     RunStore,
     Stamp,
@@ -45,7 +48,6 @@ from waivern.store.layout import (
     AbsentError,
     Layout,
     child_parts,
-    json_bytes,
     kept_child_name,
     kept_name,
     read_anchor,
@@ -204,16 +206,33 @@ class BackendStore(RunStore):
                 raise _no_journal(run_id)
             return journal.last(system.read_tail(EVENTS, TAIL_BYTES))
 
-    def read_record(self, run_id: str, name: str) -> bytes:
+    def read_record(self, run_id: str, record: RecordName) -> bytes:
+        return self._system_file(run_id, layout.RECORDS[record])
+
+    def _system_file(self, run_id: str, name: str) -> bytes:
         with explained(f"read {name}"), self._at.system(run_id) as system:
             data = system.read_if_any(name, RECORD_BYTES)
         if data is None:
             raise ArtifactNotFoundError(f"run {run_id} has no {name}")
         return data
 
-    def files(self, run_id: str) -> list[str]:
+    def files(self, run_id: str) -> list[RunFile]:
         with explained(f"list run {run_id}"), self._at.run(run_id) as run:
-            return sorted(path for path, _ in run.walk())
+            return [layout.described(path) for path in sorted(path for path, _ in run.walk())]
+
+    def file_path(self, kind: FileKind, name: str = "") -> str:
+        return layout.file_path(kind, name)
+
+    def is_intact(self, run_id: str, file: RunFile) -> bool:
+        try:
+            data = self._system_file(run_id, file.path.removeprefix(f"{SYSTEM}/"))
+        except IntegrityError:
+            return False
+        return sha256(data).removeprefix("sha256:").startswith(file.name)
+
+    @property
+    def uncovered(self) -> tuple[str, ...]:
+        return layout.UNCOVERED
 
     def read_runbook(self, run_id: str, digest: str) -> bytes:
         with explained(f"read the runbook of run {run_id}"), self._at.system(run_id) as system:
@@ -315,6 +334,13 @@ class BackendStore(RunStore):
                     return folder.read_tail(name, LOG_BYTES).decode(errors="replace")
             except FileNotFoundError:
                 return ""
+
+    def log_path(self, run_id: str, key: str | None) -> str | None:
+        if self.folder is None:
+            return None
+        parts = layout.log_parts(key)
+        path = os.path.join(self.folder, layout.RUNS, parse_run_id(run_id), SYSTEM, *parts)
+        return path if os.path.isfile(path) else None
 
     def request(self, run_id: str, name: str, document: dict[str, Json]) -> bool:
         with explained(f"ask run {run_id} to {name}"), self._at.system(run_id) as system:

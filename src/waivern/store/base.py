@@ -7,7 +7,7 @@ engine's; what changes a run goes through a `Lease`, so that "one writer per run
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
-from typing import NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from waivern.message import Json, Message
 
@@ -73,6 +73,35 @@ class InitialState(NamedTuple):
 
 Stamp: TypeAlias = tuple[int, ...]
 """What changes whenever a record of a run does."""
+
+
+RecordName: TypeAlias = Literal["run", "state", "journal", "runbook", "pin"]
+"""A record that a run has beside its artifacts: its two projections, its journal, the runbook that
+the last attempt ran, and the reason why it must not be removed."""
+
+FileKind: TypeAlias = Literal[
+    "artifact",
+    "record",
+    "child",
+    "earlier runbook",
+    "earlier child",
+    "staged",
+    "uncovered",
+    "other",
+]
+"""The kind of a file of a run. No event describes `uncovered` ones (logs, requests, the lock, the
+pin); `staged` ones are leftovers that no reader sees."""
+
+
+class RunFile(NamedTuple):
+    """A file of a run, or a folder that is not looked into, whose path then ends with '/'."""
+
+    path: str
+    """Below the run's folder, where people find it."""
+    kind: FileKind
+    name: str = ""
+    """The key of an artifact, a RecordName, the path of a child runbook, or 16 hex digits of the
+    digest of an earlier one."""
 
 
 class RunIndex(NamedTuple):
@@ -227,12 +256,25 @@ class RunStore(ArtifactStore):
         """Return the journal's last record without reading the rest; None if the tail is torn."""
 
     @abstractmethod
-    def read_record(self, run_id: str, name: str) -> bytes:
-        """Return the bytes of `run.json` or `state.json`. Raises ArtifactNotFoundError."""
+    def read_record(self, run_id: str, record: RecordName) -> bytes:
+        """Return the bytes of a record, unchecked. Raises ArtifactNotFoundError."""
 
     @abstractmethod
-    def files(self, run_id: str) -> list[str]:
-        """Return the sorted paths of all that lies in a run, links and devices too."""
+    def files(self, run_id: str) -> list[RunFile]:
+        """Return everything that lies in a run, links and devices too, sorted by path."""
+
+    @abstractmethod
+    def file_path(self, kind: FileKind, name: str = "") -> str:
+        """Return the path below the run's folder of an artifact, a record or a child."""
+
+    @abstractmethod
+    def is_intact(self, run_id: str, file: RunFile) -> bool:
+        """Return whether an earlier runbook or child has the digest that its name has."""
+
+    @property
+    @abstractmethod
+    def uncovered(self) -> tuple[str, ...]:
+        """The paths of uncovered files, and of folders of such, which end with '/'."""
 
     @abstractmethod
     def read_runbook(self, run_id: str, digest: str) -> bytes:
@@ -285,6 +327,10 @@ class RunStore(ArtifactStore):
     @abstractmethod
     def read_log(self, run_id: str, key: str | None) -> str:
         """Return an artifact's log, or the run's own; empty if it has none."""
+
+    @abstractmethod
+    def log_path(self, run_id: str, key: str | None) -> str | None:
+        """Return the absolute path of a log that exists; None if it is not on a disk."""
 
     @abstractmethod
     def request(self, run_id: str, name: str, document: dict[str, Json]) -> bool:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from waivern.errors import IntegrityError, RefusedError, RunNotFoundError
 from waivern.ids import SCHEMA_VERSION, SYSTEM, parse_artifact_id, parse_run_id
-from waivern.message import Json
 from waivern.store import journal
 from waivern.store.backend import Backend, FolderHandle
+from waivern.store.base import FileKind, RecordName, RunFile
 
 RUNS, LOGS, REQUESTS, PINNED = "runs", "logs", "requests", "pinned.json"
-CHILDREN, CACHE, RUN_LOG = "children", "cache", "run.log"
+CHILDREN, CACHE, RUN_LOG, LOCK = "children", "cache", "run.log", "lock"
 EVENTS, RUN, STATE, RUNBOOK = "events.jsonl", "run.json", "state.json", "runbook.yaml"
 RECORD_BYTES = 64 << 20
 """What a record of a run may have (100,000 artifacts make some 4 MiB), and a runbook."""
@@ -146,11 +147,52 @@ def keys(run: FolderHandle) -> Iterator[str]:
             yield path.removesuffix(".json")
 
 
-def json_bytes(document: dict[str, Json]) -> bytes:
-    """Return a record as its file: 2-space indent, newline at the end."""
-    from pydantic_core import to_json
+RECORDS: dict[RecordName, str] = {
+    "run": RUN,
+    "state": STATE,
+    "journal": EVENTS,
+    "runbook": RUNBOOK,
+    "pin": PINNED,
+}
+UNCOVERED = (
+    f"{SYSTEM}/{RUN_LOG}",
+    f"{SYSTEM}/{LOCK}",
+    f"{SYSTEM}/{LOGS}/",
+    f"{SYSTEM}/{REQUESTS}/",
+    f"{SYSTEM}/{PINNED}",
+)
+"""Files that no event describes, and folders with everything that is in them."""
+_EARLIER = re.compile(r"(runbook|child)\.([0-9a-f]{16})\.yaml")
 
-    return to_json(document, indent=2) + b"\n"
+
+def described(path: str) -> RunFile:
+    """Return what a path in a run's folder is."""
+    if path in UNCOVERED or path.startswith(tuple(one for one in UNCOVERED if one[-1] == "/")):
+        return RunFile(path, "uncovered")
+    if path.rpartition("/")[2].startswith(".tmp-"):
+        return RunFile(path, "staged")
+    folder, _, rest = path.partition("/")
+    if folder != SYSTEM:
+        key = path.removesuffix(".json")
+        return RunFile(path, "other") if key == path else RunFile(path, "artifact", key)
+    for record, name in RECORDS.items():
+        if rest == name:
+            return RunFile(path, "record", record)
+    if (child := rest.removeprefix(f"{CHILDREN}/")) != rest:
+        return RunFile(path, "child", child)
+    if (earlier := _EARLIER.fullmatch(rest)) is not None:
+        kind: FileKind = "earlier runbook" if earlier[1] == "runbook" else "earlier child"
+        return RunFile(path, kind, earlier[2])
+    return RunFile(path, "other")
+
+
+def file_path(kind: FileKind, name: str) -> str:
+    """Return the path of an artifact, a record or a child in a run's folder."""
+    if kind == "artifact":
+        return f"{name}.json"
+    if kind == "child":
+        return f"{SYSTEM}/{CHILDREN}/{name}"
+    return f"{SYSTEM}/{RECORDS.get(name, name)}"  # type: ignore[call-overload]
 
 
 def kept_name(digest: str) -> str:

@@ -10,7 +10,7 @@ from weakref import WeakSet
 
 from waivern.errors import StoreError
 from waivern.ids import SYSTEM
-from waivern.message import Json, sha256
+from waivern.message import Json, json_bytes, sha256
 from waivern.store import journal, lock
 from waivern.store.backend import (
     Backend,
@@ -29,7 +29,6 @@ from waivern.store.layout import (
     RUN,
     RUNBOOK,
     STATE,
-    json_bytes,
     kept_child_name,
     kept_name,
     read_anchor,

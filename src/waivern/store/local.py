@@ -7,6 +7,7 @@ import os
 from waivern.files import absolute
 from waivern.store.backend_store import BackendStore
 from waivern.store.disk_backend import DiskBackend
+from waivern.store.layout import file_path
 from waivern.store.ownership import owners_of
 
 
@@ -30,3 +31,8 @@ class LocalFilesystemStore(BackendStore):
         owners = owners_of(self.path, os.fspath(working_folder), trust=trust)
         super().__init__(DiskBackend(self.path, owners))
         self.folder = self.path
+
+
+def is_run_folder(path: str) -> bool:
+    """Return whether a folder is a run, of whatever store."""
+    return os.path.exists(os.path.join(path, file_path("record", "run")))

@@ -14,8 +14,9 @@ from waivern.clock import rfc3339
 from waivern.errors import RunLockedError, RunNotFoundError
 from waivern.store.backend import FileHandle, FolderHandle
 from waivern.store.base import Owner
+from waivern.store.layout import LOCK
 
-NAME = "lock"
+NAME = LOCK
 PATIENCE_S = 0.25
 """How long a locker tries: a reader's probe holds the lock for microseconds."""
 

@@ -303,10 +303,8 @@ def log_path(store: RunStore, run_id: str, artifact: str | None) -> str | None:
 
     It is that of an artifact, or without one the run's own.
     """
-    from waivern.ids import SYSTEM
-    from waivern.store.layout import RUNS, log_parts
-
-    path = Path(store.url, RUNS, run_id, SYSTEM, *log_parts(artifact))
-    if not path.is_file():
+    found = store.log_path(run_id, artifact)
+    if found is None:
         return None
+    path = Path(found)
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
