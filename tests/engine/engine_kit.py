@@ -251,7 +251,7 @@ def _attempt(
 ) -> Ran:
     clock = settings.clock
     secrets, catalogue = Secrets(environ, environ), settings.catalogue
-    logs = RunLogs(partial(store.write_log, record.metadata.run_id), secrets.hide)
+    logs = RunLogs(partial(store.log, record.metadata.run_id), secrets.hide)
     producer = Producer(store, Path.cwd(), environ, secrets, clock, catalogue=catalogue, logs=logs)
     only = None if settings.only is None else frozenset(map(ArtifactId, settings.only))
     loop = Loop(

@@ -130,13 +130,14 @@ def _let_writes_be_short() -> None:
 
 def _serialise(gate: Gate) -> None:
     from waivern.cli.ui import progress
-    from waivern.engine import ledger, loop
+    from waivern.engine import ledger
     from waivern.engine.producer import Producer
+    from waivern.store.disk_backend import DiskBackend
     from waivern.store.lease import BackendLease
 
     ledger.GATHER_S, ledger.IDLE_S = 0.0, 60.0
     ledger.PROJECT_EVERY_S, ledger.PROJECTION_SHARE = 0.0, 0
-    loop.WATCH_S = 60.0
+    DiskBackend.watch_s = 60.0
     progress.TICK_S = 0.001  # so that more has been told when a kill comes
     begin, append, project = Producer.begin, BackendLease.append, BackendLease.project
     pending = 0

@@ -170,7 +170,7 @@ async def test_a_path_is_no_key_of_the_store(tmp_path: Path, text: str) -> None:
     with pytest.raises(WaivernError):
         store.request(text, "cancel", {})
     with pytest.raises(WaivernError):
-        store.write_log("r", text, "x")
+        store.log("r", text)
     assert names(tmp_path) in ([], ["store"])
 
 

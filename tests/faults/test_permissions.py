@@ -104,7 +104,7 @@ def test_what_others_ask_of_a_run(place: Path, umask: int) -> None:
         "from waivern.store.local import LocalFilesystemStore\n"
         "import sys\n"
         "assert LocalFilesystemStore(sys.argv[1]).request('r', 'cancel', {'by': 'x'})\n"
-        "LocalFilesystemStore(sys.argv[1]).write_log('r', 'a/b', 'x')\n"
+        "LocalFilesystemStore(sys.argv[1]).log('r', 'a/b').write('x')\n"
     )
     assert wct(place, umask, "run", "book.yaml", "--store", "s", "--run-id", "r").returncode == 1
     subprocess.run([sys.executable, "-c", code, "s"], cwd=place, umask=umask, check=True)

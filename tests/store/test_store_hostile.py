@@ -14,7 +14,7 @@ from waivern.errors import IntegrityError, StoreError, WaivernError
 from waivern.store import disk
 from waivern.store.base import ArtifactRef, RunStore
 from waivern.store.local import LocalFilesystemStore
-from waivern.testing.store_helpers import OWNER, begin, message, publish
+from waivern.testing.store_helpers import OWNER, begin, message, publish, write_log
 
 
 @pytest.fixture
@@ -144,7 +144,7 @@ LOOKS: dict[str, Look] = {
     "run": lambda store: store.read_json("r", "run"),
     "runbook": lambda store: store.read_runbook("r", "sha256:0"),
     "lock": lambda store: store.lock("r", OWNER),
-    "log": lambda store: store.write_log("r", "a", "x"),
+    "log": lambda store: write_log(store, "r", "a", "x"),
     "read_log": lambda store: store.read_log("r", "a"),
     "remove": lambda store: store.remove("r", OWNER),
     "note": lambda store: store.note({}),
@@ -171,7 +171,7 @@ LOOKS: dict[str, Look] = {
 def test_in_place_of_a_file(
     local: LocalFilesystemStore, run: Path, outside: Outside, name: str, look: str, place: Place
 ) -> None:
-    local.write_log("r", "a", "line")
+    write_log(local, "r", "a", "line")
     local.note({})
     swap(run.parent.parent / name, place, outside.file)
     with pytest.raises(REFUSED):
@@ -201,7 +201,7 @@ def test_in_place_of_the_lock_a_reader_goes_on(
 def test_a_link_in_place_of_a_folder_of_the_store(
     local: LocalFilesystemStore, run: Path, outside: Outside, name: str, look: str
 ) -> None:
-    local.write_log("r", "a", "line")
+    write_log(local, "r", "a", "line")
     path = run.parent.parent / name
     moved = path.rename(run.parent.parent.parent / "moved")
     path.symlink_to(moved)  # what it leads to is good: it is the link that is refused

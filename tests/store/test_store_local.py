@@ -31,6 +31,7 @@ from waivern.testing.store_helpers import (
     message,
     publish,
     records,
+    write_log,
 )
 
 
@@ -54,7 +55,7 @@ async def test_exact_layout(local: LocalFilesystemStore, tmp_path: Path) -> None
     )
     for key in ("a", "child/b"):
         publish(local, lease, key)
-    local.write_log("r", "child/b", "line\n")
+    write_log(local, "r", "child/b", "line\n")
     lease.keep_runbook(b"new bytes")
     local.note({"n": 1})
     old = sha256(RUNBOOK).removeprefix("sha256:")[:16]
@@ -118,8 +119,8 @@ store = LocalFilesystemStore(Path(sys.argv[2]))
 lease = begin(store)
 publish(store, lease, "child/a")
 publish(store, lease, "big", "x" * (1 << 19))
-store.write_log("r", "child/a", "line")
-store.write_log("r", "child/a", "line")
+write_log(store, "r", "child/a", "line")
+write_log(store, "r", "child/a", "line")
 lease.append([{"n": 1}], sync=True)
 lease.keep_runbook(b"new")
 lease.project({}, {}, sync=True)

@@ -17,6 +17,7 @@ from weakref import WeakSet
 
 from waivern.errors import WaivernError
 from waivern.plugins.capture import captured
+from waivern.store.base import LogSink
 
 LINE_LIMIT = 2**16
 """Characters; a longer line is left out whole: in pieces, no secret in it could be redacted."""
@@ -30,8 +31,8 @@ TICK_S = 0.1
 WARNINGS = 1000
 """How many different warnings of an artifact are known apart."""
 
-Write = Callable[[str | None, str], None]
-"""Appends text to the log of an artifact; None is the run's own."""
+OpenLog = Callable[[str | None], LogSink]
+"""Opens the log of an artifact for appending; None is the run's own."""
 Echo = Callable[[str | None, str], None]
 """Shows a line, and whose it is."""
 
@@ -40,7 +41,9 @@ class ArtifactLog:
     """One log: whole lines in, redacted and bounded text out. Thread-safe."""
 
     def __init__(self, name: str | None, logs: RunLogs) -> None:
-        self._name = name
+        self.name = name
+        self.sink: LogSink | None = None
+        """Open from the first line on until `finish`."""
         self._logs = logs
         self._decoder: codecs.IncrementalDecoder | None = None
         """Made when it is needed, for most components print no bytes, or nothing at all."""
@@ -110,13 +113,16 @@ class ArtifactLog:
                 self._left_out = 0
             if self._lines:
                 self.write_out()
+            sink, self.sink = self.sink, None
+            if sink is not None:
+                sink.close()
 
     def write_out(self) -> None:
         """Append the lines that wait."""
         with self._lock:
             lines, self._lines, self._waiting = self._lines, [], 0
             if lines:
-                self._logs.append(self._name, lines)
+                self._logs.append(self, lines)
 
     def _take_rest(self, text: str) -> None:
         self._rest_length += len(text)
@@ -149,12 +155,27 @@ class ArtifactLog:
             self._logs.wake(self)
 
 
+class _NoLog(LogSink):
+    """A log that keeps nothing."""
+
+    def write(self, text: str) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+def no_log(_artifact: str | None) -> LogSink:
+    """Open a log that keeps nothing."""
+    return _NoLog()
+
+
 class RunLogs:
-    """All logs of an attempt; `write` and `redact` may be called from any thread."""
+    """All logs of an attempt; `open_log` and `redact` may be called from any thread."""
 
     def __init__(
         self,
-        write: Write,
+        open_log: OpenLog,
         redact: Callable[[str], str] = str,
         echo: Echo = lambda _name, _line: None,
     ) -> None:
@@ -163,7 +184,7 @@ class RunLogs:
         """Whether this is a child that a component has forked: it has no thread that writes."""
         self.trouble: str | None = None
         """The first reason why something could not be written."""
-        self._write = write
+        self._open = open_log
         self._redact = redact
         self._echo = echo
         self._logs: dict[str | None, ArtifactLog] = {}
@@ -208,16 +229,18 @@ class RunLogs:
             log.finish()
         self.closed = True
 
-    def append(self, name: str | None, lines: list[tuple[str, bool]]) -> None:
+    def append(self, log: ArtifactLog, lines: list[tuple[str, bool]]) -> None:
         """Redact lines and append them to a log. Its lock is held, so that they stay in order."""
         text = self._redact("\n".join(line for line, _ in lines) + "\n")
         try:
-            self._write(name, text)
+            if log.sink is None:
+                log.sink = self._open(log.name)
+            log.sink.write(text)
         except (WaivernError, OSError) as error:
             self.trouble = self.trouble or str(error)
         for line, echo in lines:
             if echo and not self.forked:
-                self._echo(name, self._redact(line))
+                self._echo(log.name, self._redact(line))
 
     def wake(self, log: ArtifactLog) -> None:
         """Have a log written soon."""

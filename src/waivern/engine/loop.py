@@ -62,8 +62,6 @@ from waivern.store.base import ArtifactRef
 
 PATIENCE_S = 0.5
 """How long coroutines are given to clean up when they are cancelled."""
-WATCH_S = 0.2
-"""How often a run looks whether somebody wants it cancelled."""
 HELD_S = 30.0
 """How long a timed-out try may at least hold the last place of a pool before what waits fails."""
 HELD_HINT = (
@@ -518,7 +516,7 @@ class Loop:
                     CancelRequested(str(wish.get("by")), None if note is None else str(note))
                 )
                 return
-            over.wait(WATCH_S)
+            over.wait(self._wishes.watch_s)
 
     def _stop(self, ending: AttemptOutcome, *, hurry: bool = True) -> None:
         """Start nothing more, and end so when what runs has finished; if need be, without it."""

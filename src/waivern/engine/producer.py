@@ -18,7 +18,7 @@ from waivern.engine import artifact_identity
 from waivern.engine.artifact_identity import ComponentUse, Identity, UnknownIdentity
 from waivern.engine.cache import Cache
 from waivern.engine.calls import Awaiting, Call, Failed, NotProduced, Outcome, Produced, Suspended
-from waivern.engine.logs import RunLogs
+from waivern.engine.logs import RunLogs, no_log
 from waivern.errors import ComponentError, StoreError, WaivernError
 from waivern.ids import ArtifactId
 from waivern.language.secrets import Secrets
@@ -76,7 +76,7 @@ class Producer:
         self._cache = cache
         self._catalogue = catalogue or Catalogue()
         self._memo = SharedResults()
-        self._logs = logs or RunLogs(lambda _name, _text: None)
+        self._logs = logs or RunLogs(no_log)
         self._kept_in = None if store.folder is None else Path(store.folder)
 
     @contextmanager

@@ -34,3 +34,5 @@ class RunControls(NamedTuple):
     """Called with a sentence for people when the run waits for work that it cannot stop."""
     chance: Callable[[], float] = random
     """A number from 0 to 1, for the jitter of retries."""
+    watch_s: float = 0.2
+    """How often `cancelled` is called; the store says how often looking makes sense."""

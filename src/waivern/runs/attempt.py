@@ -137,9 +137,7 @@ def carry_out(attempt: Attempt) -> RunResult:
     cache = _cache(attempt)
     watched = list(map(_Watched, options.observers))
     options = options._replace(observers=tuple(watched))
-    logs = RunLogs(
-        partial(store.write_log, record.metadata.run_id), secrets.hide, options.on_output
-    )
+    logs = RunLogs(partial(store.log, record.metadata.run_id), secrets.hide, options.on_output)
     loop = _loop(attempt._replace(options=options), secrets, cache, logs)
     options.on_running(loop.halt)
     try:  # nobody else removes or resumes the run before all is known of its end
@@ -261,7 +259,12 @@ def _loop(attempt: Attempt, secrets: Secrets, cache: Cache | None, logs: RunLogs
         ThreadExecutor(producer, width),
         Limits(settings.timeout, options.grace_s, options.max_failures, plan.pools, orders.only),
         clock,
-        RunControls(partial(_wish_to_cancel, store, run_id), options.on_stop, options.on_wait),
+        RunControls(
+            partial(_wish_to_cancel, store, run_id),
+            options.on_stop,
+            options.on_wait,
+            watch_s=store.watch_s,
+        ),
         lambda artifact: orders.given.get(artifact, {}),
     )
 

@@ -22,13 +22,14 @@ from waivern.errors import (
 from waivern.ids import SYSTEM, parse_artifact_id, parse_run_id, segment_fault
 from waivern.message import Json, Message, decode, encode, json_bytes, sha256
 from waivern.store import cache_index, journal, layout, lock, run_index, store_id
-from waivern.store.backend import Backend, FolderHandle, explained
+from waivern.store.backend import Backend, FileHandle, FolderHandle, explained
 from waivern.store.base import (
     ArtifactRef,
     FileKind,
     InitialState,
     Journal,
     Lease,
+    LogSink,
     Owner,
     Receipt,
     RecordName,
@@ -192,13 +193,14 @@ class BackendStore(RunStore):
 
     # journal
 
-    def read_journal(self, run_id: str) -> Journal:
+    def read_journal(self, run_id: str, after: int = 0) -> Journal:
         with explained(f"read the journal of run {run_id}"), self._at.system(run_id) as system:
             anchor = read_anchor(system)  # before the journal, which only grows
             data = system.read_if_any(EVENTS, JOURNAL_BYTES)
             if data is None:
                 raise _no_journal(run_id)
-        return journal.read(data, anchor).journal
+        found = journal.read(data, anchor).journal
+        return found._replace(lines=found.lines[after:]) if after else found
 
     def last_record(self, run_id: str) -> dict[str, Json] | None:
         with explained(f"read the journal of run {run_id}"), self._at.system(run_id) as system:
@@ -322,10 +324,10 @@ class BackendStore(RunStore):
 
     # the rest of a run's life
 
-    def write_log(self, run_id: str, key: str | None, text: str) -> None:
-        with explained(f"write the log of {key or run_id!r}"):
-            with self._at.log(run_id, key, make=True) as (folder, name):
-                folder.append(name, text.encode(errors="backslashreplace"))
+    def log(self, run_id: str, key: str | None) -> LogSink:
+        parse_run_id(run_id)
+        layout.log_parts(key)  # refuses a key that is none
+        return _Log(self._at, run_id, key)
 
     def read_log(self, run_id: str, key: str | None) -> str:
         with explained(f"read the log of {key or run_id!r}"):
@@ -554,6 +556,29 @@ class BackendStore(RunStore):
         if not isinstance(document, dict):
             raise IntegrityError(f"{name} of run {run_id} is not a JSON object")
         return document
+
+
+class _Log(LogSink):
+    """A log that is opened when it is first written to: most artifacts write nothing."""
+
+    def __init__(self, at: Layout, run_id: str, key: str | None) -> None:
+        self._at = at
+        self._run_id = run_id
+        self._key = key
+        self._file: FileHandle | None = None
+
+    def write(self, text: str) -> None:
+        with explained(f"write the log of {self._key or self._run_id!r}"):
+            if self._file is None:
+                with self._at.log(self._run_id, self._key, make=True) as (folder, name):
+                    self._file = folder.open(name, "append")
+            self._file.write(text.encode(errors="backslashreplace"))
+
+    def close(self) -> None:
+        file, self._file = self._file, None
+        if file is not None:
+            with suppress(OSError):  # a component may have closed it already
+                file.close()
 
 
 def _missing(run_id: str, key: str) -> ArtifactNotFoundError:

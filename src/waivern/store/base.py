@@ -4,10 +4,12 @@ The nine are asynchronous and stateless. The ports block and are called from thr
 engine's; what changes a run goes through a `Lease`, so that "one writer per run" is a type.
 """
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from types import MappingProxyType
-from typing import Literal, NamedTuple, TypeAlias
+from types import MappingProxyType, TracebackType
+from typing import Literal, NamedTuple, Self, TypeAlias
 
 from waivern.message import Json, Message
 
@@ -113,6 +115,29 @@ class RunIndex(NamedTuple):
     """What `index` was given for runs that are unchanged since; to be checked like any input."""
     moment: int = 0
     """When it was looked at, before anything else: nanoseconds since the epoch."""
+
+
+class LogSink(ABC):
+    """An open log. Any thread may write; a forked child may write to the same one."""
+
+    @abstractmethod
+    def write(self, text: str) -> None:
+        """Append to the log; readers see it at once, and it need not survive a power loss."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close it; closing twice is harmless."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
 
 
 class Lease(ABC):
@@ -248,8 +273,11 @@ class RunStore(ArtifactStore):
     # journal
 
     @abstractmethod
-    def read_journal(self, run_id: str) -> Journal:
-        """Return the journal. Raises IntegrityError, naming the line, if a durable one is bad."""
+    def read_journal(self, run_id: str, after: int = 0) -> Journal:
+        """Return the lines of the journal that follow line `after`; all are checked.
+
+        Raises IntegrityError, naming the line, if a durable one is bad.
+        """
 
     @abstractmethod
     def last_record(self, run_id: str) -> dict[str, Json] | None:
@@ -321,8 +349,11 @@ class RunStore(ArtifactStore):
     # the rest of a run's life
 
     @abstractmethod
-    def write_log(self, run_id: str, key: str | None, text: str) -> None:
-        """Append to an artifact's log; None: to the run's own."""
+    def log(self, run_id: str, key: str | None) -> LogSink:
+        """Open an artifact's log for appending; without a key, the run's own.
+
+        Nothing is created before the first write, which raises what the opening would.
+        """
 
     @abstractmethod
     def read_log(self, run_id: str, key: str | None) -> str:

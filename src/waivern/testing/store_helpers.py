@@ -44,6 +44,12 @@ def publish(
     return receipt
 
 
+def write_log(store: RunStore, run_id: str, key: str | None, text: str) -> None:
+    """Append to a log, and close it."""
+    with store.log(run_id, key) as log:
+        log.write(text)
+
+
 def ref(receipt: Receipt, *, staged: bool = False) -> ArtifactRef:
     """Return the reference to a published or staged artifact."""
     where = receipt.staged if staged else None

@@ -23,6 +23,7 @@ from typing import Any
 import anyio
 import pytest
 
+from waivern import list_runs, load, run
 from waivern.errors import (
     ArtifactNotFoundError,
     ComponentError,
@@ -31,9 +32,11 @@ from waivern.errors import (
     RefusedError,
     RunLockedError,
     RunNotFoundError,
+    StoreError,
     UsageError,
 )
 from waivern.message import ANY_JSON, Json, Message, SchemaRef, sha256
+from waivern.runs.verify import verify
 from waivern.store.base import ArtifactRef, Owner, RunStore
 from waivern.testing.store_helpers import (
     OWNER,
@@ -44,8 +47,15 @@ from waivern.testing.store_helpers import (
     publish,
     records,
     ref,
+    write_log,
 )
 
+RUN = """\
+name: conformance
+artifacts:
+  mail: {source: {type: filesystem, properties: {path: mail.txt}}}
+  findings: {inputs: mail, process: {type: personal_data}}
+"""
 BAD = ["", ".", "..", "../x", "/etc/passwd", "a/../b", "a//b", "a/", "/a", "a\0b", "a b", ".hidden"]
 BAD += ["_system", "_SYSTEM", "_system/run", "x.json", "x.jsonl", "x.tmp", "x.log", "č", "x\n"]
 BAD += ["a\\b", "x" * 129]
@@ -514,18 +524,141 @@ class StoreConformance:
     async def test_logs(self, store: RunStore) -> None:
         lease = begin(store)
         assert store.read_log("r", "child/a") == ""
-        store.write_log("r", "child/a", "one č\n")
-        store.write_log("r", "child/a", "two\n")
-        store.write_log("r", "b", "other\n")
+        write_log(store, "r", "child/a", "one č\n")
+        write_log(store, "r", "child/a", "two\n")
+        write_log(store, "r", "b", "other\n")
         assert store.read_log("r", "child/a") == "one č\ntwo\n"
         assert store.read_log("r", "b") == "other\n"
         assert await store.list_keys("r") == []
         for key in ["../x", "_system", ""]:
             with pytest.raises(UsageError):
-                store.write_log("r", key, "x")
+                write_log(store, "r", key, "x")
             with pytest.raises(UsageError):
                 store.read_log("r", key)
         lease.release()
+
+    async def test_a_log_is_open_until_it_is_closed(self, store: RunStore) -> None:
+        lease = begin(store)
+        with store.log("r", "a") as first, store.log("r", "a") as second:
+            assert store.read_log("r", "a") == ""
+            for n in range(3):
+                first.write(f"first {n}\n")
+                second.write(f"second {n}\n")
+            lines = store.read_log("r", "a").splitlines()
+        assert lines == [f"{who} {n}" for n in range(3) for who in ("first", "second")]
+        first.close()
+        with store.log("r", None) as own:
+            own.write("of the run\n")
+        assert store.read_log("r", None) == "of the run\n"
+        lease.release()
+
+    async def test_a_journal_is_read_from_a_line_on(self, store: RunStore) -> None:
+        lease = begin(store)
+        lease.append([{"n": n} for n in range(2, 6)], sync=True)
+        assert [line.seq for line in store.read_journal("r", 3).lines] == [4, 5]
+        assert store.read_journal("r", 5).lines == ()
+        assert store.read_journal("r", 0) == store.read_journal("r")
+        assert store.watch_s > 0
+        lease.release()
+
+    async def test_requests_to_the_holder(self, store: RunStore) -> None:
+        lease = begin(store)
+        assert store.requests("r") == {}
+        assert store.request("r", "cancel", {"by": "a"})
+        assert not store.request("r", "cancel", {"by": "b"})
+        assert store.requests("r") == {"cancel": {"by": "a"}}
+        lease.forget_requests()
+        assert store.requests("r") == {}
+        lease.release()
+
+    async def test_pins(self, store: RunStore) -> None:
+        begin(store).release()
+        assert not store.pinned("r")
+        store.pin("r", {"by": "a"})
+        store.pin("r", {"by": "b"})
+        assert store.pinned("r")
+        assert b'"a"' in store.read_record("r", "pin")
+        store.pin("r", None)
+        store.pin("r", None)
+        assert not store.pinned("r")
+
+    async def test_the_history(self, store: RunStore) -> None:
+        assert store.notes("r") == []
+        for n in range(3):
+            store.note({"run_id": "r", "n": n})
+            store.note({"run_id": "other", "n": n})
+        assert store.notes("r") == [{"run_id": "r", "n": n} for n in range(3)]
+
+    async def test_children_that_ran_are_kept(self, store: RunStore) -> None:
+        first, second = {"a.yaml": b"a", "sub/b.yaml": b"b"}, {"a.yaml": b"changed"}
+        lease = store.begin("r", initial_state(children=first), OWNER)
+        lease.keep_children(second)
+        for path, data in [*first.items(), *second.items()]:
+            assert store.read_child("r", path, sha256(data)) == data
+        with pytest.raises(IntegrityError):
+            store.read_child("r", "a.yaml", sha256(b"another"))
+        lease.release()
+
+    async def test_withdraw(self, store: RunStore) -> None:
+        lease = begin(store)
+        for key in ["a", "b/c"]:
+            publish(store, lease, key)
+        lease.withdraw(["b/c", "never"])
+        assert await store.list_keys("r") == ["a"]
+        lease.release()
+
+    async def test_nothing_is_written_after_the_release(self, store: RunStore) -> None:
+        lease = begin(store)
+        lease.release()
+        with pytest.raises(StoreError):
+            lease.append([{"n": 1}], sync=True)
+        with pytest.raises(StoreError):
+            store.stage("r", "a", message())
+        assert records(store) == [{"type": "born"}]
+
+    async def test_files_say_what_they_are(self, store: RunStore) -> None:
+        lease = store.begin("r", initial_state(children={"sub/b.yaml": b"b"}), OWNER)
+        publish(store, lease, "child/a")
+        lease.keep_runbook(b"another")
+        found = {(file.kind, file.name) for file in store.files("r")}
+        assert {
+            ("artifact", "child/a"),
+            ("record", "run"),
+            ("record", "state"),
+            ("record", "journal"),
+            ("record", "runbook"),
+            ("child", "sub/b.yaml"),
+        } <= found
+        for file in store.files("r"):
+            if file.kind in ("artifact", "record", "child"):
+                assert store.file_path(file.kind, file.name) == file.path
+            if file.kind.startswith("earlier"):
+                assert store.is_intact("r", file)
+        assert not {kind for kind, _ in found} & {"staged", "other"}
+        lease.release()
+
+    async def test_the_size_of_a_run(self, store: RunStore) -> None:
+        lease = begin(store)
+        before = store.size("r")
+        publish(store, lease, "a", "x" * 1000)
+        assert before + 1000 < store.size("r") < before + 2000
+        lease.release()
+
+    async def test_the_index_returns_what_is_unchanged(self, store: RunStore) -> None:
+        begin(store).release()
+        seen = store.indexed()
+        assert list(seen.stamps) == ["r"]
+        assert seen.entries == {}
+        store.index(seen, {"r": [1]})
+        assert store.indexed().entries.get("r") in (None, [1])  # it may keep nothing
+        store.lock("r", OWNER).append([{"n": 1}], sync=True)
+        assert store.indexed().entries == {}
+
+    async def test_the_identity_stays(self, store: RunStore, tmp_path: Path) -> None:
+        own = store.identity(make=True)
+        assert own
+        assert store.identity() == own
+        assert self.open_store(tmp_path / "another").identity(make=True) != own
 
     async def test_aclose_leaves_the_runs(self, store: RunStore) -> None:
         await store.save("r", "a", message())
@@ -563,6 +696,32 @@ class StoreConformance:
         assert len(key) == 32
         assert store.pepper(make=False) == key
         assert self.open_store(tmp_path / "another").pepper() != key
+
+    # a whole run
+
+    def test_a_whole_run_is_verified(self, store: RunStore, tmp_path: Path) -> None:
+        (tmp_path / "mail.txt").write_text("ann@example.com\n")
+        book = load(text=RUN, folder=tmp_path)
+        result = run(book, store=store, run_id="whole")
+        assert result.status == "completed"
+        found = verify(store, "whole")
+        assert found.vouched
+        assert found.faults == ()
+        assert found.notes == ()
+        assert found.artifacts == 2
+        assert found.head == store.read_journal("whole").lines[-1].hash
+        assert [row.run_id for row in list_runs(store=store)] == ["whole"]
+
+    def test_a_changed_artifact_is_found(self, store: RunStore, tmp_path: Path) -> None:
+        (tmp_path / "mail.txt").write_text("ann@example.com\n")
+        run(load(text=RUN, folder=tmp_path), store=store, run_id="whole")
+        anyio.run(store.save, "whole", "findings", message("another"))
+        anyio.run(store.save, "whole", "added", message("by hand"))
+        faults = {fault.path: fault.what for fault in verify(store, "whole").faults}
+        assert faults == {
+            store.file_path("artifact", "findings"): "altered",
+            store.file_path("artifact", "added"): "is not known to the journal",
+        }
 
 
 for _name, _test in list(vars(StoreConformance).items()):

@@ -24,8 +24,6 @@ from waivern.runs.cancel import cancel
 from waivern.runs.queries import look
 from waivern.runs.run_references import find
 
-LOOK_S = 0.1
-
 
 @click.command("cancel", epilog=examples("wct runs cancel @last --note 'wrong region'"))
 @click.argument("run", metavar="RUN")
@@ -55,7 +53,7 @@ def command(
     who, deadline = by or user_name(), time.monotonic() + wait
     done = cancel(where, run_id, who, note, Clock())
     while not done and time.monotonic() < deadline:
-        time.sleep(LOOK_S)
+        time.sleep(where.watch_s)
         try:  # again: a run that has only just started drops the request; a dead one is closed
             done = cancel(where, run_id, who, note, Clock())
         except RefusedError:
