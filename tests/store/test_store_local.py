@@ -109,7 +109,7 @@ def test_looking_makes_no_store(local: LocalFilesystemStore, tmp_path: Path) -> 
 MODES = """
 import os, sys
 from pathlib import Path
-from waivern.testing.store_helpers import OWNER, begin, publish
+from waivern.testing.store_helpers import OWNER, begin, publish, write_log
 from waivern.store import disk
 from waivern.store.base import ArtifactRef
 from waivern.store.lease import HELD_BYTES
