@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from waivern.api.run_queries import load_steps as load_steps
     from waivern.api.stream import Stream as Stream
     from waivern.diagnostics import InvalidError as InvalidError
+    from waivern.engine.decision_walk import Action as Action
     from waivern.errors import ArtifactNotFoundError as ArtifactNotFoundError
     from waivern.errors import ComponentError as ComponentError
     from waivern.errors import IntegrityError as IntegrityError
@@ -62,7 +63,6 @@ if TYPE_CHECKING:
     from waivern.record.status import How as How
     from waivern.record.status import RunStatus as RunStatus
     from waivern.record.step_record import StepRecord as StepRecord
-    from waivern.runs.forecaster import Action as Action
     from waivern.runs.forecaster import Forecast as Forecast
     from waivern.runs.rerun import Decided as Decided
     from waivern.runs.result import Artifact as Artifact
@@ -109,7 +109,8 @@ _HOMES = {
         "RunFinished",
         "RunStarted",
     ),
-    "runs.forecaster": ("Action", "Forecast"),
+    "engine.decision_walk": ("Action",),
+    "runs.forecaster": ("Forecast",),
     "api.functions": (
         "approve",
         "forecast",

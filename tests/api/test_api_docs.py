@@ -60,7 +60,9 @@ def test_a_program_that_follows_a_run(place: Path) -> None:
 
 def test_a_program_that_says_what_is_to_be_made(place: Path) -> None:
     lines = outcome(PROGRAMS[2], place)
-    assert lines[:3] == [f"{name} produce never made" for name in ("files", "findings", "broken")]
+    assert lines[:3] == [
+        f"{name} produce never produced" for name in ("files", "findings", "broken")
+    ]
     assert lines[3] == "completed ('broken',) 6"
     assert lines[4].startswith("artifacts.findings.summary.findings > 0  (")
     (run,) = waivern.list_runs(store=place / ".waivern")

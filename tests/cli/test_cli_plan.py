@@ -72,7 +72,7 @@ def test_a_plan_writes_nothing(place: Place, wct: Wct, book: str) -> None:
         ["a", "produce", "python"],
         ["b", "produce", "python"],
     ]
-    assert {row[4] for row in done.rows} == {"never made"}
+    assert {row[4] for row in done.rows} == {"never produced"}
     assert everything(place) == before
     assert wct("run", book, "-q").code == 0
     before = everything(place)

@@ -82,7 +82,7 @@ async def test_a_second_run_takes_everything(book: Book) -> None:
     data(book, a="one", b="two")
     book.write(files("f"), make("m", 1, **CACHE), merge("g", "f"), join("j", "m", **CACHE))
     assert actions(book) == dict.fromkeys("fmgj", "produce")
-    assert {each.reason for each in foreseen(book).values()} == {"never made"}
+    assert {each.reason for each in foreseen(book).values()} == {"never produced"}
     first = await book.start()
     assert how(first) == dict.fromkeys("fmgj", "produced")
     assert book.calls() == {"m": 1, "j": 1}
@@ -124,7 +124,7 @@ async def test_nothing_is_kept_for_what_may_not_be_taken(book: Book) -> None:
     planned = foreseen(book)
     assert {name: each.reason for name, each in planned.items()} == {
         "m": "not known to be repeatable",
-        "j": "its input m is made",
+        "j": "its input m is produced",
         "f": "its cache is off",
     }
 
@@ -211,7 +211,7 @@ EDITS: dict[str, tuple[Edit, dict[str, str]]] = {
         lambda book: book.write(
             *BASE[:3], merge("g", "f", "f2"), files("f2", properties={"include": ["a*"]})
         ),
-        {"f2": "never made"},
+        {"f2": "never produced"},
     ),
 }
 
@@ -270,7 +270,7 @@ async def test_a_run_that_is_gone_is_missed_by_nobody(book: Book) -> None:
     forget(runs[0])
     assert foreseen(book)["m"].reason == f"from run {runs[1]}"
     forget(runs[1])
-    assert foreseen(book)["m"].reason == "never made"
+    assert foreseen(book)["m"].reason == "never produced"
     assert how(await book.start()) == {"m": "produced"}
 
 
@@ -279,7 +279,7 @@ async def test_an_artifact_that_was_altered_is_not_taken(book: Book) -> None:
     first = await book.start()
     path = book.run(first.run_id) / "m.json"
     path.write_text(path.read_text().replace('"value": 1', '"value": 2'))
-    assert foreseen(book)["m"].reason == "what was made of it is gone"
+    assert foreseen(book)["m"].reason == "its earlier result is gone"
     second = await book.start()
     assert how(second) == {"m": "produced"}
     assert book.content(second.run_id, "m")["value"] == 1
@@ -312,7 +312,7 @@ async def test_a_resume_keeps_first_and_takes_then(book: Book) -> None:
     path.write_text("{}")
     planned = foreseen(book, resume=failed.run_id)
     assert {n: (str(p.action), p.reason) for n, p in planned.items()} == {
-        "m": ("keep", "made by an earlier attempt"),
+        "m": ("keep", "produced by an earlier attempt"),
         "n": ("cached", planned["n"].reason),
         "j": ("produce", planned["j"].reason),
     }
@@ -537,7 +537,7 @@ async def test_below_an_input_that_nothing_is_mapped_to(book: Book) -> None:
     planned = foreseen(book)
     assert not [name for name, each in planned.items() if each.work]
     assert {planned[name].action for name in ("s", "d/x", "end")} == {"cached"}
-    assert planned["d/below"].reason == "it needs 'd/only', which there will not be"
+    assert planned["d/below"].reason == "it needs 'd/o', which was skipped"
     assert how(await book.start()) == {"s": "cached", "d/x": "cached", "end": "cached"}
 
 
@@ -570,6 +570,6 @@ async def test_below_an_output_that_yields_nothing(book: Book) -> None:
     planned = foreseen(book, options=options)
     assert not [name for name, each in planned.items() if each.work]
     assert planned["hi"].action == "cached"
-    assert planned["lo"].reason == "it needs 'r/low', which there will not be"
-    assert planned["both"].reason == "it needs 'lo', which there will not be"
+    assert planned["lo"].reason == "it needs 'r/low', which was skipped"
+    assert planned["both"].reason == "it needs 'r/low', which was skipped"
     assert set(how(await book.start(options))) == {"s", "r", "r/high", "hi"}

@@ -17,10 +17,12 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
+from typing import cast
 
 from waivern.clock import Clock
-from waivern.engine import rebuilder, retry
+from waivern.engine import retry
 from waivern.engine.calls import Call, Failed, NotProduced, Outcome, Produced, Suspended
+from waivern.engine.decision_walk import Action, DecisionWalk
 from waivern.engine.executors import Executor
 from waivern.engine.inbox import (
     CallBegan,
@@ -36,8 +38,9 @@ from waivern.engine.inbox import (
 from waivern.engine.ledger import Ledger
 from waivern.engine.outcome import UNSAVED, AttemptOutcome, OutcomeTracker, store_failure
 from waivern.engine.pools import Pools
+from waivern.engine.rebuilder import Evidence
 from waivern.engine.run_controls import Limits, RunControls
-from waivern.engine.scheduler import Scheduler, Skip
+from waivern.engine.scheduler import Skip
 from waivern.engine.signals import Interrupts, listening
 from waivern.engine.timers import Timers
 from waivern.engine.watchdog import watched
@@ -57,7 +60,7 @@ from waivern.record.journal_events import (
     AttemptEndedRecord,
     RunCancelledRecord,
 )
-from waivern.record.status import ArtifactStatus, How, RunStatus
+from waivern.record.status import How, RunStatus
 from waivern.store.base import ArtifactRef
 
 PATIENCE_S = 0.5
@@ -87,7 +90,7 @@ class Loop:
     def __init__(
         self,
         plan: Plan,
-        evidence: rebuilder.Evidence,
+        evidence: Evidence,
         record: RunRecord,
         ledger: Callable[[Callable[[], None], Callable[[Exception], None]], Ledger],
         executor: Executor,
@@ -99,13 +102,12 @@ class Loop:
         self._wishes = wishes
         self._run_id = record.metadata.run_id
         self._runbook_hash = record.metadata.runbook_hash
-        self._decisions = record.decisions
+        self._gate_decisions = record.decisions
         self._given = given
-        self._evidence = evidence
         self._executor = executor
         self._limits = limits
         self._clock = clock
-        self._scheduler = Scheduler(plan)
+        self._decisions = DecisionWalk(plan, evidence, limits.only)
         self._interrupts = Interrupts()
         self._inbox = Inbox(clock)
         self._timers = Timers(clock)
@@ -115,8 +117,6 @@ class Loop:
         )
         self._steps = {name: step.step_index for name, step in record.steps.items()}
         self._next_step = record.next_step
-        self._refs: dict[str, ArtifactRef] = {}
-        self._statuses: dict[str, ArtifactStatus] = {}
         self._waiting: dict[str, Call] = {}
         self._running: dict[str, tuple[Call, float]] = {}
         self._resting: dict[str, Node] = {}
@@ -193,7 +193,7 @@ class Loop:
         if not self._course.over:
             self._linger(began)
         elif self._course.ending.exit_code not in UNSAVED:
-            self._skip(self._scheduler.rest())
+            self._skip(self._decisions.rest())
 
     def _linger(self, began: float) -> None:
         """Give the threads that components left the grace period to end; a signal ends it."""
@@ -249,7 +249,7 @@ class Loop:
 
     @property
     def _startable(self) -> bool:
-        return not self._course.stopping and (self._scheduler.ready or bool(self._pools))
+        return not self._course.stopping and (self._decisions.ready or bool(self._pools))
 
     def _start_ready(self) -> None:
         room = self._executor.width + self._ahead
@@ -265,8 +265,8 @@ class Loop:
         """Return what may start and has room in its pool, if there is anything."""
         if (node := self._pools.next()) is not None:
             return node
-        while self._scheduler.ready:
-            node = self._scheduler.take()
+        while self._decisions.ready:
+            node = self._decisions.take()
             if self._pools.admits(node):
                 return node
         return None
@@ -288,42 +288,38 @@ class Loop:
                     self._failed(node, Failed("pool", why, HELD_HINT, 0))
 
     def _start(self, node: Node) -> None:
-        inputs = tuple(self._refs[name] for name in self._scheduler.inputs(node))
-        decision = rebuilder.decide(
-            node, inputs, self._statuses, self._evidence, self._runbook_hash
-        )
-        if isinstance(decision, rebuilder.Keep):
-            self._refs[node.id] = decision.ref
-            self._statuses[node.id] = ArtifactStatus.COMPLETED
-            self._skip(self._scheduler.completed(node.id))
-        elif self._limits.only is not None and node.id not in self._limits.only:
-            pass  # nobody asked for it: it stays as it is, and what needs it waits
-        elif isinstance(node.work, AskPeople) and not node.tests:
-            self._ask(node, node.work, inputs)
+        decision = self._decisions.decide(node)
+        if decision is None:
+            return  # it is not selected: it stays as it is, and what needs it waits
+        if decision.action is Action.KEEP:
+            assert decision.ref is not None
+            self._skip(self._decisions.completed(node.id, decision.ref))
+        elif decision.action is Action.GATE:
+            self._ask(node)
+        elif isinstance(node.work, AskPeople):
+            self._submit(node, {})  # for its tests: a decision comes from the journal only
         else:
-            asked = isinstance(
-                node.work, AskPeople
-            )  # a decision comes from the journal, and only there
-            self._submit(node, inputs, {} if asked else self._given(node.id))
+            self._submit(node, self._given(node.id))
 
-    def _submit(self, node: Node, inputs: tuple[ArtifactRef, ...], given: dict[str, Json]) -> None:
-        asked = rebuilder.asked(node, self._statuses)
+    def _submit(self, node: Node, given: dict[str, Json]) -> None:
+        known = self._decisions
         results = {
-            test.result: self._refs[test.result] for test in node.tests if test.result is not None
+            test.result: known.refs[test.result] for test in node.tests if test.result is not None
         }
-        call = Call(self._run_id, node, inputs, asked, results, given)
+        call = Call(self._run_id, node, known.inputs(node), known.asked(node), results, given)
         self._pools.enter(node)
         self._waiting[node.id] = call
         self._executor.submit(call, self._inbox)
 
-    def _ask(self, node: Node, ask: AskPeople, inputs: tuple[ArtifactRef, ...]) -> None:
+    def _ask(self, node: Node) -> None:
         """Look whether people have decided on what is there now; else let the gate wait."""
-        shown = {ref.key: ref.digest for ref in inputs}
+        ask = cast(AskPeople, node.work)
+        shown = {ref.key: ref.digest for ref in self._decisions.inputs(node)}
         at, digest = self._clock.now(), self._runbook_hash
         question = gates.GateQuestionRecord(ask.question, ask.approvers, ask.expires, shown, digest)
-        match gates.judge(self._decisions.get(node.id), question, at):
+        match gates.judge(self._gate_decisions.get(node.id), question, at):
             case gates.GateApproved(document):
-                self._submit(node, inputs, {"decision": document})
+                self._submit(node, {"decision": document})
             case gates.GateRefused(kind, reason):
                 self._failed(node, Failed(kind, reason, gates.AGAIN, 0))
             case gates.GateOpen():
@@ -331,7 +327,7 @@ class Loop:
                     ArtifactSuspendedRecord(at, node.id, ask.question, True, shown, question.asked)
                 )
                 self._course.suspended(node.id, ask.question)
-                self._statuses[node.id] = ArtifactStatus.SUSPENDED
+                self._decisions.suspended(node.id)
 
     # taking in
 
@@ -389,7 +385,7 @@ class Loop:
         node, at = call.node, self._clock.now()
         match outcome:
             case Produced(receipt):
-                self._refs[node.id] = ArtifactRef(
+                ref = ArtifactRef(
                     receipt.key,
                     receipt.digest,
                     receipt.content_digest,
@@ -397,17 +393,15 @@ class Loop:
                     receipt.schema,
                 )
                 self._ledger.enter(self._completed(call, outcome, at), receipt)
-                self._statuses[node.id] = ArtifactStatus.COMPLETED
-                self._skip(self._scheduler.completed(node.id))
+                self._skip(self._decisions.completed(node.id, ref))
             case NotProduced(reason) if isinstance(node.work, AskPeople) and not reason:
-                self._ask(node, node.work, call.inputs)  # its condition holds: people may be asked
+                self._ask(node)  # its condition holds: people may be asked
             case NotProduced(reason):
-                self._statuses[node.id] = ArtifactStatus.SKIPPED
                 self._ledger.enter(ArtifactSkippedRecord(at, node.id, node.id, reason))
-                self._skip(self._scheduler.lost(node.id, left_out=True))
+                self._skip(self._decisions.lost(node.id, left_out=True))
             case Suspended(reason):
                 self._course.suspended(node.id, reason)
-                self._statuses[node.id] = ArtifactStatus.SUSPENDED
+                self._decisions.suspended(node.id)
                 self._ledger.enter(ArtifactSuspendedRecord(at, node.id, reason, False))
             case Failed():
                 self._failed_try(node, outcome, at)
@@ -435,7 +429,7 @@ class Loop:
             origin=origin,
             coverage=made.coverage,
             identity=made.identity,
-            statuses=rebuilder.asked(call.node, self._statuses),
+            statuses=self._decisions.asked(call.node),
             examined=made.examined,
             code=dict(made.code),
         )
@@ -465,9 +459,8 @@ class Loop:
         if failure.store:
             self._course.end(store_failure(f"{node.id}: {failure.message}"))
             return
-        self._statuses[node.id] = ArtifactStatus.FAILED
         missed = node.optional or node.tolerated
-        self._skip(self._scheduler.lost(node.id))
+        self._skip(self._decisions.lost(node.id))
         if missed:
             return
         most, failures = self._limits.max_failures, self._course.failed(node.id, failure)
@@ -477,7 +470,6 @@ class Loop:
     def _skip(self, skips: list[Skip]) -> None:
         at = self._clock.now()
         for skip in skips:
-            self._statuses[skip.artifact] = ArtifactStatus.SKIPPED
             causes: list[str] = list(skip.causes)
             self._ledger.enter(
                 ArtifactSkippedRecord(at, skip.artifact, causes[0], skip.reason, causes[1:])
@@ -485,7 +477,7 @@ class Loop:
 
     def _skip_rest(self) -> bool:
         """Skip what no longer waits for anything that runs; say whether something may start now."""
-        self._skip(self._scheduler.rest())
+        self._skip(self._decisions.rest())
         self._start_ready()
         return self._in_hand > 0
 

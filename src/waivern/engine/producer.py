@@ -11,12 +11,12 @@ import traceback
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from waivern.clock import Clock
 from waivern.engine import artifact_identity
 from waivern.engine.artifact_identity import ComponentUse, Identity, UnknownIdentity
-from waivern.engine.cache import Cache
+from waivern.engine.cache import Cache, CacheHit
 from waivern.engine.calls import Awaiting, Call, Failed, NotProduced, Outcome, Produced, Suspended
 from waivern.engine.logs import RunLogs, no_log
 from waivern.errors import ComponentError, StoreError, WaivernError
@@ -47,6 +47,15 @@ _COUNTS = ("seen", "read", "skipped", "left_out")
 """What the journal has of a coverage record."""
 MESSAGE_LIMIT = 4000
 """Characters of an error's text that are kept; its log has the rest."""
+
+
+class CacheLookup(NamedTuple):
+    """A component about to work, and the identity of what it would produce."""
+
+    tool: ComponentUse
+    look: Context
+    """The context in which the component was asked for its part of the identity."""
+    identity: Identity | UnknownIdentity
 
 
 class Producer:
@@ -124,46 +133,51 @@ class Producer:
     def _worked(
         self, call: Call, work: Extract | Transform, ctx: Context, began: float, scope: CallScope
     ) -> Outcome | Awaiting:
-        """Take what was made of the same before, or let the component work."""
-        look = self.context(call.node)
+        """Take a cached result, or let the component work."""
         with scope.entered():
-            tool = self.tool(work)
-            made_of = self._identity(call, tool, look)
-        if (made := self._found(call, tool, made_of, look, began)) is not None:
-            return made
+            lookup = self.identify(call.node, work, call.inputs, given=bool(call.given))
+        if (hit := self.find(call.node, lookup)) is not None:
+            return self._restored(call, lookup, hit, began)
         with scope.entered():
-            result = self._asked(call, tool, ctx)
+            result = self._asked(call, lookup.tool, ctx)
         if inspect.isawaitable(result):
-            return Awaiting(call, result, ctx, began, tool, made_of)
-        return self._returned(call, result, ctx, began, tool, made_of)
+            return Awaiting(call, result, ctx, began, lookup.tool, lookup.identity)
+        return self._returned(call, result, ctx, began, lookup.tool, lookup.identity)
 
-    def _identity(
-        self, call: Call, tool: ComponentUse, look: Context
-    ) -> Identity | UnknownIdentity:
-        if self._cache is None:
-            return UnknownIdentity("the cache is off")
-        if call.given:
-            return UnknownIdentity("it is made of what was handed to this run")
-        return self._cache.identify(call.node, tool, call.inputs, look)
+    # the cache: a run and a forecast look up the same
 
-    def _found(
+    def identify(
         self,
-        call: Call,
-        tool: ComponentUse,
-        made_of: Identity | UnknownIdentity,
-        look: Context,
-        began: float,
-    ) -> Produced | None:
-        """Stage what was made of the same before, with the coverage of the look just taken."""
-        if self._cache is None or isinstance(made_of, UnknownIdentity):
+        node: Node,
+        work: Extract | Transform,
+        inputs: tuple[ArtifactRef, ...],
+        *,
+        given: bool = False,
+    ) -> CacheLookup:
+        """Return the identity under which a result is cached; `given`: data was handed over."""
+        look, tool = self.context(node), self._tool(work)
+        identity: Identity | UnknownIdentity
+        if self._cache is None:
+            identity = UnknownIdentity("the cache is off")
+        elif given:
+            identity = UnknownIdentity("it depends on data that was given to this run")
+        else:
+            identity = self._cache.identify(node, tool, inputs, look)
+        return CacheLookup(tool, look, identity)
+
+    def find(self, node: Node, lookup: CacheLookup) -> CacheHit | None:
+        """Return the cached result, if there is one and it is intact."""
+        if self._cache is None or isinstance(lookup.identity, UnknownIdentity):
             return None
-        hit = self._cache.find(call.artifact, made_of)
-        if hit is None:
-            return None
-        coverage = look.coverage.document() or hit.message.extensions.get("coverage")
+        return self._cache.find(node.id, lookup.identity)
+
+    def _restored(self, call: Call, lookup: CacheLookup, hit: CacheHit, began: float) -> Produced:
+        """Stage a cached result, with the coverage that the lookup has just recorded."""
+        identity = cast(Identity, lookup.identity)
+        coverage = lookup.look.coverage.document() or hit.message.extensions.get("coverage")
         made = self._stage(call, hit.message.content, coverage, began)
-        code = artifact_identity.code(tool, look, made_of["code"])
-        return made._replace(identity=made_of, origin=hit.origin, code=code)
+        code = artifact_identity.code(lookup.tool, lookup.look, identity["code"])
+        return made._replace(identity=identity, origin=hit.origin, code=code)
 
     def _asked(self, call: Call, tool: ComponentUse, ctx: Context) -> Json | Awaitable[Json]:
         if isinstance(call.node.work, Extract):
@@ -297,7 +311,7 @@ class Producer:
         examined = inherited(self._store, copy, source, self._memo)
         return made._replace(origin=copy.origin, examined=examined)
 
-    def tool(self, work: Extract | Transform) -> ComponentUse:
+    def _tool(self, work: Extract | Transform) -> ComponentUse:
         """Return the component that does some work, configured."""
         kind = "connectors" if isinstance(work, Extract) else "processors"
         component = self._catalogue.load(kind, work.type)

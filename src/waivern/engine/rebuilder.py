@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple, TypeAlias
 
 from waivern.ids import ArtifactId
@@ -64,7 +64,7 @@ def decide(
     if isinstance(node.work, AskPeople) and _on(done) != runbook_hash:
         return Produce(ON_ANOTHER)
     ref = ArtifactRef(node.id, done.digest, done.content_digest, schema=done.schema)
-    return Keep(ref, "made by an earlier attempt")
+    return Keep(ref, "produced by an earlier attempt")
 
 
 def _on(decided: ArtifactCompletedRecord) -> Json:
@@ -107,32 +107,3 @@ def invalid(
         for name in plan.nodes
         if name in fallen and name in completed
     }
-
-
-def all_kept(
-    plan: Plan,
-    evidence: Evidence,
-    left_out: Container[str] = (),
-    only: Container[str] | None = None,
-) -> bool:
-    """Say whether there is nothing to do: every artifact is there, and made from what is there.
-
-    `left_out` are those that were decided not to be made: what decided that has not changed either.
-    `only` are those that may be made; None: all.
-    """
-    refs: dict[str, ArtifactRef] = {}
-    standing: dict[str, ArtifactStatus] = {}
-    for node in plan.nodes.values():
-        if node.id in left_out:
-            standing[node.id] = ArtifactStatus.SKIPPED
-            continue
-        if not standing.keys() >= {*node.inputs, *node.after, *asked(node, standing)}:
-            continue  # it waits for what may not be made
-        known = [refs[name] for name in node.inputs if name in refs]
-        decision = decide(node, known, standing, evidence, plan.runbook.document.digest)
-        if isinstance(decision, Keep):
-            refs[node.id] = decision.ref
-            standing[node.id] = ArtifactStatus.COMPLETED
-        elif only is None or node.id in only:
-            return False
-    return True

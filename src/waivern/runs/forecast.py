@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from waivern.engine.decision_walk import Action
 from waivern.errors import UsageError
 from waivern.record.journal_events import ArtifactCompletedRecord
 from waivern.runs import queries
 from waivern.runs.attempt import RunOptions, refreshing
-from waivern.runs.forecaster import Action, Forecast, Forecaster
+from waivern.runs.forecaster import Forecast, Forecaster
 from waivern.runs.prepare import PreparedRun, drafted, opened, prepare, resolver
 from waivern.runs.resume_attempt import counted, left_out, referred
 from waivern.runs.resume_checks import ResumeRequest, Source, ready
@@ -49,7 +50,7 @@ def forecast(
             options = options._replace(cache=False)
         prepared = PreparedRun(known.plan, known.environ, known.catalogue)
         options = refreshing(options, prepared.plan)
-        skipped = left_out(record)
+        skipped = left_out(record) - {change.artifact for change in known.edits}
         evidence, fallen = counted(store, record, known, options)
         notes = {str(name): why for name, why in fallen.items()}
     elif source is not None:

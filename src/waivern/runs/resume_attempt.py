@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from waivern.engine import rebuilder
+from waivern.engine.decision_walk import work_left
 from waivern.errors import Exit, RefusedError, worst
 from waivern.ids import ArtifactId
 from waivern.language.models import Runbook
@@ -169,7 +170,7 @@ def _nothing_to_do(
         return False
     if orders.only is None and record.metadata.status != RunStatus.COMPLETED:
         return False
-    return rebuilder.all_kept(known.plan, evidence, left_out(record), orders.only)
+    return not work_left(known.plan, evidence, left_out(record), orders.only)
 
 
 def left_out(record: RunRecord) -> frozenset[str]:
