@@ -203,10 +203,10 @@ def execute(
         AttemptStartedRecord(at, {"host": "h", "pid": 1}, plan.runbook.document.digest),
     ]
     record = RunRecord.of(events)
-    birth = InitialState(
+    initial = InitialState(
         b"", tuple(map(to_record, events)), record.metadata.document(), record.state.document()
     )
-    lease = store.begin("r", birth, Owner("h", 1, at))
+    lease = store.begin("r", initial, Owner("h", 1, at))
     return _attempt(plan, record, store, lease, executor, environ, observers, grace_s, settings)
 
 

@@ -143,8 +143,8 @@ class Place:
             RunStartedRecord(AT, run_id, ["a"], {}, {}, "/", "b", "1.0", None),
             AttemptStartedRecord(AT, {"host": "h", "pid": 1}, "sha256:0"),
         )
-        birth = InitialState(b"", (to_record(events[0]), to_record(events[1])), {}, {})
-        lease = self.store.begin(run_id, birth, Owner("h", 1, AT))
+        initial = InitialState(b"", (to_record(events[0]), to_record(events[1])), {}, {})
+        lease = self.store.begin(run_id, initial, Owner("h", 1, AT))
         message = Message(id="a", content=content, run_id=run_id, extensions={"coverage": None})
         receipt = self.store.stage(run_id, "a", message)
         lease.publish([receipt])
@@ -317,7 +317,7 @@ def test_a_store_that_may_not_be_written_to(tmp_path: Path) -> None:
 
 def test_a_cache_that_cannot_be_used(tmp_path: Path) -> None:
     store = LocalFilesystemStore(tmp_path / "store")
-    store.pepper()
+    store.cache_secret()
     (tmp_path / "store/cache/key").write_bytes(b"short")
     cache = Cache(store, ENVIRON)
     found = cache.identify(source(), ComponentUse(Thing(), None, CODE), (), Context("a", tmp_path))

@@ -298,8 +298,8 @@ def test_a_defect_of_the_store_is_raised_as_what_it_is(
     def broken(*_args: object) -> None:
         raise RuntimeError("a defect, with a secret in its text")
 
-    def begin(run_id: str, birth: InitialState, owner: Owner) -> Lease:
-        lease = whole(run_id, birth, owner)
+    def begin(run_id: str, initial: InitialState, owner: Owner) -> Lease:
+        lease = whole(run_id, initial, owner)
         monkeypatch.setattr(lease, "publish", broken)
         return lease
 

@@ -348,8 +348,8 @@ def test_a_large_run_is_told_to_be_altered_as_soon(tmp_path: Path, tried: Count)
     record = RunRecord.of(events)
     documents = record.metadata.document(), record.state.document()
     store = LocalFilesystemStore(tmp_path)
-    birth = InitialState(b"book", tuple(map(to_record, events)), *documents)
-    store.begin(RUN, birth, this_process()).release()
+    initial = InitialState(b"book", tuple(map(to_record, events)), *documents)
+    store.begin(RUN, initial, this_process()).release()
     assert not verify(store, RUN).faults
     state = tmp_path / f"runs/{RUN}/_system/state.json"
     state.write_text(state.read_text().replace(end, at).replace('"a1"', '"b1"'))

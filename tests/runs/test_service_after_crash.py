@@ -98,7 +98,7 @@ async def test_a_resume_that_was_cut_off_in_its_first_line(book: Book, run: Path
 
 async def test_a_resume_of_a_changed_runbook_that_was_cut_off(book: Book, run: Path) -> None:
     lease = book.store.lock("r", this_process())
-    lease.keep_runbook(b"another")
+    lease.replace_runbook(b"another")
     lease.release()
     found = verify(book.store, "r")
     assert found.faults == ()

@@ -153,7 +153,7 @@ async def test_a_crash_between_keeping_the_runbook_and_the_journal(book: Book) -
     from waivern.store.lock import this_process
 
     lease = book.store.lock(run_id, this_process())
-    lease.keep_runbook(book.path.read_bytes())
+    lease.replace_runbook(book.path.read_bytes())
     lease.release()
     message = await refused(book, run_id)
     assert "changed: a: source.properties.args.value (none) → 1" in message

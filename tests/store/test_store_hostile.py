@@ -132,7 +132,7 @@ async def test_in_place_of_a_folder(
     assert await local.list_keys("r") == ["a"]
     await local.clear("r")
     lease = local.lock("r", OWNER)
-    lease.discard(["child/x"])
+    lease.sweep(["child/x"])
     lease.release()
     assert outside.untouched()
 
@@ -147,7 +147,7 @@ LOOKS: dict[str, Look] = {
     "log": lambda store: write_log(store, "r", "a", "x"),
     "read_log": lambda store: store.read_log("r", "a"),
     "remove": lambda store: store.remove("r", OWNER),
-    "note": lambda store: store.note({}),
+    "note": lambda store: store.append_history({}),
     "begin": lambda store: begin(store, "next"),
     "owner": lambda store: store.owner("r"),
 }
@@ -172,7 +172,7 @@ def test_in_place_of_a_file(
     local: LocalFilesystemStore, run: Path, outside: Outside, name: str, look: str, place: Place
 ) -> None:
     write_log(local, "r", "a", "line")
-    local.note({})
+    local.append_history({})
     swap(run.parent.parent / name, place, outside.file)
     with pytest.raises(REFUSED):
         LOOKS[look](local)

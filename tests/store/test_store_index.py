@@ -145,12 +145,12 @@ def test_in_place_of_a_shard(
 def test_in_place_of_the_key(
     local: LocalFilesystemStore, cache: Path, outside: Path, kind: str
 ) -> None:
-    local.pepper()
+    local.cache_secret()
     (cache / "key").unlink()
     KINDS[kind](cache / "key", outside)
     for make in (True, False):
         with pytest.raises((StoreError, IntegrityError)):
-            local.pepper(make=make)
+            local.cache_secret(make=make)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "a folder"])
@@ -159,7 +159,11 @@ def test_in_place_of_the_folder(
 ) -> None:
     shutil.rmtree(cache)
     KINDS[kind](cache, outside)
-    for look in (lambda: local.recall(key(1)), local.pepper, lambda: local.remember({key(1): {}})):
+    for look in (
+        lambda: local.recall(key(1)),
+        local.cache_secret,
+        lambda: local.remember({key(1): {}}),
+    ):
         with pytest.raises((StoreError, IntegrityError)):
             look()
 
@@ -170,7 +174,11 @@ def test_a_link_to_a_folder_in_place_of_the_folder(
     shutil.move(cache, tmp_path / "elsewhere")
     cache.symlink_to(tmp_path / "elsewhere")
     before = sorted(path.name for path in (tmp_path / "elsewhere").iterdir())
-    for look in (lambda: local.recall(key(1)), local.pepper, lambda: local.remember({key(1): {}})):
+    for look in (
+        lambda: local.recall(key(1)),
+        local.cache_secret,
+        lambda: local.remember({key(1): {}}),
+    ):
         with pytest.raises((StoreError, IntegrityError)):
             look()
     assert sorted(path.name for path in (tmp_path / "elsewhere").iterdir()) == before
@@ -178,10 +186,10 @@ def test_a_link_to_a_folder_in_place_of_the_folder(
 
 @pytest.mark.parametrize("size", [0, 31, 33, 5000])
 def test_a_damaged_key(local: LocalFilesystemStore, size: int) -> None:
-    local.pepper()
+    local.cache_secret()
     Path(local.path, "cache/key").write_bytes(b"k" * size)
     with pytest.raises(IntegrityError):
-        local.pepper()
+        local.cache_secret()
 
 
 # making
@@ -194,7 +202,7 @@ def test_the_key_is_made_once(local: LocalFilesystemStore) -> None:
 
     def ask(store: LocalFilesystemStore) -> bytes:
         together.wait()
-        return store.pepper()
+        return store.cache_secret()
 
     with ThreadPoolExecutor(len(stores)) as pool:
         found = set(pool.map(ask, stores))
@@ -207,7 +215,7 @@ import sys
 from waivern.store.local import LocalFilesystemStore
 store = LocalFilesystemStore(sys.argv[1])
 sys.stdin.read()
-print(store.pepper().hex())
+print(store.cache_secret().hex())
 store.remember({f"sha256:ab{n:062x}": {"run": "r", "artifact": sys.argv[2]}
                 for n in range(int(sys.argv[2]), 400, 4)})
 """
@@ -235,7 +243,7 @@ def test_many_processes(local: LocalFilesystemStore, tmp_path: Path) -> None:
             assert process.stdout
             said.add(process.stdout.read().strip())
         assert process.returncode == 0
-    assert said == {local.pepper(make=False).hex()}
+    assert said == {local.cache_secret(make=False).hex()}
     for n in range(400):
         assert local.recall(key(n)) == {"run": "r", "artifact": str(n % 4)}
 
@@ -243,7 +251,7 @@ def test_many_processes(local: LocalFilesystemStore, tmp_path: Path) -> None:
 def test_only_looking_makes_nothing(tmp_path: Path) -> None:
     store = LocalFilesystemStore(tmp_path / "store")
     with pytest.raises(ArtifactNotFoundError):
-        store.pepper(make=False)
+        store.cache_secret(make=False)
     assert store.recall(key(1)) is None
     assert list(tmp_path.iterdir()) == []
 
@@ -253,7 +261,7 @@ def test_modes(tmp_path: Path, umask: int) -> None:
     store = LocalFilesystemStore(tmp_path / "store")
     before = os.umask(umask)
     try:
-        store.pepper()
+        store.cache_secret()
         store.remember({key(1): entry(1)})
     finally:
         os.umask(before)

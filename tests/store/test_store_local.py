@@ -56,8 +56,8 @@ async def test_exact_layout(local: LocalFilesystemStore, tmp_path: Path) -> None
     for key in ("a", "child/b"):
         publish(local, lease, key)
     write_log(local, "r", "child/b", "line\n")
-    lease.keep_runbook(b"new bytes")
-    local.note({"n": 1})
+    lease.replace_runbook(b"new bytes")
+    local.append_history({"n": 1})
     old = sha256(RUNBOOK).removeprefix("sha256:")[:16]
     store = tmp_path / "store"
     assert tree(store) == [
@@ -122,10 +122,10 @@ publish(store, lease, "big", "x" * (1 << 19))
 write_log(store, "r", "child/a", "line")
 write_log(store, "r", "child/a", "line")
 lease.append([{"n": 1}], sync=True)
-lease.keep_runbook(b"new")
+lease.replace_runbook(b"new")
 lease.project({}, {}, sync=True)
-store.note({"n": 1})
-store.note({"n": 2})
+store.append_history({"n": 1})
+store.append_history({"n": 2})
 lease.release()
 begin(store, "second").release()
 store.lock("r", store.owner("second") or OWNER).release()
@@ -231,7 +231,7 @@ async def test_staged_leftovers_are_swept_by_the_next_holder(
     lease.release()
     assert await local.list_keys("r") == ["child/a"]
     lease = local.lock("r", OWNER)
-    lease.discard([])
+    lease.sweep([])
     left = [name for name in tree(tmp_path / "store/runs/r") if ".tmp-" in name]
     assert left == []
     assert await local.list_keys("r") == ["child/a"]
@@ -262,11 +262,11 @@ def test_many_small_artifacts_of_one_group(local: LocalFilesystemStore) -> None:
 
 
 def test_history_lines_stand_alone(local: LocalFilesystemStore, tmp_path: Path) -> None:
-    local.note({"n": 1, "text": "č"})
+    local.append_history({"n": 1, "text": "č"})
     history = tmp_path / "store/runs.jsonl"
     with history.open("ab") as file:
         file.write(b'{"torn": ')
-    local.note({"n": 2})
+    local.append_history({"n": 2})
     assert history.read_text().splitlines() == ['{"n": 1, "text": "č"}', '{"torn": ', '{"n": 2}']
 
 
@@ -361,7 +361,7 @@ def test_a_run_that_is_removed_while_it_is_held(
     with pytest.raises(IntegrityError, match=taken):
         lease.append([], sync=True)
     with pytest.raises(IntegrityError, match=taken):
-        lease.withdraw(["child/a"])
+        lease.unpublish(["child/a"])
     lease.release()
 
 

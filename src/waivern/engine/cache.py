@@ -145,7 +145,7 @@ class Cache:
         with self._lock:
             if self._secret is None and self.trouble is None:
                 try:
-                    self._secret = KeyedHash(self._store.pepper(make=self._make))
+                    self._secret = KeyedHash(self._store.cache_secret(make=self._make))
                 except WaivernError as error:
                     self.trouble = error.message
             return self._secret

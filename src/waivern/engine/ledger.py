@@ -171,7 +171,7 @@ class Ledger:
             )
         ):
             self._standing -= fallen
-            self._lease.withdraw(sorted(fallen))
+            self._lease.unpublish(sorted(fallen))
         self._committed_at = self._clock.monotonic()
 
     def _journal(self, events: list[Event], *, sync: bool) -> None:

@@ -129,7 +129,7 @@ class Attempt(NamedTuple):
 def carry_out(attempt: Attempt) -> RunResult:
     """Carry out an attempt; the lease is released at its end."""
     store, lease, plan, _, record, options, orders = attempt
-    lease.forget_requests()
+    lease.clear_requests()
     warnings: list[str] = []
     secrets = hidden(plan, orders.environ)
     options.on_secrets(secrets)

@@ -39,7 +39,7 @@ def cancel(store: RunStore, run_id: str, by: str, note: str | None, clock: Clock
             events.append(
                 AttemptEndedRecord(clock.now(), str(RunStatus.CANCELLED), "cancel", None, 0)
             )
-        lease.discard(name for name, step in record.steps.items() if step.completed is None)
+        lease.sweep(name for name, step in record.steps.items() if step.completed is None)
         lease.append(map(to_record, events), sync=True)
         for event in events:
             record.apply(event)

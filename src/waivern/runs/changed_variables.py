@@ -29,7 +29,7 @@ def changed_since(
         return []
     hashes, run_id = _hashes(record), record.metadata.run_id
     try:
-        secret = KeyedHash(store.pepper(make=False))
+        secret = KeyedHash(store.cache_secret(make=False))
     except WaivernError:
         hashes = {}
     differing = [

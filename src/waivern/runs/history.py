@@ -51,14 +51,14 @@ def _summaries_in(store: RunStore, run_id: str) -> list[dict[str, Json]]:
     """Return the lines of a run's attempts; lines of other versions are of another form."""
     return [
         line
-        for line in store.notes(run_id)
+        for line in store.read_history(run_id)
         if "result" in line and "event" not in line and isinstance(line.get("attempt"), int)
     ]
 
 
 def _append(store: RunStore, line: dict[str, Json]) -> list[str]:
     try:
-        store.note(line)
+        store.append_history(line)
     except WaivernError as error:
         return [f"the history lacks a line: {error.message}"]
     return []

@@ -100,11 +100,11 @@ def go_on(
         output=options.output,
     )
     names = {*record.steps, *plan.nodes}
-    lease.keep_runbook(plan.runbook.document.data)
-    lease.keep_children(plan.children)
+    lease.replace_runbook(plan.runbook.document.data)
+    lease.replace_children(plan.children)
     lease.append([to_record(event)], sync=True)
     record.apply(event)
-    lease.discard(names - evidence.keys())
+    lease.sweep(names - evidence.keys())
     lease.project(record.metadata.document(), record.state.document(), sync=True)
     result = carry_out(Attempt(store, lease, plan, evidence, record, options, orders))
     return replace(result, warnings=(*known.notes, *result.warnings))
@@ -188,7 +188,7 @@ def _kept_as_it_is(
 ) -> RunResult:
     store, lease, record = held.store, held.lease, held.record
     run = record.metadata
-    lease.discard(())  # a crash may have come when the journal had its end, and nothing else
+    lease.sweep(())  # a crash may have come when the journal had its end, and nothing else
     lease.project(run.document(), record.state.document(), sync=True)
     found = tripped(orders, store, known.plan, record, hidden(known.plan, orders.environ))
     outputs = None

@@ -70,14 +70,14 @@ def begin(
         replay_of=replay_of,
         output=options.output,
     )
-    birth = InitialState(
+    initial = InitialState(
         plan.runbook.document.data,
         tuple(map(to_record, events)),
         record.metadata.document(),
         record.state.document(),
         plan.children,
     )
-    lease = store.begin(chosen, birth, this_process())
+    lease = store.begin(chosen, initial, this_process())
     try:
         return carry_out(Attempt(store, lease, plan, {}, record, options, orders))
     finally:

@@ -257,7 +257,7 @@ class BackendStore(RunStore):
 
     # lock
 
-    def begin(self, run_id: str, birth: InitialState, owner: Owner) -> Lease:
+    def begin(self, run_id: str, initial: InitialState, owner: Owner) -> Lease:
         from waivern.store.lease import BackendLease
 
         name = parse_run_id(run_id)
@@ -273,8 +273,8 @@ class BackendStore(RunStore):
                 raise _taken(run_id)
             with runs.shared():
                 try:
-                    lease = BackendLease.born(
-                        self._at.backend, runs, name, birth, owner, self._forget
+                    lease = BackendLease.build(
+                        self._at.backend, runs, name, initial, owner, self._forget
                     )
                 except OSError as error:
                     if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
@@ -299,7 +299,7 @@ class BackendStore(RunStore):
             run = stack.enter_context(self._at.run(name))
             with self._at.runs() as runs:
                 runs.sync()  # who began the run may have died before it could
-                lease = BackendLease.taken(self._at.backend, runs, run, name, owner, self._forget)
+                lease = BackendLease.acquire(self._at.backend, runs, run, name, owner, self._forget)
                 try:
                     self._at.in_place(runs, run, name)
                 except RunNotFoundError:
@@ -392,19 +392,19 @@ class BackendStore(RunStore):
         except FileNotFoundError:
             return None
 
-    def pepper(self, *, make: bool = True) -> bytes:
+    def cache_secret(self, *, make: bool = True) -> bytes:
         try:
             with explained("read the key of the cache"), self._at.cache(make=make) as folder:
-                return cache_index.pepper(folder, make=make)
+                return cache_index.secret(folder, make=make)
         except FileNotFoundError:
             raise ArtifactNotFoundError(f"{self._title} has no cache yet") from None
 
-    def note(self, line: dict[str, Json]) -> None:
+    def append_history(self, line: dict[str, Json]) -> None:
         text = json.dumps(line, ensure_ascii=False).encode() + b"\n"
         with explained("write the history"), self._at.root(make=True) as root:
             root.append(HISTORY, text, own_line=True, sync=True)
 
-    def notes(self, run_id: str) -> list[dict[str, Json]]:
+    def read_history(self, run_id: str) -> list[dict[str, Json]]:
         try:
             with explained("read the history"), self._at.root() as root:
                 data = root.read_tail(HISTORY, RECORD_BYTES)

@@ -164,23 +164,23 @@ class Lease(ABC):
         """`{count, head}` of the journal, as the last synced `run.json` has it."""
 
     @abstractmethod
-    def keep_runbook(self, data: bytes) -> None:
+    def replace_runbook(self, data: bytes) -> None:
         """Keep another runbook's bytes beside those that ran before; it is the run's from now."""
 
     @abstractmethod
-    def keep_children(self, children: Mapping[str, bytes]) -> None:
+    def replace_children(self, children: Mapping[str, bytes]) -> None:
         """Keep other children, by path, beside those that ran before; now they are the run's."""
 
     @abstractmethod
-    def withdraw(self, keys: Iterable[str]) -> None:
+    def unpublish(self, keys: Iterable[str]) -> None:
         """Remove published artifacts, durably, before the journal says that they are no more."""
 
     @abstractmethod
-    def discard(self, keys: Iterable[str]) -> None:
+    def sweep(self, keys: Iterable[str]) -> None:
         """Remove artifacts that count no longer, and staged leftovers of earlier attempts."""
 
     @abstractmethod
-    def forget_requests(self) -> None:
+    def clear_requests(self) -> None:
         """Remove what was asked of an earlier holder, or has been granted."""
 
     @abstractmethod
@@ -315,7 +315,7 @@ class RunStore(ArtifactStore):
     # lock
 
     @abstractmethod
-    def begin(self, run_id: str, birth: InitialState, owner: Owner) -> Lease:
+    def begin(self, run_id: str, initial: InitialState, owner: Owner) -> Lease:
         """Make a run, whole, and hold it. Raises RefusedError if the id is taken."""
 
     @abstractmethod
@@ -393,18 +393,18 @@ class RunStore(ArtifactStore):
         """Return what was last remembered under a key, believing nothing of it; None if nothing."""
 
     @abstractmethod
-    def pepper(self, *, make: bool = True) -> bytes:
+    def cache_secret(self, *, make: bool = True) -> bytes:
         """Return the store's own random key of 32 bytes, made if it is not there.
 
         Raises ArtifactNotFoundError if it is not there and may not be made.
         """
 
     @abstractmethod
-    def note(self, line: dict[str, Json]) -> None:
+    def append_history(self, line: dict[str, Json]) -> None:
         """Append a line to the store's history."""
 
     @abstractmethod
-    def notes(self, run_id: str) -> list[dict[str, Json]]:
+    def read_history(self, run_id: str) -> list[dict[str, Json]]:
         """Return the lines of the history that name a run, the oldest first."""
 
     @abstractmethod

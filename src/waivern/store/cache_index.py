@@ -92,7 +92,7 @@ def _backwards(data: bytes, text: bytes) -> Iterator[bytes]:
         end = start
 
 
-def pepper(folder: FolderHandle, *, make: bool) -> bytes:
+def secret(folder: FolderHandle, *, make: bool) -> bytes:
     """Return the store's own random key; whoever comes first makes it, if it may be made.
 
     Raises IntegrityError if what lies there is none, FileNotFoundError.

@@ -101,19 +101,19 @@ class BackendLease(Lease):
         self._possession.check(self._events, self._written_bytes)
 
     @classmethod
-    def born(
+    def build(
         cls,
         backend: Backend,
         runs: FolderHandle,
         run_id: str,
-        birth: InitialState,
+        initial: InitialState,
         owner: Owner,
         on_release: Callable[[str], None],
     ) -> BackendLease:
         """Build a run beside the others, whole and locked, then rename it into place."""
         hidden = f".new-{run_id}"
         chain = journal.JournalChain()
-        lines = chain.extend(birth.records)
+        lines = chain.extend(initial.records)
         chain.mark_durable()
         head = {"count": chain.count, "head": chain.head}
         with ExitStack() as stack:
@@ -122,11 +122,11 @@ class BackendLease(Lease):
             with run.make_folder(SYSTEM) as system:
                 held = lock.acquire(system, run_id, owner)
                 stack.callback(held.release)
-                system.write_new(RUNBOOK, birth.runbook)
-                _write_children(system, birth.children)
+                system.write_new(RUNBOOK, initial.runbook)
+                _write_children(system, initial.children)
                 system.write_new(EVENTS, lines)
-                system.write_new(STATE, json_bytes(birth.state))
-                system.write_new(RUN, json_bytes({**birth.run, "journal": head}))
+                system.write_new(STATE, json_bytes(initial.state))
+                system.write_new(RUN, json_bytes({**initial.run, "journal": head}))
                 system.sync()
             runs.rename(hidden, run_id)
             runs.sync()
@@ -135,7 +135,7 @@ class BackendLease(Lease):
         return lease
 
     @classmethod
-    def taken(
+    def acquire(
         cls,
         backend: Backend,
         runs: FolderHandle,
@@ -272,7 +272,7 @@ class BackendLease(Lease):
     def head(self) -> dict[str, Json]:
         return {"count": self._anchor.lines, "head": self._anchor.head}
 
-    def keep_runbook(self, data: bytes) -> None:
+    def replace_runbook(self, data: bytes) -> None:
         self.check()
         with _there("keep the runbook"):
             before = self._system.read(RUNBOOK, RECORD_BYTES)
@@ -280,7 +280,7 @@ class BackendLease(Lease):
                 self._system.replace(kept_name(sha256(before)), before)
                 self._system.replace(RUNBOOK, data)
 
-    def keep_children(self, children: Mapping[str, bytes]) -> None:
+    def replace_children(self, children: Mapping[str, bytes]) -> None:
         self.check()
         with _there("keep the child runbooks"):
             with suppress(FileNotFoundError), self._system.folder(CHILDREN) as root:
@@ -298,7 +298,7 @@ class BackendLease(Lease):
                 folder.unlink(name)
                 folder.sync()
 
-    def withdraw(self, keys: Iterable[str]) -> None:
+    def unpublish(self, keys: Iterable[str]) -> None:
         self.check()
         for key in keys:
             *parents, name = f"{key}.json".split("/")
@@ -313,7 +313,7 @@ class BackendLease(Lease):
             folder.unlink(name)
             folder.sync()
 
-    def discard(self, keys: Iterable[str]) -> None:
+    def sweep(self, keys: Iterable[str]) -> None:
         self.check()
         self._unwritten.clear()  # calls that were cut off have staged it: nobody publishes it
         doomed = {f"{key}.json" for key in keys}
@@ -329,7 +329,7 @@ class BackendLease(Lease):
                         folder.unlink(name)
                     folder.sync()  # or a power loss brings them back when the run has ended
 
-    def forget_requests(self) -> None:
+    def clear_requests(self) -> None:
         with _there("remove requests"):
             try:
                 requests = self._system.folder(REQUESTS)

@@ -370,7 +370,7 @@ class StoreConformance:
         for key in ["a", "b/c", "b/d"]:
             publish(store, lease, key)
         left = store.stage("r", "late", message())
-        lease.discard(["a", "b/c", "never"])
+        lease.sweep(["a", "b/c", "never"])
         assert await store.list_keys("r") == ["b/d"]
         with pytest.raises(ArtifactNotFoundError):
             store.fetch("r", ref(left, staged=True))
@@ -488,7 +488,7 @@ class StoreConformance:
     async def test_every_runbook_that_ran_is_kept(self, store: RunStore) -> None:
         lease = begin(store)
         for data in (b"second", b"second", b"third"):
-            lease.keep_runbook(data)
+            lease.replace_runbook(data)
         for data in (RUNBOOK, b"second", b"third"):
             assert store.read_runbook("r", sha256(data)) == data
         lease.release()
@@ -567,7 +567,7 @@ class StoreConformance:
         assert store.request("r", "cancel", {"by": "a"})
         assert not store.request("r", "cancel", {"by": "b"})
         assert store.requests("r") == {"cancel": {"by": "a"}}
-        lease.forget_requests()
+        lease.clear_requests()
         assert store.requests("r") == {}
         lease.release()
 
@@ -583,16 +583,16 @@ class StoreConformance:
         assert not store.pinned("r")
 
     async def test_the_history(self, store: RunStore) -> None:
-        assert store.notes("r") == []
+        assert store.read_history("r") == []
         for n in range(3):
-            store.note({"run_id": "r", "n": n})
-            store.note({"run_id": "other", "n": n})
-        assert store.notes("r") == [{"run_id": "r", "n": n} for n in range(3)]
+            store.append_history({"run_id": "r", "n": n})
+            store.append_history({"run_id": "other", "n": n})
+        assert store.read_history("r") == [{"run_id": "r", "n": n} for n in range(3)]
 
     async def test_children_that_ran_are_kept(self, store: RunStore) -> None:
         first, second = {"a.yaml": b"a", "sub/b.yaml": b"b"}, {"a.yaml": b"changed"}
         lease = store.begin("r", initial_state(children=first), OWNER)
-        lease.keep_children(second)
+        lease.replace_children(second)
         for path, data in [*first.items(), *second.items()]:
             assert store.read_child("r", path, sha256(data)) == data
         with pytest.raises(IntegrityError):
@@ -603,7 +603,7 @@ class StoreConformance:
         lease = begin(store)
         for key in ["a", "b/c"]:
             publish(store, lease, key)
-        lease.withdraw(["b/c", "never"])
+        lease.unpublish(["b/c", "never"])
         assert await store.list_keys("r") == ["a"]
         lease.release()
 
@@ -619,7 +619,7 @@ class StoreConformance:
     async def test_files_say_what_they_are(self, store: RunStore) -> None:
         lease = store.begin("r", initial_state(children={"sub/b.yaml": b"b"}), OWNER)
         publish(store, lease, "child/a")
-        lease.keep_runbook(b"another")
+        lease.replace_runbook(b"another")
         found = {(file.kind, file.name) for file in store.files("r")}
         assert {
             ("artifact", "child/a"),
@@ -691,11 +691,11 @@ class StoreConformance:
 
     async def test_the_store_has_one_key_of_its_own(self, store: RunStore, tmp_path: Path) -> None:
         with ThreadPoolExecutor(8) as pool:
-            found = set(pool.map(lambda _: store.pepper(), range(32)))
+            found = set(pool.map(lambda _: store.cache_secret(), range(32)))
         (key,) = found
         assert len(key) == 32
-        assert store.pepper(make=False) == key
-        assert self.open_store(tmp_path / "another").pepper() != key
+        assert store.cache_secret(make=False) == key
+        assert self.open_store(tmp_path / "another").cache_secret() != key
 
     # a whole run
 
