@@ -39,7 +39,7 @@ def test_rows_for_a_pipe(two: Place) -> None:
 
 def test_table_for_a_terminal(two: Place) -> None:
     lines = two.on_a_terminal("runs", NO_COLOR="1").out.splitlines()
-    assert " ".join(lines[0].split()) == "RUN STATUS RUNBOOK STARTED TOOK DONE FAIL SKIP LEFT"
+    assert " ".join(lines[0].split()) == "RUN STATUS RUNBOOK STARTED TOOK DONE FAIL SKIP"
     assert lines[1].startswith("bad   failed     bad.yaml")
     assert all(len(line) <= 100 for line in lines)
 

@@ -1,7 +1,7 @@
 """The statuses of artifacts and runs, each with its properties and its appearance.
 
-A status owns all that depends on it alone. Whoever shows, counts or lists statuses iterates the
-enumeration, so that a new status appears everywhere once it has a row here.
+A status owns all that depends on it alone. Lists, counts and views iterate the enumeration, so that
+a new status appears everywhere once it has a row here.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class ArtifactStatus(StrEnum):
     COMPLETED = "completed", Look("✔", "+", "green"), "is completed", "DONE"
     FAILED = "failed", Look("✘", "x", "red"), "failed", "FAIL"
     SKIPPED = "skipped", Look("⊘", "-", "yellow"), "was skipped", "SKIP"
-    NOT_STARTED = "not_started", Look("·", ".", "dim"), "was not started", "LEFT"
+    NOT_STARTED = "not_started", Look("·", ".", "dim"), "was not started", ""
     SUSPENDED = "suspended", Look("▮", "|", "cyan"), "is waiting"
     RUNNING = "running", Look("▸", ">", "cyan"), "is not completed"
     """Of a live run only, and only for readers: `state.json` lists it as not started."""
@@ -35,10 +35,13 @@ class ArtifactStatus(StrEnum):
     look: Look
     clause: str
     """The status as the end of a sentence about the artifact."""
-    column: str
-    """The heading of its count in lists of runs; empty if a list does not show the count."""
+    column: str | None
+    """The heading of its count in lists of runs. Empty: only lines for a pipe have the count; None:
+    they have not."""
 
-    def __new__(cls, value: str, look: Look = UNKNOWN, clause: str = "", column: str = "") -> Self:
+    def __new__(
+        cls, value: str, look: Look = UNKNOWN, clause: str = "", column: str | None = None
+    ) -> Self:
         """Return the member `value` with the other columns of its row."""
         member = str.__new__(cls, value)
         member._value_ = value

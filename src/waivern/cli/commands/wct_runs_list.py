@@ -35,12 +35,12 @@ def _head(read: Callable[[RunMetadata], Json]) -> Callable[[RunRow], Json]:
 
 def _counts() -> Iterator[Column[RunRow]]:
     """Yield a column for each status by which artifacts are counted."""
-    statuses = [status for status in RECORDED if status.column]
+    statuses = [status for status in RECORDED if status.column is not None]
     for number, status in enumerate(statuses):
         yield Column(
             str(status),
             _count(status),
-            status.column,
+            status.column or None,
             shown=_progress if status is ArtifactStatus.COMPLETED else _unless_zero(status),
             drop=5 if status is ArtifactStatus.COMPLETED else len(statuses) - number,
         )
