@@ -85,11 +85,11 @@ def worst(*codes: int) -> int:
 
 
 class WaivernError(Exception):
-    """A fact about what went wrong, and what to do next.
+    """A fact about a failure, and the next step.
 
-    `message` states the fact; `hint` is the next step, if one is known; `exit_code` is what `wct`
-    leaves with when nothing handles the error. Components raise such errors too, with whatever they
-    have at hand: what is no text is shown as text, and an exception is kept as the cause.
+    `message` states the fact; `hint` is the next step, if one is known; `wct` exits with
+    `exit_code` if nothing handles the error. Components raise such errors with any object as the
+    message: it is converted to text, and an exception becomes the cause.
     """
 
     exit_code: Exit = Exit.INTERNAL
@@ -103,7 +103,7 @@ class WaivernError(Exception):
 
 
 class NotFoundError(WaivernError):
-    """No such run, artifact, file or component; or a reference that fits several."""
+    """No such run, artifact, file or component, or an ambiguous reference."""
 
     exit_code = Exit.NOT_FOUND
 
@@ -117,17 +117,17 @@ class ArtifactNotFoundError(NotFoundError):
 
 
 class RefusedError(WaivernError):
-    """The request is understood, and refused as things stand."""
+    """The request is valid, but refused in the present state."""
 
     exit_code = Exit.REFUSED
 
 
 class RunLockedError(RefusedError):
-    """Another process is at work on the run."""
+    """Another process is working on the run."""
 
 
 class IntegrityError(WaivernError):
-    """What lies on disk is not what was recorded."""
+    """The data on disk is not the data that was recorded."""
 
     exit_code = Exit.INTEGRITY
 
@@ -137,23 +137,23 @@ class StoreError(WaivernError):
 
     exit_code = Exit.STORE
     artifact: str | None = None
-    """The one that could not be written, if it was one."""
+    """The artifact that could not be written, if it was one."""
 
 
 class UsageError(WaivernError):
-    """The command line asks for something that does not exist or does not go together."""
+    """The command line names something that does not exist, or options that exclude each other."""
 
     exit_code = Exit.USAGE
 
 
 class ComponentError(WaivernError):
-    """Raised by a component whose work cannot be done; becomes the artifact's failure as it is."""
+    """The failure of a component, which becomes the failure of its artifact unchanged."""
 
     exit_code = Exit.FAILED
 
 
 def _text(value: object) -> str:
-    """Return `value` as text; an exception with its class, as a traceback would end."""
+    """Return `value` as text; an exception with its class, like the last line of a traceback."""
     if isinstance(value, str):
         return value
     name = type(value).__name__

@@ -149,7 +149,7 @@ def test_part_of_a_plan(place: Place, book: str) -> None:
     looked = place.on_a_terminal("inspect", run_id).out
     assert "only 2 selected artifacts" in looked
     rest = place.wct("run", book, "--resume", run_id, "-q")
-    assert "3 completed (2 kept)" in rest.out
+    assert "3 completed (2 restored)" in rest.out
 
 
 def test_policy(place: Place, book: str) -> None:
@@ -228,7 +228,7 @@ def test_a_gate_in_a_run_that_is_kept_nowhere(place: Place) -> None:
     )
     done = place.wct("run", book, "--no-store", "-q")
     assert done.code == 7
-    assert "this run is kept nowhere" in done.out
+    assert "this run was not stored" in done.out
     assert "wct runs approve" not in done.out
 
 
@@ -282,6 +282,6 @@ def test_what_the_project_says_has_changed_since(place: Place) -> None:
 
     changed = place.wct("run", book, "-q", "--resume", "r", "--allow-changed")
     assert (changed.code, value("r")) == (1, 4)
-    assert "2 completed (1 kept), 1 failed" in changed.out
+    assert "2 completed (1 restored), 1 failed" in changed.out
     assert place.wct("run", book, "-q", "--resume", "r").code == 1
     assert place.wct("runs", "verify", "r").code == 0

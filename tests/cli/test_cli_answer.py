@@ -76,4 +76,4 @@ def test_a_signal_after_the_answer_does_not_contradict_it(
     assert (done.data("run")["status"], done.data("run")["exit_code"]) == ("completed", 0)
     assert done.code == 0, done.err
     assert "to continue" not in done.err
-    assert "left without waiting" in done.err
+    assert "exited without waiting" in done.err

@@ -154,7 +154,7 @@ def test_what_is_shown_was_altered(place: Place, book: str) -> None:
         (["approve", "nobody"], 4, "no run 'nobody'"),
         (["approve", "@last", "--by", ""], 2, "--by"),
         (["approve", "@last", "--data", "risk"], 2, "--data key=value"),
-        (["approve", "@last", "--data", "a=1", "--data", "a=2"], 2, "given twice"),
+        (["approve", "@last", "--data", "a=1", "--data", "a=2"], 2, "occurs twice"),
         (["approve", "@last", "--no-resume", "-o", "out"], 2, "-o"),
         (["resume", "@last", "--data", "approved=perhaps"], 2, "true or false"),
         (["resume", "@last", "--data", "risk=1"], 5, "only gates wait: sign-off"),
@@ -211,7 +211,7 @@ def test_data_for_what_waits_outside(place: Place) -> None:
     assert waits.code == 7
     assert "one  waits: needs the dpa" in waits.out
     run = place.run_ids()[0][:8]
-    assert f"hand over:  wct runs resume {run} --data KEY=VALUE" in waits.out
+    assert f"provide:  wct runs resume {run} --data KEY=VALUE" in waits.out
     secret = "the-signed-canary"
     first = place.wct("runs", "resume", run, "--data", f"dpa={secret}", "-q")
     assert first.code == 7

@@ -39,3 +39,15 @@ def test_the_hint_trusts_the_store_and_not_a_part_of_it(place: Place) -> None:
     assert refused.code == 5
     assert refused.err.rstrip().endswith(f"set WAIVERN_TRUST_STORE={place.path}/.waivern")
     assert place.wct("runs", WAIVERN_TRUST_STORE=f"{place.path}/.waivern").code == 0
+
+
+@pytest.mark.parametrize("words", [("config",), ("runs", "--json"), ("run", "--help")])
+def test_a_full_stdout_is_not_blamed_on_the_store(place: Place, words: tuple[str, ...]) -> None:
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        done = subprocess.run(
+            [WCT, *words],
+            cwd=place.path, env=place.environ(), stdout=full, stderr=subprocess.PIPE, check=False,
+        )  # fmt: skip
+    assert done.returncode == 74
+    assert b"cannot write to stdout: No space left on device" in done.stderr
+    assert done.stderr.rstrip().endswith(b"check the file or device that stdout leads to")

@@ -93,7 +93,7 @@ def test_ctrl_c_lets_running_work_finish(place: Place) -> None:
     assert "2 completed" in done.out
     again = place.wct("run", meeting.runbook, "--resume", "@last")
     assert again.code == 0
-    assert "3 completed (2 kept)" in again.out
+    assert "3 completed (2 restored)" in again.out
 
 
 def test_timeout_is_kept_to_although_a_thread_is_stuck(place: Place) -> None:
@@ -106,7 +106,7 @@ def test_timeout_is_kept_to_although_a_thread_is_stuck(place: Place) -> None:
     assert time.monotonic() - began < 10
     assert done.out.startswith("TIMED OUT")
     assert "the limit of 1 s was reached" in done.out
-    assert "would not stop" in done.out
+    assert "did not stop" in done.out
     assert status(place) == "failed"
 
 

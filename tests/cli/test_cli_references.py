@@ -83,7 +83,7 @@ def test_a_lost_artifact_is_not_one_that_never_was(store: Path, wct: Wct) -> Non
     done = wct("inspect", "old/two")
     assert done.code == 9
     assert "its file is missing" in done.err
-    assert "resuming run old makes it again" in done.err
+    assert "`wct runs resume old` rebuilds it" in done.err
     whole = wct("inspect", "old", "--full", "--json")
     assert whole.code == 9
     assert "its file is missing" in whole.data("inspect")["faults"]["two"]
@@ -122,7 +122,7 @@ def test_a_name_that_stands_for_artifacts(place: Place, wct: Wct) -> None:
     assert rows["artifact"] == "part/only"
     done = wct("inspect", "r/several")
     assert done.code == 4
-    assert "stands for 2 artifacts" in done.err
+    assert "resolves to 2 artifacts" in done.err
     assert "many/x/first, many/y/first" in done.err
 
 

@@ -73,7 +73,7 @@ def test_next_command_works_as_printed(place: Place) -> None:
     again = place.wct(*shlex.split(command)[1:])
     assert again.code == 0, again.err
     assert "attempt 2" in again.out
-    assert "3 completed (1 kept)" in again.out
+    assert "3 completed (1 restored)" in again.out
 
 
 def test_json(place: Place) -> None:
@@ -203,7 +203,7 @@ def test_answer_that_cannot_be_written(place: Place) -> None:
     command = ["sh", "-c", 'ulimit -f 0; exec "$0" --help > answer', WCT]
     done = subprocess.run(command, cwd=place.path, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 74
-    assert "cannot read or write" in done.stderr
+    assert "cannot write to stdout" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -226,7 +226,7 @@ def test_what_is_proposed_after_a_rejection_asks_again(place: Place) -> None:
     _, _, end = told.out.rpartition("  next:  ")
     assert end.splitlines() == [
         f"wct runs resume {run[:8]} --ask-again --params FILE",
-        "         keeps 1, makes 2",
+        "         restores 1, produces 2",
     ]
     again = place.wct(*shlex.split(end.splitlines()[0])[1:], "-q")
     assert again.code == 7, again.err
@@ -238,13 +238,13 @@ def test_a_decision_that_counts_no_longer_says_so(place: Place) -> None:
     book.write_text(two)
     assert place.wct("run", "gated.yaml", "-q", "--run-id", "r").code == 7
     assert place.wct("runs", "approve", "r/ok", "--by", "ann", "-q").code == 7
-    assert "does not count" not in place.wct("inspect", "r/ok").out
+    assert "invalid:" not in place.wct("inspect", "r/ok").out
     book.write_text(two.replace("May it?", "May all of it?"))
     assert place.wct("run", "gated.yaml", "--resume", "r", "--allow-changed", "-q").code == 7
     decided = [text for key, text in place.wct("inspect", "r/ok").rows if key == "decision"]
     assert len(decided) == 1
     assert decided[0].startswith("approved by ann at ")
-    assert "(does not count: something else is asked now)" in decided[0]
+    assert "(invalid: the question or the artifacts have changed)" in decided[0]
 
 
 @pytest.mark.parametrize("how", ["--fail-fast", "on_error"])

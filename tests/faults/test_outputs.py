@@ -82,7 +82,7 @@ def test_what_an_earlier_run_delivered_is_removed(place: Place, later: dict[str,
     done = place.wct("run", name, "-o", "answers")
     assert done.code == 0, done.err
     assert files(answers) == {"a.json", "mine.txt"}
-    assert "answers/b.json removed: it is of an earlier run" in done.out
+    assert "answers/b.json removed: it was written by an earlier run" in done.out
     missing = "b" in later and "output: true" in later["b"]
     assert ("b is missing: " in done.out) == missing
 
@@ -111,7 +111,7 @@ def test_a_stale_file_that_somebody_edited_is_left_and_named(place: Place) -> No
     done = place.wct("run", book(place, a=output()), "-o", "answers")
     assert done.code == 0
     assert edited.read_text() == "my notes"
-    assert "answers/b.json is of an earlier run and was edited since" in done.out
+    assert "answers/b.json was written by an earlier run and edited since" in done.out
 
 
 def test_two_runbooks_share_a_folder(place: Place) -> None:

@@ -1,4 +1,4 @@
-"""The entry of `wct`. Answers `--version` before anything else is imported."""
+"""The entry point of `wct`, which answers `--version` before anything else is imported."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import sys
 from types import FrameType
 
 UNHURRIED_S = 5.0
-"""Seconds that what components registered for the end of the process may take."""
+"""The seconds that the handlers of components may take at the end of the process."""
 HURRIED_S = 0.5
 """The same after a time limit or a signal."""
 
 
 def script() -> None:
-    """Be the process `wct`: carry out its command line and leave.
+    """Carry out the command line and end the process.
 
-    What was registered first is called last at the end: all that components have left to do is
-    done by then, and to take the interpreter apart would cost a sixth of a short run.
+    The handler that is registered first is called last, after those of components. It skips the
+    teardown of the interpreter, which would take a sixth of a short run.
     """
-    _leave_on_interrupt()
+    _exit_on_interrupt()
     code = 70
 
     def leave() -> None:
@@ -32,25 +32,25 @@ def script() -> None:
             os._exit(code)
 
     atexit.register(leave)
-    # Imports and plans make much that stays and little garbage: to look for circles among it at
-    # every 700 objects would cost a twentieth of a run.
+    # Imports and plans create many lasting objects and little garbage: a search for cycles at every
+    # 700 objects would take a twentieth of a run.
     gc.set_threshold(100_000, 20, 20)
     code = main()
     _end_answer()
-    _leave_soon(code)
+    _limit_exit(code)
     sys.exit(code)
 
 
 def _end_answer() -> None:
-    """Have what user code prints at the end of the process go to stderr."""
+    """Redirect output of user code at the end of the process to stderr."""
     if "threading" in sys.modules:
         from waivern.cli.ui.answer_stream import end
 
         end()
 
 
-def _leave_soon(code: int) -> None:
-    """Bound what the interpreter waits for at its end: threads, child processes, `atexit`."""
+def _limit_exit(code: int) -> None:
+    """Limit the time that the interpreter waits for threads, child processes and `atexit`."""
     if "threading" not in sys.modules:
         return  # nothing was started
     import threading
@@ -59,7 +59,7 @@ def _leave_soon(code: int) -> None:
     seconds = HURRIED_S if code in (8, 129, 130, 143) else UNHURRIED_S
 
     def leave(*_signal_and_frame: object) -> None:
-        os.write(2, b"wct: left without waiting for what components registered for the end\n")
+        os.write(2, b"wct: exited without waiting for the exit handlers of components\n")
         if (started := sys.modules.get("waivern.plugins.child_processes")) is not None:
             started.kill_all()
         os._exit(code)
@@ -70,19 +70,18 @@ def _leave_soon(code: int) -> None:
 
     for number in (_signal.SIGINT, _signal.SIGTERM, _signal.SIGHUP):
         if _signal.getsignal(number) is not _signal.SIG_IGN:
-            _signal.signal(number, leave)  # the answer, with its exit code, has been given
+            _signal.signal(number, leave)  # the answer is complete
     threading.Thread(target=leave_in_time, name="wct-leave", daemon=True).start()
 
 
-def _leave_on_interrupt() -> None:
-    """Leave at SIGINT, wherever it comes: an exception would break off imports and cleanup.
+def _exit_on_interrupt() -> None:
+    """Exit at SIGINT: an exception would interrupt imports and cleanup at any point.
 
-    Nothing is lost that way, as nothing is by any other death. While a run is at work, its own
-    handler takes the place of this one.
+    Nothing is lost, as in any other crash. A running run has a handler of its own.
     """
     process = os.getpid()
 
-    def hear(number: int, frame: FrameType | None) -> None:
+    def interrupt(number: int, frame: FrameType | None) -> None:
         if os.getpid() != process:  # a child that user code has forked
             _signal.default_int_handler(number, frame)
         started = sys.modules.get("waivern.plugins.child_processes")
@@ -92,11 +91,11 @@ def _leave_on_interrupt() -> None:
         os._exit(128 + number)
 
     if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
-        _signal.signal(_signal.SIGINT, hear)
+        _signal.signal(_signal.SIGINT, interrupt)
 
 
-def _occupy() -> None:
-    """Let standard streams that are closed lead nowhere: a run's file would take their number."""
+def _open_standard_streams() -> None:
+    """Open closed standard streams on /dev/null, or a file of a run would get their number."""
     for fd in (0, 1, 2):
         try:
             os.fstat(fd)
@@ -109,7 +108,7 @@ def _occupy() -> None:
 
 def main() -> int:
     """Carry out the command line and return the exit code."""
-    _occupy()
+    _open_standard_streams()
     args = sys.argv[1:]
     if args == ["--version"]:
         from waivern import __version__

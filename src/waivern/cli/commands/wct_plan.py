@@ -17,6 +17,7 @@ from waivern.cli.ui.options import (
     json_option,
     opened,
     params_options,
+    runbook_argument,
     store_option,
 )
 from waivern.cli.ui.screen import Screen, stdout
@@ -52,7 +53,7 @@ PLAN: Records[Forecast] = Records(
     """,
     epilog=examples("wct plan analysis.yaml", "wct plan analysis.yaml --resume @last"),
 )
-@click.argument("runbook")
+@runbook_argument
 @click.option("--resume", metavar="RUN", help="Show what resuming RUN would do.")
 @params_options
 @cache_options

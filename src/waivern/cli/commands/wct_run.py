@@ -11,6 +11,7 @@ from waivern.cli.ui.options import (
     opened,
     resume_options,
     run_id_option,
+    runbook_argument,
     running_options,
     selection_options,
     trust_option,
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
         "wct run analysis.yaml --select +report -o results",
     ),
 )
-@click.argument("runbook")
+@runbook_argument
 @click.option(
     "--resume", metavar="RUN", help="Resume RUN: restore completed artifacts, produce the rest."
 )

@@ -1,1 +1,1 @@
-"""How commands speak: text made safe, tables, documents, errors, progress."""
+"""The output of commands: safe text, tables, documents, errors and progress."""

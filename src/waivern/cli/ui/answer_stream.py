@@ -1,8 +1,7 @@
-"""The stream of a command's answer once components have run: nobody else may write to it.
+"""The stream of a command's answer, protected from components that have run.
 
-Finalizers, `atexit` handlers and child processes that components leave behind find stderr where
-stdout was, and what their threads still print is dropped: beside a JSON document, one word of
-theirs would make it unreadable.
+Finalizers, `atexit` handlers and child processes of components find stderr in place of stdout, and
+the output of their threads is dropped: one word of theirs would make a JSON document unreadable.
 """
 
 from __future__ import annotations
@@ -17,16 +16,16 @@ from waivern.plugins import call_scope
 
 
 class AnswerStream(io.TextIOWrapper):
-    """Standard output, of which the threads of components are kept off."""
+    """Standard output that ignores the threads of components."""
 
     def write(self, text: str, /) -> int:
-        if call_scope.current() is not None:  # its log is closed, which knew what is secret
+        if call_scope.current() is not None:  # its log, which redacts secrets, is closed
             return len(text)
         return super().write(text)
 
 
 def reserve(stdout: int, encoding: str, errors: str | None) -> AnswerStream:
-    """Return a stream that leads where the descriptor `stdout` does, by one of its own."""
+    """Return a stream with a copy of the descriptor `stdout`."""
     raw = io.FileIO(high(os.dup(stdout)), "w")
     return AnswerStream(
         io.BufferedWriter(raw), encoding=encoding, errors=errors, line_buffering=raw.isatty()
@@ -34,8 +33,8 @@ def reserve(stdout: int, encoding: str, errors: str | None) -> AnswerStream:
 
 
 def end() -> None:
-    """End the answer: whatever is still written to stdout goes to stderr."""
-    with suppress(OSError, ValueError):  # where it leads nowhere any more, that was reported
+    """End the answer: further output to stdout goes to stderr."""
+    with suppress(OSError, ValueError):  # an error was reported already
         sys.stdout.flush()
     sys.stdout = sys.stderr
     os.dup2(2, 1)

@@ -1,4 +1,4 @@
-"""One artifact of a run, looked at."""
+"""The view of one artifact of a run."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from waivern.cli.ui.gate_view import gate_document, gate_lines
 from waivern.cli.ui.json_output import json_text, print_document
 from waivern.cli.ui.screen import Screen, stdout
 from waivern.cli.ui.summary import log_path
-from waivern.cli.ui.text import clean, clean_lines, duration, size
+from waivern.cli.ui.text import clean, clean_lines, duration, short, size
 from waivern.diagnostics import did_you_mean
 from waivern.errors import ArtifactNotFoundError, Exit, IntegrityError, RefusedError
 from waivern.message import Json, Message
 from waivern.record.fold import RunRecord
 from waivern.record.journal_events import ArtifactCompletedRecord
 from waivern.record.measure import measure
+from waivern.record.status import ArtifactStatus, RunStatus
 from waivern.record.step_record import StepRecord
 from waivern.record.wording import examined
 from waivern.store.base import ArtifactRef, RunStore
@@ -26,7 +27,7 @@ LOG_LINES = 20
 def show_artifact(
     store: RunStore, record: RunRecord, name: str, *, full: bool, reveal: bool, as_json: bool
 ) -> int:
-    """Show an artifact, or why there is none yet. Raises IntegrityError if it was altered."""
+    """Show an artifact, or the reason why it is missing. Raises IntegrityError for an altered one."""
     name = _meant(record, name)
     step = record.steps[name]
     out = stdout()
@@ -55,7 +56,7 @@ def show_artifact(
         out.print(f"\n{out.paint('log', 'bold')}")
         lines = text.rstrip().split("\n")
         if (more := len(lines) - LOG_LINES) > 0:
-            out.print(out.paint(f"(of {len(lines):,} lines, {more:,} come before these)", "dim"))
+            out.print(out.paint(f"(of {len(lines):,} lines, {more:,} precede these)", "dim"))
         out.print(clean_lines("\n".join(lines[-LOG_LINES:])))
     return Exit.OK
 
@@ -69,18 +70,18 @@ def _content(out: Screen, content: Json, full: bool, hidden: bool) -> Iterator[s
 
 def _revealed(content: Json, hidden: bool) -> Json:
     if hidden:
-        raise RefusedError("what it holds is sensitive, and not shown", hint="--reveal shows it")
+        raise RefusedError("the content is sensitive", hint="--reveal shows it")
     return content
 
 
 def _meant(record: RunRecord, name: str) -> str:
-    """Return the artifact of that name, or the one that it stands for."""
+    """Return the artifact of that name, or the one that the alias resolves to."""
     if name in record.steps:
         return name
     behind = record.aliases.get(name, [])
     if len(behind) > 1:
         raise ArtifactNotFoundError(
-            f"'{name}' stands for {len(behind):,} artifacts", hint=f"look at one: {_few(behind)}"
+            f"'{name}' resolves to {len(behind):,} artifacts", hint=f"name one: {_few(behind)}"
         )
     if not behind:
         raise _unknown(record, name)
@@ -101,7 +102,7 @@ def _unknown(record: RunRecord, name: str) -> ArtifactNotFoundError:
 
 
 def fetched(store: RunStore, record: RunRecord, step: StepRecord) -> Message | None:
-    """Return the artifact of a step, if it was completed. Raises IntegrityError: it is lost."""
+    """Return the artifact of a step, if it was completed. Raises IntegrityError if it is lost."""
     done = step.completed
     if done is None:
         return None
@@ -110,13 +111,13 @@ def fetched(store: RunStore, record: RunRecord, step: StepRecord) -> Message | N
         return store.fetch(run_id, ArtifactRef(step.artifact, done.digest, done.content_digest))
     except ArtifactNotFoundError as error:
         raise IntegrityError(
-            f"artifact '{step.artifact}' of run {run_id} was completed, and its file is missing",
-            hint=f"resuming run {run_id} makes it again",
+            f"artifact '{step.artifact}' of run {run_id} was completed, but its file is missing",
+            hint=f"`wct runs resume {run_id}` rebuilds it",
         ) from error
 
 
 def _facts(record: RunRecord, step: StepRecord, message: Message | None) -> list[list[str]]:
-    """Return what is known of the artifact, as (word, text)."""
+    """Return the facts about the artifact, as (word, text)."""
     done, error = step.completed, step.error or {}
     facts: list[tuple[str, object]] = [
         ("run", record.metadata.run_id),
@@ -127,7 +128,7 @@ def _facts(record: RunRecord, step: StepRecord, message: Message | None) -> list
         ("origin", _origin(done)),
         ("took", duration(step.duration_ms)),
         ("error", f"{error['kind']}: {error['message']}" if error else None),
-        ("help", error.get("hint")),
+        ("help", error.get("hint") or _next(record, step)),
         ("inputs", ", ".join(step.inputs)),
         ("selected", "no" if _passed_over(record, step.artifact) else None),
     ]
@@ -137,7 +138,7 @@ def _facts(record: RunRecord, step: StepRecord, message: Message | None) -> list
         facts += [
             ("version", done.version),
             ("schema", message.schema),
-            ("made", message.timestamp),
+            ("produced", message.timestamp),
             ("size", f"{size(done.size)}"),
             ("sha256", done.digest.removeprefix("sha256:")),
             ("coverage", _coverage(done)),
@@ -145,8 +146,17 @@ def _facts(record: RunRecord, step: StepRecord, message: Message | None) -> list
     return [[key, clean(str(value))] for key, value in facts if value not in (None, "")]
 
 
+def _next(record: RunRecord, step: StepRecord) -> str | None:
+    """Return the command for a gate that waits for a decision."""
+    if step.status is not ArtifactStatus.SUSPENDED or not step.gate:
+        return None
+    if record.metadata.status is not RunStatus.SUSPENDED:
+        return f"`wct runs resume {short(record.metadata.run_id)}` asks again"
+    return f"`wct runs approve {short(record.metadata.run_id)}/{step.artifact}` decides"
+
+
 def _origin(done: ArtifactCompletedRecord | None) -> str | None:
-    """Return where an artifact was copied from."""
+    """Return the run that an artifact was copied from."""
     origin = (done.origin if done else None) or {}
     if "run" not in origin:
         return None
@@ -160,7 +170,7 @@ def _passed_over(record: RunRecord, name: str) -> bool:
 
 
 def _coverage(done: ArtifactCompletedRecord) -> str | None:
-    """Return what was examined to make the artifact, as its journal line says."""
+    """Return the recorded coverage of the artifact."""
     return None if done.examined is None else examined(done.artifact, measure(done.examined))
 
 

@@ -1,4 +1,4 @@
-"""Content folded: its shape, its counts and its beginning."""
+"""The outline of content: its shape, its counts and its beginning."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from waivern.cli.ui.text import clean, clip, counted
 from waivern.message import Json
 
 LINES = 8
-"""How many lines of folded content are shown."""
+"""The number of lines of content in an outline."""
 KEYS = 6
 HIDDEN = "sensitive: not shown without --reveal"
 
 
 def shape(content: Json) -> str:
-    """Return what content is, on one line: 'findings: 218 items, summary: 3 keys'."""
+    """Return the shape of content on one line: 'findings: 218 items, summary: 3 keys'."""
     match content:
         case dict():
             parts = [f"{clip(clean(k), 40)}: {_kind(v)}" for k, v in list(content.items())[:KEYS]]
@@ -41,7 +41,7 @@ def _kind(value: Json) -> str:
 
 
 def beginning(text: str, width: int) -> list[str]:
-    """Return the first lines of content that is laid out, and how many follow."""
+    """Return the first lines of formatted content, and the number of those that follow."""
     lines = text.split("\n")
     shown = [clip(line, width) for line in lines[:LINES]]
     if (more := len(lines) - LINES) > 0:

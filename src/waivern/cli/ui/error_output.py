@@ -1,12 +1,14 @@
-"""What went wrong, for people on stderr and for programs on stdout; always with what to do next."""
+"""Error messages: for people on stderr, for programs on stdout, always with the next step."""
 
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 
 import click
 
+from waivern.cli.ui.guard import STDOUT_HINT, discard_stdout
 from waivern.cli.ui.json_output import print_document
 from waivern.cli.ui.screen import stderr
 from waivern.cli.ui.text import clean, clean_lines, counted
@@ -15,37 +17,47 @@ from waivern.errors import ArtifactNotFoundError, Exit, StoreError, WaivernError
 from waivern.message import Json
 
 
-def told(error: Exception, *, as_json: bool, whole: bool) -> int:
-    """Tell of whatever ended a command and return the exit code; `whole`: a defect's traceback."""
+def report(error: Exception, *, as_json: bool, traceback: bool, runbook: str | None = None) -> int:
+    """Report the error that ended a command and return the exit code.
+
+    `traceback` shows that of an internal error. `runbook` is the file that the command names.
+    """
     match error:
+        case InvalidError(hint=None) if runbook is not None:
+            error.hint = f"correct it, then check it with `wct validate {shlex.quote(runbook)}`"
+            return explain(error, as_json=as_json)
         case WaivernError():
             return explain(error, as_json=as_json)
         case click.ClickException():
-            return usage(error, as_json=as_json)
-        case OSError():  # a full disk behind stdout, a folder that cannot be made
-            where = f": {error.filename!r}" if error.filename else ""
-            text = f"cannot read or write{where}: {error.strerror or type(error).__name__}"
-            return explain(StoreError(text), as_json=as_json and bool(where))
+            return report_usage(error, as_json=as_json)
+        case OSError(filename=None):  # no file but stdout is used without its name
+            text = f"cannot write to stdout: {error.strerror or type(error).__name__}"
+            discard_stdout()
+            return explain(StoreError(text, hint=STDOUT_HINT), as_json=False)
+        case OSError():
+            why = error.strerror or type(error).__name__
+            text = f"cannot read or write {error.filename!r}: {why}"
+            return explain(StoreError(text), as_json=as_json)
         case _:
-            return internal(error, as_json=as_json, whole=whole)
+            return report_internal(error, as_json=as_json, show=traceback)
 
 
 def explain(error: WaivernError, *, as_json: bool) -> int:
-    """Tell of an error and return its exit code."""
+    """Report an error of the package and return its exit code."""
     hint = error.hint or error.exit_code.next_step
     if isinstance(error, ArtifactNotFoundError):
         hint = error.hint or "`wct inspect RUN` and `wct plan RUNBOOK` list the artifacts"
     if isinstance(error, InvalidError):
-        _say(problems_text(error), hint, prefix="")
+        _write(problems_text(error), hint, prefix="")
     else:
-        _say(error.message, hint)
+        _write(error.message, hint)
     if as_json:
         _document(error.exit_code, type(error).__name__, error.message, hint, _problems(error))
     return error.exit_code
 
 
 def problems_text(error: InvalidError) -> str:
-    """Return the problems as a compiler would, and how many there are."""
+    """Return the problems in the form of a compiler's, and their number."""
     files = {problem.position.file for problem in error.problems if problem.position}
     where = f" in {clean(files.pop())}" if len(files) == 1 else ""
     return f"{error.message}\n\n{counted(len(error.problems), 'error')}{where}"
@@ -66,20 +78,20 @@ def problem_document(problem: Diagnostic) -> dict[str, Json]:
     }
 
 
-def usage(error: click.ClickException, *, as_json: bool) -> int:
-    """Tell of a command line that cannot be understood."""
+def report_usage(error: click.ClickException, *, as_json: bool) -> int:
+    """Report an invalid command line."""
     ctx = getattr(error, "ctx", None)
     message = _number(error) or error.format_message() or "no command was given"
     message = message[0].lower() + message[1:].rstrip(".")
-    hint = f"`{ctx.command_path if ctx else 'wct'} --help` shows how it is used"
-    _say(message, hint)
+    hint = f"`{ctx.command_path if ctx else 'wct'} --help` shows the usage"
+    _write(message, hint)
     if as_json:
         _document(Exit.USAGE, "UsageError", message, hint, [])
     return Exit.USAGE
 
 
 def _number(error: click.ClickException) -> str | None:
-    """Return what a number has to be, for a value that is not one or not in its range."""
+    """Return the requirement on a number, for a value that does not meet it."""
     if not isinstance(error, click.BadParameter) or error.param is None or error.ctx is None:
         return None
     kind = error.param.type
@@ -89,20 +101,20 @@ def _number(error: click.ClickException) -> str | None:
     return f"{error.param.get_error_hint(error.ctx)} requires {what} of at least {kind.min:g}"
 
 
-def internal(error: Exception, *, as_json: bool, whole: bool) -> int:
-    """Tell of a defect; `whole` shows the traceback. No value of the environment is shown."""
+def report_internal(error: Exception, *, as_json: bool, show: bool) -> int:
+    """Report a bug; `show` adds the traceback. Values of environment variables are redacted."""
     import traceback
 
     from waivern.language.secrets import Secrets
 
-    hide = Secrets(os.environ, os.environ).hide
-    if whole:
-        stderr().print(clean_lines(hide("".join(traceback.format_exception(error)))))
+    redact = Secrets(os.environ, os.environ).hide
+    if show:
+        stderr().print(clean_lines(redact("".join(traceback.format_exception(error)))))
     last = traceback.extract_tb(error.__traceback__)[-1]
     at = f"{os.path.basename(last.filename)}:{last.lineno}"  # noqa: PTH119 - no path to resolve
-    message = hide(f"{type(error).__name__} at {at}: {str(error)[:500]}")
-    hint = "this is a bug in wct" if whole else Exit.INTERNAL.next_step
-    _say(message, hint, prefix="internal error: ")
+    message = redact(f"{type(error).__name__} at {at}: {str(error)[:500]}")
+    hint = "this is a bug in wct" if show else Exit.INTERNAL.next_step
+    _write(message, hint, prefix="internal error: ")
     if as_json:
         _document(Exit.INTERNAL, type(error).__name__, message, hint, [])
     return Exit.INTERNAL
@@ -118,9 +130,9 @@ def _document(code: int, kind: str, message: str, hint: str | None, problems: li
     print_document("error", {**data, "problems": problems})
 
 
-def _say(message: str, hint: str | None, *, prefix: str = "error: ") -> None:
+def _write(message: str, hint: str | None, *, prefix: str = "error: ") -> None:
     err = stderr()
-    sys.stdout.flush()  # what was answered before comes before
+    sys.stdout.flush()  # keeps the order of answer and message
     err.print(err.paint(prefix, "red") + clean_lines(message))
     if hint:
         err.print(f"  = help: {clean_lines(hint)}")

@@ -1,4 +1,4 @@
-"""What was asked and decided at a gate."""
+"""The questions and decisions of a gate."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from waivern.record.journal_events import ArtifactSuspendedRecord
 
 
 def gate_lines(record: RunRecord, gate: str) -> Iterator[str]:
-    """Yield a line for each decision, the oldest first; or that nobody has decided."""
+    """Yield a line for each decision, the oldest first."""
     decided = False
     events = record.decisions[gate]
     last = next(
@@ -23,14 +23,14 @@ def gate_lines(record: RunRecord, gate: str) -> Iterator[str]:
             word = "approved" if event.approved else "rejected"
             note = f": {event.note}" if event.note else ""
             other = last is not None and (event.shown, event.asked) != (last.shown, last.asked)
-            void = " (does not count: something else is asked now)" if other else ""
+            void = " (invalid: the question or the artifacts have changed)" if other else ""
             yield clip(clean(f"{word} by {event.by} at {event.at}{void}{note}"), 1000)
     if not decided:
-        yield "nobody has decided"
+        yield "not decided yet"
 
 
 def gate_document(record: RunRecord, gate: str) -> list[Json]:
-    """Return what was asked and decided, in order, for programs."""
+    """Return the questions and decisions in order, for programs."""
     found: list[Json] = []
     for event in record.decisions[gate]:
         if isinstance(event, ArtifactSuspendedRecord):

@@ -1,4 +1,4 @@
-"""A group of commands that imports a command when it is asked for, and no other."""
+"""A group of commands that imports only the command that is used."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class LazyGroup(click.Group):
 
     That is the command, or a function that returns it, for a module that serves several names.
 
-    With `default`, that command is meant where the line begins with no command's name. `groups` are
-    those of its commands whose own commands may be typed without them, by mistake.
+    `default` is the command of a line that names none. `groups` are the commands that have
+    commands of their own, for the hint if one of these is typed without its group.
     """
 
     def __init__(

@@ -1,40 +1,45 @@
-"""From whatever ends a command to an exit code, and what to type next."""
+"""The guard around a command, which turns every exception into an exit code and a message."""
 
 from __future__ import annotations
 
 import os
 import sys
 from contextlib import suppress
+from typing import Any
 
 import click
 
 from waivern.errors import Exit, StoreError, UsageError
 from waivern.ids import is_text
 
+STDOUT_HINT = "check the file or device that stdout leads to"
+
 
 def guarded(command: click.Command, name: str, args: list[str]) -> int:
-    """Carry out a command and return its exit code; nothing is raised."""
+    """Carry out a command and return its exit code. Nothing is raised."""
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     sys.stderr.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
         code = _carried_out(command, name, args)
         _flush()
     except BrokenPipeError:
-        _hush()
+        discard_stdout()
         return Exit.BROKEN_PIPE
-    except StoreError as error:  # stdout itself: there is nowhere to write a document
+    except StoreError as error:  # of stdout itself, so that no document can be written
         from waivern.cli.ui.error_output import explain
 
-        _hush()
+        discard_stdout()
         return explain(error, as_json=False)
     return code
 
 
 def _carried_out(command: click.Command, name: str, args: list[str]) -> int:
-    as_json = "--json" in args  # click may fail before it comes to that option
+    meta: dict[str, Any] = {}
+    as_json = "--json" in args  # click may fail before it parses that option
     try:
         _refuse_bytes(args)
         with command.make_context(name, list(args)) as ctx:
+            meta = ctx.meta
             code: int | None = command.invoke(ctx)
             return code or Exit.OK
     except click.exceptions.NoArgsIsHelpError as bare:
@@ -47,14 +52,19 @@ def _carried_out(command: click.Command, name: str, args: list[str]) -> int:
         return Exit.INTERRUPTED
     except BrokenPipeError:
         raise
-    except Exception as error:  # noqa: BLE001 - a defect, too, is told as one
-        from waivern.cli.ui.error_output import told
+    except Exception as error:  # noqa: BLE001 - an internal error is reported, too
+        from waivern.cli.ui.error_output import report
+        from waivern.cli.ui.options import RUNBOOK
 
-        return told(error, as_json=as_json, whole=_verbosity(args) > 1)
+        runbook = meta.get(RUNBOOK)
+        return report(error, as_json=as_json, traceback=_verbosity(args) > 1, runbook=runbook)
 
 
 def _refuse_bytes(args: list[str]) -> None:
-    """Raise UsageError for what no file of a run could hold; not shown, as it may be a secret."""
+    """Raise UsageError for an argument that no file of a run could hold.
+
+    The argument is not shown, as it may be a secret.
+    """
     for number, arg in enumerate(args, 1):
         if not is_text(arg):
             raise UsageError(
@@ -72,15 +82,13 @@ def _flush() -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise StoreError(
-            f"cannot write the answer: {error.strerror}", hint="see to where stdout leads"
-        ) from error
+        raise StoreError(f"cannot write to stdout: {error.strerror}", hint=STDOUT_HINT) from error
     with suppress(OSError):
         sys.stderr.flush()
 
 
-def _hush() -> None:
-    """Let the interpreter's own flush at exit find somewhere to write to."""
+def discard_stdout() -> None:
+    """Redirect stdout to nothing, so that the interpreter can flush it at exit."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)

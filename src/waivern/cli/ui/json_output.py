@@ -1,4 +1,4 @@
-"""`--json`: one versioned document on stdout."""
+"""The JSON document of `--json`, with the name and version of its schema."""
 
 from __future__ import annotations
 
@@ -18,6 +18,6 @@ def print_document(what: str, data: Json) -> None:
 
 
 def json_text(value: Json) -> str:
-    """Return a JSON value for people and programs; no terminal acts upon anything in it."""
+    """Return a value as JSON, without characters that a terminal would interpret."""
     plain = not (sys.stdout.encoding or "").lower().startswith("utf")
     return clean_lines(json.dumps(value, indent=2, ensure_ascii=plain))

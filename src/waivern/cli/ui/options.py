@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 TRUST = "waivern.trust_store"
 """The key under which the context of click records `--trust-store`."""
+RUNBOOK = "waivern.runbook"
+"""The key under which it records the runbook that a command names."""
 
 
 def option(*names: str, help: str, **attributes: Any) -> Callable[[F], F]:  # noqa: A002 - click's word
@@ -61,6 +63,13 @@ def _percentage(_ctx: click.Context, _param: click.Parameter, value: str | None)
 def _remember_trust(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
     ctx.meta[TRUST] = value
 
+
+def _remember_runbook(ctx: click.Context, _param: click.Parameter, value: Any) -> Any:
+    ctx.meta[RUNBOOK] = value
+    return value
+
+
+runbook_argument = click.argument("runbook", callback=_remember_runbook)
 
 # the store and the answer
 

@@ -1,4 +1,4 @@
-"""The delivered outputs of a run, as the summary and the JSON document show them."""
+"""The delivered outputs of a run, for the summary and the JSON document."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from pathlib import Path
 from waivern.cli.ui.screen import Screen
 from waivern.cli.ui.text import clean
 from waivern.message import Json
+from waivern.record.status import ArtifactStatus
 from waivern.runs.output_delivery import DeliveredOutputs
 
 
 def output_lines(out: Screen, outputs: DeliveredOutputs) -> Iterator[str]:
-    """Describe for people what the folder got, lost and lacks."""
+    """Yield the files that were written to the folder, removed from it, or are missing."""
     folder = near(outputs.folder)
     if outputs.pending:
         yield f"  output     nothing yet: {clean(folder)} is written when the run has ended"
@@ -20,21 +21,21 @@ def output_lines(out: Screen, outputs: DeliveredOutputs) -> Iterator[str]:
     for path in outputs.copied:
         yield f"  output     {clean(near(path))}"
     for path in outputs.removed:
-        yield f"  output     {clean(near(path))} removed: it is of an earlier run"
+        yield f"  output     {clean(near(path))} removed: it was written by an earlier run"
     for path in outputs.retained:
         yield (
-            f"  output     {clean(near(path))} is of an earlier run and was edited since: "
-            "left as it is"
+            f"  output     {clean(near(path))} was written by an earlier run and edited since: "
+            "it was not changed"
         )
     for name, status in outputs.missing.items():
-        text = f"{clean(name)} is missing: {status.replace('_', ' ')}"
+        text = f"{clean(name)} is missing: {ArtifactStatus(status).label}"
         yield f"  output     {out.mark(status)} {text}"
     if not (outputs.copied or outputs.missing or outputs.error):
         yield "  output     nothing to copy: no artifact of the runbook has `output: true`"
 
 
 def output_document(outputs: DeliveredOutputs | None) -> dict[str, Json]:
-    """Return the same for programs."""
+    """Return the same facts for programs."""
     if outputs is None:
         return {"outputs": [], "output": None}
     return {
@@ -51,6 +52,6 @@ def output_document(outputs: DeliveredOutputs | None) -> dict[str, Json]:
 
 
 def near(path: Path) -> str:
-    """Return a path as short as it can be typed from the current folder."""
+    """Return a path, relative to the current folder if it is below it."""
     here = Path.cwd()
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

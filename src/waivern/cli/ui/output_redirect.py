@@ -1,8 +1,8 @@
-"""Redirection of what user code writes past Python, so that stdout stays the answer.
+"""Redirection of output that bypasses Python, so that stdout holds only the answer.
 
-While user code may run, descriptors 1 and 2 lead to a pipe, and descriptor 0 to nothing: whatever
-writes there, a library in C or a child process, is handed on in lines. The command itself keeps
-descriptors of its own.
+While user code may run, descriptors 1 and 2 lead to a pipe, and descriptor 0 to nothing. Output of
+libraries in C and of child processes is passed on line by line. The command itself writes to copies
+of the original descriptors.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ from waivern.files import high
 from waivern.plugins import capture, child_processes
 
 MOST_FILES = 65_536
-"""The limit of open files that is aimed at: programs that close all they may have open, one by one,
-must not take seconds over it."""
+"""The limit of open files to set, if possible. It is bounded because some programs close every
+descriptor up to the limit, one by one."""
 PIPE_BYTES = 1 << 20
-"""A library in C may write so much while it holds the interpreter's lock."""
+"""The output that a library in C can write while it holds the interpreter's lock."""
 DRAIN_S = 5.0
 
 Say = Callable[[str], None]
 
 
 def raise_file_limit() -> None:
-    """Raise the soft limit of open files to the hard one, as far as is sensible."""
+    """Raise the soft limit of open files to the hard one, or to MOST_FILES."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -46,9 +46,9 @@ def raise_file_limit() -> None:
 
 
 class OutputRedirect:
-    """Takes what goes to stdout and stderr while `taken` lasts, and hands its lines to `say`.
+    """Captures stdout and stderr while `taken` lasts, and passes their lines to `say`.
 
-    `err` is the stream of this command's own messages meanwhile.
+    Meanwhile the command writes its own messages to `err`.
     """
 
     def __init__(self, say: Say) -> None:
@@ -67,14 +67,14 @@ class OutputRedirect:
 
     @property
     def own_stderr(self) -> int:
-        """The descriptor of this command's own messages."""
+        """The descriptor for messages of this command."""
         return self._own[2] if self._own else 2
 
     @contextmanager
     def taken(self) -> Iterator[None]:
-        """Take the streams; at the end all lines are handed on.
+        """Capture the streams; at the end, pass on all lines.
 
-        What the command answers from then on leads where stdout did; descriptor 1 leads to stderr.
+        From then on, sys.stdout is a copy of the original one, and descriptor 1 leads to stderr.
         """
         with ExitStack() as stack:
             if self._own:
@@ -86,7 +86,7 @@ class OutputRedirect:
             yield
 
     def drain(self) -> None:
-        """Hand on what has been written so far."""
+        """Pass on all output so far."""
         if self._pipe is not None:
             for stream in (sys.__stdout__, sys.__stderr__):
                 if stream is not None:
@@ -95,13 +95,13 @@ class OutputRedirect:
             self._pipe.drain()
 
     def close(self) -> None:
-        """Let the streams go that are this command's own meanwhile; `err` is used no more."""
+        """Close the copies of the descriptors; `err` cannot be used any more."""
         with suppress(OSError):
             self.err.flush()
-        self.let_go()
+        self.release()
 
-    def let_go(self) -> None:
-        """Close what is held open, and nothing else: a forked child must not flush, too."""
+    def release(self) -> None:
+        """Close the descriptors without a flush: a forked child must not repeat buffered text."""
         for fd in (*self._own, *(self._pipe.descriptors if self._pipe else ())):
             with suppress(OSError):
                 os.close(fd)
@@ -122,7 +122,7 @@ class OutputRedirect:
         os.dup2(pipe.entry, 2)
         capture.own_stderr = self._own[2]
         crashes = faulthandler.is_enabled()
-        faulthandler.enable(self._own[2])  # what crashes in C says where
+        faulthandler.enable(self._own[2])  # a crash in C reports its place
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("always", append=True)  # each artifact has its own log
@@ -134,7 +134,7 @@ class OutputRedirect:
             # or the interpreter might wait for what user code left running
             child_processes.kill_all()
             self.drain()
-            with suppress(OSError):  # nobody reads the messages: the answer is given all the same
+            with suppress(OSError):  # messages cannot be written; the answer still can
                 self.err.flush()
             faulthandler.enable(self._own[2]) if crashes else faulthandler.disable()
             capture.own_stderr = 2
@@ -147,7 +147,7 @@ class OutputRedirect:
 
 @contextmanager
 def stdout_is_stderr() -> Iterator[None]:
-    """Have user code that is only imported or asked write to stderr, for stdout is the answer."""
+    """Redirect stdout to stderr while user code is imported or inspected but not run."""
     if not _streams_are_ours():
         with redirect_stdout(sys.stderr):
             yield
@@ -166,7 +166,7 @@ def stdout_is_stderr() -> Iterator[None]:
 
 
 def _streams_are_ours() -> bool:
-    """Say whether the standard streams are those of the process, whose command this then is."""
+    """Report whether the standard streams are those of the process, not a caller's own."""
     try:
         numbers = sys.stdout.fileno(), sys.stderr.fileno()
     except (OSError, ValueError, AttributeError):
@@ -198,14 +198,14 @@ class _Pipe:
         return self._exit, self.entry, self._wake, self._waker
 
     def drain(self) -> None:
-        """Wait until all that is in the pipe has been handed on."""
+        """Wait until everything in the pipe has been passed on."""
         self._drained.clear()
         with suppress(OSError):
             os.write(self._waker, b"x")
         self._drained.wait(DRAIN_S)
 
     def close(self) -> None:
-        """Let go; what others still have open leads nowhere."""
+        """Close the pipe; output of processes that still have it open is lost."""
         self._over = True
         self.drain()
         self._thread.join(DRAIN_S)
@@ -214,30 +214,31 @@ class _Pipe:
                 os.close(fd)
 
     def _serve(self) -> None:
-        with suppress(OSError, ValueError):  # a component has closed what is not its own
+        with suppress(OSError, ValueError):  # a component has closed our descriptor
             poll = select.poll()
             poll.register(self._exit, select.POLLIN)
             poll.register(self._wake, select.POLLIN)
             while not self._over:
                 ready = {fd for fd, _ in poll.poll()}
-                self._take_in()
+                self._read_all()
                 if self._wake in ready:
                     os.read(self._wake, 64)
-                    self._take_in()
+                    self._read_all()
                     self._lines.finish()
                     self._drained.set()
         self._drained.set()
 
-    def _take_in(self) -> None:
+    def _read_all(self) -> None:
         with suppress(BlockingIOError):
             while piece := os.read(self._exit, 1 << 16):
                 self._lines.write_bytes(piece)
 
 
 class LineStream(io.TextIOBase):
-    """A text stream that hands every line to `say`. Thread-safe.
+    """A thread-safe text stream that passes every line to `say`.
 
-    Lines are whole or left out: in pieces, no secret in it could be redacted.
+    A line that is too long is left out, not split: a secret could be split too, and then it would
+    not be redacted.
     """
 
     def __init__(self, say: Say) -> None:
@@ -255,7 +256,7 @@ class LineStream(io.TextIOBase):
         return len(text)
 
     def write_bytes(self, data: bytes) -> None:
-        """Take bytes, as UTF-8."""
+        """Write bytes of UTF-8."""
         with self._lock:
             *ends, rest = data.split(b"\n")
             lines = [self._ended(end) for end in ends]
@@ -264,10 +265,10 @@ class LineStream(io.TextIOBase):
             self._say(line)
 
     def flush(self) -> None:
-        """Lines are handed on when they are whole; the last one at the end, see `finish`."""
+        """Do nothing: a line is passed on when it is whole, the last one by `finish`."""
 
     def finish(self) -> None:
-        """Hand on what no line break followed."""
+        """Pass on the rest, which has no line break at its end."""
         with self._lock:
             rest = self._ended(b"")
         if rest:
@@ -280,7 +281,7 @@ class LineStream(io.TextIOBase):
             self._rest.clear()
 
     def _ended(self, data: bytes) -> str:
-        """Return the line that `data` is the end of."""
+        """Return the line that ends with `data`."""
         self._take(data)
         rest, lost = bytes(self._rest), self._lost
         self._rest.clear()
@@ -294,10 +295,10 @@ _live: WeakSet[OutputRedirect] = WeakSet()
 
 
 def _after_fork() -> None:
-    # whoever reads our stdout waits until nobody has it open any more
-    for aside in list(_live):
+    # the reader of our stdout waits until every process has closed it
+    for redirect in list(_live):
         capture.own_stderr = 2
-        aside.let_go()
+        redirect.release()
 
 
 os.register_at_fork(after_in_child=_after_fork)

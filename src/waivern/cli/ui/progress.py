@@ -1,7 +1,8 @@
-"""What a run shows on stderr while it works: plain lines, or a few live ones on a terminal.
+"""The progress of a run on stderr: plain lines, or a few live lines on a terminal.
 
-Events and progress come from threads of the run's. They only change the board; a thread of its own
-paints it a few times a second, so that ten thousand artifacts cost little and nobody waits.
+Events and progress arrive on threads of the run. They only change the state; another thread paints
+it a few times a second, so that ten thousand artifacts cost little and the run never waits for a
+slow terminal.
 """
 
 from __future__ import annotations
@@ -34,77 +35,77 @@ from waivern.record.journal_events import (
 
 TICK_S = 0.1
 SHOW_CURSOR = "\x1b[?25h\n"
-"""What undoes the hiding of the cursor, on a line below all that is shown."""
+"""The control sequence that shows the cursor again, and the end of the line."""
 UNLOGGED = 1000
-"""Lines from before the run has a log that are kept for it."""
+"""Lines that are buffered until the run has a log."""
 
 
 class Painter(Protocol):
-    """Shows lines once, and the board as it is."""
+    """Writes new lines once, and shows the current state."""
 
-    def paint(self, lines: list[ProgressLine], board: ProgressState) -> None: ...
+    def paint(self, lines: list[ProgressLine], state: ProgressState) -> None: ...
     def close(self) -> None: ...
 
 
 class ProgressDisplay:
-    """Follows one run. `observers` and `progress` are for its Options; any thread may call them."""
+    """The display of one run. Any thread may call `observers` and `progress`."""
 
     def __init__(self, *, quiet: bool = False, verbose: bool = False) -> None:
         self.restored: frozenset[str] = frozenset()
-        """The artifacts that were there before the attempt began."""
-        self._aside = OutputRedirect(self._outside)
-        self._painter = None if quiet else _painter(screen(self._aside.err))
+        """The artifacts that were completed before the attempt began."""
+        self._redirect = OutputRedirect(self._outside)
+        self._painter = None if quiet else _painter(screen(self._redirect.err))
         self._started_lines = verbose and isinstance(self._painter, PlainPainter)
         self._live = self._painter is not None and not isinstance(self._painter, PlainPainter)
         self.again: Callable[[str], str] | None = None
-        """Returns the command that continues a run; None if it cannot be continued."""
+        """Returns the command that continues a run; None if the run is not stored."""
         self._run: str | None = None
         self._log: Callable[[str], None] | None = None
         self._unlogged: deque[str] = deque(maxlen=UNLOGGED)
         self._lock = threading.Lock()
         self._lines: list[ProgressLine] = []
-        self._hide: Callable[[str], str] = str
-        self._board = ProgressState()
+        self._redact: Callable[[str], str] = str
+        self._state = ProgressState()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._tick, name="wct-progress", daemon=True)
 
     @contextmanager
     def shown(self) -> Iterator[None]:
-        """Show the run while it lasts; what user code prints goes to stderr, never to stdout."""
+        """Show the run while it lasts. Output of user code goes to stderr, never to stdout."""
         if self._painter:
             self._thread.start()
         child_processes.last_words[:] = [self._last_words]
         try:
-            with self._aside.taken():
+            with self._redirect.taken():
                 yield
         finally:
             while self._unlogged:
-                self.output(None, self._hide(self._unlogged.popleft()))
+                self.output(None, self._redact(self._unlogged.popleft()))
             self._over.set()
             if self._painter:
                 self._thread.join()
                 self._paint()
                 self._painter.close()
-            self._aside.close()
+            self._redirect.close()
 
     @property
     def err(self) -> TextIO:
-        """The stream of messages while the run is shown."""
-        return self._aside.err
+        """The stream for messages while the run is shown."""
+        return self._redirect.err
 
     def _last_words(self) -> None:
-        """Say, perhaps in a signal handler, how things stand: no lock, nothing that could wait."""
+        """Write the state of the run, perhaps in a signal handler: without a lock or a wait."""
         text = "interrupted before anything was started"
         if self._run is not None:
             text = "interrupted"
             text += f"; to continue:  {self.again(self._run)}" if self.again else ""
         words = f"{SHOW_CURSOR if self._live else ''}{clean(text)}\n"
-        os.write(self._aside.own_stderr, words.encode(errors="backslashreplace"))
+        os.write(self._redirect.own_stderr, words.encode(errors="backslashreplace"))
 
     def log_to(self, write: Callable[[str], None] | None) -> None:
-        """Have what is printed past Python land in the run's log; None: all of it is due now."""
+        """Write output that bypasses Python to the log of the run; None: flush it now."""
         if write is None:
-            self._aside.drain()
+            self._redirect.drain()
         self._log = write
         while write and self._unlogged:
             write(self._unlogged.popleft())
@@ -116,25 +117,25 @@ class ProgressDisplay:
         """Show a line that a component has printed."""
         self.say(ProgressLine("output", clean(f"{artifact}: {text}" if artifact else text)))
 
-    def hide(self, secrets: Secrets) -> None:
-        """Take note of what must not be shown."""
-        self._hide = secrets.hide
+    def redact(self, secrets: Secrets) -> None:
+        """Redact these secrets in all output."""
+        self._redact = secrets.hide
 
     def start(self, plan: Plan, record: RunRecord, where: str) -> None:
-        """Take note of what the attempt has before it."""
+        """Show the run and the number of its artifacts."""
         run = record.metadata
         self._run = run.run_id
         restored = frozenset(name for name, step in record.steps.items() if step.completed)
         with self._lock:
             self.restored = restored
-            self._board.total, self._board.finished = len(plan.nodes), len(restored)
+            self._state.total, self._state.finished = len(plan.nodes), len(restored)
         what = [f"run {run.run_id}", clean(run.runbook_path or run.runbook_name)]
         what.append(counted(len(plan.nodes), "artifact"))
         if len(run.attempts) > 1:
-            what += [f"attempt {len(run.attempts)}", f"{len(restored):,} kept"]
+            what += [f"attempt {len(run.attempts)}", f"{len(restored):,} restored"]
         self.say(ProgressLine("run", "  ".join([*what, f"store {clean(where)}"])))
         for name, reason in record.invalidated.items():
-            self.say(ProgressLine("run", f"again {name}: {clean(reason)}"))
+            self.say(ProgressLine("run", f"rebuild {name}: {clean(reason)}"))
 
     def stopping(self, why: str) -> None:
         """Report that no more artifacts are started, and how to stop at once."""
@@ -146,7 +147,7 @@ class ProgressDisplay:
         self.say(ProgressLine("interrupted", f"{what}: waiting for running artifacts.{again}"))
 
     def waiting(self, why: str) -> None:
-        """Show what artifacts wait for."""
+        """Show the reason why artifacts wait."""
         self.say(ProgressLine("run", clean(why)))
 
     def say(self, line: ProgressLine) -> None:
@@ -156,28 +157,28 @@ class ProgressDisplay:
                 self._lines.append(line)
 
     def progress(self, artifact: str, n: int, total: int | None) -> None:
-        """Take in how far a component is."""
+        """Record the progress of a component."""
         with self._lock:
-            if work := self._board.running.get(artifact):
+            if work := self._state.running.get(artifact):
                 work.n, work.total = n, total
 
     @property
     def observers(self) -> tuple[Callable[[int, Event], None], ...]:
-        """What is to be told of the events of the run."""
+        """The functions that receive the events of the run."""
         return (self._observe,) if self._painter else ()
 
     def _observe(self, _seq: int, event: Event) -> None:
         with self._lock:
-            board = self._board
+            state = self._state
             match event:
                 case ArtifactStartedRecord():
-                    board.running[event.artifact] = RunningArtifact(time.monotonic())
+                    state.running[event.artifact] = RunningArtifact(time.monotonic())
                 case ArtifactRetriedRecord() | ArtifactSuspendedRecord():
-                    board.running.pop(event.artifact, None)
+                    state.running.pop(event.artifact, None)
                 case ArtifactCompletedRecord() | ArtifactFailedRecord() | ArtifactSkippedRecord():
-                    board.running.pop(event.artifact, None)
-                    board.finished += 1
-                    board.failed += isinstance(event, ArtifactFailedRecord)
+                    state.running.pop(event.artifact, None)
+                    state.finished += 1
+                    state.failed += isinstance(event, ArtifactFailedRecord)
             line = _line(event)
             if line and (self._started_lines or line.status != "started"):
                 self._lines.append(line)
@@ -190,9 +191,9 @@ class ProgressDisplay:
         assert self._painter is not None
         with self._lock:
             lines, self._lines = self._lines, []
-            board = self._board
-            now = ProgressState(board.total, board.finished, board.failed, dict(board.running))
-        with suppress(OSError):  # nobody reads on: that is no reason to stop a run
+            state = self._state
+            now = ProgressState(state.total, state.finished, state.failed, dict(state.running))
+        with suppress(OSError):  # a terminal that is gone must not stop the run
             self._painter.paint(lines, now)
 
 
@@ -223,26 +224,26 @@ def _line(event: Event) -> ProgressLine | None:
 
 
 class PlainPainter:
-    """A line for each thing that happened, many in one write."""
+    """Writes a line for each event, many lines in one write."""
 
     def __init__(self, err: Screen) -> None:
         self._err = err
 
-    def paint(self, lines: list[ProgressLine], board: ProgressState) -> None:  # noqa: ARG002 - nothing is live here
+    def paint(self, lines: list[ProgressLine], state: ProgressState) -> None:  # noqa: ARG002 - nothing is live here
         if lines:
-            self._err.stream.write("".join(f"{_worded(line)}\n" for line in lines))
+            self._err.stream.write("".join(f"{_plain(line)}\n" for line in lines))
             self._err.stream.flush()
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: every line has been written."""
 
 
-def _worded(line: ProgressLine) -> str:
+def _plain(line: ProgressLine) -> str:
     return line.text if line.status in ("run", "output") else f"{line.status:9}  {line.text}"
 
 
 def _painter(err: Screen) -> Painter:
-    """Return the painter that suits stderr."""
+    """Return the painter for stderr: live on a terminal, else plain."""
     if err.tty and err.live:
         from waivern.cli.ui.live import LivePainter
 

@@ -1,4 +1,4 @@
-"""What is shown of a run while it works, whoever shows it."""
+"""The state of a running attempt that every display of its progress shows."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 TALKATIVE = 100
-"""Artifacts; on a terminal, a larger run shows single lines for trouble only."""
+"""The number of artifacts up to which a terminal shows a line for each, not only for failures."""
 
 
 class ProgressLine(NamedTuple):
-    """One thing that happened, for people."""
+    """One line of progress."""
 
     status: str
     text: str
@@ -18,7 +18,7 @@ class ProgressLine(NamedTuple):
 
 @dataclass(slots=True)
 class RunningArtifact:
-    """An artifact that is being made."""
+    """An artifact that is being produced."""
 
     began: float
     n: int = 0
@@ -27,7 +27,7 @@ class RunningArtifact:
 
 @dataclass(slots=True)
 class ProgressState:
-    """How the run stands."""
+    """The counts of a run, and its running artifacts."""
 
     total: int = 0
     finished: int = 0

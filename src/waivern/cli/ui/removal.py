@@ -18,7 +18,7 @@ from waivern.runs.run_references import find
 from waivern.store.base import RunStore
 
 PREFIX = 4
-"""The fewest characters of an id that name a run which is destroyed."""
+"""The fewest characters of an id that name a run to remove."""
 
 
 def _age(item: RemovalItem) -> str:
@@ -36,12 +36,12 @@ REMOVALS = Records[RemovalItem](
 
 
 def named(store: RunStore, text: str) -> str:
-    """Return the id of the run to remove. Raises RefusedError for a prefix that is too short."""
+    """Return the id of the run to remove. Raises RefusedError if the prefix is too short."""
     run_id = find(store, text)
     if text != run_id and "@" not in text and len(text.replace("-", "")) < PREFIX:
         raise RefusedError(
-            f"'{text}' is too short to name a run that is to be removed; it fits run {run_id}",
-            hint=f"type {PREFIX} characters of the id or more: `wct runs delete {run_id}`",
+            f"'{text}' is too short to remove a run by; it matches run {run_id}",
+            hint=f"type at least {PREFIX} characters of the id: `wct runs delete {run_id}`",
         )
     return run_id
 
@@ -50,7 +50,7 @@ class RemovalOutcome(NamedTuple):
     """The outcome of a command that removes runs."""
 
     carried_out: bool
-    """False: nothing was removed, because nobody agreed to it."""
+    """False: nothing was removed, because it was not confirmed."""
     removed: tuple[str, ...]
     spared: Mapping[str, str]
     """Run to reason."""
@@ -65,7 +65,7 @@ def remove_after_showing(
     yes: bool,
     as_json: bool,
 ) -> RemovalOutcome:
-    """Show what is to be removed; then remove it with `yes`, or if a person at a terminal agrees.
+    """Show the runs; then remove them with `yes`, or if a person at a terminal agrees.
 
     `what` is the command, for the schema of its document.
     """

@@ -24,12 +24,12 @@ from waivern.runs.retention import pinned
 from waivern.store.base import RunStore
 
 SHAPED = 30
-"""Artifacts; of a larger run the contents are shown only on request."""
+"""The number of artifacts up to which the view outlines their contents."""
 SHAPED_BYTES = 4 << 20
 
 
 def show_run(store: RunStore, record: RunRecord, *, full: bool, reveal: bool, as_json: bool) -> int:
-    """Show a run; return the exit code, which tells of an artifact that was altered."""
+    """Show a run and return the exit code, which is that of altered artifacts if there are any."""
     hidden = frozenset() if reveal else record.sensitive
     contents, faults = _contents(store, record, hidden) if full else ({}, {})
     out = stdout()
@@ -67,7 +67,7 @@ def _in_order(record: RunRecord) -> list[StepRecord]:
 def _contents(
     store: RunStore, record: RunRecord, hidden: frozenset[str]
 ) -> tuple[dict[str, Json], dict[str, str]]:
-    """Return the contents of the completed artifacts, and what is wrong with the others' files."""
+    """Return the contents of the completed artifacts, and the faults of those that are altered."""
     contents: dict[str, Json] = {}
     faults: dict[str, str] = {}
     for name, step in record.steps.items():
@@ -82,7 +82,7 @@ def _contents(
 
 
 def _run_json(store: RunStore, record: RunRecord) -> dict[str, Json]:
-    """Return what `run.json` says, or would say by now."""
+    """Return the content of `run.json`, up to date for a live run."""
     if not record.vouched:
         return record.metadata.document()
     last = store.read_journal(record.metadata.run_id).lines[-1]
@@ -130,7 +130,7 @@ def _head(out: Screen, record: RunRecord, pin: dict[str, Json] | None) -> Iterat
     if run.suspension_reason:
         yield f"  waits    {clean(run.suspension_reason)}"
     if (chosen := last.get("selected")) is not None:
-        yield f"  made     only {counted(len(chosen), 'selected artifact')}"
+        yield f"  only     {counted(len(chosen), 'selected artifact')}"
     if run.error:
         yield f"  error    {clean(run.error)}"
 
@@ -154,13 +154,13 @@ def _table(out: Screen, record: RunRecord) -> None:
 def _folded(
     out: Screen, store: RunStore, record: RunRecord, hidden: frozenset[str]
 ) -> dict[str, str]:
-    """Show what the artifacts hold, in a line each; return what is wrong with their files."""
+    """Show the outline of each artifact; return the faults of those that are altered."""
     faults: dict[str, str] = {}
-    made = [step for step in _in_order(record) if step.completed]
-    if not made or len(made) > SHAPED:
+    completed = [step for step in _in_order(record) if step.completed]
+    if not completed or len(completed) > SHAPED:
         return faults
     out.print()
-    for step in made:
+    for step in completed:
         done = step.completed
         assert done is not None
         text = ""

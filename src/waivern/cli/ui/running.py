@@ -87,7 +87,7 @@ class TypedOptions:
             on_wait=display.waiting,
             on_output=display.output,
             on_log=display.log_to,
-            on_secrets=display.hide,
+            on_secrets=display.redact,
             on_start=partial(display.start, where=_near(where.url)),
             base=self.base,
             trust_run=self.trust_run,

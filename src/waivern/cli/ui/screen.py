@@ -12,7 +12,7 @@ from waivern.record.status import UNKNOWN, Look, looks
 _CODES = {"red": "31", "green": "32", "yellow": "33", "cyan": "36", "bold": "1", "dim": "2"}
 _LOOKS = {
     **looks(),
-    "kept": Look("=", "=", "dim"),
+    "restored": Look("=", "=", "dim"),
     "retried": Look("↻", "~", "yellow"),
     "started": Look("▸", ">", "dim"),
 }
@@ -20,23 +20,23 @@ _LOOKS = {
 
 
 class Screen(NamedTuple):
-    """A stream, and what it can show."""
+    """A stream and its abilities."""
 
     stream: TextIO
     tty: bool
     live: bool
-    """Whether lines can be written over."""
+    """Whether lines can be overwritten."""
     colour: bool
     unicode: bool
     width: int
 
     def print(self, text: str = "") -> None:
-        """Write a line; a message that stderr does not take is dropped."""
+        """Write a line. A message that cannot be written to stderr is dropped."""
         with suppress(OSError) if self.stream is sys.stderr else nullcontext():
             self.stream.write(text + "\n")
 
     def paint(self, text: str, look: str) -> str:
-        """Return `text` in a colour, or in that of a status; as it is where there are none."""
+        """Return `text` in a colour or in that of a status, if the stream has colours."""
         code = _CODES.get(_LOOKS[look].colour if look in _LOOKS else look)
         return f"\x1b[{code}m{text}\x1b[0m" if self.colour and code and text else text
 
@@ -52,7 +52,7 @@ def look_of(status: str) -> Look:
 
 
 def screen(stream: TextIO) -> Screen:
-    """Return what `stream` can show: colours only on a terminal, and not with NO_COLOR."""
+    """Return the abilities of `stream`: colours only on a terminal, and not with NO_COLOR."""
     tty = stream.isatty()
     live = tty and os.environ.get("TERM", "dumb") != "dumb"
     colour = live and not os.environ.get("NO_COLOR")

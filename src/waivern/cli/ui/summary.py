@@ -1,4 +1,4 @@
-"""How a run ended: what became of each artifact, why, and what to type next."""
+"""The summary of a run that has ended: its artifacts, the reasons, and the next command."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ NAMES = 8
 
 
 class EndedAttempt(NamedTuple):
-    """An attempt that is over, with what the command knows beside the result."""
+    """The result of an attempt, with the facts that only the command knows."""
 
     result: RunResult
     store: RunStore
-    kept: frozenset[str]
-    """The artifacts that were there before the attempt."""
+    restored: frozenset[str]
+    """The artifacts that were completed before the attempt."""
     command: list[str]
-    """The words that go on with the run, with the store if it was typed."""
+    """The words that continue the run, with --store if it was typed."""
 
     @property
     def record(self) -> RunRecord:
@@ -52,7 +52,7 @@ class EndedAttempt(NamedTuple):
 
     @property
     def next(self) -> str:
-        """What to type next."""
+        """The next command."""
         if self.result.status == RunStatus.SUSPENDED and self.resumable:
             return next(iter(self.decisions.values()), shlex.join(self.command))
         if self.resumable:
@@ -62,7 +62,7 @@ class EndedAttempt(NamedTuple):
 
     @property
     def decisions(self) -> dict[str, str]:
-        """What to type for each artifact that waits, if the run is kept anywhere."""
+        """The command for each artifact that waits; none if the run was not stored."""
         if self.store.url == "memory:":
             return {}
         run, found = short(self.result.run_id), {}
@@ -78,12 +78,12 @@ class EndedAttempt(NamedTuple):
 
     @property
     def _refused(self) -> bool:
-        """Whether a gate was decided against, or not in time: only another question helps."""
+        """Whether a gate was rejected or timed out, so that only a new decision helps."""
         return any(step.artifact in self.record.decisions for step in self.steps(FAILED))
 
     @property
     def _params(self) -> list[str]:
-        """What gives again the secret parameters, which are kept nowhere."""
+        """The option that sets the secret parameters again, which are not recorded."""
         secrets = any(value is None for value in self.record.metadata.params.values())
         return ["--params", "FILE"] if secrets else []
 
@@ -97,7 +97,7 @@ class EndedAttempt(NamedTuple):
 
 
 def document(ended: EndedAttempt) -> dict[str, Json]:
-    """Return the end of a run for programs."""
+    """Return the summary for programs."""
     from waivern.cli.ui.output_lines import output_document
 
     result, record = ended.result, ended.record
@@ -130,7 +130,7 @@ def document(ended: EndedAttempt) -> dict[str, Json]:
 
 
 def show(out: Screen, ended: EndedAttempt) -> None:
-    """Write the end of a run for people."""
+    """Write the summary for people."""
     for line in _lines(out, ended):
         out.print(line)
 
@@ -174,24 +174,24 @@ def _counts(ended: EndedAttempt) -> dict[str, int]:
 
 def _counted(ended: EndedAttempt) -> str:
     counts = {k: n for k, n in _counts(ended).items() if n}
-    kept = len(ended.kept)
-    parts = [f"{n:,} {k.replace('_', ' ')}" for k, n in counts.items()]
-    if kept and "completed" in counts:
-        parts[0] += f" ({kept:,} kept)"
+    restored = len(ended.restored)
+    parts = [f"{n:,} {ArtifactStatus(name).label}" for name, n in counts.items()]
+    if restored and "completed" in counts:
+        parts[0] += f" ({restored:,} restored)"
     return f"{len(ended.record.steps):,}:  " + ", ".join(parts)
 
 
 def _why(result: RunResult) -> Iterator[str]:
-    """Say what ended the attempt, where the artifacts do not say it."""
+    """Yield the reason of the end of the attempt, if no artifact shows it."""
     if result.status == RunStatus.INTERRUPTED or result.reason == "timeout":
         why = ": ".join(filter(None, (result.reason, result.error)))
         yield f"  {'ended by' if not result.error else 'because':9}  {clean(why)}"
     elif result.reason == "fail_fast":
-        yield "  note       nothing more was started after a failure"
+        yield "  note       no more artifacts were started after the failure"
     elif result.status == RunStatus.CANCELLED and result.error:
         yield f"  because    {clean(result.error)}"
     if result.stuck:
-        yield "  note       work that would not stop was left behind; its result is not kept"
+        yield "  note       work that did not stop was abandoned; its result is discarded"
 
 
 def _completed(out: Screen, ended: EndedAttempt) -> Iterator[str]:
@@ -199,7 +199,7 @@ def _completed(out: Screen, ended: EndedAttempt) -> Iterator[str]:
     for step in ended.steps(ArtifactStatus.COMPLETED):
         done = step.completed
         assert done is not None
-        how = "kept" if step.artifact in ended.kept else done.how
+        how = "restored" if step.artifact in ended.restored else done.how
         look = "completed" if how == "produced" else how
         text = f"{step.artifact:{width}}  {_type(step)}"
         took = duration(done.duration_ms) if how == "produced" else how
@@ -209,7 +209,7 @@ def _completed(out: Screen, ended: EndedAttempt) -> Iterator[str]:
 
 
 def _width(ended: EndedAttempt) -> int:
-    """Return how wide the column is in which artifacts are named."""
+    """Return the width of the column of artifact names."""
     return max((len(name) for name in ended.record.steps), default=0)
 
 
@@ -250,7 +250,7 @@ def _skipped(out: Screen, ended: EndedAttempt) -> Iterator[str]:
         text = clip(clean(why), 1000)
         yield f"  {out.mark('skipped')} {_names(names)}  skipped: {text}"
     if (more := len(groups) - FAILURES) > 0:
-        yield f"    and more was skipped, for {more:,} other reasons"
+        yield f"    more artifacts were skipped, for {more:,} other reasons"
 
 
 def _waiting(out: Screen, ended: EndedAttempt) -> Iterator[str]:
@@ -263,9 +263,9 @@ def _waiting(out: Screen, ended: EndedAttempt) -> Iterator[str]:
         yield f"  {out.mark('suspended')} {step.artifact}  {what}: {reason}"
         yield from gates.get(step.artifact, ())
         if command := commands.get(step.artifact):
-            yield f"      {'decide' if is_gate else 'hand over'}:  {clean(command)}"
+            yield f"      {'decide' if is_gate else 'provide'}:  {clean(command)}"
         else:
-            yield "      it cannot be answered: this run is kept nowhere"
+            yield "      it cannot be answered: this run was not stored"
     if names := [step.artifact for step in ended.steps(ArtifactStatus.NOT_STARTED)]:
         chosen = ended.record.metadata.attempts[-1].get("selected") is not None
         word = "not selected" if chosen and ended.result.status == "completed" else "not started"
@@ -273,16 +273,16 @@ def _waiting(out: Screen, ended: EndedAttempt) -> Iterator[str]:
 
 
 def _gates(ended: EndedAttempt) -> dict[str, list[str]]:
-    """Return what there is to say of each open gate."""
+    """Return the lines that describe each open gate."""
     from waivern.runs.decisions import open_gates
 
     found = {}
     for asked, verdict in open_gates(ended.record, ended.plan, ended.record.metadata.updated_at):
-        said = [f"      shows:  {clean(_names(list(asked.question.shown)))}"]
+        lines = [f"      shows:  {clean(_names(list(asked.question.shown)))}"]
         if isinstance(verdict, GateOpen) and asked.question.approvers > 1:
             have = asked.question.approvers - verdict.missing
-            said.append(f"      approved by {have} of {asked.question.approvers} people")
-        found[str(asked.gate)] = said
+            lines.append(f"      approved by {have} of {asked.question.approvers} people")
+        found[str(asked.gate)] = lines
     return found
 
 
@@ -292,16 +292,17 @@ def _names(names: list[str]) -> str:
 
 
 def _gain(ended: EndedAttempt) -> Iterator[str]:
-    """Say what the next command does, on a line of its own: the other one is there to be pasted."""
+    """Yield the effect of the next command, on its own line: the line above is for pasting."""
     if ended.resumable and ended.result.status != RunStatus.SUSPENDED:
-        kept = _counts(ended)["completed"]
-        yield f"         keeps {kept:,}, makes {len(ended.record.steps) - kept:,}"
+        done = _counts(ended)["completed"]
+        rest = len(ended.record.steps) - done
+        yield f"         restores {done:,}, produces {rest:,}"
 
 
 def log_path(store: RunStore, run_id: str, artifact: str | None) -> str | None:
-    """Return where a log lies, as short as it can be typed; None if there is none.
+    """Return the path of an artifact's log, relative to the current folder if it is below it.
 
-    It is that of an artifact, or without one the run's own.
+    Without an artifact, it is the log of the run itself. None: there is no such log.
     """
     found = store.log_path(run_id, artifact)
     if found is None:

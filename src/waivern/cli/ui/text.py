@@ -1,4 +1,4 @@
-"""Foreign text made safe to show, and the short forms that people read."""
+"""Safe forms of foreign text, and the short forms of numbers, times and ids for people."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _BREAKS = re.compile(r"\n[ \t\n]*")
 
 
 def clean(text: str) -> str:
-    """Return `text` on one line, with nothing in it that a terminal would act upon.
+    """Return `text` on one line, without characters that a terminal would interpret.
 
-    Where lines end stands a sign. What is escaped is escaped as JSON does it, so that a JSON text
-    means the same after: in one there is no break within a value.
+    A sign replaces line breaks. Other characters are escaped as in JSON, so that the meaning of a
+    JSON text does not change: none of its values contains a line break.
     """
     if text.isprintable():
         return text
@@ -25,7 +25,7 @@ def clean(text: str) -> str:
 
 
 def clean_lines(text: str) -> str:
-    """As `clean`, but line breaks stay."""
+    """Return `text` as `clean` does, but with its line breaks."""
     return "\n".join(clean(line) for line in text.split("\n"))
 
 
@@ -39,19 +39,19 @@ def _character(c: str) -> str:
 
 
 def clip(text: str, width: int, *, keep_end: bool = False) -> str:
-    """Return `text` cut to `width` characters, at the end unless that is to be kept."""
+    """Return `text` cut to `width` characters, at its end or with `keep_end` at its beginning."""
     if len(text) <= width:
         return text
     return "…" + text[len(text) - width + 1 :] if keep_end else text[: width - 1] + "…"
 
 
 def short(run_id: str) -> str:
-    """Return the beginning of an id that was made at random; an id that a person chose stays."""
+    """Return the beginning of a random id, or all of an id that a person chose."""
     return run_id[:8] if _UUID.fullmatch(run_id) else run_id
 
 
 def taken(done: ArtifactCompletedRecord) -> str:
-    """Return 'from 1e8285c3' for what was taken from the cache; nothing for anything else."""
+    """Return 'from 1e8285c3' for a cached artifact, else nothing."""
     if done.how != "cached" or done.origin is None:
         return ""
     return f"from {clean(short(str(done.origin['run'])))}"

@@ -1,4 +1,4 @@
-"""Who is at the keyboard."""
+"""The name of the user."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 
 
 def user_name() -> str:
-    """Return the user's name, or the number of one who has none, as in many containers."""
+    """Return the user's name, or the number of a user without a name, as in many containers."""
     try:
         return getpass.getuser().encode(errors="backslashreplace").decode()
     except (KeyError, OSError):  # before Python 3.13 a KeyError
