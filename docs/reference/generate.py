@@ -1,7 +1,8 @@
 """Writes the generated pages of the reference: `python docs/reference/generate.py`.
 
-Commands come from click, exit codes from `Exit`, components from their `Config`s, and `ctx` from
-the docstrings of `Context`. A test compares the pages with what this script returns.
+Commands come from click, exit codes from `Exit`, components from their `Config`s, `ctx` from the
+docstrings of `Context`, and the keys of runbooks from their models. A test compares the pages with
+what this script returns.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import click
 from waivern.cli.ui.component_list import properties
 from waivern.cli.wct import wct
 from waivern.errors import Exit
+from waivern.language.reference import tables
 from waivern.plugins.catalogue import Catalogue
 from waivern.plugins.context import Context
 
@@ -130,7 +132,17 @@ def context() -> str:
     return "\n".join(parts)
 
 
+def runbook_keys() -> str:
+    """Return the page of all keys of a runbook, from its models."""
+    return (
+        f"# Keys of a runbook\n\n{NOTE}\n[The runbook](runbook.md) explains them with examples. "
+        "`wct validate --schema` prints the\nsame as a JSON Schema, which editors use to complete "
+        f"and check keys.\n\n{tables()}"
+    )
+
+
 PAGES = {
+    "runbook-keys.md": runbook_keys,
     "cli.md": cli,
     "exit-codes.md": exit_codes,
     "components.md": components,

@@ -322,7 +322,7 @@ else:
     Names = Annotated[list[Chosen], BeforeValidator(_list), _FROZEN]
     OneOrMoreNames = Annotated[list[Chosen], _LISTED, _FROZEN]
     SchemaName = Annotated[Chosen, WrapValidator(_schema), Words("`name` or `name/1.2.3`")]
-    _CONDITION = Words("[condition](../conditions.md)")
+    _CONDITION = Words("[condition](conditions.md)")
     When = Annotated[
         Any, BeforeValidator(_when, json_schema_input_type=str | bool | None), _CONDITION
     ]

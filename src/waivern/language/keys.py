@@ -5,6 +5,7 @@ reading, the conflicts between keys, the reference in `docs/reference` and the J
 a new key is one field.
 """
 
+from collections.abc import Mapping
 from enum import Enum
 from functools import cache
 from typing import Any, Final, NamedTuple, get_args
@@ -213,3 +214,11 @@ def _entries(annotation: Any) -> bool:
     return getattr(annotation, "__origin__", None) is dict or any(
         map(_entries, get_args(annotation))
     )
+
+
+def texts_for_people(model: type[Model], written: Mapping[str, Any]) -> dict[str, str]:
+    """Return the texts for people in a mapping that was read or written as this model."""
+    found = {
+        name: written.get(name) for name, key in keys(model).items() if key.phase is Phase.TEXT
+    }
+    return {name: text.strip() for name, text in found.items() if isinstance(text, str) and text}

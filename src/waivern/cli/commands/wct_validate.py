@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from waivern.cli.ui.error_output import explain, problem_document
-from waivern.cli.ui.json_output import print_document
+from waivern.cli.ui.json_output import json_text, print_document
 from waivern.cli.ui.options import (
     examples,
     given_params,
@@ -19,7 +19,7 @@ from waivern.cli.ui.options import (
     store_option,
 )
 from waivern.cli.ui.screen import Screen, stdout
-from waivern.cli.ui.text import clean, clean_lines, counted
+from waivern.cli.ui.text import clean, clean_lines, clip, counted
 from waivern.diagnostics import Diagnostic, InvalidError
 from waivern.errors import Exit, NotFoundError
 from waivern.message import Json
@@ -31,10 +31,26 @@ if TYPE_CHECKING:
     from waivern.language.validation import Given
 
 
+def _print_schema(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from waivern.language.reference import json_schema
+
+        stdout().print(json_text(json_schema()))
+        ctx.exit()
+
+
 @click.command(
     "validate",
     short_help="Check runbooks without running them.",
     epilog=examples("wct validate analysis.yaml", "wct validate runbooks/*.yaml"),
+)
+@click.option(
+    "--schema",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_schema,
+    help="Print the JSON Schema of runbooks, for editors, and exit.",
 )
 @click.argument("runbooks", nargs=-1, required=True, metavar="RUNBOOK...")
 @params_options
@@ -79,6 +95,7 @@ def _checked(
     as_json: bool,
 ) -> tuple[Exit, dict[str, Json]]:
     from waivern.cli.ui.output_redirect import stdout_is_stderr
+    from waivern.language.keys import texts_for_people
     from waivern.runs.prepare import check
 
     document: dict[str, Json] = {"runbook": path, "valid": False, "artifacts": None}
@@ -97,15 +114,21 @@ def _checked(
         return error.exit_code, document | {"problems": [missing]}
     for warning in warnings:
         sys.stderr.write(clean_lines(f"{warning}\n".replace("error[", "warning[", 1)) + "\n")
+    own = {**vars(plan.runbook), "name": None, "version": None}
+    texts = texts_for_people(type(plan.runbook), own)
     if not as_json:
-        _fine(out, path, len(plan.nodes))
+        _fine(out, path, len(plan.nodes), texts)
     told = [problem_document(warning) for warning in warnings]
-    return Exit.OK, document | {"valid": True, "artifacts": len(plan.nodes), "warnings": told}
+    return Exit.OK, document | {"valid": True, "artifacts": len(plan.nodes), "warnings": told} | {
+        "texts": texts
+    }
 
 
-def _fine(out: Screen, path: str, count: int) -> None:
+def _fine(out: Screen, path: str, count: int, texts: dict[str, str]) -> None:
     if out.tty:
         out.print(f"{out.paint('ok', 'green')}  {clean(path)}  {counted(count, 'artifact')}")
+        for key, text in texts.items():
+            out.print(out.paint(f"    {key}: {clip(clean(text), 1000)}", "dim"))
     else:
         out.print(f"ok\t{clean(path)}\t{count}")
     sys.stdout.flush()  # in step with the errors of other files

@@ -19,6 +19,7 @@ from waivern.record.measure import measure
 from waivern.record.status import ArtifactStatus, RunStatus
 from waivern.record.step_record import StepRecord
 from waivern.record.wording import examined
+from waivern.runs.recorded_texts import of_artifact
 from waivern.store.base import ArtifactRef, RunStore
 
 LOG_LINES = 20
@@ -35,13 +36,15 @@ def show_artifact(
     hidden = name in record.sensitive and not reveal
     if as_json:
         log = log_path(store, record.metadata.run_id, name)
-        print_document("inspect", _document(record, step, message, full, hidden) | {"log": log})
+        about = {"log": log, "texts": of_artifact(store, record, name)}
+        print_document("inspect", _document(record, step, message, full, hidden) | about)
         return Exit.OK
     if message and full and not out.tty:
         out.print(json_text(_revealed(message.content, hidden)))
         return Exit.OK
     log = log_path(store, record.metadata.run_id, name)
     facts = _facts(record, step, message)
+    facts += [[key, clean(text)] for key, text in of_artifact(store, record, name).items()]
     facts += [["log", clean(log)]] if log else []
     if not out.tty:
         for fact in facts:

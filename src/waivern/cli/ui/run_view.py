@@ -20,6 +20,7 @@ from waivern.record.fold import RunRecord
 from waivern.record.status import RunStatus
 from waivern.record.step_record import StepRecord
 from waivern.runs import queries
+from waivern.runs.recorded_texts import of_run
 from waivern.runs.retention import pinned
 from waivern.store.base import RunStore
 
@@ -35,6 +36,7 @@ def show_run(store: RunStore, record: RunRecord, *, full: bool, reveal: bool, as
     out = stdout()
     if as_json:
         document = _document(record) | {"log": log_path(store, record.metadata.run_id, None)}
+        document |= {"texts": of_run(store, record)}
         if full:
             document |= {"record": _run_json(store, record), "params": record.metadata.params}
             document |= {"contents": contents, "faults": faults}
@@ -42,6 +44,8 @@ def show_run(store: RunStore, record: RunRecord, *, full: bool, reveal: bool, as
     elif out.tty or full:
         for line in _head(out, record, pinned(store, record.metadata.run_id)):
             out.print(line)
+        for key, text in of_run(store, record).items():
+            out.print(f"  {key:<8} {clip(clean(text), 1000)}")
         for line in coverage_lines(coverage(record)):
             out.print(line)
         if log := log_path(store, record.metadata.run_id, None):
