@@ -39,7 +39,7 @@ PLAN: Records[Forecast] = Records(
         shown=lambda each: duration(each.expected_ms),
         drop=1,
     ),
-    Column("reason", lambda each: each.reason, "WHY", flexible=True),
+    Column("reason", lambda each: each.reason, "WHY", flexible=True, whole=True),
     document=lambda each: each.document(),
 )
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from waivern.cli.ui.content_outline import HIDDEN, beginning, shape
 from waivern.cli.ui.gate_view import gate_document, gate_lines
 from waivern.cli.ui.json_output import json_text, print_document
 from waivern.cli.ui.screen import Screen, stdout
 from waivern.cli.ui.summary import log_path
-from waivern.cli.ui.text import clean, clean_lines, duration, short, size
+from waivern.cli.ui.text import clean, clean_lines, duration, listed, short, size
 from waivern.diagnostics import did_you_mean
 from waivern.errors import ArtifactNotFoundError, Exit, IntegrityError, RefusedError
 from waivern.message import Json, Message
@@ -28,7 +28,7 @@ LOG_LINES = 20
 def show_artifact(
     store: RunStore, record: RunRecord, name: str, *, full: bool, reveal: bool, as_json: bool
 ) -> int:
-    """Show an artifact, or the reason why it is missing. Raises IntegrityError for an altered one."""
+    """Show an artifact, or why it is missing. Raises IntegrityError if it was altered."""
     name = _meant(record, name)
     step = record.steps[name]
     out = stdout()
@@ -84,15 +84,11 @@ def _meant(record: RunRecord, name: str) -> str:
     behind = record.aliases.get(name, [])
     if len(behind) > 1:
         raise ArtifactNotFoundError(
-            f"'{name}' resolves to {len(behind):,} artifacts", hint=f"name one: {_few(behind)}"
+            f"'{name}' resolves to {len(behind):,} artifacts", hint=f"name one: {listed(behind)}"
         )
     if not behind:
         raise _unknown(record, name)
     return behind[0]
-
-
-def _few(names: Sequence[str]) -> str:
-    return ", ".join(names[:10]) + (", …" if len(names) > 10 else "")
 
 
 def _unknown(record: RunRecord, name: str) -> ArtifactNotFoundError:
@@ -100,7 +96,7 @@ def _unknown(record: RunRecord, name: str) -> ArtifactNotFoundError:
     return ArtifactNotFoundError(
         f"run {run_id} has no artifact {name[:200]!r}",
         hint=did_you_mean(name, [*record.steps, *record.aliases])
-        or f"it has {_few(list(record.steps))}",
+        or f"it has {listed(list(record.steps))}",
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
 from waivern.cli.ui.screen import Screen
@@ -37,6 +37,8 @@ class Column(NamedTuple, Generic[T]):
     """Whether the column is the one that gets the room that the others leave."""
     keep_end: bool = False
     """Whether a text that is too long is cut at its beginning."""
+    whole: bool = False
+    """Whether a text that is too long continues on the next lines and is not cut."""
     painted: bool = False
     """Whether the text is a status, and has its colour."""
 
@@ -110,7 +112,8 @@ class Records(Generic[T]):
 
         Where the terminal is narrow, columns are dropped in their turn until the flexible one has
         room. If that is the last one and still has too little, it gets lines of its own below each
-        row, else it is cut.
+        row. Otherwise a text that is too long is cut, or continues below itself if it is `whole`,
+        which only the last column may be.
         """
         columns = [column for column in self.columns if column.heading is not None]
         rows = [[column.for_table(record) for column in columns] for record in records]
@@ -148,13 +151,30 @@ class _Layout(Generic[T]):
         others = [self._widths[number] for number in self._shown if number != self._flexible]
         return self._out.width - sum(others) - len(GAP) * len(others)
 
+    @property
+    def _indent(self) -> int:
+        """The columns of the terminal before the flexible column."""
+        before = self._shown[: self._shown.index(self._flexible)]
+        return sum(self._widths[number] + len(GAP) for number in before)
+
     def print(self, rows: Iterable[Sequence[str]]) -> None:
         self._out.print(self._out.paint(self._line(self._headings, heading=True), "dim"))
         for row in rows:
-            self._out.print(self._line(row))
-            if self._below:
-                for part in textwrap.wrap(row[self._flexible], max(20, self._out.width - 4)):
-                    self._out.print(f"    {part}")
+            for line in self._lines(row):
+                self._out.print(line)
+
+    def _lines(self, row: Sequence[str]) -> Iterator[str]:
+        """Yield the line of a row, and those on which its flexible text continues."""
+        if not (self._below or self._columns[self._flexible].whole):
+            yield self._line(row)
+            return
+        indent = 4 if self._below else self._indent
+        parts = textwrap.wrap(row[self._flexible], max(20, self._out.width - indent))
+        cells = list(row)
+        cells[self._flexible] = "" if self._below or not parts else parts.pop(0)
+        yield self._line(cells)
+        for part in parts:
+            yield " " * indent + part
 
     def _line(self, row: Sequence[str], *, heading: bool = False) -> str:
         cells = []

@@ -39,7 +39,7 @@ PROPERTIES = Records[ComponentProperty](
     Column("type", lambda each: each.type, "TYPE"),
     Column("required", lambda each: each.default is None, piped=False),
     Column("default", lambda each: each.default, "DEFAULT"),
-    Column("description", lambda each: each.description, "DESCRIPTION", flexible=True),
+    Column("description", lambda each: each.description, "DESCRIPTION", flexible=True, whole=True),
 )
 
 
@@ -82,7 +82,7 @@ COMPONENTS = Records[ListedComponent](
     Column("kind", lambda each: each.kind, piped=False),
     Column("name", lambda each: each.name, "NAME"),
     Column("version", lambda each: each.version, "VERSION"),
-    Column("description", lambda each: each.description, "DESCRIPTION", flexible=True),
+    Column("description", lambda each: each.description, "DESCRIPTION", flexible=True, whole=True),
     Column("accepts", lambda each: each.accepts, piped=False),
     Column("produces", lambda each: each.produces, piped=False),
     Column("properties", _properties, piped=False),

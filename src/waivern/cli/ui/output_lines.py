@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from waivern.cli.ui.screen import Screen
-from waivern.cli.ui.text import clean
+from waivern.cli.ui.text import clean, near
 from waivern.message import Json
 from waivern.record.status import ArtifactStatus
 from waivern.runs.output_delivery import DeliveredOutputs
@@ -49,9 +48,3 @@ def output_document(outputs: DeliveredOutputs | None) -> dict[str, Json]:
             "error": outputs.error.message if outputs.error else None,
         },
     }
-
-
-def near(path: Path) -> str:
-    """Return a path, relative to the current folder if it is below it."""
-    here = Path.cwd()
-    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

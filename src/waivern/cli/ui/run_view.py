@@ -49,7 +49,7 @@ def show_run(store: RunStore, record: RunRecord, *, full: bool, reveal: bool, as
         for line in coverage_lines(coverage(record)):
             out.print(line)
         if log := log_path(store, record.metadata.run_id, None):
-            out.print(f"  log      {clean(log)}")
+            out.print(f"  log        {clean(log)}")
         out.print()
         _table(out, record)
         if full:
@@ -118,25 +118,25 @@ def _head(out: Screen, record: RunRecord, pin: dict[str, Json] | None) -> Iterat
     status = out.paint(str(run.status).upper(), str(run.status))
     path = clean(run.runbook_path or run.runbook_name)
     yield f"{status}  {path}  run {short(run.run_id)}"
-    yield f"  id       {run.run_id}"
+    yield f"  id         {run.run_id}"
     took = duration(run.duration_ms or None)
     word = "running for" if run.status == RunStatus.RUNNING else "took"
-    yield f"  started  {clean(run.started_at)}{f'   {word} {took}' if took else ''}"
+    yield f"  started    {clean(run.started_at)}{f'   {word} {took}' if took else ''}"
     last = run.attempts[-1] if run.attempts else {}
     owner = f"process {last.get('pid')} on {last.get('host')}"
-    yield f"  attempt  {len(run.attempts)}, {clean(owner)}"
+    yield f"  attempt    {len(run.attempts)}, {clean(owner)}"
     if pin is not None:
         note = f": {pin['note']}" if pin.get("note") else ""
         who = f"by {pin.get('by')} at {pin.get('at')}{note}"
-        yield f"  pinned   {clip(clean(who), 1000)}"
+        yield f"  pinned     {clip(clean(who), 1000)}"
     if run.replay_of:
-        yield f"  replay   of {short(run.replay_of)}"
+        yield f"  replay     of {short(run.replay_of)}"
     if run.suspension_reason:
-        yield f"  waits    {clean(run.suspension_reason)}"
+        yield f"  waits      {clean(run.suspension_reason)}"
     if (chosen := last.get("selected")) is not None:
-        yield f"  only     {counted(len(chosen), 'selected artifact')}"
+        yield f"  only       {counted(len(chosen), 'selected artifact')}"
     if run.error:
-        yield f"  error    {clean(run.error)}"
+        yield f"  error      {clean(run.error)}"
 
 
 def _table(out: Screen, record: RunRecord) -> None:

@@ -16,9 +16,8 @@ import click
 from waivern.cli.ui.json_output import print_document
 from waivern.cli.ui.options import given_params, opened
 from waivern.cli.ui.screen import screen, stderr, stdout
-from waivern.cli.ui.text import clean, clean_lines, short
+from waivern.cli.ui.text import clean, clean_lines, near, short
 from waivern.errors import UsageError
-from waivern.files import current_folder
 
 if TYPE_CHECKING:
     from waivern.cli.ui.progress import ProgressDisplay
@@ -88,7 +87,7 @@ class TypedOptions:
             on_output=display.output,
             on_log=display.log_to,
             on_secrets=display.redact,
-            on_start=partial(display.start, where=_near(where.url)),
+            on_start=partial(display.start, where=near(where.url)),
             base=self.base,
             trust_run=self.trust_run,
             on_foreign=partial(_describe, screen(display.err)),  # sys.stderr is another meanwhile
@@ -224,12 +223,7 @@ def _announced(folder: str, on_start: Callable[..., None], err: Screen) -> Calla
     """Return an `on_start` that first reports that the store in `folder` is new."""
 
     def start(*started: object) -> None:
-        err.print(f"new store: {clean(_near(folder))} (--store PATH names another)")
+        err.print(f"new store: {clean(near(folder))} (--store PATH names another)")
         on_start(*started)
 
     return start
-
-
-def _near(url: str) -> str:
-    path, here = Path(url), Path(current_folder())
-    return str(path.relative_to(here)) if path.is_relative_to(here) else url

@@ -5,12 +5,11 @@ from __future__ import annotations
 import shlex
 from collections import defaultdict
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 from waivern.cli.ui.coverage_lines import coverage_lines
 from waivern.cli.ui.screen import Screen
-from waivern.cli.ui.text import clean, clip, duration, short, taken
+from waivern.cli.ui.text import clean, clip, duration, listed, near, short, taken
 from waivern.message import Json
 from waivern.planning.plan import Plan
 from waivern.record.fold import RunRecord
@@ -25,7 +24,6 @@ FAILED = ArtifactStatus.FAILED
 LISTED = 30
 """Artifacts; those of a larger run are counted, and only what went wrong is listed."""
 FAILURES = 20
-NAMES = 8
 
 
 class EndedAttempt(NamedTuple):
@@ -248,7 +246,7 @@ def _skipped(out: Screen, ended: EndedAttempt) -> Iterator[str]:
         groups[f"needs {cause}" if alone else str(error.get("message"))].append(step.artifact)
     for why, names in list(groups.items())[:FAILURES]:
         text = clip(clean(why), 1000)
-        yield f"  {out.mark('skipped')} {_names(names)}  skipped: {text}"
+        yield f"  {out.mark('skipped')} {listed(names)}  skipped: {text}"
     if (more := len(groups) - FAILURES) > 0:
         yield f"    more artifacts were skipped, for {more:,} other reasons"
 
@@ -269,7 +267,7 @@ def _waiting(out: Screen, ended: EndedAttempt) -> Iterator[str]:
     if names := [step.artifact for step in ended.steps(ArtifactStatus.NOT_STARTED)]:
         chosen = ended.record.metadata.attempts[-1].get("selected") is not None
         word = "not selected" if chosen and ended.result.status == "completed" else "not started"
-        yield f"  {out.mark('not_started')} {_names(names)}  {word}"
+        yield f"  {out.mark('not_started')} {listed(names)}  {word}"
 
 
 def _gates(ended: EndedAttempt) -> dict[str, list[str]]:
@@ -278,17 +276,12 @@ def _gates(ended: EndedAttempt) -> dict[str, list[str]]:
 
     found = {}
     for asked, verdict in open_gates(ended.record, ended.plan, ended.record.metadata.updated_at):
-        lines = [f"      shows:  {clean(_names(list(asked.question.shown)))}"]
+        lines = [f"      shows:  {clean(listed(list(asked.question.shown)))}"]
         if isinstance(verdict, GateOpen) and asked.question.approvers > 1:
             have = asked.question.approvers - verdict.missing
             lines.append(f"      approved by {have} of {asked.question.approvers} people")
         found[str(asked.gate)] = lines
     return found
-
-
-def _names(names: list[str]) -> str:
-    more = len(names) - NAMES
-    return ", ".join(names[:NAMES]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _gain(ended: EndedAttempt) -> Iterator[str]:
@@ -307,5 +300,4 @@ def log_path(store: RunStore, run_id: str, artifact: str | None) -> str | None:
     found = store.log_path(run_id, artifact)
     if found is None:
         return None
-    path = Path(found)
-    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+    return near(found)

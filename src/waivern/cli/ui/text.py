@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Collection
+from itertools import islice
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from waivern.record.journal_events import ArtifactCompletedRecord
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -48,6 +53,21 @@ def clip(text: str, width: int, *, keep_end: bool = False) -> str:
 def short(run_id: str) -> str:
     """Return the beginning of a random id, or all of an id that a person chose."""
     return run_id[:8] if _UUID.fullmatch(run_id) else run_id
+
+
+def near(path: str | Path) -> str:
+    """Return a path, relative to the current folder if it is below it."""
+    from waivern.files import current_folder
+
+    text, here = str(path), current_folder()
+    return os.path.relpath(text, here) if text == here or text.startswith(f"{here}/") else text
+
+
+def listed(names: Collection[str], most: int = 8) -> str:
+    """Return 'a, b and 3 more': the first names, and the number of the others."""
+    shown = ", ".join(islice(names, most))
+    more = len(names) - most
+    return f"{shown} and {more:,} more" if more > 0 else shown
 
 
 def taken(done: ArtifactCompletedRecord) -> str:
