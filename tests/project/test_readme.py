@@ -60,7 +60,11 @@ def test_the_runbook_in_the_readme_has_the_artifacts_of_the_quickstart() -> None
 
 def test_set_up_is_what_continuous_integration_runs() -> None:
     lines = (ROOT / ".ci" / "run").read_text().splitlines()
-    setup = [block.text.strip() for block in blocks(README) if block.rest == "setup"]
+    setup = [
+        block.text.strip()
+        for block in blocks(README)
+        if (block.kind, block.rest) == ("sh", "setup")
+    ]
     assert len(setup) == 2
     for command in setup:
         assert sum(line.strip() == command for line in lines) == 1, command

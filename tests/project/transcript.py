@@ -126,8 +126,9 @@ def play(markdown: str, folder: Path) -> int:
     """Type all commands of a page in a fresh clone; assert what they print and exit with.
 
     A block with `file=PATH` is saved before, below the clone or, with `~/`, below the home folder.
-    `exit=CODE` is the exit code of a block's last command; all others exit with 0. Return how many
-    commands there were.
+    `exit=CODE` is the exit code of a block's last command; all others exit with 0. A block `text
+    setup` is printed by the run at the end of the first set-up command. Return how many commands
+    there were.
     """
     clone, home = fresh_clone(folder), folder / "home"
     home.mkdir()
@@ -139,6 +140,10 @@ def play(markdown: str, folder: Path) -> int:
             path.write_text(block.text)
         if block.kind == "toml" and "[project]" in block.text:
             _install(block, clone)
+        if (block.kind, block.rest) == ("text", "setup"):
+            first = next(each for each in blocks(markdown) if each.rest == "setup")
+            run = first.text.strip().rpartition("&& ")[2]
+            typed.append((Command(run, tuple(block.text.splitlines())), 0))
         if block.kind == "console":
             wanted = re.search(r"exit=(\d+)", block.rest)
             found = list(commands(block))
