@@ -17,14 +17,16 @@ TEXT = "the reason is longer than the terminal of a person who works on a small 
 
 class Row(NamedTuple):
     name: str
-    count: int | None
+    number: int | None
     tags: list[str]
     why: str
 
 
 ROWS = Records[Row](
     Column("name", lambda row: row.name, "NAME"),
-    Column("count", lambda row: row.count, "COUNT", shown=lambda row: f"{row.count} items", drop=1),
+    Column(
+        "count", lambda row: row.number, "COUNT", shown=lambda row: f"{row.number} items", drop=1
+    ),
     Column("tags", lambda row: [*row.tags], piped=False),
     Column("why", lambda row: row.why, "WHY", flexible=True, whole=True),
 )

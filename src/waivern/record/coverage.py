@@ -23,36 +23,33 @@ if TYPE_CHECKING:
 
 
 class SourceOutcome(StrEnum):
-    """The outcome of a source, as far as its coverage is concerned."""
+    """The outcome of a source that has none of the statuses of a failure or a delay."""
 
     EXAMINED = "examined"
     UNKNOWN = "unknown"
     """It completed, and did not report its total."""
     EMPTY = "empty"
-    FAILED = "failed"
-    SKIPPED = "skipped"
-    """An artifact that it needs failed."""
-    NOT_STARTED = "not_started"
-    SUSPENDED = "suspended"
     LEFT_OUT = "left_out"
     """A condition of the runbook excludes it: it does not count."""
-
-
-PENDING = frozenset({SourceOutcome.NOT_STARTED, SourceOutcome.SUSPENDED})
-"""The outcomes of sources that another attempt may still examine."""
 
 
 class SourceCoverage(NamedTuple):
     """The coverage of one source."""
 
     artifact: str
-    outcome: SourceOutcome
+    outcome: SourceOutcome | ArtifactStatus
+    """The status of a source that did not complete, unless a condition excludes it."""
     measure: Measure
     why: str | None = None
     reach: Fraction = WHOLE
     """The part of its content that its consumers examined."""
     reach_at_best: Fraction = WHOLE
     """The same if the consumers that have not ended examine everything."""
+
+    @property
+    def final(self) -> bool:
+        """Whether no further attempt can examine more of it."""
+        return not isinstance(self.outcome, ArtifactStatus) or self.outcome.final
 
     @property
     def share(self) -> Fraction:
@@ -153,7 +150,7 @@ class RunCoverage(NamedTuple):
 
     def settled(self) -> RunCoverage:
         """Return the best possible coverage, if later attempts examine everything."""
-        over = (each for each in self.sources if each.outcome not in PENDING)
+        over = (each for each in self.sources if each.final)
         return self._replace(sources=tuple(s._replace(reach=s.reach_at_best) for s in over))
 
     def document(self, most: int | None = None) -> dict[str, Json]:
@@ -208,17 +205,19 @@ def _source(
     step = record.steps[name]
     found = measures.get(name) or Measure(step.component or "")
     if step.status is ArtifactStatus.COMPLETED:
-        outcome = SourceOutcome.EXAMINED
+        completed = SourceOutcome.EXAMINED
         if found.unknown:
-            outcome = SourceOutcome.UNKNOWN
+            completed = SourceOutcome.UNKNOWN
         elif found.behind is None and not found.amount.known:
-            outcome = SourceOutcome.EMPTY
+            completed = SourceOutcome.EMPTY
         now, at_best = reach.now.get(name, WHOLE), reach.at_best.get(name, WHOLE)
-        return SourceCoverage(name, outcome, found, None, now, at_best)
+        return SourceCoverage(name, completed, found, None, now, at_best)
     error = step.error or {}
     why = f"{error.get('kind')}: {error.get('message')}" if error else None
     running = step.status is ArtifactStatus.RUNNING  # it may still examine everything
-    outcome = SourceOutcome.NOT_STARTED if running else SourceOutcome(str(step.status))
+    outcome: SourceOutcome | ArtifactStatus = step.status
+    if running:
+        outcome = ArtifactStatus.NOT_STARTED
     if step.status is ArtifactStatus.SKIPPED:
         outcome = SourceOutcome.LEFT_OUT if consumers.excluded(record, step) else outcome
         why = str(error.get("message"))

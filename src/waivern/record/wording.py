@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from waivern.record import sampling
 from waivern.record.measure import UNITS, Amount, Measure, percent
+from waivern.record.status import RECORDED
 
 if TYPE_CHECKING:
     from waivern.record.consumers import CoverageGap
@@ -15,13 +16,11 @@ if TYPE_CHECKING:
 
 NAMES = 8
 _OUTCOMES = {
-    "failed": "failed",
-    "skipped": "skipped",
-    "not_started": "not started",
-    "suspended": "waiting",
+    **{str(status): status.label for status in RECORDED},
     "unknown": "without a report",
     "empty": "empty",
 }
+"""The outcomes of sources without coverage, in the order of a report."""
 
 
 def headline(coverage: RunCoverage) -> str:

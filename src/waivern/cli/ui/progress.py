@@ -13,7 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Protocol, TextIO
+from typing import Protocol, TextIO, assert_never
 
 from waivern.cli.ui.output_redirect import OutputRedirect
 from waivern.cli.ui.progress_state import ProgressLine, ProgressState, RunningArtifact
@@ -30,7 +30,12 @@ from waivern.record.journal_events import (
     ArtifactSkippedRecord,
     ArtifactStartedRecord,
     ArtifactSuspendedRecord,
+    AttemptEndedRecord,
+    AttemptStartedRecord,
     Event,
+    GateDecidedRecord,
+    RunCancelledRecord,
+    RunStartedRecord,
 )
 
 TICK_S = 0.1
@@ -219,8 +224,16 @@ def _line(event: Event) -> ProgressLine | None:
         case ArtifactSuspendedRecord():
             what = "asks" if event.gate else "waits"
             return ProgressLine("suspended", f"{event.artifact}  {what}: {clean(event.reason)}")
-        case _:
+        case (
+            RunStartedRecord()
+            | AttemptStartedRecord()
+            | GateDecidedRecord()
+            | RunCancelledRecord()
+            | AttemptEndedRecord()
+        ):
             return None
+        case _:
+            assert_never(event)
 
 
 class PlainPainter:
