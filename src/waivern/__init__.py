@@ -1,13 +1,20 @@
 """Artifact-centric orchestration whose run folders cannot lie.
 
-The names below are the library, as docs/reference/python.md describes it. Each is imported when it is first
-used, so that `import waivern` costs nothing.
+The names below are the library, as docs/reference/python.md describes it. Each is imported when it
+is first used, so that `import waivern` costs nothing.
 """
 
 __version__ = "0.1.0"
 
 TYPE_CHECKING = False  # importing it from typing would be the dearest line of `wct --version`
 if TYPE_CHECKING:
+    from waivern.api.async_functions import aapprove as aapprove
+    from waivern.api.async_functions import aplan as aplan
+    from waivern.api.async_functions import areplay as areplay
+    from waivern.api.async_functions import aresume as aresume
+    from waivern.api.async_functions import arun as arun
+    from waivern.api.async_functions import run_async as run_async
+    from waivern.api.async_functions import stream as stream
     from waivern.api.events import ArtifactCompleted as ArtifactCompleted
     from waivern.api.events import ArtifactFailed as ArtifactFailed
     from waivern.api.events import ArtifactProgress as ArtifactProgress
@@ -25,14 +32,6 @@ if TYPE_CHECKING:
     from waivern.api.functions import replay as replay
     from waivern.api.functions import resume as resume
     from waivern.api.functions import run as run
-    from waivern.api.functions import run_async as run_async
-    from waivern.api.functions import stream as stream
-    from waivern.api.parameters import ApproveTerms as ApproveTerms
-    from waivern.api.parameters import ForecastTerms as ForecastTerms
-    from waivern.api.parameters import PlanTerms as PlanTerms
-    from waivern.api.parameters import ReplayTerms as ReplayTerms
-    from waivern.api.parameters import ResumeTerms as ResumeTerms
-    from waivern.api.parameters import RunTerms as RunTerms
     from waivern.api.run_queries import CorruptRunWarning as CorruptRunWarning
     from waivern.api.run_queries import delete_run as delete_run
     from waivern.api.run_queries import list_runs as list_runs
@@ -64,10 +63,10 @@ if TYPE_CHECKING:
     from waivern.record.status import RunStatus as RunStatus
     from waivern.record.step_record import StepRecord as StepRecord
     from waivern.runs.forecaster import Forecast as Forecast
-    from waivern.runs.rerun import Decided as Decided
     from waivern.runs.result import Artifact as Artifact
     from waivern.runs.result import RunFailed as RunFailed
     from waivern.runs.result import RunResult as RunResult
+    from waivern.runs.resume import Decided as Decided
     from waivern.store.base import ArtifactStore as ArtifactStore
     from waivern.store.base import RunStore as RunStore
     from waivern.store.local import LocalFilesystemStore as LocalFilesystemStore
@@ -96,7 +95,7 @@ _HOMES = {
     "record.status": ("ArtifactStatus", "How", "RunStatus"),
     "record.step_record": ("StepRecord",),
     "language.models": ("Runbook",),
-    "runs.rerun": ("Decided",),
+    "runs.resume": ("Decided",),
     "api.events": (
         "ArtifactCompleted",
         "ArtifactFailed",
@@ -119,6 +118,13 @@ _HOMES = {
         "replay",
         "resume",
         "run",
+    ),
+    "api.async_functions": (
+        "aapprove",
+        "aplan",
+        "areplay",
+        "aresume",
+        "arun",
         "run_async",
         "stream",
     ),
@@ -132,14 +138,6 @@ _HOMES = {
         "load_steps",
     ),
     "api.stream": ("Stream",),
-    "api.parameters": (
-        "ApproveTerms",
-        "ForecastTerms",
-        "PlanTerms",
-        "ReplayTerms",
-        "ResumeTerms",
-        "RunTerms",
-    ),
     "store.base": ("ArtifactStore", "RunStore"),
     "store.local": ("LocalFilesystemStore",),
     "store.memory": ("AsyncInMemoryStore",),

@@ -58,8 +58,12 @@ def test_a_program_that_follows_a_run(place: Path) -> None:
     assert lines[-1].startswith("run second failed: broken: ComponentError")
 
 
+def test_a_program_with_a_time_limit_of_its_own(place: Path) -> None:
+    assert outcome(PROGRAMS[2], place) == ["failed"]
+
+
 def test_a_program_that_says_what_is_to_be_made(place: Path) -> None:
-    lines = outcome(PROGRAMS[2], place)
+    lines = outcome(PROGRAMS[3], place)
     assert lines[:3] == [
         f"{name} produce never produced" for name in ("files", "findings", "broken")
     ]
@@ -70,7 +74,7 @@ def test_a_program_that_says_what_is_to_be_made(place: Path) -> None:
 
 
 def test_a_program_that_looks_at_runs(place: Path) -> None:
-    lines = outcome(PROGRAMS[3], place)
+    lines = outcome(PROGRAMS[4], place)
     assert lines[0] == "third failed review.yaml"
     assert lines[1:3] == ["1 files completed None", "2 findings completed None"]
     assert lines[-1] == "True None"
@@ -98,7 +102,7 @@ async def f() -> None:
 @pytest.mark.sweep
 def test_the_programs_pass_a_strict_type_check(tmp_path: Path) -> None:
     """Also one with mistakes in it does not: the checker knows the arguments and the events."""
-    assert len(PROGRAMS) == 4
+    assert len(PROGRAMS) == 5
     for n, text in enumerate(PROGRAMS):
         (tmp_path / f"program{n}.py").write_text(text)
     (tmp_path / "wrong.py").write_text(WRONG)

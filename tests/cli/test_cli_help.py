@@ -9,7 +9,7 @@ import pytest
 
 from waivern.cli.wct import wct
 from waivern.language.models import DEFAULT_CONCURRENCY
-from waivern.runs.attempt import DEFAULT_GRACE_S
+from waivern.runs.run_options import DEFAULT_GRACE_S
 
 AVOIDED = (
     *("leave with", "leaves", "let go", "who said", "stand so", "was made", "all the same"),

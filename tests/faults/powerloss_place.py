@@ -18,9 +18,10 @@ from powerloss import Disk, Tree
 from powerloss_check import EXIT, STORE, Bed, Eyes, Points, Promise, crash_points, violations
 from powerloss_recorder import Operation, recorded
 
-from waivern.runs.attempt import RunOptions
 from waivern.runs.queries import list_runs
-from waivern.runs.rerun import resume
+from waivern.runs.request import RunRequest
+from waivern.runs.resume import resume
+from waivern.runs.run_options import RunOptions
 from waivern.runs.start import start
 from waivern.runs.verify import verify
 from waivern.store.local import LocalFilesystemStore
@@ -109,8 +110,8 @@ class Place:
         self.calls.unlink(missing_ok=True)
         store, path = LocalFilesystemStore(home / STORE), str(self.books / "book.yaml")
         options = RunOptions({}, max_concurrency=4)
-        again = partial(resume, path, RUN, store, options)
-        begin = partial(start, path, store, options, run_id=RUN)
+        again = partial(resume, RunRequest(source=path, run=RUN), store, options)
+        begin = partial(start, RunRequest(source=path, run_id=RUN), store, options)
         (again if run.exists() else begin)()
         assert contents(run) == undisturbed
         assert [row.status for row in list_runs(store) if row.run_id == RUN] == ["failed"]

@@ -33,10 +33,11 @@ from waivern.clock import Clock
 from waivern.diagnostics import InvalidError
 from waivern.errors import IntegrityError, NotFoundError, RefusedError, RunLockedError
 from waivern.runs import queries, retention
-from waivern.runs.attempt import RunOptions
 from waivern.runs.cancel import cancel
-from waivern.runs.rerun import resume
+from waivern.runs.request import RunRequest
 from waivern.runs.result import RunResult
+from waivern.runs.resume import resume
+from waivern.runs.run_options import RunOptions
 from waivern.runs.start import start
 from waivern.runs.verify import verify
 from waivern.store.base import Lease, Owner
@@ -191,10 +192,10 @@ class Store(RuleBasedStateMachine):
         STORIES["start" if kill is None else "start, killed"] += 1
         run_id = f"r{len(self.ids):03}"
         self.ids.append(run_id)
-        call = partial(start, run_id=run_id)
+        call = partial(self.in_process, start, run_id=run_id)
         if self.book.source and not self.reusable(self.book.source):
             with pytest.raises(self.reuse_refusal(self.book.source)):
-                self.in_process(call)
+                call()
             return
         copied = self.model[self.book.source].made["one"] if self.book.source else None
         words = ("run", "book.yaml", "--run-id", run_id)
@@ -224,19 +225,19 @@ class Store(RuleBasedStateMachine):
         self.resumed(self.nth(0), kill, True, True)
 
     def resumed(self, run_id: str, kill: int | None, changed: bool, force: bool) -> None:
-        call = partial(resume, reference=run_id, allow_changed=changed, force=force)
+        call = partial(self.in_process, resume, run=run_id, allow_changed=changed, force=force)
         run = self.model.get(run_id)
         refusal = self.refusal(run_id, run, changed, force)
         if refusal or run is None:
             STORIES["resume, refused"] += 1
             with pytest.raises(refusal or NotFoundError):
-                self.in_process(call)
+                call()
             return
         edited, copied = self.book.differs(run.book), run.copied
         if "copy" in edited and self.book.source:
             if not self.reusable(self.book.source, by=run_id):
                 with pytest.raises(self.reuse_refusal(self.book.source, run_id)):
-                    self.in_process(call)
+                    call()
                 return
             copied = self.model[self.book.source].made["one"]
         STORIES["resume" if kill is None else "resume, killed"] += 1
@@ -381,7 +382,7 @@ class Store(RuleBasedStateMachine):
         before = self.model.get(run_id)
         ended = True
         if kill is None:
-            self.in_process(call)
+            call()
         else:
             plan = Plan("kill", kill, serial=False)
             words = (*words, "--store", str(self.folder / ".waivern"))
@@ -434,10 +435,9 @@ class Store(RuleBasedStateMachine):
             values["copy"] = run.copied.value if run.copied and (there or same) else None
         return values
 
-    def in_process(self, call: Callable[..., RunResult]) -> RunResult:
-        options = RunOptions(environ={})
-        book = str(self.folder / "book.yaml")
-        return call(book, store=self.store, options=options)
+    def in_process(self, call: Callable[..., RunResult], **more: Any) -> RunResult:
+        request = RunRequest(source=str(self.folder / "book.yaml"), **more)
+        return call(request, self.store, RunOptions(environ={}))
 
     @invariant()
     def the_store_is_what_the_model_says(self) -> None:

@@ -29,9 +29,10 @@ from hypothesis.stateful import (
 
 from waivern.errors import IntegrityError, NotFoundError, RefusedError
 from waivern.runs import queries, retention
-from waivern.runs.attempt import RunOptions
 from waivern.runs.decisions import Decision
-from waivern.runs.rerun import approve, resume
+from waivern.runs.request import RunRequest
+from waivern.runs.resume import approve, resume
+from waivern.runs.run_options import RunOptions
 from waivern.runs.start import start
 from waivern.store.local import LocalFilesystemStore
 
@@ -171,7 +172,7 @@ class Store(RuleBasedStateMachine):
         run_id = f"r{len(self.ids):03}"
         self.ids.append(run_id)
         book = str(self.folder / "book.yaml")
-        call = partial(start, book, self.store, run_id=run_id)
+        call = partial(start, RunRequest(source=book, run_id=run_id), self.store)
         self.attempt(
             run_id, Run(self.book, {}), call, ("run", book, "--run-id", run_id), kill, cache
         )
@@ -187,7 +188,8 @@ class Store(RuleBasedStateMachine):
     ) -> None:
         run = self.model.get(run_id)
         book = None if kept else str(self.folder / "book.yaml")
-        call = partial(resume, book, run_id, self.store, allow_changed=changed, ask_again=again)
+        request = RunRequest(source=book, run=run_id, allow_changed=changed, ask_again=again)
+        call = partial(resume, request, self.store)
         if run is None:
             with pytest.raises(NotFoundError):
                 call(RunOptions(environ={}))
@@ -214,7 +216,8 @@ class Store(RuleBasedStateMachine):
     ) -> None:
         run = self.model.get(run_id)
         decision = Decision(yes, "ann")
-        call = partial(approve, run_id, self.store, decision=decision, onward=onward)
+        request = RunRequest(run=run_id)
+        call = partial(approve, request, decision, self.store, resume=onward)
         refusal = self.refusal(run)
         if refusal or run is None:
             STORIES["decide, refused"] += 1

@@ -19,8 +19,9 @@ from oracle import BEFORE, contents, story
 from powerloss_check import STORE, Points
 from powerloss_place import Place
 
-from waivern.runs.attempt import RunOptions
-from waivern.runs.rerun import resume
+from waivern.runs.request import RunRequest
+from waivern.runs.resume import resume
+from waivern.runs.run_options import RunOptions
 from waivern.runs.start import start
 from waivern.runs.verify import verify
 from waivern.store.local import LocalFilesystemStore
@@ -87,7 +88,7 @@ def brought_on(place: Place, points: Points, ends: dict[bool, str], artifacts: s
         store, run = LocalFilesystemStore(home / STORE), home / STORE / "runs" / RUN
         before = story(run)
         place.calls.unlink(missing_ok=True)
-        result = resume(None, RUN, store, RunOptions({}, max_concurrency=4))
+        result = resume(RunRequest(run=RUN), store, RunOptions({}, max_concurrency=4))
         assert str(result.status) == ends[bool(before.decisions)]
         assert contents(run).keys() >= artifacts
         _right(contents(run))
@@ -142,7 +143,7 @@ def test_a_run_that_fills_the_cache(place: Place, tried: Count) -> None:
         place.bed.copy(home)
         store = LocalFilesystemStore(home / STORE)
         book = str(place.books / "gated.yaml")
-        result = start(book, store, RunOptions({}), run_id="another")
+        result = start(RunRequest(source=book, run_id="another"), store, RunOptions({}))
         assert result.status == "suspended"
         made = contents(home / STORE / "runs" / "another")
         assert made.keys() == MADE

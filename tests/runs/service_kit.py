@@ -10,10 +10,11 @@ from typing import Any
 from waivern.clock import Clock
 from waivern.message import Json
 from waivern.record.journal_events import Event, from_record
-from waivern.runs.attempt import RunOptions
 from waivern.runs.decisions import Decision
-from waivern.runs.rerun import Decided, approve, resume
+from waivern.runs.request import RunRequest
 from waivern.runs.result import RunResult
+from waivern.runs.resume import Decided, approve, resume
+from waivern.runs.run_options import RunOptions
 from waivern.runs.start import start
 from waivern.store.base import RunStore
 from waivern.store.local import LocalFilesystemStore
@@ -70,14 +71,16 @@ class Book:
         return RunOptions(environ=self.environ, **more)
 
     async def start(self, options: RunOptions | None = None, **more: Any) -> RunResult:
-        return start(str(self.path), self.store, options or self.options(), **more)
+        request = RunRequest(source=str(self.path), **more)
+        return start(request, self.store, options or self.options())
 
     async def resume(self, run: str, options: RunOptions | None = None, **more: Any) -> RunResult:
-        return resume(str(self.path), run, self.store, options or self.options(), **more)
+        request = RunRequest(source=str(self.path), run=run, **more)
+        return resume(request, self.store, options or self.options())
 
     def go_on(self, run: str, options: RunOptions | None = None, **more: Any) -> RunResult:
         """Resume from what the run kept."""
-        return resume(None, run, self.store, options or self.options(), **more)
+        return resume(RunRequest(run=run, **more), self.store, options or self.options())
 
     def approve(
         self,
@@ -88,11 +91,13 @@ class Book:
         note: str | None = None,
         data: dict[str, Json] | None = None,
         clock: Clock | None = None,
+        resume: bool = True,
         **more: Any,
     ) -> Decided:
         decision = Decision(not reject, by, note, data or {})
         options = self.options(clock=clock or Clock())
-        return approve(run, self.store, options, decision, **more)
+        request = RunRequest(run=run, **more)
+        return approve(request, decision, self.store, options, resume=resume)
 
     def calls(self) -> Counter[str]:
         """Return how often each step was called since this was last asked."""

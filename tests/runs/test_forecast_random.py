@@ -21,8 +21,9 @@ from waivern.record.journal_events import (
     ArtifactSuspendedRecord,
 )
 from waivern.runs.forecast import Action, Forecast, forecast
-from waivern.runs.rerun import resume
+from waivern.runs.request import RunRequest
 from waivern.runs.result import RunResult
+from waivern.runs.resume import resume
 from waivern.runs.start import start
 from waivern.store.memory import AsyncInMemoryStore
 
@@ -197,9 +198,10 @@ def attempt(book: Book, graph: list[Made], run: str | None) -> str:
     assert {each.artifact for each in planned} == {each.name for each in graph}
     before = 0 if run is None else len(book.store.read_journal(run).lines)
     if run is None:
-        result = start(str(book.path), book.store, options)
+        result = start(RunRequest(source=str(book.path)), book.store, options)
     else:
-        result = resume(str(book.path), run, book.store, options, allow_changed=True)
+        request = RunRequest(source=str(book.path), run=run, allow_changed=True)
+        result = resume(request, book.store, options)
     events = book.events(result.run_id)[before:]
     new = {
         event.artifact

@@ -17,10 +17,11 @@ from waivern.message import Json
 from waivern.record.journal_events import ArtifactCompletedRecord
 from waivern.runs.forecast import Forecast, forecast
 from waivern.runs.locate import find_project
-from waivern.runs.rerun import replay
+from waivern.runs.replay import replay
+from waivern.runs.request import RunRequest
 from waivern.runs.result import RunResult
 from waivern.runs.retention import remove
-from waivern.runs.run_params import GivenParams
+from waivern.runs.run_params import RequestedParams
 from waivern.runs.start import start
 from waivern.store.memory import AsyncInMemoryStore
 
@@ -163,9 +164,11 @@ async def test_refreshed(book: Book) -> None:
     newest = await book.start()
     assert (done(newest, "m").origin or {})["run"] == result.run_id
     unknown = book.options(refresh=frozenset({"n"}))
-    for ask in (lambda: foreseen(book, options=unknown), lambda: start(
-        str(book.path), book.store, unknown
-    )):  # fmt: skip
+    request = RunRequest(source=str(book.path))
+    for ask in (
+        lambda: foreseen(book, options=unknown),
+        lambda: start(request, book.store, unknown),
+    ):
         with pytest.raises(ArtifactNotFoundError, match="--refresh"):
             ask()
 
@@ -381,7 +384,7 @@ async def test_a_runbook_with_another_name_is_the_same_file(book: Book) -> None:
 async def test_a_replay_uses_nothing(book: Book) -> None:
     book.write(make("m", 1, **CACHE))
     first = await book.start()
-    again = replay(first.run_id, book.store, book.options())
+    again = replay(RunRequest(run=first.run_id), book.store, book.options())
     assert how(again) == {"m": "produced"}
     assert (done(await book.start(), "m").origin or {})["run"] == first.run_id
 
@@ -450,7 +453,7 @@ async def test_parameters_are_part_of_it(book: Book) -> None:
     )
     await book.start()
     assert set(how(await book.start()).values()) == {"cached"}
-    given = GivenParams({"who": "y", "token": "canary-1"})
+    given = RequestedParams({"who": "y", "token": "canary-1"})
     planned = foreseen(book, params=given)
     assert planned["m"].reason == "property args.value 'x' → 'y'"
     assert planned["n"].reason == "parameter params.token changed"

@@ -18,10 +18,11 @@ from waivern.errors import ArtifactNotFoundError
 from waivern.language.project import Project
 from waivern.message import Json, content_digest, sha256
 from waivern.record.journal_events import ArtifactCompletedRecord, Event
-from waivern.runs.attempt import RunOptions
-from waivern.runs.rerun import replay
+from waivern.runs.replay import replay
+from waivern.runs.request import RunRequest
 from waivern.runs.result import RunResult
-from waivern.runs.run_params import GivenParams
+from waivern.runs.run_options import RunOptions
+from waivern.runs.run_params import RequestedParams
 from waivern.runs.verify import verify
 from waivern.store import disk
 from waivern.store.memory import AsyncInMemoryStore
@@ -308,12 +309,12 @@ async def test_params(book: Book) -> None:
         make("b", 1, cache=True),
         params={"x": {"type": "integer"}},
     )
-    await book.start(params=GivenParams(values={"x": 1}))
-    assert made(await book.start(params=GivenParams(values={"x": 1}))) == {
+    await book.start(params=RequestedParams(values={"x": 1}))
+    assert made(await book.start(params=RequestedParams(values={"x": 1}))) == {
         "a": "cached",
         "b": "cached",
     }
-    other = await book.start(params=GivenParams(values={"x": 2}))
+    other = await book.start(params=RequestedParams(values={"x": 2}))
     assert made(other) == {"a": "produced", "b": "cached"}
 
 
@@ -332,7 +333,7 @@ async def test_secrets_count_and_are_written_nowhere(book: Book) -> None:
 
     async def run(param: str, variable: str) -> dict[str, str]:
         book.environ["TOKEN"] = variable
-        return made(await book.start(params=GivenParams(values={"token": param})))
+        return made(await book.start(params=RequestedParams(values={"token": param})))
 
     assert await run(SECRET, OTHER) == {"a": "produced", "v": "produced"}
     assert await run(SECRET, OTHER) == {"a": "cached", "v": "cached"}
@@ -639,7 +640,7 @@ async def test_a_replay_takes_nothing(book: Book) -> None:
     book.write(make("a", 1, cache=True))
     await book.start(run_id="first")
     book.calls()
-    result = replay("first", book.store, book.options())
+    result = replay(RunRequest(run="first"), book.store, book.options())
     assert made(result) == {"a": "produced"}
     assert book.calls() == {"a": 1}
 

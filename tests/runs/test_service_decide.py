@@ -27,7 +27,9 @@ from waivern.record.journal_events import (
 from waivern.record.status import RunStatus
 from waivern.runs import cancel, decisions, verify
 from waivern.runs.decisions import Decision
-from waivern.runs.run_params import GivenParams
+from waivern.runs.request import RunRequest
+from waivern.runs.resume import approve
+from waivern.runs.run_params import RequestedParams
 from waivern.store.lock import this_process
 
 ASKED = [make("a"), join("report", "a"), gate("sign", "report"), join("publish", "report", "sign")]
@@ -127,7 +129,7 @@ async def test_rejected(book: Book) -> None:
 
 async def test_only_recorded(book: Book) -> None:
     run_id = await suspended(book)
-    done = book.approve(run_id, "ann", onward=False)
+    done = book.approve(run_id, "ann", resume=False)
     assert done.result is None
     assert [event.by for event in decided(book, run_id)] == ["ann"]
     assert book.document(run_id)["status"] == "suspended"
@@ -143,7 +145,7 @@ async def test_only_recorded(book: Book) -> None:
 
 async def test_a_recorded_rejection_cannot_be_overruled(book: Book) -> None:
     run_id = await suspended(book)
-    book.approve(run_id, "ann", reject=True, onward=False)
+    book.approve(run_id, "ann", reject=True, resume=False)
     with pytest.raises(RefusedError, match="it is decided: ann rejected it") as raised:
         book.approve(run_id, "bob")
     assert "--ask-again" in (raised.value.hint or "")
@@ -152,8 +154,12 @@ async def test_a_recorded_rejection_cannot_be_overruled(book: Book) -> None:
 async def test_it_is_durable_before_it_is_said(book: Book) -> None:
     run_id = await suspended(book)
     seen: list[list[str]] = []
-    book.approve(
-        run_id, "ann", on_decided=lambda _event: seen.append([e.by for e in decided(book, run_id)])
+    approve(
+        RunRequest(run=run_id),
+        Decision(True, "ann"),
+        book.store,
+        book.options(),
+        on_decided=lambda _event: seen.append([e.by for e in decided(book, run_id)]),
     )
     assert seen == [["ann"]]
 
@@ -168,7 +174,7 @@ async def test_several_people(book: Book) -> None:
     assert second.missing == 1
     assert second.result is None
     with pytest.raises(RefusedError, match="bob has approved 'sign' already: 1 other person"):
-        book.approve(run_id, "bob", onward=False)
+        book.approve(run_id, "bob", resume=False)
     third = book.approve(run_id, "cleo")
     assert third.result is not None
     assert third.result.status == "completed"
@@ -253,14 +259,14 @@ async def test_what_was_shown_has_been_altered(book: Book) -> None:
 async def test_a_decision_counts_only_for_what_was_shown(book: Book) -> None:
     """Approved, then altered before the run went on: the gate asks again."""
     run_id = await suspended(book)
-    book.approve(run_id, onward=False)
+    book.approve(run_id, resume=False)
     (book.run(run_id) / "report.json").unlink()
     assert book.go_on(run_id).status == "suspended"
 
 
 async def test_a_decision_counts_only_for_the_runbook_that_was_shown(book: Book) -> None:
     run_id = await suspended(book)
-    book.approve(run_id, onward=False)
+    book.approve(run_id, resume=False)
     book.write(*ASKED, comment="another")
     assert (await book.resume(run_id, allow_changed=True)).status == "suspended"
 
@@ -292,8 +298,8 @@ async def test_a_decision_counts_only_for_what_was_asked(
     child(book, approvers=3, expires="1h")
     run_id = (await book.start()).run_id
     for name in ("ann", "bob", "cleo"):
-        book.approve(run_id, name, onward=False)
-    who = GivenParams(values={"who": "everybody"} if change is None else {})
+        book.approve(run_id, name, resume=False)
+    who = RequestedParams(values={"who": "everybody"} if change is None else {})
     child(book, **{"approvers": 3, "expires": "1h", **(change or {})})
     with pytest.raises(RefusedError, match="would ask something else than was asked"):
         await book.resume(
@@ -317,7 +323,7 @@ async def test_a_gate_that_was_approved_is_asked_anew_when_its_question_changes(
     child(book)
     run_id = (await book.start()).run_id
     assert book.approve(run_id).result is not None
-    everybody = GivenParams(values={"who": "everybody"})
+    everybody = RequestedParams(values={"who": "everybody"})
     again = await book.resume(run_id, allow_changed=True, params=everybody)
     assert again.status == "suspended"
     assert again.state.suspended == ("sent/ok",)

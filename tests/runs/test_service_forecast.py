@@ -14,9 +14,9 @@ import pytest
 from service_kit import Book, gate, join, make, reuse
 
 from waivern.errors import ArtifactNotFoundError, RefusedError
-from waivern.runs.attempt import RunOptions
 from waivern.runs.forecast import Forecast, forecast
-from waivern.runs.run_params import GivenParams
+from waivern.runs.run_options import RunOptions
+from waivern.runs.run_params import RequestedParams
 from waivern.store.local import LocalFilesystemStore
 
 
@@ -273,9 +273,9 @@ async def test_no_secret_is_said(book: Book) -> None:
         params={"token": {"type": "string", "secret": True}},
     )
     book.environ["WORD"] = canary
-    await book.start(params=GivenParams(values={"token": canary}))
+    await book.start(params=RequestedParams(values={"token": canary}))
     book.environ["WORD"] = other
-    told = said(book, params=GivenParams(values={"token": other}))
+    told = said(book, params=RequestedParams(values={"token": other}))
     assert told["a"] == ("produce", "parameter params.token changed")
     assert told["v"] == ("produce", "variable WORD changed")
 

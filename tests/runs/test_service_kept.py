@@ -15,8 +15,9 @@ from waivern.errors import IntegrityError, RefusedError
 from waivern.message import Json
 from waivern.record.journal_events import AttemptStartedRecord
 from waivern.runs import verify
-from waivern.runs.rerun import replay
-from waivern.runs.run_params import GivenParams
+from waivern.runs.replay import replay
+from waivern.runs.request import RunRequest
+from waivern.runs.run_params import RequestedParams
 from waivern.store.memory import AsyncInMemoryStore
 
 CHILD = {
@@ -213,7 +214,7 @@ async def test_a_replay_is_a_new_run_of_what_was_kept(book: Book) -> None:
     book.calls()
     shutil.rmtree(book.folder / "mod")
     book.path.unlink()
-    again = replay(first.run_id[:8], book.store, book.options())
+    again = replay(RunRequest(run=first.run_id[:8]), book.store, book.options())
     assert again.status == "completed"
     assert again.run_id != first.run_id
     assert book.calls() == {"a": 1, "deep": 1, "end": 1}
@@ -222,19 +223,19 @@ async def test_a_replay_is_a_new_run_of_what_was_kept(book: Book) -> None:
         assert book.document(again.run_id)[name] == book.document(first.run_id)[name]
     for name in ("a", "one/deep", "end"):
         assert book.content(again.run_id, name) == book.content(first.run_id, name)
-    twice = replay(again.run_id, book.store, book.options())
+    twice = replay(RunRequest(run=again.run_id), book.store, book.options())
     assert book.document(twice.run_id)["replay_of"] == again.run_id
 
 
 async def test_a_replay_has_the_parameters_of_the_run(book: Book) -> None:
     params = {"region": {"type": "string", "default": "eu"}}
     book.write(make("a", value="${params.region}"), params=params)
-    first = await book.start(params=GivenParams(typed={"region": "us"}))
-    again = replay(first.run_id, book.store, book.options())
+    first = await book.start(params=RequestedParams(typed={"region": "us"}))
+    again = replay(RunRequest(run=first.run_id), book.store, book.options())
     assert book.content(again.run_id, "a")["value"] == "us"
-    other = GivenParams(typed={"region": "eu"})
+    other = RequestedParams(typed={"region": "eu"})
     with pytest.raises(RefusedError, match="another value for: region"):
-        replay(first.run_id, book.store, book.options(), params=other)
+        replay(RunRequest(run=first.run_id, params=other), book.store, book.options())
     assert len(book.store.runs()) == 2
 
 
@@ -246,6 +247,6 @@ async def test_a_replay_reuses_from_the_same_run(book: Book) -> None:
     first = await other.start()
     book.write(make("a", value=2))
     await book.start()
-    again = replay(first.run_id, book.store, book.options())
+    again = replay(RunRequest(run=first.run_id), book.store, book.options())
     assert book.content(again.run_id, "b")["value"] == 1
     assert book.document(again.run_id)["reuses"] == [source.run_id]

@@ -13,9 +13,10 @@ from waivern.diagnostics import InvalidError
 from waivern.errors import RefusedError
 from waivern.language.given_params import ParamsError
 from waivern.record.journal_events import AttemptStartedRecord
-from waivern.runs.rerun import replay
+from waivern.runs.replay import replay
+from waivern.runs.request import RunRequest
 from waivern.runs.result import RunResult
-from waivern.runs.run_params import GivenParams
+from waivern.runs.run_params import RequestedParams
 
 SECRET = "canary-5dd1b2"
 REGION = {"region": {"type": "string", "default": "eu"}}
@@ -50,11 +51,11 @@ def with_secret(book: Book) -> None:
 
 async def test_given_recorded_and_used(book: Book) -> None:
     parametrised(book, REGION)
-    first = await book.start(params=GivenParams(typed={"region": "us"}))
+    first = await book.start(params=RequestedParams(typed={"region": "us"}))
     assert first.status == "completed"
     assert book.content(first.run_id, "a")["value"] == "us"
     assert book.document(first.run_id)["params"] == {"region": "us"}
-    second = await book.start(params=GivenParams(values={"region": "ch"}))
+    second = await book.start(params=RequestedParams(values={"region": "ch"}))
     assert book.document(second.run_id)["params"] == {"region": "ch"}
     third = await book.start()
     assert book.content(third.run_id, "a")["value"] == "eu"
@@ -66,9 +67,11 @@ async def test_what_is_missing_unknown_or_wrong_is_named_and_nothing_is_written(
         await book.start()
     assert missing.value.exit_code == 2
     with pytest.raises(ParamsError, match=r"(?s)'count' must be a whole number.*'regoin'"):
-        await book.start(params=GivenParams(typed={"count": "many", "region": "eu", "regoin": "x"}))
+        await book.start(
+            params=RequestedParams(typed={"count": "many", "region": "eu", "regoin": "x"})
+        )
     with pytest.raises(InvalidError, match=r"in 'p\.yaml'") as in_file:
-        await book.start(params=GivenParams({"region": "eu"}, {"count": "many"}, "p.yaml"))
+        await book.start(params=RequestedParams({"region": "eu"}, {"count": "many"}, "p.yaml"))
     assert in_file.value.exit_code == 3
     assert not (book.folder / ".waivern").exists()
 
@@ -76,7 +79,7 @@ async def test_what_is_missing_unknown_or_wrong_is_named_and_nothing_is_written(
 async def test_a_resume_has_the_values_of_the_run(book: Book) -> None:
     parametrised(book, REGION)
     book.fail("a")
-    first = await book.start(params=GivenParams(typed={"region": "us"}))
+    first = await book.start(params=RequestedParams(typed={"region": "us"}))
     book.fail("a", False)
     assert (await book.resume(first.run_id)).status == "completed"
     assert book.content(first.run_id, "a")["value"] == "us"
@@ -87,7 +90,7 @@ async def test_a_different_value_is_refused_like_a_changed_runbook(book: Book) -
     run_id = (await book.start()).run_id
     book.calls()
     before = book.events(run_id)
-    other = GivenParams(typed={"region": "us"})
+    other = RequestedParams(typed={"region": "us"})
     with pytest.raises(RefusedError) as raised:
         await book.resume(run_id, params=other)
     assert "changed parameter: region" in raised.value.message
@@ -110,17 +113,17 @@ async def test_a_different_value_is_refused_like_a_changed_runbook(book: Book) -
 async def test_the_same_value_again_is_no_change(book: Book) -> None:
     parametrised(book, REGION)
     run_id = (await book.start()).run_id
-    assert (await book.resume(run_id, params=GivenParams(typed={"region": "eu"}))).nothing_to_do
+    assert (await book.resume(run_id, params=RequestedParams(typed={"region": "eu"}))).nothing_to_do
 
 
 async def test_a_secret_is_written_nowhere(book: Book) -> None:
     with_secret(book)
     book.fail("a")
-    first = await book.start(params=GivenParams(typed={"token": SECRET}))
+    first = await book.start(params=RequestedParams(typed={"token": SECRET}))
     assert first.status == "failed"
     assert "${params.token}" in (first.error or "")
     book.fail("a", False)
-    await book.resume(first.run_id, params=GivenParams(values={"token": SECRET}))
+    await book.resume(first.run_id, params=RequestedParams(values={"token": SECRET}))
     assert book.content(first.run_id, "a")["length"] == len(SECRET)
     assert book.document(first.run_id)["params"] == {"token": None}
     files = [path for path in (book.folder / ".waivern").rglob("*") if path.is_file()]
@@ -131,7 +134,7 @@ async def test_a_secret_is_written_nowhere(book: Book) -> None:
 async def test_a_secret_has_to_be_given_again(book: Book) -> None:
     with_secret(book)
     book.fail("a")
-    first = await book.start(params=GivenParams(typed={"token": SECRET}))
+    first = await book.start(params=RequestedParams(typed={"token": SECRET}))
     book.fail("a", False)
     book.calls()
     before = book.events(first.run_id)
@@ -146,4 +149,4 @@ async def test_a_secret_has_to_be_given_again(book: Book) -> None:
 
 
 async def _replayed(book: Book, run_id: str) -> RunResult:
-    return replay(run_id, book.store, book.options())
+    return replay(RunRequest(run=run_id), book.store, book.options())

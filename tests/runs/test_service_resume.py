@@ -308,7 +308,8 @@ async def test_a_store_that_cannot_be_written(book: Book) -> None:
 
 
 async def test_whoever_interrupts_the_start_leaves_the_run_free(book: Book) -> None:
-    from waivern.runs.attempt import RunOptions
+    from waivern.runs.request import RunRequest
+    from waivern.runs.run_options import RunOptions
     from waivern.runs.start import start
 
     def stop(*_: object) -> None:
@@ -316,7 +317,11 @@ async def test_whoever_interrupts_the_start_leaves_the_run_free(book: Book) -> N
 
     book.write(make("a"))
     with pytest.raises(RuntimeError, match="the screen broke"):
-        start(str(book.path), book.store, RunOptions(environ={}, on_start=stop))
+        start(
+            RunRequest(source=str(book.path)),
+            book.store,
+            RunOptions(environ={}, on_start=stop),
+        )
     (run_id,) = book.store.runs()
     assert book.store.owner(run_id) is None
     assert (await book.resume(run_id)).status == "completed"

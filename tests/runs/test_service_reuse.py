@@ -262,7 +262,8 @@ async def test_a_damaged_journal_is_refused(source: Book, book: Book) -> None:
 
 
 async def test_what_vanishes_after_planning_is_a_failure(source: Book, book: Book) -> None:
-    from waivern.runs.attempt import RunOptions
+    from waivern.runs.request import RunRequest
+    from waivern.runs.run_options import RunOptions
     from waivern.runs.start import start
 
     await begin(source)
@@ -272,7 +273,7 @@ async def test_what_vanishes_after_planning_is_a_failure(source: Book, book: Boo
         (book.run("source-1") / "a.json").unlink()
 
     options = RunOptions(environ={}, on_start=vanish)
-    result = start(str(book.path), book.store, options)
+    result = start(RunRequest(source=str(book.path)), book.store, options)
     assert result.status == "failed"
     state = book.document(result.run_id, "_system/state")
     assert (state["completed"], state["failed"], state["skipped"]) == (["m"], ["copy"], ["c"])

@@ -11,7 +11,7 @@ from service_kit import Book, gate, join, make
 from waivern.errors import ArtifactNotFoundError, RefusedError, UsageError
 from waivern.record.journal_events import AttemptStartedRecord
 from waivern.runs import verify
-from waivern.runs.run_params import GivenParams
+from waivern.runs.run_params import RequestedParams
 from waivern.runs.selection import Selection
 
 #   a - b - c        x
@@ -236,7 +236,7 @@ async def test_the_worst_exit_wins(book: Book) -> None:
 async def test_policies_are_read_before_anything_runs(book: Book) -> None:
     params = {"token": {"type": "string", "secret": True}}
     book.write(make("customers"), params=params)
-    given = GivenParams(typed={"token": "t"})
+    given = RequestedParams(typed={"token": "t"})
     for condition, kind, text in (
         ("artifacts.customers.value = 1", UsageError, "'=' has no meaning here"),
         ("inputs.customers.value == 1", UsageError, "inputs"),

@@ -1,6 +1,6 @@
-"""Arguments of the public functions that are of a type they cannot have: refused with the name.
+"""Checks of the types of arguments of the public functions.
 
-A message names the type and never the value, which may be a secret.
+A message names the argument and the type, never the value, which may be a secret.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import os
 from collections.abc import Mapping
 
 from waivern.errors import UsageError
-from waivern.store.base import RunStore
 
 
 def text(name: str, value: object, *, optional: bool = False) -> None:
@@ -40,19 +39,6 @@ def mapping(name: str, value: object) -> None:
         kind = type(odd).__name__
         message = f"{name}= has a key that is not text: it is of the type {kind}"
         raise UsageError(message, hint="give a mapping from names to values")
-
-
-def check(terms: Mapping[str, object]) -> None:
-    """Raise UsageError for a term that is of a wrong type."""
-    for name in ("params", "data"):
-        if terms.get(name) is not None:
-            mapping(name, terms[name])
-    if not isinstance(terms.get("store"), RunStore):
-        path("store", terms.get("store"), otherwise=", a URL, or a store")
-    path("project_root", terms.get("project_root"))
-    text("by", terms.get("by"), optional=True)
-    for name in ("allow_changed", "force", "ask_again"):
-        switch(name, terms.get(name, False))
 
 
 def _wrong(name: str, value: object, wanted: str) -> UsageError:

@@ -110,10 +110,10 @@ class ArtifactCompleted:
         return self.made.how
 
     async def message(self) -> Message:
-        """Return the artifact, read now, and checked; raises what `Artifact.message` raises."""
-        import asyncio
+        """Return the artifact, read and checked now; raise what `Artifact.message` raises."""
+        from anyio import to_thread
 
-        return await asyncio.to_thread(self.made.message)
+        return await to_thread.run_sync(self.made.message)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

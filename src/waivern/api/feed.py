@@ -1,107 +1,80 @@
-"""A run on a thread of its own, and what happens in it, laid out for an event loop to take.
+"""The events of a run on its thread, laid out for an event loop to take.
 
 Nothing here has a bound, because a reader must never slow a run: what a plan can make happen is
-bounded, and of progress, which is not, only the last of each artifact is kept.
+bounded, and of progress, which is not, only the last of each artifact is stored.
 """
 
 from __future__ import annotations
 
-import asyncio
-import threading
 from collections import deque
-from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
+
+import anyio
 
 from waivern.api.events import RunStarted
+from waivern.api.run_thread import Begin, RunThread
 from waivern.clock import Clock
 from waivern.planning.plan import Plan
 from waivern.record.fold import RunRecord
 from waivern.record.journal_events import Event
-from waivern.runs.attempt import RunOptions
 from waivern.runs.result import RunResult
-from waivern.runs.shutdown import leave, settle
+from waivern.runs.run_options import RunOptions
 
 PROGRESS_S = 0.05
-"""How often progress alone wakes the reader."""
-
-Begin: TypeAlias = Callable[[RunOptions], RunResult]
-"""Carries a run out, blocking: `start` or one like it, with all but the options decided."""
+"""The shortest time between two deliveries of progress alone."""
 
 
 class ComponentProgress(NamedTuple):
+    """The last progress that a component reported."""
+
     at: str
     n: int
     total: int | None
 
 
-class EventFeed:
-    """What comes from the run, on any thread; never waits for who reads.
+class EventFeed(RunThread[RunResult]):
+    """The events of a run, as they come on any of its threads; it never waits for the reader.
 
-    It does not know the stream, so that one which nobody holds any more can end the run.
+    It does not know the stream, so that a stream that is garbage can end the run.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, clock: Clock) -> None:
-        self.ready = asyncio.Event()
-        """Set, on the event loop, when there may be something to take."""
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
         self.items: deque[RunStarted | tuple[int, Event]] = deque()
-        """Events with their lines in the journal, in order."""
+        """Events with their lines in the journal, in order; some may come after the outcome."""
         self.progress: dict[str, ComponentProgress] = {}
         """The last of each artifact that was not taken yet."""
-        self.outcome: RunResult | BaseException | None = None
-        """How the run came out, once it has; the last items may come after it."""
-        self._loop = loop
         self._clock = clock
         self._progress_due = False
-        self._halted = False
-        self._halt: Callable[[], None] | None = None
-        self._thread: threading.Thread | None = None
+        self._stirred = anyio.Event()
+        """Set with `ready`, and for progress alone."""
 
-    def begin(self, begin: Begin, options: RunOptions) -> None:
+    def begin(self, begin: Begin[RunResult], options: RunOptions) -> None:
         """Start the run."""
         mine = options._replace(
             observers=(*options.observers, lambda seq, event: self._put((seq, event))),
-            on_start=self._started,
-            on_progress=self._progressed,
-            on_running=self._running,
+            on_start=self._on_start,
+            on_progress=self._on_progress,
         )
-        self._thread = threading.Thread(
-            target=self._carry_out, args=(begin, mine), name="waivern-run", daemon=True
-        )
-        self._thread.start()
+        super().begin(begin, mine)
 
-    def halt(self) -> None:
-        """End the run as soon as can be; again is harmless. Called by garbage collection, too.
-
-        No lock: of this and `_running`, whichever comes second sees what the first one left.
-        """
-        self._halted = True
-        if self._thread is not None:
-            leave(self._thread)
-        if self._halt is not None:
-            self._halt()
-
-    async def over(self) -> None:
-        """Wait until the run is over and its thread gone."""
-        while self.outcome is None:
-            self.ready.clear()
+    async def next(self) -> None:
+        """Wait until there is something new; for progress alone, a little longer."""
+        await self._stirred.wait()
+        with anyio.move_on_after(PROGRESS_S):
             await self.ready.wait()
-        if self._thread is not None:
-            self._thread.join()  # it has nothing left to do
+        # Reset before the reader looks: whatever comes while it looks sets them anew.
+        self._stirred, self.ready, self._progress_due = anyio.Event(), anyio.Event(), False
 
-    def _carry_out(self, begin: Begin, options: RunOptions) -> None:
-        try:
-            settle()
-            self.outcome = begin(options)
-        except BaseException as error:  # noqa: BLE001 - raised again where the stream is read
-            self.outcome = error
-        self._tell(self.ready.set)
+    def wake(self) -> None:
+        """Set both events; in the event loop only."""
+        self._stirred.set()
+        super().wake()
 
-    def _running(self, halt: Callable[[], None]) -> None:
-        self._halt = halt
-        if self._halted:
-            halt()
+    def _stir(self) -> None:
+        self._stirred.set()
 
-    def _started(self, _plan: Plan, record: RunRecord) -> None:
+    def _on_start(self, _plan: Plan, record: RunRecord) -> None:
         run = record.metadata
         self._put(
             RunStarted(
@@ -114,22 +87,12 @@ class EventFeed:
             )
         )
 
-    def _progressed(self, artifact: str, n: int, total: int | None) -> None:
+    def _on_progress(self, artifact: str, n: int, total: int | None) -> None:
         self.progress[artifact] = ComponentProgress(self._clock.now(), n, total)
         if not self._progress_due:
             self._progress_due = True
-            self._tell(lambda: self._loop.call_later(PROGRESS_S, self._due))
-
-    def _due(self) -> None:
-        self._progress_due = False
-        self.ready.set()
+            self.notify(self._stir)
 
     def _put(self, item: RunStarted | tuple[int, Event]) -> None:
         self.items.append(item)
-        self._tell(self.ready.set)
-
-    def _tell(self, call: Callable[[], object]) -> None:
-        try:
-            self._loop.call_soon_threadsafe(call)
-        except RuntimeError:  # the event loop is closed: nobody can read any more
-            self.halt()
+        self.notify()

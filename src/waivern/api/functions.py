@@ -1,49 +1,56 @@
-"""The verbs of `wct` for programs: each takes what a program has, and calls the same use case."""
+"""The verbs of `wct` for programs: each checks its arguments and calls the same use case.
+
+The arguments mean the same in every function that has them:
+
+`params`           values of the runbook's parameters. For a recorded run only secrets are needed,
+                   which are never stored.
+`store`            a store, its path or its URL; None: the one that `wct` uses in `project_root`.
+`project_root`     the folder from which `waivern.yaml` and the store are searched upward; None: the
+                   current folder.
+`select`, `exclude`  artifacts to produce, and not to produce, as in `wct run --select`; none: all.
+`cache`            whether cached results are used; None: as the project says, else yes.
+`refresh`          artifacts to rebuild although their results are known.
+`max_concurrency`  artifacts at once; None: as the runbook says, else the project, else the default.
+`max_failures`     failures after which nothing more is started: 1 is `--fail-fast`. None: no limit.
+`min_coverage`     the least percentage of the sources that must be examined; below it, `exit_code`
+                   is 6.
+`fail_on`          conditions over `artifacts`, `status` and `params`. Those that hold at the end
+                   are the `policies` of the result, and make its `exit_code` 6.
+`output`           a folder for copies of the artifacts marked `output: true`; the run records it
+                   for later attempts. None: the folder that an earlier attempt recorded, if any.
+`base`             the folder that relative paths of a recorded run start from; None: it is searched
+                   for, and the call is refused if that is not clear.
+`trust_run`        whether a run of another store may execute code that it names.
+"""
 
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING
 
 from waivern.api import argument_types
-from waivern.api.parameters import (
-    ApproveTerms,
-    ForecastTerms,
-    PlanTerms,
-    ReplayTerms,
-    ResumeTerms,
-    RunTerms,
-)
-from waivern.api.run_queries import Folder
-from waivern.api.session import (
-    NONE,
-    ApiSession,
-    Source,
-    readable,
-    refuse_others,
-    situation,
-)
-from waivern.errors import RefusedError, UsageError
+from waivern.api.event_loop import refuse_in_event_loop
+from waivern.api.execution import Source, Texts, execution, readable, request
+from waivern.api.run_queries import Folder, Store
+from waivern.errors import UsageError
 from waivern.files import absolute
 from waivern.language import loader
 from waivern.language.models import Runbook
 from waivern.message import Json
 from waivern.planning.plan import Plan
-from waivern.runs import prepare as checking
-from waivern.runs import rerun
+from waivern.runs import prepare
+from waivern.runs import replay as replaying
+from waivern.runs import resume as resuming
 from waivern.runs.decisions import Decision
-from waivern.runs.locate import refuse_unkept
-from waivern.runs.rerun import Decided
+from waivern.runs.request import NO_DATA
 from waivern.runs.result import RunResult
+from waivern.runs.resume import Decided
 from waivern.runs.shutdown import settle
+from waivern.runs.start import start
 
-if TYPE_CHECKING:  # the one costs more than a small run, the other is for those who ask
-    from waivern.api.feed import Begin
-    from waivern.api.stream import Stream
+if TYPE_CHECKING:  # a forecast imports more than a small run
     from waivern.runs.forecast import Forecast
 
 
@@ -56,9 +63,9 @@ def load(
 ) -> Runbook:
     """Return the runbook in a file, or in a text.
 
-    Of a text, `folder` (the current one) is where its relative paths start from, and `name` what it
-    is called if it does not say so itself; its runs have no `runbook_path`. Raises InvalidError
-    with everything that is wrong, NotFoundError if there is no such file.
+    The relative paths of a text start from `folder` (the current one); `name` is its name unless it
+    declares one; its runs have no `runbook_path`. Raises InvalidError with all problems,
+    NotFoundError if there is no such file.
     """
     if (path is None) == (text is None):
         raise UsageError("a runbook is loaded from a path or from a text", hint="give one of them")
@@ -73,78 +80,220 @@ def load(
     return loader.parse(data, path=None, folder=home, environ=os.environ, name=name)
 
 
-def plan(source: Source, **terms: Unpack[PlanTerms]) -> Plan:
-    """Return the plan of the runbook, which says what depends on what; writes nothing.
+def plan(
+    source: Source,
+    *,
+    params: Mapping[str, Json] | None = None,
+    store: Store = None,
+    project_root: Folder = None,
+) -> Plan:
+    """Return the plan of the runbook: its artifacts and their dependencies; write nothing.
 
-    The store is where `from_run` is looked for. Raises InvalidError with everything that is wrong
-    with the runbook or the parameters, NotFoundError if there is no such file.
+    `from_run` is looked up in the store. Raises InvalidError with all problems of the runbook or
+    the parameters, NotFoundError if there is no such file.
     """
-    at = situation("plan", PlanTerms, terms)
-    return checking.check(
+    where = execution(store, project_root)
+    requested = request(readable(source), params=params)
+    return prepare.check(
         readable(source),
-        at.store,
-        at.options.environ,
-        given=at.params.bound,
-        project=at.options.project,
+        where.store,
+        where.options.environ,
+        given=requested.params.bound,
+        project=where.options.project,
     )
 
 
 def forecast(
-    source: Source | None = None, *, resume: str | None = None, **terms: Unpack[ForecastTerms]
+    source: Source | None = None,
+    *,
+    resume: str | None = None,
+    params: Mapping[str, Json] | None = None,
+    cache: bool | None = None,
+    refresh: Texts = (),
+    base: Folder = None,
+    store: Store = None,
+    project_root: Folder = None,
 ) -> list[Forecast]:
-    """Return what `run` would do with each artifact, and why, in declared order; writes nothing.
+    """Return what `run` would do with each artifact, and why, in declared order; write nothing.
 
-    With `resume`, what that verb would do with this run, changed as the runbook may be. Raises what
-    they would raise before anything is written.
+    With `resume`, return what `resume` would do with this run, changed as the runbook may be.
+    Raises what they would raise before anything is written.
     """
     from waivern.runs.forecast import forecast
 
-    at = situation("forecast", ForecastTerms, terms)
-    known = None if source is None else readable(source)
+    where = execution(
+        store,
+        project_root,
+        cache=cache,
+        refresh=refresh,
+        base=base,
+    )
+    requested = request(source, run=resume, params=params)
     if resume is not None:
-        refuse_unkept(at.unkept, "resume")
-    return forecast(known, at.store, at.options, params=at.params, resume=resume)
+        where.refuse_without_runs("resume")
+    return forecast(
+        requested.source, where.store, where.options, params=requested.params, resume=resume
+    )
 
 
-def run(source: Source, *, run_id: str | None = None, **terms: Unpack[RunTerms]) -> RunResult:
-    """Run a runbook in a new run, and return when it has ended or waits: look at `status`.
+def run(
+    source: Source,
+    *,
+    run_id: str | None = None,
+    params: Mapping[str, Json] | None = None,
+    select: Texts = (),
+    exclude: Texts = (),
+    cache: bool | None = None,
+    refresh: Texts = (),
+    max_concurrency: int | None = None,
+    max_failures: int | None = None,
+    min_coverage: float | None = None,
+    fail_on: Texts = (),
+    output: Folder = None,
+    store: Store = None,
+    project_root: Folder = None,
+) -> RunResult:
+    """Run a runbook in a new run; return when it has ended or waits: see `status` of the result.
 
-    `RunTerms` says what the terms mean, and so does the class of each verb.
+    `run_id` is the id of the new run; None: a random one. The module describes the other arguments.
 
-    Blocks: it is refused where an event loop is running, which wants `stream` or `run_async`.
-    Raises, before anything is written, InvalidError if the runbook or a parameter is wrong,
-    UsageError or ArtifactNotFoundError if a term or `run_id` is, NotFoundError if there is no such
-    file, RefusedError if there is such a run already.
+    It blocks, and is refused where an event loop is running: use `arun` or `stream` there. Raises,
+    before anything is written, InvalidError if the runbook or a parameter is wrong, UsageError or
+    ArtifactNotFoundError if another argument is, NotFoundError if there is no such file,
+    RefusedError if there is such a run already.
     """
-    argument_types.text("run_id", run_id, optional=True)
-    at = _blocking("run", RunTerms, terms)
-    return at.start(source, run_id, at.options)
+    refuse_in_event_loop("run", "arun")
+    settle()
+    where = execution(
+        store,
+        project_root,
+        cache=cache,
+        refresh=refresh,
+        max_concurrency=max_concurrency,
+        max_failures=max_failures,
+        min_coverage=min_coverage,
+        fail_on=fail_on,
+        output=output,
+    )
+    requested = request(
+        readable(source),
+        run_id=run_id,
+        params=params,
+        select=select,
+        exclude=exclude,
+    )
+    return start(requested, where.store, where.options)
 
 
-def resume(run: str, source: Source | None = None, **terms: Unpack[ResumeTerms]) -> RunResult:
-    """Continue a run: keep what is there and intact, make the rest; return as `run` does.
+def resume(
+    run: str,
+    source: Source | None = None,
+    *,
+    params: Mapping[str, Json] | None = None,
+    select: Texts = (),
+    exclude: Texts = (),
+    data: Mapping[str, Json] | None = None,
+    by: str | None = None,
+    allow_changed: bool = False,
+    force: bool = False,
+    ask_again: bool = False,
+    cache: bool | None = None,
+    refresh: Texts = (),
+    max_concurrency: int | None = None,
+    max_failures: int | None = None,
+    min_coverage: float | None = None,
+    fail_on: Texts = (),
+    output: Folder = None,
+    base: Folder = None,
+    trust_run: bool = False,
+    store: Store = None,
+    project_root: Folder = None,
+) -> RunResult:
+    """Resume a run: restore what is complete and intact, produce the rest; return as `run` does.
 
-    `run` is an id, a unique prefix of one, or a reference such as '@last'. Without `source` it goes
-    on with the bytes that it kept.
+    `run` is an id, a unique prefix of one, or a reference such as '@last'. Without `source` the
+    recorded bytes of the runbook are used.
 
-    Raises RefusedError if the run is at work, or these terms do not allow it; RunNotFoundError,
-    IntegrityError if its records are damaged, and what `run` raises.
+    `data` is for the components that wait; `{"approved": True}` in it decides on the gate, if one
+    waits, in the name of `by`. `allow_changed` resumes although the runbook, a child or a parameter
+    has changed, `force` although the run was cancelled; with `ask_again` gates ask anew.
+
+    Raises RefusedError if the run is running, or the arguments do not allow to resume it;
+    RunNotFoundError, IntegrityError if its records are damaged, and what `run` raises.
     """
     argument_types.text("run", run)
-    at = _blocking("resume", ResumeTerms, terms)
-    return at.resume(run, source, terms, at.options)
+    refuse_in_event_loop("resume", "aresume")
+    settle()
+    where = execution(
+        store,
+        project_root,
+        cache=cache,
+        refresh=refresh,
+        max_concurrency=max_concurrency,
+        max_failures=max_failures,
+        min_coverage=min_coverage,
+        fail_on=fail_on,
+        output=output,
+        base=base,
+        trust_run=trust_run,
+    )
+    where.refuse_without_runs("resume")
+    requested = request(
+        source,
+        run=run,
+        params=params,
+        select=select,
+        exclude=exclude,
+        data=data,
+        by=by,
+        allow_changed=allow_changed,
+        force=force,
+        ask_again=ask_again,
+    )
+    return resuming.resume(requested, where.store, where.options)
 
 
-def replay(run: str, *, run_id: str | None = None, **terms: Unpack[ReplayTerms]) -> RunResult:
-    """Run again, in a new run, what a run kept: the same runbook, children and parameters.
+def replay(
+    run: str,
+    *,
+    run_id: str | None = None,
+    params: Mapping[str, Json] | None = None,
+    max_concurrency: int | None = None,
+    max_failures: int | None = None,
+    min_coverage: float | None = None,
+    fail_on: Texts = (),
+    output: Folder = None,
+    base: Folder = None,
+    trust_run: bool = False,
+    store: Store = None,
+    project_root: Folder = None,
+) -> RunResult:
+    """Repeat a run as a new one, with its recorded runbook, children and parameters.
 
-    Nothing that it made is used, nor the cache. Raises RefusedError if the parameters differ from
-    those of the run, RunNotFoundError, and what `run` raises.
+    Nothing that it produced is used, nor the cache. Raises RefusedError if the parameters differ
+    from those of the run, RunNotFoundError, and what `run` raises.
     """
     argument_types.text("run", run)
-    argument_types.text("run_id", run_id, optional=True)
-    at = _blocking("replay", ReplayTerms, terms)
-    return at.replay(run, run_id, at.options)
+    refuse_in_event_loop("replay", "areplay")
+    settle()
+    where = execution(
+        store,
+        project_root,
+        max_concurrency=max_concurrency,
+        max_failures=max_failures,
+        min_coverage=min_coverage,
+        fail_on=fail_on,
+        output=output,
+        base=base,
+        trust_run=trust_run,
+    )
+    where.refuse_without_runs("replay")
+    requested = request(
+        run=run,
+        run_id=run_id,
+        params=params,
+    )
+    return replaying.replay(requested, where.store, where.options)
 
 
 def approve(
@@ -153,101 +302,65 @@ def approve(
     by: str,
     approved: bool = True,
     note: str | None = None,
-    data: Mapping[str, Json] = NONE,
+    data: Mapping[str, Json] = NO_DATA,
     resume: bool = True,
-    **terms: Unpack[ApproveTerms],
+    params: Mapping[str, Json] | None = None,
+    cache: bool | None = None,
+    refresh: Texts = (),
+    max_concurrency: int | None = None,
+    max_failures: int | None = None,
+    min_coverage: float | None = None,
+    fail_on: Texts = (),
+    output: Folder = None,
+    base: Folder = None,
+    trust_run: bool = False,
+    store: Store = None,
+    project_root: Folder = None,
 ) -> Decided:
-    """Record a person's decision on a gate, then continue the run where it stopped.
+    """Record a person's decision on a gate, then resume the run.
 
-    `gate` is RUN/GATE, or RUN if a single gate waits; `approved=False` rejects; `data` is for what
-    comes after the gate. With `resume=False`, and while more people have to approve, the run does
-    not go on, and the `result` is None. Blocks, as `run` does, if the run goes on. Raises
-    RefusedError if nothing waits to be decided, UsageError without a name, and what `resume` does.
+    `gate` is RUN/GATE, or RUN if a single gate waits; `approved=False` rejects; `data` is for the
+    artifacts after the gate. With `resume=False`, and while more people have to approve, the run is
+    not resumed, and the `result` is None. It blocks as `run` does. Raises RefusedError if no
+    decision is open, UsageError without a name, and what `resume` raises.
     """
+    decision = decision_of(gate, by, approved, note, data, resume)
+    refuse_in_event_loop("approve", "aapprove")
+    settle()
+    where = execution(
+        store,
+        project_root,
+        cache=cache,
+        refresh=refresh,
+        max_concurrency=max_concurrency,
+        max_failures=max_failures,
+        min_coverage=min_coverage,
+        fail_on=fail_on,
+        output=output,
+        base=base,
+        trust_run=trust_run,
+    )
+    where.refuse_without_runs("decide on")
+    requested = request(
+        run=gate,
+        params=params,
+    )
+    return resuming.approve(requested, decision, where.store, where.options, resume=resume)
+
+
+def decision_of(
+    gate: object,
+    by: str,
+    approved: bool,
+    note: str | None,
+    data: Mapping[str, Json],
+    resume: object,
+) -> Decision:
+    """Return the decision that the arguments of `approve` make. Raises UsageError."""
     argument_types.text("gate", gate)
     argument_types.text("by", by)
     argument_types.text("note", note, optional=True)
     argument_types.mapping("data", data)
     argument_types.switch("approved", approved)
     argument_types.switch("resume", resume)
-    at = _blocking("approve", ApproveTerms, terms)
-    refuse_unkept(at.unkept, "decide on")
-    decision = Decision(approved, by, note, data)
-    return rerun.approve(gate, at.store, at.options, decision, params=at.params, onward=resume)
-
-
-def stream(
-    source: Source | None = None,
-    *,
-    resume: str | None = None,
-    replay: str | None = None,
-    run_id: str | None = None,
-    check: bool = True,
-    **terms: Unpack[ResumeTerms],
-) -> Stream:
-    """Return the events of a run as they happen, for asyncio.
-
-    The run is a new one of `source`, or of what the run `replay` kept, or the next attempt at the
-    run `resume`; the terms are those of the verbs of these names. Nothing happens before the first
-    event is asked for: what the verbs raise is raised there, but what no run could be given, here.
-    After the last event RunFailed is raised if the run neither completed nor waits, unless `check`
-    is false.
-    """
-    from waivern.api.stream import Stream
-
-    for name, value in (("resume", resume), ("replay", replay), ("run_id", run_id)):
-        argument_types.text(name, value, optional=True)
-    at = situation("stream", ResumeTerms, terms)
-    given = {"source": source, "resume": resume, "replay": replay, "run_id": run_id, **terms}
-    begin: Begin
-    if resume is not None:
-        refuse_others(given, "resume", "source", ResumeTerms)
-        begin = partial(at.resume, resume, source, terms)
-    elif replay is not None:
-        refuse_others(given, "replay", "run_id", ReplayTerms)
-        begin = partial(at.replay, replay, run_id)
-    elif source is not None:
-        refuse_others(given, "source", "run_id", RunTerms)
-        begin = partial(at.start, source, run_id)
-    else:
-        raise UsageError("there is nothing to run", hint="give a source, resume= or replay=")
-    return Stream(begin, at.options, at.store, check=check)
-
-
-async def run_async(
-    source: Source | None = None,
-    *,
-    resume: str | None = None,
-    replay: str | None = None,
-    run_id: str | None = None,
-    **terms: Unpack[ResumeTerms],
-) -> RunResult:
-    """Do as `stream`, and return how it ended, as `run` does; cancelled, it ends the run."""
-    events = stream(source, resume=resume, replay=replay, run_id=run_id, check=False, **terms)
-    async for event in events:
-        if event.type == "run_finished":
-            return event.result
-    raise AssertionError("a stream ends with its run")
-
-
-def _blocking(verb: str, takes: type[PlanTerms], given: Mapping[str, object]) -> ApiSession:
-    """Return what the terms of a blocking verb come to, where it may block."""
-    _refuse_in_event_loop(verb)
-    settle()
-    return situation(verb, takes, given)
-
-
-def _refuse_in_event_loop(verb: str) -> None:
-    """Raise RefusedError where a blocking verb would hold up everything else."""
-    asyncio = sys.modules.get("asyncio")  # its import costs more than a small run
-    if asyncio is None:
-        return
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return
-    raise RefusedError(
-        f"waivern.{verb}() would block the event loop that is running",
-        hint="use `async for event in waivern.stream(...)` or `await waivern.run_async(...)`; "
-        f"`await asyncio.to_thread(waivern.{verb}, ...)` cannot be cancelled",
-    )
+    return Decision(approved, by, note, data)

@@ -1,12 +1,13 @@
-"""A run's events as they happen, for asyncio."""
+"""The events of a run as they happen, for an event loop of asyncio or trio."""
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Iterable
 from types import TracebackType
 from typing import Self
+
+import anyio
 
 from waivern.api.events import (
     ArtifactProgress,
@@ -16,25 +17,28 @@ from waivern.api.events import (
     RunStarted,
     public,
 )
-from waivern.api.feed import Begin, EventFeed
+from waivern.api.feed import EventFeed
+from waivern.api.run_thread import Begin
 from waivern.errors import RefusedError
 from waivern.record import journal_events as journaled
 from waivern.record.status import RunStatus
-from waivern.runs.attempt import RunOptions
 from waivern.runs.result import RunFailed, RunResult
+from waivern.runs.run_options import RunOptions
 from waivern.store.base import RunStore
 
 
 class Stream(AsyncIterator[RunEvent]):
     """The events of one attempt, in order; asking for the first one begins it.
 
-    Leaving early ends the run as `interrupted`: it can be resumed. The run is told so as soon as
-    nobody holds the stream any more, which after `break` is at once; to wait until it is free,
-    there are `async with` and `aclose`, and whatever resumes or deletes a run in this process does
-    so by itself. A wait for an event that is cancelled ends the run, too, and waits for it.
+    Leaving early ends the run as `interrupted`: it can be resumed. That begins when the last
+    reference to the stream is gone, which after `break` is at once; `async with` and `aclose` also
+    wait until the run is free, and so does every call in this process that resumes or deletes a
+    run. A wait for an event that is cancelled ends the run, too, and waits for it.
     """
 
-    def __init__(self, begin: Begin, options: RunOptions, store: RunStore, *, check: bool) -> None:
+    def __init__(
+        self, begin: Begin[RunResult], options: RunOptions, store: RunStore, *, check: bool
+    ) -> None:
         self._begin = begin
         self._options = options
         self._store = store
@@ -44,13 +48,13 @@ class Stream(AsyncIterator[RunEvent]):
         self._reading = False
         self._run_id = ""
         self._seq = 0
-        """The last line of the journal that was heard of."""
-        self._making: set[str] = set()
-        """The artifacts that are being made, as far as the reader knows."""
-        self._held: deque[RunEvent] = deque()
+        """The last line of the journal that was delivered."""
+        self._running: set[str] = set()
+        """The running artifacts, as far as the reader knows."""
+        self._pending: deque[RunEvent] = deque()
         self._end: journaled.AttemptEndedRecord | None = None
         self._failed: RunFailed | None = None
-        """What is to be raised after the last event."""
+        """The error to raise after the last event."""
 
     def __aiter__(self) -> Self:
         return self
@@ -68,17 +72,17 @@ class Stream(AsyncIterator[RunEvent]):
             )
         self._reading = True
         try:
-            return await self._following()
+            return await self._begun_next()
         finally:
             self._reading = False
 
-    async def _following(self) -> RunEvent:
+    async def _begun_next(self) -> RunEvent:
         if self._feed is None:
-            self._feed = EventFeed(asyncio.get_running_loop(), self._options.clock)
+            self._feed = EventFeed(self._options.clock)
             self._feed.begin(self._begin, self._options)
         try:
             return await self._next(self._feed)
-        except asyncio.CancelledError:
+        except anyio.get_cancelled_exc_class():
             await self.aclose()
             raise
 
@@ -94,11 +98,12 @@ class Stream(AsyncIterator[RunEvent]):
         await self.aclose()
 
     async def aclose(self) -> None:
-        """End the run if it goes on, and wait until it is free; again is harmless."""
+        """Interrupt the run if it has not ended, and wait until it is free."""
         self._over = True
         if self._feed is not None:
             self._leave(self._feed)
-            await self._feed.over()
+            with anyio.CancelScope(shield=True):  # a cancelled reader waits for its run, too
+                await self._feed.over()
 
     def __del__(self) -> None:
         if self._feed is not None:
@@ -108,16 +113,16 @@ class Stream(AsyncIterator[RunEvent]):
         if feed.outcome is None:
             feed.halt()
 
-    # what comes next
+    # the next event
 
     async def _next(self, feed: EventFeed) -> RunEvent:
         while True:
-            while feed.items and not self._held:
-                self._take_in(feed, feed.items.popleft())
-            if not self._held:
-                self._held.extend(self._progress(feed, tuple(self._making)))
-            if self._held:
-                return self._held.popleft()
+            while feed.items and not self._pending:
+                self._receive(feed, feed.items.popleft())
+            if not self._pending:
+                self._pending.extend(self._progress(feed, tuple(self._running)))
+            if self._pending:
+                return self._pending.popleft()
             if feed.outcome is not None and not feed.items:
                 await feed.over()
                 if isinstance(feed.outcome, BaseException):
@@ -125,26 +130,25 @@ class Stream(AsyncIterator[RunEvent]):
                     raise feed.outcome
                 if self._seq >= feed.outcome.record.count or feed.outcome.nothing_to_do:
                     return self._finished(feed.outcome)
-            feed.ready.clear()  # what comes meanwhile sets it, but not before this awaits
-            await feed.ready.wait()
+            await feed.next()
 
-    def _take_in(self, feed: EventFeed, item: RunStarted | tuple[int, journaled.Event]) -> None:
+    def _receive(self, feed: EventFeed, item: RunStarted | tuple[int, journaled.Event]) -> None:
         if isinstance(item, RunStarted):
             self._run_id, self._seq = item.run_id, item.seq
-            self._held.append(item)
+            self._pending.append(item)
             return
         self._seq, event = item
         if isinstance(event, journaled.AttemptEndedRecord):
             self._end = event
-        told = public(self._store, self._run_id, self._seq, event)
-        if told is None:
+        event_ = public(self._store, self._run_id, self._seq, event)
+        if event_ is None:
             return
-        if isinstance(told, ArtifactStarted):
-            self._making.add(told.artifact)
-        elif told.artifact in self._making:
-            self._making.remove(told.artifact)
-            self._held.extend(self._progress(feed, (told.artifact,)))
-        self._held.append(told)
+        if isinstance(event_, ArtifactStarted):
+            self._running.add(event_.artifact)
+        elif event_.artifact in self._running:
+            self._running.remove(event_.artifact)
+            self._pending.extend(self._progress(feed, (event_.artifact,)))
+        self._pending.append(event_)
 
     def _progress(self, feed: EventFeed, artifacts: Iterable[str]) -> Iterable[ArtifactProgress]:
         for name in artifacts:

@@ -19,7 +19,7 @@ from waivern.ids import STORE
 from waivern.language.loader import read_bytes
 from waivern.message import sha256
 from waivern.record.fold import RunRecord
-from waivern.runs.attempt import RunOptions
+from waivern.runs.run_options import RunOptions
 from waivern.runs.runbook_file import beside_store, place_of
 from waivern.store.base import RunStore
 

@@ -23,7 +23,6 @@ from waivern.record import gates
 from waivern.record.fold import RunRecord
 from waivern.record.journal_events import ArtifactSuspendedRecord, GateDecidedRecord, to_record
 from waivern.record.status import ArtifactStatus, RunStatus
-from waivern.runs.resume_checks import waiting
 from waivern.store.base import Lease, RunStore
 
 APPROVED = "approved"
@@ -68,6 +67,16 @@ class GateQuestion(NamedTuple):
     question: gates.GateQuestionRecord
     put: bool
     """Whether people were asked just that; else the runbook that is to be run asks otherwise."""
+
+
+def waiting(record: RunRecord) -> tuple[list[ArtifactId], list[ArtifactId]]:
+    """Return the gates that a run waits at, and the components that wait for data."""
+    gates: list[ArtifactId] = []
+    others: list[ArtifactId] = []
+    for name, step in record.steps.items():
+        if step.status is ArtifactStatus.SUSPENDED:
+            (gates if step.gate else others).append(ArtifactId(name))
+    return gates, others
 
 
 def gate_of(record: RunRecord, name: str | None) -> ArtifactId:

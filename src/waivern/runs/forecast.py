@@ -10,25 +10,27 @@ from collections.abc import Mapping
 
 from waivern.engine.decision_walk import Action
 from waivern.errors import UsageError
+from waivern.language.models import Runbook
 from waivern.record.journal_events import ArtifactCompletedRecord
 from waivern.runs import queries
-from waivern.runs.attempt import RunOptions, refreshing
 from waivern.runs.forecaster import Forecast, Forecaster
-from waivern.runs.prepare import PreparedRun, drafted, opened, prepare, resolver
-from waivern.runs.resume_attempt import counted, left_out, referred
-from waivern.runs.resume_checks import ResumeRequest, Source, ready
-from waivern.runs.run_params import NOTHING, GivenParams
+from waivern.runs.prepare import drafted, opened, prepare, resolver
+from waivern.runs.request import RunRequest
+from waivern.runs.resume import left_out, run_of
+from waivern.runs.resume_plan import plan_resume
+from waivern.runs.run_options import RunOptions
+from waivern.runs.run_params import NO_PARAMS, RequestedParams
 from waivern.store.base import RunStore
 
 __all__ = ["Action", "Forecast", "forecast"]
 
 
 def forecast(
-    source: Source,
+    source: str | Runbook | None,
     store: RunStore,
     options: RunOptions,
     *,
-    params: GivenParams = NOTHING,
+    params: RequestedParams = NO_PARAMS,
     resume: str | None = None,
 ) -> list[Forecast]:
     """Return what `wct run` would do with each artifact, in declared order.
@@ -41,24 +43,26 @@ def forecast(
     notes: Mapping[str, str] = {}
     if resume is not None:
         options = options._replace(trust_run=True)  # nothing is run
-        runbook = None if source is None else opened(source)
-        record = queries.load(store, referred(store, resume, runbook, options))
-        known = ready(
-            runbook, record, store, options, ResumeRequest(allow_changed=True, params=params)
+        request = RunRequest(
+            source=None if source is None else opened(source),
+            run=resume,
+            params=params,
+            allow_changed=True,
         )
+        record = queries.load(store, run_of(request, store, options))
+        resumed = plan_resume(record, store, request, options)
+        prepared, options = resumed.prepared, resumed.options
         if record.metadata.replay_of:
             options = options._replace(cache=False)
-        prepared = PreparedRun(known.plan, known.environ, known.catalogue)
-        options = refreshing(options, prepared.plan)
-        skipped = left_out(record) - {change.artifact for change in known.edits}
-        evidence, fallen = counted(store, record, known, options)
-        notes = {str(name): why for name, why in fallen.items()}
+        skipped = left_out(record) - {change.artifact for change in resumed.edits}
+        evidence = resumed.evidence
+        notes = {str(name): why for name, why in resumed.invalidated.items()}
     elif source is not None:
         draft = drafted(source, options.environ, params.bound)
         found = resolver(draft.runbook, store)
         prepared = prepare(draft, found, options.environ, options.project)
-        options = refreshing(options, prepared.plan)
+        options = options.resolved(prepared.plan)
     else:
-        raise UsageError("there is nothing to foresee", hint="give a source, resume=, or both")
+        raise UsageError("there is nothing to forecast", hint="give a source, resume=, or both")
     foreseen = Forecaster(prepared, store, options, evidence, notes, skipped).all()
     return [foreseen[name] for name in prepared.plan.declared]

@@ -16,10 +16,11 @@ from waivern.ids import ArtifactId
 from waivern.message import Json, content_digest
 from waivern.planning.plan import Extract, Node, OutputPart, Transform
 from waivern.record.journal_events import ArtifactCompletedRecord
-from waivern.runs.attempt import RunOptions, cache_wanted, hidden
 from waivern.runs.duration_history import DurationHistory
 from waivern.runs.prepare import PreparedRun
-from waivern.runs.resume_attempt import REFRESHED
+from waivern.runs.resume_plan import REFRESHED
+from waivern.runs.run_options import RunOptions
+from waivern.runs.session import secrets_of
 from waivern.store.base import ArtifactRef, RunStore
 
 
@@ -71,9 +72,9 @@ class Forecaster:
         self._refresh = options.refresh
         self._decisions = DecisionWalk(plan, evidence, skipped=skipped)
         self._history = DurationHistory(store, plan)
-        self._secrets = hidden(plan, environ)
-        wanted = cache_wanted(options)
-        self._cache = Cache(store, environ, options.refresh, make=False) if wanted else None
+        self._secrets = secrets_of(plan, environ)
+        cache = Cache(store, environ, options.refresh, make=False)
+        self._cache = cache if options.uses_cache else None
         self._producer = Producer(
             store,
             plan.runbook.document.folder,

@@ -95,13 +95,13 @@ def prepare(
     project: Project | None,
     recorded: Mapping[str, Json] | None = None,
     catalogue: Catalogue | None = None,
-    kept: Mapping[ArtifactId, RecordedComponent] = NOTHING_MADE,
+    completed: Mapping[ArtifactId, RecordedComponent] = NOTHING_MADE,
     warnings: list[Diagnostic] | None = None,
 ) -> PreparedRun:
     """Return the plan of a runbook as a project would have it carried out. Raises InvalidError.
 
     `recorded` is what counts in place of what the project's file gives: what it gave a run before.
-    `kept` are artifacts that a run has completed: their components may be missing.
+    The components of the artifacts in `completed`, which a run has, may be missing.
     """
     document = draft.runbook.document
     if not is_text(f"{document.folder}/{document.path}"):
@@ -113,13 +113,13 @@ def prepare(
     defaults = _defaults(project)
     if recorded is not None:
         defaults = ProjectDefaults(recorded.get("components", {}), recorded.get("on_error"))
-    plan = make_plan(draft, resolver, environ, defaults, catalogue, kept, warnings)
+    plan = make_plan(draft, resolver, environ, defaults, catalogue, completed, warnings)
     plan = replace(plan, project=_used(defaults, plan))
     known = with_secrets(environ, draft.runbook.params, draft.values)
     return PreparedRun(plan, known, catalogue)
 
 
-def given_by(project: Project | None, plan: Plan) -> dict[str, Json]:
+def used_by(project: Project | None, plan: Plan) -> dict[str, Json]:
     """Return what of a project's file a plan has a use for, whatever that was planned with."""
     return _used(_defaults(project), plan)
 

@@ -13,10 +13,10 @@ from waivern.message import Json
 from waivern.planning.changes import DefinitionChange
 from waivern.planning.plan import Plan
 from waivern.record.fold import RunRecord
-from waivern.runs.attempt import RunOptions
 from waivern.runs.child_files import changed as changed_children
 from waivern.runs.first_events import children
 from waivern.runs.prepare import drafted
+from waivern.runs.run_options import RunOptions
 
 SHOWN = 20
 """Lines of one kind in a refusal."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class GivenParams:
+class RequestedParams:
     """Values by parameter."""
 
     typed: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -40,7 +40,7 @@ class GivenParams:
         return bind(declared, self.typed, self.values, self.where)
 
 
-NOTHING = GivenParams()
+NO_PARAMS = RequestedParams()
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class RecordedParams:
     run_id: str
     recorded: Mapping[str, Json] = field(repr=False)
     """As the run has them: null stands for a secret."""
-    given: GivenParams = NOTHING
+    given: RequestedParams = NO_PARAMS
 
     def bound(self, declared: Mapping[str, Param]) -> dict[str, Json]:
         """Return the value of each declared parameter: as given now, else as it was recorded.

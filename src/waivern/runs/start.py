@@ -1,42 +1,34 @@
-"""A new run: load → plan → begin (whole, or not at all) → attempt."""
+"""A new run: read → plan → begin, whole or not at all → attempt."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from waivern.ids import new_run_id, parse_run_id
-from waivern.language.models import Runbook
 from waivern.record.journal_events import to_record
-from waivern.runs.attempt import Attempt, AttemptInput, RunOptions, carry_out, policies, refreshing
+from waivern.runs.attempt import carry_out
 from waivern.runs.first_events import first_events
 from waivern.runs.prepare import PreparedRun, drafted, prepare, resolver
+from waivern.runs.request import RunRequest
 from waivern.runs.result import RunResult
-from waivern.runs.run_params import NOTHING, GivenParams
+from waivern.runs.run_options import RunOptions
 from waivern.runs.run_references import standing
 from waivern.runs.runbook_file import of_document
 from waivern.runs.selection import EVERYTHING, Selection, refuse_starved
+from waivern.runs.session import Session, policies_of
 from waivern.store.base import InitialState, RunStore
 from waivern.store.lock import this_process
 
 
-def start(
-    source: str | Runbook,
-    store: RunStore,
-    options: RunOptions,
-    *,
-    run_id: str | None = None,
-    params: GivenParams = NOTHING,
-    selection: Selection = EVERYTHING,
-) -> RunResult:
-    """Run a runbook, or the one in a file, in a new run.
+def start(request: RunRequest, store: RunStore, options: RunOptions) -> RunResult:
+    """Run a runbook in a new run.
 
     Raises, before anything is written, InvalidError if the runbook, its plan or its parameters are
     wrong, UsageError or ArtifactNotFoundError if the selection or a policy is.
     """
-    draft = drafted(source, options.environ, params.bound)
-    found = resolver(draft.runbook, store)
-    prepared = prepare(draft, found, options.environ, options.project)
-    return begin(prepared, store, options, run_id, selection)
+    assert request.source is not None
+    draft = drafted(request.source, options.environ, request.params.bound)
+    lookups = resolver(draft.runbook, store)
+    prepared = prepare(draft, lookups, options.environ, options.project)
+    return begin(prepared, store, options, request.run_id, request.selection)
 
 
 def begin(
@@ -44,29 +36,24 @@ def begin(
     store: RunStore,
     options: RunOptions,
     run_id: str | None,
-    selection: Selection,
+    selection: Selection = EVERYTHING,
     replay_of: str | None = None,
 ) -> RunResult:
     """Begin a new run, whole or not at all, and carry out its first attempt."""
     plan = prepared.plan
-    options = refreshing(options, plan)
-    orders = AttemptInput(
-        prepared.environ,
-        policies=policies(options, plan, prepared.catalogue),
-        catalogue=prepared.catalogue,
-    )
+    options = options.resolved(plan)
+    policies, only = policies_of(prepared, options), None
     if selection:
         runbook = of_document(plan.runbook.document, plan.runbook.name)
         only = selection.resolve(plan, standing(store, None, runbook))
         refuse_starved(plan, only, ())
-        orders = replace(orders, only=only)
     chosen = new_run_id() if run_id is None else parse_run_id(run_id)
     record, events = first_events(
         chosen,
         plan,
         options.clock,
         store,
-        only=orders.only,
+        only=only,
         replay_of=replay_of,
         output=options.output,
     )
@@ -79,6 +66,8 @@ def begin(
     )
     lease = store.begin(chosen, initial, this_process())
     try:
-        return carry_out(Attempt(store, lease, plan, {}, record, options, orders))
+        return carry_out(
+            Session(store, lease, record, prepared, options, only=only, policies=policies)
+        )
     finally:
         lease.release()

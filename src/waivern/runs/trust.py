@@ -11,7 +11,7 @@ from waivern.language import params
 from waivern.message import Json
 from waivern.planning.plan import Extract, Plan, Transform
 from waivern.record.fold import RunRecord
-from waivern.runs.attempt import RunOptions
+from waivern.runs.run_options import RunOptions
 from waivern.store.base import RunStore
 
 INERT = frozenset({"filesystem", "merge", "personal_data", "sqlite"})

@@ -73,9 +73,9 @@ def command(
 ) -> int:
     """Show what a run would do with each artifact."""
     from waivern.cli.ui.output_redirect import stdout_is_stderr
-    from waivern.runs.attempt import RunOptions
     from waivern.runs.forecast import forecast
     from waivern.runs.locate import find_project
+    from waivern.runs.run_options import RunOptions
 
     options = RunOptions(
         environ=dict(os.environ),

@@ -27,8 +27,8 @@ from waivern.errors import UsageError
 
 if TYPE_CHECKING:
     from waivern.cli.ui.progress import ProgressDisplay
-    from waivern.runs.attempt import RunOptions
     from waivern.runs.result import RunResult
+    from waivern.runs.run_options import RunOptions
 
 
 @click.command(
@@ -77,6 +77,7 @@ def command(
             "--run-id cannot be combined with --resume", hint="omit --run-id: a run keeps its id"
         )
     from waivern.runs.locate import find_project, refuse_unkept
+    from waivern.runs.request import RunRequest
     from waivern.runs.selection import Selection
 
     typed, project = TypedOptions(**more), find_project()
@@ -84,26 +85,25 @@ def command(
     if resume is not None:
         refuse_unkept(off, "resume")
     store = opened("memory:" if off else typed.store)
-    params, selection = typed.given_params(), Selection(select, exclude)
+    request = RunRequest(
+        source=runbook,
+        run=resume,
+        run_id=run_id,
+        params=typed.given_params(),
+        selection=Selection(select, exclude),
+        allow_changed=allow_changed,
+        force=force,
+        ask_again=ask_again,
+    )
 
     def begin(options: RunOptions, _display: ProgressDisplay) -> RunResult:
         if resume is None:
             from waivern.runs.start import start
 
-            return start(runbook, store, options, run_id=run_id, params=params, selection=selection)
-        from waivern.runs import rerun
+            return start(request, store, options)
+        from waivern.runs import resume as resuming
 
-        return rerun.resume(
-            runbook,
-            resume,
-            store,
-            options,
-            allow_changed=allow_changed,
-            force=force,
-            ask_again=ask_again,
-            params=params,
-            selection=selection,
-        )
+        return resuming.resume(request, store, options)
 
     def resume_command(run: str) -> list[str]:
         return ["wct", "run", runbook, "--resume", run]

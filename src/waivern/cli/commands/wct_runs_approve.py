@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from waivern.cli.ui.progress import ProgressDisplay
     from waivern.message import Json
     from waivern.record.journal_events import GateDecidedRecord
-    from waivern.runs.attempt import RunOptions
-    from waivern.runs.rerun import Decided
+    from waivern.runs.resume import Decided
+    from waivern.runs.run_options import RunOptions
 
 
 @click.command(
@@ -74,9 +74,10 @@ def command(
     The exit code is that of the resumed run, 7 if more people have to approve, or 0 with
     --no-resume.
     """
-    from waivern.runs import rerun
     from waivern.runs.decisions import Decision
     from waivern.runs.locate import find_project
+    from waivern.runs.request import RunRequest
+    from waivern.runs.resume import approve
 
     typed, project = TypedOptions(**more), find_project()
     decision = Decision(not reject, user_name() if by is None else by, note, read_data(data))
@@ -89,14 +90,9 @@ def command(
             if not no_resume:
                 display.say(ProgressLine("run", clean(_said(event))))
 
-        return rerun.approve(
-            run,
-            store,
-            options,
-            decision,
-            params=params,
-            onward=not no_resume,
-            on_decided=on_decided,
+        request = RunRequest(run=run, params=params)
+        return approve(
+            request, decision, store, options, resume=not no_resume, on_decided=on_decided
         )
 
     decided, display = carry_out(typed, store, project, begin)

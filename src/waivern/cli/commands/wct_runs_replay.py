@@ -27,9 +27,9 @@ from waivern.errors import Exit, worst
 
 if TYPE_CHECKING:
     from waivern.cli.ui.progress import ProgressDisplay
-    from waivern.runs.attempt import RunOptions
     from waivern.runs.compare import Pair
     from waivern.runs.result import RunResult
+    from waivern.runs.run_options import RunOptions
 
 WORDS = {"equal": "equal", "different": "DIFFERENT", "status": "DIFFERENT END", "open": "open"}
 
@@ -57,9 +57,11 @@ def command(run: str, compare: bool, run_id: str | None, **more: Any) -> int:
     The exit code is that of a run. With --compare, a run that would exit with 0 exits with 6 if an
     artifact or its status is different.
     """
-    from waivern.runs import queries, rerun
+    from waivern.runs import queries
     from waivern.runs.compare import compare as compared
     from waivern.runs.locate import find_project
+    from waivern.runs.replay import replay
+    from waivern.runs.request import RunRequest
     from waivern.runs.run_references import find
 
     typed, project = TypedOptions(**more), find_project()
@@ -67,7 +69,7 @@ def command(run: str, compare: bool, run_id: str | None, **more: Any) -> int:
     before = find(store, run)
 
     def begin(options: RunOptions, _display: ProgressDisplay) -> RunResult:
-        return rerun.replay(before, store, options, run_id=run_id, params=params)
+        return replay(RunRequest(run=before, run_id=run_id, params=params), store, options)
 
     result, display = carry_out(typed, store, project, begin)
     pairs = compared(queries.load(store, before), result.record, store) if compare else []

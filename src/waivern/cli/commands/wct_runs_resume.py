@@ -26,8 +26,8 @@ from waivern.cli.ui.user import user_name
 
 if TYPE_CHECKING:
     from waivern.cli.ui.progress import ProgressDisplay
-    from waivern.runs.attempt import RunOptions
     from waivern.runs.result import RunResult
+    from waivern.runs.run_options import RunOptions
 
 
 @click.command(
@@ -57,27 +57,27 @@ def command(
 
     If a single gate is waiting, --data approved=true (or false) is your decision.
     """
-    from waivern.runs import rerun
     from waivern.runs.locate import find_project
+    from waivern.runs.request import RunRequest
+    from waivern.runs.resume import resume
     from waivern.runs.selection import Selection
 
     typed, values, project = TypedOptions(**more), read_data(data), find_project()
     store, params = kept_store(typed, project, "resume"), typed.given_params()
 
+    request = RunRequest(
+        run=run,
+        params=params,
+        selection=Selection(select, exclude),
+        data=values,
+        by=user_name(),
+        allow_changed=allow_changed,
+        force=force,
+        ask_again=ask_again,
+    )
+
     def begin(options: RunOptions, _display: ProgressDisplay) -> RunResult:
-        return rerun.resume(
-            None,
-            run,
-            store,
-            options,
-            allow_changed=allow_changed,
-            force=force,
-            ask_again=ask_again,
-            params=params,
-            data=values,
-            selection=Selection(select, exclude),
-            by=user_name(),
-        )
+        return resume(request, store, options)
 
     result, display = carry_out(typed, store, project, begin)
     return exit_with(result, finish(typed, store, result, display, resumed_by))

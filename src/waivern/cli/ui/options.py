@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from waivern.runs.run_params import GivenParams
+    from waivern.runs.run_params import RequestedParams
     from waivern.store.base import RunStore
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -225,16 +225,16 @@ def status_option(name: str, statuses: Iterable[str], text: str, **more: Any) ->
     )
 
 
-def given_params(params: tuple[str, ...], file: str | None) -> GivenParams:
+def given_params(params: tuple[str, ...], file: str | None) -> RequestedParams:
     """Return the parameters of the command line.
 
     Raises UsageError, InvalidError and NotFoundError.
     """
     from waivern.language.given_params import read_file, typed
-    from waivern.runs.run_params import GivenParams
+    from waivern.runs.run_params import RequestedParams
 
     values = read_file(file) if file is not None else {}
-    return GivenParams(typed(params), values, file)
+    return RequestedParams(typed(params), values, file)
 
 
 def opened(store: str | None) -> RunStore:

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from waivern.cli.ui.screen import Screen
     from waivern.language.project import Project
     from waivern.message import Json
-    from waivern.runs.attempt import RunOptions
     from waivern.runs.result import RunResult
-    from waivern.runs.run_params import GivenParams
+    from waivern.runs.run_options import RunOptions
+    from waivern.runs.run_params import RequestedParams
     from waivern.runs.trust import ForeignRunError
     from waivern.store.base import RunStore
 
@@ -55,7 +55,7 @@ class TypedOptions:
     base: str | None = None
     trust_run: bool = False
 
-    def given_params(self) -> GivenParams:
+    def given_params(self) -> RequestedParams:
         """Return the parameters. Raises UsageError, InvalidError and NotFoundError."""
         return given_params(self.params, self.params_file)
 
@@ -63,8 +63,8 @@ class TypedOptions:
         self, display: ProgressDisplay, where: RunStore, project: Project | None
     ) -> RunOptions:
         """Return the options of the attempt."""
-        from waivern.runs.attempt import DEFAULT_GRACE_S, RunOptions, part
         from waivern.runs.output_delivery import usable
+        from waivern.runs.run_options import DEFAULT_GRACE_S, RunOptions, fraction
 
         if self.fail_fast and self.max_failures not in (None, 1):
             raise UsageError("--fail-fast is --max-failures 1", hint="use one of the two")
@@ -75,7 +75,7 @@ class TypedOptions:
             max_failures=1 if self.fail_fast else self.max_failures,
             cache=False if self.no_cache else None,
             refresh=frozenset(self.refresh),
-            min_coverage=None if self.min_coverage is None else part(self.min_coverage),
+            min_coverage=None if self.min_coverage is None else fraction(self.min_coverage),
             fail_on=self.fail_on,
             output=usable(self.output, where) if self.output is not None else None,
             grace_s=DEFAULT_GRACE_S if self.grace is None else self.grace,

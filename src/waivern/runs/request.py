@@ -1,0 +1,45 @@
+"""The request for a run: the runbook or the recorded run, and the conditions of the caller."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from waivern.language.models import Runbook
+from waivern.message import Json
+from waivern.runs.run_params import NO_PARAMS, RequestedParams
+from waivern.runs.selection import EVERYTHING, Selection
+
+NO_DATA: Mapping[str, Json] = MappingProxyType({})
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRequest:
+    """A run that a caller asks for: a new one, the next attempt at one, or a replay of one."""
+
+    source: str | Runbook | None = None
+    """The path of a runbook, or a Runbook; None: the bytes that `run` recorded."""
+    run: str | None = None
+    """A reference to the run to resume, replay or decide on; None: a new run of `source`."""
+    run_id: str | None = None
+    """The id of the new run; None: a random one."""
+    params: RequestedParams = NO_PARAMS
+    selection: Selection = EVERYTHING
+    data: Mapping[str, Json] = field(default_factory=lambda: NO_DATA, repr=False)
+    """The data for components that wait; `approved` in it decides on the gate, if one waits."""
+    by: str = ""
+    """The name of the person who decides so."""
+    allow_changed: bool = False
+    """Resume although the runbook, a child or a parameter has changed; rebuild what it touches."""
+    force: bool = False
+    """Resume although the run was cancelled."""
+    ask_again: bool = False
+    """Invalidate earlier decisions that are no artifact yet, so that their gates ask anew."""
+
+    @property
+    def reference(self) -> str:
+        """The reference to a recorded run. Raises ValueError if the request is for a new run."""
+        if self.run is None:
+            raise ValueError("the request names no run")
+        return self.run

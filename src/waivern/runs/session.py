@@ -1,0 +1,110 @@
+"""The session of a run: all that one attempt works with while it holds the run's lock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from waivern.engine import rebuilder
+from waivern.ids import ArtifactId
+from waivern.language import template
+from waivern.language.secrets import Secrets
+from waivern.message import Json
+from waivern.planning.plan import Extract, Plan, Transform
+from waivern.record.fold import RunRecord
+from waivern.runs import history, unjournaled
+from waivern.runs.prepare import PreparedRun
+from waivern.runs.queries import fold
+from waivern.runs.run_options import RunOptions, fraction
+from waivern.store.base import Lease, RunStore
+from waivern.store.lock import this_process
+
+if TYPE_CHECKING:
+    from waivern.runs.policies import EndPolicy
+
+
+class LockedRun(NamedTuple):
+    """A recorded run that no other process can write to."""
+
+    store: RunStore
+    lease: Lease
+    record: RunRecord
+
+
+@contextmanager
+def locked(store: RunStore, run_id: str) -> Iterator[LockedRun]:
+    """Hold the lock of a run, its journal folded after the lock was taken.
+
+    The order matters: a journal that was read before could have grown until the lock is held.
+    """
+    unjournaled.refuse(store, run_id, "resumed")
+    lease = store.lock(run_id, this_process())
+    try:
+        journal, record = fold(store, run_id)
+        history.catch_up(store, journal)
+        yield LockedRun(store, lease, record)
+    finally:
+        lease.release()
+
+
+@dataclass(frozen=True)
+class Session:
+    """A locked run with its plan, ready for one attempt."""
+
+    store: RunStore
+    lease: Lease
+    record: RunRecord
+    prepared: PreparedRun
+    options: RunOptions
+    evidence: rebuilder.Evidence = field(default_factory=dict)
+    """The completed artifacts that are restored."""
+    only: frozenset[ArtifactId] | None = None
+    """The artifacts that may be produced; None: all."""
+    data: Mapping[ArtifactId, dict[str, Json]] = field(default_factory=dict, repr=False)
+    """The data for the artifacts that waited."""
+    policies: tuple[EndPolicy, ...] = ()
+
+    @property
+    def plan(self) -> Plan:
+        """The plan of the run."""
+        return self.prepared.plan
+
+    @property
+    def run_id(self) -> str:
+        """The id of the run."""
+        return self.record.metadata.run_id
+
+    def tripped_policies(self, secrets: Secrets) -> tuple[str, ...]:
+        """Return a text for each policy that holds, with the values that decided."""
+        found = (
+            each.tripped_by(self.store, self.plan, self.record, secrets.hide)
+            for each in self.policies
+        )
+        return tuple(filter(None, found))
+
+
+def secrets_of(plan: Plan, environ: Mapping[str, str]) -> Secrets:
+    """Return the secrets of a plan: the secret parameters, and the variables that it uses."""
+    names = {name for name in environ if name.startswith(f"{template.PARAMS}.")}
+    for node in plan.nodes.values():
+        if isinstance(node.work, Extract | Transform):
+            names |= template.names(node.work.properties).keys()
+    return Secrets(names, environ)
+
+
+def policies_of(prepared: PreparedRun, options: RunOptions) -> tuple[EndPolicy, ...]:
+    """Return the policies that are evaluated at the end.
+
+    Raises UsageError or ArtifactNotFoundError for a condition that cannot be evaluated.
+    """
+    least, settings = options.min_coverage, prepared.plan.runbook.config
+    if least is None and settings.min_coverage is not None:
+        least = fraction(settings.min_coverage)
+    if not options.fail_on and least is None:
+        return ()
+    from waivern.runs import policies  # few runs have one, and conditions are dear to import
+
+    found = policies.read(options.fail_on, prepared.plan, prepared.catalogue)
+    return tuple(found) if least is None else (*found, policies.MinCoverage(least))
