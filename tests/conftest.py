@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from harness import Bench, Count
+    from harness import Bench, Count, Shelf
     from wct_process import Place, Wct
 
 # Whoever started the tests may ignore them (nohup, `&`), and what they start would do so, too.
@@ -69,6 +69,29 @@ def bench() -> Iterator[Bench]:
     yield made
     made.close()
     shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def waiting(bench: Bench) -> Shelf:
+    """A run of the programme that waits for a decision."""
+    from programme import suspended
+
+    return suspended(bench)
+
+
+@pytest.fixture(scope="module")
+def approved(bench: Bench, waiting: Shelf) -> dict[str, Any]:
+    """The artifacts of that run after an approval that no fault disturbs."""
+    from harness import carry_out
+    from programme import GATE, MADE, approve, comparable
+
+    shelf = waiting.copy()
+    done = carry_out(bench.script, approve(shelf))
+    assert done.code == 0, done.err
+    artifacts = comparable(shelf)
+    assert artifacts.keys() == MADE | {GATE, "end"}
+    assert artifacts["end"] == artifacts["sum"] == {"total": 3 + 2 + 7 + 7 + 4}
+    return artifacts
 
 
 @pytest.fixture

@@ -52,7 +52,7 @@ def files_below(base: Path) -> int:
 def test_what_runs_have_kept_is_no_source(tmp_path: Path) -> None:
     """Or each run would find what all before it have found, once more."""
     tree(tmp_path, "a.txt", ".waivern/runs/r/a.json", "kept/runs/r/a.json", "kept.txt")
-    ctx = Context("a", tmp_path, kept_in=tmp_path / "kept")
+    ctx = Context("a", tmp_path, store_folder=tmp_path / "kept")
     config = Filesystem.Config(path=".")
     content = Filesystem().extract(config, ctx)
     assert [file["path"] for file in content["files"]] == ["a.txt", "kept.txt"]

@@ -126,7 +126,7 @@ def test_arguments_are_checked_before_the_call(tmp_path: Path) -> None:
     (tmp_path / "f.py").write_text("def f(inputs, limit):\n    raise AssertionError('called')\n")
     with pytest.raises(ComponentError, match="missing a required argument: 'limit'") as caught:
         process(tmp_path, "f.py:f", 1, limits="canary")
-    assert caught.value.hint == "it takes (inputs, limit), it would be given (inputs, limits)"
+    assert caught.value.hint == "it takes (inputs, limit), it would get (inputs, limits)"
 
 
 def test_what_the_function_raises_is_left_as_it_is(tmp_path: Path) -> None:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 import shutil
 import stat
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from wct_process import WCT, Done, Place
+from wct_process import Done, Place
 
 import waivern
 
@@ -167,25 +164,7 @@ def test_on_a_terminal_a_yes_is_asked_for(tmp_path: Path) -> None:
 
 
 def _answered(place: Place, answer: str) -> Done:
-    master, slave = pty.openpty()
-    os.write(master, f"{answer}\n".encode())
-    process = subprocess.Popen(
-        [WCT, *CALLS["approve"]],
-        cwd=place.path,
-        env=place.environ(),
-        stdin=slave,
-        stdout=slave,
-        stderr=slave,
-    )
-    os.close(slave)
-    seen = bytearray()
-    try:
-        while piece := os.read(master, 65536):
-            seen += piece
-    except OSError:  # the other end is closed: EIO
-        pass
-    os.close(master)
-    return Done(process.wait(30), seen.decode(), "")
+    return place.on_a_terminal(*CALLS["approve"], answer=f"{answer}\n")
 
 
 def test_a_store_that_is_moved_is_still_its_own(place: Place) -> None:

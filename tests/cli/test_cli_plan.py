@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from wct_process import Done, Place
+from wct_process import Place, Wct
 
-from waivern.cli.main import main
-
-Wct = Callable[..., Done]
 BOOK = """
   a: {cache: true, source: {type: python, properties: {call: "steps.py:value", args: {x: 1}}}}
   b:
@@ -30,21 +26,10 @@ GIVEN = """
 """
 
 
-@pytest.fixture
-def wct(place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Wct:
-    """The entry of `wct` in this process, where no other is needed."""
-    monkeypatch.chdir(place.path)
-    monkeypatch.delenv("WAIVERN_STORE", raising=False)
+@pytest.fixture(autouse=True)
+def own_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Undo what planning adds to `sys.path`."""
     monkeypatch.setattr(sys, "path", list(sys.path))
-
-    def call(*args: str) -> Done:
-        monkeypatch.setattr(sys, "argv", ["wct", *args])
-        capsys.readouterr()
-        code = main()
-        out, err = capsys.readouterr()
-        return Done(code, out, err)
-
-    return call
 
 
 @pytest.fixture

@@ -61,6 +61,19 @@ Wct = Callable[..., Done]
 """Carries out a command line, with what it says."""
 
 
+def read_terminal(descriptor: int) -> bytes:
+    """Return what is printed on a terminal until its other end is closed, and close this one."""
+    seen = bytearray()
+    try:
+        while piece := os.read(descriptor, 65536):
+            seen += piece
+    except OSError:  # the other end is closed: EIO
+        pass
+    finally:
+        os.close(descriptor)
+    return bytes(seen)
+
+
 class Place:
     """A folder with steps.py, and `wct` in it; what is still running at the end is killed."""
 
@@ -110,14 +123,7 @@ class Place:
         )
         os.close(theirs)
         os.write(ours, answer.encode())
-        seen = bytearray()
-        try:
-            while piece := os.read(ours, 65536):
-                seen += piece
-        except OSError:  # the other end is closed: EIO
-            pass
-        finally:
-            os.close(ours)
+        seen = read_terminal(ours)
         return Done(process.wait(30), seen.decode(), "")
 
     def run_ids(self) -> list[str]:

@@ -30,7 +30,6 @@ from programme import (
     known_before,
     serial,
     sound,
-    suspended,
     to_the_end,
     until_it_waits,
     write,
@@ -40,23 +39,6 @@ pytestmark = [pytest.mark.sweep, pytest.mark.timeout(600)]  # a sweep on a busy 
 
 CHANGED = ("child/raw", "child/made")
 """What the changed child makes another way."""
-
-
-@pytest.fixture(scope="module")
-def waiting(bench: Bench) -> Shelf:
-    return suspended(bench)
-
-
-@pytest.fixture(scope="module")
-def approved(bench: Bench, waiting: Shelf) -> dict[str, Any]:
-    """What a run comes to that nothing disturbs."""
-    shelf = waiting.copy()
-    done = carry_out(bench.script, approve(shelf))
-    assert done.code == 0, done.err
-    made = comparable(shelf)
-    assert made.keys() == MADE | {GATE, "end"}
-    assert made["end"] == made["sum"] == {"total": 3 + 2 + 7 + 7 + 4}
-    return made
 
 
 def told_by_wct(bench: Bench, shelf: Shelf, stand: Stand) -> None:

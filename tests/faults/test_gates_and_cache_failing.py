@@ -24,7 +24,6 @@ from programme import (
     comparable,
     go_on,
     known_before,
-    suspended,
     to_the_end,
     until_it_waits,
 )
@@ -41,19 +40,6 @@ CACHE = re.compile(r"/cache$|^cache$|^key$|^\.tmp-key-|^[0-9a-f]{2}\.jsonl$")
 """Files of the cache."""
 Command = Callable[[Shelf, Plan], Job]
 Recover = Callable[[Shelf, Stand], None]
-
-
-@pytest.fixture(scope="module")
-def waiting(bench: Bench) -> Shelf:
-    return suspended(bench)
-
-
-@pytest.fixture(scope="module")
-def approved(bench: Bench, waiting: Shelf) -> dict[str, Any]:
-    shelf = waiting.copy()
-    done = carry_out(bench.script, approve(shelf))
-    assert done.code == 0, done.err
-    return comparable(shelf)
 
 
 def held(shelf: Shelf, done: Done, ended: int, plan: Plan) -> Stand:

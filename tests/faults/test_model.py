@@ -8,26 +8,16 @@ is in them, which of them are damaged, and so what the next attempt has to make:
 from __future__ import annotations
 
 import json
-import time
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import count
-from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import ALL, Bench, Count, Job, Plan, carry_out
-from hypothesis import HealthCheck, settings
+from harness import Bench, Count
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    rule,
-    run_state_machine_as_test,
-)
+from hypothesis.stateful import initialize, invariant, rule
+from model_kit import StoreMachine, run_stories
 
 from waivern.clock import Clock
 from waivern.diagnostics import InvalidError
@@ -45,21 +35,6 @@ from waivern.store.local import LocalFilesystemStore
 
 pytestmark = [pytest.mark.sweep, pytest.mark.timeout(600)]
 
-STEPS = """
-def note(name, log):
-    with open(log, "a") as calls:
-        calls.write(name + "\\n")
-
-def value(name, x, log):
-    note(name, log)
-    if x == 0:
-        raise ValueError("nought is no number")
-    return {"value": x}
-
-def total(inputs, name, log):
-    note(name, log)
-    return {"value": sum(each["value"] for each in inputs)}
-"""
 INPUTS = {"one": [], "two": [], "sum": ["one", "two"], "last": ["sum"], "copy": []}
 GONE = 7
 RUNS = st.integers(0, GONE)
@@ -83,11 +58,7 @@ class Book:
     def artifacts(self) -> list[str]:
         return [name for name in INPUTS if name != "copy" or self.source]
 
-    def text(self, log: Path) -> str:
-        def step(function: str, **args: object) -> dict[str, Any]:
-            properties = {"call": f"steps.py:{function}", "args": args | {"log": str(log)}}
-            return {"type": "python", "properties": properties}
-
+    def text(self, step: Callable[..., dict[str, Any]]) -> str:
         artifacts: dict[str, Any] = {
             "one": {"source": step("value", name="one", x=self.one)},
             "two": {"source": step("value", name="two", x=self.two)},
@@ -143,26 +114,14 @@ def following(names: set[str]) -> set[str]:
     return found
 
 
-STORIES: Counter[str] = Counter()
-"""What was done, over all stories."""
-
-
-class Store(RuleBasedStateMachine):
+class Store(StoreMachine):
     """The store and the engine, and the model beside them."""
-
-    bench: Bench
 
     @initialize()
     def begin(self) -> None:
-        self.shelf = self.bench.bare_shelf()
-        self.folder = self.shelf.path
-        self.log = self.folder / "calls"
-        (self.folder / "steps.py").write_text(STEPS)
-        self.store = LocalFilesystemStore(self.folder / ".waivern")
+        self.set_up()
         self.model: dict[str, Run] = {}
         self.held: dict[str, Lease] = {}
-        self.ids: list[str] = []
-        self.numbers = count(1)
         self.write(Book())
         self.started(None)
 
@@ -173,14 +132,7 @@ class Store(RuleBasedStateMachine):
 
     def write(self, book: Book) -> None:
         self.book = book
-        (self.folder / "book.yaml").write_text(book.text(self.log))
-
-    def called(self) -> set[str]:
-        """Return what was made since this was last asked, each once."""
-        found = Counter(self.log.read_text().split() if self.log.exists() else [])
-        self.log.unlink(missing_ok=True)
-        assert set(found.values()) <= {1}, f"made twice: {found}"
-        return set(found)
+        (self.folder / "book.yaml").write_text(book.text(self.step))
 
     # what is done
 
@@ -189,9 +141,8 @@ class Store(RuleBasedStateMachine):
         self.started(kill)
 
     def started(self, kill: int | None) -> None:
-        STORIES["start" if kill is None else "start, killed"] += 1
-        run_id = f"r{len(self.ids):03}"
-        self.ids.append(run_id)
+        self.stories["start" if kill is None else "start, killed"] += 1
+        run_id = self.new_id()
         call = partial(self.in_process, start, run_id=run_id)
         if self.book.source and not self.reusable(self.book.source):
             with pytest.raises(self.reuse_refusal(self.book.source)):
@@ -229,7 +180,7 @@ class Store(RuleBasedStateMachine):
         run = self.model.get(run_id)
         refusal = self.refusal(run_id, run, changed, force)
         if refusal or run is None:
-            STORIES["resume, refused"] += 1
+            self.stories["resume, refused"] += 1
             with pytest.raises(refusal or NotFoundError):
                 call()
             return
@@ -240,7 +191,7 @@ class Store(RuleBasedStateMachine):
                     call()
                 return
             copied = self.model[self.book.source].made["one"]
-        STORIES["resume" if kill is None else "resume, killed"] += 1
+        self.stories["resume" if kill is None else "resume, killed"] += 1
         fallen = following(edited | run.damaged)
         kept = {n: made for n, made in run.made.items() if n in self.book.artifacts}
         kept = {n: made for n, made in kept.items() if n not in fallen}
@@ -275,12 +226,12 @@ class Store(RuleBasedStateMachine):
         self.edit(0, 0, comment, True)
 
     def edit(self, one: int, two: int, comment: int, only: bool) -> None:
-        STORIES["edit"] += 1
+        self.stories["edit"] += 1
         book = replace(self.book, comment=comment)
         self.write(book if only else replace(book, one=one, two=two))
 
     def reuse(self, at: int | None) -> None:
-        STORIES["edit what is reused"] += 1
+        self.stories["edit what is reused"] += 1
         source = None if at is None else self.nth(at)
         self.write(replace(self.book, source=source))
 
@@ -293,11 +244,8 @@ class Store(RuleBasedStateMachine):
         run = self.model.get(run_id)
         if run is None or name not in run.intact or run_id in self.held:
             return
-        STORIES["damage"] += 1
-        path = self.folder / ".waivern/runs" / run_id / f"{name}.json"
-        data = bytearray(path.read_bytes())
-        data[len(data) // 2] ^= 1
-        path.write_bytes(data) if how == "flip" else path.unlink()
+        self.stories["damage"] += 1
+        self.spoil(run_id, name, remove=how == "remove")
         damaged = run.damaged | {name}
         self.model[run_id] = replace(run, damaged=damaged)
         found = {fault.path for fault in verify(self.store, run_id).faults}
@@ -323,7 +271,7 @@ class Store(RuleBasedStateMachine):
                 self.let_go(run_id)
 
     def delete(self, run_id: str, force: bool) -> None:
-        STORIES["delete"] += 1
+        self.stories["delete"] += 1
         run = self.model.get(run_id)
         reused = any(
             other.book.source == run_id for name, other in self.model.items() if name != run_id
@@ -336,12 +284,12 @@ class Store(RuleBasedStateMachine):
 
     def pin(self, run_id: str, pinned: bool) -> None:
         if run := self.model.get(run_id):
-            STORIES["pin"] += 1
+            self.stories["pin"] += 1
             self.store.pin(run_id, {"by": "me"} if pinned else None)
             self.model[run_id] = replace(run, pinned=pinned)
 
     def cancel(self, run_id: str) -> None:
-        STORIES["cancel"] += 1
+        self.stories["cancel"] += 1
         run = self.model.get(run_id)
         call = partial(cancel, self.store, run_id, "me", None, Clock())
         if run is None:
@@ -360,7 +308,7 @@ class Store(RuleBasedStateMachine):
     def hold(self, run_id: str) -> None:
         """Somebody else takes the run, as another process does."""
         if run_id in self.model and run_id not in self.held:
-            STORIES["second process"] += 1
+            self.stories["second process"] += 1
             other = LocalFilesystemStore(self.folder / ".waivern")
             self.held[run_id] = other.lock(run_id, SOMEBODY)
 
@@ -384,11 +332,7 @@ class Store(RuleBasedStateMachine):
         if kill is None:
             call()
         else:
-            plan = Plan("kill", kill, serial=False)
-            words = (*words, "--store", str(self.folder / ".waivern"))
-            done = carry_out(self.bench.zygote, Job(words, self.folder, {}, plan))
-            assert done.code in (-9, 0, 1), done.err
-            ended = done.code != -9
+            ended = self.ends(words, kill, {0, 1})
         called = self.called()
         if run_id not in self.store.runs():
             assert before is None
@@ -443,7 +387,7 @@ class Store(RuleBasedStateMachine):
     def the_store_is_what_the_model_says(self) -> None:
         if not hasattr(self, "model"):
             return
-        rows = {row.run_id: row for row in queries.list_runs(self.store)}
+        rows = self.rows()
         assert rows.keys() == self.model.keys()
         for run_id, run in self.model.items():
             row = rows[run_id]
@@ -462,23 +406,9 @@ class Store(RuleBasedStateMachine):
     def teardown(self) -> None:
         for lease in self.held.values():
             lease.release()
-        self.shelf.clear()
+        super().teardown()
 
 
 def test_any_story(bench: Bench, tried: Count) -> None:
-    Store.bench = bench
-    began = time.monotonic()
-    run_state_machine_as_test(
-        Store,
-        settings=settings(
-            max_examples=1000 if ALL else 30,
-            stateful_step_count=30,
-            deadline=None,
-            derandomize=not ALL,
-            database=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
-    print(f"{STORIES.total():,} steps in {time.monotonic() - began:.0f} s: {dict(STORIES)}")
-    assert min(STORIES[word] for word in ("start, killed", "resume, killed", "damage", "cancel"))
-    tried("model: steps of stories", STORIES.total())
+    words = ("start, killed", "resume, killed", "damage", "cancel")
+    tried("model: steps of stories", run_stories(Store, bench, 30, words))

@@ -8,24 +8,16 @@ model knows what is completed, on which making of it people were asked, and what
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import count
 from typing import Any
 
 import pytest
-from harness import ALL, Bench, Count, Job, Plan, carry_out
-from hypothesis import HealthCheck, settings
+from harness import Bench, Count
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    rule,
-    run_state_machine_as_test,
-)
+from hypothesis.stateful import initialize, invariant, rule
+from model_kit import StoreMachine, run_stories
 
 from waivern.errors import IntegrityError, NotFoundError, RefusedError
 from waivern.runs import queries, retention
@@ -34,25 +26,9 @@ from waivern.runs.request import RunRequest
 from waivern.runs.resume import approve, resume
 from waivern.runs.run_options import RunOptions
 from waivern.runs.start import start
-from waivern.store.local import LocalFilesystemStore
 
 pytestmark = [pytest.mark.sweep, pytest.mark.timeout(600)]
 
-STEPS = """
-def note(name, log):
-    with open(log, "a") as calls:
-        calls.write(name + "\\n")
-
-def value(name, x, log):
-    note(name, log)
-    if x == 0:
-        raise ValueError("nought is no number")
-    return {"value": x}
-
-def total(inputs, name, log):
-    note(name, log)
-    return {"value": sum(each.get("value", 0) for each in inputs)}
-"""
 RAW, MADE, GATE, END = "child/raw", "child/made", "sign", "end"
 NAMES = (RAW, MADE, GATE, END)
 """Each is made from the one before it."""
@@ -109,24 +85,13 @@ def following(names: set[str]) -> set[str]:
     return set(NAMES[first:])
 
 
-STORIES: Counter[str] = Counter()
-
-
-class Store(RuleBasedStateMachine):
+class Store(StoreMachine):
     """The store and the engine, and the model beside them."""
-
-    bench: Bench
 
     @initialize()
     def begin(self) -> None:
-        self.shelf = self.bench.bare_shelf()
-        self.folder = self.shelf.path
-        self.log = self.folder / "calls"
-        (self.folder / "steps.py").write_text(STEPS)
-        self.store = LocalFilesystemStore(self.folder / ".waivern")
+        self.set_up()
         self.model: dict[str, Run] = {}
-        self.ids: list[str] = []
-        self.numbers = count(1)
         self.known: set[int] = set()
         """The values that an attempt with the cache, which came to its end, has made."""
         self.write(Book())
@@ -138,16 +103,11 @@ class Store(RuleBasedStateMachine):
 
     def write(self, book: Book) -> None:
         self.book = book
-
-        def step(function: str, **args: object) -> dict[str, Any]:
-            properties = {"call": f"steps.py:{function}", "args": args | {"log": str(self.log)}}
-            return {"type": "python", "properties": properties}
-
         child = {
             "outputs": {"made": {"artifact": "made"}},
             "artifacts": {
-                "raw": {"source": step("value", name=RAW, x=book.x)},
-                "made": {"inputs": ["raw"], "process": step("total", name=MADE)},
+                "raw": {"source": self.step("value", name=RAW, x=book.x)},
+                "made": {"inputs": ["raw"], "process": self.step("total", name=MADE)},
             },
         }
         root = {
@@ -155,7 +115,7 @@ class Store(RuleBasedStateMachine):
             "artifacts": {
                 "child": {"child_runbook": {"path": "child.yaml", "output": "made"}},
                 GATE: {"gate": {"question": "Is it well?", "show": "child"}},
-                END: {"inputs": ["child", GATE], "process": step("total", name=END)},
+                END: {"inputs": ["child", GATE], "process": self.step("total", name=END)},
             },
         }
         (self.folder / "child.yaml").write_text(json.dumps(child))
@@ -168,9 +128,8 @@ class Store(RuleBasedStateMachine):
         self.started(kill, cache)
 
     def started(self, kill: int | None, cache: bool) -> None:
-        STORIES["start"] += 1
-        run_id = f"r{len(self.ids):03}"
-        self.ids.append(run_id)
+        self.stories["start"] += 1
+        run_id = self.new_id()
         book = str(self.folder / "book.yaml")
         call = partial(start, RunRequest(source=book, run_id=run_id), self.store)
         self.attempt(
@@ -196,11 +155,11 @@ class Store(RuleBasedStateMachine):
             return
         what = run.book if kept else self.book
         if what != run.book and not changed:
-            STORIES["resume, refused"] += 1
+            self.stories["resume, refused"] += 1
             with pytest.raises(RefusedError):
                 call(RunOptions(environ={}))
             return
-        STORIES["resume"] += 1
+        self.stories["resume"] += 1
         words: tuple[str, ...] = ("runs", "resume", run_id)
         words = words if kept else ("run", str(book), "--resume", run_id)
         words += ("--allow-changed",) * changed + ("--ask-again",) * again
@@ -220,12 +179,12 @@ class Store(RuleBasedStateMachine):
         call = partial(approve, request, decision, self.store, resume=onward)
         refusal = self.refusal(run)
         if refusal or run is None:
-            STORIES["decide, refused"] += 1
+            self.stories["decide, refused"] += 1
             with pytest.raises(refusal or NotFoundError):
                 call(options=RunOptions(environ={}))
             return
         assert run.asked
-        STORIES["approve" if yes else "reject"] += 1
+        self.stories["approve" if yes else "reject"] += 1
         words: tuple[str, ...] = ("runs", "approve", run_id, "--by", "ann")
         words += ("--reject",) * (not yes) + ("--no-resume",) * (not onward)
         after = replace(run, said=(*run.said, replace(run.asked, approved=yes)))
@@ -252,7 +211,7 @@ class Store(RuleBasedStateMachine):
 
     @rule(x=st.integers(0, 2), comment=st.integers(0, 1))
     def edit(self, x: int, comment: int) -> None:
-        STORIES["edit"] += 1
+        self.stories["edit"] += 1
         self.write(Book(x, comment))
 
     @rule(x=st.integers(0, 2), comment=st.integers(0, 1), kill=KILLS)
@@ -271,11 +230,8 @@ class Store(RuleBasedStateMachine):
         run = self.model.get(run_id)
         if run is None or name not in run.made or name in run.damaged:
             return
-        STORIES["damage"] += 1
-        path = self.folder / ".waivern/runs" / run_id / f"{name}.json"
-        data = bytearray(path.read_bytes())
-        data[len(data) // 2] ^= 1
-        path.write_bytes(data)
+        self.stories["damage"] += 1
+        self.spoil(run_id, name)
         self.known.discard(run.book.x)
         self.model[run_id] = replace(run, damaged=run.damaged | {name})
 
@@ -283,7 +239,7 @@ class Store(RuleBasedStateMachine):
     def delete(self, at: int) -> None:
         run_id = self.nth(at)
         if run_id in self.model and len(self.model) > 3:
-            STORIES["delete"] += 1
+            self.stories["delete"] += 1
             self.known.discard(self.model[run_id].book.x)
             assert retention.remove(self.store, [run_id], force=True).removed == (run_id,)
             del self.model[run_id]
@@ -308,12 +264,8 @@ class Store(RuleBasedStateMachine):
             call(options=RunOptions(environ={}, cache=cache))
         else:
             words = (*words, *("--no-cache",) * (not cache))
-            words = (*words, "--store", str(self.folder / ".waivern"))
-            job = Job(words, self.folder, {}, Plan("kill", kill, serial=False))
-            done = carry_out(self.bench.zygote, job)
-            assert done.code in (-9, 0, 1, 7), done.err
-            ended = done.code != -9
-            STORIES["killed"] += not ended
+            ended = self.ends(words, kill, {0, 1, 7})
+            self.stories["killed"] += not ended
         called = self.called()
         if run_id not in self.store.runs():
             assert before is None
@@ -375,17 +327,11 @@ class Store(RuleBasedStateMachine):
         if cache and {RAW, MADE} <= new & made:  # what an attempt without it made is not known
             self.known.add(run.book.x)
 
-    def called(self) -> set[str]:
-        found = Counter(self.log.read_text().split() if self.log.exists() else [])
-        self.log.unlink(missing_ok=True)
-        assert set(found.values()) <= {1}, f"made twice: {found}"
-        return set(found)
-
     @invariant()
     def the_store_is_what_the_model_says(self) -> None:
         if not hasattr(self, "model"):
             return
-        rows = {row.run_id: row for row in queries.list_runs(self.store)}
+        rows = self.rows()
         assert rows.keys() == self.model.keys()
         for run_id, run in self.model.items():
             assert rows[run_id].status == run.status, rows[run_id].fault
@@ -394,23 +340,8 @@ class Store(RuleBasedStateMachine):
             for name in run.made.keys() - run.damaged - {GATE}:
                 assert queries.content(self.store, record, name) == {"value": run.book.x}
 
-    def teardown(self) -> None:
-        self.shelf.clear()
-
 
 def test_any_story_with_decisions(bench: Bench, tried: Count) -> None:
-    Store.bench = bench
-    run_state_machine_as_test(
-        Store,
-        settings=settings(
-            max_examples=1000 if ALL else 25,
-            stateful_step_count=30,
-            deadline=None,
-            derandomize=not ALL,
-            database=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
-    print(dict(STORIES))
-    assert min(STORIES[word] for word in ("approve", "reject", "killed", "damage", "edit"))
-    tried("model: steps of stories with decisions, a child and the cache", STORIES.total())
+    words = ("approve", "reject", "killed", "damage", "edit")
+    steps = run_stories(Store, bench, 25, words)
+    tried("model: steps of stories with decisions, a child and the cache", steps)

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from wct_process import read_terminal
+
 _BLOCK = re.compile(r"^```(?P<kind>\w+) ?(?P<rest>.*)\n(?P<text>(?:.*\n)*?)```$", re.MULTILINE)
 ROOT = Path(__file__).parents[2]
 _VARIES = (
@@ -74,16 +76,9 @@ def session(typed: list[str], folder: Path, environ: Mapping[str, str]) -> list[
     if child == 0:  # pragma: no cover - another process
         os.chdir(folder)
         os.execvpe("bash", ["bash", str(script)], dict(environ))
-    printed = bytearray()
-    try:
-        while piece := os.read(terminal, 65536):
-            printed += piece
-    except OSError:  # the other end is closed: EIO
-        pass
-    finally:
-        os.close(terminal)
-        os.waitpid(child, 0)
-        script.unlink()
+    printed = read_terminal(terminal)
+    os.waitpid(child, 0)
+    script.unlink()
     parts = re.split(rf"\r?\n{mark}(\d+)\r?\n", printed.decode())
     return [(parts[n], int(parts[n + 1])) for n in range(0, len(parts) - 1, 2)]
 

@@ -73,7 +73,26 @@ class CommandProperties(Properties):
     )
 
 
-class CommandConnector:
+class _Command:
+    """The common part of the connector and the processor."""
+
+    name = "command"
+    version = "1.0.0"
+    produces = ANY_JSON
+    Config = CommandProperties
+
+    def code(self, config: CommandProperties, ctx: Context) -> str | None:
+        """Return the digest of the files that the command line names."""
+        return of_command(config.argv, ctx)
+
+    def advise(
+        self, config: CommandProperties, ctx: Context
+    ) -> Iterator[tuple[str, str, str | None]]:
+        """Yield a warning if there is no such command."""
+        return _unfound(config.argv[0], ctx)
+
+
+class CommandConnector(_Command):
     """Runs an executable and keeps the JSON it prints.
 
     stdin is `{"inputs": []}`, stdout is the content, lines of stderr land in the artifact's log
@@ -81,47 +100,18 @@ class CommandConnector:
     the timeout or when the run is; what it has started, when it is over itself.
     """
 
-    name = "command"
-    version = "1.0.0"
-    produces = ANY_JSON
-    Config = CommandProperties
-
-    def code(self, config: CommandProperties, ctx: Context) -> str | None:
-        """Return the digest of the files that the command line names."""
-        return of_command(config.argv, ctx)
-
-    def advise(
-        self, config: CommandProperties, ctx: Context
-    ) -> Iterator[tuple[str, str, str | None]]:
-        """Yield a warning if there is no such command."""
-        return _unfound(config.argv[0], ctx)
-
     async def extract(self, config: CommandProperties, ctx: Context) -> Json:
         """Return the output of the command. Raises ComponentError if it fails."""
         return await _run(config, [], ctx)
 
 
-class CommandProcessor:
+class CommandProcessor(_Command):
     """Runs an executable with the inputs on stdin and keeps the JSON it prints.
 
     stdin is `{"inputs": [...]}`, the contents in declared order; the rest as for the connector.
     """
 
-    name = "command"
-    version = "1.0.0"
     accepts = None
-    produces = ANY_JSON
-    Config = CommandProperties
-
-    def code(self, config: CommandProperties, ctx: Context) -> str | None:
-        """Return the digest of the files that the command line names."""
-        return of_command(config.argv, ctx)
-
-    def advise(
-        self, config: CommandProperties, ctx: Context
-    ) -> Iterator[tuple[str, str, str | None]]:
-        """Yield a warning if there is no such command."""
-        return _unfound(config.argv[0], ctx)
 
     async def process(
         self, inputs: Sequence[Input], config: CommandProperties, ctx: Context
@@ -285,9 +275,9 @@ def _parsed(command: str, output: bytes | bytearray) -> Json:
 
 
 def _object(command: str, pairs: list[tuple[str, Json]]) -> Json:
-    made = dict(pairs)
-    if len(made) == len(pairs):
-        return made
+    document = dict(pairs)
+    if len(document) == len(pairs):
+        return document
     seen: set[str] = set()
     for place, (key, _) in enumerate(pairs, 1):
         if key in seen:

@@ -108,7 +108,7 @@ class Filesystem:
 
 
 def _files(config: Filesystem.Config, ctx: Context) -> Iterator[TextFile]:
-    root = located(ctx, config.path).resolve()
+    root, store = located(ctx, config.path).resolve(), ctx.store_folder
     ctx.read(0, size=0)  # an empty folder is reported, too
     walk = Walk(
         ctx,
@@ -116,7 +116,7 @@ def _files(config: Filesystem.Config, ctx: Context) -> Iterator[TextFile]:
         exclude=tuple(map(globs.parse, config.exclude)),
         max_file_size=config.max_file_size,
         encoding=config.encoding,
-        kept_in=ctx.kept_in.stat() if ctx.kept_in and ctx.kept_in.is_dir() else None,
+        store=store.stat() if store and store.is_dir() else None,
     )
     try:
         if root.is_dir():

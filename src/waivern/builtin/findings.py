@@ -119,11 +119,11 @@ class FindingsReport:
     def _add(self, identity: tuple[str, ...], *, rule: str, category: str, **rest: Json) -> None:
         ordinal = self._seen[identity]
         self._seen[identity] += 1
-        told = "\x1f".join((*identity, str(ordinal)))
+        basis = "\x1f".join((*identity, str(ordinal)))
         means = self.rules.categories[category]
         self.findings.append(
             {
-                "id": hashlib.sha256(told.encode("utf-8", "replace")).hexdigest()[:32],
+                "id": hashlib.sha256(basis.encode("utf-8", "replace")).hexdigest()[:32],
                 "category": category,
                 **rest,
                 "special_category": means.special,
@@ -168,8 +168,8 @@ def joined(contents: Sequence[Json]) -> Json:
 
 
 def _identity(rules: Ruleset) -> dict[str, Json]:
-    told = {"name": rules.name, "version": rules.version, "digest": rules.digest}
-    return told | ({"extends": _identity(rules.base)} if rules.base else {})
+    identity = {"name": rules.name, "version": rules.version, "digest": rules.digest}
+    return identity | ({"extends": _identity(rules.base)} if rules.base else {})
 
 
 def _counts(findings: list[dict[str, Any]], key: str) -> dict[str, int]:

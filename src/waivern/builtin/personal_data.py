@@ -189,9 +189,9 @@ def _tables(one: Input, report: FindingsReport, ctx: Context) -> None:
         for index, column in enumerate(table["columns"]):
             shown = report.shown(column["name"])
             place = {"input": one.key, "table": name, "column": shown}
-            told = named[index]
-            if told and (certain or not told.term.weak):
-                report.field(told, True, name, [place], total=1)
+            field = named[index]
+            if field and (certain or not field.term.weak):
+                report.field(field, True, name, [place], total=1)
             cells = [row[index] for row in table["rows"]]
             hit |= _column(report, place, column["name"], cells, _numbers(table))
             _count(ctx, f"{name}.{shown}", cells, one.key)
@@ -261,19 +261,19 @@ def _json(one: Input, report: FindingsReport, ctx: Context) -> None:
     names: dict[str, tuple[NamedField, str, int]] = {}
     for path, key, value in _walk(one.content, report):
         if value is None:
-            told = classify(key, report.rules)
-            if told:
-                first = names.get(key, (told, path, 0))
-                names[key] = (told, first[1], first[2] + 1)
+            field = classify(key, report.rules)
+            if field:
+                first = names.get(key, (field, path, 0))
+                names[key] = (field, first[1], first[2] + 1)
             continue
         for match in report.scan(value, key or None):
             place = {"input": one.key, "path": path, "start": match.start, "end": match.end}
             evidence = mask(match.type, value[match.start : match.end])
             report.value(match, evidence, "", path, [place], total=1)
-    certain = any(not told.term.weak for told, _, _ in names.values())
-    for told, path, count in names.values():
-        if certain or not told.term.weak:
-            report.field(told, True, "", [{"input": one.key, "path": path}], total=count)
+    certain = any(not field.term.weak for field, _, _ in names.values())
+    for field, path, count in names.values():
+        if certain or not field.term.weak:
+            report.field(field, True, "", [{"input": one.key, "path": path}], total=count)
     ctx.read(of=one.key)
 
 

@@ -52,12 +52,12 @@ def _misfits(
     if positional > len(places) and takes.vararg is None:
         hint = "give it a first parameter, such as `inputs`"
         yield "call", f"{function.name}() takes no inputs", hint
-    given = {*places[:positional], *args, "ctx"}
+    passed = {*places[:positional], *args, "ctx"}
     for name in args:
         if name not in named and takes.kwarg is None:
             hint = did_you_mean(name, named) or f"it takes: {', '.join(places) or 'nothing'}"
             yield "args", f"{function.name}() takes no argument {name!r}", hint
-    if missing := [name for name in required if name not in given]:
+    if missing := [name for name in required if name not in passed]:
         listed = ", ".join(missing)
         yield "call", f"{function.name}() needs {listed}", f"add it under `args`: {listed}"
 

@@ -40,19 +40,15 @@ class PythonProperties(Properties):
     )
 
 
-class PythonConnector:
-    """Calls a Python function, `function(**args)`, and keeps what it returns.
-
-    A function with a parameter `ctx` is given the context as well, to report its coverage.
-    The function may be async; a plain one runs on a thread. A file is loaded once an attempt,
-    whatever happens to it meanwhile. It can import its neighbours: its own folder is searched
-    before installed modules, and no other folder's modules are seen.
-    """
+class _Python:
+    """The common part of the connector and the processor."""
 
     name = "python"
     version = "1.0.0"
     produces = ANY_JSON
     Config = PythonProperties
+    _positional = 0
+    """How many arguments the function gets besides `args`."""
 
     def code(self, config: PythonProperties, ctx: Context) -> str | None:
         """Return the digest of the file that defines the function, and of all that it imports."""
@@ -60,7 +56,17 @@ class PythonConnector:
 
     def advise(self, config: PythonProperties, ctx: Context) -> Iterator[Advice]:
         """Yield the reasons why the call would fail, as far as the file shows them."""
-        return _advised(config, ctx, 0)
+        return _advised(config, ctx, self._positional)
+
+
+class PythonConnector(_Python):
+    """Calls a Python function, `function(**args)`, and keeps what it returns.
+
+    A function with a parameter `ctx` gets the context as well, to report its coverage.
+    The function may be async; a plain one runs on a thread. A file is loaded once an attempt,
+    whatever happens to it meanwhile. It can import its neighbours: its own folder is searched
+    before installed modules, and no other folder's modules are seen.
+    """
 
     def extract(self, config: PythonProperties, ctx: Context) -> Json | Awaitable[Json]:
         """Return the function's content, or an awaitable of it.
@@ -71,25 +77,14 @@ class PythonConnector:
         return _called(config, ctx)
 
 
-class PythonProcessor:
+class PythonProcessor(_Python):
     """Calls a Python function, `function(inputs, **args)`, with the contents of the inputs.
 
     The same rules as for the connector; `inputs` is a list in declared order.
     """
 
-    name = "python"
-    version = "1.0.0"
     accepts = None
-    produces = ANY_JSON
-    Config = PythonProperties
-
-    def code(self, config: PythonProperties, ctx: Context) -> str | None:
-        """Return the digest of the file that defines the function, and of all that it imports."""
-        return of_call(config.call, ctx)
-
-    def advise(self, config: PythonProperties, ctx: Context) -> Iterator[Advice]:
-        """Yield the reasons why the call would fail, as far as the file shows them."""
-        return _advised(config, ctx, 1)
+    _positional = 1
 
     def process(
         self, inputs: Sequence[Input], config: PythonProperties, ctx: Context
@@ -152,10 +147,10 @@ def _explain(
     try:
         signature.bind(*positional, **args)
     except TypeError as misfit:
-        given = [*(["inputs"] if positional else []), *config.args]
+        passed = [*(["inputs"] if positional else []), *config.args]
         raise ComponentError(
             f"{config.call!r} cannot be called so: {misfit}",
-            hint=f"it takes {signature}, it would be given ({', '.join(given)})",
+            hint=f"it takes {signature}, it would get ({', '.join(passed)})",
         ) from error
 
 

@@ -70,7 +70,7 @@ class Walk:
     exclude: Sequence[globs.Glob]
     max_file_size: int
     encoding: str
-    kept_in: os.stat_result | None = None
+    store: os.stat_result | None = None
     """The folder of the runs."""
     matched: set[int] = field(default_factory=set)
     """The indices of the patterns of `include` that match something."""
@@ -122,7 +122,7 @@ class Walk:
         """Return whether a folder is a store: artifacts are not sources."""
         if name == STORE:
             return True
-        return self.kept_in is not None and os.path.samestat(os.fstat(folder), self.kept_in)
+        return self.store is not None and os.path.samestat(os.fstat(folder), self.store)
 
     def file(self, folder: int, parts: tuple[str, ...]) -> Iterator[TextFile]:
         """Yield the file, or record why it is not read."""

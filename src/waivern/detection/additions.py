@@ -92,18 +92,18 @@ def extend_ruleset(document: Any, digest: str) -> Ruleset:
     document_of_base, _ = shipped("personal_data", DEFAULT_VERSION)
     base = load_ruleset()
     added = _checked(document, base)
-    name, kept = added["name"], not added["only"]
+    name, extends = added["name"], not added["only"]
     rules = {
         kind: _joined(document_of_base["types"].get(kind, {}), rule)
         for kind, rule in added["types"].items()
     }
-    every = {**(document_of_base["types"] if kept else {}), **rules}
+    every = {**(document_of_base["types"] if extends else {}), **rules}
     return Ruleset(
         name=name,
         version=added["version"],
         digest=digest,
         types={
-            **(base.types if kept else {}),
+            **(base.types if extends else {}),
             **{kind: type_rule(kind, rule) for kind, rule in rules.items()},
         },
         categories={
@@ -113,7 +113,7 @@ def extend_ruleset(document: Any, digest: str) -> Ruleset:
         labels=label_terms(every, [*document_of_base["unrelated"], *added["unrelated"]]),
         hints=type_terms(every, "hints"),
         neutral=base.neutral | normalised(added["neutral"]),
-        fields={**(base.fields if kept else {}), **field_terms(added["fields"], f"{name}/")},
+        fields={**(base.fields if extends else {}), **field_terms(added["fields"], f"{name}/")},
         base=base,
         patterns=tuple(
             value_pattern(text, kind, rule.get("confidence", 0.5), f"{name}/{kind}")

@@ -104,8 +104,8 @@ def field_names(text: str, rules: Ruleset) -> list[FieldUse]:
         if field:
             found[name] = FieldUse(field, at, 1, data=True)
     certain = any(not use.field.term.weak for use in found.values())
-    kept = [u for u in found.values() if not u.field.term.weak or (certain and u.data)]
-    return sorted(kept, key=lambda use: (use.start, use.field.name))
+    certain_enough = [u for u in found.values() if not u.field.term.weak or (certain and u.data)]
+    return sorted(certain_enough, key=lambda use: (use.start, use.field.name))
 
 
 def _declared(text: str, rules: Ruleset) -> Iterator[FieldUse]:

@@ -161,16 +161,16 @@ class Surroundings:
             if remark:
                 yield Label(words(remark.group(1)), "words")
 
-    def _all_neutral(self, told: tuple[str, ...]) -> bool:
-        return all(word in self._rules.neutral or word.isdigit() for word in told)
+    def _all_neutral(self, found: tuple[str, ...]) -> bool:
+        return all(word in self._rules.neutral or word.isdigit() for word in found)
 
 
 def _spoken(before: str, breaks: re.Pattern[str]) -> Iterator[Label]:
     """Return the words since the last break."""
     cuts = [m.end() for m in breaks.finditer(before)]
-    told = words(before[cuts[-1] if cuts else 0 :])
-    if told:
-        yield Label(told[-_NEAR_WORDS:], "words")
+    found = words(before[cuts[-1] if cuts else 0 :])
+    if found:
+        yield Label(found[-_NEAR_WORDS:], "words")
 
 
 def _key(before: str) -> tuple[str, str] | None:

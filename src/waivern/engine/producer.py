@@ -352,7 +352,7 @@ class Producer:
             node.id,
             self._folder(node),
             memo=self._memo,
-            kept_in=self._kept_in,
+            store_folder=self._kept_in,
             imports=self._catalogue.imports,
             redact=self._redacted,
             service=self._service,

@@ -53,8 +53,8 @@ class Context:
     `base` is the folder that relative paths of the runbook start from; `emit_log` and
     `emit_progress` take log lines and progress, from any thread; `resume_data` is the data that a
     component that raised Suspend was waiting for, empty on a first call; `memo` is shared by the
-    calls of an attempt. `kept_in` is the folder of the runs, if there is one: its files are not
-    sources, and change while they are read. `imports` has the modules of the user's folders.
+    calls of an attempt. `store_folder` is the folder of the runs, if there is one: its files change
+    while they are read, and are not sources. `imports` has the modules of the user's folders.
     `redact` replaces secrets in what the component reports. `service` returns a service by name.
     """
 
@@ -66,13 +66,13 @@ class Context:
         emit_progress: Callable[[int, int | None], None] = lambda _n, _total: None,
         resume_data: Mapping[str, Json] = MappingProxyType({}),
         memo: SharedResults | None = None,
-        kept_in: Path | None = None,
+        store_folder: Path | None = None,
         imports: ModuleFolders | None = None,
         redact: Callable[[str], str] = str,
         service: Callable[[str], Any] | None = None,
     ) -> None:
         self.artifact = artifact
-        self.kept_in = kept_in
+        self.store_folder = store_folder
         self.base = base
         self.resume_data = dict(resume_data)
         self.coverage = Coverage()

@@ -99,8 +99,8 @@ def _given(
     names: Iterable[str], steps: Mapping[str, StepRecord], measures: Mapping[str, Measure]
 ) -> bool:
     """Return whether there is an input to examine: other than the findings of a detector."""
-    there = (name for name in names if name in steps and steps[name].completed)
-    return any(not _reports(measures.get(name)) for name in there)
+    completed = (name for name in names if name in steps and steps[name].completed)
+    return any(not _reports(measures.get(name)) for name in completed)
 
 
 def _reports(found: Measure | None) -> bool:

@@ -124,7 +124,7 @@ def measured(
         rows = units.setdefault("rows", {"examined": 0, "known": 0})
         rows["examined"] += each["read"]
         rows["known"] += each["total"] or each["read"]
-    kept: dict[str, Json] = {
+    counts: dict[str, Json] = {
         "component": component,
         "items": {"examined": coverage["read"], "known": coverage["seen"] - left_out},
         "units": units,
@@ -141,61 +141,61 @@ def measured(
             for each in coverage.get("found", [])[:LISTED]
         ],
     }
-    return {name: value for name, value in kept.items() if value not in ({}, [], 0)}
+    return {name: value for name, value in counts.items() if value not in ({}, [], 0)}
 
 
 def _first(reasons: dict[str, int]) -> dict[str, Json]:
     return dict([each for each in reasons.items() if each[1]][:LISTED])
 
 
-def measure(kept: Mapping[str, Json]) -> Measure:
+def measure(counts: Mapping[str, Json]) -> Measure:
     """Return the counts in an event of the journal. Raises IntegrityError if they are invalid."""
-    if len(kept) == 1 and type(component := kept.get("component")) is str:
+    if len(counts) == 1 and type(component := counts.get("component")) is str:
         return Measure(component)  # most artifacts report nothing
     try:
-        return _measure(kept)
+        return _measure(counts)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise IntegrityError("the journal has a coverage record that cannot be one") from error
 
 
-def _measure(kept: Mapping[str, Json]) -> Measure:
-    items, behind = kept.get("items"), kept.get("behind")
+def _measure(counts: Mapping[str, Json]) -> Measure:
+    items, behind = counts.get("items"), counts.get("behind")
     return Measure(
-        component=_text(kept["component"]),
+        component=_text(counts["component"]),
         items=_amount(items) if items else None,
-        units=_amounts(kept.get("units", {})),
-        unsized=_whole(kept.get("unsized", 0)),
-        left_out=_whole(kept.get("left_out", 0)),
-        reasons=_counts(kept.get("reasons", {})),
-        left_out_reasons=_counts(kept.get("left_out_reasons", {})),
-        partial=tuple(map(_partial, kept.get("partial", []))),
-        partials=_whole(kept.get("partials", 0)),
-        unmatched=tuple(map(_text, kept.get("unmatched", []))),
-        inputs=_amounts(kept.get("inputs", {})),
+        units=_amounts(counts.get("units", {})),
+        unsized=_whole(counts.get("unsized", 0)),
+        left_out=_whole(counts.get("left_out", 0)),
+        reasons=_counts(counts.get("reasons", {})),
+        left_out_reasons=_counts(counts.get("left_out_reasons", {})),
+        partial=tuple(map(_partial, counts.get("partial", []))),
+        partials=_whole(counts.get("partials", 0)),
+        unmatched=tuple(map(_text, counts.get("unmatched", []))),
+        inputs=_amounts(counts.get("inputs", {})),
         found=tuple(
-            (_text(of), _text(item), _whole(rows)) for of, item, rows in kept.get("found", [])
+            (_text(of), _text(item), _whole(rows)) for of, item, rows in counts.get("found", [])
         ),
         behind=_amount(behind) if behind else None,
     )
 
 
-def _partial(kept: Mapping[str, Json]) -> PartialItem:
-    read, total, seed = _whole(kept["read"]), kept["total"], kept.get("seed")
+def _partial(counts: Mapping[str, Json]) -> PartialItem:
+    read, total, seed = _whole(counts["read"]), counts["total"], counts.get("seed")
     if total is not None and _whole(total) < read:
         raise ValueError("more is read than there is")
-    return PartialItem(_text(kept["item"]), read, total, None if seed is None else _whole(seed))
+    return PartialItem(_text(counts["item"]), read, total, None if seed is None else _whole(seed))
 
 
-def _counts(kept: Mapping[str, int]) -> dict[str, int]:
-    return {_text(name): _whole(count) for name, count in kept.items()}
+def _counts(counts: Mapping[str, int]) -> dict[str, int]:
+    return {_text(name): _whole(count) for name, count in counts.items()}
 
 
-def _amounts(kept: Mapping[str, Mapping[str, int]]) -> dict[str, Amount]:
-    return {name: _amount(each) for name, each in kept.items()}
+def _amounts(counts: Mapping[str, Mapping[str, int]]) -> dict[str, Amount]:
+    return {name: _amount(each) for name, each in counts.items()}
 
 
-def _amount(kept: Mapping[str, int]) -> Amount:
-    found = Amount(_whole(kept["examined"]), _whole(kept["known"]))
+def _amount(counts: Mapping[str, int]) -> Amount:
+    found = Amount(_whole(counts["examined"]), _whole(counts["known"]))
     if found.examined > found.known:
         raise ValueError("more is examined than is known")
     return found
