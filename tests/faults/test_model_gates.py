@@ -20,6 +20,7 @@ from hypothesis.stateful import initialize, invariant, rule
 from model_kit import StoreMachine, run_stories
 
 from waivern.errors import IntegrityError, NotFoundError, RefusedError
+from waivern.record.journal_events import GateDecidedRecord
 from waivern.runs import queries, retention
 from waivern.runs.decisions import Decision
 from waivern.runs.request import RunRequest
@@ -274,9 +275,8 @@ class Store(StoreMachine):
         record = queries.load(self.store, run_id)
         attempts, status = len(record.metadata.attempts), str(record.metadata.status)
         if before and decides:
-            kept = len(
-                [e for e in record.decisions.get(GATE, ()) if type(e).__name__ == "GateDecided"]
-            )
+            events = record.decisions.get(GATE, ())
+            kept = sum(isinstance(event, GateDecidedRecord) for event in events)
             assert kept in (len(before.said), len(before.said) + 1)
             assert kept > len(before.said) or not ended, "the decision is not there"
             if attempts == before.attempts:

@@ -148,7 +148,7 @@ TREES = st.recursive(
 
 
 @given(st.dictionaries(NAMES, TREES), st.dictionaries(NAMES, st.dictionaries(NAMES, TREES)))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_any_tree_is_a_runbook_or_an_error(top: dict[str, object], artifacts: object) -> None:
     import json
 

@@ -333,7 +333,7 @@ def opened_by(book: Book, *args: str) -> tuple[int, list[str]]:
     return int(done.stderr.rpartition("opened ")[2]), done.stdout.splitlines()
 
 
-@pytest.mark.parametrize("count", [10, 400])
+@pytest.mark.parametrize("count", [10, pytest.param(400, marks=pytest.mark.sweep)])
 def test_only_the_folders_of_shown_rows_are_opened(tmp_path: Path, count: int) -> None:
     book = _with_runs(tmp_path, count)
     opened, lines = opened_by(book, "runs", "--limit", "5")
