@@ -136,7 +136,7 @@ def test_verify_says_what_it_can_and_cannot(place: Place, wct: Wct) -> None:
     assert "old  NOT VERIFIABLE  it has no journal" in done.out
     assert "ALTERED" not in done.out
     assert "2 of 2 completed artifacts are artifact files" in done.out
-    assert "nothing says whether they are what the run produced" in done.out
+    assert "nothing shows whether they are what the run produced" in done.out
     (folder / "findings.json").unlink()
     (folder / "source.json").write_text("{")
     done = wct("runs", "verify", "old", "--json")

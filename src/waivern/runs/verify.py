@@ -1,7 +1,7 @@
-"""Is a run still what its journal says? Looks at everything, changes nothing.
+"""The verification of a run against its journal: everything is checked, nothing is changed.
 
-Not covered, because nothing depends on it: the lock file (who was at work, for people), the
-artifacts' logs (free text of components), pins and requests.
+Some files are not covered, because nothing depends on them: the lock (its text is for people), the
+logs (free text of components), pins and requests.
 """
 
 from __future__ import annotations
@@ -31,25 +31,25 @@ from waivern.runs.queries import fold
 from waivern.store.base import Journal, RunFile, RunStore
 
 LOOKS = 200
-"""How many events of one millisecond are tried as the one that a projection was made after."""
+"""The number of events of one millisecond that are tried as the last one in a projection."""
 HEAD = re.compile("[0-9a-f]{16,64}")
-"""A head, or so much of it that it can be told from any other."""
+"""A head, or a prefix of it that is long enough to be unique."""
 
 
 @dataclass(frozen=True, slots=True)
 class VerifyFault:
-    """One thing that is not as it was recorded."""
+    """A part of a run that is not as it was recorded."""
 
     path: str
     """Below the run's folder."""
     what: str
     renewable: bool = False
-    """Whether a resume makes it again, if the run can be resumed."""
+    """Whether a resume rebuilds it, if the run can be resumed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What was found. No faults: everything covered is as the journal recorded it."""
+    """The result of a verification: without faults, everything is as the journal recorded it."""
 
     run_id: str
     lines: int
@@ -57,9 +57,9 @@ class Verification:
     artifacts: int
     faults: tuple[VerifyFault, ...]
     notes: tuple[str, ...] = ()
-    """What is as a crash leaves it, or was not looked at."""
+    """Differences that a crash explains, and parts that were not compared."""
     not_covered: tuple[str, ...] = ()
-    """The paths that are not looked at; folders of such end with '/'."""
+    """The paths that are not covered; a folder of such ends with '/'."""
     vouched: bool = True
     """Whether there is a journal; without one, nothing can be verified."""
 
@@ -89,7 +89,7 @@ def verify(store: RunStore, run_id: str, expect: str | None = None) -> Verificat
     found = _verified(store, run_id, expect)
     if found.faults and run_id not in store.runs():
         raise RunNotFoundError(f"run {run_id} was removed while it was being verified")
-    if found.faults and found.head and _went_on(store, run_id, found.head):
+    if found.faults and found.head and _was_resumed(store, run_id, found.head):
         return _verified(store, run_id, expect)
     return found
 
@@ -104,8 +104,8 @@ def _head(text: str) -> str:
     return head
 
 
-def _went_on(store: RunStore, run_id: str, head: str) -> bool:
-    """Say whether the run was resumed while it was being looked at."""
+def _was_resumed(store: RunStore, run_id: str, head: str) -> bool:
+    """Return whether the run was resumed while it was being verified."""
     return bool(store.owner(run_id)) or store.read_journal(run_id).lines[-1].hash != head
 
 
@@ -119,7 +119,7 @@ def _verified(store: RunStore, run_id: str, expect: str | None) -> Verification:
             f"run {run_id} is running: process {owner.pid} on {owner.host}, since {owner.since}",
             hint="verify it when it has ended",
         )
-    with suppress(NotFoundError):  # which is told below
+    with suppress(NotFoundError):  # which is reported below
         try:
             store.read_record(run_id, "run")  # from which the journal's length is known
         except IntegrityError as error:
@@ -150,7 +150,7 @@ def _verified(store: RunStore, run_id: str, expect: str | None) -> Verification:
 
 
 def _unvouched(store: RunStore, record: RunRecord, expect: str | None) -> Verification:
-    """Report what can be said of a run without a journal."""
+    """Verify a run without a journal, as far as that is possible."""
     run_id = record.metadata.run_id
     completed = [name for name, step in record.steps.items() if step.completed]
     looks = {name: _no_artifact(store, run_id, name) for name in completed}
@@ -162,7 +162,7 @@ def _unvouched(store: RunStore, record: RunRecord, expect: str | None) -> Verifi
     notes = (
         f"run.json and state.json can be read; {len(completed) - len(faults):,} of "
         f"{len(completed):,} completed artifacts are artifact files",
-        "nothing says whether they are what the run produced: without a journal, anybody who "
+        "nothing shows whether they are what the run produced: without a journal, any account that "
         "can write to the folder can have changed them",
     )
     if expect is not None:
@@ -190,7 +190,7 @@ def _unreadable(store: RunStore, run_id: str, path: str, error: IntegrityError) 
 
 
 Found: TypeAlias = Iterator[VerifyFault | str]
-"""Faults, and notes: what a crash may have left, and nothing depends on."""
+"""Faults, and notes about leftovers of a crash, on which nothing depends."""
 
 
 def _on_journal(store: RunStore, journal: Journal, record: RunRecord, expect: str | None) -> Found:
@@ -200,7 +200,7 @@ def _on_journal(store: RunStore, journal: Journal, record: RunRecord, expect: st
     if journal.torn:
         yield (
             f"line {len(journal.lines)} of the journal is followed by something that is no line, "
-            "as after a crash; it counts for nothing, and resuming cuts it"
+            "as after a crash; it is ignored, and resuming cuts it"
         )
     if expect is not None and not any(line.hash.startswith(expect) for line in journal.lines):
         yield VerifyFault(path, f"no line has the expected hash {expect}")
@@ -245,7 +245,7 @@ def _runbooks(record: RunRecord) -> list[str]:
 
 
 def _on_projections(store: RunStore, record: RunRecord, journal: Journal) -> Found:
-    """Compare the projections with what the journal makes of them."""
+    """Compare the projections with the journal."""
     if record.attempt_open:
         return
     for part, projection in PROJECTIONS.items():
@@ -274,7 +274,7 @@ def _on_projections(store: RunStore, record: RunRecord, journal: Journal) -> Fou
 def _fitted_before(
     projection: Projection, journal: Journal, written: dict[str, Json], data: bytes
 ) -> Iterator[bool]:
-    """Yield whether a projection fits what the journal said when it says that it was made."""
+    """Yield whether a projection fits the journal as of the time that it names."""
     at, head = written.get(projection.time), written.get("journal")
     anchored = head.get("head") if isinstance(head, dict) else None
     record, anchor = None, journal.lines[0]

@@ -63,12 +63,12 @@ LATEST = "latest"
 """The link to the newest run."""
 HISTORY = "runs.jsonl"
 STAMPED = tuple(f"{SYSTEM}/{name}" for name in (layout.RUN, layout.STATE, EVENTS))
-"""The records that the row of a run is made of."""
+"""The records from which the row of a run is read."""
 TAIL_BYTES = 1 << 16
 LOG_BYTES = 16 << 20
-"""The end of a log that is read; components write less."""
+"""The size of the end of a log that is read; components write less."""
 IN_MEMORY_BYTES = 64 << 20
-"""A larger artifact is digested on the disk before it is read: it may be none of ours."""
+"""A larger artifact is digested before it is read: another program may have written it."""
 REQUEST_BYTES = 1 << 16
 _tokens = itertools.count()
 _TOKEN_PREFIX = os.urandom(4).hex()
@@ -87,7 +87,7 @@ class BackendStore(RunStore):
         self._identity: str | None = None
         self._leases: dict[str, BackendLease] = {}
         self._over: set[str] = set()
-        """The runs that were held here, and are not any more."""
+        """The runs that this object held and has released."""
 
     async def _off_loop(self, call: Callable[[], T]) -> T:
         """Run a blocking call on a thread; one that cannot block at once."""
@@ -144,7 +144,7 @@ class BackendStore(RunStore):
         lease = self._leases.get(run_id)
         if lease and ref.staged and (held := lease.held(ref.staged)):
             return decode(held)
-        # published or staged, and it may move from the one to the other between two looks
+        # it may be published between two looks, so the published place is tried twice
         places = [None, ref.staged, None] if ref.staged else [None]
         seen = False
         for staged in places:
@@ -155,7 +155,7 @@ class BackendStore(RunStore):
         if seen:
             raise IntegrityError(
                 f"artifact '{ref.key}' of run {run_id} is not what the journal recorded",
-                hint=f"resuming run {run_id} makes it again",
+                hint=f"resume run {run_id}: that rebuilds it",
             )
         raise _missing(run_id, ref.key)
 
@@ -298,7 +298,7 @@ class BackendStore(RunStore):
             refuse_newer(stack.enter_context(self._at.system(name)), name)
             run = stack.enter_context(self._at.run(name))
             with self._at.runs() as runs:
-                runs.sync()  # who began the run may have died before it could
+                runs.sync()  # the process that began the run may have died before it could
                 lease = BackendLease.acquire(self._at.backend, runs, run, name, owner, self._forget)
                 try:
                     self._at.in_place(runs, run, name)
@@ -373,7 +373,7 @@ class BackendStore(RunStore):
             if document is None:
                 system.unlink(PINNED)
                 system.sync()
-            else:  # at once under its name: who resumes the run sweeps what is staged
+            else:  # directly under its name: a resume sweeps everything that is staged
                 with suppress(FileExistsError):
                     system.write_new(PINNED, json_bytes(document))
                     system.sync()
@@ -434,9 +434,9 @@ class BackendStore(RunStore):
             except FileNotFoundError:
                 raise self._at.no_run(run_id) from None
             with self._at.watched(runs, run, name):  # another process may remove it first
-                if run.has_folder(SYSTEM):  # a corrupt run may have none, and nobody at it
+                if run.has_folder(SYSTEM):  # a corrupt run may have none, and no holder
                     system = stack.enter_context(run.folder(SYSTEM, foreign=True))
-                    if not system.is_no_file(lock.NAME):  # what is no file, nobody holds
+                    if not system.is_no_file(lock.NAME):  # only a file can be locked
                         held = lock.acquire(system, name, owner)
                         stack.callback(held.release)
                 self._at.in_place(runs, run, name)
@@ -587,7 +587,7 @@ def _missing(run_id: str, key: str) -> ArtifactNotFoundError:
 
 def _taken(run_id: str) -> RefusedError:
     return RefusedError(
-        f"there is a run {run_id} already, or another process is making it",
+        f"there is a run {run_id} already, or another process is creating it",
         hint="choose another id",
     )
 
@@ -597,7 +597,7 @@ def _no_journal(run_id: str) -> IntegrityError:
 
 
 def _request(requests: FolderHandle, name: str) -> dict[str, Json] | None:
-    """Return what is asked in a file; None if it is still being written, or asks for nothing."""
+    """Return the request in a file; None if it is still being written, or is none."""
     try:
         document = json.loads(requests.read(name, REQUEST_BYTES))
         json_bytes(document)  # or it could not be journaled
@@ -622,8 +622,8 @@ def _record_name(key: str) -> str:
 def _take_away(runs: FolderHandle, name: str) -> str:
     """Take a run away at once; return the name of the folder that is left to remove.
 
-    Where a folder cannot be renamed, as one of an image that overlayfs lies over, what makes a run
-    of it goes first: a crash then leaves a damaged run, never one that looks whole.
+    A folder of an image below an overlay file system cannot be renamed. There the records are
+    removed first: a crash then leaves a damaged run, never one that looks whole.
     """
     trash = f".trash-{name}"
     try:
@@ -640,9 +640,9 @@ def _take_away(runs: FolderHandle, name: str) -> str:
 
 
 def _sweep(runs: FolderHandle) -> None:
-    """Remove what a crash left half made or half removed, if nobody is at it now."""
-    with runs.alone() as nobody:
-        if nobody:
+    """Remove runs that a crash left half created or half removed, unless a process is at it."""
+    with runs.alone() as alone:
+        if alone:
             for name in runs.names():
                 if name.startswith((".new-", ".trash-")):
                     runs.remove(name)

@@ -1,7 +1,7 @@
-"""The store's interface: nine methods on artifacts, and beside them the ports of a run's life.
+"""The interface of a store: nine methods on artifacts, and the operations that runs need.
 
-The nine are asynchronous and stateless. The ports block and are called from threads of the
-engine's; what changes a run goes through a `Lease`, so that "one writer per run" is a type.
+The nine are asynchronous and stateless. The others block, and the engine calls them from threads
+of its own. Whatever changes a run goes through a `Lease`, so that "one writer per run" is a type.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from waivern.message import Json, Message
 
 
 class Receipt(NamedTuple):
-    """What staging returns: enough to publish the artifact and to journal it; small, picklable."""
+    """A staged artifact: enough to publish it and to journal it; small, picklable."""
 
     key: str
     staged: str
-    """Where the bytes wait until they are published; the backend's own word."""
+    """The place where the bytes wait until they are published; only the store reads it."""
     size: int
     digest: str
     content_digest: str
@@ -27,18 +27,18 @@ class Receipt(NamedTuple):
 
 
 class ArtifactRef(NamedTuple):
-    """An artifact of a run, by what its bytes must be; `staged` while it may not be published."""
+    """A reference to exact bytes of an artifact; with `staged` while it may not be published."""
 
     key: str
     digest: str
     content_digest: str
     staged: str | None = None
     schema: str = ""
-    """As its receipt and the journal say; empty where nobody asks."""
+    """As its receipt and the journal say; empty where it is not needed."""
 
 
 class Owner(NamedTuple):
-    """Who holds a run: for people to read, never to decide by."""
+    """The holder of a run: for people to read, never to decide by."""
 
     host: str
     pid: int
@@ -55,14 +55,14 @@ class JournalLine(NamedTuple):
 
 
 class Journal(NamedTuple):
-    """A run's journal as it can be read: all valid lines, and whether a torn tail follows."""
+    """The valid lines of a run's journal, and whether a torn tail follows."""
 
     lines: tuple[JournalLine, ...]
     torn: bool = False
 
 
 class InitialState(NamedTuple):
-    """All that a run has when it first becomes visible."""
+    """The initial state of a run: everything it has when it first becomes visible."""
 
     runbook: bytes
     records: tuple[dict[str, Json], ...]
@@ -74,7 +74,7 @@ class InitialState(NamedTuple):
 
 
 Stamp: TypeAlias = tuple[int, ...]
-"""What changes whenever a record of a run does."""
+"""A value that changes whenever a record of a run does."""
 
 
 RecordName: TypeAlias = Literal["run", "state", "journal", "runbook", "pin"]
@@ -107,14 +107,14 @@ class RunFile(NamedTuple):
 
 
 class RunIndex(NamedTuple):
-    """The runs of a store, and what is known of them without opening them."""
+    """The runs of a store, and the retained knowledge of those that have not changed."""
 
     stamps: dict[str, Stamp | None]
-    """Of every run there is; None if it has none now, so that nothing can be kept of it."""
+    """The stamp of every run; None if it has none now, so that nothing can be retained of it."""
     entries: dict[str, list[Json]]
-    """What `index` was given for runs that are unchanged since; to be checked like any input."""
+    """The entries that `index` stored of unchanged runs; to be checked like any input."""
     moment: int = 0
-    """When it was looked at, before anything else: nanoseconds since the epoch."""
+    """The time before anything was read, in nanoseconds since the epoch."""
 
 
 class LogSink(ABC):
@@ -165,27 +165,31 @@ class Lease(ABC):
 
     @abstractmethod
     def replace_runbook(self, data: bytes) -> None:
-        """Keep another runbook's bytes beside those that ran before; it is the run's from now."""
+        """Make another runbook the run's; those that ran before are retained beside it."""
 
     @abstractmethod
     def replace_children(self, children: Mapping[str, bytes]) -> None:
-        """Keep other children, by path, beside those that ran before; now they are the run's."""
+        """Make other children, by path, the run's; those that ran before are retained."""
 
     @abstractmethod
     def unpublish(self, keys: Iterable[str]) -> None:
-        """Remove published artifacts, durably, before the journal says that they are no more."""
+        """Remove published artifacts, durably.
+
+        This precedes the journal line that invalidates them: after a crash in between, a resume
+        finds them missing and rebuilds them, and never trusts a file that was invalidated.
+        """
 
     @abstractmethod
     def sweep(self, keys: Iterable[str]) -> None:
-        """Remove artifacts that count no longer, and staged leftovers of earlier attempts."""
+        """Remove these artifacts, which no event completes, and everything that is staged."""
 
     @abstractmethod
     def clear_requests(self) -> None:
-        """Remove what was asked of an earlier holder, or has been granted."""
+        """Remove the requests to an earlier holder, and those that have been granted."""
 
     @abstractmethod
     def release(self) -> None:
-        """Give the run up; again is harmless. By now the journal says how the attempt ended."""
+        """Release the run; twice is harmless. By now the journal says how the attempt ended."""
 
 
 class ArtifactStore(ABC):
@@ -193,7 +197,7 @@ class ArtifactStore(ABC):
 
     @abstractmethod
     async def save(self, run_id: str, key: str, message: Message) -> None:
-        """Keep `message` under `key`, durably, in place of what was there."""
+        """Store `message` under `key`, durably, replacing an earlier one."""
 
     @abstractmethod
     async def get(self, run_id: str, key: str) -> Message:
@@ -201,7 +205,7 @@ class ArtifactStore(ABC):
 
     @abstractmethod
     async def exists(self, run_id: str, key: str) -> bool:
-        """Say whether there is a message under `key`."""
+        """Return whether there is a message under `key`."""
 
     @abstractmethod
     async def delete(self, run_id: str, key: str) -> None:
@@ -221,7 +225,7 @@ class ArtifactStore(ABC):
 
     @abstractmethod
     async def save_json(self, run_id: str, key: str, data: dict[str, Json]) -> None:
-        """Keep one of the run's records ('run', 'state'), in place of what was there."""
+        """Store one of the run's records ('run', 'state'), replacing an earlier one."""
 
     @abstractmethod
     async def get_json(self, run_id: str, key: str) -> dict[str, Json]:
@@ -229,46 +233,46 @@ class ArtifactStore(ABC):
 
 
 class RunStore(ArtifactStore):
-    """A store with the ports that running needs; every backend gives all of them."""
+    """A store with the operations that runs need."""
 
     url: str
-    """What `open_store` opens to reach the same runs."""
+    """The URL or path that `open_store` opens to reach the same runs."""
     folder: str | None = None
-    """The folder that all of it is in; None if it is not on a disk."""
+    """The folder that holds the store; None if it is not on a disk."""
     watch_s: float = 0.2
-    """How often to look for changes that another process makes, in seconds."""
+    """The interval, in seconds, at which readers look for changes of other processes."""
 
     @abstractmethod
     def identity(self, *, make: bool = False) -> str | None:
         """Return the random id of the store, which its runs record; None if it has none yet.
 
-        With `make` it has one afterwards. Raises IntegrityError if it is damaged.
+        With `make` one is created. Raises IntegrityError if it is damaged.
         """
 
-    # stage and publish
+    # staging
 
     @abstractmethod
     def stage(self, run_id: str, key: str, message: Message) -> Receipt:
-        """Write the message where no reader sees it. Any thread or process, any number at once.
+        """Write the message where no reader sees it; any thread or process may, at any time.
 
-        It is durable when it is published.
+        It becomes durable when it is published.
         """
 
     @abstractmethod
     def fetch(self, run_id: str, ref: ArtifactRef) -> Message:
-        """Return exactly the artifact that `ref` means, published or staged.
+        """Return exactly the artifact that `ref` refers to, published or staged.
 
-        Raises IntegrityError if what lies there has another digest, ArtifactNotFoundError if
-        nothing does.
+        Raises IntegrityError if the stored bytes have another digest, ArtifactNotFoundError if
+        there are none.
         """
 
     @abstractmethod
     def verify(self, run_id: str, key: str, *, size: int, digest: str) -> str | None:
-        """Say what is wrong with a published artifact ('missing', 'altered'); None if nothing."""
+        """Return the fault of a published artifact ('missing', 'altered'); None if it has none."""
 
     @abstractmethod
     def read_artifact(self, run_id: str, key: str) -> bytes | None:
-        """Return the bytes of a published artifact, whatever they are; None if there are none."""
+        """Return the bytes of a published artifact, unchecked; None if there are none."""
 
     # journal
 
@@ -306,25 +310,28 @@ class RunStore(ArtifactStore):
 
     @abstractmethod
     def read_runbook(self, run_id: str, digest: str) -> bytes:
-        """Return the kept runbook with this digest. Raises IntegrityError if none has it."""
+        """Return the retained runbook with this digest. Raises IntegrityError if none has it."""
 
     @abstractmethod
     def read_child(self, run_id: str, path: str, digest: str) -> bytes:
-        """Return the kept child with this path and digest. Raises IntegrityError if none has it."""
+        """Return the retained child with this path and digest.
+
+        Raises IntegrityError if none has it.
+        """
 
     # lock
 
     @abstractmethod
     def begin(self, run_id: str, initial: InitialState, owner: Owner) -> Lease:
-        """Make a run, whole, and hold it. Raises RefusedError if the id is taken."""
+        """Create a run, whole, and hold it. Raises RefusedError if the id is taken."""
 
     @abstractmethod
     def lock(self, run_id: str, owner: Owner) -> Lease:
-        """Hold an existing run; cuts a torn tail. Raises RunLockedError, naming the owner."""
+        """Hold an existing run; a torn tail is cut. Raises RunLockedError, naming the owner."""
 
     @abstractmethod
     def owner(self, run_id: str) -> Owner | None:
-        """Return who holds the run now, or None if nobody does."""
+        """Return the holder of the run; None if it is not held."""
 
     # reading without an event loop, for commands that must start quickly
 
@@ -337,16 +344,16 @@ class RunStore(ArtifactStore):
         """As `get_json`."""
 
     def indexed(self) -> RunIndex:
-        """Return the runs, and what `index` kept of those that are unchanged since."""
+        """Return the runs, and the entries that `index` stored for those that are unchanged."""
         return RunIndex(dict.fromkeys(self.runs()), {})
 
     def index(self, seen: RunIndex, entries: Mapping[str, list[Json]]) -> None:
-        """Keep what was read of runs after `seen` was returned.
+        """Store entries of runs that were read after `seen` was returned.
 
-        Nothing depends on it: a store that keeps nothing is only slower. Raises StoreError.
+        Nothing depends on it: a store that stores nothing is only slower. Raises StoreError.
         """
 
-    # the rest of a run's life
+    # logs, requests, pins
 
     @abstractmethod
     def log(self, run_id: str, key: str | None) -> LogSink:
@@ -365,38 +372,38 @@ class RunStore(ArtifactStore):
 
     @abstractmethod
     def request(self, run_id: str, name: str, document: dict[str, Json]) -> bool:
-        """Ask who holds the run for something; False if somebody has asked already."""
+        """Leave a request to the holder of the run; return false if it was made before."""
 
     @abstractmethod
     def requests(self, run_id: str) -> dict[str, dict[str, Json]]:
-        """Return what is asked of who holds the run, by name."""
+        """Return the requests to the holder of the run, by name."""
 
     @abstractmethod
     def pinned(self, run_id: str) -> bool:
-        """Say whether the run is kept from being removed."""
+        """Return whether the run is protected from removal."""
 
     @abstractmethod
     def pin(self, run_id: str, document: dict[str, Json] | None) -> None:
-        """Keep a run from being removed, and say why; the first reason stays. None lets it go."""
+        """Protect a run from removal, for a reason, of which the first stays; None ends it."""
 
-    # never twice
+    # the cache and the history
 
     @abstractmethod
     def remember(self, entries: Mapping[str, dict[str, Json]]) -> None:
-        """Keep entries under their keys, digests all, in place of earlier ones.
+        """Store cache entries under their keys, which are digests, replacing earlier ones.
 
-        A crash may lose some; what can be had from their runs is lost to nobody.
+        A crash may lose some: the runs that they refer to remain the truth.
         """
 
     @abstractmethod
     def recall(self, key: str) -> dict[str, Json] | None:
-        """Return what was last remembered under a key, believing nothing of it; None if nothing."""
+        """Return the cache entry under a key, unchecked; None if there is none."""
 
     @abstractmethod
     def cache_secret(self, *, make: bool = True) -> bytes:
-        """Return the store's own random key of 32 bytes, made if it is not there.
+        """Return the secret of the cache's keys, 32 random bytes, created if it is missing.
 
-        Raises ArtifactNotFoundError if it is not there and may not be made.
+        Raises ArtifactNotFoundError if it is missing and may not be created.
         """
 
     @abstractmethod
@@ -409,15 +416,15 @@ class RunStore(ArtifactStore):
 
     @abstractmethod
     def remove(self, run_id: str, owner: Owner, before: Callable[[], None] = lambda: None) -> None:
-        """Remove a run, whole; `before` is called with its lock held, while all of it is there.
+        """Remove a run, whole; `before` is called with its lock held, while it is complete.
 
-        Raises RunLockedError while somebody holds it, and what `before` raises.
+        Raises RunLockedError while it is held, and what `before` raises.
         """
 
     @abstractmethod
     def size(self, run_id: str) -> int:
-        """Return the number of bytes that the files of a run have."""
+        """Return the number of bytes in the files of a run."""
 
     @abstractmethod
     async def aclose(self) -> None:
-        """Let go of what the store itself holds."""
+        """Release what the store itself holds; its runs stay."""

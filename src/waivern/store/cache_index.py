@@ -1,7 +1,7 @@
-"""The cache on the disk: which artifact was made of what. A help, never the truth.
+"""The index of the cache: from what each artifact was produced. A help, never the truth.
 
 `cache/<two hex>.jsonl` has a line for each entry, appended; the last line of a key counts, and a
-line that cannot be read is none. Entries name the run they speak of; whoever reads one asks there.
+line that cannot be read is ignored. An entry names its run; its reader checks it there.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from waivern.message import Json
 from waivern.store.backend import FolderHandle
 
 SHARD_BYTES = 4 << 20
-"""A shard that has grown beyond this is written anew: the last entry of each key, if its run is
-still there, and of those the newest half of this at most."""
+"""A larger shard is compacted: to the last entry of each key whose run still exists, and of those
+to the newest half of this size."""
 READ_BYTES = 64 << 20
-"""A larger one is none of ours: nothing of it is read, and it is begun anew."""
+"""A larger one was not written by this program: it is not read, and replaced."""
 KEY = "key"
 KEY_BYTES = 32
 
@@ -28,9 +28,9 @@ KEY_BYTES = 32
 def write(
     folder: FolderHandle, entries: Mapping[str, dict[str, Json]], runs: Callable[[], Container[str]]
 ) -> None:
-    """Append entries, in one write a shard; sweep what a crash left half made.
+    """Append entries, with one write for each shard; sweep the leftovers of a crash.
 
-    `runs` returns the ids of the runs there are; it is asked only when a shard has grown too large.
+    `runs` returns the ids of the existing runs; it is called only when a shard is too large.
     """
     lines: dict[str, dict[str, bytes]] = defaultdict(dict)
     for key, entry in entries.items():
@@ -39,15 +39,18 @@ def write(
     with folder.shared():
         for name, group in lines.items():
             folder.append(name, b"".join(group.values()), own_line=True)
-    with folder.alone() as nobody:
-        if nobody:  # else who comes last does it
+    with folder.alone() as alone:
+        if alone:  # otherwise the last of the writers does it
             _tidy(folder, lines, runs)
 
 
 def _tidy(
     folder: FolderHandle, lines: Mapping[str, dict[str, bytes]], runs: Callable[[], Container[str]]
 ) -> None:
-    """Write the shards anew that `lines` made too large; nobody else may be writing."""
+    """Compact the shards that `lines` made too large; no other process may be writing.
+
+    Another writer could have a shard open, and would append to the file that was replaced.
+    """
     grown = {name: size for name in lines if (size := folder.size(name)) > SHARD_BYTES}
     there = runs() if grown else ()
     for name, size in grown.items():
@@ -59,7 +62,7 @@ def _tidy(
 
 
 def _kept(data: bytes, runs: Container[str]) -> dict[str, bytes]:
-    """Return the lines that are worth keeping, by key, the newest last."""
+    """Return the lines to retain, by key, the newest last."""
     newest: dict[str, bytes] = {}
     room, seen = SHARD_BYTES // 2, set[str]()
     for key, entry, line in reversed(list(_lines(data))):
@@ -74,7 +77,7 @@ def read(folder: FolderHandle, key: str) -> dict[str, Json] | None:
     """Return the last entry of a key."""
     try:
         data = folder.read_if_any(_shard(key), READ_BYTES)
-    except IntegrityError:  # a link, a device, a file that nobody here wrote
+    except IntegrityError:  # a link, a device, or a file that this program did not write
         return None
     for line in _backwards(data or b"", key.encode()):
         for other, entry, _ in _lines(line):
@@ -84,7 +87,7 @@ def read(folder: FolderHandle, key: str) -> dict[str, Json] | None:
 
 
 def _backwards(data: bytes, text: bytes) -> Iterator[bytes]:
-    """Yield the lines that have a text in them, the last first, without a look at the others."""
+    """Yield the lines that contain a text, the last first, without parsing the others."""
     end = data.rfind(b"\n") + 1
     while (at := data.rfind(text, 0, end)) >= 0:
         start = data.rfind(b"\n", 0, at) + 1
@@ -93,9 +96,9 @@ def _backwards(data: bytes, text: bytes) -> Iterator[bytes]:
 
 
 def secret(folder: FolderHandle, *, make: bool) -> bytes:
-    """Return the store's own random key; whoever comes first makes it, if it may be made.
+    """Return the secret of the store; the first process that needs it creates it, if it may.
 
-    Raises IntegrityError if what lies there is none, FileNotFoundError.
+    Raises IntegrityError if it is damaged, FileNotFoundError.
     """
     found = folder.read_if_any(KEY, 1 << 10) if make else folder.read(KEY, 1 << 10)
     if found is None:

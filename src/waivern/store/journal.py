@@ -1,4 +1,4 @@
-"""Journal lines: how they are chained, and what a damaged journal means.
+"""The chain of journal lines, and the meaning of a damaged journal.
 
 A line is one JSON object ending in its own hash:
 
@@ -18,9 +18,9 @@ from waivern.message import Json, sha256
 from waivern.store.base import Journal, JournalLine
 
 ROOT = "0" * 64
-"""What stands for the hash before the first line."""
+"""The hash that the first line has as its previous one."""
 LINE_BYTES = 64 << 20
-"""A longer line is none of ours."""
+"""A longer line was not written by this program."""
 _BEGINNING = b'{"seq":'
 _SUFFIX = len(',"hash":"') + 64 + len('"}')
 
@@ -30,7 +30,7 @@ def _hash(body: bytes) -> str:
 
 
 class JournalChain:
-    """The end of a journal: makes the lines that follow."""
+    """The end of a journal, from which the next lines are made."""
 
     __slots__ = ("count", "durable", "head")
 
@@ -38,10 +38,10 @@ class JournalChain:
         self.count = count
         self.head = head
         self.durable = count
-        """How many lines are known to be on the disk."""
+        """The number of lines that are known to be on the disk."""
 
     def extend(self, records: Iterable[dict[str, Json]]) -> bytes:
-        """Return the bytes of the next lines; they count as written from here."""
+        """Return the bytes of the next lines; the chain continues after them."""
         from pydantic_core import to_json  # who only reads can do without
 
         lines, count, head = [], self.count, self.head
@@ -55,26 +55,26 @@ class JournalChain:
         return b"".join(lines)
 
     def mark_durable(self) -> None:
-        """Note that all lines so far are on the disk."""
+        """Record that all lines so far are on the disk."""
         self.durable = self.count
 
 
 class JournalReading(NamedTuple):
-    """What the bytes of a journal hold: the valid lines, where they end, and why there."""
+    """The valid lines of a journal, where they end, and why there."""
 
     lines: tuple[JournalLine, ...]
     valid_bytes: int
     fault: str | None
-    """What is wrong with the line after the last valid one; None if nothing follows."""
+    """The fault of the line after the last valid one; None if nothing follows."""
 
     @property
     def journal(self) -> Journal:
-        """The journal as readers are given it."""
+        """The journal for readers."""
         return Journal(self.lines, torn=self.fault is not None)
 
 
 class JournalAnchor(NamedTuple):
-    """What a synced `run.json` says of the journal: so many `lines`, `head` the last hash."""
+    """The journal as a synced `run.json` records it: the number of `lines`, the last hash."""
 
     lines: int = 0
     head: str = ROOT
@@ -128,7 +128,7 @@ class _Parsed(NamedTuple):
 
 
 def _line(raw: bytes) -> _Parsed | str:
-    """Parse one line whose own hash is right, or say what is wrong with it."""
+    """Return a line whose own hash is right, or the fault of it."""
     body, suffix = raw[:-_SUFFIX], raw[-_SUFFIX:]
     own = _hash(body)
     if suffix != b',"hash":"%b"}' % own.encode():
@@ -169,8 +169,8 @@ def _durable_beyond(data: bytes, position: int) -> int:
 def last(data: bytes) -> dict[str, Json] | None:
     """Return the record of the last line in the tail end of a journal; None if it is torn.
 
-    Its hash is not looked at: this is for lists of runs, which say how runs stand, not whether
-    they can be trusted.
+    Its hash is not checked: this is for lists of runs, which show a status, not whether it can be
+    trusted.
     """
     if not data.endswith(b"\n"):
         return None

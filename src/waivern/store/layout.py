@@ -1,4 +1,4 @@
-"""Where things lie below `.waivern`: ids in, open folders out."""
+"""The layout of a store: from ids to open folders, and the names of the files in them."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ RUNS, LOGS, REQUESTS, PINNED = "runs", "logs", "requests", "pinned.json"
 CHILDREN, CACHE, RUN_LOG, LOCK = "children", "cache", "run.log", "lock"
 EVENTS, RUN, STATE, RUNBOOK = "events.jsonl", "run.json", "state.json", "runbook.yaml"
 RECORD_BYTES = 64 << 20
-"""What a record of a run may have (100,000 artifacts make some 4 MiB), and a runbook."""
+"""The limit for a record or a runbook (100,000 artifacts need some 4 MiB)."""
 
 JOURNAL_BYTES = 1 << 30
-"""A longer journal is not read: a million artifacts make less."""
+"""A longer journal is not read: a million artifacts need less."""
 
 
 class AbsentError(Exception):
-    """What was looked for is not there; never leaves this room."""
+    """The run or the folder of an artifact is missing; never leaves the store."""
 
 
 class Layout:
@@ -51,7 +51,7 @@ class Layout:
     def run(self, run_id: str, *, make: bool = False) -> Iterator[FolderHandle]:
         """Open a run's folder. Raises RunNotFoundError unless `make`.
 
-        So does what looks in vain for something in a run that is removed meanwhile.
+        Also raises it for a file that is missing because the run is being removed.
         """
         if held := self.held.get(run_id):
             yield held

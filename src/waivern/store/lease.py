@@ -37,9 +37,10 @@ from waivern.store.possession import Possession
 from waivern.store.syncers import Syncers
 
 HELD_BYTES = 1 << 15
-"""A larger artifact is written by who made it: here it would make the others of its group wait."""
+"""A larger artifact is written by the thread that produced it: the lease would make the others of
+its group wait."""
 HELD = 2048
-"""How many are held in memory at most."""
+"""The number of artifacts that are held in memory at most."""
 WAVE = 64
 """Files that are written before they are synced; twice as many are open at once, of the 1,024 that
 a process usually may have."""
@@ -47,7 +48,7 @@ a process usually may have."""
 
 @contextmanager
 def _there(what: str) -> Iterator[None]:
-    """Turn what the system says into a StoreError: of a held run, nothing may be absent."""
+    """Turn system errors into StoreErrors, even a missing file: a held run has all its files."""
     try:
         with explained(what):
             yield
@@ -71,9 +72,9 @@ class BackendLease(Lease):
         self.run_id = run_id
         self.run = run
         self._unwritten: dict[str, bytes] = {}
-        """Small artifacts staged in memory, which `publish` writes and syncs in a group."""
+        """Small artifacts, staged in memory; `publish` writes and syncs them in a group."""
         self._written: dict[str, str] = {}
-        """What was staged in files of its own and is not published yet, with its key."""
+        """Artifacts staged in files of their own and not published yet, each with its key."""
         self._syncers = Syncers()
         self._held = held
         self._chain = chain
@@ -82,7 +83,7 @@ class BackendLease(Lease):
         self._broken = False
         self._released = False
         self._named: set[str] = set()
-        """The folders of artifacts whose own names are durable."""
+        """The folders of artifacts whose names are durable."""
         self._system = run.folder(SYSTEM)
         self._events = self._system.open(EVENTS, "append")
         self._written_bytes = self._events.stat().st_size
@@ -92,9 +93,9 @@ class BackendLease(Lease):
         _leases.add(self)
 
     def check(self) -> None:
-        """Raise IntegrityError if the run is not this lease's any more: nothing more is written.
+        """Raise IntegrityError if the run is no longer this lease's, StoreError once it is released.
 
-        Raises StoreError once it was given up.
+        It precedes each write: a holder that lost its run would damage that of the next one.
         """
         if self._released:
             raise StoreError(f"run {self.run_id} is over: nothing more is written")
@@ -165,10 +166,10 @@ class BackendLease(Lease):
         return lease
 
     def hold(self, staged: str, data: bytes) -> bool:
-        """Keep a small artifact's bytes until they are published; say whether there was room.
+        """Hold a small artifact's bytes until they are published; return whether there was room.
 
-        One thread that writes many files, without another at its heels, costs a third of many
-        threads that write one each: between any two calls of the system Python may hand over.
+        One thread that writes many files costs a third of many threads that write one each:
+        Python may switch threads between any two system calls.
         """
         if len(data) > HELD_BYTES or len(self._unwritten) >= HELD:
             return False
@@ -176,7 +177,7 @@ class BackendLease(Lease):
         return True
 
     def adopt(self, staged: str, key: str) -> bool:
-        """Take note of a file that was written elsewhere; say whether it may still be published."""
+        """Record a file that another thread staged; return whether it may still be published."""
         self._written[staged] = key
         return not self._released
 
@@ -217,7 +218,7 @@ class BackendLease(Lease):
                 self._written.pop(receipt.staged, None)
 
     def _write(self, folder: FolderHandle, receipts: list[Receipt]) -> None:
-        """Write those that are held in memory, durably: one wave is made as another is synced."""
+        """Write what is held in memory, durably: one wave is written as another is synced."""
         durable: list[Callable[[], None]] = []
         try:
             for start in range(0, len(receipts), WAVE):
@@ -252,7 +253,7 @@ class BackendLease(Lease):
         return files
 
     def _sync_names(self, parents: list[str]) -> None:
-        """Make the names of folders durable: who made them may not have come to it."""
+        """Make the names of folders durable: the thread that created them may not have yet."""
         for depth in range(len(parents)):
             path = "/".join(parents[: depth + 1])
             if path not in self._named:
@@ -288,7 +289,7 @@ class BackendLease(Lease):
             _write_children(self._system, children)
 
     def _put_aside(self, folder: FolderHandle, prefix: str, children: Mapping[str, bytes]) -> None:
-        """Keep what lies in a folder and is not as in `children` under other names."""
+        """Retain, under other names, the files in a folder that differ from `children`."""
         for name in folder.names():
             if folder.has_folder(name):
                 with folder.folder(name) as inner:
@@ -315,9 +316,9 @@ class BackendLease(Lease):
 
     def sweep(self, keys: Iterable[str]) -> None:
         self.check()
-        self._unwritten.clear()  # calls that were cut off have staged it: nobody publishes it
+        self._unwritten.clear()  # of calls that were cut off: it is never published
         doomed = {f"{key}.json" for key in keys}
-        with _there("remove what counts no longer"):
+        with _there("remove invalidated artifacts"):
             found: dict[str, list[str]] = defaultdict(list)
             for path, _ in self.run.walk():
                 folder_path, _, name = path.rpartition("/")
@@ -340,7 +341,7 @@ class BackendLease(Lease):
                     requests.unlink(name)
 
     def abandon(self) -> None:
-        """In a forked child, hold nothing of the run open: it is the parent's to write."""
+        """Close everything in a forked child: only the parent may write to the run."""
         if self._released:
             return
         self._released = self._broken = True
@@ -355,7 +356,7 @@ class BackendLease(Lease):
         if self._released:
             return
         self._released = True
-        for staged, key in list(self._written.items()):  # of calls that nobody waited for
+        for staged, key in list(self._written.items()):  # of abandoned calls
             with suppress(StoreError):
                 self._remove(key.split("/")[:-1], staged, f"remove what was left of '{key}'")
         self._on_release(self.run_id)

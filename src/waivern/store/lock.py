@@ -1,4 +1,4 @@
-"""Who may write to a run: a kernel lock on `_system/lock`, held for the life of the process.
+"""The lock of a run: a kernel lock on `_system/lock`, held for the life of the process.
 
 The kernel frees it within milliseconds of any death, so nothing is ever unlocked by hand.
 """
@@ -18,7 +18,7 @@ from waivern.store.layout import LOCK
 
 NAME = LOCK
 PATIENCE_S = 0.25
-"""How long a locker tries: a reader's probe holds the lock for microseconds."""
+"""The time for which a lock is tried: the probe of a reader holds it for microseconds."""
 
 
 class HeldLock:
@@ -44,7 +44,7 @@ class HeldLock:
         return system.same_file(NAME, self.file)
 
     def sign(self, owner: Owner) -> None:
-        """Write into the lock file who holds it, for others to read."""
+        """Write the holder into the lock file, for others to read."""
         text = json.dumps({"host": owner.host, "pid": owner.pid, "since": owner.since})
         self.file.overwrite(text.encode() + b"\n")
 
@@ -67,14 +67,14 @@ os.register_at_fork(after_in_child=_after_fork)
 
 
 def this_process() -> Owner:
-    """Return the owner that this process is."""
+    """Return this process as an owner."""
     return Owner(os.uname().nodename, os.getpid(), rfc3339(time.time()))
 
 
 def acquire(system: FolderHandle, run_id: str, owner: Owner) -> HeldLock:
     """Lock the run whose `_system` folder this is.
 
-    Raises RunLockedError, naming who holds it, or RunNotFoundError if it was removed meanwhile.
+    Raises RunLockedError, naming the holder, or RunNotFoundError if it was removed meanwhile.
     """
     lock = HeldLock(system.open(NAME, "lock"))
     if not lock.take():
@@ -91,7 +91,7 @@ def acquire(system: FolderHandle, run_id: str, owner: Owner) -> HeldLock:
 
 
 def locked_error(run_id: str, owner: Owner) -> RunLockedError:
-    """Return the error that names who is at work on a run."""
+    """Return the error that names the holder of a run."""
     return RunLockedError(
         f"run {run_id} is running: process {owner.pid} on {owner.host}, since {owner.since}",
         hint="wait until it ends (`wct runs` shows when), or stop that process",
@@ -99,7 +99,7 @@ def locked_error(run_id: str, owner: Owner) -> RunLockedError:
 
 
 def holder(system: FolderHandle) -> Owner | None:
-    """Return who holds the run's lock now, without taking it; None if nobody does."""
+    """Return the holder of the run's lock, without taking it; None if it is free."""
     try:
         with system.open(NAME, "read") as file:
             return None if file.lock(exclusive=False) else read_owner(system)
@@ -108,7 +108,7 @@ def holder(system: FolderHandle) -> Owner | None:
 
 
 def _signed(system: FolderHandle) -> Owner:
-    """Return who holds the lock, waiting shortly for one that has taken it but not yet signed."""
+    """Return the holder of the lock, waiting shortly for one that has not signed it yet."""
     deadline = time.monotonic() + PATIENCE_S
     while not _is_alive(owner := read_owner(system)) and time.monotonic() < deadline:
         time.sleep(0.005)
@@ -130,7 +130,7 @@ def _is_alive(owner: Owner) -> bool:
 
 
 def read_owner(system: FolderHandle) -> Owner:
-    """Return who signed the lock file last."""
+    """Return the owner that signed the lock file last."""
     try:
         document = json.loads(system.read(NAME, limit=4096))
         return Owner(str(document["host"]), int(document["pid"]), str(document["since"]))

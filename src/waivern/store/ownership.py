@@ -1,8 +1,9 @@
 """Ownership of a store: the accounts that may have written it, and a refusal of all others.
 
-What a stranger planted must not be taken for a run or a cached result: on a shared machine anybody
-can lay a `.waivern` into a folder above. Every folder and file of a store is checked by its open
-descriptor, so that it makes no difference who can rename the folders that lead to it.
+A file that another account planted must not be taken for a run or a cached result: on a shared
+machine any account can put a `.waivern` into a folder above. Every folder and file of a store is
+checked by its open descriptor, so that it makes no difference who can rename the folders that lead
+to it.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from waivern.errors import IntegrityError, RefusedError
 from waivern.files import at_home, trusted_owners
 
 VARIABLE = "WAIVERN_TRUST_STORE"
-"""Names stores, between ':', that are trusted whoever owns them; '*' names all."""
+"""Names stores, separated by ':', that are trusted with any owner; '*' names all."""
 ANY = "*"
 
 Owners: TypeAlias = frozenset[int] | None
@@ -42,7 +43,7 @@ def _is_named(path: str) -> bool:
 
 
 def check_owner(found: os.stat_result, owners: Owners, name: str) -> None:
-    """Raise StrangerError if a file or a folder belongs to somebody who is not trusted."""
+    """Raise ForeignOwnerError if a file or folder belongs to an account that is not trusted."""
     if owners is not None and found.st_uid not in owners:
         raise ForeignOwnerError(f"{name} belongs to {account(found.st_uid)}")
 
@@ -50,9 +51,9 @@ def check_owner(found: os.stat_result, owners: Owners, name: str) -> None:
 def check_folder(
     fd: int, path: str, owners: Owners, *, repair: bool, store: str | None = None
 ) -> None:
-    """Raise RefusedError if an open folder is not one of a store that only trusted people write.
+    """Raise RefusedError if an account that is not trusted may write to an open folder of a store.
 
-    `store` is the store that it is a part of; it is the store itself unless given.
+    `store` is the store of which it is a part; without it the folder is the store itself.
 
     Group bits, as a umask of 002 leaves them, are no reason if they can be taken away: with
     `repair` they are.
@@ -64,7 +65,7 @@ def check_folder(
 
 
 def check_found(found: os.stat_result, path: str, owners: Owners, store: str | None = None) -> None:
-    """Raise RefusedError unless a folder of a store is written by trusted people only."""
+    """Raise RefusedError unless only trusted accounts may write to a folder of a store."""
     if owners is None:
         return
     if found.st_uid not in owners:
@@ -116,7 +117,7 @@ def refused(
     """Return the error that names a store which is not used, and how it can be."""
     mend = f"after a look at it: `chmod -R go-w {path}`; or " if writable else ""
     return RefusedError(
-        f"the store {path} {why}: somebody else could have planted what is in it",
+        f"the store {path} {why}: another account could have planted its content",
         hint=f"{mend}choose another with --store; if you trust it, give --trust-store "
         f"or set {VARIABLE}={store or path}",
     )

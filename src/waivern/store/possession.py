@@ -1,9 +1,10 @@
 """Possession of a run: the files that a lease has open are still those under their names.
 
-A lock and a descriptor outlive the name they were opened by. Whoever removes the lock file lets a
-second process in; whoever removes, truncates or moves the journal leaves its holder writing into a
-file that no reader finds; a component that closes descriptors may have its own file opened under
-their numbers. So the holder of a run looks before each commit, and writes no more if it lost it.
+A lock and a descriptor outlive the name they were opened by. If the lock file is removed, a second
+process can lock the run. If the journal is removed, truncated or moved, its holder writes into a
+file that no reader finds. If a component closes descriptors that it does not own, the next file it
+opens may get their numbers. So the holder checks before each commit, and stops writing if the run
+is no longer its own.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The id of a store: random, made once, recorded by each run that begins or goes on in it."""
+"""The id of a store: random, created once, recorded by each attempt of a run in it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\n")
 def read(root: FolderHandle) -> str | None:
     """Return the id of the store in this folder; None if it has none yet.
 
-    Raises IntegrityError if what lies there is no id.
+    Raises IntegrityError if it is damaged.
     """
     data = root.read_if_any(ID, 1 << 10)
-    if data is None or _PART.fullmatch(data):  # one that is not whole was never handed out
+    if data is None or _PART.fullmatch(data):  # an incomplete one was never recorded
         return None
     text = data.decode(errors="replace")
     if _ID.fullmatch(text) is None:
@@ -31,10 +31,10 @@ def read(root: FolderHandle) -> str | None:
 
 
 def make(root: FolderHandle) -> str:
-    """Return the id of the store in this folder; the first process that needs one makes it.
+    """Return the id of the store in this folder; the first process that needs one creates it.
 
-    It is written in place, under a lock, and handed out when it is durable: a crash leaves nothing
-    but a part of it, which the next process replaces.
+    It is written in place, under a lock, and returned when it is durable. A crash leaves at most
+    a part of it, which the next process replaces: no run has recorded it.
     """
     if (found := read(root)) is not None:
         return found

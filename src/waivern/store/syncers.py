@@ -1,4 +1,4 @@
-"""Several threads that sync files at once: the device then flushes once for many.
+"""Threads that sync files at once, so that the device flushes once for many.
 
 Measured on ext4, for a wave of 128 small files: 61 microseconds a file with one thread, 47 with
 four, 40 with eight or more.
@@ -16,7 +16,7 @@ from waivern.store.backend import FileHandle
 Done: TypeAlias = "SimpleQueue[BaseException | None]"
 THREADS = 4
 FEW = 32
-"""Files that one thread syncs as soon as several would."""
+"""For fewer files, one thread is as fast as several."""
 
 
 class Syncers:
@@ -29,7 +29,7 @@ class Syncers:
     def sync(self, files: Sequence[FileHandle]) -> Callable[[], None]:
         """Begin to make files durable and to close them.
 
-        Returns what waits until all are, and raises the first error there was.
+        Returns a function that waits until all are, and raises the first error.
         """
         done: Done = SimpleQueue()
         if len(files) < FEW:
@@ -42,7 +42,7 @@ class Syncers:
         return lambda: _raise(*[done.get() for _ in range(THREADS)])
 
     def close(self) -> None:
-        """End the threads, which have nothing to do by now."""
+        """End the threads, which are idle by now."""
         for _ in self._threads:
             self._parts.put(None)
         self._threads = []
@@ -73,7 +73,7 @@ def _synced(files: Sequence[FileHandle]) -> BaseException | None:
 def _tried(work: Callable[..., None], *args: object) -> BaseException | None:
     try:
         work(*args)
-    except BaseException as error:  # noqa: BLE001 - raised again by whoever waits
+    except BaseException as error:  # noqa: BLE001 - raised again by the thread that waits
         return error
     return None
 
