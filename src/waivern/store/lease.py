@@ -48,7 +48,7 @@ a process usually may have."""
 
 @contextmanager
 def _there(what: str) -> Iterator[None]:
-    """Turn system errors into StoreErrors, even a missing file: a held run has all its files."""
+    """Turn system errors into StoreErrors, a missing file too: a held run has all its files."""
     try:
         with explained(what):
             yield
@@ -93,7 +93,7 @@ class BackendLease(Lease):
         _leases.add(self)
 
     def check(self) -> None:
-        """Raise IntegrityError if the run is no longer this lease's, StoreError once it is released.
+        """Raise IntegrityError if the run was taken from this lease, StoreError after its release.
 
         It precedes each write: a holder that lost its run would damage that of the next one.
         """
