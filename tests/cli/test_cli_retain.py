@@ -255,7 +255,7 @@ def test_a_pinned_run_stays_until_it_is_let_go(place: Place, wct: Wct) -> None:
     assert "--force" in done.err
     done = wct("runs", "prune", "--keep-last", "0", "--yes")
     assert done.code == 0
-    assert "kept r: it is pinned" in done.err
+    assert "retained r: it is pinned" in done.err
     assert wct("run", "book.yaml", "--resume", "r", "-q").code == 0  # a pin keeps nobody from it
     assert wct("runs", "unpin", "r").out == "unpinned r\n"
     assert wct("runs", "unpin", "r").code == 0
@@ -329,7 +329,7 @@ def test_a_corrupt_run_can_be_deleted(place: Place, wct: Wct, broken: str) -> No
     for options in ("--status corrupt", "--keep-last 0"):  # a policy removes nothing unreadable
         done = wct("runs", "prune", *options.split(), "--yes")
         assert (done.code, done.out) == (0, "")
-        assert "kept r: it cannot be read" in done.err
+        assert "retained r: it cannot be read" in done.err
     refused = wct("runs", "delete", "--yes", "r")
     assert refused.code == 5
     assert "it cannot be read" in refused.err
@@ -559,7 +559,7 @@ def test_a_person_at_a_terminal_is_asked(place: Place, wct: Wct, answer: str) ->
     wct("run", "book.yaml", "-q", "--run-id", "abcdef", "--no-cache")
     wct("runs", "pin", "abcdef")
     done = place.on_a_terminal("runs", "prune", "--keep-last", "0", answer="y\n")
-    assert "kept abcdef: it is pinned" in done.out
+    assert "retained abcdef: it is pinned" in done.out
     assert store(place) == {"abcdef"}
 
 
@@ -584,7 +584,7 @@ def test_a_run_that_waits_for_a_decision_stays(place: Place, wct: Wct, decided: 
     for words in ("--keep-last 0", "--older-than 0s", "--status suspended"):
         done = wct("runs", "prune", *words.split(), "--yes")
         assert (done.code, done.out) == (0, "")
-        assert "kept gate: it waits for a decision (g.yaml, suspended, " in done.err
+        assert "retained gate: it waits for a decision (g.yaml, suspended, " in done.err
     refused = wct("runs", "delete", "gate", "--yes")
     assert refused.code == 5
     assert "waits for a decision" in refused.err
@@ -597,7 +597,7 @@ def test_a_failed_run_with_a_gate_that_waits_stays(place: Place, wct: Wct) -> No
     wct("run", place.runbook("g.yaml", book), "-q", "--run-id", "gate")
     assert head(place, "gate")["status"] == "failed"
     done = wct("runs", "prune", "--status", "failed", "--yes")
-    assert "kept gate: it waits for a decision" in done.err
+    assert "retained gate: it waits for a decision" in done.err
     assert store(place) == {"gate"}
 
 
@@ -621,7 +621,7 @@ def test_a_decision_that_a_killed_attempt_did_not_use_stays(place: Place, wct: W
     assert path.read_text().count("gate_decided") == 1
     done = wct("runs", "prune", "--keep-last", "0", "--yes")
     assert store(place) == {"gate"}, done
-    assert "kept gate: it holds a decision" in done.err
+    assert "retained gate: it holds a decision" in done.err
 
 
 # a run that cannot be read
@@ -711,7 +711,7 @@ def test_an_unreadable_run_is_deleted_by_name_and_by_force_only(place: Place, wc
     wct("run", place.runbook("book.yaml", GOOD), "-q", "--run-id", "r")
     _one_byte(folder(place, "r") / "_system/state.json")
     done = wct("runs", "prune", "--keep-last", "0", "--yes")
-    assert "kept r: it cannot be read" in done.err
+    assert "retained r: it cannot be read" in done.err
     assert "book.yaml" in done.err
     assert wct("runs", "delete", "r", "--yes", "--force").code == 0
     assert store(place) == set()

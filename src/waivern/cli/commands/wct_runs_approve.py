@@ -88,7 +88,7 @@ def command(
     def begin(options: RunOptions, display: ProgressDisplay) -> Decided:
         def on_decided(event: GateDecidedRecord) -> None:
             if not no_resume:
-                display.say(ProgressLine("run", clean(_said(event))))
+                display.say(ProgressLine("run", clean(_described(event))))
 
         request = RunRequest(run=run, params=params)
         return approve(
@@ -104,18 +104,18 @@ def command(
     if typed.as_json:
         print_document("approve", document["decision"])
     else:
-        stdout().print(f"{decided.run_id}/{clean(_said(decided.event))}")
-        _say_what_next(decided, typed.store)
+        stdout().print(f"{decided.run_id}/{clean(_described(decided.event))}")
+        _print_next(decided, typed.store)
     return Exit.OK if no_resume else Exit.SUSPENDED
 
 
-def _said(event: GateDecidedRecord) -> str:
+def _described(event: GateDecidedRecord) -> str:
     word = "approved" if event.approved else "rejected"
     note = f": {event.note}" if event.note else ""
     return f"{event.artifact}  {word} by {event.by}{note}"
 
 
-def _say_what_next(decided: Decided, store: str | None) -> None:
+def _print_next(decided: Decided, store: str | None) -> None:
     run, more = short(decided.run_id), f" --store {store}" if store else ""
     if decided.missing:
         people = (

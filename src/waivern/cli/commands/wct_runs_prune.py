@@ -109,14 +109,14 @@ def _policy(
     runbooks: tuple[str, ...],
 ) -> RetentionPolicy:
     project = find_project()
-    said = project.retention if project else None
-    if said is None:
-        said = Retention()
+    configured = project.retention if project else None
+    if configured is None:
+        configured = Retention()
     return RetentionPolicy(
-        said.keep_last if keep_last is None else keep_last,
-        _age(said.older_than if older_than is None else older_than),
-        frozenset(statuses or said.status),
-        said.keep_failed if keep_failed is None else keep_failed,
+        configured.keep_last if keep_last is None else keep_last,
+        _age(configured.older_than if older_than is None else older_than),
+        frozenset(statuses or configured.status),
+        configured.keep_failed if keep_failed is None else keep_failed,
         frozenset(runbooks),
     )
 

@@ -118,10 +118,8 @@ def _checked(
     texts = texts_for_people(type(plan.runbook), own)
     if not as_json:
         _fine(out, path, len(plan.nodes), texts)
-    told = [problem_document(warning) for warning in warnings]
-    return Exit.OK, document | {"valid": True, "artifacts": len(plan.nodes), "warnings": told} | {
-        "texts": texts
-    }
+    document |= {"valid": True, "artifacts": len(plan.nodes), "texts": texts}
+    return Exit.OK, document | {"warnings": [problem_document(each) for each in warnings]}
 
 
 def _fine(out: Screen, path: str, count: int, texts: dict[str, str]) -> None:

@@ -13,7 +13,7 @@ from waivern.message import Json
 
 T = TypeVar("T")
 READABLE = 24
-"""Columns of the terminal that a text needs to be readable on one line."""
+"""The width that a text needs to be readable on one line."""
 GAP = "  "
 
 
@@ -34,7 +34,7 @@ class Column(NamedTuple, Generic[T]):
     drop: int = 0
     """The turn in which a narrow terminal drops the column, the smallest first; 0: never."""
     flexible: bool = False
-    """Whether the column is the one that gets the room that the others leave."""
+    """Whether the column gets the remaining width."""
     keep_end: bool = False
     """Whether a text that is too long is cut at its beginning."""
     whole: bool = False
@@ -147,7 +147,7 @@ class _Layout(Generic[T]):
 
     @property
     def _room(self) -> int:
-        """The columns of the terminal that the other columns leave to the flexible one."""
+        """The width that remains for the flexible column."""
         others = [self._widths[number] for number in self._shown if number != self._flexible]
         return self._out.width - sum(others) - len(GAP) * len(others)
 

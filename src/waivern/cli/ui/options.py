@@ -90,7 +90,7 @@ store_option = all_of(
 )
 json_option = option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
-# what a run is made from
+# the inputs of a run
 
 params_options = all_of(
     option("-p", "--param", "params", metavar="KEY=VALUE", multiple=True, help="Set a parameter."),
@@ -115,7 +115,7 @@ run_id_option = option(
     "--run-id", metavar="ID", help="Use ID for the new run; default: a random UUID."
 )
 
-# how it is carried out
+# the execution of a run
 
 running_options = all_of(
     params_options,
@@ -169,7 +169,7 @@ running_options = all_of(
 )
 """The options of `TypedOptions`."""
 
-# how a recorded run is continued
+# the continuation of a recorded run
 
 trust_option = option(
     "--trust-run", is_flag=True, help="Allow a run of another store to execute code."
@@ -189,7 +189,7 @@ resume_options = all_of(
     option("--force", is_flag=True, help="Resume even if the run was cancelled."),
 )
 
-# who acts, and why
+# the person and the reason
 
 by_option = option(
     "--by", metavar="WHO", help="Record WHO as the name of the person; default: your user name."

@@ -190,7 +190,7 @@ class _Pipe:
                 fcntl.fcntl(self.entry, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         self._drained = threading.Event()
         self._over = False
-        self._thread = threading.Thread(target=self._serve, name="wct-aside", daemon=True)
+        self._thread = threading.Thread(target=self._serve, name="wct-output", daemon=True)
         self._thread.start()
 
     @property

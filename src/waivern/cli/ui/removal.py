@@ -69,24 +69,24 @@ def remove_after_showing(
 
     `what` is the command, for the schema of its document.
     """
-    out, going = stdout(), [item for item in items if item.protection is None]
+    out, removable = stdout(), [item for item in items if item.protection is None]
     interactive = out.tty and not as_json
     if interactive:
-        REMOVALS.table(out, going)
+        REMOVALS.table(out, removable)
         _show_spared(items)
-    agreed = yes or bool(interactive and going and _confirmed(going))
+    confirmed = yes or bool(interactive and removable and _confirmed(removable))
     removal = Removal((), {})
-    if agreed:
-        removal = remove(store, [item.run_id for item in going], force=force)
-    gone = removal.removed if agreed else tuple(item.run_id for item in going)
+    if confirmed:
+        removal = remove(store, [item.run_id for item in removable], force=force)
+    removed = removal.removed if confirmed else tuple(item.run_id for item in removable)
     reasons = {item.run_id: item.protection for item in items if item.protection}
-    outcome = RemovalOutcome(agreed, gone, {**reasons, **removal.spared})
+    outcome = RemovalOutcome(confirmed, removed, {**reasons, **removal.spared})
     if as_json:
-        document = {"removed": gone, "spared": dict(outcome.spared), "dry_run": not agreed}
+        document = {"removed": removed, "spared": dict(outcome.spared), "dry_run": not confirmed}
         print_document(what, document | {"runs": REMOVALS.documents(items)})
     elif not interactive:
-        verb = "removed" if agreed else "would remove"
-        shown = [item for item in going if item.run_id in gone]
+        verb = "removed" if confirmed else "would remove"
+        shown = [item for item in removable if item.run_id in removed]
         for item in shown:
             out.stream.write(f"{verb} ")
             REMOVALS.lines(out, [item])
@@ -99,7 +99,7 @@ def remove_after_showing(
 def _show_spared(items: Sequence[RemovalItem]) -> None:
     for item in items:
         if item.protection is not None:
-            stderr().print(f"kept {item.run_id}: {clean(item.protection)} ({_facts(item)})")
+            stderr().print(f"retained {item.run_id}: {clean(item.protection)} ({_facts(item)})")
 
 
 def _facts(item: RemovalItem) -> str:

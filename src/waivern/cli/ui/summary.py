@@ -275,12 +275,12 @@ def _gates(ended: EndedAttempt) -> dict[str, list[str]]:
     from waivern.runs.decisions import open_gates
 
     found = {}
-    for asked, verdict in open_gates(ended.record, ended.plan, ended.record.metadata.updated_at):
-        lines = [f"      shows:  {clean(listed(list(asked.question.shown)))}"]
-        if isinstance(verdict, GateOpen) and asked.question.approvers > 1:
-            have = asked.question.approvers - verdict.missing
-            lines.append(f"      approved by {have} of {asked.question.approvers} people")
-        found[str(asked.gate)] = lines
+    for gate, verdict in open_gates(ended.record, ended.plan, ended.record.metadata.updated_at):
+        lines = [f"      shows:  {clean(listed(list(gate.question.shown)))}"]
+        if isinstance(verdict, GateOpen) and gate.question.approvers > 1:
+            have = gate.question.approvers - verdict.missing
+            lines.append(f"      approved by {have} of {gate.question.approvers} people")
+        found[str(gate.gate)] = lines
     return found
 
 
