@@ -219,6 +219,8 @@ def _below(path: str, key: str) -> str:
 
 
 def _shown(path: str) -> str:
+    if path == "$":
+        return "the content"
     return (
         path if len(path) <= PATH_LIMIT else f"{path[: PATH_LIMIT // 2]}…{path[-PATH_LIMIT // 2 :]}"
     )
@@ -259,7 +261,8 @@ def _scalar_fault(value: Json) -> tuple[str, str] | None:
         if kind.__module__ == "builtins"
         else f"{kind.__module__}.{kind.__qualname__}"
     )
-    return f"is a {name}", _remedy(value)
+    article = "an" if name[0].lower() in "aeiou" else "a"
+    return f"is {article} {name}", _remedy(value)
 
 
 def _has_surrogate(text: str) -> bool:

@@ -147,7 +147,7 @@ def test_part_of_a_plan(place: Place, book: str) -> None:
     assert "c  not selected" in told.out
     run_id = told.out.splitlines()[1].split()[1]
     looked = place.on_a_terminal("inspect", run_id).out
-    assert "only 2 selected artifacts" in looked
+    assert "selected   2 artifacts" in looked
     rest = place.wct("run", book, "--resume", run_id, "-q")
     assert "3 completed (2 restored)" in rest.out
 

@@ -71,3 +71,11 @@ def test_a_name_stands_for_what_derives_from_it(
 ) -> None:
     assert place.wct("run", _book(place, on, name), "-q").code == 1
     assert (place.path / "tries").read_text() == "x" * tries
+
+
+@pytest.mark.parametrize(("on", "warned"), [("[OSError, Unheard]", 1), ("e.OwnError", 0)])
+def test_a_name_that_no_known_error_has_is_a_warning(place: Place, on: str, warned: int) -> None:
+    done = place.wct("validate", _book(place, on))
+    assert done.code == 0
+    assert done.err.count("no known error is called 'Unheard'") == warned
+    assert done.err.count("mymodule.Unheard") == warned

@@ -97,8 +97,8 @@ def test_what_is_not_json(which: str) -> None:
         ("very deep", "nested deeper than"),
         ("surrogate", "$.name has a lone surrogate"),
         ("key", "$.a has the key (1, 2), which is not text"),
-        ("mixed keys", "$ has the key 2, which is not text"),
-        ("set", "$ is a set"),
+        ("mixed keys", "the content has the key 2, which is not text"),
+        ("set", "the content is a set"),
     ],
 )
 def test_the_message_names_the_place(which: str, said: str) -> None:

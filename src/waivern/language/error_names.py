@@ -49,6 +49,14 @@ def fault(name: str) -> tuple[str, str] | None:
     return None
 
 
+def unknown(name: str) -> bool:
+    """Report whether a name is neither a known error nor written with its module.
+
+    A class of the user's with this name would match, so that the name is not refused.
+    """
+    return name not in KNOWN and "." not in name
+
+
 def _meant(name: str) -> str:
     close = _closest(name)
     return f"did you mean '{close}'?" if close else "the class has another name"

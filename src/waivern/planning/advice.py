@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from waivern.diagnostics import Diagnostic
 from waivern.errors import WaivernError
 from waivern.ids import ArtifactId
-from waivern.language import template
+from waivern.language import error_names, template
 from waivern.language.secrets import Secrets
 from waivern.planning.artifact_table import ArtifactTable, FlatArtifact
 from waivern.planning.component_properties import configure
@@ -39,10 +39,26 @@ def advice(
     folder = flats.root.runbook.document.folder
     for id_, node in nodes.items():
         context = Context(id_, Path(node.base) if node.base else folder)
+        found |= dict.fromkeys(_unknown_errors(flats.artifacts[id_]))
         found |= dict.fromkeys(_advised(flats.artifacts[id_], node, catalogue, context, environ))
         if len(found) >= MOST:
             break
     return list(found)
+
+
+def _unknown_errors(flat: FlatArtifact) -> list[Diagnostic]:
+    """Return a warning for each name in `retry.on` that is probably misspelt."""
+    retry = flat.artifact.retry
+    return [
+        flat.problem(
+            PlanCode.ADVICE,
+            f"no known error is called {name!r}, so that it is probably never retried",
+            ("retry", "on"),
+            hint=f"write an error of your own with its module, as in mymodule.{name}",
+        )
+        for name in (retry.on if retry else ())
+        if error_names.unknown(name)
+    ]
 
 
 def _advised(

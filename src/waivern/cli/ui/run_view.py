@@ -134,7 +134,7 @@ def _head(out: Screen, record: RunRecord, pin: dict[str, Json] | None) -> Iterat
     if run.suspension_reason:
         yield f"  waits      {clean(run.suspension_reason)}"
     if (chosen := last.get("selected")) is not None:
-        yield f"  only       {counted(len(chosen), 'selected artifact')}"
+        yield f"  selected   {counted(len(chosen), 'artifact')}"
     if run.error:
         yield f"  error      {clean(run.error)}"
 
