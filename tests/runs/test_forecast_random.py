@@ -12,7 +12,7 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from service_kit import Book
+from runs_kit import Book
 
 from waivern.errors import RefusedError
 from waivern.record.journal_events import (

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from service_kit import Book, gate, join, make
+from runs_kit import Book, gate, join, make
 
 from waivern.errors import ArtifactNotFoundError
 from waivern.message import Json

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from service_kit import Book, gate, make
+from runs_kit import Book, gate, make
 
 from waivern.api.run_queries import list_runs
 from waivern.errors import WaivernError

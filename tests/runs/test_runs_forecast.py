@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from service_kit import Book, gate, join, make, reuse
+from runs_kit import Book, gate, join, make, reuse
 
 from waivern.errors import ArtifactNotFoundError, RefusedError
 from waivern.runs.forecast import Forecast, forecast

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from service_kit import Book, join, make
+from runs_kit import Book, join, make
 
 from waivern.errors import IntegrityError, RefusedError
 from waivern.message import Json

@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from service_kit import Book, join, make
+from runs_kit import Book, join, make
 
 from waivern.errors import (
     ArtifactNotFoundError,

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from service_kit import Book, join, make, reuse
+from runs_kit import Book, join, make, reuse
 
 from waivern.diagnostics import InvalidError
 from waivern.errors import IntegrityError

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from service_kit import Book, join, make
+from runs_kit import Book, join, make
 
 from waivern.clock import Clock
 from waivern.record.journal_events import AttemptEndedRecord, to_record

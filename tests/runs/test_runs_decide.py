@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from service_kit import Book, gate, join, make
+from runs_kit import Book, gate, join, make
 
 from waivern.clock import Clock
 from waivern.errors import (

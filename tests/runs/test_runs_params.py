@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from service_kit import Book, join, make
+from runs_kit import Book, join, make
 
 from waivern.diagnostics import InvalidError
 from waivern.errors import RefusedError
