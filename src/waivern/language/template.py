@@ -1,4 +1,4 @@
-"""What is written for something else in a text value.
+"""Templates: texts in which `${...}` is replaced by a value.
 
 `${VAR}` and `${VAR:-default}` are environment variables; a default is used where the variable is
 not set or empty, as in a shell. `${params.NAME}` is a parameter of the runbook, `${each}` the item
@@ -16,8 +16,9 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
+from functools import lru_cache
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
 from waivern.diagnostics import Diagnostic, InvalidError, did_you_mean, shown
 from waivern.message import Json
@@ -65,6 +66,60 @@ _USE = re.compile(
 )
 _FORMS = "write ${NAME}, ${NAME:-default} or ${params.NAME}; $${ stands for a literal ${"
 _NOTHING: Mapping[str, Json] = MappingProxyType({})
+_CACHED_LENGTH = 1_000
+"""Characters; a longer text is parsed each time, so that the cache stays small."""
+
+
+class Use(NamedTuple):
+    """One `${...}` of a template."""
+
+    written: str
+    becomes: str | None = None
+    """The text that `$${` and `${$}` are replaced by."""
+    reference: str | None = None
+    """`params.NAME`, `each` or `each.KEY`."""
+    variable: str | None = None
+    default: str | None = None
+    """What is written after `:-`; of a reference it is refused."""
+    whole: bool = False
+    """Whether the template is nothing else."""
+
+    @property
+    def malformed(self) -> bool:
+        """Whether it is none of the forms."""
+        return self.becomes is None and self.reference is None and self.variable is None
+
+
+class Template(NamedTuple):
+    """A text, parsed: stretches of plain text and uses, as they follow each other."""
+
+    parts: tuple[str | Use, ...]
+    uses: tuple[Use, ...]
+
+
+def parse(text: str) -> Template:
+    """Return the template that a text is. The same short text is parsed once."""
+    return _parsed_once(text) if len(text) <= _CACHED_LENGTH else _parsed(text)
+
+
+def _parsed(text: str) -> Template:
+    parts: list[str | Use] = []
+    end = 0
+    for match in _USE.finditer(text):
+        parts += [text[end : match.start()], _use(match, text)]
+        end = match.end()
+    parts.append(text[end:])
+    return Template(tuple(filter(None, parts)), tuple(p for p in parts if isinstance(p, Use)))
+
+
+_parsed_once = lru_cache(maxsize=10_000)(_parsed)
+
+
+def _use(match: re.Match[str], text: str) -> Use:
+    becomes = "${" if match["literal"] else "$" if match["dollar"] else None
+    default = match["otherwise"] if match["reference"] else match["default"]
+    whole = match[0] == text
+    return Use(match[0], becomes, match["reference"], match["name"], default, whole)
 
 
 def deferred(text: str) -> Deferred:
@@ -85,12 +140,12 @@ def bind(value: Json, scope: Mapping[str, Json]) -> Json:
     found: list[Fault] = []
 
     def bound(text: str) -> Json:
-        uses = list(_USE.finditer(text))
-        if not any(use["reference"] for use in uses):
+        template = parse(text)
+        if not any(use.reference for use in template.uses):
             return text
-        told = _told(_bind_fault(use, scope) for use in uses)
-        found.extend(told)
-        return text if told else _bound(text, uses, scope)
+        faults = _distinct(_bind_fault(use, scope) for use in template.uses)
+        found.extend(faults)
+        return text if faults else _bound(template, scope)
 
     result = _mapped(value, bound)
     _refuse(found)
@@ -106,10 +161,12 @@ def expand(value: Json, environ: Mapping[str, str]) -> Json:
     found: list[Fault] = []
 
     def expanded(text: str) -> str:
-        if told := _told(_fault(use, environ, _NOTHING) for use in _USE.finditer(text)):
-            found.extend(told)
+        template = parse(text)
+        if faults := _distinct(_fault(use, environ, _NOTHING) for use in template.uses):
+            found.extend(faults)
             return text
-        return _USE.sub(lambda use: _result(use, environ), text)
+        parts = template.parts
+        return "".join(_result(p, environ) if isinstance(p, Use) else p for p in parts)
 
     result = _mapped(value, expanded)
     _refuse(found)
@@ -123,17 +180,18 @@ def names(value: Json) -> dict[str, bool]:
     """
     found: dict[str, bool] = {}
     for _, text in _texts(value, ()):
-        for use in _USE.finditer(text):
-            reference = use["reference"] or ""
-            if name := use["name"] or (reference if reference.startswith(PARAMS) else None):
-                found[name] = found.get(name, True) and use["default"] is not None
+        for use in parse(text).uses:
+            reference = use.reference or ""
+            if name := use.variable or (reference if reference.startswith(PARAMS) else None):
+                has_default = use.variable is not None and use.default is not None
+                found[name] = found.get(name, True) and has_default
     return found
 
 
 def references(text: str) -> list[str]:
     """Return the parameters and items that a text refers to, as "params.NAME" or "each"."""
-    uses = _USE.finditer(text) if "${" in text else ()
-    return [use["reference"] for use in uses if use["reference"]]
+    uses = parse(text).uses if "${" in text else ()
+    return [use.reference for use in uses if use.reference]
 
 
 def faults(
@@ -145,14 +203,14 @@ def faults(
     may hold LATER for a parameter or the item whose value is not known yet.
     """
     for path, text in _texts(value, ()):
-        for fault in _told(_fault(use, environ, scope) for use in _USE.finditer(text)):
+        for fault in _distinct(_fault(use, environ, scope) for use in parse(text).uses):
             yield path, *fault
 
 
 def unbound(value: Json, scope: Mapping[str, Json]) -> Iterator[tuple[Path, RunbookCode, str, str]]:
     """Yield (path within `value`, code, message, hint) for all that `bind` would refuse."""
     for path, text in _texts(value, ()):
-        for fault in _told(_bind_fault(use, scope) for use in _USE.finditer(text)):
+        for fault in _distinct(_bind_fault(use, scope) for use in parse(text).uses):
             yield path, *fault
 
 
@@ -183,7 +241,7 @@ def _mapped(value: Json, change: Callable[[str], Json]) -> Json:
     return value
 
 
-def _told(found: Iterable[Fault | None]) -> list[Fault]:
+def _distinct(found: Iterable[Fault | None]) -> list[Fault]:
     return list(dict.fromkeys(fault for fault in found if fault))
 
 
@@ -192,13 +250,11 @@ def _refuse(found: list[Fault]) -> None:
         raise InvalidError([Diagnostic(code, message, hint=hint) for code, message, hint in found])
 
 
-def _fault(
-    use: re.Match[str], environ: Mapping[str, str], scope: Mapping[str, Json]
-) -> Fault | None:
+def _fault(use: Use, environ: Mapping[str, str], scope: Mapping[str, Json]) -> Fault | None:
     if fault := _bind_fault(use, scope):
         return fault
-    name, reference = use["name"], use["reference"]
-    if name and use["default"] is None and name not in environ:
+    name, reference = use.variable, use.reference
+    if name and use.default is None and name not in environ:
         message = f"environment variable {name!r} is not set"
         return RunbookCode.VARIABLE_UNSET, message, f"set it, or write ${{{name}:-default}}"
     if reference and _look(reference, scope) is _ABSENT:
@@ -208,19 +264,19 @@ def _fault(
     return None
 
 
-def _bind_fault(use: re.Match[str], scope: Mapping[str, Json]) -> Fault | None:
-    if use["malformed"]:
+def _bind_fault(use: Use, scope: Mapping[str, Json]) -> Fault | None:
+    if use.malformed:
         return RunbookCode.VARIABLE_SYNTAX, "'${' does not begin a variable", _FORMS
-    reference = use["reference"]
+    reference = use.reference
     if not reference:
         return None
-    if use["otherwise"] is not None:
+    if use.default is not None:
         message = f"'${{{reference}}}' takes no default here"
         return RunbookCode.VARIABLE_SYNTAX, message, "a parameter has its default under 'params'"
     value = _look(reference, scope)
     if value is _ABSENT:
         return _unknown(reference, scope) if reference.partition(".")[0] in scope else None
-    if isinstance(value, Mapping | list | tuple) and use[0] != use.string:
+    if isinstance(value, Mapping | list | tuple) and not use.whole:
         kind = "an object" if isinstance(value, Mapping) else "a list"
         message = f"'${{{reference}}}' is {kind}, which cannot stand within a longer text"
         return RunbookCode.VALUE, message, f"let '${{{reference}}}' be the whole value"
@@ -250,27 +306,27 @@ def _unknown(reference: str, scope: Mapping[str, Json]) -> Fault:
     return RunbookCode.VARIABLE_UNSET, message, did_you_mean(name, known) or otherwise
 
 
-def _bound(text: str, uses: list[re.Match[str]], scope: Mapping[str, Json]) -> Json:
-    """Return `text` with its references replaced; all else means after `expand` what it meant."""
+def _bound(template: Template, scope: Mapping[str, Json]) -> Json:
+    """Return the text with its references replaced; all else means after `expand` what it meant."""
     done = plain = ""  # what is finished, and the text as meant since the last use that stays
-    end = 0
-    for use in uses:
-        plain += text[end : use.start()]
-        end = use.end()
-        value = _look(use["reference"], scope) if use["reference"] else _ABSENT
-        if use["literal"] or use["dollar"]:
-            plain += "${" if use["literal"] else "$"
+    for part in template.parts:
+        if isinstance(part, str):
+            plain += part
+            continue
+        value = _look(part.reference, scope) if part.reference else _ABSENT
+        if part.becomes:
+            plain += part.becomes
         elif value is _ABSENT or value is LATER:
-            done += _written(plain, before_use=True) + use[0]
+            done += _written(plain, before_use=True) + part.written
             plain = ""
         elif isinstance(value, Deferred):
             done += _written(plain, before_use=True) + value
             plain = ""
-        elif use[0] == text:
+        elif part.whole:
             return _mapped(value, _written)  # as `expand` leaves it
         else:
             plain += value if isinstance(value, str) else json.dumps(value)
-    return done + _written(plain + text[end:])
+    return done + _written(plain)
 
 
 def _written(plain: str, *, before_use: bool = False) -> str:
@@ -279,10 +335,10 @@ def _written(plain: str, *, before_use: bool = False) -> str:
     return bare.replace("${", "$${") + "${$}" * (len(plain) - len(bare))
 
 
-def _result(use: re.Match[str], environ: Mapping[str, str]) -> str:
-    if use["literal"] or use["dollar"]:
-        return "${" if use["literal"] else "$"
-    default: str | None = use["default"]
-    if default is None:
-        return environ[use["name"] or use["reference"]]
-    return environ.get(use["name"]) or default
+def _result(use: Use, environ: Mapping[str, str]) -> str:
+    if use.becomes:
+        return use.becomes
+    name = use.variable or use.reference or ""
+    if use.default is None:
+        return environ[name]
+    return environ.get(name) or use.default

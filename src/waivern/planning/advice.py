@@ -34,16 +34,18 @@ def advice(
     catalogue: Catalogue,
     environ: Mapping[str, str],
 ) -> list[Diagnostic]:
-    """Return the warnings about all artifacts, each once."""
-    found: dict[Diagnostic, None] = {}
+    """Return the warnings about all artifacts, each once for its place in a file."""
+    found: dict[object, Diagnostic] = {}
     folder = flats.root.runbook.document.folder
     for id_, node in nodes.items():
         context = Context(id_, Path(node.base) if node.base else folder)
-        found |= dict.fromkeys(_unknown_errors(flats.artifacts[id_]))
-        found |= dict.fromkeys(_advised(flats.artifacts[id_], node, catalogue, context, environ))
+        flat = flats.artifacts[id_]
+        for each in (*_unknown_errors(flat), *_advised(flat, node, catalogue, context, environ)):
+            # the items of an inclusion have the same mistake in many artifacts
+            found.setdefault(each._replace(path=(), artifact=None), each)
         if len(found) >= MOST:
             break
-    return list(found)
+    return list(found.values())
 
 
 def _unknown_errors(flat: FlatArtifact) -> list[Diagnostic]:
