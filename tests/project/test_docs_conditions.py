@@ -1,4 +1,4 @@
-"""The conditions that the pages show are run: over real findings, with the values as printed."""
+"""The conditions of the documents, evaluated in runs over real findings."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ def _run(folder: Path, text: str, *more: str) -> subprocess.CompletedProcess[str
 
 
 @pytest.mark.parametrize("condition", EXAMPLES)
-def test_every_example_holds_over_what_it_asks_for(folder: Path, condition: str) -> None:
-    """All but two ask for what is so here; those two are given what they ask for."""
+def test_every_example_is_true_where_it_should_be(folder: Path, condition: str) -> None:
+    """All but two are true here; the other two get the values that make them true."""
     if "artifacts." in condition:
         done = _run(folder, AROUND, "--fail-on", condition)
         assert done.returncode == 0, done.stderr  # all are reviewed: it does not trip

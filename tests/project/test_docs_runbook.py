@@ -1,4 +1,4 @@
-"""What the pages on the runbook language show can be used, and they leave nothing out."""
+"""The reference of the runbook language: its examples can be planned, and it is complete."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ def written(folder: Path) -> dict[str, str | None]:
     found: dict[str, str | None] = {}
     shown = [*blocks(RUNBOOK), *blocks(CONDITIONS), *blocks(section(DETECTION, OWN_RULES))]
     for number, block in enumerate(shown):
-        if told := re.search(r"file=(\S+)", block.rest):
-            path = folder / told[1]
+        if named := re.search(r"file=(\S+)", block.rest):
+            path = folder / named[1]
             path.parent.mkdir(exist_ok=True)
             path.write_text(block.text)
         elif block.kind == "yaml" and block.rest == "project":
@@ -112,9 +112,9 @@ def test_every_runbook_that_is_shown_can_be_planned(shown: Shown) -> None:
 def test_ids_are_what_the_comments_say(shown: Shown) -> None:
     ids = {id_ for plan in shown.planned.values() for id_ in plan["artifacts"]}
     comments = re.findall(r" # (.*)$", RUNBOOK, re.MULTILINE)
-    told = {word for text in comments for word in re.findall(r"[\w-]+/[\w./-]+[\w]", text)}
-    assert len(told) > 4
-    assert told <= ids
+    named = {word for text in comments for word in re.findall(r"[\w-]+/[\w./-]+[\w]", text)}
+    assert len(named) > 4
+    assert named <= ids
 
 
 def section(page: str, heading: str) -> str:
@@ -198,8 +198,8 @@ def test_types_of_parameters_are_all_named() -> None:
 
 
 def test_refused_keys_are_all_named() -> None:
-    told = re.findall(r"`(\w+)`", section(RUNBOOK, "Refused"))
-    assert {*models.ArtifactSpec.unsupported, *models.RunbookConfig.unsupported} <= set(told)
+    named = re.findall(r"`(\w+)`", section(RUNBOOK, "Refused"))
+    assert {*models.ArtifactSpec.unsupported, *models.RunbookConfig.unsupported} <= set(named)
 
 
 def refused(document: dict[str, Any]) -> list[str]:
@@ -219,8 +219,8 @@ def test_keys_of_rulesets_are_all_named() -> None:
     assert sorted(named) == sorted(refused({"odd": 1}))
     assert sorted(rule) == sorted(refused({"types": {"T": {"odd": 1}}}))
     for part in ("fields", "categories"):
-        told = re.findall(r"`(\w+)`", top[part][0])
-        assert set(refused({part: {"contact": {"odd": 1}}})) <= set(told)
+        named = re.findall(r"`(\w+)`", top[part][0])
+        assert set(refused({part: {"contact": {"odd": 1}}})) <= set(named)
 
 
 def test_ruleset_that_is_shown_finds_what_it_says() -> None:

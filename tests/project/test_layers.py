@@ -28,10 +28,12 @@ LAYERS = [  # from the top; no import goes up, packages on one line do not impor
     {"ids", "diagnostics", "clock", "files", "shapes"},
     {"errors"},
 ]
-HEIGHT = {room: len(LAYERS) - n for n, rooms in enumerate(LAYERS) for room in rooms}
+HEIGHT = {
+    package_of: len(LAYERS) - n for n, packages in enumerate(LAYERS) for package_of in packages
+}
 RUNTIME = {"pydantic", "pydantic_core", "yaml", "click", "anyio", "rich"}
 EXTRAS = {"testing/__init__.py": {"pytest"}, "testing/stores.py": {"pytest"}}
-"""Room or file -> what it may import beyond RUNTIME, each thing an extra."""
+"""Package or file -> what it may import beyond RUNTIME, each thing an extra."""
 
 Import = tuple[str, str, int]
 """The file below the package, the module that it imports, the line."""
@@ -59,14 +61,14 @@ def everything() -> list[Import]:
     ]
 
 
-def room(module: str) -> str | None:
-    """Return the room of a module of the package; None for the package's own front door."""
+def package_of(module: str) -> str | None:
+    """Return the first name below `waivern`; None for `waivern` itself."""
     parts = module.split(".")
     return parts[1] if len(parts) > 1 else None
 
 
 def own(everything: list[Import]) -> Iterator[tuple[str, str, str, int]]:
-    """Yield (room, file, module of the package, line) for what rooms import from the package."""
+    """Yield (package, file, module, line) for the imports within the project."""
     for file, name, line in everything:
         here = file.split("/")[0].removesuffix(".py")
         if here != "__init__" and name.split(".")[0] == "waivern":
@@ -82,18 +84,18 @@ def test_the_parser_sees_what_is_there() -> None:
     assert ("message.py", "pydantic_core") in seen  # inside a function
     assert ("yamldoc/document.py", "waivern.yamldoc.positions") in seen  # if TYPE_CHECKING
     without = {"server", "errors", "clock", "files", "shapes"}  # those that import nothing of ours
-    assert {room for room, *_ in own(EVERYTHING)} >= HEIGHT.keys() - without
+    assert {package for package, *_ in own(EVERYTHING)} >= HEIGHT.keys() - without
 
 
-def test_every_room_has_its_place() -> None:
-    rooms = {path.name.removesuffix(".py") for path in PACKAGE.iterdir() if path.name[0] != "_"}
-    assert rooms - {"py.typed"} <= HEIGHT.keys()
+def test_every_package_has_its_layer() -> None:
+    packages = {path.name.removesuffix(".py") for path in PACKAGE.iterdir() if path.name[0] != "_"}
+    assert packages - {"py.typed"} <= HEIGHT.keys()
 
 
 def test_no_import_goes_up_or_across() -> None:
     wrong = []
     for here, file, name, line in own(EVERYTHING):
-        there = room(name)
+        there = package_of(name)
         if there == here:
             continue
         if there is not None and HEIGHT[there] >= HEIGHT[here]:
@@ -103,7 +105,7 @@ def test_no_import_goes_up_or_across() -> None:
 
 def test_builtin_knows_no_language() -> None:
     """Shipped components use what any plugin can use."""
-    known = {room(name) for here, _, name, _ in own(EVERYTHING) if here == "builtin"}
+    known = {package_of(name) for here, _, name, _ in own(EVERYTHING) if here == "builtin"}
     assert known & {"language", "record", "store", "planning"} == set()
 
 
@@ -118,7 +120,7 @@ def test_the_command_line_knows_no_internals_of_the_store() -> None:
     wrong = {
         (file, name)
         for package, file, name, _ in own(EVERYTHING)
-        if package == "cli" and room(name) == "store" and name not in STORE_DOORS
+        if package == "cli" and package_of(name) == "store" and name not in STORE_DOORS
     }
     assert wrong - EXCEPTIONS.keys() == set()
     assert EXCEPTIONS.keys() - wrong == set(), "an exception that is no longer needed"
@@ -144,8 +146,8 @@ def test_no_layer_above_the_store_spells_names_of_its_files() -> None:
     names = {"events.jsonl", "runbook.yaml", "runs.jsonl", "run.json", "state.json", "pinned.json"}
     wrong = [
         f"{path.relative_to(PACKAGE)}:{node.lineno}"
-        for room in ("runs", "engine", "api")
-        for path in (PACKAGE / room).rglob("*.py")
+        for package_of in ("runs", "engine", "api")
+        for path in (PACKAGE / package_of).rglob("*.py")
         for node in ast.walk(ast.parse(path.read_bytes()))
         if isinstance(node, ast.Constant) and node.value in names
     ]
@@ -156,7 +158,7 @@ def test_builtin_knows_no_internals_of_the_language() -> None:
     wrong = [
         f"{file}:{line} imports {name}"
         for package, file, name, line in own(EVERYTHING)
-        if package == "builtin" and room(name) in ("language", "store")
+        if package == "builtin" and package_of(name) in ("language", "store")
     ]
     assert wrong == []
 
@@ -220,7 +222,9 @@ def imported(path: Path, late: bool) -> Iterator[str]:
 
 def test_nobody_imports_builtin() -> None:
     wrong = [
-        f"{f}:{n}" for r, f, n, _ in own(EVERYTHING) if r != "builtin" and room(n) == "builtin"
+        f"{f}:{n}"
+        for r, f, n, _ in own(EVERYTHING)
+        if r != "builtin" and package_of(n) == "builtin"
     ]
     assert wrong == []
 
@@ -269,13 +273,13 @@ def test_no_task_group_drives_a_run() -> None:
     assert not {name.partition(".")[0] for name in loop} & {"asyncio", "anyio"}
 
 
-def test_only_the_loop_changes_what_is_known_of_a_run() -> None:
-    """Events of artifacts are made there, and entered into the ledger by nobody else."""
-    made = {name for name in vars(journal_events) if name.startswith("Artifact")}
-    assert len(made) > 5
-    makers = users(made) & {path for path, _, _ in EVERYTHING if path.startswith("engine/")}
+def test_only_the_loop_changes_the_state_of_a_run() -> None:
+    """Only the loop creates events of artifacts and enters them into the ledger."""
+    events = {name for name in vars(journal_events) if name.startswith("Artifact")}
+    assert len(events) > 5
+    makers = users(events) & {path for path, _, _ in EVERYTHING if path.startswith("engine/")}
     assert "engine/loop.py" in makers
-    called = {path for path in makers if calls(path, made)}
+    called = {path for path in makers if calls(path, events)}
     assert called <= {"engine/loop.py", "engine/ledger.py"}  # that one: a store that failed
 
 

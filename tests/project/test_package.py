@@ -1,4 +1,4 @@
-"""The project as somebody else finds it: the package, the repository, the pages."""
+"""The project as a newcomer finds it: the package, the repository, the documents."""
 
 from __future__ import annotations
 
@@ -68,8 +68,8 @@ def test_only_the_runtime_dependencies_that_were_agreed() -> None:
 async def test_the_store_of_the_repository_ignores_itself(tmp_path: Path) -> None:
     store = open_store(tmp_path / ".waivern")
     await store.save_json("run", "state", {})
-    made = (tmp_path / ".waivern" / ".gitignore").read_bytes()
-    assert made == (ROOT / ".waivern" / ".gitignore").read_bytes()
+    written = (tmp_path / ".waivern" / ".gitignore").read_bytes()
+    assert written == (ROOT / ".waivern" / ".gitignore").read_bytes()
 
 
 def test_continuous_integration_can_be_started() -> None:

@@ -1,4 +1,4 @@
-"""programme.yaml as a person uses it: it waits for a decision, and does nothing twice."""
+"""programme.yaml as a person uses it: it waits for a decision and uses the cache."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def test_no_is_an_answer(project: Path) -> None:
 
 
 def test_a_locked_database_is_asked_again(project: Path) -> None:
-    """The lock is taken away when it is told, and so journaled, that a try failed because of it."""
+    """The lock is released when a failed call was reported, and so journaled."""
     shop = sqlite3.connect(project / "runbooks" / "data" / "shop.db", isolation_level=None)
     with closing(shop):
         shop.execute("BEGIN EXCLUSIVE")
@@ -136,10 +136,10 @@ def test_a_locked_database_is_asked_again(project: Path) -> None:
         )
         with run:
             assert run.stderr is not None
-            told = next(line for line in run.stderr if line.startswith("retried"))
+            reported = next(line for line in run.stderr if line.startswith("retried"))
             shop.execute("ROLLBACK")
             run.stderr.read()
-    assert "database is locked" in told
+    assert "database is locked" in reported
     assert run.returncode == 7
     retried = [event for event in events(project) if event["type"] == "artifact_retried"]
     assert {event["artifact"] for event in retried} == {"children"}
@@ -216,22 +216,22 @@ def test_second_run_only_checks_and_asks(project: Path) -> None:
 
 
 def test_rule_that_is_edited_is_all_that_is_searched_for_again(project: Path) -> None:
-    """`wct plan` says so before, and the run does what it said."""
+    """`wct plan` predicts it, and the run does what was predicted."""
     twice(project)
     rules = project / "runbooks" / "rulesets" / "larkfield.yaml"
     text = rules.read_text()
     rules.write_text(text.replace("1.0.0", "1.1.0").replace("[loyalty points]", "[loyalty card]"))
     planned = plan(project)
-    said = by_action(planned)
-    assert said["produce"] == SEARCHES | ASKED
-    assert said["cached"] == MATERIAL
+    predicted = by_action(planned)
+    assert predicted["produce"] == SEARCHES | ASKED
+    assert predicted["cached"] == MATERIAL
     assert {planned[name]["reason"] for name in SEARCHES} == {"ruleset larkfield 1.0.0 → 1.1.0"}
     wct(project, "run", PROGRAMME, code=7)
     found = how(project)
-    assert found["produced"] >= said["produce"]
-    assert found["cached"] >= said["cached"]
-    # one finding less, in the files: what is made from it is made again
-    assert found["produced"] - said["produce"] == SUMMARIES | {"overview", "assessment"}
+    assert found["produced"] >= predicted["produce"]
+    assert found["cached"] >= predicted["cached"]
+    # one finding less, in the files: its dependants are rebuilt
+    assert found["produced"] - predicted["produce"] == SUMMARIES | {"overview", "assessment"}
     assert "shopping" not in content(project, "overview")["by_category"]
 
 
@@ -257,7 +257,7 @@ def test_file_that_is_added_is_named(project: Path) -> None:
 
 
 def test_answer_that_is_another_is_seen_below(project: Path) -> None:
-    """The shop's accounts are asked for every time, and decide whether the rest is made again."""
+    """The shop's accounts are counted every time, and decide whether the rest is rebuilt."""
     twice(project)
     with closing(sqlite3.connect(project / "runbooks" / "data" / "shop.db")) as shop, shop:
         shop.execute("UPDATE customers SET date_of_birth = '2015-01-01' WHERE id = 7")

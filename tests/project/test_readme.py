@@ -1,4 +1,4 @@
-"""What the README promises beside its commands, which `test_docs_commands.py` types."""
+"""The README beside its commands, which `test_docs_commands.py` types."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The generated pages of the reference are what the code says today."""
+"""The generated pages of the reference, compared with the code."""
 
 from __future__ import annotations
 

@@ -24,9 +24,13 @@ WCT = str(Path(sys.executable).with_name("wct"))
 
 def wct(folder: Path, *args: str, code: int = 0, **environ: str) -> dict[str, Any]:
     """Run `wct ARGS --json` in a folder; return the data of its answer."""
-    kept = {k: v for k, v in os.environ.items() if k != "WAIVERN_STORE"}
+    inherited = {k: v for k, v in os.environ.items() if k != "WAIVERN_STORE"}
     done = subprocess.run(
-        [WCT, *args, "--json"], cwd=folder, env=kept | environ, capture_output=True, check=False
+        [WCT, *args, "--json"],
+        cwd=folder,
+        env=inherited | environ,
+        capture_output=True,
+        check=False,
     )
     assert done.returncode == code, done.stderr.decode()
     answer: dict[str, Any] = json.loads(done.stdout)["data"]
