@@ -8,7 +8,7 @@ import sys
 
 import click
 
-from waivern.cli.ui.guard import STDOUT_HINT, discard_stdout
+from waivern.cli.ui.closed_stdout import STDOUT_HINT, discard_stdout
 from waivern.cli.ui.json_output import print_document
 from waivern.cli.ui.screen import stderr
 from waivern.cli.ui.text import clean, clean_lines, counted

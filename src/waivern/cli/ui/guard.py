@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from contextlib import suppress
 from typing import Any
@@ -11,8 +10,6 @@ import click
 
 from waivern.errors import Exit, StoreError, UsageError
 from waivern.ids import is_text
-
-STDOUT_HINT = "check the file or device that stdout leads to"
 
 
 def guarded(command: click.Command, name: str, args: list[str]) -> int:
@@ -23,9 +20,12 @@ def guarded(command: click.Command, name: str, args: list[str]) -> int:
         code = _carried_out(command, name, args)
         _flush()
     except BrokenPipeError:
+        from waivern.cli.ui.closed_stdout import discard_stdout
+
         discard_stdout()
         return Exit.BROKEN_PIPE
     except StoreError as error:  # of stdout itself, so that no document can be written
+        from waivern.cli.ui.closed_stdout import discard_stdout
         from waivern.cli.ui.error_output import explain
 
         discard_stdout()
@@ -82,13 +82,8 @@ def _flush() -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
+        from waivern.cli.ui.closed_stdout import STDOUT_HINT
+
         raise StoreError(f"cannot write to stdout: {error.strerror}", hint=STDOUT_HINT) from error
     with suppress(OSError):
         sys.stderr.flush()
-
-
-def discard_stdout() -> None:
-    """Redirect stdout to nothing, so that the interpreter can flush it at exit."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)
