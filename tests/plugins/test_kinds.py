@@ -5,14 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from plugin_kit import GOOD, install
 
 from waivern.diagnostics import InvalidError
 from waivern.errors import ComponentError, NotFoundError, RefusedError, WaivernError
-from waivern.kinds import KINDS, entry
+from waivern.kinds import KINDS, Kind, entry
 from waivern.language.loader import parse
 from waivern.planning.planner import make_plan
 from waivern.plugins.catalogue import Catalogue
@@ -104,3 +104,21 @@ def test_an_installed_service_reaches_the_component(
     assert first.service("llm") is second.service("llm")
     with pytest.raises(ComponentError, match="'llm' is not available"):
         Context("a", tmp_path).service("llm")
+
+
+def test_a_new_kind_is_one_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = Kind("exporters", "exporter", {"name": "text", "export": "method"}, "a protocol")
+    monkeypatch.setitem(cast(dict[str, Kind], KINDS), "exporters", row)
+    code = "class Csv:\n    name = 'csv'\n    def export(self, inputs): ...\nclass Odd: ..."
+    install(
+        tmp_path, "an_exporter", code, "csv = an_exporter:Csv\nodd = an_exporter:Odd", "exporters"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    catalogue = Catalogue()
+    assert catalogue.names("exporters") == ["csv", "odd"]
+    assert catalogue.load("exporters", "csv").name == "csv"
+    with pytest.raises(WaivernError, match=r"is not an exporter: 'name' is missing, 'export' is"):
+        catalogue.load("exporters", "odd")
+    with pytest.raises(NotFoundError) as raised:
+        catalogue.load("connectors", "csv")
+    assert "'csv' is an exporter" in (raised.value.hint or "")
