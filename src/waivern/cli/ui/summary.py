@@ -194,12 +194,13 @@ def _why(result: RunResult) -> Iterator[str]:
 
 def _completed(out: Screen, ended: EndedAttempt) -> Iterator[str]:
     width = _width(ended)
+    kinds = max(map(len, map(_type, ended.steps(ArtifactStatus.COMPLETED))), default=0)
     for step in ended.steps(ArtifactStatus.COMPLETED):
         done = step.completed
         assert done is not None
         how = "restored" if step.artifact in ended.restored else done.how
         look = "completed" if how == "produced" else how
-        text = f"{step.artifact:{width}}  {_type(step)}"
+        text = f"{step.artifact:{width}}  {_type(step):{kinds}}"
         took = duration(done.duration_ms) if how == "produced" else how
         if how == "cached":
             took = f"cached {taken(done)}"
