@@ -1,12 +1,12 @@
-"""Child runbooks: found and read once, whoever includes them."""
+"""Child runbooks: found and read once, however many runbooks include them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from waivern.errors import StoreError, WaivernError
+from waivern.errors import WaivernError
 from waivern.language.loader import draft as read
 from waivern.language.models import RunbookDraft
 from waivern.message import Json
@@ -19,35 +19,56 @@ if TYPE_CHECKING:
 
 
 class ChildFile(NamedTuple):
-    """A child runbook as it was found."""
+    """A child runbook with its bytes."""
 
     key: str
-    """What tells it from every other child of the run: its path in `_system/children`."""
+    """Its key, which no other child of the run has: its path in `_system/children`."""
     folder: Path
-    """Where its own relative paths start from."""
+    """The folder that its own relative paths start from."""
     data: bytes
 
 
+class ChildReference(NamedTuple):
+    """A reference to a child runbook, as it is declared."""
+
+    path: str
+    parent: str
+    """The key of the child that includes it; '' for the root runbook."""
+    templates: tuple[str, ...]
+    """The `config.template_paths` of the root runbook."""
+
+
 class ChildFinder(Protocol):
-    """Finds child runbooks."""
+    """A finder of child runbooks that answers at once."""
 
     def child(self, path: str, parent: str, templates: tuple[str, ...]) -> ChildFile:
-        """Return the runbook that `path` means in the child `parent` ('' is the root runbook).
+        """Return the runbook that a ChildReference resolves to.
 
         Raises WaivernError if there is none that may be read.
         """
         ...
 
 
-class ChildLibrary:
-    """The children of one plan, as far as they have been asked for."""
+class ChildLookup(Protocol):
+    """A lookup of child runbooks that may wait."""
 
-    def __init__(
-        self, root: RunbookDraft, children: ChildFinder, environ: Mapping[str, str]
-    ) -> None:
+    async def children(
+        self, wanted: Sequence[ChildReference]
+    ) -> Sequence[ChildFile | WaivernError]:
+        """Return each child runbook in this order, or the error of its lookup.
+
+        Raises StoreError, which ends planning: it is no fault of the runbook.
+        """
+        ...
+
+
+class ChildLibrary:
+    """The children of one plan, as far as they have been looked up."""
+
+    def __init__(self, root: RunbookDraft, lookup: ChildLookup, environ: Mapping[str, str]) -> None:
         self.documents: dict[str, YamlDocument] = {}
-        """What was read, by key."""
-        self._children = children
+        """The documents of children, by key."""
+        self._lookup = lookup
         self._environ = environ
         self._templates = root.runbook.config.template_paths
         self._files: dict[tuple[str, str], ChildFile | WaivernError] = {}
@@ -56,16 +77,17 @@ class ChildLibrary:
         self._drafts: dict[tuple[str, str], RunbookDraft | WaivernError] = {}
         """By key, and by the values of the parameters."""
 
+    async def fetch(self, paths: Iterable[str], parent: str) -> None:
+        """Look up children that `parent` includes, in one batch; those that are known are not."""
+        unknown = [path for path in dict.fromkeys(paths) if (path, parent) not in self._files]
+        if unknown:
+            wanted = [ChildReference(path, parent, self._templates) for path in unknown]
+            found = await self._lookup.children(wanted)
+            for path, file in zip(unknown, found, strict=True):
+                self._files[path, parent] = file
+
     def file(self, path: str, parent: str) -> ChildFile | WaivernError:
-        """Find a child, once for all that include it from there."""
-        if (path, parent) not in self._files:
-            try:
-                found = self._children.child(path, parent, self._templates)
-                self._files[path, parent] = found
-            except StoreError:  # says nothing about the runbook
-                raise
-            except WaivernError as error:
-                self._files[path, parent] = error
+        """Return a child that has been looked up, or the error of its lookup."""
         return self._files[path, parent]
 
     def draft(self, file: ChildFile, directive: ChildInclusion) -> RunbookDraft | WaivernError:

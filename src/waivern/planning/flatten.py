@@ -1,4 +1,4 @@
-"""Runbook -> flat artifacts: children taken in, `for_each` and `repeat` written out. Pure.
+"""Runbook -> flat artifacts: children included, `for_each` and `repeat` expanded.
 
 Ids do not depend on anything but the runbooks: `<directive>/<artifact>` in a child,
 `<artifact>/<item>` of a `for_each`, `<artifact>/round-2` of a `repeat`, `<artifact>/<output>` of a
@@ -26,7 +26,7 @@ from waivern.message import Json
 from waivern.planning import mapping
 from waivern.planning.artifact_table import ArtifactTable
 from waivern.planning.binding import with_item
-from waivern.planning.child_runbooks import ChildFinder, ChildLibrary
+from waivern.planning.child_runbooks import ChildLibrary, ChildLookup
 from waivern.planning.inclusion import Includer
 from waivern.planning.items import LoopItem, items
 from waivern.planning.plan import OutputPart
@@ -37,9 +37,9 @@ from waivern.planning.scope import ChildInclusion, ConditionContext, Meaning, Na
 from waivern.plugins.catalogue import Catalogue
 
 
-def flatten(
+async def flatten(
     root: RunbookDraft,
-    children: ChildFinder,
+    children: ChildLookup,
     environ: Mapping[str, str],
     catalogue: Catalogue,
     kept: Mapping[ArtifactId, RecordedComponent],
@@ -52,7 +52,7 @@ def flatten(
     flats = ArtifactTable(root, library.documents)
     for need in root.runbook.inputs.values():
         mapping.give_default(flats, flats.root, need)
-    _Walk(flats, Includer(flats, library), environ, catalogue, kept).walk(flats.root)
+    await _Walk(flats, Includer(flats, library), environ, catalogue, kept).walk(flats.root)
     for scope in flats.scopes:
         mapping.check(flats, scope)
     flats.tell_collisions()
@@ -63,7 +63,11 @@ _PARAMETER = re.compile(r"\$\{params\.(" + NAME + r")\}", re.ASCII)
 
 
 class _Walk:
-    """Goes through the artifacts of a runbook, and of the children where they are included."""
+    """A walk over the artifacts of a runbook, and of the children where they are included.
+
+    Only what includes children waits for lookups; the rest is plain calls, for there may be very
+    many artifacts.
+    """
 
     def __init__(
         self,
@@ -81,24 +85,25 @@ class _Walk:
         self._outputs: dict[str, Sequence[str] | None] = {}
         """The named outputs of processors; None for one that is missing."""
 
-    def walk(self, scope: Scope) -> None:
+    async def walk(self, scope: Scope) -> None:
+        """Add the artifacts of a scope, and those of its children."""
+        await self._includer.fetch(scope)
         for artifact in scope.runbook.artifacts.values():
-            if artifact.for_each is None:
+            if isinstance(artifact.producer, ChildSpec):
+                await self._children(scope, artifact, artifact.producer)
+            elif artifact.for_each is None:
                 self._expand(scope, artifact, "", None)
             else:
-                self._for_each(scope, artifact)
+                items_ = self._items(scope, artifact)
+                made = [self._one(scope, artifact, item) for item in items_]
+                scope.names[artifact.id] = [meaning for each in made for meaning in each]
 
     def _expand(
         self, scope: Scope, artifact: ArtifactSpec, suffix: str, each: Json
     ) -> list[Meaning]:
-        """Write out what is declared, for one item; return what its id means."""
+        """Add what is declared, for one item; return the artifacts that its id resolves to."""
         flats, id_ = self._flats, ArtifactId(f"{scope.prefix}{artifact.id}{suffix}")
         match artifact.producer:
-            case ChildSpec() as child:
-                directive = ChildInclusion(scope, artifact, child, id_, each)
-                if artifact.repeat:
-                    return self._child_rounds(directive, artifact.repeat)
-                return self._child(directive)
             case ProcessSpec() as process:
                 if artifact.repeat:
                     repeated(flats, scope, artifact, artifact.repeat, id_, each)
@@ -115,15 +120,6 @@ class _Walk:
 
     # for_each
 
-    def _for_each(self, scope: Scope, artifact: ArtifactSpec) -> None:
-        group: list[Meaning] = []
-        for item in self._items(scope, artifact):
-            made = self._one(scope, artifact, item)
-            if isinstance(artifact.producer, ChildSpec):
-                scope.names[f"{artifact.id}/{item.label}"] = made
-            group += made
-        scope.names[artifact.id] = group
-
     def _items(self, scope: Scope, artifact: ArtifactSpec) -> list[LoopItem]:
         found: list[LoopItem] = []
         if isinstance(artifact.for_each, str):  # only checked: parameters have no values
@@ -136,15 +132,43 @@ class _Walk:
         return found
 
     def _one(self, scope: Scope, artifact: ArtifactSpec, item: LoopItem) -> list[Meaning]:
+        bound = self._bound(scope, artifact, item)
+        return self._expand(scope, bound, f"/{item.label}", item.value) if bound else []
+
+    def _bound(self, scope: Scope, artifact: ArtifactSpec, item: LoopItem) -> ArtifactSpec | None:
+        """Return the declaration for one item; None if that is wrong."""
         bound, faults = with_item(artifact, item.value, self._environ)
         for fault in faults:
             self._flats.tell(scope.locate(fault.below("artifacts", artifact.id)))
-        return self._expand(scope, bound, f"/{item.label}", item.value) if bound else []
+        return bound
 
     # children
 
-    def _child(self, directive: ChildInclusion) -> list[Meaning]:
-        inside = self._inside(directive, f"{directive.id}/", {}, ())
+    async def _children(self, scope: Scope, artifact: ArtifactSpec, child: ChildSpec) -> None:
+        """Include a child, or one for each item."""
+        if artifact.for_each is None:
+            id_ = ArtifactId(f"{scope.prefix}{artifact.id}")
+            await self._include(ChildInclusion(scope, artifact, child, id_, None))
+            return
+        group: list[Meaning] = []
+        for item in self._items(scope, artifact):
+            made: list[Meaning] = []
+            if (bound := self._bound(scope, artifact, item)) is not None:
+                assert isinstance(bound.producer, ChildSpec)
+                id_ = ArtifactId(f"{scope.prefix}{artifact.id}/{item.label}")
+                directive = ChildInclusion(scope, bound, bound.producer, id_, item.value)
+                made = await self._include(directive)
+            scope.names[f"{artifact.id}/{item.label}"] = made
+            group += made
+        scope.names[artifact.id] = group
+
+    async def _include(self, directive: ChildInclusion) -> list[Meaning]:
+        """Include a child; return the artifacts that the directive's id resolves to."""
+        repeat = directive.artifact.repeat
+        return await (self._child_rounds(directive, repeat) if repeat else self._child(directive))
+
+    async def _child(self, directive: ChildInclusion) -> list[Meaning]:
+        inside = await self._inside(directive, f"{directive.id}/", {}, ())
         given: dict[str, list[Meaning]] = {}
         if inside is not None:
             for out in mapping.offered(self._flats, directive, inside):
@@ -153,25 +177,25 @@ class _Walk:
                 mapping.expose(self._flats, directive, inside, name)
         return mapping.give(self._flats, directive, given)
 
-    def _child_rounds(self, directive: ChildInclusion, repeat: RepeatSpec) -> list[Meaning]:
+    async def _child_rounds(self, directive: ChildInclusion, repeat: RepeatSpec) -> list[Meaning]:
         rounds = ChildRounds(self._flats, directive, repeat)
         for n in range(1, repeat.max + 1):
             prefix = f"{directive.id}/round-{n}/"
-            inside = self._inside(directive, prefix, rounds.fed(), rounds.tests())
+            inside = await self._inside(directive, prefix, rounds.fed(), rounds.tests())
             if inside is None or not rounds.add(inside):
                 return mapping.give(self._flats, directive, {})
         return mapping.give(self._flats, directive, rounds.given())
 
-    def _inside(
+    async def _inside(
         self,
         directive: ChildInclusion,
         prefix: str,
         fed: Mapping[str, Name],
         tests: tuple[ConditionContext, ...],
     ) -> Scope | None:
-        inside = self._includer.include(directive, prefix, fed, tests)
+        inside = await self._includer.include(directive, prefix, fed, tests)
         if inside is not None:
-            self.walk(inside)
+            await self.walk(inside)
         return inside
 
     # named outputs

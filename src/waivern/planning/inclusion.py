@@ -1,4 +1,4 @@
-"""A child runbook is included: found, checked against what includes it, given a scope. Pure."""
+"""The inclusion of a child runbook: found, checked against its parent, given a scope."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from pathlib import Path
 
 from waivern.diagnostics import Diagnostic, InvalidError, circle
 from waivern.errors import WaivernError
-from waivern.language.models import RunbookDraft
+from waivern.language import template
+from waivern.language.models import ChildSpec, RunbookDraft
 from waivern.planning import condition_tests, mapping
 from waivern.planning.arguments import arguments
 from waivern.planning.artifact_table import ArtifactTable
@@ -17,7 +18,7 @@ from waivern.planning.scope import ChildInclusion, ConditionContext, Name, Scope
 
 
 class Includer:
-    """Makes scopes of children, their inputs mapped; the artifacts in them come after."""
+    """A maker of the scopes of children, their inputs mapped; their artifacts are added later."""
 
     def __init__(self, flats: ArtifactTable, library: ChildLibrary) -> None:
         self._flats = flats
@@ -25,7 +26,7 @@ class Includer:
         self._root_key = Path(flats.root.runbook.document.path or "").name
         self._most_depth = flats.root.runbook.config.max_child_depth
 
-    def include(
+    async def include(
         self,
         directive: ChildInclusion,
         prefix: str,
@@ -36,6 +37,7 @@ class Includer:
 
         `fed` are inputs that a round has from the one before, `tests` decide whether it is made.
         """
+        await self._library.fetch([directive.child.path], directive.scope.key)
         file = self._file(directive)
         if file is None:
             return None
@@ -49,6 +51,16 @@ class Includer:
         self._flats.bound(directive.scope, directive.artifact)
         mapping.take(self._flats, directive, inside, fed)
         return inside
+
+    async def fetch(self, scope: Scope) -> None:
+        """Look up all children that a scope includes by a plain path, in one batch."""
+        paths = [
+            artifact.producer.path
+            for artifact in scope.runbook.artifacts.values()
+            if isinstance(artifact.producer, ChildSpec)
+            and not template.references(artifact.producer.path)
+        ]
+        await self._library.fetch(paths, scope.key)
 
     def _file(self, directive: ChildInclusion) -> ChildFile | None:
         keys = (self._root_key, *directive.scope.keys)

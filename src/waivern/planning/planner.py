@@ -1,13 +1,13 @@
-"""Runbook -> Plan: references, cycles, components, their properties, schemas. Pure.
+"""Runbook -> Plan: references, cycles, components, their properties, schemas.
 
-What must be looked up elsewhere comes in through a `Resolver`. All problems are reported at once;
-an artifact with a problem is left out of later checks, so that one mistake is one error.
+What must be looked up elsewhere comes in through a `Resolver`; everything else is pure. All
+problems are reported at once; an artifact with a problem is left out of later checks, so that one
+mistake is one error.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
 
 from waivern.diagnostics import Diagnostic, circle, did_you_mean
 from waivern.ids import ArtifactId
@@ -16,8 +16,7 @@ from waivern.language.models import ArtifactSpec, Runbook, RunbookDraft
 from waivern.language.params import recorded, with_secrets
 from waivern.planning import graph, mapping
 from waivern.planning.advice import advice
-from waivern.planning.artifact_table import FlatArtifact
-from waivern.planning.child_runbooks import ChildFinder
+from waivern.planning.artifact_table import ArtifactTable, FlatArtifact
 from waivern.planning.defaults import NO_DEFAULTS, ProjectDefaults
 from waivern.planning.flatten import flatten
 from waivern.planning.plan import Node, Plan
@@ -30,19 +29,15 @@ from waivern.planning.plan_components import (
 )
 from waivern.planning.production import ProductionTable
 from waivern.planning.references import ReferenceResolver, ResolvedReferences
-from waivern.planning.reuse import ReusedRuns
+from waivern.planning.resolver import LocalLookups, LocalResolver, Resolver, run_to_end
+from waivern.planning.reuse import Copies, look_up
 from waivern.plugins.catalogue import Catalogue
-
-
-class Resolver(ChildFinder, ReusedRuns, Protocol):
-    """Looks up what lies outside the runbook."""
-
 
 _TAKEN = ArtifactSpec.model_construct(id=ArtifactId(""))
 """Of what is only taken from elsewhere: there is nothing to try again, or to wait for."""
 
 
-def make_plan(
+async def plan_runbook(
     draft: RunbookDraft | Runbook,
     resolver: Resolver,
     environ: Mapping[str, str],
@@ -58,20 +53,40 @@ def make_plan(
     `warnings` is filled with what is likely to fail when the plan is carried out.
     """
     whole = draft if isinstance(draft, RunbookDraft) else RunbookDraft(draft)
-    with collection_paused():
-        catalogue = catalogue or Catalogue()
-        planner = _Planner(whole, resolver, environ, defaults, catalogue, kept)
+    catalogue = catalogue or Catalogue()
+    flats = await flatten(whole, resolver, environ, catalogue, kept)
+    copies = await look_up(flats, resolver)
+    with collection_paused():  # not around the lookups: other tasks run while they wait
+        planner = _Planner(whole, flats, copies, environ, defaults, catalogue, kept)
         plan = planner.plan()
         if warnings is not None:
             warnings += planner.warnings()
         return plan
 
 
+def make_plan(
+    draft: RunbookDraft | Runbook,
+    lookups: LocalLookups,
+    environ: Mapping[str, str],
+    defaults: ProjectDefaults = NO_DEFAULTS,
+    catalogue: Catalogue | None = None,
+    kept: Mapping[ArtifactId, RecordedComponent] = NOTHING_MADE,
+    warnings: list[Diagnostic] | None = None,
+) -> Plan:
+    """Return the plan of a runbook as `plan_runbook` does, with lookups that never wait."""
+    resolver = LocalResolver(lookups)
+    with collection_paused():
+        return run_to_end(
+            plan_runbook(draft, resolver, environ, defaults, catalogue, kept, warnings)
+        )
+
+
 class _Planner:
     def __init__(
         self,
         draft: RunbookDraft,
-        resolver: Resolver,
+        flats: ArtifactTable,
+        copies: Copies,
         environ: Mapping[str, str],
         defaults: ProjectDefaults,
         catalogue: Catalogue,
@@ -80,12 +95,12 @@ class _Planner:
         self._draft = draft
         self._catalogue = catalogue
         self._on_error = defaults.on_error
-        self._flats = flatten(draft, resolver, environ, catalogue, kept)
+        self._flats = flats
         secret = with_secrets(environ, draft.runbook.params, draft.values)
         self._environ = secret
         components = PlanComponents(self._flats, secret, defaults, catalogue, kept)
         components.check_defaults()
-        self._works = ProductionTable(self._flats, components, resolver)
+        self._works = ProductionTable(self._flats, components, copies)
         self._nodes: dict[ArtifactId, Node] = {}
         self._pools = dict(draft.runbook.config.pools)
 

@@ -21,7 +21,7 @@ from waivern.planning.plan import (
 )
 from waivern.planning.plan_codes import PlanCode
 from waivern.planning.plan_components import Kind, PlanComponents
-from waivern.planning.reuse import ReusedRuns, pinned
+from waivern.planning.reuse import Copies, resolved
 from waivern.planning.schemas import Inputs
 from waivern.plugins.component import Component, Processor
 
@@ -34,10 +34,10 @@ Made: TypeAlias = tuple[Work, SchemaRef, Component | None]
 class ProductionTable:
     """Says by what artifacts are made; what forbids one is a problem of it or of its inputs."""
 
-    def __init__(self, flats: ArtifactTable, components: PlanComponents, runs: ReusedRuns) -> None:
+    def __init__(self, flats: ArtifactTable, components: PlanComponents, copies: Copies) -> None:
         self._flats = flats
         self._components = components
-        self._runs = runs
+        self._copies = copies
         self._empty: set[ArtifactId] = set()
 
     def made(self, flat: FlatArtifact, inputs: Inputs) -> Made | None:
@@ -47,7 +47,7 @@ class ProductionTable:
             return self._taken(flat, flat.work, inputs)
         match artifact.producer:
             case ReuseSpec() as reuse:
-                copy = pinned(self._flats, flat, reuse, self._runs)
+                copy = resolved(self._flats, flat, reuse, self._copies)
                 return (*copy, None) if copy else None
             case GateSpec() as gate:
                 return AskPeople(gate.question, gate.approvers, gate.expires), DECISION, None

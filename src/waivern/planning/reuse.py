@@ -1,10 +1,11 @@
-"""Artifacts of other runs: pinned while the plan is made. Pure."""
+"""Artifacts of other runs: resolved once, when the plan is made. Pure."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Protocol, TypeAlias
 
-from waivern.errors import IntegrityError, StoreError, WaivernError
+from waivern.errors import IntegrityError, WaivernError
 from waivern.ids import ArtifactId
 from waivern.language.models import ReuseSpec
 from waivern.message import SchemaRef
@@ -12,36 +13,54 @@ from waivern.planning.artifact_table import ArtifactTable, FlatArtifact
 from waivern.planning.plan import Copy
 from waivern.planning.plan_codes import PlanCode
 
+Copies: TypeAlias = Mapping[ArtifactId, Copy | WaivernError]
+"""The artifacts of other runs by the artifacts that reuse them, or the errors of their lookups."""
 
-class ReusedRuns(Protocol):
-    """Finds what other runs made."""
+
+class ReuseSource(Protocol):
+    """A source of artifacts of other runs that answers at once."""
 
     def reuse(self, artifact: ArtifactId, source: ReuseSpec) -> Copy:
-        """Pin another run's artifact. Raises WaivernError if there is none to be had."""
+        """Return another run's artifact. Raises WaivernError if none can be used."""
         ...
 
 
-def pinned(
-    flats: ArtifactTable, flat: FlatArtifact, source: ReuseSpec, runs: ReusedRuns
+class ReuseLookup(Protocol):
+    """A lookup of artifacts of other runs that may wait."""
+
+    async def copies(self, wanted: Mapping[ArtifactId, ReuseSpec]) -> Copies:
+        """Return each artifact, or the error of its lookup.
+
+        Raises StoreError, which ends planning: it is no fault of the runbook.
+        """
+        ...
+
+
+async def look_up(flats: ArtifactTable, lookup: ReuseLookup) -> Copies:
+    """Return the artifacts that a runbook reuses, all looked up in one batch."""
+    wanted = {
+        flat.id: producer
+        for flat in flats.artifacts.values()
+        if flat.work is None and isinstance(producer := flat.artifact.producer, ReuseSpec)
+    }
+    return await lookup.copies(wanted) if wanted else {}
+
+
+def resolved(
+    flats: ArtifactTable, flat: FlatArtifact, source: ReuseSpec, copies: Copies
 ) -> tuple[Copy, SchemaRef] | None:
     """Return another run's artifact with its schema; None if a problem forbids it.
 
     Raises IntegrityError if the run that is meant, or its artifact, cannot be verified.
     """
-    artifact = flat.artifact
-    try:
-        found = runs.reuse(flat.id, source)
-        copy = found._replace(asked=(source.from_run, source.artifact))
-    except StoreError:  # says nothing about the runbook
-        raise
-    except IntegrityError as error:  # neither does that, and its exit code must not be hidden
-        raise IntegrityError(
-            f"'{artifact.id}' cannot be reused: {error.message}", hint=error.hint
-        ) from error
-    except WaivernError as error:
-        message = f"'{artifact.id}' cannot be reused: {error.message}"
-        flats.report(flat.problem(PlanCode.REUSE, message, ("reuse", "from_run"), hint=error.hint))
+    artifact, found = flat.artifact, copies[flat.id]
+    if isinstance(found, WaivernError):
+        message = f"'{artifact.id}' cannot be reused: {found.message}"
+        if isinstance(found, IntegrityError):  # no fault of the runbook: its exit code must stay
+            raise IntegrityError(message, hint=found.hint) from found
+        flats.report(flat.problem(PlanCode.REUSE, message, ("reuse", "from_run"), hint=found.hint))
         return None
+    copy = found._replace(asked=(source.from_run, source.artifact))
     schema = SchemaRef.parse(copy.schema)
     if artifact.output_schema not in (None, schema):
         message = f"'{artifact.id}' says it is {artifact.output_schema}; in that run it is {schema}"

@@ -19,7 +19,8 @@ from waivern.message import Json
 from waivern.planning.defaults import NO_DEFAULTS, ProjectDefaults
 from waivern.planning.plan import Extract, Plan, Transform
 from waivern.planning.plan_components import NOTHING_MADE, RecordedComponent
-from waivern.planning.planner import Resolver, make_plan
+from waivern.planning.planner import make_plan
+from waivern.planning.resolver import LocalLookups
 from waivern.plugins.catalogue import Catalogue
 from waivern.runs.child_files import ChildFiles
 from waivern.runs.reuse_resolver import StoreResolver
@@ -90,7 +91,7 @@ def drafted(
 
 def prepare(
     draft: RunbookDraft,
-    resolver: Resolver,
+    lookups: LocalLookups,
     environ: Mapping[str, str],
     project: Project | None,
     recorded: Mapping[str, Json] | None = None,
@@ -113,7 +114,7 @@ def prepare(
     defaults = _defaults(project)
     if recorded is not None:
         defaults = ProjectDefaults(recorded.get("components", {}), recorded.get("on_error"))
-    plan = make_plan(draft, resolver, environ, defaults, catalogue, completed, warnings)
+    plan = make_plan(draft, lookups, environ, defaults, catalogue, completed, warnings)
     plan = replace(plan, project=_used(defaults, plan))
     known = with_secrets(environ, draft.runbook.params, draft.values)
     return PreparedRun(plan, known, catalogue)
