@@ -8,18 +8,39 @@ The metadata of distributions is slow to read, so it is read when an entry is lo
 this module is imported.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from waivern.errors import NotFoundError, RefusedError, WaivernError
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # a protocol takes longer to be defined than all the rest of this module
     from importlib.metadata import EntryPoint
+    from typing import Protocol
+
+    class Offer(Protocol):
+        """An entry that is found but not imported: installed, or in a folder of the project."""
+
+        @property
+        def name(self) -> str: ...
+        @property
+        def owner(self) -> str:
+            """Who offers it: a distribution with its version, or a file."""
+
+        @property
+        def place(self) -> str:
+            """Where the owner declares it."""
+
+        @property
+        def remedy(self) -> str:
+            """What to do if it is broken."""
+
+        def load(self) -> Any: ...
+
+
+AnOffer = TypeVar("AnOffer", bound="Offer")
 
 
 class Kind(NamedTuple):
@@ -87,7 +108,7 @@ KINDS: Mapping[str, Kind] = {
 class Entry(NamedTuple):
     """An installed entry: declared by a distribution, and not imported yet."""
 
-    point: EntryPoint
+    point: "EntryPoint"
     remedy: str = "reinstall or update that distribution"
 
     @property
@@ -135,29 +156,6 @@ def entry(kind: str, name: str) -> Entry:
     RefusedError if several do.
     """
     return only(kind, name, installed)
-
-
-class Offer(Protocol):
-    """An entry that is found but not imported: an installed one, or one in a project's folder."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def owner(self) -> str:
-        """Who offers it: a distribution with its version, or a file."""
-
-    @property
-    def place(self) -> str:
-        """Where the owner declares it."""
-
-    @property
-    def remedy(self) -> str:
-        """What to do if it is broken."""
-
-    def load(self) -> Any: ...
-
-
-AnOffer = TypeVar("AnOffer", bound=Offer)
 
 
 def only(

@@ -10,10 +10,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, overload
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 
 from waivern.errors import WaivernError
-from waivern.kinds import KINDS, Entry, Offer, installed, only
+from waivern.kinds import KINDS, Entry, installed, only
 from waivern.plugins.component import Component, Connector, Processor
 from waivern.plugins.component_folders import ComponentModule, ComponentOutline, modules
 from waivern.plugins.component_shape import faults
@@ -21,6 +21,9 @@ from waivern.plugins.fingerprint import Fingerprints
 from waivern.plugins.installed_code import importing
 from waivern.plugins.missing_modules import describe, next_step
 from waivern.plugins.module_folders import ModuleFolders
+
+if TYPE_CHECKING:
+    from waivern.kinds import Offer
 
 
 class Catalogue:
