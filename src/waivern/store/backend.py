@@ -22,10 +22,10 @@ import os
 import stat
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from types import TracebackType
-from typing import Literal, NamedTuple, Protocol, Self, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, Self, TypeAlias
 
 from waivern.errors import IntegrityError, StoreError
 from waivern.store.ownership import ForeignOwnerError
@@ -35,32 +35,34 @@ READ_LIMIT = 8 << 30
 CHUNK_BYTES = 1 << 20
 
 
-class FileStatus(Protocol):
-    """The status of a file or folder; `os.stat_result` is one."""
+if TYPE_CHECKING:  # creating a Protocol is slow, and `wct runs` must be instant
 
-    @property
-    def st_mode(self) -> int:
-        """The kind and the permission bits, as the module `stat` reads them."""
+    class FileStatus(Protocol):
+        """The status of a file or folder; `os.stat_result` is one."""
 
-    @property
-    def st_ino(self) -> int:
-        """The number that no other file of the same device has."""
+        @property
+        def st_mode(self) -> int:
+            """The kind and the permission bits, as the module `stat` reads them."""
 
-    @property
-    def st_dev(self) -> int:
-        """The device."""
+        @property
+        def st_ino(self) -> int:
+            """The number that no other file of the same device has."""
 
-    @property
-    def st_uid(self) -> int:
-        """The account that owns it."""
+        @property
+        def st_dev(self) -> int:
+            """The device."""
 
-    @property
-    def st_size(self) -> int:
-        """Bytes."""
+        @property
+        def st_uid(self) -> int:
+            """The account that owns it."""
 
-    @property
-    def st_ctime_ns(self) -> int:
-        """The time of the last change, set by the backend and by nothing else."""
+        @property
+        def st_size(self) -> int:
+            """Bytes."""
+
+        @property
+        def st_ctime_ns(self) -> int:
+            """The time of the last change, set by the backend and by nothing else."""
 
 
 OpenMode: TypeAlias = Literal["read", "new", "append", "lock"]
@@ -401,6 +403,11 @@ class FolderHandle(OpenHandle):
             file.close()
             raise
         return file
+
+    def create_all(self, files: Iterable[tuple[str, bytes]], created: list[FileHandle]) -> None:
+        """Create files in this order; each is put into `created` as soon as it is complete."""
+        for name, data in files:
+            created.append(self.create(name, data))
 
     def write_new(self, name: str, data: bytes) -> None:
         """Create a file with `data`, whose bytes are durable. Raises FileExistsError."""

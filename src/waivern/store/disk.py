@@ -12,11 +12,16 @@ import fcntl
 import os
 import stat
 import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from waivern.errors import IntegrityError
 from waivern.files import high
-from waivern.store.backend import FileHandle, FileStatus, FolderEntry, FolderHandle, OpenMode
+from waivern.store.backend import FileHandle, FolderEntry, FolderHandle, OpenMode
 from waivern.store.ownership import Owners, check_owner
+
+if TYPE_CHECKING:
+    from waivern.store.backend import FileStatus
 
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600
@@ -32,6 +37,7 @@ _APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
 _LOCK = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FLAGS: dict[OpenMode, int] = {"read": _READ, "new": _NEW, "append": _APPEND, "lock": _LOCK}
+_HAS_FADVISE = hasattr(os, "posix_fadvise")
 _NOT_A_FILE = (40, 62, 6, 21)  # ELOOP on Linux and macOS, ENXIO, EISDIR
 
 
@@ -109,7 +115,7 @@ class DiskFile(FileHandle):
     def begin_sync(self) -> None:
         # so one commit of a journaling file system carries all files of a group
         # (measured on ext4: a third of the time)
-        if hasattr(os, "posix_fadvise"):
+        if _HAS_FADVISE:
             os.posix_fadvise(self.descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
     def lock(self, *, exclusive: bool, wait: bool = False) -> bool:
@@ -246,6 +252,21 @@ class DiskFolder(FolderHandle):
             raise
         return DiskFile(descriptor, name)
 
+    def create_all(self, files: Iterable[tuple[str, bytes]], created: list[FileHandle]) -> None:
+        # the umask is the same for all files: it leaves the mode of each alone, or of none
+        changed_by_umask = True
+        for name, data in files:
+            step("open", name)
+            file = DiskFile(_open(name, _NEW, FILE_MODE, dir_fd=self.descriptor), name)
+            try:
+                if changed_by_umask:
+                    changed_by_umask = _keep_mode(file.descriptor)
+                file.write(data)
+            except BaseException:
+                file.close()
+                raise
+            created.append(file)
+
     def _check_file(self, descriptor: int, name: str) -> None:
         """Raise IntegrityError unless an open file is a regular one of a trusted account."""
         found = os.fstat(descriptor)
@@ -264,7 +285,9 @@ def _flock(descriptor: int, name: str, *, exclusive: bool, wait: bool) -> bool:
     return True
 
 
-def _keep_mode(descriptor: int) -> None:
-    """Give a file that may be new FILE_MODE if the umask took some of it away."""
-    if stat.S_IMODE(os.fstat(descriptor).st_mode) != FILE_MODE:
+def _keep_mode(descriptor: int) -> bool:
+    """Give a file that may be new FILE_MODE; return whether the umask had taken some of it away."""
+    changed = stat.S_IMODE(os.fstat(descriptor).st_mode) != FILE_MODE
+    if changed:
         os.fchmod(descriptor, FILE_MODE)
+    return changed

@@ -162,7 +162,7 @@ UNCOVERED = (
     f"{SYSTEM}/{PINNED}",
 )
 """Files that no event describes, and folders with everything that is in them."""
-_EARLIER = re.compile(r"(runbook|child)\.([0-9a-f]{16})\.yaml")
+_EARLIER = r"(runbook|child)\.([0-9a-f]{16})\.yaml"
 
 
 def described(path: str) -> RunFile:
@@ -180,7 +180,7 @@ def described(path: str) -> RunFile:
             return RunFile(path, "record", record)
     if (child := rest.removeprefix(f"{CHILDREN}/")) != rest:
         return RunFile(path, "child", child)
-    if (earlier := _EARLIER.fullmatch(rest)) is not None:
+    if (earlier := re.fullmatch(_EARLIER, rest)) is not None:
         kind: FileKind = "earlier runbook" if earlier[1] == "runbook" else "earlier child"
         return RunFile(path, kind, earlier[2])
     return RunFile(path, "other")

@@ -209,6 +209,8 @@ class BackendLease(Lease):
             parents = path.split("/") if path else []
             with _there("publish artifacts"), self.run.below(parents, make=True) as folder:
                 self._write(folder, together)
+                # only now that its bytes are durable does a file get its name, or a power loss
+                # could leave an empty artifact; one sync then makes all names durable
                 for receipt in together:
                     folder.rename(receipt.staged, receipt.key.rpartition("/")[2] + ".json")
                 folder.sync()
@@ -237,19 +239,18 @@ class BackendLease(Lease):
     def _created(self, folder: FolderHandle, receipts: list[Receipt]) -> list[FileHandle]:
         """Create the files of those that are held in memory; they are to be synced and closed."""
         files: list[FileHandle] = []
-        for receipt in receipts:
-            if (data := self.held(receipt.staged)) is None:
-                continue
-            try:
-                files.append(folder.create(receipt.staged, data))
-            except BaseException as error:
-                for file in files:
-                    file.close()
-                if not isinstance(error, OSError):
-                    raise
-                failed = failure(f"write artifact '{receipt.key}'", error)
-                failed.artifact = receipt.key
-                raise failed from error
+        held = [(each, data) for each in receipts if (data := self.held(each.staged)) is not None]
+        try:
+            folder.create_all(((each.staged, data) for each, data in held), files)
+        except BaseException as error:
+            for file in files:
+                file.close()
+            if not isinstance(error, OSError):
+                raise
+            key = held[len(files)][0].key  # the first one that is not complete
+            failed = failure(f"write artifact '{key}'", error)
+            failed.artifact = key
+            raise failed from error
         return files
 
     def _sync_names(self, parents: list[str]) -> None:
@@ -266,6 +267,8 @@ class BackendLease(Lease):
         if sync:
             self._anchor = journal.JournalAnchor(self._chain.durable, self._chain.head)
         with _there("write the run's state"):
+            # run.json last: it says how the run ended, and until then a crash leaves it running,
+            # that is interrupted and resumable
             self._system.replace(STATE, json_bytes(state), sync=sync)
             self._system.replace(RUN, json_bytes({**run, "journal": self.head}), sync=sync)
 
@@ -277,7 +280,7 @@ class BackendLease(Lease):
         self.check()
         with _there("keep the runbook"):
             before = self._system.read(RUNBOOK, RECORD_BYTES)
-            if before != data:
+            if before != data:  # the earlier one first: attempts that ran it refer to its bytes
                 self._system.replace(kept_name(sha256(before)), before)
                 self._system.replace(RUNBOOK, data)
 

@@ -8,18 +8,20 @@ import os
 import stat
 import threading
 import time
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from waivern.errors import IntegrityError
 from waivern.store.backend import (
     Backend,
     FileHandle,
-    FileStatus,
     FolderEntry,
     FolderHandle,
     OpenHandle,
     OpenMode,
 )
+
+if TYPE_CHECKING:
+    from waivern.store.backend import FileStatus
 
 POLL_S = 0.001
 """How often a handle that waits for a lock tries again."""

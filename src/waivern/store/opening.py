@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import os
-import re
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from waivern.errors import NotFoundError, UsageError
 from waivern.store.base import RunStore
 
+if TYPE_CHECKING:  # creating a Protocol takes as long as the rest of this module
+    from typing import Protocol
+
+    class StoreOpener(Protocol):
+        """The entry point of a store: in the group `waivern.stores`, named like its scheme.
+
+        It returns the store at a URL without creating or reading anything yet. `trust` allows a
+        store that another account could have written; `working_folder` is where it is used from.
+        """
+
+        def __call__(self, url: str, *, trust: bool, working_folder: str) -> RunStore: ...
+
+
 KIND = "stores"
-_URL = re.compile(r"([A-Za-z0-9]+):|([A-Za-z][A-Za-z0-9+.-]*)://")
-"""A scheme; without '//' only a plain one, for the name of a folder may have a ':' too."""
-
-
-class StoreOpener(Protocol):
-    """The entry point of a store, in the group `waivern.stores`, named like the scheme it serves.
-
-    It returns the store at a URL without creating or reading anything yet. `trust` allows a store
-    that another account could have written; `working_folder` is where the store is used from.
-    """
-
-    def __call__(self, url: str, *, trust: bool, working_folder: str) -> RunStore: ...
 
 
 def open_store(
@@ -41,10 +41,19 @@ def open_store(
         raise UsageError(
             f"{text[:80]!r} does not name a store", hint="give a path, file: or memory:"
         )
-    match = _URL.match(text)
-    scheme = (match[1] or match[2]) if match else "file"
+    scheme = _scheme(text)
     opener = _SHIPPED.get(scheme) or _installed(scheme)
     return opener(text, trust=trust, working_folder=os.fspath(working_folder))
+
+
+def _scheme(text: str) -> str:
+    """Return the scheme of a URL; 'file' for a path.
+
+    Without '//' only a plain word is a scheme: the name of a folder may have a ':' too.
+    """
+    scheme, colon, rest = text.partition(":")
+    word = scheme.translate(str.maketrans("", "", "+.-")) if rest.startswith("//") else scheme
+    return scheme if colon and word.isalnum() else "file"
 
 
 def open_file(url: str, *, trust: bool, working_folder: str) -> RunStore:

@@ -61,21 +61,23 @@ class Syncers:
 
 def _synced(files: Sequence[FileHandle]) -> BaseException | None:
     """Sync and close files; return the first error, after which no other is synced."""
-    error = None
-    for file in files:
-        error = error or _tried(file.begin_sync)
-    for file in files:
-        error = error or _tried(file.sync)
-        error = _tried(file.close) or error
-    return error
-
-
-def _tried(work: Callable[..., None], *args: object) -> BaseException | None:
+    failed: BaseException | None = None  # raised again by the thread that waits
     try:
-        work(*args)
-    except BaseException as error:  # noqa: BLE001 - raised again by the thread that waits
-        return error
-    return None
+        for file in files:
+            file.begin_sync()
+    except BaseException as error:  # noqa: BLE001
+        failed = error
+    for file in files:
+        try:
+            if failed is None:
+                file.sync()
+        except BaseException as error:  # noqa: BLE001
+            failed = error
+        try:
+            file.close()
+        except BaseException as error:  # noqa: BLE001
+            failed = error
+    return failed
 
 
 def _raise(*errors: BaseException | None) -> None:
