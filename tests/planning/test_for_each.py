@@ -233,7 +233,7 @@ def test_a_status_is_of_one_artifact(books: Books) -> None:
     when = "after: scan, SOURCE, when: \"status.scan == 'completed'\""
     books.write(main=FAN + f"  w: {{{when}}}\n")
     problem = books.only()
-    assert "'scan', which stands for several artifacts" in problem.message
+    assert "'scan', which resolves to several artifacts" in problem.message
     assert problem.hint is not None
     assert "scan/users" in problem.hint
 

@@ -21,7 +21,7 @@ MOST = 200_000
 """Artifacts that a plan may have."""
 MOST_CHILDREN = 50_000
 LOOKED_AT = 1_000
-"""Names that are compared with one that stands for nothing."""
+"""The number of names that are compared with an unknown one."""
 LONGEST = 800
 """Bytes of an id: it becomes a path, and 1,024 bytes are all that some systems have for one."""
 
@@ -37,7 +37,7 @@ class FlatArtifact:
     work: DefaultValue | NoValue | LastRound | OutputPart | None
     """What it is made by, if that is not what the declaration says."""
     inputs: tuple[Name, ...]
-    """Each may stand for several artifacts."""
+    """Each may resolve to several artifacts."""
     tests: tuple[ConditionContext, ...]
     each: Json
     round: int
@@ -141,7 +141,7 @@ class ArtifactTable:
     # what is wrong
 
     def report(self, problem: Diagnostic) -> None:
-        """Keep a problem, once: a declaration may stand for many artifacts."""
+        """Record a problem once: a declaration may result in many artifacts."""
         self.problems[problem] = None
 
     def invalid(self) -> InvalidError:
@@ -156,18 +156,18 @@ class ArtifactTable:
             raise self.invalid()
 
     def tell_collisions(self) -> None:
-        """Tell of ids that would be the same file where case does not count."""
+        """Report ids that would be one file where case is ignored."""
         for earlier, later in collisions(self.artifacts):
             one, other = self.artifacts[ArtifactId(earlier)], self.artifacts[ArtifactId(later)]
             if one.scope is other.scope and one.as_declared and other.as_declared:
-                continue  # told when their runbook was read
+                continue  # reported when their runbook was read
             message = f"the artifacts '{earlier}' and '{later}' differ only in case"
             self.tell(other.problem(PlanCode.SAME_ID, message, ()))
 
     # names
 
     def resolve(self, scope: Scope, name: str) -> tuple[ArtifactId, ...] | None:
-        """Return the artifacts that a name stands for; None if it stands for nothing."""
+        """Return the artifacts that a name resolves to; None if it is unknown."""
         if name not in scope.names:
             own = ArtifactId(scope.prefix + name)
             flat = self.artifacts.get(own)
@@ -194,7 +194,7 @@ class ArtifactTable:
         return None if circular and not found else tuple(found)
 
     def aliases(self) -> dict[str, tuple[ArtifactId, ...]]:
-        """Return what the names of the root runbook that are no artifacts stand for."""
+        """Return what the aliases of the root runbook resolve to."""
         return {
             name: self.resolve(self.root, name) or ()
             for name in self.root.names
@@ -204,15 +204,15 @@ class ArtifactTable:
     def tell_undefined(
         self, scope: Scope, owner: str, name: str, at: tuple[str | int, ...]
     ) -> None:
-        """Tell that an artifact refers to a name that stands for nothing."""
+        """Report that an artifact refers to an unknown name."""
         if name in scope.faulty or name in scope.names:
-            return  # told where the name comes from
+            return  # reported where the name is declared
         message = f"artifact '{owner}' reads '{name}', which is not defined"
         path, hint = ("artifacts", owner, *at), self.meant(scope, name)
         self.tell(scope.problem(PlanCode.UNDEFINED_INPUT, message, path, hint=hint))
 
     def meant(self, scope: Scope, name: str) -> str | None:
-        """Return a hint at the name there that is most like one that stands for nothing."""
+        """Return a hint at the known name that is most like an unknown one."""
         known = chain(scope.runbook.artifacts, scope.names, scope.faulty)
         if "/" in name:
             own = (id_ for id_, flat in self.artifacts.items() if flat.scope is scope)

@@ -1,4 +1,4 @@
-"""What an edit changes, artifact by artifact: of the runbook, of a child, of a parameter. Pure."""
+"""The effect of an edit of a runbook, a child or a parameter, artifact by artifact. Pure."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def _test(test: NodeTest) -> dict[str, Json]:
 
 
 def _known(condition: Condition, scope: Mapping[str, Json]) -> dict[str, Json]:
-    """Return what a condition is told when the plan is made, as far as it asks for it."""
+    """Return the values that a condition refers to and that are known when planning."""
     params = scope.get("params") or {}
     asked = {name for root, name in condition.references if root == "params" and name in params}
     others = {name: value for name, value in scope.items() if name != "params"}

@@ -1,4 +1,4 @@
-"""Whether the properties that a runbook gives a component fit its Config."""
+"""The check of the properties in a runbook against the Config of the component."""
 
 from __future__ import annotations
 

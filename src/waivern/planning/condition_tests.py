@@ -1,4 +1,4 @@
-"""What conditions ask for: which artifacts and values their names stand for. Pure."""
+"""The references of conditions: the artifacts and values that their names resolve to. Pure."""
 
 from __future__ import annotations
 
@@ -125,9 +125,9 @@ def _check_param(flats: ArtifactTable, asked: ConditionContext, name: str) -> No
 def _tell_not_one(
     flats: ArtifactTable, asked: ConditionContext, name: str, ids: tuple[ArtifactId, ...] | None
 ) -> None:
-    """Tell that a condition asks for the status of what is not one artifact."""
+    """Report a condition on the status of a name that is not one artifact."""
     scope = asked.scope
-    what = "stands for several artifacts" if ids else "is not there"
+    what = "resolves to several artifacts" if ids else "is not there"
     message = f"the condition of '{asked.artifact.id}' asks for '{name}', which {what}"
     hint = f"one of them is '{ids[0].removeprefix(scope.prefix)}'" if ids else None
     hint = hint or flats.meant(scope, name)

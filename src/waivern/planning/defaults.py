@@ -1,4 +1,4 @@
-"""What a project says for all its runbooks."""
+"""The defaults of a project for all its runbooks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from waivern.yamldoc.document import YamlDocument
 
 
 class ProjectDefaults(NamedTuple):
-    """What holds where a runbook says nothing."""
+    """The defaults for runbooks that leave a setting out."""
 
     components: Mapping[str, Mapping[str, Json]] = {}
     """Properties by component type, over which a runbook's own are laid."""

@@ -246,5 +246,5 @@ def _no_list(scope: Scope, reference: str) -> str | None:
         return f"is for each of {shown(reference)}, which is no list"
     declared = scope.runbook.params.get(whole[1])
     if declared is None or declared.type in ("list", "object"):
-        return None  # that it is not declared was told when the runbook was read
+        return None  # an undeclared one was reported when the runbook was read
     return f"is for each of parameter '{declared.name}', which is no list"

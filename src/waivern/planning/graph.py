@@ -54,7 +54,7 @@ def cycle(needs: Mapping[N, Sequence[N]]) -> list[N]:
 
 
 def descendants(after: Mapping[N, Sequence[N]], roots: Sequence[N]) -> set[N]:
-    """Return the roots and all that hangs on them."""
+    """Return the roots and all that depends on them."""
     found = set(roots)
     stack = list(roots)
     while stack:

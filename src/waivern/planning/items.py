@@ -1,4 +1,4 @@
-"""What a `for_each` goes over: each item, and a readable name for it. Pure."""
+"""The items of a `for_each`, each with a readable name. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ODD = re.compile(r"[^A-Za-z0-9_.-]+", re.ASCII)
 
 
 class LoopItem(NamedTuple):
-    """One item and the segment of an id that stands for it."""
+    """One item and the segment of an id that names it."""
 
     label: str
     value: Json

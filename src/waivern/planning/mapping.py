@@ -1,4 +1,4 @@
-"""What a child takes and gives, joined with the names around it. Pure."""
+"""The inputs and outputs of a child, mapped to the names of its parent. Pure."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _check_taken(flats: ArtifactTable, directive: ChildInclusion, inside: Scope)
 
 def give_default(flats: ArtifactTable, inside: Scope, need: ChildInput) -> None:
     """Give an input that nothing is mapped to what the runbook itself says of it."""
-    if not need.optional:  # of the root runbook, which nobody includes
+    if not need.optional:  # of the root runbook, which has no parent
         message = f"this runbook needs the input '{need.name}': it is part of another"
         hint = "include it with child_runbook, or make the input optional"
         at = ("inputs", need.name)
@@ -182,7 +182,7 @@ def check_given(flats: ArtifactTable, nodes: Mapping[ArtifactId, Node]) -> None:
 def sensitive(flats: ArtifactTable) -> set[ArtifactId]:
     """Return what is given to inputs that are declared as sensitive.
 
-    A round of a repetition that is fed to one is: all rounds are, and what the last came to.
+    A round of a repetition that is fed to one is: all rounds are, and the result of the last.
     """
     found = {
         id_
@@ -196,6 +196,6 @@ def sensitive(flats: ArtifactTable) -> set[ArtifactId]:
         if isinstance(flat.work, LastRound)
     }
     found.update(id_ for id_, made in rounds.items() if not found.isdisjoint(made))
-    for id_ in reversed(rounds):  # the rounds of one may be what others came to
+    for id_ in reversed(rounds):  # the rounds of one may be results of others
         found.update(rounds[id_] if id_ in found else ())
     return found

@@ -78,7 +78,7 @@ class AskPeople(NamedTuple):
 
     @property
     def version(self) -> None:
-        """Nobody but a person makes it."""
+        """A gate: the content is a decision of people."""
 
 
 class OutputPart(NamedTuple):
@@ -96,15 +96,15 @@ class OutputPart(NamedTuple):
 
 
 class LastRound(NamedTuple):
-    """What the last round of a repetition came to; its rounds are the node's inputs, in order."""
+    """The result of the last round of a repetition; its rounds are the node's inputs, in order."""
 
     until: "Condition"
     keep: bool
     scope: Mapping[str, Json]
     """What is known when the plan is made: `params`, `each`."""
     led_by: ArtifactId | None = None
-    """The last round of the output that `until` is asked of, if that is another: this one goes on
-    as long as that does."""
+    """The last round of the output that `until` reads, if that is another output: this one is
+    repeated as often."""
 
     @property
     def label(self) -> str:
@@ -150,17 +150,17 @@ Work: TypeAlias = (
 
 
 class NodeTest(NamedTuple):
-    """What decides, when the inputs are known, whether a node is made at all."""
+    """The condition that decides, when the inputs are known, whether a node is produced."""
 
     condition: "Condition"
     holds: bool = True
-    """What it has to come to: a round is made while `until` does not hold."""
+    """The value that is required: a round is produced while `until` is false."""
     statuses: Mapping[str, ArtifactId] = {}
     """The artifacts whose status it asks for, by the names it uses."""
     scope: Mapping[str, Json] = {}
     """What is known when the plan is made: `params`, `each`, `round`."""
     result: ArtifactId | None = None
-    """The artifact that it asks for as `result`: what the round before came to."""
+    """The artifact that it reads as `result`: the result of the round before."""
 
 
 class Node(NamedTuple):
@@ -171,7 +171,7 @@ class Node(NamedTuple):
     inputs: tuple[ArtifactId, ...]
     schema: SchemaRef
     optional: bool = False
-    """Its failure or absence is only missed: what needs it goes on with its other inputs."""
+    """If it fails or is skipped, its dependants run with their other inputs."""
     output: bool = False
     names: tuple[str, ...] = ()
     """What the inputs are called where the artifact is declared, if not by their ids."""
@@ -205,7 +205,7 @@ class Node(NamedTuple):
 
     @property
     def called(self) -> tuple[str, ...]:
-        """What the inputs are called by whoever reads them."""
+        """The names of the inputs for the component that reads them."""
         return self.names or self.inputs
 
 
@@ -216,11 +216,11 @@ class Plan:
     runbook: Runbook
     nodes: Mapping[ArtifactId, Node]
     aliases: Mapping[str, tuple[ArtifactId, ...]] = field(default_factory=dict)
-    """Names that stand for artifacts: a child's outputs, the groups of `for_each`."""
+    """Names that resolve to artifacts: outputs of children, groups of `for_each`."""
     children: Mapping[str, bytes] = field(default_factory=dict)
     """The bytes of every child runbook, by path."""
     params: Mapping[str, Json] = field(default_factory=dict)
-    """The values of the runbook's parameters; null stands for a secret."""
+    """The values of the runbook's parameters; null represents a secret."""
     pools: Mapping[str, int] = field(default_factory=dict)
     """How many artifacts of a pool are made at once."""
     declared: tuple[ArtifactId, ...] = ()

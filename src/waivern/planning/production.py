@@ -1,4 +1,4 @@
-"""What makes each artifact, and what it will be. Pure."""
+"""The production of each artifact: its component and its schema. Pure."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class ProductionTable:
         work: DefaultValue | NoValue | LastRound | OutputPart,
         inputs: Inputs,
     ) -> Made | None:
-        """Return what is made by nobody: a default, one output of several, the last round."""
+        """Return a production without a component: a default, a named output, the last round."""
         if isinstance(work, DefaultValue | NoValue):
             return work, flat.artifact.output_schema or ANY_JSON, None
         if isinstance(work, LastRound) and not self._one_each_round(flat, inputs):

@@ -1,4 +1,4 @@
-"""What each artifact refers to: names become flat ids, conditions become tests. Pure."""
+"""The references of each artifact: names become flat ids, conditions become tests. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MOST_EDGES = 2_000_000
 
 
 class ResolvedReferences(NamedTuple):
-    """What one artifact refers to, by flat ids."""
+    """The references of one artifact, by flat ids."""
 
     inputs: tuple[ArtifactId, ...]
     names: tuple[str, ...]
@@ -71,7 +71,7 @@ class ReferenceResolver:
                 inputs |= {id_: id_.removeprefix(scope.prefix) for id_ in ids if id_ not in inputs}
             else:
                 inputs.setdefault(ids[0], name)
-        if flat.round > 1:  # the round before stands for the first input
+        if flat.round > 1:  # the previous round replaces the first input
             before = next(iter(inputs), None)
             if before is not None:
                 inputs[before] = flat.artifact.inputs[0]

@@ -1,4 +1,4 @@
-"""`repeat` written out: each round made from what the one before came to. Pure."""
+"""The expansion of `repeat`: each round is produced from the result of the one before. Pure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def repeated(
     id_: ArtifactId,
     each: Json,
 ) -> None:
-    """Add the rounds of a processor, and what the last of them came to."""
+    """Add the rounds of a processor, and the result of the last one."""
     before: Name
     before, *others = ((scope, name) for name in artifact.inputs)
     own = id_.removeprefix(scope.prefix)
@@ -74,7 +74,7 @@ class ChildRounds:
         return bool(self._outputs)
 
     def given(self) -> dict[str, list[Meaning]]:
-        """Add what the last round came to; return it by output."""
+        """Add the result of the last round; return it by output."""
         directive = self._directive
         scope, artifact, each = directive.scope, directive.artifact, directive.each
         last = _last(self._flats, scope, artifact, self._repeat, each)

@@ -1,4 +1,4 @@
-"""Whether a component can read its inputs, and what schema comes of them. Pure."""
+"""The check of the schemas of inputs, and the schema of the result. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What names mean while a plan is made: the scope of each runbook, and what stands in it."""
+"""The scope of each runbook: the meaning of its names during planning."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Scope:
         on: Literal["key", "value"] = "value",
         hint: str | None = None,
     ) -> Diagnostic:
-        """Return a problem at a place in this runbook, with how it came to be read."""
+        """Return a problem at a place in this runbook, with the chain of its parents."""
         return self.locate(Diagnostic(code, message, at, hint, on))
 
     def locate(self, problem: Diagnostic) -> Diagnostic:
@@ -76,7 +76,7 @@ class Scope:
 
     @property
     def included(self) -> tuple[str, ...]:
-        """By what it came to be read, nearest first."""
+        """The chain of parents that include it, nearest first."""
         chain, by = [], self.by
         while by is not None:
             scope, artifact = by
@@ -127,7 +127,7 @@ class InputBinding(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class ConditionContext:
-    """A condition, before it is known which artifacts its names stand for."""
+    """A condition whose names are not resolved yet."""
 
     scope: Scope
     """Where its names mean something."""

@@ -1,4 +1,4 @@
-"""What can happen in a run. The journal is the list of these; everything else is a fold of it.
+"""The events of a run. The journal is the list of them; everything else is a fold of it.
 
 Every event has `at`: when it happened, RFC 3339, for people only. Order is the journal's.
 """
@@ -28,7 +28,7 @@ class RunStartedRecord(NamedTuple):
     children: list[dict[str, str]] = []
     """`{path, sha256}` of each child runbook."""
     aliases: dict[str, list[str]] = {}
-    """Names that stand for artifacts."""
+    """Names that resolve to artifacts."""
     sensitive: list[str] = []
     """Artifacts whose content is not shown unless asked for."""
     replay_of: str | None = None
@@ -50,7 +50,7 @@ class AttemptStartedRecord(NamedTuple):
     artifacts: list[str] | None = None
     reuse: dict[str, dict[str, Json]] | None = None
     invalidated: dict[str, str] = {}
-    """Completed artifacts that count no longer, each with the reason. Part of this event, so that
+    """Completed artifacts that are invalidated, each with the reason. Part of this event, so that
     no crash can leave the attempt without them."""
     forced: list[str] = []
     """What a person overrode to get here: `allow-changed`, `force`, `ask-again`."""

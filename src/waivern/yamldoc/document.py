@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from waivern.yamldoc.positions import Positions
 
 NO_PATH = "<runbook>"
-"""Stands for the file's name where there is none."""
+"""The file name in messages about a text without a file."""
 
 _LINE_END = re.compile("[\r\n]")
 _AROUND = 100

@@ -1,4 +1,4 @@
-"""Where in the text each value and key stands; only asked when something is wrong."""
+"""The position of each value and key in the text, computed only for diagnostics."""
 
 from __future__ import annotations
 

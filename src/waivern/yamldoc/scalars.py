@@ -1,4 +1,4 @@
-"""What a plain YAML scalar means: the YAML 1.2 core schema, and nothing more.
+"""The meaning of a plain YAML scalar: the YAML 1.2 core schema, and nothing more.
 
 `no`, `12:30:45` and dates are text; `012` is twelve. Numbers that JSON cannot carry are refused.
 """
@@ -32,7 +32,7 @@ _JSON_ONLY = "a runbook holds what JSON can hold; quote it if it is text"
 
 
 class ScalarError(Exception):
-    """The scalar stands for nothing that a runbook can hold; becomes a problem at its position."""
+    """A scalar whose value a runbook cannot contain; becomes a problem at its position."""
 
     def __init__(self, code: RunbookCode, message: str, hint: str) -> None:
         super().__init__(message)

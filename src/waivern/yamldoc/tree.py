@@ -31,7 +31,7 @@ _MERGE_HINT = "write the keys out; an anchor and an alias of a whole value are a
 def read(text: str) -> tuple[Json, list[Diagnostic]]:
     """Return the value of the text's one document and what is wrong with it, in one pass.
 
-    The value is None if nothing can be made of the text. Of a key that is there twice the first
+    The value is None if the text cannot be parsed. Of a key that is there twice the first
     counts. A number under the top-level key `version` is kept as written.
     """
     reader = _Reader()

@@ -31,7 +31,7 @@ MAX_DEPTH = 64
 MAX_EVENTS = 3_000_000
 """Keys, values and ends of lists and mappings: a million values have at most so many."""
 ENOUGH = 1_000
-"""Problems after which no more are looked for: nobody reads them, and each costs memory."""
+"""Problems after which the scan stops: a reader needs no more of them, and each costs memory."""
 MAX_TAG_DIRECTIVES = 50
 """libyaml compares each with all before it."""
 
