@@ -21,8 +21,15 @@ from waivern.errors import (
 )
 from waivern.ids import SYSTEM, parse_artifact_id, parse_run_id, segment_fault
 from waivern.message import Json, Message, decode, encode, json_bytes, sha256
-from waivern.store import cache_index, journal, layout, lock, run_index, store_id
-from waivern.store.backend import Backend, FileHandle, FolderHandle, explained
+from waivern.store import (
+    cache_index,
+    journal,
+    layout,
+    lock,
+    run_index,
+    store_id,
+)
+from waivern.store.backend import Backend, FolderHandle, explained
 from waivern.store.base import (
     ArtifactRef,
     FileKind,
@@ -65,8 +72,6 @@ HISTORY = "runs.jsonl"
 STAMPED = tuple(f"{SYSTEM}/{name}" for name in (layout.RUN, layout.STATE, EVENTS))
 """The records from which the row of a run is read."""
 TAIL_BYTES = 1 << 16
-LOG_BYTES = 16 << 20
-"""The size of the end of a log that is read; components write less."""
 IN_MEMORY_BYTES = 64 << 20
 """A larger artifact is digested before it is read: another program may have written it."""
 REQUEST_BYTES = 1 << 16
@@ -99,7 +104,10 @@ class BackendStore(RunStore):
 
     def identity(self, *, make: bool = False) -> str | None:
         if self._identity is None:
-            with explained("read the id of the store"), ExitStack() as stack:
+            with (
+                explained("open the store for writing" if make else "read the id of the store"),
+                ExitStack() as stack,
+            ):
                 if make:
                     root = stack.enter_context(self._at.root(make=True))
                     self._identity = store_id.make(root)
@@ -258,11 +266,12 @@ class BackendStore(RunStore):
     # lock
 
     def begin(self, run_id: str, initial: InitialState, owner: Owner) -> Lease:
+        from waivern.store import removal
         from waivern.store.lease import BackendLease
 
         name = parse_run_id(run_id)
         with explained(f"begin run {run_id}"), self._at.runs(make=True) as runs:
-            _sweep(runs)
+            removal.sweep(runs)
             with self._at.root(make=True) as root:
                 if not root.may_link(LATEST):
                     raise StoreError(
@@ -327,22 +336,19 @@ class BackendStore(RunStore):
     def log(self, run_id: str, key: str | None) -> LogSink:
         parse_run_id(run_id)
         layout.log_parts(key)  # refuses a key that is none
-        return _Log(self._at, run_id, key)
+        from waivern.store.log_files import LogFile
+
+        return LogFile(self._at, run_id, key)
 
     def read_log(self, run_id: str, key: str | None) -> str:
-        with explained(f"read the log of {key or run_id!r}"):
-            try:
-                with self._at.log(run_id, key) as (folder, name):
-                    return folder.read_tail(name, LOG_BYTES).decode(errors="replace")
-            except FileNotFoundError:
-                return ""
+        from waivern.store import log_files
+
+        return log_files.read(self._at, run_id, key)
 
     def log_path(self, run_id: str, key: str | None) -> str | None:
-        if self.folder is None:
-            return None
-        parts = layout.log_parts(key)
-        path = os.path.join(self.folder, layout.RUNS, parse_run_id(run_id), SYSTEM, *parts)
-        return path if os.path.isfile(path) else None
+        from waivern.store import log_files
+
+        return log_files.path(self.folder, parse_run_id(run_id), key) if self.folder else None
 
     def request(self, run_id: str, name: str, document: dict[str, Json]) -> bool:
         with explained(f"ask run {run_id} to {name}"), self._at.system(run_id) as system:
@@ -418,33 +424,11 @@ class BackendStore(RunStore):
             return run.total()
 
     def remove(self, run_id: str, owner: Owner, before: Callable[[], None] = lambda: None) -> None:
+        from waivern.store import removal
+
         name = parse_run_id(run_id)
-        with explained(f"remove run {run_id}"), ExitStack() as stack:
-            try:
-                runs = stack.enter_context(self._at.runs())
-            except FileNotFoundError:
-                raise self._at.no_run(run_id) from None
-            stack.enter_context(runs.shared())
-            if runs.is_no_folder(name):  # a file or a link in the place of a run
-                runs.unlink(name)
-                runs.sync()
-                return
-            try:
-                run = stack.enter_context(runs.folder(name, foreign=True))
-            except FileNotFoundError:
-                raise self._at.no_run(run_id) from None
-            with self._at.watched(runs, run, name):  # another process may remove it first
-                if run.has_folder(SYSTEM):  # a corrupt run may have none, and no holder
-                    system = stack.enter_context(run.folder(SYSTEM, foreign=True))
-                    if not system.is_no_file(lock.NAME):  # only a file can be locked
-                        held = lock.acquire(system, name, owner)
-                        stack.callback(held.release)
-                self._at.in_place(runs, run, name)
-                before()
-                trash = _take_away(runs, name)
-            runs.sync()
-            runs.remove_tree(trash)
-            runs.sync()
+        with explained(f"remove run {run_id}"):
+            removal.remove(self._at, name, owner, before)
 
     async def aclose(self) -> None:
         """Nothing is held between calls but leases, and those are their holders'."""
@@ -558,29 +542,6 @@ class BackendStore(RunStore):
         return document
 
 
-class _Log(LogSink):
-    """A log that is opened when it is first written to: most artifacts write nothing."""
-
-    def __init__(self, at: Layout, run_id: str, key: str | None) -> None:
-        self._at = at
-        self._run_id = run_id
-        self._key = key
-        self._file: FileHandle | None = None
-
-    def write(self, text: str) -> None:
-        with explained(f"write the log of {self._key or self._run_id!r}"):
-            if self._file is None:
-                with self._at.log(self._run_id, self._key, make=True) as (folder, name):
-                    self._file = folder.open(name, "append")
-            self._file.write(text.encode(errors="backslashreplace"))
-
-    def close(self) -> None:
-        file, self._file = self._file, None
-        if file is not None:
-            with suppress(OSError):  # a component may have closed it already
-                file.close()
-
-
 def _missing(run_id: str, key: str) -> ArtifactNotFoundError:
     return ArtifactNotFoundError(f"run {run_id} has no artifact '{key}'")
 
@@ -617,32 +578,3 @@ def _object(line: bytes) -> dict[str, Json] | None:
 
 def _record_name(key: str) -> str:
     return parse_artifact_id(key.removeprefix(f"{SYSTEM}/")).replace("/", "-") + ".json"
-
-
-def _take_away(runs: FolderHandle, name: str) -> str:
-    """Take a run away at once; return the name of the folder that is left to remove.
-
-    A folder of an image below an overlay file system cannot be renamed. There the records are
-    removed first: a crash then leaves a damaged run, never one that looks whole.
-    """
-    trash = f".trash-{name}"
-    try:
-        runs.rename(name, trash)
-    except OSError as error:
-        if error.errno != errno.EXDEV:
-            raise
-        with runs.folder(name, foreign=True) as run, run.folder(SYSTEM, foreign=True) as system:
-            for record in (layout.RUN, layout.STATE, EVENTS):
-                system.remove(record)
-            system.sync()
-        return name
-    return trash
-
-
-def _sweep(runs: FolderHandle) -> None:
-    """Remove runs that a crash left half created or half removed, unless a process is at it."""
-    with runs.alone() as alone:
-        if alone:
-            for name in runs.names():
-                if name.startswith((".new-", ".trash-")):
-                    runs.remove(name)
