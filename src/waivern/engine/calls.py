@@ -76,6 +76,14 @@ class Suspended(NamedTuple):
     duration_ms: int
 
 
+class Lost(NamedTuple):
+    """The outcome is unknown, because whatever carried the call out is not there any more."""
+
+    reason: str
+    blame: bool = False
+    """Whether the work itself ended its worker, as a crash or a lack of memory does."""
+
+
 class Awaiting(NamedTuple):
     """The component has begun and has to be awaited; never leaves the process."""
 
@@ -103,4 +111,4 @@ class LeftBehind(NamedTuple):
         return f"{what} was still at work when the run ended, and was left behind"
 
 
-Outcome: TypeAlias = Produced | Failed | NotProduced | Suspended
+Outcome: TypeAlias = Produced | Failed | NotProduced | Suspended | Lost

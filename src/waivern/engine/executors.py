@@ -1,7 +1,13 @@
-"""Where the work runs. An executor takes calls and reports outcomes; it never touches the run.
+"""Executors: where calls are carried out. An executor reports outcomes and never touches the run.
+
+    Loop ── submit ─▶ Executor ── began, done, gone ─▶ CallReport, the loop's inbox
 
 No component runs on the loop that drives the run: plain ones run on daemon threads, coroutines on
 an event loop of their own. What blocks there, blocks nothing else, and can be left behind.
+
+Executors are found by name in the entry-point group `waivern.executors`; an entry is called with a
+producer and the number of calls at once (`ExecutorFactory`). `waivern.testing.executors` has the
+tests that every executor passes.
 """
 
 from __future__ import annotations
@@ -19,24 +25,37 @@ from waivern.engine.producer import Producer
 from waivern.plugins.call_scope import CallScope
 from waivern.plugins.restrictions import release, restrict
 
-LOOK_S = 0.002
-"""How often the foreman looks, while calls wait that somebody could be put to."""
-QUICK = 4
-"""Calls taken between two looks; where there are fewer, more workers may be needed."""
-BUSY = 5
-"""Looks in a row at slow calls, after which more workers are put to them although the interpreter
-is busy: a worker may wait as long for its lock."""
+THREADS = "threads"
+"""The name of the executor that is used unless another is named."""
+CHECK_INTERVAL_S = 0.002
+"""The time between two checks of the supervisor while calls wait that a worker could take."""
+FEW_CALLS = 4
+"""Calls taken between two checks; where there are fewer, more workers may be needed."""
+SLOW_CHECKS = 5
+"""Checks in a row with few calls, after which workers are added although the interpreter is busy:
+a worker may wait as long for its lock."""
 
 
 class CallReport(Protocol):
-    """Who is told about calls, from any thread."""
+    """The receiver of an executor's reports; any thread may call it.
+
+    Reports about a call that has ended, or was recalled or abandoned, are ignored, so that an
+    executor may report late or twice.
+    """
 
     def began(self, call: Call) -> None:
-        """The work on a call begins now."""
+        """Report that the work on a call begins; a second report of it changes nothing."""
         ...
 
     def done(self, call: Call, outcome: Outcome) -> None:
-        """The call has come to its end."""
+        """Report how a call ended. It implies that the call began.
+
+        `Lost` reports that the outcome is unknown: the loop submits the call again, or fails it.
+        """
+        ...
+
+    def gone(self, reason: str) -> None:
+        """Report that the executor can carry out nothing any more: the attempt is interrupted."""
         ...
 
 
@@ -44,30 +63,49 @@ class Executor(Protocol):
     """A place where calls are carried out, so many at a time."""
 
     width: int
-    """How many calls are carried out at once; more may be submitted and wait."""
+    """The number of calls that are carried out at once; more may be submitted and wait."""
 
     def submit(self, call: Call, report: CallReport) -> None:
-        """Take a call; it begins now or later, and once begun is reported done exactly once."""
+        """Accept a call; it begins now or later, and once begun it is reported done."""
         ...
 
     def recall(self) -> list[Call]:
-        """Give back the calls that have not begun; they will not."""
+        """Return the calls that have not begun; they will not."""
         ...
 
     def abandon(self, call: Call) -> None:
-        """Stop a call that has begun if that can be, and let another one take its worker's place.
+        """Stop a call that has begun if that can be, and free its worker for another one.
 
         It is still reported done, when all its work has ended.
         """
         ...
 
     def lingers(self) -> bool:
-        """Say whether a thread that is no daemon still works for a call that has ended."""
+        """Report whether a thread that is no daemon still works for a call that has ended."""
         ...
 
     def close(self, patience_s: float) -> list[LeftBehind]:
         """Stop what can be stopped; return what is left behind."""
         ...
+
+
+class ExecutorFactory(Protocol):
+    """The entry point of an executor."""
+
+    def __call__(self, producer: Producer, width: int) -> Executor: ...
+
+
+def find_executor(name: str | None) -> ExecutorFactory:
+    """Return the executor of a name; None: the shipped one.
+
+    Raises NotFoundError if none of that name is installed, RefusedError if several are.
+    """
+    if name is None or name == THREADS:  # reading all entry points takes longer than a small run
+        return ThreadExecutor
+    from waivern.kinds import entry
+
+    factory: ExecutorFactory = entry("executors", name).load()
+    return factory
 
 
 class WorkerThread(threading.Thread):
@@ -86,10 +124,10 @@ class WorkerThread(threading.Thread):
 
 
 class ThreadExecutor:
-    """Carries calls out on daemon threads, at most `width` of them.
+    """An adaptive pool of daemon threads, at most `width` of them.
 
     Quick calls are left to one worker: more would only hand the interpreter's lock to each other.
-    Where calls are taken slowly, a foreman puts as many workers to them as there may be.
+    Where calls are taken slowly, a supervisor thread adds workers.
 
     A coroutine is cancelled when it is abandoned. A thread that is blocked cannot be stopped: it is
     left behind when the process ends, and what it returns late is never published. So are the
@@ -105,30 +143,32 @@ class ThreadExecutor:
         self._work = threading.Condition(self._lock)
         """Where idle workers wait for calls."""
         self._waiting = threading.Condition(self._lock)
-        """Where the foreman waits for calls that nobody takes."""
+        """Where the supervisor waits for calls that no worker takes."""
         self._workers: list[WorkerThread] = []
         self._scopes: list[CallScope] = []
         """The calls that have ended but for their threads."""
         self._at_work: dict[int, Call] = {}
-        """The calls that workers have begun, by identity. Whoever takes one out, the worker that
-        comes back or `abandon`, decides what became of it: that needs no lock."""
-        self._idle = 0
-        self._foreman_rests = False
-        """Whether the foreman has to be told of calls."""
+        """The calls that workers have begun, by identity. The one that removes a call, its worker
+        or `abandon`, decides what became of it: `dict.pop` is atomic, so that needs no lock."""
+        self._idle_workers = 0
+        self._supervisor_rests = False
+        """Whether the supervisor has to be woken for a call."""
         self._taken = 0
         self._closed = False
         self._released = False
-        self._foreman = threading.Thread(target=self._hurry, name="waivern-foreman", daemon=True)
+        self._supervisor = threading.Thread(
+            target=self._supervise, name="waivern-supervisor", daemon=True
+        )
 
     def submit(self, call: Call, report: CallReport) -> None:
         with self._lock:
-            if self._foreman.ident is None:
+            if self._supervisor.ident is None:
                 restrict()
-                self._foreman.start()
+                self._supervisor.start()
             self._calls.append((call, report))
-            if self._idle == len(self._workers) and len(self._calls) == 1:
-                self._put_to_work(1)
-            elif self._foreman_rests and self._spare:
+            if self._idle_workers == len(self._workers) and len(self._calls) == 1:
+                self._add_workers(1)
+            elif self._supervisor_rests and self._spare:
                 self._waiting.notify()
 
     def recall(self) -> list[Call]:
@@ -141,7 +181,7 @@ class ThreadExecutor:
         with self._lock:
             if self._at_work.pop(id(call), None) is not None:
                 self.width += 1  # until its worker comes back, and goes
-                self._put_to_work(len(self._calls))
+                self._add_workers(len(self._calls))
                 self._waiting.notify()
         self._awaiter.cancel(call)
 
@@ -156,12 +196,12 @@ class ThreadExecutor:
             self._closed = True
             self._work.notify_all()
             self._waiting.notify_all()
-        foreman = () if self._foreman.ident is None else (self._foreman,)
-        for thread in (*foreman, *self._workers):
+        supervisor = () if self._supervisor.ident is None else (self._supervisor,)
+        for thread in (*supervisor, *self._workers):
             thread.join(max(0, deadline - time.monotonic()))
         alive = [worker.scope for worker in tuple(self._workers) if worker.is_alive()]
         scopes = [*self._scopes, *filter(None, alive)]
-        if foreman and not self._released:
+        if supervisor and not self._released:
             self._released = True
             release(scopes)
         return self._left(scopes)
@@ -177,33 +217,34 @@ class ThreadExecutor:
 
     @property
     def _spare(self) -> bool:
-        """Whether anybody could be put to work."""
-        return self._idle > 0 or len(self._workers) < self.width
+        """Whether another worker could take a call."""
+        return self._idle_workers > 0 or len(self._workers) < self.width
 
-    def _put_to_work(self, count: int) -> None:
-        """Wake or start so many workers, as far as there are; the lock is held."""
+    def _add_workers(self, count: int) -> None:
+        """Wake or start workers, at most `count`; the lock is held."""
         self._work.notify(count)
-        for _ in range(min(count - self._idle, self.width - len(self._workers))):
+        for _ in range(min(count - self._idle_workers, self.width - len(self._workers))):
             name = f"waivern-worker-{len(self._workers) + 1}"
             self._workers.append(WorkerThread(target=self._serve, name=name, daemon=True))
             self._workers[-1].start()
 
-    def _hurry(self) -> None:
-        """Be the foreman: look for calls that have to wait, and put more workers to them.
+    def _supervise(self) -> None:
+        """Find calls that have to wait, and wake or start workers for them.
 
-        Idle ones at once. New ones at once where nobody computes, so that it is something outside
-        that is waited for; a little later where the interpreter is busy, which more threads would
-        only make busier.
+        Idle workers are woken at once. New ones are started at once if the process computes
+        nothing, because the calls then wait for something outside; a little later if the
+        interpreter is busy, which more threads would only make busier.
         """
         slow = 0
         with self._lock:
             while not self._closed:
                 taken, worked = self._taken, time.process_time()
-                self._foreman_rests = not (self._calls and self._spare)
-                self._waiting.wait(None if self._foreman_rests else LOOK_S)
-                slow = slow + 1 if self._calls and self._taken - taken < QUICK else 0
-                if slow >= BUSY or (slow and time.process_time() - worked < LOOK_S / 2):
-                    self._put_to_work(len(self._calls))
+                self._supervisor_rests = not (self._calls and self._spare)
+                self._waiting.wait(None if self._supervisor_rests else CHECK_INTERVAL_S)
+                slow = slow + 1 if self._calls and self._taken - taken < FEW_CALLS else 0
+                idle = time.process_time() - worked < CHECK_INTERVAL_S / 2
+                if slow >= SLOW_CHECKS or (slow and idle):
+                    self._add_workers(len(self._calls))
                     slow = 0
                 elif slow:
                     self._work.notify(len(self._calls))
@@ -222,9 +263,9 @@ class ThreadExecutor:
             worker.scope = None
             if scope.has_threads:
                 self._scopes.append(scope)
-            lost = self._done(call, worker)
+            replaced = self._done(call, worker)
             report.done(call, outcome)
-            if lost:
+            if replaced:
                 return
 
     def _outcome(self, call: Call, scope: CallScope) -> Outcome:
@@ -241,7 +282,7 @@ class ThreadExecutor:
                 forget(None)
 
     def _done(self, call: Call, worker: WorkerThread) -> bool:
-        """Say whether another worker has taken the place of the one that comes back."""
+        """Report whether another worker has replaced the one that comes back."""
         if self._at_work.pop(id(call), None) is not None:
             return False
         with self._lock:
@@ -257,9 +298,9 @@ class ThreadExecutor:
             while not self._calls:
                 if self._closed:
                     return None
-                self._idle += 1
+                self._idle_workers += 1
                 self._work.wait()
-                self._idle -= 1
+                self._idle_workers -= 1
             self._taken += 1
             taken = self._calls.popleft()
             self._at_work[id(taken[0])] = taken[0]

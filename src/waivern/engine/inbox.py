@@ -37,6 +37,12 @@ class HaltRequested(NamedTuple):
     """Whoever called for the run in this process wants it to end."""
 
 
+class ExecutorGone(NamedTuple):
+    """The executor can carry out nothing any more."""
+
+    reason: str
+
+
 class LedgerCommitted(NamedTuple):
     """There is room in the ledger again."""
 
@@ -51,6 +57,7 @@ Item: TypeAlias = (
     | SignalReceived
     | CancelRequested
     | HaltRequested
+    | ExecutorGone
     | LedgerCommitted
     | LedgerFailed
 )
@@ -74,6 +81,9 @@ class Inbox:
 
     def done(self, call: Call, outcome: Outcome) -> None:
         self.put(CallFinished(call, outcome))
+
+    def gone(self, reason: str) -> None:
+        self.put(ExecutorGone(reason))
 
     def take(self, timeout_s: float | None) -> Iterator[Item]:
         """Wait for an item, at most so long; yield it and all that are there by then.

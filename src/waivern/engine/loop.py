@@ -17,17 +17,18 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
-from typing import cast
+from typing import assert_never, cast
 
 from waivern.clock import Clock
 from waivern.engine import retry
-from waivern.engine.calls import Call, Failed, NotProduced, Outcome, Produced, Suspended
+from waivern.engine.calls import Call, Failed, Lost, NotProduced, Outcome, Produced, Suspended
 from waivern.engine.decision_walk import Action, DecisionWalk
 from waivern.engine.executors import Executor
 from waivern.engine.inbox import (
     CallBegan,
     CallFinished,
     CancelRequested,
+    ExecutorGone,
     HaltRequested,
     Inbox,
     Item,
@@ -46,6 +47,7 @@ from waivern.engine.timers import Timers
 from waivern.engine.watchdog import watched
 from waivern.errors import Exit, WaivernError
 from waivern.ids import ArtifactId
+from waivern.language.error_names import DIED
 from waivern.message import Json
 from waivern.planning.plan import AskPeople, Copy, Node, Plan
 from waivern.record import gates
@@ -73,6 +75,8 @@ HELD_HINT = (
 )
 LINGER_S = 0.05
 """How often it is looked whether the threads of components have ended, when all else has."""
+MAX_LOSSES = 2
+"""How often a call is submitted again because its outcome was lost."""
 MAX_BACKLOG = 4096
 """Events that may wait for the disk before nothing more is started."""
 WAITING = 64
@@ -122,6 +126,9 @@ class Loop:
         self._resting: dict[str, Node] = {}
         """Failed, and about to be tried again."""
         self._tries: Counter[str] = Counter()
+        self._losses: Counter[str] = Counter()
+        """How often the outcome of an artifact was lost."""
+        self._journaled_tries: dict[str, int] = {}
         self._pools = Pools(limits.pools)
         careful = limits.max_failures or any(node.fail_fast for node in plan.nodes.values())
         self._ahead = 0 if careful else WAITING
@@ -344,6 +351,10 @@ class Loop:
             case CancelRequested(by, note):
                 self._ledger.enter(RunCancelledRecord(self._clock.now(), by, note))
                 self._stop(AttemptOutcome(RunStatus.CANCELLED, "cancel", exit_code=Exit.FAILED))
+            case ExecutorGone(reason):
+                self._course.end(
+                    AttemptOutcome(RunStatus.INTERRUPTED, "executor", reason, Exit.FAILED)
+                )
             case HaltRequested():
                 self._course.end(
                     AttemptOutcome(RunStatus.INTERRUPTED, "cancelled", exit_code=Exit.FAILED)
@@ -357,6 +368,8 @@ class Loop:
 
     def _began(self, item: CallBegan) -> None:
         call, artifact = item.call, item.call.artifact
+        if self._waiting.get(artifact) is not call:
+            return  # a cluster may report it twice, or after the call was recalled or abandoned
         del self._waiting[artifact]
         self._running[artifact] = (call, item.monotonic)
         self._tries[artifact] += 1
@@ -367,12 +380,17 @@ class Loop:
         if step is None:
             step = self._steps[artifact] = self._next_step
             self._next_step += 1
+        if self._tries[artifact] == self._journaled_tries.get(artifact):
+            return  # the same try once more: the journal has its start
+        self._journaled_tries[artifact] = self._tries[artifact]
         inputs = [ref.key for ref in call.inputs]
         self._ledger.enter(
             ArtifactStartedRecord(item.at, artifact, step, call.node.work.label, inputs)
         )
 
     def _finished(self, call: Call, outcome: Outcome) -> None:
+        if self._waiting.get(call.artifact) is call:  # the report that it began is late or lost
+            self._began(CallBegan(call, self._clock.now(), self._clock.monotonic()))
         running = self._running.get(call.artifact)
         if running is None or running[0] is not call:
             self._pools.release(call)  # it came too late: nobody waits for it any more
@@ -405,6 +423,10 @@ class Loop:
                 self._ledger.enter(ArtifactSuspendedRecord(at, node.id, reason, False))
             case Failed():
                 self._failed_try(node, outcome, at)
+            case Lost():
+                self._lost(call, outcome, at)
+            case _:
+                assert_never(outcome)
 
     def _completed(self, call: Call, made: Produced, at: str) -> ArtifactCompletedRecord:
         work, receipt = call.node.work, made.receipt
@@ -435,6 +457,24 @@ class Loop:
         )
 
     # failing
+
+    def _lost(self, call: Call, lost: Lost, at: str) -> None:
+        """Submit a call again whose outcome is unknown; fail it if it is to blame for that.
+
+        It is no retry: the artifact did not fail. After MAX_LOSSES it does: a call that is lost
+        again and again would keep the run for ever.
+        """
+        node = call.node
+        if lost.blame:
+            self._failed_try(node, Failed(DIED, lost.reason, None, 0, kinds=(DIED,)), at)
+            return
+        self._losses[node.id] += 1
+        if self._losses[node.id] > MAX_LOSSES or self._course.stopping:
+            self._failed(node, Failed("lost", lost.reason, None, 0))
+            return
+        self._tries[node.id] -= 1
+        if self._pools.admits(node):
+            self._start(node)
 
     def _failed_try(self, node: Node, failure: Failed, at: str) -> None:
         tried = self._tries[node.id]

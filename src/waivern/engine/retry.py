@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from waivern.engine.calls import Failed
+from waivern.language.error_names import DIED
 from waivern.language.models import RetrySpec
 
 
@@ -33,4 +34,4 @@ def _is(name: str, kinds: tuple[str, ...]) -> bool:
 
 def _asked_to_end(kinds: set[str]) -> bool:
     """Whether it was no mistake: KeyboardInterrupt, SystemExit, or a task that was cancelled."""
-    return "CancelledError" in kinds or not kinds & {"Exception", "timeout"}
+    return "CancelledError" in kinds or not kinds & {"Exception", "timeout", DIED}

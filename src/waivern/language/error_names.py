@@ -9,6 +9,8 @@ from waivern import errors
 
 TIMEOUT = "timeout"
 """The name for the time limit of a try."""
+DIED = "died"
+"""The name for a try that ended its worker, as a crash or a lack of memory does."""
 _NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
 _BUILTIN = {
     name
@@ -20,7 +22,7 @@ _OWN = {
     for name, each in vars(errors).items()
     if isinstance(each, type) and issubclass(each, errors.WaivernError)
 }
-KNOWN = frozenset({TIMEOUT, *_BUILTIN, *_OWN})
+KNOWN = frozenset({TIMEOUT, DIED, *_BUILTIN, *_OWN})
 _NEVER = {
     "StoreError": "a failure of the store is never tried again",
     "Suspend": "an artifact that waits is never tried again",

@@ -63,6 +63,7 @@ class Project:
     """The file as written."""
     persistence: Persistence = _KEPT
     max_concurrency: int | None = None
+    executor: str | None = None
     retention: Retention = _FOR_EVER
     components: Mapping[str, Mapping[str, Json]] = field(default_factory=dict, repr=False)
     """Component -> base properties, over which a runbook's own are laid; as written."""
@@ -124,6 +125,7 @@ def _project(document: YamlDocument, tree: Mapping[str, Json]) -> Project:
         tree,
         persistence=Persistence(**kept),
         max_concurrency=tree.get("max_concurrency"),
+        executor=tree.get("executor"),
         retention=Retention(**removed),
         components={key: value or {} for key, value in (tree.get("components") or {}).items()},
         component_paths=tuple(map(below, tree.get("component_paths") or ())),

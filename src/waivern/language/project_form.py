@@ -42,6 +42,7 @@ def _form(statuses: Collection[str]) -> Form:
             "path": _text,
         },
         "max_concurrency": _count(1),
+        "executor": _text,
         "retention": {
             "keep_last": _count(0),
             "older_than": _age,

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from waivern.engine.cache import Cache, CacheRecorder
-from waivern.engine.executors import ThreadExecutor
+from waivern.engine.executors import find_executor
 from waivern.engine.ledger import Ledger, Observer
 from waivern.engine.logs import RunLogs
 from waivern.engine.loop import Loop
@@ -113,7 +113,7 @@ def _loop(
         session.evidence,
         record,
         partial(Ledger, session.lease, record, clock, observers),
-        ThreadExecutor(producer, width),
+        find_executor(options.executor_name)(producer, width),
         Limits(settings.timeout, options.grace_s, options.max_failures, plan.pools, session.only),
         clock,
         RunControls(

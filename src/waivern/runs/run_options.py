@@ -29,6 +29,8 @@ class RunOptions(NamedTuple):
     """The settings that hold for all runbooks below the project's folder."""
     max_concurrency: int | None = None
     """Artifacts at once; None: as the runbook says, else the project, else DEFAULT_CONCURRENCY."""
+    executor: str | None = None
+    """The name of the executor; None: as the project says, else `threads`."""
     max_failures: int | None = None
     """Failures after which nothing more is started; None: no limit."""
     cache: bool | None = None
@@ -82,11 +84,21 @@ class RunOptions(NamedTuple):
         project = self.project.cache if self.project else None
         return (self.cache if self.cache is not None else project) is not False
 
+    @property
+    def executor_name(self) -> str | None:
+        """The name of the executor: as the caller says, else the project; None: the default."""
+        return self.executor or (self.project.executor if self.project else None)
+
     def resolved(self, plan: Plan) -> RunOptions:
         """Return the options with artifact ids in `refresh` in place of aliases.
 
-        Raises ArtifactNotFoundError for a name that the plan does not have.
+        Raises ArtifactNotFoundError for a name that the plan does not have, NotFoundError if the
+        executor is not installed.
         """
+        if self.executor_name is not None:
+            from waivern.engine.executors import find_executor  # its import takes time
+
+            find_executor(self.executor_name)
         ids: set[str] = set()
         for name in sorted(self.refresh):
             if name not in plan.nodes and name not in plan.aliases:

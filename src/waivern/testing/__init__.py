@@ -1,5 +1,6 @@
-"""Conformance suites for authors of stores; they need pytest."""
+"""Conformance suites for authors of stores and executors; they need pytest."""
 
 import pytest
 
-pytest.register_assert_rewrite("waivern.testing.stores")  # or a failed assertion shows no values
+# or a failed assertion shows no values
+pytest.register_assert_rewrite("waivern.testing.stores", "waivern.testing.executors")

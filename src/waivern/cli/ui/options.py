@@ -130,6 +130,11 @@ running_options = all_of(
         help="Run at most N artifacts at once; default: that of the runbook, else of waivern.yaml,"
         " else 8.",
     ),
+    option(
+        "--executor",
+        metavar="NAME",
+        help="Carry calls out with this executor; default: that of waivern.yaml, else `threads`.",
+    ),
     option("--fail-fast", is_flag=True, help="Stop starting artifacts after the first failure."),
     option(
         "--max-failures",

@@ -42,6 +42,7 @@ class TypedOptions:
     output: str | None
     store: str | None
     max_concurrency: int | None
+    executor: str | None
     fail_fast: bool
     max_failures: int | None
     fail_on: tuple[str, ...]
@@ -72,6 +73,7 @@ class TypedOptions:
             environ=dict(os.environ),
             project=project,
             max_concurrency=self.max_concurrency,
+            executor=self.executor,
             max_failures=1 if self.fail_fast else self.max_failures,
             cache=False if self.no_cache else None,
             refresh=frozenset(self.refresh),
