@@ -118,7 +118,7 @@ class RunIndex(NamedTuple):
 
 
 class LogSink(ABC):
-    """An open log. Any thread may write; a forked child may write to the same one."""
+    """An open log. One thread at a time writes; a forked child may write to the same one."""
 
     @abstractmethod
     def write(self, text: str) -> None:
