@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from wct_process import Place
+from wct_process import Place, Wct
 
 PARAMS = """
 params:
@@ -246,7 +246,7 @@ def test_what_the_project_says(place: Place, book: str) -> None:
     assert "1 completed, 1 failed" in done.out
 
 
-def test_what_the_project_says_has_changed_since(place: Place) -> None:
+def test_what_the_project_says_has_changed_since(place: Place, wct: Wct) -> None:
     """What is kept was made as the project's file was then: it is not mixed with what is now."""
     project = place.path / "waivern.yaml"
 
@@ -265,23 +265,23 @@ def test_what_the_project_says_has_changed_since(place: Place) -> None:
         '  b: {inputs: a, process: {type: python, properties: {call: "steps.py:fail"}}}\n'
         '  c: {source: {type: python, properties: {call: "steps.py:value", args: {x: 1}}}}\n',
     )
-    assert place.wct("run", book, "-q", "--run-id", "r", "--no-cache").code == 1
+    assert wct("run", book, "-q", "--run-id", "r", "--no-cache").code == 1
     write(3, 2)  # nothing of this run is made by sqlite
-    assert place.wct("run", book, "-q", "--resume", "r").code == 1
+    assert wct("run", book, "-q", "--resume", "r").code == 1
 
     write(4, 2)
-    refused = place.wct("run", book, "--resume", "r")
+    refused = wct("run", book, "--resume", "r")
     assert refused.code == 5
     assert "the project's file has changed since run r" in refused.err
     assert "touches completed: a\n" in refused.err
-    kept = place.wct("runs", "resume", "r", "-q")
+    kept = wct("runs", "resume", "r", "-q")
     assert (kept.code, value("r")) == (1, 3)
     assert "says otherwise than when the run began (components.python)" in kept.err
-    replayed = place.wct("runs", "replay", "r", "-q", "--run-id", "s")
+    replayed = wct("runs", "replay", "r", "-q", "--run-id", "s")
     assert (replayed.code, value("s")) == (1, 3)
 
-    changed = place.wct("run", book, "-q", "--resume", "r", "--allow-changed")
+    changed = wct("run", book, "-q", "--resume", "r", "--allow-changed")
     assert (changed.code, value("r")) == (1, 4)
     assert "2 completed (1 restored), 1 failed" in changed.out
-    assert place.wct("run", book, "-q", "--resume", "r").code == 1
-    assert place.wct("runs", "verify", "r").code == 0
+    assert wct("run", book, "-q", "--resume", "r").code == 1
+    assert wct("runs", "verify", "r").code == 0

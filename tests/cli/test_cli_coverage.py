@@ -8,7 +8,7 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-from wct_process import Done, Place
+from wct_process import Done, Place, Wct
 
 FILES = "  files: {source: {type: filesystem, properties: {path: data%s}}}\n"
 SHOP = "  shop: {source: {type: sqlite, properties: {path: shop.db%s}}}\n"
@@ -336,19 +336,19 @@ def test_sources_of_children_and_of_each_item_count(place: Place) -> None:
     assert "nowhere" in text
 
 
-def test_the_limit_of_the_runbook_holds_and_an_option_overrides_it(place: Place) -> None:
+def test_the_limit_of_the_runbook_holds_and_an_option_overrides_it(place: Place, wct: Wct) -> None:
     folder(place)
     book = place.runbook("x.yaml", FILES % "", "config: {min_coverage: 60.1}")
-    done = place.wct("run", book)
+    done = wct("run", book)
     assert done.code == 6
     assert "coverage 60.0 % (files, in bytes) is less than 60.1 %" in done.out
-    assert place.wct("run", book, "--min-coverage", "60").code == 0
-    assert place.wct("run", book, "--resume", "@last").code == 6  # nothing to do, and too little
+    assert wct("run", book, "--min-coverage", "60").code == 0
+    assert wct("run", book, "--resume", "@last").code == 6  # nothing to do, and too little
     for value in ("101", "-1", "high", "nan"):
-        assert place.wct("run", book, "--min-coverage", value).code == 2
+        assert wct("run", book, "--min-coverage", value).code == 2
     for value in ("101", ".nan", "true", "high"):
         bad = place.runbook("bad.yaml", FILES % "", f"config: {{min_coverage: {value}}}")
-        assert place.wct("validate", bad).code == 3
+        assert wct("validate", bad).code == 3
 
 
 def test_the_limit_holds_after_an_approval(place: Place) -> None:

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from wct_process import Place
+from wct_process import Place, Wct
 
 BOOK = """
   a: {source: {type: python, properties: {call: "steps.py:counted", args: {name: a}}}}
@@ -226,7 +226,7 @@ def test_data_for_what_waits_outside(place: Place) -> None:
     assert approve.code == 5
 
 
-def test_a_sensitive_input_is_not_shown(place: Place, book: str) -> None:
+def test_a_sensitive_input_is_not_shown(place: Place, book: str, wct: Wct) -> None:
     child = """
 inputs: {who: {input_schema: json/1.0.0, sensitive: true}}
 outputs: {made: {artifact: made}}
@@ -243,13 +243,13 @@ artifacts:
     child_runbook: {path: child.yaml, input_mapping: {who: a}, output_mapping: {made: made}}
 """,
     )
-    assert place.wct("run", parent, "-q").code == 0
+    assert wct("run", parent, "-q").code == 0
     for args in (["@last"], ["@last/a"], ["@last/a", "--json", "--full"], ["@last", "--full"]):
-        done = place.wct("inspect", *args)
+        done = wct("inspect", *args)
         assert done.code == 0
         assert '"value": 4711' not in done.out
-        assert '"value": 4711' in place.wct("inspect", "@last/a", "--full", "--reveal").out
-    refused = place.wct("inspect", "@last/a", "--full")
+        assert '"value": 4711' in wct("inspect", "@last/a", "--full", "--reveal").out
+    refused = wct("inspect", "@last/a", "--full")
     assert refused.code == 5
     assert "--reveal" in refused.err
     seen = place.on_a_terminal("inspect", "@last/a").out

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from wct_process import Place
+from wct_process import Place, Wct
 
 pytestmark = pytest.mark.sweep
 
@@ -111,8 +111,10 @@ def test_a_name_that_shows_nothing_is_no_name(place: Place) -> None:
     assert place.wct("runs", "approve", "r", "--by", "\u200b\u3164").code == 2
 
 
-def test_no_variable_of_the_environment_gets_into_the_journal(place: Place) -> None:
-    assert place.wct("run", place.runbook("b.yaml", BOOK), "--run-id", "r", "-q").code == 0
+def test_no_variable_of_the_environment_gets_into_the_journal(
+    place: Place, wct: Wct, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert wct("run", place.runbook("b.yaml", BOOK), "--run-id", "r", "-q").code == 0
     for artifact in (
         "{reuse: {from_run: '${CANARY}', artifact: a}}",
         "{reuse: {from_run: r, artifact: '${CANARY}'}}",
@@ -120,12 +122,13 @@ def test_no_variable_of_the_environment_gets_into_the_journal(place: Place) -> N
     ):
         book = place.runbook("c.yaml", f"  x: {artifact}\n")
         for value in ("r", "a", "b.yaml"):
-            done = place.wct("run", book, "--run-id", "n", CANARY=value)
+            monkeypatch.setenv("CANARY", value)
+            done = wct("run", book, "--run-id", "n")
             assert done.code == 3
             assert "c.yaml:3:" in done.err
             assert "it is recorded in the run" in done.err
     assert place.run_ids() == ["r"]
-    text = place.wct("runs", "--json").data("runs")
+    text = wct("runs", "--json").data("runs")
     assert [row["run_id"] for row in json.loads(json.dumps(text))] == ["r"]
 
 
