@@ -28,13 +28,13 @@ def content(place: Place, run: str, name: str) -> object:
     return json.loads(place.wct("inspect", f"{run}/{name}", "--full").out)
 
 
-def test_parameters(place: Place, book: str) -> None:
-    assert place.wct("run", book, "-q", "-p", "x=7").code == 0
+def test_parameters(place: Place, book: str, wct: Wct) -> None:
+    assert wct("run", book, "-q", "-p", "x=7").code == 0
     assert content(place, "@last", "b") == {"total": 7}
     (place.path / "p.yaml").write_text("x: 8\ntoken: canary-33\n")
-    assert place.wct("run", book, "-q", "--params", "p.yaml").code == 0
+    assert wct("run", book, "-q", "--params", "p.yaml").code == 0
     assert content(place, "@last", "b") == {"total": 8}
-    assert place.wct("run", book, "-q", "--params", "p.yaml", "-p", "x=9").code == 0
+    assert wct("run", book, "-q", "--params", "p.yaml", "-p", "x=9").code == 0
     assert content(place, "@last", "b") == {"total": 9}
     run = json.loads((place.path / ".waivern/latest/_system/run.json").read_text())
     assert run["params"] == {"x": 9, "token": None}
@@ -56,9 +56,9 @@ def test_parameters(place: Place, book: str) -> None:
     ],
 )
 def test_refused_before_anything_runs(
-    place: Place, book: str, args: list[str], code: int, text: str
+    place: Place, book: str, args: list[str], code: int, text: str, wct: Wct
 ) -> None:
-    done = place.wct("run", book, *args)
+    done = wct("run", book, *args)
     assert done.code == code
     assert text in done.err
     assert "= help: " in done.err
@@ -84,36 +84,36 @@ def test_going_on_when_the_file_has_changed(place: Place) -> None:
     assert "meeting.yaml is not there any more" in last.err
 
 
-def test_a_different_value_is_refused_then_allowed(place: Place, book: str) -> None:
-    place.wct("run", book, "-q")
+def test_a_different_value_is_refused_then_allowed(place: Place, book: str, wct: Wct) -> None:
+    wct("run", book, "-q")
     for words in (["run", book, "--resume", "@last"], ["runs", "resume", "@last"]):
-        refused = place.wct(*words, "-p", "x=2")
+        refused = wct(*words, "-p", "x=2")
         assert refused.code == 5
         assert "changed parameter: x" in refused.err
-    done = place.wct("runs", "resume", "@last", "-p", "x=2", "--allow-changed", "-q")
+    done = wct("runs", "resume", "@last", "-p", "x=2", "--allow-changed", "-q")
     assert done.code == 0
     assert content(place, "@last", "b") == {"total": 2}
 
 
-def test_replay(place: Place, book: str) -> None:
-    place.wct("run", book, "-q", "-p", "x=3")
+def test_replay(place: Place, book: str, wct: Wct) -> None:
+    wct("run", book, "-q", "-p", "x=3")
     (first,) = place.run_ids()
     (place.path / book).unlink()
-    done = place.wct("runs", "replay", first, "--compare", "--run-id", "again")
+    done = wct("runs", "replay", first, "--compare", "--run-id", "again")
     assert done.code == 0, done.err
     assert f"compared with {first[:8]}:  3 of 3 artifacts equal" in done.out
     assert content(place, "again", "b") == {"total": 3}
     steps = place.path / "steps.py"
     steps.write_text(steps.read_text().replace('{"value": x}', '{"value": x + 1}'))
-    other = place.wct("runs", "replay", first, "--compare")
+    other = wct("runs", "replay", first, "--compare")
     assert other.code == 6
     assert "0 of 3 artifacts equal" in other.out
     assert "a  DIFFERENT" in other.out
-    assert place.wct("runs", "replay", first, "-q").code == 0  # nobody asked
+    assert wct("runs", "replay", first, "-q").code == 0  # nobody asked
     steps.write_text(steps.read_text().replace("return {", "raise ValueError({"))
     text = steps.read_text().replace("x + 1}", "x + 1})")
     steps.write_text(text.replace("for one in inputs)}", "for one in inputs)})"))
-    failed = place.wct("runs", "replay", first, "--compare", "--json")
+    failed = wct("runs", "replay", first, "--compare", "--json")
     assert failed.code == 1
     document = failed.data("run")
     assert document["exit_code"] == 1
@@ -123,7 +123,7 @@ def test_replay(place: Place, book: str) -> None:
     )
 
 
-def test_a_replay_with_a_gate_is_open_until_somebody_decides(place: Place) -> None:
+def test_a_replay_with_a_gate_is_open_until_somebody_decides(place: Place, wct: Wct) -> None:
     book = place.runbook(
         "book.yaml",
         """
@@ -131,38 +131,38 @@ def test_a_replay_with_a_gate_is_open_until_somebody_decides(place: Place) -> No
   g: {gate: {question: "Well?", show: [a]}}
 """,
     )
-    place.wct("run", book, "-q", "--run-id", "one")
-    place.wct("runs", "approve", "one", "-q")
-    done = place.wct("runs", "replay", "one", "--compare", "-q", "--run-id", "two")
+    wct("run", book, "-q", "--run-id", "one")
+    wct("runs", "approve", "one", "-q")
+    done = wct("runs", "replay", "one", "--compare", "-q", "--run-id", "two")
     assert done.code == 7
     assert "g  open  completed → suspended" in done.out
     assert "wct runs approve two/g" in done.out
 
 
-def test_part_of_a_plan(place: Place, book: str) -> None:
-    done = place.wct("run", book, "--select", "+b", "--json", "-q")
+def test_part_of_a_plan(place: Place, book: str, wct: Wct) -> None:
+    done = wct("run", book, "--select", "+b", "--json", "-q")
     assert done.data("run")["artifacts"]["not_started"] == 1
-    told = place.wct("run", book, "--exclude", "c", "-q")
+    told = wct("run", book, "--exclude", "c", "-q")
     assert told.code == 0
     assert "c  not selected" in told.out
     run_id = told.out.splitlines()[1].split()[1]
     looked = place.on_a_terminal("inspect", run_id).out
     assert "selected   2 artifacts" in looked
-    rest = place.wct("run", book, "--resume", run_id, "-q")
+    rest = wct("run", book, "--resume", run_id, "-q")
     assert "3 completed (2 restored)" in rest.out
 
 
-def test_policy(place: Place, book: str) -> None:
-    done = place.wct("run", book, "-q", "--fail-on", "artifacts.b.total == 1")
+def test_policy(place: Place, book: str, wct: Wct) -> None:
+    done = wct("run", book, "-q", "--fail-on", "artifacts.b.total == 1")
     assert done.code == 6
     assert done.out.startswith("COMPLETED")
     assert "policy     artifacts.b.total == 1  (artifacts.b.total = a number)" in done.out
-    document = place.wct("run", book, "-q", "--fail-on", "status.b == 'failed'", "--json")
+    document = wct("run", book, "-q", "--fail-on", "status.b == 'failed'", "--json")
     assert document.code == 0
     assert document.data("run")["policies"] == []
 
 
-def test_outputs_that_cannot_be_copied_hide_nothing_graver(place: Place) -> None:
+def test_outputs_that_cannot_be_copied_hide_nothing_graver(place: Place, wct: Wct) -> None:
     """A run that failed left with 1, whatever its outputs come to; one that did not, with 4."""
     gone = "rm .waivern/runs/*/a.json"
     for then, code in (("false", 1), ("echo 1", 4)):
@@ -172,12 +172,12 @@ def test_outputs_that_cannot_be_copied_hide_nothing_graver(place: Place) -> None
             "  b: {after: a, source: {type: command, properties: "
             f"{{argv: [sh, -c, '{gone}; {then}']}}}}}}\n",
         )
-        done = place.wct("run", book, "-q", "-o", "out")
+        done = wct("run", book, "-q", "-o", "out")
         assert done.code == code, done.err
         assert "a" in done.err
 
 
-def test_retries_are_told(place: Place) -> None:
+def test_retries_are_told(place: Place, wct: Wct) -> None:
     book = place.runbook(
         "book.yaml",
         """
@@ -186,53 +186,53 @@ def test_retries_are_told(place: Place) -> None:
     retry: {max: 2, delay: 0.001}
 """,
     )
-    done = place.wct("run", book)
+    done = wct("run", book)
     assert done.code == 1
     assert done.err.count("retried    f  again in ") == 2
     assert "after 3 tries" in done.out
-    assert "attempts\t3" in place.wct("inspect", "@last/f").out
+    assert "attempts\t3" in wct("inspect", "@last/f").out
     assert "tried 3 times" in place.on_a_terminal("inspect", "@last").out
 
 
 # kept nowhere
 
 
-def test_no_store(place: Place, book: str) -> None:
-    done = place.wct("run", book, "--no-store", "-o", "out")
+def test_no_store(place: Place, book: str, wct: Wct) -> None:
+    done = wct("run", book, "--no-store", "-o", "out")
     assert done.code == 0
     assert done.out.startswith("COMPLETED")
     assert "next:" not in done.out
     left = {path.name for path in place.path.iterdir()} - {"__pycache__"}
     assert left == {"book.yaml", "out", "steps.py"}
     assert {path.name for path in (place.path / "out").glob("[!.]*")} == {"b.json"}
-    refused = place.wct("run", book, "--no-store", "--resume", "@last")
+    refused = wct("run", book, "--no-store", "--resume", "@last")
     assert refused.code == 5
     assert "persistence is off (--no-store)" in refused.err
 
 
 @pytest.mark.parametrize("setting", ["enabled: false", "backend: memory"])
-def test_persistence_is_off(place: Place, book: str, setting: str) -> None:
+def test_persistence_is_off(place: Place, book: str, setting: str, wct: Wct) -> None:
     (place.path / "waivern.yaml").write_text(f"persistence: {{{setting}}}\n")
-    assert place.wct("run", book, "-q").code == 0
+    assert wct("run", book, "-q").code == 0
     assert not (place.path / ".waivern").exists()
-    refused = place.wct("run", book, "--resume", "@last")
+    refused = wct("run", book, "--resume", "@last")
     assert refused.code == 5
     assert f"persistence.{setting.partition(':')[0]} in waivern.yaml:1" in refused.err
-    assert place.wct("run", book, "-q", "--store", "kept").code == 0
+    assert wct("run", book, "-q", "--store", "kept").code == 0
     assert (place.path / "kept/runs").is_dir()
 
 
-def test_a_gate_in_a_run_that_is_kept_nowhere(place: Place) -> None:
+def test_a_gate_in_a_run_that_is_kept_nowhere(place: Place, wct: Wct) -> None:
     book = place.runbook(
         "book.yaml", '  g: {gate: {question: "Well?", show: [a]}}\n' + BOOK, PARAMS
     )
-    done = place.wct("run", book, "--no-store", "-q")
+    done = wct("run", book, "--no-store", "-q")
     assert done.code == 7
     assert "this run was not stored" in done.out
     assert "wct runs approve" not in done.out
 
 
-def test_what_the_project_says(place: Place, book: str) -> None:
+def test_what_the_project_says(place: Place, book: str, wct: Wct) -> None:
     (place.path / "waivern.yaml").write_text(
         'components: {python: {call: "steps.py:value"}}\non_error: continue\n'
     )
@@ -241,7 +241,7 @@ def test_what_the_project_says(place: Place, book: str) -> None:
         "  a: {source: {type: python}}\n"
         '  f: {source: {type: python, properties: {call: "steps.py:fail"}}}\n',
     )
-    done = place.wct("run", other, "-q")
+    done = wct("run", other, "-q")
     assert done.code == 0
     assert "1 completed, 1 failed" in done.out
 

@@ -56,11 +56,11 @@ def said(place: Place, done: Done) -> str:
     return text
 
 
-def test_files_are_measured_in_bytes_and_tables_in_rows(place: Place) -> None:
+def test_files_are_measured_in_bytes_and_tables_in_rows(place: Place, wct: Wct) -> None:
     folder(place)
     shop(place)
     book = place.runbook("x.yaml", FILES % "" + SHOP % "" + FAILS)
-    done = place.wct("run", book)
+    done = wct("run", book)
     assert done.code == 0
     text = said(place, done)
     assert (
@@ -78,80 +78,80 @@ def test_files_are_measured_in_bytes_and_tables_in_rows(place: Place) -> None:
     assert sources[2]["why"] == "ValueError: it broke"
 
 
-def test_the_default_limit_of_rows_is_not_the_whole_table(place: Place) -> None:
+def test_the_default_limit_of_rows_is_not_the_whole_table(place: Place, wct: Wct) -> None:
     shop(place)
-    done = place.wct("run", place.runbook("x.yaml", SHOP % ", tables: [customers]"))
+    done = wct("run", place.runbook("x.yaml", SHOP % ", tables: [customers]"))
     assert said(place, done) == (
         "coverage 40.0 % (shop, in rows): examined 1,000 of 2,500 rows (customers 1,000 of 2,500); "
         "left out on purpose: 1 table"
     )
     assert "the first 1,000 of 2,500 rows, not a random sample: no bound holds" in done.out
-    assert "partly" in place.wct("inspect", "@last", "--json").out
+    assert "partly" in wct("inspect", "@last", "--json").out
 
 
-def test_what_is_a_hair_short_of_everything_is_not_100(place: Place) -> None:
+def test_what_is_a_hair_short_of_everything_is_not_100(place: Place, wct: Wct) -> None:
     folder(place, 1, 0)
     (place.path / "data" / "huge.txt").write_text("x" * 10**6)
     (place.path / "data" / "tiny.bin").write_bytes(b"\0")
     book = place.runbook("x.yaml", FILES % "")
-    assert line(place.wct("run", book)).startswith("coverage 99.9 %")
-    assert place.wct("run", book, "--min-coverage", "99.9").code == 0
-    assert place.wct("run", book, "--min-coverage", "99.99999").code == 6
+    assert line(wct("run", book)).startswith("coverage 99.9 %")
+    assert wct("run", book, "--min-coverage", "99.9").code == 0
+    assert wct("run", book, "--min-coverage", "99.99999").code == 6
     (place.path / "data" / "tiny.bin").write_bytes(b"")  # no text is in it, and no byte
-    assert line(place.wct("run", book)).startswith("coverage 100 %")
+    assert line(wct("run", book)).startswith("coverage 100 %")
 
 
-def test_a_file_of_unknown_size_counts_as_a_file(place: Place) -> None:
+def test_a_file_of_unknown_size_counts_as_a_file(place: Place, wct: Wct) -> None:
     folder(place, 3, 0)
     (place.path / "data" / "link.txt").symlink_to(place.path / "steps.py")
-    done = place.wct("run", place.runbook("x.yaml", FILES % ""))
+    done = wct("run", place.runbook("x.yaml", FILES % ""))
     assert line(done).startswith("coverage 75.0 % (files, in bytes): examined 3 of 4 files")
 
 
 @pytest.mark.parametrize("pattern", ["*.csvv", "data/*.txt"])
-def test_a_pattern_that_matches_nothing_is_named(place: Place, pattern: str) -> None:
+def test_a_pattern_that_matches_nothing_is_named(place: Place, pattern: str, wct: Wct) -> None:
     folder(place)
     book = place.runbook("x.yaml", FILES % f', include: ["{pattern}"]')
-    done = place.wct("run", book)
+    done = wct("run", book)
     assert done.code == 0
     assert said(place, done) == (
         "coverage 0.0 % (files, in bytes): examined 0 of 0 files; 1 source empty: files; "
         "left out on purpose: 11 files"
     )
     assert f"files: nothing matches the pattern '{pattern}'; 11 left out" in done.err
-    assert place.wct("run", book, "--min-coverage", "1").code == 6
+    assert wct("run", book, "--min-coverage", "1").code == 6
 
 
-def test_one_of_several_patterns_is_named_as_well(place: Place) -> None:
+def test_one_of_several_patterns_is_named_as_well(place: Place, wct: Wct) -> None:
     folder(place)
-    done = place.wct("run", place.runbook("x.yaml", FILES % ', include: ["*.txt", "*.csvv"]'))
+    done = wct("run", place.runbook("x.yaml", FILES % ', include: ["*.txt", "*.csvv"]'))
     assert "'*.csvv'" in done.err
     assert "'*.txt'" not in done.err
     assert line(done).startswith("coverage 100 % (files, in bytes): examined 9 of 9 files")
 
 
 @pytest.mark.parametrize("source", ["folder", "database", "tables"])
-def test_an_empty_source_is_named_and_trips_the_limit(place: Place, source: str) -> None:
+def test_an_empty_source_is_named_and_trips_the_limit(place: Place, source: str, wct: Wct) -> None:
     (place.path / "data").mkdir()
     sqlite3.connect(place.path / "shop.db").close()
     (place.path / "shop.db").touch()
     if source == "tables":
         shop(place, rows=0)
     book = place.runbook("x.yaml", FILES % "" if source == "folder" else SHOP % "")
-    done = place.wct("run", book, "--min-coverage", "0.1")
+    done = wct("run", book, "--min-coverage", "0.1")
     assert done.code == 6
     assert "0 of 0" in line(done)
     assert "the source is empty" in done.err
 
 
-def test_a_source_that_reports_nothing_is_unknown(place: Place) -> None:
+def test_a_source_that_reports_nothing_is_unknown(place: Place, wct: Wct) -> None:
     book = '  x: {source: {type: python, properties: {call: "steps.py:value"}}}\n'
-    done = place.wct("run", place.runbook("x.yaml", book), "--min-coverage", "1")
+    done = wct("run", place.runbook("x.yaml", book), "--min-coverage", "1")
     assert done.code == 6
     assert line(done) == "coverage 0.0 % (x): 1 source without a report: x"
 
 
-def test_a_function_with_a_parameter_ctx_reports_what_it_examined(place: Place) -> None:
+def test_a_function_with_a_parameter_ctx_reports_what_it_examined(place: Place, wct: Wct) -> None:
     with (place.path / "steps.py").open("a") as steps:
         steps.write(
             "def mails(ctx, folder):\n"
@@ -162,21 +162,21 @@ def test_a_function_with_a_parameter_ctx_reports_what_it_examined(place: Place) 
     book = (
         '  x: {source: {type: python, properties: {call: "steps.py:mails", args: {folder: in}}}}\n'
     )
-    done = place.wct("run", place.runbook("x.yaml", book))
+    done = wct("run", place.runbook("x.yaml", book))
     assert said(place, done) == "coverage 75.0 % (x, in items): examined 3 of 4 items"
 
 
-def test_a_table_of_unknown_length_makes_its_source_unknown(place: Place) -> None:
+def test_a_table_of_unknown_length_makes_its_source_unknown(place: Place, wct: Wct) -> None:
     with (place.path / "steps.py").open("a") as steps:
         steps.write("def feed(ctx):\n    ctx.read()\n    ctx.sampled('feed', 10, None)\n")
     book = '  x: {source: {type: python, properties: {call: "steps.py:feed"}}}\n'
-    done = place.wct("run", place.runbook("x.yaml", book))
+    done = wct("run", place.runbook("x.yaml", book))
     assert line(done).startswith("coverage 0.0 % (x, in rows): examined ")
     assert "(feed 10 of ?); 1 source without a report: x" in line(done)
 
 
 def test_a_source_that_a_failure_skips_counts_and_one_that_a_condition_skips_does_not(
-    place: Place,
+    place: Place, wct: Wct
 ) -> None:
     folder(place)
     book = FAILS.replace("optional: true, ", "") + (
@@ -184,25 +184,25 @@ def test_a_source_that_a_failure_skips_counts_and_one_that_a_condition_skips_doe
         '  never: {when: "params.all", source: {type: filesystem, properties: {path: data}}}\n'
     )
     head = "params: {all: {type: boolean, default: false}}"
-    text = line(place.wct("run", place.runbook("x.yaml", book, head)))
+    text = line(wct("run", place.runbook("x.yaml", book, head)))
     assert "1 source failed: archive; 1 source skipped: late" in text
     assert "left out on purpose: 1 source by condition (never)" in text
     assert "of 11 files" not in text
 
 
-def test_what_is_not_selected_is_not_examined(place: Place) -> None:
+def test_what_is_not_selected_is_not_examined(place: Place, wct: Wct) -> None:
     folder(place, 2, 0)
     shop(place)
     book = place.runbook("x.yaml", FILES % "" + SHOP % "")
-    done = place.wct("run", book, "--select", "files", "--min-coverage", "50")
+    done = wct("run", book, "--select", "files", "--min-coverage", "50")
     assert done.code == 6
     assert "examined 2 of 2 files; 1 source not started: shop" in line(done)
 
 
-def test_values_that_a_detector_does_not_examine_count(place: Place) -> None:
+def test_values_that_a_detector_does_not_examine_count(place: Place, wct: Wct) -> None:
     shop(place, photo=True, rows=10)
     book = place.runbook("x.yaml", SHOP % "" + SEARCH % ("found", "shop"))
-    done = place.wct("run", book)
+    done = wct("run", book)
     # two tables of ten rows, each with an id, a text and a BLOB
     assert said(place, done) == (
         "coverage 66.6 % (shop, in rows): examined 20 of 20 rows; "
@@ -210,36 +210,36 @@ def test_values_that_a_detector_does_not_examine_count(place: Place) -> None:
     )
 
 
-def test_a_detector_that_fails_has_examined_nothing(place: Place) -> None:
+def test_a_detector_that_fails_has_examined_nothing(place: Place, wct: Wct) -> None:
     folder(place)
     broken = (
         "  found: {optional: true, inputs: files, process: "
         '{type: python, properties: {call: "steps.py:fail"}}}\n'
     )
-    done = place.wct("run", place.runbook("x.yaml", FILES % "" + broken))
+    done = wct("run", place.runbook("x.yaml", FILES % "" + broken))
     assert done.code == 0
     assert line(done).startswith("coverage 0.0 %")
     assert "found failed and examined nothing" in line(done)
 
 
-def test_a_report_that_fails_does_not_undo_what_a_detector_examined(place: Place) -> None:
+def test_a_report_that_fails_does_not_undo_what_a_detector_examined(place: Place, wct: Wct) -> None:
     folder(place, 3, 0)
     report = (
         "  report: {optional: true, inputs: found, process: "
         '{type: python, properties: {call: "steps.py:fail"}}}\n'
     )
     book = FILES % "" + SEARCH % ("found", "files") + report
-    assert line(place.wct("run", place.runbook("x.yaml", book))).startswith("coverage 100 %")
+    assert line(wct("run", place.runbook("x.yaml", book))).startswith("coverage 100 %")
 
 
-def test_a_sample_says_what_it_proves(place: Place) -> None:
+def test_a_sample_says_what_it_proves(place: Place, wct: Wct) -> None:
     shop(place, rows=4100)
     with closing(sqlite3.connect(place.path / "shop.db")) as db:
         db.execute("UPDATE orders SET mail = 'ada' || id || '@corp.io' WHERE id % 50 = 0")
         db.commit()
     properties = ", sample: random, max_rows: 1000, seed: 7"
     book = place.runbook("x.yaml", SHOP % properties + SEARCH % ("found", "shop"))
-    done = place.wct("run", book)
+    done = wct("run", book)
     clean, hit = (each for each in done.out.splitlines() if each.strip().startswith("sample"))
     assert clean.split("sample", 1)[1].strip() == (
         "shop: customers, by found: 0 findings in 1,000 of 4,100 rows: at most 0.3 % of rows "
@@ -248,7 +248,7 @@ def test_a_sample_says_what_it_proves(place: Place) -> None:
     assert "rows with findings among 1,000 of 4,100 rows: at most " in hit
     assert "hypergeometric" in done.out
     assert "assumes a detector that misses nothing" in done.out
-    samples = place.wct("inspect", "@last", "--json").data("inspect")["coverage"]["samples"]
+    samples = wct("inspect", "@last", "--json").data("inspect")["coverage"]["samples"]
     assert [(each["item"], each["seed"], each["random"]) for each in samples] == [
         ("customers", 7, True),
         ("orders", 7, True),
@@ -266,7 +266,7 @@ def test_a_sample_says_what_it_proves(place: Place) -> None:
     assert max(each["row"] for each in found["locations"]) > 1000
 
 
-def test_each_detector_has_a_bound_of_its_own(place: Place) -> None:
+def test_each_detector_has_a_bound_of_its_own(place: Place, wct: Wct) -> None:
     shop(place, rows=4100)
     with closing(sqlite3.connect(place.path / "shop.db")) as db:
         db.execute("UPDATE customers SET mail = 'ada' || id || '@corp.io' WHERE id % 9 = 0")
@@ -274,54 +274,54 @@ def test_each_detector_has_a_bound_of_its_own(place: Place) -> None:
     ip = "  ip: {inputs: shop, process: {type: personal_data, properties: {types: [IP_ADDRESS]}}}\n"
     properties = ", sample: random, tables: [customers]"
     book = place.runbook("x.yaml", SHOP % properties + SEARCH % ("found", "shop") + ip)
-    data = place.wct("run", book, "--json").data("run")
+    data = wct("run", book, "--json").data("run")
     some, none = data["coverage"]["samples"]
     assert (some["detector"], none["detector"]) == ("found", "ip")
     assert some["at_most"] > 4100 // 9 > none["at_most"]
     assert none["found"] == 0
 
 
-def test_a_sample_is_cached_until_its_seed_changes(place: Place) -> None:
+def test_a_sample_is_cached_until_its_seed_changes(place: Place, wct: Wct) -> None:
     shop(place)
     book = SHOP % ", sample: random, max_rows: 100%s"
-    place.wct("run", place.runbook("x.yaml", book % ""))
-    again = place.wct("run", "x.yaml", "--json").data("run")
+    wct("run", place.runbook("x.yaml", book % ""))
+    again = wct("run", "x.yaml", "--json").data("run")
     assert [step["how"] for step in again["steps"]] == ["cached"]
     (first, _) = again["coverage"]["samples"]
     assert first["seed"] is not None
-    other = place.wct("run", place.runbook("x.yaml", book % ", seed: 1"), "--json").data("run")
+    other = wct("run", place.runbook("x.yaml", book % ", seed: 1"), "--json").data("run")
     assert [step["how"] for step in other["steps"]] == ["produced"]
 
 
-def test_the_coverage_of_a_cached_artifact_is_of_this_run(place: Place) -> None:
+def test_the_coverage_of_a_cached_artifact_is_of_this_run(place: Place, wct: Wct) -> None:
     folder(place, 2, 0)
     (place.path / "data" / "old.log").write_text("log")
     book = place.runbook("x.yaml", FILES % ', exclude: ["*.log"]')
-    place.wct("run", book)
+    wct("run", book)
     (place.path / "data" / "old.log").unlink()
     for n in range(3):
         (place.path / "data" / f"new{n}.log").write_text("log")
-    data = place.wct("run", book, "--json").data("run")
+    data = wct("run", book, "--json").data("run")
     assert [step["how"] for step in data["steps"]] == ["cached"]
     assert data["coverage"]["sources"][0]["left_out"] == 3
-    shown = place.wct("inspect", f"{data['run_id']}/files", "--json").data("inspect")
+    shown = wct("inspect", f"{data['run_id']}/files", "--json").data("inspect")
     names = [each["item"] for each in shown["extensions"]["coverage"]["items"]]
     assert names == ["new0.log", "new1.log", "new2.log"]
 
 
-def test_a_copied_source_and_a_copied_result_keep_their_coverage(place: Place) -> None:
+def test_a_copied_source_and_a_copied_result_keep_their_coverage(place: Place, wct: Wct) -> None:
     folder(place)
-    place.wct("run", place.runbook("x.yaml", FILES % "" + SEARCH % ("found", "files")))
+    wct("run", place.runbook("x.yaml", FILES % "" + SEARCH % ("found", "files")))
     for artifact in ("files", "found"):
         book = f"  copy: {{reuse: {{from_run: x@last, artifact: {artifact}}}}}\n"
-        text = line(place.wct("run", place.runbook(f"{artifact}.yaml", book)))
+        text = line(wct("run", place.runbook(f"{artifact}.yaml", book)))
         assert text.startswith("coverage 60.0 % (copy"), artifact
         again = f"  copy: {{reuse: {{from_run: {artifact}@last, artifact: copy}}}}\n"
-        text = line(place.wct("run", place.runbook(f"{artifact}2.yaml", again)))
+        text = line(wct("run", place.runbook(f"{artifact}2.yaml", again)))
         assert text.startswith("coverage 60.0 % (copy"), artifact
 
 
-def test_sources_of_children_and_of_each_item_count(place: Place) -> None:
+def test_sources_of_children_and_of_each_item_count(place: Place, wct: Wct) -> None:
     folder(place)
     place.runbook("child.yaml", FILES % "", "outputs: {all: {artifact: files}}")
     book = (
@@ -331,7 +331,7 @@ def test_sources_of_children_and_of_each_item_count(place: Place) -> None:
         "    optional: true\n"
         "    source: {type: filesystem, properties: {path: '${each}'}}\n"
     )
-    text = line(place.wct("run", place.runbook("x.yaml", book)))
+    text = line(wct("run", place.runbook("x.yaml", book)))
     assert "examined 18 of 22 files; 1 source failed: " in text
     assert "nowhere" in text
 
@@ -351,24 +351,24 @@ def test_the_limit_of_the_runbook_holds_and_an_option_overrides_it(place: Place,
         assert wct("validate", bad).code == 3
 
 
-def test_the_limit_holds_after_an_approval(place: Place) -> None:
+def test_the_limit_holds_after_an_approval(place: Place, wct: Wct) -> None:
     folder(place, 1, 0)
     gate = "  agreed: {gate: {question: All?, show: files}}\n"
     late = (
         "  late: {after: agreed, optional: true, source: {type: sqlite, properties: {path: x}}}\n"
     )
     book = place.runbook("x.yaml", FILES % "" + gate + late, "config: {min_coverage: 50}")
-    assert place.wct("run", book).code == 7  # `late` may still be examined
-    done = place.wct("runs", "approve", "@last/agreed", "--by", "ann")
+    assert wct("run", book).code == 7  # `late` may still be examined
+    done = wct("runs", "approve", "@last/agreed", "--by", "ann")
     assert done.code == 6
     assert "1 source failed: late" in line(done)
     folder_of = place.path / "data"
     (folder_of / "more.bin").write_bytes(b"\0" * 900)
-    assert place.wct("run", book).code == 6  # what is settled is too little already
+    assert wct("run", book).code == 6  # what is settled is too little already
 
 
 @pytest.mark.sweep
-def test_ten_thousand_sources_are_counted_in_one_pass(place: Place) -> None:
+def test_ten_thousand_sources_are_counted_in_one_pass(place: Place, wct: Wct) -> None:
     items = ", ".join(f"{'none/' * (n % 2)}f{n}" for n in range(2000))
     book = (
         "  each:\n"
@@ -379,7 +379,7 @@ def test_ten_thousand_sources_are_counted_in_one_pass(place: Place) -> None:
     )
     for n in range(0, 2000, 2):
         (place.path / f"f{n}").write_text("x")
-    data = place.wct("run", place.runbook("x.yaml", book), "--json").data("run")
+    data = wct("run", place.runbook("x.yaml", book), "--json").data("run")
     assert data["coverage"]["count"] == 2000
     assert "examined 1,000 of 1,000 files; 1,000 sources failed: " in data["coverage"]["summary"]
     assert " and 992 more" in data["coverage"]["summary"]
