@@ -133,10 +133,11 @@ def context() -> str:
 
 
 def runbook_keys() -> str:
-    """Return the page of all keys of a runbook, from its models."""
+    """Return the page of all keys of runbooks and `waivern.yaml`, from their models."""
     return (
-        f"# Keys of a runbook\n\n{NOTE}\n[The runbook](runbook.md) explains them with examples. "
-        "`wct validate --schema` prints the\nsame as a JSON Schema, which editors use to complete "
+        f"# Keys of runbooks and of the project file\n\n{NOTE}\n[The runbook](runbook.md) explains "
+        "them with examples. `wct validate --schema` prints those of a\nrunbook as a JSON Schema, "
+        "which editors use to complete "
         f"and check keys.\n\n{tables()}"
     )
 

@@ -20,10 +20,10 @@ from waivern.language.params import (
     ParamError,
     Type,
     changed,
-    kept,
     missing,
     name_fault,
     recorded,
+    restored,
     scope,
     with_secrets,
 )
@@ -83,7 +83,7 @@ def test_read(kind: Type, text: str, value: Json) -> None:
 def test_a_text_that_is_not_of_the_type_is_refused(kind: Type, text: str) -> None:
     with pytest.raises(ParamError) as caught:
         param_of("p", kind).read(text)
-    assert caught.value.message.startswith(("must be ", "cannot be kept"))
+    assert caught.value.message.startswith(("must be ", "cannot be recorded"))
 
 
 FITS: dict[str, list[Json]] = {
@@ -322,7 +322,7 @@ def test_an_empty_secret_hides_nothing() -> None:
 def test_the_next_attempt_needs_the_secrets_again() -> None:
     assert missing(DECLARED, RECORDED, {}) == ["token"]
     assert missing(DECLARED, RECORDED, {"token": "x"}) == []
-    values = bind(DECLARED, {"token": "x"}, kept(DECLARED, RECORDED), None)
+    values = bind(DECLARED, {"token": "x"}, restored(DECLARED, RECORDED), None)
     assert values == {**VALUES, "token": "x"}
     assert changed(DECLARED, RECORDED, values) == []
 

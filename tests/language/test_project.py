@@ -43,9 +43,13 @@ def problems(text: str) -> tuple[Diagnostic, ...]:
 
 def test_everything_that_can_be_said() -> None:
     found = project(WHOLE)
-    assert found.persistence == Persistence(False, "memory", "/somewhere/kept/here")
+    assert found.persistence == Persistence(
+        enabled=False, backend="memory", path="/somewhere/kept/here"
+    )
     assert found.max_concurrency == 3
-    assert found.retention == Retention(0, "30d", ("completed", "failed"), keep_failed=True)
+    assert found.retention == Retention(
+        keep_last=0, older_than="30d", status=("completed", "failed"), keep_failed=True
+    )
     assert found.components == {
         "sqlite": {"path": "${DB}", "deep": {"a": [1, "${B:-x}"]}},
         "plain": {},
@@ -96,7 +100,7 @@ def test_position_says_where() -> None:
 WRONG = [
     ("«persistance»: {}", "did you mean 'persistence'?"),
     ("persistence: {«backnd»: memory}", "did you mean 'backend'?"),
-    ("persistence: {backend: «sqlite»}", "can only be filesystem, memory"),
+    ("persistence: {backend: «sqlite»}", "can only be 'filesystem' or 'memory'"),
     ('persistence: {enabled: «"true"»}', "must be true or false"),
     ("persistence: «yes»", "must be a mapping"),
     ("persistence: {path: «7»}", "must be text"),
@@ -115,7 +119,10 @@ WRONG = [
     ("component_paths: «components»", "must be a list"),
     ("component_paths: [a, «[»b]]", "must be text"),
     ('component_paths: [«"${D}"»]', "cannot have a variable"),
-    ("on_error: «stop»", "can only be skip, continue, fail"),
+    ("on_error: «stop»", "can only be 'skip', 'continue' or 'fail'"),
+    ("persistence: {«odd»: null}", "unknown key 'odd' in 'persistence'"),
+    ("«document»: null", "unknown key 'document' in the project file"),
+    ("«tree»: {a: 1}", "unknown key 'tree' in the project file"),
     ("cache: true\n«cache»: false", "given twice"),
     ("cache: «!!python/none x»", "tag"),
 ]

@@ -155,7 +155,9 @@ MODELS: list[tuple[str, int, type[Model]]] = [
 
 
 def test_every_model_has_a_table() -> None:
-    assert {shape for _, _, shape in MODELS} == {*Model.__subclasses__()}
+    assert {shape for _, _, shape in MODELS} == {
+        each for each in Model.__subclasses__() if each.__module__ != "waivern.language.project"
+    }
 
 
 @pytest.mark.parametrize(("heading", "number", "shape"), MODELS, ids=str)

@@ -1,4 +1,4 @@
-"""How old something is, as people write it."""
+"""Ages as people write them, such as 30d."""
 
 from __future__ import annotations
 

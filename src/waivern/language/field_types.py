@@ -1,4 +1,4 @@
-"""What may stand in the fields of a form: texts, lists, lengths of time, conditions, items.
+"""Types of the fields of models: texts, lists, lengths of time, conditions, items.
 
 Texts that choose what runs (`type`, `inputs`, `output_schema`) are expanded here; those that are
 recorded too (`from_run`, `artifact`, a child's `path`) take parameters only; `properties` are only
@@ -75,12 +75,12 @@ def _expanded(text: str, info: ValidationInfo) -> str:
 
 def _refuse_later(references: Sequence[str]) -> None:
     if references:
-        hint = "a secret, or what is only known for each item, does not choose what runs"
+        hint = "neither a secret nor the item can choose what runs"
         raise refusal(((), RunbookCode.VALUE, f"'${{{references[0]}}}' has no value in {{}}", hint))
 
 
 def _expanded_later(text: str, info: ValidationInfo) -> str:
-    """Leave what hangs on the item of a `for_each` to the plan."""
+    """Expand a text, unless it depends on the item of a `for_each`, which the plan knows."""
     if "${" not in text:
         return text
     references = template.references(text)
@@ -185,7 +185,7 @@ def _until(value: Json, info: ValidationInfo) -> Condition:
 
 
 def _asked(value: Json, roots: frozenset[str], info: ValidationInfo) -> Condition:
-    """Return the condition that is written; only where there is `for_each` it has an item."""
+    """Return the condition that is written; it may read the item only beside a `for_each`."""
     context = info.context or {}
     if "each" not in context.get("scope", {}):
         roots -= {"each"}
@@ -203,11 +203,11 @@ _PARAMETER = re.compile(rf"\$\{{params\.({template.NAME})\}}", re.ASCII)
 
 
 def _yes_or_no(text: str, declared: Mapping[str, Param]) -> str:
-    """Return the condition that asks for a parameter: no other text is ever made into one."""
+    """Return the condition that reads a parameter: its value is never parsed as a condition."""
     whole = _PARAMETER.fullmatch(text)
     name = whole[1] if whole else ""
     if not whole or (name in declared and declared[name].type != "boolean"):
-        message = "only a boolean parameter can stand for {}"
+        message = "only a boolean parameter can be the whole of {}"
         hint = "within a condition write its name alone, as in params.region == 'eu'"
         raise refusal(((), RunbookCode.CONDITION, message, hint))
     return f"params.{name}" if name.isidentifier() else f"params['{name}']"
@@ -245,7 +245,7 @@ def _or_empty(value: Json) -> Json:
 
 
 def _items(value: Json) -> Json:
-    """Check what `for_each` goes over: a list or a mapping of lists, if it is known by now."""
+    """Check the items of a `for_each`: a list or a mapping of lists, if it is known by now."""
     if isinstance(value, str) and template.references(value):
         return value
     if template.names(value):

@@ -1,4 +1,4 @@
-"""What a run is given for the parameters of its runbook: typed, or in a file."""
+"""Values of parameters that a user gives a run: on the command line, or in a file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from waivern.yamldoc.yaml_events import MAX_BYTES, YamlStop, decode, problem_at
 
 
 class ParamsError(InvalidError):
-    """What was typed does not fit the parameters of the runbook."""
+    """Values from the command line that do not fit the parameters of the runbook."""
 
     exit_code = Exit.USAGE
 
@@ -113,7 +113,7 @@ def bind(
 
 
 def _how_to_give(declared: Mapping[str, Param]) -> str:
-    """Return what to type next: a value that is known to be asked for."""
+    """Return what to type next: an example with a parameter that needs a value."""
     needed = next((name for name, param in declared.items() if param.required), None)
     name = needed or next(iter(declared), None)
     if name is None:

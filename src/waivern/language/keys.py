@@ -50,7 +50,7 @@ class Key(NamedTuple):
     as_written: bool = False
     """Whether `${params.NAME}` in it stays: a text for people, or a condition."""
     example: str | None = None
-    """What it looks like, for whoever wrote something else than a mapping."""
+    """A value that a hint shows when something else than a mapping is written."""
 
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler

@@ -1,4 +1,4 @@
-"""From the bytes of a runbook to a Runbook, or to one error with everything that is wrong."""
+"""Loading of a runbook: from its bytes to a Runbook, or to one error with all problems."""
 
 from __future__ import annotations
 

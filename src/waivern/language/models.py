@@ -180,7 +180,9 @@ class RetrySpec(Model):
 class RepeatSpec(Model):
     """`repeat`: a processor or a child applied to its own result until a condition holds."""
 
-    until: Annotated[Until, Key("asked after each round: `result` is its result", as_written=True)]
+    until: Annotated[
+        Until, Key("evaluated after each round; `result` is its result", as_written=True)
+    ]
     max: Annotated[int, Field(ge=1, le=100), Key("the most rounds")]
     otherwise: Annotated[
         Literal["fail", "keep"],
@@ -202,13 +204,13 @@ Producer: TypeAlias = SourceSpec | ProcessSpec | ReuseSpec | ChildSpec | GateSpe
 
 _WHAT = Phase.WHAT
 _PEOPLE = ("gate", "child_runbook")
-"""Keys of origin beside which it cannot be said how an artifact is produced."""
+"""Keys of origin beside which the keys for production have no meaning."""
 
 
 class ArtifactSpec(Model):
     """One entry of `artifacts`: where it comes from and what is expected of it."""
 
-    unsupported: ClassVar = {"execute": "a child is made within its parent's run: see 'timeout'"}
+    unsupported: ClassVar = {"execute": "a child runs within its parent's run: see 'timeout'"}
 
     id: Annotated[ArtifactId, NotAKey(EntryName)]
     source: Annotated[
@@ -384,9 +386,7 @@ class ChildInput(Model):
     default: Annotated[
         Any, Key("the content where nothing is mapped to it", type="any", default="none")
     ] = None
-    sensitive: Annotated[bool, Key("whether its content is hidden where it is not asked for")] = (
-        False
-    )
+    sensitive: Annotated[bool, Key("whether its content is shown only on request")] = False
     description: Annotated[str | None, Key("what it is", Phase.TEXT, as_written=True)] = None
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""The parameters that a runbook declares: their values, and what a run keeps of them."""
+"""Parameters that a runbook declares: their types and values, and what a run records."""
 
 import json
 import os
@@ -88,11 +88,11 @@ class Param(Model):
         try:
             content_digest(value)
         except ComponentError as error:
-            raise ParamError(f"cannot be kept: {error.message}") from error
+            raise ParamError(f"cannot be recorded: {error.message}") from error
         return value
 
     def read(self, text: str) -> Json:
-        """Return the value that a text from the command line stands for.
+        """Return the value of a text from the command line.
 
         Text and dates are the text itself, anything else is JSON. Raises ParamError.
         """
@@ -108,7 +108,7 @@ class Param(Model):
                 "give it 'type: string'",
             )
         if self.secret and self.default:
-            hint = "a runbook is kept with each run: take the default away, or make it empty"
+            hint = "each run records its runbook: remove the default, or make it empty"
             yield "secret", RunbookCode.CONFLICT, "a secret cannot stand in a runbook", hint
         elif not self.required:
             try:
@@ -181,7 +181,7 @@ TYPES: Final[Mapping[str, _Type]] = {
     "list": _Type("a list", '["a", "b"]', lambda value: isinstance(value, list)),
     "object": _Type("an object", '{"key": "value"}', lambda value: isinstance(value, dict)),
 }
-"""The types, in the order in which a person is told of them."""
+"""The types, in the order in which messages list them."""
 
 
 def _once(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
@@ -212,7 +212,7 @@ def defaults(declared: Mapping[str, Param]) -> dict[str, Json]:
 
 
 def scope(declared: Mapping[str, Param], values: Mapping[str, Json]) -> dict[str, Json]:
-    """Return what `env.bind` and `env.faults` take.
+    """Return the scope for `template.bind` and `template.faults`.
 
     Secrets stay references, and so does what has no value yet: `values` may be incomplete where a
     runbook is only checked.
@@ -237,7 +237,7 @@ def with_deferred(scope: Mapping[str, Json], values: Mapping[str, Json]) -> dict
 
 
 def open_values(declared: Mapping[str, Param], values: Mapping[str, Json]) -> dict[str, Json]:
-    """Return the values that are known when a plan is made: neither secrets nor variables."""
+    """Return the values that are known to a plan: neither secrets nor variables."""
     return {
         name: value
         for name, value in values.items()
@@ -250,7 +250,7 @@ def open_values(declared: Mapping[str, Param], values: Mapping[str, Json]) -> di
 def with_secrets(
     environ: Mapping[str, str], declared: Mapping[str, Param], values: Mapping[str, Json]
 ) -> dict[str, str]:
-    """Return what `env.expand` and `Secrets` take: the environment, and the secret parameters."""
+    """Return the variables for `template.expand` and `Secrets`: the environment and the secrets."""
     prefix = f"{template.PARAMS}."
     outside = {name: value for name, value in environ.items() if not name.startswith(prefix)}
     secrets = {f"{prefix}{n}": values[n] for n, p in declared.items() if p.secret and n in values}
@@ -258,10 +258,10 @@ def with_secrets(
 
 
 def recorded(declared: Mapping[str, Param], values: Mapping[str, Json]) -> dict[str, Json]:
-    """Return what is kept of the values with a run: null stands for a secret that was given.
+    """Return the values that a run records: null in place of a secret that it was given.
 
-    No parameter can have the value null. A secret that is empty, as by its default, hides nothing
-    and is kept.
+    No parameter can have the value null. A secret that is empty, as by its default, needs no
+    protection and is recorded.
     """
     return {
         name: None if declared[name].secret and value != "" else value
@@ -269,8 +269,8 @@ def recorded(declared: Mapping[str, Param], values: Mapping[str, Json]) -> dict[
     }
 
 
-def kept(declared: Mapping[str, Param], recorded: Mapping[str, Json]) -> dict[str, Json]:
-    """Return the values that a run recorded, for `given.bind` of its next attempt."""
+def restored(declared: Mapping[str, Param], recorded: Mapping[str, Json]) -> dict[str, Json]:
+    """Return the values that a run recorded, for `given_params.bind` of its next attempt."""
     return {n: value for n, value in recorded.items() if value is not None and n in declared}
 
 

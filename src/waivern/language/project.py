@@ -1,38 +1,108 @@
-"""The project file `waivern.yaml`: what holds for all runbooks below its folder.
+"""Models of the project file `waivern.yaml`: the settings of all runbooks below its folder.
 
-Read like a runbook, with everything that is wrong reported at once, but without pydantic: `wct
-runs` reads it to know where the store is, and pydantic would cost more than all the rest.
+It is read like a runbook, with all problems reported at once. A key without a value has its
+default.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
-from waivern.diagnostics import Diagnostic, InvalidError, Position, Span, shown
-from waivern.files import absolute, at_home, open_file
-from waivern.language.project_form import check, listed
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, ValidationInfo
+
+from waivern.diagnostics import Diagnostic, InvalidError, Position
+from waivern.files import absolute
+from waivern.language import template
+from waivern.language.age import FORMS, parse_age
+from waivern.language.field_types import refusal
+from waivern.language.keys import Key, Model, NotAKey, Words, keys
+from waivern.language.models import OnError
+from waivern.language.project_file import below, path_fault, read_bytes, read_tree
+from waivern.language.validation_messages import in_words
 from waivern.message import Json
 from waivern.yamldoc.document import YamlDocument
 from waivern.yamldoc.runbook_codes import RunbookCode
-from waivern.yamldoc.tree import read
-from waivern.yamldoc.yaml_events import MAX_BYTES, YamlStop, decode, problem_at
-
-if TYPE_CHECKING:
-    from waivern.language.models import OnError
+from waivern.yamldoc.yaml_events import ENOUGH
 
 Backend: TypeAlias = Literal["filesystem", "memory"]
 
 
-class Persistence(NamedTuple):
-    """`persistence`: whether and where runs are kept."""
+class WrittenTree(dict[str, Json]):
+    """The values of a file as they are written."""
 
-    enabled: bool = True
-    backend: Backend = "filesystem"
-    path: str | None = None
-    """Absolute; None if the file does not say it."""
+
+def _plain_text(value: Json) -> Json:
+    if fault := path_fault(value):
+        raise refusal(((), *fault))
+    return value
+
+
+def _absolute(path: str, info: ValidationInfo) -> str:
+    return below(info.context["document"], path) if info.context else path
+
+
+def _age(value: Json) -> Json:
+    if not isinstance(value, str) or parse_age(value) is None:
+        raise refusal(((), RunbookCode.VALUE, "{} must be an age", f"as {FORMS}"))
+    return value
+
+
+def _statuses(value: Json, info: ValidationInfo) -> Json:
+    """Return a tuple of statuses, each one that a run can have; one needs no list."""
+    if info.context is None:
+        return value
+    known: Collection[str] = info.context["statuses"]
+    wrong = f"{{}} can only be {', '.join(known)}"
+    items = value if isinstance(value, list) else [value]
+    details = []
+    for number, item in enumerate(items):
+        fault = path_fault(item) or (None if item in known else (RunbookCode.VALUE, wrong, None))
+        if fault:
+            details.append(((number,) if isinstance(value, list) else (), *fault))
+    if details:
+        raise refusal(*details)
+    return tuple(items)
+
+
+def _paths(value: Json, info: ValidationInfo) -> Json:
+    if info.context is None:
+        return value
+    if not isinstance(value, list):
+        raise refusal(((), RunbookCode.TYPE, "{} must be a list", None))
+    if details := [((n,), *fault) for n, path in enumerate(value) if (fault := path_fault(path))]:
+        raise refusal(*details)
+    return tuple(_absolute(path, info) for path in value)
+
+
+def _components(value: Json) -> Json:
+    """Check the form of variables; whether one is set matters where it is used."""
+    if not isinstance(value, dict):
+        hint = "of components to their properties"
+        raise refusal(((), RunbookCode.TYPE, "{} must be a mapping", hint))
+    details: list[Any] = []
+    for name, properties in value.items():
+        if not isinstance(properties, dict | None):
+            hint = "of properties to their values"
+            details.append(((name,), RunbookCode.TYPE, "{} must be a mapping", hint))
+        for path, code, message, hint in template.faults(properties, {}):
+            if code is RunbookCode.VARIABLE_SYNTAX:
+                details.append(((name, *path), code, message, hint))
+    if details:
+        raise refusal(*details[:ENOUGH])
+    return {name: properties or {} for name, properties in value.items()}
+
+
+class Persistence(Model):
+    """`persistence`: whether and where runs are stored."""
+
+    enabled: Annotated[bool, Key("whether runs are stored")] = True
+    backend: Annotated[Backend, Key("where runs are stored")] = "filesystem"
+    path: Annotated[
+        Annotated[str, BeforeValidator(_plain_text), AfterValidator(_absolute)] | None,
+        Key("the folder of the store", type="path", default="`.waivern`"),
+    ] = None
+    """Absolute."""
 
     @property
     def on_disk(self) -> bool:
@@ -40,40 +110,65 @@ class Persistence(NamedTuple):
         return self.enabled and self.backend == "filesystem"
 
 
-class Retention(NamedTuple):
-    """`retention`: what `wct runs prune` goes by where it is not told otherwise."""
+class Retention(Model):
+    """`retention`: the defaults of `wct runs prune`."""
 
-    keep_last: int | None = None
-    older_than: str | None = None
+    keep_last: Annotated[
+        Annotated[int, Field(ge=0)] | None, Key("how many runs of each runbook are retained")
+    ] = None
+    older_than: Annotated[
+        Annotated[str, BeforeValidator(_age), Words("age")] | None,
+        Key("only runs older than this are removed"),
+    ] = None
     """As `parse_age` reads it."""
-    status: tuple[str, ...] = ()
-    keep_failed: bool = False
+    status: Annotated[
+        tuple[str, ...],
+        BeforeValidator(_statuses, json_schema_input_type=str | list[str]),
+        Key("only runs with one of these statuses are removed", type="name or list"),
+    ] = ()
+    keep_failed: Annotated[bool, Key("whether failed runs are retained")] = False
 
 
-_KEPT = Persistence()
-_FOR_EVER = Retention()
+class Project(Model):
+    """A whole project file; None leaves a setting to its default."""
 
-
-@dataclass(frozen=True)
-class Project:
-    """A whole project file; None leaves a thing to its default."""
-
-    document: YamlDocument
-    tree: Mapping[str, Json] = field(repr=False)
+    document: Annotated[YamlDocument, NotAKey(YamlDocument)]
+    tree: Annotated[WrittenTree, NotAKey(WrittenTree)] = Field(repr=False)
     """The file as written."""
-    persistence: Persistence = _KEPT
-    max_concurrency: int | None = None
-    executor: str | None = None
-    retention: Retention = _FOR_EVER
-    components: Mapping[str, Mapping[str, Json]] = field(default_factory=dict, repr=False)
-    """Component -> base properties, over which a runbook's own are laid; as written."""
-    component_paths: tuple[str, ...] = ()
-    """Absolute folders of modules, each of which declares a component."""
-    cache: bool | None = None
-    on_error: OnError | None = None
+    persistence: Annotated[
+        Persistence, Key("whether and where runs are stored", default="empty")
+    ] = Field(default_factory=Persistence)
+    max_concurrency: Annotated[
+        Annotated[int, Field(ge=1)] | None, Key("for runbooks without their own", default="8")
+    ] = None
+    executor: Annotated[
+        Annotated[str, BeforeValidator(_plain_text)] | None,
+        Key("where components run: an installed executor", type="name", default="`threads`"),
+    ] = None
+    retention: Annotated[Retention, Key("the defaults of `wct runs prune`", default="empty")] = (
+        Field(default_factory=Retention)
+    )
+    components: Annotated[
+        dict[str, Any],
+        BeforeValidator(_components),
+        Key("component to properties, over which a runbook's own are laid"),
+    ] = Field(default={}, repr=False)
+    """As written."""
+    component_paths: Annotated[
+        tuple[str, ...],
+        BeforeValidator(_paths, json_schema_input_type=list[str]),
+        Key("folders of modules, each of which declares a component", type="list of folders"),
+    ] = ()
+    """Absolute."""
+    cache: Annotated[bool | None, Key("for runbooks without their own", default="by component")] = (
+        None
+    )
+    on_error: Annotated[OnError | None, Key("for runbooks without their own", default="`skip`")] = (
+        None
+    )
 
     def position(self, *at: str) -> Position | None:
-        """Return where the file says what is at `at`; None if it does not."""
+        """Return the position of the key at `at`; None if the file does not have it."""
         value: Json = self.tree
         for key in at:
             value = value.get(key) if isinstance(value, Mapping) else None
@@ -85,12 +180,12 @@ class Project:
 def load(path: str, statuses: Collection[str], *, called: str | None = None) -> Project:
     """Return the project in a file; `statuses` are those that a run can have.
 
-    Problems name the file as `called`. Raises InvalidError if it cannot be read, or with everything
-    that is wrong with it.
+    Problems name the file as `called`. Raises InvalidError if it cannot be read, or with all
+    problems in it.
     """
     called = called or path
     folder = Path(absolute(path)).parent
-    return parse(_bytes(path, called), path=called, folder=folder, statuses=statuses)
+    return parse(read_bytes(path, called), path=called, folder=folder, statuses=statuses)
 
 
 def parse(data: bytes, *, path: str, folder: Path, statuses: Collection[str]) -> Project:
@@ -99,65 +194,34 @@ def parse(data: bytes, *, path: str, folder: Path, statuses: Collection[str]) ->
     Raises InvalidError with all problems.
     """
     document = YamlDocument(path, folder, data)
-    tree, faults = _tree(data)
+    tree, faults = read_tree(data)
     problems = [document.locate(fault) for fault in faults]
-    told = {problem.position for problem in problems}
-    problems += [one for one in check(tree, document, statuses) if one.position not in told]
-    if problems:
+    project, found = _read(document, tree, statuses)
+    reported = {problem.position for problem in problems}
+    problems += [problem for problem in found if problem.position not in reported]
+    if project is None or problems:
         raise InvalidError(problems)
-    return _project(document, tree)
+    return project
 
 
-def _project(document: YamlDocument, tree: Mapping[str, Json]) -> Project:
-    def section(name: str) -> dict[str, Json]:
-        return {key: value for key, value in (tree.get(name) or {}).items() if value is not None}
-
-    def below(path: str) -> str:
-        return str(document.folder / at_home(path))
-
-    kept, removed = section("persistence"), section("retention")
-    if "path" in kept:
-        kept["path"] = below(kept["path"])
-    if "status" in removed:
-        removed["status"] = tuple(listed(removed["status"]))
-    return Project(
-        document,
-        tree,
-        persistence=Persistence(**kept),
-        max_concurrency=tree.get("max_concurrency"),
-        executor=tree.get("executor"),
-        retention=Retention(**removed),
-        components={key: value or {} for key, value in (tree.get("components") or {}).items()},
-        component_paths=tuple(map(below, tree.get("component_paths") or ())),
-        cache=tree.get("cache"),
-        on_error=tree.get("on_error"),
-    )
-
-
-# reading
-
-
-def _bytes(path: str, called: str) -> bytes:
+def _read(
+    document: YamlDocument, tree: dict[str, Json], statuses: Collection[str]
+) -> tuple[Project | None, list[Diagnostic]]:
+    written = _with_values(Project, tree)
+    for name, model in (("persistence", Persistence), ("retention", Retention)):
+        if isinstance(section := written.get(name), dict):
+            written[name] = _with_values(model, section)
+    context = {"document": document, "statuses": statuses}
+    own = {"document": document, "tree": WrittenTree(tree)}
     try:
-        with open_file(path) as file:
-            return file.read(MAX_BYTES + 1)
-    except OSError as error:
-        message = f"cannot read {shown(called)}: {error.strerror or type(error).__name__}"
-    hint = "it is the project file of this folder: mend it, or move it away"
-    raise InvalidError([Diagnostic(RunbookCode.UNREADABLE, message, hint=hint)])
+        return Project.model_validate({**own, **written}, context=context), []
+    except ValidationError as error:
+        errors = islice(error.errors(include_url=False), ENOUGH)
+        found = (each for one in errors for each in in_words(one, (), document, Project))
+        return None, list(islice(found, ENOUGH))
 
 
-def _tree(data: bytes) -> tuple[dict[str, Json], list[Diagnostic]]:
-    """Return the top-level mapping, empty if there is none, and what is wrong so far."""
-    try:
-        tree, faults = read(decode(data))
-    except YamlStop as stop:
-        return {}, [stop.problem]
-    if isinstance(tree, dict):
-        return tree, faults
-    if tree is not None and not faults:
-        message = "a project file must be a mapping"
-        faults = [
-            problem_at(RunbookCode.TYPE, message, Span(0, 0, 0, 0), "begin with 'persistence:'")
-        ]
-    return {}, faults
+def _with_values(model: type[Model], written: Mapping[str, Json]) -> dict[str, Json]:
+    """Leave out the keys without a value: they have their default."""
+    known = keys(model)
+    return {key: value for key, value in written.items() if value is not None or key not in known}

@@ -1,4 +1,4 @@
-"""Reference of the keys of a runbook: tables for people, a JSON Schema for editors."""
+"""Reference of the keys of runbooks and project files: tables, and a JSON Schema."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from pydantic.fields import FieldInfo
 
 from waivern.language.keys import Key, Model, Words, has_entries, keys, model_of
 from waivern.language.models import Runbook
+from waivern.language.project import Project
 from waivern.message import Json
 
 _PARAMETER: Json = {"type": "string", "pattern": r"^\$\{(params|each)\b"}
-"""What may stand in a runbook for a value that is no text."""
+"""A reference, which a runbook may have in place of a value that is no text."""
 
 
 def json_schema() -> dict[str, Json]:
@@ -32,7 +33,7 @@ def json_schema() -> dict[str, Json]:
 
 
 def _allow_parameters(schema: dict[str, Any]) -> None:
-    """Let a reference to a parameter stand for each value that is no text anyway."""
+    """Allow a reference to a parameter in place of each value that is no text."""
     entries = schema.get("additionalProperties")
     if isinstance(entries, dict) and "properties" in entries:
         _allow_parameters(entries)
@@ -72,7 +73,11 @@ def _plain(schema: Any) -> Any:
 
 def tables() -> str:
     """Return the tables of all keys in Markdown, a section for each mapping."""
-    return "\n".join(_section(*each) for each in _models(Runbook, "A runbook", set()))
+    models = [
+        *_models(Runbook, "A runbook", set()),
+        *_models(Project, "The project file `waivern.yaml`", set()),
+    ]
+    return "\n".join(_section(*each) for each in models)
 
 
 def _models(

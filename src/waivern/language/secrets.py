@@ -1,4 +1,4 @@
-"""What came from `${VAR}` must not be written anywhere: it is hidden by value."""
+"""Redaction of the values of `${VAR}`, which must not be written anywhere."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from waivern.language import template
 from waivern.language.models import ProcessSpec, Runbook, SourceSpec
 
 SHORTEST = 4
-"""Characters; a shorter value would hide half of every text, and is shown."""
+"""Characters; a shorter value is shown: redacting it would blank half of every text."""
 
 
 class Secrets:
-    """The values of the variables that a runbook uses; shows their names in their place."""
+    """The values of the variables that a runbook uses, each redacted to its name."""
 
     def __init__(self, names: Iterable[str], environ: Mapping[str, str]) -> None:
         shown = {

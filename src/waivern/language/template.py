@@ -2,12 +2,15 @@
 
 `${VAR}` and `${VAR:-default}` are environment variables; a default is used where the variable is
 not set or empty, as in a shell. `${params.NAME}` is a parameter of the runbook, `${each}` the item
-that an artifact is made for, `${each.KEY}` the value of one of its keys. `$${` stands for a
-literal `${`, and `${$}` for a `$` where it would otherwise be read together with what follows.
+that an artifact is produced for, `${each.KEY}` the value of one of its keys. `$${` is a literal
+`${`, and `${$}` a `$` where it would otherwise be read together with what follows.
 
-`bind` puts parameters and items in place when a plan is made. `expand` does the rest where the
-work runs, secret parameters included, so that no secret lies in a plan. What was put in is never
-looked through again, and no message here holds the value of a variable, a parameter or an item.
+    text ── parse ──> Template: stretches of plain text, and uses
+                        ├─ bind    puts in parameters and items, when a plan is made
+                        └─ expand  puts in variables and secrets, where the work runs
+
+Only `expand` knows secrets, so that no plan holds one. What was put in is never parsed again, and
+no message here holds the value of a variable, a parameter or an item.
 """
 
 from __future__ import annotations
@@ -42,7 +45,7 @@ _ABSENT: Final = _Mark.ABSENT
 class Deferred(str):
     """In a scope: a text whose own references are replaced where the work runs.
 
-    It stands for a value that no plan may hold: that of a secret, or of a variable.
+    It takes the place of a value that no plan may hold: that of a secret, or of a variable.
     """
 
     __slots__ = ()
@@ -64,7 +67,7 @@ _USE = re.compile(
     r"|(?P<malformed>\$\{)",
     re.ASCII,
 )
-_FORMS = "write ${NAME}, ${NAME:-default} or ${params.NAME}; $${ stands for a literal ${"
+_FORMS = "write ${NAME}, ${NAME:-default} or ${params.NAME}; $${ is a literal ${"
 _NOTHING: Mapping[str, Json] = MappingProxyType({})
 _CACHED_LENGTH = 1_000
 """Characters; a longer text is parsed each time, so that the cache stays small."""

@@ -42,7 +42,15 @@ def locate(
     if asked := _asked(typed, environ):
         return asked.url
     folder = folder or current_folder()
-    return located(None, {}, folder, find_project(folder)).url
+    if path := project_file(folder):
+        from waivern.language.project_file import store_path
+
+        found = store_path(path, os.path.relpath(path))
+        if found is None:
+            return located(None, {}, folder, find_project(folder)).url
+        if found.path:
+            return _usable(found.path, f"persistence.path ({found.position})")
+    return (_nearest(folder) or StoreLocation(os.path.join(folder, STORE), "default")).url
 
 
 def located(

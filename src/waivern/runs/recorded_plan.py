@@ -83,7 +83,7 @@ def plan_for_reading(
     folder = Path(record.base)
     runbook = recorded_runbooks.runbook(store, record, folder)
     draft = drafted(
-        runbook, environ, lambda declared: params.kept(declared, record.metadata.params)
+        runbook, environ, lambda declared: params.restored(declared, record.metadata.params)
     )
     children = recorded_runbooks.RecordedChildren(store, record, folder)
     fallback = StoreResolver(store, children, record.metadata.run_id, folder=folder)

@@ -61,7 +61,7 @@ class RecordedParams:
         lost = params.missing(declared, self.recorded, [*given.typed, *given.values])
         if lost:
             raise ParamsError([self._lost(name) for name in lost])
-        values = {**params.kept(declared, self.recorded), **given.values}
+        values = {**params.restored(declared, self.recorded), **given.values}
         return bind(declared, given.typed, values, given.where or f"run {self.run_id}")
 
     def _lost(self, name: str) -> Diagnostic:

@@ -31,8 +31,8 @@ _MERGE_HINT = "write the keys out; an anchor and an alias of a whole value are a
 def read(text: str) -> tuple[Json, list[Diagnostic]]:
     """Return the value of the text's one document and what is wrong with it, in one pass.
 
-    The value is None if the text cannot be parsed. Of a key that is there twice the first
-    counts. A number under the top-level key `version` is kept as written.
+    The value is None if the text cannot be parsed. Of a repeated key, the first value is
+    used. A number under the top-level key `version` stays text, as written.
     """
     reader = _Reader()
     try:

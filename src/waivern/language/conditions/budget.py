@@ -1,4 +1,4 @@
-"""How much of the content one evaluation looks at, so that it ends soon whatever it is given."""
+"""Limit of the work of one evaluation, so that it ends soon whatever the content is."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class EvaluationError(WaivernError):
 
 
 class Budget:
-    """What is left of MAX_STEPS."""
+    """The steps that an evaluation may still take."""
 
     def __init__(self) -> None:
         self._left = MAX_STEPS

@@ -1,4 +1,4 @@
-"""Why a condition is true or false: the values that decided, in a few words."""
+"""Explanations of conditions: the values that decided, in a few words."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAX_LENGTH = 200
 _PLAIN = frozenset({"params", "status", "round"})
 """Roots whose values may be shown; all others lead into content, which may be personal data."""
 _ANSWERS = frozenset({"all", "any", "count", "ends_with", "exists", "starts_with"})
-"""Functions whose result is said of the content, and does not stand in it."""
+"""Functions whose result describes the content, and is not part of it."""
 _FEWEST = 2
 """Numbers of content whose sum may be shown: the sum of one is that one."""
 _VALUE = 60
@@ -34,7 +34,7 @@ def explain(
 ) -> str:
     """Return the deciding parts of a condition with their values. Raises EvaluationError.
 
-    Nothing is said of what `untold` leads to, not even whether it decided.
+    The explanation omits the values that `untold` leads to, even if they decided.
     """
     evaluation = Evaluation(text, scope)
     evaluation.truth(tree)
@@ -59,7 +59,7 @@ def _fact(
 
 
 def _may_be_told(part: ConditionNode, seen: Mapping[int, Json]) -> bool:
-    """Whether the value of a part is none that stands in the content, or is made from one."""
+    """Whether the value of a part is not itself a value of the content."""
     if part.kind == "path":
         return part.value[0] in _PLAIN
     if part.kind in ("or", "and", "not", "comparison") or part.value in _ANSWERS:
@@ -81,7 +81,7 @@ def _called(reference: tuple[str, str]) -> str:
 
 
 def _deciding(node: ConditionNode, seen: Mapping[int, Json]) -> Iterator[ConditionNode]:
-    """Yield the parts whose values made `node` what it is."""
+    """Yield the parts whose values decided the value of `node`."""
     if node.kind in ("or", "and"):
         decides = node.kind == "or"
         one = [part for part in node.parts if seen.get(id(part)) is decides]

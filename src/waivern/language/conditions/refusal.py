@@ -1,4 +1,4 @@
-"""How a text is refused: at which word, and with which advice."""
+"""Refusals of texts that are no conditions: the word at fault, and advice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a condition is made of: its words, its tree, and what can be wrong with its text."""
+"""Syntax of conditions: tokens, the tree, and the error for a text that is none."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ _ESCAPES = {"\\": "\\", "'": "'", '"': '"', "/": "/", "n": "\n", "r": "\r", "t":
 
 
 def unquoted(token: Token) -> str:
-    """Return the text that a 'text' token stands for. Raises ConditionError."""
+    """Return the value of a 'text' token. Raises ConditionError."""
 
     def plain(match: re.Match[str]) -> str:
         value = chr(int(match[1], 16)) if match[1] else _ESCAPES.get(match[2])
@@ -154,7 +154,7 @@ def unquoted(token: Token) -> str:
 
 
 def number(token: Token) -> int | float:
-    """Return the number that a 'number' token stands for. Raises ConditionError."""
+    """Return the value of a 'number' token. Raises ConditionError."""
     if len(token.text) > MAX_DIGITS:
         raise ConditionError(
             f"the number has more than {MAX_DIGITS} digits",

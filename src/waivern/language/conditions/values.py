@@ -1,4 +1,4 @@
-"""What conditions see in a value: its kind, whether a step can be taken from it."""
+"""Values as conditions see them: their kinds, and steps into them."""
 
 from __future__ import annotations
 
