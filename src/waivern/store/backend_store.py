@@ -266,12 +266,12 @@ class BackendStore(RunStore):
     # lock
 
     def begin(self, run_id: str, initial: InitialState, owner: Owner) -> Lease:
-        from waivern.store import removal
+        from waivern.store import run_removal
         from waivern.store.lease import BackendLease
 
         name = parse_run_id(run_id)
         with explained(f"begin run {run_id}"), self._at.runs(make=True) as runs:
-            removal.sweep(runs)
+            run_removal.sweep(runs)
             with self._at.root(make=True) as root:
                 if not root.may_link(LATEST):
                     raise StoreError(
@@ -424,11 +424,11 @@ class BackendStore(RunStore):
             return run.total()
 
     def remove(self, run_id: str, owner: Owner, before: Callable[[], None] = lambda: None) -> None:
-        from waivern.store import removal
+        from waivern.store import run_removal
 
         name = parse_run_id(run_id)
         with explained(f"remove run {run_id}"):
-            removal.remove(self._at, name, owner, before)
+            run_removal.remove(self._at, name, owner, before)
 
     async def aclose(self) -> None:
         """Nothing is held between calls but leases, and those are their holders'."""
