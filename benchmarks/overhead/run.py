@@ -65,7 +65,7 @@ def measure(command: list[str], folder: Path) -> Sample:
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         said = (folder / "output.txt").read_text()[-2000:]
-        raise SystemExit(f"{command} left with {process.returncode}: {said}")
+        raise SystemExit(f"{command} exited with {process.returncode}: {said}")
     return Sample(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
 
 
