@@ -81,7 +81,7 @@ class ReuseSpec(Model):
             type="run",
         ),
     ]
-    artifact: Annotated[RecordedId, Key("which artifact of that run", type="id")]
+    artifact: Annotated[RecordedId, Key("the artifact of that run", type="id")]
 
 
 class ChildSpec(Model):
@@ -94,13 +94,13 @@ class ChildSpec(Model):
     input_mapping: Annotated[
         dict[str, ForItem],
         OrEmpty,
-        Key("the child's input to an artifact here; every input that is not optional"),
+        Key("the child's input to an artifact here; all inputs that are not optional"),
     ] = {}
     params: Annotated[Properties, Key("values of the child's parameters", default="empty")] = {}
     output: Annotated[Chosen | None, Key("the child's output that this artifact is")] = None
     output_mapping: Annotated[
         dict[str, ChosenId] | None,
-        Key("the child's output to a name here, for several; one of the two"),
+        Key("for several outputs: the child's output to an alias here; either this or `output`"),
     ] = None
 
     @model_validator(mode="after")
@@ -140,9 +140,11 @@ class GateSpec(Model):
     question: Annotated[Text, AfterValidator(_question), Key("shown to the people who decide")]
     show: Annotated[Inputs, Key("the artifacts that are shown with it")]
     approvers: Annotated[
-        int, Field(ge=1, le=100), Key("how many different people have to approve")
+        int, Field(ge=1, le=100), Key("how many different people must approve")
     ] = 1
-    expires: Annotated[Seconds | None, Key("how long the question may be answered")] = None
+    expires: Annotated[
+        Seconds | None, Key("the gate fails if no decision was made within this time")
+    ] = None
 
 
 def _errors(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -161,7 +163,7 @@ def _errors(names: tuple[str, ...]) -> tuple[str, ...]:
 class RetrySpec(Model):
     """`retry`: when a failed artifact is tried again."""
 
-    max: Annotated[int, Field(ge=1, le=1000), Key("tries after the first")]
+    max: Annotated[int, Field(ge=1, le=1000), Key("calls after the first")]
     on: Annotated[
         OneOrMoreNames,
         AfterValidator(_errors),
@@ -172,7 +174,7 @@ class RetrySpec(Model):
         ),
     ] = ()
     delay: Annotated[
-        Seconds, Key("at most, before the second try; doubled for each further one")
+        Seconds, Key("the maximum delay before the second call; doubled for each further one")
     ] = 1.0
     max_delay: Annotated[Seconds, Key("the longest delay")] = 60.0
 
@@ -181,17 +183,17 @@ class RepeatSpec(Model):
     """`repeat`: a processor or a child applied to its own result until a condition holds."""
 
     until: Annotated[
-        Until, Key("evaluated after each round; `result` is its result", as_written=True)
+        Until, Key("evaluated after each round, whose result is `result`", as_written=True)
     ]
-    max: Annotated[int, Field(ge=1, le=100), Key("the most rounds")]
+    max: Annotated[int, Field(ge=1, le=100), Key("the maximum number of rounds")]
     otherwise: Annotated[
         Literal["fail", "keep"],
-        Key("`keep` uses the last round although the condition does not hold"),
+        Key("`keep` uses the last round although the condition is false"),
     ] = "fail"
     feed: Annotated[
         dict[str, Chosen],
         OrEmpty,
-        Key("of a child: its output to its input of the next round", default="of one name"),
+        Key("of a child: its output to its input in the next round", default="of one name"),
     ] = {}
 
     @property
@@ -216,18 +218,18 @@ class ArtifactSpec(Model):
     source: Annotated[
         SourceSpec | None,
         Key(
-            "comes from outside, by a connector",
+            "produced from outside, by a connector",
             _WHAT,
             origin=True,
             example="{type: filesystem, properties: {path: data}}",
         ),
     ] = None
-    inputs: Annotated[InputsOrNone, Key("comes from other artifacts", _WHAT, origin=True)] = ()
+    inputs: Annotated[InputsOrNone, Key("produced from other artifacts", _WHAT, origin=True)] = ()
     """In declared order, each once; not known to exist."""
     process: Annotated[
         ProcessSpec | None,
         Key(
-            "by which processor",
+            "the processor that produces it",
             _WHAT,
             default="the processor `merge`",
             example="{type: personal_data}",
@@ -266,30 +268,30 @@ class ArtifactSpec(Model):
         Literal["concatenate"] | None,
         Key("how several `inputs` without `process` are joined", _WHAT),
     ] = None
-    output: Annotated[bool, Key("an answer of the run: `-o` copies it")] = False
+    output: Annotated[bool, Key("whether it is an output of the run, which `-o` copies")] = False
     optional: Annotated[
-        bool, Key("dependents continue without it, and the run is completed, if it fails")
+        bool, Key("whether dependants run without it, and the run can be completed, if it fails")
     ] = False
     output_schema: Annotated[
         SchemaName | None,
         Key(
-            "what it is expected to be; checked before anything runs",
+            "the expected schema; checked before anything runs",
             _WHAT,
             default="the component's",
             excludes=_PEOPLE,
         ),
     ] = None
-    when: Annotated[When, Key("produced only if it holds", _WHAT, as_written=True)] = None
+    when: Annotated[When, Key("produced only if it is true", _WHAT, as_written=True)] = None
     after: Annotated[
-        InputsOrNone, Key("not before these are completed", _WHAT, default="none")
+        InputsOrNone, Key("started only when these are completed", _WHAT, default="none")
     ] = ()
-    for_each: Annotated[Items, Key("once for each item", _WHAT)] = None
+    for_each: Annotated[Items, Key("produced once for each item", _WHAT)] = None
     """A list of items, a mapping of lists (every combination), or a reference to a parameter."""
     repeat: Annotated[
         RepeatSpec | None,
         RARE,
         Key(
-            "again on its own result",
+            "produced repeatedly, from its own result",
             _WHAT,
             example="{until: 'count(result.open) == 0', max: 5}",
         ),
@@ -298,13 +300,13 @@ class ArtifactSpec(Model):
         RetrySpec | None,
         RARE,
         Key(
-            "tried again when it failed",
+            "called again after a failure",
             default="the component's, or none",
             excludes=_PEOPLE,
             example="{max: 3}",
         ),
     ] = None
-    timeout: Annotated[Seconds | None, Key("for one try", excludes=_PEOPLE)] = None
+    timeout: Annotated[Seconds | None, Key("the time limit of one call", excludes=_PEOPLE)] = None
     pool: Annotated[
         Chosen | None, Key("shares a limit of `config.pools` with others", excludes=_PEOPLE)
     ] = None
@@ -314,14 +316,14 @@ class ArtifactSpec(Model):
     cache: Annotated[
         bool | None,
         Key(
-            "whether it may be restored from an earlier run",
+            "whether it may be copied from an earlier run",
             default="`config`'s",
             excludes=_PEOPLE,
         ),
     ] = None
     name: Annotated[OneLine | None, Key("a title", Phase.TEXT, as_written=True)] = None
     description: Annotated[str | None, Key("what it is", Phase.TEXT, as_written=True)] = None
-    contact: Annotated[str | None, Key("who answers for it", Phase.TEXT, as_written=True)] = None
+    contact: Annotated[str | None, Key("who is responsible", Phase.TEXT, as_written=True)] = None
 
     @property
     def producer(self) -> Producer:
@@ -341,39 +343,39 @@ class RunbookConfig(Model):
 
     timeout: Annotated[
         Seconds | None,
-        Key("for the whole attempt; at the limit the run ends as `failed` and can be resumed"),
+        Key("the time limit of an attempt; then the run is `failed` and can be resumed"),
     ] = None
     max_concurrency: Annotated[
         Annotated[int, Field(ge=1)] | None,
         Key(
-            "how many components work at once; `--max-concurrency` overrides it",
+            "how many components run at once; `--max-concurrency` overrides it",
             default=str(DEFAULT_CONCURRENCY),
         ),
     ] = None
     pools: Annotated[
         dict[str, Annotated[int, Field(ge=1)]],
         OrEmpty,
-        Key("how many artifacts of a pool are produced at once", type="name to number from 1"),
+        Key("how many artifacts of a pool run at once", type="name to number from 1"),
     ] = {}
     on_error: Annotated[
-        OnError | None, Key("for artifacts without their own", default="`skip`")
+        OnError | None, Key("the default for artifacts without it", default="`skip`")
     ] = None
     cache: Annotated[
-        bool | None, Key("for artifacts without their own", default="by component")
+        bool | None, Key("the default for artifacts without it", default="by component")
     ] = None
     template_paths: Annotated[
         Names,
         Key(
-            "where children are looked for that do not lie beside the runbook",
+            "further folders in which children are looked for",
             type="list of folders",
         ),
     ] = ()
     max_child_depth: Annotated[
-        int, Field(ge=1, le=32), Key("how deep children may have children")
+        int, Field(ge=1, le=32), Key("how deeply children may be nested")
     ] = 3
     min_coverage: Annotated[
         Percentage | None,
-        Key("the least percentage of each source that must be examined, or the run exits with 6"),
+        Key("the percentage of each source that must be examined; otherwise the run exits with 6"),
     ] = None
 
 
@@ -381,10 +383,10 @@ class ChildInput(Model):
     """One entry of `inputs`: given by the runbook that includes this one."""
 
     name: Annotated[str, NotAKey(EntryName)]
-    input_schema: Annotated[SchemaName, Key("what it must be")]
+    input_schema: Annotated[SchemaName, Key("the expected schema")]
     optional: Annotated[bool, Key("whether it may be left out")] = False
     default: Annotated[
-        Any, Key("the content where nothing is mapped to it", type="any", default="none")
+        Any, Key("the content if nothing is mapped to it", type="any", default="none")
     ] = None
     sensitive: Annotated[bool, Key("whether its content is shown only on request")] = False
     description: Annotated[str | None, Key("what it is", Phase.TEXT, as_written=True)] = None
@@ -403,7 +405,7 @@ class ChildOutput(Model):
     """One entry of `outputs`: offered to runbooks that include this one."""
 
     name: Annotated[str, NotAKey(EntryName)]
-    artifact: Annotated[Chosen, Key("the artifact that it is", type="id")]
+    artifact: Annotated[Chosen, Key("the artifact that is offered", type="id")]
     description: Annotated[str | None, Key("what it is", Phase.TEXT, as_written=True)] = None
 
 
@@ -440,13 +442,13 @@ class Runbook(Model):
 
     name: Annotated[
         RunbookName,
-        Key("what the run is called", Phase.TEXT, default="the file's name without its ending"),
+        Key("the name of the run", Phase.TEXT, default="the file's name without its ending"),
     ] = ""
     version: Annotated[
-        OneLine, Key("yours; recorded with the run. A number keeps its form", Phase.TEXT)
+        OneLine, Key("your version of the runbook; recorded with the run", Phase.TEXT)
     ] = "1.0"
-    description: Annotated[str | None, Key("what it is for", Phase.TEXT)] = None
-    contact: Annotated[str | None, Key("who answers for it", Phase.TEXT)] = None
+    description: Annotated[str | None, Key("the purpose of the runbook", Phase.TEXT)] = None
+    contact: Annotated[str | None, Key("who is responsible", Phase.TEXT)] = None
     framework: Annotated[OneLine | None, Key("GDPR, CCPA …", Phase.TEXT)] = None
     config: Annotated[
         RunbookConfig,
@@ -457,27 +459,27 @@ class Runbook(Model):
         dict[str, Param],
         Entries(Param),
         AfterValidator(_named),
-        Key("what a run is given", example="{region: {type: string, default: eu}}"),
+        Key("the values that a run supplies", example="{region: {type: string, default: eu}}"),
     ] = {}
     inputs: Annotated[
         dict[str, ChildInput],
         Entries(ChildInput),
         AfterValidator(_named),
         AfterValidator(_as_ids),
-        Key("what it is given as a child; with one that is not optional it is only a child"),
+        Key("the artifacts that it receives as a child; a required one makes it a child only"),
     ] = {}
     outputs: Annotated[
         dict[str, ChildOutput],
         Entries(ChildOutput),
         AfterValidator(_named),
-        Key("what it gives as a child"),
+        Key("the artifacts that it offers as a child"),
     ] = {}
     artifacts: Annotated[
         dict[ArtifactId, ArtifactSpec],
         Entries(ArtifactSpec, required=True),
         AfterValidator(_some),
         Key(
-            "id to artifact, at least one; the order decides nothing but the order in lists",
+            "id to artifact, at least one; the order matters only for lists",
             example="{files: {source: {type: filesystem, properties: {path: data}}}}",
         ),
     ]

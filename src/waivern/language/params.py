@@ -48,12 +48,13 @@ class Param(Model):
     name: Annotated[str, NotAKey(EntryName)]
     type: Annotated[_ParamType, Key("the type of its values", type="name of a type")]
     default: Annotated[
-        Any, Key("its value where a run is given none", type="of its type", default="none")
+        Any, Key("the value if a run supplies none", type="of its type", default="none")
     ] = None
     """None where a value must be given: no type has null among its values."""
     description: Annotated[str | None, Key("what it is", Phase.TEXT, as_written=True)] = None
     secret: Annotated[
-        bool, Key("text that is recorded nowhere, and put in place only where the work runs")
+        bool,
+        Key("whether it is a text that is never written, and filled in only where the work runs"),
     ] = False
 
     @model_validator(mode="after")
