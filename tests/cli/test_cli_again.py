@@ -77,7 +77,7 @@ def test_going_on_when_the_file_has_changed(place: Place) -> None:
     meeting.let_go()
     done = place.ended(again)
     assert done.code == 0, done.err
-    assert "meeting.yaml has changed since: the run goes on with the bytes" in done.err
+    assert "meeting.yaml has changed since: the run continues with the recorded bytes" in done.err
     (place.path / meeting.runbook).unlink()
     last = place.wct("runs", "resume", "@last")
     assert last.out.startswith("NOTHING TO DO")

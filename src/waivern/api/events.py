@@ -1,11 +1,13 @@
-"""What `stream` gives: a run's events as they happen, each a type of its own.
+"""The events that a stream delivers, each a type of its own.
 
-All have `type, run_id, artifact, seq, at, duration_ms, error`, None where it makes no sense:
+They are derived from the records of the journal: an envelope (`run_id`, `seq`, `at`), and those
+fields of the record that a program can use. All have `type`, `run_id`, `artifact`, `seq`, `at`,
+`duration_ms` and `error`, None where one does not apply:
 
-`seq`          the event's line in the journal, from 1; that something has come about is given
-               after it is durable there, that work begins perhaps a moment before.
-               Progress is not journaled, and has none.
-`at`           when it happened: RFC 3339, UTC, for people only. Order is the stream's.
+`seq`          the line of the record in the journal, from 1. Completion events are delivered after
+               that line is durable; start events may arrive slightly earlier. Progress is not
+               journaled, and has none.
+`at`           the time: RFC 3339, UTC, for people only. Order is the stream's.
 `duration_ms`  of one try at an artifact; at the end, of the attempt.
 `error`        `{kind, message, hint}`.
 """
@@ -13,7 +15,7 @@ All have `type, run_id, artifact, seq, at, duration_ms, error`, None where it ma
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias, TypedDict
+from typing import Literal, TypeAlias, TypedDict, assert_never
 
 from waivern.message import Json, Message
 from waivern.record import journal_events as journaled
@@ -32,9 +34,9 @@ class RunStarted:
     seq: int
     at: str
     artifacts: tuple[str, ...]
-    """All that the run is to have, as declared."""
+    """All artifacts of the run, as declared."""
     kept: tuple[str, ...]
-    """Those that earlier attempts completed; there will be no event of them."""
+    """The restored artifacts: earlier attempts completed them, and no event will name them."""
     attempt: int
     """From 1."""
     type: Literal["run_started"] = field(default="run_started", init=False)
@@ -61,7 +63,7 @@ class ArtifactStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArtifactProgress:
-    """A component says how far it is; of what comes too fast, only the last is given."""
+    """A component reports progress; of reports in quick succession only the last is delivered."""
 
     run_id: str
     artifact: str
@@ -69,7 +71,7 @@ class ArtifactProgress:
     n: int
     """Items done."""
     total: int | None
-    """Items there are, if that is known."""
+    """Items in all, if that is known."""
     type: Literal["artifact_progress"] = field(default="artifact_progress", init=False)
     seq: None = field(default=None, init=False)
     duration_ms: None = field(default=None, init=False)
@@ -87,13 +89,13 @@ class ArtifactRetried:
     duration_ms: int
     error: Error
     delay_ms: int
-    """How long until the next try."""
+    """Milliseconds until the next try."""
     type: Literal["artifact_retried"] = field(default="artifact_retried", init=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArtifactCompleted:
-    """An artifact is in its place and durable."""
+    """An artifact is published and durable."""
 
     run_id: str
     artifact: str
@@ -118,7 +120,7 @@ class ArtifactCompleted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArtifactFailed:
-    """An artifact could not be made."""
+    """An artifact could not be produced."""
 
     run_id: str
     artifact: str
@@ -131,7 +133,7 @@ class ArtifactFailed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArtifactSkipped:
-    """An artifact is not made: because of another, or because its own condition says so."""
+    """An artifact is skipped: because of another one, or by its own condition."""
 
     run_id: str
     artifact: str
@@ -195,7 +197,7 @@ RunEvent: TypeAlias = (
 
 
 class _Line(TypedDict):
-    """What all events of an artifact have that are in the journal."""
+    """The fields that all journaled events of an artifact have."""
 
     run_id: str
     artifact: str
@@ -204,7 +206,7 @@ class _Line(TypedDict):
 
 
 def public(store: RunStore, run_id: str, seq: int, event: journaled.Event) -> RunEvent | None:
-    """Return what is told of an event in the journal; None if that is nothing about an artifact."""
+    """Return the event that a journal record becomes; None if it is not about an artifact."""
 
     def line(artifact: str) -> _Line:
         return {"run_id": run_id, "artifact": artifact, "seq": seq, "at": event.at}
@@ -225,5 +227,12 @@ def public(store: RunStore, run_id: str, seq: int, event: journaled.Event) -> Ru
             )
         case journaled.ArtifactSuspendedRecord(_, name, reason, gate, shown):
             return ArtifactSuspended(**line(name), reason=reason, gate=gate, shown=tuple(shown))
-        case _:
+        case (
+            journaled.RunStartedRecord()
+            | journaled.AttemptStartedRecord()
+            | journaled.GateDecidedRecord()
+            | journaled.RunCancelledRecord()
+            | journaled.AttemptEndedRecord()
+        ):
             return None
+    assert_never(event)

@@ -1,4 +1,4 @@
-"""Which store a program means, and the runs that are in it. Never imports the engine."""
+"""Queries for the runs of a store. They never import the engine."""
 
 from __future__ import annotations
 

@@ -64,8 +64,8 @@ class RunThread(Generic[T]):
     async def wait(self) -> None:
         """Wait until `ready` is set, and prepare it for the next time.
 
-        The event is replaced before the caller looks at what there is, so that whatever comes
-        while it looks sets the new one.
+        The event is replaced before the caller looks for news, so that news that arrives while it
+        looks sets the new one.
         """
         await self.ready.wait()
         self.ready = anyio.Event()
@@ -101,7 +101,7 @@ async def result_of(begin: Begin[T], options: RunOptions) -> T:
     thread.begin(begin, options)
     try:
         await thread.over()
-    except BaseException:  # cancelled: the run is over, and free, before the caller goes on
+    except BaseException:  # cancelled: the run is over, and free, before the caller proceeds
         thread.halt()
         with anyio.CancelScope(shield=True):
             await thread.over()

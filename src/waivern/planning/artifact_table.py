@@ -1,4 +1,4 @@
-"""The flat artifacts, as far as they are written out: what they are called, what is wrong."""
+"""The table of flat artifacts, as far as they are expanded, with their names and problems."""
 
 from __future__ import annotations
 

@@ -222,7 +222,7 @@ class Plan:
     params: Mapping[str, Json] = field(default_factory=dict)
     """The values of the runbook's parameters; null represents a secret."""
     pools: Mapping[str, int] = field(default_factory=dict)
-    """How many artifacts of a pool are made at once."""
+    """The number of artifacts of each pool that run at once."""
     declared: tuple[ArtifactId, ...] = ()
     """The ids in the order in which the runbooks declare them."""
     project: Mapping[str, Json] = field(default_factory=dict)

@@ -32,7 +32,7 @@ Made: TypeAlias = tuple[Work, SchemaRef, Component | None]
 
 
 class ProductionTable:
-    """Says by what artifacts are made; what forbids one is a problem of it or of its inputs."""
+    """The work that produces each artifact; one without has a problem, or its inputs have."""
 
     def __init__(self, flats: ArtifactTable, components: PlanComponents, copies: Copies) -> None:
         self._flats = flats

@@ -130,7 +130,7 @@ class ConditionContext:
     """A condition whose names are not resolved yet."""
 
     scope: Scope
-    """Where its names mean something."""
+    """The scope that resolves its names."""
     artifact: ArtifactSpec
     """Whose it is."""
     condition: Condition

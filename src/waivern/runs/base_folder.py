@@ -1,4 +1,4 @@
-"""The folder that relative paths start from when a run goes on, or is replayed, from kept bytes.
+"""The folder of relative paths when a run is resumed or replayed from recorded bytes.
 
 A run records its folder. Since then the project may have been moved or copied, and what runs must
 act where the command is called, never in the original of a copy: when the two differ, the folder

@@ -15,7 +15,7 @@ DEAD = CLOSED
 
 
 def cancel(store: RunStore, run_id: str, by: str, note: str | None, clock: Clock) -> bool:
-    """Ask a live run to stop, or close one that nobody is at; say whether that is done already.
+    """Ask a live run to stop, or close one that is not running; return whether that is done.
 
     A live run journals who asked when it sees the request, within a fraction of a second, and ends
     when what runs has finished. Raises RefusedError if the run has ended.

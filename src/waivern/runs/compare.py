@@ -23,8 +23,8 @@ class Pair:
 
     artifact: str
     outcome: Outcome
-    """`equal`: the same content, or both came to the same end without; of a gate, both approved.
-    `status`: they came to different ends. `open`: in the second it has come to none yet."""
+    """`equal`: the same content, or the same status without; of a gate, both approved.
+    `status`: the statuses differ. `open`: the second run has not settled it yet."""
     before: str | None
     """Its status; None: the run has no such artifact."""
     after: str | None

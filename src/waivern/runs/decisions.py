@@ -1,4 +1,4 @@
-"""A person decides on a gate: what is to be looked at, and what is written."""
+"""Decisions at gates: the checks of a decision, and its record in the journal."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from waivern.record.status import ArtifactStatus, RunStatus
 from waivern.store.base import Lease, RunStore
 
 APPROVED = "approved"
-"""What is a decision among the data of a resume."""
+"""The key that is a decision among the data of a resume."""
 MAX_BYTES = 64 << 10
 """What a decision may have, as JSON: it is a line of the journal."""
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What a person says."""
+    """A decision of a person at a gate."""
 
     approved: bool
     by: str
@@ -61,7 +61,7 @@ class Decision:
 
 
 class GateQuestion(NamedTuple):
-    """A gate that waits, and what it asks."""
+    """A gate that waits, and its question."""
 
     gate: ArtifactId
     question: gates.GateQuestionRecord
@@ -217,7 +217,7 @@ def _refuse_settled(asked: GateQuestion, decision: Decision, record: RunRecord, 
         case gates.GateApproved():
             raise RefusedError(
                 f"'{asked.gate}' is approved already",
-                hint=f"`wct runs resume {run_id}` goes on; {again}",
+                hint=f"`wct runs resume {run_id}` continues the run; {again}",
             )
         case gates.GateOpen(missing, approvers):
             if decision.approved and gates.person(decision.by) in approvers:
@@ -225,7 +225,7 @@ def _refuse_settled(asked: GateQuestion, decision: Decision, record: RunRecord, 
                 raise RefusedError(
                     f"{decision.by} has approved '{asked.gate}' already: "
                     f"{missing} other {who} to approve it",
-                    hint="whoever else decides gives their name with --by",
+                    hint="a person who decides names themselves with --by",
                 )
 
 

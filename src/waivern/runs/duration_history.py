@@ -1,4 +1,4 @@
-"""What earlier runs of a runbook say of its artifacts: how long each took, made of what."""
+"""The history of a runbook's artifacts: duration and identity in earlier runs."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class DurationHistory:
         return median_low(took) if took else None
 
     def identity(self, artifact: str) -> Mapping[str, Json] | None:
-        """Return what it was made of the last time that this was known."""
+        """Return the identity of the artifact the last time that it was known."""
         return next((one.identity for one in self._completed(artifact) if one.identity), None)
 
     def _completed(self, artifact: str) -> Iterator[ArtifactCompletedRecord]:
@@ -58,7 +58,7 @@ def _records(store: RunStore, plan: Plan) -> Iterator[RunRecord]:
         try:
             record = queries.load(store, run.run_id)
         except WaivernError:
-            continue  # it tells nothing, and others may
+            continue  # it has no information, and others may
         if not record.vouched:
             continue  # without a journal, nothing was measured
         yield record

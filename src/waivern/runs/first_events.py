@@ -27,7 +27,7 @@ def first_events(
     replay_of: str | None,
     output: str | None,
 ) -> tuple[RunRecord, list[Event]]:
-    """Return the first two events of a run, and what they come to."""
+    """Return the first two events of a run, and the record that they fold to."""
     runbook, at = plan.runbook, clock.now()
     first = RunStartedRecord(
         at=at,

@@ -1,7 +1,7 @@
-"""What a run would do, artifact by artifact, and why: decided as the run decides, nothing written.
+"""The forecast of a run: its decision on each artifact, with the reason; nothing is written.
 
-What is not known before the run is said to be decided at run time: the artifacts with conditions,
-and those whose inputs are going to be made and may come out as they were.
+A decision that depends on results of the run is reported as open: that on an artifact with a
+condition, and on one whose inputs are rebuilt and may turn out unchanged.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ from waivern.store.base import ArtifactRef, RunStore
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What a run would do with one artifact, provided that no component fails or waits."""
+    """The forecast of one artifact, provided that no component fails or waits."""
 
     artifact: ArtifactId
     action: Action
@@ -165,7 +165,7 @@ class Forecaster:
         return self._produce(node, decision, reason)
 
     def _part(self, node: Node, part: OutputPart, decision: ArtifactDecision) -> ArtifactDecision:
-        """Decide on a named output: a cached result says what there is of it."""
+        """Decide on a named output, by the cached result if there is one."""
         (whole,) = node.inputs
         reason = f"an output of '{whole}'"
         expected = decision._replace(reason=reason, work=False)

@@ -25,7 +25,7 @@ LIVE = (RunStatus.RUNNING, RunStatus.INTERRUPTED, RunStatus.CANCELLED)
 
 
 class RunGlance(NamedTuple):
-    """What is known of a run before it is opened."""
+    """The facts of a run that are known before it is opened."""
 
     run_id: str
     status: str | None

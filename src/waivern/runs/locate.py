@@ -1,4 +1,4 @@
-"""Which store and which project file are meant: what was typed, what was set, what lies nearest.
+"""The location of store and project file: by option, by environment, or the nearest upward.
 
 Without pathlib, whose import costs a tenth of what `wct runs` takes.
 """
@@ -94,8 +94,8 @@ def refuse_unkept(why: str | None, verb: str) -> None:
 def find_project(folder: str | None = None) -> Project | None:
     """Return the project of the nearest `waivern.yaml` upward from `folder`, the current one.
 
-    One that belongs to somebody else is passed over unless the folder is theirs, too: what a
-    stranger lays into /tmp must not say which code runs below it. Raises InvalidError.
+    One of another owner is passed over unless the folder is theirs, too: a file that a stranger
+    puts into /tmp must not decide which code runs below it. Raises InvalidError.
     """
     path = project_file(folder or current_folder())
     if path is None:

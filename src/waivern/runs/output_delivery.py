@@ -52,7 +52,7 @@ class DeliveredOutputs(NamedTuple):
     removed: tuple[Path, ...] = ()
     """Files of an earlier run that are no longer outputs."""
     retained: tuple[Path, ...] = ()
-    """Such files that somebody has edited since: they are left as they are."""
+    """Such files that were edited since: they are left as they are."""
     pending: bool = False
     """Whether the run has not ended: the attempt that ends it delivers."""
     error: WaivernError | None = None
@@ -126,7 +126,7 @@ def deliver(store: RunStore, plan: Plan, record: RunRecord) -> DeliveredOutputs 
 
 
 def _runbook(record: RunRecord, base: str, folder: str) -> str:
-    """Return the path that tells this runbook's outputs from those of others in the folder."""
+    """Return the path that distinguishes this runbook's outputs from others in the folder."""
     run = record.metadata
     name = Path(run.runbook_path).name if run.runbook_path else run.runbook_name
     return os.path.relpath(Path(base, name), folder)
@@ -158,9 +158,9 @@ def _replace_all(
 
 @contextmanager
 def _staging(root: FolderHandle) -> Iterator[FolderHandle]:
-    """Make the folder in which files are staged; it is swept before and after, whoever made it.
+    """Make the folder in which files are staged; it is swept before and after.
 
-    What a killed delivery left there is content of an earlier run, and must not stay.
+    The leftovers of a killed delivery are content of an earlier run, and must not stay.
     """
     if root.has_folder(STAGING):
         root.remove_tree(STAGING)
@@ -199,7 +199,7 @@ def _remove(root: FolderHandle, name: str, known: Collection[str]) -> bool:
             place.sync()
     except (FileNotFoundError, NotADirectoryError):
         return True
-    except IntegrityError:  # a folder, or a link of somebody else's, has taken its name
+    except IntegrityError:  # a folder, or a link of another owner, has taken its name
         return False
     return True
 

@@ -28,7 +28,7 @@ ROOTS = frozenset({"artifacts", "status", "params"})
 
 
 class EndPolicy(Protocol):
-    """What must not hold at the end of an attempt."""
+    """A policy that is evaluated at the end of an attempt."""
 
     def tripped_by(self, store: RunStore, plan: Plan, record: RunRecord, hide: Hide) -> str | None:
         """Return what trips the policy; None if nothing does."""
@@ -149,7 +149,7 @@ def _artifact(plan: Plan, name: str) -> ArtifactId:
         return ids[0]
     if ids:
         raise UsageError(
-            f"--fail-on: '{name}' stands for {len(ids)} artifacts",
+            f"--fail-on: '{name}' resolves to {len(ids)} artifacts",
             hint=f"name one of them: {', '.join(ids[:10])}",
         )
     raise ArtifactNotFoundError(

@@ -76,7 +76,7 @@ def _maybe_pinned(store: RunStore, run_id: str) -> bool:
 
 
 def _holds_a_decision(store: RunStore, run_id: str) -> bool:
-    """Report whether people decided on a gate that has not come to its end since."""
+    """Return whether people decided on a gate that has not ended since."""
     try:
         _, record = queries.fold(store, run_id)
     except NotFoundError:  # it is gone

@@ -67,7 +67,7 @@ def _age(row: RunRow) -> tuple[str, str]:
 
 
 ASIDE = ("run_cancelled", "gate_decided")
-"""Events that also come while nobody is at work: who holds the lock then, holds it for a moment."""
+"""Events that also occur while no attempt runs: the lock is then held for a moment only."""
 
 
 def look(store: RunStore, run_id: str) -> RunRow:
@@ -171,7 +171,7 @@ def damaged_head(store: RunStore, run_id: str) -> RunMetadata | None:
 
 
 class HasRunbook(Protocol):
-    """What has a runbook: the head of a run, or an entry of the index."""
+    """A record with a runbook: the head of a run, or an entry of the index."""
 
     @property
     def runbook_name(self) -> str: ...
@@ -227,7 +227,7 @@ def _show_as_running(record: RunRecord) -> None:
 
 
 def fold(store: RunStore, run_id: str) -> tuple[Journal, RunRecord]:
-    """Return a run's journal, and what it comes to.
+    """Return a run's journal, and the record that it folds to.
 
     Raises IntegrityError if it is damaged, or is the journal of another run.
     """

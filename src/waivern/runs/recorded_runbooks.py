@@ -1,4 +1,4 @@
-"""What a run keeps of how it was made: the bytes of its runbook and of every child."""
+"""The recorded runbooks of a run: the bytes of its runbook and of every child."""
 
 from __future__ import annotations
 
@@ -85,4 +85,4 @@ def _changed(name: str, path: Path, digest: str) -> list[str]:
         said = "has changed since"
     except WaivernError:
         said = "is not there any more"
-    return [f"{name} {said}: the run goes on with the bytes that it kept"]
+    return [f"{name} {said}: the run continues with the recorded bytes"]

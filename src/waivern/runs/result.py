@@ -1,4 +1,4 @@
-"""What became of a run in one attempt, and the artifacts that it has."""
+"""The result of an attempt, and the artifacts of its run."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Artifact:
 
 @dataclass(frozen=True)
 class RunResult:
-    """What became of a run in one attempt."""
+    """The result of one attempt at a run."""
 
     run_id: str
     status: RunStatus
@@ -77,7 +77,7 @@ class RunResult:
     error: str | None
     """The first failure, in words for people."""
     exit_code: int
-    """What `wct run` leaves with."""
+    """The code that `wct run` exits with."""
     record: RunRecord = field(repr=False)
     plan: Plan = field(repr=False)
     journal: dict[str, Json] = field(default_factory=dict)
@@ -86,7 +86,7 @@ class RunResult:
     policies: tuple[str, ...] = ()
     """The conditions of `fail_on` that hold, each with the values that decided."""
     warnings: tuple[str, ...] = ()
-    """What went wrong beside the run, and does not touch it."""
+    """Problems that do not change the result of the run."""
     stuck: bool = False
     """A blocked thread was left behind: only `os._exit` ends the process."""
     outputs: DeliveredOutputs | None = None
@@ -130,12 +130,12 @@ class RunResult:
 
     @property
     def aliases(self) -> Mapping[str, tuple[str, ...]]:
-        """Names that stand for artifacts: what a child's outputs are mapped to, groups."""
+        """The aliases of artifacts: the outputs of children, the groups of `for_each`."""
         return {name: tuple(ids) for name, ids in self.record.aliases.items()}
 
     @cached_property
     def artifacts(self) -> Mapping[str, Artifact]:
-        """The completed artifacts by name; by each name, too, that stands for just one of them."""
+        """The completed artifacts by id, and by each alias of a single one."""
         found = {
             name: Artifact.of(self.store, self.run_id, step.completed)
             for name, step in self.record.steps.items()
@@ -148,7 +148,7 @@ class RunResult:
 
 
 class RunFailed(WaivernError):  # noqa: N818 - says what happened, as RunFinished does
-    """A run did not come to its end: it failed, timed out, was cancelled or was interrupted."""
+    """A run that did not complete: it failed, timed out, was cancelled or was interrupted."""
 
     def __init__(self, result: RunResult) -> None:
         why = result.error or (result.reason if result.status is RunStatus.INTERRUPTED else None)

@@ -155,7 +155,7 @@ def _from_record(
     if changed := others(record.project, of_project):
         notes.append(
             f"the project's file says otherwise than when the run began ({', '.join(changed)}): "
-            "the run goes on with what it said then"
+            "the run continues with the recorded settings"
         )
     return found.prepared, tuple(notes)
 

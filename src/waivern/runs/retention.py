@@ -31,7 +31,7 @@ GONE = "it is gone already"
 
 @dataclass(frozen=True, slots=True)
 class RetentionPolicy:
-    """Which runs may be removed. A run must match everything that is set; nothing set: none."""
+    """The runs that may be removed: those that match everything that is set, if anything is."""
 
     keep_last: int | None = None
     """The newest so many of each runbook are retained."""
@@ -130,7 +130,7 @@ def survey(
     found = []
     for run_id in wanted:
         row = known.get(run_id)
-        if row is None:  # somebody else was quicker
+        if row is None:  # another process was faster
             found.append(RemovalItem(run_id, "", "", "", None, None, GONE))
             continue
         run = row.metadata or queries.damaged_head(store, run_id)
@@ -179,7 +179,7 @@ def remove(store: RunStore, run_ids: Iterable[str], *, force: bool) -> Removal:
             removed.append(run_id)
         except RunLockedError:
             spared[run_id] = AT_WORK
-        except NotFoundError:  # somebody else was quicker
+        except NotFoundError:  # another process was faster
             spared[run_id] = GONE
         except _SparedError as error:
             spared[run_id] = str(error)
@@ -204,7 +204,7 @@ def pin(store: RunStore, run_id: str, by: str, note: str | None, at: str) -> Non
 
 
 def pinned(store: RunStore, run_id: str) -> dict[str, Json] | None:
-    """Return who pinned a run, when and why; None if nobody did. Raises IntegrityError."""
+    """Return who pinned a run, when and why; None if it is not pinned. Raises IntegrityError."""
     if not store.pinned(run_id):
         return None
     try:

@@ -1,4 +1,4 @@
-"""What has changed since a run was last at work, and the refusals that report it."""
+"""The changes since the last attempt at a run, and the refusals that report them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SHOWN = 20
 
 
 class RunChanges(NamedTuple):
-    """What is not as it was when the run was last at work; false if all is."""
+    """The differences to the last attempt at a run; false if there are none."""
 
     runbook: bool
     children: tuple[str, ...]
@@ -77,7 +77,7 @@ def changed_error(
         lines += [f"  it ran with {run.runbook_hash}", f"  it is now   {digest}"]
     hint = "restore the file, start a new run, or add --allow-changed to re-run what it touches"
     if found.runbook or found.children or found.project:
-        hint += f"; `wct runs resume {run.run_id}` goes on with what it ran"
+        hint += f"; `wct runs resume {run.run_id}` continues with what it ran"
     else:
         hint = hint.replace("restore the file", "leave the parameters as they were")
     return RefusedError("\n".join(lines), hint=hint)

@@ -1,4 +1,4 @@
-"""What a run is given for the parameters of its runbook, and what a later attempt takes over."""
+"""The parameter values of a run: requested by the caller, or recorded by an earlier attempt."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class RecordedParams:
 
     run_id: str
     recorded: Mapping[str, Json] = field(repr=False)
-    """As the run has them: null stands for a secret."""
+    """As the run recorded them: null in place of a secret."""
     given: RequestedParams = NO_PARAMS
 
     def bound(self, declared: Mapping[str, Param]) -> dict[str, Json]:

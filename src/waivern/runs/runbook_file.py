@@ -19,7 +19,7 @@ from waivern.yamldoc.document import YamlDocument
 
 
 class RecordedRunbook(Protocol):
-    """What is recorded of a run's runbook: the head of the run, or an entry of the index."""
+    """The record of a run's runbook: the head of the run, or an entry of the index."""
 
     @property
     def run_id(self) -> str: ...

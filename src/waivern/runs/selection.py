@@ -25,7 +25,7 @@ _RESULT = re.compile(r"result:(?P<status>[a-z_-]+)(?:@(?P<run>.+))?", re.DOTALL)
 
 
 class Selection(NamedTuple):
-    """What was typed."""
+    """The expressions of `--select` and `--exclude`."""
 
     select: tuple[str, ...] = ()
     """Nothing: everything."""

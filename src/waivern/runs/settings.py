@@ -1,4 +1,4 @@
-"""What holds for a run, and who said so.
+"""The settings of a run, each with its source.
 
 The command line > the environment > the runbook's `config` > `waivern.yaml` > the default.
 """
@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class SettingSource:
-    """Who said it, and where: the option, the variable, or the line of a file."""
+    """The source of a setting: the option, the variable, or the line of a file."""
 
     kind: Kind
     name: str | None = None
