@@ -45,7 +45,7 @@ def test_the_schema_of_runbooks_is_printed(place: Place) -> None:
     schema = json.loads(done.out)
     assert schema["required"] == ["artifacts"]
     artifact = schema["properties"]["artifacts"]["additionalProperties"]["properties"]
-    assert artifact["contact"]["description"] == "who answers for it"
+    assert artifact["contact"]["description"] == "who is responsible"
     assert artifact["timeout"]["anyOf"][0] == {"type": "number"}
     optional = artifact["optional"]["anyOf"]
     assert {"type": "boolean"} in [{"type": each["type"]} for each in optional]
