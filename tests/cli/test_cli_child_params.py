@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from wct_process import Place
+from wct_process import Place, Wct
 
 CHILD = """
 params:
@@ -51,9 +51,9 @@ def _content(place: Place, artifact: str) -> object:
     return json.loads((run / f"{artifact}.json").read_text())["content"]
 
 
-def test_items_and_secrets_reach_into_a_child(place: Place) -> None:
+def test_items_and_secrets_reach_into_a_child(place: Place, wct: Wct) -> None:
     book = _project(place)
-    done = place.wct("run", book, "-q", "--params", "p.json")
+    done = wct("run", book, "-q", "--params", "p.json")
     assert (done.code, done.err) == (0, "")
     assert _content(place, "c/uk/fetched") == {"region": "uk"}
     assert _content(place, "c/eu/called") == {"length": len("Bearer canary-4711")}
@@ -61,34 +61,34 @@ def test_items_and_secrets_reach_into_a_child(place: Place) -> None:
     assert not [path for path in files if b"canary-4711" in path.read_bytes()]
 
 
-def test_a_changed_value_is_a_changed_runbook(place: Place) -> None:
+def test_a_changed_value_is_a_changed_runbook(place: Place, wct: Wct) -> None:
     book = _project(place)
-    assert place.wct("run", book, "-q", "--params", "p.json", "--run-id", "r").code == 0
+    assert wct("run", book, "-q", "--params", "p.json", "--run-id", "r").code == 0
     text = (place.path / book).read_text()
     (place.path / book).write_text(text.replace('region: "${each}"', 'region: "x-${each}"'))
-    refused = place.wct("run", book, "--resume", "r", "--params", "p.json")
+    refused = wct("run", book, "--resume", "r", "--params", "p.json")
     assert refused.code == 5
     assert "c/eu/fetched" in refused.err
     assert "c/eu/called" not in refused.err
     again = ("run", book, "-q", "--resume", "r", "--params", "p.json", "--allow-changed")
-    assert place.wct(*again).code == 0
+    assert wct(*again).code == 0
     assert _content(place, "c/eu/fetched") == {"region": "x-eu"}
 
 
-def test_a_resume_with_other_values_is_refused(place: Place) -> None:
+def test_a_resume_with_other_values_is_refused(place: Place, wct: Wct) -> None:
     book = _project(place)
-    assert place.wct("run", book, "-q", "--params", "p.json", "--run-id", "r").code == 0
+    assert wct("run", book, "-q", "--params", "p.json", "--run-id", "r").code == 0
     other = ("run", book, "--resume", "r", "--params", "p.json", "-p", 'regions=["fr"]')
-    refused = place.wct(*other)
+    refused = wct(*other)
     assert refused.code == 5
     assert "regions" in refused.err
 
 
-def test_validate_without_values_checks_what_does_not_hang_on_them(place: Place) -> None:
+def test_validate_without_values_checks_what_does_not_hang_on_them(place: Place, wct: Wct) -> None:
     book = _project(place)
     text = (place.path / book).read_text()
     (place.path / book).write_text(text.replace("token:", "tokn:"))
-    done = place.wct("validate", book)
+    done = wct("validate", book)
     assert done.code == 3
     assert "sub/child.yaml has no parameter 'tokn'" in done.err
     assert "did you mean 'token'?" in done.err

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from wct_process import Place
+from wct_process import Place, Wct
 
 OWN = """
 outputs: {end: {artifact: end}}
@@ -16,7 +16,7 @@ artifacts:
 """
 
 
-def test_a_name_means_what_it_means_where_it_stands(place: Place) -> None:
+def test_a_name_means_what_it_means_where_it_stands(place: Place, wct: Wct) -> None:
     """The directive asks for the parent's `a`, the child's artifact for the child's."""
     (place.path / "child.yaml").write_text(OWN)
     book = place.runbook(
@@ -26,8 +26,8 @@ def test_a_name_means_what_it_means_where_it_stands(place: Place) -> None:
         "    child_runbook: {path: child.yaml, output: end}\n"
         "    when: status.a == 'completed'\n",
     )
-    assert place.wct("run", book, "-q", "--run-id", "r").code == 1
-    steps = place.wct("inspect", "r", "--json").data("inspect")["steps"]
+    assert wct("run", book, "-q", "--run-id", "r").code == 1
+    steps = wct("inspect", "r", "--json").data("inspect")["steps"]
     assert {each["artifact"]: each["status"] for each in steps} == {
         "a": "completed",
         "d/a": "failed",
@@ -35,7 +35,7 @@ def test_a_name_means_what_it_means_where_it_stands(place: Place) -> None:
     }
 
 
-def test_a_policy_says_nothing_of_what_is_sensitive(place: Place) -> None:
+def test_a_policy_says_nothing_of_what_is_sensitive(place: Place, wct: Wct) -> None:
     (place.path / "child.yaml").write_text(
         "inputs: {m: {input_schema: json, sensitive: true}}\n"
         "outputs: {x: {artifact: x}}\n"
@@ -47,20 +47,20 @@ def test_a_policy_says_nothing_of_what_is_sensitive(place: Place) -> None:
         '  a: {source: {type: python, properties: {call: "steps.py:value", args: {x: 98765}}}}\n'
         "  d: {inputs: a, child_runbook: {path: child.yaml, output: x, input_mapping: {m: a}}}\n",
     )
-    done = place.wct("run", book, "-q", "--fail-on", "count(artifacts.a) == 1")
+    done = wct("run", book, "-q", "--fail-on", "count(artifacts.a) == 1")
     assert done.code == 6
     assert "artifacts.a is sensitive" in done.out
     assert "98765" not in done.out + done.err
 
 
-def test_a_question_for_each_item_is_shown_as_it_is_meant(place: Place) -> None:
+def test_a_question_for_each_item_is_shown_as_it_is_meant(place: Place, wct: Wct) -> None:
     book = place.runbook(
         "book.yaml",
         '  a: {source: {type: python, properties: {call: "steps.py:value"}}}\n'
         "  g:\n    for_each: [x]\n"
         "    gate: {question: 'Is ${each} worth $${5}?', show: a}\n",
     )
-    done = place.wct("run", book, "-q", "--run-id", "r")
+    done = wct("run", book, "-q", "--run-id", "r")
     assert done.code == 7
     assert "asks: Is x worth ${5}?" in done.out
     events = (place.run_folder() / "_system/events.jsonl").read_text().splitlines()

@@ -61,8 +61,8 @@ def artifact(place: Place, name: str) -> object:
     return json.loads((place.run_folder() / f"{name}.json").read_text())["content"]
 
 
-def test_suspended_here_and_approved_there(place: Place, book: str) -> None:
-    waits = place.wct("run", book)
+def test_suspended_here_and_approved_there(place: Place, book: str, wct: Wct) -> None:
+    waits = wct("run", book)
     assert waits.code == 7
     assert waits.out.startswith("SUSPENDED")
     assert "sign-off  asks: Publish it?" in waits.out
@@ -70,47 +70,47 @@ def test_suspended_here_and_approved_there(place: Place, book: str) -> None:
     run = place.run_ids()[0][:8]
     assert waits.out.splitlines()[-2].strip() == f"decide:  wct runs approve {run}/sign-off"
     assert "suspended  sign-off  asks: Publish it?" in waits.err
-    assert place.wct("runs").rows[0][1] == "suspended"
+    assert wct("runs").rows[0][1] == "suspended"
     assert f"{run}  sign-off: Publish it?" in place.on_a_terminal("runs").out
-    listed = place.wct("runs", "--status", "suspended", "--json").data("runs")
+    listed = wct("runs", "--status", "suspended", "--json").data("runs")
     assert listed[0]["artifacts"]["suspended"] == 1
 
     args = ("--by", "ann", "--note", "fine", "--data", "risk=3", "--data", "who=the board")
-    done = place.wct("runs", "approve", f"{run}/sign-off", *args, "-o", "out")
+    done = wct("runs", "approve", f"{run}/sign-off", *args, "-o", "out")
     assert done.code == 0, done.err
     assert done.out.startswith("COMPLETED")
     assert done.err.startswith("sign-off  approved by ann: fine\n")
     assert calls(place) == ["a", "end"]
     wanted = {"approved": True, "data": {"risk": 3, "who": "the board"}}
     assert json.loads((place.path / "out/end.json").read_text())["content"] == wanted
-    looked = place.wct("inspect", "@last/sign-off")
+    looked = wct("inspect", "@last/sign-off")
     assert "decision\tapproved by ann at " in looked.out
-    shown = place.wct("inspect", "@last", "--json").data("inspect")
+    shown = wct("inspect", "@last", "--json").data("inspect")
     assert [each.get("by") for each in shown["decisions"]["sign-off"]] == [None, "ann"]
 
 
-def test_rejected(place: Place, book: str) -> None:
-    place.wct("run", book, "-q")
-    done = place.wct("runs", "approve", "@last", "--reject", "--by", "ann", "--note", "no")
+def test_rejected(place: Place, book: str, wct: Wct) -> None:
+    wct("run", book, "-q")
+    done = wct("runs", "approve", "@last", "--reject", "--by", "ann", "--note", "no")
     assert done.code == 1
     assert "rejected: ann rejected it: no" in done.out
     assert "--ask-again" in done.out
     assert calls(place) == ["a"]
-    assert place.wct("run", book, "--resume", "@last", "--ask-again", "-q").code == 7
-    assert place.wct("runs", "resume", "@last", "--data", "approved=true", "-q").code == 0
+    assert wct("run", book, "--resume", "@last", "--ask-again", "-q").code == 7
+    assert wct("runs", "resume", "@last", "--data", "approved=true", "-q").code == 0
     assert calls(place) == ["a", "end"]
 
 
-def test_only_recorded(place: Place, book: str) -> None:
-    place.wct("run", book, "-q")
-    done = place.wct("runs", "approve", "@last", "--no-resume", "--by", "ann")
+def test_only_recorded(place: Place, book: str, wct: Wct) -> None:
+    wct("run", book, "-q")
+    done = wct("runs", "approve", "@last", "--no-resume", "--by", "ann")
     assert done.code == 0
     assert done.out == f"{place.run_ids()[0]}/sign-off  approved by ann\n"
     assert "wct runs resume" in done.err
-    again = place.wct("runs", "approve", "@last", "--no-resume", "--json")
+    again = wct("runs", "approve", "@last", "--no-resume", "--json")
     assert again.code == 5
     assert again.data("error")["exit_code"] == 5
-    assert place.wct("runs", "resume", "@last", "-q").code == 0
+    assert wct("runs", "resume", "@last", "-q").code == 0
     assert calls(place) == ["a", "end"]
 
 
@@ -123,24 +123,24 @@ def test_the_user_decides_by_default(place: Place, book: str) -> None:
     assert document["exit_code"] == 0
 
 
-def test_more_people_have_to_approve(place: Place, book: str) -> None:
+def test_more_people_have_to_approve(place: Place, book: str, wct: Wct) -> None:
     text = (place.path / book).read_text().replace("show: [a]", "show: [a], approvers: 2")
     (place.path / book).write_text(text)
-    assert "approved by 0 of 2 people" in place.wct("run", book).out
-    first = place.wct("runs", "approve", "@last", "--by", "ann")
+    assert "approved by 0 of 2 people" in wct("run", book).out
+    first = wct("runs", "approve", "@last", "--by", "ann")
     assert first.code == 7
     assert "1 more person has to approve" in first.err
-    same = place.wct("runs", "approve", "@last", "--by", "ann")
+    same = wct("runs", "approve", "@last", "--by", "ann")
     assert same.code == 5
     assert "ann has approved 'sign-off' already" in same.err
-    assert place.wct("runs", "approve", "@last", "--by", "bob", "-q").code == 0
+    assert wct("runs", "approve", "@last", "--by", "bob", "-q").code == 0
 
 
-def test_what_is_shown_was_altered(place: Place, book: str) -> None:
-    place.wct("run", book, "-q")
+def test_what_is_shown_was_altered(place: Place, book: str, wct: Wct) -> None:
+    wct("run", book, "-q")
     file = place.run_folder() / "a.json"
     file.write_text(file.read_text().replace('"value": 1', '"value": 2'))
-    refused = place.wct("runs", "approve", "@last")
+    refused = wct("runs", "approve", "@last")
     assert refused.code == 9
     assert "'a', which 'sign-off' shows, is altered" in refused.err
     assert "wct runs resume" in refused.err
@@ -160,10 +160,10 @@ def test_what_is_shown_was_altered(place: Place, book: str) -> None:
         (["resume", "@last", "--data", "risk=1"], 5, "only gates wait: sign-off"),
     ],
 )
-def test_refused(place: Place, book: str, args: list[str], code: int, text: str) -> None:
-    place.wct("run", book, "-q")
+def test_refused(place: Place, book: str, args: list[str], code: int, text: str, wct: Wct) -> None:
+    wct("run", book, "-q")
     before = (place.run_folder() / "_system/events.jsonl").read_bytes()
-    done = place.wct("runs", *args)
+    done = wct("runs", *args)
     assert done.code == code
     assert text in done.err
     assert "= help: " in done.err
@@ -175,28 +175,28 @@ def test_refused(place: Place, book: str, args: list[str], code: int, text: str)
     [(("--refresh", "nope"), 4), (("--fail-on", "status.nope == 'x'"), 4)],
 )
 def test_wrong_terms_are_told_before_the_decision_is_kept(
-    place: Place, book: str, more: tuple[str, ...], code: int
+    place: Place, book: str, more: tuple[str, ...], code: int, wct: Wct
 ) -> None:
-    assert place.wct("run", book, "-q", "--run-id", "r").code == 7
-    refused = place.wct("runs", "approve", "r/sign-off", "--by", "ann", *more)
+    assert wct("run", book, "-q", "--run-id", "r").code == 7
+    refused = wct("runs", "approve", "r/sign-off", "--by", "ann", *more)
     assert refused.code == code, refused.err
-    refused = place.wct("runs", "resume", "r", "--data", "approved=true", *more)
+    refused = wct("runs", "resume", "r", "--data", "approved=true", *more)
     assert refused.code == code, refused.err
     events = (place.run_folder() / "_system/events.jsonl").read_text()
     assert "gate_decided" not in events
-    assert place.wct("runs", "approve", "r/sign-off", "--by", "ann", "-q").code == 0
+    assert wct("runs", "approve", "r/sign-off", "--by", "ann", "-q").code == 0
 
 
-def test_cancelled_while_it_waits(place: Place, book: str) -> None:
-    place.wct("run", book, "-q")
-    assert place.wct("runs", "cancel", "@last", "--by", "ann").out.endswith("cancelled\n")
-    assert place.wct("runs").rows[0][1] == "cancelled"
-    refused = place.wct("runs", "approve", "@last")
+def test_cancelled_while_it_waits(place: Place, book: str, wct: Wct) -> None:
+    wct("run", book, "-q")
+    assert wct("runs", "cancel", "@last", "--by", "ann").out.endswith("cancelled\n")
+    assert wct("runs").rows[0][1] == "cancelled"
+    refused = wct("runs", "approve", "@last")
     assert refused.code == 5
     assert "is cancelled; nothing" in refused.err
 
 
-def test_data_for_what_waits_outside(place: Place) -> None:
+def test_data_for_what_waits_outside(place: Place, wct: Wct) -> None:
     parts = place.path / "parts"
     parts.mkdir()
     (parts / "waiter.py").write_text(WAITER)
@@ -206,23 +206,23 @@ def test_data_for_what_waits_outside(place: Place) -> None:
         "  one: {source: {type: waiter, properties: {want: dpa}}}\n"
         "  two: {source: {type: waiter, properties: {want: vow}}}\n",
     )
-    assert place.wct("validate", book).code == 0
-    waits = place.wct("run", book)
+    assert wct("validate", book).code == 0
+    waits = wct("run", book)
     assert waits.code == 7
     assert "one  waits: needs the dpa" in waits.out
     run = place.run_ids()[0][:8]
     assert f"provide:  wct runs resume {run} --data KEY=VALUE" in waits.out
     secret = "the-signed-canary"
-    first = place.wct("runs", "resume", run, "--data", f"dpa={secret}", "-q")
+    first = wct("runs", "resume", run, "--data", f"dpa={secret}", "-q")
     assert first.code == 7
     assert artifact(place, "one") == secret
-    second = place.wct("runs", "resume", run, "--data", 'vow={"yes": [1]}', "-q")
+    second = wct("runs", "resume", run, "--data", 'vow={"yes": [1]}', "-q")
     assert second.code == 0
     assert artifact(place, "two") == {"yes": [1]}
     journal = (place.run_folder() / "_system/events.jsonl").read_text()
     assert '"given":["dpa"]' in journal.replace(" ", "")
     assert secret not in journal
-    approve = place.wct("runs", "approve", run)
+    approve = wct("runs", "approve", run)
     assert approve.code == 5
 
 

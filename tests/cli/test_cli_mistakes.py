@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from wct_process import Place
+from wct_process import Place, Wct
 
 from waivern.cli.ui.text import clean
 from waivern.errors import UsageError
@@ -14,9 +14,9 @@ from waivern.runs.locate import locate
 ONE = '  a: {source: {type: python, properties: {call: "steps.py:value"}}}\n'
 
 
-def test_version_and_help(place: Place) -> None:
-    assert place.wct("--version").out.startswith("wct ")
-    done = place.wct("--help")
+def test_version_and_help(place: Place, wct: Wct) -> None:
+    assert wct("--version").out.startswith("wct ")
+    done = wct("--help")
     assert done.code == 0
     for name in ("run", "runs", "inspect", "validate", "connectors", "processors"):
         assert f"\n  {name} " in done.out
@@ -51,10 +51,10 @@ def test_version_and_help(place: Place) -> None:
     ],
 )
 def test_mistake_is_named_with_the_next_step(
-    place: Place, args: list[str], code: int, words: str
+    place: Place, args: list[str], code: int, words: str, wct: Wct
 ) -> None:
     place.runbook("one.yaml", ONE)
-    done = place.wct(*args)
+    done = wct(*args)
     assert done.code == code
     assert done.out == ""
     assert words in done.err
@@ -63,8 +63,8 @@ def test_mistake_is_named_with_the_next_step(
     assert not (place.path / ".waivern").exists()
 
 
-def test_usage_error_as_a_document(place: Place) -> None:
-    done = place.wct("runs", "--nonsense", "--json")
+def test_usage_error_as_a_document(place: Place, wct: Wct) -> None:
+    done = wct("runs", "--nonsense", "--json")
     assert done.code == done.data("error")["exit_code"] == 2
 
 
@@ -75,14 +75,14 @@ def test_secret_in_the_environment_is_not_shown(place: Place) -> None:
     assert "t0p-secret" not in done.out + done.err
 
 
-def test_hostile_text_is_shown_escaped(place: Place) -> None:
+def test_hostile_text_is_shown_escaped(place: Place, wct: Wct) -> None:
     name = place.runbook("e\x1b[2Jvil.yaml", ONE, head='name: "x\\e[31m\\u202e"')
     for done in (
-        place.wct("run", name),
-        place.wct("runs"),
-        place.wct("runs", "--json"),
+        wct("run", name),
+        wct("runs"),
+        wct("runs", "--json"),
         place.on_a_terminal("inspect", "@last", NO_COLOR="1"),
-        place.wct("validate", name, "no\x1bne"),
+        wct("validate", name, "no\x1bne"),
     ):
         assert "\x1b" not in done.out + done.err
         assert "\u202e" not in done.out + done.err
@@ -95,26 +95,26 @@ def test_clean_text_is_one_printable_line_and_valid_json() -> None:
     )
 
 
-def test_validate_reports_every_file(place: Place) -> None:
+def test_validate_reports_every_file(place: Place, wct: Wct) -> None:
     place.runbook("one.yaml", ONE)
     place.runbook("bad.yaml", ONE.replace("source", "sorce") + ONE.replace("a:", "b:"))
     place.runbook("worse.yaml", ONE.replace("python", "pyton"))
-    done = place.wct("validate", "bad.yaml", "one.yaml", "worse.yaml")
+    done = wct("validate", "bad.yaml", "one.yaml", "worse.yaml")
     assert done.code == 3
     assert done.rows == [["ok", "one.yaml", "1"]]
     assert "--> bad.yaml:3:7" in done.err
     assert "did you mean 'source'?" in done.err
     assert "--> worse.yaml:" in done.err
     assert "error in worse.yaml" in done.err
-    assert place.wct("validate", "one.yaml").code == 0
-    assert place.wct("validate", "one.yaml", "nope.yaml").code == 4
+    assert wct("validate", "one.yaml").code == 0
+    assert wct("validate", "one.yaml", "nope.yaml").code == 4
     assert not (place.path / ".waivern").exists()
 
 
-def test_validate_document(place: Place) -> None:
+def test_validate_document(place: Place, wct: Wct) -> None:
     place.runbook("one.yaml", ONE)
     place.runbook("bad.yaml", ONE.replace("python", "pyton"))
-    fine, bad = place.wct("validate", "--json", "one.yaml", "bad.yaml").data("validate")
+    fine, bad = wct("validate", "--json", "one.yaml", "bad.yaml").data("validate")
     assert (fine["valid"], fine["artifacts"]) == (True, 1)
     (problem,) = bad["problems"]
     assert problem["code"] == "WCT203"
@@ -123,16 +123,16 @@ def test_validate_document(place: Place) -> None:
 
 
 @pytest.mark.parametrize("kind", ["connectors", "processors"])
-def test_components(place: Place, kind: str) -> None:
-    rows = {row[0]: row for row in place.wct(kind).rows}
+def test_components(place: Place, kind: str, wct: Wct) -> None:
+    rows = {row[0]: row for row in wct(kind).rows}
     assert rows["python"][1] == "1.0.0"
     assert rows["python"][2]
-    properties = place.wct(kind, "python").rows
+    properties = wct(kind, "python").rows
     assert [row[:3] for row in properties] == [
         ["call", "str", ""],
         ["args", "dict[str, Any]", "{}"],
     ]
-    found = {each["name"]: each for each in place.wct(kind, "--json").data("components")}
+    found = {each["name"]: each for each in wct(kind, "--json").data("components")}
     assert found["python"]["properties"][0]["required"] is True
     assert "call  str, required" in place.on_a_terminal(kind, "-v", NO_COLOR="1").out
 
@@ -152,24 +152,24 @@ def test_which_store(tmp_path: Path) -> None:
             locate(typed, {}, str(deep))
 
 
-def test_pins_as_documents(place: Place) -> None:
+def test_pins_as_documents(place: Place, wct: Wct) -> None:
     place.runbook("one.yaml", ONE)
-    run_id = place.wct("run", "one.yaml", "--run-id", "r1").code or "r1"
-    assert place.wct("runs", "pin", "r1", "--json").data("pin") == {
+    run_id = wct("run", "one.yaml", "--run-id", "r1").code or "r1"
+    assert wct("runs", "pin", "r1", "--json").data("pin") == {
         "run_id": run_id,
         "pinned": True,
     }
-    assert place.wct("runs", "unpin", "r1", "--json").data("pin")["pinned"] is False
-    assert place.wct("runs", "pin", "none", "--json").data("error")["exit_code"] == 4
+    assert wct("runs", "unpin", "r1", "--json").data("pin")["pinned"] is False
+    assert wct("runs", "pin", "none", "--json").data("error")["exit_code"] == 4
 
 
-def test_a_name_with_spaces_around_it_and_a_run_that_has_ended(place: Place) -> None:
+def test_a_name_with_spaces_around_it_and_a_run_that_has_ended(place: Place, wct: Wct) -> None:
     place.runbook("gate.yaml", ONE + "  g: {gate: {question: ok?, show: a}}\n")
-    assert place.wct("run", "gate.yaml", "--run-id", "r1").code == 7
-    spaced = place.wct("runs", "approve", "r1", "--by", " ann")
+    assert wct("run", "gate.yaml", "--run-id", "r1").code == 7
+    spaced = wct("runs", "approve", "r1", "--by", " ann")
     assert (spaced.code, "' ann' begins or ends with a space" in spaced.err) == (2, True)
-    assert place.wct("runs", "approve", "r1", "--by", "ann").code == 0
-    cancelled = place.wct("runs", "cancel", "r1")
+    assert wct("runs", "approve", "r1", "--by", "ann").code == 0
+    cancelled = wct("runs", "cancel", "r1")
     assert (cancelled.code, "is completed; there is nothing to cancel" in cancelled.err) == (
         5,
         True,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from wct_process import Place
+from wct_process import Place, Wct
 
 READERS = """
   t:
@@ -29,18 +29,18 @@ def _by_status(place: Place) -> dict[str, list[str]]:
     return found
 
 
-def test_what_only_reads_an_empty_group_is_skipped_with_its_reason(place: Place) -> None:
+def test_what_only_reads_an_empty_group_is_skipped_with_its_reason(place: Place, wct: Wct) -> None:
     book = place.runbook("book.yaml", READERS, HEAD)
-    assert place.wct("validate", book).rows == [["ok", book, "4"]]
-    done = place.wct("run", book, "--run-id", "r")
+    assert wct("validate", book).rows == [["ok", book, "4"]]
+    done = wct("run", book, "--run-id", "r")
     assert done.code == 0
     assert "nothing to do: 't' has no items" in done.out
     assert _by_status(place) == {"completed": ["other"], "skipped": ["after", "all", "asked"]}
 
 
-def test_the_same_runbook_works_with_items(place: Place) -> None:
+def test_the_same_runbook_works_with_items(place: Place, wct: Wct) -> None:
     book = place.runbook("book.yaml", READERS, HEAD)
-    done = place.wct("run", book, "-q", "--run-id", "r", "-p", 'tables=["a", "b"]')
+    done = wct("run", book, "-q", "--run-id", "r", "-p", 'tables=["a", "b"]')
     assert done.code == 7
     assert _by_status(place)["completed"] == [
         *("after", "all", "each/a", "each/b", "other", "t/a", "t/b")
@@ -48,10 +48,10 @@ def test_the_same_runbook_works_with_items(place: Place) -> None:
 
 
 @pytest.mark.parametrize("items", ["[]", "{a: [], b: [1]}"])
-def test_a_runbook_without_any_artifact_left_completes(place: Place, items: str) -> None:
+def test_a_runbook_without_any_artifact_left_completes(place: Place, items: str, wct: Wct) -> None:
     book = place.runbook(
         "book.yaml",
         f"  a: {{for_each: {items}, source: {{type: python, "
         'properties: {call: "steps.py:value"}}}\n',
     )
-    assert place.wct("run", book, "-q").code == 0
+    assert wct("run", book, "-q").code == 0

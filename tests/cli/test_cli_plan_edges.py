@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 
 import pytest
-from wct_process import Place
+from wct_process import Place, Wct
 
 CANARY = "canary-of-the-plan"
 CACHED = '  a: {source: {type: python, properties: {call: "steps.py:value"}}, cache: true}\n'
@@ -22,17 +22,17 @@ def failing(place: Place, call: str) -> str:
     )
 
 
-def test_of_a_resume(place: Place) -> None:
+def test_of_a_resume(place: Place, wct: Wct) -> None:
     book = failing(place, "fail")
-    place.wct("run", book, "-q")
-    done = place.wct("plan", book, "--resume", "@last", "--exit-code")
+    wct("run", book, "-q")
+    done = wct("plan", book, "--resume", "@last", "--exit-code")
     assert done.code == 10
     assert [row[1] for row in done.rows] == ["keep", "produce", "produce"]
     failing(place, "value")
-    done = place.wct("plan", book, "--resume", "@last")
+    done = wct("plan", book, "--resume", "@last")
     assert [row[1] for row in done.rows] == ["keep", "produce", "produce"]
-    assert place.wct("run", book, "--resume", "@last", "--allow-changed", "-q").code == 0
-    done = place.wct("plan", book, "--resume", "@last", "--exit-code")
+    assert wct("run", book, "--resume", "@last", "--allow-changed", "-q").code == 0
+    done = wct("plan", book, "--resume", "@last", "--exit-code")
     assert done.code == 0
     assert {row[1] for row in done.rows} == {"keep"}
 
@@ -60,10 +60,12 @@ def test_while_it_runs(place: Place) -> None:
         (["book.yaml", "-p", "y=1"], 2, "unknown parameter 'y'"),
     ],
 )
-def test_what_cannot_be_planned(place: Place, args: list[str], code: int, text: str) -> None:
+def test_what_cannot_be_planned(
+    place: Place, args: list[str], code: int, text: str, wct: Wct
+) -> None:
     place.runbook("bad.yaml", "  a: {sauce: {}}\n")
     place.runbook("book.yaml", CACHED)
-    done = place.wct("plan", *args)
+    done = wct("plan", *args)
     assert (done.code, done.out) == (code, "")
     assert text in done.err
     assert not (place.path / ".waivern").exists()
@@ -99,22 +101,22 @@ def test_no_secret_is_told(place: Place) -> None:
             assert CANARY.encode() not in path.read_bytes(), path
 
 
-def test_a_store_that_is_damaged_or_hostile(place: Place) -> None:
+def test_a_store_that_is_damaged_or_hostile(place: Place, wct: Wct) -> None:
     """It is planned all the same, and nothing is taken from there."""
     book = place.runbook("book.yaml", CACHED)
-    place.wct("run", book, "-q")
-    assert [row[1] for row in place.wct("plan", book).rows] == ["cached"]
+    wct("run", book, "-q")
+    assert [row[1] for row in wct("plan", book).rows] == ["cached"]
     journal = place.run_folder() / "_system/events.jsonl"
     text = journal.read_text()
     journal.write_text(text.replace('"key"', '"kay"'))
-    assert [row[1] for row in place.wct("plan", book).rows] == ["produce"]
+    assert [row[1] for row in wct("plan", book).rows] == ["produce"]
     journal.write_text(text)
     cache = place.path / ".waivern/cache"
     shutil.move(cache, place.path / "elsewhere")
     cache.symlink_to(place.path / "elsewhere")
-    done = place.wct("plan", book)
+    done = wct("plan", book)
     assert done.code == 0, done.err
     assert [row[1] for row in done.rows] == ["produce"]
-    ran = place.wct("run", book, "--json")
+    ran = wct("run", book, "--json")
     assert ran.code == 0, ran.err
     assert "is not a folder" in ran.data("run")["warnings"][0]

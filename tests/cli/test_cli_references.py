@@ -151,7 +151,7 @@ def test_a_path_that_is_not_utf8_is_a_mistake(place: Place) -> None:
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
-def test_closed_streams(place: Place, closed: str) -> None:
+def test_closed_streams(place: Place, closed: str, wct: Wct) -> None:
     book = place.runbook("a.yaml", BOOK)
     for n, words in enumerate((["run", book, "--run-id", "r"], ["runs"], ["--version"])):
         line = f'exec "$0" "$@" {closed}'
@@ -165,7 +165,7 @@ def test_closed_streams(place: Place, closed: str) -> None:
         assert done.returncode == 0, done.stderr
         assert b"Traceback" not in done.stderr
         assert bool(done.stdout) == (closed == "2>&-"), n
-    assert place.wct("runs", "verify", "r").code == 0
+    assert wct("runs", "verify", "r").code == 0
 
 
 def test_a_component_of_the_project_can_be_asked_for(place: Place, wct: Wct) -> None:

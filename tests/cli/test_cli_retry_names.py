@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from wct_process import Place
+from wct_process import Place, Wct
 
 ERRORS = """
 import os
@@ -43,9 +43,9 @@ def _book(place: Place, on: str, name: str = "own") -> str:
     ],
 )
 def test_a_name_that_never_comes_is_refused(
-    place: Place, on: str, said: str, hint: str, at: int
+    place: Place, on: str, said: str, hint: str, at: int, wct: Wct
 ) -> None:
-    done = place.wct("validate", _book(place, on))
+    done = wct("validate", _book(place, on))
     assert done.code == 3
     assert said in done.err
     assert hint in done.err
@@ -67,15 +67,17 @@ def test_a_name_that_never_comes_is_refused(
     ],
 )
 def test_a_name_stands_for_what_derives_from_it(
-    place: Place, on: str, name: str, tries: int
+    place: Place, on: str, name: str, tries: int, wct: Wct
 ) -> None:
-    assert place.wct("run", _book(place, on, name), "-q").code == 1
+    assert wct("run", _book(place, on, name), "-q").code == 1
     assert (place.path / "tries").read_text() == "x" * tries
 
 
 @pytest.mark.parametrize(("on", "warned"), [("[OSError, Unheard]", 1), ("e.OwnError", 0)])
-def test_a_name_that_no_known_error_has_is_a_warning(place: Place, on: str, warned: int) -> None:
-    done = place.wct("validate", _book(place, on))
+def test_a_name_that_no_known_error_has_is_a_warning(
+    place: Place, on: str, warned: int, wct: Wct
+) -> None:
+    done = wct("validate", _book(place, on))
     assert done.code == 0
     assert done.err.count("no known error is called 'Unheard'") == warned
     assert done.err.count("mymodule.Unheard") == warned

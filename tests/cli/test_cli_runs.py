@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from wct_process import Place
+from wct_process import Place, Wct
 
 ONE = '  a: {source: {type: python, properties: {call: "steps.py:value"}}}\n'
 BAD = ONE + '  b: {source: {type: python, properties: {call: "steps.py:fail"}}}\n'
@@ -82,8 +82,8 @@ def test_unreadable_runs_are_listed_as_corrupt(two: Place) -> None:
     assert two.wct("runs", "--status", "corrupt", "--json").data("runs")[0]["fault"]
 
 
-def test_no_runs_yet(place: Place) -> None:
-    done = place.wct("runs")
+def test_no_runs_yet(place: Place, wct: Wct) -> None:
+    done = wct("runs")
     assert (done.code, done.out) == (0, "")
     assert "`wct run RUNBOOK` starts one" in done.err
 
@@ -126,10 +126,10 @@ def test_inspect_artifact(two: Place) -> None:
     assert dict(failed.rows)["error"] == "ValueError: it broke"
 
 
-def test_terminal_shows_folded_content(place: Place) -> None:
+def test_terminal_shows_folded_content(place: Place, wct: Wct) -> None:
     many = '  a: {source: {type: python, properties: {call: "long.py:rows"}}}\n'
     (place.path / "long.py").write_text("def rows():\n    return {'rows': list(range(500))}\n")
-    place.wct("run", place.runbook("long.yaml", many), "-q")
+    wct("run", place.runbook("long.yaml", many), "-q")
     run = place.on_a_terminal("inspect", "@last", NO_COLOR="1").out
     assert "rows: 500 items" in run
     folded = place.on_a_terminal("inspect", "@last/a", NO_COLOR="1").out

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from wct_process import Place
+from wct_process import Place, Wct
 
 VALUE = "source: {type: python, properties: {call: 'steps.py:value'}}"
 HEAD = "name: Review\ncontact: dpo@example.org\nframework: GDPR\ndescription: 'All of ${IT}'"
@@ -16,15 +16,15 @@ BOOK = f"""
 CHILD = f"  f: {{{VALUE}, description: inside}}\n  a: {{{VALUE}, description: not this}}\n"
 
 
-def test_texts_for_people_are_shown(place: Place) -> None:
+def test_texts_for_people_are_shown(place: Place, wct: Wct) -> None:
     place.runbook("c.yaml", CHILD, "outputs: {f: {artifact: f}}")
     place.runbook("x.yaml", BOOK, HEAD)
     shown = {"name": "Review", "contact": "dpo@example.org", "framework": "GDPR"}
     shown["description"] = "All of ${IT}"
-    assert place.wct("run", "x.yaml", "-q").code == 0
-    assert place.wct("inspect", "@last", "--json").data("inspect")["texts"] == shown
+    assert wct("run", "x.yaml", "-q").code == 0
+    assert wct("inspect", "@last", "--json").data("inspect")["texts"] == shown
     texts = {
-        name: place.wct("inspect", f"@last/{name}", "--json").data("inspect")["texts"]
+        name: wct("inspect", f"@last/{name}", "--json").data("inspect")["texts"]
         for name in ("a", "i/b", "c/a/f")
     }
     assert texts == {
@@ -32,15 +32,15 @@ def test_texts_for_people_are_shown(place: Place) -> None:
         "i/b": {"description": "one of two"},
         "c/a/f": {"description": "inside"},
     }
-    assert ["contact", "it@example.org"] in place.wct("inspect", "@last/a").rows
+    assert ["contact", "it@example.org"] in wct("inspect", "@last/a").rows
     assert "dpo@example.org" in place.on_a_terminal("inspect", "@last").out
-    (document,) = place.wct("validate", "x.yaml", "--json").data("validate")
+    (document,) = wct("validate", "x.yaml", "--json").data("validate")
     assert document["texts"]["framework"] == "GDPR"
     assert "contact: dpo@example.org" in place.on_a_terminal("validate", "x.yaml").out
 
 
-def test_the_schema_of_runbooks_is_printed(place: Place) -> None:
-    done = place.wct("validate", "--schema")
+def test_the_schema_of_runbooks_is_printed(place: Place, wct: Wct) -> None:
+    done = wct("validate", "--schema")
     assert done.code == 0
     schema = json.loads(done.out)
     assert schema["required"] == ["artifacts"]

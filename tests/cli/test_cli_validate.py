@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from wct_process import Place
+from wct_process import Place, Wct
 
 PYTHON = "{type: python, properties: {call: 'steps.py:value'}}"
 HEAD = """params:
@@ -27,20 +27,20 @@ def book(place: Place) -> str:
     return "x.yaml"
 
 
-def test_what_has_no_value_yet_is_no_mistake(place: Place, book: str) -> None:
-    done = place.wct("validate", book)
+def test_what_has_no_value_yet_is_no_mistake(place: Place, book: str, wct: Wct) -> None:
+    done = wct("validate", book)
     assert (done.code, done.err) == (0, "")
 
 
-def test_values_are_those_of_a_run(place: Place, book: str) -> None:
-    done = place.wct("validate", book, *GIVEN)
+def test_values_are_those_of_a_run(place: Place, book: str, wct: Wct) -> None:
+    done = wct("validate", book, *GIVEN)
     assert (done.code, done.rows) == (0, [["ok", book, "5"]])
     (place.path / "values.yaml").write_text("{which: x, n: 2, t: 5m, b: true}")
-    assert place.wct("validate", book, "--params", "values.yaml").rows == done.rows
+    assert wct("validate", book, "--params", "values.yaml").rows == done.rows
 
 
-def test_a_value_that_does_not_fit_is_told_at_the_field(place: Place, book: str) -> None:
-    done = place.wct("validate", book, "--json", *GIVEN[:-4], "-p", "t=soon", "-p", "b=true")
+def test_a_value_that_does_not_fit_is_told_at_the_field(place: Place, book: str, wct: Wct) -> None:
+    done = wct("validate", book, "--json", *GIVEN[:-4], "-p", "t=soon", "-p", "b=true")
     assert done.code == 3
     (document,) = done.data("validate")
     (problem,) = document["problems"]
@@ -49,25 +49,25 @@ def test_a_value_that_does_not_fit_is_told_at_the_field(place: Place, book: str)
     assert problem["artifact"] == "x"
 
 
-def test_a_mistake_beside_what_has_no_value_is_told(place: Place) -> None:
+def test_a_mistake_beside_what_has_no_value_is_told(place: Place, wct: Wct) -> None:
     wrong = BOOK.replace("process: {type: python", "proces: {type: python", 1)
     place.runbook("x.yaml", wrong, HEAD)
-    done = place.wct("validate", "x.yaml")
+    done = wct("validate", "x.yaml")
     assert done.code == 3
     assert "unknown key 'proces'" in done.err
     assert done.err.count("error[") == 1
 
 
-def test_what_is_missing_is_about_usage(place: Place, book: str) -> None:
-    done = place.wct("validate", book, "-p", "which=x")
+def test_what_is_missing_is_about_usage(place: Place, book: str, wct: Wct) -> None:
+    done = wct("validate", book, "-p", "which=x")
     assert done.code == 2
     assert "parameter 'n' needs a value" in done.err
 
 
-def test_settings_are_shown_with_values_and_without(place: Place, book: str) -> None:
-    shown = place.wct("config", "show", book)
+def test_settings_are_shown_with_values_and_without(place: Place, book: str, wct: Wct) -> None:
+    shown = wct("config", "show", book)
     rows = {row[0]: row[1] for row in shown.rows}
     assert (shown.code, rows["max_concurrency"]) == (0, "8")
-    rows = {row[0]: row[1] for row in place.wct("config", "show", book, *GIVEN).rows}
+    rows = {row[0]: row[1] for row in wct("config", "show", book, *GIVEN).rows}
     assert rows["max_concurrency"] == "2"
-    assert place.wct("config", "show", "-p", "n=2").code == 2
+    assert wct("config", "show", "-p", "n=2").code == 2
