@@ -152,11 +152,7 @@ def _lines(out: Screen, ended: EndedAttempt) -> Iterator[str]:
     yield from _why(result)
     for held in result.policies:
         yield f"  {out.paint('policy', 'failed')}     {clip(clean(held), 1000)}"
-    if len(ended.record.steps) <= LISTED:
-        yield from _completed(out, ended)
-    yield from _failed(out, ended)
-    yield from _skipped(out, ended)
-    yield from _waiting(out, ended)
+    yield from _steps(out, ended)
     if result.outputs:
         from waivern.cli.ui.output_lines import output_lines
 
@@ -190,6 +186,33 @@ def _why(result: RunResult) -> Iterator[str]:
         yield f"  because    {clean(result.error)}"
     if result.stuck:
         yield "  note       work that did not stop was abandoned; its result is discarded"
+
+
+def _steps(out: Screen, ended: EndedAttempt) -> Iterator[str]:
+    """Yield the artifacts by status; those that did not start come last."""
+    if len(ended.record.steps) <= LISTED:
+        yield from _completed(out, ended)
+    yield from _failed(out, ended)
+    yield from _skipped(out, ended)
+    yield from _waiting(out, ended)
+    described = (
+        ArtifactStatus.COMPLETED,
+        ArtifactStatus.FAILED,
+        ArtifactStatus.SKIPPED,
+        ArtifactStatus.SUSPENDED,
+    )
+    for status in ArtifactStatus:
+        if status not in described and (steps := ended.steps(status)):
+            names = listed([step.artifact for step in steps])
+            yield f"  {out.mark(status)} {names}  {_label(ended, status)}"
+
+
+def _label(ended: EndedAttempt, status: ArtifactStatus) -> str:
+    """Return a status in words; an artifact that a selection leaves out is not selected."""
+    chosen = ended.record.metadata.attempts[-1].get("selected") is not None
+    if status is ArtifactStatus.NOT_STARTED and chosen and ended.result.status == "completed":
+        return "not selected"
+    return status.label
 
 
 def _completed(out: Screen, ended: EndedAttempt) -> Iterator[str]:
@@ -265,10 +288,6 @@ def _waiting(out: Screen, ended: EndedAttempt) -> Iterator[str]:
             yield f"      {'decide' if is_gate else 'provide'}:  {clean(command)}"
         else:
             yield "      it cannot be answered: this run was not stored"
-    if names := [step.artifact for step in ended.steps(ArtifactStatus.NOT_STARTED)]:
-        chosen = ended.record.metadata.attempts[-1].get("selected") is not None
-        word = "not selected" if chosen and ended.result.status == "completed" else "not started"
-        yield f"  {out.mark('not_started')} {listed(names)}  {word}"
 
 
 def _gates(ended: EndedAttempt) -> dict[str, list[str]]:
