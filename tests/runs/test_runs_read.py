@@ -15,10 +15,12 @@ from waivern.errors import (
     IntegrityError,
     RefusedError,
     RunNotFoundError,
+    StoreError,
 )
 from waivern.record.journal_events import AttemptStartedRecord, RunCancelledRecord, to_record
 from waivern.runs import queries, verify
 from waivern.runs.prepare import check
+from waivern.runs.run_references import find
 from waivern.store.lock import this_process
 
 
@@ -217,3 +219,20 @@ async def test_checking_a_runbook_makes_no_store(book: Book) -> None:
     assert list(plan.nodes) == ["a", "b"]
     assert not (book.folder / ".waivern").exists()
     assert book.calls() == {}
+
+
+async def test_a_reference_to_a_run_whose_disk_fails_is_a_fault_of_the_store(
+    book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit 74 says that nothing is damaged: another attempt may succeed."""
+    book.write(make("a"))
+    await book.start()
+
+    def fails(*_: object) -> object:
+        raise StoreError("cannot read: Input/output error")
+
+    monkeypatch.setattr(type(book.store), "read_json", fails)
+    monkeypatch.setattr(type(book.store), "last_record", fails)
+    with pytest.raises(StoreError, match=r"cannot be read: .*Input/output error") as raised:
+        find(book.store, "@last")
+    assert raised.value.exit_code == 74

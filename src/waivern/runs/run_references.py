@@ -14,6 +14,7 @@ from waivern.errors import (
     NotFoundError,
     RefusedError,
     RunNotFoundError,
+    StoreError,
 )
 from waivern.files import absolute
 from waivern.language.loader import SUFFIXES
@@ -160,11 +161,14 @@ def _unreadable(row: RunGlance) -> bool:
     return row.status in queries.DAMAGED
 
 
-def unreadable(store: RunStore, reference: RunReference, row: RunGlance) -> IntegrityError:
-    """Return the error for a run that may be meant and cannot be read."""
-    fault = queries.look(store, row.run_id).fault
-    return IntegrityError(
-        f"'{reference.text}' may mean run {row.run_id}, which cannot be read: {fault}",
+def unreadable(
+    store: RunStore, reference: RunReference, row: RunGlance
+) -> IntegrityError | StoreError:
+    """Return the error for a run that may be meant and cannot be read: damaged, or I/O failed."""
+    found = queries.look(store, row.run_id)
+    kind = StoreError if found.status == queries.UNREADABLE else IntegrityError
+    return kind(
+        f"'{reference.text}' may mean run {row.run_id}, which cannot be read: {found.fault}",
         hint="name the run that is meant by its id; "
         f"`wct runs verify {row.run_id}` reports what is damaged",
     )
