@@ -38,3 +38,20 @@ def test_a_replay_without_variables_says_nothing(place: Place, wct: Wct) -> None
     )
     assert wct("run", runbook).code == 0
     assert "variables" not in wct("runs", "replay", "@last").err
+
+
+def test_a_resume_names_variables_that_differ(
+    place: Place, wct: Wct, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The artifacts that were produced with the earlier values are restored all the same."""
+    runbook = place.runbook("r.yaml", BOOK)
+    for name in ("V_ONE", "V_TWO", "V_THREE"):
+        monkeypatch.setenv(name, "canary-1")
+    assert wct("run", runbook, "--select", "a").code == 0
+    assert "variables" not in wct("run", runbook, "--resume", "@last", "--select", "b").err
+    monkeypatch.setenv("V_ONE", "canary-2")
+    done = wct("run", runbook, "--resume", "@last")
+    assert done.code == 0
+    said = " ".join(done.err.split())
+    assert said.partition("other values than in run")[2].split()[1] == "V_ONE"
+    assert "canary" not in done.err

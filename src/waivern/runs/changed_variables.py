@@ -18,9 +18,17 @@ from waivern.store.base import RunStore
 
 
 def changed_since(
-    record: RunRecord, plan: Plan, environ: Mapping[str, str], store: RunStore
+    record: RunRecord,
+    plan: Plan,
+    environ: Mapping[str, str],
+    store: RunStore,
+    *,
+    unknown_too: bool = True,
 ) -> list[str]:
-    """Return, for people, which variables have other values than in a run, as far as is known."""
+    """Return a text about the variables that have other values than in a run, as far as is known.
+
+    With `unknown_too` there is another about those of which that is not known.
+    """
     used: dict[str, None] = {}
     for node in plan.nodes.values():
         if isinstance(node.work, Extract | Transform):
@@ -41,7 +49,7 @@ def changed_since(
     notes = []
     if differing:
         notes.append(f"variables have other values than in run {run_id}: {', '.join(differing)}")
-    if unknown:
+    if unknown and unknown_too:
         names = ", ".join(unknown)
         notes.append(
             f"variables are not known to be as in run {run_id}, since values are not kept: {names}"

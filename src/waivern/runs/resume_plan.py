@@ -18,7 +18,7 @@ from waivern.planning.plan import Plan
 from waivern.record.fold import ASK_AGAIN, RunRecord
 from waivern.record.journal_events import ArtifactCompletedRecord
 from waivern.record.status import RunStatus
-from waivern.runs import recorded_runbooks
+from waivern.runs import changed_variables, recorded_runbooks
 from waivern.runs.changed_versions import changed_since
 from waivern.runs.decisions import waiting
 from waivern.runs.prepare import PreparedRun, drafted, opened, prepare, resolver, used_by
@@ -102,6 +102,9 @@ def plan_resume(
     evidence, invalidated = _evidence(prepared.plan, record, store, options, edits)
     data = _data_for_waiting(record, request.data)
     only = _selected(prepared.plan, record, store, request, evidence)
+    variables = changed_variables.changed_since(
+        record, prepared.plan, prepared.environ, store, unknown_too=False
+    )
     overridden = {
         "allow-changed": bool(found),
         "force": run.status == RunStatus.CANCELLED,
@@ -117,7 +120,7 @@ def plan_resume(
         invalidated,
         only,
         data,
-        (*notes, *changed_since(record, prepared.plan)),
+        (*notes, *changed_since(record, prepared.plan), *variables),
     )
 
 
