@@ -98,7 +98,7 @@ KINDS: Mapping[str, Kind] = {
             "the path of a YAML file",
         ),
         Kind("stores", "store", {}, "waivern.store.opening.StoreOpener", instantiated=False),
-        Kind("executors", "executor", {}, "waivern.engine.executors.Executor", instantiated=False),
+        Kind("executors", "executor", {}, "waivern.engine.executor.Executor", instantiated=False),
         Kind("services", "service", {}, "any object"),
     )
 }

@@ -17,7 +17,7 @@ from engine_steps import Stage
 from waivern.clock import Clock
 from waivern.engine.awaiter import CoroutineRunner, carry_out
 from waivern.engine.calls import Call, LeftBehind
-from waivern.engine.executors import CallReport, Executor, ThreadExecutor
+from waivern.engine.executor import CallReport, Executor, ThreadExecutor
 from waivern.engine.ledger import Ledger, Observer
 from waivern.engine.logs import RunLogs
 from waivern.engine.loop import Loop

@@ -9,7 +9,7 @@ from engine_kit import InlineExecutor, MakeExecutor, Ran, Settings, Spec, execut
 from engine_steps import Stage
 
 from waivern.engine.calls import Call, Failed, Lost, Outcome
-from waivern.engine.executors import CallReport
+from waivern.engine.executor import CallReport
 from waivern.engine.producer import Producer
 from waivern.record.journal_events import (
     ArtifactCompletedRecord,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from waivern.engine.executors import THREADS, Executor, ThreadExecutor, find_executor
+from waivern.engine.executor import THREADS, Executor, ThreadExecutor, find_executor
 from waivern.engine.producer import Producer
 from waivern.errors import NotFoundError
 from waivern.kinds import entry

@@ -224,7 +224,7 @@ def decide(draw: st.DrawFn, book: Book, run: str) -> None:
     for each in waiting:
         if each.gate and draw(st.booleans()):
             with suppress(RefusedError):  # it was decided, or the attempt was not the last
-                book.approve(f"{run}/{each.artifact}", reject=draw(st.booleans()), onward=False)
+                book.approve(f"{run}/{each.artifact}", reject=draw(st.booleans()), resume=False)
 
 
 @settings(max_examples=20, deadline=None, phases=PHASES)

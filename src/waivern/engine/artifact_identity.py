@@ -1,7 +1,7 @@
-"""What an artifact is made of, part by part: equal parts, equal content. Pure but for components.
+"""The identity of an artifact: the parts that decide its content. Pure but for components.
 
-The parts are kept with each artifact that may be taken for the same work another time, so that a
-later plan can say not only that something is different but what.
+The parts are recorded with each artifact whose result may be used again, so that a later plan can
+name the part that changed.
 """
 
 import hmac
@@ -26,7 +26,7 @@ Identity: TypeAlias = dict[str, Json]
 
 
 class UnknownIdentity(NamedTuple):
-    """Why an artifact may not be taken for the same, or why that cannot be told."""
+    """The reason why an artifact has no identity, so that no cached result can be used."""
 
     reason: str
 
@@ -41,7 +41,7 @@ class ComponentUse(NamedTuple):
 
 
 class KeyedHash(NamedTuple):
-    """Hashes values that nobody may guess from a hash: with a key of the store's own."""
+    """A hash with a secret key of the store, so that no value can be guessed from its hash."""
 
     key: bytes
 
@@ -50,7 +50,7 @@ class KeyedHash(NamedTuple):
 
 
 def unfit(node: Node, component: Component) -> UnknownIdentity | None:
-    """Say why an artifact is not to be taken for the same, where that needs no look at anything."""
+    """Return why no cached result may be used, if its declaration alone says so."""
     if node.cache is False:
         return UnknownIdentity("its cache is off")
     if node.cache is None and not _repeatable(component):
@@ -68,16 +68,14 @@ def identify(
 ) -> Identity | UnknownIdentity:
     """Return what decides the content of an artifact that is not `unfit`.
 
-    A connector has to tell, too, what it would read, unless the artifact says that it may be taken
-    for the same. What is wrong with a source is no error here: the work will fail on it.
+    A connector must also name what it would read, unless the artifact has `cache: true`. A source
+    that cannot be read is no error here: the work will fail on it.
     """
     if (unsure := unfit(node, tool.component)) is not None:
         return unsure
     try:
-        made_of = _parts(node, tool, refs, ctx, environ, secret)
-        return (
-            made_of if isinstance(made_of, UnknownIdentity) else {"key": _key(made_of), **made_of}
-        )
+        parts = _parts(node, tool, refs, ctx, environ, secret)
+        return parts if isinstance(parts, UnknownIdentity) else {"key": _key(parts), **parts}
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a component may raise anything
         what = error.message if isinstance(error, WaivernError) else type(error).__name__
         return UnknownIdentity(f"not cached: {what}")
@@ -146,26 +144,28 @@ def _code(tool: ComponentUse, ctx: Context) -> list[Json]:
     return [tool.code(tool.component), None if called is None else ctx.redact(str(called))]
 
 
-def settled(node: Node, made_of: Identity) -> bool:
+def settled(node: Node, identity: Identity) -> bool:
     """Say whether no part could have changed since it was looked at."""
-    component, called = made_of["code"]
+    component, called = identity["code"]
     # of a user's code it is known afterwards only what it has imported
     own = called or not str(component).startswith("waivern ")
-    return not (isinstance(node.work, Extract) or made_of["rulesets"] or own)
+    return not (isinstance(node.work, Extract) or identity["rulesets"] or own)
 
 
-def key(made_of: Mapping[str, Json] | None) -> str | None:
+def key(identity: Mapping[str, Json] | None) -> str | None:
     """Return the key in an identity that was read from a journal, if it is one."""
-    found = (made_of or {}).get("key")
+    found = (identity or {}).get("key")
     return found if isinstance(found, str) and _KEY.fullmatch(found) else None
 
 
 _KEY = re.compile("sha256:[0-9a-f]{64}")
 
 
-def kind(made_of: Mapping[str, Json]) -> str:
-    """Return the digest of all parts but the inputs: what is known while those are being made."""
-    rest = {name: part for name, part in made_of.items() if name not in ("key", "inputs", "source")}
+def kind(identity: Mapping[str, Json]) -> str:
+    """Return the digest of all parts but the inputs: what is known while those are produced."""
+    rest = {
+        name: part for name, part in identity.items() if name not in ("key", "inputs", "source")
+    }
     return content_digest({"kind": rest})
 
 

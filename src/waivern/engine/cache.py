@@ -1,4 +1,4 @@
-"""Finding what was made before, by what it was made of; and what is found later."""
+"""The cache: results of earlier runs, found by the identity of the work."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LONG_MS = 10_000
 
 
 class CacheHit(NamedTuple):
-    """An artifact that was made of the same, found intact."""
+    """A cached result that was found intact."""
 
     message: Message
     ref: ArtifactRef
@@ -29,7 +29,7 @@ class CacheHit(NamedTuple):
 
 
 class _Made(NamedTuple):
-    """What a run's journal says of an artifact that may be taken."""
+    """The record of a result in the journal of the run that produced it."""
 
     key: str
     seq: int
@@ -38,10 +38,10 @@ class _Made(NamedTuple):
 
 
 class Cache:
-    """What the runs of a store have made, by what it was made of. Thread-safe.
+    """The results of a store's runs, by identity. Thread-safe.
 
-    It can only miss: whatever is wrong with it, the artifact is made. An entry is no more than a
-    hint where to look: what was made of what, a run's own journal has to say.
+    It can only miss: if anything is wrong with it, the artifact is produced. An entry is no more
+    than a hint where to look: only the journal of a run says which identity its results have.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Cache:
         self._store = store
         self._environ = environ
         self._refresh = refresh
-        """Artifacts that are made again although they were made before."""
+        """Artifacts that are rebuilt although a cached result may exist."""
         self._lock = threading.Lock()
         self._secret: KeyedHash | None = None
         self._runs: dict[str, Mapping[str, _Made]] = {}
@@ -67,7 +67,7 @@ class Cache:
     def identify(
         self, node: Node, tool: ComponentUse, refs: tuple[ArtifactRef, ...], ctx: Context
     ) -> Identity | UnknownIdentity:
-        """Return what the artifact is made of, if it may be taken from here."""
+        """Return the identity of an artifact, if a cached result of it may be used."""
         if (unsure := artifact_identity.unfit(node, tool.component)) is not None:
             return unsure  # without a look at the store
         secret = self._own_secret()
@@ -93,20 +93,20 @@ class Cache:
         )
         return before if same else None
 
-    def find(self, artifact: str, made_of: Identity) -> CacheHit | None:
-        """Return what was made of the same before, if it is there and intact."""
+    def find(self, artifact: str, identity: Identity) -> CacheHit | None:
+        """Return the cached result of an identity, if it is there and intact."""
         if artifact in self._refresh:
             return None
         try:
-            entry = self._store.recall(made_of["key"]) or {}
+            entry = self._store.recall(identity["key"]) or {}
         except WaivernError:
             return None
         source = entry.get("origin")
         places = (entry, source) if isinstance(source, dict) else (entry,)
-        return next(filter(None, (self._taken(place, made_of["key"]) for place in places)), None)
+        return next(filter(None, (self._taken(place, identity["key"]) for place in places)), None)
 
     def _taken(self, place: Mapping[str, Json], key: str) -> CacheHit | None:
-        """Return what lies in a place if its run says that it was made of the same."""
+        """Return the result at a place, if its run recorded it under the same key."""
         run_id, name = str(place.get("run")), str(place.get("artifact"))
         try:
             made = self._made_in(run_id).get(name)
@@ -119,10 +119,10 @@ class Cache:
         origin = {"run": run_id, "artifact": name, "seq": made.seq, "digest": made.digest}
         return CacheHit(message, ref, origin)
 
-    def knows(self, made_of: Identity) -> bool:
-        """Say whether anything was made of the same but for its inputs: else nothing is found."""
+    def knows(self, identity: Identity) -> bool:
+        """Report whether any result has this identity but for its inputs: else nothing is found."""
         try:
-            return self._store.recall(artifact_identity.kind(made_of)) is not None
+            return self._store.recall(artifact_identity.kind(identity)) is not None
         except WaivernError:
             return False
 
@@ -130,14 +130,14 @@ class Cache:
         """Let artifacts be found that are durable by now. Raises StoreError, IntegrityError."""
         entries: dict[str, dict[str, Json]] = {}
         for done in completed:
-            made_of = done.identity
-            if made_of and (key := artifact_identity.key(made_of)):
+            identity = done.identity
+            if identity and (key := artifact_identity.key(identity)):
                 entries[key] = {"run": run_id, "artifact": done.artifact}
                 if done.origin:  # where it is still, when this run is not there any more
                     source = {name: done.origin.get(name) for name in ("run", "artifact")}
                     entries[key]["origin"] = source
-                if made_of.get("inputs"):
-                    entries[artifact_identity.kind(made_of)] = entries[key]
+                if identity.get("inputs"):
+                    entries[artifact_identity.kind(identity)] = entries[key]
         if entries:
             self._store.remember(entries)
 
@@ -162,7 +162,7 @@ class Cache:
 
 
 class CacheRecorder:
-    """Remembers what took long to make while the run goes on: whatever ends it, that is found.
+    """Adds results that took long during the run, so that they survive a crash of it.
 
     An observer of the run's events. The rest is remembered when the attempt is over.
     """

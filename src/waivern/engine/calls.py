@@ -1,4 +1,4 @@
-"""What goes to an executor, and what comes back: small, and picklable."""
+"""Calls to an executor, and the outcomes that it reports: small, and picklable."""
 
 from collections.abc import Awaitable, Mapping
 from typing import NamedTuple, TypeAlias
@@ -12,7 +12,7 @@ from waivern.store.base import ArtifactRef, Receipt
 
 
 class Call(NamedTuple):
-    """Make one artifact."""
+    """A request to produce one artifact."""
 
     run_id: str
     node: Node
@@ -38,15 +38,15 @@ class Produced(NamedTuple):
     examined: dict[str, Json] | None = None
     """What the journal has of its coverage record in units."""
     identity: Identity | None = None
-    """The parts of its fingerprint, if it may be taken for the same work another time."""
+    """The parts of its fingerprint, if its result may be used again."""
     origin: dict[str, Json] | None = None
     """Where it was copied from: `{run, artifact, seq, digest}`."""
     code: Mapping[str, Json] = {}
-    """Digests of the code that made it."""
+    """Digests of the code that produced it."""
 
 
 class Failed(NamedTuple):
-    """The artifact could not be made."""
+    """The artifact could not be produced."""
 
     kind: str
     """The class of the error, or 'timeout'."""
@@ -64,7 +64,7 @@ class Failed(NamedTuple):
 
 
 class NotProduced(NamedTuple):
-    """The artifact is not to be made this time: its condition does not hold, or nothing came."""
+    """The artifact is left out: its condition does not hold, or its part of a result is absent."""
 
     reason: str
 
@@ -92,7 +92,7 @@ class Awaiting(NamedTuple):
     ctx: Context
     began: float
     tool: ComponentUse
-    made_of: Identity | UnknownIdentity
+    identity: Identity | UnknownIdentity
 
 
 class LeftBehind(NamedTuple):

@@ -7,8 +7,8 @@
          └─ work_left       looks for a decision that needs work: else a resume does nothing
 
 A run settles every artifact before the next one depends on it, so that all inputs are known. A
-forecast does not: an artifact that is going to be produced has a content that nobody knows yet, and
-one with a condition may not be produced at all. A decision that depends on either is left open.
+forecast does not: the content of an artifact that is going to be produced is not known yet, and one
+with a condition may not be produced at all. A decision that depends on either is left open.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ NAMED_INPUTS = 3
 
 
 class Action(StrEnum):
-    """What happens to an artifact."""
+    """A possible fate of an artifact in a run."""
 
     PRODUCE = "produce"
     KEEP = "keep"
@@ -42,7 +42,7 @@ class Action(StrEnum):
 
 
 class ArtifactDecision(NamedTuple):
-    """What happens to one artifact, and why."""
+    """The decision on one artifact, with its reason."""
 
     action: Action
     reason: str
@@ -100,7 +100,7 @@ class DecisionWalk:
         return tuple(refs[name] for name in self._scheduler.inputs(node) if name in refs)
 
     def unknown(self, node: Node) -> list[ArtifactId]:
-        """Return the inputs that are going to be produced, so that nobody knows their content."""
+        """Return the inputs that are going to be produced: their content is not known yet."""
         return [name for name in self._scheduler.inputs(node) if name not in self.refs]
 
     def asked(self, node: Node) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What is another between two fingerprints, for people. Pure."""
+"""The differences between two identities, in words. Pure."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from waivern.message import Json
 
 
 def differences(then: Mapping[str, Json], now: Identity) -> Iterator[str]:
-    """Yield, for people, what is another now: the part and, if short, how.
+    """Yield the differences as texts: the part that changed and, if short, the values.
 
-    `then` is from a journal, and may be of another version's making.
+    `then` is from a journal, which another version may have written.
     """
     if (then.get("component"), then.get("version")) != (now["component"], now["version"]):
         yield f"component {_name(then)} → {_name(now)}"

@@ -1,4 +1,4 @@
-"""Everything the loop has to look at, one item at a time, from whichever thread it comes."""
+"""The inbox of the loop: every event that it has to handle, from any thread."""
 
 import signal
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ class CancelRequested(NamedTuple):
 
 
 class HaltRequested(NamedTuple):
-    """Whoever called for the run in this process wants it to end."""
+    """The caller of the run in this process wants it to end."""
 
 
 class ExecutorGone(NamedTuple):
@@ -64,7 +64,7 @@ Item: TypeAlias = (
 
 
 class Inbox:
-    """What the loop has to look at; items come from any thread, and from signal handlers.
+    """The queue of the loop; items arrive from any thread, and from signal handlers.
 
     It is the Report that executors are given. Nothing here waits for a lock that a signal handler
     could find taken: a SimpleQueue's `put` may interrupt itself.

@@ -1,8 +1,8 @@
-"""The run's book-keeper: the one thread that publishes, journals and projects, in this order.
+"""The ledger of a run: the one thread that publishes, journals and projects, in this order.
 
-The loop enters events and goes on at once; the ledger commits them in groups, one sync for many.
-What has come about reaches the audience only after its group is durable; that work begins, which
-nothing hangs on, when it is written.
+The loop enters events and continues at once; the ledger commits them in groups, one sync for many.
+Observers are notified of an event after its group is durable. Starts, on which nothing depends, are
+notified when they are written.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ PROJECTION_SHARE = 20
 GATHER_S = 0.005
 """The time between two commits, in which events gather: nothing but people waits for a commit."""
 IDLE_S = 0.1
-"""How long an event that nothing hangs on may wait for company before it is written."""
+"""How long an event on which nothing depends may wait for others before it is written."""
 FAREWELL_S = 0.5
-"""How long the audience is given to hear the rest when the run is over."""
+"""How long observers have to receive the rest when the run is over."""
 
 
 class Ledger:
     """Commits the events of one attempt under its lease, and folds them into `record`.
 
-    From the ledger's thread, `on_commit` is told after each commit, and `on_error` once what keeps
-    it from going on: a StoreError, or a defect.
+    On the ledger's thread, `on_commit` is called after each commit, and `on_error` once with the
+    error that stops the ledger: a StoreError, or a defect.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Ledger:
         self._clock = clock
         self._on_commit = on_commit
         self._on_error = on_error
-        self._audience = Observers(observers)
+        self._observers = Observers(observers)
         self._entries: deque[Entry] = deque()
         self._in_commit = 0
         self._urgent = False
@@ -85,7 +85,7 @@ class Ledger:
         self._thread.start()
 
     def enter(self, event: Event, receipt: Receipt | None = None) -> None:
-        """Take an event in; with a receipt, its artifact is published first. Never blocks."""
+        """Enter an event; with a receipt, its artifact is published first. Never blocks."""
         with self._wake:
             self._entries.append((event, receipt))
             if not isinstance(event, ArtifactStartedRecord):  # that one can wait for company
@@ -102,7 +102,7 @@ class Ledger:
 
         Blocks until all is durable. Returns what kept anything from being so: then the attempt
         ends `interrupted`, whatever `last` says, in the journal if that can still be written, and
-        otherwise because nobody holds the lock.
+        otherwise because the lock is free.
         """
         with self._wake:
             self._closing = True
@@ -115,9 +115,9 @@ class Ledger:
                 events = _broken_off(event, self.error)
             self._commit([(event, None) for event in events], sync=True)
             self._project(sync=True)
-        except Exception as error:  # noqa: BLE001 - for the caller to raise or to tell
+        except Exception as error:  # noqa: BLE001 - for the caller to raise or to report
             self.error = self.error or error
-        self._audience.leave()
+        self._observers.leave()
         if interrupt is not None:
             raise interrupt
         return self.error
@@ -140,7 +140,7 @@ class Ledger:
         """Wait for work; None when closing and none is left."""
         with self._wake:
             while not self._urgent and not self._closing:
-                # not told of every entry: it looks, rather than be woken for a mere start
+                # not woken for a start: it looks from time to time
                 if not self._wake.wait(IDLE_S) and (self._entries or self._due):
                     break
             pause = self._committed_at + GATHER_S - self._clock.monotonic()
@@ -181,7 +181,7 @@ class Ledger:
             self.record.apply(event)
             told.append((self.record.count, event))
         self._behind = True
-        self._audience.tell(told)
+        self._observers.notify(told)
 
     @property
     def _due(self) -> bool:
@@ -200,14 +200,14 @@ class Ledger:
 def _broken_off(event: AttemptEndedRecord, error: Exception) -> list[Event]:
     """Return what the journal says where it could not be kept up to the end of the attempt."""
     status = str(RunStatus.INTERRUPTED)
-    if not isinstance(error, WaivernError):  # nobody has looked for secrets in its text
+    if not isinstance(error, WaivernError):  # its text may hold secrets
         return [event._replace(status=status, reason="defect", error=type(error).__name__)]
     why = error.message
     reason = "integrity" if isinstance(error, IntegrityError) else "store"
     events: list[Event] = [event._replace(status=status, reason=reason, error=why)]
     if isinstance(error, StoreError) and error.artifact:
-        told = {"kind": "StoreError", "message": why, "hint": error.hint}
-        events.insert(0, ArtifactFailedRecord(event.at, error.artifact, told, 0))
+        failure = {"kind": "StoreError", "message": why, "hint": error.hint}
+        events.insert(0, ArtifactFailedRecord(event.at, error.artifact, failure, 0))
     return events
 
 
@@ -228,7 +228,7 @@ def _begun(names: set[str], group: list[Entry]) -> tuple[list[Event], list[Entry
 
 
 def _joined(thread: threading.Thread) -> KeyboardInterrupt | None:
-    """Wait for a thread to end, whoever interrupts; return the last interrupt, to be raised."""
+    """Wait for a thread to end despite interrupts; return the last one, to be raised."""
     interrupt = None
     while thread.is_alive():
         try:
@@ -239,30 +239,30 @@ def _joined(thread: threading.Thread) -> KeyboardInterrupt | None:
 
 
 class Observers:
-    """Tells observers what was committed, on a thread of its own, so that none can slow a run."""
+    """The observers of a run, notified on a thread of their own, so that none can slow the run."""
 
     def __init__(self, observers: Iterable[Observer]) -> None:
         self._observers = list(observers)
         self._groups: SimpleQueue[Sequence[tuple[int, Event]] | None] = SimpleQueue()
-        self._thread = threading.Thread(target=self._serve, name="waivern-audience", daemon=True)
+        self._thread = threading.Thread(target=self._serve, name="waivern-observers", daemon=True)
         if self._observers:
             self._thread.start()
 
-    def tell(self, group: Sequence[tuple[int, Event]]) -> None:
-        """Tell them a group of events, each with its number; does not wait until they listened."""
+    def notify(self, group: Sequence[tuple[int, Event]]) -> None:
+        """Notify them of a group of events, each with its number, without waiting for them."""
         if self._observers:
             self._groups.put(group)
 
     def leave(self) -> None:
-        """Wait, not for ever, until all was told."""
+        """Wait, for a limited time, until they were notified of everything."""
         if self._observers:
             self._groups.put(None)
             self._thread.join(FAREWELL_S)
 
     def _serve(self) -> None:
         while (group := self._groups.get()) is not None:
-            for told, observer in product(group, self._observers):
+            for numbered, observer in product(group, self._observers):
                 try:
-                    observer(*told)
+                    observer(*numbered)
                 except Exception:  # noqa: BLE001, S112 - an observer's trouble is not the run's
                     continue

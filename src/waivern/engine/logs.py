@@ -26,7 +26,7 @@ LOG_LIMIT = 2**20
 LAST = 20
 """How many lines those are."""
 GROUP = 2**16
-"""Characters that wait to be written before whoever prints more has to write them."""
+"""Characters that wait to be written before the thread that prints more has to write them."""
 TICK_S = 0.1
 WARNINGS = 1000
 """How many different warnings of an artifact are known apart."""
@@ -78,7 +78,7 @@ class ArtifactLog:
             self.write(self._decoder.decode(data))
 
     def line(self, text: str, *, echo: bool = False) -> None:
-        """Take whole lines; with `echo`, they are also shown to whoever watches the run."""
+        """Take whole lines; with `echo`, they are also shown to the user who watches the run."""
         with self._lock:
             for line in text.split("\n"):
                 if len(line) > LINE_LIMIT:
@@ -94,7 +94,7 @@ class ArtifactLog:
                 self.line(text, echo=True)
 
     def flush(self) -> None:
-        """In a forked child, which may end without a word, write what there is."""
+        """Write what was printed so far in a forked child, which may end without a word."""
         if self._logs.forked:
             self.finish()
 
@@ -219,7 +219,7 @@ class RunLogs:
                 self.close()
 
     def close(self) -> None:
-        """Write what there is; what comes later, of work that nobody waits for, is dropped."""
+        """Write everything that was printed; later output, of abandoned work, is dropped."""
         with self._lock:  # no other thread is started from here on
             self._over.set()
         self._work.set()
@@ -267,7 +267,7 @@ _all: WeakSet[RunLogs] = WeakSet()
 
 
 def _after_fork() -> None:
-    # the parent writes what waits; its threads, and so whoever held a lock, are not here
+    # the parent writes what waits; its threads, and so the holder of a lock, are not here
     for logs in list(_all):
         logs.forked = True
         logs.restart()

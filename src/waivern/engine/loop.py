@@ -1,11 +1,11 @@
-"""The one loop: starts what may start, takes in what comes back, decides when it is over.
+"""The loop of a run: starts what may start, records what comes back, ends when nothing is left.
 
     run
-     ├─ _start_ready      scheduler: which may start; rebuilder: must it?
+     ├─ _start_ready      decisions: which artifact is next, and what happens to it
      │   └─ executor.submit ─ ─ ▶ producer, elsewhere ─ ─ ▶ inbox
      └─ _handle           every item of the inbox, one at a time
-         ├─ _finished     ledger.enter; scheduler: what follows; retry: once more?
-         └─ _stop         a signal, a wish to cancel; the time limit, a store that fails
+         ├─ _finished     ledger.enter; decisions: what follows; retry: once more?
+         └─ _stop         a signal, a request to cancel, the time limit, a store that fails
 
 Only the loop changes what it knows of the run. Workers and signal handlers put items into its
 inbox; what is due at a time, its timers say.
@@ -23,7 +23,7 @@ from waivern.clock import Clock
 from waivern.engine import retry
 from waivern.engine.calls import Call, Failed, Lost, NotProduced, Outcome, Produced, Suspended
 from waivern.engine.decision_walk import Action, DecisionWalk
-from waivern.engine.executors import Executor
+from waivern.engine.executor import Executor
 from waivern.engine.inbox import (
     CallBegan,
     CallFinished,
@@ -66,7 +66,7 @@ from waivern.record.status import How, RunStatus
 from waivern.store.base import ArtifactRef
 
 PATIENCE_S = 0.5
-"""How long coroutines are given to clean up when they are cancelled."""
+"""How long coroutines have to clean up when they are cancelled."""
 HELD_S = 30.0
 """How long a timed-out try may at least hold the last place of a pool before what waits fails."""
 HELD_HINT = (
@@ -74,7 +74,7 @@ HELD_HINT = (
     "which is stopped at its limit"
 )
 LINGER_S = 0.05
-"""How often it is looked whether the threads of components have ended, when all else has."""
+"""The time between two checks whether the threads of components have ended."""
 MAX_LOSSES = 2
 """How often a call is submitted again because its outcome was lost."""
 MAX_BACKLOG = 4096
@@ -86,9 +86,9 @@ WAITING = 64
 class Loop:
     """One attempt at a plan.
 
-    `ledger` is given what to call after a commit, and when it cannot go on. `record` is what is
-    known of the run before the attempt: the numbers of steps started before, the decisions.
-    `given` is what was handed to each artifact that waited.
+    `ledger` is called with a function for each commit and one for the error that stops it.
+    `record` is the run before the attempt: the numbers of its steps, the decisions on its gates.
+    `data` returns what a resume hands to an artifact that waited.
     """
 
     def __init__(
@@ -100,14 +100,14 @@ class Loop:
         executor: Executor,
         limits: Limits,
         clock: Clock,
-        wishes: RunControls,
-        given: Callable[[ArtifactId], dict[str, Json]] = lambda _artifact: {},
+        controls: RunControls,
+        data: Callable[[ArtifactId], dict[str, Json]] = lambda _artifact: {},
     ) -> None:
-        self._wishes = wishes
+        self._controls = controls
         self._run_id = record.metadata.run_id
         self._runbook_hash = record.metadata.runbook_hash
-        self._gate_decisions = record.decisions
-        self._given = given
+        self._gates = record.decisions
+        self._data = data
         self._executor = executor
         self._limits = limits
         self._clock = clock
@@ -123,7 +123,7 @@ class Loop:
         self._next_step = record.next_step
         self._waiting: dict[str, Call] = {}
         self._running: dict[str, tuple[Call, float]] = {}
-        self._resting: dict[str, Node] = {}
+        self._retrying: dict[str, Node] = {}
         """Failed, and about to be tried again."""
         self._tries: Counter[str] = Counter()
         self._losses: Counter[str] = Counter()
@@ -131,10 +131,10 @@ class Loop:
         self._journaled_tries: dict[str, int] = {}
         self._pools = Pools(limits.pools)
         careful = limits.max_failures or any(node.fail_fast for node in plan.nodes.values())
-        self._ahead = 0 if careful else WAITING
+        self._queue_room = 0 if careful else WAITING
         """How many calls wait, so that no worker waits for the loop; none if a failure may be the
         last thing that happens."""
-        self._course = OutcomeTracker()
+        self._tracker = OutcomeTracker()
         self._reported: set[tuple[str, tuple[str, ...]]] = set()
         """The pools, with what holds them, that were reported as blocked."""
 
@@ -152,13 +152,13 @@ class Loop:
         watch = threading.Thread(target=self._watch, args=(over,), name="waivern-watch")
         watch.daemon = True
         broken: BaseException | None = None
-        with self._interrupts.held(), ExitStack() as ears:
+        with self._interrupts.held(), ExitStack() as stack:
             if listen:
-                ears.enter_context(
+                stack.enter_context(
                     listening(lambda number: self._inbox.put(SignalReceived(number)))
                 )
             limit_s = self._limits.timeout_s if listen else None
-            at_end = ears.enter_context(watched(limit_s))
+            at_end = stack.enter_context(watched(limit_s))
             self._ledger.open()
             watch.start()
             try:
@@ -170,7 +170,7 @@ class Loop:
             at_end()
             try:
                 ending = self._close(ending, began)
-            except Exception as error:  # noqa: BLE001 - what was first is what is told
+            except Exception as error:  # noqa: BLE001 - the first error is the one to report
                 raise broken or error from None
             if broken is not None:
                 raise broken
@@ -180,26 +180,26 @@ class Loop:
         if self._limits.timeout_s is not None:
             self._timers.after(self._limits.timeout_s, self._time_out)
         self._start_ready()
-        course = self._course
-        while not course.over and (self._in_hand or self._startable or self._skip_rest()):
+        tracker = self._tracker
+        while not tracker.over and (self._in_hand or self._startable or self._skip_rest()):
             for item in self._take(self._timers.next_s):
-                if not course.over:
+                if not tracker.over:
                     self._handle(item)
             for due in self._timers.due():
-                if not course.over:
+                if not tracker.over:
                     due()
-            if not course.over:
+            if not tracker.over:
                 self._start_ready()
                 self._look_at_pools()
-                if course.stopping and not self._in_hand:
-                    course.settle()
+                if tracker.stopping and not self._in_hand:
+                    tracker.settle()
         self._leave_off(began)
-        return course.ending
+        return tracker.ending
 
     def _leave_off(self, began: float) -> None:
-        if not self._course.over:
+        if not self._tracker.over:
             self._linger(began)
-        elif self._course.ending.exit_code not in UNSAVED:
+        elif self._tracker.ending.exit_code not in UNSAVED:
             self._skip(self._decisions.rest())
 
     def _linger(self, began: float) -> None:
@@ -211,7 +211,7 @@ class Loop:
         while not over and self._clock.monotonic() < until and self._executor.lingers():
             if not reported:
                 reported = True
-                self._wishes.on_wait("waiting for threads that components have started")
+                self._controls.on_wait("waiting for threads that components have started")
             over = any(
                 isinstance(item, SignalReceived | CancelRequested | HaltRequested)
                 for item in self._take(LINGER_S)
@@ -252,14 +252,14 @@ class Loop:
 
     @property
     def _in_hand(self) -> int:
-        return len(self._running) + len(self._waiting) + len(self._resting)
+        return len(self._running) + len(self._waiting) + len(self._retrying)
 
     @property
     def _startable(self) -> bool:
-        return not self._course.stopping and (self._decisions.ready or bool(self._pools))
+        return not self._tracker.stopping and (self._decisions.ready or bool(self._pools))
 
     def _start_ready(self) -> None:
-        room = self._executor.width + self._ahead
+        room = self._executor.width + self._queue_room
         while self._startable and len(self._waiting) + len(self._running) < room:
             if self._ledger.backlog > MAX_BACKLOG:
                 return  # the disk is behind: go on after its next commit
@@ -280,13 +280,13 @@ class Loop:
 
     def _look_at_pools(self) -> None:
         """Report what waits for timed-out work; fail it when that work does not end."""
-        if self._course.stopping:
+        if self._tracker.stopping:
             return  # what waits is not started anyway
         for pool, holders, hopeless in self._pools.blocked(self._clock.monotonic()):
             names = " and ".join(f"'{name}'" for name in holders)
             if (pool, holders) not in self._reported:
                 self._reported.add((pool, holders))
-                self._wishes.on_wait(
+                self._controls.on_wait(
                     f"waiting for pool '{pool}': held by a timed-out attempt of {names}"
                 )
             if hopeless:
@@ -306,14 +306,14 @@ class Loop:
         elif isinstance(node.work, AskPeople):
             self._submit(node, {})  # for its tests: a decision comes from the journal only
         else:
-            self._submit(node, self._given(node.id))
+            self._submit(node, self._data(node.id))
 
-    def _submit(self, node: Node, given: dict[str, Json]) -> None:
+    def _submit(self, node: Node, data: dict[str, Json]) -> None:
         known = self._decisions
         results = {
             test.result: known.refs[test.result] for test in node.tests if test.result is not None
         }
-        call = Call(self._run_id, node, known.inputs(node), known.asked(node), results, given)
+        call = Call(self._run_id, node, known.inputs(node), known.asked(node), results, data)
         self._pools.enter(node)
         self._waiting[node.id] = call
         self._executor.submit(call, self._inbox)
@@ -324,7 +324,7 @@ class Loop:
         shown = {ref.key: ref.digest for ref in self._decisions.inputs(node)}
         at, digest = self._clock.now(), self._runbook_hash
         question = gates.GateQuestionRecord(ask.question, ask.approvers, ask.expires, shown, digest)
-        match gates.judge(self._gate_decisions.get(node.id), question, at):
+        match gates.judge(self._gates.get(node.id), question, at):
             case gates.GateApproved(document):
                 self._submit(node, {"decision": document})
             case gates.GateRefused(kind, reason):
@@ -333,7 +333,7 @@ class Loop:
                 self._ledger.enter(
                     ArtifactSuspendedRecord(at, node.id, ask.question, True, shown, question.asked)
                 )
-                self._course.suspended(node.id, ask.question)
+                self._tracker.suspended(node.id, ask.question)
                 self._decisions.suspended(node.id)
 
     # taking in
@@ -352,11 +352,11 @@ class Loop:
                 self._ledger.enter(RunCancelledRecord(self._clock.now(), by, note))
                 self._stop(AttemptOutcome(RunStatus.CANCELLED, "cancel", exit_code=Exit.FAILED))
             case ExecutorGone(reason):
-                self._course.end(
+                self._tracker.end(
                     AttemptOutcome(RunStatus.INTERRUPTED, "executor", reason, Exit.FAILED)
                 )
             case HaltRequested():
-                self._course.end(
+                self._tracker.end(
                     AttemptOutcome(RunStatus.INTERRUPTED, "cancelled", exit_code=Exit.FAILED)
                 )
             case LedgerCommitted():
@@ -364,7 +364,7 @@ class Loop:
             case LedgerFailed(error):
                 if not isinstance(error, WaivernError):
                     raise error
-                self._course.end(store_failure(error))
+                self._tracker.end(store_failure(error))
 
     def _began(self, item: CallBegan) -> None:
         call, artifact = item.call, item.call.artifact
@@ -375,7 +375,7 @@ class Loop:
         self._tries[artifact] += 1
         if call.node.timeout is not None:
             left = call.node.timeout - (self._clock.monotonic() - item.monotonic)
-            self._timers.after(left, lambda: self._overdue(call))
+            self._timers.after(left, lambda: self._timed_out(call))
         step = self._steps[artifact]
         if step is None:
             step = self._steps[artifact] = self._next_step
@@ -393,13 +393,13 @@ class Loop:
             self._began(CallBegan(call, self._clock.now(), self._clock.monotonic()))
         running = self._running.get(call.artifact)
         if running is None or running[0] is not call:
-            self._pools.release(call)  # it came too late: nobody waits for it any more
+            self._pools.release(call)  # it is late: the try was abandoned
             return
         del self._running[call.artifact]
         self._pools.leave(call.node)
-        self._take_in(call, outcome)
+        self._settle(call, outcome)
 
-    def _take_in(self, call: Call, outcome: Outcome) -> None:
+    def _settle(self, call: Call, outcome: Outcome) -> None:
         node, at = call.node, self._clock.now()
         match outcome:
             case Produced(receipt):
@@ -418,7 +418,7 @@ class Loop:
                 self._ledger.enter(ArtifactSkippedRecord(at, node.id, node.id, reason))
                 self._skip(self._decisions.lost(node.id, left_out=True))
             case Suspended(reason):
-                self._course.suspended(node.id, reason)
+                self._tracker.suspended(node.id, reason)
                 self._decisions.suspended(node.id)
                 self._ledger.enter(ArtifactSuspendedRecord(at, node.id, reason, False))
             case Failed():
@@ -428,12 +428,12 @@ class Loop:
             case _:
                 assert_never(outcome)
 
-    def _completed(self, call: Call, made: Produced, at: str) -> ArtifactCompletedRecord:
-        work, receipt = call.node.work, made.receipt
+    def _completed(self, call: Call, produced: Produced, at: str) -> ArtifactCompletedRecord:
+        work, receipt = call.node.work, produced.receipt
         how = How.PRODUCED
-        if made.origin is not None:
+        if produced.origin is not None:
             how = How.REUSED if isinstance(work, Copy) else How.CACHED
-        origin = made.origin
+        origin = produced.origin
         if isinstance(work, AskPeople):
             origin = {"runbook_hash": self._runbook_hash}
         return ArtifactCompletedRecord(
@@ -447,13 +447,13 @@ class Loop:
             component=work.label,
             version=work.version,
             inputs={ref.key: ref.content_digest for ref in call.inputs},
-            duration_ms=made.duration_ms,
+            duration_ms=produced.duration_ms,
             origin=origin,
-            coverage=made.coverage,
-            identity=made.identity,
+            coverage=produced.coverage,
+            identity=produced.identity,
             statuses=self._decisions.asked(call.node),
-            examined=made.examined,
-            code=dict(made.code),
+            examined=produced.examined,
+            code=dict(produced.code),
         )
 
     # failing
@@ -469,7 +469,7 @@ class Loop:
             self._failed_try(node, Failed(DIED, lost.reason, None, 0, kinds=(DIED,)), at)
             return
         self._losses[node.id] += 1
-        if self._losses[node.id] > MAX_LOSSES or self._course.stopping:
+        if self._losses[node.id] > MAX_LOSSES or self._tracker.stopping:
             self._failed(node, Failed("lost", lost.reason, None, 0))
             return
         self._tries[node.id] -= 1
@@ -478,34 +478,34 @@ class Loop:
 
     def _failed_try(self, node: Node, failure: Failed, at: str) -> None:
         tried = self._tries[node.id]
-        wait = retry.delay_s(node.retry, failure, tried, self._wishes.chance())
-        if wait is None or self._course.stopping:
+        wait = retry.delay_s(node.retry, failure, tried, self._controls.chance())
+        if wait is None or self._tracker.stopping:
             self._failed(node, failure)
             return
         delay_ms = round(wait * 1000)
         self._ledger.enter(
             ArtifactRetriedRecord(at, node.id, failure.error, failure.duration_ms, delay_ms)
         )
-        self._resting[node.id] = node
+        self._retrying[node.id] = node
         self._timers.after(wait, lambda: self._try_again(node))
 
     def _try_again(self, node: Node) -> None:
-        if self._resting.pop(node.id, None) is not None and self._pools.admits(node):
+        if self._retrying.pop(node.id, None) is not None and self._pools.admits(node):
             self._start(node)
 
     def _failed(self, node: Node, failure: Failed) -> None:
         at = self._clock.now()
         self._ledger.enter(ArtifactFailedRecord(at, node.id, failure.error, failure.duration_ms))
         if failure.store:
-            self._course.end(store_failure(f"{node.id}: {failure.message}"))
+            self._tracker.end(store_failure(f"{node.id}: {failure.message}"))
             return
         missed = node.optional or node.tolerated
         self._skip(self._decisions.lost(node.id))
         if missed:
             return
-        most, failures = self._limits.max_failures, self._course.failed(node.id, failure)
+        most, failures = self._limits.max_failures, self._tracker.failed(node.id, failure)
         if node.fail_fast or (most and failures >= most):
-            self._stop(self._course.natural._replace(reason="fail_fast"), hurry=False)
+            self._stop(self._tracker.natural._replace(reason="fail_fast"), hurry=False)
 
     def _skip(self, skips: list[Skip]) -> None:
         at = self._clock.now()
@@ -521,7 +521,7 @@ class Loop:
         self._start_ready()
         return self._in_hand > 0
 
-    def _overdue(self, call: Call) -> None:
+    def _timed_out(self, call: Call) -> None:
         running = self._running.get(call.artifact)
         if running is None or running[0] is not call:
             return
@@ -533,7 +533,7 @@ class Loop:
         self._executor.abandon(call)
         took = round((now - running[1]) * 1000)
         message = f"it took longer than its limit of {call.node.timeout:g} s"
-        self._take_in(
+        self._settle(
             call, Failed("timeout", message, None, took, kinds=("timeout", "TimeoutError"))
         )
 
@@ -542,30 +542,34 @@ class Loop:
     def _watch(self, over: threading.Event) -> None:
         # other processes can only leave a file: there is no event to wait for
         while not over.is_set():
-            if (wish := self._wishes.cancelled()) is not None:
+            if (wish := self._controls.cancelled()) is not None:
                 note = wish.get("note")
                 self._inbox.put(
                     CancelRequested(str(wish.get("by")), None if note is None else str(note))
                 )
                 return
-            over.wait(self._wishes.watch_s)
+            over.wait(self._controls.watch_s)
 
     def _stop(self, ending: AttemptOutcome, *, hurry: bool = True) -> None:
         """Start nothing more, and end so when what runs has finished; if need be, without it."""
-        self._course.stop(ending)
-        self._resting.clear()
+        self._tracker.stop(ending)
+        self._retrying.clear()
         for call in self._executor.recall():
             del self._waiting[call.artifact]
         if not self._in_hand:
-            self._course.settle()
+            self._tracker.settle()
         elif hurry:
-            self._wishes.on_stop(ending.reason or "")
-            self._timers.after(self._limits.grace_s, self._course.settle)
+            self._controls.on_stop(ending.reason or "")
+            self._timers.after(self._limits.grace_s, self._tracker.settle)
 
     def _time_out(self) -> None:
         limit = f"the limit of {self._limits.timeout_s:g} s was reached"
         at, now = self._clock.now(), self._clock.monotonic()
         for name, (_, began) in self._running.items():
-            error = {"kind": "timeout", "message": f"{limit} while it was being made", "hint": None}
+            error = {
+                "kind": "timeout",
+                "message": f"{limit} while it was being produced",
+                "hint": None,
+            }
             self._ledger.enter(ArtifactFailedRecord(at, name, error, round((now - began) * 1000)))
-        self._course.end(AttemptOutcome(RunStatus.FAILED, "timeout", limit, Exit.TIMEOUT))
+        self._tracker.end(AttemptOutcome(RunStatus.FAILED, "timeout", limit, Exit.TIMEOUT))

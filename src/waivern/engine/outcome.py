@@ -1,4 +1,4 @@
-"""How an attempt ends: by itself, or because something stops it."""
+"""The outcome of an attempt, which ends by itself or is stopped."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from waivern.record.status import RunStatus
 
 
 class AttemptOutcome(NamedTuple):
-    """How an attempt ended."""
+    """The status of an attempt that ended, with the reason."""
 
     status: RunStatus
     reason: str | None = None
@@ -21,7 +21,7 @@ class AttemptOutcome(NamedTuple):
 
     @property
     def stuck(self) -> bool:
-        """Whether the process can be left with `os._exit` only, because of what was left."""
+        """Whether only `os._exit` can end the process, because of the work that was left."""
         return any(each.holds_process for each in self.left)
 
 
@@ -40,8 +40,8 @@ UNSAVED: tuple[int, ...] = (Exit.INTEGRITY, Exit.STORE)
 def worse(one: AttemptOutcome | None, other: AttemptOutcome) -> AttemptOutcome:
     """Return how an attempt ends of which both are true.
 
-    It is the graver one, in the order of the exit codes: that the store fails, that somebody
-    interrupts from outside, that time is up, that artifacts have failed. But that the run was
+    It is the graver one, in the order of the exit codes: that the store fails, that a signal
+    interrupts the run, that time is up, that artifacts have failed. But that the run was
     cancelled stays true whatever comes, unless the store may have lost it: only who knows of it
     should resume.
     """
@@ -62,7 +62,7 @@ def _precedence(ending: AttemptOutcome) -> tuple[int, bool]:
 
 
 class OutcomeTracker:
-    """What is known of how an attempt will end, while it goes on."""
+    """The outcome of a running attempt, as far as it is known."""
 
     def __init__(self) -> None:
         self._failures: list[tuple[str, Failed]] = []
@@ -72,12 +72,12 @@ class OutcomeTracker:
         self._ending: AttemptOutcome | None = None
 
     def failed(self, artifact: str, failure: Failed) -> int:
-        """Take note of a failure that counts; return how many there are."""
+        """Record a failure that counts; return how many there are."""
         self._failures.append((artifact, failure))
         return len(self._failures)
 
     def suspended(self, artifact: str, why: str) -> None:
-        """Take note of an artifact that waits for something outside."""
+        """Record an artifact that waits for something outside."""
         self._suspended.append((artifact, why))
 
     def stop(self, ending: AttemptOutcome) -> None:
@@ -85,7 +85,7 @@ class OutcomeTracker:
         self._stopping = worse(self._stopping, ending)
 
     def settle(self) -> None:
-        """End as it was stopped: nothing runs any more, or nobody waits for it."""
+        """End as it was stopped: nothing runs any more, or the wait for it is over."""
         self._ending = self._stopping
 
     def end(self, ending: AttemptOutcome) -> None:

@@ -59,9 +59,9 @@ class CacheLookup(NamedTuple):
 
 
 class Producer:
-    """Makes artifacts of one run. Thread-safe.
+    """The producer of the artifacts of one run. Thread-safe.
 
-    `on_progress` is told (artifact, n, total), from any thread.
+    `on_progress` is called with (artifact, n, total), from any thread.
     """
 
     def __init__(
@@ -192,15 +192,15 @@ class Producer:
         ctx: Context,
         began: float,
         tool: ComponentUse,
-        made_of: Identity | UnknownIdentity,
+        identity: Identity | UnknownIdentity,
     ) -> Produced:
         """Stage what a component returned."""
         self._end_if_forked(call, 0)
         same = None
-        if self._cache is not None and not isinstance(made_of, UnknownIdentity):
+        if self._cache is not None and not isinstance(identity, UnknownIdentity):
             again = self.context(call.node)
-            same = self._cache.confirm(call.node, tool, call.inputs, again, made_of)
-        known = None if isinstance(made_of, UnknownIdentity) else made_of["code"]
+            same = self._cache.confirm(call.node, tool, call.inputs, again, identity)
+        known = None if isinstance(identity, UnknownIdentity) else identity["code"]
         code = artifact_identity.code(tool, self.context(call.node), known)
         made = self._stage(call, content, ctx.coverage.document(), began)
         return made._replace(identity=same, code=code)
@@ -208,8 +208,8 @@ class Producer:
     def finish(self, awaited: Awaiting, content: Json) -> Outcome:
         """Stage what an awaited component returned."""
         try:
-            call, _, ctx, began, tool, made_of = awaited
-            return self._returned(call, content, ctx, began, tool, made_of)
+            call, _, ctx, began, tool, identity = awaited
+            return self._returned(call, content, ctx, began, tool, identity)
         except Exception as error:  # noqa: BLE001 - as in `begin`
             return self.failed(awaited.call, error, awaited.began)
 
@@ -236,7 +236,7 @@ class Producer:
         return Failed(kind, message, hint, duration, store, kinds)
 
     def _end_if_forked(self, call: Call, code: int) -> None:
-        """End a child that the component forked and that came back here: it works for nobody."""
+        """End a child that the component forked and that came back here: its work has no reader."""
         if self._logs.forked:
             self._logs.of(call.artifact).finish()
             os._exit(code)
@@ -245,7 +245,7 @@ class Producer:
         return Suspended(self._presentable(wait.message), self._ms_since(began))
 
     def _left_out(self, call: Call) -> str | None:
-        """Return why the artifact is not to be made, if its tests say so."""
+        """Return why the artifact is left out, if its tests say so."""
         if not call.node.tests or "decision" in call.given:
             return None
         contents = {key: lambda ref=ref: self._content(call, ref) for key, ref in _named(call)}

@@ -1,4 +1,4 @@
-"""Whether an artifact must be produced, copied, or can be kept, and why. Pure."""
+"""The rebuilder: decides whether an artifact of an earlier attempt is still valid. Pure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Keep(NamedTuple):
 
 
 class Produce(NamedTuple):
-    """It has to be made."""
+    """It has to be produced."""
 
     reason: str
 
@@ -54,7 +54,9 @@ def decide(
     """Decide on one artifact whose inputs are known."""
     done = evidence.get(node.id)
     if done is None:
-        return Produce("copied from another run" if isinstance(node.work, Copy) else "not made yet")
+        return Produce(
+            "copied from another run" if isinstance(node.work, Copy) else "not produced yet"
+        )
     now = {ref.key: ref.content_digest for ref in inputs}
     if changed := _difference(done.inputs, now):
         return Produce(changed)
@@ -86,10 +88,10 @@ def _difference(then: Mapping[str, str], now: Mapping[str, str]) -> str | None:
 def invalid(
     plan: Plan, completed: Evidence, faults: Mapping[str, str], changed: Mapping[str, str]
 ) -> dict[ArtifactId, str]:
-    """Return the completed artifacts that count no longer, each with the reason, in plan order.
+    """Return the completed artifacts that are invalidated, each with the reason, in plan order.
 
     `faults` says what is wrong with artifacts on the disk, `changed` how their definitions differ;
-    decisions on another runbook count no longer. What was made from any of these follows.
+    decisions on another runbook are invalid. What was produced from any of these follows.
     """
     runbook = plan.runbook.document.digest
     decided = {
@@ -103,7 +105,7 @@ def invalid(
     roots = [name for name in plan.nodes if name in reasons]
     fallen = descendants(plan.dependents, roots)
     return {
-        name: reasons.get(name, "made from an artifact that has to be made again")
+        name: reasons.get(name, "produced from an artifact that has to be rebuilt")
         for name in plan.nodes
         if name in fallen and name in completed
     }

@@ -1,4 +1,4 @@
-"""Whether and when a failed artifact is tried again. Pure."""
+"""The policy of retries: whether and when a failed artifact is tried again. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The terms of an attempt: what bounds it, and how people reach into it."""
+"""The limits of an attempt, and the callbacks by which its caller follows and stops it."""
 
 from collections.abc import Callable, Mapping
 from random import random
@@ -9,27 +9,27 @@ from waivern.message import Json
 
 
 class Limits(NamedTuple):
-    """What bounds an attempt."""
+    """The limits of an attempt."""
 
     timeout_s: float | None
     """For the whole of it."""
     grace_s: float
-    """How long running work is let finish after a signal."""
+    """Seconds that running work has to finish after a signal."""
     max_failures: int | None = None
     """After so many failures nothing more is started; None: never."""
     pools: Mapping[str, int] = {}
-    """How many artifacts of a pool are made at once."""
+    """How many artifacts of a pool are produced at once."""
     only: frozenset[ArtifactId] | None = None
-    """The artifacts that may be made; None: all."""
+    """The artifacts that may be produced; None: all."""
 
 
 class RunControls(NamedTuple):
-    """How people and chance reach into a run, and are told that they did."""
+    """The callbacks of an attempt, and its source of chance."""
 
     cancelled: Callable[[], dict[str, Json] | None] = lambda: None
-    """Returns `{by, note}` once somebody has asked that the run be cancelled. May block."""
+    """Returns `{by, note}` once a user has requested that the run be cancelled. May block."""
     on_stop: Callable[[str], None] = lambda _why: None
-    """Told why nothing more is started, while what runs is let finish."""
+    """Called with the reason why nothing more is started, while running work finishes."""
     on_wait: Callable[[str], None] = lambda _why: None
     """Called with a sentence for people when the run waits for work that it cannot stop."""
     chance: Callable[[], float] = random

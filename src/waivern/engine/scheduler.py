@@ -1,4 +1,4 @@
-"""Which artifact may start next. Pure, incremental: O(V + E) for the whole run, no levels."""
+"""The scheduler: which artifact may start next. Pure; O(V + E) for the whole run, no levels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hearing the signals that ask a process to end, and holding back what they would break off."""
+"""Signals that ask a process to end: reported to the run, and held back where they would harm."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ Handler: TypeAlias = Callable[[int, FrameType | None], object]
 
 
 @contextmanager
-def listening(tell: Callable[[signal.Signals], None]) -> Iterator[None]:
-    """Tell of the first signal; at the second, leave at once. Only in the main thread.
+def listening(report: Callable[[signal.Signals], None]) -> Iterator[None]:
+    """Report the first signal; at the second, exit at once. Only in the main thread.
 
-    What the process was started to ignore, as `nohup` does with SIGHUP, it goes on to ignore.
-    `tell` is called in a signal handler: it may interrupt anything, itself too.
+    Signals that the process was started to ignore, as `nohup` does with SIGHUP, stay ignored.
+    `report` is called in a signal handler: it may interrupt anything, itself too.
     """
     first, process = True, os.getpid()
 
@@ -35,7 +35,7 @@ def listening(tell: Callable[[signal.Signals], None]) -> Iterator[None]:
         if not first:  # a resume finds what was committed
             leave(number)
         first = False
-        tell(signal.Signals(number))
+        report(signal.Signals(number))
 
     heard = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
     with _handled(dict.fromkeys(heard, hear)):

@@ -1,4 +1,4 @@
-"""What the loop has to do at a time."""
+"""Timers: the calls that the loop has to make at a time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from waivern.clock import Clock
 
 
 class Timers:
-    """Calls that are due later; whoever owns them looks."""
+    """Calls that are due later; their owner polls them."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

@@ -1,6 +1,6 @@
 """The last resort of the time limit: ends the process when the interpreter itself is held up.
 
-A component that blocks in C without letting go of the interpreter's lock stops every thread, the
+A component that blocks in C without releasing the interpreter's lock stops every thread, the
 loop's too. The kernel's timer needs no thread: where the loop could not keep the limit, it ends
 the process a little later, and the run is one that was interrupted.
 """
@@ -23,11 +23,11 @@ LATE_S = 2.0
 def watched(limit_s: float | None) -> Iterator[Callable[[], None]]:
     """See that the process does not outlive a limit by much; only in the main thread.
 
-    It is ended by SIGALRM (exit code 142), after the stack of every thread was printed. A limit
-    that somebody else's alarm stands in the way of is not watched.
+    It is ended by SIGALRM (exit code 142), after the stack of every thread was printed. If
+    the process uses the alarm for something else, the limit is not watched.
 
-    What is yielded is to be called when the limit was kept and the run comes to its end: that may
-    take as long as the disk does, and the process is ended only if no thread gets a turn.
+    The caller calls what is yielded when the run ends within its limit: the end may take as long as
+    the disk does, and the process is ended only if no thread gets a turn.
     """
     taken = signal.getitimer(signal.ITIMER_REAL) != (0.0, 0.0)
     if limit_s is None or taken or signal.getsignal(signal.SIGALRM) is not signal.SIG_DFL:

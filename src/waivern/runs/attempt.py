@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from waivern.engine.cache import Cache, CacheRecorder
-from waivern.engine.executors import find_executor
+from waivern.engine.executor import find_executor
 from waivern.engine.ledger import Ledger, Observer
 from waivern.engine.logs import RunLogs
 from waivern.engine.loop import Loop

@@ -96,7 +96,7 @@ class RunOptions(NamedTuple):
         executor is not installed.
         """
         if self.executor_name is not None:
-            from waivern.engine.executors import find_executor  # its import takes time
+            from waivern.engine.executor import find_executor  # its import takes time
 
             find_executor(self.executor_name)
         ids: set[str] = set()

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from waivern.clock import Clock
 from waivern.engine.calls import Call, Failed, Outcome, Produced
-from waivern.engine.executors import Executor
+from waivern.engine.executor import Executor
 from waivern.engine.logs import RunLogs
 from waivern.engine.producer import Producer
 from waivern.language.loader import draft
