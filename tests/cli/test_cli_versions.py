@@ -86,10 +86,12 @@ def test_another_version_of_what_runs_it_is_said(
     if what == "waivern":
         monkeypatch.setattr(waivern, "__version__", "99.1.0")
     else:
-        monkeypatch.setattr(sys, "version_info", (3, 99, 1, "final", 0))
+        # a patch version: libraries choose by the minor one what they import
+        monkeypatch.setattr(sys, "version_info", (*sys.version_info[:2], 99, "final", 0))
     said = " ".join(wct("run", book, "--resume", "@last").err.split())
     assert "the last attempt ran with" in said
-    assert "now 99.1.0" in said or "now 3.99.1" in said
+    now = "99.1.0" if what == "waivern" else ".".join(map(str, sys.version_info[:3]))
+    assert f"now {now}" in said
     run = json.loads((place.path / ".waivern/latest/_system/run.json").read_text())
     assert len({json.dumps([each["waivern"], each["python"]]) for each in run["attempts"]}) == 2
 

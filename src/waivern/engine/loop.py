@@ -167,6 +167,7 @@ class Loop:
                 reason = "SIGINT" if isinstance(error, KeyboardInterrupt) else "defect"
                 ending, broken = AttemptOutcome(RunStatus.INTERRUPTED, reason), error
             over.set()
+            watch.join(PATIENCE_S)  # so that no thread of an ended run is left in a program
             at_end()
             try:
                 ending = self._close(ending, began)
