@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from waivern.errors import NotFoundError, RefusedError, WaivernError
+from waivern.errors import NotFoundError, RefusedError, UsageError, WaivernError
 
 if TYPE_CHECKING:  # a protocol takes longer to be defined than all the rest of this module
     from importlib.metadata import EntryPoint
@@ -156,6 +156,24 @@ def entry(kind: str, name: str) -> Entry:
     RefusedError if several do.
     """
     return only(kind, name, installed)
+
+
+def load(kind: str, name: str) -> Any:
+    """Import the installed entry of this kind and name, and return it.
+
+    Raises as `entry` does, and UsageError that names the distribution if its module fails.
+    """
+    found = entry(kind, name)
+    try:
+        return found.load()
+    except WaivernError:
+        raise
+    except Exception as error:
+        raise UsageError(
+            f"{KINDS[kind].singular} {name!r} of {found.owner} cannot be imported: "
+            f"{type(error).__name__}: {error}",
+            hint=found.remedy,
+        ) from error
 
 
 def only(

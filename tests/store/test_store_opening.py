@@ -77,3 +77,27 @@ def test_both_stores_are_imported_when_they_are_used(package: ModuleType) -> Non
     code = f"import sys, {package.__name__}; print('waivern.store.disk' in sys.modules)"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
     assert found.stdout == "False\n"
+
+
+@pytest.mark.parametrize(
+    ("module", "said"),
+    [
+        ("def opened(url):\n    raise AssertionError", "TypeError in its entry point"),
+        ("def opened(url, **_):\n    return {}[url]", "KeyError in its entry point"),
+        ("import no_such_module", "cannot be imported: ModuleNotFoundError: No module named"),
+    ],
+)
+def test_a_store_that_fails_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str, said: str
+) -> None:
+    info = tmp_path / "faulty_store-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: faulty-store\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[waivern.stores]\nfaulty = faulty_store:opened\n")
+    (tmp_path / "faulty_store.py").write_text(f"{module}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "faulty_store", raising=False)
+    with pytest.raises(UsageError, match=said) as raised:
+        open_store("faulty://user:secret@host")
+    assert "faulty" in raised.value.message
+    assert "secret" not in raised.value.message

@@ -102,9 +102,9 @@ def find_executor(name: str | None) -> ExecutorFactory:
     """
     if name is None or name == THREADS:  # reading all entry points takes longer than a small run
         return ThreadExecutor
-    from waivern.kinds import entry
+    from waivern.kinds import load
 
-    factory: ExecutorFactory = entry("executors", name).load()
+    factory: ExecutorFactory = load("executors", name)
     return factory
 
 

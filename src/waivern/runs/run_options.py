@@ -87,7 +87,9 @@ class RunOptions(NamedTuple):
     @property
     def executor_name(self) -> str | None:
         """The name of the executor: as the caller says, else the project; None: the default."""
-        return self.executor or (self.project.executor if self.project else None)
+        if self.executor is not None:
+            return self.executor
+        return self.project.executor if self.project else None
 
     def resolved(self, plan: Plan) -> RunOptions:
         """Return the options with artifact ids in `refresh` in place of aliases.

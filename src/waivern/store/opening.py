@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from waivern.errors import NotFoundError, UsageError
+from waivern.errors import NotFoundError, UsageError, WaivernError
 from waivern.store.base import RunStore
 
 if TYPE_CHECKING:  # creating a Protocol takes as long as the rest of this module
@@ -41,9 +41,21 @@ def open_store(
         raise UsageError(
             f"{text[:80]!r} does not name a store", hint="give a path, file: or memory:"
         )
-    scheme = _scheme(text)
-    opener = _SHIPPED.get(scheme) or _installed(scheme)
-    return opener(text, trust=trust, working_folder=os.fspath(working_folder))
+    scheme, folder = _scheme(text), os.fspath(working_folder)
+    if (shipped := _SHIPPED.get(scheme)) is not None:
+        return shipped(text, trust=trust, working_folder=folder)
+    opener = _installed(scheme)
+    try:
+        return opener(text, trust=trust, working_folder=folder)
+    except WaivernError:
+        raise
+    except Exception as error:  # its text is left out: it may repeat a password of the URL
+        raise UsageError(
+            f"the store for '{scheme}:' cannot be opened: "
+            f"{type(error).__name__} in its entry point",
+            hint="update the distribution that has it; docs/how-to/write-a-store.md says how an "
+            "entry point is called",
+        ) from error
 
 
 def _scheme(text: str) -> str:
@@ -83,10 +95,10 @@ declared too, would take several times as long as opening the store."""
 
 def _installed(scheme: str) -> StoreOpener:
     """Return the opener of another distribution. Raises UsageError if there is none."""
-    from waivern.kinds import entry, installed
+    from waivern.kinds import installed, load
 
     try:
-        opener: StoreOpener = entry(KIND, scheme).load()
+        opener: StoreOpener = load(KIND, scheme)
     except NotFoundError as error:
         known = sorted({*_SHIPPED, *installed(KIND)})
         raise UsageError(
