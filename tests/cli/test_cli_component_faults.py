@@ -48,6 +48,9 @@ def wraps(which):
 
 def waits():
     raise Suspend({"need": "the contract"})
+
+def waits_without_a_reason():
+    raise Suspend("")
 """
 
 
@@ -190,3 +193,9 @@ def test_a_current_folder_that_was_removed(tmp_path: Path) -> None:
                 call()
     finally:
         os.chdir(before)
+
+
+def test_a_component_that_gives_no_reason_to_wait_is_shown_so(place: Place) -> None:
+    done = place.wct("run", artifact(place, "waits_without_a_reason"))
+    assert done.code == 7
+    assert "a  waits: something outside; the component gave no reason" in done.out

@@ -242,7 +242,7 @@ class Producer:
             os._exit(code)
 
     def _waits(self, wait: Suspend, began: float) -> Suspended:
-        return Suspended(self._presentable(wait.message), self._ms_since(began))
+        return Suspended(self._presentable(wait.reason), self._ms_since(began))
 
     def _left_out(self, call: Call) -> str | None:
         """Return why the artifact is left out, if its tests say so."""

@@ -81,7 +81,7 @@ class Suspend(WaivernError):  # noqa: N818 - not an error: a state to be resumed
 
     @property
     def reason(self) -> str:
-        return self.message
+        return self.message or "something outside; the component gave no reason"
 
 
 @runtime_checkable
