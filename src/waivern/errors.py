@@ -132,6 +132,9 @@ class IntegrityError(WaivernError):
     exit_code = Exit.INTEGRITY
 
 
+OPEN_FILES_HINT = "raise the limit of open files with `ulimit -n 4096`, or lower --max-concurrency"
+
+
 class StoreError(WaivernError):
     """The store could not read or write: no space, no permission, a broken disk."""
 

@@ -27,7 +27,7 @@ from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, Self, TypeAlias
 
-from waivern.errors import IntegrityError, StoreError
+from waivern.errors import OPEN_FILES_HINT, IntegrityError, StoreError
 from waivern.store.ownership import ForeignOwnerError
 
 READ_LIMIT = 8 << 30
@@ -526,6 +526,6 @@ _HINTS = {
     28: "free some space, then resume the run",
     122: "the disk quota is used up: free some space, then resume the run",
     30: "the file system is read-only: choose another store with --store",
-    24: "raise the limit of open files with `ulimit -n 4096`, or lower --max-concurrency",
+    24: OPEN_FILES_HINT,
     13: "the store's folders must belong to you: see `ls -ld`, or choose another with --store",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 import sys
@@ -13,7 +14,13 @@ from waivern.cli.ui.json_output import print_document
 from waivern.cli.ui.screen import stderr
 from waivern.cli.ui.text import clean, clean_lines, counted
 from waivern.diagnostics import Diagnostic, InvalidError
-from waivern.errors import ArtifactNotFoundError, Exit, StoreError, WaivernError
+from waivern.errors import (
+    OPEN_FILES_HINT,
+    ArtifactNotFoundError,
+    Exit,
+    StoreError,
+    WaivernError,
+)
 from waivern.message import Json
 
 
@@ -30,6 +37,10 @@ def report(error: Exception, *, as_json: bool, traceback: bool, runbook: str | N
             return explain(error, as_json=as_json)
         case click.ClickException():
             return report_usage(error, as_json=as_json)
+        case OSError(errno=errno.EMFILE | errno.ENFILE):
+            what = "a file" if error.filename is None else repr(error.filename)
+            text = f"cannot open {what}: {error.strerror}"
+            return explain(StoreError(text, hint=OPEN_FILES_HINT), as_json=as_json)
         case OSError(filename=None):  # no file but stdout is used without its name
             text = f"cannot write to stdout: {error.strerror or type(error).__name__}"
             discard_stdout()

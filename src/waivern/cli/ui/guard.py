@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from waivern.errors import Exit, StoreError, UsageError
+from waivern.errors import OPEN_FILES_HINT, Exit, StoreError, UsageError
 from waivern.ids import is_text
 
 
@@ -53,8 +53,13 @@ def _carried_out(command: click.Command, name: str, args: list[str]) -> int:
     except BrokenPipeError:
         raise
     except Exception as error:  # noqa: BLE001 - an internal error is reported, too
-        from waivern.cli.ui.error_output import report
-        from waivern.cli.ui.options import RUNBOOK
+        try:
+            from waivern.cli.ui.error_output import report
+            from waivern.cli.ui.options import RUNBOOK
+        except OSError as want:  # too few descriptors, say, to read even these modules
+            sys.stderr.write(f"error: cannot read a file of the program: {want.strerror}\n")
+            sys.stderr.write(f"  = help: {OPEN_FILES_HINT}\n")
+            return Exit.STORE
 
         runbook = meta.get(RUNBOOK)
         return report(error, as_json=as_json, traceback=_verbosity(args) > 1, runbook=runbook)
