@@ -289,6 +289,8 @@ def test_the_models_give_a_json_schema() -> None:
     schema = Runbook.model_json_schema()
     assert schema["required"] == ["artifacts"]
     artifact = schema["properties"]["artifacts"]["additionalProperties"]
+    if "$ref" in artifact:  # older releases of pydantic refer to each model
+        artifact = schema["$defs"][artifact["$ref"].rpartition("/")[2]]
     assert artifact["additionalProperties"] is False
     assert "id" not in artifact["properties"]
     assert {"type": "string"} in artifact["properties"]["inputs"]["anyOf"]
