@@ -104,7 +104,7 @@ def test_a_disk_that_cannot_be_written(
         small.resume(),
         small.wct("runs", "delete", "--yes", "main"),
         small.wct("runs", "pin", "main"),
-        small.wct("runs", "prune", "--keep-last", "0", "--yes", "--force"),
+        small.wct("runs", "prune", "--keep-last", "0", "--yes"),
     ]
     for job in commands:
         done = carry_out(bench.zygote, job)
