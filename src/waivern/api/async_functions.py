@@ -336,7 +336,10 @@ async def run_async(
     store: Store = None,
     project_root: Folder = None,
 ) -> RunResult:
-    """Return the result of a run that `stream` begins: an alias of `arun` and its like."""
+    """Run, resume or replay as `stream` does, and return the result.
+
+    `arun`, `aresume` and `areplay` each do one of these, and are the names for new programs.
+    """
     events = stream(
         source,
         resume=resume,
