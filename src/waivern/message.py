@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Self, TypeAlias
 
 from waivern.errors import ComponentError, IntegrityError
+from waivern.record_stream import RecordStream
 
 Json: TypeAlias = Any
 """A JSON value: None, bool, int, finite float, str, list of Json, dict from str to Json.
@@ -55,7 +56,11 @@ class Message:
     timestamp: str | None = None
     """The time of its production: RFC 3339, UTC, `Z`."""
     extensions: dict[str, Json] = field(default_factory=dict)
-    """`execution {status, error, duration_seconds, origin, alias}` and `coverage`."""
+    """`execution {status, error, duration_seconds, origin, alias}`, `coverage` and `catalogue`."""
+    records: RecordStream | None = field(default=None, compare=False)
+    """The list that is not in `content`, because it is too large to be held; None: all is there."""
+    items: RecordStream | None = field(default=None, compare=False)
+    """What was produced from each item of the inputs, for later runs; None: that is not known."""
 
     def with_origin(self, *, run_id: str, source: str) -> Self:
         """Return the same value as an artifact of another run."""

@@ -12,8 +12,9 @@ from pydantic import BaseModel
 
 from waivern.errors import ComponentError
 from waivern.message import ANY_JSON, Json
-from waivern.plugins.component import Input, Suspend
+from waivern.plugins.component import Suspend
 from waivern.plugins.context import Context
+from waivern.plugins.inputs import Input
 
 WAIT_S = 20
 """How long anything here waits before it fails: only a defect lets it come to that."""

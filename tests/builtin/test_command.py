@@ -13,8 +13,8 @@ from pydantic import ValidationError
 from waivern.builtin.command import CommandConnector, CommandProcessor, CommandProperties
 from waivern.errors import ComponentError
 from waivern.message import ANY_JSON, Json
-from waivern.plugins.component import Input
 from waivern.plugins.context import Context
+from waivern.plugins.inputs import Input
 
 
 async def extract(base: Path, *argv: str, log: list[str] | None = None, **properties: Any) -> Json:

@@ -7,8 +7,8 @@ import pytest
 from waivern.builtin.merge import Merge, merge
 from waivern.errors import ComponentError
 from waivern.message import ANY_JSON, Json
-from waivern.plugins.component import Input
 from waivern.plugins.context import Context
+from waivern.plugins.inputs import Input
 
 
 @pytest.mark.parametrize(

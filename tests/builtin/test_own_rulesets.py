@@ -16,8 +16,8 @@ from waivern.detection import load_ruleset
 from waivern.diagnostics import InvalidError
 from waivern.errors import ComponentError, WaivernError
 from waivern.message import ANY_JSON, Json, SchemaRef, sha256
-from waivern.plugins.component import Input
 from waivern.plugins.context import Context
+from waivern.plugins.inputs import Input
 
 ACME = r"""
 name: acme

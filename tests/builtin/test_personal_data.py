@@ -15,8 +15,9 @@ from waivern.builtin.merge import merge
 from waivern.builtin.personal_data import PersonalData
 from waivern.errors import ComponentError
 from waivern.message import ANY_JSON, Json, Message, SchemaRef, encode
-from waivern.plugins.component import Input, Processor
+from waivern.plugins.component import Processor
 from waivern.plugins.context import Context
+from waivern.plugins.inputs import Input
 
 FILE_SET, DATABASE = SchemaRef("file_set"), SchemaRef("database")
 

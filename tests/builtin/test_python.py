@@ -12,8 +12,8 @@ from pydantic import ValidationError
 from waivern.builtin.python_function import PythonConnector, PythonProcessor, PythonProperties
 from waivern.errors import ComponentError
 from waivern.message import ANY_JSON, Json
-from waivern.plugins.component import Input
 from waivern.plugins.context import Context
+from waivern.plugins.inputs import Input
 
 
 @pytest.fixture(autouse=True)

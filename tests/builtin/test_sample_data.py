@@ -19,8 +19,8 @@ from waivern.builtin.filesystem import Filesystem
 from waivern.builtin.sqlite import Sqlite
 from waivern.message import ANY_JSON
 from waivern.plugins.catalogue import Catalogue
-from waivern.plugins.component import Input
 from waivern.plugins.context import Context
+from waivern.plugins.inputs import Input
 
 RUNBOOKS = Path(__file__).parents[2] / "runbooks"
 DATA = RUNBOOKS / "data"

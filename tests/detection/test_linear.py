@@ -14,8 +14,8 @@ import pytest
 from waivern.builtin.personal_data import PersonalData
 from waivern.detection import field_names, load_ruleset, scan
 from waivern.message import SchemaRef
-from waivern.plugins.component import Input
 from waivern.plugins.context import Context
+from waivern.plugins.inputs import Input
 
 
 class Counted(str):

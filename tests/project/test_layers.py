@@ -24,6 +24,7 @@ LAYERS = [  # from the top; no import goes up, packages on one line do not impor
     {"language", "record", "store"},
     {"yamldoc"},
     {"message"},
+    {"record_stream"},
     {"kinds"},
     {"ids", "diagnostics", "clock", "files", "shapes"},
     {"errors"},

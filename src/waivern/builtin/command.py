@@ -23,8 +23,8 @@ from waivern.builtin.common_properties import Number, Properties, Size
 from waivern.errors import ComponentError
 from waivern.message import ANY_JSON, Json
 from waivern.plugins import child_processes
-from waivern.plugins.component import Input
 from waivern.plugins.context import Context
+from waivern.plugins.inputs import Input
 
 GRACE = 2.0
 """Seconds between SIGTERM and SIGKILL, and the time that the pipes have to close after the command.

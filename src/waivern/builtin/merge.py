@@ -11,8 +11,8 @@ from waivern.builtin.common_properties import Properties
 from waivern.builtin.findings import joined
 from waivern.errors import ComponentError
 from waivern.message import Json
-from waivern.plugins.component import Input
 from waivern.plugins.context import Context
+from waivern.plugins.inputs import Input
 from waivern.shapes import union
 
 

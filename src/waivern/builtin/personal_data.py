@@ -24,8 +24,8 @@ from waivern.detection import (
 from waivern.diagnostics import InvalidError, did_you_mean
 from waivern.errors import ComponentError, WaivernError
 from waivern.message import ANY_JSON, MAX_DEPTH, Json, SchemaRef
-from waivern.plugins.component import Input
 from waivern.plugins.context import Context
+from waivern.plugins.inputs import Input
 
 
 def _unknown_type(name: str, rules: Ruleset) -> str | None:

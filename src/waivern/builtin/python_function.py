@@ -14,8 +14,8 @@ from waivern.builtin.python_advice import Advice, advised
 from waivern.diagnostics import did_you_mean
 from waivern.errors import ComponentError
 from waivern.message import ANY_JSON, Json
-from waivern.plugins.component import Input
 from waivern.plugins.context import Context
+from waivern.plugins.inputs import Input
 from waivern.plugins.missing_modules import MissingModuleError, describe, next_step
 
 _MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")

@@ -38,8 +38,9 @@ from waivern.planning.plan import (
 from waivern.plugins.call_scope import CallScope
 from waivern.plugins.capture import attributed
 from waivern.plugins.catalogue import Catalogue
-from waivern.plugins.component import Connector, Input, Processor, Suspend
+from waivern.plugins.component import Connector, Processor, Suspend
 from waivern.plugins.context import Context, SharedResults
+from waivern.plugins.inputs import Input
 from waivern.record.measure import measured
 from waivern.store.base import ArtifactRef, RunStore
 

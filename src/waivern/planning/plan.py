@@ -190,6 +190,10 @@ class Node(NamedTuple):
     """The folder that relative paths start from; empty: the root runbook's."""
     sensitive: bool = False
     """It holds what is not to be shown."""
+    keep: str | None = None
+    """What is stored of a source: 'reference' or 'content'; None: what its connector can do."""
+    on_change: str = "skip"
+    """What a reader does with an item that changed since it was listed: 'skip' or 'fail'."""
     tolerated: bool = False
     """Its failure does not make the run a failed one: it is part of a child that is optional."""
 

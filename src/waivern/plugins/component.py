@@ -43,6 +43,26 @@ Optional attributes and methods:
 `outputs: tuple[str, ...]`, of a processor
     Names of several outputs; `process` then returns a mapping with some of these names.
 
+`catalogue(config, ctx) -> Iterator[Json]` and `read(config, ctx, entries) -> Iterator[Json]`, of a
+connector that can read its source again
+    `catalogue` yields an entry for each item of the source, without its data: an object with its
+    `path` or `name`, its size, and `digest`, the digest of its data. The artifact is the list of
+    the entries (`streams` names the list), and nothing of the data is stored. `read` yields, for
+    each of some entries, the item with its data, and checks the digest before it yields. An item
+    that has changed, vanished or cannot be read is reported with `ctx.skipped(item, reason)`. A
+    large item may be yielded in parts: each part is an object of the same form, and all but the
+    last have `"more": true`. Both must hold one item, or one part, at a time. The runbook decides
+    with `keep: reference` (the default of such a connector) or `keep: content`, which calls
+    `extract`.
+`streams: str`
+    The key of the list that the records of a generator belong to. `extract` and `process` may be
+    generators, plain or asynchronous: they yield the records of that list and return the rest of
+    the content, an object, or None. The records are written while they are yielded. Without
+    `streams` the list is called `records`.
+`reads_streams: bool`, of a processor
+    It reads large lists of its inputs with `Input.items` or `Input.each`. Other processors are
+    handed such a list whole, up to 64 MiB.
+
 `fingerprint`, `rulesets` and `code` are plain functions. They are called on a thread, also by
 commands that run nothing (`wct plan`). An error that they raise does not fail the artifact: the
 artifact is then produced, and the work itself meets and reports the same problem.
@@ -51,7 +71,6 @@ artifact is then produced, and the work itself meets and reports the same proble
 from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from pydantic import BaseModel
@@ -59,15 +78,7 @@ from pydantic import BaseModel
 from waivern.errors import Exit, WaivernError
 from waivern.message import Json, SchemaRef
 from waivern.plugins.context import Context
-
-
-@dataclass(frozen=True)
-class Input:
-    """One input of a processor: the artifact's key, its content, and the schema of the content."""
-
-    key: str
-    content: Json
-    schema: SchemaRef
+from waivern.plugins.inputs import Input
 
 
 class Suspend(WaivernError):  # noqa: N818 - not an error: a state to be resumed from

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from waivern.errors import ComponentError
 from waivern.message import Json
+from waivern.plugins.inputs import InputItem
 from waivern.plugins.module_folders import ModuleFolders
 from waivern.plugins.tally import Coverage, SampledItem, amount
 
@@ -123,6 +124,18 @@ class Context:
         Other calls wait meanwhile. Begin the key with the component's name.
         """
         return self._memo.get(key, make)
+
+    def each_item(
+        self, items: Iterable[InputItem], work: Callable[[InputItem], Iterable[Json]]
+    ) -> Iterator[list[Json]]:
+        """Yield the records that `work` returns for each item, in the order of the items.
+
+        They may depend on nothing but the item, the properties and the rulesets: for an item with
+        the digest that it had in an earlier run, the records of that run are yielded instead, and
+        its coverage is reported again. What `work` reports to this context belongs to its item.
+        """
+        for item in items:
+            yield list(work(item))
 
     def progress(self, n: int, total: int | None = None) -> None:
         """Report that `n` of `total` items are done (None: the total is unknown)."""

@@ -12,6 +12,7 @@ from types import MappingProxyType, TracebackType
 from typing import Literal, NamedTuple, Self, TypeAlias
 
 from waivern.message import Json, Message
+from waivern.record_stream import RecordStream
 
 
 class Receipt(NamedTuple):
@@ -140,6 +141,25 @@ class LogSink(ABC):
         self.close()
 
 
+class RecordSink(ABC):
+    """The records of an artifact that is being produced, written where no reader sees them.
+
+    One thread at a time writes. Nothing is on the disk while the records are few and small.
+    """
+
+    @abstractmethod
+    def write(self, record: Json) -> None:
+        """Append a record. Raises ComponentError if it is not JSON or too large, StoreError."""
+
+    @abstractmethod
+    def finish(self) -> list[Json] | RecordStream:
+        """Return the records: a list if they are few and small, else a stream to be staged."""
+
+    @abstractmethod
+    def discard(self) -> None:
+        """Remove what was written, unless it was finished and staged; twice is harmless."""
+
+
 class Lease(ABC):
     """The right to write to one run, held until `release` or the end of the process."""
 
@@ -257,6 +277,10 @@ class RunStore(ArtifactStore):
 
         It becomes durable when it is published.
         """
+
+    def sink(self, run_id: str, key: str, name: str) -> RecordSink:
+        """Open a sink for the records of an artifact; `name` is the key of their list."""
+        raise NotImplementedError
 
     @abstractmethod
     def fetch(self, run_id: str, ref: ArtifactRef) -> Message:

@@ -1,0 +1,84 @@
+"""Record streams: the records of an artifact that is too large to be held in memory."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+
+from waivern.errors import ComponentError, IntegrityError
+
+INLINE_RECORDS = 1_000
+"""The records that an artifact's own file holds at most; more become a file beside it."""
+INLINE_BYTES = 1 << 16
+"""The bytes that such records have at most together."""
+RECORD_BYTES = 64 << 20
+"""The bytes that a single record has at most."""
+LIST_BYTES = 64 << 20
+"""The bytes up to which a stream is handed to a component as a list."""
+RECORDS = "records"
+"""The list that a component's records belong to unless it declares another."""
+
+
+class RecordStream:
+    """A list of records that is read anew, record by record, each time it is iterated.
+
+    `name` is the key of the list in the artifact's content, `count` the number of records, `size`
+    the number of bytes of their lines, `digest` the `sha256:` of these bytes. Each line is the
+    canonical JSON of a record. `chunks` returns the bytes, in chunks of any length.
+    """
+
+    __slots__ = ("chunks", "count", "digest", "name", "size")
+
+    def __init__(
+        self, name: str, count: int, size: int, digest: str, chunks: Callable[[], Iterator[bytes]]
+    ) -> None:
+        self.name = name
+        self.count = count
+        self.size = size
+        self.digest = digest
+        self.chunks = chunks
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __iter__(self) -> Iterator[object]:
+        """Yield the records. Raises IntegrityError at the end if the bytes are not the recorded."""
+        return map(json.loads, self.lines())
+
+    def lines(self) -> Iterator[bytes]:
+        """Yield the line of each record, without its end. Raises IntegrityError as `__iter__`."""
+        rest = b""
+        for chunk in self.checked():
+            *lines, rest = (rest + chunk).split(b"\n")
+            yield from lines
+        if rest:
+            raise IntegrityError("a record stream does not end with a whole record")
+
+    def checked(self) -> Iterator[bytes]:
+        """Yield the bytes in chunks. Raises IntegrityError at the end if they have other ones."""
+        found = hashlib.sha256()
+        for chunk in self.chunks():
+            found.update(chunk)
+            yield chunk
+        if f"sha256:{found.hexdigest()}" != self.digest:
+            raise IntegrityError("a record stream is not what its artifact recorded")
+
+    def whole(self) -> list[object]:
+        """Return the records as a list. Raises ComponentError if they are too large for that."""
+        if self.size > LIST_BYTES:
+            raise ComponentError(
+                f"{self.count:,} records of {self.size:,} bytes are too large for a list "
+                f"(limit: {LIST_BYTES:,} bytes)",
+                hint="read them one by one: declare `reads_streams = True`",
+            )
+        return [*self]
+
+    def document(self) -> dict[str, object]:
+        """Return what the artifact's file says of the stream."""
+        return {
+            "list": self.name,
+            "count": self.count,
+            "size": self.size,
+            "digest": self.digest,
+        }
