@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 
+from waivern.errors import ComponentError
 from waivern.message import Json, SchemaRef
 from waivern.record_stream import RecordStream
 
@@ -36,9 +38,65 @@ class InputItem:
 
 
 def listed_items(elements: Iterable[Json]) -> Iterator[InputItem]:
-    """Yield the elements of a list that has its data."""
-    for element in elements:
-        yield InputItem(_name(element), "", element, partial(iter, [element]))
+    """Yield the elements of a list that has its data.
+
+    Consecutive parts of one element are one item: read it before you advance to the next.
+    """
+    rest = iter(elements)
+    for element in rest:
+        if not has_more(element):
+            yield InputItem(_name(element), "", element, partial(iter, [element]))
+            continue
+        parts = chain([element], _up_to_last(rest))
+        yield InputItem(_name(element), "", element, partial(iter, parts))
+        for _ in parts:
+            pass  # parts that were not asked for
+
+
+def _up_to_last(parts: Iterator[Json]) -> Iterator[Json]:
+    for part in parts:
+        yield part
+        if not has_more(part):
+            return
+
+
+POSITION = ("more", "line", "column", "start", "row")
+"""The keys that say where a part belongs; a whole element has none of them."""
+DATA = ("text", "rows", "row_numbers")
+"""The keys whose values continue from part to part."""
+
+
+def has_more(part: Json) -> bool:
+    """Return whether more parts of the same element follow."""
+    return isinstance(part, Mapping) and part.get("more") is True
+
+
+def joined_parts(parts: Iterable[Json]) -> Json:
+    """Return an element that was read in parts as if it had been read whole.
+
+    A single part that has no `more` is returned as it is. Raises ComponentError if there is no
+    part, or if parts differ in what describes the element.
+    """
+    pieces = iter(parts)
+    try:
+        whole: Json = next(pieces)
+    except StopIteration:
+        raise ComponentError("there is nothing to join") from None
+    if not has_more(whole):
+        return whole
+    data: dict[str, list[Json]] = {key: [whole[key]] for key in DATA if key in whole}
+    described = _described(whole)
+    for part in pieces:
+        if _described(part) != described or any(key not in data for key in DATA if key in part):
+            raise ComponentError(f"the parts of {_name(whole) or 'an element'!r} differ")
+        for key in data.keys() & part.keys():
+            data[key].append(part[key])
+    joined = {key: "".join(v) if isinstance(v[0], str) else [*chain(*v)] for key, v in data.items()}
+    return {key: joined.get(key, value) for key, value in whole.items() if key not in POSITION}
+
+
+def _described(part: Json) -> Json:
+    return {key: value for key, value in part.items() if key not in (*POSITION, *DATA)}
 
 
 def _name(element: Json) -> str:
