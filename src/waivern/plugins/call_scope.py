@@ -26,6 +26,8 @@ class CallScope:
         """Functions that undo the changes of the component to the process, by what was changed."""
         self.output: Any = None
         """The log of its artifact: its threads print there."""
+        self.wanted: Callable[[], bool] = lambda: True
+        """Returns whether anybody still waits for the result."""
         self._threads: list[threading.Thread] = []
 
     def entered(self) -> AbstractContextManager[None]:

@@ -79,6 +79,7 @@ from waivern.errors import Exit, WaivernError
 from waivern.message import Json, SchemaRef
 from waivern.plugins.context import Context
 from waivern.plugins.inputs import Input
+from waivern.record_stream import RECORDS
 
 
 class Suspend(WaivernError):  # noqa: N818 - not an error: a state to be resumed from
@@ -146,3 +147,13 @@ class Processor(Protocol):
 
 
 Component = Connector | Processor
+
+
+def rereadable(component: object) -> bool:
+    """Return whether a connector can list its source and read it again."""
+    return hasattr(component, "catalogue") and hasattr(component, "read")
+
+
+def list_name(component: object) -> str:
+    """Return the key of the list that the records of a component belong to."""
+    return str(getattr(component, "streams", RECORDS))

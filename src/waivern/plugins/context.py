@@ -15,8 +15,21 @@ from waivern.plugins.inputs import InputItem
 from waivern.plugins.module_folders import ModuleFolders
 from waivern.plugins.tally import Coverage, SampledItem, amount
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # creating a Protocol is slow, and most components need none
     import logging
+    from typing import Protocol
+
+    class ItemRecorder(Protocol):
+        """The results of a call item by item, some of them from earlier runs."""
+
+        def each(
+            self,
+            ctx: Context,
+            items: Iterable[InputItem],
+            work: Callable[[InputItem], Iterable[Json]],
+        ) -> Iterator[list[Json]]:
+            """Yield the records of each item, in order."""
+            ...
 
 
 T = TypeVar("T")
@@ -57,6 +70,7 @@ class Context:
     calls of an attempt. `store_folder` is the folder of the runs, if there is one: its files change
     while they are read, and are not sources. `imports` has the modules of the user's folders.
     `redact` replaces secrets in what the component reports. `service` returns a service by name.
+    `item_results` has the results of earlier runs.
     """
 
     def __init__(
@@ -71,6 +85,7 @@ class Context:
         imports: ModuleFolders | None = None,
         redact: Callable[[str], str] = str,
         service: Callable[[str], Any] | None = None,
+        item_results: ItemRecorder | None = None,
     ) -> None:
         self.artifact = artifact
         self.store_folder = store_folder
@@ -83,6 +98,9 @@ class Context:
         self.imports = imports or self._memo.get("imports", ModuleFolders)
         self._redact = redact
         self._service = service
+        self.item_results = item_results
+        self.missed = 0
+        """The items of the inputs that could not be read again from their source."""
 
     @cached_property
     def log(self) -> logging.Logger:
@@ -134,8 +152,11 @@ class Context:
         the digest that it had in an earlier run, the records of that run are yielded instead, and
         its coverage is reported again. What `work` reports to this context belongs to its item.
         """
-        for item in items:
-            yield list(work(item))
+        if self.item_results is not None:
+            yield from self.item_results.each(self, items, work)
+        else:
+            for item in items:
+                yield list(work(item))
 
     def progress(self, n: int, total: int | None = None) -> None:
         """Report that `n` of `total` items are done (None: the total is unknown)."""

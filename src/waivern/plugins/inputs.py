@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
+from typing import NamedTuple
 
 from waivern.errors import ComponentError
 from waivern.message import Json, SchemaRef
-from waivern.record_stream import RecordStream
+from waivern.record_stream import LIST_BYTES, RecordStream
 
 
 class InputItem:
@@ -19,14 +19,21 @@ class InputItem:
     the element as the artifact lists it. Of a catalogue, that is a description; `read` yields the
     element with its data, in several parts if it is large (see `Connector.read`). What cannot be
     read, or has changed since it was listed, is recorded in the coverage of the reader; then
-    nothing more is yielded.
+    nothing more is yielded. Read an item before the next one is taken. `input` is the key of the
+    input that it belongs to.
     """
 
-    __slots__ = ("_read", "digest", "listed", "name")
+    __slots__ = ("_read", "digest", "input", "listed", "name")
 
     def __init__(
-        self, name: str, digest: str, listed: Json, read: Callable[[], Iterable[Json]]
+        self,
+        name: str,
+        digest: str,
+        listed: Json,
+        read: Callable[[], Iterable[Json]],
+        input: str = "",  # noqa: A002 - the word of the runbook
     ) -> None:
+        self.input = input
         self.name = name
         self.digest = digest
         self.listed = listed
@@ -37,6 +44,91 @@ class InputItem:
         return iter(self._read())
 
 
+class ListedSource(NamedTuple):
+    """A source that was listed and is read when its items are asked for."""
+
+    name: str
+    """The key of the list."""
+    items: Callable[[Iterable[Json]], Iterator[InputItem]]
+    """Returns the items of the entries of the list."""
+
+
+class Input:
+    """One input of a processor: the artifact's key, its content, and the schema of the content.
+
+    A large list is not in memory: `items` and `each` read it element by element. A processor that
+    does so declares `reads_streams`; for any other one, all is read before it is called.
+    """
+
+    def __init__(
+        self,
+        key: str,
+        content: Json,
+        schema: SchemaRef,
+        records: RecordStream | None = None,
+        source: ListedSource | None = None,
+    ) -> None:
+        self.key = key
+        self.schema = schema
+        self.rest = content
+        """The content without the list that is stored as a stream, if there is one."""
+        self._records = records
+        self._source = source
+        self._whole: Json = None
+
+    @property
+    def content(self) -> Json:
+        """The whole content, data that lies in the source included; it is read once.
+
+        Raises ComponentError if that is more than 64 MiB.
+        """
+        names = {each.name for each in (self._records, self._source) if each is not None}
+        if not names:
+            return self.rest
+        if self._whole is None:
+            self._whole = {**self.rest, **{name: self._list(name) for name in names}}
+        return self._whole
+
+    def items(self, name: str) -> Iterator[InputItem]:
+        """Yield the elements of the list `name`, whose data is read when it is asked for.
+
+        Raises KeyError if the content has no such list.
+        """
+        stored = self._records is not None and self._records.name == name
+        elements: Iterable[Json] = self._records if stored and self._records else self.rest[name]
+        listed = self._source is not None and self._source.name == name
+        for item in (
+            self._source.items(elements) if listed and self._source else listed_items(elements)
+        ):
+            item.input = self.key
+            yield item
+
+    def each(self, name: str) -> Iterator[Json]:
+        """Yield the elements of the list `name` with their data. Raises KeyError like `items`."""
+        for item in self.items(name):
+            yield from item.read()
+
+    def _list(self, name: str) -> list[Json]:
+        """Return a list with all its data, parts joined."""
+        from pydantic_core import to_json
+
+        found, size = [], 0
+        for item in self.items(name):
+            parts = []
+            for part in item.read():
+                parts.append(part)
+                size += len(to_json(part))
+                if size > LIST_BYTES:
+                    raise ComponentError(
+                        f"input '{self.key}' has more than {LIST_BYTES:,} bytes of {name!r}, too "
+                        "much for a list",
+                        hint="read it item by item: declare `reads_streams = True`",
+                    )
+            if parts:
+                found.append(joined_parts(parts))
+        return found
+
+
 def listed_items(elements: Iterable[Json]) -> Iterator[InputItem]:
     """Yield the elements of a list that has its data.
 
@@ -45,10 +137,10 @@ def listed_items(elements: Iterable[Json]) -> Iterator[InputItem]:
     rest = iter(elements)
     for element in rest:
         if not has_more(element):
-            yield InputItem(_name(element), "", element, partial(iter, [element]))
+            yield InputItem(name_of(element), "", element, partial(iter, [element]))
             continue
         parts = chain([element], _up_to_last(rest))
-        yield InputItem(_name(element), "", element, partial(iter, parts))
+        yield InputItem(name_of(element), "", element, partial(iter, parts))
         for _ in parts:
             pass  # parts that were not asked for
 
@@ -88,7 +180,7 @@ def joined_parts(parts: Iterable[Json]) -> Json:
     described = _described(whole)
     for part in pieces:
         if _described(part) != described or any(key not in data for key in DATA if key in part):
-            raise ComponentError(f"the parts of {_name(whole) or 'an element'!r} differ")
+            raise ComponentError(f"the parts of {name_of(whole) or 'an element'!r} differ")
         for key in data.keys() & part.keys():
             data[key].append(part[key])
     joined = {key: "".join(v) if isinstance(v[0], str) else [*chain(*v)] for key, v in data.items()}
@@ -99,44 +191,10 @@ def _described(part: Json) -> Json:
     return {key: value for key, value in part.items() if key not in (*POSITION, *DATA)}
 
 
-def _name(element: Json) -> str:
+def name_of(element: Json) -> str:
+    """Return the path or name of an element; empty if it has none."""
     if isinstance(element, Mapping):
         for key in ("path", "name"):
             if isinstance(element.get(key), str):
                 return str(element[key])
     return ""
-
-
-@dataclass(frozen=True)
-class Input:
-    """One input of a processor: the artifact's key, its content, and the schema of the content.
-
-    A processor that declares `reads_streams` reads large lists with `items` or `each`; such a list
-    is then missing from `content`. Any other processor finds all lists in `content`.
-    """
-
-    key: str
-    content: Json
-    schema: SchemaRef
-    records: RecordStream | None = None
-    """The list that is missing from `content`."""
-    reader: Callable[[str], Iterator[InputItem] | None] = field(
-        default=lambda _name: None, compare=False, repr=False
-    )
-    """Returns the items of a list whose data is read from the source; None: it has none such."""
-
-    def items(self, name: str) -> Iterator[InputItem]:
-        """Yield the elements of the list `name`, whose data is read when it is asked for.
-
-        Raises KeyError if the content has no such list.
-        """
-        if (found := self.reader(name)) is not None:
-            return found
-        if self.records is not None and self.records.name == name:
-            return listed_items(self.records)
-        return listed_items(self.content[name])
-
-    def each(self, name: str) -> Iterator[Json]:
-        """Yield the elements of the list `name` with their data. Raises KeyError like `items`."""
-        for item in self.items(name):
-            yield from item.read()

@@ -76,6 +76,37 @@ class Coverage:
         if not (known or examined):
             self.unsized += count
 
+    def snapshot(self) -> dict[str, Json]:
+        """Return everything that was reported, for `add`; nothing of what is empty."""
+        parts: dict[str, Json] = {
+            "read": self.read,
+            "skipped": [[*each] for each in self.skipped],
+            "left_out": dict(self.left_out),
+            "sampled": [[*each] for each in self.sampled],
+            "units": {name: [each.examined, each.known] for name, each in self.units.items()},
+            "inputs": {name: [each.examined, each.known] for name, each in self.inputs.items()},
+            "unsized": self.unsized,
+            "unmatched": self.unmatched,
+            "found": self.found,
+        }
+        return {name: part for name, part in parts.items() if part}
+
+    def add(self, snapshot: dict[str, Json]) -> None:
+        """Add what another record reported."""
+        self.read += snapshot.get("read", 0)
+        self.skipped += [(item, reason, n) for item, reason, n in snapshot.get("skipped", ())]
+        for reason, count in snapshot.get("left_out", {}).items():
+            self.left_out[reason] += count
+        self.sampled += [SampledItem(*each) for each in snapshot.get("sampled", ())]
+        for tallies, part in ((self.units, "units"), (self.inputs, "inputs")):
+            for name, (examined, known) in snapshot.get(part, {}).items():
+                tally = tallies.setdefault(name, Tally())
+                tally.examined += examined
+                tally.known += known
+        self.unsized += snapshot.get("unsized", 0)
+        self.unmatched += snapshot.get("unmatched", ())
+        self.found += snapshot.get("found", ())
+
     def document(self) -> dict[str, Json] | None:
         """Return the record for the artifact's file; None if nothing was reported."""
         if not (self.read or self.skipped or self.sampled or self.units or self.unmatched):
