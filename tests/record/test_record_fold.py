@@ -14,6 +14,7 @@ from waivern.record.fold import RunRecord
 from waivern.record.journal_events import (
     ArtifactCompletedRecord,
     ArtifactFailedRecord,
+    ArtifactRedactedRecord,
     ArtifactSkippedRecord,
     ArtifactStartedRecord,
     AttemptEndedRecord,
@@ -250,6 +251,7 @@ def test_an_artifact_keeps_its_number_over_attempts() -> None:
         "inputs": [],
         "output_keys": ["b"],
         "attempts": 2,
+        "redacted": None,
     }
     assert record.steps["a"].step_index == 2
 
@@ -293,3 +295,59 @@ def test_the_error_names_the_line() -> None:
     again = AttemptEndedRecord("t2", "completed", None, None, 1)
     with pytest.raises(IntegrityError, match="journal line 4: an attempt ends that never started"):
         RunRecord.of([born("a"), attempt("t1"), again, again])
+
+
+def redacted(at: str, name: str, destroyed: str = "content") -> ArtifactRedactedRecord:
+    before: dict[str, Any] = {"size": 1, "digest": "x", "content_digest": "x"}
+    return ArtifactRedactedRecord(at, name, destroyed, "why", "me@here", before, 2, "y", "z")
+
+
+class TestRedaction:
+    def record(self, *events: Event) -> RunRecord:
+        return RunRecord.of([born("a", "b"), attempt("t1"), *events])
+
+    def test_a_redacted_artifact_stays_completed_and_says_who_why_and_when(self) -> None:
+        record = self.record(completed("t2", "a"), redacted("t3", "a"))
+        step = record.steps["a"]
+        assert record.state.completed == ("a",)
+        assert step.redacted == redacted("t3", "a")
+        assert step.completed
+        # the file is another one; what was produced from the artifact stays valid
+        assert (step.completed.size, step.completed.digest) == (2, "y")
+        assert step.completed.content_digest == "x"
+        assert record.metadata.redacted == {"a": "t3"}
+
+    def test_it_prolongs_no_retention(self) -> None:
+        record = self.record(completed("t2", "a"), redacted("t9", "a"))
+        assert record.metadata.updated_at == "t2"
+
+    def test_the_run_says_what_source_content_it_holds(self) -> None:
+        whole = completed("t2", "a")._replace(keep="content", size=7)
+        listed = completed("t2", "b")._replace(keep="reference")
+        assert self.record(whole, listed).metadata.holds == {"a": 7}
+        assert self.record(whole, redacted("t3", "a")).metadata.holds == {}
+        found = completed("t2", "a")._replace(component="processor:x")
+        assert self.record(found).metadata.holds == {}
+
+    def test_a_connector_of_an_earlier_version_copied_what_it_read(self) -> None:
+        assert self.record(completed("t2", "a")).metadata.holds == {"a": 1}
+
+    def test_an_artifact_that_is_produced_again_is_as_it_was_produced(self) -> None:
+        before = [
+            completed("t2", "a"),
+            redacted("t3", "a"),
+            AttemptEndedRecord("t4", "completed", None, None, 1),
+        ]
+        record = self.record(*before, attempt("t5", invalidated={"a": "why"}))
+        assert record.steps["a"].redacted is None
+        assert record.metadata.redacted == {}
+        record.apply(completed("t6", "a", "new"))
+        assert record.steps["a"].redacted is None
+        assert record.metadata.holds == {"a": 1}
+
+    def test_what_is_not_completed_cannot_be_redacted(self) -> None:
+        with pytest.raises(IntegrityError, match="line 3 redacts 'a', which is not completed"):
+            self.record(redacted("t3", "a"))
+
+    def test_the_journal_says_it_whole(self) -> None:
+        assert from_record(to_record(redacted("t3", "a"))) == redacted("t3", "a")

@@ -231,6 +231,7 @@ def public(store: RunStore, run_id: str, seq: int, event: journaled.Event) -> Ru
             journaled.RunStartedRecord()
             | journaled.AttemptStartedRecord()
             | journaled.GateDecidedRecord()
+            | journaled.ArtifactRedactedRecord()
             | journaled.RunCancelledRecord()
             | journaled.AttemptEndedRecord()
         ):

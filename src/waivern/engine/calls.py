@@ -43,6 +43,8 @@ class Produced(NamedTuple):
     """Where it was copied from: `{run, artifact, seq, digest}`."""
     code: Mapping[str, Json] = {}
     """Digests of the code that produced it."""
+    keep: str | None = None
+    """`content` if it holds content of a source, `reference` if it lists one, else None."""
 
 
 class Failed(NamedTuple):

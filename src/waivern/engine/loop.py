@@ -455,6 +455,7 @@ class Loop:
             statuses=self._decisions.asked(call.node),
             examined=produced.examined,
             code=dict(produced.code),
+            keep=produced.keep,
         )
 
     # failing

@@ -13,6 +13,7 @@ from waivern.record.execution_state import ExecutionState
 from waivern.record.journal_events import (
     ArtifactCompletedRecord,
     ArtifactFailedRecord,
+    ArtifactRedactedRecord,
     ArtifactRetriedRecord,
     ArtifactSkippedRecord,
     ArtifactStartedRecord,
@@ -125,7 +126,8 @@ class RunRecord:
         if take_in is None:
             raise IntegrityError(f"journal line {self.count}: {type(event).__name__} out of place")
         take_in(self, event)
-        self.metadata.updated_at = event.at
+        if not isinstance(event, ArtifactRedactedRecord):  # or it would prolong the run's retention
+            self.metadata.updated_at = event.at
 
     def step(self, name: str) -> StepRecord:
         """Return an artifact's step. Raises IntegrityError if the plan has no such artifact."""
@@ -157,7 +159,20 @@ def _attempt_started(record: RunRecord, event: AttemptStartedRecord) -> None:
         step.tries = 0
         if step.status is not ArtifactStatus.COMPLETED or name in event.invalidated:
             step.status, step.error = ArtifactStatus.NOT_STARTED, None
-            step.completed, step.seq = None, None
+            step.completed, step.seq, step.redacted = None, None, None
+    run.holds = {name: held for name, step in record.steps.items() if (held := step.held_bytes)}
+    run.redacted = {n: step.redacted.at for n, step in record.steps.items() if step.redacted}
+
+
+def _account(record: RunRecord, step: StepRecord) -> None:
+    """Record whether an artifact holds source content, or was redacted, after it has changed."""
+    run, name = record.metadata, step.artifact
+    run.holds.pop(name, None)
+    run.redacted.pop(name, None)
+    if held := step.held_bytes:
+        run.holds[name] = held
+    if step.redacted:
+        run.redacted[name] = step.redacted.at
 
 
 def _renew(record: RunRecord, event: AttemptStartedRecord) -> None:
@@ -197,6 +212,8 @@ def _artifact_started(record: RunRecord, event: ArtifactStartedRecord) -> None:
         record.next_step = max(record.next_step, event.step + 1)
     if step.completed:  # it is rebuilt: the completed one is invalidated
         step.status, step.completed, step.seq = ArtifactStatus.NOT_STARTED, None, None
+        step.redacted = None
+        _account(record, step)
     step.component, step.inputs = event.component, tuple(event.inputs)
     step.started_at, step.duration_ms = event.at, None
     step.attempts += 1
@@ -207,7 +224,8 @@ def _artifact_started(record: RunRecord, event: ArtifactStartedRecord) -> None:
 def _artifact_completed(record: RunRecord, event: ArtifactCompletedRecord) -> None:
     step = record.step(event.artifact)
     step.status, step.error = ArtifactStatus.COMPLETED, None
-    step.completed, step.seq = event, record.count
+    step.completed, step.seq, step.redacted = event, record.count, None
+    _account(record, step)
     step.inputs, step.duration_ms = tuple(event.inputs), event.duration_ms
     if step.component == NAMED_OUTPUT and len(step.inputs) == 1:
         whole = record.step(step.inputs[0])
@@ -215,15 +233,29 @@ def _artifact_completed(record: RunRecord, event: ArtifactCompletedRecord) -> No
             whole.outputs = (*whole.outputs, event.artifact)
 
 
+def _artifact_redacted(record: RunRecord, event: ArtifactRedactedRecord) -> None:
+    step = record.step(event.artifact)
+    if step.completed is None:
+        raise IntegrityError(
+            f"journal line {record.count} redacts '{event.artifact}', which is not completed"
+        )
+    # what was produced from it stays valid: it was produced from the content of this digest
+    step.completed = step.completed._replace(size=event.size, digest=event.digest)
+    step.redacted = event
+    _account(record, step)
+
+
 def _artifact_failed(record: RunRecord, event: ArtifactFailedRecord) -> None:
     step = record.step(event.artifact)
     step.status, step.error = ArtifactStatus.FAILED, event.error
-    step.completed, step.duration_ms = None, event.duration_ms
+    step.completed, step.redacted, step.duration_ms = None, None, event.duration_ms
+    _account(record, step)
 
 
 def _artifact_skipped(record: RunRecord, event: ArtifactSkippedRecord) -> None:
     step = record.step(event.artifact)
-    step.status, step.completed = ArtifactStatus.SKIPPED, None
+    step.status, step.completed, step.redacted = ArtifactStatus.SKIPPED, None, None
+    _account(record, step)
     step.error = {"kind": "skipped", "message": event.reason, "cause": event.cause}
     if event.more_causes:
         step.error["more_causes"] = list(event.more_causes)
@@ -236,7 +268,8 @@ def _artifact_retried(record: RunRecord, event: ArtifactRetriedRecord) -> None:
 
 def _artifact_suspended(record: RunRecord, event: ArtifactSuspendedRecord) -> None:
     step = record.step(event.artifact)
-    step.status, step.completed = ArtifactStatus.SUSPENDED, None
+    step.status, step.completed, step.redacted = ArtifactStatus.SUSPENDED, None, None
+    _account(record, step)
     step.error = {"kind": "suspended", "message": event.reason}
     step.gate = event.gate
     if event.gate:
@@ -280,6 +313,7 @@ _TAKEN_IN: dict[type, Callable[[RunRecord, Any], None]] = {
     AttemptStartedRecord: _attempt_started,
     ArtifactStartedRecord: _artifact_started,
     ArtifactCompletedRecord: _artifact_completed,
+    ArtifactRedactedRecord: _artifact_redacted,
     ArtifactFailedRecord: _artifact_failed,
     ArtifactSkippedRecord: _artifact_skipped,
     ArtifactRetriedRecord: _artifact_retried,

@@ -123,6 +123,33 @@ class ArtifactCompletedRecord(NamedTuple):
     code: dict[str, Json] = {}
     """Digests of the code that made it: `component`, and `called` if that runs a user's code; or
     `unknown`, the reason why there is none."""
+    keep: str | None = None
+    """`content`: it holds content of a source; `reference`: it lists a source that is read again;
+    null: it holds results only, or an earlier version completed it."""
+
+
+class ArtifactRedactedRecord(NamedTuple):
+    """The content of a completed artifact is destroyed, or the evidence of its findings.
+
+    It is in the journal before anything is destroyed: the next holder of the run completes what a
+    crash cuts off, and readers treat the artifact as redacted from this line on.
+    """
+
+    at: str
+    artifact: str
+    destroyed: str
+    """`content` or `evidence`."""
+    reason: str | None
+    by: str
+    """`user@host`."""
+    before: dict[str, Json]
+    """`{size, digest, content_digest}` of the artifact until then."""
+    size: int
+    digest: str
+    content_digest: str
+    """Of the file that takes the place of the artifact's, and of the content in it."""
+    copy_of: dict[str, Json] | None = None
+    """`{run, artifact}` whose redaction this copy follows; null: it was redacted itself."""
 
 
 class ArtifactFailedRecord(NamedTuple):
@@ -209,6 +236,7 @@ Event: TypeAlias = (
     | AttemptStartedRecord
     | ArtifactStartedRecord
     | ArtifactCompletedRecord
+    | ArtifactRedactedRecord
     | ArtifactFailedRecord
     | ArtifactRetriedRecord
     | ArtifactSkippedRecord
@@ -223,6 +251,7 @@ _KINDS: dict[str, type[Any]] = {
     "attempt_started": AttemptStartedRecord,
     "artifact_started": ArtifactStartedRecord,
     "artifact_completed": ArtifactCompletedRecord,
+    "artifact_redacted": ArtifactRedactedRecord,
     "artifact_failed": ArtifactFailedRecord,
     "artifact_retried": ArtifactRetriedRecord,
     "artifact_skipped": ArtifactSkippedRecord,

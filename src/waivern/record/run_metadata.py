@@ -52,6 +52,10 @@ class RunMetadata:
     cancelled_by: str | None = None
     coverage: dict[str, Json] | None = None
     """The coverage at the end of the last attempt; see docs/explanation/coverage.md."""
+    holds: dict[str, int] = field(default_factory=dict)
+    """The artifacts that hold content of a source, with the bytes of each."""
+    redacted: dict[str, str] = field(default_factory=dict)
+    """The artifacts whose content or evidence was destroyed, with the time of each."""
     attempts: list[dict[str, Json]] = field(default_factory=list)
     """`{started_at, ended_at, status, reason, host, pid, runbook_hash, waivern, python}` each."""
     journal: dict[str, Json] = field(default_factory=dict)

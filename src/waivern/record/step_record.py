@@ -6,8 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from waivern.message import Json
-from waivern.record.journal_events import ArtifactCompletedRecord
+from waivern.record.journal_events import ArtifactCompletedRecord, ArtifactRedactedRecord
 from waivern.record.status import ArtifactStatus
+
+CONTENT = "content"
+"""As `keep`: the artifact holds content of a source. As `destroyed`: nothing of it is left."""
 
 
 @dataclass(slots=True)
@@ -30,12 +33,25 @@ class StepRecord:
     tries: int = 0
     """The attempts since the run was last started or resumed."""
     completed: ArtifactCompletedRecord | None = None
-    """The event that completed it; None in every other status."""
+    """The event that completed it; None in every other status. Of a redacted artifact, `size` and
+    `digest` are those of the file that is there now, `content_digest` that of what it was."""
     seq: int | None = None
     """The journal line of `completed`."""
+    redacted: ArtifactRedactedRecord | None = None
+    """The event that destroyed its content or evidence; None if it is as it was produced."""
 
     outputs: tuple[str, ...] = ()
     """The artifacts of its named outputs, if it has any."""
+
+    @property
+    def held_bytes(self) -> int:
+        """The bytes of source content that the artifact holds."""
+        done = self.completed
+        if done is None or (self.redacted and self.redacted.destroyed == CONTENT):
+            return 0
+        # earlier versions did not record it: their connectors copied what they read
+        earlier = done.keep is None and done.component.startswith("connector:")
+        return done.size if earlier or done.keep == CONTENT else 0
 
     @property
     def output_keys(self) -> list[str]:
@@ -57,7 +73,14 @@ class StepRecord:
             "inputs": list(self.inputs),
             "output_keys": self.output_keys,
             "attempts": self.attempts,
+            "redacted": redaction_document(self.redacted) if self.redacted else None,
         }
+
+
+def redaction_document(event: ArtifactRedactedRecord) -> dict[str, Json]:
+    """Return a redaction for programs."""
+    facts: dict[str, Json] = {"at": event.at, "by": event.by, "reason": event.reason}
+    return facts | {"destroyed": event.destroyed, "before": event.before, "copy_of": event.copy_of}
 
 
 def ordered(steps: Iterable[StepRecord]) -> list[StepRecord]:

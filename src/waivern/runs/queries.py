@@ -66,7 +66,7 @@ def _age(row: RunRow) -> tuple[str, str]:
     return (row.metadata.started_at if row.metadata else "", row.run_id)
 
 
-ASIDE = ("run_cancelled", "gate_decided")
+ASIDE = ("run_cancelled", "gate_decided", "artifact_redacted")
 """Events that also occur while no attempt runs: the lock is then held for a moment only."""
 
 

@@ -26,6 +26,7 @@ from waivern.record.fold import RunRecord
 from waivern.record.journal_events import (
     ArtifactCompletedRecord,
     ArtifactFailedRecord,
+    ArtifactRedactedRecord,
     ArtifactRetriedRecord,
     ArtifactSkippedRecord,
     ArtifactStartedRecord,
@@ -228,6 +229,7 @@ def _line(event: Event) -> ProgressLine | None:
             RunStartedRecord()
             | AttemptStartedRecord()
             | GateDecidedRecord()
+            | ArtifactRedactedRecord()
             | RunCancelledRecord()
             | AttemptEndedRecord()
         ):
