@@ -92,7 +92,9 @@ def test_for_programs(wct: Wct, place: Place, book: str) -> None:
     assert found[0]["reason"] == "property args.x 1 → 2"
     assert found[0]["component"] == "python"
     assert isinstance(found[0]["expected_ms"], int)
-    assert set(found[0]) == {"artifact", "action", "reason", "component", "expected_ms", "work"}
+    keys = {"artifact", "action", "reason", "component", "expected_ms", "work", "keep"}
+    assert set(found[0]) == keys
+    assert [each["keep"] for each in found] == ["content", None]
 
 
 def test_parameters(wct: Wct, place: Place) -> None:

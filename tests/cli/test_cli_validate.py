@@ -6,6 +6,10 @@ import pytest
 from wct_process import Place, Wct
 
 PYTHON = "{type: python, properties: {call: 'steps.py:value'}}"
+STORED = """
+  a: {source: {type: python, properties: {call: "steps.py:value"}}, keep: content}
+  b: {inputs: a}
+"""
 HEAD = """params:
   which: {type: string}
   n: {type: integer}
@@ -47,6 +51,12 @@ def test_a_value_that_does_not_fit_is_told_at_the_field(place: Place, book: str,
     assert problem["message"] == "'timeout' of artifact 'x' must be a length of time"
     assert problem["line"] == 9
     assert problem["artifact"] == "x"
+
+
+def test_how_each_source_is_kept_is_told(place: Place, wct: Wct) -> None:
+    place.runbook("kept.yaml", STORED)
+    (document,) = wct("validate", "kept.yaml", "--json").data("validate")
+    assert document["keep"] == {"a": "content"}
 
 
 def test_a_mistake_beside_what_has_no_value_is_told(place: Place, wct: Wct) -> None:

@@ -27,6 +27,8 @@ components:
 component_paths: [components, /srv/shared]
 cache: true
 on_error: continue
+keep: content
+on_change: fail
 """
 
 
@@ -56,6 +58,7 @@ def test_everything_that_can_be_said() -> None:
     }
     assert found.component_paths == ("/somewhere/components", "/srv/shared")
     assert (found.cache, found.on_error) == (True, "continue")
+    assert (found.keep, found.on_change) == ("content", "fail")
 
 
 @pytest.mark.parametrize(
@@ -66,6 +69,7 @@ def test_what_is_not_said_has_its_default(text: str) -> None:
     assert found.persistence == Persistence(enabled=True, backend="filesystem", path=None)
     assert found.retention == Retention()
     assert (found.max_concurrency, found.cache, found.on_error) == (None, None, None)
+    assert (found.keep, found.on_change) == (None, None)
     assert (found.components, found.component_paths) == ({}, ())
     assert found.position("cache") is None
     assert found.position("persistence", "path") is None
@@ -120,6 +124,8 @@ WRONG = [
     ("component_paths: [a, «[»b]]", "must be text"),
     ('component_paths: [«"${D}"»]', "cannot have a variable"),
     ("on_error: «stop»", "can only be 'skip', 'continue' or 'fail'"),
+    ("keep: «copy»", "can only be 'reference' or 'content'"),
+    ("on_change: «stop»", "can only be 'skip' or 'fail'"),
     ("persistence: {«odd»: null}", "unknown key 'odd' in 'persistence'"),
     ("«document»: null", "unknown key 'document' in the project file"),
     ("«tree»: {a: 1}", "unknown key 'tree' in the project file"),

@@ -44,6 +44,7 @@ class Books:
     def __init__(self, folder: Path, catalogue: Catalogue | None = None) -> None:
         self.folder = folder
         self._catalogue = catalogue
+        self.outside = Outside(folder)
 
     def write(self, **texts: str) -> Books:
         for name, text in texts.items():
@@ -63,7 +64,7 @@ class Books:
             return {**defaults, **(params or {})}
 
         draft = loader.examine(self.folder / "main.yaml", {}, given)
-        return make_plan(draft, Outside(self.folder), {}, catalogue=self._catalogue)
+        return make_plan(draft, self.outside, {}, catalogue=self._catalogue)
 
     def problems(self) -> tuple[Diagnostic, ...]:
         with pytest.raises(InvalidError) as raised:

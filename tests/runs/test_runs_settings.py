@@ -126,6 +126,8 @@ def test_every_setting_has_a_default(tmp_path: Path) -> None:
         "timeout": (None, "default"),
         "cache": (None, "default"),
         "on_error": ("skip", "default"),
+        "keep": (None, "default"),
+        "on_change": ("skip", "default"),
         "retention.keep_last": (None, "default"),
         "retention.older_than": (None, "default"),
         "retention.status": ((), "default"),

@@ -116,6 +116,7 @@ def _parts(
             for name, ref in zip(_called(node, inputs), inputs, strict=True)
         ],
         "source": source,
+        **({} if node.keep is None else {"keep": node.keep}),
         "rulesets": {
             ctx.redact(name): ctx.redact(mark)
             for name, mark in sorted((_asked(tool, ctx, "rulesets") or {}).items())

@@ -31,9 +31,9 @@ def differences(then: Mapping[str, Json], now: Identity) -> Iterator[str]:
             yield f"{'parameter' if '.' in name else 'variable'} {name} changed"
     yield from _source_changes(_mapping(then, "source"), now["source"])
     yield from _inputs(_rows(then), _rows(now))
-    for part in ("schema", "folder"):
-        if then.get(part) != now[part]:
-            yield f"{part} {_short(then.get(part))} → {_short(now[part])}"
+    for part in ("schema", "folder", "keep"):
+        if then.get(part) != now.get(part):
+            yield f"{part} {_short(then.get(part))} → {_short(now.get(part))}"
 
 
 def _mapping(identity: Mapping[str, Json], part: str) -> dict[str, Json]:

@@ -33,6 +33,8 @@ def together(at: Path, artifact: Mapping[str, Json], document: YamlDocument) -> 
     return found
 
 
+_INSTEAD = {"gate": "people decide", "child_runbook": "give it to the artifacts of the child"}
+"""The remedy for a key that has no meaning beside a key of origin."""
 _Conflict: TypeAlias = tuple[RunbookCode, str, str, Path, str]
 
 
@@ -76,11 +78,12 @@ def _conflicts(has: set[str], artifact: Mapping[str, Json]) -> Iterator[_Conflic
             ("on_error",),
             hint,
         )
+    if "on_change" in has and artifact.get("keep") == "content":
+        hint = "take 'on_change' away: data that is stored is not read from the source again"
+        yield RunbookCode.CONFLICT, "'on_change' of", " has nothing to do", ("on_change",), hint
     for key in sorted(has & KEYS.keys()):
         if given and given[0] in KEYS[key].excludes:
-            hint = (
-                "people decide" if given[0] == "gate" else "give it to the artifacts of the child"
-            )
+            hint = _INSTEAD.get(given[0], "only a source can be kept: give it to one with 'source'")
             yield (
                 RunbookCode.CONFLICT,
                 f"{key!r} of",

@@ -49,6 +49,10 @@ MERGE = "merge"
 
 OnError: TypeAlias = Literal["skip", "continue", "fail"]
 """The effect of a failure: dependents are skipped, continue without it, or nothing more starts."""
+Keep: TypeAlias = Literal["reference", "content"]
+"""What is stored of a source: a catalogue, by which it is read again, or its data."""
+OnChange: TypeAlias = Literal["skip", "fail"]
+"""The effect of an item that changed since it was listed: it is skipped, or its reader fails."""
 
 
 class SourceSpec(Model):
@@ -207,6 +211,8 @@ Producer: TypeAlias = SourceSpec | ProcessSpec | ReuseSpec | ChildSpec | GateSpe
 _WHAT = Phase.WHAT
 _PEOPLE = ("gate", "child_runbook")
 """Keys of origin beside which the keys for production have no meaning."""
+_NO_SOURCE = (*_PEOPLE, "inputs", "reuse")
+"""Keys of origin beside which the keys for a source have no meaning."""
 
 
 class ArtifactSpec(Model):
@@ -321,6 +327,22 @@ class ArtifactSpec(Model):
             excludes=_PEOPLE,
         ),
     ] = None
+    keep: Annotated[
+        Keep | None,
+        Key(
+            "whether the data of its source is stored, or read from the source when it is needed",
+            default="`config`'s",
+            excludes=_NO_SOURCE,
+        ),
+    ] = None
+    on_change: Annotated[
+        OnChange | None,
+        Key(
+            "the effect of an item of its source that changed since it was listed",
+            default="`config`'s",
+            excludes=_NO_SOURCE,
+        ),
+    ] = None
     name: Annotated[OneLine | None, Key("a title", Phase.TEXT, as_written=True)] = None
     description: Annotated[str | None, Key("what it is", Phase.TEXT, as_written=True)] = None
     contact: Annotated[str | None, Key("who is responsible", Phase.TEXT, as_written=True)] = None
@@ -362,6 +384,12 @@ class RunbookConfig(Model):
     ] = None
     cache: Annotated[
         bool | None, Key("the default for artifacts without it", default="by component")
+    ] = None
+    keep: Annotated[
+        Keep | None, Key("the default for sources without it", default="by connector")
+    ] = None
+    on_change: Annotated[
+        OnChange | None, Key("the default for sources without it", default="`skip`")
     ] = None
     template_paths: Annotated[
         Names,

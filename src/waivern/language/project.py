@@ -17,7 +17,7 @@ from waivern.language import template
 from waivern.language.age import FORMS, parse_age
 from waivern.language.field_types import refusal
 from waivern.language.keys import Key, Model, NotAKey, Words, keys
-from waivern.language.models import OnError
+from waivern.language.models import Keep, OnChange, OnError
 from waivern.language.project_file import below, path_fault, read_bytes, read_tree
 from waivern.language.validation_messages import in_words
 from waivern.message import Json
@@ -166,6 +166,12 @@ class Project(Model):
     on_error: Annotated[OnError | None, Key("for runbooks without their own", default="`skip`")] = (
         None
     )
+    keep: Annotated[Keep | None, Key("for runbooks without their own", default="by connector")] = (
+        None
+    )
+    on_change: Annotated[
+        OnChange | None, Key("for runbooks without their own", default="`skip`")
+    ] = None
 
     def position(self, *at: str) -> Position | None:
         """Return the position of the key at `at`; None if the file does not have it."""

@@ -80,6 +80,8 @@ class ArtifactTable:
             values=root.values,
             on_error=config.on_error,
             cache=config.cache,
+            keep=config.keep,
+            on_change=config.on_change,
         )
         self.scopes = [self.root]
         self.artifacts: dict[ArtifactId, FlatArtifact] = {}

@@ -18,7 +18,6 @@ from waivern.planning.plan import (
     NoValue,
     OutputPart,
     Transform,
-    Work,
 )
 
 if TYPE_CHECKING:
@@ -56,16 +55,18 @@ def definition(node: Node) -> dict[str, Json]:
     """Return all of an artifact's declaration that decides what it will be, and whether it is."""
     return {
         **({"inputs": list(node.inputs)} if node.inputs else {}),
-        **_made(node.work),
+        **_made(node),
         "when": [_test(test) for test in node.tests],
         "output_schema": str(node.schema),
     }
 
 
-def _made(work: Work) -> dict[str, Json]:
-    match work:
+def _made(node: Node) -> dict[str, Json]:
+    match node.work:
         case Extract(type_, _, properties):
-            return {"source": {"type": type_, "properties": dict(properties)}}
+            strict = {"on_change": node.on_change} if node.keep == "reference" else {}
+            source = {"type": type_, "properties": dict(properties), "keep": node.keep, **strict}
+            return {"source": source}
         case Transform(type_, _, properties):
             return {"process": {"type": type_, "properties": dict(properties)}}
         case Copy(asked=(from_run, wanted)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from waivern.language.models import OnError
+from waivern.language.models import Keep, OnChange, OnError
 from waivern.message import Json
 from waivern.yamldoc.document import YamlDocument
 
@@ -16,10 +16,14 @@ class ProjectDefaults(NamedTuple):
     components: Mapping[str, Mapping[str, Json]] = {}
     """Properties by component type, over which a runbook's own are laid."""
     on_error: OnError | None = None
+    keep: Keep | None = None
+    on_change: OnChange | None = None
     document: YamlDocument | None = None
-    """The project's file, which has them under `components`; None if a run has recorded them."""
+    """The project's file, which has them; None if a run has recorded them."""
 
 
+SETTINGS = ("on_error", "keep", "on_change")
+"""The defaults that a runbook's `config` can have too."""
 NO_DEFAULTS = ProjectDefaults()
 
 

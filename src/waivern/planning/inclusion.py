@@ -120,6 +120,8 @@ class Includer:
             values=draft.values,
             on_error=own.on_error or ("fail" if artifact.on_error == "fail" else around.on_error),
             cache=own.cache if own.cache is not None else around.cache,
+            keep=own.keep or around.keep,
+            on_change=own.on_change or around.on_change,
             tests=(*around.tests, *tests, *condition_tests.asked_of(self._flats, directive)),
             after=(*around.after, *((around, name) for name in artifact.after)),
             tolerated=around.tolerated or directive.optional,

@@ -230,7 +230,7 @@ class Plan:
     declared: tuple[ArtifactId, ...] = ()
     """The ids in the order in which the runbooks declare them."""
     project: Mapping[str, Json] = field(default_factory=dict)
-    """What the project's file gave it: `components` (type to properties), `on_error`."""
+    """What the project's file gave it: `components` (type to properties), `on_error` …"""
 
     @cached_property
     def dependents(self) -> Mapping[ArtifactId, list[ArtifactId]]:

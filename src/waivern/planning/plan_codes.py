@@ -24,3 +24,4 @@ class PlanCode(StrEnum):
     ADVICE = "WCT214"
     """Not an error: what is likely to fail."""
     SERVICE = "WCT215"
+    KEEP = "WCT216"

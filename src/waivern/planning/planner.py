@@ -19,7 +19,7 @@ from waivern.planning.advice import advice
 from waivern.planning.artifact_table import ArtifactTable, FlatArtifact
 from waivern.planning.defaults import NO_DEFAULTS, ProjectDefaults
 from waivern.planning.flatten import flatten
-from waivern.planning.plan import Node, Plan
+from waivern.planning.plan import Extract, Node, Plan
 from waivern.planning.plan_codes import PlanCode
 from waivern.planning.plan_components import (
     NOTHING_MADE,
@@ -31,6 +31,7 @@ from waivern.planning.production import ProductionTable
 from waivern.planning.references import ReferenceResolver, ResolvedReferences
 from waivern.planning.resolver import LocalLookups, LocalResolver, Resolver, run_to_end
 from waivern.planning.reuse import Copies, look_up
+from waivern.planning.source_keeping import NOT_A_SOURCE, keeping
 from waivern.plugins.catalogue import Catalogue
 
 _TAKEN = ArtifactSpec.model_construct(id=ArtifactId(""))
@@ -94,7 +95,7 @@ class _Planner:
     ) -> None:
         self._draft = draft
         self._catalogue = catalogue
-        self._on_error = defaults.on_error
+        self._defaults = defaults
         self._flats = flats
         secret = with_secrets(environ, draft.runbook.params, draft.values)
         self._environ = secret
@@ -153,8 +154,11 @@ class _Planner:
         work, schema, component = made
         scope = flat.scope
         own = flat.artifact if flat.work is None else _TAKEN
-        on_error = flat.artifact.on_error or scope.on_error or self._on_error
+        on_error = flat.artifact.on_error or scope.on_error or self._defaults.on_error
         missed = flat.artifact.optional or on_error == "continue"
+        kept = NOT_A_SOURCE
+        if isinstance(work, Extract):
+            kept = keeping(self._flats, flat, component, self._defaults)
         nodes[flat.id] = Node(
             flat.id,
             work,
@@ -172,6 +176,8 @@ class _Planner:
             cache=own.cache if own.cache is not None else scope.cache,
             base=str(scope.runbook.document.folder) if scope.key else "",
             sensitive=flat.sensitive,
+            keep=kept.keep,
+            on_change=kept.on_change,
             tolerated=scope.tolerated or (missed and flat.round > 0),
         )
 

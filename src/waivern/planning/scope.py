@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from waivern.diagnostics import Diagnostic
 from waivern.ids import ArtifactId
-from waivern.language.models import ArtifactSpec, ChildInput, ChildSpec, OnError, Runbook
+from waivern.language.models import (
+    ArtifactSpec,
+    ChildInput,
+    ChildSpec,
+    Keep,
+    OnChange,
+    OnError,
+    Runbook,
+)
 from waivern.language.params import open_values
 from waivern.message import Json
 
@@ -42,6 +50,8 @@ class Scope:
     """Of its parameters, as far as they are known; secrets too."""
     on_error: OnError | None = None
     cache: bool | None = None
+    keep: Keep | None = None
+    on_change: OnChange | None = None
     tests: tuple[ConditionContext, ...] = ()
     after: tuple[Name, ...] = ()
     tolerated: bool = False

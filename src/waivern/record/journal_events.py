@@ -33,7 +33,7 @@ class RunStartedRecord(NamedTuple):
     """Artifacts whose content is not shown unless asked for."""
     replay_of: str | None = None
     project: dict[str, Json] = {}
-    """What the project's file gave the plan: `components` (type to properties), `on_error`."""
+    """What the project's file gave the plan: `components` (type to properties), `on_error` …"""
     sources: list[str] | None = None
     """Artifacts that come from outside the run; null in journals that do not list them."""
     processors: dict[str, list[str]] | None = None

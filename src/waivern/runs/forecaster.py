@@ -36,6 +36,8 @@ class Forecast:
     """The usual duration; None if it was never produced."""
     work: bool
     """Whether a component or a person has something to do for it, as far as that is known."""
+    keep: str | None = None
+    """What is stored of a source: 'reference' or 'content'; None for other artifacts."""
 
     def document(self) -> dict[str, Json]:
         """Return it for programs."""
@@ -46,6 +48,7 @@ class Forecast:
             "component": self.component,
             "expected_ms": self.expected_ms,
             "work": self.work,
+            "keep": self.keep,
         }
 
 
@@ -107,7 +110,7 @@ class Forecaster:
         expected = None if idle else self._history.took_ms(node.id)
         label = node.work.label.partition(":")[2] or node.work.label
         reason = self._secrets.hide(decision.reason)
-        return Forecast(node.id, decision.action, reason, label, expected, decision.work)
+        return Forecast(node.id, decision.action, reason, label, expected, decision.work, node.keep)
 
     # what the cache has
 

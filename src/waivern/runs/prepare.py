@@ -16,7 +16,7 @@ from waivern.language.models import Runbook, RunbookDraft
 from waivern.language.params import with_secrets
 from waivern.language.validation import Given
 from waivern.message import Json
-from waivern.planning.defaults import NO_DEFAULTS, ProjectDefaults
+from waivern.planning.defaults import NO_DEFAULTS, SETTINGS, ProjectDefaults
 from waivern.planning.plan import Extract, Plan, Transform
 from waivern.planning.plan_components import NOTHING_MADE, RecordedComponent
 from waivern.planning.planner import make_plan
@@ -113,7 +113,8 @@ def prepare(
     catalogue = catalogue or catalogue_of(project)
     defaults = _defaults(project)
     if recorded is not None:
-        defaults = ProjectDefaults(recorded.get("components", {}), recorded.get("on_error"))
+        settings = {name: recorded.get(name) for name in SETTINGS}
+        defaults = ProjectDefaults(recorded.get("components", {}), **settings)
     plan = make_plan(draft, lookups, environ, defaults, catalogue, completed, warnings)
     plan = replace(plan, project=_used(defaults, plan))
     known = with_secrets(environ, draft.runbook.params, draft.values)
@@ -128,14 +129,15 @@ def used_by(project: Project | None, plan: Plan) -> dict[str, Json]:
 def _defaults(project: Project | None) -> ProjectDefaults:
     if project is None:
         return NO_DEFAULTS
-    return ProjectDefaults(project.components, project.on_error, project.document)
+    settings = {name: getattr(project, name) for name in SETTINGS}
+    return ProjectDefaults(project.components, **settings, document=project.document)
 
 
 def _used(defaults: ProjectDefaults, plan: Plan) -> dict[str, Json]:
     work = (node.work for node in plan.nodes.values())
     types = {each.type for each in work if isinstance(each, Extract | Transform)}
     found = {name: dict(each) for name, each in defaults.components.items() if name in types}
-    given = {"components": found, "on_error": defaults.on_error}
+    given = {"components": found, **{name: getattr(defaults, name) for name in SETTINGS}}
     return {name: value for name, value in given.items() if value}
 
 

@@ -11,6 +11,7 @@ from waivern.language import params
 from waivern.language.models import Runbook
 from waivern.message import Json
 from waivern.planning.changes import DefinitionChange
+from waivern.planning.defaults import SETTINGS
 from waivern.planning.plan import Plan
 from waivern.record.fold import RunRecord
 from waivern.runs.child_files import changed as changed_children
@@ -48,7 +49,7 @@ def others(then: Mapping[str, Json], now: Mapping[str, Json]) -> tuple[str, ...]
     """Return what the project's file says otherwise than before, by its keys there."""
     old, new = (
         {f"components.{name}": each for name, each in given.get("components", {}).items()}
-        | {"on_error": given.get("on_error")}
+        | {name: given.get(name) for name in SETTINGS}
         for given in (then, now)
     )
     # 1, 1.0 and True are equal, and different properties

@@ -18,7 +18,7 @@ from waivern.runs.locate import VARIABLE, located
 
 if TYPE_CHECKING:
     from waivern.diagnostics import Position
-    from waivern.language.models import OnError, Runbook
+    from waivern.language.models import Keep, OnChange, OnError, Runbook
     from waivern.language.project import Backend, Project
 
 
@@ -64,6 +64,9 @@ class Settings:
     cache: Setting[bool | None]
     """None: each component says for itself."""
     on_error: Setting[OnError]
+    keep: Setting[Keep | None]
+    """None: what each connector can do."""
+    on_change: Setting[OnChange]
     retention_keep_last: Setting[int | None]
     retention_older_than: Setting[str | None]
     """As `parse_age` reads it."""
@@ -90,6 +93,7 @@ def resolve(
     if max_concurrency is not None:
         width = Setting(width.name, max_concurrency, SettingSource("option", "--max-concurrency"))
     cache: Setting[bool | None] = files.either("cache", None)
+    keep: Setting[Keep | None] = files.either("keep", None)
     return Settings(
         store=_store(project, store, environ, folder or current_folder()),
         persistence_enabled=files.project("persistence.enabled", True),
@@ -98,6 +102,8 @@ def resolve(
         timeout=files.runbook("timeout", None),
         cache=cache,
         on_error=files.either("on_error", "skip"),
+        keep=keep,
+        on_change=files.either("on_change", "skip"),
         retention_keep_last=files.project("retention.keep_last", None),
         retention_older_than=files.project("retention.older_than", None),
         retention_status=files.project("retention.status", ()),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import click
@@ -19,7 +20,7 @@ from waivern.cli.ui.options import (
     store_option,
 )
 from waivern.cli.ui.screen import Screen, stdout
-from waivern.cli.ui.text import clean, clean_lines, clip, counted
+from waivern.cli.ui.text import clean, clean_lines, clip, counted, listed
 from waivern.diagnostics import Diagnostic, InvalidError
 from waivern.errors import Exit, NotFoundError
 from waivern.message import Json
@@ -116,10 +117,20 @@ def _checked(
         sys.stderr.write(clean_lines(f"{warning}\n".replace("error[", "warning[", 1)) + "\n")
     own = {**vars(plan.runbook), "name": None, "version": None}
     texts = texts_for_people(type(plan.runbook), own)
+    keep = {str(node.id): node.keep for node in plan.nodes.values() if node.keep}
     if not as_json:
-        _fine(out, path, len(plan.nodes), texts)
-    document |= {"valid": True, "artifacts": len(plan.nodes), "texts": texts}
+        _fine(out, path, len(plan.nodes), texts | _kept(keep))
+    document |= {"valid": True, "artifacts": len(plan.nodes), "texts": texts, "keep": keep}
     return Exit.OK, document | {"warnings": [problem_document(each) for each in warnings]}
+
+
+def _kept(keep: Mapping[str, str]) -> dict[str, str]:
+    """Return which sources are stored, in words."""
+    stored = [name for name, how in keep.items() if how == "content"]
+    read = [name for name, how in keep.items() if how == "reference"]
+    parts = [f"{listed(read)} by reference"] if read else []
+    parts += [f"{listed(stored)} as content"] if stored else []
+    return {"keep": "; ".join(parts)} if parts else {}
 
 
 def _fine(out: Screen, path: str, count: int, texts: dict[str, str]) -> None:
