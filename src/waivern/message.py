@@ -4,11 +4,12 @@ import json
 import math
 import reprlib
 import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple, Self, TypeAlias
+from typing import Any, Literal, NamedTuple, Self, TypeAlias
 
 from waivern.errors import ComponentError, IntegrityError
-from waivern.record_stream import RecordStream
+from waivern.record_stream import RECORD_BYTES, RecordStream
 
 Json: TypeAlias = Any
 """A JSON value: None, bool, int, finite float, str, list of Json, dict from str to Json.
@@ -67,6 +68,14 @@ class Message:
         return replace(self, run_id=run_id, source=source)
 
 
+StreamKind: TypeAlias = Literal["records", "items"]
+"""The record streams that an artifact may have: `Message.records` and `Message.items`."""
+STREAMS: tuple[StreamKind, ...] = ("records", "items")
+
+StreamReader: TypeAlias = Callable[[StreamKind], Callable[[], Iterator[bytes]]]
+"""Returns, for a stream of an artifact, the function that reads its bytes in chunks."""
+
+
 class Encoded(NamedTuple):
     """A message as the bytes of its file, with the digests for the journal."""
 
@@ -76,7 +85,7 @@ class Encoded(NamedTuple):
     content_digest: str
     """`sha256:` of the content alone, independent of the envelope and the layout of the file.
 
-    The order of keys is part of it, because components see that order.
+    The order of keys is part of it, because components see that order. See `content_digest`.
     """
 
 
@@ -87,12 +96,33 @@ def sha256(data: bytes) -> str:
     return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
-def content_digest(content: Json) -> str:
+def content_digest(content: Json, records: RecordStream | None = None) -> str:
     """Return the digest of content: of its compact JSON, keys in their order.
 
-    Raises ComponentError, naming the place, if the content is not JSON.
+    With `records`, the list that is not in `content`, the compact JSON of the list's name and
+    digest follows. Raises ComponentError, naming the place, if the content is not JSON.
     """
-    return sha256(_canonical(content))
+    return _content_digest(_canonical(content), records)
+
+
+def _content_digest(canonical: bytes, records: RecordStream | None) -> str:
+    if records is not None:
+        canonical += _canonical([records.name, records.digest])
+    return sha256(canonical)
+
+
+def record_line(record: Json, number: int) -> bytes:
+    """Return the line of a record stream that has a record: its canonical JSON, and a line end.
+
+    Raises ComponentError if it is not JSON or too large; `number` is then named, from 1.
+    """
+    line = _canonical(record, f"record {number:,}")
+    if len(line) > RECORD_BYTES:
+        raise ComponentError(
+            f"record {number:,} has {len(line):,} bytes (limit: {RECORD_BYTES:,})",
+            hint="yield its parts as records of their own",
+        )
+    return line + b"\n"
 
 
 def json_bytes(document: dict[str, Json]) -> bytes:
@@ -103,12 +133,16 @@ def json_bytes(document: dict[str, Json]) -> bytes:
 
 
 def encode(message: Message) -> Encoded:
-    """Return the bytes of the message's file. Raises ComponentError if they cannot be JSON."""
+    """Return the bytes of the message's file, which names the message's record streams.
+
+    Raises ComponentError if they cannot be JSON.
+    """
     from pydantic_core import to_json
 
     canonical = _canonical(message.content)
     document = {
         "id": message.id,
+        **_streams(message),
         "content": message.content,
         "schema": {"name": message.schema.name, "version": message.schema.version},
         "context": message.context,
@@ -121,11 +155,35 @@ def encode(message: Message) -> Encoded:
         data = to_json(document, indent=2) + b"\n"
     except ValueError as error:  # only the envelope can be wrong: the content has been checked
         raise ComponentError(f"what describes the content is not JSON: {error}") from error
-    return Encoded(data, sha256(data), sha256(canonical))
+    return Encoded(data, sha256(data), _content_digest(canonical, message.records))
 
 
-def decode(data: bytes) -> Message:
-    """Return the message in the bytes of an artifact file.
+def _streams(message: Message) -> dict[str, Json]:
+    """Return the keys of a message's file that describe its record streams."""
+    found: dict[str, Json] = {}
+    if (records := message.records) is not None:
+        if not isinstance(message.content, dict) or records.name in message.content:
+            raise ComponentError(
+                f"content that has its list '{records.name}' as records must be an object "
+                "without that key"
+            )
+        found["records"] = records.document()
+    if (items := message.items) is not None:
+        found["items"] = {key: v for key, v in items.document().items() if key != "list"}
+    return found
+
+
+def _elsewhere(kind: StreamKind) -> Callable[[], Iterator[bytes]]:
+    """Refuse to read a stream of a message that was decoded without a reader."""
+
+    def read() -> Iterator[bytes]:
+        raise IntegrityError(f"the {kind} of this artifact are in another file")
+
+    return read
+
+
+def decode(data: bytes, reader: StreamReader = _elsewhere) -> Message:
+    """Return the message in the bytes of an artifact file; `reader` reads its record streams.
 
     Raises IntegrityError if they are not one: this is what a damaged file looks like.
     """
@@ -141,9 +199,27 @@ def decode(data: bytes) -> Message:
             source=_one_of(str | None, document["source"]),
             timestamp=_one_of(str | None, document["timestamp"]),
             extensions=_one_of(dict | None, document["extensions"]) or {},
+            records=_stream(document, "records", reader),
+            items=_stream(document, "items", reader),
         )
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise IntegrityError(f"not an artifact file: {type(error).__name__}: {error}") from error
+
+
+def _stream(document: Json, kind: StreamKind, reader: StreamReader) -> RecordStream | None:
+    described = document.get(kind)
+    if described is None:
+        return None
+    name = described["list"] if kind == "records" else kind
+    if kind == "records" and name in _one_of(dict, document["content"]):
+        raise ValueError(f"the list '{name}' is there twice")
+    return RecordStream(
+        _one_of(str, name),
+        _one_of(int, described["count"]),
+        _one_of(int, described["size"]),
+        _one_of(str, described["digest"]),
+        reader(kind),
+    )
 
 
 def _one_of(kind: Any, value: Json) -> Any:
@@ -155,13 +231,13 @@ def _one_of(kind: Any, value: Json) -> Any:
 _compact = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 
 
-def _canonical(content: Json) -> bytes:
+def _canonical(content: Json, title: str = "content") -> bytes:
     try:
         data = _compact(content).encode()
     except (TypeError, ValueError, RecursionError) as error:
-        raise _not_json(content, error) from error
+        raise _not_json(content, error, title) from error
     if not _shaped(content):
-        raise _not_json(content, None)
+        raise _not_json(content, None, title)
     return data
 
 
@@ -186,10 +262,10 @@ def _shaped(content: Json) -> bool:
     return False
 
 
-def _not_json(content: Json, error: Exception | None) -> ComponentError:
+def _not_json(content: Json, error: Exception | None, title: str) -> ComponentError:
     fact, remedy = _first_fault(content) or (str(error), "")
     return ComponentError(
-        f"content is not JSON: {fact}",
+        f"{title} is not JSON: {fact}",
         hint=remedy or "return only None, booleans, numbers, text, lists and dicts with text keys",
     )
 

@@ -111,7 +111,7 @@ def _completed(store: RunStore, run: RunMetadata, name: str) -> ArtifactComplete
         with suppress(IntegrityError):  # reported where it is read
             message = decode(data)
             facts = {
-                "content_digest": content_digest(message.content),
+                "content_digest": content_digest(message.content, message.records),
                 "schema": str(message.schema),
                 "component": message.source or "",
             }

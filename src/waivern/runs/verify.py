@@ -299,7 +299,7 @@ def _on_strangers(store: RunStore, record: RunRecord) -> Found:
 
 def _is_known(file: RunFile, record: RunRecord) -> bool:
     match file.kind:
-        case "artifact":
+        case "artifact" | "records" | "items":
             step = record.steps.get(file.name)
             return step is not None and step.completed is not None
         case "child":  # or a hidden folder with children in it
@@ -320,7 +320,7 @@ def _stranger(store: RunStore, record: RunRecord, file: RunFile) -> VerifyFault 
     match file.kind:
         case "staged":
             return f"{path} is a leftover that no reader sees; resuming sweeps it"
-        case "artifact" if unfinished and file.name in record.steps:
+        case "artifact" | "records" | "items" if unfinished and file.name in record.steps:
             return f"{path} is there, but not completed, as after a crash: it is ignored"
         case "earlier runbook" if store.is_intact(run_id, file):
             return f"{path} is a runbook that did not run: a resume was cut off before it began"

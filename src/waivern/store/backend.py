@@ -147,7 +147,7 @@ class FileHandle(OpenHandle):
     def truncate(self, size: int) -> None:
         """Cut the file to `size` bytes; the next write follows there."""
 
-    # derived, and a hint
+    # derived, and hints
 
     def begin_sync(self) -> None:
         """Begin to write the file out, before the first `sync` of a group waits: only a hint."""
@@ -159,6 +159,21 @@ class FileHandle(OpenHandle):
             chunks.append(chunk)
             at += len(chunk)
         return b"".join(chunks)
+
+    def digest(self) -> str:
+        """Return the SHA-256 of the bytes as 'sha256:<hex>', without holding them in memory."""
+        found, at = hashlib.sha256(), 0
+        while chunk := self.read(CHUNK_BYTES, at):
+            found.update(chunk)
+            at += len(chunk)
+        return f"sha256:{found.hexdigest()}"
+
+    def copy_from(self, source: FileHandle) -> bool:  # noqa: ARG002
+        """Append all of another file without reading it, and return whether that was possible.
+
+        Only a hint: if it was not, nothing has been written.
+        """
+        return False
 
     def overwrite(self, data: bytes) -> None:
         """Let the file hold `data` and nothing else."""
@@ -386,11 +401,7 @@ class FolderHandle(OpenHandle):
         with self.open(name, "read") as file:
             if size is not None and file.stat().st_size != size:
                 return False
-            found, at = hashlib.sha256(), 0
-            while chunk := file.read(CHUNK_BYTES, at):
-                found.update(chunk)
-                at += len(chunk)
-            return digest == f"sha256:{found.hexdigest()}"
+            return file.digest() == digest
 
     # derived: writing
 

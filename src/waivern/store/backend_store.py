@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import errno
-import itertools
 import json
 import os
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from waivern.errors import (
     ArtifactNotFoundError,
@@ -20,7 +19,7 @@ from waivern.errors import (
     StoreError,
 )
 from waivern.ids import SYSTEM, parse_artifact_id, parse_run_id, segment_fault
-from waivern.message import Json, Message, decode, encode, json_bytes, sha256
+from waivern.message import Json, json_bytes, sha256
 from waivern.store import (
     cache_index,
     journal,
@@ -30,19 +29,17 @@ from waivern.store import (
     store_id,
 )
 from waivern.store.backend import Backend, FolderHandle, explained
+from waivern.store.backend_artifacts import BackendArtifacts
 from waivern.store.base import (
-    ArtifactRef,
     FileKind,
     InitialState,
     Journal,
     Lease,
     LogSink,
     Owner,
-    Receipt,
     RecordName,
     RunFile,
     RunIndex,
-    RunStore,
     Stamp,
 )
 from waivern.store.layout import (
@@ -53,8 +50,6 @@ from waivern.store.layout import (
     RECORD_BYTES,
     REQUESTS,
     RUNBOOK,
-    AbsentError,
-    Layout,
     child_parts,
     kept_child_name,
     kept_name,
@@ -65,42 +60,23 @@ from waivern.store.layout import (
 if TYPE_CHECKING:  # only writing needs it, and `wct runs` must be instant
     from waivern.store.lease import BackendLease
 
-T = TypeVar("T")
 LATEST = "latest"
 """The link to the newest run."""
 HISTORY = "runs.jsonl"
 STAMPED = tuple(f"{SYSTEM}/{name}" for name in (layout.RUN, layout.STATE, EVENTS))
 """The records from which the row of a run is read."""
 TAIL_BYTES = 1 << 16
-IN_MEMORY_BYTES = 64 << 20
-"""A larger artifact is digested before it is read: another program may have written it."""
 REQUEST_BYTES = 1 << 16
-_tokens = itertools.count()
-_TOKEN_PREFIX = os.urandom(4).hex()
-"""Staged names are unique over processes by this, within one by the counter."""
 
 
-class BackendStore(RunStore):
+class BackendStore(BackendArtifacts):
     """A run store over a backend."""
 
     def __init__(self, backend: Backend) -> None:
+        super().__init__(backend)
         self.url = backend.url
         self.watch_s = backend.watch_s
-        self._title = backend.title
-        self._blocks = backend.blocks
-        self._at = Layout(backend)
         self._identity: str | None = None
-        self._leases: dict[str, BackendLease] = {}
-        self._over: set[str] = set()
-        """The runs that this object held and has released."""
-
-    async def _off_loop(self, call: Callable[[], T]) -> T:
-        """Run a blocking call on a thread; one that cannot block at once."""
-        if not self._blocks:
-            return call()
-        import anyio
-
-        return await anyio.to_thread.run_sync(call)
 
     def identity(self, *, make: bool = False) -> str | None:
         if self._identity is None:
@@ -116,88 +92,6 @@ class BackendStore(RunStore):
                         root = stack.enter_context(self._at.root())
                         self._identity = store_id.read(root)
         return self._identity
-
-    # stage and publish
-
-    def stage(self, run_id: str, key: str, message: Message) -> Receipt:
-        encoded = encode(message)
-        staged = f".tmp-{_TOKEN_PREFIX}-{next(_tokens)}"
-        lease = self._leases.get(run_id)
-        if lease is None and run_id in self._over:
-            raise StoreError(f"run {run_id} is over: '{key}' came too late")
-        if not (lease and lease.hold(staged, encoded.data)):
-            self._write(run_id, key, staged, encoded.data)
-            if lease and not lease.adopt(staged, key):
-                with self._at.artifact(run_id, key) as (folder, _):
-                    folder.unlink(staged)
-                raise StoreError(f"run {run_id} is over: '{key}' came too late")
-        return Receipt(
-            key,
-            staged,
-            len(encoded.data),
-            encoded.digest,
-            encoded.content_digest,
-            str(message.schema),
-        )
-
-    def _write(self, run_id: str, key: str, staged: str, data: bytes) -> None:
-        try:
-            with explained(f"write artifact '{key}'"):
-                with self._at.artifact(run_id, key, make=True) as (folder, _):
-                    folder.write_new(staged, data)
-        except AbsentError:
-            raise RunNotFoundError(f"run {run_id} is gone from {self._title}") from None
-
-    def fetch(self, run_id: str, ref: ArtifactRef) -> Message:
-        lease = self._leases.get(run_id)
-        if lease and ref.staged and (held := lease.held(ref.staged)):
-            return decode(held)
-        # it may be published between two looks, so the published place is tried twice
-        places = [None, ref.staged, None] if ref.staged else [None]
-        seen = False
-        for staged in places:
-            data = self._exactly(run_id, ref, staged)
-            if data:
-                return decode(data)
-            seen = seen or data is not None
-        if seen:
-            raise IntegrityError(
-                f"artifact '{ref.key}' of run {run_id} is not what the journal recorded",
-                hint=f"resume run {run_id}: that rebuilds it",
-            )
-        raise _missing(run_id, ref.key)
-
-    def _exactly(self, run_id: str, ref: ArtifactRef, staged: str | None) -> bytes | None:
-        """Return an artifact's bytes, none if they are other ones; None if nothing lies there."""
-        try:
-            with explained(f"read artifact '{ref.key}'"):
-                with self._at.artifact(run_id, ref.key) as (at, published):
-                    name = staged or published
-                    if at.size(name) > IN_MEMORY_BYTES and not at.is_digest(name, ref.digest):
-                        return b""
-                    data = at.read(name)
-        except (AbsentError, FileNotFoundError):
-            return None
-        return data if sha256(data) == ref.digest else b""
-
-    def _read(self, run_id: str, key: str, staged: str | None = None) -> bytes | None:
-        try:
-            with explained(f"read artifact '{key}'"), self._at.artifact(run_id, key) as (at, name):
-                return at.read_if_any(staged or name)
-        except AbsentError:
-            return None
-
-    def verify(self, run_id: str, key: str, *, size: int, digest: str) -> str | None:
-        try:
-            with explained(f"read artifact '{key}'"), self._at.artifact(run_id, key) as (at, name):
-                return None if at.is_digest(name, digest, size=size) else "altered"
-        except IntegrityError as error:
-            return error.message
-        except (AbsentError, FileNotFoundError):
-            return "missing"
-
-    def read_artifact(self, run_id: str, key: str) -> bytes | None:
-        return self._read(run_id, key)
 
     # journal
 
@@ -433,60 +327,10 @@ class BackendStore(RunStore):
     async def aclose(self) -> None:
         """Nothing is held between calls but leases, and those are their holders'."""
 
-    # the nine
-
-    async def save(self, run_id: str, key: str, message: Message) -> None:
-        await self._off_loop(partial(self._save, run_id, key, message))
-
-    def _save(self, run_id: str, key: str, message: Message) -> None:
-        data = encode(message).data
-        with explained(f"save '{key}'"):
-            with self._at.artifact(run_id, key, make=True, make_run=True) as (folder, name):
-                folder.replace(name, data)
-
-    async def get(self, run_id: str, key: str) -> Message:
-        data = await self._off_loop(partial(self._read, run_id, key))
-        if data is None:
-            raise _missing(run_id, key)
-        return decode(data)
-
-    async def exists(self, run_id: str, key: str) -> bool:
-        return await self._off_loop(partial(self._exists, run_id, key))
-
-    def _exists(self, run_id: str, key: str) -> bool:
-        try:
-            with explained(f"look for '{key}'"), self._at.artifact(run_id, key) as (folder, name):
-                return folder.has_file(name)
-        except AbsentError:
-            return False
-
-    async def delete(self, run_id: str, key: str) -> None:
-        await self._off_loop(partial(self._delete, run_id, key))
-
-    def _delete(self, run_id: str, key: str) -> None:
-        try:
-            with explained(f"delete '{key}'"), self._at.artifact(run_id, key) as (folder, name):
-                folder.unlink(name)
-                folder.sync()
-        except AbsentError:
-            return
-
-    async def list_keys(self, run_id: str, prefix: str = "") -> list[str]:
-        return await self._off_loop(partial(self._list_keys, run_id, prefix))
-
-    def _list_keys(self, run_id: str, prefix: str) -> list[str]:
-        try:
-            with explained(f"list run {run_id}"), self._at.run(run_id) as run:
-                return sorted(key for key in layout.keys(run) if key.startswith(prefix))
-        except RunNotFoundError:
-            return []
+    # three of the nine
 
     async def list_runs(self) -> list[str]:
         return await self._off_loop(self.runs)
-
-    async def clear(self, run_id: str) -> None:
-        for key in await self.list_keys(run_id):
-            await self.delete(run_id, key)
 
     async def save_json(self, run_id: str, key: str, data: dict[str, Json]) -> None:
         await self._off_loop(partial(self._save_json, run_id, key, data))
@@ -540,10 +384,6 @@ class BackendStore(RunStore):
         if not isinstance(document, dict):
             raise IntegrityError(f"{name} of run {run_id} is not a JSON object")
         return document
-
-
-def _missing(run_id: str, key: str) -> ArtifactNotFoundError:
-    return ArtifactNotFoundError(f"run {run_id} has no artifact '{key}'")
 
 
 def _taken(run_id: str) -> RefusedError:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType, TracebackType
 from typing import Literal, NamedTuple, Self, TypeAlias
 
-from waivern.message import Json, Message
+from waivern.message import Json, Message, StreamKind
 from waivern.record_stream import RecordStream
 
 
@@ -25,6 +25,8 @@ class Receipt(NamedTuple):
     digest: str
     content_digest: str
     schema: str
+    streams: tuple[StreamKind, ...] = ()
+    """The record streams that are staged with it."""
 
 
 class ArtifactRef(NamedTuple):
@@ -84,6 +86,8 @@ the last attempt ran, and the reason why it must not be removed."""
 
 FileKind: TypeAlias = Literal[
     "artifact",
+    "records",
+    "items",
     "record",
     "child",
     "earlier runbook",
@@ -92,7 +96,8 @@ FileKind: TypeAlias = Literal[
     "uncovered",
     "other",
 ]
-"""The kind of a file of a run. No event describes `uncovered` ones (logs, requests, the lock, the
+"""The kind of a file of a run. `records` and `items` are the streams of an artifact, which its own
+file (`artifact`) describes. No event describes `uncovered` ones (logs, requests, the lock, the
 pin); `staged` ones are leftovers that no reader sees."""
 
 
@@ -103,8 +108,8 @@ class RunFile(NamedTuple):
     """Below the run's folder, where people find it."""
     kind: FileKind
     name: str = ""
-    """The key of an artifact, a RecordName, the path of a child runbook, or 16 hex digits of the
-    digest of an earlier one."""
+    """The key of an artifact, also of a stream's, a RecordName, the path of a child runbook, or 16
+    hex digits of the digest of an earlier one."""
 
 
 class RunIndex(NamedTuple):
@@ -275,28 +280,43 @@ class RunStore(ArtifactStore):
     def stage(self, run_id: str, key: str, message: Message) -> Receipt:
         """Write the message where no reader sees it; any thread or process may, at any time.
 
-        It becomes durable when it is published.
+        It becomes durable when it is published. Its streams come from finished sinks of the same
+        artifact, and are then taken over; any other stream is copied, and its digest checked
+        (IntegrityError).
         """
 
-    def sink(self, run_id: str, key: str, name: str) -> RecordSink:
-        """Open a sink for the records of an artifact; `name` is the key of their list."""
-        raise NotImplementedError
+    @abstractmethod
+    def sink(self, run_id: str, key: str, name: str, *, kind: StreamKind = "records") -> RecordSink:
+        """Open a sink for a stream of an artifact that is being produced.
+
+        Of kind `records` it takes the records of the list `name` of the content: a few small ones
+        are returned as a list, to be put into the content, more as `Message.records`. Of kind
+        `items` it takes the index of the items: `finish` returns `Message.items`, or an empty list
+        if there are none; `name` is then used in messages only.
+        """
 
     @abstractmethod
     def fetch(self, run_id: str, ref: ArtifactRef) -> Message:
         """Return exactly the artifact that `ref` refers to, published or staged.
 
-        Raises IntegrityError if the stored bytes have another digest, ArtifactNotFoundError if
-        there are none.
+        The records of a stream are read, and checked, when they are iterated. Raises
+        IntegrityError if the stored bytes have another digest, ArtifactNotFoundError if there are
+        none.
         """
 
     @abstractmethod
     def verify(self, run_id: str, key: str, *, size: int, digest: str) -> str | None:
-        """Return the fault of a published artifact ('missing', 'altered'); None if it has none."""
+        """Return the fault of a published artifact ('missing', 'altered'); None if it has none.
+
+        Its streams are checked too; a fault of them names them.
+        """
 
     @abstractmethod
     def read_artifact(self, run_id: str, key: str) -> bytes | None:
-        """Return the bytes of a published artifact, unchecked; None if there are none."""
+        """Return the bytes of a published artifact's file, unchecked; None if there are none.
+
+        Its streams are reached through `get` and `fetch`.
+        """
 
     # journal
 

@@ -8,6 +8,7 @@ the Nth one.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import stat
@@ -38,6 +39,10 @@ _LOCK = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FLAGS: dict[OpenMode, int] = {"read": _READ, "new": _NEW, "append": _APPEND, "lock": _LOCK}
 _HAS_FADVISE = hasattr(os, "posix_fadvise")
+_HAS_COPY = hasattr(os, "copy_file_range")
+_NO_COPY = (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM)
+COPY_BYTES = 1 << 27
+"""What one system call copies, so that a copy can be interrupted."""
 _NOT_A_FILE = (40, 62, 6, 21)  # ELOOP on Linux and macOS, ENXIO, EISDIR
 
 
@@ -99,6 +104,24 @@ class DiskFile(FileHandle):
         while written < len(data):  # the system may take fewer bytes at a time
             step("write", self.name)
             written += os.write(self.descriptor, memoryview(data)[written:] if written else data)
+
+    def copy_from(self, source: FileHandle) -> bool:
+        if not _HAS_COPY or not isinstance(source, DiskFile):
+            return False
+        at = 0
+        while True:  # the kernel shares the blocks where the file system can
+            step("write", self.name)
+            try:
+                count = os.copy_file_range(
+                    source.descriptor, self.descriptor, COPY_BYTES, offset_src=at
+                )
+            except OSError as error:
+                if at or error.errno not in _NO_COPY:
+                    raise
+                return False
+            if not count:
+                return True
+            at += count
 
     def truncate(self, size: int) -> None:
         step("truncate", self.name)

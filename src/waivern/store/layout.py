@@ -9,12 +9,14 @@ from contextlib import ExitStack, contextmanager
 
 from waivern.errors import IntegrityError, RefusedError, RunNotFoundError
 from waivern.ids import SCHEMA_VERSION, SYSTEM, parse_artifact_id, parse_run_id
+from waivern.message import STREAMS, StreamKind
 from waivern.store import journal
 from waivern.store.backend import Backend, FolderHandle
 from waivern.store.base import FileKind, RecordName, RunFile
 
 RUNS, LOGS, REQUESTS, PINNED = "runs", "logs", "requests", "pinned.json"
 CHILDREN, CACHE, RUN_LOG, LOCK = "children", "cache", "run.log", "lock"
+ITEMS = "items"
 EVENTS, RUN, STATE, RUNBOOK = "events.jsonl", "run.json", "state.json", "runbook.yaml"
 RECORD_BYTES = 64 << 20
 """The limit for a record or a runbook (100,000 artifacts need some 4 MiB)."""
@@ -103,13 +105,19 @@ class Layout:
 
     @contextmanager
     def artifact(
-        self, run_id: str, key: str, *, make: bool = False, make_run: bool = False
+        self,
+        run_id: str,
+        key: str,
+        stream: StreamKind | None = None,
+        *,
+        make: bool = False,
+        make_run: bool = False,
     ) -> Iterator[tuple[FolderHandle, str]]:
-        """Open the folder of an artifact's file, and name the file.
+        """Open the folder of an artifact's file, or of one of its streams, and name the file.
 
         Raises AbsentError if the run or the folder is not there.
         """
-        *parents, last = parse_artifact_id(key).split("/")
+        *parents, name = artifact_parts(parse_artifact_id(key), stream)
         with ExitStack() as stack:
             try:
                 run = stack.enter_context(self.run(run_id, make=make_run))
@@ -118,7 +126,7 @@ class Layout:
                 raise AbsentError from error
             except NotADirectoryError as error:
                 raise IntegrityError(f"'{key}' of run {run_id} is not below a folder") from error
-            yield folder, f"{last}.json"
+            yield folder, name
 
     @contextmanager
     def log(
@@ -136,6 +144,24 @@ def log_parts(key: str | None) -> list[str]:
     The run's own is not in the folder of the others: whatever its name, an artifact could have it.
     """
     return [RUN_LOG] if key is None else [LOGS, *f"{parse_artifact_id(key)}.log".split("/")]
+
+
+def artifact_parts(key: str, stream: StreamKind | None = None) -> list[str]:
+    """Return the folders in a run and the name of an artifact's file, or of one of its streams."""
+    if stream is None:
+        return f"{key}.json".split("/")
+    return ([SYSTEM, ITEMS] if stream == "items" else []) + f"{key}.jsonl".split("/")
+
+
+def stream_of(path: str) -> tuple[StreamKind, str] | None:
+    """Return the kind of a stream and the key of its artifact, from its path in a run's folder."""
+    key = path.removesuffix(".jsonl")
+    if key == path:
+        return None
+    inner = key.removeprefix(f"{SYSTEM}/{ITEMS}/")
+    if inner != key:
+        return "items", inner
+    return None if key.startswith(f"{SYSTEM}/") else ("records", key)
 
 
 def keys(run: FolderHandle) -> Iterator[str]:
@@ -171,6 +197,8 @@ def described(path: str) -> RunFile:
         return RunFile(path, "uncovered")
     if path.rpartition("/")[2].startswith(".tmp-"):
         return RunFile(path, "staged")
+    if (stream := stream_of(path)) is not None:
+        return RunFile(path, *stream)
     folder, _, rest = path.partition("/")
     if folder != SYSTEM:
         key = path.removesuffix(".json")
@@ -187,9 +215,11 @@ def described(path: str) -> RunFile:
 
 
 def file_path(kind: FileKind, name: str) -> str:
-    """Return the path of an artifact, a record or a child in a run's folder."""
+    """Return the path of an artifact, a stream, a record or a child in a run's folder."""
     if kind == "artifact":
-        return f"{name}.json"
+        return "/".join(artifact_parts(name))
+    if kind in STREAMS:
+        return "/".join(artifact_parts(name, kind))
     if kind == "child":
         return f"{SYSTEM}/{CHILDREN}/{name}"
     return f"{SYSTEM}/{RECORDS.get(name, name)}"  # type: ignore[call-overload]

@@ -11,7 +11,8 @@ from weakref import WeakSet
 from waivern.errors import StoreError
 from waivern.ids import SYSTEM
 from waivern.message import Json, json_bytes, sha256
-from waivern.store import journal, lock
+from waivern.store import artifact_files, journal, lock
+from waivern.store.artifact_files import Staged, staged_stream
 from waivern.store.backend import (
     Backend,
     FileHandle,
@@ -68,6 +69,8 @@ class BackendLease(Lease):
         held: lock.HeldLock,
         chain: journal.JournalChain,
         on_release: Callable[[str], None],
+        *,
+        found: bool,
     ) -> None:
         self.run_id = run_id
         self.run = run
@@ -75,6 +78,10 @@ class BackendLease(Lease):
         """Small artifacts, staged in memory; `publish` writes and syncs them in a group."""
         self._written: dict[str, str] = {}
         """Artifacts staged in files of their own and not published yet, each with its key."""
+        self._streamed: set[str] = set()
+        """The artifacts of which this lease has published streams."""
+        self._found = found
+        """Whether an earlier holder may have published streams."""
         self._syncers = Syncers()
         self._held = held
         self._chain = chain
@@ -131,7 +138,7 @@ class BackendLease(Lease):
                 system.sync()
             runs.rename(hidden, run_id)
             runs.sync()
-            lease = cls(run_id, backend, runs, run, held, chain, on_release)
+            lease = cls(run_id, backend, runs, run, held, chain, on_release, found=False)
             stack.pop_all()
         return lease
 
@@ -161,7 +168,7 @@ class BackendLease(Lease):
                         events.sync()
             last = reading.lines[-1] if reading.lines else None
             chain = journal.JournalChain(last.seq, last.hash) if last else journal.JournalChain()
-            lease = cls(run_id, backend, runs, own, held, chain, on_release)
+            lease = cls(run_id, backend, runs, own, held, chain, on_release, found=True)
             stack.pop_all()
         return lease
 
@@ -212,12 +219,23 @@ class BackendLease(Lease):
                 # only now that its bytes are durable does a file get its name, or a power loss
                 # could leave an empty artifact; one sync then makes all names durable
                 for receipt in together:
-                    folder.rename(receipt.staged, receipt.key.rpartition("/")[2] + ".json")
+                    self._put(folder, receipt)
                 folder.sync()
                 self._sync_names(parents)
             for receipt in together:
                 self._unwritten.pop(receipt.staged, None)
                 self._written.pop(receipt.staged, None)
+                for kind in receipt.streams:
+                    self._written.pop(staged_stream(receipt.staged, kind), None)
+
+    def _put(self, folder: FolderHandle, receipt: Receipt) -> None:
+        """Give a staged artifact its name, and those of its streams before."""
+        if receipt.streams or self._found or receipt.key in self._streamed:
+            staged = Staged(folder, receipt.staged, receipt.streams)
+            artifact_files.put(self.run, receipt.key, staged, each_step=False)
+            self._streamed.add(receipt.key)
+        else:  # nothing is there that describes streams
+            folder.rename(receipt.staged, receipt.key.rpartition("/")[2] + ".json")
 
     def _write(self, folder: FolderHandle, receipts: list[Receipt]) -> None:
         """Write what is held in memory, durably: one wave is written as another is synced."""
@@ -305,8 +323,8 @@ class BackendLease(Lease):
     def unpublish(self, keys: Iterable[str]) -> None:
         self.check()
         for key in keys:
-            *parents, name = f"{key}.json".split("/")
-            self._remove(parents, name, f"withdraw '{key}'")
+            with _there(f"withdraw '{key}'"):
+                artifact_files.remove(self.run, key)
 
     def _remove(self, parents: list[str], name: str, what: str) -> None:
         with (
@@ -320,13 +338,11 @@ class BackendLease(Lease):
     def sweep(self, keys: Iterable[str]) -> None:
         self.check()
         self._unwritten.clear()  # of calls that were cut off: it is never published
-        doomed = {f"{key}.json" for key in keys}
         with _there("remove invalidated artifacts"):
             found: dict[str, list[str]] = defaultdict(list)
-            for path, _ in self.run.walk():
+            for path in artifact_files.leftovers([path for path, _ in self.run.walk()], keys):
                 folder_path, _, name = path.rpartition("/")
-                if path in doomed or name.startswith(".tmp-"):
-                    found[folder_path].append(name)
+                found[folder_path].append(name)
             for folder_path, names in found.items():
                 with self.run.below(folder_path.split("/") if folder_path else []) as folder:
                     for name in names:

@@ -49,6 +49,7 @@ from waivern.testing.store_helpers import (
     ref,
     write_log,
 )
+from waivern.testing.stream_conformance import StreamConformance
 
 RUN = """\
 name: conformance
@@ -75,7 +76,7 @@ def _synchronous(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[...
     return run
 
 
-class StoreConformance:
+class StoreConformance(StreamConformance):
     """The tests that every store passes; a subclass says how to open one."""
 
     @abstractmethod
