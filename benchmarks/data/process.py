@@ -89,7 +89,7 @@ class Place:
 
 
 def _read_bytes(pid: int) -> int:
-    """Return what an ended process that was not waited for has read; -1 where nobody counts."""
+    """Return what an ended process that was not waited for has read; -1 where it is not counted."""
     try:
         lines = Path(f"/proc/{pid}/io").read_text().splitlines()
     except OSError:
