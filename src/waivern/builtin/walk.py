@@ -1,8 +1,7 @@
-"""The walk over the files below a folder, for their content and for their fingerprint."""
+"""The walk over the files below a folder, by descriptors: a folder may become a link meanwhile."""
 
 from __future__ import annotations
 
-import codecs
 import errno
 import os
 import stat
@@ -10,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from waivern.builtin import globs
 from waivern.ids import STORE
@@ -18,13 +18,7 @@ from waivern.plugins.context import Context
 MAX_DEPTH = 200
 """The maximal depth of folders: each level keeps a descriptor open while the next is read."""
 
-_MARKS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark is a prefix of this one
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
+NOT_REGULAR = "not a regular file"
 _REASONS = {
     errno.ELOOP: "symlink",  # it replaced the file after the folder was listed
     errno.ENOENT: "vanished",
@@ -32,7 +26,7 @@ _REASONS = {
     errno.ENOTDIR: "vanished",
     errno.EACCES: "denied",
     errno.EPERM: "denied",
-    errno.ENXIO: "not a regular file",
+    errno.ENXIO: NOT_REGULAR,
 }
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -47,72 +41,87 @@ def opened(name: Path | str, within: int | None = None) -> Iterator[int]:
         os.close(descriptor)
 
 
-@dataclass(frozen=True, slots=True)
-class TextFile:
-    """A file that was read: its bytes, and their text in `encoding`."""
+@contextmanager
+def opened_below(folder: int, parts: Sequence[str]) -> Iterator[int]:
+    """Yield a descriptor of a file below an open folder, without following links on the way."""
+    descriptor = os.dup(folder)
+    try:
+        for part in parts:
+            below = os.open(part, _OPEN, dir_fd=descriptor)
+            os.close(descriptor)
+            descriptor = below
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
-    path: str
-    """Relative to the source folder, with '/'."""
-    data: bytes
-    encoding: str
-    text: str
+
+class FoundFile(NamedTuple):
+    """A regular file within an open folder."""
+
+    folder: int
+    parts: tuple[str, ...]
+    """Its path from the source folder on."""
+
+    @property
+    def path(self) -> str:
+        return shown(self.parts)
+
+    def size(self) -> int | None:
+        """Return the size, also of a file that may not be read; None if it is not a file now."""
+        status = os.stat(self.parts[-1], dir_fd=self.folder, follow_symlinks=False)
+        return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """A walk by descriptors, so that a folder that becomes a symlink meanwhile leads nowhere else.
-
-    Each file is reported to `ctx` as read or not read.
-    """
+    """A walk that reports to `ctx` every file that is excluded or cannot be reached."""
 
     ctx: Context
     include: Sequence[globs.Glob]
     exclude: Sequence[globs.Glob]
-    max_file_size: int
-    encoding: str
     store: os.stat_result | None = None
     """The folder of the runs."""
     matched: set[int] = field(default_factory=set)
     """The indices of the patterns of `include` that match something."""
 
-    def files(self, folder: int, above: tuple[str, ...], *, included: bool) -> Iterator[TextFile]:
+    def files(self, folder: int, above: tuple[str, ...], *, included: bool) -> Iterator[FoundFile]:
         """Yield the files below an open folder; `included`: all of them are included."""
         for entry in _entries(folder):
             parts = (*above, entry.name)
             if entry.is_dir(follow_symlinks=False):
-                yield from self.subfolder(folder, parts, included=included)
+                yield from self._subfolder(folder, parts, included=included)
             elif globs.any_fits(self.exclude, parts, folder=False):
-                self.ctx.left_out(_shown(parts), "excluded")
-            elif not (self.includes(parts, folder=False) or included):
-                self.ctx.left_out(_shown(parts), "not included")
+                self.ctx.left_out(shown(parts), "excluded")
+            elif not (self._includes(parts, folder=False) or included):
+                self.ctx.left_out(shown(parts), "not included")
             elif entry.is_symlink():
-                self.skip(parts, "symlink")
+                self.ctx.skipped(shown(parts), "symlink")
             elif not entry.is_file(follow_symlinks=False):
-                self.skip(parts, "not a regular file")
+                self.ctx.skipped(shown(parts), NOT_REGULAR)
             else:
-                yield from self.file(folder, parts)
+                yield FoundFile(folder, parts)
 
-    def subfolder(
+    def _subfolder(
         self, folder: int, parts: tuple[str, ...], *, included: bool
-    ) -> Iterator[TextFile]:
+    ) -> Iterator[FoundFile]:
         excluded = globs.any_fits(self.exclude, parts, folder=True)
         try:
             with opened(parts[-1], folder) as inner:
                 if self._is_store(parts[-1], inner):
-                    self.ctx.left_out(_shown(parts) + "/", "store")
+                    self.ctx.left_out(shown(parts) + "/", "store")
                 elif excluded or len(parts) > MAX_DEPTH:
-                    path, count = _shown(parts) + "/", _count(inner)
+                    path, count = shown(parts) + "/", _count(inner)
                     if count and excluded:
                         self.ctx.left_out(path, "excluded", count)
                     elif count:
                         self.ctx.skipped(path, f"below {MAX_DEPTH} folders", count)
                 else:
-                    included = self.includes(parts, folder=True) or included
+                    included = self._includes(parts, folder=True) or included
                     yield from self.files(inner, parts, included=included)
         except OSError as error:
-            self.ctx.skipped(_shown(parts) + "/", _reason(error))
+            self.ctx.skipped(shown(parts) + "/", reason(error))
 
-    def includes(self, parts: tuple[str, ...], *, folder: bool) -> bool:
+    def _includes(self, parts: tuple[str, ...], *, folder: bool) -> bool:
         """Return whether a pattern includes the entry; record each pattern that does."""
         fitting = [n for n, each in enumerate(self.include) if each.fits(parts, folder=folder)]
         self.matched.update(fitting)
@@ -124,76 +133,18 @@ class Walk:
             return True
         return self.store is not None and os.path.samestat(os.fstat(folder), self.store)
 
-    def file(self, folder: int, parts: tuple[str, ...]) -> Iterator[TextFile]:
-        """Yield the file, or record why it is not read."""
-        size = None
-        try:
-            size = _size(folder, parts[-1])
-            data = _bytes(folder, parts[-1], self.max_file_size)
-            size = len(data)
-            text, encoding = _text(data, self.encoding)
-        except _Unread as unread:
-            self.skip(parts, unread.reason, size)
-        except OSError as error:
-            self.skip(parts, _reason(error), size)
-        else:
-            self.ctx.read(size=size)
-            self.ctx.progress(self.ctx.coverage.read)
-            yield TextFile(_shown(parts), data, encoding, text)
-
-    def skip(self, parts: tuple[str, ...], reason: str, size: int | None = None) -> None:
-        self.ctx.skipped(_shown(parts), reason, size=size)
-
-
-class _Unread(Exception):  # noqa: N818 - not an error: a fact for the coverage record
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
 
 def _entries(folder: int) -> list[os.DirEntry[str]]:
     with os.scandir(folder) as entries:
         return sorted(entries, key=lambda entry: entry.name)
 
 
-def _size(folder: int, name: str) -> int | None:
-    """Return the size of a regular file, also of one that may not be read."""
-    status = os.stat(name, dir_fd=folder, follow_symlinks=False)
-    return status.st_size if stat.S_ISREG(status.st_mode) else None
-
-
-def _bytes(folder: int, name: str, limit: int) -> bytes:
-    with opened(name, folder) as file:
-        status = os.fstat(file)
-        if not stat.S_ISREG(status.st_mode):
-            raise _Unread("not a regular file")
-        if status.st_size > limit:
-            raise _Unread("too large")
-        data = bytearray()
-        while chunk := os.read(file, min(2**20, limit + 1 - len(data))):
-            data += chunk
-            if len(data) > limit:  # it grew, or it has no size until it is read
-                raise _Unread("too large")
-        return bytes(data)
-
-
-def _text(data: bytes, encoding: str) -> tuple[str, str]:
-    encoding = next((named for mark, named in _MARKS if data.startswith(mark)), encoding)
-    try:
-        text = data.decode(encoding)
-    except ValueError as error:
-        binary = b"\0" in data
-        raise _Unread("binary" if binary else f"not {encoding}") from error
-    if "\0" in text:
-        raise _Unread("binary")
-    return text, encoding
-
-
-def _reason(error: OSError) -> str:
+def reason(error: OSError) -> str:
+    """Return why a file or folder is not read, for the coverage record."""
     return _REASONS.get(error.errno or 0) or f"unreadable: {error.strerror}"
 
 
-def _shown(parts: tuple[str, ...]) -> str:
+def shown(parts: tuple[str, ...]) -> str:
     """Return the path as text; bytes of a name that are not UTF-8 are escaped as '\\xff'."""
     return os.fsencode("/".join(parts)).decode(errors="backslashreplace")
 

@@ -1,0 +1,222 @@
+"""The files of a source: each read once, or read again as it was listed."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Generator, Iterable, Iterator
+from itertools import chain
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, NonNegativeInt
+
+from waivern.builtin import globs
+from waivern.builtin.common_properties import located
+from waivern.builtin.text_parts import (
+    BLOCK,
+    PARTLY,
+    TOO_LARGE,
+    Block,
+    Digests,
+    Unread,
+    blocks,
+    decoded,
+    parts,
+    text_encoding,
+    unsized_block,
+    verified,
+)
+from waivern.builtin.walk import NOT_REGULAR, FoundFile, Walk, opened, opened_below, reason
+from waivern.errors import ComponentError
+from waivern.message import Json
+from waivern.plugins.context import Context
+
+if TYPE_CHECKING:
+    from waivern.builtin.filesystem import Filesystem
+
+
+class OpenFile(NamedTuple):
+    """A regular file that is open for reading, and the properties that say how to read it."""
+
+    found: FoundFile
+    descriptor: int
+    size: int
+    config: Filesystem.Config
+
+    def blocks(self) -> Iterator[Block]:
+        if self.size:
+            return blocks(self.descriptor, self.size)
+        return unsized_block(self.descriptor, self.config.max_file_size)
+
+
+Use = Callable[[OpenFile], Iterator[Json]]
+"""Yields the records of a file. Raises Unread or OSError if it is not read to its end."""
+
+
+def each_file(config: Filesystem.Config, ctx: Context, use: Use) -> Iterator[Json]:
+    """Yield the records of each file of the source, and report each file that has none."""
+    root, store = located(ctx, config.path).resolve(), ctx.store_folder
+    ctx.read(0, size=0)  # an empty folder is reported, too
+    walk = Walk(
+        ctx,
+        include=tuple(map(globs.parse, config.include or ())),
+        exclude=tuple(map(globs.parse, config.exclude)),
+        store=store.stat() if store and store.is_dir() else None,
+    )
+    try:
+        if root.is_dir():
+            with opened(root) as folder:
+                for file in walk.files(folder, (), included=config.include is None):
+                    yield from _records(file, config, ctx, use)
+            for number, pattern in enumerate(config.include or ()):
+                if number not in walk.matched:
+                    ctx.unmatched(pattern)
+            return
+        with opened(root.parent) as folder:
+            yield from _records(FoundFile(folder, (root.name,)), config, ctx, use)
+    except OSError as error:  # of the root; errors below it are in the coverage record
+        raise _unreadable(config.path, error) from error
+    if not ctx.coverage.read:
+        _, why, _ = ctx.coverage.skipped[-1]
+        hint = "you may not read it: see `ls -l`" if why == "denied" else "name a text file"
+        raise ComponentError(f"{config.path!r} was not read: {why}", hint=hint)
+
+
+def _records(file: FoundFile, config: Filesystem.Config, ctx: Context, use: Use) -> Iterator[Json]:
+    size = None
+
+    def records() -> Iterator[Json]:
+        nonlocal size
+        size = file.size()
+        with opened(file.parts[-1], file.folder) as descriptor:
+            size = _regular_size(descriptor)
+            if size > config.max_file_size:
+                raise Unread(TOO_LARGE)
+            for record in use(OpenFile(file, descriptor, size, config)):
+                size = record["size"]
+                yield record
+
+    why = yield from _reason_of_end(records())
+    if why is not None:
+        ctx.skipped(file.path, why, size=size)
+    else:
+        ctx.read(size=size)
+        ctx.progress(ctx.coverage.read)
+
+
+def _reason_of_end(records: Iterator[Json]) -> Generator[Json, None, str | None]:
+    """Yield the records; return why there are no more of them, or None if these are all."""
+    begun = False
+    try:
+        for record in records:
+            begun = True
+            yield record
+            del record  # before the next part is read
+    except Unread as unread:
+        why = unread.reason
+    except OSError as error:
+        why = reason(error)
+    else:
+        return None
+    return why + PARTLY if begun else why
+
+
+def _regular_size(descriptor: int) -> int:
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        raise Unread(NOT_REGULAR)
+    return status.st_size
+
+
+def _unreadable(path: str, error: OSError) -> ComponentError:
+    return ComponentError(f"{path!r} cannot be read: {error.strerror}")
+
+
+def catalogue_entry(file: OpenFile) -> Iterator[Json]:
+    """Yield the file's entry in the catalogue."""
+    digests, encoding = Digests(), ""
+    for text in decoded(digests.of(file.blocks()), file.config.encoding):
+        encoding = text.encoding
+        del text
+    entry = {"path": file.found.path, "size": digests.size, "encoding": encoding}
+    exact = os.fsencode("/".join(file.found.parts))
+    if exact != file.found.path.encode():
+        entry["path_bytes"] = exact.hex()
+    yield entry | digests.document()
+
+
+def text_records(file: OpenFile) -> Iterator[Json]:
+    """Yield the file with its text, in parts if it is large."""
+    rest = file.blocks()
+    first = next(rest)
+    size = len(first.data) if first.last else file.size
+    all_blocks = chain([first], rest)
+    del first
+    for part in parts(decoded(all_blocks, file.config.encoding)):
+        yield {"path": file.found.path, "size": size, **part}
+        del part
+
+
+class ListedFile(BaseModel):
+    """An entry of a catalogue, which may come from a run of somebody else."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+    path: str
+    size: NonNegativeInt
+    encoding: Annotated[str, AfterValidator(text_encoding)]
+    digest: str
+    blocks: list[str] = []
+    path_bytes: str | None = None
+    """The path in hexadecimal, where it is not UTF-8 and `path` is only how it is shown."""
+
+    @classmethod
+    def of(cls, entry: Json) -> ListedFile:
+        """Return the entry. Raises ComponentError if it is none, or leads out of its folder."""
+        try:
+            file = cls.model_validate(entry)
+            unsafe = {"", ".", ".."} & {*file.parts} or "\0" in file.path
+        except ValueError as error:
+            raise ComponentError("not an entry of a catalogue of files") from error
+        if unsafe or len(file.digests) != max(1, -(-file.size // BLOCK)):
+            raise ComponentError(f"not an entry of a catalogue of files: {file.path!r:.200}")
+        return file
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        exact = (
+            self.path if self.path_bytes is None else os.fsdecode(bytes.fromhex(self.path_bytes))
+        )
+        return tuple(exact.split("/"))
+
+    @property
+    def digests(self) -> list[str]:
+        return self.blocks or [self.digest]
+
+
+def files_again(config: Filesystem.Config, ctx: Context, entries: Iterable[Json]) -> Iterator[Json]:
+    """Yield the files that the entries list, as far as they are what was listed."""
+    root = located(ctx, config.path).resolve()
+    whole = root.is_dir()
+    try:
+        with opened(root if whole else root.parent) as folder:
+            for entry in entries:
+                file = ListedFile.of(entry)
+                if not whole and file.parts != (root.name,):
+                    raise ComponentError(
+                        f"{config.path!r} is not a folder, which it was when it was listed"
+                    )
+                why = yield from _reason_of_end(_file_again(folder, file))
+                if why is not None:
+                    ctx.skipped(file.path, why, size=file.size)
+    except OSError as error:  # of the root
+        raise _unreadable(config.path, error) from error
+
+
+def _file_again(folder: int, file: ListedFile) -> Iterator[Json]:
+    with opened_below(folder, file.parts) as descriptor:
+        _regular_size(descriptor)
+        checked = verified(blocks(descriptor, file.size), file.digests)
+        for part in parts(decoded(checked, file.encoding)):
+            yield {"path": file.path, "size": file.size, **part}
+            del part
