@@ -152,6 +152,12 @@ def _intact(run: Path, name: str, event: dict[str, Any]) -> None:
     data = (run / f"{name}.json").read_bytes()
     assert len(data) == event["size"], f"{name} has another size"
     assert "sha256:" + hashlib.sha256(data).hexdigest() == event["digest"], f"{name} is altered"
+    envelope = json.loads(data)
+    for stream, path in (("records", f"{name}.jsonl"), ("items", f"_system/items/{name}.jsonl")):
+        if told := envelope.get(stream):
+            lines = (run / path).read_bytes()
+            digest = "sha256:" + hashlib.sha256(lines).hexdigest()
+            assert (len(lines), digest) == (told["size"], told["digest"]), f"{path} is altered"
 
 
 def after_resume(shelf: Shelf, known: Known, done: Done, undisturbed: dict[str, Any]) -> None:
@@ -210,16 +216,30 @@ def leftovers(shelf: Shelf) -> list[str]:
     """Return what a crash left and nobody swept."""
     store = shelf.path / ".waivern"
     left = [path for path in store.rglob("*") if path.name.startswith(".tmp-")]
+    left += store.glob("runs/*/_system/staged/*")
+    for run in (store / "runs").iterdir():
+        left += [path for path in run.rglob("*.jsonl") if _is_without_artifact(run, path)]
     return [str(path.relative_to(store)) for path in [*left, *(store / "runs").glob(".*")]]
 
 
+def _is_without_artifact(run: Path, lines: Path) -> bool:
+    """Return whether a file of records, or of items, belongs to no artifact."""
+    path = lines.relative_to(run)
+    if path.parts[:2] == ("_system", "items"):
+        return not (run / path.relative_to("_system/items").with_suffix(".json")).exists()
+    return "_system" not in path.parts and not lines.with_suffix(".json").exists()
+
+
 def contents(run: Path) -> dict[str, Any]:
-    """Return the content of each artifact file of a run."""
-    return {
-        file.relative_to(run).with_suffix("").as_posix(): json.loads(file.read_bytes())["content"]
-        for file in run.rglob("*.json")
-        if "_system" not in file.parts
-    }
+    """Return the content of each artifact file of a run; of records beside it, what it records."""
+    found = {}
+    for file in run.rglob("*.json"):
+        if "_system" not in file.parts:
+            envelope = json.loads(file.read_bytes())
+            content, records = envelope["content"], envelope.get("records")
+            name = file.relative_to(run).with_suffix("").as_posix()
+            found[name] = {**content, "records": records} if records else content
+    return found
 
 
 def agree(run: Path, truth: Story) -> None:
