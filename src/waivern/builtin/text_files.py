@@ -158,7 +158,7 @@ def text_records(file: OpenFile) -> Iterator[Json]:
 
 
 class ListedFile(BaseModel):
-    """An entry of a catalogue, which may come from a run of somebody else."""
+    """An entry of a catalogue, which may come from a foreign run."""
 
     model_config = ConfigDict(strict=True, frozen=True)
 
