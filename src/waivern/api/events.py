@@ -72,6 +72,10 @@ class ArtifactProgress:
     """Items done."""
     total: int | None
     """Items in all, if that is known."""
+    size: int | None = None
+    """Bytes done, if they are known."""
+    total_size: int | None = None
+    """Bytes in all, if they are known."""
     type: Literal["artifact_progress"] = field(default="artifact_progress", init=False)
     seq: None = field(default=None, init=False)
     duration_ms: None = field(default=None, init=False)

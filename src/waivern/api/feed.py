@@ -7,7 +7,6 @@ bounded, and of progress, which is not, only the last of each artifact is stored
 from __future__ import annotations
 
 from collections import deque
-from typing import NamedTuple
 
 import anyio
 
@@ -15,6 +14,7 @@ from waivern.api.events import RunStarted
 from waivern.api.run_thread import Begin, RunThread
 from waivern.clock import Clock
 from waivern.planning.plan import Plan
+from waivern.plugins.tally import Progress
 from waivern.record.fold import RunRecord
 from waivern.record.journal_events import Event
 from waivern.runs.result import RunResult
@@ -22,14 +22,6 @@ from waivern.runs.run_options import RunOptions
 
 PROGRESS_S = 0.05
 """The shortest time between two deliveries of progress alone."""
-
-
-class ComponentProgress(NamedTuple):
-    """The last progress that a component reported."""
-
-    at: str
-    n: int
-    total: int | None
 
 
 class EventFeed(RunThread[RunResult]):
@@ -42,8 +34,8 @@ class EventFeed(RunThread[RunResult]):
         super().__init__()
         self.items: deque[RunStarted | tuple[int, Event]] = deque()
         """Events with their lines in the journal, in order; some may come after the outcome."""
-        self.progress: dict[str, ComponentProgress] = {}
-        """The last of each artifact that was not taken yet."""
+        self.progress: dict[str, tuple[str, Progress]] = {}
+        """The time and the last progress of each artifact that was not taken yet."""
         self._clock = clock
         self._progress_due = False
         self._stirred = anyio.Event()
@@ -87,8 +79,8 @@ class EventFeed(RunThread[RunResult]):
             )
         )
 
-    def _on_progress(self, artifact: str, n: int, total: int | None) -> None:
-        self.progress[artifact] = ComponentProgress(self._clock.now(), n, total)
+    def _on_progress(self, artifact: str, progress: Progress) -> None:
+        self.progress[artifact] = self._clock.now(), progress
         if not self._progress_due:
             self._progress_due = True
             self.notify(self._stir)

@@ -153,7 +153,8 @@ class Stream(AsyncIterator[RunEvent]):
     def _progress(self, feed: EventFeed, artifacts: Iterable[str]) -> Iterable[ArtifactProgress]:
         for name in artifacts:
             if (last := feed.progress.pop(name, None)) is not None:
-                yield ArtifactProgress(run_id=self._run_id, artifact=name, **last._asdict())
+                at, done = last
+                yield ArtifactProgress(run_id=self._run_id, artifact=name, at=at, **done._asdict())
 
     def _finished(self, result: RunResult) -> RunFinished:
         self._over = True

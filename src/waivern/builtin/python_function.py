@@ -62,7 +62,8 @@ class _Python:
 class PythonConnector(_Python):
     """Calls a Python function, `function(**args)`, and keeps what it returns.
 
-    A function with a parameter `ctx` gets the context as well, to report its coverage.
+    A function with a parameter `ctx` gets the context as well, to report its coverage. A generator,
+    plain or async, yields the records of the list `records` and returns the rest of the content.
     The function may be async; a plain one runs on a thread. A file is loaded once an attempt,
     whatever happens to it meanwhile. It can import its neighbours: its own folder is searched
     before installed modules, and no other folder's modules are seen.
@@ -80,17 +81,20 @@ class PythonConnector(_Python):
 class PythonProcessor(_Python):
     """Calls a Python function, `function(inputs, **args)`, with the contents of the inputs.
 
-    The same rules as for the connector; `inputs` is a list in declared order.
+    The same rules as for the connector; `inputs` is a list in declared order. A function with the
+    attribute `reads_streams = True` gets the inputs themselves, to read them item by item.
     """
 
     accepts = None
+    reads_streams = True
     _positional = 1
 
     def process(
         self, inputs: Sequence[Input], config: PythonProperties, ctx: Context
     ) -> Json | Awaitable[Json]:
         """Return the function's content, or an awaitable of it; raises the errors of `extract`."""
-        return _called(config, ctx, [one.content for one in inputs])
+        streams = getattr(_function(config.call, ctx), "reads_streams", False)
+        return _called(config, ctx, [*inputs] if streams else [one.content for one in inputs])
 
 
 def _advised(config: PythonProperties, ctx: Context, positional: int) -> Iterator[Advice]:

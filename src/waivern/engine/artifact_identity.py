@@ -65,8 +65,11 @@ def identify(
     ctx: Context,
     environ: Mapping[str, str],
     secret: KeyedHash,
+    listed: dict[str, Json] | None = None,
 ) -> Identity | UnknownIdentity:
     """Return what decides the content of an artifact that is not `unfit`.
+
+    `listed` identifies a source that was listed; it needs no fingerprint.
 
     A connector must also name what it would read, unless the artifact has `cache: true`. A source
     that cannot be read is no error here: the work will fail on it.
@@ -74,7 +77,7 @@ def identify(
     if (unsure := unfit(node, tool.component)) is not None:
         return unsure
     try:
-        parts = _parts(node, tool, refs, ctx, environ, secret)
+        parts = _parts(node, tool, refs, ctx, environ, secret, listed)
         return parts if isinstance(parts, UnknownIdentity) else {"key": _key(parts), **parts}
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a component may raise anything
         what = error.message if isinstance(error, WaivernError) else type(error).__name__
@@ -88,6 +91,7 @@ def _parts(
     ctx: Context,
     environ: Mapping[str, str],
     secret: KeyedHash,
+    listed: dict[str, Json] | None,
 ) -> dict[str, Json] | UnknownIdentity:
     work = node.work
     assert isinstance(work, Extract | Transform)
@@ -95,7 +99,9 @@ def _parts(
     code = _code(tool, ctx)
     if code[1] is None and getattr(tool.component, "code", None) is not None:
         return UnknownIdentity("not cached: the code that it runs cannot be fingerprinted")
-    if isinstance(work, Extract):
+    if listed is not None:
+        source, inputs = listed, ()
+    elif isinstance(work, Extract):
         marks, inputs = _asked(tool, ctx, "fingerprint"), ()  # its node's inputs are for its tests
         if marks is None and node.cache is None:
             return UnknownIdentity("not cached: the connector does not say what it would read")
@@ -168,6 +174,11 @@ def kind(identity: Mapping[str, Json]) -> str:
         name: part for name, part in identity.items() if name not in ("key", "inputs", "source")
     }
     return content_digest({"kind": rest})
+
+
+def series(identity: Mapping[str, Json], artifact: str) -> str:
+    """Return the key under which an artifact's next result looks for the items of this one."""
+    return content_digest({"series": kind(identity), "artifact": artifact})
 
 
 def _key(parts: Mapping[str, Json]) -> str:

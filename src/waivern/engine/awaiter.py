@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from waivern.engine.calls import Awaiting, Call, Outcome
@@ -24,16 +25,20 @@ def carry_out(
     scope: CallScope,
 ) -> Outcome:
     """Make an artifact where this is called; `wanted` says whether anybody still waits for it."""
-    with producer.recorded(call, scope):
-        outcome = producer.begin(call, scope)
-        if not isinstance(outcome, Awaiting):
-            return outcome
-        try:
-            with scope.entered():
-                content = awaiter.run(outcome, wanted)
-            return producer.finish(outcome, content)
-        except BaseException as error:  # noqa: BLE001 - whatever it raised is the call's failure
-            return producer.failed(call, error, outcome.began)
+    scope.wanted = partial(wanted, call)
+    try:
+        with producer.recorded(call, scope):
+            outcome = producer.begin(call, scope)
+            if not isinstance(outcome, Awaiting):
+                return outcome
+            try:
+                with scope.entered():
+                    content = awaiter.run(outcome, wanted)
+                return producer.finish(outcome, content)
+            except BaseException as error:  # noqa: BLE001 - whatever it raised is the call's failure
+                return producer.failed(call, error, outcome.working.began)
+    finally:
+        del scope.wanted  # or the threads of a component would keep the executor alive
 
 
 class CoroutineRunner:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from waivern.engine import artifact_identity
 from waivern.engine.artifact_identity import ComponentUse, Identity, KeyedHash, UnknownIdentity
 from waivern.errors import WaivernError
 from waivern.message import Json, Message
 from waivern.planning.plan import Node
+from waivern.plugins.component import list_name
 from waivern.plugins.context import Context
 from waivern.record.journal_events import ArtifactCompletedRecord, Event, from_record
 from waivern.store.base import ArtifactRef, RunStore
+
+if TYPE_CHECKING:
+    from waivern.engine.per_item import EarlierItems
 
 LONG_MS = 10_000
 """Work of which no more is lost when a run is killed and never resumed."""
@@ -33,8 +37,11 @@ class _Made(NamedTuple):
 
     key: str
     seq: int
+    size: int
     digest: str
     content_digest: str
+    series: str | None
+    """The key under which later results take its items."""
 
 
 class Cache:
@@ -65,7 +72,12 @@ class Cache:
         """Why the cache cannot be used at all, once that is known."""
 
     def identify(
-        self, node: Node, tool: ComponentUse, refs: tuple[ArtifactRef, ...], ctx: Context
+        self,
+        node: Node,
+        tool: ComponentUse,
+        refs: tuple[ArtifactRef, ...],
+        ctx: Context,
+        source: dict[str, Json] | None = None,
     ) -> Identity | UnknownIdentity:
         """Return the identity of an artifact, if a cached result of it may be used."""
         if (unsure := artifact_identity.unfit(node, tool.component)) is not None:
@@ -73,7 +85,7 @@ class Cache:
         secret = self._own_secret()
         if secret is None:
             return UnknownIdentity(self.trouble or "")
-        return artifact_identity.identify(node, tool, refs, ctx, self._environ, secret)
+        return artifact_identity.identify(node, tool, refs, ctx, self._environ, secret, source)
 
     def confirm(
         self,
@@ -119,6 +131,32 @@ class Cache:
         origin = {"run": run_id, "artifact": name, "seq": made.seq, "digest": made.digest}
         return CacheHit(message, ref, origin)
 
+    def earlier_items(
+        self, node: Node, identity: Identity, tool: ComponentUse
+    ) -> EarlierItems | None:
+        """Return the latest result of an artifact that differs in its inputs only, item by item."""
+        from waivern.engine.per_item import EarlierItems  # most components do not go item by item
+
+        if node.id in self._refresh:
+            return None
+        key = artifact_identity.series(identity, node.id)
+        try:
+            place = self._store.recall(key) or {}
+            run_id, name = str(place.get("run")), str(place.get("artifact"))
+            made = self._made_in(run_id).get(name)
+            if made is None or made.series != key:
+                return None
+            ref = ArtifactRef(name, made.digest, made.content_digest)
+            message = self._store.fetch(run_id, ref)
+            if message.items is None:
+                return None
+            if self._store.verify(run_id, name, size=made.size, digest=made.digest) is not None:
+                return None
+            origin = {"run": run_id, "artifact": name, "seq": made.seq, "digest": made.digest}
+            return EarlierItems(message, list_name(tool.component), origin)
+        except WaivernError:
+            return None
+
     def knows(self, identity: Identity) -> bool:
         """Report whether any result has this identity but for its inputs: else nothing is found."""
         try:
@@ -138,6 +176,8 @@ class Cache:
                     entries[key]["origin"] = source
                 if identity.get("inputs"):
                     entries[artifact_identity.kind(identity)] = entries[key]
+                if done.items:
+                    entries[artifact_identity.series(identity, done.artifact)] = entries[key]
         if entries:
             self._store.remember(entries)
 
@@ -193,7 +233,10 @@ def _made_in(store: RunStore, run_id: str) -> dict[str, _Made]:
         done = from_record(line.record)
         assert isinstance(done, ArtifactCompletedRecord)
         if key := artifact_identity.key(done.identity):
-            found[done.artifact] = _Made(key, line.seq, done.digest, done.content_digest)
+            series = done.items and artifact_identity.series(done.identity or {}, done.artifact)
+            found[done.artifact] = _Made(
+                key, line.seq, done.size, done.digest, done.content_digest, series or None
+            )
         else:
             found.pop(done.artifact, None)
     return found

@@ -1,13 +1,16 @@
 """Calls to an executor, and the outcomes that it reports: small, and picklable."""
 
+from __future__ import annotations
+
 from collections.abc import Awaitable, Mapping
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, Self, TypeAlias
 
 from waivern.engine.artifact_identity import ComponentUse, Identity, UnknownIdentity
 from waivern.ids import ArtifactId
-from waivern.message import Json
+from waivern.message import Json, Message
 from waivern.planning.plan import Node
 from waivern.plugins.context import Context
+from waivern.record_stream import RecordStream
 from waivern.store.base import ArtifactRef, Receipt
 
 
@@ -45,6 +48,8 @@ class Produced(NamedTuple):
     """Digests of the code that produced it."""
     keep: str | None = None
     """`content` if it holds content of a source, `reference` if it lists one, else None."""
+    items: dict[str, Json] | None = None
+    """`{total, taken, origin}`: its items, and how many results of an earlier run were taken."""
 
 
 class Failed(NamedTuple):
@@ -86,15 +91,43 @@ class Lost(NamedTuple):
     """Whether the work itself ended its worker, as a crash or a lack of memory does."""
 
 
-class Awaiting(NamedTuple):
-    """The component has begun and has to be awaited; never leaves the process."""
+class Content(NamedTuple):
+    """What an artifact consists of, before it is staged."""
+
+    value: Json
+    records: RecordStream | None = None
+    """The list of it that is stored as a stream."""
+    items: RecordStream | None = None
+    """The index of the items that the records come from."""
+    catalogue: dict[str, Json] | None = None
+    """Of a listed source: what is needed to read its items again."""
+
+    @classmethod
+    def of(cls, message: Message) -> Self:
+        """Return the content of another artifact."""
+        listed = message.extensions.get("catalogue")
+        return cls(message.content, message.records, message.items, listed)
+
+
+class Working(NamedTuple):
+    """A component at work; never leaves the process."""
 
     call: Call
-    result: Awaitable[Json]
     ctx: Context
     began: float
     tool: ComponentUse
     identity: Identity | UnknownIdentity
+
+
+class Awaiting(NamedTuple):
+    """A component at work that has to be awaited."""
+
+    working: Working
+    result: Awaitable[Any]
+
+    @property
+    def call(self) -> Call:
+        return self.working.call
 
 
 class LeftBehind(NamedTuple):

@@ -28,7 +28,7 @@ class CoroutineDomain:
         self._loop = asyncio.new_event_loop()
         self._loop.set_exception_handler(self._report)
         _accept_other_threads(self._loop)
-        self._ctx = awaiting.ctx
+        self._ctx = awaiting.working.ctx
         self._task = self._loop.create_task(_result(awaiting.result))
         self._cancelled: set[asyncio.Task[Any]] = set()
         """The tasks cancelled so far: a second time would interrupt their cleanup."""

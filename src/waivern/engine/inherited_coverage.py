@@ -25,7 +25,7 @@ def inherited(store: RunStore, copy: Copy, source: Message, memo: SharedResults)
     comes from, in the run that examined them; if that cannot be read, it is unknown.
     """
     try:
-        record, found = memo.get(("coverage", copy.run), lambda: _coverage(store, copy.run))
+        record, found = _of_run(store, copy.run, memo)
         done = record.steps[copy.artifact].completed
         kept = (done.examined if done else None) or {}
         if _is_source(kept, source.source or ""):
@@ -36,6 +36,20 @@ def inherited(store: RunStore, copy: Copy, source: Message, memo: SharedResults)
         return {"component": copy.label}
     label = {"component": str(kept.get("component") or source.source or copy.label)}
     return label | ({"behind": _behind(min(shares))} if shares else {})
+
+
+def keep_of(store: RunStore, copy: Copy, memo: SharedResults) -> str | None:
+    """Return what the copied artifact holds of a source, as its own run recorded it."""
+    try:
+        record, _ = _of_run(store, copy.run, memo)
+        done = record.steps[copy.artifact].completed
+    except (WaivernError, KeyError):
+        return None
+    return done.keep if done else None
+
+
+def _of_run(store: RunStore, run: str, memo: SharedResults) -> tuple[RunRecord, RunCoverage]:
+    return memo.get(("coverage", run), lambda: _coverage(store, run))
 
 
 def _is_source(kept: dict[str, Json], label: str) -> bool:

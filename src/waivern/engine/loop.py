@@ -456,6 +456,7 @@ class Loop:
             examined=produced.examined,
             code=dict(produced.code),
             keep=produced.keep,
+            items=produced.items,
         )
 
     # failing

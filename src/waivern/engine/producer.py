@@ -8,19 +8,31 @@ from __future__ import annotations
 import inspect
 import os
 import traceback
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from waivern.clock import Clock
 from waivern.engine import artifact_identity
 from waivern.engine.artifact_identity import ComponentUse, Identity, UnknownIdentity
 from waivern.engine.cache import Cache, CacheHit
-from waivern.engine.calls import Awaiting, Call, Failed, NotProduced, Outcome, Produced, Suspended
+from waivern.engine.call_tests import left_out, named_inputs
+from waivern.engine.calls import (
+    Awaiting,
+    Call,
+    Content,
+    Failed,
+    NotProduced,
+    Outcome,
+    Produced,
+    Suspended,
+    Working,
+)
+from waivern.engine.failures import failure
 from waivern.engine.logs import RunLogs, no_log
-from waivern.errors import ComponentError, StoreError, WaivernError
-from waivern.ids import ArtifactId
+from waivern.errors import ComponentError, WaivernError
 from waivern.language.secrets import Secrets
 from waivern.message import Json, Message
 from waivern.planning.component_properties import configure
@@ -38,11 +50,16 @@ from waivern.planning.plan import (
 from waivern.plugins.call_scope import CallScope
 from waivern.plugins.capture import attributed
 from waivern.plugins.catalogue import Catalogue
-from waivern.plugins.component import Connector, Processor, Suspend
+from waivern.plugins.component import Connector, Processor, Suspend, list_name, rereadable
 from waivern.plugins.context import Context, SharedResults
 from waivern.plugins.inputs import Input
+from waivern.plugins.tally import Progress
 from waivern.record.measure import measured
-from waivern.store.base import ArtifactRef, RunStore
+from waivern.store.base import ArtifactRef, RecordSink, RunStore
+
+if TYPE_CHECKING:
+    from waivern.engine.per_item import ItemResults
+    from waivern.engine.source_reading import SourceMarks
 
 _COUNTS = ("seen", "read", "skipped", "left_out")
 """What the journal has of a coverage record."""
@@ -62,7 +79,7 @@ class CacheLookup(NamedTuple):
 class Producer:
     """The producer of the artifacts of one run. Thread-safe.
 
-    `on_progress` is called with (artifact, n, total), from any thread.
+    `on_progress` is called with an artifact and its progress, from any thread.
     """
 
     def __init__(
@@ -72,7 +89,7 @@ class Producer:
         environ: Mapping[str, str],
         secrets: Secrets,
         clock: Clock,
-        on_progress: Callable[[str, int, int | None], None] = lambda _a, _n, _t: None,
+        on_progress: Callable[[str, Progress], None] = lambda _artifact, _progress: None,
         cache: Cache | None = None,
         catalogue: Catalogue | None = None,
         logs: RunLogs | None = None,
@@ -107,8 +124,10 @@ class Producer:
         began = self._clock.monotonic()
         ctx = self._context(call)
         try:
-            reason = self._left_out(call)
-            return self._made(call, ctx, began, scope) if reason is None else NotProduced(reason)
+            reason = left_out(call, partial(self._content, call), self._secrets.hide)
+            if reason is not None:
+                return NotProduced(self._presentable(reason))
+            return self._made(call, ctx, began, scope)
         except BaseException as error:  # noqa: BLE001 - a component may raise anything, SystemExit too
             return self.failed(call, error, began)
 
@@ -121,9 +140,9 @@ class Producer:
             case AskPeople():
                 if "decision" not in call.given:
                     return NotProduced("")  # its tests let it be; to ask people is the loop's to do
-                return self._stage(call, call.given["decision"], None, began)
+                return self._stage(call, Content(call.given["decision"]), None, began)
             case DefaultValue(content):
-                return self._stage(call, content, None, began)
+                return self._stage(call, Content(content), None, began)
             case NoValue(reason):
                 return NotProduced(reason)
             case OutputPart(output):
@@ -136,14 +155,64 @@ class Producer:
     ) -> Outcome | Awaiting:
         """Take a cached result, or let the component work."""
         with scope.entered():
+            tool = self._tool(work)
+            if by_reference(call.node, tool):
+                return self._list(call, work, tool, ctx, began, scope)
             lookup = self.identify(call.node, work, call.inputs, given=bool(call.given))
         if (hit := self.find(call.node, lookup)) is not None:
             return self._restored(call, lookup, hit, began)
         with scope.entered():
-            result = self._asked(call, lookup.tool, ctx)
+            result = self._asked(call, lookup, ctx)
+            if inspect.isgenerator(result) or inspect.isasyncgen(result):
+                from waivern.engine import generators  # most components are none
+
+                result = generators.drained(result, *self._sink(call, tool), scope.wanted)
+        working = Working(call, ctx, began, tool, lookup.identity)
         if inspect.isawaitable(result):
-            return Awaiting(call, result, ctx, began, lookup.tool, lookup.identity)
-        return self._returned(call, result, ctx, began, lookup.tool, lookup.identity)
+            return Awaiting(working, result)
+        return self._returned(working, result)
+
+    def _list(
+        self,
+        call: Call,
+        work: Extract | Transform,
+        tool: ComponentUse,
+        ctx: Context,
+        began: float,
+        scope: CallScope,
+    ) -> Produced:
+        """List a source that is read by reference. The list is its own fingerprint."""
+        from waivern.engine.generators import drain
+        from waivern.engine.source_reading import CatalogueOrigin, SourceMarks, listed
+
+        node, marks = call.node, SourceMarks(list_name(tool.component))
+        entries = marks.noting(listed(tool.component, tool.config, ctx))
+        content = drain(entries, *self._sink(call, tool), scope.wanted)
+        origin = CatalogueOrigin.of_work(work, self._folder(node), self._base, node.on_change)
+        content = content._replace(catalogue=origin.document())
+        given = bool(call.given)
+        lookup = self.identify(node, work, (), given=given, listed=marks.document(ctx))
+        hit = self.find(node, lookup)
+        made = self._stage(call, content, ctx.coverage.document(), began)
+        known = None if isinstance(lookup.identity, UnknownIdentity) else lookup.identity
+        code = artifact_identity.code(tool, lookup.look, known["code"] if known else None)
+        return made._replace(identity=known, origin=hit.origin if hit else None, code=code)
+
+    def _sink(self, call: Call, tool: ComponentUse) -> tuple[RecordSink, str]:
+        name = list_name(tool.component)
+        return self._store.sink(call.run_id, call.artifact, name), name
+
+    def _item_results(
+        self, call: Call, lookup: CacheLookup, inputs: Iterable[Message]
+    ) -> ItemResults:
+        """Return what lets a component go item by item, with the results of an earlier run."""
+        from waivern.engine.per_item import ItemResults, expected
+
+        if self._cache is None or isinstance(lookup.identity, UnknownIdentity):
+            return ItemResults(lambda: None, None, expected(inputs))
+        earlier = partial(self._cache.earlier_items, call.node, lookup.identity, lookup.tool)
+        sink = partial(self._store.sink, call.run_id, call.artifact, "items", kind="items")
+        return ItemResults(earlier, sink, expected(inputs))
 
     # the cache: a run and a forecast look up the same
 
@@ -154,8 +223,12 @@ class Producer:
         inputs: tuple[ArtifactRef, ...],
         *,
         given: bool = False,
+        listed: dict[str, Json] | None = None,
     ) -> CacheLookup:
-        """Return the identity under which a result is cached; `given`: data was handed over."""
+        """Return the identity under which a result is cached; `given`: data was handed over.
+
+        `listed` identifies a source that was listed; any other one is asked for its fingerprint.
+        """
         look, tool = self.context(node), self._tool(work)
         identity: Identity | UnknownIdentity
         if self._cache is None:
@@ -163,8 +236,22 @@ class Producer:
         elif given:
             identity = UnknownIdentity("it depends on data that was given to this run")
         else:
-            identity = self._cache.identify(node, tool, inputs, look)
+            identity = self._cache.identify(node, tool, inputs, look, listed)
         return CacheLookup(tool, look, identity)
+
+    def list_ahead(
+        self, node: Node, work: Extract | Transform
+    ) -> tuple[SourceMarks, CacheLookup] | None:
+        """List a source as a run would, and store nothing; None if it is not read by reference."""
+        tool = self._tool(work)
+        if not by_reference(node, tool):
+            return None
+        from waivern.engine.source_reading import SourceMarks, listed
+
+        ctx, marks = self.context(node), SourceMarks(list_name(tool.component))
+        for _ in marks.noting(listed(tool.component, tool.config, ctx)):
+            continue
+        return marks, self.identify(node, work, (), listed=marks.document(ctx))
 
     def find(self, node: Node, lookup: CacheLookup) -> CacheHit | None:
         """Return the cached result, if there is one and it is intact."""
@@ -176,97 +263,62 @@ class Producer:
         """Stage a cached result, with the coverage that the lookup has just recorded."""
         identity = cast(Identity, lookup.identity)
         coverage = lookup.look.coverage.document() or hit.message.extensions.get("coverage")
-        made = self._stage(call, hit.message.content, coverage, began)
+        made = self._stage(call, Content.of(hit.message), coverage, began)
         code = artifact_identity.code(lookup.tool, lookup.look, identity["code"])
         return made._replace(identity=identity, origin=hit.origin, code=code)
 
-    def _asked(self, call: Call, tool: ComponentUse, ctx: Context) -> Json | Awaitable[Json]:
+    def _asked(self, call: Call, lookup: CacheLookup, ctx: Context) -> Any:
+        tool = lookup.tool
         if isinstance(call.node.work, Extract):
             return cast(Connector, tool.component).extract(tool.config, ctx)
-        inputs = self._inputs(call)
-        return cast(Processor, tool.component).process(inputs, tool.config, ctx)
+        processor = cast(Processor, tool.component)
+        found = [(name, self._store.fetch(call.run_id, ref)) for name, ref in named_inputs(call)]
+        inputs = [self._input(name, message, ctx) for name, message in found]
+        if getattr(processor, "reads_streams", False):
+            ctx.item_results = self._item_results(call, lookup, [message for _, message in found])
+        else:
+            for one in inputs:
+                _ = one.content  # read here: the component expects that nothing is left to read
+        return processor.process(inputs, tool.config, ctx)
 
-    def _returned(
-        self,
-        call: Call,
-        content: Json,
-        ctx: Context,
-        began: float,
-        tool: ComponentUse,
-        identity: Identity | UnknownIdentity,
-    ) -> Produced:
+    def _returned(self, working: Working, result: Json) -> Produced:
         """Stage what a component returned."""
+        call, ctx, began, tool, identity = working
         self._end_if_forked(call, 0)
+        content = result if isinstance(result, Content) else Content(result)
         same = None
-        if self._cache is not None and not isinstance(identity, UnknownIdentity):
+        if self._cache is not None and not isinstance(identity, UnknownIdentity) and not ctx.missed:
             again = self.context(call.node)
             same = self._cache.confirm(call.node, tool, call.inputs, again, identity)
         known = None if isinstance(identity, UnknownIdentity) else identity["code"]
         code = artifact_identity.code(tool, self.context(call.node), known)
+        if (items := ctx.item_results) is not None:
+            content = content._replace(items=items.finish())
         made = self._stage(call, content, ctx.coverage.document(), began)
-        return made._replace(identity=same, code=code)
+        taken = None if items is None else items.document()
+        return made._replace(identity=same, code=code, items=taken)
 
     def finish(self, awaited: Awaiting, content: Json) -> Outcome:
         """Stage what an awaited component returned."""
         try:
-            call, _, ctx, began, tool, identity = awaited
-            return self._returned(call, content, ctx, began, tool, identity)
+            return self._returned(awaited.working, content)
         except Exception as error:  # noqa: BLE001 - as in `begin`
-            return self.failed(awaited.call, error, awaited.began)
+            return self.failed(awaited.call, error, awaited.working.began)
 
     def failed(self, call: Call, error: BaseException, began: float) -> Failed | Suspended:
         """Turn what was raised into data; the traceback goes to the artifact's log."""
         if isinstance(error, Suspend):
-            return self._waits(error, began)
-        duration = self._ms_since(began)
-        store = isinstance(error, StoreError)
-        if isinstance(error, WaivernError):
-            message, hint = error.message or "no message", error.hint
-            if error.__cause__ is not None:
-                self._log_traceback(call, error)
-        else:
-            message, hint = _said(error) or "no message", None
+            return Suspended(self._presentable(error.reason), self._ms_since(began))
+        if not isinstance(error, WaivernError) or error.__cause__ is not None:
             self._log_traceback(call, error)
         self._end_if_forked(call, 1)
-        kind = self._presentable(type(error).__name__)
-        message = self._presentable(message)
-        hint = self._presentable(hint) if hint else None
-        classes = type(error).__mro__
-        kinds = tuple(each.__name__ for each in classes)
-        kinds += tuple(f"{each.__module__}.{each.__qualname__}" for each in classes)
-        return Failed(kind, message, hint, duration, store, kinds)
+        return failure(error, self._presentable, self._ms_since(began))
 
     def _end_if_forked(self, call: Call, code: int) -> None:
         """End a child that the component forked and that came back here: its work has no reader."""
         if self._logs.forked:
             self._logs.of(call.artifact).finish()
             os._exit(code)
-
-    def _waits(self, wait: Suspend, began: float) -> Suspended:
-        return Suspended(self._presentable(wait.reason), self._ms_since(began))
-
-    def _left_out(self, call: Call) -> str | None:
-        """Return why the artifact is left out, if its tests say so."""
-        if not call.node.tests or "decision" in call.given:
-            return None
-        contents = {key: lambda ref=ref: self._content(call, ref) for key, ref in _named(call)}
-        for test in call.node.tests:
-            scope = {
-                **test.scope,
-                "inputs": {
-                    name: contents[name]()
-                    for root, name in test.condition.references
-                    if root == "inputs" and name in contents
-                },
-                "status": {name: call.statuses[id_] for name, id_ in test.statuses.items()},
-            }
-            if test.result is not None:
-                scope["result"] = self._content(call, call.results[test.result])
-            if test.condition.evaluate(scope) != test.holds:
-                word = "does not hold" if test.holds else "holds"
-                said = test.condition.explain(scope, self._secrets.hide)
-                return self._presentable(f"{test.condition.text} {word} ({said})")
-        return None
 
     def _content(self, call: Call, ref: ArtifactRef) -> Json:
         return self._store.fetch(call.run_id, ref).content
@@ -276,15 +328,15 @@ class Producer:
         content = whole.get(output) if isinstance(whole, dict) else None
         if content is None:
             return NotProduced(f"'{call.inputs[0].key}' yielded nothing for '{output}'")
-        return self._stage(call, content, None, began)
+        return self._stage(call, Content(content), None, began)
 
     def _last(self, call: Call, last: LastRound, began: float) -> Outcome:
-        content, rounds = self._content(call, call.inputs[-1]), len(call.inputs)
+        result, rounds = self._store.fetch(call.run_id, call.inputs[-1]), len(call.inputs)
         missing = call.node.inputs[rounds:]
         if (
             last.led_by is None
             and (missing or not last.keep)
-            and not last.until.evaluate({"result": content, "round": rounds, **last.scope})
+            and not last.until.evaluate({"result": result.content, "round": rounds, **last.scope})
         ):
             message = f"'{last.until.text}' did not hold after {rounds} rounds"
             hint = "give it more rounds with 'max', or `otherwise: keep` to take the last one"
@@ -292,7 +344,7 @@ class Producer:
                 message += f", and '{missing[0]}' was not made"
                 hint = f"`wct inspect {call.run_id}/{missing[0]}` says why"
             raise ComponentError(message, hint=hint)
-        return self._stage(call, content, None, began)
+        return self._stage(call, Content.of(result), None, began)
 
     def _presentable(self, text: str) -> str:
         """Return text without secrets that can be written: a file's name may hold no characters."""
@@ -306,11 +358,15 @@ class Producer:
         ref = ArtifactRef(copy.artifact, copy.digest, copy.content_digest)
         source = self._store.fetch(copy.run, ref)
         coverage = source.extensions.get("coverage")
-        made = self._stage(call, source.content, coverage, began)
-        from waivern.engine.inherited_coverage import inherited  # most runs copy nothing
+        content = Content.of(source)
+        if content.catalogue is not None:  # it lies where the other run found it
+            content = content._replace(catalogue={**content.catalogue, "below": None})
+        made = self._stage(call, content, coverage, began)
+        from waivern.engine import inherited_coverage  # most runs copy nothing
 
-        examined = inherited(self._store, copy, source, self._memo)
-        return made._replace(origin=copy.origin, examined=examined)
+        examined = inherited_coverage.inherited(self._store, copy, source, self._memo)
+        keep = made.keep or inherited_coverage.keep_of(self._store, copy, self._memo)
+        return made._replace(origin=copy.origin, examined=examined, keep=keep)
 
     def _tool(self, work: Extract | Transform) -> ComponentUse:
         """Return the component that does some work, configured."""
@@ -319,12 +375,17 @@ class Producer:
         config = configure(component.Config, work.properties, self._environ)
         return ComponentUse(component, config, self._catalogue.code)
 
-    def _inputs(self, call: Call) -> list[Input]:
-        messages = [(name, self._store.fetch(call.run_id, ref)) for name, ref in _named(call)]
-        return [Input(key, message.content, message.schema) for key, message in messages]
+    def _input(self, name: str, message: Message, ctx: Context) -> Input:
+        """Open an artifact for the component that reads it."""
+        source = None
+        if "catalogue" in message.extensions:
+            from waivern.engine.source_reading import source_of
+
+            source = source_of(message, name, ctx, self._base, self._catalogue, self._environ)
+        return Input(name, message.content, message.schema, message.records, source)
 
     def _stage(
-        self, call: Call, content: Json, coverage: dict[str, Json] | None, began: float
+        self, call: Call, content: Content, coverage: dict[str, Json] | None, began: float
     ) -> Produced:
         duration = self._ms_since(began)
         execution = {
@@ -334,18 +395,27 @@ class Producer:
             "origin": "child" if call.node.base else "parent",
             "alias": None,
         }
+        extensions: dict[str, Json] = {"execution": execution, "coverage": coverage}
+        if content.catalogue is not None:
+            extensions["catalogue"] = content.catalogue
         message = Message(
             id=call.artifact,
-            content=content,
+            content=content.value,
             schema=call.node.schema,
             run_id=call.run_id,
             source=call.node.work.label,
             timestamp=self._clock.now(),
-            extensions={"execution": execution, "coverage": coverage},
+            extensions=extensions,
+            records=content.records,
+            items=content.items,
         )
         receipt = self._store.stage(call.run_id, call.artifact, message)
         counts = {name: coverage.get(name, 0) for name in _COUNTS} if coverage else None
-        return Produced(receipt, self._ms_since(began), counts, _examined(call, coverage))
+        keep = "content" if isinstance(call.node.work, Extract) else None
+        if content.catalogue is not None:
+            keep = "reference"
+        examined = _examined(call, coverage)
+        return Produced(receipt, self._ms_since(began), counts, examined, keep=keep)
 
     def context(self, node: Node) -> Context:
         """Return a context for asking a component, not for letting it work."""
@@ -360,16 +430,12 @@ class Producer:
         )
 
     def _context(self, call: Call) -> Context:
-        artifact, log = call.artifact, self._logs.of(call.artifact).line
-
-        def progress(n: int, total: int | None) -> None:
-            self._on_progress(artifact, n, total)
-
+        artifact = call.artifact
         return Context(
             artifact,
             self._folder(call.node),
-            log,
-            progress,
+            self._logs.of(artifact).line,
+            partial(self._on_progress, artifact),
             call.given,
             self._memo,
             self._kept_in,
@@ -393,10 +459,9 @@ class Producer:
         return round((self._clock.monotonic() - began) * 1000)
 
 
-def _named(call: Call) -> list[tuple[str, ArtifactRef]]:
-    """Return the inputs that there are, by what their reader calls them."""
-    called = dict(zip(call.node.inputs, call.node.called, strict=True))
-    return [(called[ArtifactId(ref.key)], ref) for ref in call.inputs]
+def by_reference(node: Node, tool: ComponentUse) -> bool:
+    """Return whether an artifact is a list of its source's items, which are read when needed."""
+    return node.keep != "content" and rereadable(tool.component)
 
 
 def _examined(call: Call, coverage: dict[str, Json] | None) -> dict[str, Json] | None:
@@ -412,12 +477,3 @@ def _examined(call: Call, coverage: dict[str, Json] | None) -> dict[str, Json] |
 
 def _writable(text: str) -> str:
     return text.encode(errors="backslashreplace").decode()
-
-
-def _said(error: BaseException) -> str:
-    if isinstance(error, SystemExit):
-        return f"sys.exit({'' if error.code is None else repr(error.code)}) was called"
-    try:
-        return str(error)
-    except BaseException:  # noqa: BLE001 - an error that cannot say what it is, is one all the same
-        return ""

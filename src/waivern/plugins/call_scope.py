@@ -18,6 +18,9 @@ POLL_S = 0.05
 class CallScope:
     """One call of a component: the thread that runs it, and the threads that it starts."""
 
+    wanted: Callable[[], bool] = staticmethod(lambda: True)
+    """Returns whether anybody still waits for the result."""
+
     def __init__(self, artifact: str) -> None:
         self.artifact = artifact
         self.returned = False
@@ -26,8 +29,6 @@ class CallScope:
         """Functions that undo the changes of the component to the process, by what was changed."""
         self.output: Any = None
         """The log of its artifact: its threads print there."""
-        self.wanted: Callable[[], bool] = lambda: True
-        """Returns whether anybody still waits for the result."""
         self._threads: list[threading.Thread] = []
 
     def entered(self) -> AbstractContextManager[None]:

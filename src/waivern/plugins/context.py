@@ -13,11 +13,13 @@ from waivern.errors import ComponentError
 from waivern.message import Json
 from waivern.plugins.inputs import InputItem
 from waivern.plugins.module_folders import ModuleFolders
-from waivern.plugins.tally import Coverage, SampledItem, amount
+from waivern.plugins.tally import Coverage, Progress, SampledItem, amount
 
 if TYPE_CHECKING:  # creating a Protocol is slow, and most components need none
     import logging
     from typing import Protocol
+
+    from waivern.record_stream import RecordStream
 
     class ItemRecorder(Protocol):
         """The results of a call item by item, some of them from earlier runs."""
@@ -29,6 +31,14 @@ if TYPE_CHECKING:  # creating a Protocol is slow, and most components need none
             work: Callable[[InputItem], Iterable[Json]],
         ) -> Iterator[list[Json]]:
             """Yield the records of each item, in order."""
+            ...
+
+        def finish(self) -> RecordStream | None:
+            """Return the index of the items; None if there is none."""
+            ...
+
+        def document(self) -> dict[str, Json] | None:
+            """Return the numbers of items for the journal; None if there were none."""
             ...
 
 
@@ -78,7 +88,7 @@ class Context:
         artifact: str,
         base: Path,
         emit_log: Callable[[str], None] = lambda _line: None,
-        emit_progress: Callable[[int, int | None], None] = lambda _n, _total: None,
+        emit_progress: Callable[[Progress], None] = lambda _progress: None,
         resume_data: Mapping[str, Json] = MappingProxyType({}),
         memo: SharedResults | None = None,
         store_folder: Path | None = None,
@@ -158,9 +168,19 @@ class Context:
             for item in items:
                 yield list(work(item))
 
-    def progress(self, n: int, total: int | None = None) -> None:
-        """Report that `n` of `total` items are done (None: the total is unknown)."""
-        self._emit_progress(n, total)
+    def progress(
+        self,
+        n: int,
+        total: int | None = None,
+        *,
+        size: int | None = None,
+        total_size: int | None = None,
+    ) -> None:
+        """Report that `n` of `total` items, `size` of `total_size` bytes, are done.
+
+        A total that is not known is None. `each_item` reports progress itself.
+        """
+        self._emit_progress(Progress(n, total, size, total_size))
 
     def redact(self, text: str) -> str:
         """Return the text with each secret replaced by its name, so that it may reach a file."""

@@ -39,6 +39,12 @@ class InputItem:
         self.listed = listed
         self._read = read
 
+    @property
+    def size(self) -> int:
+        """The bytes of its data, as it is listed; 0 if that is not known."""
+        found = self.listed.get("size") if isinstance(self.listed, Mapping) else None
+        return found if type(found) is int else 0
+
     def read(self) -> Iterator[Json]:
         """Yield the element with its data, in one part or several."""
         return iter(self._read())

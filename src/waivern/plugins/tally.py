@@ -9,6 +9,26 @@ from waivern.errors import ComponentError
 from waivern.message import Json
 
 
+class Progress(NamedTuple):
+    """How far a component is: `n` of `total` items, `size` of `total_size` bytes.
+
+    What is not known is None.
+    """
+
+    n: int
+    total: int | None = None
+    size: int | None = None
+    total_size: int | None = None
+
+    @property
+    def share(self) -> float | None:
+        """The part that is done, from 0 to 1: of the bytes if they are known, else of the items."""
+        for done, whole in ((self.size, self.total_size), (self.n, self.total)):
+            if whole and done is not None:
+                return min(1.0, done / whole)
+        return None
+
+
 class Tally:
     """Examined units, of the known units that are not excluded by the properties."""
 

@@ -126,6 +126,9 @@ class ArtifactCompletedRecord(NamedTuple):
     keep: str | None = None
     """`content`: it holds content of a source; `reference`: it lists a source that is read again;
     null: it holds results only, or an earlier version completed it."""
+    items: dict[str, Json] | None = None
+    """`{total, taken, origin}`: the items of its inputs, if they were searched one by one, and how
+    many results were taken from the artifact `origin` of an earlier run."""
 
 
 class ArtifactRedactedRecord(NamedTuple):
@@ -150,6 +153,9 @@ class ArtifactRedactedRecord(NamedTuple):
     """Of the file that takes the place of the artifact's, and of the content in it."""
     copy_of: dict[str, Json] | None = None
     """`{run, artifact}` whose redaction this copy follows; null: it was redacted itself."""
+    items: dict[str, Json] | None = None
+    """`{total, taken, origin}`: the items of its inputs, if they were searched one by one, and how
+    many results were taken from the artifact `origin` of an earlier run."""
 
 
 class ArtifactFailedRecord(NamedTuple):

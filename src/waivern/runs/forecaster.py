@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from waivern.engine.artifact_identity import Identity, UnknownIdentity
 from waivern.engine.cache import Cache
@@ -22,6 +22,9 @@ from waivern.runs.resume_plan import REFRESHED
 from waivern.runs.run_options import RunOptions
 from waivern.runs.session import secrets_of
 from waivern.store.base import ArtifactRef, RunStore
+
+if TYPE_CHECKING:
+    from waivern.engine.source_reading import SourceMarks
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,8 @@ class Forecaster:
             cache=self._cache,
             catalogue=prepared.catalogue,
         )
+        self._listed: dict[ArtifactId, SourceMarks] = {}
+        """The sources that a run would list: listed now, so that what follows is known."""
         self._cached: dict[ArtifactId, tuple[str, ArtifactRef]] = {}
         """The artifacts that are in the cache: the run that has each, and its reference there."""
 
@@ -132,6 +137,11 @@ class Forecaster:
         self, node: Node, work: Extract | Transform, decision: ArtifactDecision
     ) -> ArtifactDecision:
         lookup = self._identify(node, work)
+        if (marks := self._listed.get(node.id)) is not None:
+            digest = marks.content_digest()
+            decision = decision._replace(
+                ref=ArtifactRef(node.id, "", digest, schema=str(node.schema))
+            )
         if isinstance(lookup, UnknownIdentity):
             produced_before = self._history.made(node.id)
             reason = lookup.reason if produced_before else "never produced"
@@ -145,8 +155,28 @@ class Forecaster:
         if then is None:
             return self._produce(node, decision, "never produced")
         now = cast(Identity, lookup.identity)
-        reason = "; ".join(differences(then, now)) or "its earlier result is gone"
-        return self._produce(node, decision, reason)
+        reasons = [*self._changed_items(node, lookup), *differences(then, now)]
+        return self._produce(node, decision, "; ".join(reasons) or "its earlier result is gone")
+
+    def _changed_items(self, node: Node, lookup: CacheLookup) -> Iterator[str]:
+        """Yield the number of items without a cached result, if there is any such result."""
+        marks = {
+            called: self._listed[name].items
+            for name, called in zip(node.inputs, node.called, strict=True)
+            if name in self._listed
+        }
+        if self._cache is None or not marks or None in marks.values():
+            return
+        identity = cast(Identity, lookup.identity)
+        earlier = self._cache.earlier_items(node, identity, lookup.tool)
+        if earlier is not None:
+            items = (
+                (called, name, digest)
+                for called, digests in marks.items()
+                for name, digest in (digests or {}).items()
+            )
+            new, count = earlier.changed(items)
+            yield f"{new:,} of {count:,} items"
 
     def _without_inputs(
         self, node: Node, work: Extract | Transform, decision: ArtifactDecision
@@ -190,7 +220,11 @@ class Forecaster:
         unknown = self._decisions.unknown(node)
         inputs = () if unknown else self._decisions.inputs(node)
         try:
-            lookup = self._producer.identify(node, work, inputs)
+            ahead = self._producer.list_ahead(node, work)
+            if ahead is not None:
+                self._listed[node.id], lookup = ahead
+            else:
+                lookup = self._producer.identify(node, work, inputs)
         except WaivernError as error:
             return UnknownIdentity(error.message)
         return lookup.identity if isinstance(lookup.identity, UnknownIdentity) else lookup

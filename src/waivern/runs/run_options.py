@@ -12,6 +12,7 @@ from waivern.engine.ledger import Observer
 from waivern.errors import ArtifactNotFoundError
 from waivern.language.secrets import Secrets
 from waivern.planning.plan import Plan
+from waivern.plugins.tally import Progress
 from waivern.record.fold import RunRecord
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class RunOptions(NamedTuple):
     observers: tuple[Observer, ...] = ()
     """Called with every event from a thread of the run, completions once they are durable. An
     exception of an observer becomes a warning of the result, and nothing else."""
-    on_progress: Callable[[str, int, int | None], None] = lambda _artifact, _n, _total: None
+    on_progress: Callable[[str, Progress], None] = lambda _artifact, _progress: None
     on_output: Callable[[str | None, str], None] = lambda _artifact, _line: None
     """Called with each line that a component prints, redacted; None: of an unknown component."""
     on_log: Callable[[Callable[[str], None] | None], None] = lambda _write: None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from typing import TextIO
 
 from rich.console import Console
@@ -11,10 +12,12 @@ from rich.text import Text
 
 from waivern.cli.ui.progress_state import TALKATIVE, ProgressLine, ProgressState, RunningArtifact
 from waivern.cli.ui.screen import look_of
-from waivern.cli.ui.text import duration
+from waivern.cli.ui.text import duration, size
 
 MOST_RUNNING = 8
 """The number of running artifacts that are shown; more are counted."""
+ESTIMATE_S = 2.0
+"""The time after which an estimate of the rest means something."""
 _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 
 
@@ -68,10 +71,24 @@ def _styled(line: ProgressLine) -> Text:
     return Text.assemble("  ", (look.symbol, look.colour), f" {line.text}")
 
 
+def _done(work: RunningArtifact) -> Iterator[str]:
+    """Yield the items and bytes that are done, and the percentage."""
+    progress = work.progress
+    if progress is None or not (progress.n or progress.size):
+        return
+    yield f"{progress.n:,}/{progress.total:,}" if progress.total else f"{progress.n:,}"
+    if progress.total_size:
+        yield f"{size(progress.size or 0)} of {size(progress.total_size)}"
+    elif progress.size:
+        yield size(progress.size)
+    if (share := progress.share) is not None:
+        yield f"{int(share * 100)}%"
+
+
 def _running(name: str, work: RunningArtifact, now: float, frame: str) -> Text:
-    text = f"{name}  {duration(round((now - work.began) * 10) * 100)}"
-    if work.total:
-        text += f"  {work.n:,}/{work.total:,}  {work.n * 100 // work.total}%"
-    elif work.n:
-        text += f"  {work.n:,}"
+    parts = [name, duration(round((now - work.began) * 10) * 100), *_done(work)]
+    left = work.left_s(now) if now - work.began > ESTIMATE_S else None
+    if left is not None:
+        parts.append(f"about {duration(round(left) * 1000)} left")
+    text = "  ".join(parts)
     return Text.assemble("  ", (frame, "cyan"), f" {text}")

@@ -22,6 +22,7 @@ from waivern.cli.ui.text import clean, counted, duration, taken
 from waivern.language.secrets import Secrets
 from waivern.planning.plan import Plan
 from waivern.plugins import child_processes
+from waivern.plugins.tally import Progress
 from waivern.record.fold import RunRecord
 from waivern.record.journal_events import (
     ArtifactCompletedRecord,
@@ -162,11 +163,11 @@ class ProgressDisplay:
             with self._lock:
                 self._lines.append(line)
 
-    def progress(self, artifact: str, n: int, total: int | None) -> None:
+    def progress(self, artifact: str, progress: Progress) -> None:
         """Record the progress of a component."""
         with self._lock:
             if work := self._state.running.get(artifact):
-                work.n, work.total = n, total
+                work.progress = progress
 
     @property
     def observers(self) -> tuple[Callable[[int, Event], None], ...]:

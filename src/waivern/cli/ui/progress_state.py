@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from waivern.plugins.tally import Progress
+
 TALKATIVE = 100
 """The number of artifacts up to which a terminal shows a line for each, not only for failures."""
 
@@ -21,8 +23,15 @@ class RunningArtifact:
     """An artifact that is being produced."""
 
     began: float
-    n: int = 0
-    total: int | None = None
+    """Seconds, on the clock of `time.monotonic`."""
+    progress: Progress | None = None
+
+    def left_s(self, now: float) -> float | None:
+        """Return how long it will take still, if it goes on as before; None if unknown."""
+        share = self.progress.share if self.progress else None
+        if not share:
+            return None
+        return (now - self.began) * (1 - share) / share
 
 
 @dataclass(slots=True)

@@ -1,0 +1,187 @@
+"""Results item by item: of an item that has not changed, the records of an earlier run are taken.
+
+Beside its records, an artifact has an index of the items that they come from: for each the digest
+of its data, the number of its records and its coverage. A later run reads index and records in the
+same order, takes what has the same digest, and lets the component work on the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import NamedTuple
+
+from waivern.message import Json, Message
+from waivern.plugins.context import Context
+from waivern.plugins.inputs import InputItem
+from waivern.plugins.tally import Coverage, Progress
+from waivern.record_stream import RecordStream
+from waivern.store.base import RecordSink
+
+MOST_ITEMS = 500_000
+"""The items of an earlier result that are looked up; those that follow are produced again."""
+
+
+class IndexedItem(NamedTuple):
+    """An item of an earlier result."""
+
+    digest: str
+    first: int
+    """The number of its first record, from 0."""
+    records: int
+    coverage: dict[str, Json]
+
+
+class EarlierItems:
+    """The records of an earlier result, by the item that they come from."""
+
+    def __init__(self, message: Message, list_name: str, origin: dict[str, Json]) -> None:
+        self.origin = origin
+        """`{run, artifact, seq, digest}` of the earlier result."""
+        self._records: Iterable[Json] = message.records or message.content.get(list_name, ())
+        self._open: Iterator[Json] = iter(())
+        self._at = -1
+        self._index = _index(message.items or ())
+
+    def take(self, item: InputItem) -> tuple[list[Json], dict[str, Json]] | None:
+        """Return the records and the coverage of an item with the same data; None if unknown."""
+        known = self._index.get((item.input, item.name))
+        if known is None or not item.digest or known.digest != item.digest:
+            return None
+        if not 0 <= self._at <= known.first:  # read anew: the order of the items has changed
+            self._open, self._at = iter(self._records), 0
+        found = [
+            *islice(self._open, known.first - self._at, known.first - self._at + known.records)
+        ]
+        self._at = known.first + known.records
+        return (found, known.coverage) if len(found) == known.records else None
+
+    def changed(self, items: Iterable[tuple[str, str, str]]) -> tuple[int, int]:
+        """Count, of (input, name, digest) of items, those that are not known, and all."""
+        new = count = 0
+        for of, name, digest in items:
+            known = self._index.get((of, name))
+            new += known is None or known.digest != digest
+            count += 1
+        return new, count
+
+
+def _index(lines: Iterable[Json] | RecordStream) -> dict[tuple[str, str], IndexedItem]:
+    found: dict[tuple[str, str], IndexedItem] = {}
+    first = 0
+    for line in islice(lines, MOST_ITEMS):
+        count = line["records"]
+        place = (line["input"], line["item"])
+        found[place] = IndexedItem(line["digest"], first, count, line["coverage"])
+        first += count
+    return found
+
+
+class ItemResults:
+    """The results of one call, item by item.
+
+    `earlier` finds the results of an earlier run and `sink` takes the index for later ones; both
+    are called once, when the component begins to go through the items. `expected` has the totals.
+    """
+
+    def __init__(
+        self,
+        earlier: Callable[[], EarlierItems | None],
+        sink: Callable[[], RecordSink] | None,
+        expected: Progress,
+    ) -> None:
+        self._find = earlier
+        self._sink_of = sink
+        self._expected = expected
+        self._earlier: EarlierItems | None = None
+        self._sink: RecordSink | None = None
+        self._size = 0
+        self._total = 0
+        self._taken_count = 0
+
+    def each(
+        self,
+        ctx: Context,
+        items: Iterable[InputItem],
+        work: Callable[[InputItem], Iterable[Json]],
+    ) -> Iterator[list[Json]]:
+        """Yield the records of each item, in order."""
+        if self._sink is None and self._sink_of is not None:
+            self._earlier, self._sink = self._find(), self._sink_of()
+        for item in items:
+            missed = ctx.missed
+            records, coverage = self._taken(item) or _worked(ctx, item, work)
+            ctx.coverage.add(coverage)
+            # what could not be read, or not whole, is read again another time
+            self._note(item, item.digest if ctx.missed == missed else "", records, coverage)
+            self._report(ctx, item)
+            yield records
+
+    def _note(
+        self, item: InputItem, digest: str, records: list[Json], coverage: dict[str, Json]
+    ) -> None:
+        if self._sink is not None:
+            self._sink.write(
+                {
+                    "input": item.input,
+                    "item": item.name,
+                    "digest": digest,
+                    "records": len(records),
+                    "coverage": coverage,
+                }
+            )
+
+    def _report(self, ctx: Context, item: InputItem) -> None:
+        self._total += 1
+        self._size += item.size
+        _, total, _, total_size = self._expected
+        ctx.progress(self._total, total, size=self._size or None, total_size=total_size)
+
+    def finish(self) -> RecordStream | None:
+        """Return the index; None if the component did not go item by item."""
+        if self._sink is None:
+            return None
+        index = self._sink.finish()
+        return index if isinstance(index, RecordStream) else None
+
+    def document(self) -> dict[str, Json] | None:
+        """Return the number of items and of those whose results were taken, for the journal."""
+        if self._sink is None:
+            return None
+        origin = self._earlier.origin if self._earlier and self._taken_count else None
+        return {"total": self._total, "taken": self._taken_count, "origin": origin}
+
+    def discard(self) -> None:
+        """Remove what was written of the index."""
+        if self._sink is not None:
+            self._sink.discard()
+
+    def _taken(self, item: InputItem) -> tuple[list[Json], dict[str, Json]] | None:
+        found = None if self._earlier is None else self._earlier.take(item)
+        self._taken_count += found is not None
+        return found
+
+
+def expected(inputs: Iterable[Message]) -> Progress:
+    """Return the number of items that inputs have, and of the bytes of their sources."""
+    count = size = 0
+    for message in inputs:
+        if message.records is not None:
+            count += len(message.records)
+        elif isinstance(message.content, dict):
+            count += sum(len(each) for each in message.content.values() if isinstance(each, list))
+        coverage = message.extensions.get("coverage") or {}
+        size += coverage.get("units", {}).get("bytes", {}).get("examined", 0)
+    return Progress(0, count or None, 0, size or None)
+
+
+def _worked(
+    ctx: Context, item: InputItem, work: Callable[[InputItem], Iterable[Json]]
+) -> tuple[list[Json], dict[str, Json]]:
+    """Return what a component makes of an item, with the coverage that it reports meanwhile."""
+    whole, ctx.coverage = ctx.coverage, Coverage()
+    try:
+        records = list(work(item))
+        return records, ctx.coverage.snapshot()
+    finally:
+        ctx.coverage = whole

@@ -1,0 +1,266 @@
+"""Sources by reference: listed once, and read again by whoever needs an item.
+
+    producer ── list_source ─▶ Connector.catalogue ─▶ entries ─▶ the artifact
+    producer ── open_input ─▶ Input.items ─▶ Connector.read ─▶ one item, its digest checked
+
+The data never reaches the store. What a reader finds changed is recorded in *its* coverage.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+from waivern.engine.artifact_identity import MOST_ITEMS, MOST_TEXT
+from waivern.errors import ComponentError, IntegrityError
+from waivern.message import Json, Message, content_digest, record_line
+from waivern.planning.component_properties import configure
+from waivern.planning.plan import Extract, Transform
+from waivern.plugins.component import list_name, rereadable
+from waivern.plugins.context import Context
+from waivern.plugins.inputs import InputItem, ListedSource, has_more, name_of
+from waivern.record_stream import INLINE_BYTES, INLINE_RECORDS, RecordStream
+
+if TYPE_CHECKING:
+    from waivern.plugins.catalogue import Catalogue
+    from waivern.plugins.component import Component
+
+MOST_CHANGES = 500_000
+"""The items of a source that a forecast compares with earlier ones."""
+
+
+class CatalogueOrigin(NamedTuple):
+    """All that is needed to read the items of a catalogue again."""
+
+    connector: str
+    version: str
+    properties: Mapping[str, Json]
+    """As in the runbook: variables by name."""
+    base: str
+    """The absolute folder that relative paths start from."""
+    below: str | None
+    """The same below the folder of the run's runbook; None if it is not below it."""
+    on_change: str
+
+    @classmethod
+    def of_work(
+        cls, work: Extract | Transform, folder: Path, run_base: Path, on_change: str
+    ) -> Self:
+        """Return the origin of a source that is listed now, from a folder of the run's project."""
+        below = str(folder.relative_to(run_base)) if folder.is_relative_to(run_base) else None
+        version = str(work.version)
+        return cls(work.type, version, work.properties, str(folder), below, on_change)
+
+    @classmethod
+    def of(cls, message: Message) -> Self:
+        """Return the origin in a catalogue. Raises IntegrityError if it cannot be one."""
+        try:
+            return cls(**message.extensions["catalogue"])
+        except TypeError as error:
+            raise IntegrityError(f"'{message.id}' has a catalogue that cannot be one") from error
+
+    def document(self) -> dict[str, Json]:
+        """Return it for the artifact's file."""
+        return {**self._asdict(), "properties": dict(self.properties)}
+
+    def folder(self, run_base: Path) -> Path:
+        """Return the folder to read from: of a run's own sources, where its runbook lies now."""
+        return Path(self.base) if self.below is None else run_base / self.below
+
+
+class ReadingContext(Context):
+    """The context of a connector that reads items for another component.
+
+    What it skips counts in the coverage of that component.
+    """
+
+    def __init__(self, reader: Context, of: str, base: Path, on_change: str) -> None:
+        super().__init__(reader.artifact, base, imports=reader.imports)
+        self.store_folder = reader.store_folder
+        self._reader = reader
+        self._of = of
+        self._strict = on_change == "fail"
+
+    def skipped(
+        self,
+        item: str,
+        reason: str,
+        count: int = 1,
+        *,
+        size: int | None = None,
+        rows: int | None = None,
+        values: int | None = None,
+        of: str | None = None,  # noqa: ARG002
+    ) -> None:
+        if self._strict:
+            raise ComponentError(
+                f"'{item}' of input '{self._of}': {reason}",
+                hint="list the source again in a new run, or allow it with `on_change: skip`",
+            )
+        self._reader.skipped(item, reason, count, size=size, rows=rows, values=values, of=self._of)
+        self._reader.missed += 1
+
+
+class SourceReader:
+    """A reader of the items of one catalogue, on behalf of one component."""
+
+    def __init__(
+        self,
+        components: Catalogue,
+        environ: Mapping[str, str],
+        origin: CatalogueOrigin,
+        ctx: ReadingContext,
+    ) -> None:
+        connector: Any = components.load("connectors", origin.connector)
+        if not rereadable(connector):
+            raise ComponentError(
+                f"connector {origin.connector!r} cannot read its source again here",
+                hint="install the version that listed it, or run the source again",
+            )
+        self._connector = connector
+        self._config = configure(connector.Config, origin.properties, environ)
+        self._ctx = ctx
+        self._wanted: list[Json] = []
+        self._open: Iterator[Json] | None = None
+
+    @property
+    def source(self) -> ListedSource:
+        """The source, for an input."""
+        return ListedSource(list_name(self._connector), self.items)
+
+    def items(self, entries: Iterable[Json]) -> Iterator[InputItem]:
+        """Yield the items of the entries; what an item needs is open while it is read."""
+        try:
+            for entry in entries:
+                yield InputItem(
+                    name_of(entry), str(entry.get("digest", "")), entry, _Reading(self, entry)
+                )
+        finally:
+            self._open = None  # closes what the connector has open
+
+    def parts(self, entry: Json) -> Iterator[Json]:
+        """Yield an item with its data. One session of the connector serves many items.
+
+        A connector may open a database for all of them; the session ends with an item that it
+        skips, because only its end shows that nothing more is coming.
+        """
+        self._wanted.append(entry)
+        while True:
+            if self._open is None:
+                self._open = iter(self._connector.read(self._config, self._ctx, self._asked()))
+            part = next(self._open, None)
+            if part is None:
+                self._open = None
+                if self._wanted:  # the session had ended before: it asked for all it wanted at once
+                    continue
+                return
+            yield part
+            if not has_more(part):
+                return
+
+    def _asked(self) -> Iterator[Json]:
+        while self._wanted:
+            yield self._wanted.pop()
+
+
+class _Reading:
+    """The reading of one item, when it is asked for."""
+
+    __slots__ = ("_entry", "_reader")
+
+    def __init__(self, reader: SourceReader, entry: Json) -> None:
+        self._reader = reader
+        self._entry = entry
+
+    def __call__(self) -> Iterator[Json]:
+        return self._reader.parts(self._entry)
+
+
+def source_of(
+    message: Message,
+    name: str,
+    ctx: Context,
+    run_base: Path,
+    components: Catalogue,
+    environ: Mapping[str, str],
+) -> ListedSource:
+    """Return the source that a catalogue lists, to be read by the component that has `ctx`.
+
+    `name` is its name for the artifact, `run_base` the folder of the run's runbook.
+    """
+    origin = CatalogueOrigin.of(message)
+    reading = ReadingContext(ctx, name, origin.folder(run_base), origin.on_change)
+    return SourceReader(components, environ, origin, reading).source
+
+
+class SourceMarks:
+    """What identifies a listed source: digests of its entries and of what could not be read."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        """The key of the list."""
+        self._records = hashlib.sha256()
+        self._size = 0
+        self.count = 0
+        self._inline: list[Json] | None = []
+        """The entries, while the artifact's own file may have them."""
+        self.items: dict[str, str] | None = {}
+        """The digest of each item by name; None if there are too many."""
+
+    def noting(self, entries: Iterable[Json]) -> Generator[Json, None, None]:
+        """Yield the entries on, and note them."""
+        for entry in entries:
+            line = record_line(entry, self.count + 1)
+            self.count += 1
+            self._size += len(line)
+            self._records.update(line)
+            if self._inline is not None:
+                self._inline.append(entry)
+                if self.count > INLINE_RECORDS or self._size > INLINE_BYTES:
+                    self._inline = None
+            if self.items is not None:
+                self.items[name_of(entry)] = str(entry["digest"])
+                if self.count > MOST_CHANGES:
+                    self.items = None
+            yield entry
+
+    def content_digest(self) -> str:
+        """Return the digest that the content of the artifact has."""
+        if self._inline is not None:
+            return content_digest({self._name: self._inline})
+        digest = f"sha256:{self._records.hexdigest()}"
+        records = RecordStream(self._name, self.count, self._size, digest, lambda: iter(()))
+        return content_digest({}, records)
+
+    def document(self, ctx: Context) -> dict[str, Json]:
+        """Return what identifies the source; what `ctx` has as skipped is part of it.
+
+        What the properties leave out is not: it may change.
+        """
+        left_out = ctx.coverage.left_out
+        marks = [
+            [item, reason if count == 1 else f"{reason}: {count}"]
+            for item, reason, count in ctx.coverage.skipped
+            if reason not in left_out
+        ]
+        digest = content_digest([self._records.hexdigest(), marks])
+        count = self.count + len(marks)
+        source: dict[str, Json] = {"digest": digest, "count": count}
+        if self.items is None or count > MOST_ITEMS:
+            return source
+        items = {ctx.redact(item): mark for item, mark in [*self.items.items(), *marks]}
+        few = sum(map(len, [*items, *items.values()])) <= MOST_TEXT
+        return {**source, "items": dict(sorted(items.items()))} if few else source
+
+
+def listed(connector: Component, config: object, ctx: Context) -> Iterator[Json]:
+    """Yield the entries of a source. Raises ComponentError for one that cannot be one."""
+    for entry in connector.catalogue(config, ctx):  # type: ignore[union-attr]
+        if not (isinstance(entry, dict) and name_of(entry) and entry.get("digest")):
+            raise ComponentError(
+                f"connector {connector.name!r} listed an entry without a name or a digest",
+                hint="an entry is an object with 'path' or 'name', and 'digest'",
+            )
+        yield entry
