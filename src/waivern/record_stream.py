@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator
+from itertools import islice
 
 from waivern.errors import ComponentError, IntegrityError
 
@@ -54,6 +55,14 @@ class RecordStream:
             yield from lines
         if rest:
             raise IntegrityError("a record stream does not end with a whole record")
+
+    def item(self, index: int) -> object:
+        """Return one record; a negative index counts from the end. Raises IndexError."""
+        place = index if index >= 0 else self.count + index
+        if place >= 0:
+            for line in islice(self.lines(), place, None):
+                return json.loads(line)
+        raise IndexError(index)
 
     def checked(self) -> Iterator[bytes]:
         """Yield the bytes in chunks. Raises IntegrityError at the end if they have other ones."""

@@ -48,10 +48,13 @@ class Budget:
 
     def same(self, left: Json, right: Json) -> bool:
         """Compare by kind and value, however deep; unlike in Python, true is not 1."""
-        waiting = [(left, right)]
+        waiting = [iter([(left, right)])]
         self.spend(1)
         while waiting:
-            a, b = waiting.pop()
+            if (pair := next(waiting[-1], None)) is None:
+                waiting.pop()
+                continue
+            a, b = pair
             if (kind_ := kind(a)) != kind(b):
                 return False
             if kind_ in (LIST, MAPPING, TEXT):
@@ -59,11 +62,11 @@ class Budget:
                     return False
                 self.spend(len(a) // _CHARACTERS if kind_ == TEXT else len(a))
             if kind_ == LIST:
-                waiting += zip(a, b, strict=True)
+                waiting.append(zip(a, b, strict=True))
             elif kind_ == MAPPING:
                 if a.keys() != b.keys():
                     return False
-                waiting += ((value, b[key]) for key, value in a.items())
+                waiting.append(zip(a.values(), map(b.__getitem__, a), strict=True))
             elif a != b:
                 return False
         return True

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from waivern.language.conditions.budget import Budget, EvaluationError
-from waivern.language.conditions.syntax import BOOLEAN, EVERY, LIST, NUMBER, TEXT, ConditionNode
-from waivern.language.conditions.values import fault, kind, shortened
+from waivern.language.conditions.paths import Paths
+from waivern.language.conditions.syntax import BOOLEAN, LIST, NUMBER, TEXT, ConditionNode
+from waivern.language.conditions.values import LISTS, kind, shortened
 
 if TYPE_CHECKING:
     from waivern.message import Json
@@ -31,13 +33,22 @@ MAX_BITS = 1_000
 """Of a whole number that comes out of arithmetic: about 300 digits."""
 
 
+def _finish(items: Iterator[Any]) -> None:
+    """Read a list to its end.
+
+    So an answer does not depend on the place of a faulty item, and the digest of a record stream is
+    checked.
+    """
+    deque(items, maxlen=0)
+
+
 class Evaluation:
     """One evaluation of the tree of `text` over a scope. All methods raise EvaluationError."""
 
     def __init__(self, text: str, scope: Mapping[str, Json]) -> None:
         self._text = text
-        self._scope = scope
         self._budget = Budget()
+        self._paths = Paths(text, scope, self._budget)
         self.seen: dict[int, Json] = {}
         """The value of each part that was evaluated, by the part's `id`."""
 
@@ -62,16 +73,15 @@ class Evaluation:
             self._budget.read(value)
         return value
 
-    def _items(self, wanted: str, node: ConditionNode) -> Sequence[Any]:
-        """Return the items of a list that must all be of one kind."""
-        items: Sequence[Any] = self._of(LIST, node)
-        self._budget.spend(len(items))
-        for index, item in enumerate(items):
+    def _items(self, wanted: str, node: ConditionNode) -> Iterator[Any]:
+        """Yield the items of a list that must all be of one kind."""
+        for index, item in enumerate(self._of(LIST, node)):
+            self._budget.spend(1)
             if (found := kind(item)) != wanted:
                 self._fail(
                     node, f"must be a list of {_PLURAL[wanted]}, and item [{index}] is {found}"
                 )
-        return items
+            yield item
 
     # the kinds of nodes
 
@@ -138,9 +148,11 @@ class Evaluation:
     def _holds(self, whole: ConditionNode, part: ConditionNode) -> bool:
         """Say whether a list has an item, a mapping has a key, or text has a part."""
         value = self.value(whole)
-        if isinstance(value, list | tuple):
-            wanted = self.value(part)
-            return any(self._budget.same(wanted, item) for item in value)
+        if isinstance(value, LISTS):
+            wanted, items = self.value(part), iter(value)
+            found = any(self._budget.same(wanted, item) for item in items)
+            _finish(items)
+            return found
         if isinstance(value, str):
             self._budget.read(value)
         if isinstance(value, str | Mapping):
@@ -148,41 +160,11 @@ class Evaluation:
         return self._fail(whole, f"is {kind(value)}, and 'in' looks into lists, mappings and text")
 
     def _path(self, node: ConditionNode) -> Json:
-        root, begin, steps = node.value
-        end = begin + len(root)
-        if root not in self._scope:
-            raise EvaluationError(f"`{root}` has no value here")
-        values, many = [self._scope[root]], False
-        for key, next_end in steps:
-            self._budget.spend(len(values))
-            for index, value in enumerate(values):
-                if problem := fault(value, key):
-                    which = f"item [{index}] of " if many else ""
-                    reached = shortened(self._text[begin:end])
-                    raise EvaluationError(f"{which}`{reached}` {problem}")
-            values = self._further(values, key)
-            many, end = many or key is EVERY, next_end
-        return values if many else values[0]
-
-    def _further(self, values: Sequence[Json], key: str | int | None) -> list[Json]:
-        """Take one step from each value; it is known that it can be taken."""
-        if key is not EVERY:
-            return [value[key] for value in values]
-        self._budget.spend(sum(map(len, values)))
-        return [
-            item
-            for value in values
-            for item in (value.values() if isinstance(value, Mapping) else value)
-        ]
+        return self._paths.value(node)
 
     def _exists(self, node: ConditionNode) -> bool:
         """Say whether a path leads somewhere; with `[*]`, whether one of its ways does."""
-        root, _, steps = node.value
-        values = [self._scope[root]] if root in self._scope else []
-        for key, _ in steps:
-            self._budget.spend(len(values))
-            values = self._further([value for value in values if not fault(value, key)], key)
-        return bool(values)
+        return self._paths.exists(node)
 
     # the functions
 
@@ -191,7 +173,7 @@ class Evaluation:
 
     def _count(self, node: ConditionNode) -> int:
         value = self.value(node)
-        if not isinstance(value, str | list | tuple | Mapping):
+        if not isinstance(value, (str, *LISTS, Mapping)):
             self._fail(node, f"is {kind(value)}, and count() wants a list, a mapping or text")
         return len(value)
 
@@ -202,22 +184,28 @@ class Evaluation:
         return total
 
     def _min(self, node: ConditionNode) -> Json:
-        return min(self._some_numbers(node))
+        return self._extreme(min, node)
 
     def _max(self, node: ConditionNode) -> Json:
-        return max(self._some_numbers(node))
+        return self._extreme(max, node)
 
-    def _some_numbers(self, node: ConditionNode) -> Sequence[Any]:
-        items = self._items(NUMBER, node)
-        if not items:
+    def _extreme(self, choose: Callable[..., Any], node: ConditionNode) -> Json:
+        found = choose(self._items(NUMBER, node), default=None)
+        if found is None:
             self._fail(node, "is empty, and has no least or greatest item")
-        return items
+        return found
 
     def _all(self, node: ConditionNode) -> bool:
-        return all(self._items(BOOLEAN, node))
+        items = self._items(BOOLEAN, node)
+        found = all(items)
+        _finish(items)
+        return found
 
     def _any(self, node: ConditionNode) -> bool:
-        return any(self._items(BOOLEAN, node))
+        items = self._items(BOOLEAN, node)
+        found = any(items)
+        _finish(items)
+        return found
 
     def _lower(self, node: ConditionNode) -> Json:
         return self._of(TEXT, node).lower()

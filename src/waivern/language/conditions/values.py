@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from waivern.language.conditions.syntax import BOOLEAN, EVERY, LIST, MAPPING, NUMBER, TEXT
+from waivern.record_stream import RecordStream
 
 if TYPE_CHECKING:
     from waivern.message import Json
 
+
+class LazyList:
+    """The values of a path through a record stream, computed anew each time they are iterated."""
+
+    def __init__(self, values: Callable[[], Iterator[Json]]) -> None:
+        self._values = values
+        self._count: int | None = None
+
+    def __iter__(self) -> Iterator[Json]:
+        return self._values()
+
+    def __len__(self) -> int:
+        if self._count is None:
+            self._count = sum(1 for _ in self)
+        return self._count
+
+
+LISTS = (list, tuple, RecordStream, LazyList)
+"""The classes of lists. Those that may be large are never held: they are iterated."""
 _QUOTED = 80
 """Characters of the condition that a message quotes at most."""
 _KINDS: tuple[tuple[str, Any], ...] = (
@@ -17,7 +37,7 @@ _KINDS: tuple[tuple[str, Any], ...] = (
     (TEXT, str),
     (NUMBER, int | float),
     (MAPPING, Mapping),
-    (LIST, list | tuple),
+    (LIST, LISTS),
     ("null", type(None)),
 )
 _KNOWN: dict[type, str] = {}
@@ -42,15 +62,25 @@ def shortened(text: str, most: int = _QUOTED) -> str:
 def fault(value: Json, key: str | int | None) -> str | None:
     """Say why a step cannot be taken, or None if it can."""
     if key is EVERY:
-        if isinstance(value, list | tuple | Mapping):
+        if isinstance(value, (*LISTS, Mapping)):
             return None
         return f"is {kind(value)}, and [*] wants a list or a mapping"
     if isinstance(key, str):
         if not isinstance(value, Mapping):
             return f"is {kind(value)}, and has no field {shortened(repr(key))}"
         return None if key in value else f"has no field {shortened(repr(key))}"
-    if not isinstance(value, list | tuple):
+    if not isinstance(value, LISTS):
         return f"is {kind(value)}, and has no item [{key}]"
     return (
         None if -len(value) <= key < len(value) else f"has no item [{key}], it holds {len(value)}"
     )
+
+
+def taken(value: Json, key: Any) -> Json:
+    """Take one step, of which it is known that it can be taken."""
+    return value.item(key) if isinstance(value, RecordStream) else value[key]
+
+
+def every(value: Json) -> Iterator[Json]:
+    """Yield every item of a list, or every value of a mapping."""
+    return iter(value.values() if isinstance(value, Mapping) else value)
