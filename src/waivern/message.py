@@ -63,6 +63,13 @@ class Message:
     items: RecordStream | None = field(default=None, compare=False)
     """What was produced from each item of the inputs, for later runs; None: that is not known."""
 
+    @property
+    def complete_content(self) -> Json:
+        """The content with the list that is missing from it: the stream, to be iterated."""
+        if self.records is None:
+            return self.content
+        return {**self.content, self.records.name: self.records}
+
     def with_origin(self, *, run_id: str, source: str) -> Self:
         """Return the same value as an artifact of another run."""
         return replace(self, run_id=run_id, source=source)

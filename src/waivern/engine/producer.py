@@ -55,6 +55,7 @@ from waivern.plugins.context import Context, SharedResults
 from waivern.plugins.inputs import Input
 from waivern.plugins.tally import Progress
 from waivern.record.measure import measured
+from waivern.record_stream import RecordStream
 from waivern.store.base import ArtifactRef, RecordSink, RunStore
 
 if TYPE_CHECKING:
@@ -321,11 +322,14 @@ class Producer:
             os._exit(code)
 
     def _content(self, call: Call, ref: ArtifactRef) -> Json:
-        return self._store.fetch(call.run_id, ref).content
+        """Return the content of an input; a list that is too large to be held is a stream."""
+        return self._store.fetch(call.run_id, ref).complete_content
 
     def _part(self, call: Call, output: str, began: float) -> Outcome:
         whole = self._content(call, call.inputs[0])
         content = whole.get(output) if isinstance(whole, dict) else None
+        if isinstance(content, RecordStream):  # only a list within content can be in another file
+            content = content.whole()
         if content is None:
             return NotProduced(f"'{call.inputs[0].key}' yielded nothing for '{output}'")
         return self._stage(call, Content(content), None, began)
@@ -336,7 +340,9 @@ class Producer:
         if (
             last.led_by is None
             and (missing or not last.keep)
-            and not last.until.evaluate({"result": result.content, "round": rounds, **last.scope})
+            and not last.until.evaluate(
+                {"result": result.complete_content, "round": rounds, **last.scope}
+            )
         ):
             message = f"'{last.until.text}' did not hold after {rounds} rounds"
             hint = "give it more rounds with 'max', or `otherwise: keep` to take the last one"

@@ -54,7 +54,8 @@ def compare(before: RunRecord, after: RunRecord, store: RunStore) -> list[Pair]:
         done = step.completed
         ref = ArtifactRef(done.artifact, done.digest, done.content_digest)
         try:
-            return content_digest(store.fetch(before.metadata.run_id, ref).content)
+            message = store.fetch(before.metadata.run_id, ref)
+            return content_digest(message.content, message.records)
         except WaivernError:
             return known
 

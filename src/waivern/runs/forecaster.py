@@ -205,10 +205,11 @@ class Forecaster:
         if whole not in self._cached:
             return expected
         try:
-            content = self._store.fetch(*self._cached[whole]).content
+            message = self._store.fetch(*self._cached[whole])
         except WaivernError:
             return expected
-        if not isinstance(content, dict):
+        content, records = message.content, message.records
+        if not isinstance(content, dict) or (records and records.name == part.output):
             return expected
         if (value := content.get(part.output)) is None:
             return ArtifactDecision(Action.SKIP, f"'{whole}' yielded nothing for it", work=False)

@@ -261,7 +261,11 @@ def artifact(record: RunRecord, name: str) -> ArtifactCompletedRecord:
 
 
 def content(store: RunStore, record: RunRecord, name: str) -> Json:
-    """Return the content of a completed artifact, checked against the journal."""
+    """Return the content of a completed artifact, checked against the journal.
+
+    A list that is too large to be held is a RecordStream, whose records are checked as they are
+    iterated.
+    """
     done = artifact(record, name)
     ref = ArtifactRef(name, done.digest, done.content_digest)
-    return store.fetch(record.metadata.run_id, ref).content
+    return store.fetch(record.metadata.run_id, ref).complete_content
