@@ -76,7 +76,7 @@ def test_coverage_is_that_of_extract(base: Path) -> None:
     config = Filesystem.Config(path=".", exclude=["sub/"], include=["*", "none"], max_file_size=100)
     (base / "large").write_text("x" * 101)
     steps: list[int] = []
-    one = Context("a", base, emit_progress=lambda n, _total: steps.append(n))
+    one = Context("a", base, emit_progress=lambda p: steps.append(p.n))
     two = Context("a", base)
     entries = [*Filesystem().catalogue(config, one)]
     Filesystem().extract(config, two)

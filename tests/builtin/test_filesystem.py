@@ -15,6 +15,7 @@ from waivern.builtin.filesystem import Filesystem
 from waivern.errors import ComponentError
 from waivern.message import content_digest
 from waivern.plugins.context import Context
+from waivern.plugins.tally import Progress
 
 
 def read(base: Path, path: str = ".", **properties: Any) -> tuple[dict[str, str], dict[str, Any]]:
@@ -112,7 +113,7 @@ def test_content_says_nothing_of_where_or_when(tmp_path: Path) -> None:
 def test_progress_counts_files(tmp_path: Path) -> None:
     steps: list[int] = []
     tree(tmp_path, "a", "b", "c")
-    ctx = Context("a", tmp_path, emit_progress=lambda n, _total: steps.append(n))
+    ctx = Context("a", tmp_path, emit_progress=lambda p: steps.append(p.n))
     Filesystem().extract(Filesystem.Config(path="."), ctx)
     assert steps == [1, 2, 3]
 
@@ -188,6 +189,7 @@ import os, sys, json
 from pathlib import Path
 from waivern.builtin.filesystem import Filesystem
 from waivern.plugins.context import Context
+from waivern.plugins.tally import Progress
 if os.geteuid() == 0:
     os.seteuid(65534)
 ctx = Context("a", Path(sys.argv[1]))
@@ -215,7 +217,7 @@ def test_denied_files_and_folders_are_recorded() -> None:
 
 def test_a_file_that_vanishes_is_recorded(tmp_path: Path) -> None:
     tree(tmp_path, "a.txt", "b.txt", "c.txt")
-    ctx = Context("a", tmp_path, emit_progress=lambda _n, _t: (tmp_path / "b.txt").unlink(True))
+    ctx = Context("a", tmp_path, emit_progress=lambda _p: (tmp_path / "b.txt").unlink(True))
     content = Filesystem().extract(Filesystem.Config(path="."), ctx)
     assert [file["path"] for file in content["files"]] == ["a.txt", "c.txt"]
     assert ctx.coverage.skipped == [("b.txt", "vanished", 1)]
@@ -225,8 +227,8 @@ def test_a_file_swapped_for_a_symlink_is_not_followed(tmp_path: Path) -> None:
     base = tree(tmp_path / "base", "a.txt", "b.txt", "c/d.txt")
     tree(tmp_path, "outside/d.txt")
 
-    def swap(n: int, _total: int | None) -> None:
-        if n == 1:
+    def swap(progress: Progress) -> None:
+        if progress.n == 1:
             (base / "b.txt").unlink()
             (base / "b.txt").symlink_to(tmp_path / "outside" / "d.txt")
             (base / "c").rename(base / "moved")

@@ -58,7 +58,7 @@ def test_what_is_no_count_is_refused(count: Any) -> None:
 def test_log_lines_and_progress_reach_their_sinks() -> None:
     lines: list[str] = []
     steps: list[tuple[int, int | None]] = []
-    ctx = Context("a", Path("/base"), lines.append, lambda n, total: steps.append((n, total)))
+    ctx = Context("a", Path("/base"), lines.append, lambda p: steps.append((p.n, p.total)))
     ctx.log.warning("found %d", 3)
     ctx.progress(1)
     ctx.progress(2, 5)

@@ -82,6 +82,8 @@ class ReadingContext(Context):
         self._reader = reader
         self._of = of
         self._strict = on_change == "fail"
+        self.entry: Mapping[str, Json] = {}
+        """The entry that is being read."""
 
     def skipped(
         self,
@@ -99,6 +101,8 @@ class ReadingContext(Context):
                 f"'{item}' of input '{self._of}': {reason}",
                 hint="list the source again in a new run, or allow it with `on_change: skip`",
             )
+        if rows is not None:  # who searches tables counts values
+            values, rows = rows * max(1, len(self.entry.get("columns", ()))), None
         self._reader.skipped(item, reason, count, size=size, rows=rows, values=values, of=self._of)
         self._reader.missed += 1
 
@@ -147,6 +151,7 @@ class SourceReader:
         skips, because only its end shows that nothing more is coming.
         """
         self._wanted.append(entry)
+        self._ctx.entry = entry
         while True:
             if self._open is None:
                 self._open = iter(self._connector.read(self._config, self._ctx, self._asked()))

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, cast
 
 from waivern.engine.artifact_identity import Identity, UnknownIdentity
 from waivern.engine.cache import Cache
+from waivern.engine.component_calls import CacheLookup
 from waivern.engine.decision_walk import Action, ArtifactDecision, DecisionWalk
 from waivern.engine.differences import differences
-from waivern.engine.producer import CacheLookup, Producer
+from waivern.engine.producer import Producer
 from waivern.errors import WaivernError
 from waivern.ids import ArtifactId
 from waivern.message import Json, content_digest
@@ -81,7 +82,7 @@ class Forecaster:
         self._secrets = secrets_of(plan, environ)
         cache = Cache(store, environ, options.refresh, make=False)
         self._cache = cache if options.uses_cache else None
-        self._producer = Producer(
+        producer = Producer(
             store,
             plan.runbook.document.folder,
             environ,
@@ -90,6 +91,7 @@ class Forecaster:
             cache=self._cache,
             catalogue=prepared.catalogue,
         )
+        self._components = producer.components
         self._listed: dict[ArtifactId, SourceMarks] = {}
         """The sources that a run would list: listed now, so that what follows is known."""
         self._cached: dict[ArtifactId, tuple[str, ArtifactRef]] = {}
@@ -146,7 +148,7 @@ class Forecaster:
             produced_before = self._history.made(node.id)
             reason = lookup.reason if produced_before else "never produced"
             return self._produce(node, decision, reason)
-        if (hit := self._producer.find(node, lookup)) is not None:
+        if (hit := self._components.find(node, lookup)) is not None:
             run = hit.origin["run"]
             self._cached[node.id] = (run, hit.ref)
             ref = hit.ref._replace(key=node.id, schema=str(node.schema))
@@ -221,11 +223,11 @@ class Forecaster:
         unknown = self._decisions.unknown(node)
         inputs = () if unknown else self._decisions.inputs(node)
         try:
-            ahead = self._producer.list_ahead(node, work)
-            if ahead is not None:
+            tool = self._components.tool(work)
+            if (ahead := self._components.list_ahead(node, tool)) is not None:
                 self._listed[node.id], lookup = ahead
             else:
-                lookup = self._producer.identify(node, work, inputs)
+                lookup = self._components.identify(node, tool, inputs)
         except WaivernError as error:
             return UnknownIdentity(error.message)
         return lookup.identity if isinstance(lookup.identity, UnknownIdentity) else lookup

@@ -1,0 +1,239 @@
+"""Calls of components: what a connector or processor is handed, and what becomes of its result.
+
+A run and a forecast identify, list and look up the same here; only a run lets components work.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from waivern.engine import artifact_identity
+from waivern.engine.artifact_identity import ComponentUse, Identity, UnknownIdentity
+from waivern.engine.cache import Cache, CacheHit
+from waivern.engine.call_tests import named_inputs
+from waivern.engine.calls import Awaiting, Call, Content, Produced, Working
+from waivern.engine.staging import Stager
+from waivern.message import Json, Message
+from waivern.planning.component_properties import configure
+from waivern.planning.plan import Extract, Node, Transform
+from waivern.plugins.call_scope import CallScope
+from waivern.plugins.catalogue import Catalogue
+from waivern.plugins.component import Connector, Processor, list_name, rereadable
+from waivern.plugins.context import Context
+from waivern.plugins.inputs import Input
+from waivern.store.base import ArtifactRef, RecordSink, RunStore
+
+if TYPE_CHECKING:
+    from waivern.engine.per_item import ItemResults
+    from waivern.engine.source_reading import SourceMarks
+
+Work = Extract | Transform
+
+
+class CacheLookup(NamedTuple):
+    """A component about to work, and the identity of what it would produce."""
+
+    tool: ComponentUse
+    look: Context
+    """The context in which the component was asked for its part of the identity."""
+    identity: Identity | UnknownIdentity
+
+
+class ComponentCalls:
+    """The calls of the components of one run. Thread-safe.
+
+    `base` is the folder of the run's runbook; `context` returns a context for asking a component
+    about an artifact, not for letting it work; `on_return` is called when a component has returned.
+    """
+
+    def __init__(
+        self,
+        store: RunStore,
+        base: Path,
+        environ: Mapping[str, str],
+        catalogue: Catalogue,
+        cache: Cache | None,
+        stager: Stager,
+        context: Callable[[Node], Context],
+        on_return: Callable[[Call], None],
+    ) -> None:
+        self._store = store
+        self._base = base
+        self._environ = environ
+        self._catalogue = catalogue
+        self._cache = cache
+        self._stager = stager
+        self._context = context
+        self._on_return = on_return
+
+    # what a run and a forecast share
+
+    def tool(self, work: Work) -> ComponentUse:
+        """Return the component that does some work, configured."""
+        kind = "connectors" if isinstance(work, Extract) else "processors"
+        component = self._catalogue.load(kind, work.type)
+        config = configure(component.Config, work.properties, self._environ)
+        return ComponentUse(component, config, self._catalogue.code)
+
+    def identify(
+        self,
+        node: Node,
+        tool: ComponentUse,
+        inputs: tuple[ArtifactRef, ...],
+        *,
+        given: bool = False,
+        listed: dict[str, Json] | None = None,
+    ) -> CacheLookup:
+        """Return the identity under which a result is cached; `given`: data was handed over.
+
+        `listed` identifies a source that was listed; any other one is asked for its fingerprint.
+        """
+        look = self._context(node)
+        identity: Identity | UnknownIdentity
+        if self._cache is None:
+            identity = UnknownIdentity("the cache is off")
+        elif given:
+            identity = UnknownIdentity("it depends on data that was given to this run")
+        else:
+            identity = self._cache.identify(node, tool, inputs, look, listed)
+        return CacheLookup(tool, look, identity)
+
+    def list_ahead(self, node: Node, tool: ComponentUse) -> tuple[SourceMarks, CacheLookup] | None:
+        """List a source as a run would, and store nothing; None if it is not read by reference."""
+        if not by_reference(node, tool):
+            return None
+        from waivern.engine.source_reading import SourceMarks, listed
+
+        ctx, marks = self._context(node), SourceMarks(list_name(tool.component))
+        for _ in marks.noting(listed(tool.component, tool.config, ctx)):
+            continue
+        return marks, self.identify(node, tool, (), listed=marks.document(ctx))
+
+    def find(self, node: Node, lookup: CacheLookup) -> CacheHit | None:
+        """Return the cached result, if there is one and it is intact."""
+        if self._cache is None or isinstance(lookup.identity, UnknownIdentity):
+            return None
+        return self._cache.find(node.id, lookup.identity)
+
+    # what only a run does
+
+    def work(
+        self, call: Call, work: Work, ctx: Context, began: float, scope: CallScope
+    ) -> Produced | Awaiting:
+        """Take a cached result, or let the component work."""
+        with scope.entered():
+            tool = self.tool(work)
+            if by_reference(call.node, tool):
+                return self._list(call, work, tool, ctx, began, scope)
+            lookup = self.identify(call.node, tool, call.inputs, given=bool(call.given))
+        if (hit := self.find(call.node, lookup)) is not None:
+            return self._restored(call, lookup, hit, began)
+        with scope.entered():
+            result = self._asked(call, lookup, ctx)
+            if inspect.isgenerator(result) or inspect.isasyncgen(result):
+                from waivern.engine import generators  # most components are none
+
+                result = generators.drained(result, *self._sink(call, tool), scope.wanted)
+        working = Working(call, ctx, began, tool, lookup.identity)
+        if inspect.isawaitable(result):
+            return Awaiting(working, result)
+        return self.returned(working, result)
+
+    def _list(
+        self,
+        call: Call,
+        work: Work,
+        tool: ComponentUse,
+        ctx: Context,
+        began: float,
+        scope: CallScope,
+    ) -> Produced:
+        """List a source that is read by reference. The list is its own fingerprint."""
+        from waivern.engine.generators import drain
+        from waivern.engine.source_reading import CatalogueOrigin, SourceMarks, listed
+
+        node, marks = call.node, SourceMarks(list_name(tool.component))
+        entries = marks.noting(listed(tool.component, tool.config, ctx))
+        content = drain(entries, *self._sink(call, tool), scope.wanted)
+        origin = CatalogueOrigin.of_work(work, ctx.base, self._base, node.on_change)
+        content = content._replace(catalogue=origin.document())
+        given = bool(call.given)
+        lookup = self.identify(node, tool, (), given=given, listed=marks.document(ctx))
+        hit = self.find(node, lookup)
+        made = self._stager.stage(call, content, ctx.coverage.document(), began)
+        known = None if isinstance(lookup.identity, UnknownIdentity) else lookup.identity
+        code = artifact_identity.code(tool, lookup.look, known["code"] if known else None)
+        return made._replace(identity=known, origin=hit.origin if hit else None, code=code)
+
+    def _sink(self, call: Call, tool: ComponentUse) -> tuple[RecordSink, str]:
+        name = list_name(tool.component)
+        return self._store.sink(call.run_id, call.artifact, name), name
+
+    def _item_results(
+        self, call: Call, lookup: CacheLookup, inputs: Iterable[Message]
+    ) -> ItemResults:
+        """Return what lets a component go item by item, with the results of an earlier run."""
+        from waivern.engine.per_item import ItemResults, expected
+
+        if self._cache is None or isinstance(lookup.identity, UnknownIdentity):
+            return ItemResults(lambda: None, None, expected(inputs))
+        earlier = partial(self._cache.earlier_items, call.node, lookup.identity, lookup.tool)
+        sink = partial(self._store.sink, call.run_id, call.artifact, "items", kind="items")
+        return ItemResults(earlier, sink, expected(inputs))
+
+    def _restored(self, call: Call, lookup: CacheLookup, hit: CacheHit, began: float) -> Produced:
+        """Stage a cached result, with the coverage that the lookup has just recorded."""
+        identity = cast(Identity, lookup.identity)
+        coverage = lookup.look.coverage.document() or hit.message.extensions.get("coverage")
+        made = self._stager.stage(call, Content.of(hit.message), coverage, began)
+        code = artifact_identity.code(lookup.tool, lookup.look, identity["code"])
+        return made._replace(identity=identity, origin=hit.origin, code=code)
+
+    def _asked(self, call: Call, lookup: CacheLookup, ctx: Context) -> Any:
+        tool = lookup.tool
+        if isinstance(call.node.work, Extract):
+            return cast(Connector, tool.component).extract(tool.config, ctx)
+        processor = cast(Processor, tool.component)
+        found = [(name, self._store.fetch(call.run_id, ref)) for name, ref in named_inputs(call)]
+        inputs = [self._input(name, message, ctx) for name, message in found]
+        if getattr(processor, "reads_streams", False):
+            ctx.item_results = self._item_results(call, lookup, [message for _, message in found])
+        else:
+            for one in inputs:
+                _ = one.content  # read here: the component expects that nothing is left to read
+        return processor.process(inputs, tool.config, ctx)
+
+    def _input(self, name: str, message: Message, ctx: Context) -> Input:
+        """Open an artifact for the component that reads it."""
+        source = None
+        if "catalogue" in message.extensions:
+            from waivern.engine.source_reading import source_of
+
+            source = source_of(message, name, ctx, self._base, self._catalogue, self._environ)
+        return Input(name, message.content, message.schema, message.records, source)
+
+    def returned(self, working: Working, result: Json) -> Produced:
+        """Stage what a component returned."""
+        call, ctx, began, tool, identity = working
+        self._on_return(call)
+        content = result if isinstance(result, Content) else Content(result)
+        same = None
+        if self._cache is not None and not isinstance(identity, UnknownIdentity) and not ctx.missed:
+            again = self._context(call.node)
+            same = self._cache.confirm(call.node, tool, call.inputs, again, identity)
+        known = None if isinstance(identity, UnknownIdentity) else identity["code"]
+        code = artifact_identity.code(tool, self._context(call.node), known)
+        if (items := ctx.item_results) is not None:
+            content = content._replace(items=items.finish())
+        made = self._stager.stage(call, content, ctx.coverage.document(), began)
+        taken = None if items is None else items.document()
+        return made._replace(identity=same, code=code, items=taken)
+
+
+def by_reference(node: Node, tool: ComponentUse) -> bool:
+    """Return whether an artifact is a list of its source's items, which are read when needed."""
+    return node.keep != "content" and rereadable(tool.component)

@@ -1,0 +1,70 @@
+"""Staging: an artifact's content becomes a message in the store, to be published by the ledger."""
+
+from __future__ import annotations
+
+from waivern.clock import Clock
+from waivern.engine.calls import Call, Content, Produced
+from waivern.message import Json, Message
+from waivern.planning.plan import Extract, Transform
+from waivern.record.measure import measured
+from waivern.store.base import RunStore
+
+_COUNTS = ("seen", "read", "skipped", "left_out")
+"""What the journal has of a coverage record."""
+
+
+class Stager:
+    """Stages the artifacts of one run. Thread-safe."""
+
+    def __init__(self, store: RunStore, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    def stage(
+        self, call: Call, content: Content, coverage: dict[str, Json] | None, began: float
+    ) -> Produced:
+        """Stage the content of a call that began at `began`, with its coverage record."""
+        duration = self.ms_since(began)
+        execution = {
+            "status": "success",
+            "error": None,
+            "duration_seconds": duration / 1000,
+            "origin": "child" if call.node.base else "parent",
+            "alias": None,
+        }
+        extensions: dict[str, Json] = {"execution": execution, "coverage": coverage}
+        if content.catalogue is not None:
+            extensions["catalogue"] = content.catalogue
+        message = Message(
+            id=call.artifact,
+            content=content.value,
+            schema=call.node.schema,
+            run_id=call.run_id,
+            source=call.node.work.label,
+            timestamp=self._clock.now(),
+            extensions=extensions,
+            records=content.records,
+            items=content.items,
+        )
+        receipt = self._store.stage(call.run_id, call.artifact, message)
+        counts = {name: coverage.get(name, 0) for name in _COUNTS} if coverage else None
+        keep = "content" if isinstance(call.node.work, Extract) else None
+        if content.catalogue is not None:
+            keep = "reference"
+        examined = _examined(call, coverage)
+        return Produced(receipt, self.ms_since(began), counts, examined, keep=keep)
+
+    def ms_since(self, began: float) -> int:
+        """Return the milliseconds since a moment of the clock."""
+        return round((self._clock.monotonic() - began) * 1000)
+
+
+def _examined(call: Call, coverage: dict[str, Json] | None) -> dict[str, Json] | None:
+    """Return what the journal keeps of a coverage record; a connector has one in any case."""
+    work = call.node.work
+    if not isinstance(work, Extract | Transform):
+        return None
+    if coverage is None and isinstance(work, Transform):
+        return None
+    names = {key: str(id_) for id_, key in zip(call.node.inputs, call.node.called, strict=True)}
+    return measured(coverage, work.label, names)
