@@ -115,13 +115,12 @@ def index(run: Path, shown: bool) -> None:
             (rows, counted) = database.execute(
                 f"SELECT count(*), sum(maintainer LIKE '%_@_%._%') FROM {table}"  # noqa: S608
             ).fetchone()
-            hits = {
-                place["column"]: finding["total"]
-                for finding in answer["findings"]
-                for place in finding["locations"][:1]
-                if place["table"] == table
-            }
-            print(f"debian_index {table}: {rows} rows, SQL {counted}, wct {hits}")
+            hits = Counter[str]()
+            for finding in answer["findings"]:
+                place = finding["locations"][0]
+                if place["table"] == table:
+                    hits[place["column"]] += finding["total"]
+            print(f"debian_index {table}: {rows} rows, SQL {counted}, wct {dict(hits)}")
         if shown:
             known = [text for (text,) in database.execute("SELECT maintainer FROM maintainers")]
             rows_found = {

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from component_content import collected
 from pydantic import ValidationError
 
 from waivern.builtin.personal_data import PersonalData
@@ -48,7 +49,7 @@ def write(base: Path, text: str, name: str = "acme.yaml") -> Path:
 def run(base: Path, content: Json, schema: str = "json", **config: Any) -> Any:
     given = PersonalData.Config(**({"ruleset": "acme.yaml"} | config))
     one = Input("source", content, ANY_JSON if schema == "json" else SchemaRef(schema))
-    return PersonalData().process([one], given, Context("a", base))
+    return collected("findings", PersonalData().process([one], given, Context("a", base)))
 
 
 def marks(base: Path, **config: Any) -> dict[str, str]:
@@ -71,9 +72,10 @@ def refused(base: Path, text: str) -> InvalidError:
 def test_its_types_are_found_and_said_to_be_its_own(tmp_path: Path) -> None:
     base = write(tmp_path, ACME)
     content = run(base, {"note": "by E-123456 and EMP1234, mail jo@acme.io", "badge_id": 7})
-    assert types(content) == {"STAFF_NUMBER": 2, "EMAIL_ADDRESS": 1, "badge_id": 1}
+    assert types(content) == {"STAFF_NUMBER": 1, "EMAIL_ADDRESS": 1, "badge_id": 1}
     told = {f["type"]: f for f in content["findings"]}
     staff = told["STAFF_NUMBER"]
+    assert staff["total"] == 2
     assert staff["rule"] == {"id": "acme/STAFF_NUMBER", "version": "1.2.0"}
     assert (staff["category"], staff["severity"]) == ("employment", "medium")
     assert "1234" not in staff["evidence"]

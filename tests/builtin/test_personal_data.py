@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from component_content import collected
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -25,7 +26,9 @@ FILE_SET, DATABASE = SchemaRef("file_set"), SchemaRef("database")
 def run(content: Json, schema: SchemaRef, ctx: Context | None = None, **config: Any) -> Any:
     given_input = Input("source", content, schema)
     context = ctx or Context("findings", Path())
-    return PersonalData().process([given_input], PersonalData.Config(**config), context)
+    return collected(
+        "findings", PersonalData().process([given_input], PersonalData.Config(**config), context)
+    )
 
 
 def files(*texts: str) -> Json:
@@ -92,6 +95,7 @@ def test_json_is_walked_with_keys_as_field_names() -> None:
         ANY_JSON,
     )
     assert [f["locations"][0]["path"] for f in values(content)] == ["$.customer.phone.number"]
+    assert [f["field"] for f in values(content)] == ["$.customer.phone.number"]
     names = {f["type"]: f for f in content["findings"] if f["kind"] == "field_name"}
     assert names["race"]["special_category"] is True
     assert names["race"]["articles"] == ["9"]
@@ -103,10 +107,10 @@ def test_equal_inputs_give_equal_content() -> None:
 
 
 def test_ids_are_unique_and_hold_nothing_of_the_value() -> None:
-    one = run(files("ssn 536-90-4399, ssn 537-91-4399"), FILE_SET)
-    other = run(files("ssn 535-92-4399, ssn 534-93-4399"), FILE_SET)
+    one = run(files("ssn 536-90-4399, mail jo@acme.io\nphone +44 20 7123 4567"), FILE_SET)
+    other = run(files("ssn 535-92-4398, mail ed@corp.io\nphone +44 20 7765 4321"), FILE_SET)
     ids = [finding["id"] for finding in one["findings"]]
-    assert len(set(ids)) == len(ids) == 2
+    assert len(set(ids)) == len(ids) == 3
     assert ids == [finding["id"] for finding in other["findings"]]
 
 
@@ -203,8 +207,9 @@ def test_items_of_another_form_are_refused_by_number(schema: SchemaRef, items: J
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_lines_are_counted_however_they_end(end: str) -> None:
     content = run(files(end.join(["x", "", "mail: jo@acme.io, ed@acme.io"])), FILE_SET)
-    places = [f["locations"][0] for f in values(content)]
-    assert [(place["line"], place["column"]) for place in places] == [(3, 7), (3, 19)]
+    (finding,) = values(content)
+    places = [(place["line"], place["column"]) for place in finding["locations"]]
+    assert (finding["total"], places) == (2, [(3, 7), (3, 19)])
 
 
 def test_a_return_within_a_line_ends_no_line() -> None:

@@ -66,7 +66,7 @@ def fields(text: str) -> object:
 def process(text: str) -> object:
     content = {"files": [{"path": "f.txt", "text": text}]}
     given = Input("source", content, SchemaRef("file_set"))
-    return PersonalData().process([given], PersonalData.Config(), Context("f", Path()))["findings"]
+    return [*PersonalData().process([given], PersonalData.Config(), Context("f", Path()))]
 
 
 def repeated(head: str, unit: str) -> Callable[[int], str]:

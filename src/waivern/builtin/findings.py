@@ -1,30 +1,29 @@
-"""The findings of one call of `personal_data`, collected from matches."""
+"""The findings of one item: what is found in it, collected by identity."""
 
 from __future__ import annotations
 
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from functools import lru_cache
+from typing import Protocol
 
-from waivern.detection import Match, NamedField, Ruleset, redact, scan
+from waivern.detection import Match, NamedField, Ruleset, canonical_mask, mask, redact, scan
 from waivern.detection.ruleset import FieldTerm
 from waivern.message import Json
 
 _NUMBER = re.compile(r"\d(?:[ .\-/]?\d){8,}")
 """Nine digits and more may be a personal number; versions and dates have fewer."""
 _DIGIT = re.compile(r"\d")
+Place = dict[str, Json]
+Order = tuple[int, ...]
 
 
 def field_type(term: FieldTerm) -> str:
     """Return the type of the findings of a field name."""
     return term.term.replace(" ", "_")
-
-
-def _starred(number: re.Match[str]) -> str:
-    return _DIGIT.sub("*", number[0])
 
 
 class DetectionSettings(Protocol):
@@ -40,137 +39,190 @@ class DetectionSettings(Protocol):
     def max_locations(self) -> int: ...
 
 
-@dataclass(slots=True)
-class FindingsReport:
-    """The collector of findings: it turns matches into findings."""
+class Detector:
+    """The rules and the settings of one search."""
 
-    rules: Ruleset
-    config: DetectionSettings
-    findings: list[dict[str, Any]] = field(default_factory=list)
-    _seen: Counter[tuple[str, ...]] = field(default_factory=Counter)
-    _shown: dict[str, str] = field(default_factory=dict)
+    def __init__(self, rules: Ruleset, config: DetectionSettings) -> None:
+        self.rules = rules
+        self.config = config
+        self.shown = lru_cache(4096)(self._shown)
+        """Returns a path, column or key as it may be shown: some contain values themselves."""
 
-    def scan(self, text: str, name: str | None = None) -> list[Match]:
+    def scan(self, text: str, name: str | None = None, begin: int = 0) -> list[Match]:
+        """Return the matches in a text, which is the value of the column or key `name`."""
         return scan(
             text,
             self.rules,
             field=name,
             types=self.config.types,
             min_confidence=self.config.min_confidence,
+            begin=begin,
         )
 
-    def shown(self, name: str) -> str:
-        """Return a path, column or key as it may be shown: some contain values themselves."""
-        if name not in self._shown:
-            self._shown[name] = _NUMBER.sub(_starred, redact(name, self.rules))
-        return self._shown[name]
+    def _shown(self, name: str) -> str:
+        return _NUMBER.sub(lambda number: _DIGIT.sub("*", number[0]), redact(name, self.rules))
+
+
+@dataclass(slots=True)
+class _Group:
+    """The occurrences that are one finding."""
+
+    order: Order
+    document: dict[str, Json]
+    confidence: float
+    total: int = 0
+    row: int = -1
+    """The row of the last occurrence: of a row, one occurrence counts."""
+    locations: list[Place] = field(default_factory=list)
+
+
+class ItemFindings:
+    """The findings of one item; what is held depends on their identities, not on their number.
+
+    `source` is the item's path or name as it may be shown. The identity of a finding is its type,
+    its rule, the item, the field (column, key or record path), the canonical mask of its values,
+    and whether these are test data.
+    """
+
+    def __init__(self, detector: Detector, source: str) -> None:
+        self.detector = detector
+        self._source = source
+        self._groups: dict[tuple[str, ...], _Group] = {}
+        self._orders: dict[str, Order] = {}
 
     def value(
         self,
         match: Match,
-        evidence: str,
-        source: str,
-        name: str,
-        locations: list[Json],
-        **more: Json,
+        value: str,
+        place: Callable[[], Place],
+        *,
+        name: str = "",
+        order: Order = (),
+        row: int | None = None,
     ) -> None:
-        """Add a finding of a value; `source` and `name` (column, key) are as shown."""
-        rule = self.rules.types[match.type]
-        self._add(
-            (match.type, match.rule, source, name, evidence),
-            kind="value",
-            type=match.type,
-            category=rule.category,
-            confidence=match.confidence,
-            severity="info" if match.sample else rule.severity,
-            test_data=match.sample,
-            rule=match.rule,
-            evidence=evidence,
-            validators=list(match.validators),
-            terms=list(match.terms),
-            locations=locations,
-            **more,
-        )
+        """Add an occurrence of a value in the field `name`, which is as it may be shown.
+
+        `order` is the position of the finding among others, decided by its first occurrence.
+        Several occurrences in one `row` count once.
+        """
+        test = "test data" if match.sample else ""
+        identity = (match.type, match.rule, name, canonical_mask(match.type, value), test)
+        group = self._groups.get(identity)
+        if group is None:
+            group = _Group(order, {}, -1.0)
+            self._groups[identity] = group
+        if group.confidence < match.confidence:
+            group.confidence = match.confidence
+            group.document = self._described(match, value, identity)
+        if row is not None and group.row == row:
+            return
+        group.total, group.row = group.total + 1, -1 if row is None else row
+        if len(group.locations) < self.detector.config.max_locations:
+            group.locations.append({**place(), "evidence": mask(match.type, value)})
+
+    def _described(self, match: Match, value: str, identity: tuple[str, ...]) -> dict[str, Json]:
+        rule = self.detector.rules.types[match.type]
+        return {
+            "category": rule.category,
+            "kind": "value",
+            "type": match.type,
+            "field": identity[2],
+            "canonical": identity[3],
+            "severity": "info" if match.sample else rule.severity,
+            "test_data": match.sample,
+            "evidence": mask(match.type, value),
+            "validators": list(match.validators),
+            "terms": list(match.terms),
+            "rule": match.rule,
+        }
 
     def field(
-        self, named: NamedField, data: bool, source: str, locations: list[Json], **more: Json
+        self, named: NamedField, data: bool, place: Place, *, total: int, order: Order = ()
     ) -> None:
-        """Add a finding of a field name, if its confidence suffices."""
-        confidence = 0.5 if named.term.weak else 0.7 + 0.1 * named.whole + 0.1 * data
-        if not self.config.field_names or confidence < self.config.min_confidence:
+        """Add the finding of a field name, if its confidence suffices."""
+        config, term = self.detector.config, named.term
+        confidence = 0.5 if term.weak else 0.7 + 0.1 * named.whole + 0.1 * data
+        if not config.field_names or confidence < config.min_confidence:
             return
-        kind, name = field_type(named.term), self.shown(named.name)
-        self._add(
-            (kind, "field_name", source, name, name),
-            kind="field_name",
-            type=kind,
-            category=named.term.category,
-            confidence=round(confidence, 2),
-            severity=self.rules.categories[named.term.category].severity,
-            test_data=False,
-            rule=named.term.rule,
-            evidence=name,
-            validators=[],
-            terms=[named.term.term],
-            locations=locations,
-            **more,
-        )
+        kind, name = field_type(term), self.detector.shown(named.name)
+        document = {
+            "category": term.category,
+            "kind": "field_name",
+            "type": kind,
+            "field": name,
+            "canonical": "",
+            "severity": self.detector.rules.categories[term.category].severity,
+            "test_data": False,
+            "evidence": name,
+            "validators": [],
+            "terms": [term.term],
+            "rule": term.rule,
+        }
+        identity = (kind, term.rule, name, "", "field name")
+        group = self._groups.get(identity)
+        if group is None:
+            group = self._groups[identity] = _Group(order, document, round(confidence, 2))
+        group.total += total
+        if len(group.locations) < config.max_locations:
+            group.locations.append(place)
 
-    def _add(self, identity: tuple[str, ...], *, rule: str, category: str, **rest: Json) -> None:
-        ordinal = self._seen[identity]
-        self._seen[identity] += 1
-        basis = "\x1f".join((*identity, str(ordinal)))
-        means = self.rules.categories[category]
-        self.findings.append(
-            {
-                "id": hashlib.sha256(basis.encode("utf-8", "replace")).hexdigest()[:32],
-                "category": category,
-                **rest,
-                "special_category": means.special,
-                "articles": list(means.articles),
-                "rule": {"id": rule, "version": self.rules.version_of(rule)},
-            }
-        )
+    def records(self, cells: Mapping[str, int] | None = None) -> Iterator[Json]:
+        """Yield the findings, in order; `cells` are the cells that are not empty, by column."""
+        for identity, group in sorted(self._groups.items(), key=lambda each: each[1].order):
+            filled = None if cells is None or group.row < 0 else cells[identity[2]]
+            yield self._record(identity, group, filled)
 
-    def content(self) -> Json:
+    def _record(self, identity: tuple[str, ...], group: _Group, filled: int | None) -> Json:
+        described = dict(group.document)
+        rule, rules = described.pop("rule"), self.detector.rules
+        means = rules.categories[described["category"]]
+        basis = "\x1f".join((*identity, self._source))
+        evidence = described["evidence"]
         return {
-            "ruleset": _identity(self.rules),
-            **_counted(self.findings),
+            "id": hashlib.sha256(basis.encode("utf-8", "replace")).hexdigest()[:32],
+            **described,
+            "confidence": group.confidence,
+            "locations": [_without(each, evidence) for each in group.locations],
+            "total": group.total,
+            **({} if filled is None else {"hit_ratio": round(group.total / filled, 4)}),
+            "special_category": means.special,
+            "articles": list(means.articles),
+            "rule": {"id": rule, "version": rules.version_of(rule)},
         }
 
 
-def _counted(findings: list[dict[str, Any]]) -> dict[str, Json]:
-    return {
-        "summary": {
-            "findings": len(findings),
-            "by_type": _counts(findings, "type"),
-            "by_category": _counts(findings, "category"),
-        },
-        "findings": findings,
-    }
+def _without(place: Place, evidence: str) -> Place:
+    """Return a location with an evidence of its own only if it differs from the finding's."""
+    if place.get("evidence", evidence) == evidence:
+        place.pop("evidence", None)
+    return place
 
 
-def joined(contents: Sequence[Json]) -> Json:
-    """Return several contents as one; where rulesets differ, each finding names its own.
+class FindingsSummary:
+    """The counts of findings that are read once."""
 
-    `ruleset` is then `rulesets`, each of them once.
-    """
-    rulesets: list[Json] = []
-    findings: list[Json] = []
-    for content in contents:
-        own = content["rulesets"] if "rulesets" in content else [content["ruleset"]]
-        rulesets += [each for each in own if each not in rulesets]
-    for content in contents:
-        named = {} if len(rulesets) < 2 else {"ruleset": content.get("ruleset")}
-        findings += [{**named, **finding} for finding in content["findings"]]
-    which = {"rulesets": rulesets} if len(rulesets) > 1 else {"ruleset": rulesets[0]}
-    return {**which, **_counted(findings)}
+    def __init__(self) -> None:
+        self._findings = 0
+        self._occurrences = 0
+        self._types: Counter[str] = Counter()
+        self._categories: Counter[str] = Counter()
+
+    def add(self, finding: Mapping[str, Json]) -> None:
+        self._findings += 1
+        self._occurrences += finding.get("total", 1)
+        self._types[finding["type"]] += 1
+        self._categories[finding["category"]] += 1
+
+    def document(self) -> dict[str, Json]:
+        return {
+            "findings": self._findings,
+            "occurrences": self._occurrences,
+            "by_type": dict(sorted(self._types.items())),
+            "by_category": dict(sorted(self._categories.items())),
+        }
 
 
-def _identity(rules: Ruleset) -> dict[str, Json]:
+def rules_document(rules: Ruleset) -> dict[str, Json]:
+    """Return name, version and digest of a ruleset, and those of the one that it extends."""
     identity = {"name": rules.name, "version": rules.version, "digest": rules.digest}
-    return identity | ({"extends": _identity(rules.base)} if rules.base else {})
-
-
-def _counts(findings: list[dict[str, Any]], key: str) -> dict[str, int]:
-    return dict(sorted(Counter(finding[key] for finding in findings).items()))
+    return identity | ({"extends": rules_document(rules.base)} if rules.base else {})

@@ -28,7 +28,12 @@ def shape(rules: Ruleset | None, wanted: DetectionSettings | None) -> Mapping[st
     return _closed(
         ruleset=_RULESET,
         rulesets={"type": "array", "items": _RULESET},
-        summary=_closed(findings=_NUMBER, by_type=_counts(types), by_category=_counts(categories)),
+        summary=_closed(
+            findings=_NUMBER,
+            occurrences=_NUMBER,
+            by_type=_counts(types),
+            by_category=_counts(categories),
+        ),
         findings={"type": "array", "items": _finding(types, categories, severities)},
     )
 
@@ -41,6 +46,8 @@ def _finding(
         category=_one_of(categories),
         kind=_one_of(["field_name", "value"]),
         type=_one_of(types),
+        field=_TEXT,
+        canonical=_TEXT,
         confidence=_NUMBER,
         severity=_one_of(severities),
         test_data=_BOOLEAN,
@@ -80,5 +87,6 @@ _LOCATION = _closed(
     table=_TEXT,
     row=_NUMBER,
     path=_TEXT,
+    evidence=_TEXT,
 )
 _RULESET = _closed(name=_TEXT, version=_TEXT, digest=_TEXT, extends={"type": "object"})

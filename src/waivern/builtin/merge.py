@@ -2,41 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from functools import reduce
 from itertools import chain
-from typing import Any
+from typing import Any, TypeAlias
 
 from waivern.builtin.common_properties import Properties
-from waivern.builtin.findings import joined
+from waivern.builtin.findings import FindingsSummary
 from waivern.errors import ComponentError
 from waivern.message import Json
 from waivern.plugins.context import Context
 from waivern.plugins.inputs import Input
+from waivern.record_stream import RECORDS
 from waivern.shapes import union
+
+Joined: TypeAlias = Generator[Json, None, Json]
 
 
 class Merge:
     """Joins inputs of one schema: lists end to end, objects by key, numbers by adding."""
 
     name = "merge"
-    version = "1.1.0"
+    version = "1.2.0"
     accepts = None
     produces = None
     repeatable = True
+    reads_streams = True
 
     class Config(Properties):
         """A merge has no properties."""
 
-    def process(self, inputs: Sequence[Input], config: Config, ctx: Context) -> Json:  # noqa: ARG002
-        """Return the merged content. Raises ComponentError where contents cannot be joined."""
+    def streams(self, inputs: Sequence[Input]) -> str:
+        """Return the key of the list that is joined element by element."""
+        return "findings" if _are_findings(inputs) else _large_list(inputs) or RECORDS
+
+    def process(
+        self,
+        inputs: Sequence[Input],
+        config: Config,  # noqa: ARG002
+        ctx: Context,
+    ) -> Json | Joined:
+        """Return the merged content; a list that is too large to be held is yielded.
+
+        Raises ComponentError where contents cannot be joined.
+        """
         if not inputs:
             raise ComponentError("nothing to merge", hint="give the artifact at least one input")
-        contents = [one.content for one in inputs]
-        join = _JOINS.get(inputs[0].schema.name)
-        if join is not None and all(map(_has_findings, contents)):
-            return join(contents)
-        return merge(contents)
+        if _are_findings(inputs):
+            return _findings(inputs)
+        if (name := _large_list(inputs)) is not None:
+            return _end_to_end(inputs, name, ctx)
+        return merge([one.content for one in inputs])
 
     def describes(
         self,
@@ -48,16 +64,54 @@ class Merge:
         return reduce(union, inputs) if inputs else None
 
 
-_JOINS = {"personal_data_findings": joined}
-"""The join of contents by schema, where it is not the general one."""
-
-
-def _has_findings(content: Json) -> bool:
-    return (
-        isinstance(content, dict)
-        and {"findings", "summary"} <= content.keys()
-        and bool({"ruleset", "rulesets"} & content.keys())
+def _are_findings(inputs: Sequence[Input]) -> bool:
+    return all(
+        one.schema.name == "personal_data_findings"
+        and isinstance(one.rest, dict)
+        and "summary" in one.rest
+        and bool({"ruleset", "rulesets"} & one.rest.keys())
+        and one.count("findings") is not None
+        for one in inputs
     )
+
+
+def _findings(inputs: Sequence[Input]) -> Joined:
+    """Yield the findings; where rulesets differ, each finding names its own.
+
+    `ruleset` is then `rulesets`, each of them once.
+    """
+    rulesets: list[Json] = []
+    for one in inputs:
+        own = one.rest["rulesets"] if "rulesets" in one.rest else [one.rest["ruleset"]]
+        rulesets += [each for each in own if each not in rulesets]
+    summary = FindingsSummary()
+    for one in inputs:
+        named = {} if len(rulesets) < 2 else {"ruleset": one.rest.get("ruleset")}
+        for finding in one.each("findings"):
+            summary.add(finding)
+            yield {**named, **finding}
+    which = {"rulesets": rulesets} if len(rulesets) > 1 else {"ruleset": rulesets[0]}
+    return {**which, "summary": summary.document()}
+
+
+def _large_list(inputs: Sequence[Input]) -> str | None:
+    """Return the key of the one list that is not in memory, if each input has such a list."""
+    names = {name for one in inputs for name in one.unread}
+    if len(names) != 1:
+        return None
+    (name,) = names
+    return name if all(one.count(name) is not None for one in inputs) else None
+
+
+def _end_to_end(inputs: Sequence[Input], name: str, ctx: Context) -> Joined:
+    """Yield the elements of a list of each input; return the rest, merged."""
+    total, done = sum(one.count(name) or 0 for one in inputs), 0
+    for one in inputs:
+        for item in one.items(name):
+            yield from item.read()
+            done += 1
+            ctx.progress(done, total)
+    return merge([{key: one.rest[key] for key in one.rest if key != name} for one in inputs])
 
 
 def merge(values: Sequence[Json], path: str = "$") -> Json:

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, ValidationInfo
 
 from waivern.builtin.common_properties import Number, Properties, SourcePath
-from waivern.builtin.findings import FindingsReport
+from waivern.builtin.findings import Detector, FindingsSummary, rules_document
 from waivern.builtin.findings_shape import shape
+from waivern.builtin.json_search import JsonSearch
 from waivern.builtin.rulesets import check_installed, is_path, marks, ruleset
-from waivern.detection import (
-    FieldUse,
-    Match,
-    NamedField,
-    Ruleset,
-    classify,
-    field_names,
-    load_ruleset,
-    mask,
-)
+from waivern.builtin.table_search import TableSearch
+from waivern.builtin.text_search import TextSearch
+from waivern.detection import Ruleset, load_ruleset
 from waivern.diagnostics import InvalidError, did_you_mean
 from waivern.errors import ComponentError, WaivernError
-from waivern.message import ANY_JSON, MAX_DEPTH, Json, SchemaRef
+from waivern.message import ANY_JSON, Json, SchemaRef
 from waivern.plugins.context import Context
-from waivern.plugins.inputs import Input
+from waivern.plugins.inputs import Input, InputItem
 
 
 def _unknown_type(name: str, rules: Ruleset) -> str | None:
@@ -54,17 +49,21 @@ def _known_ruleset(name: str) -> str:
 class PersonalData:
     """Finds personal data: values in texts and tables, and names of fields.
 
-    Content: `{"ruleset": {"name", "version", "digest"}, "summary": {"findings", "by_type",
-    "by_category"}, "findings": [...]}`. In files and JSON a value is one finding for each place; in
-    tables it is one for each column and type, with the share of cells that hold it. A ruleset of
-    one's own has what it adds to beside it, under `extends`.
+    Content: `{"ruleset": {"name", "version", "digest"}, "summary": {"findings", "occurrences",
+    "by_type", "by_category"}, "findings": [...]}`. The occurrences of values of one type in one
+    file, column or record path are one finding if they have the same canonical mask, such as the
+    country of a phone number: `total` counts them, `locations` names the first ones. Columns of
+    tables have the share of cells that hold such a value. A ruleset of one's own has what it adds
+    to beside it, under `extends`.
     """
 
     name = "personal_data"
-    version = "1.0.0"
+    version = "2.0.0"
     accepts = (SchemaRef("file_set"), SchemaRef("database"), ANY_JSON)
     produces = SchemaRef("personal_data_findings")
     repeatable = True
+    reads_streams = True
+    streams = "findings"
 
     class Config(Properties):
         """The properties of a search for personal data."""
@@ -91,19 +90,26 @@ class PersonalData:
         )
         max_locations: Annotated[int, Number, Field(ge=1, le=10_000)] = Field(
             default=20,
-            description="At most so many rows of a column are named; `total` says how many there "
-            "are.",
+            description="At most so many occurrences of a finding are located; `total` says how "
+            "many there are.",
         )
 
-    def process(self, inputs: Sequence[Input], config: Config, ctx: Context) -> Json:
-        """Return the findings of all inputs, in the order of the inputs and of their content."""
+    def process(
+        self, inputs: Sequence[Input], config: Config, ctx: Context
+    ) -> Generator[Json, None, Json]:
+        """Yield the findings of all inputs, in the order of the inputs and of their content.
+
+        Return the rest of the content, whose counts are those of what was yielded.
+        """
         rules = ruleset(config.ruleset, ctx)
         if fault := next(filter(None, (_unknown_type(t, rules) for t in config.types or ())), None):
             raise ComponentError(fault)
-        report = FindingsReport(rules, config)
+        detector, summary = Detector(rules, config), FindingsSummary()
         for one in inputs:
-            _READERS.get(one.schema.name, _json)(one, report, ctx)
-        return report.content()
+            for finding in _SEARCHES.get(one.schema.name, _json)(one, detector, ctx):
+                summary.add(finding)
+                yield finding
+        return {"ruleset": rules_document(rules), "summary": summary.document()}
 
     def describes(
         self,
@@ -133,193 +139,86 @@ class PersonalData:
         return marks(ruleset(config.ruleset, ctx))
 
 
-def _files(one: Input, report: FindingsReport, ctx: Context) -> None:
-    files = _part(one, "files", _is_file, "an object with the texts 'path' and 'text'")
-    for n, file in enumerate(files, 1):
-        text, path = file["text"], report.shown(file["path"])
-        lines = _Lines(text)
-        for match, use in _in_order(report.scan(text), field_names(text, report.rules)):
-            start = match.start if match else use.start if use else 0
-            line, column = lines.at(start)
-            place = {"input": one.key, "file": path, "line": line, "column": column, "start": start}
-            if match:
-                evidence = mask(match.type, text[match.start : match.end])
-                report.value(match, evidence, path, "", [{**place, "end": match.end}], total=1)
-            elif use:
-                report.field(use.field, use.data, path, [place], total=use.count)
-        ctx.read(of=one.key)
-        ctx.progress(n, len(files))
+def _files(one: Input, detector: Detector, ctx: Context) -> Iterator[Json]:
+    form = "an object with the texts 'path' and 'text'"
+
+    def search(item: InputItem) -> Iterable[Json]:
+        found, part = None, None
+        for part in item.read():
+            found = found or TextSearch(detector, one.key, part["path"])
+            found.add(part)
+        if found is None or part is None:
+            return ()
+        if not part.get("more"):
+            ctx.read(of=one.key)
+        return found.records()
+
+    return _each(one, ctx, search, "files", _is_file, form)
 
 
-def _in_order(
-    matches: list[Match], uses: list[FieldUse]
-) -> Iterator[tuple[Match | None, FieldUse | None]]:
-    both: list[tuple[int, Match | None, FieldUse | None]] = [(m.start, m, None) for m in matches]
-    both += [(u.start, None, u) for u in uses]
-    for _, match, use in sorted(both, key=lambda item: item[0]):
-        yield match, use
-
-
-class _Lines:
-    """The lines and columns, from 1, of offsets that are looked up in ascending order.
-
-    Lines end where they do in other tools: at a '\\r' only if the text has no '\\n'.
-    """
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._end = "\n" if "\n" in text else "\r"
-        self._at, self._line, self._begin = 0, 1, 0
-
-    def at(self, offset: int) -> tuple[int, int]:
-        self._line += self._text.count(self._end, self._at, offset)
-        self._begin = self._text.rfind(self._end, self._at, offset) + 1 or self._begin
-        self._at = offset
-        return self._line, offset - self._begin + 1
-
-
-def _tables(one: Input, report: FindingsReport, ctx: Context) -> None:
+def _tables(one: Input, detector: Detector, ctx: Context) -> Iterator[Json]:
     form = "an object with a 'name', named 'columns' and, in 'rows', a cell for each column"
-    tables = _part(one, "tables", _is_table, form)
-    for n, table in enumerate(tables, 1):
-        name = report.shown(table["name"])
-        named = [classify(column["name"], report.rules) for column in table["columns"]]
-        certain = any(f is not None and not f.term.weak for f in named)
-        hit: set[int] = set()
-        for index, column in enumerate(table["columns"]):
-            shown = report.shown(column["name"])
-            place = {"input": one.key, "table": name, "column": shown}
-            field = named[index]
-            if field and (certain or not field.term.weak):
-                report.field(field, True, name, [place], total=1)
-            cells = [row[index] for row in table["rows"]]
-            hit |= _column(report, place, column["name"], cells, _numbers(table))
-            _count(ctx, f"{name}.{shown}", cells, one.key)
-        if table.get("row_count", len(table["rows"])) != len(table["rows"]):
-            ctx.found(table["name"], len(hit), of=one.key)
-        ctx.progress(n, len(tables))
+
+    def search(item: InputItem) -> Iterable[Json]:
+        found = None
+        for part in item.read():
+            found = found or TableSearch(detector, one.key, part)
+            found.add(part)
+        if found is None:
+            return ()
+        found.report(ctx)
+        return found.records()
+
+    return _each(one, ctx, search, "tables", _is_table, form)
 
 
-def _numbers(table: Mapping[str, Json]) -> Sequence[int]:
-    """Return the number of each row within its table: of a sample, the positions of its rows."""
-    numbers = table.get("row_numbers")
-    fits = isinstance(numbers, list) and len(numbers) == len(table["rows"])
-    return numbers if fits and numbers is not None else range(len(table["rows"]))
+def _each(
+    one: Input,
+    ctx: Context,
+    search: Callable[[InputItem], Iterable[Json]],
+    name: str,
+    fits: Callable[[Json], bool],
+    form: str,
+) -> Iterator[Json]:
+    """Yield the findings of each item of the list `name`.
 
-
-def _count(ctx: Context, column: str, cells: list[Json], of: str) -> None:
-    """Count the values of a column; the lengths of BLOBs are values that are not examined."""
-    filled = sum(cell is not None for cell in cells)
-    binary = sum(isinstance(cell, dict) for cell in cells)
-    ctx.read(0 if binary else 1, values=filled - binary, of=of)
-    if binary:
-        ctx.skipped(column, "binary", values=binary, of=of)
-
-
-def _column(
-    report: FindingsReport,
-    place: dict[str, Json],
-    column: str,
-    cells: list[Json],
-    numbers: Sequence[int],
-) -> set[int]:
-    """Report each type that the cells of a column hold; return the rows that hold any."""
-    hits: dict[str, list[tuple[int, Match, str]]] = {}
-    filled = [cell for cell in cells if cell is not None]
-    for row, cell in enumerate(cells):
-        text = _cell_text(cell)
-        if text is None:
-            continue
-        for match in report.scan(text, column):
-            evidence = mask(match.type, text[match.start : match.end])
-            hits.setdefault(match.type, []).append((row, match, evidence))
-    for kind in sorted(hits):
-        found = hits[kind]
-        rows = sorted({row for row, _, _ in found})
-        shown = rows[: report.config.max_locations]
-        locations = [{**place, "row": numbers[row]} for row in shown]
-        best = max(found, key=lambda hit: (not hit[1].sample, hit[1].confidence, -hit[0]))
-        report.value(
-            best[1],
-            best[2],
-            place["table"],
-            place["column"],
-            locations,
-            total=len(rows),
-            hit_ratio=round(len(rows) / len(filled), 4),
-        )
-    return {row for found in hits.values() for row, _, _ in found}
-
-
-def _cell_text(cell: Json) -> str | None:
-    if isinstance(cell, str):
-        return cell
-    return str(cell) if isinstance(cell, int) and not isinstance(cell, bool) else None
-
-
-def _json(one: Input, report: FindingsReport, ctx: Context) -> None:
-    names: dict[str, tuple[NamedField, str, int]] = {}
-    for path, key, value in _walk(one.content, report):
-        if value is None:
-            field = classify(key, report.rules)
-            if field:
-                first = names.get(key, (field, path, 0))
-                names[key] = (field, first[1], first[2] + 1)
-            continue
-        for match in report.scan(value, key or None):
-            place = {"input": one.key, "path": path, "start": match.start, "end": match.end}
-            evidence = mask(match.type, value[match.start : match.end])
-            report.value(match, evidence, "", path, [place], total=1)
-    certain = any(not field.term.weak for field, _, _ in names.values())
-    for field, path, count in names.values():
-        if certain or not field.term.weak:
-            report.field(field, True, "", [{"input": one.key, "path": path}], total=count)
-    ctx.read(of=one.key)
-
-
-def _walk(content: Json, report: FindingsReport) -> Iterator[tuple[str, str, str | None]]:
-    """Yield (path, key, None) for each key and (path, governing key, text) for each value.
-
-    The governing key of a neutral key such as `number` includes the key above it.
+    Raises ComponentError if the content violates its schema.
     """
-    stack: list[tuple[str, str, Json, int]] = [("$", "", content, 0)]
-    while stack:
-        path, key, value, depth = stack.pop()
-        if depth > MAX_DEPTH:
-            raise ComponentError(
-                f"content is nested deeper than {MAX_DEPTH} levels", hint="flatten it first"
-            )
-        if isinstance(value, dict):
-            below = []
-            for name, item in value.items():
-                inner = f"{path}.{report.shown(name)}"
-                yield inner, name, None
-                for match in report.scan(name):
-                    yield inner, "", name[match.start : match.end]
-                parent = key if name.lower() in report.rules.neutral else ""
-                below.append((inner, f"{parent} {name}".strip(), item, depth + 1))
-            stack += reversed(below)
-        elif isinstance(value, list):
-            stack += [
-                (f"{path}[{n}]", key, value[n], depth + 1) for n in reversed(range(len(value)))
-            ]
-        elif (text := _cell_text(value)) is not None:
-            yield path, key, text
+    if one.count(name) is None:
+        raise _violation(one, f"has no list {name!r}")
+
+    def checked(number: int, item: InputItem) -> Iterator[Json]:
+        for part in item.read():
+            if not fits(part):
+                raise _violation(one, f"number {number} of its {name!r} is not {form}")
+            yield part
+
+    items = (
+        InputItem(item.name, item.digest, item.listed, partial(checked, number, item), one.key)
+        for number, item in enumerate(one.items(name), 1)
+    )
+    for findings in ctx.each_item(items, search):
+        yield from findings
 
 
-def _part(one: Input, key: str, fits: Callable[[Json], bool], form: str) -> list[Any]:
-    """Return the list under `key`. Raises ComponentError if the content violates its schema."""
-    part = one.content.get(key) if isinstance(one.content, dict) else None
-    if not isinstance(part, list):
-        fault = f"has no list {key!r}"
-    elif odd := next((n for n, item in enumerate(part, 1) if not fits(item)), None):
-        fault = f"number {odd} of its {key!r} is not {form}"
-    else:
-        return part
-    raise ComponentError(
+def _violation(one: Input, fault: str) -> ComponentError:
+    return ComponentError(
         f"input {one.key!r} is called {one.schema} but {fault}",
         hint="give its connector the schema 'json' if its content has another form",
     )
+
+
+def _json(one: Input, detector: Detector, ctx: Context) -> Iterator[Json]:
+    found = JsonSearch(detector, one.key)
+    found.add(one.rest)
+    for name in one.unread:
+        total, shown = one.count(name), detector.shown(name)
+        for number, record in enumerate(one.each(name)):
+            found.add(record, f"$.{shown}[{number}]")
+            if number % _OFTEN == 0:
+                ctx.progress(number, total)
+    ctx.read(of=one.key)
+    yield from found.records()
 
 
 def _is_file(item: Json) -> bool:
@@ -342,4 +241,6 @@ def _has_text(item: Json, key: str) -> bool:
     return isinstance(item, dict) and isinstance(item.get(key), str)
 
 
-_READERS = {"file_set": _files, "database": _tables}
+_OFTEN = 1_000
+"""Of so many records, one reports the progress."""
+_SEARCHES = {"file_set": _files, "database": _tables}

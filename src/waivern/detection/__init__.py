@@ -7,20 +7,32 @@ for match in scan("call +44 20 7946 0152"):
 
 from typing import TYPE_CHECKING, Any
 
-from waivern.detection.field_names import FieldUse, NamedField, classify, field_names
+from waivern.detection.field_names import (
+    FieldNames,
+    FieldUse,
+    NamedField,
+    classify,
+    field_names,
+)
+from waivern.detection.records import RecordFields
 from waivern.detection.ruleset import Ruleset, load_ruleset
 from waivern.detection.scan import Match, redact, scan
-from waivern.detection.value_types import mask
+from waivern.detection.tables import context_for_next
+from waivern.detection.value_types import canonical_mask, mask
 
 if TYPE_CHECKING:
     from waivern.detection.additions import extend_ruleset
 
 __all__ = [
+    "FieldNames",
     "FieldUse",
     "Match",
     "NamedField",
+    "RecordFields",
     "Ruleset",
+    "canonical_mask",
     "classify",
+    "context_for_next",
     "extend_ruleset",
     "field_names",
     "load_ruleset",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -98,34 +97,98 @@ def field_names(text: str, rules: Ruleset) -> list[FieldUse]:
 
     A weak name counts only beside a certain one, and only as a field of data.
     """
-    found = {use.field.name: use for use in _declared(text, rules)}
-    for name, at in headers(text):
-        field = classify(name, rules)
-        if field:
-            found[name] = FieldUse(field, at, 1, data=True)
-    certain = any(not use.field.term.weak for use in found.values())
-    certain_enough = [u for u in found.values() if not u.field.term.weak or (certain and u.data)]
-    return sorted(certain_enough, key=lambda use: (use.start, use.field.name))
+    found = FieldNames(rules)
+    found.add(text)
+    return found.uses()
 
 
-def _declared(text: str, rules: Ruleset) -> Iterator[FieldUse]:
-    raw = text.encode("ascii", "replace")
-    named = {name: classify(name.decode(), rules) for name in set(_IDENTIFIER.findall(raw))}
-    fields = {name: field for name, field in named.items() if field}
-    places: defaultdict[bytes, list[tuple[int, bool]]] = defaultdict(list)
-    for found in _IDENTIFIER.finditer(raw) if fields else ():
-        name = found.group()
-        if name in fields and (data := _field(text, found.start(), found.end())) is not None:
-            places[name].append((found.start(), data))
-    for name, uses in places.items():
-        yield FieldUse(fields[name], uses[0][0], len(uses), any(data for _, data in uses))
+class FieldNames:
+    """The personal fields that a text declares, which may be added in parts."""
+
+    def __init__(self, rules: Ruleset) -> None:
+        self._rules = rules
+        self._found: dict[str, FieldUse] = {}
+        self._headers: set[str] = set()
+        self._is_xml: bool | None = None
+
+    def add(self, text: str, at: int = 0) -> list[FieldUse]:
+        """Add the part that begins at `at`; return the fields that are new, by position."""
+        first = self._is_xml is None
+        if self._is_xml is None:
+            self._is_xml = _is_xml(text)
+        new = {use.field.name: use for use in self._declared(text, at)}
+        for name, place in headers(text, at_begin=first):
+            field = classify(name, self._rules)
+            if field:
+                new[name] = FieldUse(field, at + place, 1, data=True)
+                self._headers.add(name)
+        added = [use for name, use in new.items() if name not in self._found]
+        for name, use in new.items():
+            self._add(name, use)
+        return sorted(added, key=_place)
+
+    def _add(self, name: str, use: FieldUse) -> None:
+        before = self._found.get(name)
+        if before is None:
+            self._found[name] = use
+        elif name not in self._headers:
+            count, data = before.count + use.count, before.data or use.data
+            self._found[name] = FieldUse(use.field, before.start, count, data)
+
+    def uses(self) -> list[FieldUse]:
+        """Return the fields, by position."""
+        found = self._found.values()
+        certain = any(not use.field.term.weak for use in found)
+        return sorted(
+            (use for use in found if not use.field.term.weak or (certain and use.data)), key=_place
+        )
+
+    def _declared(self, text: str, at: int) -> Iterator[FieldUse]:
+        raw = text.encode("ascii", "replace")
+        named = {
+            name: classify(name.decode(), self._rules) for name in set(_IDENTIFIER.findall(raw))
+        }
+        fields = {name: field for name, field in named.items() if field}
+        places: dict[bytes, _Uses] = {}
+        for found in _IDENTIFIER.finditer(raw) if fields else ():
+            name = found.group()
+            if name in fields:
+                data = _field(text, found.start(), found.end(), bool(self._is_xml))
+                if data is not None:
+                    places.setdefault(name, _Uses(found.start())).add(data)
+        for name, uses in places.items():
+            yield FieldUse(fields[name], at + uses.start, uses.count, uses.data)
 
 
-def _field(text: str, at: int, end: int) -> bool | None:
+@dataclass(slots=True)
+class _Uses:
+    """The uses of one name in one part."""
+
+    start: int
+    count: int = 0
+    data: bool = False
+
+    def add(self, data: bool) -> None:
+        self.count += 1
+        self.data = self.data or data
+
+
+def _place(use: FieldUse) -> tuple[int, str]:
+    return use.start, use.field.name
+
+
+def _is_xml(text: str) -> bool:
+    """Return whether a text begins as XML does, and is not HTML."""
+    return text[:200].lstrip().startswith("<") and _HTML.search(text, 0, 5_000) is None
+
+
+def _field(text: str, at: int, end: int, xml: bool) -> bool | None:
     """Return True for a field of data at [at, end), False for one of code, None for no field."""
     before, after = text[at - 1 : at] if at else "", text[end : end + 1]
     if _in_name(before) or before == "$" or _in_name(after):
         return None
+    if xml and _is_element(text, at, end):
+        return True
     quoted = before in _QUOTES and before == after
     return _use(text, at - quoted, end + quoted, quoted)
 
@@ -138,8 +201,6 @@ def _use(text: str, start: int, end: int, quoted: bool) -> bool | None:
     """Return True for a field of data at [start, end), False for one of code, None for none."""
     line = text[max(text.rfind("\n", max(0, start - 80), start) + 1, start - 30, 0) : start]
     sign = _SIGN.match(text, end)
-    if _is_element(text, start, end):
-        return True
     if sign is None:
         if (around := _listed(text, start, end)) is not None:
             return around
@@ -168,8 +229,6 @@ def _listed(text: str, start: int, end: int) -> bool | None:
 
 
 def _is_element(text: str, start: int, end: int) -> bool:
-    """Return whether the name is that of an XML element, in a document that is not HTML."""
+    """Return whether the name is that of an element of an XML document."""
     opened = _OPENED.search(text, max(0, start - 50), start)
-    if opened is None or not _TAG_END.match(text, end):
-        return False
-    return text[:200].lstrip().startswith("<") and _HTML.search(text, 0, 5_000) is None
+    return opened is not None and _TAG_END.match(text, end) is not None

@@ -63,10 +63,12 @@ class Surroundings:
         self._field = Label(words(field)[-_FIELD_WORDS:], "field") if field else None
         self._tables = Tables(text)
         self._list: tuple[int, Label | None] = (-1, None)
+        self.column: str | None = None
+        """The column of the value that was looked up last."""
 
     def labels(self, start: int, end: int) -> tuple[Label, ...]:
         """Return the labels of the value at [start, end), the strongest evidence first."""
-        column = self._tables.column(start)
+        column = self.column = self._tables.column(start)
         cell = self._tables.cell
         reach = _BEFORE if cell is None else _CELL_BEFORE
         near = self._near(start, max(cell or 0, start - reach))

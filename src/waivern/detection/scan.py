@@ -31,6 +31,8 @@ class Match:
     """The words of its label that support it."""
     sample: bool
     """A value that standards reserve for documentation and tests."""
+    column: str = ""
+    """The column that it lies in, where the text has one with a name."""
 
 
 def scan(
@@ -40,11 +42,13 @@ def scan(
     field: str | None = None,
     types: Collection[str] | None = None,
     min_confidence: float = 0.0,
+    begin: int = 0,
 ) -> list[Match]:
     """Return the matches in `text` in order, without overlaps.
 
     `field` is the name of the column or key that the text is the value of; `types` restricts the
-    types. Offsets count characters of `text`. Nothing outside the process is used.
+    types. Offsets count characters of `text`. What lies before `begin` is the context of the rest
+    and is not searched. Nothing outside the process is used.
     """
     rules = ruleset or load_ruleset()
     doc = PreparedText(text, in_field=field is not None)
@@ -53,6 +57,8 @@ def scan(
         c for c in candidates if c.type in rules.types and (types is None or c.type in types)
     ]
     candidates += values(doc.text, rules.patterns, types)
+    if begin:
+        candidates = [c for c in candidates if c.start >= begin]
     if not candidates:
         return []
     candidates.sort(key=lambda c: (c.start, c.end))
@@ -81,6 +87,7 @@ def _weigh(
     verdict = _verdict(c, around, rule, rules)
     if verdict is None:
         return None
+    column = around.column or ""
     confidence = c.confidence + _shift(verdict, rule)
     if confidence < max(rule.threshold, floor) - 1e-9:
         return None
@@ -95,6 +102,7 @@ def _weigh(
         c.validators,
         terms,
         sample,
+        column,
     )
 
 

@@ -34,6 +34,8 @@ _LONGEST_LINE = 20_000
 _LONGEST_ROW = 8_000
 _MOST_COLUMNS = 100
 _LONGEST_NAME = 60
+_CONTEXT = 1_000
+"""Characters before a text that may label what is in it."""
 
 
 class Tables:
@@ -41,6 +43,7 @@ class Tables:
 
     def __init__(self, text: str) -> None:
         self._text = text
+        self._size = len(text)
         self._sql: _Values | None = None
         self._heads: dict[int, tuple[str, list[str]] | None] = {}
         self._cell: int | None = None
@@ -74,6 +77,18 @@ class Tables:
             self._sql = _Values(self._text, begin, following[0][0] if following else None)
         column = self._sql.column(at)
         return names[column] if column is not None and column < len(names) else None
+
+    def _open_insert(self) -> str | None:
+        """Return the beginning of the INSERT that the text ends in, up to its last row."""
+        if not self._inserts:
+            return None
+        begin, names = self._inserts[-1]
+        rows = _Values(self._text, begin, None)
+        column = rows.column(self._size)
+        if rows.ended:
+            return None
+        row = "" if column is None else "(" + "," * min(column, len(names))
+        return f"insert into t ({','.join(names)}) values\n{row}"
 
     # lines with delimiters
 
@@ -132,6 +147,21 @@ class Tables:
             self._heads[begin] = _read_head(self._text, begin)
         return self._heads[begin]
 
+    def _open_copy(self) -> str | None:
+        """Return the beginning of the COPY that the text ends in."""
+        if not self._copies or self._copies[-1][1] < self._size:
+            return None
+        return f"copy t ({','.join(self._copies[-1][2])}) from stdin;\n"
+
+    def _open_lines(self) -> str | None:
+        """Return the line of names and the last rows, if the text ends with rows of such a line."""
+        text, begin = self._text, self._breaks[-1] if self._breaks else 0
+        if begin >= self._size or _read_head(text, begin) is None:
+            return None
+        rows = text.find("\n", begin) + 1
+        near = max(text.find("\n", max(rows, self._size - _CONTEXT)) + 1, rows)
+        return text[begin:rows] + text[near:]
+
     # HTML
 
     @cached_property
@@ -165,6 +195,23 @@ class Tables:
         self._cell = self._text.find(">", cells[last], at) + 1 or at
         return self._html_heads[low + index][1]
 
+    def _open_html(self) -> str | None:
+        """Return the names of the table that the text ends in, and its last row."""
+        if not self._html_heads:
+            return None
+        tables, rows, _ = self._html_marks
+        begin = _last(tables, self._size, 0)
+        if self._text.find("</table", begin) >= 0:
+            return None
+        names = [name for at, name in self._html_heads if at >= begin][-_MOST_COLUMNS:]
+        row = max(_last(rows, self._size, begin), self._size - _LONGEST_ROW)
+        head = "".join(f"<th>{name}</th>" for name in names)
+        return f"<table><tr>{head}</tr>\n{self._text[row:]}"
+
+    def open_at_end(self) -> str | None:
+        """Return a text that declares the columns of the table that the text ends in."""
+        return self._open_insert() or self._open_copy() or self._open_lines() or self._open_html()
+
 
 class _Values:
     """The VALUES of one INSERT at [begin, end), read once, for ascending positions."""
@@ -174,6 +221,11 @@ class _Values:
         self._tokens = _SQL_TOKEN.finditer(text, begin, len(text) if end is None else end)
         self._next = next(self._tokens, None)
         self._depth = self._column = 0
+
+    @property
+    def ended(self) -> bool:
+        """Whether the statement ended before the position that was looked up last."""
+        return self._depth < 0
 
     def column(self, at: int) -> int | None:
         """Return the number of the column that `at` lies in."""
@@ -195,10 +247,29 @@ class _Values:
             self._depth = _SQL_OVER
 
 
-def headers(text: str) -> list[tuple[str, int]]:
-    """Return the column names that the text declares, and where: the first line, INSERT, COPY."""
-    found: dict[str, int] = {}
+def context_for_next(text: str) -> str:
+    """Return a short text that labels what follows `text` as `text` itself would.
+
+    It is put before what follows: the end of `text`, or what declares the columns of the table that
+    `text` ends in.
+    """
+    near = max(0, len(text) - _CONTEXT)
+    return Tables(text).open_at_end() or text[text.find("\n", near) + 1 or near :]
+
+
+def line_of_names(text: str) -> list[str]:
+    """Return the names of the columns if the text begins with a line of them over rows."""
     head = _read_head(text, 0)
+    return [] if head is None else head[1]
+
+
+def headers(text: str, *, at_begin: bool = True) -> list[tuple[str, int]]:
+    """Return the column names that the text declares, and where: the first line, INSERT, COPY.
+
+    `at_begin`: the text has a first line, and is no later part of another text.
+    """
+    found: dict[str, int] = {}
+    head = _read_head(text, 0) if at_begin else None
     if head is not None:
         delimiter, names = head
         starts = _cells(text[: text.find("\n")], delimiter, 0)

@@ -1,4 +1,4 @@
-"""The types of values: for each, how it is found, masked, and recognised as a sample.
+"""The types of values: for each, how it is found, masked, grouped and recognised as a sample.
 
 A new type is a row of `VALUE_TYPES` (of `NATIONAL_NUMBERS` for a number with a check) and its entry
 in the ruleset file, which has the words of its labels and what it means. What a finder yields is
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
-from waivern.detection import masks, samples
+from waivern.detection import canonical_masks, masks, samples
 from waivern.detection.accounts import ibans, wallets
 from waivern.detection.dates import birth_dates
 from waivern.detection.emails import emails
@@ -34,18 +34,42 @@ class ValueType(NamedTuple):
     """Values, letters and digits only, that are reserved for documentation and tests."""
     is_sample: Callable[[str], bool] | None = None
     """Instead of `samples`, where these are a rule and not a list."""
+    canonical: canonical_masks.CanonicalMask = canonical_masks.type_alone
+    """Returns the coarse form that the identity of a finding has in it; there are few a type."""
 
 
 VALUE_TYPES = {
     each.name: each
     for each in (
-        ValueType("EMAIL_ADDRESS", emails, masks.email, is_sample=samples.sample_email),
-        ValueType("IP_ADDRESS", ip_addresses, masks.ip, is_sample=samples.sample_ip),
+        ValueType(
+            "EMAIL_ADDRESS",
+            emails,
+            masks.email,
+            is_sample=samples.sample_email,
+            canonical=canonical_masks.email,
+        ),
+        ValueType(
+            "IP_ADDRESS",
+            ip_addresses,
+            masks.ip,
+            is_sample=samples.sample_ip,
+            canonical=canonical_masks.ip,
+        ),
         ValueType("MAC_ADDRESS", mac_addresses, masks.mac),
-        ValueType("IBAN_CODE", ibans, masks.ends(2, 4), samples.IBANS),
+        ValueType(
+            "IBAN_CODE", ibans, masks.ends(2, 4), samples.IBANS, canonical=canonical_masks.iban
+        ),
         ValueType("CRYPTO", wallets, masks.ends(2, 4)),
-        ValueType("CREDIT_CARD", numbers, masks.ends(0, 4), samples.CARDS),
-        ValueType("PHONE_NUMBER", numbers, masks.ends(0, 2), is_sample=samples.sample_phone),
+        ValueType(
+            "CREDIT_CARD", numbers, masks.ends(0, 4), samples.CARDS, canonical=canonical_masks.card
+        ),
+        ValueType(
+            "PHONE_NUMBER",
+            numbers,
+            masks.ends(0, 2),
+            is_sample=samples.sample_phone,
+            canonical=canonical_masks.phone,
+        ),
         *(
             ValueType(each.type, numbers, masks.ends(*each.shown), each.samples)
             for each in NATIONAL_NUMBERS
@@ -65,6 +89,12 @@ def mask(kind: str, value: str) -> str:
     """
     found = VALUE_TYPES.get(kind)
     return (found.mask if found else _MASKED_WHOLE)(value)
+
+
+def canonical_mask(kind: str, value: str) -> str:
+    """Return the coarse form of `value`: it identifies findings, and is never more than a class."""
+    found = VALUE_TYPES.get(kind)
+    return found.canonical(value) if found else ""
 
 
 @lru_cache(maxsize=4096)

@@ -133,11 +133,11 @@ class ComponentCalls:
         if (hit := self.find(call.node, lookup)) is not None:
             return self._restored(call, lookup, hit, began)
         with scope.entered():
-            result = self._asked(call, lookup, ctx)
+            result, name = self._asked(call, lookup, ctx)
             if inspect.isgenerator(result) or inspect.isasyncgen(result):
                 from waivern.engine import generators  # most components are none
 
-                result = generators.drained(result, *self._sink(call, tool), scope.wanted)
+                result = generators.drained(result, self._sink(call, name), name, scope.wanted)
         working = Working(call, ctx, began, tool, lookup.identity)
         if inspect.isawaitable(result):
             return Awaiting(working, result)
@@ -158,7 +158,8 @@ class ComponentCalls:
 
         node, marks = call.node, SourceMarks(list_name(tool.component))
         entries = marks.noting(listed(tool.component, tool.config, ctx))
-        content = drain(entries, *self._sink(call, tool), scope.wanted)
+        name = list_name(tool.component)
+        content = drain(entries, self._sink(call, name), name, scope.wanted)
         origin = CatalogueOrigin.of_work(work, ctx.base, self._base, node.on_change)
         content = content._replace(catalogue=origin.document())
         given = bool(call.given)
@@ -169,9 +170,8 @@ class ComponentCalls:
         code = artifact_identity.code(tool, lookup.look, known["code"] if known else None)
         return made._replace(identity=known, origin=hit.origin if hit else None, code=code)
 
-    def _sink(self, call: Call, tool: ComponentUse) -> tuple[RecordSink, str]:
-        name = list_name(tool.component)
-        return self._store.sink(call.run_id, call.artifact, name), name
+    def _sink(self, call: Call, name: str) -> RecordSink:
+        return self._store.sink(call.run_id, call.artifact, name)
 
     def _item_results(
         self, call: Call, lookup: CacheLookup, inputs: Iterable[Message]
@@ -193,10 +193,12 @@ class ComponentCalls:
         code = artifact_identity.code(lookup.tool, lookup.look, identity["code"])
         return made._replace(identity=identity, origin=hit.origin, code=code)
 
-    def _asked(self, call: Call, lookup: CacheLookup, ctx: Context) -> Any:
+    def _asked(self, call: Call, lookup: CacheLookup, ctx: Context) -> tuple[Any, str]:
+        """Let the component work; also return the key of the list that its records belong to."""
         tool = lookup.tool
         if isinstance(call.node.work, Extract):
-            return cast(Connector, tool.component).extract(tool.config, ctx)
+            extracted = cast(Connector, tool.component).extract(tool.config, ctx)
+            return extracted, list_name(tool.component)
         processor = cast(Processor, tool.component)
         found = [(name, self._store.fetch(call.run_id, ref)) for name, ref in named_inputs(call)]
         inputs = [self._input(name, message, ctx) for name, message in found]
@@ -205,7 +207,7 @@ class ComponentCalls:
         else:
             for one in inputs:
                 _ = one.content  # read here: the component expects that nothing is left to read
-        return processor.process(inputs, tool.config, ctx)
+        return processor.process(inputs, tool.config, ctx), list_name(processor, inputs)
 
     def _input(self, name: str, message: Message, ctx: Context) -> Input:
         """Open an artifact for the component that reads it."""

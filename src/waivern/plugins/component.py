@@ -54,7 +54,7 @@ connector that can read its source again
     last have `"more": true`. Both must hold one item, or one part, at a time. The runbook decides
     with `keep: reference` (the default of such a connector) or `keep: content`, which calls
     `extract`.
-`streams: str`
+`streams: str`, or for a processor `streams(inputs) -> str`
     The key of the list that the records of a generator belong to. `extract` and `process` may be
     generators, plain or asynchronous: they yield the records of that list and return the rest of
     the content, an object, or None. The records are written while they are yielded. Without
@@ -154,6 +154,7 @@ def rereadable(component: object) -> bool:
     return hasattr(component, "catalogue") and hasattr(component, "read")
 
 
-def list_name(component: object) -> str:
+def list_name(component: object, inputs: Sequence[Input] = ()) -> str:
     """Return the key of the list that the records of a component belong to."""
-    return str(getattr(component, "streams", RECORDS))
+    named = getattr(component, "streams", RECORDS)
+    return str(named(inputs) if callable(named) else named)

@@ -88,12 +88,24 @@ class Input:
 
         Raises ComponentError if that is more than 64 MiB.
         """
-        names = {each.name for each in (self._records, self._source) if each is not None}
-        if not names:
+        if not self.unread:
             return self.rest
         if self._whole is None:
-            self._whole = {**self.rest, **{name: self._list(name) for name in names}}
+            self._whole = {**self.rest, **{name: self._list(name) for name in self.unread}}
         return self._whole
+
+    @property
+    def unread(self) -> tuple[str, ...]:
+        """The keys of the lists whose elements, or whose data, are not in `rest`."""
+        named = (each.name for each in (self._records, self._source) if each is not None)
+        return tuple(dict.fromkeys(named))
+
+    def count(self, name: str) -> int | None:
+        """Return how many elements, or parts of such, a list has; None if there is no such list."""
+        if self._records is not None and self._records.name == name:
+            return self._records.count
+        listed = self.rest.get(name) if isinstance(self.rest, Mapping) else None
+        return len(listed) if isinstance(listed, list) else None
 
     def items(self, name: str) -> Iterator[InputItem]:
         """Yield the elements of the list `name`, whose data is read when it is asked for.

@@ -1,0 +1,133 @@
+"""The search of text files, which are read whole or in parts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from waivern.builtin.findings import Detector, ItemFindings, Place
+from waivern.detection import FieldNames, FieldUse, Match, RecordFields, context_for_next
+from waivern.message import Json
+
+PIECE = 1 << 21
+"""The characters that are searched at once: what is held for them is several times as large."""
+_BREAK = re.compile(r"[\s,;|<>(){}\[\]\"']")
+_BREAK_WITHIN = 1_000
+
+
+class TextSearch:
+    """The search of one file, part by part; line numbers and labels continue from part to part."""
+
+    def __init__(self, detector: Detector, key: str, path: str) -> None:
+        self._shown = detector.shown(path)
+        self._detector = detector
+        self._findings = ItemFindings(detector, self._shown)
+        self._place: Place = {"input": key, "file": self._shown}
+        self._names = FieldNames(detector.rules)
+        self._named_at: dict[str, Place] = {}
+        self._fields: RecordFields | None = None
+        self._lines = _Lines()
+        self._start = 0
+        self._context = ""
+
+    def add(self, part: Mapping[str, Json]) -> None:
+        """Search the next part."""
+        self._start = part.get("start", self._start)
+        self._lines.line = 1 + part.get("line", self._lines.line - 1)
+        text, more = part["text"], bool(part.get("more"))
+        begin = 0
+        for end in _ends(text):
+            whole = begin == 0 and end == len(text)
+            self._search(text if whole else text[begin:end], more or end < len(text))
+            begin = end
+
+    def _search(self, text: str, more: bool) -> None:
+        """Search a piece of the text; of `more` text, the context of the next piece is kept."""
+        if self._fields is None:
+            self._fields = RecordFields(text)
+        begin = len(self._context)
+        searched = self._context + text if begin else text
+        self._fields.enter(searched)
+        self._lines.enter(text)
+        found: list[tuple[int, Match | None, FieldUse | None]] = [
+            (match.start - begin, match, None)
+            for match in self._detector.scan(searched, begin=begin)
+        ]
+        found += [(u.start - self._start, None, u) for u in self._names.add(text, self._start)]
+        for at, match, use in sorted(found, key=_start):
+            if match is not None:
+                self._add(match, searched, at)
+            elif use is not None:
+                self._named_at[use.field.name] = self._at(at)
+        self._lines.leave()
+        self._start += len(text)
+        self._context = context_for_next(searched) if more else ""
+
+    def _add(self, match: Match, searched: str, at: int) -> None:
+        name = self._fields.of(match) if self._fields else ""
+        self._findings.value(
+            match,
+            searched[match.start : match.end],
+            lambda: {**self._at(at), "end": self._start + at + match.end - match.start},
+            name=self._detector.shown(name) if name else "",
+            order=(self._start + at,),
+        )
+
+    def _at(self, offset: int) -> Place:
+        line, column = self._lines.at(offset)
+        return {**self._place, "line": line, "column": column, "start": self._start + offset}
+
+    def records(self) -> Iterator[Json]:
+        """Yield the findings, in the order of their first occurrences."""
+        for use in self._names.uses():
+            place = self._named_at[use.field.name]
+            self._findings.field(use.field, use.data, place, total=use.count, order=(use.start,))
+        yield from self._findings.records()
+
+
+def _start(found: tuple[int, Match | None, FieldUse | None]) -> int:
+    return found[0]
+
+
+def _ends(text: str) -> Iterator[int]:
+    """Yield where each piece ends: after a line if there is one, else between two words."""
+    end = 0
+    while len(text) - end > PIECE:
+        begin, limit = end, end + PIECE
+        end = text.rfind("\n", begin, limit) + 1
+        if end <= begin:
+            near = limit - _BREAK_WITHIN
+            breaks = [found.end() for found in _BREAK.finditer(text, near, limit)]
+            end = breaks[-1] if breaks else limit
+        yield end
+    yield len(text)
+
+
+class _Lines:
+    """The lines and columns, from 1, of offsets that are looked up in ascending order.
+
+    Lines end where they do in other tools: at a '\\r' only if the text has no '\\n'.
+    """
+
+    def __init__(self) -> None:
+        self.line = 1
+        self._end = ""
+        self._text = ""
+        self._at = self._begin = 0
+
+    def enter(self, text: str) -> None:
+        """Take the next piece of the text."""
+        self._end = self._end or ("\n" if "\n" in text else "\r")
+        self._text, self._at = text, 0
+
+    def leave(self) -> None:
+        """End the piece; the next one may begin within a line."""
+        self.at(len(self._text))
+        self._begin -= len(self._text)
+        self._text = ""
+
+    def at(self, offset: int) -> tuple[int, int]:
+        self.line += self._text.count(self._end, self._at, offset)
+        self._begin = self._text.rfind(self._end, self._at, offset) + 1 or self._begin
+        self._at = offset
+        return self.line, offset - self._begin + 1
