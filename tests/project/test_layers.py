@@ -22,7 +22,7 @@ LAYERS = [  # from the top; no import goes up, packages on one line do not impor
     {"planning", "builtin"},
     {"plugins", "detection"},
     {"language", "record", "store"},
-    {"yamldoc"},
+    {"yamldoc", "whole_artifact"},
     {"message"},
     {"record_stream"},
     {"kinds"},

@@ -9,7 +9,7 @@ from waivern.language.models import Keep, OnChange
 from waivern.planning.artifact_table import ArtifactTable, FlatArtifact
 from waivern.planning.defaults import ProjectDefaults
 from waivern.planning.plan_codes import PlanCode
-from waivern.plugins.component import Component
+from waivern.plugins.component import Component, rereadable
 
 Key = Literal["keep", "on_change"]
 
@@ -38,7 +38,7 @@ def keeping(
     on_change = own.on_change or scope.on_change or defaults.on_change or "skip"
     if component is None:
         return SourceKeeping(keep, on_change)
-    able = can_read_again(component)
+    able = rereadable(component)
     if keep == "reference" and not able:
         message = f"'{own.id}' cannot be kept by reference: {component.name} cannot read it again"
         hint = "write `keep: content` at the artifact, which stores the data in the run folder"
@@ -49,13 +49,6 @@ def keeping(
         hint = "take 'on_change' away, or write `keep: reference`" if able else "take it away"
         flats.report(_problem(flat, "on_change", message, hint, defaults))
     return SourceKeeping(keep, on_change)
-
-
-def can_read_again(component: Component) -> bool:
-    """Return whether a connector can list its source, and read the items of a list again."""
-    return callable(getattr(component, "catalogue", None)) and callable(
-        getattr(component, "read", None)
-    )
 
 
 def _problem(

@@ -1,8 +1,8 @@
 """Delivery of a run's outputs to the folder that `-o` names.
 
-The folder gets what the run produced and loses what an earlier run of the same runbook had put
-there. A record beside the files says which files those are, so that nothing else in the folder is
-ever touched.
+The folder gets what the run produced, each output as one file with all its records, and loses what
+an earlier run of the same runbook had put there. A record beside the files says which files those
+are, so that nothing else in the folder is ever touched.
 
 Order: every file is staged under a hidden name, durably; the record is extended by the new files,
 so that each is known although a crash may follow; the files are renamed into place; those that are
@@ -12,9 +12,10 @@ no longer outputs are removed; the record is reduced to what is there.
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +25,7 @@ from typing import NamedTuple
 from waivern.errors import IntegrityError, StoreError, UsageError, WaivernError
 from waivern.files import destination
 from waivern.ids import STORE, parse_artifact_id
-from waivern.message import Json, encode, sha256
+from waivern.message import Json
 from waivern.planning.plan import Plan
 from waivern.record.fold import RunRecord
 from waivern.record.status import CLOSED
@@ -32,6 +33,7 @@ from waivern.store.backend import FolderHandle, explained
 from waivern.store.base import ArtifactRef, RunStore
 from waivern.store.disk import DiskFolder, make_way
 from waivern.store.local import is_run_folder
+from waivern.whole_artifact import file_pieces
 
 RECORD = ".waivern-output.json"
 """The file beside the outputs that says which run wrote them."""
@@ -183,18 +185,30 @@ def _stage(
         if done is None:
             continue
         ref = ArtifactRef(artifact, done.digest, done.content_digest)
-        data = encode(store.fetch(record.metadata.run_id, ref)).data
-        staging.write_new(str(number), data)
-        yield f"{artifact}.json", sha256(data)
+        message = store.fetch(record.metadata.run_id, ref)
+        digest = _write(staging, str(number), file_pieces(message))
+        yield f"{artifact}.json", digest
         number += 1
+
+
+def _write(folder: FolderHandle, name: str, pieces: Iterable[bytes]) -> str:
+    """Write a file, durably, and return its digest."""
+    found = hashlib.sha256()
+    with folder.open(name, "new") as file:
+        for piece in pieces:
+            file.write(piece)
+            found.update(piece)
+        file.sync()
+    return f"sha256:{found.hexdigest()}"
 
 
 def _remove(root: FolderHandle, name: str, known: Collection[str]) -> bool:
     """Remove a file that an earlier run delivered; report false if it is another by now."""
     try:
         with _place(root, name) as (place, last):
-            if sha256(place.read(last)) not in known:
-                return False
+            with place.open(last, "read") as file:
+                if file.digest() not in known:
+                    return False
             place.unlink(last)
             place.sync()
     except (FileNotFoundError, NotADirectoryError):

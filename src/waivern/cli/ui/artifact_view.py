@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from itertools import chain
 
+from waivern.cli.ui.artifact_list import (
+    HEAD,
+    ArtifactList,
+    head_lines,
+    kept,
+    print_head,
+    stream_facts,
+)
 from waivern.cli.ui.content_outline import HIDDEN, beginning, shape
 from waivern.cli.ui.gate_view import gate_document, gate_lines
-from waivern.cli.ui.json_output import json_text, print_document
+from waivern.cli.ui.json_output import json_text, print_content, print_document
 from waivern.cli.ui.screen import Screen, stdout
 from waivern.cli.ui.summary import log_path
 from waivern.cli.ui.text import clean, clean_lines, duration, listed, short, size
@@ -26,7 +34,14 @@ LOG_LINES = 20
 
 
 def show_artifact(
-    store: RunStore, record: RunRecord, name: str, *, full: bool, reveal: bool, as_json: bool
+    store: RunStore,
+    record: RunRecord,
+    name: str,
+    *,
+    full: bool,
+    reveal: bool,
+    as_json: bool,
+    head: int | None = None,
 ) -> int:
     """Show an artifact, or why it is missing. Raises IntegrityError if it was altered."""
     name = _meant(record, name)
@@ -37,10 +52,15 @@ def show_artifact(
     if as_json:
         log = log_path(store, record.metadata.run_id, name)
         about = {"log": log, "texts": of_artifact(store, record, name)}
-        print_document("inspect", _document(record, step, message, full, hidden) | about)
+        document = _document(record, step, message, head, hidden) | about
+        if message and full and not hidden:
+            print_content(message, "inspect", document)
+        else:
+            print_document("inspect", document)
         return Exit.OK
-    if message and full and not out.tty:
-        out.print(json_text(_revealed(message.content, hidden)))
+    if message and (full or head is not None) and not out.tty:
+        _refuse_hidden(hidden)
+        print_content(message) if full else print_head(ArtifactList.of(message), head or 0)
         return Exit.OK
     log = log_path(store, record.metadata.run_id, name)
     facts = _facts(record, step, message)
@@ -53,8 +73,7 @@ def show_artifact(
     for key, value in facts:
         out.print(f"{out.paint(f'{key:10}', 'dim')}  {value}")
     if message:
-        for line in _content(out, message.content, full, hidden):
-            out.print(line)
+        _show_content(out, message, full, hidden, head)
     if not hidden and (text := store.read_log(record.metadata.run_id, name)):
         out.print(f"\n{out.paint('log', 'bold')}")
         lines = text.rstrip().split("\n")
@@ -64,17 +83,30 @@ def show_artifact(
     return Exit.OK
 
 
-def _content(out: Screen, content: Json, full: bool, hidden: bool) -> Iterator[str]:
-    yield f"\n{out.paint('content', 'bold')}  {HIDDEN if hidden else shape(content)}"
-    if not hidden:
-        text = json_text(content)
-        yield from text.split("\n") if full else beginning(text, out.width)
+def _show_content(
+    out: Screen, message: Message, full: bool, hidden: bool, head: int | None
+) -> None:
+    about = HIDDEN if hidden else shape(message.complete_content)
+    out.print(f"\n{out.paint('content', 'bold')}  {about}")
+    if hidden:
+        return
+    if full:
+        print_content(message)
+        return
+    long = message.records is not None or "catalogue" in message.extensions or head is not None
+    if long and (found := ArtifactList.of(message)) is not None:
+        lines = head_lines(out, found, HEAD if head is None else head)
+        if message.records is not None and message.content:
+            lines = chain(beginning(json_text(message.content), out.width), lines)
+    else:
+        lines = iter(beginning(json_text(message.content), out.width))
+    for line in lines:
+        out.print(line)
 
 
-def _revealed(content: Json, hidden: bool) -> Json:
+def _refuse_hidden(hidden: bool) -> None:
     if hidden:
         raise RefusedError("the content is sensitive", hint="--reveal shows it")
-    return content
 
 
 def _meant(record: RunRecord, name: str) -> str:
@@ -138,8 +170,11 @@ def _facts(record: RunRecord, step: StepRecord, message: Message | None) -> list
             ("version", done.version),
             ("schema", message.schema),
             ("produced", message.timestamp),
+            ("keep", kept(message, done.keep)),
             ("size", f"{size(done.size)}"),
             ("sha256", done.digest.removeprefix("sha256:")),
+            *stream_facts(message),
+            ("items", _items(done)),
             ("coverage", _coverage(done)),
         ]
     return [[key, clean(str(value))] for key, value in facts if value not in (None, "")]
@@ -173,8 +208,17 @@ def _coverage(done: ArtifactCompletedRecord) -> str | None:
     return None if done.examined is None else examined(done.artifact, measure(done.examined))
 
 
+def _items(done: ArtifactCompletedRecord) -> str | None:
+    """Return how many items were examined one by one, and how many results were known."""
+    if not (items := done.items):
+        return None
+    origin = items.get("origin")
+    known = f", the results of {items['taken']:,} from run {origin['run']}" if origin else ""
+    return f"{items['total']:,} one by one{known}"
+
+
 def _document(
-    record: RunRecord, step: StepRecord, message: Message | None, full: bool, hidden: bool
+    record: RunRecord, step: StepRecord, message: Message | None, head: int | None, hidden: bool
 ) -> dict[str, Json]:
     document: dict[str, Json] = {
         "run_id": record.metadata.run_id,
@@ -197,8 +241,12 @@ def _document(
             "inputs": done.inputs,
             "origin": done.origin,
             "extensions": message.extensions,
-            "shape": None if hidden else shape(message.content),
+            "keep": done.keep,
+            "items": done.items,
+            "records": message.records.document() if message.records else None,
+            "shape": None if hidden else shape(message.complete_content),
         }
-        if full and not hidden:
-            document["content"] = message.content
+        if head is not None and not hidden:
+            found = ArtifactList.of(message)
+            document["head"] = found.head(head) if found else []
     return document

@@ -6,6 +6,7 @@ import json
 
 from waivern.cli.ui.text import clean, clip, counted
 from waivern.message import Json
+from waivern.record_stream import RecordStream
 
 LINES = 8
 """The number of lines of content in an outline."""
@@ -28,7 +29,7 @@ def _kind(value: Json) -> str:
     match value:
         case dict():
             return counted(len(value), "key")
-        case list():
+        case list() | RecordStream():
             return counted(len(value), "item")
         case str():
             return (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from waivern.cli.ui.artifact_view import fetched
 from waivern.cli.ui.content_outline import HIDDEN, shape
@@ -14,7 +14,7 @@ from waivern.cli.ui.step_columns import STEPS
 from waivern.cli.ui.summary import log_path
 from waivern.cli.ui.text import clean, clip, counted, duration, short, size
 from waivern.errors import Exit, WaivernError
-from waivern.message import Json
+from waivern.message import Json, Message
 from waivern.record.coverage import coverage
 from waivern.record.fold import RunRecord
 from waivern.record.status import RunStatus
@@ -32,14 +32,15 @@ SHAPED_BYTES = 4 << 20
 def show_run(store: RunStore, record: RunRecord, *, full: bool, reveal: bool, as_json: bool) -> int:
     """Show a run and return the exit code, which is that of altered artifacts if there are any."""
     hidden = frozenset() if reveal else record.sensitive
-    contents, faults = _contents(store, record, hidden) if full else ({}, {})
+    messages, faults = _messages(store, record, hidden) if full else ({}, {})
     out = stdout()
     if as_json:
         document = _document(record) | {"log": log_path(store, record.metadata.run_id, None)}
         document |= {"texts": of_run(store, record)}
         if full:
             document |= {"record": _run_json(store, record), "params": record.metadata.params}
-            document |= {"contents": contents, "faults": faults}
+            document |= {"contents": {n: each.content for n, each in messages.items()}}
+            document |= {"records": _records(messages), "faults": faults}
         print_document("inspect", document)
     elif out.tty or full:
         for line in _head(out, record, pinned(store, record.metadata.run_id)):
@@ -53,7 +54,7 @@ def show_run(store: RunStore, record: RunRecord, *, full: bool, reveal: bool, as
         out.print()
         _table(out, record)
         if full:
-            _whole(out, _run_json(store, record), contents, faults)
+            _whole(out, _run_json(store, record), messages, faults)
         else:
             faults = _folded(out, store, record, hidden)
     else:
@@ -68,21 +69,26 @@ def _in_order(record: RunRecord) -> list[StepRecord]:
     )
 
 
-def _contents(
+def _messages(
     store: RunStore, record: RunRecord, hidden: frozenset[str]
-) -> tuple[dict[str, Json], dict[str, str]]:
-    """Return the contents of the completed artifacts, and the faults of those that are altered."""
-    contents: dict[str, Json] = {}
+) -> tuple[dict[str, Message], dict[str, str]]:
+    """Return the completed artifacts, and the faults of those that are altered."""
+    messages: dict[str, Message] = {}
     faults: dict[str, str] = {}
     for name, step in record.steps.items():
         if name in hidden:
             continue
         try:
             if message := fetched(store, record, step):
-                contents[name] = message.content
+                messages[name] = message
         except WaivernError as error:
             faults[name] = error.message
-    return contents, faults
+    return messages, faults
+
+
+def _records(messages: Mapping[str, Message]) -> dict[str, Json]:
+    """Return what is known of the lists that are too large to be part of a content."""
+    return {name: each.records.document() for name, each in messages.items() if each.records}
 
 
 def _run_json(store: RunStore, record: RunRecord) -> dict[str, Json]:
@@ -174,7 +180,7 @@ def _folded(
             try:
                 message = fetched(store, record, step)
                 assert message is not None
-                text = shape(message.content)
+                text = shape(message.complete_content)
             except WaivernError as error:
                 text = faults[step.artifact] = clean(error.message)
         out.print(f"{out.paint(step.artifact, 'bold')}  {clean(done.schema)}  {size(done.size)}")
@@ -183,11 +189,16 @@ def _folded(
 
 
 def _whole(
-    out: Screen, head: dict[str, Json], contents: dict[str, Json], faults: dict[str, str]
+    out: Screen, head: dict[str, Json], messages: Mapping[str, Message], faults: dict[str, str]
 ) -> None:
+    contents = {name: each.content for name, each in messages.items()}
+    records = _records(messages)
     out.print()
     for title, value in (("run.json", head), *contents.items()):
         out.print(out.paint(title, "bold"))
         out.print(json_text(value))
+        if about := records.get(title):
+            place = f"{head['run_id']}/{title}"
+            out.print(f"and {about['count']:,} records: `wct inspect {clean(place)} --full`")
     for name, fault in faults.items():
         out.print(f"{out.paint(name, 'bold')}\n{out.mark('failed')} {clean(fault)}")
