@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from waivern import RunResult, forecast, load, resume, run
+from waivern.errors import NotFoundError
 from waivern.store.local import LocalFilesystemStore
 
 BOOK = """\
@@ -177,3 +178,21 @@ def test_a_plan_knows_what_a_run_will_list(project: Project) -> None:
 def foreseen(project: Project) -> dict[str, Any]:
     forecasts = forecast(load(project.folder / "x.yaml"), store=project.store)
     return {each.artifact: each for each in forecasts}
+
+
+def test_a_source_that_is_missing_is_found_before_anything_runs(project: Project) -> None:
+    listed = project.run(select=["source"])
+    journal = project.folder / ".waivern" / "runs" / listed.run_id / "_system" / "events.jsonl"
+    before = journal.read_bytes()
+    project.data.rename(project.folder / "elsewhere")
+    with pytest.raises(NotFoundError, match=r"'source': 'data' .*does not exist|cannot be read"):
+        project.resume(listed)
+    assert journal.read_bytes() == before
+    text = "name: other\nartifacts:\n  copy: {reuse: {from_run: '%s', artifact: source}}\n"
+    text += "  found: {inputs: copy, process: {type: personal_data}}\n"
+    book = load(text=text % listed.run_id, folder=project.folder)
+    with pytest.raises(NotFoundError, match="'copy': 'data'"):
+        run(book, store=project.store)
+    (project.folder / "elsewhere").rename(project.data)
+    result = run(book, store=project.store)
+    assert len(result.artifacts["found"].message().content["findings"]) == 3

@@ -38,16 +38,6 @@ def inherited(store: RunStore, copy: Copy, source: Message, memo: SharedResults)
     return label | ({"behind": _behind(min(shares))} if shares else {})
 
 
-def keep_of(store: RunStore, copy: Copy, memo: SharedResults) -> str | None:
-    """Return what the copied artifact holds of a source, as its own run recorded it."""
-    try:
-        record, _ = _of_run(store, copy.run, memo)
-        done = record.steps[copy.artifact].completed
-    except (WaivernError, KeyError):
-        return None
-    return done.keep if done else None
-
-
 def _of_run(store: RunStore, run: str, memo: SharedResults) -> tuple[RunRecord, RunCoverage]:
     return memo.get(("coverage", run), lambda: _coverage(store, run))
 

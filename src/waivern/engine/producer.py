@@ -210,11 +210,10 @@ class Producer:
         if content.catalogue is not None:  # it lies where the other run found it
             content = content._replace(catalogue={**content.catalogue, "below": None})
         made = self._stager.stage(call, content, coverage, began)
-        from waivern.engine import inherited_coverage  # most runs copy nothing
+        from waivern.engine.inherited_coverage import inherited  # most runs copy nothing
 
-        examined = inherited_coverage.inherited(self._store, copy, source, self._memo)
-        keep = made.keep or inherited_coverage.keep_of(self._store, copy, self._memo)
-        return made._replace(origin=copy.origin, examined=examined, keep=keep)
+        examined = inherited(self._store, copy, source, self._memo)
+        return made._replace(origin=copy.origin, examined=examined, keep=copy.keep)
 
     def _asking(self, node: Node) -> Context:
         """Return a context for asking a component, not for letting it work."""

@@ -110,21 +110,9 @@ class ReadingContext(Context):
 class SourceReader:
     """A reader of the items of one catalogue, on behalf of one component."""
 
-    def __init__(
-        self,
-        components: Catalogue,
-        environ: Mapping[str, str],
-        origin: CatalogueOrigin,
-        ctx: ReadingContext,
-    ) -> None:
-        connector: Any = components.load("connectors", origin.connector)
-        if not rereadable(connector):
-            raise ComponentError(
-                f"connector {origin.connector!r} cannot read its source again here",
-                hint="install the version that listed it, or run the source again",
-            )
+    def __init__(self, connector: Any, config: object, ctx: ReadingContext) -> None:
         self._connector = connector
-        self._config = configure(connector.Config, origin.properties, environ)
+        self._config = config
         self._ctx = ctx
         self._wanted: list[Json] = []
         self._open: Iterator[Json] | None = None
@@ -197,7 +185,24 @@ def source_of(
     """
     origin = CatalogueOrigin.of(message)
     reading = ReadingContext(ctx, name, origin.folder(run_base), origin.on_change)
-    return SourceReader(components, environ, origin, reading).source
+    connector, config = connector_of(origin, components, environ)
+    return SourceReader(connector, config, reading).source
+
+
+def connector_of(
+    origin: CatalogueOrigin, components: Catalogue, environ: Mapping[str, str]
+) -> tuple[Any, object]:
+    """Return the connector that reads the items of a catalogue, and its Config.
+
+    Raises NotFoundError if it is not installed, ComponentError if it cannot read a source again.
+    """
+    connector: Any = components.load("connectors", origin.connector)
+    if not rereadable(connector):
+        raise ComponentError(
+            f"connector {origin.connector!r} cannot read its source again here",
+            hint="install the version that listed it, or list the source in a new run",
+        )
+    return connector, configure(connector.Config, origin.properties, environ)
 
 
 class SourceMarks:

@@ -50,6 +50,8 @@ class Copy(NamedTuple):
     schema: str
     asked: tuple[str, str] = ("", "")
     """What the runbook says: a reference to a run, and the artifact."""
+    keep: str | None = None
+    """What it has of a source: 'reference' or 'content'; None: nothing that is known."""
 
     @property
     def label(self) -> str:

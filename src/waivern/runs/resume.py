@@ -23,6 +23,7 @@ from waivern.runs import decisions
 from waivern.runs.attempt import carry_out
 from waivern.runs.decisions import Decision
 from waivern.runs.first_events import attempt_event
+from waivern.runs.listed_sources import refuse_unreadable
 from waivern.runs.prepare import opened
 from waivern.runs.recorded_plan import plan_for_reading
 from waivern.runs.request import RunRequest
@@ -135,6 +136,7 @@ def _continue(session: Session, resumed: ResumePlan, request: RunRequest) -> Run
     if not request.ask_again and _nothing_to_do(session, resumed):
         return _unchanged(session, resumed)
     store, lease, record, plan = session.store, session.lease, session.record, session.plan
+    refuse_unreadable(session.prepared, store, record.metadata.run_id, session.evidence)
     options = session.options
     event = attempt_event(
         plan,

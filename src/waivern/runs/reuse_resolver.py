@@ -120,7 +120,8 @@ class StoreResolver:
             hint += f", `wct runs resume {run_id}` rebuilds it" if record.vouched else ""
             raise IntegrityError(f"artifact '{wanted}' of run {run_id} is {fault}", hint=hint)
         seq = record.steps[wanted].seq or 0
-        return Copy(run_id, wanted, seq, done.digest, done.content_digest, done.schema)
+        schema, keep = done.schema, done.keep
+        return Copy(run_id, wanted, seq, done.digest, done.content_digest, schema, keep=keep)
 
 
 class RecordedResolver:
@@ -157,6 +158,7 @@ def pins(plan: Plan) -> dict[str, dict[str, object]]:
             "digest": copy.digest,
             "content_digest": copy.content_digest,
             "schema": copy.schema,
+            **({} if copy.keep is None else {"keep": copy.keep}),
         }
         for name, copy in copies.items()
     }

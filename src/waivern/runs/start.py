@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from waivern.ids import new_run_id, parse_run_id
+from waivern.planning.plan import Copy
 from waivern.record.journal_events import to_record
 from waivern.runs.attempt import carry_out
 from waivern.runs.first_events import first_events
@@ -47,6 +48,10 @@ def begin(
         runbook = of_document(plan.runbook.document, plan.runbook.name)
         only = selection.resolve(plan, standing(store, None, runbook))
         refuse_starved(plan, only, ())
+    if any(isinstance(node.work, Copy) for node in plan.nodes.values()):
+        from waivern.runs.listed_sources import refuse_unreadable  # most runs copy nothing
+
+        refuse_unreadable(prepared, store, None, {})
     chosen = new_run_id() if run_id is None else parse_run_id(run_id)
     record, events = first_events(
         chosen,
