@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
+from source_kit import extracted
 
 from waivern.builtin.filesystem import Filesystem
 from waivern.errors import ComponentError
@@ -22,7 +23,7 @@ def read(base: Path, path: str = ".", **properties: Any) -> tuple[dict[str, str]
     """Return {path: text} in order, and the coverage."""
     ctx = Context("a", base)
     config = Filesystem.Config(path=path, **properties)
-    content = Filesystem().extract(config, ctx)
+    content = extracted(Filesystem(), config, ctx)
     content_digest(content)  # refuses what is not JSON
     coverage = ctx.coverage.document()
     assert coverage is not None
@@ -55,7 +56,7 @@ def test_what_runs_have_kept_is_no_source(tmp_path: Path) -> None:
     tree(tmp_path, "a.txt", ".waivern/runs/r/a.json", "kept/runs/r/a.json", "kept.txt")
     ctx = Context("a", tmp_path, store_folder=tmp_path / "kept")
     config = Filesystem.Config(path=".")
-    content = Filesystem().extract(config, ctx)
+    content = extracted(Filesystem(), config, ctx)
     assert [file["path"] for file in content["files"]] == ["a.txt", "kept.txt"]
     coverage = ctx.coverage.document()
     assert coverage is not None
@@ -81,7 +82,7 @@ def test_a_link_that_leads_nowhere_is_told_as_one(tmp_path: Path) -> None:
 def test_content_is_whole_and_in_order(tmp_path: Path) -> None:
     tree(tmp_path, "b.txt", "a/z.txt", "a/b/c.txt", "a-b.txt", ".hidden", "Z.txt")
     ctx = Context("a", tmp_path)
-    content = Filesystem().extract(Filesystem.Config(path="."), ctx)
+    content = extracted(Filesystem(), Filesystem.Config(path="."), ctx)
     assert [file["path"] for file in content["files"]] == [
         ".hidden",
         "Z.txt",
@@ -104,7 +105,7 @@ def test_content_says_nothing_of_where_or_when(tmp_path: Path) -> None:
     os.utime(tmp_path / "two" / "a.txt", (1, 1))
     config = Filesystem.Config(path=".")
     one, two = (
-        Filesystem().extract(config, Context("a", tmp_path / where)) for where in ("one", "two")
+        extracted(Filesystem(), config, Context("a", tmp_path / where)) for where in ("one", "two")
     )
     assert one == two
     assert str(tmp_path) not in repr(one)
@@ -114,7 +115,7 @@ def test_progress_counts_files(tmp_path: Path) -> None:
     steps: list[int] = []
     tree(tmp_path, "a", "b", "c")
     ctx = Context("a", tmp_path, emit_progress=lambda p: steps.append(p.n))
-    Filesystem().extract(Filesystem.Config(path="."), ctx)
+    extracted(Filesystem(), Filesystem.Config(path="."), ctx)
     assert steps == [1, 2, 3]
 
 
@@ -193,7 +194,7 @@ from waivern.plugins.tally import Progress
 if os.geteuid() == 0:
     os.seteuid(65534)
 ctx = Context("a", Path(sys.argv[1]))
-files = Filesystem().extract(Filesystem.Config(path="."), ctx)["files"]
+files = [*Filesystem().extract(Filesystem.Config(path="."), ctx)]
 print(json.dumps([[f["path"] for f in files], ctx.coverage.document()["items"]]))
 """
 
@@ -218,7 +219,7 @@ def test_denied_files_and_folders_are_recorded() -> None:
 def test_a_file_that_vanishes_is_recorded(tmp_path: Path) -> None:
     tree(tmp_path, "a.txt", "b.txt", "c.txt")
     ctx = Context("a", tmp_path, emit_progress=lambda _p: (tmp_path / "b.txt").unlink(True))
-    content = Filesystem().extract(Filesystem.Config(path="."), ctx)
+    content = extracted(Filesystem(), Filesystem.Config(path="."), ctx)
     assert [file["path"] for file in content["files"]] == ["a.txt", "c.txt"]
     assert ctx.coverage.skipped == [("b.txt", "vanished", 1)]
 
@@ -235,7 +236,7 @@ def test_a_file_swapped_for_a_symlink_is_not_followed(tmp_path: Path) -> None:
             (base / "c").symlink_to(tmp_path / "outside")
 
     ctx = Context("a", base, emit_progress=swap)
-    content = Filesystem().extract(Filesystem.Config(path="."), ctx)
+    content = extracted(Filesystem(), Filesystem.Config(path="."), ctx)
     assert [file["path"] for file in content["files"]] == ["a.txt"]
     assert [item for item, _, _ in ctx.coverage.skipped] == ["b.txt", "c/"]
     assert ctx.coverage.skipped[0][1] == "symlink"
@@ -271,7 +272,7 @@ def test_encodings(tmp_path: Path) -> None:
     (tmp_path / "mark8.txt").write_bytes("\ufeffZoë".encode())
     (tmp_path / "mark16.txt").write_bytes("Zoë".encode("utf-16"))
     ctx = Context("a", tmp_path)
-    content = Filesystem().extract(Filesystem.Config(path=".", encoding="latin-1"), ctx)
+    content = extracted(Filesystem(), Filesystem.Config(path=".", encoding="latin-1"), ctx)
     assert [(file["path"], file["encoding"], file["text"]) for file in content["files"]] == [
         ("latin.txt", "latin-1", "Zoë"),
         ("mark16.txt", "utf-16", "Zoë"),

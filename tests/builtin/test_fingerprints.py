@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from source_kit import extracted
 
 from waivern.builtin.filesystem import Filesystem
 from waivern.builtin.merge import Merge
@@ -34,7 +35,7 @@ def tree_marks(base: Path, **properties: Any) -> dict[str, str]:
     config = Filesystem.Config(**({"path": "."} | properties))
     marks = Filesystem().fingerprint(config, ctx)
     again = Context("a", base)
-    Filesystem().extract(config, again)
+    extracted(Filesystem(), config, again)
     assert ctx.coverage.document() == again.coverage.document()  # what a cached artifact has
     return dict(marks)
 
@@ -44,7 +45,7 @@ def table_marks(base: Path, **properties: Any) -> dict[str, str]:
     config = Sqlite.Config(path="x.db", **properties)
     marks = Sqlite().fingerprint(config, ctx)
     again = Context("a", base)
-    Sqlite().extract(config, again)
+    extracted(Sqlite(), config, again)
     assert ctx.coverage.document() == again.coverage.document()
     return dict(marks)
 
@@ -52,7 +53,7 @@ def table_marks(base: Path, **properties: Any) -> dict[str, str]:
 def told(base: Path, **properties: Any) -> str:
     """Return the digest of what `extract` says: the content, and what it could not read."""
     ctx = Context("a", base)
-    content = Filesystem().extract(Filesystem.Config(path=".", **properties), ctx)
+    content = extracted(Filesystem(), Filesystem.Config(path=".", **properties), ctx)
     unread = [each for each in ctx.coverage.skipped if each[1] not in ("excluded", "not included")]
     return content_digest([content, unread])
 
@@ -315,7 +316,7 @@ def test_a_change_of_a_database_is_seen_and_named(
 
 def _content(shop: Path, **properties: Any) -> str:
     config = Sqlite.Config(path="x.db", **properties)
-    return content_digest(Sqlite().extract(config, Context("a", shop)))
+    return content_digest(extracted(Sqlite(), config, Context("a", shop)))
 
 
 def test_only_the_rows_and_tables_that_are_read_count(shop: Path) -> None:

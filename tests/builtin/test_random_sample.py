@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
+from source_kit import extracted
 
 from waivern.builtin.random_sample import picked, positions
 from waivern.builtin.sqlite import Sqlite
@@ -42,7 +43,7 @@ def drawn(path: Path, artifact: str = "a", **properties: Any) -> tuple[list[int]
     """Return the values of the column v that were read, and the coverage."""
     ctx = Context(artifact, path.parent)
     config = Sqlite.Config(path=path.name, **{"sample": "random", "tables": ["t"]} | properties)
-    (table,) = Sqlite().extract(config, ctx)["tables"]
+    (table,) = extracted(Sqlite(), config, ctx)["tables"]
     at = [column["name"] for column in table["columns"]].index("v")
     return [row[at] for row in table["rows"]], ctx.coverage.document() or {}
 
@@ -81,7 +82,7 @@ def test_a_sample_is_the_same_each_time_and_names_its_seed_and_rows(tmp_path: Pa
     assert drawn(path, "b", max_rows=50, seed=sampled["seed"])[0] == first  # the seed is enough
     ctx = Context("a", tmp_path)
     config = Sqlite.Config(path="x.db", sample="random", max_rows=50)
-    (table,) = Sqlite().extract(config, ctx)["tables"]
+    (table,) = extracted(Sqlite(), config, ctx)["tables"]
     assert table["row_numbers"] == first  # v is the number of the row here
 
 

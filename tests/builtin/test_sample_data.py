@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
+from source_kit import extracted
 
 from waivern.builtin.filesystem import Filesystem
 from waivern.builtin.sqlite import Sqlite
@@ -68,18 +69,18 @@ def test_the_script_reproduces_everything(tmp_path: Path) -> None:
 
 def test_answers_for_the_files() -> None:
     plain, old = Context("a", DATA), Context("b", DATA)
-    content = Filesystem().extract(Filesystem.Config(path="files"), plain)
+    content = extracted(Filesystem(), Filesystem.Config(path="files"), plain)
     assert {item: reason for item, reason, _ in plain.coverage.skipped} == {
         name: ANSWERS["not_read"][name] for name in ("media/logo.png", "support/letter.txt")
     }
     latin = Filesystem.Config(path="files", include=["letter.txt"], encoding="latin-1")
-    content["files"] += Filesystem().extract(latin, old)["files"]
+    content["files"] += extracted(Filesystem(), latin, old)["files"]
     assert {file["path"]: counts(file["text"]) for file in content["files"]} == ANSWERS["files"]
 
 
 def test_answers_for_the_database() -> None:
     ctx = Context("a", DATA)
-    content = Sqlite().extract(Sqlite.Config(path="shop.db"), ctx)
+    content = extracted(Sqlite(), Sqlite.Config(path="shop.db"), ctx)
     assert {name: counts(text) for name, text in in_tables(content)} == ANSWERS["database"]
     assert ctx.coverage.skipped == [("contacts", ANSWERS["not_read"]["contacts"], 1)]
     assert ctx.coverage.sampled == []

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
+from source_kit import extracted
 
 from waivern.builtin.sqlite import Sqlite
 from waivern.errors import ComponentError
@@ -27,7 +28,7 @@ def make(path: Path, *statements: str) -> Path:
 def read(path: Path, **properties: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return {table name: table} in order, and the coverage."""
     ctx = Context("a", path.parent)
-    content = Sqlite().extract(Sqlite.Config(path=path.name, **properties), ctx)
+    content = extracted(Sqlite(), Sqlite.Config(path=path.name, **properties), ctx)
     content_digest(content)  # refuses what is not JSON
     return {table["name"]: table for table in content["tables"]}, ctx.coverage.document() or {}
 

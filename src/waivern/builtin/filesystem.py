@@ -82,9 +82,9 @@ class Filesystem:
         """
         return files_again(config, ctx, entries)
 
-    def extract(self, config: Config, ctx: Context) -> Json:
-        """Return the files. Raises ComponentError if `path` is no folder and no file."""
-        return {"files": [*each_file(config, ctx, text_records)]}
+    def extract(self, config: Config, ctx: Context) -> Iterator[Json]:
+        """Yield the files. Raises ComponentError if `path` is no folder and no file."""
+        return each_file(config, ctx, text_records)
 
     def fingerprint(self, config: Config, ctx: Context) -> Mapping[str, str]:
         """Return each file's digest, or why it cannot be read; raises the errors of `extract`.

@@ -9,6 +9,9 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+HELD = 100_000
+"""The positions that are drawn at once; of a larger sample, each is drawn when it is needed."""
+
 
 def seed_of(name: str) -> int:
     """Return the seed for a name, always the same."""
@@ -30,7 +33,22 @@ def positions(count: int, size: int, seed: int, name: str) -> list[int]:
     return sorted(chosen)
 
 
-def picked(items: Iterable[T], at: list[int]) -> Iterator[T]:
+def drawn(count: int, size: int, seed: int, name: str) -> Iterator[int]:
+    """Yield the positions of a sample, ascending; no more than `HELD` of them are in memory.
+
+    A larger sample is drawn by Knuth's algorithm S: one draw for each position below `count`.
+    """
+    if size <= HELD:
+        yield from positions(count, size, seed, name)
+        return
+    source = random.Random(f"{seed}/{name}")  # noqa: S311 - reproducible on purpose
+    for position in range(count):
+        if source.randrange(count - position) < size:
+            yield position
+            size -= 1
+
+
+def picked(items: Iterable[T], at: Iterable[int]) -> Iterator[T]:
     """Yield the items at ascending positions, and read no further than the last of them."""
     wanted = iter(at)
     position = next(wanted, None)

@@ -7,10 +7,14 @@ only. A database at rest is therefore opened as immutable, where it lies. One wi
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
+import sqlite3
+import stat
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,11 +26,28 @@ PAUSE = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The database to open, and the state that its file must still have after reading."""
+    """A database to read, and the state that its file must still have afterwards."""
 
     uri: str
     _original: tuple[Path, _Signature] | None = None
     """None for a private copy, which no other process writes to."""
+    _copy: Path | None = None
+    """The folder of a private copy."""
+
+    @contextmanager
+    def connected(self) -> Iterator[sqlite3.Connection]:
+        """Yield a connection for reading. Raises sqlite3.Error if it is no database."""
+        with closing(sqlite3.connect(self.uri, uri=True)) as connection:
+            connection.text_factory = lambda raw: raw.decode(errors="backslashreplace")
+            connection.execute("PRAGMA trusted_schema = OFF")
+            connection.execute("PRAGMA query_only = ON")
+            if self._copy is not None:
+                # Within a transaction, SQLite opens no file by name: no copy outlives the process.
+                connection.execute("BEGIN")
+                connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+                for file in self._copy.iterdir():
+                    file.unlink()
+            yield connection
 
     def holds(self) -> bool:
         """Return, after reading, whether the content is of one moment."""
@@ -37,7 +58,7 @@ def snapshots(path: Path) -> Generator[Snapshot]:
     """Yield a limited number of snapshots, until one is of one moment.
 
     `path` has no symlinks in it. Use each snapshot before taking the next, and close the generator:
-    that deletes a private copy. Raises OSError if a file cannot be read or copied.
+    that deletes a private copy. Raises OSError if a file cannot be read or copied, or is none.
     """
     for attempt in range(TRIES):
         time.sleep(attempt * PAUSE)
@@ -55,7 +76,7 @@ def snapshots(path: Path) -> Generator[Snapshot]:
             except FileNotFoundError:
                 continue  # its writer has just finished
             if before == _signature(path):
-                yield Snapshot(copy.as_uri() + "?mode=rw")
+                yield Snapshot(copy.as_uri() + "?mode=rw", None, Path(folder))
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -107,6 +128,8 @@ def _look(path: Path) -> _File | None:
         return None
     try:
         status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "it is not a regular file")
         if not status.st_size:
             return None
         head = os.read(descriptor, 100)

@@ -12,9 +12,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, NonNegativeInt
 
 from waivern.builtin import globs
 from waivern.builtin.common_properties import located
+from waivern.builtin.source_progress import SourceProgress
 from waivern.builtin.text_parts import (
     BLOCK,
-    PARTLY,
     TOO_LARGE,
     Block,
     Digests,
@@ -36,17 +36,18 @@ if TYPE_CHECKING:
 
 
 class OpenFile(NamedTuple):
-    """A regular file that is open for reading, and the properties that say how to read it."""
+    """A regular file that is open for reading, and what is known of how to read it."""
 
     found: FoundFile
     descriptor: int
     size: int
     config: Filesystem.Config
+    progress: SourceProgress
 
     def blocks(self) -> Iterator[Block]:
-        if self.size:
-            return blocks(self.descriptor, self.size)
-        return unsized_block(self.descriptor, self.config.max_file_size)
+        if not self.size:
+            return unsized_block(self.descriptor, self.config.max_file_size)
+        return self.progress.within(blocks(self.descriptor, self.size))
 
 
 Use = Callable[[OpenFile], Iterator[Json]]
@@ -55,25 +56,22 @@ Use = Callable[[OpenFile], Iterator[Json]]
 
 def each_file(config: Filesystem.Config, ctx: Context, use: Use) -> Iterator[Json]:
     """Yield the records of each file of the source, and report each file that has none."""
-    root, store = located(ctx, config.path).resolve(), ctx.store_folder
+    root = located(ctx, config.path).resolve()
     ctx.read(0, size=0)  # an empty folder is reported, too
-    walk = Walk(
-        ctx,
-        include=tuple(map(globs.parse, config.include or ())),
-        exclude=tuple(map(globs.parse, config.exclude)),
-        store=store.stat() if store and store.is_dir() else None,
-    )
     try:
-        if root.is_dir():
-            with opened(root) as folder:
+        with opened(root if root.is_dir() else root.parent) as folder:
+            if root.is_dir():
+                walk = _walk(config, ctx)
+                progress = SourceProgress(ctx, _sizes(folder, config, ctx))
                 for file in walk.files(folder, (), included=config.include is None):
-                    yield from _records(file, config, ctx, use)
-            for number, pattern in enumerate(config.include or ()):
-                if number not in walk.matched:
-                    ctx.unmatched(pattern)
-            return
-        with opened(root.parent) as folder:
-            yield from _records(FoundFile(folder, (root.name,)), config, ctx, use)
+                    yield from _records(file, config, ctx, progress, use)
+                for number, pattern in enumerate(config.include or ()):
+                    if number not in walk.matched:
+                        ctx.unmatched(pattern)
+                return
+            file = FoundFile(folder, (root.name,))
+            progress = SourceProgress(ctx, iter([_size(file)]))
+            yield from _records(file, config, ctx, progress, use)
     except OSError as error:  # of the root; errors below it are in the coverage record
         raise _unreadable(config.path, error) from error
     if not ctx.coverage.read:
@@ -82,7 +80,33 @@ def each_file(config: Filesystem.Config, ctx: Context, use: Use) -> Iterator[Jso
         raise ComponentError(f"{config.path!r} was not read: {why}", hint=hint)
 
 
-def _records(file: FoundFile, config: Filesystem.Config, ctx: Context, use: Use) -> Iterator[Json]:
+def _walk(config: Filesystem.Config, ctx: Context) -> Walk:
+    store = ctx.store_folder
+    return Walk(
+        ctx,
+        include=tuple(map(globs.parse, config.include or ())),
+        exclude=tuple(map(globs.parse, config.exclude)),
+        store=store.stat() if store and store.is_dir() else None,
+    )
+
+
+def _sizes(folder: int, config: Filesystem.Config, ctx: Context) -> Iterator[int]:
+    """Yield the size of each file that a walk will find, without reporting any."""
+    apart = Context(ctx.artifact, ctx.base, store_folder=ctx.store_folder)
+    files = _walk(config, apart).files(folder, (), included=config.include is None)
+    yield from map(_size, files)
+
+
+def _size(file: FoundFile) -> int:
+    try:
+        return file.size() or 0
+    except OSError:
+        return 0
+
+
+def _records(
+    file: FoundFile, config: Filesystem.Config, ctx: Context, progress: SourceProgress, use: Use
+) -> Iterator[Json]:
     size = None
 
     def records() -> Iterator[Json]:
@@ -92,33 +116,32 @@ def _records(file: FoundFile, config: Filesystem.Config, ctx: Context, use: Use)
             size = _regular_size(descriptor)
             if size > config.max_file_size:
                 raise Unread(TOO_LARGE)
-            for record in use(OpenFile(file, descriptor, size, config)):
+            for record in use(OpenFile(file, descriptor, size, config, progress)):
                 size = record["size"]
                 yield record
 
-    why = yield from _reason_of_end(records())
-    if why is not None:
-        ctx.skipped(file.path, why, size=size)
-    else:
+    end = yield from _early_end(records())
+    if end is None:
         ctx.read(size=size)
-        ctx.progress(ctx.coverage.read)
+        progress.done(size)
+        return
+    ctx.skipped(file.path, end.reason, size=size)
+    progress.done(size)
+    if end.rest is not None:
+        yield {"path": file.path, "size": size, **end.rest}
 
 
-def _reason_of_end(records: Iterator[Json]) -> Generator[Json, None, str | None]:
+def _early_end(records: Iterator[Json]) -> Generator[Json, None, Unread | None]:
     """Yield the records; return why there are no more of them, or None if these are all."""
-    begun = False
     try:
         for record in records:
-            begun = True
             yield record
             del record  # before the next part is read
     except Unread as unread:
-        why = unread.reason
+        return unread
     except OSError as error:
-        why = reason(error)
-    else:
-        return None
-    return why + PARTLY if begun else why
+        return Unread(reason(error))
+    return None
 
 
 def _regular_size(descriptor: int) -> int:
@@ -206,9 +229,13 @@ def files_again(config: Filesystem.Config, ctx: Context, entries: Iterable[Json]
                     raise ComponentError(
                         f"{config.path!r} is not a folder, which it was when it was listed"
                     )
-                why = yield from _reason_of_end(_file_again(folder, file))
-                if why is not None:
-                    ctx.skipped(file.path, why, size=file.size)
+                end = yield from _early_end(_file_again(folder, file))
+                if end is None:
+                    continue
+                # Before its last part is yielded: the reader may ask for nothing after that.
+                ctx.skipped(file.path, end.reason, size=file.size)
+                if end.rest is not None:
+                    yield {"path": file.path, "size": file.size, **end.rest}
     except OSError as error:  # of the root
         raise _unreadable(config.path, error) from error
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import NamedTuple
 
+from waivern.builtin.walk import reason
 from waivern.message import Json
 
 BLOCK = 8 * 2**20
@@ -34,11 +35,15 @@ _CUT_WITHIN = 2**16
 
 
 class Unread(Exception):  # noqa: N818 - not an error: a fact for the coverage record
-    """The reason why a file, or the rest of it, is not read."""
+    """The reason why a file, or the rest of it, is not read.
 
-    def __init__(self, reason: str) -> None:
+    `rest` is the last part of what was read of it, if other parts have been yielded.
+    """
+
+    def __init__(self, reason: str, rest: dict[str, Json] | None = None) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.rest = rest
 
 
 class Block(NamedTuple):
@@ -161,7 +166,7 @@ def decoded(passing: Iterable[Block], encoding: str) -> Iterator[Text]:
 def parts(texts: Iterable[Text]) -> Iterator[dict[str, Json]]:
     """Yield the text in parts that end at a line end: `{"encoding", "text"}` and their place.
 
-    A text of one piece has no place. Raises Unread if the last piece is missing.
+    A text of one piece has no place. Raises Unread if the last piece is missing, or cannot be read.
     """
     cutter, begun, encoding = _Cutter(), False, ""
     try:
@@ -172,10 +177,11 @@ def parts(texts: Iterable[Text]) -> Iterator[dict[str, Json]]:
                 yield {"encoding": encoding, **cutter.cut(text, last=last)}
             begun = True
             del text
-    except (Unread, OSError):
-        if begun:  # the rest of what was read, because the last part has no `more`
-            yield {"encoding": encoding, **cutter.cut("", last=True)}
-        raise
+    except (Unread, OSError) as error:
+        why = error.reason if isinstance(error, Unread) else reason(error)
+        if not begun:
+            raise Unread(why) from error
+        raise Unread(why + PARTLY, {"encoding": encoding, **cutter.cut("", last=True)}) from error
 
 
 def _all(texts: Iterable[Text]) -> Iterator[Text]:
