@@ -150,7 +150,7 @@ def _files(one: Input, detector: Detector, ctx: Context) -> Iterator[Json]:
         if found is None or part is None:
             return ()
         if not part.get("more"):
-            ctx.read(of=one.key)
+            ctx.read(size=item.size or None, of=one.key)
         return found.records()
 
     return _each(one, ctx, search, "files", _is_file, form)
