@@ -179,7 +179,7 @@ def after_resume(shelf: Shelf, known: Known, done: Done, undisturbed: dict[str, 
 
 
 _SEEN: set[object] = set()
-_PASSING = re.compile(r"-\d+$|^\.tmp-[0-9a-f]{8}-\d+$")
+_PASSING = re.compile(r"-\d+$|^[0-9a-f]{8}-\d+|(?<=-)[0-9a-f]{8}(?=-|$)")
 """What differs in the names of staged files from process to process."""
 
 
@@ -215,8 +215,8 @@ def is_new(shelf: Shelf, known: Known) -> bool:
 def leftovers(shelf: Shelf) -> list[str]:
     """Return what a crash left and nobody swept."""
     store = shelf.path / ".waivern"
-    left = [path for path in store.rglob("*") if path.name.startswith(".tmp-")]
-    left += store.glob("runs/*/_system/staged/*")
+    staged = (".tmp-*", "_system/staged", "_system/.over")
+    left = [path for pattern in staged for path in store.rglob(pattern)]
     for run in (store / "runs").iterdir():
         left += [path for path in run.rglob("*.jsonl") if _is_without_artifact(run, path)]
     return [str(path.relative_to(store)) for path in [*left, *(store / "runs").glob(".*")]]

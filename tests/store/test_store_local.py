@@ -20,9 +20,9 @@ from waivern.errors import IntegrityError, RunNotFoundError, StoreError
 from waivern.message import sha256
 from waivern.store import disk
 from waivern.store.base import ArtifactRef
-from waivern.store.lease import HELD_BYTES
 from waivern.store.local import LocalFilesystemStore
 from waivern.store.opening import open_store
+from waivern.store.publishing import HELD_BYTES
 from waivern.testing.store_helpers import (
     OWNER,
     RUNBOOK,
@@ -60,6 +60,10 @@ async def test_exact_layout(local: LocalFilesystemStore, tmp_path: Path) -> None
     local.append_history({"n": 1})
     old = sha256(RUNBOOK).removeprefix("sha256:")[:16]
     store = tmp_path / "store"
+    (mark,) = store.glob("runs/.open-*-r")
+    (attempt,) = store.glob("runs/r/_system/staged/1-*")
+    assert mark.name == f".open-{attempt.name.removeprefix('1-')}-r"
+    lease.release()
     assert tree(store) == [
         ".gitignore",
         "latest",
@@ -93,7 +97,6 @@ async def test_exact_layout(local: LocalFilesystemStore, tmp_path: Path) -> None
         "pid": OWNER.pid,
         "since": OWNER.since,
     }
-    lease.release()
     assert (system / "lock").is_file()
 
 
@@ -112,7 +115,7 @@ from pathlib import Path
 from waivern.testing.store_helpers import OWNER, begin, publish, write_log
 from waivern.store import disk
 from waivern.store.base import ArtifactRef
-from waivern.store.lease import HELD_BYTES
+from waivern.store.publishing import HELD_BYTES
 from waivern.store.local import LocalFilesystemStore
 os.umask(int(sys.argv[1], 8))
 store = LocalFilesystemStore(Path(sys.argv[2]))
@@ -205,8 +208,9 @@ def test_no_file_is_half_written_under_its_name(
 ) -> None:
     lease = begin(local)
     receipt = local.stage("r", "child/a", message("a" * (1 << 18)))  # not held in memory
-    assert [p.name for p in (tmp_path / "store/runs/r/child").iterdir()] == [receipt.staged]
-    assert receipt.staged.startswith(".tmp-")
+    run = tmp_path / "store/runs/r"
+    assert (run / "_system/staged" / receipt.staged).is_file()
+    assert not (run / "child").exists()
     lease.release()
 
 
@@ -339,7 +343,7 @@ def test_what_is_staged_and_never_published_is_gone_with_the_lease(
     lease.publish([published])
     lease.release()
     assert [name for name in paths(local) if not name.startswith("_system/")] == ["child/a.json"]
-    with pytest.raises(StoreError, match="run r is over: 'd' came too late"):
+    with pytest.raises(StoreError, match="run r is over"):
         local.stage("r", "d", message(large))
     again = local.lock("r", OWNER)
     again.publish([local.stage("r", "d", message(large))])

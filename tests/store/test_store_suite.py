@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from waivern.store.backend_store import BackendStore
 from waivern.store.base import RunStore
 from waivern.store.local import LocalFilesystemStore
 from waivern.store.memory import AsyncInMemoryStore
+from waivern.store.opening import open_store
 from waivern.testing.stores import StoreConformance
 
 
@@ -14,7 +16,14 @@ class TestLocalFilesystemStore(StoreConformance):
     def open_store(self, folder: Path) -> RunStore:
         return LocalFilesystemStore(folder)
 
+    def open_again(self, store: RunStore) -> RunStore:
+        return open_store(store.url)
+
 
 class TestAsyncInMemoryStore(StoreConformance):
     def open_store(self, folder: Path) -> RunStore:
         return AsyncInMemoryStore()
+
+    def open_again(self, store: RunStore) -> RunStore:
+        assert isinstance(store, BackendStore)
+        return BackendStore(store._at.backend)  # another process could not reach it

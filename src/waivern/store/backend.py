@@ -200,8 +200,8 @@ class FolderHandle(OpenHandle):
         """
 
     @abstractmethod
-    def make_folder(self, name: str) -> FolderHandle:
-        """Create a folder, durably, readable by its owner only, and open it.
+    def make_folder(self, name: str, *, durable: bool = True) -> FolderHandle:
+        """Create a folder, durably unless it may be lost, readable by its owner only, and open it.
 
         Raises FileExistsError.
         """

@@ -5,18 +5,20 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from waivern.errors import ArtifactNotFoundError, IntegrityError, RunNotFoundError, StoreError
+from waivern.errors import ArtifactNotFoundError, IntegrityError, RunNotFoundError
+from waivern.ids import parse_artifact_id
 from waivern.message import Message, StreamKind, decode, encode, sha256
 from waivern.record_stream import RecordStream
 from waivern.store import artifact_files, layout
 from waivern.store.artifact_files import Staged, staged_stream
 from waivern.store.backend import Backend, FileHandle, FolderHandle, explained
 from waivern.store.base import ArtifactRef, Receipt, RecordSink, RunStore
-from waivern.store.layout import AbsentError, Layout
+from waivern.store.layout import STAGED, AbsentError, Layout
+from waivern.store.staging import StagingArea, current, over
 from waivern.store.stream_files import FileSink, StreamFile
 
 if TYPE_CHECKING:  # only writing needs it, and `wct runs` must be instant
@@ -31,7 +33,7 @@ _TOKEN_PREFIX = os.urandom(4).hex()
 
 
 def _new_name() -> str:
-    return f".tmp-{_TOKEN_PREFIX}-{next(_tokens)}"
+    return f"{_TOKEN_PREFIX}-{next(_tokens)}"
 
 
 class BackendArtifacts(RunStore):
@@ -44,6 +46,9 @@ class BackendArtifacts(RunStore):
         self._leases: dict[str, BackendLease] = {}
         self._over: set[str] = set()
         """The runs that this object held and has released."""
+        self._attempts: dict[str, StagingArea] = {}
+        """The attempts of other holders that this object has written for: it is late for any
+        later one."""
 
     async def _off_loop(self, call: Callable[[], T]) -> T:
         """Run a blocking call on a thread; one that cannot block at once."""
@@ -57,27 +62,23 @@ class BackendArtifacts(RunStore):
 
     def stage(self, run_id: str, key: str, message: Message) -> Receipt:
         encoded = encode(message)
-        staged = _new_name()
-        lease = self._lease(run_id, key)
+        parse_artifact_id(key)
+        area = self._staging(run_id)
+        name = _new_name()
         streams = _streams(message)
-        if streams:
-            with self._staging(run_id, key, make=True) as folder:
-                for kind, stream in streams.items():
-                    name = staged_stream(staged, kind)
-                    self._adopt(lease, name, key)
-                    if not self._take_over(folder, name, (run_id, key, kind), stream):
-                        with explained(f"write artifact '{key}'"):
-                            _copy(folder, name, stream)
-        if not (lease and lease.hold(staged, encoded.data)):
-            with (
-                explained(f"write artifact '{key}'"),
-                self._staging(run_id, key, make=True) as folder,
-            ):
-                folder.write_new(staged, encoded.data)
-            self._adopt(lease, staged, key)
+        with explained(f"write artifact '{key}'"):
+            for kind, stream in streams.items():
+                place = staged_stream(name, kind)
+                if not _take_over(area, place, (run_id, key, kind), stream):
+                    _copy(area, place, stream)
+            lease = self._leases.get(run_id)
+            if not (lease and lease.artifacts.hold(f"{area.name}/{name}", encoded.data)):
+                with area.create(name) as file:
+                    file.write(encoded.data)
+                    file.sync()
         return Receipt(
             key,
-            staged,
+            f"{area.name}/{name}",
             len(encoded.data),
             encoded.digest,
             encoded.content_digest,
@@ -85,72 +86,45 @@ class BackendArtifacts(RunStore):
             tuple(streams),
         )
 
-    def _lease(self, run_id: str, key: str) -> BackendLease | None:
-        """Return the lease of a run that this object holds. Raises StoreError if it is over."""
-        lease = self._leases.get(run_id)
-        if lease is None and run_id in self._over:
-            raise _too_late(run_id, key)
-        return lease
+    def sink(self, run_id: str, key: str, name: str, *, kind: StreamKind = "records") -> RecordSink:
+        parse_artifact_id(key)
+        area = self._staging(run_id)
+        stream = self._stream_file(run_id, key, kind)
+        stream.offer(f"{area.name}/{_new_name()}", (run_id, key, kind))
+        return FileSink(name, stream, area, inline=kind == "records")
 
-    def _adopt(self, lease: BackendLease | None, staged: str, key: str) -> None:
-        """Let the lease remove a staged file at its end, unless it is published before."""
-        if lease and not lease.adopt(staged, key):
-            with suppress(AbsentError), self._at.artifact(lease.run_id, key) as (folder, _):
-                folder.unlink(staged)
-            raise _too_late(lease.run_id, key)
+    def _staging(self, run_id: str) -> StagingArea:
+        """Return where the files of a run are staged. Raises StoreError if the run is over."""
+        if (lease := self._leases.get(run_id)) is not None:
+            return lease.staging
+        if run_id in self._over:
+            raise over(run_id)
+        if (area := self._attempts.get(run_id)) is None:
+            with explained(f"write to run {run_id}"), self._at.system(run_id) as system:
+                name = current(system)
+            if name is None:
+                raise over(run_id)
+            area = StagingArea(run_id, name, partial(self._opened, run_id, name))
+            self._attempts[run_id] = area
+        return area
 
     @contextmanager
-    def _staging(self, run_id: str, key: str, *, make: bool = False) -> Iterator[FolderHandle]:
-        """Open the folder in which the files of an artifact are staged."""
-        try:
-            with self._at.artifact(run_id, key, make=make) as (folder, _):
-                yield folder
-        except AbsentError:
-            raise RunNotFoundError(f"run {run_id} is gone from {self._title}") from None
-
-    def _take_over(
-        self,
-        folder: FolderHandle,
-        name: str,
-        place: tuple[str, str, StreamKind],
-        stream: RecordStream,
-    ) -> bool:
-        """Rename what a sink of this artifact wrote; return whether the stream comes from one."""
-        file = stream.chunks
-        if not isinstance(file, StreamFile) or not file.take(place):
-            return False
-        assert file.staged is not None
-        try:
-            with explained(f"write {file.title}"):
-                folder.rename(file.staged, name)
-        except FileNotFoundError:
-            raise StoreError(f"{file.title} were removed before they were published") from None
-        file.staged = name
-        return True
-
-    def sink(self, run_id: str, key: str, name: str, *, kind: StreamKind = "records") -> RecordSink:
-        lease = self._lease(run_id, key)
-        stream = self._stream_file(run_id, key, kind)
-        staged = staged_stream(_new_name(), kind)
-
-        def create() -> FileHandle:
-            self._adopt(lease, staged, key)
-            with self._staging(run_id, key, make=True) as folder:
-                return folder.open(staged, "new")
-
-        def remove() -> None:
-            with self._staging(run_id, key) as folder:
-                folder.unlink(staged)
-
-        stream.offer(staged, (run_id, key, kind))
-        return FileSink(name, stream, create, remove, inline=kind == "records")
+    def _opened(self, run_id: str, name: str) -> Iterator[FolderHandle]:
+        """Open the folder of an attempt of another holder."""
+        with ExitStack() as stack:
+            system = stack.enter_context(self._at.system(run_id))
+            try:
+                folder = stack.enter_context(system.below([STAGED, name]))
+            except FileNotFoundError:
+                raise over(run_id) from None
+            yield folder
 
     # reading
 
     def fetch(self, run_id: str, ref: ArtifactRef) -> Message:
         lease = self._leases.get(run_id)
         reader = partial(self._stream_file, run_id, ref.key, staged=ref.staged)
-        if lease and ref.staged and (held := lease.held(ref.staged)):
+        if lease and ref.staged and (held := lease.artifacts.held(ref.staged)):
             return _whole(decode(held, reader))
         # it may be published between two looks, so the published place is tried twice
         places = [None, ref.staged, None] if ref.staged else [None]
@@ -171,8 +145,7 @@ class BackendArtifacts(RunStore):
         """Return an artifact's bytes, none if they are other ones; None if nothing lies there."""
         try:
             with explained(f"read artifact '{ref.key}'"):
-                with self._at.artifact(run_id, ref.key) as (at, published):
-                    name = staged or published
+                with self._placed(run_id, ref.key, None, staged) as (at, name):
                     if at.size(name) > IN_MEMORY_BYTES and not at.is_digest(name, ref.digest):
                         return b""
                     data = at.read(name)
@@ -192,15 +165,24 @@ class BackendArtifacts(RunStore):
         self, run_id: str, key: str, kind: StreamKind, stream: StreamFile
     ) -> FileHandle:
         """Open a stream where it is now; publishing renames it, so the staged place comes first."""
-        try:
-            if stream.staged:
-                with suppress(AbsentError, FileNotFoundError):
-                    with self._at.artifact(run_id, key) as (folder, _):
-                        return folder.open(stream.staged, "read")
-            with self._at.artifact(run_id, key, kind) as (folder, name):
-                return folder.open(name, "read")
-        except AbsentError as error:
-            raise FileNotFoundError from error
+        for staged in (stream.staged, None) if stream.staged else (None,):
+            with suppress(AbsentError, FileNotFoundError):
+                with self._placed(run_id, key, kind, staged) as (folder, name):
+                    return folder.open(name, "read")
+        raise FileNotFoundError
+
+    @contextmanager
+    def _placed(
+        self, run_id: str, key: str, kind: StreamKind | None, staged: str | None
+    ) -> Iterator[tuple[FolderHandle, str]]:
+        """Open the folder of a file of an artifact, published or staged, and name the file."""
+        if staged is None:
+            with self._at.artifact(run_id, key, kind) as found:
+                yield found
+            return
+        attempt, _, name = staged.partition("/")
+        with self._at.system(run_id) as system, system.below([STAGED, attempt]) as folder:
+            yield folder, name
 
     def _read(self, run_id: str, key: str) -> bytes | None:
         try:
@@ -246,21 +228,24 @@ class BackendArtifacts(RunStore):
     def _save(self, run_id: str, key: str, message: Message) -> None:
         data = encode(message).data
         streams = _streams(message)
-        staged = _new_name()
-        with explained(f"save '{key}'"):
-            with self._at.artifact(run_id, key, make=True, make_run=True) as (folder, _):
-                try:
-                    for kind, stream in streams.items():
-                        _copy(folder, staged_stream(staged, kind), stream)
-                    folder.write_new(staged, data)
-                    with self._at.run(run_id) as run:
-                        place = Staged(folder, staged, tuple(streams))
-                        artifact_files.put(run, key, place, each_step=True)
-                except BaseException:
-                    for name in (staged, *(staged_stream(staged, kind) for kind in streams)):
-                        with suppress(OSError):  # after a failure the leftover is only untidy
-                            folder.unlink(name)
-                    raise
+        with (
+            explained(f"save '{key}'"),
+            self._at.artifact(run_id, key, make=True, make_run=True) as (folder, _),
+            self._at.run(run_id) as run,
+        ):
+            area = StagingArea(run_id, "", lambda: nullcontext(folder))
+            name = f".tmp-{_new_name()}"
+            staged = Staged(folder, name, tuple(streams))
+            try:
+                for kind, stream in streams.items():
+                    _copy(area, staged_stream(name, kind), stream)
+                folder.write_new(name, data)
+                artifact_files.put(run, key, staged, each_step=True)
+            except BaseException:
+                for left in (name, *(staged_stream(name, kind) for kind in streams)):
+                    with suppress(OSError):  # the next holder of the run sweeps it
+                        folder.unlink(left)
+                raise
 
     async def get(self, run_id: str, key: str) -> Message:
         data = await self._off_loop(partial(self._read, run_id, key))
@@ -314,22 +299,42 @@ def _streams(message: Message) -> dict[StreamKind, RecordStream]:
     return streams
 
 
-def _copy(folder: FolderHandle, name: str, stream: RecordStream) -> None:
+def _take_over(
+    area: StagingArea, name: str, place: tuple[str, str, StreamKind], stream: RecordStream
+) -> bool:
+    """Rename what a sink of this artifact wrote; return whether the stream comes from one."""
+    file = stream.chunks
+    if not isinstance(file, StreamFile) or not file.take(place):
+        return False
+    assert file.staged is not None
+    attempt, _, before = file.staged.partition("/")
+    if attempt != area.name:
+        raise over(place[0])
+    area.rename(before, name)
+    file.staged = f"{attempt}/{name}"
+    return True
+
+
+def _copy(area: StagingArea, name: str, stream: RecordStream) -> None:
     """Write a stream into a new file, durably, without parsing it.
 
     Raises IntegrityError if it does not have the bytes that it should have.
     """
-    with folder.open(name, "new") as file:
-        copied = False
-        if isinstance(stream.chunks, StreamFile):
-            with stream.chunks.open() as source:
-                copied = file.copy_from(source)
-        if not copied:
-            for chunk in stream.checked():
+    with area.create(name) as file:
+        if not _copied_by_backend(file, stream):
+            for chunk in stream.chunks():
                 file.write(chunk)
         file.sync()
-    if not folder.is_digest(name, stream.digest, size=stream.size):
-        raise IntegrityError("a record stream is not what its artifact recorded")
+    with area.read(name) as copy:  # what was written, whoever wrote it
+        if copy.stat().st_size != stream.size or copy.digest() != stream.digest:
+            raise IntegrityError("a record stream is not what its artifact recorded")
+
+
+def _copied_by_backend(file: FileHandle, stream: RecordStream) -> bool:
+    if not isinstance(stream.chunks, StreamFile):
+        return False
+    with stream.chunks.open() as source:
+        return file.copy_from(source)
 
 
 def _whole(message: Message) -> Message:
@@ -345,7 +350,3 @@ def _whole(message: Message) -> Message:
 
 def _missing(run_id: str, key: str) -> ArtifactNotFoundError:
     return ArtifactNotFoundError(f"run {run_id} has no artifact '{key}'")
-
-
-def _too_late(run_id: str, key: str) -> StoreError:
-    return StoreError(f"run {run_id} is over: '{key}' came too late")

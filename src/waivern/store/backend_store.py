@@ -172,7 +172,7 @@ class BackendStore(BackendArtifacts):
                         f"{self._title}/{LATEST} is no link, and should lead to the newest run",
                         hint="a copy may have made a folder of it: remove it",
                     )
-            if name in runs.names():
+            if runs.has(name):
                 raise _taken(run_id)
             with runs.shared():
                 try:
@@ -186,13 +186,14 @@ class BackendStore(BackendArtifacts):
         self._remember(lease)
         try:
             with explained("note the newest run"), self._at.root(make=True) as root:
-                root.link_to(LATEST, f"{layout.RUNS}/{name}", lease.run)
+                root.link_to(LATEST, f"{layout.RUNS}/{name}", lease.staging.folder)
         except BaseException:
             lease.release()
             raise
         return lease
 
     def lock(self, run_id: str, owner: Owner) -> Lease:
+        from waivern.store import run_removal
         from waivern.store.lease import BackendLease
 
         name = parse_run_id(run_id)
@@ -201,7 +202,7 @@ class BackendStore(BackendArtifacts):
             refuse_newer(stack.enter_context(self._at.system(name)), name)
             run = stack.enter_context(self._at.run(name))
             with self._at.runs() as runs:
-                runs.sync()  # the process that began the run may have died before it could
+                run_removal.sweep(runs)
                 lease = BackendLease.acquire(self._at.backend, runs, run, name, owner, self._forget)
                 try:
                     self._at.in_place(runs, run, name)
@@ -218,6 +219,7 @@ class BackendStore(BackendArtifacts):
     def _remember(self, lease: BackendLease) -> None:
         self._leases[lease.run_id] = lease
         self._over.discard(lease.run_id)
+        self._attempts.pop(lease.run_id, None)
         self._at.held[lease.run_id] = lease.run
 
     def _forget(self, run_id: str) -> None:

@@ -193,7 +193,7 @@ class DiskFolder(FolderHandle):
                 raise
         return opened
 
-    def make_folder(self, name: str) -> DiskFolder:
+    def make_folder(self, name: str, *, durable: bool = True) -> DiskFolder:
         step("mkdir", name)
         os.mkdir(name, FOLDER_MODE, dir_fd=self.descriptor)
         try:
@@ -202,7 +202,8 @@ class DiskFolder(FolderHandle):
             os.chmod(name, FOLDER_MODE, dir_fd=self.descriptor)
             created = self.folder(name)
         os.fchmod(created.descriptor, FOLDER_MODE)  # the umask may have taken bits away
-        self.sync()
+        if durable:
+            self.sync()
         return created
 
     def rmdir(self, name: str) -> None:

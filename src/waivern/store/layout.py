@@ -16,7 +16,7 @@ from waivern.store.base import FileKind, RecordName, RunFile
 
 RUNS, LOGS, REQUESTS, PINNED = "runs", "logs", "requests", "pinned.json"
 CHILDREN, CACHE, RUN_LOG, LOCK = "children", "cache", "run.log", "lock"
-ITEMS = "items"
+ITEMS, STAGED, OVER = "items", "staged", ".over"
 EVENTS, RUN, STATE, RUNBOOK = "events.jsonl", "run.json", "state.json", "runbook.yaml"
 RECORD_BYTES = 64 << 20
 """The limit for a record or a runbook (100,000 artifacts need some 4 MiB)."""
@@ -195,7 +195,8 @@ def described(path: str) -> RunFile:
     """Return what a path in a run's folder is."""
     if path in UNCOVERED or path.startswith(tuple(one for one in UNCOVERED if one[-1] == "/")):
         return RunFile(path, "uncovered")
-    if path.rpartition("/")[2].startswith(".tmp-"):
+    staged = path.startswith((f"{SYSTEM}/{STAGED}/", f"{SYSTEM}/{OVER}/"))
+    if staged or path.rpartition("/")[2].startswith(".tmp-"):
         return RunFile(path, "staged")
     if (stream := stream_of(path)) is not None:
         return RunFile(path, *stream)
@@ -255,6 +256,14 @@ def refuse_newer(system: FolderHandle, run_id: str) -> None:
             f"this one writes {SCHEMA_VERSION}): it is read, and not changed",
             hint="upgrade waivern, and use that version",
         )
+
+
+def next_attempt(system: FolderHandle) -> int:
+    """Return the number of the attempt that begins now: one more than `run.json` has."""
+    try:
+        return len(json.loads(system.read(RUN, RECORD_BYTES))["attempts"]) + 1
+    except (FileNotFoundError, IntegrityError, ValueError, KeyError, TypeError, RecursionError):
+        return 1  # for people only: the token is what makes the name unique
 
 
 def read_anchor(system: FolderHandle) -> journal.JournalAnchor:

@@ -183,7 +183,7 @@ class MemoryFolder(_MemoryHandle, FolderHandle):
             node = found
         return node
 
-    def make_folder(self, name: str) -> MemoryFolder:
+    def make_folder(self, name: str, *, durable: bool = True) -> MemoryFolder:  # noqa: ARG002
         self._add(name, _Node(folder=True))
         return self.folder(name)
 

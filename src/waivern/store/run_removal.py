@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 from waivern.ids import SYSTEM
-from waivern.store import lock
+from waivern.store import lock, staging
 from waivern.store.backend import FolderHandle
 from waivern.store.base import Owner
 from waivern.store.layout import EVENTS, RUN, STATE, Layout
@@ -76,3 +76,5 @@ def sweep(runs: FolderHandle) -> None:
             for name in runs.names():
                 if name.startswith((".new-", ".trash-")):
                     runs.remove(name)
+                elif name.startswith(staging.MARK):
+                    staging.sweep_marked(runs, name)

@@ -11,6 +11,7 @@ from waivern.message import Json, StreamKind, record_line
 from waivern.record_stream import INLINE_BYTES, INLINE_RECORDS, RecordStream
 from waivern.store.backend import CHUNK_BYTES, FileHandle, explained
 from waivern.store.base import RecordSink
+from waivern.store.staging import StagingArea
 
 WRITE_BYTES = 1 << 18
 """Records are written together up to this size: Python may switch threads at each system call."""
@@ -80,15 +81,13 @@ class FileSink(RecordSink):
         self,
         name: str,
         stream: StreamFile,
-        create: Callable[[], FileHandle],
-        remove: Callable[[], None],
+        area: StagingArea,
         *,
         inline: bool,
     ) -> None:
         self._name = name
         self._stream = stream
-        self._create = create
-        self._remove = remove
+        self._area = area
         self._inline = inline
         self._count = 0
         self._size = 0
@@ -114,6 +113,11 @@ class FileSink(RecordSink):
         if large:
             self._flush()
 
+    @property
+    def _staged(self) -> str:
+        assert self._stream.staged is not None
+        return self._stream.staged.rpartition("/")[2]
+
     def _check(self) -> None:
         if self._over:
             raise StoreError(f"{self._stream.title} are finished: nothing more is written")
@@ -126,7 +130,9 @@ class FileSink(RecordSink):
         self._over = True
         with explained(f"write {self._stream.title}"):
             if self._file is None:
-                self._file = self._create()
+                self._file = self._area.create(self._staged)
+            with self._area.opened():  # or it would go on to fill a file that was removed
+                pass
             self._file.write(data)
         self._over = False
         self._digest.update(data)
@@ -152,4 +158,4 @@ class FileSink(RecordSink):
         if self._file is not None:
             self._file.close()
             if self._stream.is_offered:
-                self._remove()
+                self._area.unlink(self._staged)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,11 +12,11 @@ from dataclasses import replace
 import anyio
 import pytest
 
-from waivern.errors import ComponentError, IntegrityError, StoreError
+from waivern.errors import ComponentError, IntegrityError, NotFoundError, StoreError
 from waivern.message import Json, Message, content_digest
 from waivern.record_stream import INLINE_BYTES, INLINE_RECORDS, RecordStream
 from waivern.store.base import Lease, Receipt, RecordSink, RunStore
-from waivern.testing.store_helpers import begin, message, publish, ref
+from waivern.testing.store_helpers import OWNER, begin, message, publish, ref
 
 MANY = INLINE_RECORDS + 500
 
@@ -272,3 +273,67 @@ class StreamConformance:
             assert paths(store, "artifact", "records", "items") == [
                 store.file_path(kind, "c") for kind in ("items", "artifact", "records")
             ]
+
+    # the fence around staged files
+
+    @abstractmethod
+    def open_again(self, store: RunStore) -> RunStore:
+        """Return another object for the same store, as another process would have."""
+
+    def test_another_object_stages_into_the_attempt(self, store: RunStore) -> None:
+        other = self.open_again(store)
+        with begin_run(store) as lease:
+            receipts = [
+                other.stage("r", "x/a", streamed(other, "x/a", items=True)),
+                other.stage("r", "b", message(1)),
+            ]
+            assert not paths(store, "artifact", "records", "items")
+            assert store.fetch("r", ref(receipts[1], staged=True)) == message(1)
+            lease.publish(receipts)
+            assert [*(get(store, "x/a").records or ())] == rows()
+        assert not paths(store, "staged")
+
+    def test_a_late_writer_is_refused(self, store: RunStore) -> None:
+        """A worker whose attempt is over neither revives it nor writes into the next one."""
+        other = self.open_again(store)
+        with begin_run(store):
+            late = other.stage("r", "a", message(1))
+            ready = streamed(other, "b")
+            sink = other.sink("r", "c", "rows")
+            for record in rows():
+                sink.write(record)
+        assert not paths(store, "staged")
+        lease = None
+        for _ in range(2):  # after the attempt, and in the next one
+            with pytest.raises(StoreError, match="run r is over"):
+                other.stage("r", "a", message(1))
+            with pytest.raises(StoreError, match="run r is over"):
+                other.stage("r", "b", ready)
+            lease = lease or store.lock("r", OWNER)
+        with pytest.raises(StoreError, match="run r is over"):
+            fill(sink, rows(50_000))
+        assert lease is not None
+        with pytest.raises(StoreError, match="another attempt"):
+            lease.publish([late])
+        sink.discard()
+        assert not paths(store, "artifact", "records", "staged")
+        lease.release()
+
+    def test_a_run_that_is_not_held_takes_nothing(self, store: RunStore) -> None:
+        begin(store).release()
+        for each in (store, self.open_again(store)):
+            with pytest.raises(StoreError, match="run r is over"):
+                each.stage("r", "a", message(1))
+            with pytest.raises(StoreError, match="run r is over"):
+                each.sink("r", "a", "rows")
+        with pytest.raises(NotFoundError):
+            store.stage("unknown", "a", message(1))
+
+    def test_a_stream_that_is_gone_is_named(self, store: RunStore) -> None:
+        with begin_run(store) as lease:
+            receipt = publish_stream(store, lease)
+            found = store.fetch("r", ref(receipt))
+            lease.unpublish(["a"])
+            assert found.records is not None
+            with pytest.raises(IntegrityError, match=r"records of artifact 'a' .* are missing"):
+                list(found.records)

@@ -1,0 +1,177 @@
+"""The publication of staged artifacts: small ones wait in memory and are written in groups."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+from waivern.errors import StoreError
+from waivern.store import artifact_files
+from waivern.store.artifact_files import Staged
+from waivern.store.backend import FileHandle, FolderHandle, explained, failure
+from waivern.store.base import Receipt
+from waivern.store.staging import OwnStaging
+from waivern.store.syncers import Syncers
+
+HELD_BYTES = 1 << 15
+"""A larger artifact is written by the thread that produced it: the lease would make the others of
+its group wait."""
+HELD = 2048
+"""The number of artifacts that are held in memory at most."""
+WAVE = 64
+"""Files that are written before they are synced; twice as many are open at once, of the 1,024 that
+a process usually may have."""
+
+
+@contextmanager
+def there(action: str) -> Iterator[None]:
+    """Turn system errors into StoreErrors, a missing file too: a held run has all its files."""
+    try:
+        with explained(action):
+            yield
+    except FileNotFoundError as error:
+        raise failure(action, error) from error
+
+
+class Publisher:
+    """The artifacts of a held run: those that wait in memory, and the way to their places.
+
+    `found` states that an earlier holder may have published streams.
+    """
+
+    def __init__(self, run: FolderHandle, staging: OwnStaging, *, found: bool) -> None:
+        self._run = run
+        self._staging = staging
+        self._unwritten: dict[str, bytes] = {}
+        """Small artifacts, staged in memory; `publish` writes and syncs them in a group."""
+        self._syncers = Syncers()
+        self._named: set[str] = set()
+        """The folders of artifacts whose names are durable."""
+        self._streamed: set[str] = set()
+        """The artifacts that this attempt has published with streams, or in place of such."""
+        self._found = found
+
+    def hold(self, staged: str, data: bytes) -> bool:
+        """Hold a small artifact's bytes until they are published; return whether there was room.
+
+        One thread that writes many files costs a third of many threads that write one each:
+        Python may switch threads between any two system calls.
+        """
+        if len(data) > HELD_BYTES or len(self._unwritten) >= HELD:
+            return False
+        self._unwritten[staged] = data
+        return True
+
+    def held(self, staged: str) -> bytes | None:
+        """Return the bytes of a staged artifact that is not written yet."""
+        return self._unwritten.get(staged)
+
+    def publish(self, receipts: Iterable[Receipt]) -> None:
+        """Make staged artifacts visible under their keys, durably."""
+        receipts = list(receipts)
+        self._check(receipts)
+        self._write(receipts)
+        by_folder: dict[str, list[Receipt]] = defaultdict(list)
+        for receipt in receipts:
+            by_folder[receipt.key.rpartition("/")[0]].append(receipt)
+        for path, together in by_folder.items():
+            parents = path.split("/") if path else []
+            with there("publish artifacts"), self._run.below(parents, make=True) as folder:
+                # only now that its bytes are durable does a file get its name, or a power loss
+                # could leave an empty artifact; one sync then makes all names durable
+                for receipt in together:
+                    self._put(folder, receipt)
+                folder.sync()
+                self._sync_names(parents)
+        for receipt in receipts:
+            self._unwritten.pop(receipt.staged, None)
+
+    def _check(self, receipts: list[Receipt]) -> None:
+        for receipt in receipts:
+            if receipt.staged.partition("/")[0] != self._staging.name:
+                raise StoreError(f"'{receipt.key}' was staged by another attempt")
+
+    def _put(self, folder: FolderHandle, receipt: Receipt) -> None:
+        """Give a staged artifact its name, and those of its streams before."""
+        staged = receipt.staged.rpartition("/")[2]
+        if receipt.streams or self._found or receipt.key in self._streamed:
+            place = Staged(self._staging.folder, staged, receipt.streams)
+            artifact_files.put(self._run, receipt.key, place, each_step=False)
+            self._streamed.add(receipt.key)
+        else:  # nothing is there that describes streams
+            name = receipt.key.rpartition("/")[2] + ".json"
+            self._staging.folder.rename(staged, name, folder)
+
+    def _write(self, receipts: list[Receipt]) -> None:
+        """Write what is held in memory, durably: one wave is written as another is synced."""
+        durable: list[Callable[[], None]] = []
+        held = [(each, data) for each in receipts if (data := self.held(each.staged)) is not None]
+        try:
+            for start in range(0, len(held), WAVE):
+                created = self._created(held[start : start + WAVE])
+                durable.append(self._syncers.sync(created))
+                if len(durable) > 1:
+                    self._wait(durable)
+        finally:
+            while durable:
+                self._wait(durable)
+
+    def _wait(self, durable: list[Callable[[], None]]) -> None:
+        with there("write artifacts"):
+            durable.pop(0)()
+
+    def _created(self, held: list[tuple[Receipt, bytes]]) -> list[FileHandle]:
+        """Create the files of those that are held in memory; they are to be synced and closed."""
+        files: list[FileHandle] = []
+        named = ((each.staged.rpartition("/")[2], data) for each, data in held)
+        try:
+            self._staging.folder.create_all(named, files)
+        except BaseException as error:
+            for file in files:
+                file.close()
+            if not isinstance(error, OSError):
+                raise
+            key = held[len(files)][0].key  # the first one that is not complete
+            failed = failure(f"write artifact '{key}'", error)
+            failed.artifact = key
+            raise failed from error
+        return files
+
+    def _sync_names(self, parents: list[str]) -> None:
+        """Make the names of folders durable: another thread that created them may not have yet."""
+        for depth in range(len(parents)):
+            path = "/".join(parents[: depth + 1])
+            if path not in self._named:
+                with self._run.below(parents[:depth]) as above:
+                    above.sync()
+                self._named.add(path)
+
+    def unpublish(self, keys: Iterable[str]) -> None:
+        """Remove published artifacts, durably."""
+        for key in keys:
+            with there(f"withdraw '{key}'"):
+                artifact_files.remove(self._run, key)
+
+    def sweep(self, keys: Iterable[str]) -> None:
+        """Remove these artifacts, and the leftovers of a process that was killed."""
+        self._unwritten.clear()  # of calls that were cut off: it is never published
+        with there("remove invalidated artifacts"):
+            found: dict[str, list[str]] = defaultdict(list)
+            for path in artifact_files.leftovers([path for path, _ in self._run.walk()], keys):
+                folder_path, _, name = path.rpartition("/")
+                found[folder_path].append(name)
+            for folder_path, names in found.items():
+                with self._run.below(folder_path.split("/") if folder_path else []) as folder:
+                    for name in names:
+                        folder.unlink(name)
+                    folder.sync()  # or a power loss brings them back when the run has ended
+
+    def forget(self) -> None:
+        """Release what is held in memory."""
+        self._unwritten.clear()
+
+    def close(self) -> None:
+        """Release what is held in memory, and end the threads."""
+        self._unwritten.clear()
+        self._syncers.close()
