@@ -11,7 +11,7 @@ TIMEOUT = "timeout"
 """The name for the time limit of a try."""
 DIED = "died"
 """The name for a try that ended its worker, as a crash or a lack of memory does."""
-_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
+_NAME = r"(?a)[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"
 _BUILTIN = {
     name
     for name, each in vars(builtins).items()
@@ -37,7 +37,7 @@ _OWN_ERROR = "an error of your own is written with its module, as in mymodule.{}
 
 def fault(name: str) -> tuple[str, str] | None:
     """Return what is wrong with a name, and a hint; None if an error may have it."""
-    if not _NAME.fullmatch(name):
+    if not re.fullmatch(_NAME, name):
         return "is not the name of a class", "name the error's class, such as ConnectionError"
     module, _, last = name.rpartition(".")
     if (why := _NEVER.get(last)) is not None:

@@ -160,11 +160,11 @@ def _number(value: Json) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+_DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 
 
 def _date(value: Json) -> bool:
-    if not isinstance(value, str) or not _DATE.fullmatch(value):
+    if not isinstance(value, str) or not re.fullmatch(_DATE, value):
         return False
     try:
         date.fromisoformat(value)

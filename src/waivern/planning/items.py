@@ -16,7 +16,7 @@ MOST_VALUES = 1_000_000
 """Values that all items of a matrix may have together."""
 LONGEST = 60
 """Characters of a label."""
-_ODD = re.compile(r"[^A-Za-z0-9_.-]+", re.ASCII)
+_ODD = "[^A-Za-z0-9_.-]+"
 
 
 class LoopItem(NamedTuple):
@@ -49,7 +49,7 @@ def _word(value: Json) -> str:
     if isinstance(value, bool):
         value = str(value).lower()
     text = str(value) if isinstance(value, str | int | float) else ""
-    return _ODD.sub("-", text).strip("-.")[:LONGEST]
+    return re.sub(_ODD, "-", text).strip("-.")[:LONGEST]
 
 
 def _labelled(named: list[tuple[str, Json]]) -> list[LoopItem]:

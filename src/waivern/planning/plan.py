@@ -131,8 +131,7 @@ class DefaultValue(NamedTuple):
         """It stands in the runbook."""
 
 
-@dataclass(frozen=True)
-class NoValue:
+class NoValue(NamedTuple):
     """Nothing: a child's optional input without a default or a mapping, or inputs without items."""
 
     reason: str = "nothing is mapped to this input, and it has no default"

@@ -263,10 +263,10 @@ def folder_of(module: str) -> ModuleFolder | None:
 
 def short(text: str) -> str:
     """Return a text with the names of modules as they are written in the user's files."""
-    return _FULL.sub("", text) if PREFIX in text else text
+    return re.sub(_FULL, "", text) if PREFIX in text else text
 
 
-_FULL = re.compile(re.escape(PREFIX) + r"[^.\n]*\.")
+_FULL = re.escape(PREFIX) + r"[^.\n]*\."
 
 
 def _folder_of(root: ModuleType) -> ModuleFolder:

@@ -96,11 +96,13 @@ def person(by: str) -> str:
 def _is_invisible(character: str) -> bool:
     if character.isspace():
         return False
-    return not character.isprintable() or _BLANK.fullmatch(character) is not None
+    return not character.isprintable() or re.fullmatch(_BLANK, character) is not None
 
 
-_BLANK = re.compile(
-    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+# not compiled here: that takes half a millisecond of every start, and few runs have a gate
+_BLANK = (
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f"
+    "\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
 """Characters that Unicode classifies as visible, or as marks, but that are invisible."""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from waivern.diagnostics import Diagnostic
 from waivern.errors import UsageError
@@ -31,15 +31,17 @@ if TYPE_CHECKING:
     from waivern.language.project import Project
 
 
-@dataclass(frozen=True)
-class PreparedRun:
+class PreparedRun(NamedTuple):
     """A plan with what it takes to carry it out."""
 
     plan: Plan
-    environ: Mapping[str, str] = field(repr=False)
+    environ: Mapping[str, str]
     """With the secret parameters in it."""
-    catalogue: Catalogue = field(repr=False)
+    catalogue: Catalogue
     """The components that the plan names."""
+
+    def __repr__(self) -> str:
+        return f"PreparedRun({self.plan!r})"  # the environment holds secrets
 
 
 def check(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import NamedTuple
 
 from waivern.language.models import Runbook
 from waivern.message import Json
@@ -14,8 +14,7 @@ from waivern.runs.selection import EVERYTHING, Selection
 NO_DATA: Mapping[str, Json] = MappingProxyType({})
 
 
-@dataclass(frozen=True, kw_only=True)
-class RunRequest:
+class RunRequest(NamedTuple):
     """A run that a caller asks for: a new one, the next attempt at one, or a replay of one."""
 
     source: str | Runbook | None = None
@@ -26,7 +25,7 @@ class RunRequest:
     """The id of the new run; None: a random one."""
     params: RequestedParams = NO_PARAMS
     selection: Selection = EVERYTHING
-    data: Mapping[str, Json] = field(default_factory=lambda: NO_DATA, repr=False)
+    data: Mapping[str, Json] = NO_DATA
     """The data for components that wait; `approved` in it decides on the gate, if one waits."""
     by: str = ""
     """The name of the person who decides so."""
@@ -36,6 +35,9 @@ class RunRequest:
     """Resume although the run was cancelled."""
     ask_again: bool = False
     """Invalidate earlier decisions that are no artifact yet, so that their gates ask anew."""
+
+    def __repr__(self) -> str:
+        return type(self).__name__  # the data may be personal, and parameters secrets
 
     @property
     def reference(self) -> str:

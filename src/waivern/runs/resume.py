@@ -44,10 +44,10 @@ def resume(request: RunRequest, store: RunStore, options: RunOptions) -> RunResu
     if a secret is missing, IntegrityError if its journal is damaged.
     """
     if request.source is not None:  # read once: the checks and the attempt see the same bytes
-        request = replace(request, source=opened(request.source))
+        request = request._replace(source=opened(request.source))
     with locked(store, run_of(request, store, options)) as run:
         gate, decision, data = decisions.within(run.record, request.data, request.by)
-        request = replace(request, data=data)
+        request = request._replace(data=data)
         resumed = plan_resume(run.record, store, request, options)
         session = _session(run, resumed)
         if gate and decision:
@@ -83,7 +83,7 @@ def approve(
     all before anything is written.
     """
     reference, name = split(request.reference)
-    request = replace(request, run=reference)
+    request = request._replace(run=reference)
     with locked(store, run_of(request, store, options)) as run:
         gate = decisions.gate_of(run.record, name or None)
         resumed = plan_resume(run.record, store, request, options) if resume else None

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 from waivern.diagnostics import Diagnostic
 from waivern.language import params
@@ -16,16 +16,18 @@ if TYPE_CHECKING:
     from waivern.language.params import Param
 
 
-@dataclass(frozen=True)
-class RequestedParams:
+class RequestedParams(NamedTuple):
     """Values by parameter."""
 
-    typed: Mapping[str, str] = field(default_factory=dict, repr=False)
+    typed: Mapping[str, str] = MappingProxyType({})
     """Texts, as of `-p name=value`; they go before `values`."""
-    values: Mapping[str, Json] = field(default_factory=dict, repr=False)
+    values: Mapping[str, Json] = MappingProxyType({})
     """As of a file, or of a program."""
     where: str | None = None
     """What `values` are called in messages."""
+
+    def __repr__(self) -> str:
+        return f"RequestedParams(where={self.where!r})"  # the values may be secrets
 
     @property
     def names(self) -> frozenset[str]:
@@ -43,14 +45,16 @@ class RequestedParams:
 NO_PARAMS = RequestedParams()
 
 
-@dataclass(frozen=True)
-class RecordedParams:
+class RecordedParams(NamedTuple):
     """Values for another attempt at what was run before, or for a replay of it."""
 
     run_id: str
-    recorded: Mapping[str, Json] = field(repr=False)
+    recorded: Mapping[str, Json]
     """As the run recorded them: null in place of a secret."""
     given: RequestedParams = NO_PARAMS
+
+    def __repr__(self) -> str:
+        return f"RecordedParams({self.run_id!r})"  # the values may be secrets
 
     def bound(self, declared: Mapping[str, Param]) -> dict[str, Json]:
         """Return the value of each declared parameter: as given now, else as it was recorded.

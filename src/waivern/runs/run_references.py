@@ -26,9 +26,8 @@ from waivern.runs.runbook_file import RunbookFile
 from waivern.store.base import RunStore
 
 _WHICH = r"(?P<which>last|failed)(?:~(?P<back>[0-9]{1,6}))?"
-_REFERENCE = re.compile(rf"(?P<head>.*)@{_WHICH}", re.DOTALL)
-_BARE = re.compile(_WHICH)
-_WITH_ARTIFACT = re.compile(rf"(?P<run>.*@{_WHICH})(?:/(?P<artifact>.*))?", re.DOTALL)
+_REFERENCE = rf"(?s)(?P<head>.*)@{_WHICH}"
+_WITH_ARTIFACT = rf"(?s)(?P<run>.*@{_WHICH})(?:/(?P<artifact>.*))?"
 FORMS = (
     "an id, a unique prefix of one, @last, @last~2, @failed, "
     "<runbook>@last or <path of the runbook>@last"
@@ -76,7 +75,7 @@ def split(text: str) -> tuple[str, str]:
 
     The path of a runbook in a reference may have a '/', too.
     """
-    if parsed := _WITH_ARTIFACT.fullmatch(text):
+    if parsed := re.fullmatch(_WITH_ARTIFACT, text):
         return parsed["run"], parsed["artifact"] or ""
     run, _, artifact = text.partition("/")
     return run, artifact
@@ -84,7 +83,7 @@ def split(text: str) -> tuple[str, str]:
 
 def parse(text: str) -> RunReference:
     """Return a reference with '@' taken apart. Raises NotFoundError if it is none."""
-    parsed = _REFERENCE.fullmatch(text)
+    parsed = re.fullmatch(_REFERENCE, text)
     if parsed is None:
         raise NotFoundError(
             f"'{text[:200]}' does not name a run", hint=f"a run is named by {FORMS}"
@@ -112,7 +111,7 @@ def standing(
 
 def _found(store: RunStore, text: str, of: RunbookFile) -> str:
     """Return the run after the '@' of `result:failed@RUN`, where `last` is short for `@last`."""
-    if _BARE.fullmatch(text) and text not in store.runs():
+    if re.fullmatch(_WHICH, text) and text not in store.runs():
         text = f"@{text}"
     return find(store, text, of=of)
 

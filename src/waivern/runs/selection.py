@@ -21,7 +21,7 @@ from waivern.record.status import ArtifactStatus
 Statuses = Callable[[str | None], Mapping[str, ArtifactStatus]]
 """How the artifacts of a run stand; None: of the one that is resumed. Raises WaivernError."""
 
-_RESULT = re.compile(r"result:(?P<status>[a-z_-]+)(?:@(?P<run>.+))?", re.DOTALL)
+_RESULT = r"(?s)result:(?P<status>[a-z_-]+)(?:@(?P<run>.+))?"
 
 
 class Selection(NamedTuple):
@@ -87,7 +87,7 @@ def _meant(plan: Plan, expression: str, statuses: Statuses) -> set[ArtifactId]:
 
 
 def _named(plan: Plan, core: str, statuses: Statuses) -> list[ArtifactId]:
-    if match := _RESULT.fullmatch(core):
+    if match := re.fullmatch(_RESULT, core):
         return _standing(plan, match["status"].replace("-", "_"), match["run"], statuses)
     if core in plan.aliases:
         return list(plan.aliases[core])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from waivern.engine import rebuilder
@@ -49,8 +48,7 @@ def locked(store: RunStore, run_id: str) -> Iterator[LockedRun]:
         lease.release()
 
 
-@dataclass(frozen=True)
-class Session:
+class Session(NamedTuple):
     """A locked run with its plan, ready for one attempt."""
 
     store: RunStore
@@ -58,13 +56,16 @@ class Session:
     record: RunRecord
     prepared: PreparedRun
     options: RunOptions
-    evidence: rebuilder.Evidence = field(default_factory=dict)
+    evidence: rebuilder.Evidence
     """The completed artifacts that are restored."""
     only: frozenset[ArtifactId] | None = None
     """The artifacts that may be produced; None: all."""
-    data: Mapping[ArtifactId, dict[str, Json]] = field(default_factory=dict, repr=False)
+    data: Mapping[ArtifactId, dict[str, Json]] = {}
     """The data for the artifacts that waited."""
     policies: tuple[EndPolicy, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Session({self.run_id!r})"  # the data may be personal
 
     @property
     def plan(self) -> Plan:

@@ -72,7 +72,7 @@ def begin(
     lease = store.begin(chosen, initial, this_process())
     try:
         return carry_out(
-            Session(store, lease, record, prepared, options, only=only, policies=policies)
+            Session(store, lease, record, prepared, options, {}, only, policies=policies)
         )
     finally:
         lease.release()

@@ -17,7 +17,6 @@ its name after `sync` of the folder that has it.
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import stat
 import threading
@@ -398,6 +397,8 @@ class FolderHandle(OpenHandle):
 
         With `size`, a file of another size is not read. Raises what `read` raises.
         """
+        import hashlib  # lists of runs need no digest (ADR 9)
+
         with self.open(name, "read") as file:
             if size is not None and file.stat().st_size != size:
                 return False

@@ -13,7 +13,7 @@ from yaml import ScalarEvent
 
 _BLANK = re.compile(r"^( *)\t[ \t]*(?=#|$)", re.MULTILINE)
 """The spaces, tabs and no text; or a comment."""
-_INDENTATION = re.compile(r"^ *(?=\S)", re.MULTILINE)
+_INDENTATION = r"(?m)^ *(?=\S)"
 
 
 def untabbed(text: str, parsed: Callable[[str], Iterator[Any]]) -> str:
@@ -37,7 +37,7 @@ def untabbed(text: str, parsed: Callable[[str], Iterator[Any]]) -> str:
 def _block(written: str, bare: str) -> str:
     """Return a block scalar whose lines keep the tabs that are its content."""
     head, newline, _ = bare.partition("\n")
-    first = _INDENTATION.search(bare, len(head + newline))
+    first = re.compile(_INDENTATION).search(bare, len(head + newline))
     least = len(first[0]) if first else 0
 
     def kept(found: re.Match[str]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
@@ -168,8 +167,10 @@ class _Layout(Generic[T]):
         if not (self._below or self._columns[self._flexible].whole):
             yield self._line(row)
             return
+        from textwrap import wrap
+
         indent = 4 if self._below else self._indent
-        parts = textwrap.wrap(row[self._flexible], max(20, self._out.width - indent))
+        parts = wrap(row[self._flexible], max(20, self._out.width - indent))
         cells = list(row)
         cells[self._flexible] = "" if self._below or not parts else parts.pop(0)
         yield self._line(cells)

@@ -6,10 +6,9 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import click
 
@@ -33,11 +32,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class TypedOptions:
+class TypedOptions(NamedTuple):
     """The values of `running_options` on the command line."""
 
-    params: tuple[str, ...] = field(repr=False)
+    params: tuple[str, ...]
     params_file: str | None
     output: str | None
     store: str | None
@@ -55,6 +53,9 @@ class TypedOptions:
     verbose: int
     base: str | None = None
     trust_run: bool = False
+
+    def __repr__(self) -> str:
+        return type(self).__name__  # the parameters may be secrets
 
     def given_params(self) -> RequestedParams:
         """Return the parameters. Raises UsageError, InvalidError and NotFoundError."""
@@ -113,7 +114,7 @@ def carry_out(
     except ForeignRunError as error:
         if not _confirmed(error, typed):
             raise
-    return _shown(replace(typed, trust_run=True), store, project, begin, confirmed=True)
+    return _shown(typed._replace(trust_run=True), store, project, begin, confirmed=True)
 
 
 def _shown(
