@@ -92,9 +92,57 @@ def test_for_programs(wct: Wct, place: Place, book: str) -> None:
     assert found[0]["reason"] == "property args.x 1 → 2"
     assert found[0]["component"] == "python"
     assert isinstance(found[0]["expected_ms"], int)
-    keys = {"artifact", "action", "reason", "component", "expected_ms", "work", "keep"}
+    keys = {"artifact", "action", "reason", "component", "expected_ms", "work", "keep", "items"}
     assert set(found[0]) == keys
     assert [each["keep"] for each in found] == ["content", None]
+
+
+LISTED = """
+  files: {source: {type: filesystem, properties: {path: data}}}
+  findings: {inputs: files, process: {type: personal_data}}
+"""
+
+
+def test_changed_items_of_a_source(wct: Wct, place: Place) -> None:
+    data = place.path / "data"
+    data.mkdir()
+    for n in range(12):
+        (data / f"{n}.txt").write_text(f"write to user{n}@example.org\n")
+    book = place.runbook("book.yaml", LISTED)
+    assert wct("run", book, "-q").code == 0
+    assert [row[1] for row in wct("plan", book).rows] == ["cached", "cached"]
+    for n in range(3):
+        (data / f"{n}.txt").write_text("nobody\n")
+    (data / "new.txt").write_text("nobody\n")
+    files, findings = wct("plan", book, "--json").data("plan")["artifacts"]
+    assert (files["keep"], files["items"]) == ("reference", None)
+    assert files["reason"] == "source: 3 changed (0.txt, 1.txt, 2.txt); source: 1 new (new.txt)"
+    assert (findings["keep"], findings["items"]) == (None, {"changed": 4, "total": 13})
+    assert findings["reason"].startswith("4 of 13 items changed")
+    assert "filesystem (reference)" in place.on_a_terminal("plan", book).out
+    assert wct("run", book, "-q").code == 0
+    facts = {row[0]: row[1] for row in wct("inspect", "@last/findings").rows}
+    assert facts["items"].startswith("13 one by one, the results of 9 from run ")
+    facts = {row[0]: row[1] for row in wct("inspect", "@last/files").rows}
+    assert facts["keep"].startswith("reference: catalogue of 13 files, ")
+    assert facts["keep"].endswith("; nothing of their content is stored")
+
+
+def test_another_way_of_keeping_is_not_cached(wct: Wct, place: Place) -> None:
+    data = place.path / "data"
+    data.mkdir()
+    (data / "a.txt").write_text("a")
+    book = place.runbook("book.yaml", LISTED)
+    assert wct("run", book, "-q").code == 0
+    place.runbook("book.yaml", LISTED.replace("data}}}", "data}}, keep: content}"))
+    files, _ = wct("plan", book, "--json").data("plan")["artifacts"]
+    assert (files["action"], files["keep"]) == ("produce", "content")
+    assert "keep 'reference' → 'content'" in files["reason"]
+    refused = wct("run", book, "-q", "--resume", "@last")
+    assert refused.code == 5
+    assert "source.keep 'reference' → 'content'" in refused.err
+    resumed = wct("plan", book, "--resume", "@last", "--json").data("plan")["artifacts"]
+    assert resumed[0]["action"] == "produce"
 
 
 def test_parameters(wct: Wct, place: Place) -> None:

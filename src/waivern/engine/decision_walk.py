@@ -41,6 +41,17 @@ class Action(StrEnum):
     OPEN = "decided at run time"
 
 
+class ItemCount(NamedTuple):
+    """The items that a component goes through one by one."""
+
+    changed: int
+    """Those whose results are not known."""
+    total: int
+
+    def __str__(self) -> str:
+        return f"{self.changed:,} of {self.total:,} items changed"
+
+
 class ArtifactDecision(NamedTuple):
     """The decision on one artifact, with its reason."""
 
@@ -52,6 +63,8 @@ class ArtifactDecision(NamedTuple):
     """Its content, if that is known before the run."""
     root: ArtifactId | None = None
     """The artifact whose condition or gate decides whether this one is produced at all."""
+    items: ItemCount | None = None
+    """The items of its inputs, if the results of some of them are known."""
 
 
 class DecisionWalk:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from waivern.engine.artifact_identity import Identity, UnknownIdentity
 from waivern.engine.cache import Cache
 from waivern.engine.component_calls import CacheLookup
-from waivern.engine.decision_walk import Action, ArtifactDecision, DecisionWalk
+from waivern.engine.decision_walk import Action, ArtifactDecision, DecisionWalk, ItemCount
 from waivern.engine.differences import differences
 from waivern.engine.producer import Producer
 from waivern.errors import WaivernError
@@ -42,6 +42,8 @@ class Forecast:
     """Whether a component or a person has something to do for it, as far as that is known."""
     keep: str | None = None
     """What is stored of a source: 'reference' or 'content'; None for other artifacts."""
+    items: ItemCount | None = None
+    """The items of its inputs, if the results of some of them are known; None: of none."""
 
     def document(self) -> dict[str, Json]:
         """Return it for programs."""
@@ -53,6 +55,7 @@ class Forecast:
             "expected_ms": self.expected_ms,
             "work": self.work,
             "keep": self.keep,
+            "items": self.items._asdict() if self.items else None,
         }
 
 
@@ -117,7 +120,16 @@ class Forecaster:
         expected = None if idle else self._history.took_ms(node.id)
         label = node.work.label.partition(":")[2] or node.work.label
         reason = self._secrets.hide(decision.reason)
-        return Forecast(node.id, decision.action, reason, label, expected, decision.work, node.keep)
+        return Forecast(
+            node.id,
+            decision.action,
+            reason,
+            label,
+            expected,
+            decision.work,
+            node.keep,
+            decision.items,
+        )
 
     # what the cache has
 
@@ -157,28 +169,30 @@ class Forecaster:
         if then is None:
             return self._produce(node, decision, "never produced")
         now = cast(Identity, lookup.identity)
-        reasons = [*self._changed_items(node, lookup), *differences(then, now)]
+        items = self._items(node, lookup)
+        reasons = [*([str(items)] if items else []), *differences(then, now)]
+        decision = decision._replace(items=items)
         return self._produce(node, decision, "; ".join(reasons) or "its earlier result is gone")
 
-    def _changed_items(self, node: Node, lookup: CacheLookup) -> Iterator[str]:
-        """Yield the number of items without a cached result, if there is any such result."""
+    def _items(self, node: Node, lookup: CacheLookup) -> ItemCount | None:
+        """Return the number of items without a cached result, if there is any such result."""
         marks = {
             called: self._listed[name].items
             for name, called in zip(node.inputs, node.called, strict=True)
             if name in self._listed
         }
         if self._cache is None or not marks or None in marks.values():
-            return
+            return None
         identity = cast(Identity, lookup.identity)
         earlier = self._cache.earlier_items(node, identity, lookup.tool)
-        if earlier is not None:
-            items = (
-                (called, name, digest)
-                for called, digests in marks.items()
-                for name, digest in (digests or {}).items()
-            )
-            new, count = earlier.changed(items)
-            yield f"{new:,} of {count:,} items"
+        if earlier is None:
+            return None
+        items = (
+            (called, name, digest)
+            for called, digests in marks.items()
+            for name, digest in (digests or {}).items()
+        )
+        return ItemCount(*earlier.changed(items))
 
     def _without_inputs(
         self, node: Node, work: Extract | Transform, decision: ArtifactDecision

@@ -31,7 +31,13 @@ if TYPE_CHECKING:
 PLAN: Records[Forecast] = Records(
     Column("artifact", lambda each: each.artifact, "ARTIFACT"),
     Column("action", lambda each: str(each.action), "ACTION"),
-    Column("component", lambda each: each.component, "COMPONENT", drop=2),
+    Column(
+        "component",
+        lambda each: each.component,
+        "COMPONENT",
+        shown=lambda each: f"{each.component} ({each.keep})" if each.keep else each.component,
+        drop=2,
+    ),
     Column(
         "expected milliseconds",
         lambda each: each.expected_ms,
@@ -48,6 +54,8 @@ PLAN: Records[Forecast] = Records(
     "plan",
     short_help="Show what a run would do, and why.",
     help=f"""Show what `wct run RUNBOOK` would do with each artifact, and why. Nothing is written.
+
+    In a table, `reference` or `content` behind a connector states what is stored of the source.
 
     {PLAN.pipe_help}
     """,
