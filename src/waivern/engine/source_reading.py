@@ -91,7 +91,7 @@ class ReadingContext(Context):
         reason: str,
         count: int = 1,
         *,
-        size: int | None = None,  # noqa: ARG002 - who searches files counts files
+        size: int | None = None,
         rows: int | None = None,
         values: int | None = None,
         of: str | None = None,  # noqa: ARG002
@@ -103,7 +103,7 @@ class ReadingContext(Context):
             )
         if rows is not None:  # who searches tables counts values
             values, rows = rows * max(1, len(self.entry.get("columns", ()))), None
-        self._reader.skipped(item, reason, count, rows=rows, values=values, of=self._of)
+        self._reader.skipped(item, reason, count, size=size, rows=rows, values=values, of=self._of)
         self._reader.missed += 1
 
 

@@ -161,6 +161,8 @@ class FileHandle(OpenHandle):
 
     def digest(self) -> str:
         """Return the SHA-256 of the bytes as 'sha256:<hex>', without holding them in memory."""
+        import hashlib  # lists of runs need no digest (ADR 9)
+
         found, at = hashlib.sha256(), 0
         while chunk := self.read(CHUNK_BYTES, at):
             found.update(chunk)
@@ -397,8 +399,6 @@ class FolderHandle(OpenHandle):
 
         With `size`, a file of another size is not read. Raises what `read` raises.
         """
-        import hashlib  # lists of runs need no digest (ADR 9)
-
         with self.open(name, "read") as file:
             if size is not None and file.stat().st_size != size:
                 return False
