@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import codecs
 import hashlib
+import json
 import os
+import subprocess
+import sys
+import tempfile
 import tracemalloc
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +20,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from source_kit import extracted
 
+from waivern.builtin import source_progress
 from waivern.builtin.filesystem import Filesystem
 from waivern.errors import ComponentError
 from waivern.plugins.context import Context
-from waivern.plugins.inputs import joined_parts
+from waivern.plugins.inputs import joined_parts, listed_items
+from waivern.plugins.tally import Progress
 
 BLOCK = 8 * 2**20
 CHANGED = "changed since it was listed"
@@ -42,9 +49,12 @@ def sha256(data: bytes) -> str:
 
 def lines(size: int) -> bytes:
     """Return text of this size in lines of 100 characters."""
-    each = 100
-    rows = b"".join(b"%098d\r\n" % n for n in range(size // each + 1))
-    return rows[:size]
+    return _lines()[:size]
+
+
+@cache
+def _lines() -> bytes:
+    return b"".join(b"%098d\r\n" % n for n in range(3 * BLOCK // 100 + 1))
 
 
 @pytest.fixture
@@ -144,7 +154,7 @@ def test_sizes_around_that_of_a_block(base: Path, size: int) -> None:
     assert joined_parts(records).keys() == {"path", "size", "encoding", "text"}
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-32", "shift_jis", "utf-7"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-32", "shift_jis"])
 def test_characters_across_blocks_are_whole(base: Path, encoding: str) -> None:
     text = "x" + "Ж日本" * (BLOCK // 5) + "\n"
     (base / "a.txt").write_bytes(text.encode(encoding))
@@ -269,18 +279,70 @@ def test_each_part_is_checked_before_it_is_yielded(base: Path) -> None:
     assert ctx.coverage.skipped == [("a.txt", CHANGED, 1)]
 
 
-@pytest.mark.parametrize("size", [0, 10, BLOCK, BLOCK + 10, 2 * BLOCK])
+@pytest.mark.parametrize("size", [0, BLOCK, BLOCK + 10])
 def test_a_file_that_shrinks_while_it_is_read(base: Path, size: int) -> None:
     file = base / "a.txt"
-    file.write_bytes(lines(3 * BLOCK))
+    file.write_bytes(lines(2 * BLOCK))
     ctx = Context("b", base)
     config = Filesystem.Config(path="a.txt")
     records: Iterator[Any] = Filesystem().read(config, ctx, listed(base, "a.txt"))
     first = next(records)
     os.truncate(file, size)
     whole = joined_parts([first, *records])
-    assert lines(3 * BLOCK).decode().startswith(whole["text"])
+    assert lines(2 * BLOCK).decode().startswith(whole["text"])
     assert ctx.coverage.skipped == [("a.txt", f"{CHANGED}, after a part of it was read", 1)]
+
+
+def test_a_skip_is_reported_before_the_last_part(base: Path) -> None:
+    """A reader that has the last part of an item may ask for nothing more."""
+    file = base / "a.txt"
+    file.write_bytes(lines(3 * BLOCK))
+    entries = listed(base, "a.txt")
+    with file.open("r+b") as large:
+        large.seek(2 * BLOCK)
+        large.write(b"!")
+    ctx = Context("b", base)
+    for part in Filesystem().read(Filesystem.Config(path="a.txt"), ctx, entries):
+        assert bool(ctx.coverage.skipped) == ("more" not in part)
+        if "more" not in part:
+            break
+    assert len(ctx.coverage.skipped) == 1
+
+
+DENIED = """
+import json, os, sys
+from pathlib import Path
+from waivern.builtin.filesystem import Filesystem
+from waivern.plugins.context import Context
+base, config, ctx = Path(sys.argv[1]), Filesystem.Config(path="."), Context("a", Path(sys.argv[1]))
+if os.geteuid() == 0:
+    os.seteuid(65534)
+entries = [*Filesystem().catalogue(config, ctx)]
+for name in ("closed.txt", "vault"):
+    os.seteuid(0) if os.getuid() == 0 else None
+    (base / name).chmod(0)
+os.seteuid(65534) if os.getuid() == 0 else None
+records = [*Filesystem().read(config, ctx, entries)]
+print(json.dumps([[each["path"] for each in records], ctx.coverage.skipped]))
+"""
+
+
+def test_a_file_that_may_not_be_read_any_more_is_skipped() -> None:
+    with tempfile.TemporaryDirectory() as folder:  # not below tmp_path, which is closed to others
+        base = Path(folder)
+        base.chmod(0o755)
+        (base / "vault").mkdir()
+        for name in ("closed.txt", "open.txt", "vault/a.txt"):
+            (base / name).write_text("x")
+        done = subprocess.run(
+            [sys.executable, "-c", DENIED, folder], capture_output=True, text=True, check=False
+        )
+        (base / "vault").chmod(0o700)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == [
+        ["open.txt"],
+        [["closed.txt", "denied", 1], ["vault/a.txt", "denied", 1]],
+    ]
 
 
 def test_a_root_that_is_gone_is_an_error(base: Path) -> None:
@@ -326,6 +388,64 @@ def test_entries_of_a_foreign_run_lead_nowhere_else(base: Path, change: str) -> 
         again(base, ["a.txt"])
 
 
+# `extract`: the same in one reading
+
+
+def test_large_files_are_extracted_in_the_same_parts(base: Path) -> None:
+    (base / "large.log").write_bytes(lines(2 * BLOCK + 50))
+    extracted_parts = [*Filesystem().extract(Filesystem.Config(path="."), Context("a", base))]
+    assert extracted_parts == again(base, listed(base))[0]
+    assert len(extracted_parts) > 4
+
+
+def test_a_file_that_turns_out_to_be_no_text_ends_with_a_last_part(base: Path) -> None:
+    (base / "a.txt").write_bytes(lines(BLOCK + 100) + b"\0")
+    (base / "b.txt").write_bytes(lines(BLOCK - 100) + b"\0")
+    ctx = Context("a", base)
+    content = extracted(Filesystem(), Filesystem.Config(path=".", include=["/*.txt"]), ctx)
+    (file,) = content["files"]
+    assert lines(BLOCK + 100).decode().startswith(file["text"])
+    assert ctx.coverage.skipped[:2] == [
+        ("a.txt", "binary, after a part of it was read", 1),
+        ("b.txt", "binary", 1),
+    ]
+
+
+@pytest.mark.parametrize("size", [0, BLOCK])
+def test_a_file_that_shrinks_while_it_is_extracted(base: Path, size: int) -> None:
+    (base / "a.txt").write_bytes(lines(2 * BLOCK))
+    (base / "b.txt").write_bytes(b"next")
+    ctx = Context("a", base)
+    records: Iterator[Any] = Filesystem().extract(
+        Filesystem.Config(path=".", include=["/*.txt"]), ctx
+    )
+    found = [next(records)]
+    os.truncate(base / "a.txt", size)
+    found += records
+    shrunk, other = [joined_parts(item.read()) for item in listed_items(found)]
+    assert lines(2 * BLOCK).decode().startswith(shrunk["text"])
+    assert other["text"] == "next"
+    assert ctx.coverage.skipped[0] == ("a.txt", f"{CHANGED}, after a part of it was read", 1)
+
+
+def test_progress_has_totals_where_reading_takes_long(
+    base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (base / "large").write_bytes(lines(2 * BLOCK + 50))
+    monkeypatch.setattr(source_progress, "COUNTED_AFTER", 0)
+    steps: list[Progress] = []
+    ctx = Context("a", base, emit_progress=steps.append)
+    config = Filesystem.Config(path=".", exclude=["sub/"])
+    assert len([*Filesystem().catalogue(config, ctx)]) == 3
+    total = 2 * BLOCK + 50 + 5  # with the binary file, which is not read
+    assert steps[-1] == Progress(4, 4, total, total)
+    assert [step.size for step in steps if step.n == 3][-2:] == [5 + BLOCK, 5 + 2 * BLOCK]
+    sizes = [step.size or 0 for step in steps]
+    assert sizes == sorted(sizes)
+    document = ctx.coverage.document() or {}
+    assert [item["item"] for item in document["items"]] == ["c.bin", "sub/"]  # each once
+
+
 def test_memory_does_not_follow_the_size_of_a_file(base: Path) -> None:
     """The bytes of one block are in memory, and a few pieces of text."""
     file = base / "a.txt"
@@ -346,6 +466,7 @@ def test_memory_does_not_follow_the_size_of_a_file(base: Path) -> None:
 
     assert peak(Filesystem().catalogue(config, Context("a", base))) < 2
     assert peak(Filesystem().read(config, Context("b", base), [entry])) < 2
+    assert peak(Filesystem().extract(config, Context("a", base))) < 2
 
 
 TEXTS = st.text(st.sampled_from("ab\r\n,é日😀"), max_size=40)

@@ -292,6 +292,50 @@ def test_a_table_that_changes_while_it_is_read_is_skipped(
     assert reason.endswith(", after a part of it was read")
 
 
+def test_a_skip_is_reported_before_the_last_part(shop: Path) -> None:
+    """A reader that has the last part of an item may ask for nothing more."""
+    entries = listed(shop)[1:2]
+    _update_large(shop)
+    ctx = Context("b", shop.parent)
+    for part in Sqlite().read(config(), ctx, entries):
+        assert bool(ctx.coverage.skipped) == ("more" not in part)
+        if "more" not in part:
+            break
+    assert len(ctx.coverage.skipped) == 1
+
+
+def _extract(shop: Path, edit: Callable[[Path], object]) -> tuple[list[Any], Context]:
+    """Change the database after the first part has been extracted."""
+    ctx = Context("a", shop.parent)
+    parts: Iterator[Any] = Sqlite().extract(config(), ctx)
+    found = [next(parts)]
+    edit(shop)
+    return [*found, *parts], ctx
+
+
+def test_what_changes_while_it_is_extracted_is_of_one_moment(shop: Path) -> None:
+    parts, ctx = _extract(shop, _update_small)
+    assert whole(parts) == content(shop)  # as it is now, with the parts from before
+    assert [table["rows"][0][0] for table in whole(parts)[2:]] == [7]
+    document = ctx.coverage.document() or {}
+    assert (document["read"], document["skipped"]) == (3, 1)  # not once for each reading
+
+
+def test_what_was_extracted_and_has_changed_is_an_error(shop: Path) -> None:
+    with pytest.raises(ComponentError, match="changes faster than it can be copied"):
+        _extract(shop, lambda path: change(path, "UPDATE large SET name = 'x' WHERE id = 1"))
+
+
+def test_a_table_that_vanishes_while_it_is_extracted_is_an_error(shop: Path) -> None:
+    with pytest.raises(ComponentError, match="changes faster than it can be copied"):
+        _extract(shop, lambda path: change(path, "DROP TABLE large", "DROP TABLE small"))
+
+
+def test_a_database_that_vanishes_while_it_is_extracted_is_an_error(shop: Path) -> None:
+    with pytest.raises(ComponentError, match=r"'x\.db' cannot be read"):
+        _extract(shop, Path.unlink)
+
+
 def test_all_tables_are_read_from_one_copy(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A database in use is copied once, and no copy is left on the disk while it is read."""
     entries = listed(shop)
@@ -331,3 +375,4 @@ def test_rows_are_not_held(shop: Path) -> None:
     ctx = Context("b", shop.parent)
     assert peak(Sqlite().catalogue(config(tables=["large"]), ctx)) < 1.5
     assert peak(Sqlite().read(config(tables=["large"]), ctx, entries)) < 1.5
+    assert peak(Sqlite().extract(config(tables=["large"]), ctx)) < 1.5

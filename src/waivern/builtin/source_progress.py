@@ -10,7 +10,7 @@ from waivern.builtin.text_parts import Block
 from waivern.plugins.context import Context
 
 COUNTED_AFTER = 0.5
-"""Seconds after which the files ahead are counted: for less, nobody needs an estimate."""
+"""Seconds after which the files ahead are counted: before, no estimate is needed."""
 _AHEAD = 50
 """The files that are counted between two reports, so that these do not wait for the count."""
 

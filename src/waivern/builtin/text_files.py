@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Generator, Iterable, Iterator
-from itertools import chain
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, NonNegativeInt
@@ -170,12 +169,18 @@ def catalogue_entry(file: OpenFile) -> Iterator[Json]:
 
 def text_records(file: OpenFile) -> Iterator[Json]:
     """Yield the file with its text, in parts if it is large."""
-    rest = file.blocks()
-    first = next(rest)
-    size = len(first.data) if first.last else file.size
-    all_blocks = chain([first], rest)
-    del first
-    for part in parts(decoded(all_blocks, file.config.encoding)):
+    size, passed = file.size, 0
+
+    def passing() -> Iterator[Block]:
+        nonlocal size, passed
+        for block in file.blocks():
+            passed += len(block.data)
+            if block.last:
+                size = passed  # of a file that has no size, or shrank
+            yield block
+            del block  # before the next one is read
+
+    for part in parts(decoded(passing(), file.config.encoding)):
         yield {"path": file.found.path, "size": size, **part}
         del part
 
