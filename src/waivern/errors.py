@@ -122,6 +122,10 @@ class RefusedError(WaivernError):
     exit_code = Exit.REFUSED
 
 
+class RedactedError(RefusedError):
+    """The content of the artifact was destroyed on purpose: `wct runs redact`, or a policy."""
+
+
 class RunLockedError(RefusedError):
     """Another process is working on the run."""
 

@@ -57,7 +57,8 @@ class Message:
     timestamp: str | None = None
     """The time of its production: RFC 3339, UTC, `Z`."""
     extensions: dict[str, Json] = field(default_factory=dict)
-    """`execution {status, error, duration_seconds, origin, alias}`, `coverage` and `catalogue`."""
+    """`execution {status, error, duration_seconds, origin, alias}`, `coverage`, `catalogue`, and
+    `redacted` if its content or evidence was destroyed."""
     records: RecordStream | None = field(default=None, compare=False)
     """The list that is not in `content`, because it is too large to be held; None: all is there."""
     items: RecordStream | None = field(default=None, compare=False)
@@ -69,6 +70,12 @@ class Message:
         if self.records is None:
             return self.content
         return {**self.content, self.records.name: self.records}
+
+    @property
+    def redaction(self) -> dict[str, Json] | None:
+        """Who destroyed its content or evidence, when and why; None if it is as it was produced."""
+        found = self.extensions.get("redacted")
+        return found if isinstance(found, dict) else None
 
     def with_origin(self, *, run_id: str, source: str) -> Self:
         """Return the same value as an artifact of another run."""

@@ -30,7 +30,7 @@ def test_rows_for_a_pipe(two: Place) -> None:
         ["good", "completed", "one.yaml"],
     ]
     for row in done.rows:
-        assert len(row) == 10
+        assert len(row) == 12
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", row[3])
     assert done.rows[0][5:9] == ["1", "1", "0", "0"]
     assert done.err == ""
@@ -39,7 +39,7 @@ def test_rows_for_a_pipe(two: Place) -> None:
 
 def test_table_for_a_terminal(two: Place) -> None:
     lines = two.on_a_terminal("runs", NO_COLOR="1").out.splitlines()
-    assert " ".join(lines[0].split()) == "RUN STATUS RUNBOOK STARTED TOOK DONE FAIL SKIP"
+    assert " ".join(lines[0].split()) == "RUN STATUS RUNBOOK STARTED TOOK DONE FAIL SKIP HOLDS"
     assert lines[1].startswith("bad   failed     bad.yaml")
     assert all(len(line) <= 100 for line in lines)
 

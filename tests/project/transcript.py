@@ -21,6 +21,7 @@ _VARIES = (
     (re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"), "<run>"),
     (re.compile(r"\b(?=\d*[a-f])(?=[a-f]*\d)[0-9a-f]{8}\b|\b\d{8}\b"), "<run>"),
     (re.compile(r"\b[0-9]+(\.[0-9]+)?(ms|s)\b"), "<time>"),
+    (re.compile(r"\b[0-9]+(\.[0-9]+)? ([KMGT]i)?B\b"), "<size>"),  # a file has a duration in it
     (re.compile(r"\s+"), " "),
 )
 

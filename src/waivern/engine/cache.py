@@ -223,11 +223,13 @@ class CacheRecorder:
 
 
 def _made_in(store: RunStore, run_id: str) -> dict[str, _Made]:
-    found = {}
+    found: dict[str, _Made] = {}
     lines = store.read_journal(run_id).lines
     if not lines or lines[0].record.get("run_id") != run_id:
         return {}  # a copy of another run, which does not say who made it
     for line in lines:
+        if line.record.get("type") == "artifact_redacted":  # from this line on, whatever lies there
+            found.pop(str(line.record.get("artifact")), None)
         if line.record.get("type") != "artifact_completed":
             continue
         done = from_record(line.record)

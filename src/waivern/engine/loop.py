@@ -457,6 +457,7 @@ class Loop:
             code=dict(produced.code),
             keep=produced.keep,
             items=produced.items,
+            total=receipt.total,
         )
 
     # failing

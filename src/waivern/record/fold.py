@@ -240,7 +240,7 @@ def _artifact_redacted(record: RunRecord, event: ArtifactRedactedRecord) -> None
             f"journal line {record.count} redacts '{event.artifact}', which is not completed"
         )
     # what was produced from it stays valid: it was produced from the content of this digest
-    step.completed = step.completed._replace(size=event.size, digest=event.digest)
+    step.completed = step.completed._replace(size=event.size, digest=event.digest, total=None)
     step.redacted = event
     _account(record, step)
 

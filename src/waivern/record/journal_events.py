@@ -129,6 +129,8 @@ class ArtifactCompletedRecord(NamedTuple):
     items: dict[str, Json] | None = None
     """`{total, taken, origin}`: the items of its inputs, if they were searched one by one, and how
     many results were taken from the artifact `origin` of an earlier run."""
+    total: int | None = None
+    """The bytes of all its files, if there are others beside the one of `size` and `digest`."""
 
 
 class ArtifactRedactedRecord(NamedTuple):

@@ -11,6 +11,8 @@ from waivern.record.status import ArtifactStatus
 
 CONTENT = "content"
 """As `keep`: the artifact holds content of a source. As `destroyed`: nothing of it is left."""
+EVIDENCE = "evidence"
+"""As `destroyed`: the evidence of findings, which stay."""
 
 
 @dataclass(slots=True)
@@ -49,9 +51,18 @@ class StepRecord:
         done = self.completed
         if done is None or (self.redacted and self.redacted.destroyed == CONTENT):
             return 0
-        # earlier versions did not record it: their connectors copied what they read
-        earlier = done.keep is None and done.component.startswith("connector:")
-        return done.size if earlier or done.keep == CONTENT else 0
+        if done.keep is not None:
+            return self.stored_bytes if done.keep == CONTENT else 0
+        # earlier versions did not record it: their connectors copied what they read; the coverage
+        # of a copy names the component that read the source
+        component = str((done.examined or {}).get("component") or done.component)
+        return self.stored_bytes if component.startswith("connector:") else 0
+
+    @property
+    def stored_bytes(self) -> int:
+        """The bytes of all files of the artifact."""
+        done = self.completed
+        return (done.total or done.size) if done else 0
 
     @property
     def output_keys(self) -> list[str]:

@@ -13,6 +13,7 @@ from waivern.record.status import RECORDED
 if TYPE_CHECKING:
     from waivern.record.consumers import CoverageGap
     from waivern.record.coverage import RunCoverage, SampleBound
+    from waivern.record.journal_events import ArtifactRedactedRecord
 
 NAMES = 8
 _OUTCOMES = {
@@ -78,6 +79,14 @@ def examined(artifact: str, found: Measure) -> str:
             listed = ", ".join(f"{count:,} {reason}" for reason, count in reasons.items())
             parts.append(f"{word}: {listed}")
     return "; ".join(parts)
+
+
+def redacted(event: ArtifactRedactedRecord) -> str:
+    """Return what was destroyed of an artifact, when, by whom and why."""
+    reason = f": {event.reason}" if event.reason else ""
+    follows = event.copy_of or {}
+    of = f", with {follows.get('run')}/{follows.get('artifact')}" if follows else ""
+    return f"its {event.destroyed} was destroyed on {event.at} by {event.by}{of}{reason}"
 
 
 def _reused(artifact: str, behind: Amount) -> str:

@@ -28,6 +28,10 @@ def cancel(store: RunStore, run_id: str, by: str, note: str | None, clock: Clock
         return False
     try:
         _, record = fold(store, run_id)
+        if record.metadata.redacted:
+            from waivern.runs import redaction  # few runs are redacted
+
+            redaction.finish(store, lease, record)
         status = record.metadata.status
         if status in DEAD and not record.attempt_open:
             hint = f"`wct inspect {run_id}` shows its artifacts"

@@ -28,6 +28,8 @@ class Pair:
     before: str | None
     """Its status; None: the run has no such artifact."""
     after: str | None
+    redacted: bool = False
+    """Whether it was redacted in one of them: its recorded digests are compared all the same."""
 
     def document(self) -> dict[str, Json]:
         """Return the pair for programs."""
@@ -36,6 +38,7 @@ class Pair:
             "outcome": self.outcome,
             "before": self.before,
             "after": self.after,
+            "redacted": self.redacted,
         }
 
 
@@ -75,7 +78,7 @@ def _pair(
         outcome = "open" if now in OPEN else "status"
     elif _content(before) != _content(after) and content(before) != _content(after):
         outcome = "different"
-    return Pair(name, outcome, then, now)
+    return Pair(name, outcome, then, now, any(each and each.redacted for each in (before, after)))
 
 
 def _content(step: StepRecord | None) -> str | None:

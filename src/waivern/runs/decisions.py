@@ -13,6 +13,7 @@ from waivern.errors import (
     ArtifactNotFoundError,
     ComponentError,
     IntegrityError,
+    RedactedError,
     RefusedError,
     UsageError,
 )
@@ -185,6 +186,11 @@ def decided(
         )
     _refuse_settled(asked, decision, record, clock.now())
     for name, digest in asked.question.shown.items():
+        if (event := record.steps[name].redacted) and event.digest != digest:
+            raise RedactedError(
+                f"'{name}', which '{asked.gate}' shows, was redacted since the question was asked",
+                hint=f"`wct runs resume {record.metadata.run_id}` asks anew",
+            )
         done = record.steps[name].completed
         size = done.size if done else 0
         fault = store.verify(record.metadata.run_id, name, size=size, digest=digest)

@@ -127,6 +127,28 @@ def deliver(store: RunStore, plan: Plan, record: RunRecord) -> DeliveredOutputs 
         return outcome._replace(error=error)
 
 
+def delivered(record: RunRecord) -> dict[str, str]:
+    """Return the file of each artifact of a run in the folder that its outputs were delivered to.
+
+    Files that another run replaced since are not among them.
+    """
+    if record.output is None:
+        return {}
+    folder, run_id = os.path.normpath(Path(record.base, record.output)), record.metadata.run_id
+    try:
+        with DiskFolder.root(folder) as root:
+            runbooks = _Record.read(root).runbooks
+    except (OSError, WaivernError):  # it is not there any more, or closed
+        return {}
+    entries = (each for each in runbooks.values() if each.get("run_id") == run_id)
+    files = (name for entry in entries for name in _mapping(entry.get("files")) if _is_output(name))
+    return {name.removesuffix(".json"): str(Path(folder, name)) for name in files}
+
+
+def _mapping(value: Json) -> Mapping[str, Json]:
+    return value if isinstance(value, dict) else {}
+
+
 def _runbook(record: RunRecord, base: str, folder: str) -> str:
     """Return the path that distinguishes this runbook's outputs from others in the folder."""
     run = record.metadata

@@ -14,7 +14,8 @@ from waivern.ids import ArtifactId
 from waivern.language.models import Runbook
 from waivern.message import Json
 from waivern.planning.changes import DefinitionChange, changes
-from waivern.planning.plan import Plan
+from waivern.planning.plan import Extract, Plan
+from waivern.plugins.component import rereadable
 from waivern.record.fold import ASK_AGAIN, RunRecord
 from waivern.record.journal_events import ArtifactCompletedRecord
 from waivern.record.status import RunStatus
@@ -41,6 +42,7 @@ from waivern.runs.trust import confirm
 from waivern.store.base import RunStore
 
 REFRESHED = "it was to be refreshed"
+READ_AGAIN = "it was redacted, and its source can be read again"
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ def plan_resume(
     if found and not request.allow_changed:
         raise changed_error(prepared.plan, record, found, edits)
     options = options.resolved(prepared.plan)
-    evidence, invalidated = _evidence(prepared.plan, record, store, options, edits)
+    evidence, invalidated = _evidence(prepared, record, store, options, edits)
     data = _data_for_waiting(record, request.data)
     only = _selected(prepared.plan, record, store, request, evidence)
     variables = changed_variables.changed_since(
@@ -199,13 +201,14 @@ def _edits(
 
 
 def _evidence(
-    plan: Plan,
+    prepared: PreparedRun,
     record: RunRecord,
     store: RunStore,
     options: RunOptions,
     edits: tuple[DefinitionChange, ...],
 ) -> tuple[rebuilder.Evidence, dict[ArtifactId, str]]:
     """Return the completed artifacts that are restored, and the invalidated ones with a reason."""
+    plan = prepared.plan
     completed = {n: s.completed for n, s in record.steps.items() if s.completed}
     damaged = _faults(store, record.metadata.run_id, completed)
     reasons: dict[str, str] = {e.artifact: f"runbook changed: {e.what}" for e in edits}
@@ -214,7 +217,29 @@ def _evidence(
     refreshed = {n: REFRESHED for n in plan.nodes if n in options.refresh}
     invalidated |= {n: why for n, why in refreshed.items() if n in completed}
     evidence = {n: e for n, e in completed.items() if n in plan.nodes and n not in invalidated}
-    return evidence, invalidated
+    again = _read_again(prepared, record, evidence) if record.metadata.redacted else frozenset()
+    invalidated |= dict.fromkeys(again, READ_AGAIN)
+    return {n: e for n, e in evidence.items() if n not in again}, invalidated
+
+
+def _read_again(
+    prepared: PreparedRun, record: RunRecord, evidence: rebuilder.Evidence
+) -> frozenset[ArtifactId]:
+    """Return the redacted sources that are needed and can be read again.
+
+    What was produced from them stays if they come out as they were.
+    """
+    plan, load = prepared.plan, prepared.catalogue.load
+    needed = {
+        name for node in plan.nodes.values() if node.id not in evidence for name in node.inputs
+    }
+    return frozenset(
+        name
+        for name in needed & evidence.keys()
+        if record.steps[name].redacted
+        and isinstance(work := plan.nodes[name].work, Extract)
+        and rereadable(load("connectors", work.type))
+    )
 
 
 def _faults(

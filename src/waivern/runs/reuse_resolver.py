@@ -9,6 +9,7 @@ from waivern.errors import (
     ArtifactNotFoundError,
     IntegrityError,
     NotFoundError,
+    RedactedError,
     RunNotFoundError,
 )
 from waivern.ids import ArtifactId, parse_artifact_id
@@ -16,6 +17,7 @@ from waivern.language.models import ReuseSpec
 from waivern.planning.child_runbooks import ChildFile, ChildFinder
 from waivern.planning.plan import Copy, Plan
 from waivern.record.fold import RunRecord
+from waivern.record.wording import redacted
 from waivern.runs import queries
 from waivern.runs.child_files import ChildFiles
 from waivern.store.base import RunStore
@@ -112,6 +114,11 @@ class StoreResolver:
     def _pin(self, record: RunRecord, wanted: str) -> Copy:
         run_id = record.metadata.run_id
         done = queries.artifact(record, wanted)
+        if (event := record.steps[wanted].redacted) is not None:
+            raise RedactedError(
+                f"artifact '{wanted}' of run {run_id} is redacted: {redacted(event)}",
+                hint="run its runbook again and reuse that run, or name a run that has it",
+            )
         fault = self._store.verify(run_id, wanted, size=done.size, digest=done.digest)
         if not done.content_digest:  # of a run without a journal
             fault = fault or "no artifact file"

@@ -7,9 +7,9 @@ logs (free text of components), pins and requests.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import TypeAlias
 
@@ -23,9 +23,10 @@ from waivern.errors import (
 from waivern.ids import SCHEMA_VERSION, SYSTEM
 from waivern.message import Json, decode, sha256
 from waivern.record.fold import RunRecord
-from waivern.record.journal_events import from_record
+from waivern.record.journal_events import ArtifactRedactedRecord, from_record
 from waivern.record.status import RunStatus
-from waivern.runs import unjournaled
+from waivern.record.step_record import CONTENT, redaction_document
+from waivern.runs import redaction, unjournaled
 from waivern.runs.projections import PROJECTIONS, Projection
 from waivern.runs.queries import fold
 from waivern.store.base import Journal, RunFile, RunStore
@@ -62,6 +63,8 @@ class Verification:
     """The paths that are not covered; a folder of such ends with '/'."""
     vouched: bool = True
     """Whether there is a journal; without one, nothing can be verified."""
+    redacted: Mapping[str, dict[str, Json]] = field(default_factory=dict)
+    """The artifacts whose content or evidence was destroyed, with who, when and why."""
 
     def document(self) -> dict[str, Json]:
         """Return the verification for programs."""
@@ -71,6 +74,7 @@ class Verification:
             "lines": self.lines,
             "head": self.head,
             "artifacts": self.artifacts,
+            "redacted": dict(self.redacted),
             "faults": [{"path": fault.path, "what": fault.what} for fault in self.faults],
             "notes": list(self.notes),
             "not_covered": list(self.not_covered),
@@ -146,6 +150,11 @@ def _verified(store: RunStore, run_id: str, expect: str | None) -> Verification:
         faults=tuple(each for each in found if isinstance(each, VerifyFault)),
         notes=tuple(each for each in found if isinstance(each, str)),
         not_covered=store.uncovered,
+        redacted={
+            name: redaction_document(step.redacted)
+            for name, step in record.steps.items()
+            if step.redacted
+        },
     )
 
 
@@ -207,12 +216,36 @@ def _on_journal(store: RunStore, journal: Journal, record: RunRecord, expect: st
 
 
 def _on_artifacts(store: RunStore, record: RunRecord) -> Found:
+    run_id = record.metadata.run_id
+    cut_off = {event.artifact for event in redaction.unfinished(store, record)}
     for name, step in record.steps.items():
-        if done := step.completed:
-            run_id = record.metadata.run_id
+        path = store.file_path("artifact", name)
+        if step.redacted and (before := step.redacted.before.get("fault")):
+            yield VerifyFault(path, f"was {before} before it was redacted", renewable=True)
+        if name in cut_off and step.redacted and _is_cut_off(store, run_id, step.redacted):
+            yield (
+                f"{path} is redacted, and a crash came before its {step.redacted.destroyed} was "
+                f"destroyed: `wct runs redact {run_id}/{name} --yes` completes that"
+            )
+        elif done := step.completed:
             fault = store.verify(run_id, name, size=done.size, digest=done.digest)
             if fault:
-                yield VerifyFault(store.file_path("artifact", name), fault, renewable=True)
+                yield VerifyFault(path, fault, renewable=True)
+
+
+def _is_cut_off(store: RunStore, run_id: str, event: ArtifactRedactedRecord) -> bool:
+    """Return whether a crash explains the state of a redacted artifact's files.
+
+    Its content may be there, or gone without the tombstone, or what is left of it may be in place
+    beside a stream that is still to be removed.
+    """
+    data = store.read_artifact(run_id, event.artifact)
+    if data is None:
+        return event.destroyed == CONTENT
+    if sha256(data) == event.digest:
+        size, digest = event.size, event.digest
+        return store.verify(run_id, event.artifact, size=size, digest=digest) is None
+    return sha256(data) == event.before.get("digest")
 
 
 def _on_runbook(store: RunStore, record: RunRecord) -> Found:

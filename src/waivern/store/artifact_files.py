@@ -43,16 +43,19 @@ def _is_there(run: FolderHandle, parts: list[str]) -> bool:
         return False
 
 
-def put(run: FolderHandle, key: str, staged: Staged, *, each_step: bool) -> None:
+def put(
+    run: FolderHandle, key: str, staged: Staged, *, each_step: bool, over: bool = False
+) -> None:
     """Give staged files their names, in place of those that are there.
 
     `each_step` makes every step durable before the next; without it, all is durable once the
     folder of the artifact is synced, and until then the artifact may be missing or incomplete.
+    With `over` its file stays until it is replaced, although its streams are replaced before.
     """
     before, now = streams_there(run, key), set(staged.streams)
     *parents, name = artifact_parts(key)
     with run.below(parents) as folder:
-        if before & now:  # the file that is there would describe other bytes than it finds
+        if before & now and not over:  # the file there would describe other bytes than it finds
             folder.unlink(name)
             folder.sync()
         for kind in staged.streams:

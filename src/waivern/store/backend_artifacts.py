@@ -9,7 +9,12 @@ from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from waivern.errors import ArtifactNotFoundError, IntegrityError, RunNotFoundError
+from waivern.errors import (
+    ArtifactNotFoundError,
+    IntegrityError,
+    RedactedError,
+    RunNotFoundError,
+)
 from waivern.ids import parse_artifact_id
 from waivern.message import Message, StreamKind, decode, encode, sha256
 from waivern.record_stream import RecordStream
@@ -84,6 +89,7 @@ class BackendArtifacts(RunStore):
             encoded.content_digest,
             str(message.schema),
             tuple(streams),
+            len(encoded.data) + sum(each.size for each in streams.values()) if streams else None,
         )
 
     def sink(self, run_id: str, key: str, name: str, *, kind: StreamKind = "records") -> RecordSink:
@@ -121,7 +127,7 @@ class BackendArtifacts(RunStore):
 
     # reading
 
-    def fetch(self, run_id: str, ref: ArtifactRef) -> Message:
+    def fetch(self, run_id: str, ref: ArtifactRef, *, redacted: bool = False) -> Message:
         lease = self._leases.get(run_id)
         reader = partial(self._stream_file, run_id, ref.key, staged=ref.staged)
         if lease and ref.staged and (held := lease.artifacts.held(ref.staged)):
@@ -132,8 +138,15 @@ class BackendArtifacts(RunStore):
         for staged in places:
             data = self._exactly(run_id, ref, staged)
             if data:
-                return _whole(decode(data, reader))
+                message = decode(data, reader)
+                if redacted:
+                    return message
+                _refuse_redacted(run_id, ref.key, message)
+                return _whole(message)
             seen = seen or data is not None
+        if seen and not redacted:
+            with suppress(IntegrityError):  # it may have been redacted since it was referred to
+                _refuse_redacted(run_id, ref.key, decode(self._read(run_id, ref.key) or b""))
         if seen:
             raise IntegrityError(
                 f"artifact '{ref.key}' of run {run_id} is not what the journal recorded",
@@ -346,6 +359,15 @@ def _whole(message: Message) -> Message:
             if opened.stat().st_size != stream.size:
                 raise IntegrityError(f"{file.title} are not what their artifact recorded")
     return message
+
+
+def _refuse_redacted(run_id: str, key: str, message: Message) -> None:
+    if (found := message.redaction) is not None:
+        raise RedactedError(
+            f"'{key}' of run {run_id} was redacted on {found.get('at')} by {found.get('by')}: its "
+            f"{found.get('destroyed')} is destroyed",
+            hint="a new run of its runbook produces it again",
+        )
 
 
 def _missing(run_id: str, key: str) -> ArtifactNotFoundError:

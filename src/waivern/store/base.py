@@ -27,6 +27,8 @@ class Receipt(NamedTuple):
     schema: str
     streams: tuple[StreamKind, ...] = ()
     """The record streams that are staged with it."""
+    total: int | None = None
+    """The bytes of all its files; None if there is one only."""
 
 
 class ArtifactRef(NamedTuple):
@@ -176,8 +178,12 @@ class Lease(ABC):
         """
 
     @abstractmethod
-    def publish(self, receipts: Iterable[Receipt]) -> None:
-        """Make staged artifacts visible under their keys, durably."""
+    def publish(self, receipts: Iterable[Receipt], *, over: bool = False) -> None:
+        """Make staged artifacts visible under their keys, durably.
+
+        While streams are replaced, nothing is under the key. With `over` the earlier file stays
+        until it is replaced: after a crash in between it describes streams that are other ones.
+        """
 
     @abstractmethod
     def project(self, run: dict[str, Json], state: dict[str, Json], *, sync: bool) -> None:
@@ -296,12 +302,13 @@ class RunStore(ArtifactStore):
         """
 
     @abstractmethod
-    def fetch(self, run_id: str, ref: ArtifactRef) -> Message:
+    def fetch(self, run_id: str, ref: ArtifactRef, *, redacted: bool = False) -> Message:
         """Return exactly the artifact that `ref` refers to, published or staged.
 
         The records of a stream are read, and checked, when they are iterated. Raises
         IntegrityError if the stored bytes have another digest, ArtifactNotFoundError if there are
-        none.
+        none, RedactedError if its content or evidence was destroyed. With `redacted` what is left
+        of such an artifact is returned, and its streams are whatever lies there.
         """
 
     @abstractmethod

@@ -179,9 +179,9 @@ class BackendLease(Lease):
                 self._chain.mark_durable()
         self._broken = False
 
-    def publish(self, receipts: Iterable[Receipt]) -> None:
+    def publish(self, receipts: Iterable[Receipt], *, over: bool = False) -> None:
         self.check()
-        self.artifacts.publish(receipts)
+        self.artifacts.publish(receipts, over=over)
 
     def project(self, run: dict[str, Json], state: dict[str, Json], *, sync: bool) -> None:
         self.check()

@@ -67,7 +67,7 @@ class Publisher:
         """Return the bytes of a staged artifact that is not written yet."""
         return self._unwritten.get(staged)
 
-    def publish(self, receipts: Iterable[Receipt]) -> None:
+    def publish(self, receipts: Iterable[Receipt], *, over: bool = False) -> None:
         """Make staged artifacts visible under their keys, durably."""
         receipts = list(receipts)
         self._check(receipts)
@@ -81,7 +81,7 @@ class Publisher:
                 # only now that its bytes are durable does a file get its name, or a power loss
                 # could leave an empty artifact; one sync then makes all names durable
                 for receipt in together:
-                    self._put(folder, receipt)
+                    self._put(folder, receipt, over=over)
                 folder.sync()
                 self._sync_names(parents)
         for receipt in receipts:
@@ -92,12 +92,12 @@ class Publisher:
             if receipt.staged.partition("/")[0] != self._staging.name:
                 raise StoreError(f"'{receipt.key}' was staged by another attempt")
 
-    def _put(self, folder: FolderHandle, receipt: Receipt) -> None:
+    def _put(self, folder: FolderHandle, receipt: Receipt, *, over: bool) -> None:
         """Give a staged artifact its name, and those of its streams before."""
         staged = receipt.staged.rpartition("/")[2]
         if receipt.streams or self._found or receipt.key in self._streamed:
             place = Staged(self._staging.folder, staged, receipt.streams)
-            artifact_files.put(self._run, receipt.key, place, each_step=False)
+            artifact_files.put(self._run, receipt.key, place, each_step=over, over=over)
             self._streamed.add(receipt.key)
         else:  # nothing is there that describes streams
             name = receipt.key.rpartition("/")[2] + ".json"

@@ -19,13 +19,14 @@ from waivern.cli.ui.options import examples
         "replay": "waivern.cli.commands.wct_runs_replay",
         "verify": "waivern.cli.commands.wct_runs_verify",
         "cancel": "waivern.cli.commands.wct_runs_cancel",
+        "redact": "waivern.cli.commands.wct_runs_redact",
         "delete": "waivern.cli.commands.wct_runs_delete",
         "prune": "waivern.cli.commands.wct_runs_prune",
         "pin": "waivern.cli.commands.wct_runs_pin",
         "unpin": "waivern.cli.commands.wct_runs_unpin",
     },
     default="list",
-    short_help="List, resume, verify and remove runs.",
+    short_help="List, resume, verify, redact and remove runs.",
     epilog=examples("wct runs", "wct runs resume @last"),
 )
 def command() -> None:

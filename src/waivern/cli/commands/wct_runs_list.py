@@ -17,7 +17,7 @@ from waivern.cli.ui.options import (
     store_option,
 )
 from waivern.cli.ui.screen import Screen, stderr, stdout
-from waivern.cli.ui.text import ago, clean, clip, counted, duration, short
+from waivern.cli.ui.text import ago, clean, clip, counted, duration, short, size
 from waivern.errors import Exit
 from waivern.message import Json
 from waivern.record.run_metadata import RunMetadata
@@ -64,6 +64,18 @@ def _took(row: RunRow) -> str:
     return duration(row.metadata.duration_ms or None) if row.metadata else ""
 
 
+def _held(run: RunMetadata) -> int:
+    """Return the bytes of source content that a run holds."""
+    return sum(run.holds.values())
+
+
+def _holds(row: RunRow) -> str:
+    if row.metadata is None:
+        return ""
+    held = _held(row.metadata)
+    return size(held) if held else "redacted" if row.metadata.redacted else ""
+
+
 RUNS = Records[RunRow](
     Column("run", lambda row: row.run_id, "RUN", shown=lambda row: short(row.run_id)),
     Column("status", lambda row: row.status, "STATUS", painted=True),
@@ -85,6 +97,8 @@ RUNS = Records[RunRow](
     Column("milliseconds", _head(lambda run: run.duration_ms), "TOOK", shown=_took, drop=4),
     *_counts(),
     Column("fault", lambda row: row.fault),
+    Column("holds", _head(_held), "HOLDS", shown=_holds, drop=1),
+    Column("redacted", _head(lambda run: len(run.redacted))),
     document=RunRow.document,
 )
 

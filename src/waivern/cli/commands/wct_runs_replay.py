@@ -99,5 +99,7 @@ def _show(out: Screen, pairs: list[Pair], before: str) -> None:
         text = f"{pair.artifact:{width}}  {WORDS[pair.outcome]}"
         if pair.outcome in ("status", "open"):
             text += f"  {pair.before or 'not there'} → {pair.after or 'not there'}"
+        if pair.redacted:
+            text += f"  (redacted in {short(before)})"
         sign = out.mark(LOOKS.get(pair.outcome, "failed"))
         out.print(f"  {sign} {clean(text)}")

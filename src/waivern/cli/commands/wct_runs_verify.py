@@ -91,6 +91,9 @@ def _show(out: Screen, found: Verification) -> None:
         what = f"{found.lines:,} journal lines, {found.artifacts:,} artifacts"
         out.print(f"{out.mark('completed')} {found.run_id}  intact  {what}")
         out.print(f"  head  {found.head}")
+    for name, facts in found.redacted.items():
+        said = f"its {facts['destroyed']} was destroyed on {facts['at']} by {facts['by']}"
+        out.print(f"  redacted  {clean(name)}: {clean(said)}")
     for fault in found.faults:
         out.print(f"  {clean(fault.path)}: {clean(fault.what)}")
     for note in found.notes:

@@ -19,14 +19,20 @@ from waivern.cli.ui.screen import Screen, stdout
 from waivern.cli.ui.summary import log_path
 from waivern.cli.ui.text import clean, clean_lines, duration, listed, short, size
 from waivern.diagnostics import did_you_mean
-from waivern.errors import ArtifactNotFoundError, Exit, IntegrityError, RefusedError
+from waivern.errors import (
+    ArtifactNotFoundError,
+    Exit,
+    IntegrityError,
+    RefusedError,
+    WaivernError,
+)
 from waivern.message import Json, Message
 from waivern.record.fold import RunRecord
 from waivern.record.journal_events import ArtifactCompletedRecord
 from waivern.record.measure import measure
 from waivern.record.status import ArtifactStatus, RunStatus
 from waivern.record.step_record import StepRecord
-from waivern.record.wording import examined
+from waivern.record.wording import examined, redacted
 from waivern.runs.recorded_texts import of_artifact
 from waivern.store.base import ArtifactRef, RunStore
 
@@ -138,8 +144,14 @@ def fetched(store: RunStore, record: RunRecord, step: StepRecord) -> Message | N
     if done is None:
         return None
     run_id = record.metadata.run_id
+    ref = ArtifactRef(step.artifact, done.digest, done.content_digest)
+    if step.redacted:
+        try:
+            return store.fetch(run_id, ref, redacted=True)
+        except WaivernError:  # a crash came before it was destroyed: it is not shown any more
+            return None
     try:
-        return store.fetch(run_id, ArtifactRef(step.artifact, done.digest, done.content_digest))
+        return store.fetch(run_id, ref)
     except ArtifactNotFoundError as error:
         raise IntegrityError(
             f"artifact '{step.artifact}' of run {run_id} was completed, but its file is missing",
@@ -154,6 +166,7 @@ def _facts(record: RunRecord, step: StepRecord, message: Message | None) -> list
         ("run", record.metadata.run_id),
         ("artifact", step.artifact),
         ("status", f"{step.status}, {done.how}" if done else step.status),
+        ("redacted", redacted(step.redacted) if step.redacted else None),
         ("attempts", step.attempts or None),
         ("component", step.component),
         ("origin", _origin(done)),

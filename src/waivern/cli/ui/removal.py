@@ -35,13 +35,14 @@ REMOVALS = Records[RemovalItem](
 )
 
 
-def named(store: RunStore, text: str) -> str:
-    """Return the id of the run to remove. Raises RefusedError if the prefix is too short."""
+def named(store: RunStore, text: str, verb: str = "delete") -> str:
+    """Return the id of the run to destroy. Raises RefusedError if the prefix is too short."""
     run_id = find(store, text)
     if text != run_id and "@" not in text and len(text.replace("-", "")) < PREFIX:
+        what = "remove" if verb == "delete" else verb
         raise RefusedError(
-            f"'{text}' is too short to remove a run by; it matches run {run_id}",
-            hint=f"type at least {PREFIX} characters of the id: `wct runs delete {run_id}`",
+            f"'{text}' is too short to {what} a run by; it matches run {run_id}",
+            hint=f"type at least {PREFIX} characters of the id: `wct runs {verb} {run_id}`",
         )
     return run_id
 

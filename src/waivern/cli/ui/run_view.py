@@ -12,13 +12,14 @@ from waivern.cli.ui.json_output import json_text, print_document
 from waivern.cli.ui.screen import Screen, stdout
 from waivern.cli.ui.step_columns import STEPS
 from waivern.cli.ui.summary import log_path
-from waivern.cli.ui.text import clean, clip, counted, duration, short, size
+from waivern.cli.ui.text import clean, clip, counted, duration, listed, short, size
 from waivern.errors import Exit, WaivernError
 from waivern.message import Json, Message
 from waivern.record.coverage import coverage
 from waivern.record.fold import RunRecord
 from waivern.record.status import RunStatus
 from waivern.record.step_record import StepRecord
+from waivern.record.wording import redacted
 from waivern.runs import queries
 from waivern.runs.recorded_texts import of_run
 from waivern.runs.retention import pinned
@@ -116,6 +117,8 @@ def _document(record: RunRecord) -> dict[str, Json]:
         "steps": STEPS.documents(_in_order(record)),
         "decisions": {gate: gate_document(record, gate) for gate in record.decisions},
         "sensitive": sorted(record.sensitive),
+        "holds": run.holds,
+        "redacted": run.redacted,
     }
 
 
@@ -135,6 +138,11 @@ def _head(out: Screen, record: RunRecord, pin: dict[str, Json] | None) -> Iterat
         note = f": {pin['note']}" if pin.get("note") else ""
         who = f"by {pin.get('by')} at {pin.get('at')}{note}"
         yield f"  pinned     {clip(clean(who), 1000)}"
+    if run.holds:
+        held = [f"{name} {size(count)}" for name, count in run.holds.items()]
+        yield f"  holds      source content: {clean(listed(held))}"
+    if run.redacted:
+        yield f"  redacted   {clean(listed(list(run.redacted)))}"
     if run.replay_of:
         yield f"  replay     of {short(run.replay_of)}"
     if run.suspension_reason:
@@ -174,7 +182,9 @@ def _folded(
         done = step.completed
         assert done is not None
         text = ""
-        if step.artifact in hidden:
+        if step.redacted:
+            text = redacted(step.redacted)
+        elif step.artifact in hidden:
             text = HIDDEN
         elif done.size <= SHAPED_BYTES:
             try:

@@ -44,5 +44,6 @@ STEPS = Records[StepRecord](
         flexible=True,
     ),
     Column("error", _error),
+    Column("redacted", lambda step: step.redacted.at if step.redacted else None),
     document=StepRecord.document,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import socket
 
 
 def user_name() -> str:
@@ -12,3 +13,8 @@ def user_name() -> str:
         return getpass.getuser().encode(errors="backslashreplace").decode()
     except (KeyError, OSError):  # before Python 3.13 a KeyError
         return f"uid {os.getuid()}"
+
+
+def user_at_host() -> str:
+    """Return the user's name and that of this computer: `user@host`."""
+    return f"{user_name()}@{socket.gethostname()}"
