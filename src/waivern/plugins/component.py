@@ -47,13 +47,20 @@ Optional attributes and methods:
 connector that can read its source again
     `catalogue` yields an entry for each item of the source, without its data: an object with its
     `path` or `name`, its size, and `digest`, the digest of its data. The artifact is the list of
-    the entries (`streams` names the list), and nothing of the data is stored. `read` yields, for
-    each of some entries, the item with its data, and checks the digest before it yields. An item
-    that has changed, vanished or cannot be read is reported with `ctx.skipped(item, reason)`. A
-    large item may be yielded in parts: each part is an object of the same form, and all but the
-    last have `"more": true`. Both must hold one item, or one part, at a time. The runbook decides
+    the entries (`streams` names the list), and nothing of the data is stored. The runbook decides
     with `keep: reference` (the default of such a connector) or `keep: content`, which calls
     `extract`.
+    `read` yields, for each of some entries, the item with its data, and checks the digest before
+    it yields. `entries` is an iterator: take the next entry after the item before has been read;
+    what is open, such as a database, serves them all. An item that has changed, vanished or cannot
+    be read is reported with `ctx.skipped(item, reason)`, and nothing is yielded for it. Entries may
+    come from a run of another machine: check that they lead to nothing but items of the source.
+    Both methods hold one item, or one part of it, at a time.
+    A large item may be yielded in parts, by `read` and by `extract`. Each part is an object of the
+    same form: its data is in `text`, `rows` or `row_numbers`, which are joined where a processor
+    asks for a list, and its place in `line`, `column`, `start` or `row`. All parts but the last
+    have `"more": true`. If an item proves to have changed after parts of it were yielded, report it
+    as skipped first, and then yield a last part.
 `streams: str`, or for a processor `streams(inputs) -> str`
     The key of the list that the records of a generator belong to. `extract` and `process` may be
     generators, plain or asynchronous: they yield the records of that list and return the rest of
