@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import NewType
 
 from waivern.errors import UsageError
@@ -31,6 +32,7 @@ RULE = (
 )
 
 
+@lru_cache(maxsize=4096)  # a run checks the same ids at every step
 def segment_fault(text: str) -> str | None:
     """Return why `text` cannot be one segment of an id, or None if it can."""
     if not _SEGMENT.fullmatch(text):

@@ -125,7 +125,7 @@ class DecisionWalk:
     def decide(self, node: Node) -> ArtifactDecision | None:
         """Decide on an artifact that was taken; None if it is not selected, and stays as it is."""
         unknown = self.unknown(node)
-        if not unknown and self._uncertain(node) is None:
+        if node.id in self._evidence and not unknown and self._uncertain(node) is None:
             valid = rebuilder.decide(
                 node, self.inputs(node), self.statuses, self._evidence, self._runbook_hash
             )

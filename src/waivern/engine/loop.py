@@ -452,7 +452,7 @@ class Loop:
             origin=origin,
             coverage=produced.coverage,
             identity=produced.identity,
-            statuses=self._decisions.asked(call.node),
+            statuses=dict(call.statuses),
             examined=produced.examined,
             code=dict(produced.code),
             keep=produced.keep,
