@@ -272,6 +272,7 @@ def test_each_part_is_checked_before_it_is_yielded(base: Path) -> None:
     file.write_bytes(data[: BLOCK + 5] + b"!" + data[BLOCK + 6 :])
     records, ctx = again(base, [entry], "a.txt")
     assert joined_parts(records)["text"] == data[:BLOCK].decode()  # the first block, and no more
+    assert all(part["more"] for part in records)  # the last part is missing
     assert ctx.coverage.skipped == [("a.txt", f"{CHANGED}, after a part of it was read", 1)]
     file.write_bytes(b"!" + data[1:])
     records, ctx = again(base, [entry], "a.txt")
@@ -291,22 +292,6 @@ def test_a_file_that_shrinks_while_it_is_read(base: Path, size: int) -> None:
     whole = joined_parts([first, *records])
     assert lines(2 * BLOCK).decode().startswith(whole["text"])
     assert ctx.coverage.skipped == [("a.txt", f"{CHANGED}, after a part of it was read", 1)]
-
-
-def test_a_skip_is_reported_before_the_last_part(base: Path) -> None:
-    """A reader that has the last part of an item may ask for nothing more."""
-    file = base / "a.txt"
-    file.write_bytes(lines(3 * BLOCK))
-    entries = listed(base, "a.txt")
-    with file.open("r+b") as large:
-        large.seek(2 * BLOCK)
-        large.write(b"!")
-    ctx = Context("b", base)
-    for part in Filesystem().read(Filesystem.Config(path="a.txt"), ctx, entries):
-        assert bool(ctx.coverage.skipped) == ("more" not in part)
-        if "more" not in part:
-            break
-    assert len(ctx.coverage.skipped) == 1
 
 
 DENIED = """
@@ -398,7 +383,7 @@ def test_large_files_are_extracted_in_the_same_parts(base: Path) -> None:
     assert len(extracted_parts) > 4
 
 
-def test_a_file_that_turns_out_to_be_no_text_ends_with_a_last_part(base: Path) -> None:
+def test_a_file_that_turns_out_to_be_no_text_has_no_last_part(base: Path) -> None:
     (base / "a.txt").write_bytes(lines(BLOCK + 100) + b"\0")
     (base / "b.txt").write_bytes(lines(BLOCK - 100) + b"\0")
     ctx = Context("a", base)

@@ -54,3 +54,11 @@ def test_stored_parts_of_one_element_are_one_item() -> None:
     ]
     assert [item.name for item in one.items("files")] == ["a.log", "b.log"]  # also if not read
     assert [*one.each("files")] == [*PARTS, small]
+
+
+def test_an_element_that_was_cut_short_ends_where_another_begins() -> None:
+    small = FILE | {"path": "b.log", "text": ""}
+    one = Input("files", {"files": [*PARTS[:2], small, *PARTS[:1]]}, SchemaRef("file_set"))
+    expected = [("a.log", PARTS[:2]), ("b.log", [small]), ("a.log", PARTS[:1])]
+    assert [(item.name, [*item.read()]) for item in one.items("files")] == expected
+    assert [item.name for item in one.items("files")] == ["a.log", "b.log", "a.log"]

@@ -72,20 +72,15 @@ def read_again(config: Sqlite.Config, ctx: Context, entries: Iterable[Json]) -> 
     with explained(config), closing(_Database(database_path(config, ctx))) as database:
         for entry in entries:
             table = ListedTable.of(entry)
-            row, end = 0, None
+            row = 0
             try:
                 for batch in database.batches(table):
                     yield table.listed.part(batch, row)
                     row += len(batch.rows)
                     del batch  # before the next one is read
             except Unread as unread:
-                end = unread.reason
-            if end is None:
-                continue
-            # Before its last part is yielded: the reader may ask for nothing after that.
-            ctx.skipped(table.name, end + PARTLY if row else end, rows=table.rows)
-            if row:
-                yield table.listed.part(Batch([], [], "", 0, more=False), row)
+                reason = unread.reason + PARTLY if row else unread.reason
+                ctx.skipped(table.name, reason, rows=table.rows)
 
 
 class _Database:

@@ -237,7 +237,6 @@ def files_again(config: Filesystem.Config, ctx: Context, entries: Iterable[Json]
                 end = yield from _early_end(_file_again(folder, file))
                 if end is None:
                     continue
-                # Before its last part is yielded: the reader may ask for nothing after that.
                 ctx.skipped(file.path, end.reason, size=file.size)
                 if end.rest is not None:
                     yield {"path": file.path, "size": file.size, **end.rest}

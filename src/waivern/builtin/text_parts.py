@@ -37,7 +37,7 @@ _CUT_WITHIN = 2**16
 class Unread(Exception):  # noqa: N818 - not an error: a fact for the coverage record
     """The reason why a file, or the rest of it, is not read.
 
-    `rest` is the last part of what was read of it, if other parts have been yielded.
+    `rest` is what was read of it after the parts that have been yielded.
     """
 
     def __init__(self, reason: str, rest: dict[str, Json] | None = None) -> None:
@@ -181,7 +181,8 @@ def parts(texts: Iterable[Text]) -> Iterator[dict[str, Json]]:
         why = error.reason if isinstance(error, Unread) else reason(error)
         if not begun:
             raise Unread(why) from error
-        raise Unread(why + PARTLY, {"encoding": encoding, **cutter.cut("", last=True)}) from error
+        rest = {"encoding": encoding, **cutter.cut("", last=True), "more": True}
+        raise Unread(why + PARTLY, rest if rest["text"] else None) from error
 
 
 def _all(texts: Iterable[Text]) -> Iterator[Text]:

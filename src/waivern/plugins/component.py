@@ -59,8 +59,8 @@ connector that can read its source again
     A large item may be yielded in parts, by `read` and by `extract`. Each part is an object of the
     same form: its data is in `text`, `rows` or `row_numbers`, which are joined where a processor
     asks for a list, and its place in `line`, `column`, `start` or `row`. All parts but the last
-    have `"more": true`. If an item proves to have changed after parts of it were yielded, report it
-    as skipped first, and then yield a last part.
+    have `"more": true`; the last part of an item that was skipped after parts of it were yielded
+    is missing.
 `streams: str`, or for a processor `streams(inputs) -> str`
     The key of the list that the records of a generator belong to. `extract` and `process` may be
     generators, plain or asynchronous: they yield the records of that list and return the rest of

@@ -152,22 +152,39 @@ def listed_items(elements: Iterable[Json]) -> Iterator[InputItem]:
 
     Consecutive parts of one element are one item: read it before you advance to the next.
     """
-    rest = iter(elements)
+    rest = _Following(elements)
     for element in rest:
         if not has_more(element):
             yield InputItem(name_of(element), "", element, partial(iter, [element]))
             continue
-        parts = chain([element], _up_to_last(rest))
+        parts = chain([element], rest.parts_of(name_of(element)))
         yield InputItem(name_of(element), "", element, partial(iter, parts))
         for _ in parts:
             pass  # parts that were not asked for
 
 
-def _up_to_last(parts: Iterator[Json]) -> Iterator[Json]:
-    for part in parts:
-        yield part
-        if not has_more(part):
-            return
+class _Following:
+    """The elements that follow, of which one may be taken back."""
+
+    def __init__(self, elements: Iterable[Json]) -> None:
+        self._elements = iter(elements)
+        self._back: list[Json] = []
+
+    def __iter__(self) -> Iterator[Json]:
+        return self
+
+    def __next__(self) -> Json:
+        return self._back.pop() if self._back else next(self._elements)
+
+    def parts_of(self, name: str) -> Iterator[Json]:
+        """Yield the parts up to the last; the last is missing if the element was cut short."""
+        for part in self:
+            if name_of(part) != name:
+                self._back.append(part)
+                return
+            yield part
+            if not has_more(part):
+                return
 
 
 POSITION = ("more", "line", "column", "start", "row")
@@ -177,7 +194,7 @@ DATA = ("text", "rows", "row_numbers")
 
 
 def has_more(part: Json) -> bool:
-    """Return whether more parts of the same element follow."""
+    """Return whether the element has more parts than this and those before it."""
     return isinstance(part, Mapping) and part.get("more") is True
 
 
