@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from waivern.message import Json, Message
 from waivern.plugins.context import Context
-from waivern.plugins.inputs import InputItem
+from waivern.plugins.inputs import InputItem, has_more
 from waivern.plugins.tally import Coverage, Progress
 from waivern.record_stream import RecordStream
 from waivern.store.base import RecordSink
@@ -110,11 +110,13 @@ class ItemResults:
             self._earlier, self._sink = self._find(), self._sink_of()
         for item in items:
             missed = ctx.missed
-            records, coverage = self._taken(item) or _worked(ctx, item, work)
+            records, coverage = self._taken(item) or _worked(ctx, self._reporting(ctx, item), work)
             ctx.coverage.add(coverage)
             # what could not be read, or not whole, is read again another time
             self._note(item, item.digest if ctx.missed == missed else "", records, coverage)
-            self._report(ctx, item)
+            self._total += 1
+            self._size += item.size
+            self._report(ctx, 0)
             yield records
 
     def _note(
@@ -131,11 +133,24 @@ class ItemResults:
                 }
             )
 
-    def _report(self, ctx: Context, item: InputItem) -> None:
-        self._total += 1
-        self._size += item.size
+    def _reporting(self, ctx: Context, item: InputItem) -> InputItem:
+        """Return the same item; progress is reported with each part that is read of it."""
+
+        def read() -> Iterator[Json]:
+            passed = 0
+            for part in item.read():
+                yield part
+                passed += len(part["text"]) if has_more(part) and "text" in part else 0
+                if passed:
+                    self._report(ctx, min(passed, item.size))
+
+        return InputItem(item.name, item.digest, item.listed, read, item.input)
+
+    def _report(self, ctx: Context, within: int) -> None:
+        """Report the items that are done, and the bytes of the one that is being read."""
         _, total, _, total_size = self._expected
-        ctx.progress(self._total, total, size=self._size or None, total_size=total_size)
+        size = self._size + within
+        ctx.progress(self._total, total, size=size or None, total_size=total_size)
 
     def finish(self) -> RecordStream | None:
         """Return the index; None if the component did not go item by item."""
