@@ -357,6 +357,7 @@ def test_a_forecast_has_the_words_of_the_command(people: Path, store: Path) -> N
         component="filesystem",
         expected_ms=found[0].expected_ms,
         work=True,
+        keep="reference",
     )
     wct = Path(sys.executable).with_name("wct")
     said = subprocess.run(

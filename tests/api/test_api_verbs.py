@@ -47,7 +47,7 @@ def test_relative_paths_of_a_text_start_from_its_folder(tmp_path: Path) -> None:
     text = "artifacts: {files: {source: {type: filesystem, properties: {path: data}}}}"
     result = waivern.run(waivern.load(text=text, folder=tmp_path), store="memory:")
     assert result.error is None
-    assert "hello" in json.dumps(result.artifacts["files"].message().content)
+    assert "one.txt" in json.dumps(result.artifacts["files"].message().content)
 
 
 def test_what_is_loaded_from_a_file_is_run_as_it_was_then(tmp_path: Path) -> None:

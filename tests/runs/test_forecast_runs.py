@@ -190,12 +190,15 @@ def _steps(book: Book) -> None:
 EDITS: dict[str, tuple[Edit, dict[str, str]]] = {
     "a file is edited": (
         lambda book: data(book, a="another"),
-        {"f": "source: 1 changed (a.txt)"},
+        {"f": "source: 1 changed (a.txt)", "g": "input f changed"},
     ),
-    "a file is new": (lambda book: data(book, c="c"), {"f": "source: 1 new (c.txt)"}),
+    "a file is new": (
+        lambda book: data(book, c="c"),
+        {"f": "source: 1 new (c.txt)", "g": "input f changed"},
+    ),
     "a file is gone": (
         lambda book: (book.folder / "data/b.txt").unlink(),
-        {"f": "source: 1 gone (b.txt)"},
+        {"f": "source: 1 gone (b.txt)", "g": "input f changed"},
     ),
     "a property": (
         lambda book: book.write(files("f", properties={"max_file_size": "1MB"}), *BASE[1:]),
@@ -214,7 +217,7 @@ EDITS: dict[str, tuple[Edit, dict[str, str]]] = {
         lambda book: book.write(
             *BASE[:3], merge("g", "f", "f2"), files("f2", properties={"include": ["a*"]})
         ),
-        {"f2": "never produced"},
+        {"f2": "never produced", "g": "input f2 is new"},
     ),
 }
 
