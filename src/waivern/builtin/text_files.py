@@ -69,7 +69,7 @@ def each_file(config: Filesystem.Config, ctx: Context, use: Use) -> Iterator[Jso
                         ctx.unmatched(pattern)
                 return
             file = FoundFile(folder, (root.name,))
-            progress = SourceProgress(ctx, iter([_size(file)]))
+            progress = SourceProgress(ctx, iter([_size(file) or 0]))
             yield from _records(file, config, ctx, progress, use)
     except OSError as error:  # of the root; errors below it are in the coverage record
         raise _unreadable(config.path, error) from error
@@ -93,14 +93,14 @@ def _sizes(folder: int, config: Filesystem.Config, ctx: Context) -> Iterator[int
     """Yield the size of each file that a walk will find, without reporting any."""
     apart = Context(ctx.artifact, ctx.base, store_folder=ctx.store_folder)
     files = _walk(config, apart).files(folder, (), included=config.include is None)
-    yield from map(_size, files)
+    yield from (_size(file) or 0 for file in files)
 
 
-def _size(file: FoundFile) -> int:
+def _size(file: FoundFile) -> int | None:
     try:
-        return file.size() or 0
+        return file.size()
     except OSError:
-        return 0
+        return None
 
 
 def _records(
@@ -110,7 +110,6 @@ def _records(
 
     def records() -> Iterator[Json]:
         nonlocal size
-        size = file.size()
         with opened(file.parts[-1], file.folder) as descriptor:
             size = _regular_size(descriptor)
             if size > config.max_file_size:
@@ -124,6 +123,8 @@ def _records(
         ctx.read(size=size)
         progress.done(size)
         return
+    if size is None:  # it could not be opened, but its size may be known
+        size = _size(file)
     ctx.skipped(file.path, end.reason, size=size)
     progress.done(size)
     if end.rest is not None:
@@ -160,10 +161,12 @@ def catalogue_entry(file: OpenFile) -> Iterator[Json]:
     for text in decoded(digests.of(file.blocks()), file.config.encoding):
         encoding = text.encoding
         del text
-    entry = {"path": file.found.path, "size": digests.size, "encoding": encoding}
-    exact = os.fsencode("/".join(file.found.parts))
-    if exact != file.found.path.encode():
-        entry["path_bytes"] = exact.hex()
+    path = file.found.path
+    entry = {"path": path, "size": digests.size, "encoding": encoding}
+    if not path.isascii() or "\\" in path:  # only then can it differ from the exact name
+        exact = os.fsencode("/".join(file.found.parts))
+        if exact != path.encode():
+            entry["path_bytes"] = exact.hex()
     yield entry | digests.document()
 
 

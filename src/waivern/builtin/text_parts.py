@@ -29,6 +29,7 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_FIRST_OF_MARKS = {mark[:1] for mark, _ in _MARKS}
 _SEPARATORS = (",;\"'|<>{}[]\t", " ")
 """Where a line that is longer than a part is cut: after one of these, the first kind if any."""
 _CUT_WITHIN = 2**16
@@ -145,7 +146,8 @@ def decoded(passing: Iterable[Block], encoding: str) -> Iterator[Text]:
     for data, last in rest:
         size = PIECE
         if decoder is None:
-            encoding = next((name for mark, name in _MARKS if data.startswith(mark)), encoding)
+            if data[:1] in _FIRST_OF_MARKS:
+                encoding = next((name for mark, name in _MARKS if data.startswith(mark)), encoding)
             decoder = codecs.getincrementaldecoder(encoding)()
             size = len(data) or 1 if last else PIECE
         zeros = zeros or b"\0" in data

@@ -146,7 +146,8 @@ def reason(error: OSError) -> str:
 
 def shown(parts: tuple[str, ...]) -> str:
     """Return the path as text; bytes of a name that are not UTF-8 are escaped as '\\xff'."""
-    return os.fsencode("/".join(parts)).decode(errors="backslashreplace")
+    path = "/".join(parts)
+    return path if path.isascii() else os.fsencode(path).decode(errors="backslashreplace")
 
 
 def _count(folder: int, depth: int = MAX_DEPTH) -> int:
