@@ -131,3 +131,7 @@ def test_the_page_leaves_out_nothing_that_is_public() -> None:
              "RunEvent", "RunStatus", "ComponentError", "Runbook"}  # fmt: skip
     public = {name for name in dir(waivern) if name[0] != "_"}
     assert {name for name in public if f"`{name}" not in PAGE} - types == set()
+
+
+def test_a_program_that_reads_a_list_record_by_record(place: Path) -> None:
+    assert outcome(PROGRAMS[5], place) == ["mail.txt 28"]

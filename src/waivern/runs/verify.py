@@ -188,6 +188,7 @@ def _no_artifact(store: RunStore, run_id: str, name: str) -> str | None:
         if data is None:
             return "missing"
         decode(data)
+        return store.verify(run_id, name, size=len(data), digest=sha256(data))  # its streams
     except IntegrityError as error:
         return error.message
     return None
