@@ -176,7 +176,7 @@ class DecisionWalk:
         return ArtifactRef(node.id, "", digest, schema=str(node.schema))
 
     def _as_before(self, node: Node) -> bool:
-        """Whether everything that a skip depended on is as it was in the last attempt."""
+        """Return whether all that a skip depended on is as it was in the last attempt."""
         needs = (*node.inputs, *node.after, *rebuilder.asked(node, self.statuses))
         return all(name in self._kept or self._skipped_again(name) for name in needs)
 

@@ -13,15 +13,15 @@ inbox; what is due at a time, its timers say.
 
 from __future__ import annotations
 
-import threading
-from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import assert_never, cast
 
 from waivern.clock import Clock
-from waivern.engine import retry
+from waivern.engine import retry, step_events, stop_reasons
+from waivern.engine.blocked_pools import BlockedPools
 from waivern.engine.calls import Call, Failed, Lost, NotProduced, Outcome, Produced, Suspended
+from waivern.engine.cancel_watch import CancelWatch
 from waivern.engine.decision_walk import Action, DecisionWalk
 from waivern.engine.executor import Executor
 from waivern.engine.inbox import (
@@ -44,16 +44,16 @@ from waivern.engine.run_controls import Limits, RunControls
 from waivern.engine.scheduler import Skip
 from waivern.engine.signals import Interrupts, listening
 from waivern.engine.timers import Timers
+from waivern.engine.tries import Tries
 from waivern.engine.watchdog import watched
 from waivern.errors import Exit, WaivernError
 from waivern.ids import ArtifactId
 from waivern.language.error_names import DIED
 from waivern.message import Json
-from waivern.planning.plan import AskPeople, Copy, Node, Plan
+from waivern.planning.plan import AskPeople, Node, Plan
 from waivern.record import gates
 from waivern.record.fold import RunRecord
 from waivern.record.journal_events import (
-    ArtifactCompletedRecord,
     ArtifactFailedRecord,
     ArtifactRetriedRecord,
     ArtifactSkippedRecord,
@@ -62,21 +62,12 @@ from waivern.record.journal_events import (
     AttemptEndedRecord,
     RunCancelledRecord,
 )
-from waivern.record.status import How, RunStatus
 from waivern.store.base import ArtifactRef
 
 PATIENCE_S = 0.5
 """How long coroutines have to clean up when they are cancelled."""
-HELD_S = 30.0
-"""How long a timed-out try may at least hold the last place of a pool before what waits fails."""
-HELD_HINT = (
-    "give the component a limit of its own, as for a query or a socket, or run it as a `command`, "
-    "which is stopped at its limit"
-)
 LINGER_S = 0.05
 """The time between two checks whether the threads of components have ended."""
-MAX_LOSSES = 2
-"""How often a call is submitted again because its outcome was lost."""
 MAX_BACKLOG = 4096
 """Events that may wait for the disk before nothing more is started."""
 WAITING = 64
@@ -119,24 +110,18 @@ class Loop:
             lambda: self._inbox.put(LedgerCommitted()),
             lambda error: self._inbox.put(LedgerFailed(error)),
         )
-        self._steps = {name: step.step_index for name, step in record.steps.items()}
-        self._next_step = record.next_step
+        self._tries = Tries(record)
         self._waiting: dict[str, Call] = {}
         self._running: dict[str, tuple[Call, float]] = {}
         self._retrying: dict[str, Node] = {}
         """Failed, and about to be tried again."""
-        self._tries: Counter[str] = Counter()
-        self._losses: Counter[str] = Counter()
-        """How often the outcome of an artifact was lost."""
-        self._journaled_tries: dict[str, int] = {}
         self._pools = Pools(limits.pools)
+        self._blocked_pools = BlockedPools(self._pools)
         careful = limits.max_failures or any(node.fail_fast for node in plan.nodes.values())
         self._queue_room = 0 if careful else WAITING
         """How many calls wait, so that no worker waits for the loop; none if a failure may be the
         last thing that happens."""
         self._tracker = OutcomeTracker()
-        self._reported: set[tuple[str, tuple[str, ...]]] = set()
-        """The pools, with what holds them, that were reported as blocked."""
 
     def halt(self) -> None:
         """End the attempt as soon as can be, from whichever thread."""
@@ -148,9 +133,7 @@ class Loop:
         The journal has its end when this returns or raises, KeyboardInterrupt too.
         """
         began = self._clock.monotonic()
-        over = threading.Event()
-        watch = threading.Thread(target=self._watch, args=(over,), name="waivern-watch")
-        watch.daemon = True
+        watch = CancelWatch(self._controls, self._inbox)
         broken: BaseException | None = None
         with self._interrupts.held(), ExitStack() as stack:
             if listen:
@@ -164,10 +147,8 @@ class Loop:
             try:
                 ending = self._drive(began)
             except BaseException as error:  # noqa: BLE001 - raised when the journal says so
-                reason = "SIGINT" if isinstance(error, KeyboardInterrupt) else "defect"
-                ending, broken = AttemptOutcome(RunStatus.INTERRUPTED, reason), error
-            over.set()
-            watch.join(PATIENCE_S)  # so that no thread of an ended run is left in a program
+                ending, broken = stop_reasons.broken_off(error), error
+            watch.stop(PATIENCE_S)
             at_end()
             try:
                 ending = self._close(ending, began)
@@ -283,17 +264,12 @@ class Loop:
         """Report what waits for timed-out work; fail it when that work does not end."""
         if self._tracker.stopping:
             return  # what waits is not started anyway
-        for pool, holders, hopeless in self._pools.blocked(self._clock.monotonic()):
-            names = " and ".join(f"'{name}'" for name in holders)
-            if (pool, holders) not in self._reported:
-                self._reported.add((pool, holders))
-                self._controls.on_wait(
-                    f"waiting for pool '{pool}': held by a timed-out attempt of {names}"
-                )
-            if hopeless:
-                why = f"pool '{pool}' is held by a timed-out attempt of {names} that has not ended"
-                for node in self._pools.dismiss(pool):
-                    self._failed(node, Failed("pool", why, HELD_HINT, 0))
+        notices, hopeless = self._blocked_pools.look(self._clock.monotonic())
+        for notice in notices:
+            self._controls.on_wait(notice)
+        for nodes, failure in hopeless:
+            for node in nodes:
+                self._failed(node, failure)
 
     def _start(self, node: Node) -> None:
         decision = self._decisions.decide(node)
@@ -346,20 +322,14 @@ class Loop:
             case CallFinished(call, outcome):
                 self._finished(call, outcome)
             case SignalReceived(number):
-                self._stop(
-                    AttemptOutcome(RunStatus.INTERRUPTED, number.name, exit_code=128 + number)
-                )
+                self._stop(stop_reasons.interrupted_by(number))
             case CancelRequested(by, note):
                 self._ledger.enter(RunCancelledRecord(self._clock.now(), by, note))
-                self._stop(AttemptOutcome(RunStatus.CANCELLED, "cancel", exit_code=Exit.FAILED))
+                self._stop(stop_reasons.CANCELLED)
             case ExecutorGone(reason):
-                self._tracker.end(
-                    AttemptOutcome(RunStatus.INTERRUPTED, "executor", reason, Exit.FAILED)
-                )
+                self._tracker.end(stop_reasons.executor_gone(reason))
             case HaltRequested():
-                self._tracker.end(
-                    AttemptOutcome(RunStatus.INTERRUPTED, "cancelled", exit_code=Exit.FAILED)
-                )
+                self._tracker.end(stop_reasons.HALTED)
             case LedgerCommitted():
                 pass  # what it makes room for is started after every look into the inbox
             case LedgerFailed(error):
@@ -373,21 +343,15 @@ class Loop:
             return  # a cluster may report it twice, or after the call was recalled or abandoned
         del self._waiting[artifact]
         self._running[artifact] = (call, item.monotonic)
-        self._tries[artifact] += 1
         if call.node.timeout is not None:
             left = call.node.timeout - (self._clock.monotonic() - item.monotonic)
             self._timers.after(left, lambda: self._timed_out(call))
-        step = self._steps[artifact]
-        if step is None:
-            step = self._steps[artifact] = self._next_step
-            self._next_step += 1
-        if self._tries[artifact] == self._journaled_tries.get(artifact):
-            return  # the same try once more: the journal has its start
-        self._journaled_tries[artifact] = self._tries[artifact]
-        inputs = [ref.key for ref in call.inputs]
-        self._ledger.enter(
-            ArtifactStartedRecord(item.at, artifact, step, call.node.work.label, inputs)
-        )
+        step, new = self._tries.begin(artifact)
+        if new:
+            inputs = [ref.key for ref in call.inputs]
+            self._ledger.enter(
+                ArtifactStartedRecord(item.at, artifact, step, call.node.work.label, inputs)
+            )
 
     def _finished(self, call: Call, outcome: Outcome) -> None:
         if self._waiting.get(call.artifact) is call:  # the report that it began is late or lost
@@ -411,7 +375,8 @@ class Loop:
                     receipt.staged,
                     receipt.schema,
                 )
-                self._ledger.enter(self._completed(call, outcome, at), receipt)
+                event = step_events.completed(call, outcome, at, self._runbook_hash)
+                self._ledger.enter(event, receipt)
                 self._skip(self._decisions.completed(node.id, ref))
             case NotProduced(reason) if isinstance(node.work, AskPeople) and not reason:
                 self._ask(node)  # its condition holds: people may be asked
@@ -429,37 +394,6 @@ class Loop:
             case _:
                 assert_never(outcome)
 
-    def _completed(self, call: Call, produced: Produced, at: str) -> ArtifactCompletedRecord:
-        work, receipt = call.node.work, produced.receipt
-        how = How.PRODUCED
-        if produced.origin is not None:
-            how = How.REUSED if isinstance(work, Copy) else How.CACHED
-        origin = produced.origin
-        if isinstance(work, AskPeople):
-            origin = {"runbook_hash": self._runbook_hash}
-        return ArtifactCompletedRecord(
-            at=at,
-            artifact=call.artifact,
-            how=str(how),
-            size=receipt.size,
-            digest=receipt.digest,
-            content_digest=receipt.content_digest,
-            schema=receipt.schema,
-            component=work.label,
-            version=work.version,
-            inputs={ref.key: ref.content_digest for ref in call.inputs},
-            duration_ms=produced.duration_ms,
-            origin=origin,
-            coverage=produced.coverage,
-            identity=produced.identity,
-            statuses=dict(call.statuses),
-            examined=produced.examined,
-            code=dict(produced.code),
-            keep=produced.keep,
-            items=produced.items,
-            total=receipt.total,
-        )
-
     # failing
 
     def _lost(self, call: Call, lost: Lost, at: str) -> None:
@@ -472,16 +406,13 @@ class Loop:
         if lost.blame:
             self._failed_try(node, Failed(DIED, lost.reason, None, 0, kinds=(DIED,)), at)
             return
-        self._losses[node.id] += 1
-        if self._losses[node.id] > MAX_LOSSES or self._tracker.stopping:
+        if self._tracker.stopping or not self._tries.lose(node.id):
             self._failed(node, Failed("lost", lost.reason, None, 0))
-            return
-        self._tries[node.id] -= 1
-        if self._pools.admits(node):
+        elif self._pools.admits(node):
             self._start(node)
 
     def _failed_try(self, node: Node, failure: Failed, at: str) -> None:
-        tried = self._tries[node.id]
+        tried = self._tries.count(node.id)
         wait = retry.delay_s(node.retry, failure, tried, self._controls.chance())
         if wait is None or self._tracker.stopping:
             self._failed(node, failure)
@@ -530,10 +461,8 @@ class Loop:
         if running is None or running[0] is not call:
             return
         del self._running[call.artifact]
-        now, limit_s = self._clock.monotonic(), call.node.timeout or 0.0
-        patience_s = max(HELD_S, limit_s)
-        self._pools.hold(call, now + patience_s)
-        self._timers.after(patience_s, self._look_at_pools)
+        now = self._clock.monotonic()
+        self._timers.after(self._blocked_pools.hold(call, now), self._look_at_pools)
         self._executor.abandon(call)
         took = round((now - running[1]) * 1000)
         message = f"it took longer than its limit of {call.node.timeout:g} s"
@@ -542,17 +471,6 @@ class Loop:
         )
 
     # ending
-
-    def _watch(self, over: threading.Event) -> None:
-        # other processes can only leave a file: there is no event to wait for
-        while not over.is_set():
-            if (wish := self._controls.cancelled()) is not None:
-                note = wish.get("note")
-                self._inbox.put(
-                    CancelRequested(str(wish.get("by")), None if note is None else str(note))
-                )
-                return
-            over.wait(self._controls.watch_s)
 
     def _stop(self, ending: AttemptOutcome, *, hurry: bool = True) -> None:
         """Start nothing more, and end so when what runs has finished; if need be, without it."""
@@ -570,10 +488,6 @@ class Loop:
         limit = f"the limit of {self._limits.timeout_s:g} s was reached"
         at, now = self._clock.now(), self._clock.monotonic()
         for name, (_, began) in self._running.items():
-            error = {
-                "kind": "timeout",
-                "message": f"{limit} while it was being produced",
-                "hint": None,
-            }
-            self._ledger.enter(ArtifactFailedRecord(at, name, error, round((now - began) * 1000)))
-        self._tracker.end(AttemptOutcome(RunStatus.FAILED, "timeout", limit, Exit.TIMEOUT))
+            took = round((now - began) * 1000)
+            self._ledger.enter(step_events.out_of_time(name, at, limit, took))
+        self._tracker.end(stop_reasons.out_of_time(limit))

@@ -34,7 +34,7 @@ class Pools:
         """Timed-out tries, by identity, and until when it is assumed that they will end."""
 
     def __bool__(self) -> bool:
-        """Whether anything waits for room."""
+        """Return whether anything waits for room."""
         return any(self._waiting.values())
 
     def admits(self, node: Node) -> bool:

@@ -23,8 +23,10 @@ def delay_s(retry: RetrySpec | None, failed: Failed, tried: int, chance: float) 
 
 
 def _is(name: str, kinds: tuple[str, ...]) -> bool:
-    """Whether an error has a name; a module may be where its package offers it (`requests.Timeout`
-    for `requests.exceptions.Timeout`)."""
+    """Return whether an error has a name, be it the one that its package offers.
+
+    `requests.Timeout` is `requests.exceptions.Timeout`, say.
+    """
     package, dot, rest = name.partition(".")
     last = rest.rpartition(".")[2]
     return name in kinds or any(
@@ -33,5 +35,5 @@ def _is(name: str, kinds: tuple[str, ...]) -> bool:
 
 
 def _asked_to_end(kinds: set[str]) -> bool:
-    """Whether it was no mistake: KeyboardInterrupt, SystemExit, or a task that was cancelled."""
+    """Return whether a call was asked to end: interrupted, exited or cancelled."""
     return "CancelledError" in kinds or not kinds & {"Exception", "timeout", DIED}
