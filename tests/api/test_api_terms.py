@@ -311,6 +311,16 @@ def test_an_argument_that_a_function_does_not_have_is_a_type_error(verb: str, wo
         getattr(waivern, verb)("r", **terms)
 
 
+def test_the_executor_is_named(store: Path) -> None:
+    runbook = chain().runbook
+    assert waivern.run(runbook, executor="threads", store=store).exit_code == 0
+    with pytest.raises(waivern.NotFoundError, match="no executor 'dask'"):
+        waivern.run(runbook, executor="dask", store=store)
+    with pytest.raises(waivern.UsageError, match="executor= cannot be of the type int"):
+        waivern.run(runbook, executor=1, store=store)  # type: ignore[arg-type]
+    assert len(waivern.list_runs(store=store)) == 1
+
+
 def test_every_argument_is_explicit_and_typed() -> None:
     """Completion, help() and type checkers see each of them; most are the same everywhere."""
     verbs = ("plan", "run", "resume", "replay", "approve")

@@ -48,6 +48,7 @@ def execution(
     project_root: Folder,
     *,
     max_concurrency: int | None = None,
+    executor: str | None = None,
     max_failures: int | None = None,
     cache: bool | None = None,
     refresh: Texts = (),
@@ -74,6 +75,7 @@ def execution(
         base=_folder("base", base),
         trust_run=_switch("trust_run", trust_run) is True,
         max_concurrency=_count("max_concurrency", max_concurrency),
+        executor=_executor(executor),
         max_failures=_count("max_failures", max_failures),
         cache=_switch("cache", cache),
         refresh=frozenset(_texts("refresh", refresh)),
@@ -138,6 +140,13 @@ def _count(name: str, value: object) -> int | None:
     if value is None or (isinstance(value, int) and value is not True and value >= 1):
         return value
     raise _wrong(name, value, "a whole number from 1")
+
+
+def _executor(name: object) -> str | None:
+    """Return the name of an executor; that it is installed is checked before anything runs."""
+    argument_types.text("executor", name, optional=True)
+    assert name is None or isinstance(name, str)
+    return name
 
 
 def _percentage(name: str, value: object) -> Fraction | None:

@@ -11,6 +11,7 @@ The arguments mean the same in every function that has them:
 `cache`            whether cached results are used; None: as the project says, else yes.
 `refresh`          artifacts to rebuild although their results are known.
 `max_concurrency`  artifacts at once; None: as the runbook says, else the project, else the default.
+`executor`         the name of an installed executor; None: as the project says, else `threads`.
 `max_failures`     failures after which nothing more is started: 1 is `--fail-fast`. None: no limit.
 `min_coverage`     the least percentage of the sources that must be examined; below it, `exit_code`
                    is 6.
@@ -146,6 +147,7 @@ def run(
     cache: bool | None = None,
     refresh: Texts = (),
     max_concurrency: int | None = None,
+    executor: str | None = None,
     max_failures: int | None = None,
     min_coverage: float | None = None,
     fail_on: Texts = (),
@@ -170,6 +172,7 @@ def run(
         cache=cache,
         refresh=refresh,
         max_concurrency=max_concurrency,
+        executor=executor,
         max_failures=max_failures,
         min_coverage=min_coverage,
         fail_on=fail_on,
@@ -200,6 +203,7 @@ def resume(
     cache: bool | None = None,
     refresh: Texts = (),
     max_concurrency: int | None = None,
+    executor: str | None = None,
     max_failures: int | None = None,
     min_coverage: float | None = None,
     fail_on: Texts = (),
@@ -230,6 +234,7 @@ def resume(
         cache=cache,
         refresh=refresh,
         max_concurrency=max_concurrency,
+        executor=executor,
         max_failures=max_failures,
         min_coverage=min_coverage,
         fail_on=fail_on,
@@ -259,6 +264,7 @@ def replay(
     run_id: str | None = None,
     params: Mapping[str, Json] | None = None,
     max_concurrency: int | None = None,
+    executor: str | None = None,
     max_failures: int | None = None,
     min_coverage: float | None = None,
     fail_on: Texts = (),
@@ -280,6 +286,7 @@ def replay(
         store,
         project_root,
         max_concurrency=max_concurrency,
+        executor=executor,
         max_failures=max_failures,
         min_coverage=min_coverage,
         fail_on=fail_on,
@@ -308,6 +315,7 @@ def approve(
     cache: bool | None = None,
     refresh: Texts = (),
     max_concurrency: int | None = None,
+    executor: str | None = None,
     max_failures: int | None = None,
     min_coverage: float | None = None,
     fail_on: Texts = (),
@@ -333,6 +341,7 @@ def approve(
         cache=cache,
         refresh=refresh,
         max_concurrency=max_concurrency,
+        executor=executor,
         max_failures=max_failures,
         min_coverage=min_coverage,
         fail_on=fail_on,
