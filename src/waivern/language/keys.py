@@ -206,7 +206,7 @@ def model_at(root: type[Model], path: tuple[str | int, ...]) -> type[Model] | No
 
 
 def has_entries(field: FieldInfo) -> bool:
-    """Whether a key holds a mapping of names, each to a mapping of its own."""
+    """Return whether a key holds a mapping of names, each to a mapping of its own."""
     return _entries(field.annotation)
 
 

@@ -133,7 +133,7 @@ def _without(
 
 
 def _awaits(value: Json, open_: AbstractSet[str]) -> bool:
-    """Whether there is a parameter in a value that is still to be given one."""
+    """Return whether a value has a parameter that has no value yet."""
     return not open_.isdisjoint(template.names(value))
 
 
@@ -250,7 +250,7 @@ def _read(
 
 
 def _is_open(error: Any, open_: AbstractSet[str]) -> bool:
-    """Whether it will only be known with the value of a parameter what is wrong, if anything."""
+    """Return whether a fault can be judged only with the value of a parameter."""
     written, at = error["input"], error["loc"]
     whole = isinstance(written, str) or at == ("for_each",)
     return whole and error["type"] != "extra_forbidden" and _awaits(written, open_)

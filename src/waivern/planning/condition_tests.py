@@ -67,7 +67,7 @@ def _discreet(flats: ArtifactTable, flat: FlatArtifact, condition: Condition) ->
 
 
 def _sensitive(flats: ArtifactTable, ids: Iterable[ArtifactId] | None) -> bool:
-    """Whether one of the artifacts is not to be shown."""
+    """Return whether one of the artifacts is not to be shown."""
     return any(flats.artifacts[id_].sensitive or id_ in _given(flats) for id_ in ids or ())
 
 

@@ -199,13 +199,13 @@ class Node(NamedTuple):
     """Its failure does not make the run a failed one: it is part of a child that is optional."""
 
     def hinges_on(self, needed: ArtifactId) -> bool:
-        """Whether it is not made without `needed`, even if that is optional."""
+        """Return whether it is not produced without `needed`, even if that is optional."""
         if isinstance(self.work, LastRound) and self.work.led_by == needed:
             return True
         return any(test.result == needed for test in self.tests)
 
     def spares(self, needed: ArtifactId) -> bool:
-        """Whether it is made all the same if `needed` is left out: a round after the first."""
+        """Return whether it is produced although `needed` is left out: a round after the first."""
         return isinstance(self.work, LastRound) and needed in self.inputs[1:]
 
     @property

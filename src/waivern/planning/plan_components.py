@@ -153,7 +153,7 @@ class PlanComponents:
 
 
 def _leads(path: Path, properties: Json) -> bool:
-    """Whether there is something at `path`."""
+    """Return whether there is something at `path`."""
     for part in path:
         if isinstance(properties, Mapping):
             if part not in properties:

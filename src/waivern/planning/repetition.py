@@ -132,7 +132,7 @@ def _feed(
 def _can(
     flats: ArtifactTable, directive: ChildInclusion, inside: Scope, out: str, need: str
 ) -> bool:
-    """Whether the child has what is fed, and what it is fed to."""
+    """Return whether the child has the output that is fed, and the input it is fed to."""
     offers, needs = inside.runbook.outputs, inside.runbook.inputs
     if out not in offers:
         message, hint = f"has no output '{out}'", did_you_mean(out, offers)

@@ -59,5 +59,5 @@ def json_text(value: Json, *, indent: int | None = 2) -> str:
 
 
 def _plain() -> bool:
-    """Whether stdout can write nothing but ASCII."""
+    """Return whether stdout can write nothing but ASCII."""
     return not (sys.stdout.encoding or "").lower().startswith("utf")

@@ -59,7 +59,7 @@ def _fact(
 
 
 def _may_be_told(part: ConditionNode, seen: Mapping[int, Json]) -> bool:
-    """Whether the value of a part is not itself a value of the content."""
+    """Return whether the value of a part is not itself a value of the content."""
     if part.kind == "path":
         return part.value[0] in _PLAIN
     if part.kind in ("or", "and", "not", "comparison") or part.value in _ANSWERS:
