@@ -25,7 +25,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
 
-from waivern.runs.queries import RunRow, list_runs
+from waivern.runs import listing
+from waivern.runs.queries import RunRow
 from waivern.store.local import LocalFilesystemStore
 
 HERE = Path(__file__).parent
@@ -306,7 +307,9 @@ class Shelf:
 
     def rows(self) -> dict[str, RunRow]:
         """Return what `wct runs` makes its list of."""
-        return {row.run_id: row for row in list_runs(LocalFilesystemStore(self.path / ".waivern"))}
+        return {
+            row.run_id: row for row in listing.every(LocalFilesystemStore(self.path / ".waivern"))
+        }
 
     def wct(self, *argv: str, plan: Plan | None = None, files: int | None = None) -> Job:
         words = (*argv, "--store", str(self.path / ".waivern"))

@@ -15,7 +15,7 @@ from harness import ALL, Bench, Job, Plan, carry_out
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
-from waivern.runs import queries
+from waivern.runs import listing
 from waivern.runs.queries import RunRow
 from waivern.store.local import LocalFilesystemStore
 
@@ -84,7 +84,7 @@ class StoreMachine(RuleBasedStateMachine):
         return done.code != -9
 
     def rows(self) -> dict[str, RunRow]:
-        return {row.run_id: row for row in queries.list_runs(self.store)}
+        return {row.run_id: row for row in listing.every(self.store)}
 
     def teardown(self) -> None:
         self.shelf.clear()

@@ -18,7 +18,7 @@ from powerloss import Disk, Tree
 from powerloss_check import EXIT, STORE, Bed, Eyes, Points, Promise, crash_points, violations
 from powerloss_recorder import Operation, recorded
 
-from waivern.runs.queries import list_runs
+from waivern.runs.listing import every
 from waivern.runs.request import RunRequest
 from waivern.runs.resume import resume
 from waivern.runs.run_options import RunOptions
@@ -114,7 +114,7 @@ class Place:
         begin = partial(start, RunRequest(source=path, run_id=RUN), store, options)
         (again if run.exists() else begin)()
         assert contents(run) == undisturbed
-        assert [row.status for row in list_runs(store) if row.run_id == RUN] == ["failed"]
+        assert [row.status for row in every(store) if row.run_id == RUN] == ["failed"]
         assert not verify(store, RUN).faults
         assert not verify(store, RUN).notes
         calls = Counter(self.calls.read_text().split() if self.calls.exists() else [])

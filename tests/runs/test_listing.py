@@ -62,9 +62,19 @@ def document(row: queries.RunRow) -> dict[str, Any]:
     return told
 
 
+def scan(book: Book) -> list[queries.RunRow]:
+    """Return what the folders say, read one by one."""
+    rows = [queries.look(book.store, run_id) for run_id in book.store.runs()]
+
+    def age(row: queries.RunRow) -> tuple[str, str]:
+        return row.metadata.started_at if row.metadata else "", row.run_id
+
+    return sorted(rows, key=age, reverse=True)
+
+
 def same(book: Book, limits: tuple[int | None, ...] = (1, 3, None)) -> None:
     """Check every list against a scan of the folders."""
-    every = queries.list_runs(book.store)
+    every = scan(book)
     for status in STATUSES:
         fitting = [row for row in every if status in (None, row.status)]
         for limit in limits:

@@ -18,7 +18,7 @@ from waivern.errors import (
     StoreError,
 )
 from waivern.record.journal_events import AttemptStartedRecord, RunCancelledRecord, to_record
-from waivern.runs import queries, verify
+from waivern.runs import listing, queries, verify
 from waivern.runs.prepare import check
 from waivern.runs.run_references import find
 from waivern.store.lock import this_process
@@ -31,7 +31,7 @@ def book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Book:
 
 
 def statuses(book: Book) -> dict[str, str]:
-    return {row.run_id: str(row.status) for row in queries.list_runs(book.store)}
+    return {row.run_id: str(row.status) for row in listing.every(book.store)}
 
 
 def reopen(book: Book, run_id: str) -> None:
@@ -47,7 +47,7 @@ async def test_newest_first(book: Book) -> None:
     book.write(make("a"))
     for run_id in ("zz", "aa", "mm"):
         await book.start(run_id=run_id)
-    rows = queries.list_runs(book.store)
+    rows = listing.every(book.store)
     starts = [row.metadata.started_at for row in rows if row.metadata]
     assert starts == sorted(starts, reverse=True)
     assert len(rows) == 3
@@ -58,7 +58,7 @@ async def test_counts(book: Book) -> None:
     book.write(make("a"), make("x"), join("b", "a"), join("c", "b", "x"))
     book.fail("b")
     await book.start(run_id="r")
-    (row,) = queries.list_runs(book.store)
+    (row,) = listing.every(book.store)
     counts = {"completed": 2, "failed": 1, "skipped": 1, "not_started": 0, "suspended": 0}
     assert (row.status, row.counts, row.fault) == ("failed", counts, None)
     document = row.document()
@@ -119,7 +119,7 @@ async def test_a_projection_that_lags_behind(book: Book) -> None:
     lagging = run.read_text().replace('"status": "completed"', '"status": "running"')
     run.write_text(lagging.replace(f'"updated_at": "{ended}"', '"updated_at": "2026-01-01"'))
     (system / "state.json").write_text("{}")
-    (row,) = queries.list_runs(book.store)
+    (row,) = listing.every(book.store)
     assert (row.status, row.counts["completed"]) == ("completed", 2)
 
 
@@ -130,7 +130,7 @@ async def test_corrupt_is_shown_and_hides_no_other(book: Book, name: str, text: 
     await book.start(run_id="good")
     await book.start(run_id="bad")
     (book.run("bad") / "_system" / name).write_text(text)
-    rows = queries.list_runs(book.store)
+    rows = listing.every(book.store)
     assert [(row.run_id, row.status) for row in rows] == [("good", "completed"), ("bad", "corrupt")]
     assert rows[1].fault
     assert rows[1].document()["status"] == "corrupt"
@@ -207,7 +207,7 @@ async def test_reading_changes_nothing(book: Book) -> None:
     events.write_bytes(events.read_bytes() + b'{"torn')
     before = book.files("r")
     times = {path: path.stat().st_mtime_ns for path in book.run("r").rglob("*")}
-    queries.list_runs(book.store)
+    listing.every(book.store)
     queries.content(book.store, queries.load(book.store, "r"), "a")
     assert book.files("r") == before
     assert {path: path.stat().st_mtime_ns for path in book.run("r").rglob("*")} == times

@@ -1,7 +1,7 @@
 """Lists of runs that open only the folders of the rows they show.
 
 The order of all runs, and which of them match a filter, comes from the store's index for runs whose
-records are unchanged since it was written; other runs are read. The result is that of `list_runs`.
+records are unchanged since it was written; other runs are read. The result is as if all were read.
 """
 
 from __future__ import annotations
@@ -136,6 +136,11 @@ def page(
             rows.append(row)  # else it has changed since
     unreadable = unreadable or any(row.status == UNREADABLE for row in rows)
     return RunPage(rows, left_out, damaged, len(listing.glances), unreadable)
+
+
+def every(store: RunStore) -> list[RunRow]:
+    """Return all runs, newest first; what cannot be read comes last, as one of DAMAGED."""
+    return page(store).rows
 
 
 def _age(found: RunGlance) -> tuple[str, str]:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from waivern.errors import (
     ArtifactNotFoundError,
     IntegrityError,
-    RunNotFoundError,
     StoreError,
     WaivernError,
 )
@@ -48,22 +47,6 @@ class RunRow(NamedTuple):
         head = self.metadata.document() if self.metadata else {}
         head |= {"run_id": self.run_id, "status": self.status}
         return head | {"artifacts": self.counts, "pinned": self.pinned, "fault": self.fault}
-
-
-def list_runs(store: RunStore) -> list[RunRow]:
-    """Return all runs, newest first; what cannot be read comes last, as one of DAMAGED."""
-    rows = []
-    for run_id in store.runs():
-        with suppress(RunNotFoundError):  # it was removed meanwhile
-            rows.append(look(store, run_id))
-    if any(row.status in DAMAGED for row in rows):  # or was being removed
-        there = set(store.runs())
-        rows = [row for row in rows if row.run_id in there]
-    return sorted(rows, key=_age, reverse=True)
-
-
-def _age(row: RunRow) -> tuple[str, str]:
-    return (row.metadata.started_at if row.metadata else "", row.run_id)
 
 
 ASIDE = ("run_cancelled", "gate_decided", "artifact_redacted")

@@ -18,7 +18,7 @@ from waivern.errors import IntegrityError, NotFoundError, RefusedError, RunLocke
 from waivern.message import Json
 from waivern.record.run_metadata import RunMetadata
 from waivern.record.status import RunStatus
-from waivern.runs import history, queries, runbook_file
+from waivern.runs import history, listing, queries, runbook_file
 from waivern.runs.protection import AT_WORK, protection, protections
 from waivern.runs.queries import RunRow
 from waivern.runs.runbook_file import RunbookFile
@@ -124,7 +124,7 @@ def survey(
 ) -> list[RemovalItem]:
     """Return what a removal of these runs would do to each; `rows`: all runs, if they are known."""
     wanted = dict.fromkeys(run_ids)
-    rows = queries.list_runs(store) if rows is None else rows
+    rows = listing.every(store) if rows is None else rows
     known = {row.run_id: row for row in rows}
     spared = protections(store, rows, wanted, force=force)
     found = []
@@ -167,7 +167,7 @@ def remove(store: RunStore, run_ids: Iterable[str], *, force: bool) -> Removal:
     wanted = dict.fromkeys(run_ids)
     removed: list[str] = []
     warnings: list[str] = []
-    rows = queries.list_runs(store)
+    rows = listing.every(store)
     spared = protections(store, rows, wanted, force=force)
     for run_id in wanted:
         if run_id in spared:

@@ -20,8 +20,8 @@ from waivern.cli.ui.screen import stderr
 from waivern.errors import UsageError
 from waivern.language.age import FORMS, parse_age
 from waivern.language.project import Retention
+from waivern.runs import listing
 from waivern.runs.locate import find_project
-from waivern.runs.queries import list_runs
 from waivern.runs.retention import RetentionPolicy, doomed, survey
 
 
@@ -91,7 +91,7 @@ def command(
             "`retention` in waivern.yaml",
         )
     where, now = opened(store), datetime.now(UTC)
-    rows = list_runs(where)
+    rows = listing.every(where)
     chosen = [row.run_id for row in doomed(where, rows, policy, now)]
     items = survey(where, chosen, force=False, now=now, rows=rows)
     outcome = remove_after_showing(
