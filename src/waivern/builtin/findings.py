@@ -88,7 +88,6 @@ class ItemFindings:
         self.detector = detector
         self._source = source
         self._groups: dict[tuple[str, ...], _Group] = {}
-        self._orders: dict[str, Order] = {}
 
     def value(
         self,
@@ -109,18 +108,19 @@ class ItemFindings:
         identity = (match.type, match.rule, name, canonical_mask(match.type, value), test)
         group = self._groups.get(identity)
         if group is None:
-            group = _Group(order, {}, -1.0)
-            self._groups[identity] = group
-        if group.confidence < match.confidence:
+            group = self._groups[identity] = _Group(order, {}, -1.0)
+        located = len(group.locations) < self.detector.config.max_locations
+        better = group.confidence < match.confidence
+        evidence = mask(match.type, value) if better or located else ""
+        if better:
             group.confidence = match.confidence
-            group.document = self._described(match, value, identity)
-        if row is not None and group.row == row:
-            return
-        group.total, group.row = group.total + 1, -1 if row is None else row
-        if len(group.locations) < self.detector.config.max_locations:
-            group.locations.append({**place(), "evidence": mask(match.type, value)})
+            group.document = self._described(match, evidence, identity)
+        if row is None or group.row != row:
+            group.total, group.row = group.total + 1, -1 if row is None else row
+            if located:
+                group.locations.append(place() | {"evidence": evidence})
 
-    def _described(self, match: Match, value: str, identity: tuple[str, ...]) -> dict[str, Json]:
+    def _described(self, match: Match, evidence: str, identity: tuple[str, ...]) -> dict[str, Json]:
         rule = self.detector.rules.types[match.type]
         return {
             "category": rule.category,
@@ -130,7 +130,7 @@ class ItemFindings:
             "canonical": identity[3],
             "severity": "info" if match.sample else rule.severity,
             "test_data": match.sample,
-            "evidence": mask(match.type, value),
+            "evidence": evidence,
             "validators": list(match.validators),
             "terms": list(match.terms),
             "rule": match.rule,

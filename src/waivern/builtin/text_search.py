@@ -43,17 +43,18 @@ class TextSearch:
 
     def _search(self, text: str, more: bool) -> None:
         """Search a piece of the text; of `more` text, the context of the next piece is kept."""
-        if self._fields is None:
-            self._fields = RecordFields(text)
         begin = len(self._context)
         searched = self._context + text if begin else text
+        uses = self._names.add(text, self._start)
+        if self._fields is None:
+            self._fields = RecordFields(self._names.columns, text)
         self._fields.enter(searched)
         self._lines.enter(text)
         found: list[tuple[int, Match | None, FieldUse | None]] = [
             (match.start - begin, match, None)
             for match in self._detector.scan(searched, begin=begin)
         ]
-        found += [(u.start - self._start, None, u) for u in self._names.add(text, self._start)]
+        found += [(use.start - self._start, None, use) for use in uses]
         for at, match, use in sorted(found, key=_start):
             if match is not None:
                 self._add(match, searched, at)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from waivern.detection.ruleset import LONGEST_TERM, FieldTerm, Ruleset
-from waivern.detection.tables import headers
+from waivern.detection.tables import first_line, headers
 from waivern.detection.word_splitting import words
 
 _MOST_WORDS = 6
@@ -110,14 +111,18 @@ class FieldNames:
         self._found: dict[str, FieldUse] = {}
         self._headers: set[str] = set()
         self._is_xml: bool | None = None
+        self.columns: frozenset[str] = frozenset()
+        """The names in the first line, if the text consists of rows below such a line."""
 
     def add(self, text: str, at: int = 0) -> list[FieldUse]:
         """Add the part that begins at `at`; return the fields that are new, by position."""
-        first = self._is_xml is None
+        head = None
         if self._is_xml is None:
             self._is_xml = _is_xml(text)
+            head = first_line(text)
+            self.columns = frozenset(head.names if head else ())
         new = {use.field.name: use for use in self._declared(text, at)}
-        for name, place in headers(text, at_begin=first):
+        for name, place in headers(text, head):
             field = classify(name, self._rules)
             if field:
                 new[name] = FieldUse(field, at + place, 1, data=True)
@@ -144,33 +149,20 @@ class FieldNames:
         )
 
     def _declared(self, text: str, at: int) -> Iterator[FieldUse]:
-        raw = text.encode("ascii", "replace")
+        raw, xml = text.encode("ascii", "replace"), bool(self._is_xml)
         named = {
             name: classify(name.decode(), self._rules) for name in set(_IDENTIFIER.findall(raw))
         }
         fields = {name: field for name, field in named.items() if field}
-        places: dict[bytes, _Uses] = {}
+        places: defaultdict[bytes, list[tuple[int, bool]]] = defaultdict(list)
         for found in _IDENTIFIER.finditer(raw) if fields else ():
             name = found.group()
             if name in fields:
-                data = _field(text, found.start(), found.end(), bool(self._is_xml))
+                data = _field(text, found.start(), found.end(), xml)
                 if data is not None:
-                    places.setdefault(name, _Uses(found.start())).add(data)
+                    places[name].append((found.start(), data))
         for name, uses in places.items():
-            yield FieldUse(fields[name], at + uses.start, uses.count, uses.data)
-
-
-@dataclass(slots=True)
-class _Uses:
-    """The uses of one name in one part."""
-
-    start: int
-    count: int = 0
-    data: bool = False
-
-    def add(self, data: bool) -> None:
-        self.count += 1
-        self.data = self.data or data
+            yield FieldUse(fields[name], at + uses[0][0], len(uses), any(use[1] for use in uses))
 
 
 def _place(use: FieldUse) -> tuple[int, str]:

@@ -7,7 +7,6 @@ import re
 from bisect import bisect_left
 
 from waivern.detection.scan import Match
-from waivern.detection.tables import line_of_names
 
 MOST_FIELDS = 1_000
 """The fields of one text that are distinguished: keys may be data, one for each record."""
@@ -19,13 +18,13 @@ _STRING = re.compile(r'"([^"\\]*+(?:\\.?[^"\\]*+)*+)(?:"(\s{0,20}:)?|\Z)')
 class RecordFields:
     """The field of each value in a text that has one record on each line.
 
-    `head` is the beginning of the text: it decides which form the text has. `of` returns "" for a
-    value that is in no field, and in texts of other forms.
+    `columns` are the names in the text's first line, if it has such; `head` is the beginning of the
+    text. `of` returns "" for a value that is in no field, and in texts of other forms.
     """
 
-    def __init__(self, head: str) -> None:
-        self._columns = frozenset(line_of_names(head))
-        self._json = not self._columns and _has_flat_objects(head)
+    def __init__(self, columns: frozenset[str], head: str) -> None:
+        self._columns = columns
+        self._json = head.startswith("{") and not columns and _has_flat_objects(head)
         self._seen: set[str] = set()
         self._line: tuple[int, int, list[int], list[str]] = (0, -1, [], [])
 

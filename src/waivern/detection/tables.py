@@ -11,6 +11,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from functools import cached_property
 from itertools import pairwise
+from typing import NamedTuple
 
 _BLANK = re.compile(r"\n[ \t\r]{0,40}\n")
 _INSERT = re.compile(
@@ -45,7 +46,7 @@ class Tables:
         self._text = text
         self._size = len(text)
         self._sql: _Values | None = None
-        self._heads: dict[int, tuple[str, list[str]] | None] = {}
+        self._heads: dict[int, LineOfNames | None] = {}
         self._cell: int | None = None
         self._line: tuple[int, int, list[int]] = (-1, -1, [])
 
@@ -135,12 +136,12 @@ class Tables:
         self._cell = cells[index]
         return names[index]
 
-    def _head(self, at: int) -> tuple[str, list[str]] | None:
+    def _head(self, at: int) -> LineOfNames | None:
         copied = bisect_right(self._copies, at, key=lambda c: c[0]) - 1
         if copied >= 0:
             _, end, names = self._copies[copied]
             if at < end + len("\n\\."):
-                return "\t", names
+                return LineOfNames("\t", names)
         place = bisect_right(self._breaks, at) - 1
         begin = self._breaks[place] if place >= 0 else 0
         if begin not in self._heads:
@@ -257,23 +258,27 @@ def context_for_next(text: str) -> str:
     return Tables(text).open_at_end() or text[text.find("\n", near) + 1 or near :]
 
 
-def line_of_names(text: str) -> list[str]:
-    """Return the names of the columns if the text begins with a line of them over rows."""
-    head = _read_head(text, 0)
-    return [] if head is None else head[1]
+class LineOfNames(NamedTuple):
+    """A line with the names of the columns below it."""
+
+    delimiter: str
+    names: list[str]
 
 
-def headers(text: str, *, at_begin: bool = True) -> list[tuple[str, int]]:
-    """Return the column names that the text declares, and where: the first line, INSERT, COPY.
+def first_line(text: str) -> LineOfNames | None:
+    """Return the first line if it names the columns of the rows below it."""
+    return _read_head(text, 0)
 
-    `at_begin`: the text has a first line, and is no later part of another text.
+
+def headers(text: str, head: LineOfNames | None) -> list[tuple[str, int]]:
+    """Return the column names that the text declares, and where: INSERT, COPY, and `head`.
+
+    `head` is the text's first line, if that names columns.
     """
     found: dict[str, int] = {}
-    head = _read_head(text, 0) if at_begin else None
     if head is not None:
-        delimiter, names = head
-        starts = _cells(text[: text.find("\n")], delimiter, 0)
-        for name, start in zip(names, starts, strict=True):
+        starts = _cells(text[: text.find("\n")], head.delimiter, 0)
+        for name, start in zip(head.names, starts, strict=True):
             if name:
                 found.setdefault(name, text.find(name, start))
     for form in (_INSERT, _COPY):
@@ -312,7 +317,7 @@ def _cells(line: str, delimiter: str, offset: int) -> list[int]:
     return starts
 
 
-def _read_head(text: str, begin: int) -> tuple[str, list[str]] | None:
+def _read_head(text: str, begin: int) -> LineOfNames | None:
     """Return delimiter and names if the block at `begin` has a line of names over cells."""
     end = text.find("\n", begin, begin + _LONGEST_LINE)
     if end < 0:
@@ -330,7 +335,7 @@ def _read_head(text: str, begin: int) -> tuple[str, list[str]] | None:
     following = text[end + 1 : following_end if following_end >= 0 else end + 1 + _LONGEST_LINE]
     if len(_cells(following.rstrip("\r"), delimiter, 0)) != len(names):
         return None
-    return delimiter, names
+    return LineOfNames(delimiter, names)
 
 
 def _is_name(cell: str) -> bool:
