@@ -32,8 +32,10 @@ class TextSearch:
 
     def add(self, part: Mapping[str, Json]) -> None:
         """Search the next part."""
-        self._start = part.get("start", self._start)
-        self._lines.line = 1 + part.get("line", self._lines.line - 1)
+        if part.get("start", self._start) != self._start:  # what was between is missing
+            self._start = part["start"]
+            self._lines.jump(part.get("line", 0), part.get("column", 0))
+            self._context = ""
         text, more = part["text"], bool(part.get("more"))
         begin = 0
         for end in _ends(text):
@@ -120,6 +122,10 @@ class _Lines:
         """Take the next piece of the text."""
         self._end = self._end or ("\n" if "\n" in text else "\r")
         self._text, self._at = text, 0
+
+    def jump(self, line: int, column: int) -> None:
+        """Continue after so many lines and, in the next one, so many characters."""
+        self.line, self._begin = line + 1, -column
 
     def leave(self) -> None:
         """End the piece; the next one may begin within a line."""
