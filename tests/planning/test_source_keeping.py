@@ -108,10 +108,10 @@ def test_a_child_has_what_its_parent_says_unless_it_says_otherwise(books: Books)
 def test_reference_to_what_cannot_be_read_again_is_refused_where_it_is_said(books: Books) -> None:
     own = books.write(main=written("", "keep: reference", "once")).only()
     assert own.code == "WCT216"
-    assert own.message == "'read' cannot be kept by reference: once cannot read it again"
-    assert (
-        own.hint == "write `keep: content` at the artifact, which stores the data in the run folder"
+    assert own.message == (
+        "'read' cannot be kept by reference: the connector 'once' cannot read its source again"
     )
+    assert (own.hint or "").startswith("write `keep: content` beside its `source`")
     assert at(own) == "main.yaml:4"
     config = books.write(main=written("config: {keep: reference}", "", "once")).only()
     assert (config.code, at(config)) == ("WCT216", "main.yaml:2")

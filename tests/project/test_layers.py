@@ -33,7 +33,11 @@ HEIGHT = {
     package_of: len(LAYERS) - n for n, packages in enumerate(LAYERS) for package_of in packages
 }
 RUNTIME = {"pydantic", "pydantic_core", "yaml", "click", "anyio", "rich"}
-EXTRAS = {"testing/__init__.py": {"pytest"}, "testing/stores.py": {"pytest"}}
+EXTRAS = {
+    "testing/__init__.py": {"pytest"},
+    "testing/stores.py": {"pytest"},
+    "testing/stream_conformance.py": {"pytest"},
+}
 """Package or file -> what it may import beyond RUNTIME, each thing an extra."""
 
 Import = tuple[str, str, int]

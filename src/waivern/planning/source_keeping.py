@@ -40,8 +40,11 @@ def keeping(
         return SourceKeeping(keep, on_change)
     able = rereadable(component)
     if keep == "reference" and not able:
-        message = f"'{own.id}' cannot be kept by reference: {component.name} cannot read it again"
-        hint = "write `keep: content` at the artifact, which stores the data in the run folder"
+        connector = f"the connector '{component.name}' cannot read its source again"
+        message = f"'{own.id}' cannot be kept by reference: {connector}"
+        hint = (
+            "write `keep: content` beside its `source`: the data is then stored in the run folder"
+        )
         flats.report(_problem(flat, "keep", message, hint, defaults))
     keep = keep or ("reference" if able else "content")
     if own.on_change and keep == "content" and own.keep is None:
