@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from itertools import islice
+from typing import Any
 
 from waivern.errors import ComponentError, IntegrityError
 
@@ -42,7 +43,7 @@ class RecordStream:
     def __len__(self) -> int:
         return self.count
 
-    def __iter__(self) -> Iterator[object]:
+    def __iter__(self) -> Iterator[Any]:
         """Yield the records. Raises IntegrityError at the end if the bytes are not the recorded."""
         return map(json.loads, self.lines())
 
@@ -55,7 +56,7 @@ class RecordStream:
         if rest:
             raise IntegrityError("a record stream does not end with a whole record")
 
-    def item(self, index: int) -> object:
+    def item(self, index: int) -> Any:
         """Return one record; a negative index counts from the end. Raises IndexError."""
         place = index if index >= 0 else self.count + index
         if place >= 0:
@@ -74,7 +75,7 @@ class RecordStream:
         if f"sha256:{found.hexdigest()}" != self.digest:
             raise IntegrityError("a record stream is not what its artifact recorded")
 
-    def whole(self) -> list[object]:
+    def whole(self) -> list[Any]:
         """Return the records as a list. Raises ComponentError if they are too large for that."""
         if self.size > LIST_BYTES:
             raise ComponentError(
@@ -84,7 +85,7 @@ class RecordStream:
             )
         return [*self]
 
-    def document(self) -> dict[str, object]:
+    def document(self) -> dict[str, Any]:
         """Return what the artifact's file says of the stream."""
         return {
             "list": self.name,
