@@ -45,8 +45,7 @@ class Snapshot:
                 # Within a transaction, SQLite opens no file by name: no copy outlives the process.
                 connection.execute("BEGIN")
                 connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-                for file in self._copy.iterdir():
-                    file.unlink()
+                shutil.rmtree(self._copy)
             yield connection
 
     def holds(self) -> bool:

@@ -50,6 +50,8 @@ class Pass:
     skipped: list[tuple[str, str]] = field(default_factory=list)
     read: list[tuple[Rows, int]] = field(default_factory=list)
     """Each table, and how many of its rows were read."""
+    size: int = 0
+    """The bytes of these rows as JSON, for the progress."""
 
     def tables(self) -> Iterator[tuple[Rows, Iterator[Batch]]]:
         """Yield each selected table with its rows, which have to be read before the next table."""
@@ -63,16 +65,20 @@ class Pass:
         for name, why in reasons.items():
             if why is None:
                 rows = rows_of(self.connection, name, most=self.config.max_rows, seed=seed)
-                yield rows, self._counted(rows, rows.batches(self.connection, found[name]))
-                self.ctx.progress(len(self.read), total)
+                batches = rows.batches(self.connection, found[name])
+                yield rows, self._counted(rows, batches, total)
 
-    def _counted(self, rows: Rows, batches: Iterator[Batch]) -> Iterator[Batch]:
+    def _counted(self, rows: Rows, batches: Iterator[Batch], total: int) -> Iterator[Batch]:
         count = 0
         for batch in batches:
             count += len(batch.rows)
+            self.size += batch.size
+            if batch.more:
+                self.ctx.progress(len(self.read), total, size=self.size)
             yield batch
             del batch  # before the next one is read
         self.read.append((rows, count))
+        self.ctx.progress(len(self.read), total, size=self.size)
 
     def report(self) -> None:
         """Report to the context what was read."""

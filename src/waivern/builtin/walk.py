@@ -18,9 +18,9 @@ from waivern.plugins.context import Context
 MAX_DEPTH = 200
 """The maximal depth of folders: each level keeps a descriptor open while the next is read."""
 
-NOT_REGULAR = "not a regular file"
+FOLDER, SYMLINK, NOT_REGULAR = "folder", "symlink", "not a regular file"
 _REASONS = {
-    errno.ELOOP: "symlink",  # it replaced the file after the folder was listed
+    errno.ELOOP: SYMLINK,  # it replaced the file after the folder was listed
     errno.ENOENT: "vanished",
     errno.ESTALE: "vanished",
     errno.ENOTDIR: "vanished",
@@ -86,18 +86,17 @@ class Walk:
 
     def files(self, folder: int, above: tuple[str, ...], *, included: bool) -> Iterator[FoundFile]:
         """Yield the files below an open folder; `included`: all of them are included."""
-        for entry in _entries(folder):
-            parts = (*above, entry.name)
-            if entry.is_dir(follow_symlinks=False):
+        listing = _listed(folder)
+        for name in listing.names:
+            parts, kind = (*above, name), listing.kinds.get(name)
+            if kind == FOLDER:
                 yield from self._subfolder(folder, parts, included=included)
             elif globs.any_fits(self.exclude, parts, folder=False):
                 self.ctx.left_out(shown(parts), "excluded")
             elif not (self._includes(parts, folder=False) or included):
                 self.ctx.left_out(shown(parts), "not included")
-            elif entry.is_symlink():
-                self.ctx.skipped(shown(parts), "symlink")
-            elif not entry.is_file(follow_symlinks=False):
-                self.ctx.skipped(shown(parts), NOT_REGULAR)
+            elif kind is not None:
+                self.ctx.skipped(shown(parts), kind)
             else:
                 yield FoundFile(folder, parts)
 
@@ -134,9 +133,30 @@ class Walk:
         return self.store is not None and os.path.samestat(os.fstat(folder), self.store)
 
 
-def _entries(folder: int) -> list[os.DirEntry[str]]:
+class _Listing(NamedTuple):
+    """The names in a folder, sorted, and the kinds of those that are not regular files.
+
+    A million names are 80 MB; as entries of `scandir` they would be three times as much.
+    """
+
+    names: list[str]
+    kinds: dict[str, str]
+
+
+def _listed(folder: int) -> _Listing:
+    names, kinds = [], {}
     with os.scandir(folder) as entries:
-        return sorted(entries, key=lambda entry: entry.name)
+        for entry in entries:
+            names.append(entry.name)
+            if not entry.is_file(follow_symlinks=False):
+                kinds[entry.name] = _kind(entry)
+    return _Listing(sorted(names), kinds)
+
+
+def _kind(entry: os.DirEntry[str]) -> str:
+    if entry.is_dir(follow_symlinks=False):
+        return FOLDER
+    return SYMLINK if entry.is_symlink() else NOT_REGULAR
 
 
 def reason(error: OSError) -> str:
@@ -155,12 +175,13 @@ def _count(folder: int, depth: int = MAX_DEPTH) -> int:
     if not depth:
         return 1
     total = 0
-    for entry in _entries(folder):
-        if not entry.is_dir(follow_symlinks=False):
+    listing = _listed(folder)
+    for name in listing.names:
+        if listing.kinds.get(name) != FOLDER:
             total += 1
             continue
         try:
-            with opened(entry.name, folder) as inner:
+            with opened(name, folder) as inner:
                 total += _count(inner, depth - 1)
         except OSError:
             total += 1
