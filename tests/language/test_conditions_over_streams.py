@@ -6,7 +6,7 @@ import hashlib
 import json
 import tracemalloc
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
@@ -109,10 +109,14 @@ def test_a_faulty_item_has_no_answer_wherever_it_is() -> None:
 
 
 def test_an_explanation_shows_no_content() -> None:
-    _, said = answer("'IBAN' in inputs.scan.found[*].type", stream(RECORDS))  # type: ignore[misc]
-    assert said == "inputs.scan.found[*].type = a list of 3"
-    _, said = answer("inputs.scan.found[0].type == 'EMAIL'", stream(RECORDS))  # type: ignore[misc]
-    assert said == "inputs.scan.found[0].type = text of 5 characters"
+    _, of_list = cast(
+        tuple[object, str], answer("'IBAN' in inputs.scan.found[*].type", stream(RECORDS))
+    )
+    assert of_list == "inputs.scan.found[*].type = a list of 3"
+    _, of_item = cast(
+        tuple[object, str], answer("inputs.scan.found[0].type == 'EMAIL'", stream(RECORDS))
+    )
+    assert of_item == "inputs.scan.found[0].type = text of 5 characters"
 
 
 def test_an_altered_stream_has_no_answer() -> None:

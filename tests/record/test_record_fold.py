@@ -333,7 +333,7 @@ class TestRedaction:
         assert self.record(completed("t2", "a")).metadata.holds == {"a": 1}
 
     def test_an_artifact_that_is_produced_again_is_as_it_was_produced(self) -> None:
-        before = [
+        before: list[Event] = [
             completed("t2", "a"),
             redacted("t3", "a"),
             AttemptEndedRecord("t4", "completed", None, None, 1),
