@@ -83,6 +83,7 @@ def test_the_first_records(run: Path, wct: Wct, rows: Place) -> None:
     assert "2,990 more" in shown
     assert '"kind": "rows"' in shown
     assert wct("inspect", "@last/rows", "--head", "x").code == 2
+    assert wct("inspect", "@last", "--head", "3").code == 2
 
 
 def test_the_whole_content(run: Path, wct: Wct) -> None:
@@ -150,6 +151,17 @@ def test_a_small_list_is_delivered_as_it_was_stored(rows: Place, wct: Wct) -> No
     ).read_bytes()
     shown = rows.on_a_terminal("inspect", "@last/rows", "--head", "1").out
     assert "2 more" in shown
+
+
+def test_the_first_elements_of_other_content(rows: Place, wct: Wct) -> None:
+    """Of content that is a list itself, and of content without any."""
+    (rows.path / "more.py").write_text("def numbers():\n    return [5, 6, 7]\n")
+    call = "source: {type: python, properties: {call: 'FILE'}}"
+    listed, plain = call.replace("FILE", "more.py:numbers"), call.replace("FILE", "steps.py:value")
+    rows.runbook("book.yaml", f"  list: {{{listed}}}\n  none: {{{plain}}}\n")
+    assert wct("run", "book.yaml", "-q").code == 0
+    assert wct("inspect", "@last/list", "--head", "2").out == "5\n6\n"
+    assert wct("inspect", "@last/none", "--head", "2").out == ""
 
 
 def test_policies_read_streams(run: Path, wct: Wct) -> None:

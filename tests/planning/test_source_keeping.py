@@ -26,6 +26,9 @@ class Shelf:
         pass
     def extract(self, config, ctx):
         return {}
+    def describes(self, config, inputs, ctx):
+        text = {"type": "object", "properties": {"text": {"type": "string"}}}
+        return {"type": "object", "properties": {"items": {"type": "array", "items": text}}}
     def catalogue(self, config, ctx):
         yield {"name": "one", "digest": "sha256:1"}
     def read(self, config, ctx, entries):
@@ -154,3 +157,10 @@ def test_another_way_of_keeping_is_another_artifact(books: Books) -> None:
     }
     explicit = books.write(main=written("", "keep: reference")).plan().nodes
     assert changes(by_reference, explicit) == []
+
+
+def test_a_condition_on_a_list_of_items_is_not_held_against_their_data(books: Books) -> None:
+    condition = "  next: {inputs: read, when: 'max(inputs.read.items[*].text) > 3'}\n"
+    books.write(main=written("", "keep: content") + condition)
+    assert "text" in books.only().message
+    assert books.write(main=written() + condition).plan()

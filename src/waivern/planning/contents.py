@@ -55,6 +55,8 @@ class ContentShapes:
     def _shape(self, node: Node) -> Shape:
         inputs = [self._known[each] for each in _passed_on(node)]
         match node.work:
+            case Extract() if node.keep == "reference":
+                return ANYTHING  # a list of items; the connector describes their data
             case Extract(type_, _, properties):
                 component = self._catalogue.load("connectors", type_)
                 return self._described(node, component, properties, inputs)

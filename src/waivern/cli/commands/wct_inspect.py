@@ -49,4 +49,6 @@ def command(
         return show_artifact(
             where, record, artifact, full=full, reveal=reveal, as_json=as_json, head=head
         )
+    if head is not None:
+        raise click.UsageError("--head shows the records of an artifact: RUN/ARTIFACT")
     return show_run(where, record, full=full, reveal=reveal, as_json=as_json)

@@ -28,7 +28,7 @@ class ArtifactList(NamedTuple):
         """Return the records of an artifact, or else the longest list that it has by name."""
         if message.records is not None:
             return cls(message.records.name, message.records)
-        content = message.content if isinstance(message.content, dict) else {}
+        content = message.content if isinstance(message.content, dict) else {"": message.content}
         lists = [cls(name, value) for name, value in content.items() if isinstance(value, list)]
         return max(lists, key=lambda each: len(each.elements), default=None)
 
