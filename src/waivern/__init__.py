@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from waivern.api.run_queries import load_run as load_run
     from waivern.api.run_queries import load_state as load_state
     from waivern.api.run_queries import load_steps as load_steps
+    from waivern.api.run_queries import redact_run as redact_run
     from waivern.api.stream import Stream as Stream
     from waivern.diagnostics import InvalidError as InvalidError
     from waivern.engine.decision_walk import Action as Action
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
     from waivern.record.status import RunStatus as RunStatus
     from waivern.record.step_record import StepRecord as StepRecord
     from waivern.runs.forecaster import Forecast as Forecast
+    from waivern.runs.redact import Redaction as Redaction
     from waivern.runs.result import Artifact as Artifact
     from waivern.runs.result import RunFailed as RunFailed
     from waivern.runs.result import RunResult as RunResult
@@ -110,6 +112,7 @@ _HOMES = {
     ),
     "engine.decision_walk": ("Action",),
     "runs.forecaster": ("Forecast",),
+    "runs.redact": ("Redaction",),
     "api.functions": (
         "approve",
         "forecast",
@@ -136,6 +139,7 @@ _HOMES = {
         "load_run",
         "load_state",
         "load_steps",
+        "redact_run",
     ),
     "api.stream": ("Stream",),
     "store.base": ("ArtifactStore", "RunStore"),

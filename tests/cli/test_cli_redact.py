@@ -372,3 +372,46 @@ class TestUse:
         assert "3 of 3 artifacts equal" in done.out
         assert "files     equal  (redacted in r1)" in done.out
         assert files_with(place, CANARY, "r2") == ["files.json"]
+
+
+class TestRetention:
+    def test_old_runs_are_redacted(self, place: Place, wct: Wct, scan: str) -> None:
+        (place.path / "waivern.yaml").write_text("retention: {content: 0s}\n")
+        wct("run", scan, "--run-id", "r1")
+        wct("run", scan, "--run-id", "r2")
+        wct("runs", "pin", "r2")
+        done = wct("runs", "prune")
+        assert done.code == 0, done.err
+        assert [row[:2] for row in done.rows] == [
+            ["would redact r1", "files"],
+            ["would redact r1", "findings"],
+        ]
+        assert "not redacted r2: it is pinned" in done.err
+        assert files_with(place, CANARY, "r1") == ["files.json"]
+        done = wct("runs", "prune", "--yes")
+        assert done.code == 0, done.err
+        assert files_with(place, CANARY, "r1") == []
+        assert files_with(place, CANARY, "r2") == ["files.json"]
+        assert events(place, "r1")[0]["reason"] == "retention.content"
+        assert wct("runs", "prune", "--yes").rows == []
+
+    def test_young_runs_stay(self, place: Place, wct: Wct, scan: str) -> None:
+        wct("run", scan, "--run-id", "r1")
+        assert wct("runs", "prune", "--content", "1d", "--yes").rows == []
+        assert files_with(place, CANARY, "r1") == ["files.json"]
+        assert wct("runs", "prune", "--content", "soon").code == 2
+
+    def test_with_a_policy_for_whole_runs(self, place: Place, wct: Wct, scan: str) -> None:
+        wct("run", scan, "--run-id", "r1")
+        wct("run", scan, "--run-id", "r2")
+        done = wct("runs", "prune", "--keep-last", "1", "--content", "0s", "--yes", "--json")
+        document = done.data("prune")
+        assert document["removed"] == ["r1"]
+        assert [each["run_id"] for each in document["redacted"]] == ["r2", "r2"]
+
+    def test_a_redaction_prolongs_nothing(self, place: Place, wct: Wct, scan: str) -> None:
+        wct("run", scan, "--run-id", "r1")
+        (before,) = wct("runs", "--json").data("runs")
+        wct("runs", "redact", "r1", "--yes")
+        (after,) = wct("runs", "--json").data("runs")
+        assert after["updated_at"] == before["updated_at"]

@@ -132,6 +132,7 @@ def test_every_setting_has_a_default(tmp_path: Path) -> None:
         "retention.older_than": (None, "default"),
         "retention.status": ((), "default"),
         "retention.keep_failed": (False, "default"),
+        "retention.content": (None, "default"),
     }
 
 

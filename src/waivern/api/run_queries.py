@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from waivern.language.project import Project
     from waivern.record.execution_state import ExecutionState
     from waivern.record.step_record import StepRecord
+    from waivern.runs.redact import Redaction
 
 Store: TypeAlias = RunStore | str | os.PathLike[str] | None
 """A store, its URL or path; None: the one that `wct` uses in `project_root`."""
@@ -149,3 +150,32 @@ def delete_run(
     if refused := refusal(removal.spared):
         raise refused
     return True
+
+
+def redact_run(
+    run_id: str,
+    artifact: str | None = None,
+    *,
+    by: str,
+    reason: str | None = None,
+    store: Store = None,
+    project_root: Folder = None,
+) -> Redaction:
+    """Destroy the source content and the evidence that a run holds, or the content of an artifact.
+
+    `run_id` is its full id; `by` is recorded with `reason`. Nothing is shown or confirmed before,
+    and it cannot be undone. Copies in other runs of the store follow: those that could not be
+    redacted are the `retained` of the result. Raises RefusedError if the run is running or pinned,
+    RunNotFoundError, ArtifactNotFoundError, IntegrityError if its journal is damaged.
+    """
+    from waivern.clock import Clock
+    from waivern.ids import parse_run_id
+    from waivern.runs.redact import redact
+    from waivern.runs.shutdown import settle
+
+    argument_types.text("by", by)
+    argument_types.text("artifact", artifact, optional=True)
+    argument_types.text("reason", reason, optional=True)
+    where = chosen(store, project_root)
+    settle()
+    return redact(where, parse_run_id(run_id), artifact, by, reason, Clock())

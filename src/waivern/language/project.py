@@ -127,6 +127,11 @@ class Retention(Model):
         Key("only runs with one of these statuses are removed", type="name or list"),
     ] = ()
     keep_failed: Annotated[bool, Key("whether failed runs are retained")] = False
+    content: Annotated[
+        Annotated[str, BeforeValidator(_age), Words("age")] | None,
+        Key("source content and evidence of runs older than this are destroyed"),
+    ] = None
+    """As `parse_age` reads it."""
 
 
 class Project(Model):

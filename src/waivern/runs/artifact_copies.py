@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeAlias
 
 from waivern.errors import RunNotFoundError, WaivernError
 from waivern.record.fold import RunRecord
+from waivern.record.status import How
 from waivern.record.step_record import StepRecord
 from waivern.runs.queries import fold
 from waivern.store.base import RunStore
@@ -18,7 +19,7 @@ _COPIED = b'"origin":{'
 """A part of each journal line of a copy."""
 
 
-class Copies(NamedTuple):
+class KnownCopies(NamedTuple):
     """The copies that the journals of a store know."""
 
     of: dict[Place, Place]
@@ -27,8 +28,11 @@ class Copies(NamedTuple):
     """The runs that cannot be read and name one of the artifacts' runs."""
 
 
-def copies(store: RunStore, originals: Collection[Place]) -> Copies:
-    """Return the copies of artifacts in other runs of the store, and the copies of those."""
+def copies(store: RunStore, originals: Collection[Place], *, cached: bool = True) -> KnownCopies:
+    """Return the copies of artifacts in other runs of the store, and the copies of those.
+
+    `cached`: also results that were taken from the cache, whole or item by item.
+    """
     made: dict[Place, list[Place]] = defaultdict(list)
     damaged: dict[str, bytes] = {}
     for run_id in store.runs():
@@ -43,7 +47,7 @@ def copies(store: RunStore, originals: Collection[Place]) -> Copies:
         except WaivernError:
             damaged[run_id] = data
             continue
-        for copy, original in _copied(record):
+        for copy, original in _copied(record, cached=cached):
             made[original].append(copy)
     found: dict[Place, Place] = {}
     open_ = sorted(originals)
@@ -54,22 +58,22 @@ def copies(store: RunStore, originals: Collection[Place]) -> Copies:
                 found[copy] = original
                 open_.append(copy)
     runs = {f'"{run_id}"'.encode() for run_id, _ in (*originals, *found)}
-    return Copies(
+    return KnownCopies(
         found, tuple(run for run, data in damaged.items() if any(name in data for name in runs))
     )
 
 
-def _copied(record: RunRecord) -> Iterator[tuple[Place, Place]]:
+def _copied(record: RunRecord, *, cached: bool) -> Iterator[tuple[Place, Place]]:
     """Yield the artifacts of a run that are copies, or have parts of one, with the original."""
     run_id = record.metadata.run_id
     for name, step in record.steps.items():
-        for origin in _origins(step):
+        for origin in _origins(step, cached=cached):
             yield (run_id, name), origin
 
 
-def _origins(step: StepRecord) -> Iterator[Place]:
+def _origins(step: StepRecord, *, cached: bool) -> Iterator[Place]:
     done = step.completed
-    if done is None:
+    if done is None or not (cached or done.how == How.REUSED):
         return
     taken = (done.items or {}).get("origin")
     for origin in (done.origin, taken):

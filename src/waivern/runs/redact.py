@@ -15,10 +15,10 @@ from waivern.record.fold import RunRecord
 from waivern.record.status import RunStatus
 from waivern.record.step_record import CONTENT, EVIDENCE, StepRecord
 from waivern.runs import history, queries, redaction, unjournaled
-from waivern.runs.artifact_copies import Copies, Place, copies
+from waivern.runs.artifact_copies import KnownCopies, Place, copies
 from waivern.runs.output_delivery import delivered
 from waivern.runs.protection import AT_WORK, PINNED
-from waivern.runs.redaction import Order, Reason
+from waivern.runs.redaction import RedactionOrder, RedactionReason
 from waivern.runs.session import LockedRun
 from waivern.store.base import RunStore
 from waivern.store.lock import this_process
@@ -75,12 +75,17 @@ class Redaction:
     outside: tuple[str, ...] = ()
 
 
-def survey(store: RunStore, run_id: str, artifact: str | None = None) -> RedactionSurvey:
-    """Return what a redaction would do. Raises ArtifactNotFoundError, IntegrityError."""
+def survey(
+    store: RunStore, run_id: str, artifact: str | None = None, *, cached: bool = True
+) -> RedactionSurvey:
+    """Return what a redaction would do. Raises ArtifactNotFoundError, IntegrityError.
+
+    `cached`: whether results follow that other runs took from the cache.
+    """
     unjournaled.refuse(store, run_id, "redacted")
     record = queries.load(store, run_id)
     items, left = _own(record, artifact)
-    found = _copies(store, record, artifact, items)
+    found = _copies(store, record, artifact, items, cached=cached)
     others, spared = _of_copies(store, found)
     return RedactionSurvey(
         run_id,
@@ -93,25 +98,34 @@ def survey(store: RunStore, run_id: str, artifact: str | None = None) -> Redacti
 
 
 def redact(
-    store: RunStore, run_id: str, artifact: str | None, by: str, reason: str | None, clock: Clock
+    store: RunStore,
+    run_id: str,
+    artifact: str | None,
+    by: str,
+    reason: str | None,
+    clock: Clock,
+    *,
+    cached: bool = True,
 ) -> Redaction:
     """Destroy the source content and the evidence of a run, or the content of one artifact.
 
-    Copies in other runs of the store follow. Raises RefusedError if the run is running or pinned,
+    KnownCopies in other runs of the store follow, with `cached` also those that were taken from the
+    cache. Raises RefusedError if the run is running or pinned,
     ArtifactNotFoundError, IntegrityError if its journal is damaged, StoreError.
     """
-    why = Reason(clock.now(), by, reason)
+    why = RedactionReason(clock.now(), by, reason)
     if refused := _protection(store, run_id):
         raise refusal({run_id: refused})
     with _held(store, run_id) as run:
         if store.pinned(run_id):
             raise refusal({run_id: PINNED})
         items, left = _own(run.record, artifact)
-        orders = [Order(item.artifact, item.destroys) for item in items]
+        orders = [RedactionOrder(item.artifact, item.destroys) for item in items]
         redaction.carry_out(store, run.lease, run.record, orders, why)
         record = run.record
     # The copies are looked up after the original is gone: it cannot be copied any more.
-    others, retained = _redact_copies(store, _copies(store, record, artifact, items), why)
+    found = _copies(store, record, artifact, items, cached=cached)
+    others, retained = _redact_copies(store, found, why)
     everything = (*items, *others)
     left = {**left, **_originals(record, items)}
     return Redaction(everything, left, retained, _outside(store, record, everything))
@@ -164,8 +178,13 @@ def _destroys(step: StepRecord, *, named: bool) -> str | None:
 
 
 def _copies(
-    store: RunStore, record: RunRecord, artifact: str | None, items: list[RedactionItem]
-) -> Copies:
+    store: RunStore,
+    record: RunRecord,
+    artifact: str | None,
+    items: list[RedactionItem],
+    *,
+    cached: bool,
+) -> KnownCopies:
     """Return the copies of what is redacted now, and of what was redacted before.
 
     A crash may have come before the copies of those followed.
@@ -175,10 +194,11 @@ def _copies(
         for name, step in record.steps.items()
         if step.redacted and artifact in (None, name)
     }
-    return copies(store, before | {(item.run_id, item.artifact) for item in items})
+    now = {(item.run_id, item.artifact) for item in items}
+    return copies(store, before | now, cached=cached)
 
 
-def _of_copies(store: RunStore, found: Copies) -> tuple[list[RedactionItem], dict[str, str]]:
+def _of_copies(store: RunStore, found: KnownCopies) -> tuple[list[RedactionItem], dict[str, str]]:
     """Return the copies that a redaction would follow to, and why others would be left."""
     items: list[RedactionItem] = []
     left = _unreadable(found)
@@ -193,7 +213,7 @@ def _of_copies(store: RunStore, found: Copies) -> tuple[list[RedactionItem], dic
 
 
 def _redact_copies(
-    store: RunStore, found: Copies, why: Reason
+    store: RunStore, found: KnownCopies, why: RedactionReason
 ) -> tuple[list[RedactionItem], dict[str, str]]:
     done: list[RedactionItem] = []
     retained = _unreadable(found)
@@ -202,7 +222,9 @@ def _redact_copies(
             if (reason := _protection(store, run_id)) is None:
                 with _held(store, run_id) as run:
                     items = _as_items(run.record, names, found)
-                    orders = [Order(each.artifact, each.destroys, _named(each)) for each in items]
+                    orders = [
+                        RedactionOrder(each.artifact, each.destroys, _named(each)) for each in items
+                    ]
                     redaction.carry_out(store, run.lease, run.record, orders, why)
                     done += items
         except NotFoundError:  # it was removed meanwhile
@@ -220,18 +242,18 @@ def _named(item: RedactionItem) -> dict[str, Json] | None:
     return dict(zip(("run", "artifact"), item.copy_of, strict=True)) if item.copy_of else None
 
 
-def _unreadable(found: Copies) -> dict[str, str]:
+def _unreadable(found: KnownCopies) -> dict[str, str]:
     return dict.fromkeys(found.unreadable, "it cannot be read, and may hold a copy")
 
 
-def _by_run(found: Copies) -> dict[str, list[str]]:
+def _by_run(found: KnownCopies) -> dict[str, list[str]]:
     by_run: dict[str, list[str]] = defaultdict(list)
     for run_id, name in found.of:
         by_run[run_id].append(name)
     return by_run
 
 
-def _as_items(record: RunRecord, names: list[str], found: Copies) -> list[RedactionItem]:
+def _as_items(record: RunRecord, names: list[str], found: KnownCopies) -> list[RedactionItem]:
     run_id, items = record.metadata.run_id, []
     for name in names:
         step = record.steps.get(name)

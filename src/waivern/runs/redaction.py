@@ -1,6 +1,6 @@
 """The destruction of an artifact's content, and its completion after a crash.
 
-Order: what takes the place of the content is computed first; the journal line that names it is
+What takes the place of the content is computed first; then the journal line that names it is made
 durable; only then is the content destroyed. The journal and what is still there determine the
 result, so that the next holder of the run's lock completes what a crash cut off. Until then readers
 treat the artifact as redacted, because the journal says so.
@@ -30,7 +30,7 @@ PUT_IN_PLACE = "[redacted]"
 """The evidence of a finding that was redacted."""
 
 
-class Order(NamedTuple):
+class RedactionOrder(NamedTuple):
     """A request to redact one artifact of a run."""
 
     artifact: str
@@ -40,7 +40,7 @@ class Order(NamedTuple):
     """`{run, artifact}` whose redaction it follows."""
 
 
-class Reason(NamedTuple):
+class RedactionReason(NamedTuple):
     """The person who redacts, with the time and the reason."""
 
     at: str
@@ -49,7 +49,11 @@ class Reason(NamedTuple):
 
 
 def carry_out(
-    store: RunStore, lease: Lease, record: RunRecord, orders: Iterable[Order], why: Reason
+    store: RunStore,
+    lease: Lease,
+    record: RunRecord,
+    orders: Iterable[RedactionOrder],
+    why: RedactionReason,
 ) -> list[ArtifactRedactedRecord]:
     """Redact artifacts of a run whose lock the caller holds; return the journaled events."""
     # what a crash left behind may hold the same content, and no journal line names it
@@ -106,7 +110,7 @@ def finish(store: RunStore, lease: Lease, record: RunRecord) -> None:
 
 
 def _prepared(
-    store: RunStore, record: RunRecord, order: Order, why: Reason
+    store: RunStore, record: RunRecord, order: RedactionOrder, why: RedactionReason
 ) -> tuple[ArtifactRedactedRecord, Receipt]:
     """Stage what takes the place of an artifact's content; return it with its event."""
     done = record.steps[order.artifact].completed

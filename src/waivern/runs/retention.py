@@ -75,7 +75,7 @@ def _may_go(
         return False
     if policy.keep_failed and row.status == RunStatus.FAILED:
         return False
-    if policy.runbooks and not (row.metadata and file and _named(policy, row.metadata, file)):
+    if policy.runbooks and not (row.metadata and file and named(policy, row.metadata, file)):
         return False
     if policy.older_than is not None:
         age = age_of(row.metadata, now)
@@ -84,7 +84,7 @@ def _may_go(
     return policy.keep_last is None or row.metadata is None or rank >= policy.keep_last
 
 
-def _named(policy: RetentionPolicy, run: RunMetadata, file: RunbookFile) -> bool:
+def named(policy: RetentionPolicy, run: RunMetadata, file: RunbookFile) -> bool:
     """Report whether a policy names the runbook of a run: by name, stem, or path."""
     paths = {os.path.realpath(Path(name).expanduser()) for name in policy.runbooks}
     return file.path in paths or not policy.runbooks.isdisjoint(queries.names(run))

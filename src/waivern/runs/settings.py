@@ -72,6 +72,8 @@ class Settings:
     """As `parse_age` reads it."""
     retention_status: Setting[tuple[str, ...]]
     retention_keep_failed: Setting[bool]
+    retention_content: Setting[str | None]
+    """As `parse_age` reads it."""
 
 
 def resolve(
@@ -108,6 +110,7 @@ def resolve(
         retention_older_than=files.project("retention.older_than", None),
         retention_status=files.project("retention.status", ()),
         retention_keep_failed=files.project("retention.keep_failed", False),
+        retention_content=files.project("retention.content", None),
     )
 
 

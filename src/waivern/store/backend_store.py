@@ -315,6 +315,21 @@ class BackendStore(BackendArtifacts):
         wanted = (line for line in data.splitlines() if run_id.encode() in line)
         return [line for line in map(_object, wanted) if line and line.get("run_id") == run_id]
 
+    def append_access(self, record: dict[str, Json]) -> None:
+        from waivern.store import access_log
+
+        with explained("write the access log"), self._at.root(make=True) as root:
+            access_log.append(root, record)
+
+    def read_access(self) -> Journal:
+        from waivern.store import access_log
+
+        try:
+            with explained("read the access log"), self._at.root() as root:
+                return access_log.read(root)
+        except FileNotFoundError:
+            return Journal(())
+
     def size(self, run_id: str) -> int:
         with explained(f"measure run {run_id}"), self._at.run(run_id) as run:
             return run.total()

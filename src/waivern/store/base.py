@@ -466,6 +466,17 @@ class RunStore(ArtifactStore):
         """Return the lines of the history that name a run, the oldest first."""
 
     @abstractmethod
+    def append_access(self, record: dict[str, Json]) -> None:
+        """Append to the access log who is shown which source content, durably, before it is shown.
+
+        Raises StoreError if it cannot be written, IntegrityError if its last line was altered.
+        """
+
+    @abstractmethod
+    def read_access(self) -> Journal:
+        """Return the access log, checked. Raises IntegrityError, naming the line."""
+
+    @abstractmethod
     def remove(self, run_id: str, owner: Owner, before: Callable[[], None] = lambda: None) -> None:
         """Remove a run, whole; `before` is called with its lock held, while it is complete.
 

@@ -166,6 +166,20 @@ def _durable_beyond(data: bytes, position: int) -> int:
     return durable
 
 
+def last_line(data: bytes) -> tuple[JournalLine | str | None, int]:
+    """Return the last whole line in the tail end of a log, and where it ends.
+
+    The fault of the line if its own hash is wrong; None if there is no whole line.
+    """
+    end = data.rfind(b"\n") + 1
+    if not end:
+        return None, 0
+    found = _line(data[data.rfind(b"\n", 0, end - 1) + 1 : end - 1])
+    return (
+        found if isinstance(found, str) else JournalLine(found.seq, found.record, found.hash)
+    ), end
+
+
 def last(data: bytes) -> dict[str, Json] | None:
     """Return the record of the last line in the tail end of a journal; None if it is torn.
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import click
 
-from waivern.cli.ui.options import examples, json_option, opened, store_option
+from waivern.cli.ui.options import examples, json_option, opened, recorded_options, store_option
 from waivern.cli.ui.screen import stderr
 from waivern.cli.ui.step_columns import STEPS
+from waivern.errors import UsageError
 
 
 @click.command(
@@ -16,6 +17,9 @@ from waivern.cli.ui.step_columns import STEPS
 
     {STEPS.pipe_help} RUN/ARTIFACT is a line for each fact, with --full the content alone,
     as JSON, and with --head the first records, a line of JSON for each.
+
+    --show reads an item from its source, and checks its digest. What is shown of source content
+    is first recorded in the access log of the store: see `wct runs access`.
     """,
     epilog=examples("wct inspect @last", "wct inspect @last/findings --full"),
 )
@@ -28,14 +32,29 @@ from waivern.cli.ui.step_columns import STEPS
     metavar="N",
     help="Show the first N records of the artifact's list.  [default: 10 on a terminal]",
 )
+@click.option(
+    "--show",
+    metavar="ITEM",
+    help="Show an item of the listed source: its number from 1, path or name.  [default: none]",
+)
+@recorded_options
 @json_option
 @store_option
 def command(
-    reference: str, full: bool, reveal: bool, head: int | None, as_json: bool, store: str | None
+    reference: str,
+    full: bool,
+    reveal: bool,
+    head: int | None,
+    show: str | None,
+    base: str | None,
+    trust_run: bool,
+    as_json: bool,
+    store: str | None,
 ) -> int:
     """Show a run, or one of its artifacts."""
-    from waivern.cli.ui.artifact_view import show_artifact
+    from waivern.cli.ui.artifact_view import fetched, meant, refuse_hidden, show_artifact
     from waivern.cli.ui.run_view import show_run
+    from waivern.cli.ui.source_view import show_item
     from waivern.runs import queries
     from waivern.runs.run_references import find, split
 
@@ -45,6 +64,17 @@ def command(
     if not record.vouched:
         run_id = record.metadata.run_id
         stderr().print(f"warning: run {run_id} has no journal: nothing vouches for it")
+    if show is not None:
+        if not artifact or as_json:
+            raise UsageError(
+                "--show needs RUN/ARTIFACT, and prints no JSON",
+                hint="use it as in `wct inspect @last/files --show 1`",
+            )
+        name = meant(record, artifact)
+        refuse_hidden(name in record.sensitive and not reveal)
+        step = record.steps[name]
+        message = fetched(where, record, step)
+        return show_item(where, record, step, message, show, base=base, trust_run=trust_run)
     if artifact:
         return show_artifact(
             where, record, artifact, full=full, reveal=reveal, as_json=as_json, head=head

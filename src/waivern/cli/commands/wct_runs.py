@@ -18,6 +18,7 @@ from waivern.cli.ui.options import examples
         "resume": "waivern.cli.commands.wct_runs_resume",
         "replay": "waivern.cli.commands.wct_runs_replay",
         "verify": "waivern.cli.commands.wct_runs_verify",
+        "access": "waivern.cli.commands.wct_runs_access",
         "cancel": "waivern.cli.commands.wct_runs_cancel",
         "redact": "waivern.cli.commands.wct_runs_redact",
         "delete": "waivern.cli.commands.wct_runs_delete",

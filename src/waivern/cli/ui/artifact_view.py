@@ -16,6 +16,7 @@ from waivern.cli.ui.content_outline import HIDDEN, beginning, shape
 from waivern.cli.ui.gate_view import gate_document, gate_lines
 from waivern.cli.ui.json_output import json_text, print_content, print_document
 from waivern.cli.ui.screen import Screen, stdout
+from waivern.cli.ui.source_view import note_access
 from waivern.cli.ui.summary import log_path
 from waivern.cli.ui.text import clean, clean_lines, duration, listed, short, size
 from waivern.diagnostics import did_you_mean
@@ -50,11 +51,13 @@ def show_artifact(
     head: int | None = None,
 ) -> int:
     """Show an artifact, or why it is missing. Raises IntegrityError if it was altered."""
-    name = _meant(record, name)
+    name = meant(record, name)
     step = record.steps[name]
     out = stdout()
     message = fetched(store, record, step)
     hidden = name in record.sensitive and not reveal
+    shows_content = full or head is not None or (out.tty and not as_json)
+    note_access(store, record, step, when=shows_content and not hidden)
     if as_json:
         log = log_path(store, record.metadata.run_id, name)
         about = {"log": log, "texts": of_artifact(store, record, name)}
@@ -65,7 +68,7 @@ def show_artifact(
             print_document("inspect", document)
         return Exit.OK
     if message and (full or head is not None) and not out.tty:
-        _refuse_hidden(hidden)
+        refuse_hidden(hidden)
         print_content(message) if full else print_head(ArtifactList.of(message), head or 0)
         return Exit.OK
     log = log_path(store, record.metadata.run_id, name)
@@ -110,12 +113,12 @@ def _show_content(
         out.print(line)
 
 
-def _refuse_hidden(hidden: bool) -> None:
+def refuse_hidden(hidden: bool) -> None:
     if hidden:
         raise RefusedError("the content is sensitive", hint="--reveal shows it")
 
 
-def _meant(record: RunRecord, name: str) -> str:
+def meant(record: RunRecord, name: str) -> str:
     """Return the artifact of that name, or the one that the alias resolves to."""
     if name in record.steps:
         return name

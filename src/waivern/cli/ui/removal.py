@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import click
@@ -13,6 +14,7 @@ from waivern.cli.ui.json_output import print_document
 from waivern.cli.ui.screen import stderr, stdout
 from waivern.cli.ui.text import clean, counted, short, size, span
 from waivern.errors import RefusedError
+from waivern.message import Json
 from waivern.runs.retention import Removal, RemovalItem, remove
 from waivern.runs.run_references import find
 from waivern.store.base import RunStore
@@ -65,10 +67,11 @@ def remove_after_showing(
     force: bool,
     yes: bool,
     as_json: bool,
+    more: Mapping[str, Json] = MappingProxyType({}),
 ) -> RemovalOutcome:
     """Show the runs; then remove them with `yes`, or if a person at a terminal agrees.
 
-    `what` is the command, for the schema of its document.
+    `what` is the command, for the schema of its document, which has `more` beside the runs.
     """
     out, removable = stdout(), [item for item in items if item.protection is None]
     interactive = out.tty and not as_json
@@ -84,7 +87,7 @@ def remove_after_showing(
     outcome = RemovalOutcome(confirmed, removed, {**reasons, **removal.spared})
     if as_json:
         document = {"removed": removed, "spared": dict(outcome.spared), "dry_run": not confirmed}
-        print_document(what, document | {"runs": REMOVALS.documents(items)})
+        print_document(what, {**document, "runs": REMOVALS.documents(items), **more})
     elif not interactive:
         verb = "removed" if confirmed else "would remove"
         shown = [item for item in removable if item.run_id in removed]

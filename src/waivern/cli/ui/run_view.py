@@ -10,6 +10,7 @@ from waivern.cli.ui.coverage_lines import coverage_lines
 from waivern.cli.ui.gate_view import gate_document, gate_lines
 from waivern.cli.ui.json_output import json_text, print_document
 from waivern.cli.ui.screen import Screen, stdout
+from waivern.cli.ui.source_view import note_accesses
 from waivern.cli.ui.step_columns import STEPS
 from waivern.cli.ui.summary import log_path
 from waivern.cli.ui.text import clean, clip, counted, duration, listed, short, size
@@ -33,6 +34,8 @@ SHAPED_BYTES = 4 << 20
 def show_run(store: RunStore, record: RunRecord, *, full: bool, reveal: bool, as_json: bool) -> int:
     """Show a run and return the exit code, which is that of altered artifacts if there are any."""
     hidden = frozenset() if reveal else record.sensitive
+    if full:
+        note_accesses(store, record, hidden)
     messages, faults = _messages(store, record, hidden) if full else ({}, {})
     out = stdout()
     if as_json:

@@ -1,0 +1,62 @@
+"""`wct runs access`."""
+
+from __future__ import annotations
+
+import click
+
+from waivern.cli.ui.columns import Column, Records
+from waivern.cli.ui.json_output import print_document
+from waivern.cli.ui.options import examples, json_option, opened, store_option
+from waivern.cli.ui.screen import stderr, stdout
+from waivern.cli.ui.text import clean, short
+from waivern.errors import Exit
+from waivern.store.base import JournalLine
+
+
+def _text(line: JournalLine, name: str) -> str | None:
+    value = line.record.get(name)
+    return None if value is None else str(value)
+
+
+ACCESSES = Records[JournalLine](
+    Column("number", lambda line: line.seq, "#"),
+    Column("at", lambda line: _text(line, "at"), "AT"),
+    Column("by", lambda line: _text(line, "by"), "BY"),
+    Column(
+        "run",
+        lambda line: _text(line, "run_id"),
+        "RUN",
+        shown=lambda line: short(_text(line, "run_id") or ""),
+    ),
+    Column("artifact", lambda line: _text(line, "artifact"), "ARTIFACT"),
+    Column("item", lambda line: _text(line, "item"), "ITEM", flexible=True, keep_end=True),
+    Column("digest", lambda line: _text(line, "digest")),
+    Column("hash", lambda line: line.hash),
+)
+
+
+@click.command(
+    "access",
+    short_help="List who was shown source content.",
+    help=f"""List who was shown source content by `wct inspect`, the oldest first.
+
+    The chain of the log is checked: the exit code is 9 if a line was altered. Record the last hash
+    elsewhere: it shows whether lines were cut off. {ACCESSES.pipe_help}
+    """,
+    epilog=examples("wct runs access", "wct runs access --json"),
+)
+@json_option
+@store_option
+def command(as_json: bool, store: str | None) -> int:
+    """List who was shown source content."""
+    where = opened(store)
+    found = where.read_access()
+    if as_json:
+        print_document("access", ACCESSES.documents(found.lines))
+        return Exit.OK
+    ACCESSES.show(stdout(), found.lines)
+    if found.lines:
+        stderr().print(f"{len(found.lines):,} lines, intact, head {found.lines[-1].hash}")
+    else:
+        stderr().print(f"nothing was shown from {clean(where.url)}")
+    return Exit.OK

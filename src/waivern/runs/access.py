@@ -1,0 +1,114 @@
+"""Source content that is shown to a person: recorded before it is shown, and read from the source.
+
+The operating system decides who may read a source: it is read with the person's own permissions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from waivern.clock import Clock
+from waivern.errors import ArtifactNotFoundError, ComponentError, UsageError
+from waivern.message import Json, Message
+from waivern.plugins.context import Context
+from waivern.plugins.inputs import InputItem, name_of
+from waivern.record.fold import RunRecord
+from waivern.runs.base_folder import base_of
+from waivern.runs.prepare import catalogue_of
+from waivern.runs.run_options import RunOptions
+from waivern.runs.trust import INERT, ForeignRunError, is_foreign
+from waivern.store.base import RunStore
+
+SHOWN = "content_shown"
+"""The type of the events in an access log."""
+
+
+class Viewer(NamedTuple):
+    """The person who is shown something."""
+
+    by: str
+    clock: Clock
+
+
+def note(
+    store: RunStore,
+    record: RunRecord,
+    artifact: str,
+    viewer: Viewer,
+    item: str | None = None,
+    digest: str | None = None,
+) -> None:
+    """Record that a person is shown source content: an artifact, or one item of a source.
+
+    Raises StoreError or IntegrityError if it cannot be recorded: nothing may be shown then.
+    """
+    done = record.steps[artifact].completed
+    store.append_access(
+        {
+            "type": SHOWN,
+            "at": viewer.clock.now(),
+            "by": viewer.by,
+            "run_id": record.metadata.run_id,
+            "artifact": artifact,
+            "item": item,
+            "digest": digest or (done.content_digest if done else None),
+        }
+    )
+
+
+def shown(
+    store: RunStore,
+    record: RunRecord,
+    message: Message,
+    wanted: str,
+    options: RunOptions,
+    viewer: Viewer,
+) -> Iterator[Json]:
+    """Yield one item of a source in its parts, read and checked anew.
+
+    `wanted` is its number in the list, from 1, or its path or name. The access is recorded before
+    the source is read. Raises UsageError if the artifact lists no source that can be read again,
+    ArtifactNotFoundError if it has no such item, ComponentError if the item cannot be read, and
+    ForeignRunError if a run of another store would run code.
+    """
+    if "catalogue" not in message.extensions:
+        raise UsageError(
+            f"'{message.id}' does not list a source that is read again",
+            hint=f"`wct inspect {record.metadata.run_id}/{message.id} --full` shows its content",
+        )
+    from waivern.engine.source_reading import CatalogueOrigin, source_of  # few commands need it
+
+    origin = CatalogueOrigin.of(message)
+    foreign = is_foreign(record, store)
+    if foreign and origin.connector not in INERT and not options.trust_run:
+        said = f"the items of '{message.id}' would be read by connector '{origin.connector}'"
+        raise ForeignRunError(said, record.metadata.run_id)
+    base = base_of(record, store, options, foreign=foreign).folder
+    ctx = Context(message.id, base)
+    components = catalogue_of(options.project)
+    source = source_of(message, message.id, ctx, base, components, options.environ)
+    entry = _found(message, source.name, wanted)
+    (item,) = source.items(iter([entry]))
+    note(store, record, message.id, viewer, item.name, item.digest)
+    return _parts(item, ctx)
+
+
+def _parts(item: InputItem, ctx: Context) -> Iterator[Json]:
+    yield from item.read()
+    for name, reason, _ in ctx.coverage.skipped:
+        raise ComponentError(
+            f"'{name}' is not shown: {reason}", hint="run its runbook again to list it as it is now"
+        )
+
+
+def _found(message: Message, name: str, wanted: str) -> Json:
+    """Return the entry with this number, path or name."""
+    entries = message.records if message.records is not None else message.content[name]
+    for number, entry in enumerate(entries, 1):
+        if name_of(entry) == wanted or str(number) == wanted:
+            return entry
+    raise ArtifactNotFoundError(
+        f"'{message.id}' lists no item {wanted[:200]!r}, but {len(entries):,} others",
+        hint=f"`wct inspect {message.run_id}/{message.id} --head 20` lists the first ones",
+    )
