@@ -43,6 +43,11 @@ ANY_JSON = SchemaRef("json")
 """The schema of content without a description."""
 
 
+StreamKind: TypeAlias = Literal["records", "items"]
+"""The record streams that an artifact may have: `Message.records` and `Message.items`."""
+STREAMS: tuple[StreamKind, ...] = ("records", "items")
+
+
 @dataclass(frozen=True)
 class Message:
     """An artifact's value: its content, its schema and its origin."""
@@ -65,6 +70,14 @@ class Message:
     """What was produced from each item of the inputs, for later runs; None: that is not known."""
 
     @property
+    def streams(self) -> dict[StreamKind, RecordStream]:
+        """Its record streams, by kind; most messages have none."""
+        if self.records is None and self.items is None:
+            return {}
+        both: dict[StreamKind, RecordStream | None] = {"records": self.records, "items": self.items}
+        return {kind: stream for kind, stream in both.items() if stream is not None}
+
+    @property
     def complete_content(self) -> Json:
         """The content with the list that is missing from it: the stream, to be iterated."""
         if self.records is None:
@@ -81,10 +94,6 @@ class Message:
         """Return the same value as an artifact of another run."""
         return replace(self, run_id=run_id, source=source)
 
-
-StreamKind: TypeAlias = Literal["records", "items"]
-"""The record streams that an artifact may have: `Message.records` and `Message.items`."""
-STREAMS: tuple[StreamKind, ...] = ("records", "items")
 
 StreamReader: TypeAlias = Callable[[StreamKind], Callable[[], Iterator[bytes]]]
 """Returns, for a stream of an artifact, the function that reads its bytes in chunks."""

@@ -83,9 +83,9 @@ def _child(job: dict[str, Any], out: int, err: int, report: int) -> int:
 
 def _be_another_process() -> None:
     """Draw anew what the store drew when it was imported."""
-    from waivern.store import backend_artifacts
+    from waivern.store import artifact_writing
 
-    backend_artifacts._TOKEN_PREFIX = os.urandom(4).hex()
+    artifact_writing._TOKEN_PREFIX = os.urandom(4).hex()
 
 
 def _end(pid: int, files: list[Any]) -> dict[str, Any]:

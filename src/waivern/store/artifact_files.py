@@ -15,7 +15,7 @@ from typing import NamedTuple
 from waivern.errors import IntegrityError
 from waivern.message import STREAMS, StreamKind
 from waivern.store.backend import CHUNK_BYTES, FileHandle, FolderHandle
-from waivern.store.layout import artifact_parts, stream_of
+from waivern.store.layout import artifact_parts, staged_stream, stream_of
 
 
 class Staged(NamedTuple):
@@ -24,11 +24,6 @@ class Staged(NamedTuple):
     folder: FolderHandle
     name: str
     streams: tuple[StreamKind, ...]
-
-
-def staged_stream(staged: str, kind: StreamKind) -> str:
-    """Return the name of a stream that is staged with an artifact's file `staged`."""
-    return f"{staged}.{kind}"
 
 
 def streams_there(run: FolderHandle, key: str) -> set[StreamKind]:

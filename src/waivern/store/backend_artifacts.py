@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
-import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
-from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from contextlib import contextmanager, suppress
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from waivern.errors import (
     ArtifactNotFoundError,
@@ -15,30 +13,22 @@ from waivern.errors import (
     RedactedError,
     RunNotFoundError,
 )
-from waivern.ids import parse_artifact_id
-from waivern.message import Message, StreamKind, decode, encode, sha256
-from waivern.record_stream import RecordStream
-from waivern.store import artifact_files, layout
-from waivern.store.artifact_files import Staged, staged_stream
+from waivern.message import Message, StreamKind, decode, sha256
+from waivern.store import layout
 from waivern.store.backend import Backend, FileHandle, FolderHandle, explained
 from waivern.store.base import ArtifactRef, Receipt, RecordSink, RunStore
 from waivern.store.layout import STAGED, AbsentError, Layout
-from waivern.store.staging import StagingArea, current, over
-from waivern.store.stream_files import FileSink, StreamFile
 
-if TYPE_CHECKING:  # only writing needs it, and `wct runs` must be instant
+if TYPE_CHECKING:  # only some uses need them, and `wct runs` must be instant
+    from waivern.store.artifact_files import StreamFacts
+    from waivern.store.artifact_writing import ArtifactWriter
     from waivern.store.lease import BackendLease
+    from waivern.store.staging import StagingArea
+    from waivern.store.stream_files import StreamFile
 
 T = TypeVar("T")
 IN_MEMORY_BYTES = 64 << 20
 """A larger artifact is digested before it is read: another program may have written it."""
-_tokens = itertools.count()
-_TOKEN_PREFIX = os.urandom(4).hex()
-"""Staged names are unique over processes by this, within one by the counter."""
-
-
-def _new_name() -> str:
-    return f"{_TOKEN_PREFIX}-{next(_tokens)}"
 
 
 class BackendArtifacts(RunStore):
@@ -65,65 +55,17 @@ class BackendArtifacts(RunStore):
 
     # stage and publish
 
+    @cached_property
+    def _writer(self) -> ArtifactWriter:
+        from waivern.store.artifact_writing import ArtifactWriter  # reading starts quickly
+
+        return ArtifactWriter(self._at, self._leases, self._over, self._attempts, self._stream_file)
+
     def stage(self, run_id: str, key: str, message: Message) -> Receipt:
-        encoded = encode(message)
-        parse_artifact_id(key)
-        area = self._staging(run_id)
-        name = _new_name()
-        streams = _streams(message)
-        with explained(f"write artifact '{key}'"):
-            for kind, stream in streams.items():
-                place = staged_stream(name, kind)
-                if not _take_over(area, place, (run_id, key, kind), stream):
-                    _copy(area, place, stream)
-            lease = self._leases.get(run_id)
-            if not (lease and lease.artifacts.hold(f"{area.name}/{name}", encoded.data)):
-                with area.create(name) as file:
-                    file.write(encoded.data)
-                    file.sync()
-        return Receipt(
-            key,
-            f"{area.name}/{name}",
-            len(encoded.data),
-            encoded.digest,
-            encoded.content_digest,
-            str(message.schema),
-            tuple(streams),
-            len(encoded.data) + sum(each.size for each in streams.values()) if streams else None,
-        )
+        return self._writer.stage(run_id, key, message)
 
     def sink(self, run_id: str, key: str, name: str, *, kind: StreamKind = "records") -> RecordSink:
-        parse_artifact_id(key)
-        area = self._staging(run_id)
-        stream = self._stream_file(run_id, key, kind)
-        stream.offer(f"{area.name}/{_new_name()}", (run_id, key, kind))
-        return FileSink(name, stream, area, inline=kind == "records")
-
-    def _staging(self, run_id: str) -> StagingArea:
-        """Return where the files of a run are staged. Raises StoreError if the run is over."""
-        if (lease := self._leases.get(run_id)) is not None:
-            return lease.staging
-        if run_id in self._over:
-            raise over(run_id)
-        if (area := self._attempts.get(run_id)) is None:
-            with explained(f"write to run {run_id}"), self._at.system(run_id) as system:
-                name = current(system)
-            if name is None:
-                raise over(run_id)
-            area = StagingArea(run_id, name, partial(self._opened, run_id, name))
-            self._attempts[run_id] = area
-        return area
-
-    @contextmanager
-    def _opened(self, run_id: str, name: str) -> Iterator[FolderHandle]:
-        """Open the folder of an attempt of another holder."""
-        with ExitStack() as stack:
-            system = stack.enter_context(self._at.system(run_id))
-            try:
-                folder = stack.enter_context(system.below([STAGED, name]))
-            except FileNotFoundError:
-                raise over(run_id) from None
-            yield folder
+        return self._writer.sink(run_id, key, name, kind=kind)
 
     # reading
 
@@ -169,9 +111,11 @@ class BackendArtifacts(RunStore):
     def _stream_file(
         self, run_id: str, key: str, kind: StreamKind, staged: str | None = None
     ) -> StreamFile:
+        from waivern.store.stream_files import StreamFile
+
         title = f"the {kind} of artifact '{key}' of run {run_id}"
         stream = StreamFile(title, partial(self._open_stream, run_id, key, kind))
-        stream.staged = staged and staged_stream(staged, kind)
+        stream.staged = staged and layout.staged_stream(staged, kind)
         return stream
 
     def _open_stream(
@@ -205,12 +149,14 @@ class BackendArtifacts(RunStore):
             return None
 
     def verify(self, run_id: str, key: str, *, size: int, digest: str) -> str | None:
+        from waivern.store.artifact_files import described_streams
+
         try:
             with explained(f"read artifact '{key}'"), self._at.artifact(run_id, key) as (at, name):
                 with at.open(name, "read") as file:
                     if file.stat().st_size != size or file.digest() != digest:
                         return "altered"
-                    streams = [*artifact_files.described_streams(file)]
+                    streams = [*described_streams(file)]
         except IntegrityError as error:
             return error.message
         except (AbsentError, FileNotFoundError):
@@ -218,7 +164,7 @@ class BackendArtifacts(RunStore):
         faults = (self._stream_fault(run_id, key, facts) for facts in streams)
         return next(filter(None, faults), None)
 
-    def _stream_fault(self, run_id: str, key: str, facts: artifact_files.StreamFacts) -> str | None:
+    def _stream_fault(self, run_id: str, key: str, facts: StreamFacts) -> str | None:
         kind = facts.kind
         try:
             with explained(f"read the {kind} of artifact '{key}'"):
@@ -236,29 +182,7 @@ class BackendArtifacts(RunStore):
     # six of the nine
 
     async def save(self, run_id: str, key: str, message: Message) -> None:
-        await self._off_loop(partial(self._save, run_id, key, message))
-
-    def _save(self, run_id: str, key: str, message: Message) -> None:
-        data = encode(message).data
-        streams = _streams(message)
-        with (
-            explained(f"save '{key}'"),
-            self._at.artifact(run_id, key, make=True, make_run=True) as (folder, _),
-            self._at.run(run_id) as run,
-        ):
-            area = StagingArea(run_id, "", lambda: nullcontext(folder))
-            name = f".tmp-{_new_name()}"
-            staged = Staged(folder, name, tuple(streams))
-            try:
-                for kind, stream in streams.items():
-                    _copy(area, staged_stream(name, kind), stream)
-                folder.write_new(name, data)
-                artifact_files.put(run, key, staged, each_step=True)
-            except BaseException:
-                for left in (name, *(staged_stream(name, kind) for kind in streams)):
-                    with suppress(OSError):  # the next holder of the run sweeps it
-                        folder.unlink(left)
-                raise
+        await self._off_loop(partial(self._writer.save, run_id, key, message))
 
     async def get(self, run_id: str, key: str) -> Message:
         data = await self._off_loop(partial(self._read, run_id, key))
@@ -280,6 +204,8 @@ class BackendArtifacts(RunStore):
         await self._off_loop(partial(self._delete, run_id, key))
 
     def _delete(self, run_id: str, key: str) -> None:
+        from waivern.store import artifact_files
+
         try:
             with explained(f"delete '{key}'"), self._at.artifact(run_id, key):
                 with self._at.run(run_id) as run:
@@ -302,59 +228,10 @@ class BackendArtifacts(RunStore):
             await self.delete(run_id, key)
 
 
-def _streams(message: Message) -> dict[StreamKind, RecordStream]:
-    """Return the streams of a message, by kind."""
-    streams: dict[StreamKind, RecordStream] = {}
-    if message.records is not None:
-        streams["records"] = message.records
-    if message.items is not None:
-        streams["items"] = message.items
-    return streams
-
-
-def _take_over(
-    area: StagingArea, name: str, place: tuple[str, str, StreamKind], stream: RecordStream
-) -> bool:
-    """Rename what a sink of this artifact wrote; return whether the stream comes from one."""
-    file = stream.chunks
-    if not isinstance(file, StreamFile) or not file.take(place):
-        return False
-    assert file.staged is not None
-    attempt, _, before = file.staged.partition("/")
-    if attempt != area.name:
-        raise over(place[0])
-    area.rename(before, name)
-    file.staged = f"{attempt}/{name}"
-    return True
-
-
-def _copy(area: StagingArea, name: str, stream: RecordStream) -> None:
-    """Write a stream into a new file, durably, without parsing it.
-
-    Raises IntegrityError if it does not have the bytes that it should have.
-    """
-    with area.create(name) as file:
-        if not _copied_by_backend(file, stream):
-            for chunk in stream.chunks():
-                file.write(chunk)
-        file.sync()
-    with area.read(name) as copy:  # what was written, whoever wrote it
-        if copy.stat().st_size != stream.size or copy.digest() != stream.digest:
-            raise IntegrityError("a record stream is not what its artifact recorded")
-
-
-def _copied_by_backend(file: FileHandle, stream: RecordStream) -> bool:
-    if not isinstance(stream.chunks, StreamFile):
-        return False
-    with stream.chunks.open() as source:
-        return file.copy_from(source)
-
-
 def _whole(message: Message) -> Message:
     """Return a message whose streams are there. Raises IntegrityError if one is not."""
-    for stream in _streams(message).values():
-        file = stream.chunks
-        assert isinstance(file, StreamFile)
+    for stream in message.streams.values():
+        file = cast("StreamFile", stream.chunks)
         with file.open() as opened:
             if opened.stat().st_size != stream.size:
                 raise IntegrityError(f"{file.title} are not what their artifact recorded")

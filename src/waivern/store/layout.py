@@ -153,6 +153,11 @@ def artifact_parts(key: str, stream: StreamKind | None = None) -> list[str]:
     return ([SYSTEM, ITEMS] if stream == "items" else []) + f"{key}.jsonl".split("/")
 
 
+def staged_stream(staged: str, kind: StreamKind) -> str:
+    """Return the name of a stream that is staged with an artifact's file `staged`."""
+    return f"{staged}.{kind}"
+
+
 def stream_of(path: str) -> tuple[StreamKind, str] | None:
     """Return the kind of a stream and the key of its artifact, from its path in a run's folder."""
     key = path.removesuffix(".jsonl")

@@ -1,0 +1,187 @@
+"""The writing of artifacts: staged within an attempt, or saved by the nine methods."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from functools import partial
+
+from waivern.errors import IntegrityError
+from waivern.ids import parse_artifact_id
+from waivern.message import Message, StreamKind, encode
+from waivern.record_stream import RecordStream
+from waivern.store import artifact_files
+from waivern.store.artifact_files import Staged
+from waivern.store.backend import FileHandle, FolderHandle, explained
+from waivern.store.base import Receipt, RecordSink
+from waivern.store.layout import STAGED, Layout, staged_stream
+from waivern.store.lease import BackendLease
+from waivern.store.staging import StagingArea, current, over
+from waivern.store.stream_files import FileSink, StreamFile
+
+_tokens = itertools.count()
+_TOKEN_PREFIX = os.urandom(4).hex()
+"""Staged names are unique over processes by this, within one by the counter."""
+
+
+def _new_name() -> str:
+    return f"{_TOKEN_PREFIX}-{next(_tokens)}"
+
+
+class ArtifactWriter:
+    """The part of a run store that writes artifacts.
+
+    It shares the state of the store: the leases that it has given, the runs that it has released,
+    and the attempts of other holders that it has written for. `stream_file` returns the file of a
+    stream.
+    """
+
+    def __init__(
+        self,
+        at: Layout,
+        leases: Mapping[str, BackendLease],
+        released: set[str],
+        attempts: dict[str, StagingArea],
+        stream_file: Callable[[str, str, StreamKind], StreamFile],
+    ) -> None:
+        self._at = at
+        self._leases = leases
+        self._over = released
+        self._attempts = attempts
+        self._stream_file = stream_file
+
+    def stage(self, run_id: str, key: str, message: Message) -> Receipt:
+        """Write the message where no reader sees it."""
+        encoded = encode(message)
+        parse_artifact_id(key)
+        area, name = self._staging(run_id), _new_name()
+        place = f"{area.name}/{name}"
+        lease, streams = self._leases.get(run_id), message.streams
+        if streams:
+            self._stage_streams(area, name, (run_id, key), streams)
+        if lease is None or not lease.artifacts.hold(place, encoded.data):
+            with explained(f"write artifact '{key}'"), area.create(name) as file:
+                file.write(encoded.data)
+                file.sync()
+        size = len(encoded.data)
+        return Receipt(
+            key,
+            place,
+            size,
+            encoded.digest,
+            encoded.content_digest,
+            str(message.schema),
+            tuple(streams),
+            size + sum(each.size for each in streams.values()) if streams else None,
+        )
+
+    def _stage_streams(
+        self,
+        area: StagingArea,
+        name: str,
+        artifact: tuple[str, str],
+        streams: dict[StreamKind, RecordStream],
+    ) -> None:
+        """Stage the streams of an artifact beside its file."""
+        for kind, stream in streams.items():
+            with explained(f"write the {kind} of artifact '{artifact[1]}'"):
+                staged = staged_stream(name, kind)
+                if not _take_over(area, staged, (*artifact, kind), stream):
+                    _copy(area, staged, stream)
+
+    def sink(self, run_id: str, key: str, name: str, *, kind: StreamKind) -> RecordSink:
+        """Open a sink for a stream of an artifact that is being produced."""
+        parse_artifact_id(key)
+        area = self._staging(run_id)
+        stream = self._stream_file(run_id, key, kind)
+        stream.offer(f"{area.name}/{_new_name()}", (run_id, key, kind))
+        return FileSink(name, stream, area, inline=kind == "records")
+
+    def _staging(self, run_id: str) -> StagingArea:
+        """Return where the files of a run are staged. Raises StoreError if the run is over."""
+        if (lease := self._leases.get(run_id)) is not None:
+            return lease.staging
+        if run_id in self._over:
+            raise over(run_id)
+        if (area := self._attempts.get(run_id)) is None:
+            with explained(f"write to run {run_id}"), self._at.system(run_id) as system:
+                name = current(system)
+            if name is None:
+                raise over(run_id)
+            area = StagingArea(run_id, name, partial(self._opened, run_id, name))
+            self._attempts[run_id] = area
+        return area
+
+    @contextmanager
+    def _opened(self, run_id: str, name: str) -> Iterator[FolderHandle]:
+        """Open the folder of an attempt of another holder."""
+        with ExitStack() as stack:
+            system = stack.enter_context(self._at.system(run_id))
+            try:
+                folder = stack.enter_context(system.below([STAGED, name]))
+            except FileNotFoundError:
+                raise over(run_id) from None
+            yield folder
+
+    def save(self, run_id: str, key: str, message: Message) -> None:
+        """Store a message under its key, durably, replacing an earlier one."""
+        data = encode(message).data
+        streams = message.streams
+        with (
+            explained(f"save '{key}'"),
+            self._at.artifact(run_id, key, make=True, make_run=True) as (folder, _),
+            self._at.run(run_id) as run,
+        ):
+            area = StagingArea(run_id, "", lambda: nullcontext(folder))
+            name = f".tmp-{_new_name()}"
+            staged = Staged(folder, name, tuple(streams))
+            try:
+                for kind, stream in streams.items():
+                    _copy(area, staged_stream(name, kind), stream)
+                folder.write_new(name, data)
+                artifact_files.put(run, key, staged, each_step=True)
+            except BaseException:
+                for left in (name, *(staged_stream(name, kind) for kind in streams)):
+                    with suppress(OSError):  # the next holder of the run sweeps it
+                        folder.unlink(left)
+                raise
+
+
+def _take_over(
+    area: StagingArea, name: str, place: tuple[str, str, StreamKind], stream: RecordStream
+) -> bool:
+    """Rename what a sink of this artifact wrote; return whether the stream comes from one."""
+    file = stream.chunks
+    if not isinstance(file, StreamFile) or not file.take(place):
+        return False
+    assert file.staged is not None
+    attempt, _, before = file.staged.partition("/")
+    if attempt != area.name:
+        raise over(place[0])
+    area.rename(before, name)
+    file.staged = f"{attempt}/{name}"
+    return True
+
+
+def _copy(area: StagingArea, name: str, stream: RecordStream) -> None:
+    """Write a stream into a new file, durably, without parsing it.
+
+    Raises IntegrityError if it does not have the bytes that it should have.
+    """
+    with area.create(name) as file:
+        if not _copied_by_backend(file, stream):
+            for chunk in stream.chunks():
+                file.write(chunk)
+        file.sync()
+    with area.read(name) as copy:  # what was written, whoever wrote it
+        if copy.stat().st_size != stream.size or copy.digest() != stream.digest:
+            raise IntegrityError("a record stream is not what its artifact recorded")
+
+
+def _copied_by_backend(file: FileHandle, stream: RecordStream) -> bool:
+    if not isinstance(stream.chunks, StreamFile):
+        return False
+    with stream.chunks.open() as source:
+        return file.copy_from(source)
