@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import pytest
 from component_content import collected
 
+from waivern.builtin import findings, json_search
 from waivern.builtin.personal_data import PersonalData
 from waivern.message import ANY_JSON, Json, SchemaRef
 from waivern.plugins.context import Context
@@ -161,3 +164,27 @@ def test_a_cell_with_two_values_of_a_finding_counts_once() -> None:
     (finding,) = values(content)
     assert (finding["total"], finding["hit_ratio"], finding["field"]) == (2, 0.6667, "mails")
     assert [place["row"] for place in finding["locations"]] == [0, 1]
+
+
+def test_fields_and_names_beyond_a_bound_are_counted_and_not_distinguished(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for module, name in [
+        (findings, "MOST_FIELDS"),
+        (json_search, "MOST_NAMES"),
+        (import_module("waivern.detection.field_names"), "MOST_NAMES"),
+    ]:
+        monkeypatch.setattr(module, name, 3)
+    people = {f"u{n}_email": f"p{n}@acme.com" for n in range(9)}
+    of_json = search({**people, "iban": "x"}, "json")
+    assert [(f["field"], f["total"]) for f in values(of_json)] == [
+        ("$.u0_email", 1),
+        ("$.u1_email", 1),
+        ("$.u2_email", 1),
+        ("", 6),
+    ]
+    names = [("u0_email", 7), ("u1_email", 1), ("u2_email", 1), ("iban", 1)]
+    text = "".join(f"{key}: x\n" for key in [*people, "iban"])
+    for content in (of_json, search(file(text))):
+        named = [(f["field"], f["total"]) for f in content["findings"] if f["kind"] == "field_name"]
+        assert named == names

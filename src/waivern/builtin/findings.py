@@ -17,6 +17,8 @@ from waivern.message import Json
 _NUMBER = re.compile(r"\d(?:[ .\-/]?\d){8,}")
 """Nine digits and more may be a personal number; versions and dates have fewer."""
 _DIGIT = re.compile(r"\d")
+MOST_FIELDS = 10_000
+"""The fields that are distinguished in one item; values in further ones are grouped without one."""
 Place = dict[str, Json]
 Order = tuple[int, ...]
 
@@ -88,6 +90,7 @@ class ItemFindings:
         self.detector = detector
         self._source = source
         self._groups: dict[tuple[str, ...], _Group] = {}
+        self._fields: set[str] = set()
 
     def value(
         self,
@@ -104,6 +107,10 @@ class ItemFindings:
         `order` is the position of the finding among others, decided by its first occurrence.
         Several occurrences in one `row` count once.
         """
+        if name not in self._fields:
+            if len(self._fields) >= MOST_FIELDS:
+                name = ""
+            self._fields.add(name)
         test = "test data" if match.sample else ""
         identity = (match.type, match.rule, name, canonical_mask(match.type, value), test)
         group = self._groups.get(identity)

@@ -9,6 +9,7 @@ from functools import partial
 from waivern.builtin.findings import Detector, ItemFindings
 from waivern.builtin.table_search import cell_text
 from waivern.detection import NamedField, classify
+from waivern.detection.field_names import MOST_NAMES
 from waivern.errors import ComponentError
 from waivern.message import MAX_DEPTH, Json
 
@@ -23,6 +24,8 @@ class JsonSearch:
         self._key = key
         self._findings = ItemFindings(detector, "")
         self._names: dict[str, tuple[NamedField, str, int]] = {}
+        self._first: dict[str, str] = {}
+        """The first name of each term: further names count as that one if there are too many."""
 
     def add(self, content: Json, path: str = "$") -> None:
         """Search content that is at `path`."""
@@ -40,11 +43,14 @@ class JsonSearch:
                 )
 
     def _add_name(self, key: str, path: str) -> None:
-        if key in self._names:
-            field, first, count = self._names[key]
-            self._names[key] = (field, first, count + 1)
-        elif field_named := classify(key, self._detector.rules):
-            self._names[key] = (field_named, path, 1)
+        named = classify(key, self._detector.rules)
+        if named is None:
+            return
+        if len(self._names) >= MOST_NAMES and key not in self._names:
+            key = self._first.get(named.term.term, key)
+        field, first, count = self._names.get(key, (named, path, 0))
+        self._names[key] = (field, first, count + 1)
+        self._first.setdefault(named.term.term, key)
 
     def records(self) -> Iterator[Json]:
         """Yield the findings: values in the order of their first occurrences, then names."""

@@ -53,6 +53,8 @@ _HEAD = 120
 """Characters before a parameter in which its function begins."""
 _QUOTES = ("'", '"', "`")
 _MOST_BEFORE = 2
+MOST_NAMES = 10_000
+"""The names that are distinguished in one text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,8 @@ class FieldNames:
     def __init__(self, rules: Ruleset) -> None:
         self._rules = rules
         self._found: dict[str, FieldUse] = {}
+        self._first: dict[str, str] = {}
+        """The first name of each term: further names count as that one if there are too many."""
         self._headers: set[str] = set()
         self._is_xml: bool | None = None
         self.columns: frozenset[str] = frozenset()
@@ -127,18 +131,20 @@ class FieldNames:
             if field:
                 new[name] = FieldUse(field, at + place, 1, data=True)
                 self._headers.add(name)
-        added = [use for name, use in new.items() if name not in self._found]
-        for name, use in new.items():
-            self._add(name, use)
-        return sorted(added, key=_place)
+        return sorted((use for name, use in new.items() if self._add(name, use)), key=_place)
 
-    def _add(self, name: str, use: FieldUse) -> None:
+    def _add(self, name: str, use: FieldUse) -> bool:
+        """Add the uses of a name in a part; return whether it is a new one."""
+        if len(self._found) >= MOST_NAMES and name not in self._found:
+            name = self._first.get(use.field.term.term, name)
         before = self._found.get(name)
         if before is None:
             self._found[name] = use
+            self._first.setdefault(use.field.term.term, name)
         elif name not in self._headers:
             count, data = before.count + use.count, before.data or use.data
-            self._found[name] = FieldUse(use.field, before.start, count, data)
+            self._found[name] = FieldUse(before.field, before.start, count, data)
+        return before is None
 
     def uses(self) -> list[FieldUse]:
         """Return the fields, by position."""
