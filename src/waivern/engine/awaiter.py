@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import sys
 import threading
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from waivern.engine.calls import Awaiting, Call, Outcome
+from waivern.engine.calls import Awaiting, Call, Failed, Outcome
 from waivern.engine.producer import Producer
 from waivern.message import Json
 from waivern.plugins.call_scope import CallScope
@@ -24,21 +25,42 @@ def carry_out(
     wanted: Callable[[Call], bool],
     scope: CallScope,
 ) -> Outcome:
-    """Make an artifact where this is called; `wanted` says whether anybody still waits for it."""
+    """Produce an artifact where this is called; nothing that is raised gets out.
+
+    `wanted` returns whether the outcome of a call is still waited for.
+    """
     scope.wanted = partial(wanted, call)
     try:
         with producer.recorded(call, scope):
             outcome = producer.begin(call, scope)
-            if not isinstance(outcome, Awaiting):
-                return outcome
-            try:
-                with scope.entered():
-                    content = awaiter.run(outcome, wanted)
-                return producer.finish(outcome, content)
-            except BaseException as error:  # noqa: BLE001 - whatever it raised is the call's failure
-                return producer.failed(call, error, outcome.working.began)
+            if isinstance(outcome, Awaiting):
+                outcome = _awaited(outcome, producer, awaiter, wanted, scope)
+            return outcome
+    except BaseException as error:  # noqa: BLE001 - a defect here must not leave the run waiting
+        said = "internal error (details withheld: they may contain secrets)"
+        return Failed(type(error).__name__, said, None, 0)
     finally:
+        scope.returned = True
         del scope.wanted  # or the threads of a component would keep the executor alive
+        # the next call on this thread is another component's; asyncio may be half imported
+        forget = getattr(sys.modules.get("asyncio"), "set_event_loop", None)
+        if forget is not None:
+            forget(None)
+
+
+def _awaited(
+    awaiting: Awaiting,
+    producer: Producer,
+    awaiter: CoroutineRunner,
+    wanted: Callable[[Call], bool],
+    scope: CallScope,
+) -> Outcome:
+    try:
+        with scope.entered():
+            content = awaiter.run(awaiting, wanted)
+        return producer.finish(awaiting, content)
+    except BaseException as error:  # noqa: BLE001 - whatever it raised is the call's failure
+        return producer.failed(awaiting.call, error, awaiting.working.began)
 
 
 class CoroutineRunner:

@@ -12,7 +12,6 @@ tests that every executor passes.
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from collections import deque
@@ -20,7 +19,7 @@ from contextvars import copy_context
 from typing import Protocol
 
 from waivern.engine.awaiter import CoroutineRunner, carry_out
-from waivern.engine.calls import Call, Failed, LeftBehind, Outcome
+from waivern.engine.calls import Call, LeftBehind, Outcome
 from waivern.engine.producer import Producer
 from waivern.plugins.call_scope import CallScope
 from waivern.plugins.restrictions import release, restrict
@@ -257,7 +256,9 @@ class ThreadExecutor:
             report.began(call)
             scope = worker.scope = CallScope(call.artifact)
             # a context of its own: what a component sets there (as decimal does) ends with the call
-            outcome = copy_context().run(self._outcome, call, scope)
+            outcome = copy_context().run(
+                carry_out, call, self._producer, self._awaiter, self._wanted, scope
+            )
             if not self._wanted(call):
                 scope.join()  # its place in a pool is taken until all its work has ended
             worker.scope = None
@@ -267,19 +268,6 @@ class ThreadExecutor:
             report.done(call, outcome)
             if replaced:
                 return
-
-    def _outcome(self, call: Call, scope: CallScope) -> Outcome:
-        try:
-            return carry_out(call, self._producer, self._awaiter, self._wanted, scope)
-        except BaseException as error:  # noqa: BLE001 - a defect here must not leave the run waiting
-            said = "internal error (details withheld: they may contain secrets)"
-            return Failed(type(error).__name__, said, None, 0)
-        finally:
-            scope.returned = True
-            # the next call on this thread is another component's; asyncio may be half imported
-            forget = getattr(sys.modules.get("asyncio"), "set_event_loop", None)
-            if forget is not None:
-                forget(None)
 
     def _done(self, call: Call, worker: WorkerThread) -> bool:
         """Report whether another worker has replaced the one that comes back."""
