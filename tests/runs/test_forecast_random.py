@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from itertools import count
+from enum import Enum
+from itertools import count, product
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +16,19 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from runs_kit import Book
 
-from waivern.errors import RefusedError
+from waivern.errors import ArtifactNotFoundError, RefusedError, UsageError
+from waivern.planning.plan import Node, Plan
 from waivern.record.journal_events import (
     ArtifactCompletedRecord,
     ArtifactStartedRecord,
     ArtifactSuspendedRecord,
 )
+from waivern.runs import prepare
 from waivern.runs.forecast import Action, Forecast, forecast
 from waivern.runs.request import RunRequest
 from waivern.runs.result import RunResult
 from waivern.runs.resume import resume
+from waivern.runs.selection import Selection
 from waivern.runs.start import start
 from waivern.store.memory import AsyncInMemoryStore
 
@@ -36,23 +41,49 @@ HERE = Path(__file__).parent
 def flag(kind, name):
     return HERE / f"{kind}-{name}"
 
-def act(name, value):
-    return acts([], name, value)
+def act(name, value, each=""):
+    return acts([], name, value, each)
 
-def acts(inputs, name, value):
+def acts(inputs, name, value, each=""):
     if flag("wait", name).exists():
         raise Suspend(f"{name} waits")
     if flag("fail", name).exists():
         raise RuntimeError(f"{name} fails")
     if flag("flaky", name).exists():
-        flag("flaky", name).unlink()
+        flag("flaky", name).unlink(missing_ok=True)
         raise RuntimeError(f"{name} fails once")
-    return {"value": (value + sum(each.get("value", 0) for each in inputs)) % 2}
+    return {"value": (value + len(each) + sum(one.get("value", 0) for one in inputs)) % 2}
 """
 """Half of all edits of a value change the content."""
+CHILD = {
+    "name": "child",
+    "params": {"value": {"type": "integer", "default": 0}},
+    "inputs": {"need": {"input_schema": "json", "optional": True}},
+    "outputs": {"out": {"artifact": "out"}},
+}
+SOURCE = "source"
+"""The run that artifacts are reused from."""
 PHASES = [phase for phase in Phase if phase is not Phase.explain]  # explaining takes minutes
 KINDS = ("fail", "flaky", "wait")
+OUTCOMES = {
+    Action.CACHED: {"cached"},
+    Action.REUSE: {"reused"},
+    Action.PRODUCE: {"produced", "failed", "suspended"},
+    Action.GATE: {"produced", "failed", "suspended"},
+    Action.SKIP: {"skipped"},
+}
+"""What may have become of an artifact, by what was certain about it."""
 STATUSES = ("completed", "failed", "skipped")
+
+
+class Kind(Enum):
+    """The way in which an artifact is produced."""
+
+    STEP = "a Python function"
+    EACH = "a Python function, for each item"
+    GATE = "a decision"
+    CHILD = "a child runbook"
+    REUSE = "a copy from another run"
 
 
 @dataclass(frozen=True)
@@ -66,39 +97,60 @@ class Made:
     """(artifact, status): its condition asks for these statuses."""
     looks: bool
     """Whether its condition looks at the content of its first input."""
-    gate: bool
+    kind: Kind
+    items: tuple[str, ...]
+    """The items of a `for_each`."""
     optional: bool
     cache: bool
     retries: int
     value: int
 
-    @property
-    def awaited(self) -> set[str]:
-        return {*self.inputs, *self.after, *(name for name, _ in self.asks)}
-
     def document(self, steps: str) -> dict[str, Any]:
-        call = f"{steps}:{'acts' if self.inputs else 'act'}"
-        properties = {"call": call, "args": {"name": self.name, "value": self.value}}
-        component = {"type": "python", "properties": properties}
-        found: dict[str, Any] = {"cache": self.cache}
-        if self.gate:
-            found = {"gate": {"question": "Well?", "show": list(self.inputs)}}
-        elif self.inputs:
-            found |= {"inputs": list(self.inputs), "process": component}
-        else:
-            found |= {"source": component}
+        found = self._origin(steps)
         if self.after:
             found["after"] = list(self.after)
         conditions = [f"status.{name} == '{is_}'" for name, is_ in self.asks]
-        if self.looks and self.inputs and not self.gate:
+        if self.looks:
             conditions.append(f"inputs.{self.inputs[0]}.value > 0")
         if conditions:
             found["when"] = " and ".join(conditions)
         if self.optional:
             found["optional"] = True
-        if self.retries and not self.gate:
-            found["retry"] = {"max": self.retries, "delay": 0.001}
+        if self.kind in (Kind.STEP, Kind.EACH):
+            found["cache"] = self.cache
+            if self.retries:
+                found["retry"] = {"max": self.retries, "delay": 0.001}
         return found
+
+    def _origin(self, steps: str) -> dict[str, Any]:
+        match self.kind:
+            case Kind.GATE:
+                return {"gate": {"question": "Well?", "show": list(self.inputs)}}
+            case Kind.CHILD:
+                mapping = {"need": self.inputs[0]} if self.inputs else {}
+                params = {"value": self.value}
+                child = {"path": "child.yaml", "params": params, "output": "out"}
+                return {"child_runbook": {**child, "input_mapping": mapping}}
+            case Kind.REUSE:
+                return {"reuse": {"from_run": SOURCE, "artifact": f"value{self.value % 2}"}}
+            case Kind.EACH:
+                made = step(steps, self.name, self.value, self.inputs, each="${each}")
+                return {"for_each": list(self.items), **made}
+            case Kind.STEP:
+                return step(steps, self.name, self.value, self.inputs)
+
+
+def step(
+    file: str, name: str, value: int | str, inputs: Sequence[str], **more: str
+) -> dict[str, Any]:
+    """Return the origin of an artifact that a function of `STEPS` produces."""
+    args = {"name": name, "value": value, **more}
+    properties = {"call": f"{file}:{'acts' if inputs else 'act'}", "args": args}
+    component = {"type": "python", "properties": properties}
+    return {"inputs": list(inputs), "process": component} if inputs else {"source": component}
+
+
+ITEMS = st.lists(st.sampled_from(["x", "yy", "zzz"]), unique=True, max_size=3).map(tuple)
 
 
 @st.composite
@@ -108,17 +160,28 @@ def graphs(draw: st.DrawFn) -> list[Made]:
     found: list[Made] = []
     for n, name in enumerate(names):
         some = st.lists(st.sampled_from(names[:n]), unique=True, max_size=2) if n else st.just([])
+        kinds = {each.name: each.kind for each in found}
+        kind = draw(st.sampled_from(Kind)) if draw(st.booleans()) else Kind.STEP
+        inputs = () if kind is Kind.REUSE else tuple(draw(some))
+        if kind is Kind.GATE and not inputs:
+            kind = Kind.STEP
+        if kind is Kind.CHILD:  # it takes one artifact
+            inputs = tuple(each for each in inputs if kinds[each] is not Kind.EACH)[:1]
         asked = draw(some) if draw(seldom) else []
-        inputs = tuple(draw(some))
-        gates = {each.name for each in found if each.gate}
+        looks = kind in (Kind.STEP, Kind.EACH) and bool(inputs) and draw(seldom)
         found.append(
             Made(
                 name,
                 inputs,
-                tuple(draw(some)) if draw(seldom) else (),
-                tuple((each, draw(st.sampled_from(STATUSES))) for each in asked),
-                bool(inputs) and inputs[0] not in gates and draw(seldom),
-                bool(inputs) and draw(seldom),
+                tuple(draw(some)) if draw(seldom) and kind is not Kind.CHILD else (),
+                tuple(
+                    (each, draw(st.sampled_from(STATUSES)))
+                    for each in asked
+                    if kinds[each] is not Kind.EACH
+                ),
+                looks and kinds[inputs[0]] not in (Kind.GATE, Kind.EACH),
+                kind,
+                draw(ITEMS),
                 draw(st.booleans()),
                 draw(st.booleans()),
                 draw(st.integers(0, 1)),
@@ -136,7 +199,16 @@ def place() -> Iterator[Book]:
     with tempfile.TemporaryDirectory() as folder:
         book = Book(Path(folder), store=AsyncInMemoryStore())
         # components are imported once for each file: a name of its own for each example
-        (book.folder / f"steps{next(_numbers)}.py").write_text(STEPS)
+        steps = f"steps{next(_numbers)}.py"
+        (book.folder / steps).write_text(STEPS)
+        middle, last = (
+            step(steps, name, "${params.value}", [before])
+            for name, before in (("middle", "need"), ("out", "middle"))
+        )
+        child = {**CHILD, "artifacts": {"middle": middle, "out": last}}
+        (book.folder / "child.yaml").write_text(json.dumps(child))
+        book.write({f"value{n}": step(steps, "value", n, ()) for n in range(2)})
+        start(RunRequest(source=str(book.path), run_id=SOURCE), book.store, book.options())
         yield book
 
 
@@ -148,62 +220,73 @@ def write(book: Book, graph: list[Made]) -> None:
 def edit(draw: st.DrawFn, book: Book, graph: list[Made]) -> list[Made]:
     """Change some values, and which steps fail, wait or fail once."""
     edited = []
+    for kind, name in product(KINDS, ["middle", "out", *(each.name for each in graph)]):
+        flag = book.folder / f"{kind}-{name}"
+        flag.unlink(missing_ok=True)
+        if draw(st.integers(0, 9)) == 0:
+            flag.touch()
     for each in graph:
-        for kind in KINDS:
-            flag = book.folder / f"{kind}-{each.name}"
-            flag.unlink(missing_ok=True)
-            if draw(st.integers(0, 9)) == 0:
-                flag.touch()
         value = draw(st.integers(0, 3)) if draw(st.integers(0, 4)) == 0 else each.value
-        edited.append(replace(each, value=value))
+        items = draw(ITEMS) if draw(st.integers(0, 4)) == 0 else each.items
+        edited.append(replace(each, value=value, items=items))
     return edited
 
 
-def check(graph: list[Made], planned: list[Forecast], result: RunResult, new: set[str]) -> None:
+def awaited(node: Node) -> set[str]:
+    """Return the artifacts that must be settled before this one starts."""
+    asked = (name for test in node.tests for name in (*test.statuses.values(), test.result))
+    return {*node.inputs, *node.after, *filter(None, asked)}
+
+
+def check(
+    plan: Plan, planned: list[Forecast], result: RunResult, new: set[str], selected: set[str]
+) -> None:
     """Compare what was certain; `new` are the artifacts that this attempt started."""
-    steps, awaited = result.record.steps, {each.name: each.awaited for each in graph}
+    steps = result.record.steps
     status = {name: str(step.status) for name, step in steps.items()}
     disturbed: set[str] = set()
     """What comes after something that failed or waits: a forecast assumes neither."""
-    for each in graph:
+    for name, node in plan.nodes.items():
         if any(
-            name in disturbed or status[name] in ("failed", "suspended", "not_started")
-            for name in awaited[each.name]
+            before in disturbed or status[before] in ("failed", "suspended", "not_started")
+            for before in awaited(node)
         ):
-            disturbed.add(each.name)
+            disturbed.add(name)
     for one in planned:
         name = one.artifact
+        if name not in selected:
+            assert name not in new, f"{one} is not selected"
+            continue
         completed = steps[name].completed
         how = completed.how if completed else status[name]
-        allowed: set[str]
-        match one.action:
-            case Action.KEEP:
-                assert name in disturbed or (completed and name not in new), f"{one} is {how}"
-                continue
-            case Action.CACHED:
-                allowed = {"cached"}
-            case Action.PRODUCE:
-                allowed = {"produced", "failed", "suspended"}
-            case Action.GATE:
-                allowed = {"produced", "failed", "suspended"}
-            case Action.SKIP:
-                allowed = {"skipped"}
-            case Action.REUSE | Action.OPEN:
-                continue
-        assert how in allowed or name in disturbed, f"{one} is {how}"
+        if one.action is Action.KEEP:
+            assert name in disturbed or (completed and name not in new), f"{one} is {how}"
+        elif one.action is not Action.OPEN:
+            assert how in OUTCOMES[one.action] or name in disturbed, f"{one} is {how}"
 
 
-def attempt(book: Book, graph: list[Made], run: str | None) -> str:
-    """Forecast, run or resume, compare; return the run's id."""
+def attempt(book: Book, run: str | None, select: str | None) -> str | None:
+    """Forecast, run or resume, compare; return the run's id, None if the selection is refused."""
     options = book.options()
     planned = forecast(str(book.path), book.store, options, resume=run)
-    assert {each.artifact for each in planned} == {each.name for each in graph}
+    plan = prepare.check(str(book.path), book.store, book.environ)
+    assert {each.artifact for each in planned} == set(plan.nodes)
     before = 0 if run is None else len(book.store.read_journal(run).lines)
-    if run is None:
-        result = start(RunRequest(source=str(book.path)), book.store, options)
-    else:
-        request = RunRequest(source=str(book.path), run=run, allow_changed=True)
-        result = resume(request, book.store, options)
+    selection, selected = Selection((select,) if select else ()), set(map(str, plan.nodes))
+    try:
+        if select:
+            selected = set(selection.resolve(plan, lambda _run: {}))
+        if run is None:
+            request = RunRequest(source=str(book.path), selection=selection)
+            result = start(request, book.store, options)
+        else:
+            request = RunRequest(
+                source=str(book.path), run=run, selection=selection, allow_changed=True
+            )
+            result = resume(request, book.store, options)
+    except (UsageError, ArtifactNotFoundError):  # it selects nothing, or not what it needs
+        assert select
+        return None
     events = book.events(result.run_id)[before:]
     new = {
         event.artifact
@@ -211,10 +294,11 @@ def attempt(book: Book, graph: list[Made], run: str | None) -> str:
         if isinstance(event, ArtifactStartedRecord | ArtifactCompletedRecord)
     }
     if result.nothing_to_do:
-        assert {each.action for each in planned} <= {Action.KEEP, Action.SKIP}
-        assert not any(each.work for each in planned)
+        chosen = [each for each in planned if each.artifact in selected]
+        assert select or {each.action for each in chosen} <= {Action.KEEP, Action.SKIP}
+        assert select or not any(each.work for each in chosen)
         assert not events
-    check(graph, planned, result, new)
+    check(plan, planned, result, new, selected)
     return result.run_id
 
 
@@ -235,11 +319,14 @@ def test_what_is_certain_in_a_forecast_happens(data: st.DataObject) -> None:
     with place() as book:
         graph = edit(draw, book, graph)
         write(book, graph)
-        run = attempt(book, graph, None)
+        run = attempt(book, None, None)
+        assert run is not None
         for _ in range(3):
             if draw(st.booleans()):
                 graph = edit(draw, book, graph)
                 write(book, graph)
             decide(draw, book, run)
             again = draw(st.booleans())
-            run = attempt(book, graph, run if again else None)
+            chosen = draw(st.sampled_from(graph)).name if draw(st.integers(0, 3)) == 0 else None
+            select = chosen and draw(st.sampled_from(["", "+"])) + chosen
+            run = attempt(book, run if again else None, select) or run
