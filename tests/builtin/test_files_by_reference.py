@@ -472,3 +472,51 @@ def test_parts_are_the_text_whatever_the_blocks_are(text: str, encoding: str, si
     for part in found[1:]:
         before = text[: part["start"]]
         assert part.get("column", 0) == len(before) - before.rfind("\n") - 1 or "\r" in text
+
+
+NAMES = st.sampled_from(["a.txt", "b.txt", "s/c.txt", "s/t/d.txt"])
+BYTES = st.sampled_from([b"", b"one", b"ones", b"on", b"two", b"\xef\xbb\xbfone", b"\0", b"\xff"])
+EDITS = st.tuples(st.sampled_from(["write", "append", "remove", "link", "folder"]), NAMES, BYTES)
+
+
+def edit(base: Path, what: str, name: str, data: bytes) -> None:
+    path = base / name
+    if path.is_dir() and not path.is_symlink():
+        path.rmdir()
+    if what == "append" and path.is_file():
+        with path.open("ab") as file:
+            file.write(data)
+        return
+    path.unlink(missing_ok=True)
+    if what == "write":
+        path.write_bytes(data)
+    elif what == "link":
+        path.symlink_to("s")
+    elif what == "folder":
+        path.mkdir()
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.lists(st.tuples(NAMES, BYTES), max_size=4), st.lists(EDITS, max_size=5))
+def test_what_is_read_is_what_was_listed_and_all_else_is_named(
+    files: list[tuple[str, bytes]], edits: list[tuple[str, str, bytes]]
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        base = Path(folder)
+        (base / "s" / "t").mkdir(parents=True)
+        for name, data in files:
+            (base / name).write_bytes(data)
+        entries = listed(base)
+        before = {record["path"]: record for record in again(base, entries)[0]}
+        assert before.keys() == {entry["path"] for entry in entries}
+        for each in edits:
+            edit(base, *each)
+        records, ctx = again(base, entries)
+        assert all(before[record["path"]] == record for record in records)
+        names = [record["path"] for record in records] + [s[0] for s in ctx.coverage.skipped]
+        assert sorted(names) == sorted(before)
+        for entry in entries:  # and nothing is skipped that is still there
+            path = base / entry["path"]
+            same = path.is_file() and not path.is_symlink()
+            if same and sha256(path.read_bytes()[: entry["size"]]) == entry["digest"]:
+                assert entry["path"] in [record["path"] for record in records]

@@ -136,7 +136,7 @@ class Walk:
 class _Listing(NamedTuple):
     """The names in a folder, sorted, and the kinds of those that are not regular files.
 
-    A million names are 80 MB; as entries of `scandir` they would be three times as much.
+    A million names are about 100 MB; the entries of `scandir` would be nearly twice as much.
     """
 
     names: list[str]
