@@ -60,12 +60,12 @@ def carry_out(
     lease.sweep(name for name, step in record.steps.items() if step.completed is None)
     pairs = [_prepared(store, record, order, why) for order in orders]
     events = [event for event, _ in pairs]
-    if not events:
-        return []
-    lease.append(map(to_record, events), sync=True)
+    if events:
+        lease.append(map(to_record, events), sync=True)
     for event in events:
         record.apply(event)
     _destroy(lease, pairs)
+    # also without events: a crash may have come after the last line and before the projections
     lease.project(record.metadata.document(), record.state.document(), sync=True)
     return events
 
