@@ -294,6 +294,25 @@ def test_a_file_that_shrinks_while_it_is_read(base: Path, size: int) -> None:
     assert ctx.coverage.skipped == [("a.txt", f"{CHANGED}, after a part of it was read", 1)]
 
 
+@pytest.mark.parametrize("size", [BLOCK, BLOCK + 10, 3 * BLOCK])
+def test_a_file_that_changes_its_size_while_it_is_listed(base: Path, size: int) -> None:
+    """What is listed was there, and is read again."""
+    file, whole = base / "a.txt", lines(3 * BLOCK)
+    file.write_bytes(whole[: 2 * BLOCK])
+
+    def resize(step: Progress) -> None:
+        if step.n == 0:  # within the file
+            file.write_bytes(whole[:size])
+
+    ctx = Context("a", base, emit_progress=resize)
+    (entry,) = Filesystem().catalogue(Filesystem.Config(path="a.txt"), ctx)
+    assert entry["size"] == min(size, 2 * BLOCK)
+    assert entry["digest"] == sha256(whole[: entry["size"]])
+    records, ctx = again(base, [entry], "a.txt")
+    assert joined_parts(records)["text"] == whole[: entry["size"]].decode()
+    assert ctx.coverage.skipped == []
+
+
 DENIED = """
 import json, os, sys
 from pathlib import Path

@@ -280,6 +280,15 @@ def test_encodings(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "UTF_32"])
+def test_a_mark_may_be_missing(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "a.txt").write_bytes("Zoë".encode(f"{encoding}-le"))
+    (tmp_path / "b.txt").write_bytes("Zoë".encode(encoding))
+    config = Filesystem.Config(path=".", encoding=encoding)
+    content = extracted(Filesystem(), config, Context("a", tmp_path))
+    assert [file["text"] for file in content["files"]] == ["Zoë", "Zoë"]
+
+
 def test_missing_path_says_where_it_looked(tmp_path: Path) -> None:
     tree(tmp_path, "data/a.txt")
     with pytest.raises(ComponentError, match="'dta' cannot be read") as caught:

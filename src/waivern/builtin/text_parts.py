@@ -29,7 +29,8 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_FIRST_OF_MARKS = {mark[:1] for mark, _ in _MARKS}
+_UNMARKED = {"utf-16": "utf-16-le", "utf-32": "utf-32-le"}
+"""The decoders of files without a mark: those of these encodings demand one."""
 _SEPARATORS = (",;\"'|<>{}[]\t", " ")
 """Where a line that is longer than a part is cut: after one of these, the first kind if any."""
 _CUT_WITHIN = 2**16
@@ -146,9 +147,7 @@ def decoded(passing: Iterable[Block], encoding: str) -> Iterator[Text]:
     for data, last in rest:
         size = PIECE
         if decoder is None:
-            if data[:1] in _FIRST_OF_MARKS:
-                encoding = next((name for mark, name in _MARKS if data.startswith(mark)), encoding)
-            decoder = codecs.getincrementaldecoder(encoding)()
+            encoding, decoder = _decoder(data, encoding)
             size = len(data) or 1 if last else PIECE
         zeros = zeros or b"\0" in data
         for at in range(0, len(data) or 1, size):
@@ -163,6 +162,15 @@ def decoded(passing: Iterable[Block], encoding: str) -> Iterator[Text]:
             yield Text(text, encoding, at_end)
             del text
         del data  # before the next block is read
+
+
+def _decoder(beginning: bytes, encoding: str) -> tuple[str, codecs.IncrementalDecoder]:
+    """Return the encoding of a file that begins so, and its decoder."""
+    for mark, marked in _MARKS:
+        if beginning.startswith(mark):
+            return marked, codecs.getincrementaldecoder(marked)()
+    codec = codecs.lookup(encoding).name
+    return encoding, codecs.getincrementaldecoder(_UNMARKED.get(codec, codec))()
 
 
 def parts(texts: Iterable[Text]) -> Iterator[dict[str, Json]]:
@@ -238,12 +246,12 @@ def _after_separator(text: str) -> int:
 def text_encoding(name: str) -> str:
     """Return the name of an encoding. Raises ValueError if texts cannot be decoded with it."""
     try:
-        incremental = codecs.lookup(name).incrementaldecoder
+        info = codecs.lookup(name)
         b"x".decode(name)
     except UnicodeDecodeError:
         pass  # a known encoding, in which one byte is not a text
     except (LookupError, ValueError) as error:
         raise ValueError("not the name of a text encoding") from error
-    if incremental is None:
+    if info.incrementaldecoder is None:
         raise ValueError("an encoding that cannot be decoded in parts")
     return name
