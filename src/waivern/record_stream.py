@@ -44,8 +44,15 @@ class RecordStream:
         return self.count
 
     def __iter__(self) -> Iterator[Any]:
-        """Yield the records. Raises IntegrityError at the end if the bytes are not the recorded."""
-        return map(json.loads, self.lines())
+        """Yield the records.
+
+        Raises IntegrityError if one is not JSON, and at the end if the bytes are not the recorded.
+        """
+        try:
+            for line in self.lines():
+                yield json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise IntegrityError("a record stream is not what its artifact recorded") from error
 
     def lines(self) -> Iterator[bytes]:
         """Yield the line of each record, without its end. Raises IntegrityError as `__iter__`."""

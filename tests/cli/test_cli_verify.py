@@ -170,6 +170,32 @@ def test_a_hidden_leftover_is_a_note(run: Path, wct: Wct) -> None:
     assert "note: .tmp-0123 is a leftover" in done.out
 
 
+def test_records_are_verified_with_their_artifact(place: Place, wct: Wct) -> None:
+    (place.path / "more.py").write_text(
+        "def rows():\n    for n in range(3000):\n        yield {'n': n}\n"
+    )
+    book = '  rows: {source: {type: python, properties: {call: "more.py:rows"}}}'
+    assert wct("run", place.runbook("book.yaml", book), "-q", "--run-id", "r").code == 0
+    assert wct("runs", "verify", "r").code == 0
+    records = place.path / ".waivern/runs/r/rows.jsonl"
+    whole = records.read_bytes()
+    records.write_bytes(whole.replace(b"2999", b"2998"))
+    assert faults(wct("runs", "verify", "r", "--json")) == {"rows.json": "its records are altered"}
+    records.unlink()
+    assert faults(wct("runs", "verify", "r", "--json")) == {"rows.json": "its records are missing"}
+    assert wct("run", "book.yaml", "--resume", "r", "-q").code == 0
+    assert records.read_bytes() == whole
+    assert wct("runs", "verify", "r").code == 0
+
+
+@pytest.mark.parametrize("path", ["one.jsonl", "_system/items/one.jsonl"])
+def test_records_that_no_artifact_describes(run: Path, wct: Wct, path: str) -> None:
+    (run / path).parent.mkdir(exist_ok=True)
+    (run / path).write_text('{"n":1}\n')
+    found = faults(wct("runs", "verify", "r", "--json"))
+    assert found == {path: "is not known to its artifact"}
+
+
 def test_the_runbook_after_a_change_and_back(place: Place, run: Path, wct: Wct) -> None:
     """Its bytes are then also kept beside it: both places are looked at."""
     first = (place.path / "book.yaml").read_text()

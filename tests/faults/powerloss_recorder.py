@@ -75,6 +75,15 @@ class RecordingOs:
             self._note("write", os.fstat(fd).st_ino, at, bytes(data[:taken]))
             return taken
 
+    def copy_file_range(self, source: int, fd: int, count: int, offset_src: int) -> int:
+        with self._lock:
+            self._about_to()
+            at = os.lseek(fd, 0, os.SEEK_CUR)
+            taken = os.copy_file_range(source, fd, count, offset_src)
+            if taken:
+                self._note("write", os.fstat(fd).st_ino, at, os.pread(source, taken, offset_src))
+            return taken
+
     def ftruncate(self, fd: int, size: int) -> None:
         with self._lock:
             self._about_to()

@@ -21,7 +21,7 @@ from waivern.errors import (
     UsageError,
 )
 from waivern.ids import SCHEMA_VERSION, SYSTEM
-from waivern.message import Json, decode, sha256
+from waivern.message import STREAMS, Json, decode, sha256
 from waivern.record.fold import RunRecord
 from waivern.record.journal_events import ArtifactRedactedRecord, from_record
 from waivern.record.status import RunStatus
@@ -329,6 +329,22 @@ def _on_strangers(store: RunStore, record: RunRecord) -> Found:
     for file in store.files(record.metadata.run_id):
         if not _is_known(file, record):
             yield _stranger(store, record, file)
+        elif file.kind in STREAMS and not _is_described(store, record, file):
+            yield VerifyFault(file.path, "is not known to its artifact")
+
+
+def _is_described(store: RunStore, record: RunRecord, file: RunFile) -> bool:
+    """Return whether the file of an artifact describes this stream, or cannot be read at all.
+
+    A stream that a redaction has still to remove is reported with its artifact.
+    """
+    try:
+        data = store.read_artifact(record.metadata.run_id, file.name)
+        if data is None or file.kind in decode(data).streams:
+            return True
+    except IntegrityError:
+        return True
+    return file.name in {event.artifact for event in redaction.unfinished(store, record)}
 
 
 def _is_known(file: RunFile, record: RunRecord) -> bool:
