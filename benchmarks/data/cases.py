@@ -132,7 +132,7 @@ def stream(place: Place, _at: Path, scale: int) -> list[Figure]:
     commands = {
         "inspect": place.wct("inspect", "@last/records", *store),
         "inspect --head 5": place.wct("inspect", "@last/records", "--head", "5", *store),
-        "verify": place.wct("verify", "@last", *store),
+        "verify": place.wct("runs", "verify", "@last", *store),
         "resume, nothing to do": place.wct("run", "scan.yaml", "--resume", "@last", *store),
     }
     return [

@@ -12,7 +12,7 @@ from waivern.message import Json, SchemaRef
 from waivern.plugins.context import Context
 from waivern.plugins.inputs import Input, InputItem
 
-ADDRESS = re.compile(r"[\w.]+@[\w.]+")
+ADDRESS = re.compile(r"@[\w.]+")
 
 
 class Needle:
