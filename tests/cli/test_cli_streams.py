@@ -128,6 +128,22 @@ def test_an_altered_stream_is_reported(run: Path, wct: Wct) -> None:
     assert wct("inspect", "@last/rows", "--head", "1").code == 9
 
 
+def test_a_run_without_a_journal_has_streams(run: Path, wct: Wct) -> None:
+    (run / "_system" / "events.jsonl").unlink()
+    head = run / "_system" / "run.json"
+    known = json.loads(head.read_text())
+    names = ("run_id", "runbook_path", "runbook_hash", "started_at", "completed_at", "status")
+    head.write_text(json.dumps({name: known[name] for name in names}))
+    assert "its records" not in wct("runs", "verify", "first").out
+    lines = wct("inspect", "first/rows", "--head", "1").out.splitlines()
+    assert json.loads(lines[0]) == row(0)
+    path = run / "rows.jsonl"
+    path.write_bytes(path.read_bytes().replace(b'"n":2999', b'"n":2998'))
+    assert "its records are altered" in wct("runs", "verify", "first").out
+    path.unlink()
+    assert "its records are missing" in wct("runs", "verify", "first").out
+
+
 def test_a_delivered_stream_is_one_file(run: Path, wct: Wct, rows: Place) -> None:
     out = rows.path / "out"
     assert wct("run", "book.yaml", "-q", "-o", "out").code == 0
