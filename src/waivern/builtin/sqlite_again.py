@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class ListedTable(BaseModel):
     """An entry of a catalogue, which may come from a foreign run."""
 
-    model_config = ConfigDict(strict=True, frozen=True)
+    model_config = ConfigDict(strict=True, frozen=True, defer_build=True)
 
     name: str
     row_count: NonNegativeInt

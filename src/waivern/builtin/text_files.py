@@ -191,7 +191,7 @@ def text_records(file: OpenFile) -> Iterator[Json]:
 class ListedFile(BaseModel):
     """An entry of a catalogue, which may come from a foreign run."""
 
-    model_config = ConfigDict(strict=True, frozen=True)
+    model_config = ConfigDict(strict=True, frozen=True, defer_build=True)
 
     path: str
     size: NonNegativeInt
