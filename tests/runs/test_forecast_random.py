@@ -156,7 +156,7 @@ ITEMS = st.lists(st.sampled_from(["x", "yy", "zzz"]), unique=True, max_size=3).m
 @st.composite
 def graphs(draw: st.DrawFn) -> list[Made]:
     names = draw(st.permutations([f"n{n}" for n in range(draw(st.integers(1, 8)))]))
-    seldom = st.integers(0, 5).map(lambda n: n == 0)
+    seldom = st.integers(0, 3).map(lambda n: n == 0)
     found: list[Made] = []
     for n, name in enumerate(names):
         some = st.lists(st.sampled_from(names[:n]), unique=True, max_size=2) if n else st.just([])
@@ -168,7 +168,7 @@ def graphs(draw: st.DrawFn) -> list[Made]:
         if kind is Kind.CHILD:  # it takes one artifact
             inputs = tuple(each for each in inputs if kinds[each] is not Kind.EACH)[:1]
         asked = draw(some) if draw(seldom) else []
-        looks = kind in (Kind.STEP, Kind.EACH) and bool(inputs) and draw(seldom)
+        looks = kind in (Kind.STEP, Kind.EACH) and bool(inputs) and draw(st.booleans())
         found.append(
             Made(
                 name,
@@ -226,7 +226,7 @@ def edit(draw: st.DrawFn, book: Book, graph: list[Made]) -> list[Made]:
         if draw(st.integers(0, 9)) == 0:
             flag.touch()
     for each in graph:
-        value = draw(st.integers(0, 3)) if draw(st.integers(0, 4)) == 0 else each.value
+        value = draw(st.integers(0, 3)) if draw(st.integers(0, 2)) == 0 else each.value
         items = draw(ITEMS) if draw(st.integers(0, 4)) == 0 else each.items
         edited.append(replace(each, value=value, items=items))
     return edited

@@ -99,7 +99,7 @@ def plan(
         readable(source),
         where.store,
         where.options.environ,
-        given=requested.params.bound,
+        bind_params=requested.params.bound,
         project=where.options.project,
     )
 

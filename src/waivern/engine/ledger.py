@@ -176,12 +176,12 @@ class Ledger:
 
     def _journal(self, events: list[Event], *, sync: bool) -> None:
         self._lease.append([to_record(event) for event in events], sync=sync)
-        told: list[tuple[int, Event]] = []
+        numbered: list[tuple[int, Event]] = []
         for event in events:
             self.record.apply(event)
-            told.append((self.record.count, event))
+            numbered.append((self.record.count, event))
         self._behind = True
-        self._observers.notify(told)
+        self._observers.notify(numbered)
 
     @property
     def _due(self) -> bool:

@@ -12,7 +12,7 @@ from waivern.errors import NotFoundError
 from waivern.files import absolute, at_home, open_file
 from waivern.language.models import Runbook, RunbookDraft
 from waivern.language.params import defaults
-from waivern.language.validation import Given, check
+from waivern.language.validation import BindParams, check
 from waivern.yamldoc.document import YamlDocument
 from waivern.yamldoc.runbook_codes import RunbookCode
 from waivern.yamldoc.tree import read
@@ -22,23 +22,27 @@ SUFFIXES = (".yaml", ".yml")
 """How the files of runbooks end, as a rule."""
 
 
-def load(path: str | Path, environ: Mapping[str, str], given: Given = defaults) -> Runbook:
+def load(
+    path: str | Path, environ: Mapping[str, str], bind_params: BindParams = defaults
+) -> Runbook:
     """Return the runbook in a file.
 
     Raises NotFoundError if there is none, InvalidError if it cannot be read or used.
     """
-    return _whole(examine(path, environ, given))
+    return _whole(examine(path, environ, bind_params))
 
 
-def examine(path: str | Path, environ: Mapping[str, str], given: Given = defaults) -> RunbookDraft:
+def examine(
+    path: str | Path, environ: Mapping[str, str], bind_params: BindParams = defaults
+) -> RunbookDraft:
     """Return the runbook in a file as far as it can be used, with what is wrong with it.
 
-    `given` is asked for the values of its parameters, else they have their defaults; those that
+    `bind_params` returns the values of its parameters, else they have their defaults; those that
     have no value stay references.
     Raises NotFoundError if there is none, InvalidError if nothing of it can be used.
     """
     document = YamlDocument(str(path), Path(absolute(path)).parent, read_bytes(path))
-    return draft(document, Path(path).stem, environ, given)
+    return draft(document, Path(path).stem, environ, bind_params)
 
 
 def parse(
@@ -48,7 +52,7 @@ def parse(
     folder: Path,
     environ: Mapping[str, str],
     name: str | None = None,
-    given: Given = defaults,
+    bind_params: BindParams = defaults,
 ) -> Runbook:
     """Return the runbook in `data`.
 
@@ -57,7 +61,7 @@ def parse(
     """
     document = YamlDocument(path, folder, data)
     stem = Path(path).stem if path else "runbook"
-    return _whole(draft(document, name or stem, environ, given))
+    return _whole(draft(document, name or stem, environ, bind_params))
 
 
 def _whole(draft: RunbookDraft) -> Runbook:
@@ -67,7 +71,10 @@ def _whole(draft: RunbookDraft) -> Runbook:
 
 
 def draft(
-    document: YamlDocument, name: str, environ: Mapping[str, str], given: Given = defaults
+    document: YamlDocument,
+    name: str,
+    environ: Mapping[str, str],
+    bind_params: BindParams = defaults,
 ) -> RunbookDraft:
     """Return the runbook in a document as far as it can be used, with what is wrong with it."""
     with collection_paused():
@@ -75,7 +82,7 @@ def draft(
         problems = [document.locate(fault) for fault in faults]
         if tree is None:
             raise InvalidError(problems)
-        found = check(tree, document, name, environ, given)
+        found = check(tree, document, name, environ, bind_params)
         reported = {problem.position for problem in problems}
         problems += [problem for problem in found.problems if problem.position not in reported]
         return found._replace(problems=tuple(problems))

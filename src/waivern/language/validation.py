@@ -22,7 +22,7 @@ from waivern.yamldoc.document import YamlDocument
 from waivern.yamldoc.runbook_codes import RunbookCode
 from waivern.yamldoc.yaml_events import ENOUGH
 
-Given: TypeAlias = Callable[[Mapping[str, Param]], Mapping[str, Json]]
+BindParams: TypeAlias = Callable[[Mapping[str, Param]], Mapping[str, Json]]
 """Parameters as they are declared -> their values. Raises InvalidError."""
 
 
@@ -31,7 +31,7 @@ def check(
     document: YamlDocument,
     name: str,
     environ: Mapping[str, str],
-    given: Given,
+    bind_params: BindParams,
 ) -> RunbookDraft:
     """Return the runbook as far as it is well formed, and the problems of shape and variables.
 
@@ -42,7 +42,7 @@ def check(
     context: dict[str, Any] = {"environ": environ, "scope": {}, "declared": declared}
     problems = _declared(tree, document, context)
     # values are only asked for once it is known which parameters there are
-    values = defaults(declared) if problems else given(declared)
+    values = defaults(declared) if problems else bind_params(declared)
     context["open"] = {
         f"{template.PARAMS}.{name}"
         for name, param in declared.items()

@@ -104,13 +104,13 @@ class ChildLibrary:
         return file.key, repr(arguments(directive, declared).values) if declared else ""
 
     def _read(self, file: ChildFile, directive: ChildInclusion) -> RunbookDraft | WaivernError:
-        def given(declared: Mapping[str, Param]) -> Mapping[str, Json]:
+        def bind_params(declared: Mapping[str, Param]) -> Mapping[str, Json]:
             self._declared[file.key] = declared
             return arguments(directive, declared).values
 
         document = YamlDocument(file.key, file.folder, file.data)
         document = self.documents.setdefault(file.key, document)
         try:
-            return read(document, PurePosixPath(file.key).stem, self._environ, given)
+            return read(document, PurePosixPath(file.key).stem, self._environ, bind_params)
         except WaivernError as error:
             return error

@@ -42,7 +42,7 @@ async def flatten(
     children: ChildLookup,
     environ: Mapping[str, str],
     catalogue: Catalogue,
-    kept: Mapping[ArtifactId, RecordedComponent],
+    recorded_components: Mapping[ArtifactId, RecordedComponent],
 ) -> ArtifactTable:
     """Return the flat artifacts of a runbook and its children, and what is wrong so far.
 
@@ -52,7 +52,9 @@ async def flatten(
     flats = ArtifactTable(root, library.documents)
     for need in root.runbook.inputs.values():
         mapping.give_default(flats, flats.root, need)
-    await _Walk(flats, Includer(flats, library), environ, catalogue, kept).walk(flats.root)
+    await _Walk(flats, Includer(flats, library), environ, catalogue, recorded_components).walk(
+        flats.root
+    )
     for scope in flats.scopes:
         mapping.check(flats, scope)
     flats.tell_collisions()
@@ -75,13 +77,13 @@ class _Walk:
         includer: Includer,
         environ: Mapping[str, str],
         catalogue: Catalogue,
-        kept: Mapping[ArtifactId, RecordedComponent],
+        recorded_components: Mapping[ArtifactId, RecordedComponent],
     ) -> None:
         self._flats = flats
         self._includer = includer
         self._environ = environ
         self._catalogue = catalogue
-        self._kept = kept
+        self._recorded = recorded_components
         self._outputs: dict[str, Sequence[str] | None] = {}
         """The named outputs of processors; None for one that is missing."""
 
@@ -226,7 +228,7 @@ class _Walk:
 
     def _made(self, id_: ArtifactId) -> Sequence[str]:
         """Return the named outputs that a run has of an artifact whose component may be missing."""
-        names = [name for name, made in self._kept.items() if made.component == OUTPUT]
+        names = [name for name, made in self._recorded.items() if made.component == OUTPUT]
         return [name.removeprefix(f"{id_}/") for name in names if name.rpartition("/")[0] == id_]
 
     def _named(self, type_: str) -> Sequence[str] | None:

@@ -46,13 +46,13 @@ class PlanComponents:
         environ: Mapping[str, str],
         defaults: ProjectDefaults,
         catalogue: Catalogue,
-        kept: Mapping[ArtifactId, RecordedComponent],
+        recorded_components: Mapping[ArtifactId, RecordedComponent],
     ) -> None:
         self._flats = flats
         self._environ = environ
         self._defaults = defaults
         self._catalogue = catalogue
-        self._kept = kept
+        self._recorded = recorded_components
         self._found: dict[tuple[Kind, str], Component] = {}
 
     def check_defaults(self) -> None:
@@ -61,7 +61,7 @@ class PlanComponents:
             catalogue = self._catalogue
             known = [*catalogue.names("connectors"), *catalogue.names("processors")]
             if name not in known and not any(
-                made.component.partition(":")[2] == name for made in self._kept.values()
+                made.component.partition(":")[2] == name for made in self._recorded.values()
             ):
                 message = f"the project's file gives properties to {shown(name)}: no such component"
                 hint = did_you_mean(name, known)
@@ -90,12 +90,12 @@ class PlanComponents:
 
     def made(self, flat: FlatArtifact, kind: Kind, name: str) -> RecordedComponent | None:
         """Return by what the artifact was made, if it was by the component of that name."""
-        made = self._kept.get(flat.id)
+        made = self._recorded.get(flat.id)
         return made if made and made.component == f"{kind[:-1]}:{name}" else None
 
     def output(self, flat: FlatArtifact) -> RecordedComponent | None:
         """Return by what one of several outputs was made, if it was."""
-        made = self._kept.get(flat.id)
+        made = self._recorded.get(flat.id)
         return made if made and made.component == OUTPUT else None
 
     def properties(self, name: str, own: Mapping[str, Json]) -> Mapping[str, Json]:

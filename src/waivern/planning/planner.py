@@ -44,21 +44,21 @@ async def plan_runbook(
     environ: Mapping[str, str],
     defaults: ProjectDefaults = NO_DEFAULTS,
     catalogue: Catalogue | None = None,
-    kept: Mapping[ArtifactId, RecordedComponent] = NOTHING_MADE,
+    recorded_components: Mapping[ArtifactId, RecordedComponent] = NOTHING_MADE,
     warnings: list[Diagnostic] | None = None,
 ) -> Plan:
     """Return the plan of a runbook; without a catalogue, its components are the installed ones.
 
-    The component of an artifact in `kept` may be missing: it is not needed any more. Raises
-    InvalidError with every problem there is, those that the draft has already among them.
+    The component of an artifact in `recorded_components` may be missing: it is not needed any more.
+    Raises InvalidError with every problem there is, those that the draft has already among them.
     `warnings` is filled with what is likely to fail when the plan is carried out.
     """
     whole = draft if isinstance(draft, RunbookDraft) else RunbookDraft(draft)
     catalogue = catalogue or Catalogue()
-    flats = await flatten(whole, resolver, environ, catalogue, kept)
+    flats = await flatten(whole, resolver, environ, catalogue, recorded_components)
     copies = await look_up(flats, resolver)
     with collection_paused():  # not around the lookups: other tasks run while they wait
-        planner = _Planner(whole, flats, copies, environ, defaults, catalogue, kept)
+        planner = _Planner(whole, flats, copies, environ, defaults, catalogue, recorded_components)
         plan = planner.plan()
         if warnings is not None:
             warnings += planner.warnings()
@@ -71,14 +71,16 @@ def make_plan(
     environ: Mapping[str, str],
     defaults: ProjectDefaults = NO_DEFAULTS,
     catalogue: Catalogue | None = None,
-    kept: Mapping[ArtifactId, RecordedComponent] = NOTHING_MADE,
+    recorded_components: Mapping[ArtifactId, RecordedComponent] = NOTHING_MADE,
     warnings: list[Diagnostic] | None = None,
 ) -> Plan:
     """Return the plan of a runbook as `plan_runbook` does, with lookups that never wait."""
     resolver = LocalResolver(lookups)
     with collection_paused():
         return run_to_end(
-            plan_runbook(draft, resolver, environ, defaults, catalogue, kept, warnings)
+            plan_runbook(
+                draft, resolver, environ, defaults, catalogue, recorded_components, warnings
+            )
         )
 
 
@@ -91,7 +93,7 @@ class _Planner:
         environ: Mapping[str, str],
         defaults: ProjectDefaults,
         catalogue: Catalogue,
-        kept: Mapping[ArtifactId, RecordedComponent],
+        recorded_components: Mapping[ArtifactId, RecordedComponent],
     ) -> None:
         self._draft = draft
         self._catalogue = catalogue
@@ -99,7 +101,7 @@ class _Planner:
         self._flats = flats
         secret = with_secrets(environ, draft.runbook.params, draft.values)
         self._environ = secret
-        components = PlanComponents(self._flats, secret, defaults, catalogue, kept)
+        components = PlanComponents(self._flats, secret, defaults, catalogue, recorded_components)
         components.check_defaults()
         self._works = ProductionTable(self._flats, components, copies)
         self._nodes: dict[ArtifactId, Node] = {}

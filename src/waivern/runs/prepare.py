@@ -14,7 +14,7 @@ from waivern.ids import ArtifactId, is_text
 from waivern.language import loader
 from waivern.language.models import Runbook, RunbookDraft
 from waivern.language.params import with_secrets
-from waivern.language.validation import Given
+from waivern.language.validation import BindParams
 from waivern.message import Json
 from waivern.planning.defaults import NO_DEFAULTS, SETTINGS, ProjectDefaults
 from waivern.planning.plan import Extract, Plan, Transform
@@ -49,16 +49,16 @@ def check(
     store: RunStore,
     environ: Mapping[str, str],
     *,
-    given: Given | None = None,
+    bind_params: BindParams | None = None,
     project: Project | None = None,
     warnings: list[Diagnostic] | None = None,
 ) -> Plan:
     """Return the plan of a runbook, which is read again if it is given as such.
 
-    `given` is asked for the values of its parameters; without it they have their defaults, or stay
+    `bind_params` returns the values of its parameters; without it they have their defaults, or stay
     open. Raises NotFoundError if there is no such file, InvalidError with all that is wrong.
     """
-    draft = drafted(source, environ, given)
+    draft = drafted(source, environ, bind_params)
     found = resolver(draft.runbook, store)
     return prepare(draft, found, environ, project, warnings=warnings).plan
 
@@ -82,10 +82,10 @@ def opened(source: str | Runbook) -> Runbook:
 
 
 def drafted(
-    source: str | Runbook, environ: Mapping[str, str], given: Given | None = None
+    source: str | Runbook, environ: Mapping[str, str], bind_params: BindParams | None = None
 ) -> RunbookDraft:
     """Return the runbook in a file, or in the bytes that a Runbook was made from."""
-    more = () if given is None else (given,)
+    more = () if bind_params is None else (bind_params,)
     if isinstance(source, str):
         return loader.examine(source, environ, *more)
     return loader.draft(source.document, source.name, environ, *more)
@@ -139,8 +139,8 @@ def _used(defaults: ProjectDefaults, plan: Plan) -> dict[str, Json]:
     work = (node.work for node in plan.nodes.values())
     types = {each.type for each in work if isinstance(each, Extract | Transform)}
     found = {name: dict(each) for name, each in defaults.components.items() if name in types}
-    given = {"components": found, **{name: getattr(defaults, name) for name in SETTINGS}}
-    return {name: value for name, value in given.items() if value}
+    project = {"components": found, **{name: getattr(defaults, name) for name in SETTINGS}}
+    return {name: value for name, value in project.items() if value}
 
 
 def catalogue_of(project: Project | None) -> Catalogue:

@@ -65,7 +65,7 @@ def restored(
         prepared.plan,
         options,
         own=base.own and not changed_children(base.folder, templates, run.children),
-        given=requested.names,
+        supplied=requested.names,
         project=used_by(options.project, prepared.plan),
         output=output,
     )

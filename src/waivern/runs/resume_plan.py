@@ -181,7 +181,7 @@ def _from_file(
         raise
     names = request.params.names
     output = record.output if options.output is None else None
-    confirm(record, store, prepared.plan, options, own=True, given=names, output=output)
+    confirm(record, store, prepared.plan, options, own=True, supplied=names, output=output)
     notes: tuple[str, ...] = ()
     if os.path.realpath(folder) != os.path.realpath(record.base):
         notes = (f"run {run.run_id} ran in {record.base}; this time, paths start from {folder}",)

@@ -51,22 +51,23 @@ class RecordedParams(NamedTuple):
     run_id: str
     recorded: Mapping[str, Json]
     """As the run recorded them: null in place of a secret."""
-    given: RequestedParams = NO_PARAMS
+    requested: RequestedParams = NO_PARAMS
 
     def __repr__(self) -> str:
         return f"RecordedParams({self.run_id!r})"  # the values may be secrets
 
     def bound(self, declared: Mapping[str, Param]) -> dict[str, Json]:
-        """Return the value of each declared parameter: as given now, else as it was recorded.
+        """Return the value of each declared parameter: as requested now, else as it was recorded.
 
-        Raises ParamsError naming the secrets that have to be given again, and as `Given.bound`.
+        Raises ParamsError naming the secrets that have to be given again, and what
+        `RequestedParams.bound` raises.
         """
-        given = self.given
-        lost = params.missing(declared, self.recorded, [*given.typed, *given.values])
+        requested = self.requested
+        lost = params.missing(declared, self.recorded, [*requested.typed, *requested.values])
         if lost:
             raise ParamsError([self._lost(name) for name in lost])
-        values = {**params.restored(declared, self.recorded), **given.values}
-        return bind(declared, given.typed, values, given.where or f"run {self.run_id}")
+        values = {**params.restored(declared, self.recorded), **requested.values}
+        return bind(declared, requested.typed, values, requested.where or f"run {self.run_id}")
 
     def _lost(self, name: str) -> Diagnostic:
         message = (

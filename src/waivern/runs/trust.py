@@ -46,19 +46,19 @@ def confirm(
     options: RunOptions,
     *,
     own: bool,
-    given: Collection[str] = (),
+    supplied: Collection[str] = (),
     project: Json = None,
     output: str | None = None,
 ) -> None:
     """Name the code that a foreign run would run; raise ForeignRunError unless it is trusted.
 
     `own`: the runbook and its children are files of the person's project. Then nothing is asked
-    unless parameters (other than `given` ones), the project's settings or the folder `output`,
+    unless parameters (other than `supplied` ones), the project's settings or the folder `output`,
     which is replaced by the run's outputs, come from the run.
     """
     if not is_foreign(record, store):
         return
-    theirs = _own_params(record, plan, given) or project not in (None, record.project)
+    theirs = _own_params(record, plan, supplied) or project not in (None, record.project)
     if own and not theirs and output is None:
         return
     folder = plan.runbook.document.folder
@@ -81,7 +81,7 @@ def confirm(
     options.on_foreign(said)
 
 
-def _own_params(record: RunRecord, plan: Plan, given: Collection[str]) -> list[str]:
+def _own_params(record: RunRecord, plan: Plan, supplied: Collection[str]) -> list[str]:
     """Return the parameters whose values come from the run alone."""
     recorded = record.metadata.params
     declared = plan.runbook.params
@@ -89,7 +89,7 @@ def _own_params(record: RunRecord, plan: Plan, given: Collection[str]) -> list[s
     return [
         name
         for name in params.changed(declared, recorded, usual)
-        if name in recorded and name not in given
+        if name in recorded and name not in supplied
     ]
 
 

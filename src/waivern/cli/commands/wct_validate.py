@@ -29,7 +29,7 @@ from waivern.store.base import RunStore
 
 if TYPE_CHECKING:
     from waivern.language.project import Project
-    from waivern.language.validation import Given
+    from waivern.language.validation import BindParams
 
 
 def _print_schema(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None:
@@ -92,7 +92,7 @@ def _checked(
     path: str,
     store: RunStore,
     project: Project | None,
-    values: Given | None,
+    values: BindParams | None,
     as_json: bool,
 ) -> tuple[Exit, dict[str, Json]]:
     from waivern.cli.ui.output_redirect import stdout_is_stderr
@@ -104,7 +104,9 @@ def _checked(
     warnings: list[Diagnostic] = []
     try:
         with stdout_is_stderr():
-            plan = check(path, store, os.environ, given=values, project=project, warnings=warnings)
+            plan = check(
+                path, store, os.environ, bind_params=values, project=project, warnings=warnings
+            )
     except InvalidError as error:
         explain(error, as_json=False)
         problems = [problem_document(problem) for problem in error.problems]
