@@ -20,6 +20,7 @@ from powerloss_recorder import Operation
 
 from waivern.errors import WaivernError
 from waivern.runs.queries import content, load, look
+from waivern.runs.redaction import unfinished
 from waivern.runs.verify import verify
 from waivern.store.local import LocalFilesystemStore
 
@@ -38,6 +39,7 @@ class Promise(NamedTuple):
     gone: frozenset[str] = frozenset()
     pinned: frozenset[str] = frozenset()
     unpinned: frozenset[str] = frozenset()
+    redacted: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -82,6 +84,8 @@ def promised(before: Promise, disk: Disk, operation: Operation) -> Promise:
             return before._replace(pinned=before.pinned | {run}, unpinned=before.unpinned - {run})
         case ("exit", "runs", "unpin", run, *_):
             return before._replace(pinned=before.pinned - {run}, unpinned=before.unpinned | {run})
+        case ("exit", "runs", "redact", run, *_):
+            return before._replace(redacted=before.redacted | {run})
     return before
 
 
@@ -139,6 +143,8 @@ class SeenRun(NamedTuple):
     hashes: tuple[str, ...] = ()
     """Of its journal's lines."""
     pinned: bool = False
+    cut_off: bool = False
+    """Whether something that the journal says is redacted is not destroyed yet."""
 
 
 class Seen(NamedTuple):
@@ -183,7 +189,9 @@ def look_at_run(store: LocalFilesystemStore, run: Path) -> SeenRun:
         wrong += [f"verify: {fault.path} {fault.what}" for fault in verify(store, run.name).faults]
     except WaivernError as error:
         wrong.append(f"cannot be read: {error.message}")
-    return SeenRun(tuple(wrong), tuple(line.hash for line in journal(run)), row.pinned)
+    hashes = tuple(line.hash for line in journal(run))
+    cut_off = any(unfinished(store, load(store, run.name))) if not wrong else False
+    return SeenRun(tuple(wrong), hashes, row.pinned, cut_off)
 
 
 def _artifacts(store: LocalFilesystemStore, run_id: str) -> Iterator[str]:
@@ -192,7 +200,11 @@ def _artifacts(store: LocalFilesystemStore, run_id: str) -> Iterator[str]:
         if step.completed:
             try:
                 content(store, record, name)
+                if step.redacted:
+                    yield f"{name} is redacted, and read"
             except WaivernError as error:
+                if step.redacted:
+                    continue
                 yield f"{name} is completed, but {error.message}"
 
 
@@ -209,6 +221,9 @@ def broken(seen: Seen, promise: Promise) -> Iterator[str]:
     pinned = {run_id for run_id, run in seen.runs.items() if run.pinned}
     for run_id in sorted(promise.gone & seen.runs.keys()):
         yield f"{run_id} was deleted, and is there"
+    for run_id in sorted(promise.redacted & seen.runs.keys()):
+        if seen.runs[run_id].cut_off:
+            yield f"{run_id} was redacted, and its content is there"
     for run_id in sorted(promise.pinned - pinned):
         yield f"{run_id} was pinned, and is not"
     for run_id in sorted(promise.unpinned & pinned):
