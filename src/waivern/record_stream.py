@@ -48,11 +48,13 @@ class RecordStream:
 
         Raises IntegrityError if one is not JSON, and at the end if the bytes are not the recorded.
         """
-        try:
-            for line in self.lines():
-                yield json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise IntegrityError("a record stream is not what its artifact recorded") from error
+        from pydantic_core import from_json  # lists of runs read no stream (ADR 9)
+
+        for line in self.lines():
+            try:
+                yield from_json(line, allow_inf_nan=False)
+            except ValueError:  # it nests less deeply than json, which is three times as slow
+                yield _slowly(line)
 
     def lines(self) -> Iterator[bytes]:
         """Yield the line of each record, without its end. Raises IntegrityError as `__iter__`."""
@@ -68,7 +70,7 @@ class RecordStream:
         place = index if index >= 0 else self.count + index
         if place >= 0:
             for line in islice(self.lines(), place, None):
-                return json.loads(line)
+                return _slowly(line)
         raise IndexError(index)
 
     def checked(self) -> Iterator[bytes]:
@@ -100,3 +102,10 @@ class RecordStream:
             "size": self.size,
             "digest": self.digest,
         }
+
+
+def _slowly(line: bytes) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise IntegrityError("a record stream is not what its artifact recorded") from error
