@@ -126,6 +126,7 @@ def test_changed_items_of_a_source(wct: Wct, place: Place) -> None:
     facts = {row[0]: row[1] for row in wct("inspect", "@last/files").rows}
     assert facts["keep"].startswith("reference: catalogue of 13 files, ")
     assert facts["keep"].endswith("; nothing of their content is stored")
+    assert facts["keep"] in place.on_a_terminal("inspect", "@last").out.replace("\r\n    ", " ")
 
 
 def test_another_way_of_keeping_is_not_cached(wct: Wct, place: Place) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from waivern.cli.ui.artifact_list import kept
 from waivern.cli.ui.artifact_view import fetched
 from waivern.cli.ui.content_outline import HIDDEN, shape
 from waivern.cli.ui.coverage_lines import coverage_lines
@@ -193,7 +194,7 @@ def _folded(
             try:
                 message = fetched(store, record, step)
                 assert message is not None
-                text = shape(message.complete_content)
+                text = kept(message, None) or shape(message.complete_content)
             except WaivernError as error:
                 text = faults[step.artifact] = clean(error.message)
         out.print(f"{out.paint(step.artifact, 'bold')}  {clean(done.schema)}  {size(done.size)}")
