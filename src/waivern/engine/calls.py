@@ -92,7 +92,7 @@ class Lost(NamedTuple):
 
 
 class Content(NamedTuple):
-    """What an artifact consists of, before it is staged."""
+    """The parts of an artifact before it is staged."""
 
     value: Json
     records: RecordStream | None = None

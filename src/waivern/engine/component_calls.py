@@ -16,7 +16,7 @@ from waivern.engine.artifact_identity import ComponentUse, Identity, UnknownIden
 from waivern.engine.cache import Cache, CacheHit
 from waivern.engine.call_tests import named_inputs
 from waivern.engine.calls import Awaiting, Call, Content, Produced, Working
-from waivern.engine.staging import Stager
+from waivern.engine.stager import Stager
 from waivern.message import Json, Message
 from waivern.planning.component_properties import configure
 from waivern.planning.plan import Extract, Node, Transform

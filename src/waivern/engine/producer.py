@@ -29,7 +29,7 @@ from waivern.engine.calls import (
 from waivern.engine.component_calls import ComponentCalls
 from waivern.engine.failures import failure
 from waivern.engine.logs import RunLogs, no_log
-from waivern.engine.staging import Stager
+from waivern.engine.stager import Stager
 from waivern.errors import ComponentError, WaivernError
 from waivern.language.secrets import Secrets
 from waivern.message import Json

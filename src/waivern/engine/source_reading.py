@@ -1,4 +1,4 @@
-"""Sources by reference: listed once, and read again by whoever needs an item.
+"""Sources by reference: listed once, and read again by the readers of an item.
 
     producer ── list_source ─▶ Connector.catalogue ─▶ entries ─▶ the artifact
     producer ── open_input ─▶ Input.items ─▶ Connector.read ─▶ one item, its digest checked
@@ -206,7 +206,7 @@ def connector_of(
 
 
 class SourceMarks:
-    """What identifies a listed source: digests of its entries and of what could not be read."""
+    """The identity of a listed source: digests of its entries and of what could not be read."""
 
     def __init__(self, name: str) -> None:
         self._name = name

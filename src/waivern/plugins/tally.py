@@ -10,7 +10,7 @@ from waivern.message import Json
 
 
 class Progress(NamedTuple):
-    """How far a component is: `n` of `total` items, `size` of `total_size` bytes.
+    """The progress of a component: `n` of `total` items, `size` of `total_size` bytes.
 
     What is not known is None.
     """

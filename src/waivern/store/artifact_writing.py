@@ -175,7 +175,7 @@ def _copy(area: StagingArea, name: str, stream: RecordStream) -> None:
             for chunk in stream.chunks():
                 file.write(chunk)
         file.sync()
-    with area.read(name) as copy:  # what was written, whoever wrote it
+    with area.read(name) as copy:  # what was written, whichever process wrote it
         if copy.stat().st_size != stream.size or copy.digest() != stream.digest:
             raise IntegrityError("a record stream is not what its artifact recorded")
 

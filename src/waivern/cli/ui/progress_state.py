@@ -27,7 +27,7 @@ class RunningArtifact:
     progress: Progress | None = None
 
     def left_s(self, now: float) -> float | None:
-        """Return how long it will take still, if it goes on as before; None if unknown."""
+        """Return the remaining time at the speed so far; None if unknown."""
         share = self.progress.share if self.progress else None
         if not share:
             return None
