@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from waivern.builtin import findings, json_search
 from waivern.builtin.personal_data import PersonalData
 from waivern.message import ANY_JSON, Json, SchemaRef
 from waivern.plugins.context import Context
-from waivern.plugins.inputs import Input
+from waivern.plugins.inputs import Input, InputItem
 
 
 def search(content: Json, schema: str = "file_set", key: str = "source", **config: Any) -> Any:
@@ -188,3 +189,28 @@ def test_fields_and_names_beyond_a_bound_are_counted_and_not_distinguished(
     for content in (of_json, search(file(text))):
         named = [(f["field"], f["total"]) for f in content["findings"] if f["kind"] == "field_name"]
         assert named == names
+
+
+class LaterContext(Context):
+    """A context that has the findings of some items, from an earlier run."""
+
+    known: dict[str, list[Json]]
+
+    def each_item(
+        self, items: Iterable[InputItem], work: Callable[[InputItem], Iterable[Json]]
+    ) -> Iterator[list[Json]]:
+        for item in items:
+            yield self.known.get(item.name) or list(work(item))
+
+
+def test_what_an_earlier_run_found_is_counted_too() -> None:
+    both = {"files": [file(f"{name}@acme.com\n" * 3, name)["files"][0] for name in ("a", "b")]}
+    found = search(both)
+    known = {"a": [each for each in found["findings"] if each["locations"][0]["file"] == "a"]}
+    assert [finding["total"] for finding in known["a"]] == [3]
+    both["files"][0]["text"] = "nothing: this is not searched"
+    ctx = LaterContext("f", Path())
+    ctx.known = known
+    one = Input("source", both, SchemaRef("file_set"))
+    again = PersonalData().process([one], PersonalData.Config(), ctx)
+    assert collected("findings", again) == found
