@@ -25,9 +25,9 @@ class ExecutionState(NamedTuple):
     def of(cls, steps: Iterable[StepRecord], last_checkpoint: str) -> ExecutionState:
         """Sort the steps of a run by status."""
         lists: dict[ArtifactStatus, list[str]] = {status: [] for status in RECORDED}
+        not_started = lists[ArtifactStatus.NOT_STARTED]  # so is what is running
         for step in steps:
-            status = step.status if step.status.recorded else ArtifactStatus.NOT_STARTED
-            lists[status].append(step.artifact)
+            lists.get(step.status, not_started).append(step.artifact)
         ordered = {str(status): tuple(sorted(ids)) for status, ids in lists.items()}
         return cls(**ordered, last_checkpoint=last_checkpoint)
 
