@@ -109,6 +109,17 @@ def test_a_long_line_is_cut_between_values(monkeypatch: pytest.MonkeyPatch) -> N
     assert [finding["total"] for finding in whole] == [500]
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_lines_after_a_first_piece_without_one_are_counted(
+    end: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(text_search, "PIECE", 100)
+    text = "x " * 200 + "".join(f"{end}p{n}@acme.com" for n in range(5))
+    (finding,) = search(files({"path": "a.txt", "text": text}))
+    places = [(place["line"], place["column"]) for place in finding["locations"]]
+    assert places == [(2, 1), (3, 1), (4, 1), (5, 1), (6, 1)]
+
+
 def test_a_part_that_is_missing_moves_the_places_of_the_next() -> None:
     parts = cut([f"line {n}: p{n}@acme.com" for n in range(9)], {3, 6})
     (finding,) = search(files(parts[0], parts[2]))

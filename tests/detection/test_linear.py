@@ -81,6 +81,9 @@ HOSTILE: dict[str, tuple[Callable[[str], object], Callable[[int], str]]] = {
     "one long cell": (scan, repeated("id,email\n1,", "jo@acme.io ")),
     "overlapping": (scan, repeated("", "4101 ")),
     "one line": (process, repeated("", "jo@acme.io ")),
+    "rows": (process, repeated("id,email\n", "1,jo@acme.io\n")),
+    "lines of json": (process, repeated('{"id": 1}\n', '{"email": "jo@acme.io"}\n')),
+    "one line of json": (process, repeated('{"a": "', "jo@acme.io ")),
     "return only": (process, repeated("", "jo@acme.io\r")),
     "names": (fields, lambda size: "".join(f"k{n}_email: x\n" for n in range(size // 15))),
     "columns": (

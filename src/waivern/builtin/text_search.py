@@ -120,7 +120,8 @@ class _Lines:
 
     def enter(self, text: str) -> None:
         """Take the next piece of the text."""
-        self._end = self._end or ("\n" if "\n" in text else "\r")
+        if not self._end:
+            self._end = next((end for end in "\n\r" if end in text), "")
         self._text, self._at = text, 0
 
     def jump(self, line: int, column: int) -> None:
@@ -134,7 +135,8 @@ class _Lines:
         self._text = ""
 
     def at(self, offset: int) -> tuple[int, int]:
-        self.line += self._text.count(self._end, self._at, offset)
-        self._begin = self._text.rfind(self._end, self._at, offset) + 1 or self._begin
+        end = self._end or "\n"
+        self.line += self._text.count(end, self._at, offset)
+        self._begin = self._text.rfind(end, self._at, offset) + 1 or self._begin
         self._at = offset
         return self.line, offset - self._begin + 1
