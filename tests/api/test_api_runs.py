@@ -141,6 +141,28 @@ def test_a_run_that_waits_for_a_decision_is_deleted_by_force_only(store: RunStor
     assert waivern.list_runs("suspended", store=store) == []
 
 
+def test_a_run_is_redacted(store: RunStore) -> None:
+    ended(store)
+    before = waivern.load_run("done", store=store)
+    assert before is not None
+    assert before.holds
+    done = waivern.redact_run("done", by="ann", reason="why", store=store)
+    assert [item.artifact for item in done.redacted] == list(before.holds)
+    assert (dict(done.retained), done.outside) == ({}, ())
+    after = waivern.load_run("done", store=store)
+    assert after is not None
+    assert (after.holds, list(after.redacted)) == ({}, list(before.holds))
+    (first, *_) = [step for step in waivern.load_steps("done", store=store) if step.redacted]
+    assert first.redacted
+    assert (first.redacted.by, first.redacted.reason) == ("ann", "why")
+    with pytest.raises(waivern.RunNotFoundError):
+        waivern.redact_run("don", by="ann", store=store)
+    with pytest.raises(waivern.ArtifactNotFoundError):
+        waivern.redact_run("done", "nothing", by="ann", store=store)
+    with pytest.raises(waivern.UsageError):
+        waivern.redact_run("done", by="", store=store)
+
+
 async def test_a_run_that_was_just_left_can_be_deleted(store: RunStore) -> None:
     book = Book()
     book.step("a", value=1)

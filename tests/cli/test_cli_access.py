@@ -97,6 +97,15 @@ class TestHeldContent:
         (journaled,) = {each["digest"] for each in events(place)}
         assert journaled in (place.path / ".waivern/runs/r1/_system/events.jsonl").read_text()
 
+    def test_an_outline_shows_no_text_of_it(self, place: Place, wct: Wct, listed: str) -> None:
+        (place.path / "steps.py").write_text("def name():\n    return {'name': 'Maria Keller'}\n")
+        call = '{source: {type: python, properties: {call: "steps.py:name"}}}'
+        wct("run", place.runbook("name.yaml", f"  person: {call}\n"), "--run-id", "r1")
+        for done in (place.on_a_terminal("inspect", "r1"), wct("inspect", "r1/person", "--json")):
+            assert "Maria" not in done.out
+            assert "12 characters" in done.out
+        assert not log(place).exists()
+
     def test_results_are_not(self, place: Place, wct: Wct, listed: str) -> None:
         more = "  found: {inputs: files, process: {type: personal_data}}\n"
         wct("run", place.runbook("scan.yaml", LISTED + more), "--run-id", "r1")

@@ -239,6 +239,27 @@ class TestRedaction:
         wct("runs", "redact", "r1", "--yes")
         assert files_with(place, CANARY, "r1") == []
 
+    def test_a_run_that_was_killed_stays_resumable(self, place: Place, wct: Wct, scan: str) -> None:
+        meeting = place.meeting()
+        process = place.start("run", meeting.runbook, "--run-id", "r1")
+        meeting.wait()
+        while not events(place, "r1", "artifact_completed"):
+            assert process.poll() is None
+        process.kill()
+        place.ended(process)
+        assert wct("runs", "redact", "r1", "--yes").code == 0
+        assert [event["artifact"] for event in events(place, "r1")] == ["first"]
+        (row,) = wct("runs", "--json").data("runs")
+        assert (row["status"], row["holds"]) == ("interrupted", {})
+        assert wct("runs", "verify", "r1").code == 0
+        resumed = place.start("runs", "resume", "r1")
+        meeting.wait()
+        meeting.let_go()
+        done = place.ended(resumed)
+        # its last artifact must read the first one, which cannot be read again
+        assert done.code == 1
+        assert "'first' of run r1 was redacted on" in done.out + done.err
+
 
 class TestCopies:
     REUSE = "  again: {reuse: {from_run: r1, artifact: files}}\n"

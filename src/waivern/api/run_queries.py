@@ -174,6 +174,8 @@ def redact_run(
     from waivern.runs.shutdown import settle
 
     argument_types.text("by", by)
+    if not by:
+        raise UsageError("by= is empty", hint="name the person who redacts")
     argument_types.text("artifact", artifact, optional=True)
     argument_types.text("reason", reason, optional=True)
     where = chosen(store, project_root)

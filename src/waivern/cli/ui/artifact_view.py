@@ -260,7 +260,7 @@ def _document(
             "keep": done.keep,
             "items": done.items,
             "records": message.records.document() if message.records else None,
-            "shape": None if hidden else shape(message.complete_content),
+            "shape": None if hidden else shape(message.complete_content, texts=not step.held_bytes),
         }
         if head is not None and not hidden:
             found = ArtifactList.of(message)

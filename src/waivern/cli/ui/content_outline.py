@@ -14,18 +14,23 @@ KEYS = 6
 HIDDEN = "sensitive: not shown without --reveal"
 
 
-def shape(content: Json) -> str:
-    """Return the shape of content on one line: 'findings: 218 items, summary: 3 keys'."""
+def shape(content: Json, *, texts: bool = True) -> str:
+    """Return the shape of content on one line: 'findings: 218 items, summary: 3 keys'.
+
+    Short texts are shown with `texts`: those of a source are content of it.
+    """
     match content:
         case dict():
-            parts = [f"{clip(clean(k), 40)}: {_kind(v)}" for k, v in list(content.items())[:KEYS]]
+            parts = [
+                f"{clip(clean(k), 40)}: {_kind(v, texts)}" for k, v in list(content.items())[:KEYS]
+            ]
             more = len(content) - KEYS
             return ", ".join(parts) + (f", and {counted(more, 'key')} more" if more > 0 else "")
         case _:
-            return _kind(content)
+            return _kind(content, texts)
 
 
-def _kind(value: Json) -> str:
+def _kind(value: Json, texts: bool) -> str:
     match value:
         case dict():
             return counted(len(value), "key")
@@ -34,7 +39,7 @@ def _kind(value: Json) -> str:
         case str():
             return (
                 counted(len(value), "character")
-                if len(value) > 30
+                if len(value) > 30 or not texts
                 else clean(json.dumps(value, ensure_ascii=False))
             )
         case _:

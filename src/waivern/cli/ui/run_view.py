@@ -194,7 +194,8 @@ def _folded(
             try:
                 message = fetched(store, record, step)
                 assert message is not None
-                text = kept(message, None) or shape(message.complete_content)
+                outline = shape(message.complete_content, texts=not step.held_bytes)
+                text = kept(message, None) or outline
             except WaivernError as error:
                 text = faults[step.artifact] = clean(error.message)
         out.print(f"{out.paint(step.artifact, 'bold')}  {clean(done.schema)}  {size(done.size)}")
