@@ -8,16 +8,12 @@ from waivern.store.backend_store import BackendStore
 from waivern.store.base import RunStore
 from waivern.store.local import LocalFilesystemStore
 from waivern.store.memory import AsyncInMemoryStore
-from waivern.store.opening import open_store
 from waivern.testing.stores import StoreConformance
 
 
 class TestLocalFilesystemStore(StoreConformance):
     def open_store(self, folder: Path) -> RunStore:
         return LocalFilesystemStore(folder)
-
-    def open_again(self, store: RunStore) -> RunStore:
-        return open_store(store.url)
 
 
 class TestAsyncInMemoryStore(StoreConformance):

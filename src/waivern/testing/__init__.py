@@ -3,4 +3,10 @@
 import pytest
 
 # or a failed assertion shows no values
-pytest.register_assert_rewrite("waivern.testing.stores", "waivern.testing.executors")
+pytest.register_assert_rewrite(
+    "waivern.testing.artifact_conformance",
+    "waivern.testing.run_conformance",
+    "waivern.testing.stream_conformance",
+    "waivern.testing.stores",
+    "waivern.testing.executors",
+)

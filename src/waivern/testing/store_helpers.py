@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+import inspect
+from collections.abc import Callable, Coroutine, Mapping
 from types import MappingProxyType
+from typing import Any, TypeVar
+
+import anyio
 
 from waivern.message import Json, Message
 from waivern.store.base import ArtifactRef, InitialState, Lease, Owner, Receipt, RunStore
@@ -59,3 +64,22 @@ def ref(receipt: Receipt, *, staged: bool = False) -> ArtifactRef:
 def records(store: RunStore, run_id: str = "r") -> list[dict[str, Json]]:
     """Return the records in the journal of a run."""
     return [line.record for line in store.read_journal(run_id).lines]
+
+
+T = TypeVar("T")
+
+
+def without_plugin(suite: type[T]) -> type[T]:
+    """Let pytest run the asynchronous tests of a class without a plugin for coroutines."""
+    for name, test in list(vars(suite).items()):
+        if inspect.iscoroutinefunction(test):
+            setattr(suite, name, _synchronous(test))
+    return suite
+
+
+def _synchronous(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+    @functools.wraps(test)
+    def run(*args: object, **options: object) -> None:
+        anyio.run(functools.partial(test, *args, **options))
+
+    return run

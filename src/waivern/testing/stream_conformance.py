@@ -278,7 +278,7 @@ class StreamConformance:
 
     @abstractmethod
     def open_again(self, store: RunStore) -> RunStore:
-        """Return another object for the same store, as another process would have."""
+        """Return another object for the same store."""
 
     def test_another_object_stages_into_the_attempt(self, store: RunStore) -> None:
         other = self.open_again(store)
