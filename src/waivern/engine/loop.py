@@ -8,7 +8,9 @@
          └─ _stop         a signal, a request to cancel, the time limit, a store that fails
 
 Only the loop changes what it knows of the run. Workers and signal handlers put items into its
-inbox; what is due at a time, its timers say.
+inbox; what is due at a time, its timers say. It asks small parts that decide nothing by themselves:
+`tries` counts, `blocked_pools` reports, `cancel_watch` waits for requests of other processes,
+`stop_reasons` names how an attempt ends, `step_events` writes down what was completed.
 """
 
 from __future__ import annotations
