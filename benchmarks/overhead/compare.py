@@ -1,12 +1,17 @@
 """A comparison of two installed `wct`s: the processor time of each command, in turn.
 
     python benchmarks/overhead/compare.py BEFORE AFTER [--rounds 9] [--only one,runs] [--out FILE]
+    python benchmarks/overhead/compare.py BEFORE AFTER --instructions [--rounds 1]
 
 BEFORE and AFTER are the `wct` programs of two virtual environments. Both take the same runbooks in
 the same folder, one directly after the other, and the one that is first changes from round to
 round. Other work on the machine lengthens wall time more than processor time, so the processor
 time of the whole process is compared: the ratio of each round, then their median. Commands that
 take less than a second are repeated four times a round.
+
+`--instructions` counts the instructions of user code with valgrind instead, in thousands of
+millions. Other work on the machine hardly changes them; what threads do differs a little from run
+to run, and system calls count for nothing.
 """
 
 from __future__ import annotations
@@ -14,8 +19,10 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import re
 import shutil
 import statistics
+import subprocess
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -63,18 +70,49 @@ def cases(folder: Path) -> list[Case]:
     return found
 
 
-def compare(case: Case, programs: dict[str, str], folder: Path, rounds: int) -> str:
+def processor_time(command: list[str], folder: Path) -> float:
+    """Return the processor time of a command in seconds."""
+    return measure(command, folder).cpu
+
+
+def instructions(command: list[str], folder: Path) -> float:
+    """Return the instructions of a command, in thousands of millions."""
+    python = str(Path(command[0]).with_name("python"))
+    options = ["--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"]
+    environ = {**os.environ, "PYTHONHASHSEED": "0"}
+    environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    done = subprocess.run(
+        ["valgrind", *options, python, *command],
+        cwd=folder,
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found = re.search(r"I +refs: +([0-9,]+)", done.stderr)
+    assert found is not None, done.stderr
+    return int(found[1].replace(",", "")) / 1e9
+
+
+def compare(
+    case: Case,
+    programs: dict[str, str],
+    folder: Path,
+    rounds: int,
+    cost: Callable[[list[str], Path], float],
+) -> str:
     """Measure one case and return its row."""
     used: dict[str, list[float]] = {"before": [], "after": []}
-    for n in range(-1, rounds * (REPEATS if case.quick else 1)):  # -1: bytecode, page cache
+    repeats = REPEATS if case.quick and cost is processor_time else 1
+    for n in range(-1, rounds * repeats):  # -1: bytecode, page cache
         for which in ("before", "after") if n % 2 else ("after", "before"):
             command = [programs[which], *case.arguments(which, n)]
-            sample = measure(command, folder)
+            used_now = (processor_time if n < 0 else cost)(command, folder)
             shutil.rmtree(folder / f"{which}-{case.name}-{n}", ignore_errors=True)
             if n >= 0:
-                used[which].append(sample.cpu)
+                used[which].append(used_now)
     ratios = [b / a for a, b in zip(used["before"], used["after"], strict=True)]
-    quarters = statistics.quantiles(ratios, n=4)
+    quarters = statistics.quantiles(ratios, n=4) if len(ratios) > 1 else ratios * 3
     medians = [statistics.median(used[which]) for which in ("before", "after")]
     return (
         f"{case.name:<11} {medians[0]:9.4f} {medians[1]:9.4f} {statistics.median(ratios):6.3f} "
@@ -83,7 +121,7 @@ def compare(case: Case, programs: dict[str, str], folder: Path, rounds: int) -> 
     )
 
 
-HEADER = "case         before s   after s  ratio (middle half)     least  pairs"
+HEADER = "case           before     after  ratio (middle half)     least  pairs"
 
 
 def main() -> None:
@@ -92,12 +130,15 @@ def main() -> None:
     parser.add_argument("before", type=Path)
     parser.add_argument("after", type=Path)
     parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--instructions", action="store_true")
     parser.add_argument("--only", default="")
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args()
     programs = {which: str(getattr(asked, which).absolute()) for which in ("before", "after")}
+    cost = instructions if asked.instructions else processor_time
+    unit = "10^9 instructions" if asked.instructions else "seconds of processor time"
     lines = [
-        f"Python {platform.python_version()}, {os.cpu_count()} processors; processor time; "
+        f"Python {platform.python_version()}, {os.cpu_count()} processors; {unit}; "
         f"no ratio may exceed {LIMIT}",
         HEADER,
     ]
@@ -110,7 +151,7 @@ def main() -> None:
             measure([program, "run", "-q", "one.yaml", "--store", f"{which}-listed"], folder)
         for case in found:
             if not wanted or case.name in wanted:
-                lines.append(compare(case, programs, folder, asked.rounds))
+                lines.append(compare(case, programs, folder, asked.rounds, cost))
                 print(lines[-1], flush=True)
     finally:
         shutil.rmtree(folder)
