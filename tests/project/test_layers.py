@@ -35,6 +35,8 @@ HEIGHT = {
 RUNTIME = {"pydantic", "pydantic_core", "yaml", "click", "anyio", "rich"}
 EXTRAS = {
     "testing/__init__.py": {"pytest"},
+    "testing/artifact_conformance.py": {"pytest"},
+    "testing/run_conformance.py": {"pytest"},
     "testing/stores.py": {"pytest"},
     "testing/stream_conformance.py": {"pytest"},
 }
