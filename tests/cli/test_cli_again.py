@@ -118,9 +118,8 @@ def test_replay(place: Place, book: str, wct: Wct) -> None:
     document = failed.data("run")
     assert document["exit_code"] == 1
     assert document["replay_of"] == first
-    assert {"artifact": "a", "outcome": "status", "before": "completed", "after": "failed"} in (
-        document["comparison"]
-    )
+    told = {"artifact": "a", "outcome": "status", "before": "completed", "after": "failed"}
+    assert any(told.items() <= each.items() for each in document["comparison"])
 
 
 def test_a_replay_with_a_gate_is_open_until_somebody_decides(place: Place, wct: Wct) -> None:

@@ -229,10 +229,11 @@ def test_a_disk_that_is_full_in_mid_stream(
     tried("fail: a disk that is full in mid-stream", bench.sweep(point))
 
 
-def test_the_next_run_of_a_killed_one_sweeps_what_was_staged(
-    bench: Bench, folder: Path, undisturbed: dict[str, Any]
+@pytest.mark.parametrize("other", ["the resume", "another run"])
+def test_what_a_killed_run_had_staged_is_swept(
+    bench: Bench, folder: Path, undisturbed: dict[str, Any], other: str
 ) -> None:
-    """As soon as the resume has begun, before it produces anything."""
+    """By the next process that begins any run of the store."""
     steps = carry_out(bench.script, start(bench.shelf(), folder, Plan(trace=True))).steps
     writes = [n for n, (operation, _) in enumerate(steps, 1) if operation == "write"]
     seen = 0
@@ -242,7 +243,10 @@ def test_the_next_run_of_a_killed_one_sweeps_what_was_staged(
         staged = holding(shelf, RECORD) - PUBLISHED
         if staged:
             seen += 1
-            carry_out(bench.zygote, again(shelf, folder))
+            next_run = again(shelf, folder)
+            if other == "another run":
+                next_run = shelf.wct("run", "origin.yaml", "--run-id", "other")
+            carry_out(bench.zygote, next_run)
             assert not staged & holding(shelf, RECORD)
         shelf.clear()
     assert seen, "no kill left staged records: the test shows nothing"
