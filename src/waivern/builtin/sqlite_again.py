@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, NonNegativeInt
 from waivern.builtin.snapshot import Snapshot, snapshots
 from waivern.builtin.sqlite_rows import VIRTUAL, Batch, Rows, columns_of, kind_of
 from waivern.builtin.sqlite_tables import database_path, error_code, explained
-from waivern.builtin.text_parts import CHANGED, PARTLY, Unread
+from waivern.builtin.unread import CHANGED, PARTLY, Unread
 from waivern.errors import ComponentError
 from waivern.message import Json
 from waivern.plugins.context import Context

@@ -14,10 +14,8 @@ from waivern.builtin.common_properties import located
 from waivern.builtin.source_progress import SourceProgress
 from waivern.builtin.text_parts import (
     BLOCK,
-    TOO_LARGE,
     Block,
     Digests,
-    Unread,
     blocks,
     decoded,
     parts,
@@ -25,6 +23,7 @@ from waivern.builtin.text_parts import (
     unsized_block,
     verified,
 )
+from waivern.builtin.unread import TOO_LARGE, Unread
 from waivern.builtin.walk import NOT_REGULAR, FoundFile, Walk, opened, opened_below, reason
 from waivern.errors import ComponentError
 from waivern.message import Json

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import NamedTuple
 
+from waivern.builtin.unread import CHANGED, PARTLY, TOO_LARGE, Unread
 from waivern.builtin.walk import reason
 from waivern.message import Json
 
@@ -16,11 +17,6 @@ BLOCK = 8 * 2**20
 """The bytes that are read and checked together; a larger file is read in parts."""
 PIECE = 2**20
 """The bytes of a part: a single emoji makes the text of all of them four times as large."""
-
-TOO_LARGE = "too large"
-CHANGED = "changed since it was listed"
-PARTLY = ", after a part of it was read"
-"""The end of the reason why the rest of an item was not read."""
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -34,18 +30,6 @@ _UNMARKED = {"utf-16": "utf-16-le", "utf-32": "utf-32-le"}
 _SEPARATORS = (",;\"'|<>{}[]\t", " ")
 """Where a line that is longer than a part is cut: after one of these, the first kind if any."""
 _CUT_WITHIN = 2**16
-
-
-class Unread(Exception):  # noqa: N818 - not an error: a fact for the coverage record
-    """The reason why a file, or the rest of it, is not read.
-
-    `rest` is what was read of it after the parts that have been yielded.
-    """
-
-    def __init__(self, reason: str, rest: dict[str, Json] | None = None) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.rest = rest
 
 
 class Block(NamedTuple):
