@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from waivern.errors import ComponentError as ComponentError
     from waivern.errors import IntegrityError as IntegrityError
     from waivern.errors import NotFoundError as NotFoundError
+    from waivern.errors import RedactedError as RedactedError
     from waivern.errors import RefusedError as RefusedError
     from waivern.errors import RunLockedError as RunLockedError
     from waivern.errors import RunNotFoundError as RunNotFoundError
@@ -81,6 +82,7 @@ _HOMES = {
         "ComponentError",
         "IntegrityError",
         "NotFoundError",
+        "RedactedError",
         "RefusedError",
         "RunLockedError",
         "RunNotFoundError",

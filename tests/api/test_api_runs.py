@@ -14,7 +14,7 @@ import pytest
 from api_kit import Book
 
 import waivern
-from waivern.store.base import RunStore
+from waivern.store.base import ArtifactRef, RunStore
 
 STEPS = """
 def first():
@@ -141,6 +141,12 @@ def test_a_run_that_waits_for_a_decision_is_deleted_by_force_only(store: RunStor
     assert waivern.list_runs("suspended", store=store) == []
 
 
+def store_ref(store: RunStore, run: str, name: str) -> ArtifactRef:
+    (step,) = [each for each in waivern.load_steps(run, store=store) if each.artifact == name]
+    assert step.completed
+    return ArtifactRef(name, step.completed.digest, step.completed.content_digest)
+
+
 def test_a_run_is_redacted(store: RunStore) -> None:
     ended(store)
     before = waivern.load_run("done", store=store)
@@ -155,6 +161,10 @@ def test_a_run_is_redacted(store: RunStore) -> None:
     (first, *_) = [step for step in waivern.load_steps("done", store=store) if step.redacted]
     assert first.redacted
     assert (first.redacted.by, first.redacted.reason) == ("ann", "why")
+    (name, *_) = before.holds
+    ref = store_ref(store, "done", name)
+    with pytest.raises(waivern.RedactedError, match=f"'{name}' of run done was redacted on"):
+        store.fetch("done", ref)
     with pytest.raises(waivern.RunNotFoundError):
         waivern.redact_run("don", by="ann", store=store)
     with pytest.raises(waivern.ArtifactNotFoundError):

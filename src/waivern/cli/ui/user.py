@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import os
-import socket
 
 
 def user_name() -> str:
@@ -17,4 +16,4 @@ def user_name() -> str:
 
 def user_at_host() -> str:
     """Return the user's name and that of this computer: `user@host`."""
-    return f"{user_name()}@{socket.gethostname()}"
+    return f"{user_name()}@{os.uname().nodename}"
