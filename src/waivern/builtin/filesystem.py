@@ -36,7 +36,7 @@ class Filesystem:
     """
 
     name = "filesystem"
-    version = "1.0.0"
+    version = "2.0.0"
     produces = SchemaRef("file_set")
     repeatable = True
     streams = "files"

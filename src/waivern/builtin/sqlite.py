@@ -33,7 +33,7 @@ class Sqlite:
     """
 
     name = "sqlite"
-    version = "1.0.0"
+    version = "2.0.0"
     produces = SchemaRef("database")
     repeatable = True
     streams = "tables"
