@@ -109,9 +109,9 @@ def redact(
 ) -> Redaction:
     """Destroy the source content and the evidence of a run, or the content of one artifact.
 
-    KnownCopies in other runs of the store follow, with `cached` also those that were taken from the
-    cache. Raises RefusedError if the run is running or pinned,
-    ArtifactNotFoundError, IntegrityError if its journal is damaged, StoreError.
+    Copies in other runs of the store follow, with `cached` also those that were taken from the
+    cache. Raises RefusedError if the run is running or pinned, ArtifactNotFoundError,
+    IntegrityError if its journal is damaged, StoreError.
     """
     why = RedactionReason(clock.now(), by, reason)
     if refused := _protection(store, run_id):
@@ -287,7 +287,10 @@ def _outside(
     names[run_id] += record.metadata.redacted  # also of an earlier redaction
     found: list[str] = []
     for other, artifacts in names.items():
-        files = delivered(record if other == run_id else queries.load(store, other))
+        try:
+            files = delivered(record if other == run_id else queries.load(store, other))
+        except NotFoundError:  # it was removed meanwhile
+            continue
         found += [files[name] for name in dict.fromkeys(artifacts) if name in files]
     return tuple(found)
 
