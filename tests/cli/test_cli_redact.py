@@ -313,6 +313,24 @@ class TestCopies:
         (found,) = document(place, "r2", "findings")["content"]["findings"]
         assert found["evidence"] != "[redacted]"
 
+    def test_results_that_were_taken_item_by_item_follow(
+        self, place: Place, wct: Wct, scan: str
+    ) -> None:
+        (place.path / "data/other.txt").write_text(f"write to other.{MAIL}\n")
+        listed = place.runbook("listed.yaml", SCAN.replace(", keep: content", ""))
+        wct("run", listed, "--run-id", "r1")
+        (place.path / "data/other.txt").write_text(f"write to another.{MAIL}\n")
+        wct("run", listed, "--run-id", "r2")
+        # by age, each run is redacted for itself: its source was looked at again
+        wct("runs", "pin", "r2")
+        wct("runs", "prune", "--content", "0s", "--yes")
+        assert [each["artifact"] for each in events(place, "r1")] == ["findings"]
+        assert events(place, "r2") == []
+        wct("runs", "unpin", "r2")
+        assert wct("runs", "redact", "r1", "--yes").code == 0
+        (event,) = events(place, "r2")
+        assert event["copy_of"] == {"run": "r1", "artifact": "findings"}
+
     def test_a_delivered_copy_is_listed(self, place: Place, wct: Wct, scan: str) -> None:
         text = SCAN.replace("keep: content}", "keep: content, output: true}")
         wct("run", place.runbook("out.yaml", text), "--run-id", "r1", "-o", "out")
