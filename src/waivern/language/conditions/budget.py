@@ -48,25 +48,26 @@ class Budget:
 
     def same(self, left: Json, right: Json) -> bool:
         """Compare by kind and value, however deep; unlike in Python, true is not 1."""
-        waiting = [iter([(left, right)])]
         self.spend(1)
+        waiting = [iter([(left, right)])]
         while waiting:
-            if (pair := next(waiting[-1], None)) is None:
+            for a, b in waiting[-1]:
+                if (kind_ := kind(a)) != kind(b):
+                    return False
+                if kind_ in (LIST, MAPPING, TEXT):
+                    if len(a) != len(b):
+                        return False
+                    self.spend(len(a) // _CHARACTERS if kind_ == TEXT else len(a))
+                if kind_ == LIST:
+                    waiting.append(zip(a, b, strict=True))
+                    break
+                if kind_ == MAPPING:
+                    if a.keys() != b.keys():
+                        return False
+                    waiting.append(zip(a.values(), map(b.__getitem__, a), strict=True))
+                    break
+                if a != b:
+                    return False
+            else:
                 waiting.pop()
-                continue
-            a, b = pair
-            if (kind_ := kind(a)) != kind(b):
-                return False
-            if kind_ in (LIST, MAPPING, TEXT):
-                if len(a) != len(b):
-                    return False
-                self.spend(len(a) // _CHARACTERS if kind_ == TEXT else len(a))
-            if kind_ == LIST:
-                waiting.append(zip(a, b, strict=True))
-            elif kind_ == MAPPING:
-                if a.keys() != b.keys():
-                    return False
-                waiting.append(zip(a.values(), map(b.__getitem__, a), strict=True))
-            elif a != b:
-                return False
         return True

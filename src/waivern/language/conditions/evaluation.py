@@ -75,8 +75,12 @@ class Evaluation:
 
     def _items(self, wanted: str, node: ConditionNode) -> Iterator[Any]:
         """Yield the items of a list that must all be of one kind."""
-        for index, item in enumerate(self._of(LIST, node)):
-            self._budget.spend(1)
+        items = self._of(LIST, node)
+        lazy = not isinstance(items, list | tuple)
+        self._budget.spend(0 if lazy else len(items))
+        for index, item in enumerate(items):
+            if lazy:
+                self._budget.spend(1)
             if (found := kind(item)) != wanted:
                 self._fail(
                     node, f"must be a list of {_PLURAL[wanted]}, and item [{index}] is {found}"
