@@ -67,7 +67,7 @@ def test_the_facts_of_a_stream(run: Path, wct: Wct) -> None:
         "size": len(data),
         "digest": f"sha256:{digest}",
     }
-    assert document["shape"] == 'kind: "rows", rows: 3,000 items'
+    assert document["shape"] == "kind: 4 characters, rows: 3,000 items"
     assert "head" not in document
 
 
