@@ -6,7 +6,8 @@
 Each case writes one file with every command it ran and what that took; a case whose file is there
 is not measured again, unless `--again`. `--scale 10` makes all sources ten times smaller, `--src`
 runs the code of another version. The sources (up to 10 GB) are written to a folder of their own
-below `--folder`, and removed at the end. The table is printed from the files.
+below `--folder`, and removed at the end. The table is made from the files: `table.md`. All cases
+take about half an hour on two idle processors, and 11 GB of disk space.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ def main() -> None:
                 result.write_text(json.dumps(document, indent=1) + "\n")
     finally:
         shutil.rmtree(sources)
+    (asked.out / "table.md").write_text(table(asked.out) + "\n")
     print(table(asked.out))
 
 
