@@ -23,8 +23,6 @@ def left_out(
 
     `content` returns the content of an artifact; it is called for those that a test asks for.
     """
-    if not call.node.tests or "decision" in call.given:
-        return None
     contents = dict(named_inputs(call))
     for test in call.node.tests:
         scope = {

@@ -22,7 +22,7 @@ from waivern.planning.component_properties import configure
 from waivern.planning.plan import Extract, Node, Transform
 from waivern.plugins.call_scope import CallScope
 from waivern.plugins.catalogue import Catalogue
-from waivern.plugins.component import Connector, Processor, list_name, rereadable
+from waivern.plugins.component import Connector, Processor, list_name
 from waivern.plugins.context import Context
 from waivern.plugins.inputs import Input
 from waivern.store.base import ArtifactRef, RecordSink, RunStore
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from waivern.engine.source_reading import SourceMarks
 
 Work = Extract | Transform
+_VALUES = frozenset({dict, list, str, int, float, bool, type(None), Content})
+"""Types of results that are neither generators nor awaitable, which most components return."""
 
 
 class CacheLookup(NamedTuple):
@@ -104,7 +106,7 @@ class ComponentCalls:
 
     def list_ahead(self, node: Node, tool: ComponentUse) -> tuple[SourceMarks, CacheLookup] | None:
         """List a source as a run would, and store nothing; None if it is not read by reference."""
-        if not by_reference(node, tool):
+        if node.keep != "reference":
             return None
         from waivern.engine.source_reading import SourceMarks, listed
 
@@ -127,19 +129,21 @@ class ComponentCalls:
         """Take a cached result, or let the component work."""
         with scope.entered():
             tool = self.tool(work)
-            if by_reference(call.node, tool):
+            if call.node.keep == "reference":
                 return self._list(call, work, tool, ctx, began, scope)
             lookup = self.identify(call.node, tool, call.inputs, given=bool(call.given))
         if (hit := self.find(call.node, lookup)) is not None:
             return self._restored(call, lookup, hit, began)
         with scope.entered():
             result, name = self._asked(call, lookup, ctx)
-            if inspect.isgenerator(result) or inspect.isasyncgen(result):
+            if type(result) not in _VALUES and (
+                inspect.isgenerator(result) or inspect.isasyncgen(result)
+            ):
                 from waivern.engine import generators  # most components are none
 
                 result = generators.drained(result, self._sink(call, name), name, scope.wanted)
         working = Working(call, ctx, began, tool, lookup.identity)
-        if inspect.isawaitable(result):
+        if type(result) not in _VALUES and inspect.isawaitable(result):
             return Awaiting(working, result)
         return self.returned(working, result)
 
@@ -234,8 +238,3 @@ class ComponentCalls:
         made = self._stager.stage(call, content, ctx.coverage.document(), began)
         taken = None if items is None else items.document()
         return made._replace(identity=same, code=code, items=taken)
-
-
-def by_reference(node: Node, tool: ComponentUse) -> bool:
-    """Return whether an artifact is a list of its source's items, which are read when needed."""
-    return node.keep != "content" and rereadable(tool.component)
