@@ -8,7 +8,7 @@ from waivern.cli.ui.columns import Column, Records
 from waivern.cli.ui.json_output import print_document
 from waivern.cli.ui.options import examples, json_option, opened, store_option
 from waivern.cli.ui.screen import stderr, stdout
-from waivern.cli.ui.text import clean, short
+from waivern.cli.ui.text import clean, counted, short
 from waivern.errors import Exit
 from waivern.store.base import JournalLine
 
@@ -56,7 +56,7 @@ def command(as_json: bool, store: str | None) -> int:
         return Exit.OK
     ACCESSES.show(stdout(), found.lines)
     if found.lines:
-        stderr().print(f"{len(found.lines):,} lines, intact, head {found.lines[-1].hash}")
+        stderr().print(f"{counted(len(found.lines), 'line')}, intact, head {found.lines[-1].hash}")
     else:
         stderr().print(f"nothing was shown from {clean(where.url)}")
     return Exit.OK
