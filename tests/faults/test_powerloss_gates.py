@@ -6,6 +6,7 @@ and a cache that lost some of its bytes costs work, never a wrong content.
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 from collections import Counter
@@ -152,11 +153,15 @@ def test_a_run_that_fills_the_cache(place: Place, tried: Count) -> None:
     told(tried, "a run that fills the cache", points, resumed + len(chosen))
 
 
+STAGED = re.compile(r"[0-9a-f]{8}-\d+$")
+"""The name of the file of an artifact that is staged."""
+
+
 def test_several_threads_that_sync(place: Place, tried: Count) -> None:
     """A wave of artifacts that are written in a group, and synced by several threads."""
     disk = place.disk()
     trace = place.wct("run", "wide.yaml", "--run-id", RUN, pace="wide")
-    creates = [n for n, each in enumerate(trace) if each[0] == "create" and ".tmp-" in each[2]]
+    creates = [n for n, each in enumerate(trace) if each[0] == "create" and STAGED.match(each[2])]
     waves = [n for n in creates if n + 2 in creates]
     assert waves, "no two artifacts were written in a group"
     points = place.held(disk, trace)
