@@ -196,3 +196,16 @@ def test_a_source_that_is_missing_is_found_before_anything_runs(project: Project
     (project.folder / "elsewhere").rename(project.data)
     result = run(book, store=project.store)
     assert len(result.artifacts["found"].message().content["findings"]) == 3
+
+
+def test_a_processor_that_stores_texts_is_known_to_hold_them(project: Project) -> None:
+    (project.folder / "x.yaml").write_text(
+        "name: m\nartifacts:\n"
+        "  a: {source: {type: filesystem, properties: {path: data}}}\n"
+        "  b: {source: {type: filesystem, properties: {path: data, include: ['0.txt']}}}\n"
+        "  both: {inputs: [a, b], process: {type: merge}}\n"
+        "  found: {inputs: both, process: {type: personal_data}}\n"
+    )
+    result = project.run()
+    assert len(result.artifacts["both"].message().content["files"]) == 4
+    assert list(result.metadata.holds) == ["both"]

@@ -9,6 +9,9 @@ from waivern.planning.plan import Extract, Transform
 from waivern.record.measure import measured
 from waivern.store.base import RunStore
 
+SOURCE_SCHEMAS = ("file_set", "database")
+"""The schemas of sources' data. A processor whose result has one, as a merge of two listed folders
+has, stores such data."""
 _COUNTS = ("seen", "read", "skipped", "left_out")
 """What the journal has of a coverage record."""
 
@@ -48,15 +51,20 @@ class Stager:
         )
         receipt = self._store.stage(call.run_id, call.artifact, message)
         counts = {name: coverage.get(name, 0) for name in _COUNTS} if coverage else None
-        keep = "content" if isinstance(call.node.work, Extract) else None
-        if content.catalogue is not None:
-            keep = "reference"
         examined = _examined(call, coverage)
-        return Produced(receipt, self.ms_since(began), counts, examined, keep=keep)
+        return Produced(receipt, self.ms_since(began), counts, examined, keep=_keep(call, content))
 
     def ms_since(self, began: float) -> int:
         """Return the milliseconds since a moment of the clock."""
         return round((self._clock.monotonic() - began) * 1000)
+
+
+def _keep(call: Call, content: Content) -> str | None:
+    """Return what the artifact has of a source, for the journal."""
+    if content.catalogue is not None:
+        return "reference"
+    holds = isinstance(call.node.work, Extract) or call.node.schema.name in SOURCE_SCHEMAS
+    return "content" if holds else None
 
 
 def _examined(call: Call, coverage: dict[str, Json] | None) -> dict[str, Json] | None:
