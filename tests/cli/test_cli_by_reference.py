@@ -99,6 +99,17 @@ def test_content_is_stored_if_the_runbook_says_so(place: Place, wct: Wct) -> Non
     assert holding(place.path / ".waivern") == ["runs/one/files.json"]
 
 
+def test_what_a_merge_copies_is_held_and_can_be_redacted(place: Place, wct: Wct) -> None:
+    project(place)
+    place.runbook("scan.yaml", SCAN.format(more="") + "  all: {inputs: files}\n")
+    assert wct("run", "scan.yaml", "--run-id", "one").code == 0
+    (row,) = wct("runs", "--json").data("runs")
+    assert holding(place.path / ".waivern") == ["runs/one/all.json"]
+    assert "all" in row["holds"]
+    assert wct("runs", "redact", "one", "--yes").code == 0
+    assert holding(place.path / ".waivern") == []
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 from waivern.ids import SYSTEM
 from waivern.store import lock, staging
@@ -36,16 +36,21 @@ def remove(at: Layout, run_id: str, owner: Owner, before: Callable[[], None]) ->
             run = stack.enter_context(runs.folder(run_id, foreign=True))
         except FileNotFoundError:
             raise at.no_run(run_id) from None
+        marks: list[str] = []
         with at.watched(runs, run, run_id):  # another process may remove it first
             if run.has_folder(SYSTEM):  # a corrupt run may have none, and no holder
                 system = stack.enter_context(run.folder(SYSTEM, foreign=True))
                 if not system.is_no_file(lock.NAME):  # only a file can be locked
                     stack.callback(lock.acquire(system, run_id, owner).release)
+                marks = staging.marks_of(system, run_id)
             at.in_place(runs, run, run_id)
             before()
             trash = _take_away(runs, run_id)
         runs.sync()
         runs.remove_tree(trash)
+        for name in marks:
+            with suppress(FileNotFoundError):
+                runs.unlink(name)
         runs.sync()
 
 

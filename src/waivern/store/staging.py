@@ -165,6 +165,15 @@ def mark(runs: FolderHandle, run_id: str, token: str) -> str:
     return name
 
 
+def marks_of(system: FolderHandle, run_id: str) -> list[str]:
+    """Return the names of the marks that killed holders of a run left, by what they had staged."""
+    found: list[str] = []
+    for place in (STAGED, OVER):
+        with suppress(OSError, IntegrityError), system.folder(place, foreign=True) as staged:
+            found += [f"{MARK}{name.rpartition('-')[2]}-{run_id}" for name in staged.names()]
+    return found
+
+
 def sweep_marked(runs: FolderHandle, name: str) -> None:
     """Remove what the holder that left a mark had staged, unless the run is held now.
 
