@@ -257,26 +257,31 @@ class BackendLease(Lease):
         if self._released:
             return
         self._released = True
-        self._on_release(self.run_id)
-        self.artifacts.close()
-        self._remove_staged()
-        # the lock is released last but for the folders: nothing of the run may still be open for
-        # writing when the next holder comes
-        for close in (
-            self._events.close,
-            self._system.close,
-            self._held.release,
-            self.run.close,
-            self._possession.close,
-        ):
-            with suppress(OSError):  # a component may have closed it already
-                close()
+        with ExitStack() as closing:  # all of it happens, also if an interrupt breaks in
+            # the lock is released last but for the folders: nothing of the run may still be open
+            # for writing when the next holder comes
+            for close in (
+                self._possession.close,
+                self.run.close,
+                self._held.release,
+                self._system.close,
+                self._events.close,
+            ):
+                closing.callback(_quietly, close)
+            self._on_release(self.run_id)
+            self.artifacts.close()
+            self._remove_staged()
 
     def _remove_staged(self) -> None:
         """Remove what is staged; after an error the mark leaves that to the next process."""
         with suppress(OSError, IntegrityError):
             self.staging.end()
             self._runs.unlink(self._mark)
+
+
+def _quietly(close: Callable[[], None]) -> None:
+    with suppress(OSError):  # a component may have closed it already
+        close()
 
 
 _leases: WeakSet[BackendLease] = WeakSet()
