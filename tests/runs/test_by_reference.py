@@ -198,14 +198,53 @@ def test_a_source_that_is_missing_is_found_before_anything_runs(project: Project
     assert len(result.artifacts["found"].message().content["findings"]) == 3
 
 
-def test_a_processor_that_stores_texts_is_known_to_hold_them(project: Project) -> None:
+def both(project: Project, processor: str) -> RunResult:
+    (project.folder / "use.py").write_text("def same(inputs):\n    return inputs[0]\n")
+    more = project.folder / "more"
+    more.mkdir(exist_ok=True)
+    (more / "0.txt").write_text("write to another@acme-mail.com\n")
     (project.folder / "x.yaml").write_text(
         "name: m\nartifacts:\n"
         "  a: {source: {type: filesystem, properties: {path: data}}}\n"
-        "  b: {source: {type: filesystem, properties: {path: data, include: ['0.txt']}}}\n"
-        "  both: {inputs: [a, b], process: {type: merge}}\n"
+        "  b: {source: {type: filesystem, properties: {path: more}}}\n"
+        f"  both: {{inputs: [a, b], process: {processor}, output_schema: file_set}}\n"
         "  found: {inputs: both, process: {type: personal_data}}\n"
     )
-    result = project.run()
-    assert len(result.artifacts["both"].message().content["files"]) == 4
+    return project.run()
+
+
+def test_a_merge_of_listed_sources_is_a_listed_source(project: Project) -> None:
+    first = both(project, "{type: merge}")
+    merged = first.artifacts["both"].message()
+    assert [file["path"] for file in merged.content["files"]] == [
+        *(f"{n}.txt" for n in range(3)),
+        "0.txt",
+    ]
+    assert len(first.artifacts["found"].message().content["findings"]) == 4
+    assert b"another@acme-mail.com" not in project.text()
+    assert first.metadata.holds == {}
+    edit(project.data / "1.txt")
+    second = project.run()
+    completed = second.record.steps["found"].completed
+    assert completed is not None
+    assert completed.items is not None
+    assert (completed.items["taken"], completed.items["total"]) == (3, 4)
+    again = project.run()
+    assert {str(each.how) for each in again.artifacts.values()} == {"cached"}
+
+
+def test_a_merge_that_is_reused_reads_where_its_sources_are(
+    project: Project, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    first = both(project, "{type: merge}")
+    text = "name: other\nartifacts:\n  copy: {reuse: {from_run: '%s', artifact: both}}\n"
+    text += "  found: {inputs: copy, process: {type: personal_data}}\n"
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    result = run(load(text=text % first.run_id, folder=elsewhere), store=project.store)
+    assert len(result.artifacts["found"].message().content["findings"]) == 4
+
+
+def test_a_processor_that_stores_texts_is_known_to_hold_them(project: Project) -> None:
+    result = both(project, '{type: python, properties: {call: "use.py:same"}}')
+    assert len(result.artifacts["both"].message().content["files"]) == 3
     assert list(result.metadata.holds) == ["both"]

@@ -20,7 +20,10 @@ Joined: TypeAlias = Generator[Json, None, Json]
 
 
 class Merge:
-    """Joins inputs of one schema: lists end to end, objects by key, numbers by adding."""
+    """Joins inputs of one schema: lists end to end, objects by key, numbers by adding.
+
+    Of sources that are kept by reference the lists are joined, and nothing of their data is stored.
+    """
 
     name = "merge"
     version = "1.2.0"
@@ -28,6 +31,7 @@ class Merge:
     produces = None
     repeatable = True
     reads_streams = True
+    joins_catalogues = True
 
     class Config(Properties):
         """A merge has no properties."""

@@ -6,7 +6,7 @@ A run and a forecast identify, list and look up the same here; only a run lets c
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -193,7 +193,10 @@ class ComponentCalls:
         """Stage a cached result, with the coverage that the lookup has just recorded."""
         identity = cast(Identity, lookup.identity)
         coverage = lookup.look.coverage.document() or hit.message.extensions.get("coverage")
-        made = self._stager.stage(call, Content.of(hit.message), coverage, began)
+        content = Content.of(hit.message)
+        if content.catalogue is not None and (joined := self._joined(call, lookup.tool)):
+            content = content._replace(catalogue=joined[2])  # equal entries may lie elsewhere now
+        made = self._stager.stage(call, content, coverage, began)
         code = artifact_identity.code(lookup.tool, lookup.look, identity["code"])
         return made._replace(identity=identity, origin=hit.origin, code=code)
 
@@ -203,6 +206,13 @@ class ComponentCalls:
         if isinstance(call.node.work, Extract):
             extracted = cast(Connector, tool.component).extract(tool.config, ctx)
             return extracted, list_name(tool.component)
+        if (joined := self._joined(call, tool)) is not None:
+            from waivern.engine.generators import drain
+
+            name, entries, origins = joined
+            one_by_one = (entry for entry in entries)
+            content = drain(one_by_one, self._sink(call, name), name, lambda: True)
+            return content._replace(catalogue=origins), name
         processor = cast(Processor, tool.component)
         found = [(name, self._store.fetch(call.run_id, ref)) for name, ref in named_inputs(call)]
         inputs = [self._input(name, message, ctx) for name, message in found]
@@ -212,6 +222,20 @@ class ComponentCalls:
             for one in inputs:
                 _ = one.content  # read here: the component expects that nothing is left to read
         return processor.process(inputs, tool.config, ctx), list_name(processor, inputs)
+
+    def _joined(
+        self, call: Call, tool: ComponentUse
+    ) -> tuple[str, Iterator[Json], dict[str, Json]] | None:
+        """Return the list that a processor joins from those of listed sources; None: it does not.
+
+        The data is not read for it, so that no copy of it comes into the store.
+        """
+        if not getattr(tool.component, "joins_catalogues", False):
+            return None
+        from waivern.engine.source_reading import joined
+
+        messages = [self._store.fetch(call.run_id, ref) for ref in call.inputs]
+        return joined(messages) if messages else None
 
     def _input(self, name: str, message: Message, ctx: Context) -> Input:
         """Open an artifact for the component that reads it."""

@@ -25,7 +25,6 @@ MOST_ITEMS = 500_000
 class IndexedItem(NamedTuple):
     """An item of an earlier result."""
 
-    digest: str
     first: int
     """The number of its first record, from 0."""
     records: int
@@ -45,8 +44,8 @@ class EarlierItems:
 
     def take(self, item: InputItem) -> tuple[list[Json], dict[str, Json]] | None:
         """Return the records and the coverage of an item with the same data; None if unknown."""
-        known = self._index.get((item.input, item.name))
-        if known is None or not item.digest or known.digest != item.digest:
+        known = self._index.get((item.input, item.name, item.digest))
+        if known is None or not item.digest:
             return None
         if not 0 <= self._at <= known.first:  # read anew: the order of the items has changed
             self._open, self._at = iter(self._records), 0
@@ -59,20 +58,20 @@ class EarlierItems:
     def changed(self, items: Iterable[tuple[str, str, str]]) -> tuple[int, int]:
         """Count, of (input, name, digest) of items, those that are not known, and all."""
         new = count = 0
-        for of, name, digest in items:
-            known = self._index.get((of, name))
-            new += known is None or known.digest != digest
+        for item in items:
+            new += item not in self._index
             count += 1
         return new, count
 
 
-def _index(lines: Iterable[Json] | RecordStream) -> dict[tuple[str, str], IndexedItem]:
-    found: dict[tuple[str, str], IndexedItem] = {}
+def _index(lines: Iterable[Json] | RecordStream) -> dict[tuple[str, str, str], IndexedItem]:
+    """Return the items by input, name and digest: two listed folders may have the same names."""
+    found: dict[tuple[str, str, str], IndexedItem] = {}
     first = 0
     for line in islice(lines, MOST_ITEMS):
         count = line["records"]
-        place = (line["input"], line["item"])
-        found[place] = IndexedItem(line["digest"], first, count, line["coverage"])
+        place = (line["input"], line["item"], line["digest"])
+        found[place] = IndexedItem(first, count, line["coverage"])
         first += count
     return found
 

@@ -209,7 +209,9 @@ class Producer:
         coverage = source.extensions.get("coverage")
         content = Content.of(source)
         if content.catalogue is not None:  # it lies where the other run found it
-            content = content._replace(catalogue={**content.catalogue, "below": None})
+            from waivern.engine.source_reading import in_another_run
+
+            content = content._replace(catalogue=in_another_run(content.catalogue))
         made = self._stager.stage(call, content, coverage, began)
         from waivern.engine.inherited_coverage import inherited  # most runs copy nothing
 

@@ -9,7 +9,8 @@ The data never reaches the store. What a reader finds changed is recorded in *it
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
@@ -43,6 +44,8 @@ class CatalogueOrigin(NamedTuple):
     below: str | None
     """The same below the folder of the run's runbook; None if it is not below it."""
     on_change: str
+    entries: int | None = None
+    """The number of its entries in a joined catalogue; None: all are its own."""
 
     @classmethod
     def of_work(
@@ -54,16 +57,21 @@ class CatalogueOrigin(NamedTuple):
         return cls(work.type, version, work.properties, str(folder), below, on_change)
 
     @classmethod
-    def of(cls, message: Message) -> Self:
-        """Return the origin in a catalogue. Raises IntegrityError if it cannot be one."""
+    def all_of(cls, message: Message) -> tuple[Self, ...]:
+        """Return the origins of a catalogue: one, or in order those that it was joined from.
+
+        Raises IntegrityError if it cannot be a catalogue.
+        """
+        document = message.extensions["catalogue"]
         try:
-            return cls(**message.extensions["catalogue"])
-        except TypeError as error:
+            return tuple(cls(**part) for part in document.get("parts", [document]))
+        except (TypeError, AttributeError) as error:
             raise IntegrityError(f"'{message.id}' has a catalogue that cannot be one") from error
 
     def document(self) -> dict[str, Json]:
         """Return it for the artifact's file."""
-        return {**self._asdict(), "properties": dict(self.properties)}
+        document = {**self._asdict(), "properties": dict(self.properties)}
+        return {key: value for key, value in document.items() if (key, value) != ("entries", None)}
 
     def folder(self, run_base: Path) -> Path:
         """Return the folder to read from: of a run's own sources, where its runbook lies now."""
@@ -183,10 +191,75 @@ def source_of(
 
     `name` is its name for the artifact, `run_base` the folder of the run's runbook.
     """
-    origin = CatalogueOrigin.of(message)
+    parts = CatalogueOrigin.all_of(message)
+    readers = [reader_of(part, name, ctx, run_base, components, environ) for part in parts]
+    first = readers[0].source
+    if len(readers) == 1:
+        return first
+
+    def items(entries: Iterable[Json]) -> Iterator[InputItem]:
+        rest = iter(entries)
+        for part, reader in zip(parts, readers, strict=True):
+            yield from reader.items(islice(rest, part.entries))
+
+    return ListedSource(first.name, items)
+
+
+def reader_of(
+    origin: CatalogueOrigin,
+    name: str,
+    ctx: Context,
+    run_base: Path,
+    components: Catalogue,
+    environ: Mapping[str, str],
+) -> SourceReader:
+    """Return the reader of the entries of one origin, like `source_of`."""
     reading = ReadingContext(ctx, name, origin.folder(run_base), origin.on_change)
     connector, config = connector_of(origin, components, environ)
-    return SourceReader(connector, config, reading).source
+    return SourceReader(connector, config, reading)
+
+
+def joined(messages: Sequence[Message]) -> tuple[str, Iterator[Json], dict[str, Json]] | None:
+    """Join catalogues: return the key of their list, their entries, and where those come from.
+
+    None if one is no catalogue, or has another list.
+    """
+    lists = [entries_of(message) for message in messages if "catalogue" in message.extensions]
+    if len(lists) < len(messages) or len({name for name, _ in lists}) != 1:
+        return None
+    parts = []
+    for message, (_, entries) in zip(messages, lists, strict=True):
+        for origin in CatalogueOrigin.all_of(message):
+            own = len(entries) if origin.entries is None else origin.entries
+            parts.append(origin._replace(entries=own))
+    name = lists[0][0]
+    everything = chain.from_iterable(entries for _, entries in lists)
+    return name, everything, {"parts": [part.document() for part in parts]}
+
+
+def origin_at(message: Message, number: int) -> CatalogueOrigin:
+    """Return the origin of an entry of a catalogue, by its number, from 1."""
+    passed = 0
+    for origin in CatalogueOrigin.all_of(message):
+        passed += number if origin.entries is None else origin.entries
+        if number <= passed:
+            return origin
+    raise IntegrityError(f"'{message.id}' does not record where its entry {number} comes from")
+
+
+def in_another_run(document: dict[str, Json]) -> dict[str, Json]:
+    """Return the origins of a catalogue for a copy in another run: they lie where they are."""
+    if "parts" in document:
+        return {"parts": [in_another_run(part) for part in document["parts"]]}
+    return {**document, "below": None}
+
+
+def entries_of(message: Message) -> tuple[str, RecordStream | list[Json]]:
+    """Return the key of the list of a catalogue, and its entries."""
+    if message.records is not None:
+        return message.records.name, message.records
+    ((name, entries),) = message.content.items()
+    return name, entries
 
 
 def connector_of(

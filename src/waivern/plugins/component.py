@@ -69,6 +69,9 @@ connector that can read its source again
 `reads_streams: bool`, of a processor
     It reads large lists of its inputs with `Input.items` or `Input.each`. Other processors are
     handed such a list whole, up to 64 MiB.
+`joins_catalogues: bool`, of a processor
+    Where all its inputs are listed sources with one kind of list, its result is the list of all
+    their entries, and `process` is not called. It then stays a listed source.
 
 `fingerprint`, `rulesets` and `code` are plain functions. They are called on a thread, also by
 commands that run nothing (`wct plan`). An error that they raise does not fail the artifact: the

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from waivern.clock import Clock
+from waivern.engine.source_reading import entries_of, origin_at, reader_of
 from waivern.errors import ArtifactNotFoundError, ComponentError, UsageError
 from waivern.message import Json, Message
 from waivern.plugins.context import Context
@@ -77,9 +78,8 @@ def shown(
             f"'{message.id}' does not list a source that is read again",
             hint=f"`wct inspect {record.metadata.run_id}/{message.id} --full` shows its content",
         )
-    from waivern.engine.source_reading import CatalogueOrigin, source_of  # few commands need it
-
-    origin = CatalogueOrigin.of(message)
+    number, entry = _found(message, wanted)
+    origin = origin_at(message, number)
     foreign = is_foreign(record, store)
     if foreign and origin.connector not in INERT and not options.trust_run:
         said = f"the items of '{message.id}' would be read by connector '{origin.connector}'"
@@ -87,9 +87,8 @@ def shown(
     base = base_of(record, store, options, foreign=foreign).folder
     ctx = Context(message.id, base)
     components = catalogue_of(options.project)
-    source = source_of(message, message.id, ctx, base, components, options.environ)
-    entry = _found(message, source.name, wanted)
-    (item,) = source.items(iter([entry]))
+    reader = reader_of(origin, message.id, ctx, base, components, options.environ)
+    (item,) = reader.items([entry])
     note(store, record, message.id, viewer, item.name, item.digest)
     return _parts(item, ctx)
 
@@ -102,12 +101,12 @@ def _parts(item: InputItem, ctx: Context) -> Iterator[Json]:
         )
 
 
-def _found(message: Message, name: str, wanted: str) -> Json:
-    """Return the entry with this number, path or name."""
-    entries = message.records if message.records is not None else message.content[name]
+def _found(message: Message, wanted: str) -> tuple[int, Json]:
+    """Return the entry with this number, path or name, and its number."""
+    _, entries = entries_of(message)
     for number, entry in enumerate(entries, 1):
         if name_of(entry) == wanted or str(number) == wanted:
-            return entry
+            return number, entry
     raise ArtifactNotFoundError(
         f"'{message.id}' lists no item {wanted[:200]!r}, but {len(entries):,} others",
         hint=f"`wct inspect {message.run_id}/{message.id} --head 20` lists the first ones",

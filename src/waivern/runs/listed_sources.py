@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from waivern.engine.rebuilder import Evidence
+from waivern.engine.source_reading import CatalogueOrigin, connector_of, in_another_run
 from waivern.errors import NotFoundError, WaivernError
 from waivern.ids import ArtifactId
 from waivern.language import template
 from waivern.message import Message
 from waivern.planning.plan import Copy, Plan
+from waivern.plugins.context import Context
 from waivern.runs.prepare import PreparedRun
 from waivern.store.base import ArtifactRef, RunStore
 
@@ -47,15 +50,16 @@ def _listed(
             copy = node.work
             ref = ArtifactRef(copy.artifact, copy.digest, copy.content_digest)
             message = store.fetch(copy.run, ref)
-            message.extensions["catalogue"]["below"] = None
-            yield name, message
+            listed = in_another_run(message.extensions["catalogue"])
+            yield name, replace(message, extensions={**message.extensions, "catalogue": listed})
 
 
 def _faults(message: Message, prepared: PreparedRun) -> Iterator[str]:
-    from waivern.engine.source_reading import CatalogueOrigin, connector_of
-    from waivern.plugins.context import Context
+    for origin in CatalogueOrigin.all_of(message):
+        yield from _faults_of(origin, message.id, prepared)
 
-    origin = CatalogueOrigin.of(message)
+
+def _faults_of(origin: CatalogueOrigin, artifact: str, prepared: PreparedRun) -> Iterator[str]:
     unset = [name for name in template.names(origin.properties) if name not in prepared.environ]
     if unset:
         yield f"the variable {', '.join(unset)} is not set"
@@ -67,5 +71,5 @@ def _faults(message: Message, prepared: PreparedRun) -> Iterator[str]:
         yield error.message
         return
     advise = getattr(connector, "advise", None)
-    for _, fault, _ in advise(config, Context(message.id, folder)) if advise else ():
+    for _, fault, _ in advise(config, Context(artifact, folder)) if advise else ():
         yield fault
