@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from waivern.engine import artifact_identity
@@ -11,7 +12,6 @@ from waivern.engine.artifact_identity import ComponentUse, Identity, KeyedHash, 
 from waivern.errors import WaivernError
 from waivern.message import Json, Message
 from waivern.planning.plan import Node
-from waivern.plugins.component import list_name
 from waivern.plugins.context import Context
 from waivern.record.journal_events import ArtifactCompletedRecord, Event, from_record
 from waivern.store.base import ArtifactRef, RunStore
@@ -132,9 +132,12 @@ class Cache:
         return CacheHit(message, ref, origin)
 
     def earlier_items(
-        self, node: Node, identity: Identity, tool: ComponentUse
+        self, node: Node, identity: Identity, list_name: str = ""
     ) -> EarlierItems | None:
-        """Return the latest result of an artifact that differs in its inputs only, item by item."""
+        """Return the latest result of an artifact that differs in its inputs only, item by item.
+
+        `list_name` is the key of its list of records.
+        """
         from waivern.engine.per_item import EarlierItems  # most components do not go item by item
 
         if node.id in self._refresh:
@@ -150,10 +153,11 @@ class Cache:
             message = self._store.fetch(run_id, ref)
             if message.items is None:
                 return None
-            if self._store.verify(run_id, name, size=made.size, digest=made.digest) is not None:
+            verify = partial(self._store.verify, run_id, name, size=made.size, digest=made.digest)
+            if verify() is not None:
                 return None
             origin = {"run": run_id, "artifact": name, "seq": made.seq, "digest": made.digest}
-            return EarlierItems(message, list_name(tool.component), origin)
+            return EarlierItems(message, list_name, origin, lambda: verify() is None)
         except WaivernError:
             return None
 

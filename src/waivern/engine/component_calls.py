@@ -178,16 +178,16 @@ class ComponentCalls:
         return self._store.sink(call.run_id, call.artifact, name)
 
     def _item_results(
-        self, call: Call, lookup: CacheLookup, inputs: Iterable[Message]
+        self, call: Call, lookup: CacheLookup, inputs: Iterable[Message], name: str
     ) -> ItemResults:
         """Return what lets a component go item by item, with the results of an earlier run."""
         from waivern.engine.per_item import ItemResults, expected
 
         if self._cache is None or isinstance(lookup.identity, UnknownIdentity):
-            return ItemResults(lambda: None, None, expected(inputs))
-        earlier = partial(self._cache.earlier_items, call.node, lookup.identity, lookup.tool)
+            return ItemResults(lambda: None, None, expected(inputs), name)
+        earlier = partial(self._cache.earlier_items, call.node, lookup.identity, name)
         sink = partial(self._store.sink, call.run_id, call.artifact, "items", kind="items")
-        return ItemResults(earlier, sink, expected(inputs))
+        return ItemResults(earlier, sink, expected(inputs), name)
 
     def _restored(self, call: Call, lookup: CacheLookup, hit: CacheHit, began: float) -> Produced:
         """Stage a cached result, with the coverage that the lookup has just recorded."""
@@ -216,12 +216,14 @@ class ComponentCalls:
         processor = cast(Processor, tool.component)
         found = [(name, self._store.fetch(call.run_id, ref)) for name, ref in named_inputs(call)]
         inputs = [self._input(name, message, ctx) for name, message in found]
+        listed = list_name(processor, inputs)
         if getattr(processor, "reads_streams", False):
-            ctx.item_results = self._item_results(call, lookup, [message for _, message in found])
+            messages = [message for _, message in found]
+            ctx.item_results = self._item_results(call, lookup, messages, listed)
         else:
             for one in inputs:
                 _ = one.content  # read here: the component expects that nothing is left to read
-        return processor.process(inputs, tool.config, ctx), list_name(processor, inputs)
+        return processor.process(inputs, tool.config, ctx), listed
 
     def _joined(
         self, call: Call, tool: ComponentUse
@@ -258,7 +260,7 @@ class ComponentCalls:
         known = None if isinstance(identity, UnknownIdentity) else identity["code"]
         code = artifact_identity.code(tool, self._context(call.node), known)
         if (items := ctx.item_results) is not None:
-            content = content._replace(items=items.finish())
+            content = content._replace(items=items.finish(content.value, content.records))
         made = self._stager.stage(call, content, ctx.coverage.document(), began)
         taken = None if items is None else items.document()
         return made._replace(identity=same, code=code, items=taken)

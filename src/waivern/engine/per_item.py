@@ -1,17 +1,21 @@
 """Results item by item: of an item that has not changed, the records of an earlier run are taken.
 
 Beside its records, an artifact has an index of the items that they come from: for each the digest
-of its data, the number of its records and its coverage. A later run reads index and records in the
-same order, takes what has the same digest, and lets the component work on the rest.
+of its entry, which has that of its data, the number of its records and its coverage. A later run
+reads index and records in the same order, takes what has the same digest, and lets the component
+work on the rest. There is no index if the records of the artifact are others than those of its
+items, one item after the other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from hashlib import sha256
 from itertools import islice
 from typing import NamedTuple
 
-from waivern.message import Json, Message
+from waivern.errors import IntegrityError, WaivernError
+from waivern.message import Json, Message, record_line
 from waivern.plugins.context import Context
 from waivern.plugins.inputs import InputItem, has_more
 from waivern.plugins.tally import Coverage, Progress
@@ -34,9 +38,17 @@ class IndexedItem(NamedTuple):
 class EarlierItems:
     """The records of an earlier result, by the item that they come from."""
 
-    def __init__(self, message: Message, list_name: str, origin: dict[str, Json]) -> None:
+    def __init__(
+        self,
+        message: Message,
+        list_name: str,
+        origin: dict[str, Json],
+        intact: Callable[[], bool],
+    ) -> None:
         self.origin = origin
         """`{run, artifact, seq, digest}` of the earlier result."""
+        self.intact = intact
+        """Returns whether the earlier result is still what its journal recorded."""
         self._records: Iterable[Json] = message.records or message.content.get(list_name, ())
         self._open: Iterator[Json] = iter(())
         self._at = -1
@@ -44,43 +56,59 @@ class EarlierItems:
 
     def take(self, item: InputItem) -> tuple[list[Json], dict[str, Json]] | None:
         """Return the records and the coverage of an item with the same data; None if unknown."""
-        known = self._index.get((item.input, item.name, item.digest))
-        if known is None or not item.digest:
+        if not item.digest:
             return None
+        known = self._index.get((item.input, item.name, entry_digest(item.listed)))
+        if known is None:
+            return None
+        try:
+            found = self._read(known)
+        except WaivernError:  # its run was removed or redacted meanwhile
+            self._index = {}
+            return None
+        return (found, known.coverage) if len(found) == known.records else None
+
+    def _read(self, known: IndexedItem) -> list[Json]:
         if not 0 <= self._at <= known.first:  # read anew: the order of the items has changed
             self._open, self._at = iter(self._records), 0
-        found = [
-            *islice(self._open, known.first - self._at, known.first - self._at + known.records)
-        ]
+        first = known.first - self._at
         self._at = known.first + known.records
-        return (found, known.coverage) if len(found) == known.records else None
+        return [*islice(self._open, first, first + known.records)]
 
     def changed(self, items: Iterable[tuple[str, str, str]]) -> tuple[int, int]:
         """Count, of (input, name, digest) of items, those that are not known, and all."""
         new = count = 0
         for item in items:
-            new += item not in self._index
+            new += self._index.get(item) is None
             count += 1
         return new, count
 
 
-def _index(lines: Iterable[Json] | RecordStream) -> dict[tuple[str, str, str], IndexedItem]:
+def _index(lines: Iterable[Json] | RecordStream) -> dict[tuple[str, str, str], IndexedItem | None]:
     """Return the items by input, name and digest: two listed folders may have the same names."""
-    found: dict[tuple[str, str, str], IndexedItem] = {}
+    found: dict[tuple[str, str, str], IndexedItem | None] = {}
     first = 0
     for line in islice(lines, MOST_ITEMS):
         count = line["records"]
         place = (line["input"], line["item"], line["digest"])
-        found[place] = IndexedItem(first, count, line["coverage"])
+        # an item that the component worked on twice has two results, and nothing tells them apart
+        again = place in found
+        found[place] = None if again else IndexedItem(first, count, line["coverage"])
         first += count
     return found
+
+
+def entry_digest(entry: Json) -> str:
+    """Return the digest of an entry: of all that decides what is read of an item."""
+    return f"sha256:{sha256(record_line(entry, 1)).hexdigest()}"
 
 
 class ItemResults:
     """The results of one call, item by item.
 
     `earlier` finds the results of an earlier run and `sink` takes the index for later ones; both
-    are called once, when the component begins to go through the items. `expected` has the totals.
+    are called once, when the component begins to go through the items. `expected` has the totals,
+    `name` is the key of the list that the records belong to.
     """
 
     def __init__(
@@ -88,7 +116,9 @@ class ItemResults:
         earlier: Callable[[], EarlierItems | None],
         sink: Callable[[], RecordSink] | None,
         expected: Progress,
+        name: str,
     ) -> None:
+        self._name = name
         self._find = earlier
         self._sink_of = sink
         self._expected = expected
@@ -97,6 +127,8 @@ class ItemResults:
         self._size = 0
         self._total = 0
         self._taken_count = 0
+        self._records = sha256()
+        """Of the lines of all records that were yielded."""
 
     def each(
         self,
@@ -112,7 +144,8 @@ class ItemResults:
             records, coverage = self._taken(item) or _worked(ctx, self._reporting(ctx, item), work)
             ctx.coverage.add(coverage)
             # what could not be read, or not whole, is read again another time
-            self._note(item, item.digest if ctx.missed == missed else "", records, coverage)
+            whole = ctx.missed == missed and item.digest
+            self._note(item, entry_digest(item.listed) if whole else "", records, coverage)
             self._total += 1
             self._size += item.size
             self._report(ctx, 0)
@@ -122,6 +155,8 @@ class ItemResults:
         self, item: InputItem, digest: str, records: list[Json], coverage: dict[str, Json]
     ) -> None:
         if self._sink is not None:
+            for record in records:  # now: the component may change them
+                self._records.update(record_line(record, 1))
             self._sink.write(
                 {
                     "input": item.input,
@@ -151,12 +186,35 @@ class ItemResults:
         size = self._size + within
         ctx.progress(self._total, total, size=size or None, total_size=total_size)
 
-    def finish(self) -> RecordStream | None:
-        """Return the index; None if the component did not go item by item."""
+    def finish(self, content: Json, records: RecordStream | None) -> RecordStream | None:
+        """Return the index of an artifact; `records` is the list that is not in `content`.
+
+        None if the component did not go item by item, or if it has other records than its items.
+        Raises IntegrityError if the earlier result was removed or redacted while it was read.
+        """
         if self._sink is None:
+            return None
+        if self._taken_count and self._earlier and not self._earlier.intact():
+            raise IntegrityError(
+                f"the results of run {self._earlier.origin['run']} changed while they were read",
+                hint="run it again: what is not there is produced",
+            )
+        if self._digest(content, records) != f"sha256:{self._records.hexdigest()}":
+            self.discard()
             return None
         index = self._sink.finish()
         return index if isinstance(index, RecordStream) else None
+
+    def _digest(self, content: Json, records: RecordStream | None) -> str:
+        if records is not None:
+            return records.digest if records.name == self._name else ""
+        listed = content.get(self._name) if isinstance(content, dict) else None
+        if not isinstance(listed, list):
+            return ""
+        found = sha256()
+        for record in listed:
+            found.update(record_line(record, 1))
+        return f"sha256:{found.hexdigest()}"
 
     def document(self) -> dict[str, Json] | None:
         """Return the number of items and of those whose results were taken, for the journal."""
@@ -169,6 +227,7 @@ class ItemResults:
         """Remove what was written of the index."""
         if self._sink is not None:
             self._sink.discard()
+            self._sink = None
 
     def _taken(self, item: InputItem) -> tuple[list[Json], dict[str, Json]] | None:
         found = None if self._earlier is None else self._earlier.take(item)

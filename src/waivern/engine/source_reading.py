@@ -93,6 +93,11 @@ class ReadingContext(Context):
         self.entry: Mapping[str, Json] = {}
         """The entry that is being read."""
 
+    @property
+    def missing(self) -> int:
+        """The number of items that the reading component has not been given, or not whole."""
+        return self._reader.missed
+
     def skipped(
         self,
         item: str,
@@ -124,6 +129,8 @@ class SourceReader:
         self._ctx = ctx
         self._wanted: list[Json] = []
         self._open: Iterator[Json] | None = None
+        self._unfinished: object = None
+        """Marks the reading of an item that has not come to its end; None: there is none."""
 
     @property
     def source(self) -> ListedSource:
@@ -137,6 +144,8 @@ class SourceReader:
                 yield InputItem(
                     name_of(entry), str(entry.get("digest", "")), entry, _Reading(self, entry)
                 )
+            if self._open is not None and self._unfinished is None:
+                self._next_part("")
         finally:
             self._open = None  # closes what the connector has open
 
@@ -144,22 +153,47 @@ class SourceReader:
         """Yield an item with its data. One session of the connector serves many items.
 
         A connector may open a database for all of them; the session ends with an item that it
-        skips, because only its end shows that nothing more is coming.
+        skips, because only its end shows that nothing more is coming. It also ends with an item
+        that is left before its last part: what follows in it belongs to that item.
         """
-        self._wanted.append(entry)
-        self._ctx.entry = entry
-        while True:
-            if self._open is None:
-                self._open = iter(self._connector.read(self._config, self._ctx, self._asked()))
-            part = next(self._open, None)
-            if part is None:
-                self._open = None
-                if self._wanted:  # the session had ended before: it asked for all it wanted at once
-                    continue
-                return
-            yield part
+        if self._unfinished is not None:
+            self._open = None
+        self._unfinished = reading = object()
+        self._wanted[:] = [entry]
+        self._ctx.entry, missing, name = entry, self._ctx.missing, name_of(entry)
+        while self._unfinished is reading:
+            renewed = self._open is None
+            part = self._next_part(name)
+            if part is None and self._wanted and not renewed:
+                continue  # the session had ended before: it asked for all it wanted at once
+            if part is None and self._ctx.missing == missing:
+                self._ctx.skipped(name, "not read by its connector", size=entry.get("size"))
+            if not has_more(part):
+                self._unfinished = None
+            if part is not None:
+                yield part
             if not has_more(part):
                 return
+        raise ComponentError(
+            f"'{name}' was read on after another item was begun",
+            hint="read an item before the next one is taken",
+        )
+
+    def _next_part(self, name: str) -> Json:
+        """Return the next part of an item; None if the session of the connector has ended."""
+        if self._open is None:
+            self._open = iter(self._connector.read(self._config, self._ctx, self._asked()))
+        part = next(self._open, None)
+        if part is None:
+            self._open = None
+        elif name_of(part) != name:
+            raise ComponentError(
+                f"connector {self._connector.name!r} yielded an item {name_of(part)!r}, "
+                f"but was asked for {repr(name) if name else 'no more'}",
+                hint="`read` yields one item for each entry, under its name; the parts of a large "
+                "one have `more`",
+            )
+        return part
 
     def _asked(self) -> Iterator[Json]:
         while self._wanted:
@@ -290,7 +324,7 @@ class SourceMarks:
         self._inline: list[Json] | None = []
         """The entries, while the artifact's own file may have them."""
         self.items: dict[str, str] | None = {}
-        """The digest of each item by name; None if there are too many."""
+        """The digest of each entry by name; None if there are too many."""
 
     def noting(self, entries: Iterable[Json]) -> Generator[Json, None, None]:
         """Yield the entries on, and note them."""
@@ -304,7 +338,7 @@ class SourceMarks:
                 if self.count > INLINE_RECORDS or self._size > INLINE_BYTES:
                     self._inline = None
             if self.items is not None:
-                self.items[name_of(entry)] = str(entry["digest"])
+                self.items[name_of(entry)] = f"sha256:{hashlib.sha256(line).hexdigest()}"
                 if self.count > MOST_CHANGES:
                     self.items = None
             yield entry

@@ -33,7 +33,7 @@ if TYPE_CHECKING:  # creating a Protocol is slow, and most components need none
             """Yield the records of each item, in order."""
             ...
 
-        def finish(self) -> RecordStream | None:
+        def finish(self, content: Json, records: RecordStream | None) -> RecordStream | None:
             """Return the index of the items; None if there is none."""
             ...
 

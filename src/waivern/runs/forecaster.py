@@ -184,7 +184,7 @@ class Forecaster:
         if self._cache is None or not marks or None in marks.values():
             return None
         identity = cast(Identity, lookup.identity)
-        earlier = self._cache.earlier_items(node, identity, lookup.tool)
+        earlier = self._cache.earlier_items(node, identity)
         if earlier is None:
             return None
         items = (

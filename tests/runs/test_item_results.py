@@ -1,0 +1,227 @@
+"""Results item by item: what is taken from an earlier run is what a fresh search would give."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from waivern import RunResult, load, run
+from waivern.store.local import LocalFilesystemStore
+
+NOTES = """\
+import hashlib
+from pydantic import BaseModel
+from waivern import SchemaRef
+
+class Notes:
+    "Notes in a folder, whose reading may go wrong."
+    name, version, produces = "notes", "1.0.0", SchemaRef("notes")
+    streams, repeatable = "notes", True
+    class Config(BaseModel, extra="forbid"):
+        folder: str
+        mode: str = "plain"
+        order: int = 1
+    def catalogue(self, config, ctx):
+        for path in sorted(ctx.path(config.folder).glob("*.txt"))[::config.order]:
+            data = path.read_bytes()
+            ctx.read(size=len(data))
+            digest = hashlib.sha256(data).hexdigest()
+            yield {"name": path.name, "size": len(data), "digest": digest}
+    def read(self, config, ctx, entries):
+        if config.mode == "ends at once":
+            return
+        if config.mode == "reads ahead":
+            entries = list(entries)
+        for entry in entries:
+            text = (ctx.path(config.folder) / entry["name"]).read_text()
+            if config.mode == "yields two":
+                yield {"name": entry["name"], "text": "a first one"}
+            if config.mode == "leaves out" and entry["name"] == "1.txt":
+                continue
+            if config.mode == "parts":
+                for word in text.split()[:-1]:
+                    yield {"name": entry["name"], "text": word, "more": True}
+                text = text.split()[-1]
+            yield {"name": entry["name"], "text": text}
+    def extract(self, config, ctx):
+        yield from self.read(config, ctx, self.catalogue(config, ctx))
+
+connector = Notes()
+"""
+WORDS = """\
+from pydantic import BaseModel
+from waivern import SchemaRef
+
+class Words:
+    "The words of notes."
+    name, version, accepts, produces = "words", "1.0.0", None, SchemaRef("words")
+    streams, reads_streams, repeatable = "found", True, True
+    class Config(BaseModel, extra="forbid"):
+        mode: str = "plain"
+    def process(self, inputs, config, ctx):
+        def words(item):
+            for note in item.read():
+                ctx.read(of=item.input)
+                for word in note["text"].split():
+                    yield {"in": item.input, "note": item.name, "word": word}
+        def first(item):
+            note = next(iter(item.read()), None)
+            return [] if note is None else [{"note": item.name, "first": note["text"]}]
+        if config.mode == "adds a record":
+            yield {"inputs": len(inputs)}
+        work = first if config.mode == "reads a part" else words
+        results = [found for one in inputs for found in ctx.each_item(one.items("notes"), work)]
+        if config.mode == "works twice":
+            for one in inputs:
+                results += ctx.each_item(one.items("notes"), first)
+        records = [record for found in results for record in found]
+        if config.mode == "leaves some out":
+            records = [record for record in records if record["word"] < "n"]
+        if config.mode == "sorts":
+            records.sort(key=lambda record: record["word"])
+        for record in records:
+            if config.mode == "changes":
+                record["word"] += "!"
+            yield record
+
+processor = Words()
+"""
+BOOK = """\
+name: items
+artifacts:
+  one: {source: {type: notes, properties: {folder: one, mode: %(read)s, order: %(order)s}}}
+  two: {source: {type: notes, properties: {folder: two}}}
+  found: {inputs: %(inputs)s, process: {type: words, properties: {mode: %(mode)s}}}
+"""
+MODES = ("plain", "adds a record", "works twice", "leaves some out", "sorts", "changes")
+
+
+class Project:
+    """A folder with two folders of notes, of which some have the same names."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.store = LocalFilesystemStore(folder / ".waivern")
+        (folder / "waivern.yaml").write_text("component_paths: [components]\n")
+        (folder / "components").mkdir()
+        (folder / "components" / "notes.py").write_text(NOTES)
+        (folder / "components" / "words.py").write_text(WORDS)
+        for source, count in (("one", 4), ("two", 2)):
+            (folder / source).mkdir()
+            for n in range(count):
+                (folder / source / f"{n}.txt").write_text(f"note {n} of {source}\n")
+
+    def run(
+        self,
+        mode: str = "plain",
+        *,
+        read: str = "plain",
+        inputs: str = "[one, two]",
+        order: int = 1,
+        **options: Any,
+    ) -> RunResult:
+        text = BOOK % {"mode": mode, "read": read, "inputs": inputs, "order": order}
+        (self.folder / "x.yaml").write_text(text)
+        book = load(self.folder / "x.yaml")
+        return run(book, store=self.store, project_root=self.folder, **options)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path)
+
+
+def found(result: RunResult) -> list[dict[str, Any]]:
+    records: list[dict[str, Any]] = result.artifacts["found"].message().content["found"]
+    return records
+
+
+def coverage(result: RunResult) -> dict[str, Any]:
+    reported: dict[str, Any] = result.artifacts["found"].message().extensions["coverage"]
+    return reported
+
+
+def taken(result: RunResult) -> int:
+    completed = result.record.steps["found"].completed
+    assert completed is not None
+    return int((completed.items or {}).get("taken", 0))
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_what_is_taken_is_what_is_found_anew(project: Project, mode: str) -> None:
+    project.run(mode)
+    (project.folder / "one" / "2.txt").write_text("another note\n")
+    again, fresh = project.run(mode), project.run(mode, cache=False)
+    assert found(again) == found(fresh)
+    assert coverage(again) == coverage(fresh)
+    assert taken(again) == (5 if mode == "plain" else 0), "its records are not those of its items"
+
+
+def test_any_change_of_the_items_gives_what_is_found_anew(project: Project) -> None:
+    choose, most = random.Random(7), 0
+    for _ in range(12):
+        for _ in range(choose.randint(0, 3)):
+            path = project.folder / choose.choice(["one", "two"]) / f"{choose.randint(0, 5)}.txt"
+            other = path.with_name(f"{choose.randint(0, 5)}.txt")
+            match choose.choice(["write", "remove", "rename"]):
+                case "write":
+                    path.write_text("note " * choose.randint(0, 3) + f"{choose.random()}\n")
+                case "remove":
+                    path.unlink(missing_ok=True)
+                case _ if path.exists():
+                    path.rename(other)
+        options: dict[str, Any] = {
+            "inputs": choose.choice(["[one, two]", "[two, one]", "one"]),
+            "order": choose.choice([1, -1]),
+        }
+        again, fresh = project.run(**options), project.run(cache=False, **options)
+        assert json.dumps(found(again)) == json.dumps(found(fresh))
+        assert coverage(again) == coverage(fresh)
+        most = max(most, taken(again))
+    assert most > 2, "nothing was taken: the test shows nothing"
+
+
+def test_another_encoding_is_another_text(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "x.txt").write_text("write to person+AEA-acme-mail.com\n")
+    store = LocalFilesystemStore(tmp_path / ".waivern")
+    counts = []
+    for encoding in ("latin-1", "utf-7"):
+        source = f"{{type: filesystem, properties: {{path: data, encoding: {encoding}}}}}"
+        (tmp_path / "x.yaml").write_text(
+            f"artifacts:\n  source: {{source: {source}}}\n"
+            "  found: {inputs: source, process: {type: personal_data}}\n"
+        )
+        result = run(load(tmp_path / "x.yaml"), store=store)
+        counts.append(len(result.artifacts["found"].message().content["findings"]))
+    assert counts == [0, 1]
+
+
+def test_an_item_that_was_read_in_part_is_not_mixed_with_the_next(project: Project) -> None:
+    result = project.run("reads a part", read="parts", inputs="one")
+    assert found(result) == [{"note": f"{n}.txt", "first": "note"} for n in range(4)]
+
+
+def test_what_a_connector_does_not_yield_is_named(project: Project) -> None:
+    reasons = {"leaves out": 1, "ends at once": 4, "reads ahead": 0}
+    for mode, count in reasons.items():
+        result = project.run(read=mode, inputs="one")
+        assert len({each["note"] for each in found(result)}) == 4 - count
+        assert coverage(result)["skipped"] == count, mode
+
+
+@pytest.mark.parametrize(("notes", "asked"), [(4, "'1.txt'"), (1, "no more")])
+def test_a_connector_that_yields_more_than_it_was_asked_for_fails(
+    project: Project, notes: int, asked: str
+) -> None:
+    for n in range(notes, 4):
+        (project.folder / "one" / f"{n}.txt").unlink()
+    error = project.run(read="yields two", inputs="one").record.steps["found"].error
+    assert error is not None
+    assert (
+        error["message"] == f"connector 'notes' yielded an item '0.txt', but was asked for {asked}"
+    )
