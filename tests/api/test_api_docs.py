@@ -102,7 +102,7 @@ async def f() -> None:
 @pytest.mark.sweep
 def test_the_programs_pass_a_strict_type_check(tmp_path: Path) -> None:
     """Also one with mistakes in it does not: the checker knows the arguments and the events."""
-    assert len(PROGRAMS) == 5
+    assert len(PROGRAMS) == 6
     for n, text in enumerate(PROGRAMS):
         (tmp_path / f"program{n}.py").write_text(text)
     (tmp_path / "wrong.py").write_text(WRONG)

@@ -102,7 +102,7 @@ class Life:
         return self.book.folder / ".waivern/runs"
 
     def one(self) -> str | None:
-        names = sorted(path.name for path in self.runs.iterdir()) if self.runs.exists() else []
+        names = sorted(path.name for path in self.runs.glob("[!.]*"))
         return self.chance.choice(names) if names else None
 
     def free(self) -> str | None:

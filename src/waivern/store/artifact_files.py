@@ -32,9 +32,11 @@ def streams_there(run: FolderHandle, key: str) -> set[StreamKind]:
 
 
 def _is_there(run: FolderHandle, parts: list[str]) -> bool:
+    *parents, name = parts
     try:
-        return run.has("/".join(parts))
-    except NotADirectoryError:
+        with run.below(parents) as folder:  # step by step: the whole path may be too long
+            return folder.has(name)
+    except (FileNotFoundError, NotADirectoryError):
         return False
 
 

@@ -148,6 +148,7 @@ class BackendLease(Lease):
             stack.callback(runs.unlink, mark)
             runs.sync()  # the run's own name too: its first holder may have died before it could
             staging.remove_earlier(system)
+            staging.remove_other_marks(runs, run_id, mark)
             data = system.read_if_any(EVENTS, JOURNAL_BYTES) or b""
             reading = journal.read(data, read_anchor(system))
             with system.open(EVENTS, "append") as events:

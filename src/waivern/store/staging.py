@@ -174,6 +174,17 @@ def marks_of(system: FolderHandle, run_id: str) -> list[str]:
     return found
 
 
+def remove_other_marks(runs: FolderHandle, run_id: str, own: str) -> None:
+    """Remove the marks of earlier holders of a run, when what they had staged is removed.
+
+    Only for its holder: others leave the marks of a run that is held.
+    """
+    for name in runs.names():
+        is_mark = name.startswith(MARK) and name != own
+        if is_mark and name.removeprefix(MARK).partition("-")[2] == run_id:
+            runs.unlink(name)
+
+
 def sweep_marked(runs: FolderHandle, name: str) -> None:
     """Remove what the holder that left a mark had staged, unless the run is held now.
 
