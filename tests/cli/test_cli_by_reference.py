@@ -99,13 +99,17 @@ def test_content_is_stored_if_the_runbook_says_so(place: Place, wct: Wct) -> Non
     assert holding(place.path / ".waivern") == ["runs/one/files.json"]
 
 
-def test_what_a_merge_copies_is_held_and_can_be_redacted(place: Place, wct: Wct) -> None:
+def test_what_a_processor_copies_is_held_and_can_be_redacted(place: Place, wct: Wct) -> None:
     project(place)
-    place.runbook("scan.yaml", SCAN.format(more="") + "  all: {inputs: files}\n")
+    (place.path / "same.py").write_text("def same(inputs):\n    return inputs[0]\n")
+    text = SCAN.format(more="") + "  merged: {inputs: files}\n"
+    text += "  all: {inputs: files, output_schema: file_set, process: {type: python, "
+    place.runbook("scan.yaml", text + "properties: {call: 'same.py:same'}}}\n")
     assert wct("run", "scan.yaml", "--run-id", "one").code == 0
     (row,) = wct("runs", "--json").data("runs")
     assert holding(place.path / ".waivern") == ["runs/one/all.json"]
     assert "all" in row["holds"]
+    assert "merged" not in row["holds"]
     assert wct("runs", "redact", "one", "--yes").code == 0
     assert holding(place.path / ".waivern") == []
 

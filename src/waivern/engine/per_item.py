@@ -91,7 +91,7 @@ def _index(lines: Iterable[Json] | RecordStream) -> dict[tuple[str, str, str], I
     for line in islice(lines, MOST_ITEMS):
         count = line["records"]
         place = (line["input"], line["item"], line["digest"])
-        # an item that the component worked on twice has two results, and nothing tells them apart
+        # the results of an item that was worked on twice cannot be distinguished
         again = place in found
         found[place] = None if again else IndexedItem(first, count, line["coverage"])
         first += count

@@ -130,7 +130,7 @@ class SourceReader:
         self._wanted: list[Json] = []
         self._open: Iterator[Json] | None = None
         self._unfinished: object = None
-        """Marks the reading of an item that has not come to its end; None: there is none."""
+        """Marks the reading of an item whose last part was not read; None: there is none."""
 
     @property
     def source(self) -> ListedSource:

@@ -167,12 +167,14 @@ def _attempt_started(record: RunRecord, event: AttemptStartedRecord) -> None:
 def _account(record: RunRecord, step: StepRecord) -> None:
     """Record whether an artifact holds source content, or was redacted, after it has changed."""
     run, name = record.metadata, step.artifact
-    run.holds.pop(name, None)
-    run.redacted.pop(name, None)
     if held := step.held_bytes:
         run.holds[name] = held
+    elif name in run.holds:
+        del run.holds[name]
     if step.redacted:
         run.redacted[name] = step.redacted.at
+    elif name in run.redacted:
+        del run.redacted[name]
 
 
 def _renew(record: RunRecord, event: AttemptStartedRecord) -> None:
