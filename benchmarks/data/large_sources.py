@@ -1,6 +1,6 @@
 """Large sources: memory, bytes read, and what a run folder holds, as JSON files and as a table.
 
-    python benchmarks/data/measure.py [--only filler-1GB,changed] [--again] [--scale 10]
+    python benchmarks/data/large_sources.py [--only filler-1GB,changed] [--again] [--scale 10]
         [--src SRC] [--folder DIR] [--out DIR]
 
 Each case writes one file with every command it ran and what that took; a case whose file is there
