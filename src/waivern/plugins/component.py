@@ -61,6 +61,8 @@ connector that can read its source again
     asks for a list, and its place in `line`, `column`, `start` or `row`. All parts but the last
     have `"more": true`; the last part of an item that was skipped after parts of it were yielded
     is missing.
+    What `read` yields depends on nothing but the entry and its data, because the results of readers
+    are cached by the entries alone: put into an entry whatever else decides it, as its encoding.
 `streams: str`, or for a processor `streams(inputs) -> str`
     The key of the list that the records of a generator belong to. `extract` and `process` may be
     generators, plain or asynchronous: they yield the records of that list and return the rest of
