@@ -29,7 +29,7 @@ from waivern.store.base import ArtifactRef, RecordSink, RunStore
 
 if TYPE_CHECKING:
     from waivern.engine.per_item import ItemResults
-    from waivern.engine.source_reading import SourceMarks
+    from waivern.engine.source_listing import SourceMarks
 
 Work = Extract | Transform
 _VALUES = frozenset({dict, list, str, int, float, bool, type(None), Content})
@@ -108,7 +108,7 @@ class ComponentCalls:
         """List a source as a run would, and store nothing; None if it is not read by reference."""
         if node.keep != "reference":
             return None
-        from waivern.engine.source_reading import SourceMarks, listed
+        from waivern.engine.source_listing import SourceMarks, listed
 
         ctx, marks = self._context(node), SourceMarks(list_name(tool.component))
         for _ in marks.noting(listed(tool.component, tool.config, ctx)):
@@ -157,8 +157,9 @@ class ComponentCalls:
         scope: CallScope,
     ) -> Produced:
         """List a source that is read by reference. The list is its own fingerprint."""
+        from waivern.engine.catalogue_origin import CatalogueOrigin
         from waivern.engine.generators import drain
-        from waivern.engine.source_reading import CatalogueOrigin, SourceMarks, listed
+        from waivern.engine.source_listing import SourceMarks, listed
 
         node, marks = call.node, SourceMarks(list_name(tool.component))
         entries = marks.noting(listed(tool.component, tool.config, ctx))
@@ -234,7 +235,7 @@ class ComponentCalls:
         """
         if not getattr(tool.component, "joins_catalogues", False):
             return None
-        from waivern.engine.source_reading import joined
+        from waivern.engine.catalogue_origin import joined
 
         messages = [self._store.fetch(call.run_id, ref) for ref in call.inputs]
         return joined(messages) if messages else None

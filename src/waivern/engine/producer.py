@@ -209,7 +209,7 @@ class Producer:
         coverage = source.extensions.get("coverage")
         content = Content.of(source)
         if content.catalogue is not None:  # it lies where the other run found it
-            from waivern.engine.source_reading import in_another_run
+            from waivern.engine.catalogue_origin import in_another_run
 
             content = content._replace(catalogue=in_another_run(content.catalogue))
         made = self._stager.stage(call, content, coverage, began)

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from waivern.clock import Clock
-from waivern.engine.source_reading import entries_of, origin_at, reader_of
+from waivern.engine.catalogue_origin import entries_of, origin_at
+from waivern.engine.source_reading import reader_of
 from waivern.errors import ArtifactNotFoundError, ComponentError, UsageError
 from waivern.message import Json, Message
 from waivern.plugins.context import Context

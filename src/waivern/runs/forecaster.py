@@ -25,7 +25,7 @@ from waivern.runs.session import secrets_of
 from waivern.store.base import ArtifactRef, RunStore
 
 if TYPE_CHECKING:
-    from waivern.engine.source_reading import SourceMarks
+    from waivern.engine.source_listing import SourceMarks
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from waivern.engine.catalogue_origin import CatalogueOrigin, connector_of, in_another_run
 from waivern.engine.rebuilder import Evidence
-from waivern.engine.source_reading import CatalogueOrigin, connector_of, in_another_run
 from waivern.errors import NotFoundError, WaivernError
 from waivern.ids import ArtifactId
 from waivern.language import template

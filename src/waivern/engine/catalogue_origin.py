@@ -1,0 +1,127 @@
+"""Origins of catalogues: all that is needed to read the items of a listed source again.
+
+A catalogue has one origin, or in order those of the catalogues that it was joined from. Its file
+records them, so that another attempt or run can read the items, or say exactly what is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+from waivern.errors import ComponentError, IntegrityError
+from waivern.message import Json, Message
+from waivern.planning.component_properties import configure
+from waivern.planning.plan import Extract, Transform
+from waivern.plugins.component import rereadable
+from waivern.record_stream import RecordStream
+
+if TYPE_CHECKING:
+    from waivern.plugins.catalogue import Catalogue
+
+
+class CatalogueOrigin(NamedTuple):
+    """All that is needed to read the items of a catalogue again."""
+
+    connector: str
+    version: str
+    properties: Mapping[str, Json]
+    """As in the runbook: variables by name."""
+    base: str
+    """The absolute folder that relative paths start from."""
+    below: str | None
+    """The same below the folder of the run's runbook; None if it is not below it."""
+    on_change: str
+    entries: int | None = None
+    """The number of its entries in a joined catalogue; None: all are its own."""
+
+    @classmethod
+    def of_work(
+        cls, work: Extract | Transform, folder: Path, run_base: Path, on_change: str
+    ) -> Self:
+        """Return the origin of a source that is listed now, from a folder of the run's project."""
+        below = str(folder.relative_to(run_base)) if folder.is_relative_to(run_base) else None
+        version = str(work.version)
+        return cls(work.type, version, work.properties, str(folder), below, on_change)
+
+    @classmethod
+    def all_of(cls, message: Message) -> tuple[Self, ...]:
+        """Return the origins of a catalogue: one, or in order those that it was joined from.
+
+        Raises IntegrityError if it cannot be a catalogue.
+        """
+        document = message.extensions["catalogue"]
+        try:
+            return tuple(cls(**part) for part in document.get("parts", [document]))
+        except (TypeError, AttributeError) as error:
+            raise IntegrityError(f"'{message.id}' has a catalogue that cannot be one") from error
+
+    def document(self) -> dict[str, Json]:
+        """Return it for the artifact's file."""
+        document = {**self._asdict(), "properties": dict(self.properties)}
+        return {key: value for key, value in document.items() if (key, value) != ("entries", None)}
+
+    def folder(self, run_base: Path) -> Path:
+        """Return the folder to read from: of a run's own sources, where its runbook lies now."""
+        return Path(self.base) if self.below is None else run_base / self.below
+
+
+def joined(messages: Sequence[Message]) -> tuple[str, Iterator[Json], dict[str, Json]] | None:
+    """Join catalogues: return the key of their list, their entries, and where those come from.
+
+    None if one is no catalogue, or has another list.
+    """
+    lists = [entries_of(message) for message in messages if "catalogue" in message.extensions]
+    if len(lists) < len(messages) or len({name for name, _ in lists}) != 1:
+        return None
+    parts = []
+    for message, (_, entries) in zip(messages, lists, strict=True):
+        for origin in CatalogueOrigin.all_of(message):
+            own = len(entries) if origin.entries is None else origin.entries
+            parts.append(origin._replace(entries=own))
+    name = lists[0][0]
+    everything = chain.from_iterable(entries for _, entries in lists)
+    return name, everything, {"parts": [part.document() for part in parts]}
+
+
+def origin_at(message: Message, number: int) -> CatalogueOrigin:
+    """Return the origin of an entry of a catalogue, by its number, from 1."""
+    passed = 0
+    for origin in CatalogueOrigin.all_of(message):
+        passed += number if origin.entries is None else origin.entries
+        if number <= passed:
+            return origin
+    raise IntegrityError(f"'{message.id}' does not record where its entry {number} comes from")
+
+
+def in_another_run(document: dict[str, Json]) -> dict[str, Json]:
+    """Return the origins of a catalogue for a copy in another run: they lie where they are."""
+    if "parts" in document:
+        return {"parts": [in_another_run(part) for part in document["parts"]]}
+    return {**document, "below": None}
+
+
+def entries_of(message: Message) -> tuple[str, RecordStream | list[Json]]:
+    """Return the key of the list of a catalogue, and its entries."""
+    if message.records is not None:
+        return message.records.name, message.records
+    ((name, entries),) = message.content.items()
+    return name, entries
+
+
+def connector_of(
+    origin: CatalogueOrigin, components: Catalogue, environ: Mapping[str, str]
+) -> tuple[Any, object]:
+    """Return the connector that reads the items of a catalogue, and its Config.
+
+    Raises NotFoundError if it is not installed, ComponentError if it cannot read a source again.
+    """
+    connector: Any = components.load("connectors", origin.connector)
+    if not rereadable(connector):
+        raise ComponentError(
+            f"connector {origin.connector!r} cannot read its source again here",
+            hint="install the version that listed it, or list the source in a new run",
+        )
+    return connector, configure(connector.Config, origin.properties, environ)
