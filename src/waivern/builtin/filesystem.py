@@ -40,6 +40,7 @@ class Filesystem:
     produces = SchemaRef("file_set")
     repeatable = True
     streams = "files"
+    read_properties = ()
 
     class Config(Properties):
         """The properties of a filesystem source."""

@@ -37,6 +37,7 @@ class Sqlite:
     produces = SchemaRef("database")
     repeatable = True
     streams = "tables"
+    read_properties = ()
 
     class Config(Properties):
         """The properties of a SQLite source."""

@@ -53,7 +53,7 @@ def unfit(node: Node, component: Component) -> UnknownIdentity | None:
     """Return why no cached result may be used, if its declaration alone says so."""
     if node.cache is False:
         return UnknownIdentity("its cache is off")
-    if node.cache is None and not _repeatable(component):
+    if node.cache is None and not repeatable(component):
         return UnknownIdentity("not known to be repeatable")
     return None
 
@@ -66,10 +66,12 @@ def identify(
     environ: Mapping[str, str],
     secret: KeyedHash,
     listed: dict[str, Json] | None = None,
+    readers: Callable[[], dict[str, Json]] | None = None,
 ) -> Identity | UnknownIdentity:
     """Return what decides the content of an artifact that is not `unfit`.
 
-    `listed` identifies a source that was listed; it needs no fingerprint.
+    `listed` identifies a source that was listed; it needs no fingerprint. `readers` identifies what
+    reads the items of inputs that list sources, by the name of the input; None if there are none.
 
     A connector must also name what it would read, unless the artifact has `cache: true`. A source
     that cannot be read is no error here: the work will fail on it.
@@ -78,7 +80,11 @@ def identify(
         return unsure
     try:
         parts = _parts(node, tool, refs, ctx, environ, secret, listed)
-        return parts if isinstance(parts, UnknownIdentity) else {"key": _key(parts), **parts}
+        if isinstance(parts, UnknownIdentity):
+            return parts
+        if readers is not None:
+            parts["readers"] = readers()
+        return {"key": _key(parts), **parts}
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a component may raise anything
         what = error.message if isinstance(error, WaivernError) else type(error).__name__
         return UnknownIdentity(f"not cached: {what}")
@@ -96,7 +102,7 @@ def _parts(
     work = node.work
     assert isinstance(work, Extract | Transform)
     source, inputs = {}, refs
-    code = _code(tool, ctx)
+    code = code_digests(tool, ctx)
     if code[1] is None and getattr(tool.component, "code", None) is not None:
         return UnknownIdentity("not cached: the code that it runs cannot be fingerprinted")
     if listed is not None:
@@ -112,11 +118,7 @@ def _parts(
         "code": code,
         "runtime": runtime()._asdict(),
         "properties": dict(work.properties),
-        "environment": {
-            name: secret.hash(environ[name])
-            for name in sorted(template.names(work.properties))
-            if name in environ
-        },
+        "environment": environment(work.properties, environ, secret),
         "inputs": [
             [name, ref.content_digest, ref.schema]
             for name, ref in zip(_called(node, inputs), inputs, strict=True)
@@ -129,7 +131,7 @@ def _parts(
         },
         "schema": str(node.schema),
         # what is only promised to be repeatable may look around where it works
-        "folder": None if _repeatable(tool.component) else str(ctx.base),
+        "folder": None if repeatable(tool.component) else str(ctx.base),
     }
 
 
@@ -139,24 +141,45 @@ def code(tool: ComponentUse, ctx: Context, known: Sequence[Json] | None) -> dict
     `known` is that part of an identity, if there is one.
     """
     try:
-        component, called = known or _code(tool, ctx)
+        component, called = known or code_digests(tool, ctx)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a component may raise anything
         what = error.message if isinstance(error, WaivernError) else type(error).__name__
         return {"unknown": ctx.redact(what)}
     return {"component": component} | ({} if called is None else {"called": called})
 
 
-def _code(tool: ComponentUse, ctx: Context) -> list[Json]:
+def environment(
+    properties: Mapping[str, Json], environ: Mapping[str, str], secret: KeyedHash
+) -> dict[str, Json]:
+    """Return hashes of the variables that properties name, as far as they are set."""
+    return {
+        name: secret.hash(environ[name])
+        for name in sorted(template.names(properties))
+        if name in environ
+    }
+
+
+def code_digests(tool: ComponentUse, ctx: Context) -> list[Json]:
+    """Return the digest of a component's code, and that of the user's code that it calls or None.
+
+    Raises UncertainError if the code that runs cannot be fingerprinted.
+    """
     called = _asked(tool, ctx, "code")
     return [tool.code(tool.component), None if called is None else ctx.redact(str(called))]
 
 
 def settled(node: Node, identity: Identity) -> bool:
     """Say whether no part could have changed since it was looked at."""
-    component, called = identity["code"]
+    codes = [identity["code"], *_reader_codes(identity)]
     # of a user's code it is known afterwards only what it has imported
-    own = called or not str(component).startswith("waivern ")
+    own = any(called or not str(component).startswith("waivern ") for component, called in codes)
     return not (isinstance(node.work, Extract) or identity["rulesets"] or own)
+
+
+def _reader_codes(identity: Identity) -> list[Json]:
+    """Return the digests of the code of what reads inputs that list sources."""
+    readers = identity.get("readers", {}).values()
+    return [reader["code"] for parts in readers for reader, _ in parts]
 
 
 def key(identity: Mapping[str, Json] | None) -> str | None:
@@ -166,18 +189,21 @@ def key(identity: Mapping[str, Json] | None) -> str | None:
 
 
 _KEY = re.compile("sha256:[0-9a-f]{64}")
+_OF_INPUTS = ("key", "inputs", "source", "readers")
+"""The parts of an identity that are known only when the inputs are."""
 
 
 def kind(identity: Mapping[str, Json]) -> str:
     """Return the digest of all parts but the inputs: what is known while those are produced."""
-    rest = {
-        name: part for name, part in identity.items() if name not in ("key", "inputs", "source")
-    }
+    rest = {name: part for name, part in identity.items() if name not in _OF_INPUTS}
     return content_digest({"kind": rest})
 
 
 def series(identity: Mapping[str, Json], artifact: str) -> str:
-    """Return the key under which an artifact's next result looks for the items of this one."""
+    """Return the key under which an artifact's next result looks for the items of this one.
+
+    How the items are read is part of the digest of each (see `per_item`).
+    """
     return content_digest({"series": kind(identity), "artifact": artifact})
 
 
@@ -186,7 +212,8 @@ def _key(parts: Mapping[str, Json]) -> str:
     return content_digest({**parts, "source": source})
 
 
-def _repeatable(component: Component) -> bool:
+def repeatable(component: object) -> bool:
+    """Return whether a component declares that equal inputs give equal content."""
     return bool(getattr(component, "repeatable", False))
 
 

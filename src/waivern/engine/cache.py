@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from waivern.engine import artifact_identity
 from waivern.engine.artifact_identity import ComponentUse, Identity, KeyedHash, UnknownIdentity
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 LONG_MS = 10_000
 """Work of which no more is lost when a run is killed and never resumed."""
+
+
+Readers: TypeAlias = Callable[[KeyedHash], dict[str, Json]]
+"""Identifies what reads the inputs that list sources; see `source_reader_identity`."""
 
 
 class CacheHit(NamedTuple):
@@ -78,6 +82,7 @@ class Cache:
         refs: tuple[ArtifactRef, ...],
         ctx: Context,
         source: dict[str, Json] | None = None,
+        readers: Readers | None = None,
     ) -> Identity | UnknownIdentity:
         """Return the identity of an artifact, if a cached result of it may be used."""
         if (unsure := artifact_identity.unfit(node, tool.component)) is not None:
@@ -85,7 +90,10 @@ class Cache:
         secret = self._own_secret()
         if secret is None:
             return UnknownIdentity(self.trouble or "")
-        return artifact_identity.identify(node, tool, refs, ctx, self._environ, secret, source)
+        read_by = None if readers is None else partial(readers, secret)
+        return artifact_identity.identify(
+            node, tool, refs, ctx, self._environ, secret, source, read_by
+        )
 
     def confirm(
         self,
@@ -94,6 +102,7 @@ class Cache:
         refs: tuple[ArtifactRef, ...],
         ctx: Context,
         before: Identity,
+        readers: Readers | None = None,
     ) -> Identity | None:
         """Return the identity from before the work if it is still the one.
 
@@ -101,7 +110,7 @@ class Cache:
         """
         same = (
             artifact_identity.settled(node, before)
-            or self.identify(node, tool, refs, ctx) == before
+            or self.identify(node, tool, refs, ctx, readers=readers) == before
         )
         return before if same else None
 
@@ -126,6 +135,7 @@ class Cache:
                 return None
             ref = ArtifactRef(name, made.digest, made.content_digest)
             message = self._store.fetch(run_id, ref)
+            ref = ref._replace(lists_source="catalogue" in message.extensions)
         except WaivernError:
             return None
         origin = {"run": run_id, "artifact": name, "seq": made.seq, "digest": made.digest}

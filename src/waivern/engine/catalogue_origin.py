@@ -76,14 +76,17 @@ def joined(messages: Sequence[Message]) -> tuple[str, Iterator[Json], dict[str, 
     lists = [entries_of(message) for message in messages if "catalogue" in message.extensions]
     if len(lists) < len(messages) or len({name for name, _ in lists}) != 1:
         return None
-    parts = []
-    for message, (_, entries) in zip(messages, lists, strict=True):
-        for origin in CatalogueOrigin.all_of(message):
-            own = len(entries) if origin.entries is None else origin.entries
-            parts.append(origin._replace(entries=own))
+    parts = [origin for message in messages for origin in numbered_origins(message)]
     name = lists[0][0]
     everything = chain.from_iterable(entries for _, entries in lists)
     return name, everything, {"parts": [part.document() for part in parts]}
+
+
+def numbered_origins(message: Message) -> Iterator[CatalogueOrigin]:
+    """Yield the origins of a catalogue, each with the number of its entries."""
+    _, entries = entries_of(message)
+    for origin in CatalogueOrigin.all_of(message):
+        yield origin._replace(entries=len(entries)) if origin.entries is None else origin
 
 
 def origin_at(message: Message, number: int) -> CatalogueOrigin:

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from waivern.engine import artifact_identity
-from waivern.engine.artifact_identity import ComponentUse, Identity, UnknownIdentity
-from waivern.engine.cache import Cache, CacheHit
+from waivern.engine.artifact_identity import ComponentUse, Identity, KeyedHash, UnknownIdentity
+from waivern.engine.cache import Cache, CacheHit, Readers
 from waivern.engine.call_tests import named_inputs
 from waivern.engine.calls import Awaiting, Call, Content, Produced, Working
 from waivern.engine.stager import Stager
@@ -28,8 +28,10 @@ from waivern.plugins.inputs import Input
 from waivern.store.base import ArtifactRef, RecordSink, RunStore
 
 if TYPE_CHECKING:
+    from waivern.engine.catalogue_origin import CatalogueOrigin
     from waivern.engine.per_item import ItemResults
     from waivern.engine.source_listing import SourceMarks
+    from waivern.engine.source_reader_identity import Origins
 
 Work = Extract | Transform
 _VALUES = frozenset({dict, list, str, int, float, bool, type(None), Content})
@@ -89,10 +91,12 @@ class ComponentCalls:
         *,
         given: bool = False,
         listed: dict[str, Json] | None = None,
+        origins: Callable[[], Origins] | None = None,
     ) -> CacheLookup:
         """Return the identity under which a result is cached; `given`: data was handed over.
 
         `listed` identifies a source that was listed; any other one is asked for its fingerprint.
+        `origins` returns the origins of the inputs that list sources; None if none does.
         """
         look = self._context(node)
         identity: Identity | UnknownIdentity
@@ -101,19 +105,42 @@ class ComponentCalls:
         elif given:
             identity = UnknownIdentity("it depends on data that was given to this run")
         else:
-            identity = self._cache.identify(node, tool, inputs, look, listed)
+            readers = self._readers(node, origins)
+            identity = self._cache.identify(node, tool, inputs, look, listed, readers)
         return CacheLookup(tool, look, identity)
 
-    def list_ahead(self, node: Node, tool: ComponentUse) -> tuple[SourceMarks, CacheLookup] | None:
+    def list_ahead(
+        self, node: Node, work: Work, tool: ComponentUse
+    ) -> tuple[CatalogueOrigin, SourceMarks, CacheLookup] | None:
         """List a source as a run would, and store nothing; None if it is not read by reference."""
         if node.keep != "reference":
             return None
+        from waivern.engine.catalogue_origin import CatalogueOrigin
         from waivern.engine.source_listing import SourceMarks, listed
 
         ctx, marks = self._context(node), SourceMarks(list_name(tool.component))
         for _ in marks.noting(listed(tool.component, tool.config, ctx)):
             continue
-        return marks, self.identify(node, tool, (), listed=marks.document(ctx))
+        origin = CatalogueOrigin.of_work(work, ctx.base, self._base, node.on_change)
+        origin = origin._replace(entries=marks.count)
+        return origin, marks, self.identify(node, tool, (), listed=marks.document(ctx))
+
+    def _readers(self, node: Node, origins: Callable[[], Origins] | None) -> Readers | None:
+        """Return what identifies the readers of the inputs that list sources."""
+        if origins is None:
+            return None
+        from waivern.engine.source_reader_identity import readers_of  # most inputs list no source
+
+        def context(folder: Path) -> Context:
+            ctx = self._context(node)
+            ctx.base = folder
+            return ctx
+
+        def readers(secret: KeyedHash) -> dict[str, Json]:
+            found = origins()
+            return readers_of(found, self._base, self._catalogue, self._environ, context, secret)
+
+        return readers
 
     def find(self, node: Node, lookup: CacheLookup) -> CacheHit | None:
         """Return the cached result, if there is one and it is intact."""
@@ -131,7 +158,10 @@ class ComponentCalls:
             tool = self.tool(work)
             if call.node.keep == "reference":
                 return self._list(call, work, tool, ctx, began, scope)
-            lookup = self.identify(call.node, tool, call.inputs, given=bool(call.given))
+            origins = self._origins(call)
+            lookup = self.identify(
+                call.node, tool, call.inputs, given=bool(call.given), origins=origins
+            )
         if (hit := self.find(call.node, lookup)) is not None:
             return self._restored(call, lookup, hit, began)
         with scope.entered():
@@ -175,6 +205,17 @@ class ComponentCalls:
         code = artifact_identity.code(tool, lookup.look, known["code"] if known else None)
         return made._replace(identity=known, origin=hit.origin if hit else None, code=code)
 
+    def _origins(self, call: Call) -> Callable[[], Origins] | None:
+        """Return what reads the origins of the inputs that list sources; None if none does."""
+        lists = [(name, ref) for name, ref in named_inputs(call) if ref.lists_source]
+        if not lists:
+            return None
+        from waivern.engine.catalogue_origin import CatalogueOrigin
+
+        return lambda: {
+            name: CatalogueOrigin.all_of(self._store.fetch(call.run_id, ref)) for name, ref in lists
+        }
+
     def _sink(self, call: Call, name: str) -> RecordSink:
         return self._store.sink(call.run_id, call.artifact, name)
 
@@ -183,12 +224,14 @@ class ComponentCalls:
     ) -> ItemResults:
         """Return what lets a component go item by item, with the results of an earlier run."""
         from waivern.engine.per_item import ItemResults, expected
+        from waivern.engine.source_reader_identity import reader_digests
 
         if self._cache is None or isinstance(lookup.identity, UnknownIdentity):
             return ItemResults(lambda: None, None, expected(inputs), name)
+        readers = reader_digests(lookup.identity.get("readers", {}))
         earlier = partial(self._cache.earlier_items, call.node, lookup.identity, name)
         sink = partial(self._store.sink, call.run_id, call.artifact, "items", kind="items")
-        return ItemResults(earlier, sink, expected(inputs), name)
+        return ItemResults(earlier, sink, expected(inputs), name, readers)
 
     def _restored(self, call: Call, lookup: CacheLookup, hit: CacheHit, began: float) -> Produced:
         """Stage a cached result, with the coverage that the lookup has just recorded."""
@@ -257,7 +300,8 @@ class ComponentCalls:
         same = None
         if self._cache is not None and not isinstance(identity, UnknownIdentity) and not ctx.missed:
             again = self._context(call.node)
-            same = self._cache.confirm(call.node, tool, call.inputs, again, identity)
+            readers = self._readers(call.node, self._origins(call))
+            same = self._cache.confirm(call.node, tool, call.inputs, again, identity, readers)
         known = None if isinstance(identity, UnknownIdentity) else identity["code"]
         code = artifact_identity.code(tool, self._context(call.node), known)
         if (items := ctx.item_results) is not None:

@@ -152,6 +152,7 @@ class DecisionWalk:
             case Copy() as copy:
                 reason = f"'{copy.artifact}' of run {copy.run}"
                 ref = self._ref(node, copy.content_digest)
+                ref = ref._replace(lists_source=copy.keep == "reference")
                 return ArtifactDecision(Action.REUSE, reason, work=False, ref=ref)
             case AskPeople(question):
                 return ArtifactDecision(Action.GATE, question, root=node.id)

@@ -13,10 +13,7 @@ def differences(then: Mapping[str, Json], now: Identity) -> Iterator[str]:
 
     `then` is from a journal, which another version may have written.
     """
-    if (then.get("component"), then.get("version")) != (now["component"], now["version"]):
-        yield f"component {_name(then)} → {_name(now)}"
-    elif then.get("code") != now["code"]:
-        yield "code changed"
+    yield from _component(then, now)
     old, new = _mapping(then, "runtime"), now["runtime"]
     for name in ("waivern", "python"):
         if old.get(name) not in (None, new[name]):
@@ -24,16 +21,48 @@ def differences(then: Mapping[str, Json], now: Identity) -> Iterator[str]:
     old, new = _mapping(then, "rulesets"), _mapping(now, "rulesets")
     for name in sorted({*old, *new}):
         yield from _ruleset(name, old.get(name), new.get(name))
+    yield from _settings(then, now)
+    yield from _source_changes(_mapping(then, "source"), now["source"])
+    yield from _inputs(_rows(then), _rows(now))
+    yield from _readers(_mapping(then, "readers"), _mapping(now, "readers"), _rows(then))
+    for part in ("schema", "folder", "keep"):
+        if then.get(part) != now.get(part):
+            yield f"{part} {_short(then.get(part))} → {_short(now.get(part))}"
+
+
+def _component(then: Mapping[str, Json], now: Mapping[str, Json]) -> Iterator[str]:
+    if (then.get("component"), then.get("version")) != (now["component"], now["version"]):
+        yield f"component {_name(then)} → {_name(now)}"
+    elif then.get("code") != now["code"]:
+        yield "code changed"
+
+
+def _settings(then: Mapping[str, Json], now: Mapping[str, Json]) -> Iterator[str]:
     yield from _properties("", _mapping(then, "properties"), now["properties"])
     old, new = _mapping(then, "environment"), _mapping(now, "environment")
     for name in sorted({*old, *new}):
         if old.get(name) != new.get(name):
             yield f"{'parameter' if '.' in name else 'variable'} {name} changed"
-    yield from _source_changes(_mapping(then, "source"), now["source"])
-    yield from _inputs(_rows(then), _rows(now))
-    for part in ("schema", "folder", "keep"):
-        if then.get(part) != now.get(part):
-            yield f"{part} {_short(then.get(part))} → {_short(now.get(part))}"
+
+
+def _readers(
+    then: Mapping[str, Json], now: Mapping[str, Json], inputs: Mapping[str, Json]
+) -> Iterator[str]:
+    """Yield how the readers of inputs that were there before differ."""
+    for name in now:
+        if name not in inputs or then.get(name) == now[name]:
+            continue
+        old, new = _only_reader(then.get(name)), _only_reader(now[name])
+        found = [] if old is None or new is None else [*_component(old, new), *_settings(old, new)]
+        for what in found or ["changed"]:
+            yield f"reader of {name}: {what}"
+
+
+def _only_reader(rows: Json) -> Mapping[str, Json] | None:
+    """Return what reads an input, if all of it is read alike."""
+    if isinstance(rows, list) and len(rows) == 1 and isinstance(rows[0], list) and rows[0]:
+        return rows[0][0] if isinstance(rows[0][0], dict) else None
+    return None
 
 
 def _mapping(identity: Mapping[str, Json], part: str) -> dict[str, Json]:

@@ -376,6 +376,7 @@ class Loop:
                     receipt.content_digest,
                     receipt.staged,
                     receipt.schema,
+                    outcome.keep == "reference",
                 )
                 event = step_events.completed(call, outcome, at, self._runbook_hash)
                 self._ledger.enter(event, receipt)

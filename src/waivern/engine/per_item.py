@@ -1,7 +1,8 @@
 """Results item by item: of an item that has not changed, the records of an earlier run are taken.
 
-Beside its records, an artifact has an index of the items that they come from: for each the digest
-of its entry, which has that of its data, the number of its records and its coverage. A later run
+Beside its records, an artifact has an index of the items that they come from: for each a digest of
+its entry, which has that of its data, and of what reads it, the number of its records and its
+coverage. A later run
 reads index and records in the same order, takes what has the same digest, and lets the component
 work on the rest. There is no index if the records of the artifact are others than those of its
 items, one item after the other.
@@ -9,9 +10,10 @@ items, one item after the other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from hashlib import sha256
 from itertools import islice
+from types import MappingProxyType
 from typing import NamedTuple
 
 from waivern.errors import IntegrityError, WaivernError
@@ -54,11 +56,9 @@ class EarlierItems:
         self._at = -1
         self._index = _index(message.items or ())
 
-    def take(self, item: InputItem) -> tuple[list[Json], dict[str, Json]] | None:
-        """Return the records and the coverage of an item with the same data; None if unknown."""
-        if not item.digest:
-            return None
-        known = self._index.get((item.input, item.name, entry_digest(item.listed)))
+    def take(self, item: InputItem, digest: str) -> tuple[list[Json], dict[str, Json]] | None:
+        """Return the records and the coverage of an item with a digest; None if unknown."""
+        known = self._index.get((item.input, item.name, digest)) if digest else None
         if known is None:
             return None
         try:
@@ -99,8 +99,16 @@ def _index(lines: Iterable[Json] | RecordStream) -> dict[tuple[str, str, str], I
 
 
 def entry_digest(entry: Json) -> str:
-    """Return the digest of an entry: of all that decides what is read of an item."""
+    """Return the digest of an entry, which identifies the data of an item."""
     return f"sha256:{sha256(record_line(entry, 1)).hexdigest()}"
+
+
+def item_digest(entry: str, reader: str) -> str:
+    """Return the digest of all that decides what is read of an item.
+
+    `entry` is the digest of its entry, `reader` that of what reads the input that it belongs to.
+    """
+    return f"sha256:{sha256(f'{entry} {reader}'.encode()).hexdigest()}"
 
 
 class ItemResults:
@@ -108,7 +116,8 @@ class ItemResults:
 
     `earlier` finds the results of an earlier run and `sink` takes the index for later ones; both
     are called once, when the component begins to go through the items. `expected` has the totals,
-    `name` is the key of the list that the records belong to.
+    `name` is the key of the list that the records belong to. `readers` has the digest of what reads
+    each input that lists a source: items of others are never taken.
     """
 
     def __init__(
@@ -117,8 +126,10 @@ class ItemResults:
         sink: Callable[[], RecordSink] | None,
         expected: Progress,
         name: str,
+        readers: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._name = name
+        self._readers = readers
         self._find = earlier
         self._sink_of = sink
         self._expected = expected
@@ -141,11 +152,12 @@ class ItemResults:
             self._earlier, self._sink = self._find(), self._sink_of()
         for item in items:
             missed = ctx.missed
-            records, coverage = self._taken(item) or _worked(ctx, self._reporting(ctx, item), work)
+            digest = self._identified(item)
+            found = self._taken(item, digest)
+            records, coverage = found or _worked(ctx, self._reporting(ctx, item), work)
             ctx.coverage.add(coverage)
             # what could not be read, or not whole, is read again another time
-            whole = ctx.missed == missed and item.digest
-            self._note(item, entry_digest(item.listed) if whole else "", records, coverage)
+            self._note(item, digest if ctx.missed == missed else "", records, coverage)
             self._total += 1
             self._size += item.size
             self._report(ctx, 0)
@@ -229,8 +241,15 @@ class ItemResults:
             self._sink.discard()
             self._sink = None
 
-    def _taken(self, item: InputItem) -> tuple[list[Json], dict[str, Json]] | None:
-        found = None if self._earlier is None else self._earlier.take(item)
+    def _identified(self, item: InputItem) -> str:
+        """Return the digest of an item; empty if nothing identifies what is read of it."""
+        reader = self._readers.get(item.input)
+        if reader is None or not item.digest:
+            return ""
+        return item_digest(entry_digest(item.listed), reader)
+
+    def _taken(self, item: InputItem, digest: str) -> tuple[list[Json], dict[str, Json]] | None:
+        found = None if self._earlier is None else self._earlier.take(item, digest)
         self._taken_count += found is not None
         return found
 

@@ -65,7 +65,10 @@ def decide(
             return Produce(f"'{name}', which its condition asks for, was {then}, is {status}")
     if isinstance(node.work, AskPeople) and _on(done) != runbook_hash:
         return Produce(ON_ANOTHER)
-    ref = ArtifactRef(node.id, done.digest, done.content_digest, schema=done.schema)
+    lists = done.keep == "reference"
+    ref = ArtifactRef(
+        node.id, done.digest, done.content_digest, schema=done.schema, lists_source=lists
+    )
     return Keep(ref, "produced by an earlier attempt")
 
 

@@ -1,6 +1,8 @@
 """Sources by reference, listed: the entries of a catalogue, and the marks that identify them.
 
-component_calls ── list the source ─▶ Connector.catalogue ─▶ entries ─▶ the artifact
+    component_calls ── list ─▶ Connector.catalogue ─▶ entries ─▶ the artifact
+
+The list is the fingerprint of the source.
 """
 
 from __future__ import annotations

@@ -61,8 +61,12 @@ connector that can read its source again
     asks for a list, and its place in `line`, `column`, `start` or `row`. All parts but the last
     have `"more": true`; the last part of an item that was skipped after parts of it were yielded
     is missing.
-    What `read` yields depends on nothing but the entry and its data, because the results of readers
-    are cached by the entries alone: put into an entry whatever else decides it, as its encoding.
+    What `read` yields depends on the entry, its data, and the properties named in
+    `read_properties`: the results of consumers are cached by these, and by the connector's version
+    and code. What `catalogue` has decided, such as an encoding, belongs into the entry.
+`read_properties: tuple[str, ...]`, of such a connector
+    The names of the properties on which the items that `read` yields depend. Without it, these are
+    all: another value of any property then has all consumers read all items again.
 `streams: str`, or for a processor `streams(inputs) -> str`
     The key of the list that the records of a generator belong to. `extract` and `process` may be
     generators, plain or asynchronous: they yield the records of that list and return the rest of

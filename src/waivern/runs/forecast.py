@@ -41,6 +41,7 @@ def forecast(
     evidence: Mapping[str, ArtifactCompletedRecord] = {}
     skipped: frozenset[str] = frozenset()
     notes: Mapping[str, str] = {}
+    run_id: str | None = None
     if resume is not None:
         options = options._replace(trust_run=True)  # nothing is run
         request = RunRequest(
@@ -49,7 +50,8 @@ def forecast(
             params=params,
             allow_changed=True,
         )
-        record = queries.load(store, run_of(request, store, options))
+        run_id = run_of(request, store, options)
+        record = queries.load(store, run_id)
         resumed = plan_resume(record, store, request, options)
         prepared, options = resumed.prepared, resumed.options
         if record.metadata.replay_of:
@@ -64,5 +66,5 @@ def forecast(
         options = options.resolved(prepared.plan)
     else:
         raise UsageError("there is nothing to forecast", hint="give a source, resume=, or both")
-    foreseen = Forecaster(prepared, store, options, evidence, notes, skipped).all()
+    foreseen = Forecaster(prepared, store, options, evidence, notes, skipped, run_id).all()
     return [foreseen[name] for name in prepared.plan.declared]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from waivern.engine.artifact_identity import Identity, UnknownIdentity
@@ -15,7 +16,7 @@ from waivern.engine.producer import Producer
 from waivern.errors import WaivernError
 from waivern.ids import ArtifactId
 from waivern.message import Json, content_digest
-from waivern.planning.plan import Extract, Node, OutputPart, Transform
+from waivern.planning.plan import Copy, Extract, Node, OutputPart, Transform
 from waivern.record.journal_events import ArtifactCompletedRecord
 from waivern.runs.duration_history import DurationHistory
 from waivern.runs.prepare import PreparedRun
@@ -25,7 +26,9 @@ from waivern.runs.session import secrets_of
 from waivern.store.base import ArtifactRef, RunStore
 
 if TYPE_CHECKING:
+    from waivern.engine.catalogue_origin import CatalogueOrigin
     from waivern.engine.source_listing import SourceMarks
+    from waivern.engine.source_reader_identity import Origins
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +65,8 @@ class Forecast:
 class Forecaster:
     """A runner that looks up in the cache what a run would carry out.
 
-    `notes` says why artifacts of the resumed run are invalid; `skipped` are those that its last
-    attempt skipped because of a condition.
+    `notes` says why artifacts of the resumed run `run_id` are invalid; `skipped` are those that its
+    last attempt skipped because of a condition.
     """
 
     def __init__(
@@ -74,6 +77,7 @@ class Forecaster:
         evidence: Mapping[str, ArtifactCompletedRecord],
         notes: Mapping[str, str],
         skipped: frozenset[str],
+        run_id: str | None = None,
     ) -> None:
         plan, environ = prepared.plan, prepared.environ
         self._plan = plan
@@ -97,8 +101,11 @@ class Forecaster:
         self._components = producer.components
         self._listed: dict[ArtifactId, SourceMarks] = {}
         """The sources that a run would list: listed now, so that what follows is known."""
-        self._cached: dict[ArtifactId, tuple[str, ArtifactRef]] = {}
-        """The artifacts that are in the cache: the run that has each, and its reference there."""
+        self._origins: dict[ArtifactId, CatalogueOrigin] = {}
+        """How the items of these sources are read."""
+        self._stored: dict[ArtifactId, tuple[str, ArtifactRef]] = {}
+        """The artifacts that a run has: that run, and the reference there."""
+        self._run = run_id
 
     def all(self) -> dict[ArtifactId, Forecast]:
         """Return the forecast of every artifact."""
@@ -109,6 +116,7 @@ class Forecaster:
             assert decision is not None, "a forecast is of every artifact"
             if decision.action is Action.PRODUCE:
                 decision = self._look_up(node, decision)
+            self._note_place(node, decision)
             found[node.id] = self._forecast(node, decision)
             for skip in self._decisions.expect(node, decision):
                 follows = ArtifactDecision(Action.SKIP, skip.reason, work=False)
@@ -153,16 +161,15 @@ class Forecaster:
         lookup = self._identify(node, work)
         if (marks := self._listed.get(node.id)) is not None:
             digest = marks.content_digest()
-            decision = decision._replace(
-                ref=ArtifactRef(node.id, "", digest, schema=str(node.schema))
-            )
+            ref = ArtifactRef(node.id, "", digest, schema=str(node.schema), lists_source=True)
+            decision = decision._replace(ref=ref)
         if isinstance(lookup, UnknownIdentity):
             produced_before = self._history.made(node.id)
             reason = lookup.reason if produced_before else "never produced"
             return self._produce(node, decision, reason)
         if (hit := self._components.find(node, lookup)) is not None:
             run = hit.origin["run"]
-            self._cached[node.id] = (run, hit.ref)
+            self._stored[node.id] = (run, hit.ref)
             ref = hit.ref._replace(key=node.id, schema=str(node.schema))
             return ArtifactDecision(Action.CACHED, f"from run {run}", work=False, ref=ref)
         then = self._history.identity(node.id)
@@ -183,12 +190,16 @@ class Forecaster:
         }
         if self._cache is None or not marks or None in marks.values():
             return None
+        from waivern.engine.per_item import item_digest
+        from waivern.engine.source_reader_identity import reader_digests
+
         identity = cast(Identity, lookup.identity)
         earlier = self._cache.earlier_items(node, identity)
         if earlier is None:
             return None
+        readers = reader_digests(identity.get("readers", {}))
         items = (
-            (called, name, digest)
+            (called, name, item_digest(digest, readers[called]))
             for called, digests in marks.items()
             for name, digest in (digests or {}).items()
         )
@@ -218,10 +229,10 @@ class Forecaster:
         (whole,) = node.inputs
         reason = f"an output of '{whole}'"
         expected = decision._replace(reason=reason, work=False)
-        if whole not in self._cached:
+        if whole not in self._stored:
             return expected
         try:
-            message = self._store.fetch(*self._cached[whole])
+            message = self._store.fetch(*self._stored[whole])
         except WaivernError:
             return expected
         content, records = message.content, message.records
@@ -238,13 +249,45 @@ class Forecaster:
         inputs = () if unknown else self._decisions.inputs(node)
         try:
             tool = self._components.tool(work)
-            if (ahead := self._components.list_ahead(node, tool)) is not None:
-                self._listed[node.id], lookup = ahead
+            if (ahead := self._components.list_ahead(node, work, tool)) is not None:
+                self._origins[node.id], self._listed[node.id], lookup = ahead
             else:
-                lookup = self._components.identify(node, tool, inputs)
+                lists = any(ref.lists_source for ref in inputs)
+                origins = partial(self._origins_of_inputs, node) if lists else None
+                lookup = self._components.identify(node, tool, inputs, origins=origins)
         except WaivernError as error:
             return UnknownIdentity(error.message)
         return lookup.identity if isinstance(lookup.identity, UnknownIdentity) else lookup
+
+    def _note_place(self, node: Node, decision: ArtifactDecision) -> None:
+        """Note the run that has an artifact already."""
+        if decision.action is Action.KEEP and self._run is not None and decision.ref is not None:
+            self._stored[node.id] = (self._run, decision.ref)
+        elif isinstance(copy := node.work, Copy):
+            ref = ArtifactRef(copy.artifact, copy.digest, copy.content_digest)
+            self._stored[node.id] = (copy.run, ref)
+
+    def _origins_of_inputs(self, node: Node) -> Origins:
+        called = dict(zip(node.inputs, node.called, strict=True))
+        refs = self._decisions.inputs(node)
+        names = [ArtifactId(ref.key) for ref in refs if ref.lists_source]
+        return {called[name]: list(self._origins_of(name)) for name in names}
+
+    def _origins_of(self, name: ArtifactId) -> Iterator[CatalogueOrigin]:
+        """Yield the origins of a catalogue as a run would record them.
+
+        A joined one that is cached has those of its inputs as they are now.
+        """
+        node = self._plan.nodes[name]
+        if (origin := self._origins.get(name)) is not None:
+            yield origin
+        elif isinstance(node.work, Transform) and self._stored[name][0] != self._run:
+            for each in self._decisions.inputs(node):
+                yield from self._origins_of(ArtifactId(each.key))
+        else:
+            from waivern.engine.catalogue_origin import numbered_origins
+
+            yield from numbered_origins(self._store.fetch(*self._stored[name]))
 
     def _produce(self, node: Node, decision: ArtifactDecision, otherwise: str) -> ArtifactDecision:
         """Return the decision to produce, with the reason that comes first."""

@@ -40,6 +40,8 @@ class ArtifactRef(NamedTuple):
     staged: str | None = None
     schema: str = ""
     """As its receipt and the journal say; empty where it is not needed."""
+    lists_source: bool = False
+    """Whether its content lists a source, whose items its consumers read."""
 
 
 class Owner(NamedTuple):

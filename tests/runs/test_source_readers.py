@@ -1,0 +1,213 @@
+"""Cached results depend on what reads a listed source: its properties, its version, its code."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import waivern
+from waivern import RunResult, load, run
+from waivern.store.local import LocalFilesystemStore
+
+NOTES = """\
+import hashlib, os
+from pydantic import BaseModel
+from waivern import SchemaRef
+
+class Notes:
+    "Notes in a folder; how they are read does not appear in their entries."
+    name, version, produces = "notes", "1.0.0", SchemaRef("notes")
+    streams, repeatable = "notes", True
+    class Config(BaseModel, extra="forbid"):
+        folder: str
+        style: str = "lower"
+        label: str = ""
+    def catalogue(self, config, ctx):
+        for path in sorted(ctx.path(config.folder).glob("*.txt")):
+            data = path.read_bytes()
+            ctx.read(size=len(data))
+            digest = hashlib.sha256(data).hexdigest()
+            yield {"name": path.name, "size": len(data), "digest": digest}
+    def read(self, config, ctx, entries):
+        for entry in entries:
+            text = (ctx.path(config.folder) / entry["name"]).read_text()
+            yield {"name": entry["name"], "text": getattr(text, config.style)().strip()}
+    def extract(self, config, ctx):
+        yield from self.read(config, ctx, self.catalogue(config, ctx))
+
+connector = Notes()
+"""
+TEXTS = """\
+from pydantic import BaseModel
+from waivern import SchemaRef
+
+class Texts:
+    "The texts of notes."
+    name, version, accepts, produces = "texts", "1.0.0", None, SchemaRef("texts")
+    streams, reads_streams, repeatable = "found", True, True
+    class Config(BaseModel, extra="forbid"):
+        pass
+    def process(self, inputs, config, ctx):
+        def texts(item):
+            return [{"text": note["text"]} for note in item.read()]
+        for one in inputs:
+            for found in ctx.each_item(one.items("notes"), texts):
+                yield from found
+
+processor = Texts()
+"""
+
+
+class Project:
+    """A folder with three notes, and a runbook that lists and reads them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.store = LocalFilesystemStore(folder / ".waivern")
+        (folder / "waivern.yaml").write_text("component_paths: [components]\n")
+        (folder / "components").mkdir()
+        self.connector = folder / "components" / "notes.py"
+        self.connector.write_text(NOTES)
+        (folder / "components" / "texts.py").write_text(TEXTS)
+        (folder / "notes").mkdir()
+        for n in range(3):
+            self.write(n, f"Note {n}")
+
+    def write(self, number: int, text: str) -> None:
+        (self.folder / "notes" / f"{number}.txt").write_text(text)
+
+    def edit(self, old: str, new: str) -> None:
+        """Edit the connector."""
+        text = self.connector.read_text()
+        assert old in text
+        self.connector.write_text(text.replace(old, new))
+
+    def book(self, artifacts: str) -> Any:
+        (self.folder / "x.yaml").write_text(f"artifacts:\n{artifacts}")
+        return load(self.folder / "x.yaml")
+
+    def run(self, artifacts: str, **options: Any) -> RunResult:
+        book = self.book(artifacts)
+        return run(book, store=self.store, project_root=self.folder, **options)
+
+
+def source(name: str = "notes", **properties: str) -> str:
+    more = "".join(f", {key}: {value}" for key, value in properties.items())
+    return f"  {name}: {{source: {{type: notes, properties: {{folder: notes{more}}}}}}}\n"
+
+
+FOUND = "  found: {inputs: notes, process: {type: texts}}\n"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path)
+
+
+def found(result: RunResult) -> list[str]:
+    return [each["text"] for each in result.artifacts["found"].message().content["found"]]
+
+
+def how(result: RunResult) -> tuple[str, int]:
+    """Return how the result came about, and how many items were taken from an earlier run."""
+    completed = result.record.steps["found"].completed
+    assert completed is not None
+    return completed.how, int((completed.items or {}).get("taken", 0))
+
+
+LOWER, UPPER = ["note 0", "note 1", "note 2"], ["NOTE 0", "NOTE 1", "NOTE 2"]
+
+
+def test_another_property_of_the_connector_is_another_reader(project: Project) -> None:
+    assert found(project.run(source() + FOUND)) == LOWER
+    again = project.run(source(style="upper") + FOUND)
+    assert (found(again), how(again)) == (UPPER, ("produced", 0))
+    back = project.run(source() + FOUND)
+    assert (found(back), how(back)[0]) == (LOWER, "cached")
+
+
+def test_a_variable_in_a_property_is_part_of_the_reader(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    artifacts = source(style="'${STYLE}'") + FOUND
+    for style, expected in (("lower", LOWER), ("upper", UPPER)):
+        monkeypatch.setenv("STYLE", style)
+        assert found(project.run(artifacts)) == expected
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        pytest.param(".strip()", ".strip() + '!'", [f"{text}!" for text in LOWER], id="code"),
+        pytest.param('"1.0.0"', '"2.0.0"', LOWER, id="version"),
+    ],
+)
+def test_edited_code_is_another_reader(
+    project: Project, old: str, new: str, expected: list[str]
+) -> None:
+    project.run(source() + FOUND)
+    project.edit(old, new)
+    again = project.run(source() + FOUND)
+    assert (found(again), how(again)) == (expected, ("produced", 0))
+
+
+def test_results_of_items_are_not_taken_from_another_reader(project: Project) -> None:
+    project.run(source() + FOUND)
+    project.write(1, "Another")
+    again = project.run(source(style="upper") + FOUND)
+    assert (found(again), how(again)[1]) == (["NOTE 0", "ANOTHER", "NOTE 2"], 0)
+
+
+def test_a_property_that_does_not_matter_for_reading_searches_nothing_again(
+    project: Project,
+) -> None:
+    project.edit("streams, repeatable", "read_properties = ('style',)\n    streams, repeatable")
+    project.run(source(label="a") + FOUND)
+    again = project.run(source(label="b") + FOUND)
+    assert how(again)[0] == "cached"
+    project.write(1, "Another")
+    assert how(project.run(source(label="c") + FOUND)) == ("produced", 2)
+    assert how(project.run(source(label="c", style="upper") + FOUND)) == ("produced", 0)
+
+
+JOINED = "  notes: {inputs: [a, b]}\n  found: {inputs: notes, process: {type: texts}}\n"
+
+
+def test_a_joined_catalogue_has_the_readers_of_its_parts(project: Project) -> None:
+    def both(first: str, second: str) -> RunResult:
+        return project.run(source("a", style=first) + source("b", style=second) + JOINED)
+
+    assert found(both("lower", "upper")) == LOWER + UPPER
+    assert found(both("upper", "lower")) == UPPER + LOWER
+    assert found(both("upper", "upper")) == UPPER + UPPER
+    again = both("lower", "upper")
+    assert (found(again), how(again)[0]) == (LOWER + UPPER, "cached")
+
+
+def test_a_copied_catalogue_is_read_as_its_own_connector_says(project: Project) -> None:
+    project.run(source(style="upper") + FOUND, run_id="one")
+    reused = "  notes: {reuse: {from_run: one, artifact: notes}}\n" + FOUND
+    again = project.run(reused)
+    assert (found(again), how(again)[0]) == (UPPER, "cached")
+    project.edit(".strip()", ".strip() + '!'")
+    assert found(project.run(reused)) == [f"{text}!" for text in UPPER]
+
+
+def test_a_forecast_knows_the_reader(project: Project) -> None:
+    project.run(source() + FOUND)
+
+    def forecast(artifacts: str) -> tuple[str, str]:
+        book = project.book(artifacts)
+        each = waivern.forecast(book, store=project.store, project_root=project.folder)
+        (one,) = (step for step in each if step.artifact == "found")
+        return str(one.action), one.reason
+
+    assert forecast(source() + FOUND)[0] == "cached"
+    action, reason = forecast(source(style="upper") + FOUND)
+    assert action == "produce"
+    assert re.search(r"3 of 3 items changed; reader of notes: property style .*'upper'", reason)
+    project.edit('"1.0.0"', '"2.0.0"')
+    assert "reader of notes: component notes 1.0.0 → notes 2.0.0" in forecast(source() + FOUND)[1]
