@@ -90,8 +90,8 @@ class Message:
         return replace(self, run_id=run_id, source=source)
 
 
-StreamReader: TypeAlias = Callable[[StreamKind], Callable[[], Iterator[bytes]]]
-"""Returns, for a stream of an artifact, the function that reads its bytes in chunks."""
+StreamReader: TypeAlias = Callable[[StreamKind], Callable[[int], Iterator[bytes]]]
+"""Returns, for a stream of an artifact, the function that reads its bytes from a position on."""
 
 
 class Encoded(NamedTuple):
@@ -194,7 +194,7 @@ def _streams(message: Message) -> dict[str, Json]:
 def _elsewhere(kind: StreamKind) -> Callable[[], Iterator[bytes]]:
     """Refuse to read a stream of a message that was decoded without a reader."""
 
-    def read() -> Iterator[bytes]:
+    def read(_at: int) -> Iterator[bytes]:
         raise IntegrityError(f"the {kind} of this artifact are in another file")
 
     return read

@@ -83,7 +83,7 @@ class Yielding:
         self.asked = 0
 
     def stream(self, name: str) -> RecordStream:
-        def chunks() -> Iterator[bytes]:
+        def chunks(_at: int = 0) -> Iterator[bytes]:
             for element in self.elements:
                 self.asked += 1
                 yield json.dumps(element, separators=(",", ":")).encode() + b"\n"

@@ -53,7 +53,7 @@ TEXTS = {
 def stream(name: str, elements: Callable[[], Iterator[Json]]) -> RecordStream:
     """Return a record stream of what `elements` yields, which is called each time it is read."""
 
-    def chunks() -> Iterator[bytes]:
+    def chunks(_at: int = 0) -> Iterator[bytes]:
         for element in elements():
             yield json.dumps(element).encode() + b"\n"
 

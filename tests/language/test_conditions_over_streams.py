@@ -28,8 +28,8 @@ def stream(records: list[Any], chunk: int = 7) -> RecordStream:
     """Return a stream of these records, which is read in chunks of so many bytes."""
     data = b"".join(json.dumps(each).encode() + b"\n" for each in records)
 
-    def chunks() -> Iterator[bytes]:
-        return (data[at : at + chunk] for at in range(0, len(data), chunk))
+    def chunks(start: int) -> Iterator[bytes]:
+        return (data[at : at + chunk] for at in range(start, len(data), chunk))
 
     digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
     return RecordStream("found", len(records), len(data), digest, chunks)
@@ -137,7 +137,7 @@ def test_a_large_stream_is_not_held() -> None:
         count,
         count * len(line),
         f"sha256:{found.hexdigest()}",
-        lambda: (block for _ in range(count // 20)),
+        lambda _at: (block for _ in range(count // 20)),
     )
     tracemalloc.start()
     try:

@@ -225,3 +225,54 @@ def test_a_connector_that_yields_more_than_it_was_asked_for_fails(
     assert (
         error["message"] == f"connector 'notes' yielded an item '0.txt', but was asked for {asked}"
     )
+
+
+SEARCH = """\
+from pathlib import Path
+from pydantic import BaseModel
+from waivern import SchemaRef
+
+calls = []
+
+class Search:
+    "A record of each note; the first call fails, the second one lists what that left."
+    name, version, accepts, produces = "search", "1.0.0", None, SchemaRef("search")
+    streams, reads_streams, repeatable = "found", True, True
+    class Config(BaseModel, extra="forbid"):
+        store: str
+    def process(self, inputs, config, ctx):
+        calls.append(sorted(map(str, Path(config.store).glob("runs/*/_system/staged/*/*"))))
+        for number, found in enumerate(ctx.each_item(inputs[0].items("notes"), self.work)):
+            if len(calls) == 1 and number == 1_100:
+                raise ValueError("half way")
+            yield from found
+        return {"left": calls[-1]}
+    def work(self, item):
+        return [{"note": item.name}]
+
+processor = Search()
+"""
+
+
+@pytest.mark.parametrize("keep", ["reference", "content"])
+def test_a_failed_call_leaves_nothing_for_the_next(project: Project, keep: str) -> None:
+    (project.folder / "components" / "search.py").write_text(SEARCH)
+    for n in range(1_200):
+        (project.folder / "one" / f"{n}.txt").touch()
+    (project.folder / "x.yaml").write_text(
+        "artifacts:\n"
+        f"  one: {{source: {{type: notes, properties: {{folder: one}}}}, keep: {keep}}}\n"
+        "  found:\n"
+        "    inputs: one\n"
+        f"    process: {{type: search, properties: {{store: {project.folder}/.waivern}}}}\n"
+        "    retry: {max: 1, delay: 0.01}\n"
+    )
+    result = run(load(project.folder / "x.yaml"), store=project.store, project_root=project.folder)
+    message = result.artifacts["found"].message()
+    assert message.content == {"left": []}
+    assert len(message.records or ()) == 1_200
+    # without digests nothing could be taken by a later run
+    assert (message.items is None) is (keep == "content")
+    completed = result.record.steps["found"].completed
+    assert completed is not None
+    assert (completed.items is None) is (keep == "content")

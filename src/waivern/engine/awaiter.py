@@ -6,11 +6,13 @@ import inspect
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
 from waivern.engine.calls import Awaiting, Call, Failed, Outcome
 from waivern.engine.producer import Producer
+from waivern.errors import WaivernError
 from waivern.message import Json
 from waivern.plugins.call_scope import CallScope
 
@@ -41,6 +43,9 @@ def carry_out(
         return Failed(type(error).__name__, said, None, 0)
     finally:
         scope.returned = True
+        for discard in scope.discards:
+            with suppress(WaivernError, OSError):  # the end of the attempt removes it
+                discard()
         del scope.wanted  # or the threads of a component would keep the executor alive
         # the next call on this thread is another component's; asyncio may be half imported
         forget = getattr(sys.modules.get("asyncio"), "set_event_loop", None)

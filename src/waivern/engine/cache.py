@@ -17,7 +17,7 @@ from waivern.record.journal_events import ArtifactCompletedRecord, Event, from_r
 from waivern.store.base import ArtifactRef, RunStore
 
 if TYPE_CHECKING:
-    from waivern.engine.per_item import EarlierItems
+    from waivern.engine.earlier_items import EarlierItems
 
 LONG_MS = 10_000
 """Work of which no more is lost when a run is killed and never resumed."""
@@ -148,7 +148,7 @@ class Cache:
 
         `list_name` is the key of its list of records.
         """
-        from waivern.engine.per_item import EarlierItems  # most components do not go item by item
+        from waivern.engine.earlier_items import EarlierItems  # most components need none
 
         if node.id in self._refresh:
             return None

@@ -17,7 +17,7 @@ from waivern.engine.cache import Cache, CacheHit, Readers
 from waivern.engine.call_tests import named_inputs
 from waivern.engine.calls import Awaiting, Call, Content, Produced, Working
 from waivern.engine.stager import Stager
-from waivern.message import Json, Message
+from waivern.message import Json, Message, StreamKind
 from waivern.planning.component_properties import configure
 from waivern.planning.plan import Extract, Node, Transform
 from waivern.plugins.call_scope import CallScope
@@ -165,13 +165,15 @@ class ComponentCalls:
         if (hit := self.find(call.node, lookup)) is not None:
             return self._restored(call, lookup, hit, began)
         with scope.entered():
-            result, name = self._asked(call, lookup, ctx)
+            result, name = self._asked(call, lookup, ctx, scope)
             if type(result) not in _VALUES and (
                 inspect.isgenerator(result) or inspect.isasyncgen(result)
             ):
                 from waivern.engine import generators  # most components are none
 
-                result = generators.drained(result, self._sink(call, name), name, scope.wanted)
+                result = generators.drained(
+                    result, self._sink(call, scope, name), name, scope.wanted
+                )
         working = Working(call, ctx, began, tool, lookup.identity)
         if type(result) not in _VALUES and inspect.isawaitable(result):
             return Awaiting(working, result)
@@ -194,7 +196,7 @@ class ComponentCalls:
         node, marks = call.node, SourceMarks(list_name(tool.component))
         entries = marks.noting(listed(tool.component, tool.config, ctx))
         name = list_name(tool.component)
-        content = drain(entries, self._sink(call, name), name, scope.wanted)
+        content = drain(entries, self._sink(call, scope, name), name, scope.wanted)
         origin = CatalogueOrigin.of_work(work, ctx.base, self._base, node.on_change)
         content = content._replace(catalogue=origin.document())
         given = bool(call.given)
@@ -216,11 +218,21 @@ class ComponentCalls:
             name: CatalogueOrigin.all_of(self._store.fetch(call.run_id, ref)) for name, ref in lists
         }
 
-    def _sink(self, call: Call, name: str) -> RecordSink:
-        return self._store.sink(call.run_id, call.artifact, name)
+    def _sink(
+        self, call: Call, scope: CallScope, name: str, kind: StreamKind = "records"
+    ) -> RecordSink:
+        """Open a sink; what it has when the call ends is discarded, unless it was staged."""
+        sink = self._store.sink(call.run_id, call.artifact, name, kind=kind)
+        scope.discards += (sink.discard,)
+        return sink
 
     def _item_results(
-        self, call: Call, lookup: CacheLookup, inputs: Iterable[Message], name: str
+        self,
+        call: Call,
+        scope: CallScope,
+        lookup: CacheLookup,
+        inputs: Iterable[Message],
+        name: str,
     ) -> ItemResults:
         """Return what lets a component go item by item, with the results of an earlier run."""
         from waivern.engine.per_item import ItemResults, expected
@@ -230,7 +242,7 @@ class ComponentCalls:
             return ItemResults(lambda: None, None, expected(inputs), name)
         readers = reader_digests(lookup.identity.get("readers", {}))
         earlier = partial(self._cache.earlier_items, call.node, lookup.identity, name)
-        sink = partial(self._store.sink, call.run_id, call.artifact, "items", kind="items")
+        sink = partial(self._sink, call, scope, "items", "items")
         return ItemResults(earlier, sink, expected(inputs), name, readers)
 
     def _restored(self, call: Call, lookup: CacheLookup, hit: CacheHit, began: float) -> Produced:
@@ -244,7 +256,9 @@ class ComponentCalls:
         code = artifact_identity.code(lookup.tool, lookup.look, identity["code"])
         return made._replace(identity=identity, origin=hit.origin, code=code)
 
-    def _asked(self, call: Call, lookup: CacheLookup, ctx: Context) -> tuple[Any, str]:
+    def _asked(
+        self, call: Call, lookup: CacheLookup, ctx: Context, scope: CallScope
+    ) -> tuple[Any, str]:
         """Let the component work; also return the key of the list that its records belong to."""
         tool = lookup.tool
         if isinstance(call.node.work, Extract):
@@ -255,7 +269,7 @@ class ComponentCalls:
 
             name, entries, origins = joined
             one_by_one = (entry for entry in entries)
-            content = drain(one_by_one, self._sink(call, name), name, lambda: True)
+            content = drain(one_by_one, self._sink(call, scope, name), name, lambda: True)
             return content._replace(catalogue=origins), name
         processor = cast(Processor, tool.component)
         found = [(name, self._store.fetch(call.run_id, ref)) for name, ref in named_inputs(call)]
@@ -263,7 +277,7 @@ class ComponentCalls:
         listed = list_name(processor, inputs)
         if getattr(processor, "reads_streams", False):
             messages = [message for _, message in found]
-            ctx.item_results = self._item_results(call, lookup, messages, listed)
+            ctx.item_results = self._item_results(call, scope, lookup, messages, listed)
         else:
             for one in inputs:
                 _ = one.content  # read here: the component expects that nothing is left to read

@@ -37,9 +37,6 @@ def drain(
             except StopIteration as end:
                 return streamed(end.value, sink, name)
             write(record, sink, wanted)
-    except BaseException:
-        sink.discard()
-        raise
     finally:
         generator.close()
 
@@ -52,9 +49,6 @@ async def drain_async(
         async for record in generator:
             write(record, sink, wanted)
         return streamed(None, sink, name)
-    except BaseException:
-        sink.discard()
-        raise
     finally:
         await generator.aclose()
 

@@ -2,21 +2,19 @@
 
 Beside its records, an artifact has an index of the items that they come from: for each a digest of
 its entry, which has that of its data, and of what reads it, the number of its records and its
-coverage. A later run
-reads index and records in the same order, takes what has the same digest, and lets the component
-work on the rest. There is no index if the records of the artifact are others than those of its
-items, one item after the other.
+coverage. A later run takes what has the same digest, and lets the component work on the rest. There
+is no index if the records of the artifact are others than those of its items, one item after the
+other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from hashlib import sha256
-from itertools import islice
 from types import MappingProxyType
-from typing import NamedTuple
 
-from waivern.errors import IntegrityError, WaivernError
+from waivern.engine.earlier_items import EarlierItems, TakenItem, entry_digest, item_digest
+from waivern.errors import IntegrityError
 from waivern.message import Json, Message, record_line
 from waivern.plugins.context import Context
 from waivern.plugins.inputs import InputItem, has_more
@@ -24,100 +22,14 @@ from waivern.plugins.tally import Coverage, Progress
 from waivern.record_stream import RecordStream
 from waivern.store.base import RecordSink
 
-MOST_ITEMS = 500_000
-"""The items of an earlier result that are looked up; those that follow are produced again."""
-
-
-class IndexedItem(NamedTuple):
-    """An item of an earlier result."""
-
-    first: int
-    """The number of its first record, from 0."""
-    records: int
-    coverage: dict[str, Json]
-
-
-class EarlierItems:
-    """The records of an earlier result, by the item that they come from."""
-
-    def __init__(
-        self,
-        message: Message,
-        list_name: str,
-        origin: dict[str, Json],
-        intact: Callable[[], bool],
-    ) -> None:
-        self.origin = origin
-        """`{run, artifact, seq, digest}` of the earlier result."""
-        self.intact = intact
-        """Returns whether the earlier result is still what its journal recorded."""
-        self._records: Iterable[Json] = message.records or message.content.get(list_name, ())
-        self._open: Iterator[Json] = iter(())
-        self._at = -1
-        self._index = _index(message.items or ())
-
-    def take(self, item: InputItem, digest: str) -> tuple[list[Json], dict[str, Json]] | None:
-        """Return the records and the coverage of an item with a digest; None if unknown."""
-        known = self._index.get((item.input, item.name, digest)) if digest else None
-        if known is None:
-            return None
-        try:
-            found = self._read(known)
-        except WaivernError:  # its run was removed or redacted meanwhile
-            self._index = {}
-            return None
-        return (found, known.coverage) if len(found) == known.records else None
-
-    def _read(self, known: IndexedItem) -> list[Json]:
-        if not 0 <= self._at <= known.first:  # read anew: the order of the items has changed
-            self._open, self._at = iter(self._records), 0
-        first = known.first - self._at
-        self._at = known.first + known.records
-        return [*islice(self._open, first, first + known.records)]
-
-    def changed(self, items: Iterable[tuple[str, str, str]]) -> tuple[int, int]:
-        """Count, of (input, name, digest) of items, those that are not known, and all."""
-        new = count = 0
-        for item in items:
-            new += self._index.get(item) is None
-            count += 1
-        return new, count
-
-
-def _index(lines: Iterable[Json] | RecordStream) -> dict[tuple[str, str, str], IndexedItem | None]:
-    """Return the items by input, name and digest: two listed folders may have the same names."""
-    found: dict[tuple[str, str, str], IndexedItem | None] = {}
-    first = 0
-    for line in islice(lines, MOST_ITEMS):
-        count = line["records"]
-        place = (line["input"], line["item"], line["digest"])
-        # the results of an item that was worked on twice cannot be distinguished
-        again = place in found
-        found[place] = None if again else IndexedItem(first, count, line["coverage"])
-        first += count
-    return found
-
-
-def entry_digest(entry: Json) -> str:
-    """Return the digest of an entry, which identifies the data of an item."""
-    return f"sha256:{sha256(record_line(entry, 1)).hexdigest()}"
-
-
-def item_digest(entry: str, reader: str) -> str:
-    """Return the digest of all that decides what is read of an item.
-
-    `entry` is the digest of its entry, `reader` that of what reads the input that it belongs to.
-    """
-    return f"sha256:{sha256(f'{entry} {reader}'.encode()).hexdigest()}"
-
 
 class ItemResults:
     """The results of one call, item by item.
 
     `earlier` finds the results of an earlier run and `sink` takes the index for later ones; both
-    are called once, when the component begins to go through the items. `expected` has the totals,
-    `name` is the key of the list that the records belong to. `readers` has the digest of what reads
-    each input that lists a source: items of others are never taken.
+    are called once, for the first item with a digest: without one, no result is found again.
+    `expected` has the totals, `name` is the key of the list that the records belong to. `readers`
+    has the digest of what reads each input that lists a source: items of others are never taken.
     """
 
     def __init__(
@@ -131,10 +43,13 @@ class ItemResults:
         self._name = name
         self._readers = readers
         self._find = earlier
-        self._sink_of = sink
+        self._open = sink
         self._expected = expected
         self._earlier: EarlierItems | None = None
+        self._looked_up = False
         self._sink: RecordSink | None = None
+        self._gap = 0
+        """The records since the last item with a digest."""
         self._size = 0
         self._total = 0
         self._taken_count = 0
@@ -148,36 +63,54 @@ class ItemResults:
         work: Callable[[InputItem], Iterable[Json]],
     ) -> Iterator[list[Json]]:
         """Yield the records of each item, in order."""
-        if self._sink is None and self._sink_of is not None:
-            self._earlier, self._sink = self._find(), self._sink_of()
         for item in items:
-            missed = ctx.missed
-            digest = self._identified(item)
-            found = self._taken(item, digest)
-            records, coverage = found or _worked(ctx, self._reporting(ctx, item), work)
+            digest, missed = self._digest_of(item), ctx.missed
+            if (taken := self._taken(item, digest)) is not None:
+                records, coverage, lines = taken.records, taken.coverage, taken.lines
+            else:
+                records, coverage = _worked(ctx, self._reporting(ctx, item), work)
+                lines = self._lines_of(records)
             ctx.coverage.add(coverage)
             # what could not be read, or not whole, is read again another time
-            self._note(item, digest if ctx.missed == missed else "", records, coverage)
+            self._note(item, digest if ctx.missed == missed else "", len(records), lines, coverage)
             self._total += 1
             self._size += item.size
             self._report(ctx, 0)
             yield records
 
+    def _digest_of(self, item: InputItem) -> str:
+        """Return the digest of the entry of an item; empty if its result cannot be taken again."""
+        reader = self._readers.get(item.input)
+        if reader is None or not item.digest or self._open is None:
+            return ""
+        if not self._looked_up:
+            self._earlier, self._looked_up = self._find(), True
+        return item_digest(entry_digest(item.listed), reader)
+
+    def _taken(self, item: InputItem, digest: str) -> TakenItem | None:
+        found = self._earlier.take(item, digest) if digest and self._earlier else None
+        self._taken_count += found is not None
+        return found
+
+    def _lines_of(self, records: list[Json]) -> bytes:
+        """Return the lines of records, now: the component may change them."""
+        return b"" if self._open is None else b"".join(record_line(each, 1) for each in records)
+
     def _note(
-        self, item: InputItem, digest: str, records: list[Json], coverage: dict[str, Json]
+        self, item: InputItem, digest: str, records: int, lines: bytes, coverage: dict[str, Json]
     ) -> None:
-        if self._sink is not None:
-            for record in records:  # now: the component may change them
-                self._records.update(record_line(record, 1))
-            self._sink.write(
-                {
-                    "input": item.input,
-                    "item": item.name,
-                    "digest": digest,
-                    "records": len(records),
-                    "coverage": coverage,
-                }
-            )
+        """Write an item to the index; those without a digest are written together, as a gap."""
+        self._records.update(lines)
+        if not digest:
+            self._gap += records
+            return
+        if self._sink is None:
+            assert self._open is not None
+            self._sink = self._open()
+        if self._gap:
+            self._sink.write(_indexed("", "", "", self._gap, {}))
+            self._gap = 0
+        self._sink.write(_indexed(item.input, item.name, digest, records, coverage))
 
     def _reporting(self, ctx: Context, item: InputItem) -> InputItem:
         """Return the same item; progress is reported with each part that is read of it."""
@@ -201,18 +134,18 @@ class ItemResults:
     def finish(self, content: Json, records: RecordStream | None) -> RecordStream | None:
         """Return the index of an artifact; `records` is the list that is not in `content`.
 
-        None if the component did not go item by item, or if it has other records than its items.
+        None if no item has a digest, or if the records are others than those of the items.
         Raises IntegrityError if the earlier result was removed or redacted while it was read.
         """
-        if self._sink is None:
-            return None
         if self._taken_count and self._earlier and not self._earlier.intact():
             raise IntegrityError(
                 f"the results of run {self._earlier.origin['run']} changed while they were read",
                 hint="run it again: what is not there is produced",
             )
+        if self._sink is None:
+            return None
         if self._digest(content, records) != f"sha256:{self._records.hexdigest()}":
-            self.discard()
+            self._sink = None
             return None
         index = self._sink.finish()
         return index if isinstance(index, RecordStream) else None
@@ -230,28 +163,22 @@ class ItemResults:
 
     def document(self) -> dict[str, Json] | None:
         """Return the number of items and of those whose results were taken, for the journal."""
-        if self._sink is None:
+        if self._sink is None and not self._taken_count:
             return None
         origin = self._earlier.origin if self._earlier and self._taken_count else None
         return {"total": self._total, "taken": self._taken_count, "origin": origin}
 
-    def discard(self) -> None:
-        """Remove what was written of the index."""
-        if self._sink is not None:
-            self._sink.discard()
-            self._sink = None
 
-    def _identified(self, item: InputItem) -> str:
-        """Return the digest of an item; empty if nothing identifies what is read of it."""
-        reader = self._readers.get(item.input)
-        if reader is None or not item.digest:
-            return ""
-        return item_digest(entry_digest(item.listed), reader)
-
-    def _taken(self, item: InputItem, digest: str) -> tuple[list[Json], dict[str, Json]] | None:
-        found = None if self._earlier is None else self._earlier.take(item, digest)
-        self._taken_count += found is not None
-        return found
+def _indexed(
+    name: str, item: str, digest: str, records: int, coverage: dict[str, Json]
+) -> dict[str, Json]:
+    return {
+        "input": name,
+        "item": item,
+        "digest": digest,
+        "records": records,
+        "coverage": coverage,
+    }
 
 
 def expected(inputs: Iterable[Message]) -> Progress:

@@ -72,7 +72,7 @@ class SourceMarks:
         if self._inline is not None:
             return content_digest({self._name: self._inline})
         digest = f"sha256:{self._records.hexdigest()}"
-        records = RecordStream(self._name, self.count, self._size, digest, lambda: iter(()))
+        records = RecordStream(self._name, self.count, self._size, digest, lambda _at: iter(()))
         return content_digest({}, records)
 
     def document(self, ctx: Context) -> dict[str, Json]:

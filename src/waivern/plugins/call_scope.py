@@ -27,6 +27,8 @@ class CallScope:
         """Whether the component has returned; its threads may still be at work."""
         self.restore: dict[str, Callable[[], object]] = {}
         """Functions that undo the changes of the component to the process, by what was changed."""
+        self.discards: tuple[Callable[[], None], ...] = ()
+        """Functions that remove what was written for the call, unless it was staged."""
         self.output: Any = None
         """The log of its artifact: its threads print there."""
         self._threads: list[threading.Thread] = []

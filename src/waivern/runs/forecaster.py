@@ -190,7 +190,7 @@ class Forecaster:
         }
         if self._cache is None or not marks or None in marks.values():
             return None
-        from waivern.engine.per_item import item_digest
+        from waivern.engine.earlier_items import item_digest
         from waivern.engine.source_reader_identity import reader_digests
 
         identity = cast(Identity, lookup.identity)

@@ -172,7 +172,7 @@ def _copy(area: StagingArea, name: str, stream: RecordStream) -> None:
     """
     with area.create(name) as file:
         if not _copied_by_backend(file, stream):
-            for chunk in stream.chunks():
+            for chunk in stream.chunks(0):
                 file.write(chunk)
         file.sync()
     with area.read(name) as copy:  # what was written, whichever process wrote it

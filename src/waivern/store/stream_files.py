@@ -15,13 +15,16 @@ from waivern.store.staging import StagingArea
 
 WRITE_BYTES = 1 << 18
 """Records are written together up to this size: Python may switch threads at each system call."""
+FIRST_BYTES = 1 << 16
+"""The bytes that are read first: often only a few records from a position on are needed."""
 
 
 class StreamFile:
     """The file of a stream that a run has: staged at first, then published.
 
-    It is called for the bytes, in chunks. `open` returns the file, wherever it is by then, and
-    raises FileNotFoundError if there is none. `staged` is its name where it is staged.
+    It is called for the bytes from a position on, in chunks. `open` returns the file, wherever it
+    is by then, and raises FileNotFoundError if there is none. `staged` is its name where it is
+    staged.
     """
 
     def __init__(self, title: str, open_file: Callable[[StreamFile], FileHandle]) -> None:
@@ -54,17 +57,18 @@ class StreamFile:
         except FileNotFoundError:
             raise IntegrityError(f"{self.title} are missing", hint=_REBUILD) from None
 
-    def __call__(self) -> Iterator[bytes]:
-        """Yield the bytes in chunks, unchecked."""
+    def __call__(self, at: int) -> Iterator[bytes]:
+        """Yield the bytes from `at` on in chunks, unchecked; the first ones are small."""
+        size = FIRST_BYTES
         with self.open() as file:
-            at = 0
-            while chunk := self._read(file, at):
+            while chunk := self._read(file, size, at):
                 yield chunk
                 at += len(chunk)
+                size = min(2 * size, CHUNK_BYTES)
 
-    def _read(self, file: FileHandle, at: int) -> bytes:
+    def _read(self, file: FileHandle, size: int, at: int) -> bytes:
         with explained(f"read {self.title}"):
-            return file.read(CHUNK_BYTES, at)
+            return file.read(size, at)
 
 
 _REBUILD = "resume the run: that rebuilds the artifact"

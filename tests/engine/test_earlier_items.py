@@ -1,0 +1,104 @@
+"""Earlier results item by item: records are found in any order, and reading them stays linear."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+import pytest
+
+from waivern.engine.earlier_items import EarlierItems, entry_digest
+from waivern.message import Json, Message, SchemaRef, record_line, sha256
+from waivern.plugins.inputs import InputItem
+from waivern.record_stream import RecordStream
+
+ITEMS = 3_000
+PIECE = 1 << 12
+"""The bytes of one chunk."""
+
+
+class CountedBytes:
+    """Bytes that are read in chunks and counted."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.read = 0
+
+    def __call__(self, at: int) -> Iterator[bytes]:
+        for begin in range(at, len(self.data), PIECE):
+            chunk = self.data[begin : begin + PIECE]
+            self.read += len(chunk)
+            yield chunk
+
+
+def stream(name: str, records: list[Json]) -> tuple[RecordStream, CountedBytes]:
+    data = b"".join(record_line(record, 1) for record in records)
+    read = CountedBytes(data)
+    return RecordStream(name, len(records), len(data), sha256(data), read), read
+
+
+def item(number: int) -> InputItem:
+    entry = {"name": f"{number}.txt", "digest": f"sha256:{number}"}
+    return InputItem(entry["name"], entry["digest"], entry, list, "files")
+
+
+def results(number: int) -> list[Json]:
+    """Return the records of an item: none, one or several."""
+    return [{"item": number, "record": n, "text": "x" * 100} for n in range(number % 4)]
+
+
+@pytest.mark.parametrize("order", ["same", "reversed", "from both ends", "random"])
+def test_what_is_read_grows_with_the_records(order: str) -> None:
+    lines: list[Json] = [
+        {
+            "input": "files",
+            "item": item(n).name,
+            "digest": entry_digest(item(n).listed),
+            "records": len(results(n)),
+            "coverage": {"read": 1},
+        }
+        for n in range(ITEMS)
+    ]
+    records, read = stream("found", [record for n in range(ITEMS) for record in results(n)])
+    index, _ = stream("items", lines)
+    message = Message("found", {}, SchemaRef("json"), records=records, items=index)
+    earlier = EarlierItems(message, "found", {}, lambda: True)
+
+    numbers = [*range(ITEMS)]
+    if order == "reversed":
+        numbers.reverse()
+    elif order == "from both ends":
+        numbers = [n for pair in zip(numbers, reversed(numbers), strict=True) for n in pair][:ITEMS]
+    elif order == "random":
+        random.Random(1).shuffle(numbers)
+    for number in numbers:
+        taken = earlier.take(item(number), entry_digest(item(number).listed))
+        assert taken is not None
+        assert taken.records == results(number)
+        assert taken.lines == b"".join(record_line(each, 1) for each in taken.records)
+    assert read.read <= (1 if order == "same" else 2) * len(read.data) + ITEMS * 6 * PIECE
+    assert order == "same" or read.read < ITEMS * len(read.data) / 10
+
+
+def test_an_item_that_was_not_there_or_differs_is_not_found() -> None:
+    index, _ = stream(
+        "items",
+        [
+            {"input": "", "item": "", "digest": "", "records": 2, "coverage": {}},
+            {
+                "input": "files",
+                "item": item(3).name,
+                "digest": entry_digest(item(3).listed),
+                "records": 3,
+                "coverage": {},
+            },
+        ],
+    )
+    content = {"found": [{"other": 1}, {"other": 2}, *results(3)]}
+    message = Message("found", content, SchemaRef("json"), items=index)
+    earlier = EarlierItems(message, "found", {}, lambda: True)
+    taken = earlier.take(item(3), entry_digest(item(3).listed))
+    assert taken is not None
+    assert taken.records == results(3)
+    assert earlier.take(item(4), entry_digest(item(4).listed)) is None
+    assert earlier.take(item(3), entry_digest(item(4).listed)) is None
