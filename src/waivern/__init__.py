@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from waivern.language.models import Runbook as Runbook
     from waivern.message import Message as Message
     from waivern.message import SchemaRef as SchemaRef
+    from waivern.planning.child_runbooks import ChildReference as ChildReference
     from waivern.planning.plan import Plan as Plan
     from waivern.record.coverage import RunCoverage as RunCoverage
     from waivern.record.execution_state import ExecutionState as ExecutionState
@@ -66,6 +67,7 @@ if TYPE_CHECKING:
     from waivern.record.step_record import StepRecord as StepRecord
     from waivern.runs.forecaster import Forecast as Forecast
     from waivern.runs.redact import Redaction as Redaction
+    from waivern.runs.remote_resolver import RemoteResolver as RemoteResolver
     from waivern.runs.result import Artifact as Artifact
     from waivern.runs.result import RunFailed as RunFailed
     from waivern.runs.result import RunResult as RunResult
@@ -91,6 +93,7 @@ _HOMES = {
         "WaivernError",
     ),
     "message": ("Message", "SchemaRef"),
+    "planning.child_runbooks": ("ChildReference",),
     "planning.plan": ("Plan",),
     "diagnostics": ("InvalidError",),
     "record.coverage": ("RunCoverage",),
@@ -115,6 +118,7 @@ _HOMES = {
     "engine.decision_walk": ("Action",),
     "runs.forecaster": ("Forecast",),
     "runs.redact": ("Redaction",),
+    "runs.remote_resolver": ("RemoteResolver",),
     "api.functions": (
         "approve",
         "forecast",

@@ -62,8 +62,12 @@ def test_a_program_with_a_time_limit_of_its_own(place: Path) -> None:
     assert outcome(PROGRAMS[2], place) == ["failed"]
 
 
+def test_a_program_with_a_resolver(place: Path) -> None:
+    assert outcome(PROGRAMS[3], place) == ["['letters/letters']"]
+
+
 def test_a_program_that_says_what_is_to_be_made(place: Path) -> None:
-    lines = outcome(PROGRAMS[3], place)
+    lines = outcome(PROGRAMS[4], place)
     assert lines[:3] == [
         f"{name} produce never produced" for name in ("files", "findings", "broken")
     ]
@@ -74,7 +78,7 @@ def test_a_program_that_says_what_is_to_be_made(place: Path) -> None:
 
 
 def test_a_program_that_looks_at_runs(place: Path) -> None:
-    lines = outcome(PROGRAMS[4], place)
+    lines = outcome(PROGRAMS[5], place)
     assert lines[0] == "third failed review.yaml"
     assert lines[1:3] == ["1 files completed None", "2 findings completed None"]
     assert lines[-1] == "True None"
@@ -102,7 +106,7 @@ async def f() -> None:
 @pytest.mark.sweep
 def test_the_programs_pass_a_strict_type_check(tmp_path: Path) -> None:
     """Also one with mistakes in it does not: the checker knows the arguments and the events."""
-    assert len(PROGRAMS) == 6
+    assert len(PROGRAMS) == 7
     for n, text in enumerate(PROGRAMS):
         (tmp_path / f"program{n}.py").write_text(text)
     (tmp_path / "wrong.py").write_text(WRONG)
@@ -134,4 +138,4 @@ def test_the_page_leaves_out_nothing_that_is_public() -> None:
 
 
 def test_a_program_that_reads_a_list_record_by_record(place: Path) -> None:
-    assert outcome(PROGRAMS[5], place) == ["mail.txt 28"]
+    assert outcome(PROGRAMS[6], place) == ["mail.txt 28"]

@@ -99,7 +99,7 @@ def test_the_children_of_a_runbook_are_looked_up_at_once(backend: str) -> None:
     plan = planned(children("leaf.yaml", "middle1.yaml", "middle2.yaml"), remote, backend)
     assert list(plan.nodes) == ["c0/a", "c1/inner/a", "c2/inner/a"]
     assert remote.batches[0] == ["leaf.yaml", "middle1.yaml", "middle2.yaml"]
-    assert remote.batches[1:] == [["leaf.yaml"], ["leaf.yaml"]]  # of each including runbook
+    assert remote.batches[1:] == [["leaf.yaml", "leaf.yaml"]]  # of both parents at once
     assert remote.most_at_once == 3
 
 

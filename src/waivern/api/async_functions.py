@@ -2,7 +2,9 @@
 
 A run is carried out on a thread of its own, so that it never holds up the event loop. A function
 that is cancelled interrupts its run, and returns when the run can be resumed. The arguments are
-those of the functions of `waivern.api.functions`.
+those of the functions of `waivern.api.functions`, and one more: `resolver` looks up child runbooks
+and references to runs in a remote store, before files and `store`; its lookups are awaited in the
+event loop of the caller.
 """
 
 from __future__ import annotations
@@ -10,8 +12,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
+from anyio import to_thread
+
 from waivern.api import argument_types, functions
 from waivern.api.execution import Execution, Source, Texts, execution, readable, request
+from waivern.api.loop_resolver import LoopResolver
 from waivern.api.run_queries import Folder, Store
 from waivern.api.run_thread import Begin, result_of
 from waivern.api.stream import Stream
@@ -20,6 +25,7 @@ from waivern.message import Json
 from waivern.planning.plan import Plan
 from waivern.runs import replay as replaying
 from waivern.runs import resume as resuming
+from waivern.runs.remote_resolver import RemoteResolver
 from waivern.runs.request import NO_DATA, RunRequest
 from waivern.runs.result import RunResult
 from waivern.runs.resume import Decided
@@ -30,14 +36,24 @@ async def aplan(
     source: Source,
     *,
     params: Mapping[str, Json] | None = None,
+    resolver: RemoteResolver | None = None,
     store: Store = None,
     project_root: Folder = None,
 ) -> Plan:
-    """Return the plan of the runbook, as `plan` does, without holding up the event loop."""
-    from anyio import to_thread
+    """Return the plan of the runbook, as `plan` does, without holding up the event loop.
 
-    planned = partial(functions.plan, source, params=params, store=store, project_root=project_root)
-    return await to_thread.run_sync(planned)
+    `resolver` looks up child runbooks and references to runs first, if there is one. Raises what
+    its lookups raise; StoreError for what is no WaivernError.
+    """
+    bridge = None if resolver is None else LoopResolver(resolver)
+    planned = partial(
+        functions.planned, source, params, store=store, project_root=project_root, remote=bridge
+    )
+    try:
+        return await to_thread.run_sync(planned, abandon_on_cancel=bridge is not None)
+    finally:
+        if bridge is not None:
+            bridge.cancel()
 
 
 async def arun(
@@ -55,6 +71,7 @@ async def arun(
     min_coverage: float | None = None,
     fail_on: Texts = (),
     output: Folder = None,
+    resolver: RemoteResolver | None = None,
     store: Store = None,
     project_root: Folder = None,
 ) -> RunResult:
@@ -70,6 +87,7 @@ async def arun(
         min_coverage=min_coverage,
         fail_on=fail_on,
         output=output,
+        resolver=resolver,
     )
     requested = request(
         readable(source),
@@ -103,6 +121,7 @@ async def aresume(
     output: Folder = None,
     base: Folder = None,
     trust_run: bool = False,
+    resolver: RemoteResolver | None = None,
     store: Store = None,
     project_root: Folder = None,
 ) -> RunResult:
@@ -119,6 +138,7 @@ async def aresume(
         min_coverage=min_coverage,
         fail_on=fail_on,
         output=output,
+        resolver=resolver,
         base=base,
         trust_run=trust_run,
     )
@@ -252,6 +272,7 @@ def stream(
     output: Folder = None,
     base: Folder = None,
     trust_run: bool = False,
+    resolver: RemoteResolver | None = None,
     store: Store = None,
     project_root: Folder = None,
 ) -> Stream:
@@ -276,6 +297,7 @@ def stream(
         min_coverage=min_coverage,
         fail_on=fail_on,
         output=output,
+        resolver=resolver,
         base=base,
         trust_run=trust_run,
     )
@@ -313,6 +335,7 @@ def stream(
         "min_coverage": min_coverage,
         "fail_on": fail_on,
         "output": output,
+        "resolver": resolver,
         "base": base,
         "trust_run": trust_run,
         "store": store,
@@ -400,8 +423,9 @@ def _begin(
     kind = next((each for each in ("resume", "replay", "source") if passed[each] is not None), None)
     if kind is None:
         raise UsageError("there is nothing to run", hint="give a source, resume= or replay=")
-    allowed = {kind, *_TAKES[kind].__annotations__}
-    allowed -= {"run"}
+    allowed = {kind, *_TAKES[kind].__annotations__} - {"run"}
+    if kind != "replay":  # which looks up nothing: it repeats what the run recorded
+        allowed.add("resolver")
     if others := [name for name, value in passed.items() if value and name not in allowed]:
         verb = "run" if kind == "source" else kind
         raise UsageError(

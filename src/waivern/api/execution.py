@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from types import MappingProxyType
-from typing import NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from waivern.api import argument_types
 from waivern.api.run_queries import Folder, Store, chosen, folder_of, project_at
@@ -21,6 +21,9 @@ from waivern.runs.run_options import RunOptions, fraction
 from waivern.runs.run_params import RequestedParams
 from waivern.runs.selection import Selection
 from waivern.store.base import RunStore
+
+if TYPE_CHECKING:
+    from waivern.runs.remote_resolver import RemoteResolver
 
 Source: TypeAlias = str | os.PathLike[str] | Runbook
 """The path of a runbook, or a Runbook."""
@@ -57,6 +60,7 @@ def execution(
     output: Folder = None,
     base: Folder = None,
     trust_run: bool = False,
+    resolver: RemoteResolver | None = None,
 ) -> Execution:
     """Return the store and the options that the arguments name.
 
@@ -82,6 +86,7 @@ def execution(
         min_coverage=_percentage("min_coverage", min_coverage),
         fail_on=_texts("fail_on", fail_on),
         output=None if output is None else usable(os.fspath(output), found),
+        resolver=resolver,
     )
     not_stored = None if store is not None else unkept(None, os.environ, project)
     return Execution(found, options, not_stored)

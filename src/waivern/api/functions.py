@@ -53,6 +53,7 @@ from waivern.runs.start import start
 
 if TYPE_CHECKING:  # a forecast imports more than a small run
     from waivern.runs.forecast import Forecast
+    from waivern.runs.remote_resolver import RemoteResolver
 
 
 def load(
@@ -93,6 +94,18 @@ def plan(
     `from_run` is looked up in the store. Raises InvalidError with all problems of the runbook or
     the parameters, NotFoundError if there is no such file.
     """
+    return planned(source, params, store=store, project_root=project_root)
+
+
+def planned(
+    source: Source,
+    params: Mapping[str, Json] | None,
+    *,
+    store: Store,
+    project_root: Folder,
+    remote: RemoteResolver | None = None,
+) -> Plan:
+    """Return the plan of the runbook, with a resolver that is consulted before files and store."""
     where = execution(store, project_root)
     requested = request(readable(source), params=params)
     return prepare.check(
@@ -101,6 +114,7 @@ def plan(
         where.options.environ,
         bind_params=requested.params.bound,
         project=where.options.project,
+        remote=remote,
     )
 
 

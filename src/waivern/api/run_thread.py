@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Generic, TypeAlias, TypeVar, cast
 
 import anyio
 from anyio.lowlevel import current_token
 
+from waivern.api.loop_resolver import LoopResolver
 from waivern.runs.run_options import RunOptions
 from waivern.runs.shutdown import leave, settle
 
@@ -34,10 +36,14 @@ class RunThread(Generic[T]):
         self._halted = False
         self._halt: Callable[[], None] | None = None
         self._thread: threading.Thread | None = None
+        self._resolver: LoopResolver | None = None
 
     def begin(self, begin: Begin[T], options: RunOptions) -> None:
-        """Start the thread."""
+        """Start the thread. Its lookups, if there is a resolver, are awaited in this event loop."""
         mine = options._replace(on_running=self._running)
+        if options.resolver is not None:
+            self._resolver = LoopResolver(options.resolver)
+            mine = mine._replace(resolver=self._resolver)
         self._thread = threading.Thread(
             target=self._carry_out, args=(begin, mine), name="waivern-run", daemon=True
         )
@@ -49,6 +55,9 @@ class RunThread(Generic[T]):
         No lock: of this and `_running`, whichever comes second sees what the first one left.
         """
         self._halted = True
+        if self._resolver is not None:
+            with suppress(RuntimeError):  # the event loop is closed, and its lookups with it
+                self._call_soon(self._resolver.cancel)
         if self._thread is not None:
             leave(self._thread)
         if self._halt is not None:

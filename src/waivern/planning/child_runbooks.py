@@ -77,14 +77,13 @@ class ChildLibrary:
         self._drafts: dict[tuple[str, str], RunbookDraft | WaivernError] = {}
         """By key, and by the values of the parameters."""
 
-    async def fetch(self, paths: Iterable[str], parent: str) -> None:
-        """Look up children that `parent` includes, in one batch; those that are known are not."""
-        unknown = [path for path in dict.fromkeys(paths) if (path, parent) not in self._files]
+    async def fetch(self, wanted: Iterable[tuple[str, str]]) -> None:
+        """Look up children by path and parent, in one batch; those that are known are not."""
+        unknown = [each for each in dict.fromkeys(wanted) if each not in self._files]
         if unknown:
-            wanted = [ChildReference(path, parent, self._templates) for path in unknown]
-            found = await self._lookup.children(wanted)
-            for path, file in zip(unknown, found, strict=True):
-                self._files[path, parent] = file
+            references = [ChildReference(path, by, self._templates) for path, by in unknown]
+            found = await self._lookup.children(references)
+            self._files.update(zip(unknown, found, strict=True))
 
     def file(self, path: str, parent: str) -> ChildFile | WaivernError:
         """Return a child that has been looked up, or the error of its lookup."""

@@ -33,6 +33,7 @@ from waivern.planning.plan import OutputPart
 from waivern.planning.plan_codes import PlanCode
 from waivern.planning.plan_components import OUTPUT, RecordedComponent
 from waivern.planning.repetition import ChildRounds, repeated
+from waivern.planning.resolver import LocalResolver
 from waivern.planning.scope import ChildInclusion, ConditionContext, Meaning, Name, Scope
 from waivern.plugins.catalogue import Catalogue
 
@@ -50,6 +51,10 @@ async def flatten(
     """
     library = ChildLibrary(root, children, environ)
     flats = ArtifactTable(root, library.documents)
+    if not isinstance(children, LocalResolver):
+        from waivern.planning.child_prefetch import prefetch  # lookups that wait are rare
+
+        await prefetch(flats.root, library, environ)
     for need in root.runbook.inputs.values():
         mapping.give_default(flats, flats.root, need)
     await _Walk(flats, Includer(flats, library), environ, catalogue, recorded_components).walk(

@@ -37,7 +37,7 @@ class Includer:
 
         `fed` are inputs that a round has from the one before, `tests` decide whether it is made.
         """
-        await self._library.fetch([directive.child.path], directive.scope.key)
+        await self._library.fetch([(directive.child.path, directive.scope.key)])
         file = self._file(directive)
         if file is None:
             return None
@@ -54,13 +54,13 @@ class Includer:
 
     async def fetch(self, scope: Scope) -> None:
         """Look up all children that a scope includes by a plain path, in one batch."""
-        paths = [
-            artifact.producer.path
+        wanted = [
+            (artifact.producer.path, scope.key)
             for artifact in scope.runbook.artifacts.values()
             if isinstance(artifact.producer, ChildSpec)
             and not template.references(artifact.producer.path)
         ]
-        await self._library.fetch(paths, scope.key)
+        await self._library.fetch(wanted)
 
     def _file(self, directive: ChildInclusion) -> ChildFile | None:
         keys = (self._root_key, *directive.scope.keys)

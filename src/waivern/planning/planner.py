@@ -74,8 +74,31 @@ def make_plan(
     recorded_components: Mapping[ArtifactId, RecordedComponent] = NOTHING_MADE,
     warnings: list[Diagnostic] | None = None,
 ) -> Plan:
-    """Return the plan of a runbook as `plan_runbook` does, with lookups that never wait."""
-    resolver = LocalResolver(lookups)
+    """Return the plan of a runbook as `plan_runbook` does, with lookups that answer at once."""
+    return plan_at_once(
+        draft,
+        LocalResolver(lookups),
+        environ,
+        defaults,
+        catalogue,
+        recorded_components,
+        warnings,
+    )
+
+
+def plan_at_once(
+    draft: RunbookDraft | Runbook,
+    resolver: Resolver,
+    environ: Mapping[str, str],
+    defaults: ProjectDefaults = NO_DEFAULTS,
+    catalogue: Catalogue | None = None,
+    recorded_components: Mapping[ArtifactId, RecordedComponent] = NOTHING_MADE,
+    warnings: list[Diagnostic] | None = None,
+) -> Plan:
+    """Return the plan of a runbook as `plan_runbook` does, without an event loop.
+
+    Raises RuntimeError if the resolver needs one.
+    """
     with collection_paused():
         return run_to_end(
             plan_runbook(

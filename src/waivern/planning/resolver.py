@@ -1,9 +1,10 @@
 """The resolver: the port through which planning looks up what lies outside the runbook.
 
 Lookups may wait for a remote store, so planning is asynchronous. They are requested in batches: all
-children of a runbook at once, all reused artifacts at once; a resolver that waits can make the
-lookups of a batch concurrently. Files and a local store answer without waiting: planning then runs
-to its end without an event loop, whose start would take longer than planning itself.
+children of one level at once, whatever their parents, and all reused artifacts at once; a resolver
+that waits can make the lookups of a batch concurrently. Files and a local store answer without
+waiting: planning then runs to its end without an event loop, whose start would take longer than
+planning itself.
 """
 
 from __future__ import annotations

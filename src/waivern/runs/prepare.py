@@ -19,8 +19,8 @@ from waivern.message import Json
 from waivern.planning.defaults import NO_DEFAULTS, SETTINGS, ProjectDefaults
 from waivern.planning.plan import Extract, Plan, Transform
 from waivern.planning.plan_components import NOTHING_MADE, RecordedComponent
-from waivern.planning.planner import make_plan
-from waivern.planning.resolver import LocalLookups
+from waivern.planning.planner import plan_at_once
+from waivern.planning.resolver import LocalResolver, Resolver
 from waivern.plugins.catalogue import Catalogue
 from waivern.runs.child_files import ChildFiles
 from waivern.runs.reuse_resolver import StoreResolver
@@ -29,6 +29,7 @@ from waivern.yamldoc.document import YamlDocument
 
 if TYPE_CHECKING:
     from waivern.language.project import Project
+    from waivern.runs.remote_resolver import RemoteResolver
 
 
 class PreparedRun(NamedTuple):
@@ -52,21 +53,33 @@ def check(
     bind_params: BindParams | None = None,
     project: Project | None = None,
     warnings: list[Diagnostic] | None = None,
+    remote: RemoteResolver | None = None,
 ) -> Plan:
     """Return the plan of a runbook, which is read again if it is given as such.
 
     `bind_params` returns the values of its parameters; without it they have their defaults, or stay
-    open. Raises NotFoundError if there is no such file, InvalidError with all that is wrong.
+    open. `remote` is consulted before files and the store. Raises NotFoundError if there is no such
+    file, InvalidError with all that is wrong.
     """
     draft = drafted(source, environ, bind_params)
-    found = resolver(draft.runbook, store)
+    found = resolver(draft.runbook, store, remote=remote)
     return prepare(draft, found, environ, project, warnings=warnings).plan
 
 
-def resolver(runbook: Runbook, store: RunStore, reusing: str | None = None) -> StoreResolver:
-    """Return what looks up the children and the other runs that a runbook refers to."""
+def resolver(
+    runbook: Runbook,
+    store: RunStore,
+    reusing: str | None = None,
+    remote: RemoteResolver | None = None,
+) -> Resolver:
+    """Return the resolver of the children and the other runs that a runbook refers to."""
     folder = runbook.document.folder
-    return StoreResolver(store, ChildFiles(folder), reusing, folder=folder)
+    local = LocalResolver(StoreResolver(store, ChildFiles(folder), reusing, folder=folder))
+    if remote is None:
+        return local
+    from waivern.runs.remote_resolver import RemoteFirst  # few programs supply one
+
+    return RemoteFirst(remote, local, folder)
 
 
 def opened(source: str | Runbook) -> Runbook:
@@ -93,7 +106,7 @@ def drafted(
 
 def prepare(
     draft: RunbookDraft,
-    lookups: LocalLookups,
+    lookups: Resolver,
     environ: Mapping[str, str],
     project: Project | None,
     recorded: Mapping[str, Json] | None = None,
@@ -117,7 +130,7 @@ def prepare(
     if recorded is not None:
         settings = {name: recorded.get(name) for name in SETTINGS}
         defaults = ProjectDefaults(recorded.get("components", {}), **settings)
-    plan = make_plan(draft, lookups, environ, defaults, catalogue, completed, warnings)
+    plan = plan_at_once(draft, lookups, environ, defaults, catalogue, completed, warnings)
     plan = replace(plan, project=_used(defaults, plan))
     known = with_secrets(environ, draft.runbook.params, draft.values)
     return PreparedRun(plan, known, catalogue)

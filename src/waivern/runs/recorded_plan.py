@@ -10,6 +10,7 @@ from waivern.ids import ArtifactId
 from waivern.language import params
 from waivern.planning.plan import Plan
 from waivern.planning.plan_components import NOTHING_MADE, RecordedComponent
+from waivern.planning.resolver import LocalResolver
 from waivern.plugins.catalogue import Catalogue
 from waivern.record.fold import RunRecord
 from waivern.runs import recorded_runbooks
@@ -54,7 +55,7 @@ def restored(
     draft = drafted(runbook, options.environ, values.bound)
     children = recorded_runbooks.RecordedChildren(store, record, base.folder)
     fallback = StoreResolver(store, children, run.run_id, folder=base.folder)
-    lookups = RecordedResolver(record.reuse, fallback)
+    lookups = RecordedResolver(record.reuse, LocalResolver(fallback))
     prepared = prepare(
         draft, lookups, options.environ, options.project, record.project, completed=completed
     )
@@ -87,7 +88,7 @@ def plan_for_reading(
     )
     children = recorded_runbooks.RecordedChildren(store, record, folder)
     fallback = StoreResolver(store, children, record.metadata.run_id, folder=folder)
-    lookups = RecordedResolver(record.reuse, fallback)
+    lookups = RecordedResolver(record.reuse, LocalResolver(fallback))
     components = completed_components(record)
     return prepare(
         draft, lookups, environ, options.project, record.project, catalogue, components

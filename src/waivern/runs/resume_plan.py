@@ -172,7 +172,8 @@ def _from_file(
     values = RecordedParams(run.run_id, run.params, request.params)
     try:
         draft = drafted(runbook, options.environ, values.bound)
-        lookups = RecordedResolver(record.reuse, resolver(draft.runbook, store, run.run_id))
+        found = resolver(draft.runbook, store, run.run_id, options.resolver)
+        lookups = RecordedResolver(record.reuse, found)
         components = completed_components(record)
         prepared = prepare(draft, lookups, options.environ, options.project, completed=components)
     except InvalidError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from waivern.errors import (
@@ -11,11 +11,13 @@ from waivern.errors import (
     NotFoundError,
     RedactedError,
     RunNotFoundError,
+    WaivernError,
 )
 from waivern.ids import ArtifactId, parse_artifact_id
 from waivern.language.models import ReuseSpec
-from waivern.planning.child_runbooks import ChildFile, ChildFinder
+from waivern.planning.child_runbooks import ChildFile, ChildFinder, ChildReference
 from waivern.planning.plan import Copy, Plan
+from waivern.planning.resolver import Resolver
 from waivern.record.fold import RunRecord
 from waivern.record.wording import redacted
 from waivern.runs import queries
@@ -132,25 +134,35 @@ class StoreResolver:
 
 
 class RecordedResolver:
-    """Gives back what was pinned when the run began: a resume never looks again."""
+    """A resolver that returns what was pinned when the run began: a resume never looks again."""
 
-    def __init__(self, pinned: dict[str, dict[str, object]], fallback: StoreResolver) -> None:
+    def __init__(self, pinned: dict[str, dict[str, object]], fallback: Resolver) -> None:
         self._pinned = pinned
         self._fallback = fallback
 
-    def child(self, path: str, parent: str, templates: tuple[str, ...]) -> ChildFile:
-        """Find a child runbook."""
-        return self._fallback.child(path, parent, templates)
+    async def children(
+        self, wanted: Sequence[ChildReference]
+    ) -> Sequence[ChildFile | WaivernError]:
+        """Return each child runbook, or the error of its lookup."""
+        return await self._fallback.children(wanted)
 
-    def reuse(self, artifact: ArtifactId, source: ReuseSpec) -> Copy:
-        """Return the pinned artifact; look it up if the runbook did not have it before."""
+    async def copies(
+        self, wanted: Mapping[ArtifactId, ReuseSpec]
+    ) -> Mapping[ArtifactId, Copy | WaivernError]:
+        """Return each pinned artifact; look up those that the runbook did not have before."""
+        pinned = {id_: self._recorded(id_, source) for id_, source in wanted.items()}
+        unknown = {id_: wanted[id_] for id_, copy in pinned.items() if copy is None}
+        found = await self._fallback.copies(unknown) if unknown else {}
+        return {id_: found[id_] if copy is None else copy for id_, copy in pinned.items()}
+
+    def _recorded(self, artifact: ArtifactId, source: ReuseSpec) -> Copy | WaivernError | None:
         pinned = self._pinned.get(artifact)
         if pinned is None or pinned.get("as") != [source.from_run, source.artifact]:
-            return self._fallback.reuse(artifact, source)
+            return None
         try:
             return Copy(**{key: value for key, value in pinned.items() if key != "as"})  # type: ignore[arg-type]
-        except TypeError as error:
-            raise IntegrityError(f"the journal does not say what '{artifact}' reuses") from error
+        except TypeError:
+            return IntegrityError(f"the journal does not say what '{artifact}' reuses")
 
 
 def pins(plan: Plan) -> dict[str, dict[str, object]]:

@@ -17,6 +17,7 @@ from waivern.record.fold import RunRecord
 
 if TYPE_CHECKING:
     from waivern.language.project import Project
+    from waivern.runs.remote_resolver import RemoteResolver
 
 DEFAULT_GRACE_S = 5.0
 
@@ -77,6 +78,8 @@ class RunOptions(NamedTuple):
     """Called with a sentence when the run waits for components that cannot be stopped."""
     on_running: Callable[[Callable[[], None]], None] = lambda _halt: None
     """Called with a function that interrupts the attempt at once; any thread may call it."""
+    resolver: RemoteResolver | None = None
+    """The resolver that planning consults before files and the store; None: only those."""
     clock: Clock = Clock()
 
     @property

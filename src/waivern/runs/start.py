@@ -27,7 +27,7 @@ def start(request: RunRequest, store: RunStore, options: RunOptions) -> RunResul
     """
     assert request.source is not None
     draft = drafted(request.source, options.environ, request.params.bound)
-    lookups = resolver(draft.runbook, store)
+    lookups = resolver(draft.runbook, store, remote=options.resolver)
     prepared = prepare(draft, lookups, options.environ, options.project)
     return begin(prepared, store, options, request.run_id, request.selection)
 
