@@ -48,6 +48,29 @@ def test_a_log_with_an_address_in_every_line_is_one_finding() -> None:
     assert content["summary"]["by_type"] == {"EMAIL_ADDRESS": 1}
 
 
+@pytest.mark.parametrize("lines", [4, 400, 4_000])
+def test_a_dense_file_has_few_locations_and_exact_totals(lines: int) -> None:
+    countries = ("de", "fr", "it", "es", "pl")
+    text = "".join(
+        f"{n} sent by user{n}@host.{country}\n" for n in range(lines) for country in countries
+    )
+    found = search(file(text), types=["EMAIL_ADDRESS"])["findings"]
+    assert [each["total"] for each in found] == [lines] * 5
+    located = min(lines, (20 + len(text) // 8_192) // 5)
+    assert [len(each["locations"]) for each in found] == [located] * 5
+    assert [each["locations"][0]["line"] for each in found] == [1, 2, 3, 4, 5]
+
+
+def test_a_rare_finding_in_a_dense_file_keeps_its_locations() -> None:
+    text = "".join(f"{n} user{n}@host.de\n" for n in range(500)) + "jo@host.fr\ned@host.fr\n"
+    many, few = search(file(text), types=["EMAIL_ADDRESS"])["findings"]
+    assert (many["total"], few["total"]) == (500, 2)
+    assert [place["line"] for place in few["locations"]] == [501, 502]
+    assert len(many["locations"]) == 19, "20 together, and one for 8,192 characters"
+    (one, _) = search(file(text), types=["EMAIL_ADDRESS"], max_locations=1_000)["findings"]
+    assert len(one["locations"]) == 500
+
+
 def test_a_location_has_its_own_evidence_where_that_differs() -> None:
     (finding,) = values(search(file("jo@acme.com\njo@acme.com\ned@corp.com\n")))
     assert finding["evidence"] == "****@acme.com"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -19,6 +20,10 @@ _NUMBER = re.compile(r"\d(?:[ .\-/]?\d){8,}")
 _DIGIT = re.compile(r"\d")
 MOST_FIELDS = 10_000
 """The fields that are distinguished in one item; values in further ones are grouped without one."""
+FEW_LOCATIONS = 20
+"""The occurrences that are located in an item of any size."""
+PER_LOCATION = 8_192
+"""The characters of an item for each of which one more may be."""
 Place = dict[str, Json]
 Order = tuple[int, ...]
 
@@ -173,8 +178,21 @@ class ItemFindings:
         if len(group.locations) < config.max_locations:
             group.locations.append(place)
 
-    def records(self, cells: Mapping[str, int] | None = None) -> Iterator[Json]:
-        """Yield the findings, in order; `cells` are the cells that are not empty, by column."""
+    def records(
+        self, cells: Mapping[str, int] | None = None, characters: int | None = None
+    ) -> Iterator[Json]:
+        """Yield the findings, in order; `cells` are the cells that are not empty, by column.
+
+        `characters` is the size of an item whose findings are to be a small part of it: together
+        they locate 20 occurrences (`max_locations`, if that is more) and one more for every 8,192
+        characters; each locates the first ones, as many as any other has or all, and at least one.
+        """
+        if characters is not None:
+            few = max(FEW_LOCATIONS, self.detector.config.max_locations)
+            most = few + characters // PER_LOCATION
+            share = _share([len(group.locations) for group in self._groups.values()], most)
+            for group in self._groups.values():
+                del group.locations[share:]
         for identity, group in sorted(self._groups.items(), key=lambda each: each[1].order):
             filled = None if cells is None or group.row < 0 else cells[identity[2]]
             yield self._record(identity, group, filled)
@@ -196,6 +214,13 @@ class ItemFindings:
             "articles": list(means.articles),
             "rule": {"id": rule, "version": rules.version_of(rule)},
         }
+
+
+def _share(counts: list[int], most: int) -> int:
+    """Return how many each may have at most, at least 1, so that all have `most` together."""
+    shares = range(1, max(counts, default=1) + 1)
+    fitting = bisect_right(shares, most, key=lambda share: sum(min(n, share) for n in counts))
+    return max(1, fitting)
 
 
 def _without(place: Place, evidence: str) -> Place:

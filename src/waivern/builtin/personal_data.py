@@ -90,8 +90,8 @@ class PersonalData:
         )
         max_locations: Annotated[int, Number, Field(ge=1, le=10_000)] = Field(
             default=20,
-            description="At most so many occurrences of a finding are located; `total` says how "
-            "many there are.",
+            description="At most so many occurrences of a finding are located, fewer in a file of "
+            "many findings; `total` says how many there are.",
         )
 
     def process(

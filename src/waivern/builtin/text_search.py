@@ -85,7 +85,7 @@ class TextSearch:
         for use in self._names.uses():
             place = self._named_at[use.field.name]
             self._findings.field(use.field, use.data, place, total=use.count, order=(use.start,))
-        yield from self._findings.records()
+        yield from self._findings.records(characters=self._start)
 
 
 def _start(found: tuple[int, Match | None, FieldUse | None]) -> int:
