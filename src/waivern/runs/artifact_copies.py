@@ -8,7 +8,6 @@ from typing import NamedTuple, TypeAlias
 
 from waivern.errors import RunNotFoundError, WaivernError
 from waivern.record.fold import RunRecord
-from waivern.record.status import How
 from waivern.record.step_record import StepRecord
 from waivern.runs.queries import fold
 from waivern.store.base import RunStore
@@ -28,10 +27,10 @@ class KnownCopies(NamedTuple):
     """The runs that cannot be read and name one of the artifacts' runs."""
 
 
-def copies(store: RunStore, originals: Collection[Place], *, cached: bool = True) -> KnownCopies:
+def copies(store: RunStore, originals: Collection[Place]) -> KnownCopies:
     """Return the copies of artifacts in other runs of the store, and the copies of those.
 
-    `cached`: also results that were taken from the cache, whole or item by item.
+    A copy was reused, or taken from the cache, whole or item by item.
     """
     made: dict[Place, list[Place]] = defaultdict(list)
     damaged: dict[str, bytes] = {}
@@ -47,7 +46,7 @@ def copies(store: RunStore, originals: Collection[Place], *, cached: bool = True
         except WaivernError:
             damaged[run_id] = data
             continue
-        for copy, original in _copied(record, cached=cached):
+        for copy, original in _copied(record):
             made[original].append(copy)
     found: dict[Place, Place] = {}
     open_ = sorted(originals)
@@ -63,17 +62,17 @@ def copies(store: RunStore, originals: Collection[Place], *, cached: bool = True
     )
 
 
-def _copied(record: RunRecord, *, cached: bool) -> Iterator[tuple[Place, Place]]:
+def _copied(record: RunRecord) -> Iterator[tuple[Place, Place]]:
     """Yield the artifacts of a run that are copies, or have parts of one, with the original."""
     run_id = record.metadata.run_id
     for name, step in record.steps.items():
-        for origin in _origins(step, cached=cached):
+        for origin in _origins(step):
             yield (run_id, name), origin
 
 
-def _origins(step: StepRecord, *, cached: bool) -> Iterator[Place]:
+def _origins(step: StepRecord) -> Iterator[Place]:
     done = step.completed
-    if done is None or not (cached or done.how == How.REUSED):
+    if done is None:
         return
     taken = (done.items or {}).get("origin")
     for origin in (done.origin, taken):

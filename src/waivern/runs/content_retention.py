@@ -28,8 +28,9 @@ class ExpiredContent(NamedTuple):
 
     @property
     def items(self) -> tuple[RedactionItem, ...]:
-        """The artifacts that are to be redacted."""
-        return tuple(item for survey in self.surveys for item in survey.items)
+        """The artifacts that are to be redacted, each once: it may be a copy in several surveys."""
+        found = {(item.run_id, item.artifact): item for each in self.surveys for item in each.items}
+        return tuple(found.values())
 
 
 def expired(
@@ -43,8 +44,8 @@ def expired(
 ) -> ExpiredContent:
     """Return the runs that hold source content or evidence and are older than `age`.
 
-    Copies in younger runs stay for their own time, unless they were reused: the source of those was
-    not looked at again. `without`: runs that are removed anyway.
+    Their copies in younger runs follow, as with every redaction: the age is that of the content,
+    not of the run that copied it. `without`: runs that are removed anyway.
     """
     surveys, spared = [], []
     policy = RetentionPolicy(runbooks=runbooks)
@@ -62,7 +63,7 @@ def expired(
             if reason := protection(store, row, force=False):
                 spared.append((row.run_id, reason))
             else:
-                surveys.append(redact.survey(store, row.run_id, cached=False))
+                surveys.append(redact.survey(store, row.run_id))
         except WaivernError as error:
             spared.append((row.run_id, error.message))
     return ExpiredContent(tuple(surveys), tuple(spared))
@@ -76,7 +77,7 @@ def redact_expired(
     retained: dict[str, str] = {}
     for survey in found.surveys:
         try:
-            done = redact.redact(store, survey.run_id, None, by, BY, clock, cached=False)
+            done = redact.redact(store, survey.run_id, None, by, BY, clock)
         except RefusedError as error:  # it became protected since
             retained[survey.run_id] = error.message
             continue

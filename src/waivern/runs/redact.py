@@ -75,17 +75,12 @@ class Redaction:
     outside: tuple[str, ...] = ()
 
 
-def survey(
-    store: RunStore, run_id: str, artifact: str | None = None, *, cached: bool = True
-) -> RedactionSurvey:
-    """Return what a redaction would do. Raises ArtifactNotFoundError, IntegrityError.
-
-    `cached`: whether results follow that other runs took from the cache.
-    """
+def survey(store: RunStore, run_id: str, artifact: str | None = None) -> RedactionSurvey:
+    """Return what a redaction would do. Raises ArtifactNotFoundError, IntegrityError."""
     unjournaled.refuse(store, run_id, "redacted")
     record = queries.load(store, run_id)
     items, left = _own(record, artifact)
-    found = _copies(store, record, artifact, items, cached=cached)
+    found = _copies(store, record, artifact, items)
     others, spared = _of_copies(store, found)
     return RedactionSurvey(
         run_id,
@@ -104,14 +99,12 @@ def redact(
     by: str,
     reason: str | None,
     clock: Clock,
-    *,
-    cached: bool = True,
 ) -> Redaction:
     """Destroy the source content and the evidence of a run, or the content of one artifact.
 
-    Copies in other runs of the store follow, with `cached` also those that were taken from the
-    cache. Raises RefusedError if the run is running or pinned, ArtifactNotFoundError,
-    IntegrityError if its journal is damaged, StoreError.
+    Copies in other runs of the store follow: those that were reused, and those that were taken from
+    the cache, whole or item by item. Raises RefusedError if the run is running or pinned,
+    ArtifactNotFoundError, IntegrityError if its journal is damaged, StoreError.
     """
     why = RedactionReason(clock.now(), by, reason)
     if refused := _protection(store, run_id):
@@ -124,7 +117,7 @@ def redact(
         redaction.carry_out(store, run.lease, run.record, orders, why)
         record = run.record
     # The copies are looked up after the original is gone: it cannot be copied any more.
-    found = _copies(store, record, artifact, items, cached=cached)
+    found = _copies(store, record, artifact, items)
     others, retained = _redact_copies(store, found, why)
     everything = (*items, *others)
     left = {**left, **_originals(record, items)}
@@ -182,8 +175,6 @@ def _copies(
     record: RunRecord,
     artifact: str | None,
     items: list[RedactionItem],
-    *,
-    cached: bool,
 ) -> KnownCopies:
     """Return the copies of what is redacted now, and of what was redacted before.
 
@@ -195,7 +186,7 @@ def _copies(
         if step.redacted and artifact in (None, name)
     }
     now = {(item.run_id, item.artifact) for item in items}
-    return copies(store, before | now, cached=cached)
+    return copies(store, before | now)
 
 
 def _of_copies(store: RunStore, found: KnownCopies) -> tuple[list[RedactionItem], dict[str, str]]:
