@@ -163,6 +163,10 @@ class Job:
     plan: Plan | None = None
     files: int | None = None
     """How many descriptors the process may have."""
+    store: Path | None = None
+    """What is copied each time that the process is stopped."""
+    stops: Path | None = None
+    """Where the copies go."""
 
     def document(self) -> dict[str, Any]:
         fault = vars(self.plan) if self.plan else None
@@ -172,6 +176,8 @@ class Job:
             "environ": self.environ,
             "fault": fault,
             "files": self.files,
+            "store": str(self.store),
+            "stops": str(self.stops) if self.stops else None,
         }
 
 
@@ -337,11 +343,51 @@ class Shelf:
         """Do what a person would do now: resume the run if there is one, else begin it."""
         return self.resume(plan) if self.run.exists() else self.start(plan)
 
+    def stops(self, job: Job) -> list[Stop]:
+        """Carry out a command on this store; return what kills after each of its changes leave.
+
+        Cheaper than to kill a process for each; `test_a_stop_shows_what_a_kill_leaves` holds the
+        two against each other.
+        """
+        folder = self._stops
+        folder.mkdir()
+        plan = Plan("stop") if job.plan is None else replace(job.plan, action="stop")
+        done = carry_out(self.bench.zygote, replace(job, plan=plan, store=self.path, stops=folder))
+        assert done.code in (0, 1), done.err
+        return [
+            Stop(int(number), (operation, name), Shelf(self.bench, folder / number), done)
+            for word, number, operation, name in done.report
+            if word == "stopped"
+        ]
+
     def copy(self) -> Shelf:
         return self.bench.shelf(self.path)
 
     def clear(self) -> None:
         shutil.rmtree(self.path)
+        shutil.rmtree(self._stops, ignore_errors=True)
+
+    @property
+    def _stops(self) -> Path:
+        return self.path.with_name(f"{self.path.name}-stops")
+
+
+@dataclass(frozen=True)
+class Stop:
+    """A moment of a command: what SIGKILL would leave before its next operation."""
+
+    number: int
+    """The ordinal of that operation."""
+    operation: tuple[str, str]
+    shelf: Shelf
+    _whole: Done
+    """How the command ended, which was stopped and went on."""
+
+    @property
+    def killed(self) -> Done:
+        """What there would be of the command if it had been killed then."""
+        err = self.shelf.path.with_suffix(".err").read_text()
+        return replace(self._whole, code=-9, out="", err=err, report=(("broke", *self.operation),))
 
 
 class Bench:

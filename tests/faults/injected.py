@@ -17,6 +17,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+CHANGES = {"link", "mkdir", "open", "rename", "rmdir", "symlink", "truncate", "unlink", "write"}
+"""Operations after which the files are others; a kill before or after any other leaves the same."""
 CALLED = threading.local()
 KILL = os.kill
 """As it is before a run refuses it to components: the cache is written in a component's call."""
@@ -35,9 +37,13 @@ class Fault:
         self.times: int = spec.get("times", 1)
         self.trace: bool = spec.get("trace", False)
         self.report: int = spec["report"]
+        self.stops: tuple[int, int] | None = spec.get("stops")
+        """Where to ask for a copy of the store, and where the answer comes from."""
         self.gate = Gate()
         self._chance = random.Random(spec.get("seed", 0))
         self._lock = threading.Lock()
+        self._stopping = threading.Lock()
+        self._changed = False
         self._count = 0
 
     def step(self, operation: str, name: str) -> None:
@@ -46,10 +52,14 @@ class Fault:
                 return
             self._count += 1
             count = self._count
+            changed, self._changed = self._changed, operation in CHANGES
         if self.trace:
             self._note("step", operation, name)
         if self.action == "delay":
             self._dawdle(operation)
+        elif self.action == "stop":
+            if changed:
+                self._stop(count, operation, name)
         elif count == self.ordinal:
             self._note("broke", operation, name)
             self.gate.open()
@@ -70,6 +80,16 @@ class Fault:
             case "signal":
                 for _ in range(self.times):
                     KILL(os.getpid(), self.number)
+
+    def _stop(self, count: int, operation: str, name: str) -> None:
+        """Let zygote.py stop the process and copy what it has left so far."""
+        assert self.stops
+        asking, answering = self.stops
+        with self._stopping:
+            self._note("stopped", str(count), operation, name)
+            os.write(asking, f"{count}\n".encode())
+            KILL(os.getpid(), signal.SIGSTOP)  # all threads, as SIGKILL would
+            os.read(answering, 1)
 
     def _dawdle(self, operation: str) -> None:
         if operation in ("flock", "open", "truncate", "rename") and self._chance.random() < 0.5:

@@ -179,7 +179,7 @@ def after_resume(shelf: Shelf, known: Known, done: Done, undisturbed: dict[str, 
 
 
 _SEEN: set[object] = set()
-_PASSING = re.compile(r"-\d+$|^[0-9a-f]{8}-\d+|(?<=-)[0-9a-f]{8}(?=-|$)")
+_PASSING = re.compile(r"(-\d+)+$|^[0-9a-f]{8}-\d+|(?<=-)[0-9a-f]{8}(?=-|$)")
 """What differs in the names of staged files from process to process."""
 
 
@@ -209,6 +209,41 @@ def is_new(shelf: Shelf, known: Known) -> bool:
     if state in _SEEN:
         return False
     _SEEN.add(state)
+    return True
+
+
+_STOOD: set[bytes] = set()
+_CHANCE = re.compile(
+    rb"\d{4}-\d\d-\d\dT[0-9:.]+Z?|(?<=_ms\":)[ ]?\d+|(?<=_seconds\":)[ ]?[0-9.]+"
+    rb"|(?<=\"synced\":)\d+|[0-9a-f]{8,}|[0-9]{3,}"
+)
+"""What differs from process to process: times, durations and with them sizes, digests, random
+names, the numbers of processes, and how many events were synced together."""
+
+
+def stand(shelf: Shelf) -> bytes:
+    """Return a digest of all names and all bytes of a store, but for what is chance in them."""
+    found = []
+    for path in shelf.path.rglob("*"):
+        name = _CHANCE.sub(b"#", str(path.relative_to(shelf.path)).encode())
+        if path.is_symlink():
+            data = f"link to {path.readlink()}".encode()
+        else:
+            data = path.read_bytes() if path.is_file() else b"folder"
+        found.append((name, _CHANCE.sub(b"#", data)))
+    return hashlib.sha256(repr(sorted(found)).encode()).digest()
+
+
+def stands_anew(shelf: Shelf) -> bool:
+    """Say whether no store that stood like this one has been resumed before; see `stand`.
+
+    A resume looks at nothing but the store: from the same files follows the same. With
+    WAIVERN_FAULTS_ALL each counts as new.
+    """
+    stood = stand(shelf)
+    if stood in _STOOD and not ALL:
+        return False
+    _STOOD.add(stood)
     return True
 
 

@@ -12,6 +12,8 @@ import importlib
 import json
 import os
 import resource
+import shutil
+import signal
 import sys
 import tempfile
 from contextlib import suppress
@@ -29,7 +31,7 @@ def main() -> None:
         if isinstance(jobs, dict):
             _import_what_a_run_imports(jobs)
             continue
-        children = [_start(job) for job in jobs]
+        children = [_stopped(job) if job.get("stops") else _start(job) for job in jobs]
         answers.write(json.dumps([_end(*child) for child in children]) + "\n")
         answers.flush()
 
@@ -39,9 +41,22 @@ def _import_what_a_run_imports(job: dict[str, Any]) -> None:
     for name in names:
         with suppress(ImportError):  # a runbook's own file is imported under a name of its own
             importlib.import_module(name)
+    _build_the_models()
     gc.collect()
     gc.freeze()
     gc.disable()
+
+
+def _build_the_models() -> None:
+    """Build once what pydantic else builds at first use: most of the time of a child that runs."""
+    from pydantic import BaseModel
+
+    waiting = BaseModel.__subclasses__()
+    while waiting:
+        model = waiting.pop()
+        waiting += model.__subclasses__()
+        if not model.__pydantic_complete__:
+            model.model_rebuild()
 
 
 def _start(job: dict[str, Any]) -> tuple[int, list[Any]]:
@@ -54,6 +69,29 @@ def _start(job: dict[str, Any]) -> tuple[int, list[Any]]:
         code = _child(job, *(file.fileno() for file in files))
     finally:
         os._exit(code)
+
+
+def _stopped(job: dict[str, Any]) -> tuple[int, list[Any]]:
+    """Start a child, and copy its store each time that it stops: before operations after a change.
+
+    No thread of the child runs while a copy is made: it is what SIGKILL would leave at this moment.
+    """
+    asked, asking = os.pipe()
+    answered, answering = os.pipe()
+    job["fault"]["stops"] = asking, answered
+    pid, files = _start(job)
+    os.close(asking)
+    os.close(answered)
+    with os.fdopen(asked) as numbers:
+        for number in map(str.strip, numbers):  # to the end of the child
+            os.waitpid(pid, os.WUNTRACED)
+            copy = Path(job["stops"], number)
+            shutil.copytree(job["store"], copy, symlinks=True)
+            copy.with_suffix(".err").write_bytes(os.pread(files[1].fileno(), 1 << 20, 0))
+            os.kill(pid, signal.SIGCONT)
+            os.write(answering, b".")
+    os.close(answering)
+    return pid, files
 
 
 def _child(job: dict[str, Any], out: int, err: int, report: int) -> int:
