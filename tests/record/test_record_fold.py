@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -303,8 +303,8 @@ def redacted(at: str, name: str, destroyed: str = "content") -> ArtifactRedacted
 
 
 class TestRedaction:
-    def record(self, *events: Event) -> RunRecord:
-        return RunRecord.of([born("a", "b"), attempt("t1"), *events])
+    def record(self, *events: Event, names: Sequence[str] = ("a", "b")) -> RunRecord:
+        return RunRecord.of([born(*names), attempt("t1"), *events])
 
     def test_a_redacted_artifact_stays_completed_and_says_who_why_and_when(self) -> None:
         record = self.record(completed("t2", "a"), redacted("t3", "a"))
@@ -328,6 +328,19 @@ class TestRedaction:
         assert self.record(whole, redacted("t3", "a")).metadata.holds == {}
         found = completed("t2", "a")._replace(component="processor:x")
         assert self.record(found).metadata.holds == {}
+
+    def test_run_json_names_the_first_of_many_and_has_their_number(self) -> None:
+        names = [f"a{n}" for n in range(150)]
+        whole = [completed("t2", name)._replace(keep="content", size=7) for name in names]
+        gone = [redacted("t3", name) for name in names[:120]]
+        run = self.record(*whole, names=names).metadata
+        assert (run.holds, run.holds_count) == (dict.fromkeys(names[:100], 7), 150)
+        assert run.holds_bytes == 150 * 7
+        record = self.record(*whole, *gone, names=names)
+        run = record.metadata
+        assert (run.holds, run.holds_count) == (dict.fromkeys(names[120:], 7), 30)
+        assert (run.redacted, run.redacted_count) == (dict.fromkeys(names[:100], "t3"), 120)
+        assert (list(record.held), list(record.redacted)) == (names[120:], names[:120])
 
     def test_a_connector_of_an_earlier_version_copied_what_it_read(self) -> None:
         assert self.record(completed("t2", "a")).metadata.holds == {"a": 1}

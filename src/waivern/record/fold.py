@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from itertools import islice
+from typing import Any, TypeVar
 
 from waivern.errors import IntegrityError, UsageError
 from waivern.ids import parse_artifact_id
@@ -25,10 +26,11 @@ from waivern.record.journal_events import (
     RunCancelledRecord,
     RunStartedRecord,
 )
-from waivern.record.run_metadata import RunMetadata
+from waivern.record.run_metadata import MOST_NAMES, RunMetadata
 from waivern.record.status import CLOSED, ArtifactStatus, RunStatus
 from waivern.record.step_record import StepRecord
 
+T = TypeVar("T")
 LISTED_SOURCES = 100
 """The maximal number of sources that `run.json` lists; of more, it has the summary."""
 ASK_AGAIN = "ask-again"
@@ -69,6 +71,10 @@ class RunRecord:
         """The inputs of each artifact of a processor; empty if the journal lists none."""
         self.decisions: dict[str, list[ArtifactSuspendedRecord | GateDecidedRecord]] = {}
         """The questions and decisions of each gate, in order."""
+        self.held: dict[str, int] = {}
+        """The artifacts that hold content of a source, with the bytes of each."""
+        self.redacted: dict[str, str] = {}
+        """The artifacts whose content or evidence was destroyed, with the time of each."""
         self.executed: dict[str, None] = {}
         """The artifacts that the last attempt started, in order of starting."""
         self.vouched = True
@@ -160,21 +166,31 @@ def _attempt_started(record: RunRecord, event: AttemptStartedRecord) -> None:
         if step.status is not ArtifactStatus.COMPLETED or name in event.invalidated:
             step.status, step.error = ArtifactStatus.NOT_STARTED, None
             step.completed, step.seq, step.redacted = None, None, None
-    run.holds = {name: held for name, step in record.steps.items() if (held := step.held_bytes)}
-    run.redacted = {n: step.redacted.at for n, step in record.steps.items() if step.redacted}
+    record.held, record.redacted = {}, {}
+    run.holds, run.redacted, run.holds_count, run.holds_bytes, run.redacted_count = {}, {}, 0, 0, 0
+    for step in record.steps.values():
+        _account(record, step)
 
 
 def _account(record: RunRecord, step: StepRecord) -> None:
     """Record whether an artifact holds source content, or was redacted, after it has changed."""
     run, name = record.metadata, step.artifact
-    if held := step.held_bytes:
-        run.holds[name] = held
-    elif name in run.holds:
-        del run.holds[name]
-    if step.redacted:
-        run.redacted[name] = step.redacted.at
-    elif name in run.redacted:
-        del run.redacted[name]
+    held = step.held_bytes
+    if held or name in record.held:
+        run.holds_bytes += held - record.held.pop(name, 0)
+        if held:
+            record.held[name] = held
+        run.holds, run.holds_count = _first(record.held), len(record.held)
+    if step.redacted or name in record.redacted:
+        record.redacted.pop(name, None)
+        if step.redacted:
+            record.redacted[name] = step.redacted.at
+        run.redacted, run.redacted_count = _first(record.redacted), len(record.redacted)
+
+
+def _first(named: dict[str, T]) -> dict[str, T]:
+    """Return what `run.json` names: it is written often, and must not grow without bound."""
+    return dict(islice(named.items(), MOST_NAMES))
 
 
 def _renew(record: RunRecord, event: AttemptStartedRecord) -> None:

@@ -20,6 +20,10 @@ _FIRST_FORM = (
 )
 
 
+MOST_NAMES = 100
+"""The artifacts that `run.json` names at most for one reason; of more, it has the number."""
+
+
 class NewerVersionError(IntegrityError):
     """Raised to refuse a change of a run that a newer version of waivern wrote; it can be read."""
 
@@ -53,9 +57,15 @@ class RunMetadata:
     coverage: dict[str, Json] | None = None
     """The coverage at the end of the last attempt; see docs/explanation/coverage.md."""
     holds: dict[str, int] = field(default_factory=dict)
-    """The artifacts that hold content of a source, with the bytes of each."""
+    """The first artifacts that hold content of a source, with the bytes of each."""
+    holds_count: int = 0
+    """The number of all such artifacts."""
+    holds_bytes: int = 0
+    """The bytes of all of them."""
     redacted: dict[str, str] = field(default_factory=dict)
-    """The artifacts whose content or evidence was destroyed, with the time of each."""
+    """The first artifacts whose content or evidence was destroyed, with the time of each."""
+    redacted_count: int = 0
+    """The number of all such artifacts."""
     attempts: list[dict[str, Json]] = field(default_factory=list)
     """`{started_at, ended_at, status, reason, host, pid, runbook_hash, waivern, python}` each."""
     journal: dict[str, Json] = field(default_factory=dict)

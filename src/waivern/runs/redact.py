@@ -275,7 +275,7 @@ def _outside(
     for item in items:
         names[item.run_id].append(item.artifact)
     run_id = record.metadata.run_id
-    names[run_id] += record.metadata.redacted  # also of an earlier redaction
+    names[run_id] += record.redacted  # also of an earlier redaction
     found: list[str] = []
     for other, artifacts in names.items():
         try:

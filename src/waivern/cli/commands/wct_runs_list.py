@@ -64,16 +64,11 @@ def _took(row: RunRow) -> str:
     return duration(row.metadata.duration_ms or None) if row.metadata else ""
 
 
-def _held(run: RunMetadata) -> int:
-    """Return the bytes of source content that a run holds."""
-    return sum(run.holds.values())
-
-
 def _holds(row: RunRow) -> str:
     if row.metadata is None:
         return ""
-    held = _held(row.metadata)
-    return size(held) if held else "redacted" if row.metadata.redacted else ""
+    held = row.metadata.holds_bytes
+    return size(held) if held else "redacted" if row.metadata.redacted_count else ""
 
 
 RUNS = Records[RunRow](
@@ -97,8 +92,8 @@ RUNS = Records[RunRow](
     Column("milliseconds", _head(lambda run: run.duration_ms), "TOOK", shown=_took, drop=4),
     *_counts(),
     Column("fault", lambda row: row.fault),
-    Column("holds", _head(_held), "HOLDS", shown=_holds, drop=1),
-    Column("redacted", _head(lambda run: len(run.redacted))),
+    Column("holds", _head(lambda run: run.holds_bytes), "HOLDS", shown=_holds, drop=1),
+    Column("redacted", _head(lambda run: run.redacted_count)),
     document=RunRow.document,
 )
 

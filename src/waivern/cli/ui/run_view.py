@@ -121,8 +121,8 @@ def _document(record: RunRecord) -> dict[str, Json]:
         "steps": STEPS.documents(_in_order(record)),
         "decisions": {gate: gate_document(record, gate) for gate in record.decisions},
         "sensitive": sorted(record.sensitive),
-        "holds": run.holds,
-        "redacted": run.redacted,
+        "holds": record.held,
+        "redacted": record.redacted,
     }
 
 
@@ -142,11 +142,11 @@ def _head(out: Screen, record: RunRecord, pin: dict[str, Json] | None) -> Iterat
         note = f": {pin['note']}" if pin.get("note") else ""
         who = f"by {pin.get('by')} at {pin.get('at')}{note}"
         yield f"  pinned     {clip(clean(who), 1000)}"
-    if run.holds:
-        held = [f"{name} {size(count)}" for name, count in run.holds.items()]
+    if record.held:
+        held = [f"{name} {size(count)}" for name, count in record.held.items()]
         yield f"  holds      source content: {clean(listed(held))}"
-    if run.redacted:
-        yield f"  redacted   {clean(listed(list(run.redacted)))}"
+    if record.redacted:
+        yield f"  redacted   {clean(listed(record.redacted))}"
     if run.replay_of:
         yield f"  replay     of {short(run.replay_of)}"
     if run.suspension_reason:
