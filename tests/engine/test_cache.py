@@ -136,12 +136,21 @@ class Place:
         self.cache().remember(run_id, [self.unremembered(run_id, made_of, content)])
 
     def unremembered(
-        self, run_id: str, made_of: Mapping[str, Json] | None, content: Json = 1
+        self,
+        run_id: str,
+        made_of: Mapping[str, Json] | None,
+        content: Json = 1,
+        store: str | None = None,
     ) -> ArtifactCompletedRecord:
         node = source()
         events = (
             RunStartedRecord(AT, run_id, ["a"], {}, {}, "/", "b", "1.0", None),
-            AttemptStartedRecord(AT, {"host": "h", "pid": 1}, "sha256:0"),
+            AttemptStartedRecord(
+                AT,
+                {"host": "h", "pid": 1},
+                "sha256:0",
+                store=store or self.store.identity(make=True) or "",
+            ),
         )
         initial = InitialState(b"", (to_record(events[0]), to_record(events[1])), {}, {})
         lease = self.store.begin(run_id, initial, Owner("h", 1, AT))
@@ -463,6 +472,13 @@ def test_a_copy_of_a_run_does_not_say_who_made_it(local: Place) -> None:
     shutil.copytree(runs / "r1", runs / "r2")
     local.store.remember({made_of["key"]: {"run": "r2", "artifact": "a"}})
     assert local.cache().find("b", made_of) is None
+
+
+def test_what_another_store_says_of_its_results_does_not_count(place: Place) -> None:
+    made_of = place.made_of(source())
+    done = place.unremembered("r1", made_of, store="3f2504e0-4f89-41d3-9a0c-0305e82c3301")
+    place.cache().remember("r1", [done])
+    assert place.cache().find("b", made_of) is None
 
 
 def test_what_took_long_is_found_while_the_run_goes_on(place: Place) -> None:

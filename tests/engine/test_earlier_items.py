@@ -1,4 +1,4 @@
-"""Earlier results item by item: records are found in any order, and reading them stays linear."""
+"""Earlier results item by item: found in any order, read linearly, refused if their index lies."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from waivern.engine.earlier_items import EarlierItems, entry_digest
+from waivern.errors import IntegrityError
 from waivern.message import Json, Message, SchemaRef, record_line, sha256
 from waivern.plugins.inputs import InputItem
 from waivern.record_stream import RecordStream
@@ -102,3 +103,46 @@ def test_an_item_that_was_not_there_or_differs_is_not_found() -> None:
     assert taken.records == results(3)
     assert earlier.take(item(4), entry_digest(item(4).listed)) is None
     assert earlier.take(item(3), entry_digest(item(4).listed)) is None
+
+
+LINE = {"input": "files", "item": "a", "digest": "d", "records": 2, "coverage": {"read": 1}}
+
+
+def indexed(*lines: Json) -> EarlierItems:
+    """Return an earlier result of three records with an index of these lines."""
+    index, _ = stream("items", [*lines])
+    message = Message("found", {"found": [1, 2, 3]}, SchemaRef("json"), items=index)
+    return EarlierItems(message, "found", {}, lambda: True)
+
+
+def line(**more: Json) -> dict[str, Json]:
+    return {**LINE, **more}
+
+
+def test_an_item_that_is_listed_twice_is_not_taken() -> None:
+    one = InputItem("a", "sha256:0", {}, list, "files")
+    taken = indexed(LINE).take(one, "d")
+    assert taken is not None
+    assert (taken.records, taken.coverage) == ([1, 2], {"read": 1})
+    assert indexed(line(records=1), LINE).take(one, "d") is None
+
+
+LIES: dict[str, tuple[Json, ...]] = {
+    "too many records": (LINE, LINE),
+    "a negative number": (line(records=5), line(records=-2)),
+    "a number that is none": (LINE, line(records=True)),
+    "a fraction": (line(records=1.5), line(records=1.5)),
+    "a huge number": (line(records=1 << 60),),
+    "no number": ({key: LINE[key] for key in LINE if key != "records"},),
+    "no object": ([1, 2, 3],),
+    "a name that is none": (LINE, line(item=["b"], records=1)),
+    "a coverage that is none": (LINE, line(item="b", records=1, coverage=7)),
+    "a coverage of texts": (LINE, line(item="b", records=1, coverage={"read": "many"})),
+    "amounts that are none": (LINE, line(item="b", records=1, coverage={"units": {"bytes": 1}})),
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_an_index_that_lies_is_refused(lie: str) -> None:
+    with pytest.raises(IntegrityError, match="index of items"):
+        indexed(*LIES[lie])

@@ -196,6 +196,19 @@ def test_a_copied_catalogue_is_read_as_its_own_connector_says(project: Project) 
     assert found(project.run(reused)) == [f"{text}!" for text in UPPER]
 
 
+@pytest.mark.parametrize("change", ["altered", "removed"])
+def test_an_index_of_items_that_was_edited_is_not_used(project: Project, change: str) -> None:
+    project.run(source() + FOUND, run_id="one")
+    index = project.folder / ".waivern/runs/one/_system/items/found.jsonl"
+    if change == "altered":
+        index.write_text(index.read_text().replace('"records":1', '"records":0'))
+    else:
+        index.unlink()
+    project.write(1, "Another")
+    again = project.run(source() + FOUND)
+    assert (found(again), how(again)) == (["note 0", "another", "note 2"], ("produced", 0))
+
+
 def test_a_forecast_knows_the_reader(project: Project) -> None:
     project.run(source() + FOUND)
 

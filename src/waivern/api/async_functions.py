@@ -71,6 +71,7 @@ async def arun(
     min_coverage: float | None = None,
     fail_on: Texts = (),
     output: Folder = None,
+    trust_run: bool = False,
     resolver: RemoteResolver | None = None,
     store: Store = None,
     project_root: Folder = None,
@@ -87,6 +88,7 @@ async def arun(
         min_coverage=min_coverage,
         fail_on=fail_on,
         output=output,
+        trust_run=trust_run,
         resolver=resolver,
     )
     requested = request(

@@ -21,7 +21,8 @@ The arguments mean the same in every function that has them:
                    for later attempts. None: the folder that an earlier attempt recorded, if any.
 `base`             the folder that relative paths of a recorded run start from; None: it is searched
                    for, and the call is refused if that is not clear.
-`trust_run`        whether a run of another store may execute code that it names.
+`trust_run`        whether a run of another store may execute code, and read sources, that it
+                   names.
 """
 
 from __future__ import annotations
@@ -166,6 +167,7 @@ def run(
     min_coverage: float | None = None,
     fail_on: Texts = (),
     output: Folder = None,
+    trust_run: bool = False,
     store: Store = None,
     project_root: Folder = None,
 ) -> RunResult:
@@ -191,6 +193,7 @@ def run(
         min_coverage=min_coverage,
         fail_on=fail_on,
         output=output,
+        trust_run=trust_run,
     )
     requested = request(
         readable(source),

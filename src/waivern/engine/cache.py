@@ -142,7 +142,7 @@ class Cache:
         return CacheHit(message, ref, origin)
 
     def earlier_items(
-        self, node: Node, identity: Identity, list_name: str = ""
+        self, node: Node, identity: Identity, list_name: str | None = None
     ) -> EarlierItems | None:
         """Return the latest result of an artifact that differs in its inputs only, item by item.
 
@@ -241,10 +241,16 @@ def _made_in(store: RunStore, run_id: str) -> dict[str, _Made]:
     lines = store.read_journal(run_id).lines
     if not lines or lines[0].record.get("run_id") != run_id:
         return {}  # a copy of another run, which does not say who made it
+    own, here = False, store.identity()
     for line in lines:
+        if line.record.get("type") == "attempt_started":
+            own = here is not None and line.record.get("store") == here
         if line.record.get("type") == "artifact_redacted":  # from this line on, whatever lies there
             found.pop(str(line.record.get("artifact")), None)
         if line.record.get("type") != "artifact_completed":
+            continue
+        if not own:  # another store's attempt may claim anything of its results
+            found.pop(str(line.record.get("artifact")), None)
             continue
         done = from_record(line.record)
         assert isinstance(done, ArtifactCompletedRecord)

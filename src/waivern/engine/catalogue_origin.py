@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from waivern.errors import ComponentError, IntegrityError
@@ -52,11 +52,35 @@ class CatalogueOrigin(NamedTuple):
 
         Raises IntegrityError if it cannot be a catalogue.
         """
-        document = message.extensions["catalogue"]
+        _, entries = entries_of(message)
         try:
-            return tuple(cls(**part) for part in document.get("parts", [document]))
-        except (TypeError, AttributeError) as error:
-            raise IntegrityError(f"'{message.id}' has a catalogue that cannot be one") from error
+            document = message.extensions["catalogue"]
+            joined = "parts" in document
+            parts = tuple(cls(**part) for part in (document["parts"] if joined else [document]))
+        except (KeyError, TypeError) as error:
+            raise _no_catalogue(message) from error
+        counts = [part.entries if joined else len(entries) for part in parts if part.sound]
+        known = [count for count in counts if count is not None]
+        if len(known) < len(parts) or sum(known) != len(entries):
+            raise _no_catalogue(message)
+        return parts
+
+    @property
+    def sound(self) -> bool:
+        """Whether it can be an origin: another run's file may say anything."""
+        texts = (self.connector, self.version, self.base, self.on_change, self.below or "")
+        if not all(type(text) is str and "\0" not in text for text in texts):
+            return False
+        below = PurePath(self.below or "")
+        return (
+            isinstance(self.properties, Mapping)
+            and all(type(name) is str for name in self.properties)
+            and (self.below is None or type(self.below) is str)
+            and Path(self.base).is_absolute()
+            and not (below.is_absolute() or ".." in below.parts)
+            and self.on_change in ("skip", "fail")
+            and (self.entries is None or (type(self.entries) is int and self.entries >= 0))
+        )
 
     def document(self) -> dict[str, Json]:
         """Return it for the artifact's file."""
@@ -71,10 +95,10 @@ class CatalogueOrigin(NamedTuple):
 def joined(messages: Sequence[Message]) -> tuple[str, Iterator[Json], dict[str, Json]] | None:
     """Join catalogues: return the key of their list, their entries, and where those come from.
 
-    None if one is no catalogue, or has another list.
+    None if one has another list.
     """
-    lists = [entries_of(message) for message in messages if "catalogue" in message.extensions]
-    if len(lists) < len(messages) or len({name for name, _ in lists}) != 1:
+    lists = [entries_of(message) for message in messages]
+    if len({name for name, _ in lists}) != 1:
         return None
     parts = [origin for message in messages for origin in numbered_origins(message)]
     name = lists[0][0]
@@ -99,19 +123,37 @@ def origin_at(message: Message, number: int) -> CatalogueOrigin:
     raise IntegrityError(f"'{message.id}' does not record where its entry {number} comes from")
 
 
-def in_another_run(document: dict[str, Json]) -> dict[str, Json]:
-    """Return the origins of a catalogue for a copy in another run: they lie where they are."""
-    if "parts" in document:
-        return {"parts": [in_another_run(part) for part in document["parts"]]}
-    return {**document, "below": None}
+def in_another_run(message: Message) -> dict[str, Json]:
+    """Return the origins of a catalogue for a copy in another run: they lie where they are.
+
+    Raises IntegrityError if it cannot be a catalogue.
+    """
+    parts = [origin._replace(below=None).document() for origin in CatalogueOrigin.all_of(message)]
+    return {"parts": parts} if "parts" in message.extensions["catalogue"] else parts[0]
 
 
 def entries_of(message: Message) -> tuple[str, RecordStream | list[Json]]:
-    """Return the key of the list of a catalogue, and its entries."""
+    """Return the key of the list of a catalogue, and its entries.
+
+    Raises IntegrityError if it has no such list.
+    """
     if message.records is not None:
         return message.records.name, message.records
-    ((name, entries),) = message.content.items()
+    try:
+        ((name, entries),) = message.content.items()
+    except (AttributeError, ValueError) as error:
+        raise _no_catalogue(message) from error
+    if not isinstance(entries, list):
+        raise _no_catalogue(message)
     return name, entries
+
+
+def _no_catalogue(message: Message) -> IntegrityError:
+    return IntegrityError(
+        f"'{message.id}' of run {message.run_id} does not list a source as a catalogue does",
+        hint=f"`wct runs verify {message.run_id}` reports whether it was altered; a new run lists "
+        "the source again",
+    )
 
 
 def connector_of(

@@ -273,7 +273,8 @@ class ComponentCalls:
             return content._replace(catalogue=origins), name
         processor = cast(Processor, tool.component)
         found = [(name, self._store.fetch(call.run_id, ref)) for name, ref in named_inputs(call)]
-        inputs = [self._input(name, message, ctx) for name, message in found]
+        lists = {name for name, ref in named_inputs(call) if ref.lists_source}
+        inputs = [self._input(name, message, ctx, lists=name in lists) for name, message in found]
         listed = list_name(processor, inputs)
         if getattr(processor, "reads_streams", False):
             messages = [message for _, message in found]
@@ -292,15 +293,16 @@ class ComponentCalls:
         """
         if not getattr(tool.component, "joins_catalogues", False):
             return None
+        if not (call.inputs and all(ref.lists_source for ref in call.inputs)):
+            return None
         from waivern.engine.catalogue_origin import joined
 
-        messages = [self._store.fetch(call.run_id, ref) for ref in call.inputs]
-        return joined(messages) if messages else None
+        return joined([self._store.fetch(call.run_id, ref) for ref in call.inputs])
 
-    def _input(self, name: str, message: Message, ctx: Context) -> Input:
-        """Open an artifact for the component that reads it."""
+    def _input(self, name: str, message: Message, ctx: Context, *, lists: bool) -> Input:
+        """Open an artifact for the component that reads it; `lists`: it lists a source."""
         source = None
-        if "catalogue" in message.extensions:
+        if lists:
             from waivern.engine.source_reading import source_of
 
             source = source_of(message, name, ctx, self._base, self._catalogue, self._environ)

@@ -8,9 +8,10 @@ from hashlib import sha256
 from itertools import islice
 from typing import NamedTuple, Protocol
 
-from waivern.errors import WaivernError
+from waivern.errors import ComponentError, IntegrityError, WaivernError
 from waivern.message import Json, Message, record_line
 from waivern.plugins.inputs import InputItem
+from waivern.plugins.tally import Coverage, amount
 from waivern.record_stream import RecordStream, parsed
 
 MOST_ITEMS = 500_000
@@ -38,12 +39,16 @@ class TakenItem(NamedTuple):
 
 
 class EarlierItems:
-    """The records of an earlier result, by the item that they come from."""
+    """The records of an earlier result, by the item that they come from.
+
+    `list_name` is the key of their list; without it, items are only counted. Raises IntegrityError
+    if the index of the items does not fit the records.
+    """
 
     def __init__(
         self,
         message: Message,
-        list_name: str,
+        list_name: str | None,
         origin: dict[str, Json],
         intact: Callable[[], bool],
     ) -> None:
@@ -52,11 +57,14 @@ class EarlierItems:
         self.intact = intact
         """Returns whether the earlier result is still what its journal recorded."""
         self._lines: _Lines
+        total = None
         if message.records is not None:
-            self._lines = _StreamLines(message.records)
+            self._lines, total = _StreamLines(message.records), len(message.records)
         else:
-            self._lines = _ListLines(message.content.get(list_name, []))
-        self._index = _index(message.items or ())
+            records = message.content.get(list_name, [])
+            self._lines = _ListLines(records)
+            total = None if list_name is None else len(records)
+        self._index = _index(message.items or (), total)
 
     def take(self, item: InputItem, digest: str) -> TakenItem | None:
         """Return the result of an item whose entry has this digest; None if there is none."""
@@ -81,18 +89,41 @@ class EarlierItems:
         return new, count
 
 
-def _index(lines: Iterable[Json] | RecordStream) -> dict[tuple[str, str, str], IndexedItem | None]:
-    """Return the items by input, name and digest: two listed folders may have the same names."""
+def _index(
+    lines: Iterable[Json] | RecordStream, total: int | None
+) -> dict[tuple[str, str, str], IndexedItem | None]:
+    """Return the items by input, name and digest: two listed folders may have the same names.
+
+    `total` is the number of all records, if that is known. Raises IntegrityError for an index that
+    cannot be one.
+    """
     found: dict[tuple[str, str, str], IndexedItem | None] = {}
-    first = 0
+    first, whole = 0, Coverage()
     for line in islice(lines, MOST_ITEMS):
-        count = line["records"]
-        place = (line["input"], line["item"], line["digest"])
+        place, count, coverage = _checked(line, whole)
         # the results of an item that was worked on twice cannot be distinguished
         again = place in found
-        found[place] = None if again else IndexedItem(first, count, line["coverage"])
+        found[place] = None if again else IndexedItem(first, count, coverage)
         first += count
+    if total is not None and first > total:
+        raise IntegrityError(f"an index of items has {first:,} records, its artifact {total:,}")
     return found
+
+
+def _checked(line: Json, whole: Coverage) -> tuple[tuple[str, str, str], int, dict[str, Json]]:
+    """Return the item of a line of an index, its number of records, and its coverage.
+
+    Adding the coverage to that of all items shows that it is one.
+    """
+    try:
+        place = (line["input"], line["item"], line["digest"])
+        count, coverage = amount(line["records"]), line["coverage"]
+        whole.add(coverage)
+    except (KeyError, TypeError, ValueError, AttributeError, ComponentError) as error:
+        raise IntegrityError("an index of items has a line that cannot be one") from error
+    if not all(type(text) is str for text in place):
+        raise IntegrityError("an index of items has a line that cannot be one")
+    return place, count, coverage
 
 
 def entry_digest(entry: Json) -> str:

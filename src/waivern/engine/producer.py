@@ -30,7 +30,7 @@ from waivern.engine.component_calls import ComponentCalls
 from waivern.engine.failures import failure
 from waivern.engine.logs import RunLogs, no_log
 from waivern.engine.stager import Stager
-from waivern.errors import ComponentError, WaivernError
+from waivern.errors import ComponentError, IntegrityError, WaivernError
 from waivern.language.secrets import Secrets
 from waivern.message import Json
 from waivern.planning.plan import (
@@ -208,10 +208,16 @@ class Producer:
         source = self._store.fetch(copy.run, ref)
         coverage = source.extensions.get("coverage")
         content = Content.of(source)
+        if (content.catalogue is not None) != (copy.keep == "reference"):
+            raise IntegrityError(
+                f"the journal of run {copy.run} and the file of '{copy.artifact}' differ in "
+                "whether it lists a source",
+                hint=f"`wct inspect {copy.run}` shows where the run comes from",
+            )
         if content.catalogue is not None:  # it lies where the other run found it
             from waivern.engine.catalogue_origin import in_another_run
 
-            content = content._replace(catalogue=in_another_run(content.catalogue))
+            content = content._replace(catalogue=in_another_run(source))
         made = self._stager.stage(call, content, coverage, began)
         from waivern.engine.inherited_coverage import inherited  # most runs copy nothing
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from waivern.engine.catalogue_origin import CatalogueOrigin, connector_of
-from waivern.errors import ComponentError
+from waivern.errors import ComponentError, IntegrityError
 from waivern.message import Json, Message
 from waivern.plugins.component import list_name
 from waivern.plugins.context import Context
@@ -33,7 +33,8 @@ class ReadingContext(Context):
         super().__init__(reader.artifact, base, imports=reader.imports)
         self.store_folder = reader.store_folder
         self._reader = reader
-        self._of = of
+        self.of = of
+        """The name of the input that the items belong to."""
         self._strict = on_change == "fail"
         self.entry: Mapping[str, Json] = {}
         """The entry that is being read."""
@@ -56,12 +57,12 @@ class ReadingContext(Context):
     ) -> None:
         if self._strict:
             raise ComponentError(
-                f"'{item}' of input '{self._of}': {reason}",
+                f"{item!r} of input '{self.of}': {reason}",
                 hint="list the source again in a new run, or allow it with `on_change: skip`",
             )
         if rows is not None:  # who searches tables counts values
             values, rows = rows * max(1, len(self.entry.get("columns", ()))), None
-        self._reader.skipped(item, reason, count, size=size, rows=rows, values=values, of=self._of)
+        self._reader.skipped(item, reason, count, size=size, rows=rows, values=values, of=self.of)
         self._reader.missed += 1
 
 
@@ -86,6 +87,8 @@ class SourceReader:
         """Yield the items of the entries; what an item needs is open while it is read."""
         try:
             for entry in entries:
+                if not (isinstance(entry, dict) and name_of(entry)):
+                    raise IntegrityError(f"input '{self._ctx.of}' lists an item without a name")
                 yield InputItem(
                     name_of(entry), str(entry.get("digest", "")), entry, _Reading(self, entry)
                 )

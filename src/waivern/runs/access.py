@@ -17,9 +17,10 @@ from waivern.plugins.context import Context
 from waivern.plugins.inputs import InputItem, name_of
 from waivern.record.fold import RunRecord
 from waivern.runs.base_folder import base_of
+from waivern.runs.foreign_sources import refuse_showing
 from waivern.runs.prepare import catalogue_of
 from waivern.runs.run_options import RunOptions
-from waivern.runs.trust import INERT, ForeignRunError, is_foreign
+from waivern.runs.trust import is_foreign
 from waivern.store.base import RunStore
 
 SHOWN = "content_shown"
@@ -72,9 +73,10 @@ def shown(
     `wanted` is its number in the list, from 1, or its path or name. The access is recorded before
     the source is read. Raises UsageError if the artifact lists no source that can be read again,
     ArtifactNotFoundError if it has no such item, ComponentError if the item cannot be read, and
-    ForeignRunError if a run of another store would run code.
+    ForeignRunError if a run of another store names what would be read.
     """
-    if "catalogue" not in message.extensions:
+    done = record.steps[message.id].completed
+    if done is None or done.keep != "reference":
         raise UsageError(
             f"'{message.id}' does not list a source that is read again",
             hint=f"`wct inspect {record.metadata.run_id}/{message.id} --full` shows its content",
@@ -82,10 +84,9 @@ def shown(
     number, entry = _found(message, wanted)
     origin = origin_at(message, number)
     foreign = is_foreign(record, store)
-    if foreign and origin.connector not in INERT and not options.trust_run:
-        said = f"the items of '{message.id}' would be read by connector '{origin.connector}'"
-        raise ForeignRunError(said, record.metadata.run_id)
     base = base_of(record, store, options, foreign=foreign).folder
+    if foreign:
+        refuse_showing(origin, message.id, record.metadata.run_id, base, options)
     ctx = Context(message.id, base)
     components = catalogue_of(options.project)
     reader = reader_of(origin, message.id, ctx, base, components, options.environ)
@@ -98,7 +99,7 @@ def _parts(item: InputItem, ctx: Context) -> Iterator[Json]:
     yield from item.read()
     for name, reason, _ in ctx.coverage.skipped:
         raise ComponentError(
-            f"'{name}' is not shown: {reason}", hint="run its runbook again to list it as it is now"
+            f"{name!r} is not shown: {reason}", hint="run its runbook again to list it as it is now"
         )
 
 

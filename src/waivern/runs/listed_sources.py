@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
-from waivern.engine.catalogue_origin import CatalogueOrigin, connector_of, in_another_run
+from waivern.engine.catalogue_origin import CatalogueOrigin, connector_of
 from waivern.engine.rebuilder import Evidence
 from waivern.errors import NotFoundError, WaivernError
 from waivern.ids import ArtifactId
@@ -14,6 +13,7 @@ from waivern.language import template
 from waivern.message import Message
 from waivern.planning.plan import Copy, Plan
 from waivern.plugins.context import Context
+from waivern.runs.foreign_sources import copied_catalogue
 from waivern.runs.prepare import PreparedRun
 from waivern.store.base import ArtifactRef, RunStore
 
@@ -47,11 +47,7 @@ def _listed(
             ref = ArtifactRef(name, done.digest, done.content_digest)
             yield name, store.fetch(run_id, ref)
         elif done is None and isinstance(node.work, Copy) and node.work.keep == "reference":
-            copy = node.work
-            ref = ArtifactRef(copy.artifact, copy.digest, copy.content_digest)
-            message = store.fetch(copy.run, ref)
-            listed = in_another_run(message.extensions["catalogue"])
-            yield name, replace(message, extensions={**message.extensions, "catalogue": listed})
+            yield name, copied_catalogue(store, node.work)
 
 
 def _faults(message: Message, prepared: PreparedRun) -> Iterator[str]:

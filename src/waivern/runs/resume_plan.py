@@ -22,6 +22,7 @@ from waivern.record.status import RunStatus
 from waivern.runs import changed_variables, recorded_runbooks
 from waivern.runs.changed_versions import changed_since
 from waivern.runs.decisions import waiting
+from waivern.runs.foreign_sources import confirm_sources
 from waivern.runs.prepare import PreparedRun, drafted, opened, prepare, resolver, used_by
 from waivern.runs.recorded_plan import completed_components, plan_for_reading, restored
 from waivern.runs.request import RunRequest
@@ -102,6 +103,7 @@ def plan_resume(
         raise changed_error(prepared.plan, record, found, edits)
     options = options.resolved(prepared.plan)
     evidence, invalidated = _evidence(prepared, record, store, options, edits)
+    confirm_sources(prepared.plan, store, options, record, evidence)
     data = _data_for_waiting(record, request.data)
     only = _selected(prepared.plan, record, store, request, evidence)
     variables = changed_variables.changed_since(

@@ -23,7 +23,8 @@ def start(request: RunRequest, store: RunStore, options: RunOptions) -> RunResul
     """Run a runbook in a new run.
 
     Raises, before anything is written, InvalidError if the runbook, its plan or its parameters are
-    wrong, UsageError or ArtifactNotFoundError if the selection or a policy is.
+    wrong, UsageError or ArtifactNotFoundError if the selection or a policy is, and ForeignRunError
+    if it reuses a list of a source from a run of another store that is not trusted.
     """
     assert request.source is not None
     draft = drafted(request.source, options.environ, request.params.bound)
@@ -49,8 +50,10 @@ def begin(
         only = selection.resolve(plan, standing(store, None, runbook))
         refuse_starved(plan, only, ())
     if any(isinstance(node.work, Copy) for node in plan.nodes.values()):
-        from waivern.runs.listed_sources import refuse_unreadable  # most runs copy nothing
+        from waivern.runs.foreign_sources import confirm_sources  # most runs copy nothing
+        from waivern.runs.listed_sources import refuse_unreadable
 
+        confirm_sources(plan, store, options)
         refuse_unreadable(prepared, store, None, {})
     chosen = new_run_id() if run_id is None else parse_run_id(run_id)
     record, events = first_events(

@@ -23,7 +23,7 @@ MOST = 200
 
 
 class ForeignRunError(RefusedError):
-    """A run of another store would run code, and that has not been confirmed."""
+    """A run of another store would run code or read sources, and that has not been confirmed."""
 
     def __init__(self, said: str, run_id: str) -> None:
         super().__init__(

@@ -71,7 +71,7 @@ def command(
     failed in RUN. +EXPR adds all inputs, EXPR+ all dependants.
     """
     if resume is None:
-        _only_with_resume(allow_changed, ask_again, force, more["trust_run"])
+        _only_with_resume(allow_changed, ask_again, force)
     if resume is not None and run_id is not None:
         raise UsageError(
             "--run-id cannot be combined with --resume", hint="omit --run-id: a run keeps its id"
@@ -113,13 +113,12 @@ def command(
     return exit_with(result, code)
 
 
-def _only_with_resume(allow_changed: bool, ask_again: bool, force: bool, trust_run: bool) -> None:
+def _only_with_resume(allow_changed: bool, ask_again: bool, force: bool) -> None:
     """Raise UsageError for an option that means nothing for a new run."""
     options = {
         "--allow-changed": allow_changed,
         "--ask-again": ask_again,
         "--force": force,
-        "--trust-run": trust_run,
     }
     if typed := [name for name, is_set in options.items() if is_set]:
         raise UsageError(

@@ -177,7 +177,9 @@ running_options = all_of(
 # the continuation of a recorded run
 
 trust_option = option(
-    "--trust-run", is_flag=True, help="Allow a run of another store to execute code."
+    "--trust-run",
+    is_flag=True,
+    help="Allow a run of another store to execute code and to name sources that are read.",
 )
 recorded_options = all_of(
     option(

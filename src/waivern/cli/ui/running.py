@@ -151,7 +151,7 @@ def _confirmed(error: ForeignRunError, typed: TypedOptions) -> bool:
     if typed.as_json or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return False
     stderr().print(clean_lines(error.said))
-    return click.confirm("Do you trust this run, and want to execute that?", err=True)
+    return click.confirm("Do you trust this run, and want to do that?", err=True)
 
 
 def finish(
