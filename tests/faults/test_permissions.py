@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from harness import WCT, Count
+from wct_process import HELD_BACK
 
 pytestmark = pytest.mark.sweep
 
@@ -147,15 +148,6 @@ def test_the_copy_of_a_database_in_use(place: Path, umask: int) -> None:
     )
     assert list((place / "tmp").iterdir()) == []
     writer.close()
-
-
-HELD_BACK = """
-import ctypes, os, sys
-if os.geteuid() == 0:  # give up for good what lets the superuser go round modes
-    for capability in (1, 2):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
-        assert ctypes.CDLL(None).prctl(24, capability, 0, 0, 0) == 0  # PR_CAPBSET_DROP
-os.execv(sys.argv[1], sys.argv[1:])
-"""
 
 
 @pytest.mark.parametrize("umask", UMASKS, ids=oct)
