@@ -216,6 +216,33 @@ def test_a_table_that_only_grew_is_read_to_its_recorded_rows(shop: Path, stateme
     assert ctx.coverage.skipped == []
 
 
+def test_a_database_that_was_cut_off_has_unreadable_tables(shop: Path) -> None:
+    entries = listed(shop)
+    with shop.open("r+b") as database:
+        database.truncate(6_000)
+    parts, ctx = again(shop, entries)
+    named = [(item, reason.partition(":")[0]) for item, reason, _ in ctx.coverage.skipped]
+    assert ("large", "unreadable") in named
+    whole_ones = {part["name"] for part in parts if not part.get("more")}
+    assert {name for name, _ in named} == {each["name"] for each in entries} - whole_ones
+
+
+def test_a_file_that_is_no_database_any_more_is_an_error(shop: Path) -> None:
+    entries = listed(shop)
+    shop.write_bytes(b"x" * 20_000)
+    with pytest.raises(ComponentError, match="is not a SQLite database"):
+        again(shop, entries)
+
+
+def test_a_database_that_is_locked_is_read(shop: Path) -> None:
+    entries, before = listed(shop), content(shop)
+    with closing(sqlite3.connect(shop, isolation_level=None)) as writer:
+        writer.execute("BEGIN EXCLUSIVE")
+        parts, ctx = again(shop, entries)
+    assert whole(parts) == before
+    assert ctx.coverage.skipped == []
+
+
 def test_a_database_that_is_gone_is_an_error(shop: Path) -> None:
     entries = listed(shop)
     shop.rename(shop.with_name("y.db"))

@@ -142,6 +142,18 @@ def test_an_item_that_changed_is_named_and_not_searched(
     assert f"findings examined {2 * size} of {3 * size} bytes" in done.out
 
 
+def test_a_step_that_reports_nothing_has_examined_what_it_was_given(place: Place) -> None:
+    project(place, "b.unlink()")
+    (place.path / "steps.py").write_text(LISTS)
+    book = (place.path / "scan.yaml").read_text()
+    step = '{type: python, properties: {call: "steps.py:paths"}}'
+    (place.path / "scan.yaml").write_text(book.replace("{type: personal_data}", step))
+    done = place.wct("run", "scan.yaml", "--run-id", "one")
+    assert done.code == 0, done.err
+    size = len(text("a"))
+    assert f"findings examined {2 * size} of {3 * size} bytes (1 vanished)" in done.out
+
+
 def test_a_file_that_grew_is_read_up_to_its_recorded_size(place: Place, wct: Wct) -> None:
     project(place, f"b.write_text(b.read_text() + {text('later')!r})")
     assert wct("run", "scan.yaml", "--run-id", "one").code == 0

@@ -141,8 +141,9 @@ def test_a_bad_record_fails_the_artifact_and_leaves_nothing(
     assert [path.name for path in run_folder(place).iterdir()] == ["_system"]
 
 
-def test_a_generator_that_never_ends_ends_with_the_run(place: Place) -> None:
-    project(place, "while True: yield record(1)")
+@pytest.mark.parametrize("how", ["def", "async def"])
+def test_a_generator_that_never_ends_ends_with_the_run(place: Place, how: str) -> None:
+    project(place, "while True: yield record(1)", how)
     (place.path / "book.yaml").write_text("config: {timeout: 2s}\nartifacts:\n" + STREAM % "")
     began = time.monotonic()
     done = place.wct("run", "book.yaml", "--run-id", "one")

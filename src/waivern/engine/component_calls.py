@@ -312,6 +312,8 @@ class ComponentCalls:
         """Stage what a component returned."""
         call, ctx, began, tool, identity = working
         self._on_return(call)
+        if ctx.missed and not ctx.coverage.read:  # it reports nothing: what it got, it examined
+            ctx.coverage.add(ctx.delivered.snapshot())
         content = result if isinstance(result, Content) else Content(result)
         same = None
         if self._cache is not None and not isinstance(identity, UnknownIdentity) and not ctx.missed:

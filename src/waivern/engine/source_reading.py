@@ -44,26 +44,34 @@ class ReadingContext(Context):
         """The number of items that the reading component has not been given, or not whole."""
         return self._reader.missed
 
-    def skipped(
+    def note_delivered(self) -> None:
+        """Count the entry that is being read: the reading component has been given all of it."""
+        self._reader.delivered.read += 1
+        sizes = self._in_values({"bytes": self.entry.get("size"), "rows": self.entry.get("rows")})
+        self._reader.delivered.count(1, sizes, self.of, examined=True)
+
+    def _note_skipped(
         self,
         item: str,
         reason: str,
-        count: int = 1,
-        *,
-        size: int | None = None,
-        rows: int | None = None,
-        values: int | None = None,
-        of: str | None = None,  # noqa: ARG002
+        count: int,
+        sizes: dict[str, int | None],
+        of: str | None,  # noqa: ARG002 - its connector does not know the input
     ) -> None:
         if self._strict:
             raise ComponentError(
                 f"{item!r} of input '{self.of}': {reason}",
                 hint="list the source again in a new run, or allow it with `on_change: skip`",
             )
-        if rows is not None:  # who searches tables counts values
-            values, rows = rows * max(1, len(self.entry.get("columns", ()))), None
-        self._reader.skipped(item, reason, count, size=size, rows=rows, values=values, of=self.of)
+        self._reader._note_skipped(item, reason, count, self._in_values(sizes), self.of)  # noqa: SLF001
         self._reader.missed += 1
+
+    def _in_values(self, sizes: dict[str, int | None]) -> dict[str, int | None]:
+        """Return sizes with values in place of rows: that is what a component counts in tables."""
+        rows = sizes.get("rows")
+        if rows is None:
+            return sizes
+        return {**sizes, "rows": None, "values": rows * max(1, len(self.entry.get("columns", ())))}
 
 
 class SourceReader:
@@ -118,6 +126,8 @@ class SourceReader:
                 self._ctx.skipped(name, "not read by its connector", size=entry.get("size"))
             if not has_more(part):
                 self._unfinished = None
+                if part is not None:
+                    self._ctx.note_delivered()
             if part is not None:
                 yield part
             if not has_more(part):

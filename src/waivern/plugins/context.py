@@ -109,6 +109,8 @@ class Context:
         self._redact = redact
         self._service = service
         self.item_results = item_results
+        self.delivered = Coverage()
+        """The items of the inputs that were read again from their source, whole."""
         self.missed = 0
         """The items of the inputs that could not be read again from their source."""
 
@@ -219,8 +221,7 @@ class Context:
         `count` is more than 1 where one name represents many items: a folder for its files. Raises
         ComponentError for an invalid count.
         """
-        self._skip(item, reason, count)
-        self.coverage.count(count, _sizes(size, rows, values), of, examined=False)
+        self._note_skipped(item, reason, count, _sizes(size, rows, values), of)
 
     def left_out(self, item: str, reason: str, count: int = 1) -> None:
         """Record an item that was not examined because the properties exclude it ('excluded').
@@ -252,6 +253,13 @@ class Context:
         """
         entry = {"item": self.redact(item), "found": amount(rows), "input": of}
         self.coverage.found.append(entry)
+
+    def _note_skipped(
+        self, item: str, reason: str, count: int, sizes: dict[str, int | None], of: str | None
+    ) -> None:
+        """Record what `skipped` reports, with its sizes by unit."""
+        self._skip(item, reason, count)
+        self.coverage.count(count, sizes, of, examined=False)
 
     def _skip(self, item: str, reason: str, count: int) -> None:
         item, reason = self.redact(item)[:LONGEST], self.redact(reason)[:LONGEST]
