@@ -11,7 +11,7 @@ The arguments mean the same in every function that has them:
 `cache`            whether cached results are used; None: as the project says, else yes.
 `refresh`          artifacts to rebuild although their results are known.
 `max_concurrency`  artifacts at once; None: as the runbook says, else the project, else the default.
-`executor`         the name of an installed executor; None: as the project says, else `threads`.
+`executor`         the name of an installed executor; None: as the project says, else `auto`.
 `max_failures`     failures after which nothing more is started: 1 is `--fail-fast`. None: no limit.
 `min_coverage`     the least percentage of the sources that must be examined; below it, `exit_code`
                    is 6.

@@ -79,6 +79,7 @@ class _Command:
     name = "command"
     version = "1.0.0"
     produces = ANY_JSON
+    waits = True
     Config = CommandProperties
 
     def code(self, config: CommandProperties, ctx: Context) -> str | None:

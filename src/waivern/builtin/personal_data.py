@@ -62,6 +62,7 @@ class PersonalData:
     accepts = (SchemaRef("file_set"), SchemaRef("database"), ANY_JSON)
     produces = SchemaRef("personal_data_findings")
     repeatable = True
+    computes = True
     reads_streams = True
     streams = "findings"
 

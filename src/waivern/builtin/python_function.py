@@ -38,6 +38,9 @@ class PythonProperties(Properties):
     args: dict[str, Any] = Field(
         default_factory=dict, repr=False, description="Keyword arguments for the function."
     )
+    computes: bool = Field(
+        default=False, description="The function computes: a worker process may run it."
+    )
 
 
 class _Python:
@@ -49,6 +52,10 @@ class _Python:
     Config = PythonProperties
     _positional = 0
     """How many arguments the function gets besides `args`."""
+
+    def computes(self, properties: Mapping[str, Json]) -> bool:
+        """Return what the properties say."""
+        return properties.get("computes") is True
 
     def code(self, config: PythonProperties, ctx: Context) -> str | None:
         """Return the digest of the file that defines the function, and of all that it imports."""

@@ -67,7 +67,7 @@ class Cache:
         """Whether the store may be written to: else nothing is found in one that has no cache."""
         self._store = store
         self._environ = environ
-        self._refresh = refresh
+        self.refresh = refresh
         """Artifacts that are rebuilt although a cached result may exist."""
         self._lock = threading.Lock()
         self._secret: KeyedHash | None = None
@@ -116,7 +116,7 @@ class Cache:
 
     def find(self, artifact: str, identity: Identity) -> CacheHit | None:
         """Return the cached result of an identity, if it is there and intact."""
-        if artifact in self._refresh:
+        if artifact in self.refresh:
             return None
         try:
             entry = self._store.recall(identity["key"]) or {}
@@ -150,7 +150,7 @@ class Cache:
         """
         from waivern.engine.earlier_items import EarlierItems  # most components need none
 
-        if node.id in self._refresh:
+        if node.id in self.refresh:
             return None
         key = artifact_identity.series(identity, node.id)
         try:

@@ -15,7 +15,7 @@ from waivern.engine import artifact_identity
 from waivern.engine.artifact_identity import ComponentUse, Identity, KeyedHash, UnknownIdentity
 from waivern.engine.cache import Cache, CacheHit, Readers
 from waivern.engine.call_tests import named_inputs
-from waivern.engine.calls import Awaiting, Call, Content, Produced, Working
+from waivern.engine.calls import Awaiting, Call, Content, Outcome, Produced, Working
 from waivern.engine.stager import Stager
 from waivern.message import Json, Message, StreamKind
 from waivern.planning.component_properties import configure
@@ -28,6 +28,8 @@ from waivern.plugins.inputs import Input
 from waivern.store.base import ArtifactRef, RecordSink, RunStore
 
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from waivern.engine.catalogue_origin import CatalogueOrigin
     from waivern.engine.per_item import ItemResults
     from waivern.engine.source_listing import SourceMarks
@@ -45,6 +47,21 @@ class CacheLookup(NamedTuple):
     look: Context
     """The context in which the component was asked for its part of the identity."""
     identity: Identity | UnknownIdentity
+
+
+if TYPE_CHECKING:  # creating a Protocol is slow
+
+    class WorkElsewhere(Protocol):
+        """A place other than the current thread where components work, as in another process."""
+
+        def __call__(
+            self, call: Call, tool: ComponentUse, lookup: CacheLookup | None
+        ) -> Outcome | None:
+            """Carry out a call; None: it is to be carried out here.
+
+            `lookup` is None for a source that is listed, whose list is its own fingerprint.
+            """
+            ...
 
 
 class ComponentCalls:
@@ -73,6 +90,10 @@ class ComponentCalls:
         self._stager = stager
         self._context = context
         self._on_return = on_return
+        self.elsewhere: WorkElsewhere | None = None
+        """Where components may work instead of here; an executor sets it."""
+        self.item_results: Callable[..., ItemResults] | None = None
+        """Makes what lets a component go item by item; None: `ItemResults`."""
 
     # what a run and a forecast share
 
@@ -148,22 +169,57 @@ class ComponentCalls:
             return None
         return self._cache.find(node.id, lookup.identity)
 
+    def lookup(
+        self, node: Node, tool: ComponentUse, identity: Identity | UnknownIdentity
+    ) -> CacheLookup:
+        """Return the lookup of an identity that is known."""
+        return CacheLookup(tool, self._context(node), identity)
+
+    def computes(self, work: Work) -> bool:
+        """Return whether the component that does some work says that it computes."""
+        kind = "connectors" if isinstance(work, Extract) else "processors"
+        computes = getattr(self._catalogue.load(kind, work.type), "computes", False)
+        return bool(computes(work.properties) if callable(computes) else computes)
+
+    def input_bytes(self, call: Call) -> int:
+        """Return the bytes of the sources that the inputs of a call come from, as far as known."""
+        from waivern.engine.per_item import expected
+
+        return expected(self._store.fetch(call.run_id, ref) for ref in call.inputs).total_size or 0
+
+    def code(self, lookup: CacheLookup) -> dict[str, Json]:
+        """Return the digests of the code that the component runs, or why there are none."""
+        identity = lookup.identity
+        known = None if isinstance(identity, UnknownIdentity) else identity["code"]
+        return artifact_identity.code(lookup.tool, lookup.look, known)
+
     # what only a run does
 
     def work(
         self, call: Call, work: Work, ctx: Context, began: float, scope: CallScope
-    ) -> Produced | Awaiting:
-        """Take a cached result, or let the component work."""
+    ) -> Outcome | Awaiting:
+        """Take a cached result, or let the component work, here or elsewhere."""
+        lookup: CacheLookup | None = None
         with scope.entered():
             tool = self.tool(work)
-            if call.node.keep == "reference":
-                return self._list(call, work, tool, ctx, began, scope)
-            origins = self._origins(call)
-            lookup = self.identify(
-                call.node, tool, call.inputs, given=bool(call.given), origins=origins
-            )
-        if (hit := self.find(call.node, lookup)) is not None:
+            if call.node.keep != "reference":
+                origins = self._origins(call)
+                lookup = self.identify(
+                    call.node, tool, call.inputs, given=bool(call.given), origins=origins
+                )
+        if lookup is not None and (hit := self.find(call.node, lookup)) is not None:
             return self._restored(call, lookup, hit, began)
+        if self.elsewhere is not None and (outcome := self.elsewhere(call, tool, lookup)):
+            return outcome
+        if lookup is not None:
+            return self.carry_out(call, lookup, ctx, began, scope)
+        with scope.entered():
+            return self._list(call, work, tool, ctx, began, scope)
+
+    def carry_out(
+        self, call: Call, lookup: CacheLookup, ctx: Context, began: float, scope: CallScope
+    ) -> Produced | Awaiting:
+        """Let the component work in this process."""
         with scope.entered():
             result, name = self._asked(call, lookup, ctx, scope)
             if type(result) not in _VALUES and (
@@ -174,10 +230,18 @@ class ComponentCalls:
                 result = generators.drained(
                     result, self._sink(call, scope, name), name, scope.wanted
                 )
-        working = Working(call, ctx, began, tool, lookup.identity)
+        working = Working(call, ctx, began, lookup.tool, lookup.identity)
         if type(result) not in _VALUES and inspect.isawaitable(result):
             return Awaiting(working, result)
         return self.returned(working, result)
+
+    def follow(self, call: Call, lookup: CacheLookup, ctx: Context, scope: CallScope) -> None:
+        """Let the component work on what `ctx.item_results` yields, and drop its result."""
+        with scope.entered():
+            result, _ = self._asked(call, lookup, ctx, scope)
+            if inspect.isgenerator(result):
+                for _ in result:
+                    pass
 
     def _list(
         self,
@@ -238,12 +302,13 @@ class ComponentCalls:
         from waivern.engine.per_item import ItemResults, expected
         from waivern.engine.source_reader_identity import reader_digests
 
+        results = self.item_results or ItemResults
         if self._cache is None or isinstance(lookup.identity, UnknownIdentity):
-            return ItemResults(lambda: None, None, expected(inputs), name)
+            return results(lambda: None, None, expected(inputs), name)
         readers = reader_digests(lookup.identity.get("readers", {}))
         earlier = partial(self._cache.earlier_items, call.node, lookup.identity, name)
         sink = partial(self._sink, call, scope, "items", "items")
-        return ItemResults(earlier, sink, expected(inputs), name, readers)
+        return results(earlier, sink, expected(inputs), name, readers)
 
     def _restored(self, call: Call, lookup: CacheLookup, hit: CacheHit, began: float) -> Produced:
         """Stage a cached result, with the coverage that the lookup has just recorded."""

@@ -66,6 +66,10 @@ class EarlierItems:
             total = None if list_name is None else len(records)
         self._index = _index(message.items or (), total)
 
+    def knows(self, item: InputItem, digest: str) -> bool:
+        """Return whether there is a result of an item whose entry has this digest."""
+        return self._index.get((item.input, item.name, digest)) is not None
+
     def take(self, item: InputItem, digest: str) -> TakenItem | None:
         """Return the result of an item whose entry has this digest; None if there is none."""
         known = self._index.get((item.input, item.name, digest))

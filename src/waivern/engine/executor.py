@@ -24,8 +24,8 @@ from waivern.engine.producer import Producer
 from waivern.plugins.call_scope import CallScope
 from waivern.plugins.restrictions import release, restrict
 
-THREADS = "threads"
-"""The name of the executor that is used unless another is named."""
+THREADS, PROCESSES, AUTO = "threads", "processes", "auto"
+"""The names of the shipped executors; `auto` is used unless another is named."""
 CHECK_INTERVAL_S = 0.002
 """The time between two checks of the supervisor while calls wait that a worker could take."""
 FEW_CALLS = 4
@@ -61,8 +61,10 @@ class CallReport(Protocol):
 class Executor(Protocol):
     """A place where calls are carried out, so many at a time."""
 
-    width: int
-    """The number of calls that are carried out at once; more may be submitted and wait."""
+    @property
+    def width(self) -> int:
+        """The number of calls that are carried out at once; more may be submitted and wait."""
+        ...
 
     def submit(self, call: Call, report: CallReport) -> None:
         """Accept a call; it begins now or later, and once begun it is reported done."""
@@ -95,12 +97,17 @@ class ExecutorFactory(Protocol):
 
 
 def find_executor(name: str | None) -> ExecutorFactory:
-    """Return the executor of a name; None: the shipped one.
+    """Return the executor of a name; None: `auto`.
 
     Raises NotFoundError if none of that name is installed, RefusedError if several are.
     """
-    if name is None or name == THREADS:  # reading all entry points takes longer than a small run
+    # of the shipped ones at once: reading all entry points takes longer than a small run
+    if name == THREADS:
         return ThreadExecutor
+    if name is None or name in (AUTO, PROCESSES):
+        from waivern.engine.workers.process_executor import AutoExecutor, ProcessExecutor
+
+        return ProcessExecutor if name == PROCESSES else AutoExecutor
     from waivern.kinds import load
 
     factory: ExecutorFactory = load("executors", name)
@@ -257,9 +264,9 @@ class ThreadExecutor:
             scope = worker.scope = CallScope(call.artifact)
             # a context of its own: what a component sets there (as decimal does) ends with the call
             outcome = copy_context().run(
-                carry_out, call, self._producer, self._awaiter, self._wanted, scope
+                carry_out, call, self._producer, self._awaiter, self.wanted, scope
             )
-            if not self._wanted(call):
+            if not self.wanted(call):
                 scope.join()  # its place in a pool is taken until all its work has ended
             worker.scope = None
             if scope.has_threads:
@@ -278,7 +285,8 @@ class ThreadExecutor:
             self._workers.remove(worker)
         return True
 
-    def _wanted(self, call: Call) -> bool:
+    def wanted(self, call: Call) -> bool:
+        """Return whether the outcome of a call that has begun is waited for."""
         return id(call) in self._at_work
 
     def _next(self) -> tuple[Call, CallReport] | None:

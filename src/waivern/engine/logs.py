@@ -149,7 +149,7 @@ class ArtifactLog:
         if self._logged >= LOG_LIMIT:
             note = f"(this log has reached {LOG_LIMIT:,} characters: of what follows, only the end "
             self._lines.append((note + "is kept)", True))
-        if self._waiting > GROUP or self._logs.forked:
+        if self._waiting > GROUP or self._logs.forked or self._logs.prompt:
             self.write_out()
         elif len(self._lines) == 1:
             self._logs.wake(self)
@@ -180,6 +180,8 @@ class RunLogs:
         echo: Echo = lambda _name, _line: None,
     ) -> None:
         self.closed = False
+        self.prompt = False
+        """Whether each line is written at once: a process that may crash would lose what waits."""
         self.forked = False
         """Whether this is a child that a component has forked: it has no thread that writes."""
         self.trouble: str | None = None

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from hashlib import sha256
 from types import MappingProxyType
+from typing import NamedTuple
 
 from waivern.engine.earlier_items import EarlierItems, TakenItem, entry_digest, item_digest
 from waivern.errors import IntegrityError
@@ -21,6 +22,15 @@ from waivern.plugins.inputs import InputItem, has_more
 from waivern.plugins.tally import Coverage, Progress
 from waivern.record_stream import RecordStream
 from waivern.store.base import RecordSink
+
+
+class FoundElsewhere(NamedTuple):
+    """What another process has made of an item."""
+
+    records: list[Json]
+    coverage: dict[str, Json]
+    missed: int
+    """The parts of the item that could not be read."""
 
 
 class ItemResults:
@@ -64,19 +74,37 @@ class ItemResults:
     ) -> Iterator[list[Json]]:
         """Yield the records of each item, in order."""
         for item in items:
-            digest, missed = self._digest_of(item), ctx.missed
-            if (taken := self._taken(item, digest)) is not None:
-                records, coverage, lines = taken.records, taken.coverage, taken.lines
-            else:
-                records, coverage = _worked(ctx, self._reporting(ctx, item), work)
-                lines = self._lines_of(records)
-            ctx.coverage.add(coverage)
-            # what could not be read, or not whole, is read again another time
-            self._note(item, digest if ctx.missed == missed else "", len(records), lines, coverage)
-            self._total += 1
-            self._size += item.size
-            self._report(ctx, 0)
-            yield records
+            yield self.add(ctx, item, work)
+
+    def add(
+        self,
+        ctx: Context,
+        item: InputItem,
+        work: Callable[[InputItem], Iterable[Json]],
+        found: FoundElsewhere | None = None,
+    ) -> list[Json]:
+        """Return the records of the next item: found elsewhere, in an earlier run, or made now."""
+        digest, missed = self._digest_of(item), ctx.missed
+        if found is not None:
+            records, coverage, lines = found.records, found.coverage, self._lines_of(found.records)
+            ctx.missed += found.missed
+        elif (taken := self._taken(item, digest)) is not None:
+            records, coverage, lines = taken.records, taken.coverage, taken.lines
+        else:
+            records, coverage = worked(ctx, self._reporting(ctx, item), work)
+            lines = self._lines_of(records)
+        ctx.coverage.add(coverage)
+        # what could not be read, or not whole, is read again another time
+        self._note(item, digest if ctx.missed == missed else "", len(records), lines, coverage)
+        self._total += 1
+        self._size += item.size
+        self._report(ctx, 0)
+        return records
+
+    def knows(self, item: InputItem) -> bool:
+        """Return whether the result of an item can be taken from an earlier run."""
+        digest = self._digest_of(item)
+        return bool(digest and self._earlier and self._earlier.knows(item, digest))
 
     def _digest_of(self, item: InputItem) -> str:
         """Return the digest of the entry of an item; empty if its result cannot be taken again."""
@@ -194,7 +222,7 @@ def expected(inputs: Iterable[Message]) -> Progress:
     return Progress(0, count or None, 0, size or None)
 
 
-def _worked(
+def worked(
     ctx: Context, item: InputItem, work: Callable[[InputItem], Iterable[Json]]
 ) -> tuple[list[Json], dict[str, Json]]:
     """Return what a component makes of an item, with the coverage that it reports meanwhile."""

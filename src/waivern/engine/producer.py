@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from waivern.clock import Clock
 from waivern.engine.cache import Cache
@@ -53,6 +53,9 @@ from waivern.plugins.tally import Progress
 from waivern.record_stream import RecordStream
 from waivern.store.base import ArtifactRef, RunStore
 
+if TYPE_CHECKING:
+    from waivern.engine.site import Site
+
 MESSAGE_LIMIT = 4000
 """Characters of an error's text that are kept; its log has the rest."""
 
@@ -75,14 +78,14 @@ class Producer:
         catalogue: Catalogue | None = None,
         logs: RunLogs | None = None,
     ) -> None:
-        self._store = store
+        self.store = store
         self._base = base
         self._secrets = secrets
         self._clock = clock
-        self._on_progress = on_progress
+        self.on_progress = on_progress
         self._catalogue = catalogue or Catalogue()
         self._memo = SharedResults()
-        self._logs = logs or RunLogs(no_log)
+        self.logs = logs or RunLogs(no_log)
         self._store_folder = None if store.folder is None else Path(store.folder)
         self._stager = Stager(store, clock)
         self.components = ComponentCalls(
@@ -96,11 +99,34 @@ class Producer:
             partial(self._end_if_forked, code=0),
         )
         """The calls of components, of which a forecast uses what changes nothing."""
+        self._environ = environ
+        self._cache = cache
+
+    def site(self, run_id: str) -> Site | None:
+        """Return what another process needs for the calls of a run; None if none can have them."""
+        from waivern.engine.site import Site, working_folder
+
+        address = self.store.attempt(run_id)
+        if address is None:
+            return None
+        cache, catalogue = self._cache, self._catalogue
+        return Site(
+            address,
+            str(self._base),
+            working_folder(),
+            self._environ,
+            os.environ,
+            self._secrets.names,
+            catalogue.folders,
+            catalogue.within,
+            cache is not None,
+            () if cache is None else tuple(cache.refresh),
+        )
 
     @contextmanager
     def recorded(self, call: Call, scope: CallScope) -> Iterator[None]:
         """Have what is printed here, and in the threads of `scope`, land in the artifact's log."""
-        log = scope.output = self._logs.of(call.artifact)
+        log = scope.output = self.logs.of(call.artifact)
         try:
             with attributed(log):
                 yield
@@ -160,13 +186,13 @@ class Producer:
 
     def _end_if_forked(self, call: Call, *, code: int) -> None:
         """End a child that the component forked and that came back here: its work has no reader."""
-        if self._logs.forked:
-            self._logs.of(call.artifact).finish()
+        if self.logs.forked:
+            self.logs.of(call.artifact).finish()
             os._exit(code)
 
     def _content(self, call: Call, ref: ArtifactRef) -> Json:
         """Return the content of an input; a list that is too large to be held is a stream."""
-        return self._store.fetch(call.run_id, ref).complete_content
+        return self.store.fetch(call.run_id, ref).complete_content
 
     def _part(self, call: Call, output: str, began: float) -> Outcome:
         whole = self._content(call, call.inputs[0])
@@ -178,7 +204,7 @@ class Producer:
         return self._stager.stage(call, Content(content), None, began)
 
     def _last(self, call: Call, last: LastRound, began: float) -> Outcome:
-        result, rounds = self._store.fetch(call.run_id, call.inputs[-1]), len(call.inputs)
+        result, rounds = self.store.fetch(call.run_id, call.inputs[-1]), len(call.inputs)
         missing = call.node.inputs[rounds:]
         if (
             last.led_by is None
@@ -205,7 +231,7 @@ class Producer:
 
     def _copy(self, call: Call, copy: Copy, began: float) -> Produced:
         ref = ArtifactRef(copy.artifact, copy.digest, copy.content_digest)
-        source = self._store.fetch(copy.run, ref)
+        source = self.store.fetch(copy.run, ref)
         coverage = source.extensions.get("coverage")
         content = Content.of(source)
         if (content.catalogue is not None) != (copy.keep == "reference"):
@@ -221,7 +247,7 @@ class Producer:
         made = self._stager.stage(call, content, coverage, began)
         from waivern.engine.inherited_coverage import inherited  # most runs copy nothing
 
-        examined = inherited(self._store, copy, source, self._memo)
+        examined = inherited(self.store, copy, source, self._memo)
         return made._replace(origin=copy.origin, examined=examined, keep=copy.keep)
 
     def _asking(self, node: Node) -> Context:
@@ -241,8 +267,8 @@ class Producer:
         return Context(
             artifact,
             self._folder(call.node),
-            self._logs.of(artifact).line,
-            partial(self._on_progress, artifact),
+            self.logs.of(artifact).line,
+            partial(self.on_progress, artifact),
             call.given,
             self._memo,
             self._store_folder,
@@ -258,7 +284,7 @@ class Producer:
         return Path(node.base) if node.base else self._base
 
     def _log_traceback(self, call: Call, error: BaseException) -> None:
-        log = self._logs.of(call.artifact)
+        log = self.logs.of(call.artifact)
         log.line("".join(traceback.format_exception(error)).rstrip())
         log.write_out()
 

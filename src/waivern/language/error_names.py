@@ -11,6 +11,8 @@ TIMEOUT = "timeout"
 """The name for the time limit of a try."""
 DIED = "died"
 """The name for a try that ended its worker, as a crash or a lack of memory does."""
+MAX_MEMORY = "max_memory"
+"""The name for a try that needed more memory than its limit."""
 _NAME = r"(?a)[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"
 _BUILTIN = {
     name
@@ -22,7 +24,7 @@ _OWN = {
     for name, each in vars(errors).items()
     if isinstance(each, type) and issubclass(each, errors.WaivernError)
 }
-KNOWN = frozenset({TIMEOUT, DIED, *_BUILTIN, *_OWN})
+KNOWN = frozenset({TIMEOUT, DIED, MAX_MEMORY, *_BUILTIN, *_OWN})
 _NEVER = {
     "StoreError": "a failure of the store is never tried again",
     "Suspend": "an artifact that waits is never tried again",

@@ -240,6 +240,29 @@ def _seconds(value: Json) -> Json:
 _LONGEST = 366 * 24 * 3600
 
 
+_SIZE = re.compile(r"(?P<number>[0-9]{1,12}(?:\.[0-9]{1,12})?) ?(?P<unit>[KMGT]i?B)", re.ASCII)
+_BYTES = {
+    f"{letter}{i}B": base**n
+    for i, base in (("", 1000), ("i", 1024))
+    for n, letter in enumerate("KMGT", 1)
+}
+
+
+def _bytes(value: Json) -> Json:
+    match = _SIZE.fullmatch(value) if isinstance(value, str) else None
+    if match:
+        value = round(float(match["number"]) * _BYTES[match["unit"]])
+    if isinstance(value, bool) or not isinstance(value, int):
+        hint = "write text such as '512MiB' or '2GB', or bytes as a whole number"
+        raise refusal(((), RunbookCode.TYPE, "{} must be a size", hint))
+    if value < _LEAST_MEMORY:
+        raise refusal(((), RunbookCode.VALUE, "{} must be at least 1MiB", None))
+    return value
+
+
+_LEAST_MEMORY = 1 << 20
+
+
 def _or_empty(value: Json) -> Json:
     return {} if value is None else value
 
@@ -289,6 +312,9 @@ Properties: TypeAlias = Annotated[
 ]
 Seconds: TypeAlias = Annotated[
     float, BeforeValidator(_seconds, json_schema_input_type=float | str), Words("length of time")
+]
+Bytes: TypeAlias = Annotated[
+    int, BeforeValidator(_bytes, json_schema_input_type=int | str), Words("size")
 ]
 ChosenId: TypeAlias = Annotated[Chosen, AfterValidator(_artifact_id)]
 RecordedId: TypeAlias = Annotated[Recorded, AfterValidator(_artifact_id)]

@@ -13,6 +13,7 @@ from waivern.diagnostics import Diagnostic
 from waivern.ids import ArtifactId, segment_fault
 from waivern.language import template
 from waivern.language.field_types import (
+    Bytes,
     Chosen,
     ChosenId,
     ForItem,
@@ -172,7 +173,8 @@ class RetrySpec(Model):
         OneOrMoreNames,
         AfterValidator(_errors),
         Key(
-            "names of error classes, those derived from them included, and `timeout`",
+            "names of error classes, those derived from them included, `timeout`, `died` and "
+            "`max_memory`",
             type="name or list",
             default="any error",
         ),
@@ -212,6 +214,7 @@ _WHAT = Phase.WHAT
 _PEOPLE = ("gate", "child_runbook")
 """Keys of origin beside which the keys for production have no meaning."""
 _NO_SOURCE = (*_PEOPLE, "inputs", "reuse")
+_NO_WORK = (*_PEOPLE, "reuse")
 """Keys of origin beside which the keys for a source have no meaning."""
 
 
@@ -313,6 +316,14 @@ class ArtifactSpec(Model):
         ),
     ] = None
     timeout: Annotated[Seconds | None, Key("the time limit of one call", excludes=_PEOPLE)] = None
+    max_memory: Annotated[
+        Bytes | None,
+        Key(
+            "the memory that one call may take; it then runs in a worker process",
+            excludes=_NO_WORK,
+            example="512MiB",
+        ),
+    ] = None
     pool: Annotated[
         Chosen | None, Key("shares a limit of `config.pools` with others", excludes=_PEOPLE)
     ] = None

@@ -148,7 +148,11 @@ class Project(Model):
     ] = None
     executor: Annotated[
         Annotated[str, BeforeValidator(_plain_text)] | None,
-        Key("where components run: an installed executor", type="name", default="`threads`"),
+        Key(
+            "where components run: `threads`, `processes`, `auto` or an installed executor",
+            type="name",
+            default="`auto`",
+        ),
     ] = None
     retention: Annotated[Retention, Key("the defaults of `wct runs prune`", default="empty")] = (
         Field(default_factory=Retention)

@@ -17,9 +17,11 @@ class Secrets:
     """The values of the variables that a runbook uses, each redacted to its name."""
 
     def __init__(self, names: Iterable[str], environ: Mapping[str, str]) -> None:
+        self.names = tuple(names)
+        """The names of the variables."""
         shown = {
             form: f"${{{name}}}"
-            for name in names
+            for name in self.names
             for form in _forms(environ.get(name, ""))
             if len(form) >= SHORTEST
         }

@@ -182,6 +182,8 @@ class Node(NamedTuple):
     """All have to come out as they should."""
     retry: RetrySpec | None = None
     timeout: float | None = None
+    max_memory: int | None = None
+    """The bytes that a call may take; a worker process then carries it out."""
     pool: str | None = None
     fail_fast: bool = False
     """Its failure ends the run: nothing more is started."""

@@ -196,6 +196,7 @@ class _Planner:
             tests=drawn.tests,
             retry=own.retry or own_retry(component),
             timeout=own.timeout,
+            max_memory=own.max_memory,
             pool=self._pool(flat, own.pool),
             fail_fast=on_error == "fail",
             cache=own.cache if own.cache is not None else scope.cache,

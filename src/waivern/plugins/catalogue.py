@@ -34,6 +34,7 @@ class Catalogue:
     """
 
     def __init__(self, folders: Iterable[str | Path] = (), *, within: str | Path = "/") -> None:
+        self.folders, self.within = tuple(map(str, folders)), str(within)
         self.imports = ModuleFolders()
         """The modules of the folders with the user's code."""
         self._fingerprints = Fingerprints()
@@ -41,7 +42,7 @@ class Catalogue:
         self._loaded: dict[tuple[str, str], tuple[Any, Offer]] = {}
         # A module that is being loaded may name another component: the same thread comes again.
         self._lock = threading.RLock()
-        for module in modules(folders, within):
+        for module in modules(self.folders, within):
             for kind in module.kinds():
                 offers = self._local[kind.name].setdefault(module.name, {})
                 offers[module.path] = _InFolder(module, kind.singular, self.imports)

@@ -75,6 +75,14 @@ connector that can read its source again
 `reads_streams: bool`, of a processor
     It reads large lists of its inputs with `Input.items` or `Input.each`. Other processors are
     handed such a list whole, up to 64 MiB.
+`computes: bool`, or `computes(properties) -> bool`
+    It spends its time in computing, so that calls of it are worth a worker process: they then use
+    all processor cores. `properties` are those of the runbook. A worker has an interpreter of its
+    own: what a call leaves in a module, in `ctx.once` or in a service is seen by later calls in the
+    same process only. Results are written by the worker, and `ctx` works as on a thread. The items
+    of `ctx.each_item` may be distributed among several workers, each of which calls `process`.
+`waits: bool`
+    It spends its time in waiting, as for another program: it stays on a thread. So do coroutines.
 `joins_catalogues: bool`, of a processor
     Where all its inputs are listed sources with one kind of list, its result is the list of all
     their entries, and `process` is not called. It then stays a listed source.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from waivern.clock import Clock
 from waivern.diagnostics import did_you_mean
 from waivern.engine.ledger import Observer
-from waivern.errors import ArtifactNotFoundError
+from waivern.errors import ArtifactNotFoundError, RefusedError
 from waivern.language.secrets import Secrets
 from waivern.planning.plan import Plan
 from waivern.plugins.tally import Progress
@@ -32,7 +32,7 @@ class RunOptions(NamedTuple):
     max_concurrency: int | None = None
     """Artifacts at once; None: as the runbook says, else the project, else DEFAULT_CONCURRENCY."""
     executor: str | None = None
-    """The name of the executor; None: as the project says, else `threads`."""
+    """The name of the executor; None: as the project says, else `auto`."""
     max_failures: int | None = None
     """Failures after which nothing more is started; None: no limit."""
     cache: bool | None = None
@@ -99,12 +99,14 @@ class RunOptions(NamedTuple):
         """Return the options with artifact ids in `refresh` in place of aliases.
 
         Raises ArtifactNotFoundError for a name that the plan does not have, NotFoundError if the
-        executor is not installed.
+        executor is not installed, RefusedError if it cannot keep a limit.
         """
         if self.executor_name is not None:
-            from waivern.engine.executor import find_executor  # its import takes time
+            from waivern.engine.executor import THREADS, find_executor  # its import takes time
 
             find_executor(self.executor_name)
+            if self.executor_name == THREADS:
+                _refuse_memory_limits(plan)
         ids: set[str] = set()
         for name in sorted(self.refresh):
             if name not in plan.nodes and name not in plan.aliases:
@@ -112,6 +114,16 @@ class RunOptions(NamedTuple):
                 raise ArtifactNotFoundError(f"--refresh: there is no artifact '{name}'", hint=hint)
             ids.update(plan.aliases.get(name, (name,)))
         return self._replace(refresh=frozenset(ids))
+
+
+def _refuse_memory_limits(plan: Plan) -> None:
+    """Raise RefusedError if an artifact has a limit that threads cannot keep."""
+    limited = [node.id for node in plan.nodes.values() if node.max_memory is not None]
+    if limited:
+        raise RefusedError(
+            f"'{limited[0]}' has `max_memory`, which the executor `threads` cannot keep",
+            hint="use `--executor auto` or `--executor processes`, or remove `max_memory`",
+        )
 
 
 def fraction(percentage: float) -> Fraction:

@@ -16,18 +16,28 @@ from waivern.store import artifact_files
 from waivern.store.artifact_files import Staged
 from waivern.store.backend import FileHandle, FolderHandle, explained
 from waivern.store.base import Receipt, RecordSink
+from waivern.store.joined_staging import JoinedStaging
 from waivern.store.layout import STAGED, Layout, staged_stream
 from waivern.store.lease import BackendLease
+from waivern.store.publishing import Publisher
 from waivern.store.staging import StagingArea, current, over
 from waivern.store.stream_files import FileSink, StreamFile
 
 _tokens = itertools.count()
-_TOKEN_PREFIX = os.urandom(4).hex()
+_prefix = os.urandom(4).hex()
 """Staged names are unique over processes by this, within one by the counter."""
 
 
 def _new_name() -> str:
-    return f"{_TOKEN_PREFIX}-{next(_tokens)}"
+    return f"{_prefix}-{next(_tokens)}"
+
+
+def _renew_prefix() -> None:
+    global _prefix  # noqa: PLW0603 - there is one a process
+    _prefix = os.urandom(4).hex()
+
+
+os.register_at_fork(after_in_child=_renew_prefix)
 
 
 class ArtifactWriter:
@@ -58,13 +68,9 @@ class ArtifactWriter:
         parse_artifact_id(key)
         area, name = self._staging(run_id), _new_name()
         place = f"{area.name}/{name}"
-        lease, streams = self._leases.get(run_id), message.streams
-        if streams:
+        if streams := message.streams:
             self._stage_streams(area, name, (run_id, key), streams)
-        if lease is None or not lease.artifacts.hold(place, encoded.data):
-            with explained(f"write artifact '{key}'"), area.create(name) as file:
-                file.write(encoded.data)
-                file.sync()
+        self._place(area, place, encoded.data, key)
         size = len(encoded.data)
         return Receipt(
             key,
@@ -76,6 +82,41 @@ class ArtifactWriter:
             tuple(streams),
             size + sum(each.size for each in streams.values()) if streams else None,
         )
+
+    def _place(self, area: StagingArea, place: str, data: bytes, title: str) -> None:
+        """Hold an artifact's bytes in memory, or write them to a file."""
+        holder = self._holder(area)
+        if holder is None or not holder.hold(place, data):
+            name = place.rpartition("/")[2]
+            with explained(f"write artifact '{title}'"), area.create(name) as file:
+                file.write(data)
+                file.sync()
+
+    def _holder(self, area: StagingArea | None) -> Publisher | JoinedStaging | None:
+        """Return what holds small artifacts of an attempt in memory, if anything does."""
+        if area is None or isinstance(area, JoinedStaging):
+            return area
+        lease = self._leases.get(area.run_id)
+        return None if lease is None else lease.artifacts
+
+    def held(self, run_id: str, staged: str) -> bytes | None:
+        """Return the bytes of a staged artifact that is in memory."""
+        lease = self._leases.get(run_id)
+        holder = lease.artifacts if lease else self._holder(self._attempts.get(run_id))
+        return None if holder is None else holder.held(staged)
+
+    def join(self, run_id: str, attempt: str) -> None:
+        """Write for this attempt, which another process holds, and for no later one."""
+        self._attempts[run_id] = JoinedStaging(
+            run_id, attempt, partial(self._opened, run_id, attempt)
+        )
+
+    def accept(self, run_id: str, staged: str, data: bytes) -> None:
+        """Take the bytes of a staged artifact from another process."""
+        area = self._staging(run_id)
+        if staged.partition("/")[0] != area.name:
+            raise over(run_id)
+        self._place(area, staged, data, staged)
 
     def _stage_streams(
         self,

@@ -16,7 +16,7 @@ from waivern.errors import (
 from waivern.message import Message, StreamKind, decode, sha256
 from waivern.store import layout
 from waivern.store.backend import Backend, FileHandle, FolderHandle, explained
-from waivern.store.base import ArtifactRef, Receipt, RecordSink, RunStore
+from waivern.store.base import ArtifactRef, AttemptAddress, Receipt, RecordSink, RunStore
 from waivern.store.layout import STAGED, AbsentError, Layout
 
 if TYPE_CHECKING:  # only some uses need them, and `wct runs` must be instant
@@ -67,12 +67,20 @@ class BackendArtifacts(RunStore):
     def sink(self, run_id: str, key: str, name: str, *, kind: StreamKind = "records") -> RecordSink:
         return self._writer.sink(run_id, key, name, kind=kind)
 
+    def join(self, address: AttemptAddress) -> None:
+        self._writer.join(address.run_id, address.attempt)
+
+    def export(self, run_id: str, staged: str) -> bytes | None:
+        return self._writer.held(run_id, staged)
+
+    def accept(self, run_id: str, staged: str, data: bytes) -> None:
+        self._writer.accept(run_id, staged, data)
+
     # reading
 
     def fetch(self, run_id: str, ref: ArtifactRef, *, redacted: bool = False) -> Message:
-        lease = self._leases.get(run_id)
         reader = partial(self._stream_file, run_id, ref.key, staged=ref.staged)
-        if lease and ref.staged and (held := lease.artifacts.held(ref.staged)):
+        if ref.staged and (held := self._writer.held(run_id, ref.staged)):
             return _whole(decode(held, reader))
         # it may be published between two looks, so the published place is tried twice
         places = [None, ref.staged, None] if ref.staged else [None]

@@ -44,6 +44,18 @@ class ArtifactRef(NamedTuple):
     """Whether its content lists a source, whose items its consumers read."""
 
 
+class AttemptAddress(NamedTuple):
+    """The address of an attempt for other processes, which stage artifacts for its holder."""
+
+    url: str
+    """The argument of `open_store`, like the two that follow."""
+    trust: bool
+    working_folder: str
+    run_id: str
+    attempt: str
+    """The name of its staging; only the store reads it."""
+
+
 class Owner(NamedTuple):
     """The holder of a run: for people to read, never to decide by."""
 
@@ -302,6 +314,30 @@ class RunStore(ArtifactStore):
         `items` it takes the index of the items: `finish` returns `Message.items`, or an empty list
         if there are none; `name` is then used in messages only.
         """
+
+    def attempt(self, run_id: str) -> AttemptAddress | None:  # noqa: ARG002
+        """Return the address of the attempt at a run that is held here.
+
+        None: no other process can take part in it, as with a store in memory.
+        """
+        return None
+
+    def join(self, address: AttemptAddress) -> None:
+        """Take part in an attempt that another process holds: `stage` and `sink` write for it.
+
+        They write for no later attempt at the run; from the end of this one on they raise
+        StoreError. Small artifacts stay in memory: `export` returns them, for the holder. To join
+        again forgets them.
+        """
+        raise NotImplementedError
+
+    def export(self, run_id: str, staged: str) -> bytes | None:  # noqa: ARG002
+        """Return a staged artifact that is in the memory of this process; None: it is in a file."""
+        return None
+
+    def accept(self, run_id: str, staged: str, data: bytes) -> None:
+        """Take a staged artifact that another process has exported."""
+        raise NotImplementedError
 
     @abstractmethod
     def fetch(self, run_id: str, ref: ArtifactRef, *, redacted: bool = False) -> Message:

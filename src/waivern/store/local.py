@@ -6,6 +6,7 @@ import os
 
 from waivern.files import absolute
 from waivern.store.backend_store import BackendStore
+from waivern.store.base import AttemptAddress
 from waivern.store.disk_backend import DiskBackend
 from waivern.store.layout import file_path
 from waivern.store.ownership import owners_of
@@ -31,6 +32,16 @@ class LocalFilesystemStore(BackendStore):
         owners = owners_of(self.path, os.fspath(working_folder), trust=trust)
         super().__init__(DiskBackend(self.path, owners))
         self.folder = self.path
+        self._trust = trust
+        self._working_folder = os.path.abspath(working_folder)
+
+    def attempt(self, run_id: str) -> AttemptAddress | None:
+        lease = self._leases.get(run_id)
+        if lease is None:
+            return None
+        return AttemptAddress(
+            f"file:{self.path}", self._trust, self._working_folder, run_id, lease.staging.name
+        )
 
 
 def is_run_folder(path: str) -> bool:

@@ -1,0 +1,94 @@
+"""A private channel between two processes: JSON documents over a socket.
+
+The documents are JSON and nothing else: what a worker sends is data and can execute nothing here.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+import threading
+from typing import Any, TypeAlias
+
+Document: TypeAlias = dict[str, Any]
+
+_LENGTH = struct.Struct("!I")
+LARGEST = 64 << 20
+"""Bytes of a document. A larger one is not a document, but what a component wrote there."""
+CHUNK = 1 << 16
+
+
+class GarbageError(Exception):
+    """What was received is no document."""
+
+
+class Channel:
+    """One end of a channel. Any thread may send; one thread receives."""
+
+    def __init__(self, end: socket.socket) -> None:
+        self._socket = end
+        self._sending = threading.Lock()
+        self._received = bytearray()
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def send(self, document: Document) -> None:
+        """Send a document. Raises OSError if the other process is gone."""
+        data = json.dumps(document, separators=(",", ":")).encode()
+        with self._sending:
+            self._socket.sendall(_LENGTH.pack(len(data)) + data)
+
+    def receive(self) -> Document:
+        """Wait for the next document.
+
+        Raises EOFError if the other process is gone, GarbageError if it sent something else.
+        """
+        while (document := self._complete()) is None:
+            self._read()
+        return document
+
+    def arrived(self) -> list[Document]:
+        """Read once what has arrived, and return the documents that are complete by now.
+
+        Waits if nothing has arrived. Raises the errors of `receive`.
+        """
+        self._read()
+        found = []
+        while (document := self._complete()) is not None:
+            found.append(document)
+        return found
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def _read(self) -> None:
+        try:
+            data = self._socket.recv(CHUNK)
+        except ConnectionError:
+            data = b""
+        if not data:
+            raise EOFError
+        self._received += data
+
+    def _complete(self) -> Document | None:
+        """Take the next document out of what was received; None if it is not complete."""
+        buffer = self._received
+        if len(buffer) < _LENGTH.size:
+            return None
+        (length,) = _LENGTH.unpack_from(buffer)
+        if length > LARGEST:
+            raise GarbageError
+        end = _LENGTH.size + length
+        if len(buffer) < end:
+            return None
+        data = bytes(buffer[_LENGTH.size : end])
+        del buffer[:end]
+        try:
+            document = json.loads(data)
+        except ValueError:
+            raise GarbageError from None
+        if not isinstance(document, dict):
+            raise GarbageError
+        return document

@@ -1,0 +1,291 @@
+"""The executors with worker processes: `processes`, and `auto`, which uses them where they pay.
+
+    submit ─▶ Slots ─▶ ThreadExecutor ─▶ Producer: conditions, earlier results
+                                            └─▶ ProcessExecutor: CallSession ═══▶ worker
+
+A thread has each call, and decides what needs no worker. It then gives the call to a worker and
+waits for it. What waits for something outside, and what is taken from the cache, stays on threads.
+"""
+
+from __future__ import annotations
+
+import json
+import select
+from typing import TYPE_CHECKING
+
+from waivern.engine.calls import Call, Failed, LeftBehind, Lost, Outcome, Produced
+from waivern.engine.executor import CallReport, ThreadExecutor
+from waivern.engine.producer import Producer
+from waivern.engine.workers.slots import Slots, cores
+from waivern.planning.plan import Extract, Transform
+
+if TYPE_CHECKING:
+    from waivern.engine.artifact_identity import ComponentUse
+    from waivern.engine.component_calls import CacheLookup
+    from waivern.engine.site import Site
+    from waivern.engine.workers.call_documents import WorkerCall
+    from waivern.engine.workers.call_session import CallSession
+    from waivern.engine.workers.worker_pool import ComponentKey, WorkerHandle, WorkerPool
+
+LARGE_BYTES = 8 << 20
+"""The size of the sources from which on a call is worth a worker although nothing was computed yet:
+a detector takes about a second for them."""
+COMPUTED_MS = 500
+"""The time that calls have computed on threads after which others are worth a worker."""
+
+
+class ProcessExecutor:
+    """Threads that give calls to worker processes: all those of components that do not wait."""
+
+    every = True
+    """Whether calls go to workers that compute little or nothing."""
+
+    def __init__(self, producer: Producer, width: int) -> None:
+        self._producer = producer
+        self._components = producer.components
+        self._threads = ThreadExecutor(producer, width)
+        self._slots = Slots(min(width, cores()))
+        self._computing: dict[int, _ComputingCall] = {}
+        """The calls that have a slot or wait for one, by identity."""
+        self._sessions: dict[int, CallSession] = {}
+        """The calls that workers have, by identity."""
+        self._pool: WorkerPool | None = None
+        self._site: Site | None = None
+        self._waiting: set[str] = set()
+        """Uses of components that turned out to wait, as `_use` describes them."""
+        self._kept: list[tuple[str, tuple[str, ...], WorkerHandle]] = []
+        """(artifact, its threads, worker) of calls that have ended but for what they started."""
+        self._computed_ms = 0
+        self._closed = False
+        self._components.elsewhere = self._on_worker
+
+    # as an executor
+
+    @property
+    def width(self) -> int:
+        """The number of calls that are carried out at once."""
+        return self._threads.width
+
+    def submit(self, call: Call, report: CallReport) -> None:
+        """Accept a call; one that computes waits for a slot before it begins."""
+        if not self._computes_at_all(call):
+            self._threads.submit(call, report)
+            return
+        computing = _ComputingCall(call, report, self)
+        self._computing[id(call)] = computing
+        self._slots.enter(computing.begin)
+
+    def recall(self) -> list[Call]:
+        """Return the calls that have not begun; they will not."""
+        self._slots.withdraw()
+        recalled = self._threads.recall()
+        for call in recalled:
+            if (computing := self._computing.pop(id(call), None)) is not None:
+                computing.leave()
+        waiting = [each for each in list(self._computing.values()) if not each.submitted]
+        for each in waiting:
+            del self._computing[id(each.call)]
+        return [*recalled, *(each.call for each in waiting)]
+
+    def abandon(self, call: Call) -> None:
+        """End the worker of a call, or do what can be done to its thread."""
+        self._threads.abandon(call)
+        if (session := self._sessions.get(id(call))) is not None:
+            session.abandon()
+        if (computing := self._computing.get(id(call))) is not None:
+            computing.leave()
+
+    def lingers(self) -> bool:
+        """Report whether a thread that is no daemon still works for a call that has ended."""
+        return self._threads.lingers() or any(threads for _, threads, _ in self._still_at_work())
+
+    def close(self, patience_s: float) -> list[LeftBehind]:
+        """End all workers, and close the threads; return what is left behind there."""
+        self._closed = True
+        self._slots.withdraw()
+        left = [
+            LeftBehind(artifact, name, holds_process=False)
+            for artifact, threads, _ in self._still_at_work()
+            for name in threads
+        ]
+        if self._pool is not None:
+            self._pool.close()
+        return [*left, *self._threads.close(patience_s)]
+
+    def _still_at_work(self) -> list[tuple[str, tuple[str, ...], WorkerHandle]]:
+        """Return what was kept, without the threads that have ended."""
+        self._kept = [
+            (artifact, threads if threads and not _has_news(worker) else (), worker)
+            for artifact, threads, worker in self._kept
+        ]
+        return self._kept
+
+    def ended(self, computing: _ComputingCall, outcome: Outcome) -> None:
+        """Note the end of a call that had a slot, and give the slot back."""
+        self._computing.pop(id(computing.call), None)
+        if isinstance(outcome, Produced) and outcome.origin is None:
+            self._computed_ms += outcome.duration_ms
+        computing.leave()
+
+    def start(self, call: Call, report: CallReport) -> None:
+        """Give a call that has a slot to a thread."""
+        if not self._closed:
+            self._threads.submit(call, report)
+
+    def give_slot(self) -> None:
+        """Take a slot back."""
+        self._slots.give()
+
+    # what goes to a worker
+
+    def _computes_at_all(self, call: Call) -> bool:
+        """Report whether a call may go to a worker, as far as its declaration says."""
+        work = call.node.work
+        if not isinstance(work, Extract | Transform):
+            return False
+        if self.every or call.node.max_memory is not None:
+            return True
+        return self._components.computes(work)
+
+    def _on_worker(
+        self, call: Call, tool: ComponentUse, lookup: CacheLookup | None
+    ) -> Outcome | None:
+        """Have a worker carry out a call; None if it is to be carried out here."""
+        limited = call.node.max_memory is not None
+        waits = getattr(tool.component, "waits", False) or _use(call) in self._waiting
+        if not limited and (waits or not (self.every or self._is_worth(call))):
+            return None
+        if (pool := self._pool_for(call)) is None:
+            return _refused(limited) if limited or self.every else None
+        from waivern.engine.workers.call_session import CallSession, WaitsError
+        from waivern.engine.workers.worker_pool import PoolError
+
+        request, key = self._request(call, tool, lookup)
+        session = CallSession(
+            pool,
+            self._slots,
+            self._producer.store,
+            self._producer.logs.of(call.artifact),
+            lambda progress: self._producer.on_progress(call.artifact, progress),
+            request,
+            key,
+        )
+        self._sessions[id(call)] = session
+        try:
+            if not self._threads.wanted(call):
+                return Lost("the call is not wanted any more")
+            outcome = session.carry_out()
+        except WaitsError:
+            self._waiting.add(_use(call))
+            return None
+        except PoolError as error:
+            return Lost(str(error))
+        finally:
+            del self._sessions[id(call)]
+        if session.kept is not None:
+            self._kept.append((call.artifact, session.threads, session.kept))
+        return outcome
+
+    def _request(
+        self, call: Call, tool: ComponentUse, lookup: CacheLookup | None
+    ) -> tuple[WorkerCall, ComponentKey]:
+        from waivern.engine.artifact_identity import UnknownIdentity
+        from waivern.engine.workers.call_documents import WorkerCall
+        from waivern.engine.workers.worker_pool import ComponentKey
+
+        known = lookup or self._components.lookup(call.node, tool, UnknownIdentity(""))
+        code = self._components.code(known)
+        work = call.node.work
+        assert isinstance(work, Extract | Transform)
+        kind = type(work).__name__
+        splits = self._slots.count > 1 and self._components.computes(work)
+        identity = None if lookup is None else lookup.identity
+        return (
+            WorkerCall(call, identity, code, splits),
+            ComponentKey(kind, work.type, json.dumps([code, call.node.base])),
+        )
+
+    def _is_worth(self, call: Call) -> bool:
+        """Report whether a call computes, and others do too or its sources are large."""
+        work = call.node.work
+        assert isinstance(work, Extract | Transform)
+        if self._slots.count < 2 or not self._components.computes(work):
+            return False
+        if self._pool is not None:
+            return True
+        if self._computed_ms >= COMPUTED_MS and self._slots.taken > 1:
+            return True
+        return self._components.input_bytes(call) >= LARGE_BYTES
+
+    def _pool_for(self, call: Call) -> WorkerPool | None:
+        """Return the pool; None if no other process can take part in the run."""
+        if self._pool is None:
+            from waivern.engine.workers.worker_pool import WorkerPool
+
+            with self._slots.lock:
+                if self._pool is None and (site := self._producer.site(call.run_id)) is not None:
+                    self._pool = WorkerPool(site, self._slots.count)
+        return self._pool
+
+
+class AutoExecutor(ProcessExecutor):
+    """Threads that give calls to worker processes once that is worth the start of a process.
+
+    Calls that do not compute stay on threads; those with a limit of memory go to a worker at once.
+    """
+
+    every = False
+
+
+class _ComputingCall:
+    """A call that computes: the slot it needs, and the reports about it."""
+
+    def __init__(self, call: Call, report: CallReport, executor: ProcessExecutor) -> None:
+        self.call = call
+        self._report = report
+        self._executor = executor
+        self.submitted = False
+        self._has_slot = False
+
+    def begin(self) -> None:
+        """Begin with a slot."""
+        self.submitted = self._has_slot = True
+        self._executor.start(self.call, self)
+
+    def leave(self) -> None:
+        """Give the slot back, once."""
+        if self._has_slot:
+            self._has_slot = False
+            self._executor.give_slot()
+
+    # as a receiver of reports
+
+    def began(self, call: Call) -> None:
+        self._report.began(call)
+
+    def done(self, call: Call, outcome: Outcome) -> None:
+        self._executor.ended(self, outcome)
+        self._report.done(call, outcome)
+
+    def gone(self, reason: str) -> None:
+        self._report.gone(reason)
+
+
+def _use(call: Call) -> str:
+    """Return a description of a component with its properties."""
+    work = call.node.work
+    assert isinstance(work, Extract | Transform)
+    return json.dumps([work.label, dict(work.properties)])
+
+
+def _has_news(worker: WorkerHandle) -> bool:
+    """Report whether a worker has sent that its threads have ended, or has ended itself."""
+    poll = select.poll()
+    poll.register(worker.channel, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+def _refused(limited: bool) -> Failed:
+    message = "worker processes cannot reach a store that is in memory"
+    hint = "use a store on a disk" + ("" if limited else ", or `--executor threads`")
+    return Failed("RefusedError", message, hint, 0, kinds=("RefusedError", "WaivernError"))

@@ -1,0 +1,225 @@
+"""The items of one artifact, distributed among several workers; the results stay in order.
+
+    leader     each_item ── need part 7 ──▶ coordinator ── work on part 9 ──▶ follower
+               takes the results   ◀── part 7 ──         ◀── part 7 ──       each_item
+
+The component runs in all of these workers, with the same inputs. In the leader, `each_item` yields
+the results of all items, in order, and the component goes on with them. In a follower it works on
+the parts that the coordinator assigns, stages the results of each part like an artifact, and yields
+nothing; when the coordinator releases it, the call ends without a result.
+
+A part is some consecutive items of one `each_item`, of which a component may have several: the
+first is pass 0. A part whose follower fails or ends is worked on by the leader: what fails again
+then fails the artifact, and what a follower cannot do costs that part only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from itertools import islice
+from types import MappingProxyType
+from typing import NamedTuple
+
+from waivern.engine.calls import Call
+from waivern.engine.earlier_items import EarlierItems
+from waivern.engine.per_item import FoundElsewhere, ItemResults, worked
+from waivern.engine.workers.call_documents import receipt_of
+from waivern.engine.workers.channel import Channel, Document
+from waivern.message import Json, Message
+from waivern.plugins.context import Context
+from waivern.plugins.inputs import InputItem
+from waivern.plugins.tally import Progress
+from waivern.record_stream import RECORDS, RecordStream
+from waivern.store.base import ArtifactRef, RecordSink, RunStore
+
+PART_BYTES = 2 << 20
+"""The size of the sources of one part, as far as sizes are known."""
+MOST_IN_PART = 500
+"""Items of one part."""
+
+
+class ReleasedError(BaseException):
+    """The follower is not needed any more. A component must not catch it as its own error."""
+
+
+class WorkerItems(NamedTuple):
+    """What the workers of one call share."""
+
+    store: RunStore
+    call: Call
+    channel: Channel
+
+
+class ItemResult(NamedTuple):
+    """What a follower says of an item, beside its records."""
+
+    records: int
+    coverage: dict[str, Json]
+    missed: int
+    """What could not be read of it."""
+    taken: bool = False
+    """Whether the leader is to take the result of an earlier run; there are no records then."""
+
+
+class DistributedItems(ItemResults):
+    """The results of a call, of which followers produce a part."""
+
+    def __init__(
+        self,
+        shared: WorkerItems,
+        earlier: Callable[[], EarlierItems | None],
+        sink: Callable[[], RecordSink] | None,
+        expected: Progress,
+        name: str,
+        readers: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        super().__init__(earlier, sink, expected, name, readers)
+        self._store, self._call, self._channel = shared
+        self._pass = -1
+        self._arrived: dict[int, Document] = {}
+        """The parts of this pass that were sent before they were needed."""
+
+    def each(
+        self,
+        ctx: Context,
+        items: Iterable[InputItem],
+        work: Callable[[InputItem], Iterable[Json]],
+    ) -> Iterator[list[Json]]:
+        self._pass += 1
+        self._arrived.clear()
+        size = _items_of_part(self._expected)
+        rest = iter(items)
+        self._channel.send({"split": self._pass, "size": size})
+        number, more = 0, True
+        while more:
+            part = self._part(number)
+            count = 0
+            followed = self._followed(part)
+            for item in islice(rest, size):
+                count += 1
+                known = next(followed, None)
+                found = None
+                if known is not None and not known[0].taken:
+                    result, records = known
+                    found = FoundElsewhere(records, result.coverage, result.missed)
+                yield self.add(ctx, item, work, found)
+            more = count == size
+            number += 1
+
+    def _part(self, number: int) -> Document:
+        """Return what is known of a part; it says so if the leader has to work on it."""
+        self._channel.send({"need": number})
+        while number not in self._arrived:
+            document = self._channel.receive()
+            if document.get("pass") == self._pass:
+                self._arrived[document["part"]] = document
+        return self._arrived.pop(number)
+
+    def _followed(self, part: Document) -> Iterator[tuple[ItemResult, list[Json]]]:
+        """Yield what a follower has staged of each item of a part."""
+        if part["receipt"] is None:
+            return
+        receipt, run_id = receipt_of(part["receipt"]), self._call.run_id
+        if part["data"] is not None:
+            self._store.accept(run_id, receipt.staged, part["data"].encode())
+        ref = ArtifactRef(receipt.key, receipt.digest, receipt.content_digest, receipt.staged)
+        message = self._store.fetch(run_id, ref)
+        records = iter(message.records or message.content.get(RECORDS, ()))
+        for each in message.content["items"]:
+            result = ItemResult(*each)
+            yield result, [*islice(records, result.records)]
+
+
+class FollowedItems(ItemResults):
+    """The parts that a follower works on."""
+
+    def __init__(
+        self,
+        shared: WorkerItems,
+        earlier: Callable[[], EarlierItems | None],
+        sink: Callable[[], RecordSink] | None,
+        expected: Progress,
+        name: str,
+        readers: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        super().__init__(earlier, sink, expected, name, readers)
+        self._store, self._call, self._channel = shared
+        self._pass = -1
+        self._next: Document | None = None
+
+    def each(
+        self,
+        ctx: Context,
+        items: Iterable[InputItem],
+        work: Callable[[InputItem], Iterable[Json]],
+    ) -> Iterator[list[Json]]:
+        """Work on the parts of this pass; yield nothing."""
+        self._pass += 1
+        rest, at = iter(items), 0
+        while (asked := self._asked()) is not None:
+            size, number = asked["size"], asked["part"]
+            first = size * number
+            part = islice(rest, first - at, first - at + size)
+            self._send(number, ctx, part, work)
+            at = first + size
+        yield from ()
+
+    def _asked(self) -> Document | None:
+        """Return the next part to work on; None if it belongs to a later pass."""
+        if self._next is None:
+            self._next = self._channel.receive()
+        if "release" in self._next:
+            raise ReleasedError
+        if self._next["pass"] != self._pass:
+            return None
+        asked, self._next = self._next, None
+        return asked
+
+    def _send(
+        self,
+        number: int,
+        ctx: Context,
+        items: Iterator[InputItem],
+        work: Callable[[InputItem], Iterable[Json]],
+    ) -> None:
+        sent: Document = {"pass": self._pass, "part": number, "receipt": None, "data": None}
+        # after an error the leader works on the part, and then it is the error of the call
+        with suppress(Exception):
+            message = self._message(ctx, items, work)
+            sent["items"] = len(message.content["items"])
+            receipt = self._store.stage(self._call.run_id, self._call.artifact, message)
+            data = self._store.export(self._call.run_id, receipt.staged)
+            sent |= {"receipt": receipt, "data": None if data is None else data.decode()}
+        self._channel.send(sent)
+
+    def _message(
+        self,
+        ctx: Context,
+        items: Iterator[InputItem],
+        work: Callable[[InputItem], Iterable[Json]],
+    ) -> Message:
+        call, results = self._call, []
+        sink = self._store.sink(call.run_id, call.artifact, RECORDS)
+        for item in items:
+            if self.knows(item):
+                results.append(ItemResult(0, {}, 0, taken=True))
+                continue
+            missed = ctx.missed
+            records, coverage = worked(ctx, item, work)
+            for record in records:
+                sink.write(record)
+            results.append(ItemResult(len(records), coverage, ctx.missed - missed))
+        records_of_part = sink.finish()
+        content: dict[str, Json] = {"items": results}
+        if isinstance(records_of_part, RecordStream):
+            return Message(call.artifact, content, run_id=call.run_id, records=records_of_part)
+        return Message(call.artifact, {**content, RECORDS: records_of_part}, run_id=call.run_id)
+
+
+def _items_of_part(expected: Progress) -> int:
+    """Return the number of items of a part; where sizes are not known, a part is one item."""
+    total, size = expected.total, expected.total_size
+    if not total or not size:
+        return 1
+    return max(1, min(MOST_IN_PART, total * PART_BYTES // size))

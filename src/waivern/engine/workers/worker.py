@@ -1,0 +1,268 @@
+"""A worker: a process that carries out calls of one component, one after the other.
+
+It opens the inputs, lets the component work and stages the result, as a thread of the coordinator
+would; everything it has to say goes to the coordinator over its channel. What is written to the
+descriptors 1 and 2 behind Python's back, by C code or by a child process, goes to a pipe instead,
+which outlives a crash.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import inspect
+import os
+import resource
+import socket
+import time
+import warnings
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from waivern.clock import Clock
+from waivern.engine.artifact_identity import UnknownIdentity
+from waivern.engine.awaiter import CoroutineRunner, carry_out
+from waivern.engine.cache import Cache
+from waivern.engine.calls import (
+    Awaiting,
+    Call,
+    Failed,
+    NotProduced,
+    Outcome,
+    Produced,
+    Suspended,
+)
+from waivern.engine.logs import ArtifactLog, RunLogs, no_log
+from waivern.engine.producer import Producer
+from waivern.engine.site import Site
+from waivern.engine.workers.call_documents import WorkerCall, outcome_document
+from waivern.engine.workers.channel import Channel, Document
+from waivern.engine.workers.split_items import (
+    DistributedItems,
+    FollowedItems,
+    ReleasedError,
+    WorkerItems,
+)
+from waivern.language.error_names import MAX_MEMORY
+from waivern.language.secrets import Secrets
+from waivern.planning.plan import Extract, Transform
+from waivern.plugins.call_scope import CallScope
+from waivern.plugins.catalogue import Catalogue
+from waivern.plugins.context import Context
+from waivern.plugins.restrictions import restrict
+from waivern.plugins.tally import Progress
+from waivern.store.opening import open_store
+
+PROGRESS_S = 0.05
+"""The least time between two reports of progress."""
+
+
+def serve(end: socket.socket) -> None:
+    """Carry out calls until the coordinator is gone."""
+    faulthandler.enable(file=2)  # the stack of a crash is in the log of its artifact
+    channel = Channel(end)
+    with suppress(EOFError, BrokenPipeError):
+        worker = Worker(channel, Site.of(channel.receive()))
+        with worker.logs.capturing():
+            while True:
+                worker.carry_out(channel.receive())
+
+
+class Worker:
+    """The calls of one worker."""
+
+    def __init__(self, channel: Channel, site: Site) -> None:
+        self._channel = channel
+        self._site = site
+        os.environ.clear()
+        os.environ.update(site.process_environ)
+        address = site.address
+        self._store = open_store(
+            address.url, trust=address.trust, working_folder=address.working_folder
+        )
+        self.logs = _ForwardedLogs(channel)
+        self._producer = _WorkerProducer(
+            self._store,
+            Path(site.base),
+            site.environ,
+            Secrets(site.secrets, site.environ),
+            Clock(),
+            _ProgressReports(channel),
+            Cache(self._store, site.environ, frozenset(site.refresh)) if site.cached else None,
+            Catalogue(site.component_folders, within=site.within),
+            self.logs,
+        )
+        self._producer.channel = channel
+        self._awaiter = CoroutineRunner()
+        restrict()
+
+    def carry_out(self, document: Document) -> None:
+        """Carry out a call and report its outcome."""
+        self._channel.send({"began": True})
+        address = self._site.address
+        request = WorkerCall.of(document, address.run_id)
+        self._store.join(address)
+        for staged, text in document["held"].items():
+            self._store.accept(address.run_id, staged, text.encode())
+        os.chdir(self._site.folder)
+        self._producer.request = request
+        call, scope = request.call, CallScope(request.call.artifact)
+        with _limited(call.node.max_memory):
+            outcome = carry_out(call, self._producer, self._awaiter, lambda _call: True, scope)
+        if self._producer.waits or request.follows:
+            self._channel.send({"waits": self._producer.waits})
+            self._producer.waits = False
+            return
+        report: Document = {"done": outcome_document(_explained(call, outcome))}
+        if isinstance(outcome, Produced):
+            held = self._store.export(address.run_id, outcome.receipt.staged)
+            report["data"] = None if held is None else held.decode()
+        names = [thread.name for thread in scope.at_work() if not thread.daemon]
+        spent = isinstance(outcome, Failed) and "MemoryError" in outcome.kinds
+        report["threads"], report["leaves"] = names, spent or scope.has_threads or _has_children()
+        self._channel.send(report)
+        if names:
+            scope.join()
+            self._channel.send({"threads": []})
+
+
+def _has_children() -> bool:
+    """Report whether a child process is left, which may be at work or have ended."""
+    while True:
+        try:
+            ended, _ = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return False
+        if not ended:
+            return True
+
+
+def _explained(call: Call, outcome: Outcome) -> Outcome:
+    """Return a failure for lack of memory as one that names the limit."""
+    limit = call.node.max_memory
+    if limit is None or not isinstance(outcome, Failed) or "MemoryError" not in outcome.kinds:
+        return outcome
+    return outcome._replace(
+        kind=MAX_MEMORY,
+        message=f"it needed more memory than its limit, {limit / 2**20:,.0f} MiB",
+        hint="raise `max_memory`, or give it less to hold at a time",
+        kinds=(MAX_MEMORY, *outcome.kinds),
+    )
+
+
+@contextmanager
+def _limited(limit: int | None) -> Iterator[None]:
+    """Limit the memory that this process, and each child of it, takes beside what it has now."""
+    if limit is None:
+        yield
+        return
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    most = _data_bytes() + limit
+    if before[1] != resource.RLIM_INFINITY:
+        most = min(most, before[1])
+    resource.setrlimit(resource.RLIMIT_DATA, (most, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, before)
+
+
+def _data_bytes() -> int:
+    """Return the private memory of this process that the system counts against the limit."""
+    with suppress(OSError, ValueError):
+        return int(Path("/proc/self/statm").read_text().split()[5]) * resource.getpagesize()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+class _WorkerProducer(Producer):
+    """A producer whose calls come from the coordinator, which has looked for earlier results."""
+
+    request: WorkerCall
+    channel: Channel
+    waits = False
+    """Whether the component turned out to wait: the coordinator is to carry out the call."""
+
+    def _made(self, call: Call, ctx: Context, began: float, scope: CallScope) -> Outcome | Awaiting:
+        work, request, components = call.node.work, self.request, self.components
+        limit = call.node.max_memory
+        assert isinstance(work, Extract | Transform)
+        lists = request.identity is None
+        with scope.entered():
+            known = request.identity or UnknownIdentity("the source is its own fingerprint")
+            lookup = components.lookup(call.node, components.tool(work), known)
+            found = components.code(lookup)
+        if found != request.code:
+            return _changed(call)
+        if lists:
+            return components.work(call, work, ctx, began, scope)
+        shared = WorkerItems(self.store, call, self.channel)
+        if request.follows:
+            components.item_results = partial(FollowedItems, shared)
+            components.follow(call, lookup, ctx, scope)
+            return NotProduced("")
+        components.item_results = partial(DistributedItems, shared) if request.splits else None
+        made = components.carry_out(call, lookup, ctx, began, scope)
+        if isinstance(made, Awaiting) and inspect.iscoroutine(made.result) and not limit:
+            _discard(made.result)
+            self.waits = True
+            return NotProduced("")
+        return made
+
+    def failed(self, call: Call, error: BaseException, began: float) -> Failed | Suspended:
+        if isinstance(error, ReleasedError):
+            return Failed("released", "", None, 0)
+        return super().failed(call, error, began)
+
+
+def _discard(coroutine: Coroutine[Any, Any, Any]) -> None:
+    """Close a coroutine of which nothing has run, and what it would have awaited."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        inner = list((inspect.getcoroutinelocals(coroutine) or {}).values())
+        coroutine.close()
+        for each in inner:
+            if inspect.iscoroutine(each):
+                each.close()
+
+
+def _changed(call: Call) -> Failed:
+    return Failed(
+        "code_changed",
+        f"the code of {call.node.work.label} was changed while the run was going on",
+        "resume the run: it then uses the new code for all that is left",
+        0,
+        kinds=("code_changed",),
+    )
+
+
+class _ForwardedLogs(RunLogs):
+    """Logs whose lines are sent to the coordinator, which redacts and writes them."""
+
+    def __init__(self, channel: Channel) -> None:
+        super().__init__(no_log)
+        self.prompt = True
+        self._channel = channel
+
+    def append(self, log: ArtifactLog, lines: list[tuple[str, bool]]) -> None:  # noqa: ARG002
+        if self.forked:  # the channel is the parent's
+            text = "".join(f"{line}\n" for line, _ in lines)
+            os.write(1, text.encode(errors="backslashreplace"))
+            return
+        with suppress(OSError):  # the coordinator is gone, and so is this process soon
+            self._channel.send({"log": lines})
+
+
+class _ProgressReports:
+    """Progress, sent to the coordinator as often as somebody could look at it."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._last = 0.0
+
+    def __call__(self, _artifact: str, progress: Progress) -> None:
+        now = time.monotonic()
+        if now - self._last >= PROGRESS_S:
+            self._last = now
+            self._channel.send({"progress": progress})
