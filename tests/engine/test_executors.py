@@ -6,15 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from waivern.engine.executor import (
-    AUTO,
-    PROCESSES,
-    THREADS,
-    Executor,
-    ThreadExecutor,
-    find_executor,
-)
+from waivern.engine.executor import Executor, ThreadExecutor
 from waivern.engine.producer import Producer
+from waivern.engine.shipped_executors import AUTO, PROCESSES, THREADS, find_executor
 from waivern.engine.workers.process_executor import AutoExecutor, ProcessExecutor
 from waivern.errors import NotFoundError
 from waivern.kinds import entry

@@ -24,8 +24,6 @@ from waivern.engine.producer import Producer
 from waivern.plugins.call_scope import CallScope
 from waivern.plugins.restrictions import release, restrict
 
-THREADS, PROCESSES, AUTO = "threads", "processes", "auto"
-"""The names of the shipped executors; `auto` is used unless another is named."""
 CHECK_INTERVAL_S = 0.002
 """The time between two checks of the supervisor while calls wait that a worker could take."""
 FEW_CALLS = 4
@@ -94,24 +92,6 @@ class ExecutorFactory(Protocol):
     """The entry point of an executor."""
 
     def __call__(self, producer: Producer, width: int) -> Executor: ...
-
-
-def find_executor(name: str | None) -> ExecutorFactory:
-    """Return the executor of a name; None: `auto`.
-
-    Raises NotFoundError if none of that name is installed, RefusedError if several are.
-    """
-    # of the shipped ones at once: reading all entry points takes longer than a small run
-    if name == THREADS:
-        return ThreadExecutor
-    if name is None or name in (AUTO, PROCESSES):
-        from waivern.engine.workers.process_executor import AutoExecutor, ProcessExecutor
-
-        return ProcessExecutor if name == PROCESSES else AutoExecutor
-    from waivern.kinds import load
-
-    factory: ExecutorFactory = load("executors", name)
-    return factory
 
 
 class WorkerThread(threading.Thread):

@@ -8,12 +8,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from waivern.engine.cache import Cache, CacheRecorder
-from waivern.engine.executor import find_executor
 from waivern.engine.ledger import Ledger, Observer
 from waivern.engine.logs import RunLogs
 from waivern.engine.loop import Loop
 from waivern.engine.producer import Producer
 from waivern.engine.run_controls import Limits, RunControls
+from waivern.engine.shipped_executors import find_executor
 from waivern.errors import Exit, WaivernError, worst
 from waivern.language.models import DEFAULT_CONCURRENCY
 from waivern.language.secrets import Secrets

@@ -102,7 +102,10 @@ class RunOptions(NamedTuple):
         executor is not installed, RefusedError if it cannot keep a limit.
         """
         if self.executor_name is not None:
-            from waivern.engine.executor import THREADS, find_executor  # its import takes time
+            from waivern.engine.shipped_executors import (  # its import takes time
+                THREADS,
+                find_executor,
+            )
 
             find_executor(self.executor_name)
             if self.executor_name == THREADS:
