@@ -25,7 +25,7 @@ from waivern.store.base import RecordSink
 
 
 class FoundElsewhere(NamedTuple):
-    """What another process has made of an item."""
+    """The result of an item that another process has produced."""
 
     records: list[Json]
     coverage: dict[str, Json]

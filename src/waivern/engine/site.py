@@ -10,7 +10,7 @@ from waivern.store.base import AttemptAddress
 
 
 class Site(NamedTuple):
-    """What another process needs to know beside a call, to carry it out like this one.
+    """The facts that another process needs beside a call, to carry it out like this one.
 
     It has the values of variables. It is sent over a private channel only, never written to a file,
     an argument or an environment.

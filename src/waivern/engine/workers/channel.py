@@ -20,7 +20,7 @@ CHUNK = 1 << 16
 
 
 class GarbageError(Exception):
-    """What was received is no document."""
+    """Bytes were received that are no document."""
 
 
 class Channel:

@@ -37,7 +37,7 @@ class Followers:
         self._pass = 0
         self._size = 1
         self._next = 0
-        """The first part of this pass that nobody has."""
+        """The first part of this pass that is not assigned."""
         self._needed: int | None = None
         self._end: int | None = None
         """A part behind which there are no items."""
@@ -51,7 +51,7 @@ class Followers:
         self._needed = part
         self._add()
         self._assign()
-        if self._next <= part:  # nobody will have worked on it
+        if self._next <= part:  # no follower works on it
             self._leave(part)
             self._next = part + 1
             self._assign()
@@ -82,7 +82,7 @@ class Followers:
             self._next = self._needed + 1
 
     def release(self) -> None:
-        """Let go of all followers: the leader has what it needs, or is gone."""
+        """Release all followers: the leader has what it needs, or has ended."""
         for worker in list(self._at_work):
             self._let_go(worker)
         self._give_slots()
@@ -117,7 +117,7 @@ class Followers:
             self._slots.give()
 
     def _make_room(self) -> None:
-        """Let go of followers while calls wait for a slot."""
+        """Release followers while calls wait for a slot."""
         while self._extra and self._slots.wanted:
             idle = [worker for worker, part in self._at_work.items() if part is None]
             if not idle:

@@ -4,7 +4,7 @@
                takes the results   ◀── part 7 ──         ◀── part 7 ──       each_item
 
 The component runs in all of these workers, with the same inputs. In the leader, `each_item` yields
-the results of all items, in order, and the component goes on with them. In a follower it works on
+the results of all items, in order, and the component continues with them. In a follower it works on
 the parts that the coordinator assigns, stages the results of each part like an artifact, and yields
 nothing; when the coordinator releases it, the call ends without a result.
 
@@ -44,7 +44,7 @@ class ReleasedError(BaseException):
 
 
 class WorkerItems(NamedTuple):
-    """What the workers of one call share."""
+    """The store, the call and the channel of a worker."""
 
     store: RunStore
     call: Call
@@ -52,7 +52,7 @@ class WorkerItems(NamedTuple):
 
 
 class ItemResult(NamedTuple):
-    """What a follower says of an item, beside its records."""
+    """The report of a follower on one item, without its records."""
 
     records: int
     coverage: dict[str, Json]

@@ -230,7 +230,7 @@ def _discard(coroutine: Coroutine[Any, Any, Any]) -> None:
 def _changed(call: Call) -> Failed:
     return Failed(
         "code_changed",
-        f"the code of {call.node.work.label} was changed while the run was going on",
+        f"the code of {call.node.work.label} was changed during the run",
         "resume the run: it then uses the new code for all that is left",
         0,
         kinds=("code_changed",),
@@ -255,7 +255,7 @@ class _ForwardedLogs(RunLogs):
 
 
 class _ProgressReports:
-    """Progress, sent to the coordinator as often as somebody could look at it."""
+    """Progress, sent to the coordinator twenty times a second at most."""
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel

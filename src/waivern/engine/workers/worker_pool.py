@@ -165,7 +165,7 @@ class WorkerPool:
             self._forget(worker)
 
     def forget_in_child(self) -> None:
-        """Close the descriptors in a forked child: while it has them, nobody sees this one end."""
+        """Close the descriptors in a forked child, or the end of this process would not be noticed."""
         if self._control is not None:
             self._control.close()
         for worker in list(self._workers.values()):
@@ -244,7 +244,7 @@ class WorkerPool:
             known.close()
 
     def _read(self, control: socket.socket) -> None:
-        """Take in what the template reports, until it is gone."""
+        """Record what the template reports, until it has ended."""
         rest = b""
         while True:
             try:
