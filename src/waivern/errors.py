@@ -49,7 +49,7 @@ class Exit(IntEnum):
     )
     HANGUP = 129, "stopped by SIGHUP", 2
     INTERRUPTED = 130, "stopped by SIGINT (Ctrl-C)", 2
-    BROKEN_PIPE = 141, "the reader of stdout has gone"
+    BROKEN_PIPE = 141, "the program that reads stdout has ended"
     STUCK = 142, "stuck beyond the time limit of the run"
     TERMINATED = 143, "stopped by SIGTERM", 2
 

@@ -101,11 +101,11 @@ def test_a_selection_that_cannot_be_is_refused(store: Path) -> None:
 
     error = refused(store, waivern.ArtifactNotFoundError, run(select="bb"))
     assert (error.message, error.hint) == (
-        "no artifact of the runbook fits 'bb'",
+        "no artifact of the runbook matches 'bb'",
         "did you mean 'b'?",
     )
     error = refused(store, waivern.UsageError, run(select="b"))
-    assert error.message == "'b' is selected, but not what it needs: 'a'"
+    assert error.message == "'b' is selected, but not what it depends on: 'a'"
     refused(store, waivern.UsageError, run(exclude="*"))
     refused(store, waivern.RefusedError, run(select="result:failed"))
     error = refused(store, waivern.UsageError, run(select=None))
@@ -211,7 +211,7 @@ def test_a_decision_can_make_something_again(people: Path, store: Path) -> None:
     assert decided.result.state.completed == ("agreed", "files", "findings")
     lines = waivern.open_store(store).read_journal("r").lines
     begun = [line.record for line in lines if line.record["type"] == "attempt_started"]
-    assert begun[-1]["invalidated"] == {"files": "it was to be refreshed"}
+    assert begun[-1]["invalidated"] == {"files": "it is to be refreshed"}
 
 
 def test_what_is_taken_can_be_wrong(people: Path, store: Path) -> None:
@@ -270,17 +270,17 @@ async def test_arguments_of_a_stream_that_do_not_go_together_are_named(store: Pa
     for call, message, hint in (
         (
             stream(runbook, data={"x": 1}, force=True),
-            "source= and data=, force= do not go together",
+            "source= and data=, force= cannot be combined",
             "with source= goes what waivern.run() takes",
         ),
         (
             stream(resume="r", run_id="x"),
-            "resume= and run_id= do not go together",
+            "resume= and run_id= cannot be combined",
             "with resume= goes what waivern.resume() takes",
         ),
         (
             stream(runbook, replay="r", cache=True, select="a"),
-            "replay= and source=, select=, cache= do not go together",
+            "replay= and source=, select=, cache= cannot be combined",
             "with replay= goes what waivern.replay() takes",
         ),
         (stream(), "there is nothing to run", "give a source, resume= or replay="),
@@ -363,7 +363,7 @@ def test_a_forecast_has_the_words_of_the_command(people: Path, store: Path) -> N
     assert found[0] == waivern.Forecast(
         artifact=found[0].artifact,
         action=waivern.Action.PRODUCE,
-        reason="it was to be refreshed",
+        reason="it is to be refreshed",
         component="filesystem",
         expected_ms=found[0].expected_ms,
         work=True,

@@ -254,7 +254,7 @@ async def test_a_stream_is_of_one_thing() -> None:
         {"resume": "r", "run_id": "x"},
         {"replay": "r", "data": {"a": 1}},
     ):
-        with pytest.raises(waivern.UsageError, match="do not go together"):
+        with pytest.raises(waivern.UsageError, match="cannot be combined"):
             waivern.stream(store="memory:", **wrong)
 
 

@@ -153,9 +153,9 @@ def test_a_copy_elsewhere_is_the_same_ruleset(tmp_path: Path) -> None:
 MISTAKES = [
     ("name: acme", "line 1: 'version' is required"),
     ("version: 1\nname: personal_data", "line 2: 'personal_data' is the shipped ruleset"),
-    ("version: 1\nname: Acme Ltd", "line 2: not a name"),
+    ("version: 1\nname: Acme Ltd", "line 2: not a valid name"),
     ("version: 1\nname: a\nfeilds: {}", "line 3: unknown key 'feilds'"),
-    ("version: 1\nname: a\ntypes:\n  x: {}", "line 4: not a name"),
+    ("version: 1\nname: a\ntypes:\n  x: {}", "line 4: not a valid name"),
     ("version: 1\nname: a\ntypes:\n  X: {category: health}", "line 4: nothing finds values"),
     ("version: 1\nname: a\ntypes:\n  X: {patterns: [a]}", "line 4: 'category' is required"),
     (

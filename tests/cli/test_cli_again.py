@@ -275,7 +275,7 @@ def test_what_the_project_says_has_changed_since(place: Place, wct: Wct) -> None
     assert "touches completed: a\n" in refused.err
     kept = wct("runs", "resume", "r", "-q")
     assert (kept.code, value("r")) == (1, 3)
-    assert "says otherwise than when the run began (components.python)" in kept.err
+    assert "waivern.yaml has changed since the run began (components.python)" in kept.err
     replayed = wct("runs", "replay", "r", "-q", "--run-id", "s")
     assert (replayed.code, value("s")) == (1, 3)
 

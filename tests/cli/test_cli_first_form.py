@@ -67,11 +67,11 @@ def test_it_is_inspected_with_a_warning(place: Place, wct: Wct) -> None:
     for reference in ("old", "@last", "q@last"):
         done = wct("inspect", reference, "--json")
         assert done.data("inspect")["status"] == "completed"
-        assert "warning: run old has no journal: nothing vouches for it" in done.err
+        assert "warning: run old has no journal: nothing proves its content" in done.err
     assert wct("inspect", "old", "--full").code == 0
     done = wct("inspect", "old/findings", "--full")
     assert json.loads(done.out) == {"of": "findings"}
-    assert "nothing vouches" in done.err
+    assert "nothing proves" in done.err
 
 
 @pytest.mark.parametrize(("name", "status"), [("findings", "completed"), ("report", "failed")])

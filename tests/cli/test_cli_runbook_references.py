@@ -88,7 +88,7 @@ def test_a_file_without_runs_is_not_another_one(two: Place, wct: Wct) -> None:
     for reference in ("./scan@last", "scan.yaml@last", "b/scan@last"):
         done = wct("inspect", reference)
         assert done.code == 4, reference
-        assert f"no run fits '{reference}'" in done.err
+        assert f"no run matches '{reference}'" in done.err
 
 
 def test_reuse_by_path_and_by_an_ambiguous_stem(two: Place, wct: Wct) -> None:
@@ -148,7 +148,7 @@ def test_last_is_looked_up_among_the_runs_of_the_runbook(two: Place, wct: Wct) -
     assert (done.code, done.data("run")["run_id"]) == (0, "run-a")
     done = wct("run", "a/scan.yaml", "--resume", "@failed")
     assert done.code == 4
-    assert "no run fits '@failed' among the runs of" in done.err
+    assert "no run matches '@failed' among the runs of" in done.err
     two.runbook("new.yaml", VALUE % "new")
     assert wct("run", "new.yaml", "--resume", "@last").code == 4
 

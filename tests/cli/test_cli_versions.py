@@ -66,8 +66,8 @@ def test_another_version_of_a_component_is_said(place: Place, wct: Wct, book: st
     done = wct("runs", "resume", "@last")
     said = " ".join(done.err.split())
     assert done.code == 0
-    assert "made by version 1.0.0 of connector mine, which is 2.0.0 now" in said
-    assert "made by version 1.0.0 of processor route, which is 2.0.0 now" in said
+    assert "produced by version 1.0.0 of connector mine, which is 2.0.0 now" in said
+    assert "produced by version 1.0.0 of processor route, which is 2.0.0 now" in said
     (command, *_) = (each for each in done.err.split("`") if each.startswith("wct plan"))
     assert wct(*command.split()[1:]).code == 0
 

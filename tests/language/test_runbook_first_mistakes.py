@@ -14,7 +14,7 @@ MISTAKES = [
     (f"artifacts: {{a: {{{STEP}, retry: 3}}}}", "write it as `retry: {max: 3}`"),
     ("artifacts: {a: {child_runbook: c.yaml}}", "write it as `child_runbook: {path:"),
     (f"params: {{d: x}}\nartifacts: {{a: {{{STEP}}}}}", "write it as `params: {region:"),
-    (f"artifacts:\n  a:\n    {STEP}\n    when: status.a == ok\n", "text stands in quotes"),
+    (f"artifacts:\n  a:\n    {STEP}\n    when: status.a == ok\n", "put text in quotes"),
     ("name: x\n", "write it as `artifacts: {files:"),
 ]
 

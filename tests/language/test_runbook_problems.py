@@ -110,12 +110,12 @@ REFUSALS = {
     "two producers": (
         "artifacts: {a: {inputs: b, «source»: {type: t}}}",
         "WCT114",
-        "'inputs' and 'source' do not go together in artifact 'a'",
+        "'inputs' and 'source' cannot be combined in artifact 'a'",
     ),
     "reuse and source": (
         "artifacts: {a: {source: {type: t}, «reuse»: {from_run: r, artifact: b}}}",
         "WCT114",
-        "do not go together",
+        "cannot be combined",
     ),
     "source and process": (
         "artifacts: {a: {source: {type: t}, «process»: {type: t}}}",
@@ -219,7 +219,7 @@ REFUSALS = {
     "gate retried": (
         "artifacts: {a: {gate: {question: q, show: b}, «retry»: {max: 1}}}",
         "WCT114",
-        "does not go with 'gate'",
+        "cannot be combined with 'gate'",
     ),
     "execute": ("artifacts: {a: {inputs: b, «execute»: {}}}", "WCT104", "is not supported"),
     "output yes": ("artifacts: {a: {inputs: b, output: «yes»}}", "WCT106", "true or false"),
@@ -252,11 +252,11 @@ REFUSALS = {
     "inputs lines": ('artifacts: {a: {inputs: «"b\\nc"»}}', "WCT107", "one line"),
     # merge and schema
     "merge other": ("artifacts: {a: {inputs: [b, c], merge: «zip»}}", "WCT107", "'concatenate'"),
-    "merge one": ("artifacts: {a: {inputs: b, «merge»: concatenate}}", "WCT114", "nothing to do"),
+    "merge one": ("artifacts: {a: {inputs: b, «merge»: concatenate}}", "WCT114", "has no effect"),
     "merge process": (
         "artifacts: {a: {inputs: [b, c], process: {type: t}, «merge»: concatenate}}",
         "WCT114",
-        "nothing to do",
+        "has no effect",
     ),
     "schema": ("artifacts: {a: {inputs: b, output_schema: «s/1»}}", "WCT107", "name of a schema"),
     "schema path": ("artifacts: {a: {inputs: b, output_schema: «../s»}}", "WCT107", ""),

@@ -129,7 +129,7 @@ def test_secrets_and_variables_stay_references(books: Books) -> None:
         ("least: 1", "'region' of c.yaml has no value", "add `params: {region: ...}`"),
         ("region: eu, token: abc", "is a secret, which cannot be written", "${TOKEN}"),
         ('region: eu, least: "${HOME:-1}"', "must be a number, and a variable is text", "declare"),
-        ('region: "${params.key}"', "is given a secret, and is not declared", "secret: true"),
+        ('region: "${params.key}"', "receives a secret, but is not declared", "secret: true"),
         ('region: eu, tables: ["${params.key}"]', "must be a list, and a variable is", "declare"),
         ('region: "${params.nope}"', "there is no parameter 'nope'", "declare it"),
         ("region: {a: 1}", "must be text", "some text"),

@@ -182,7 +182,7 @@ def test_a_runbook_with_optional_inputs_can_be_run_itself(books: Books) -> None:
 
 def test_a_runbook_with_required_inputs_cannot(books: Books) -> None:
     problem = books.write(main=CHILD).only()
-    assert "needs the input 'raw'" in problem.message
+    assert "requires the input 'raw'" in problem.message
     assert at(problem) == "main.yaml:3"
 
 
@@ -334,9 +334,9 @@ def test_parameters_of_a_child(books: Books) -> None:
     ("child", "root", "said"),
     [
         ("{type: integer}", None, "has no value"),
-        ("{type: string}", "{type: integer, default: 3}", "is declared otherwise"),
-        ("{type: string}", "{type: string, secret: true}", "is declared otherwise"),
-        ("{type: string, secret: true}", "{type: string, default: x}", "is declared otherwise"),
+        ("{type: string}", "{type: integer, default: 3}", "is declared differently"),
+        ("{type: string}", "{type: string, secret: true}", "is declared differently"),
+        ("{type: string, secret: true}", "{type: string, default: x}", "is declared differently"),
     ],
 )
 def test_parameters_that_do_not_fit(books: Books, child: str, root: str | None, said: str) -> None:
@@ -364,8 +364,8 @@ def test_parameters_that_do_not_fit(books: Books, child: str, root: str | None, 
         ("inputs: data", "after: dtaa", "reads 'dtaa', which is not defined", "'data'", 5),
         ("output: result", "output: reslut", "has no output 'reslut'", "'result'", 6),
         ("output: result", "output_mapping: {x: y}", "has no output 'x'", "it has result", 6),
-        ("output: result", "output_mapping: {result: data}", "'data', which 'sub'", None, 6),
-        ("output: result", "output_mapping: {result: end}", "'end', which 'sub'", None, 6),
+        ("output: result", "output_mapping: {result: data}", "'sub' declares 'data'", None, 6),
+        ("output: result", "output_mapping: {result: end}", "'sub' declares 'end'", None, 6),
         ("child.yaml", "chlid.yaml", "no child runbook 'chlid.yaml'", "looked for it in", 6),
     ],
 )
@@ -462,7 +462,7 @@ def test_two_directives_that_give_one_name(books: Books) -> None:
         """
     )
     messages = {each.message for each in books.problems()}
-    assert messages == {f"'x', which '{each}' gives, is there already" for each in "be"}
+    assert messages == {f"'{each}' declares 'x', which exists already" for each in "be"}
 
 
 def test_a_name_that_hides_an_item_of_a_for_each(books: Books) -> None:
@@ -477,7 +477,7 @@ def test_a_name_that_hides_an_item_of_a_for_each(books: Books) -> None:
           end: {inputs: scan/users, PROCESS}
         """
     )
-    assert "'scan/users', which 'sub' gives, is there already" in books.only().message
+    assert "'sub' declares 'scan/users', which exists already" in books.only().message
 
 
 def test_a_child_that_is_given_what_it_gives(books: Books) -> None:
@@ -485,7 +485,7 @@ def test_a_child_that_is_given_what_it_gives(books: Books) -> None:
     through = MAIN.replace("raw: data", "raw: sub").replace("inputs: data\n    ", "")
     assert "in a circle: sub/clean" in books.write(main=through).only().message
     books.write(child=CHILD.replace("artifact: clean", "artifact: raw"))
-    assert "'sub' is given what it gives itself" in books.only().message
+    assert "'sub' has its own output" in books.only().message
 
 
 def test_two_children_that_need_each_other(books: Books) -> None:

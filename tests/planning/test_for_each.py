@@ -135,7 +135,7 @@ def test_a_parameter_that_is_no_list(books: Books, declared: str) -> None:
         main=f"params: {{p: {declared}}}\n"
         "artifacts: {scan: {for_each: '${params.p}', SOURCE}}"
     )
-    assert "no list" in books.only().message
+    assert "not a list" in books.only().message
 
 
 @pytest.mark.parametrize("over", ["'${TABLES}'", "['${TABLE}']", "['${params.p}']", "['${each}']"])
@@ -329,9 +329,9 @@ def test_many_items(books: Books) -> None:
 @pytest.mark.parametrize(
     ("over", "said"),
     [
-        ("${each}", "'a' is for each of '${each}', which is no list"),
-        ("x${params.q}", "is for each of 'x${params.q}', which is no list"),
-        ("${params.q}${params.q}", "which is no list"),
+        ("${each}", "'a' has a `for_each` over '${each}', which is not a list"),
+        ("x${params.q}", "`for_each` over 'x${params.q}', which is not a list"),
+        ("${params.q}${params.q}", "which is not a list"),
         ("${params.nope}", "there is no parameter 'nope'"),
     ],
 )

@@ -104,7 +104,7 @@ def test_a_name_of_a_child_does_not_hide_one(books: Books) -> None:
         child="outputs: {r: {artifact: x}}\nartifacts: {x: {SOURCE}}",
         main=MAIN + "  sub: {child_runbook: {path: child.yaml, output_mapping: {r: route/high}}}\n",
     )
-    assert "'route/high', which 'sub' gives, is there already" in books.only().message
+    assert "'sub' declares 'route/high', which exists already" in books.only().message
 
 
 def test_of_what_is_repeated(books: Books) -> None:

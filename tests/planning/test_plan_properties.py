@@ -78,10 +78,10 @@ def problems(
 @pytest.mark.parametrize(
     ("base", "said"),
     [
-        ({"othr": 1}, "unknown property 'othr', as the project's file gave it"),
-        ({"other": 1}, "property 'other' must be text, as the project's"),
-        ({"other": "${UNSET}"}, "variable 'UNSET' is not set, as the project's file gave it"),
-        ({"other": "${params.x}"}, "as the project's file gave it"),
+        ({"othr": 1}, "unknown property 'othr' (in waivern.yaml)"),
+        ({"other": 1}, "property 'other' must be text (in waivern.yaml)"),
+        ({"other": "${UNSET}"}, "variable 'UNSET' is not set (in waivern.yaml)"),
+        ({"other": "${params.x}"}, "(in waivern.yaml)"),
     ],
 )
 def test_what_a_project_gave_before_is_told_as_such(
@@ -113,7 +113,7 @@ def test_whatever_error_a_validator_raises_is_a_problem(tmp_path: Path) -> None:
 
 def test_properties_of_what_is_not_there_are_a_problem(tmp_path: Path) -> None:
     (problem,) = problems(tmp_path, PICKY % "mode: x", {"filesytem": {"exclude": []}})
-    assert "gives properties to 'filesytem': no such component" in problem.message
+    assert "has properties for 'filesytem': no such component" in problem.message
     assert "filesystem" in (problem.hint or "")
 
 

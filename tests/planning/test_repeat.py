@@ -102,7 +102,7 @@ def test_output_and_optional_are_of_the_result(books: Books) -> None:
         ("{better: draft}", "{better: daft}", "has no input 'daft'", 6),
         (", feed: {better: draft}", "", "without feeding it its own result", 6),
         ("output: better", "output: beter", "has no output 'beter'", 5),
-        ("output: better", "output: group", "one new artifact each round", 6),
+        ("output: better", "output: group", "one artifact in each round", 6),
         ("until: result.ok", "until: params.nope", "'nope', which the condition uses", 6),
         ("until: result.ok", "until: status.start == 'failed'", "'until'", 6),
         ("max: 3", "max: 101", "at most 100", 6),
@@ -118,13 +118,13 @@ def test_one_mistake_is_one_problem(books: Books, old: str, new: str, said: str,
 
 def test_a_child_that_gives_back_what_it_takes_is_not_repeated(books: Books) -> None:
     books.write(child=CHILD.replace("artifact: fixed", "artifact: draft"))
-    assert "one new artifact each round" in books.only().message
+    assert "one artifact in each round" in books.only().message
 
 
 def test_a_gate_is_not_repeated(books: Books) -> None:
     gate = "{gate: {question: Q, show: a}, repeat: {until: result.ok, max: 2}}"
     problem = books.write(main=f"artifacts: {{a: {{SOURCE}}, g: {gate}}}").only()
-    assert "'repeat' of artifact 'g' has nothing to repeat" in problem.message
+    assert "'repeat' of artifact 'g' cannot be repeated" in problem.message
 
 
 SECRETIVE = CHILD.replace("{draft: {input_schema: json}", "{draft: {input_schema: json, SENS}")

@@ -133,7 +133,7 @@ def test_on_change_of_stored_data_is_refused(books: Books) -> None:
     ):
         problem = books.write(main=text).only()
         assert problem.message.startswith("'on_change' of ")
-        assert "nothing to do" in problem.message
+        assert "has no effect" in problem.message
     config = written("config: {on_change: fail}", "", "once")
     assert kept(books.write(main=config).plan()) == ("content", "fail")
 
@@ -141,7 +141,7 @@ def test_on_change_of_stored_data_is_refused(books: Books) -> None:
 @pytest.mark.parametrize("origin", ["inputs: read", "reuse: {from_run: '@last', artifact: a}"])
 def test_what_is_no_source_cannot_be_kept(books: Books, origin: str) -> None:
     problem = books.write(main=written() + f"  next: {{{origin}, keep: content}}\n").only()
-    assert problem.message.startswith("'keep' of artifact 'next' does not go with")
+    assert problem.message.startswith("'keep' of artifact 'next' cannot be combined with")
     assert problem.hint == "only a source can be kept: give it to one with 'source'"
 
 

@@ -179,7 +179,7 @@ def test_the_environment(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("text", "said", "hint"),
     [
-        ("config: {cost_limit: 1.5}\nartifacts: {a: {SOURCE}}", "'cost_limit'", "has a price"),
+        ("config: {cost_limit: 1.5}\nartifacts: {a: {SOURCE}}", "'cost_limit'", "no prices"),
         ("artifacts: {a: {SOURCE, execute: {mode: child, timeout: 3}}}", "'execute'", "timeout"),
         ("artifacts: {a: {SOURCE, ouput: true}}", "unknown key 'ouput'", "'output'"),
         ("artifacts: {a: {SOURCE, PROCESS}}", "'process' of artifact 'a'", "inputs"),

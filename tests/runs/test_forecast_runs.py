@@ -157,7 +157,7 @@ async def test_refreshed(book: Book) -> None:
     await book.start()
     options = book.options(refresh=frozenset({"m"}))
     planned = foreseen(book, options=options)
-    assert (planned["m"].action, planned["m"].reason) == ("produce", "it was to be refreshed")
+    assert (planned["m"].action, planned["m"].reason) == ("produce", "it is to be refreshed")
     assert planned["j"].action == "decided at run time"
     result = await book.start(options)
     assert how(result) == {"m": "produced", "j": "cached"}

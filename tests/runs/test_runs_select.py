@@ -72,8 +72,8 @@ async def test_a_resume_goes_on_with_the_rest(book: Book) -> None:
 @pytest.mark.parametrize(
     ("selection", "text"),
     [
-        (Selection(("c",)), "'c' is selected, but not what it needs: 'b'"),
-        (Selection((), ("a",)), "'b' is selected, but not what it needs: 'a'"),
+        (Selection(("c",)), "'c' is selected, but not what it depends on: 'b'"),
+        (Selection((), ("a",)), "'b' is selected, but not what it depends on: 'a'"),
         (Selection(("a",), ("a",)), "nothing is selected"),
         (Selection(("result:broken",)), "no artifact can be"),
     ],
@@ -90,7 +90,7 @@ async def test_unknown_names(book: Book) -> None:
     book.write(make("customers"))
     for text in ("custommers", "+custommers+", "z*"):
         with pytest.raises(
-            ArtifactNotFoundError, match="no artifact of the runbook fits"
+            ArtifactNotFoundError, match="no artifact of the runbook matches"
         ) as raised:
             await book.start(selection=Selection((text,)))
         assert "customers" in (raised.value.hint or "")
@@ -127,7 +127,9 @@ async def test_an_alias_and_what_is_in_a_child(book: Book) -> None:
     assert result.state.completed == ("each/eu", "each/us")
     one = await book.start(selection=Selection(("each/e*",)))
     assert one.state.completed == ("each/eu",)
-    with pytest.raises(UsageError, match="'all' is selected, but not what it needs: 'each/us'"):
+    with pytest.raises(
+        UsageError, match="'all' is selected, but not what it depends on: 'each/us'"
+    ):
         await book.start(selection=Selection(("each/eu", "all")))
 
 

@@ -431,8 +431,8 @@ def _begin(
     if others := [name for name, value in passed.items() if value and name not in allowed]:
         verb = "run" if kind == "source" else kind
         raise UsageError(
-            f"{kind}= and {'=, '.join(others)}= do not go together",
-            hint=f"with {kind}= goes what waivern.{verb}() takes",
+            f"{kind}= and {'=, '.join(others)}= cannot be combined",
+            hint=f"with {kind}=, use the arguments of waivern.{verb}()",
         )
     if kind == "source":
         return partial(start, requested, where.store)

@@ -237,7 +237,7 @@ def resume(
 
     `data` is for the components that wait; `{"approved": True}` in it decides on the gate, if one
     waits, in the name of `by`. `allow_changed` resumes although the runbook, a child or a parameter
-    has changed, `force` although the run was cancelled; with `ask_again` gates ask anew.
+    has changed, `force` although the run was cancelled; with `ask_again` gates ask again.
 
     Raises RefusedError if the run is running, or the arguments do not allow to resume it;
     RunNotFoundError, IntegrityError if its records are damaged, and what `run` raises.

@@ -68,7 +68,7 @@ class Stream(AsyncIterator[RunEvent]):
         if self._reading:
             raise RefusedError(
                 "another task is reading this stream",
-                hint="read it in one task, and hand its events on from there",
+                hint="read it in one task, and pass its events on from there",
             )
         self._reading = True
         try:

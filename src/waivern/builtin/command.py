@@ -65,11 +65,11 @@ class CommandProperties(Properties):
         "LANG, LC_*, TMPDIR and TZ: a secret reaches it only if it is named here.",
     )
     timeout: Annotated[float, Number] = Field(
-        default=600, gt=0, le=7 * 86400, description="Seconds until it is stopped, and has failed."
+        default=600, gt=0, le=7 * 86400, description="Seconds after which it is stopped and fails."
     )
     max_output: Size = Field(
         default=ByteSize(2**30),
-        description="The most that stdout may hold: bytes, or text such as '100MB'.",
+        description="The maximum size of stdout: bytes, or text such as '100MB'.",
     )
 
 
@@ -144,7 +144,7 @@ async def _run(config: CommandProperties, contents: list[Json], ctx: Context) ->
         except TimeoutError as error:
             raise ComponentError(
                 f"{command!r} was stopped after {config.timeout:g} seconds",
-                hint="give it a longer `timeout`, or less to do",
+                hint="increase `timeout`, or give the command less work",
             ) from error
     if code:
         raise ComponentError(f"{command!r} {_ending(code)}{talk.stderr.last_words()}")
@@ -236,7 +236,7 @@ _REMEDIES = {
     errno.ENOENT: "it is neither on PATH nor, with a '/' in it, below the runbook's folder",
     errno.ENOTDIR: "a part of its path is a file; the path starts from the runbook's folder",
     errno.EACCES: "make it executable: chmod +x",
-    errno.E2BIG: "`argv` and `env` are too long together: hand it over in a file, or as an input",
+    errno.E2BIG: "`argv` and `env` are too long together: pass the data in a file, or as an input",
     errno.EMFILE: "too many files are open: raise the limit with `ulimit -n 4096`, or lower "
     "--max-concurrency",
     errno.ENFILE: "too many files are open on this machine: close some, or lower --max-concurrency",

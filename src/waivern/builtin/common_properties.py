@@ -60,7 +60,7 @@ def located(ctx: Context, text: str) -> Path:
     except OSError as error:
         if path.is_symlink():
             what = f"{text!r} is a link that leads nowhere: {error.strerror}"
-            raise ComponentError(what, hint=f"`readlink {text}` says where to") from error
+            raise ComponentError(what, hint=f"`readlink {text}` shows where it leads") from error
         hint = None
         if text.startswith("~"):
             hint = f"it means {str(path)!r}"

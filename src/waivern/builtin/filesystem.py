@@ -56,7 +56,7 @@ class Filesystem:
         exclude: list[Pattern] = Field(
             default=[],
             max_length=1000,
-            description="Patterns of files and folders to leave out; stronger than include.",
+            description="Patterns of files and folders to leave out; they override include.",
         )
         max_file_size: Size = Field(
             default=ByteSize(2**30),

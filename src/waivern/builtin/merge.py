@@ -145,7 +145,7 @@ def merge(values: Sequence[Json], path: str = "$") -> Json:
     counted = "#2 is the second key, counted over all inputs; " if "#" in path else ""
     raise ComponentError(
         f"cannot merge {path}: {described}",
-        hint=f"{counted}a python processor can say what such values mean together",
+        hint=f"{counted}a python processor can decide how to join such values",
     )
 
 

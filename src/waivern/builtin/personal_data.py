@@ -71,7 +71,7 @@ class PersonalData:
 
         ruleset: Annotated[SourcePath, AfterValidator(_known_ruleset)] | None = Field(
             default=None,
-            description="Rules of one's own, which add to the shipped ones: a YAML file, relative "
+            description="Your own rules, which add to the shipped ones: a YAML file, relative "
             "to the runbook's folder, or the name of an installed ruleset.",
         )
         min_confidence: Annotated[float, Number, Field(ge=0, le=1)] = Field(

@@ -160,7 +160,7 @@ def _explain(
     except TypeError as misfit:
         passed = [*(["inputs"] if positional else []), *config.args]
         raise ComponentError(
-            f"{config.call!r} cannot be called so: {misfit}",
+            f"{config.call!r} cannot be called with these arguments: {misfit}",
             hint=f"it takes {signature}, it would get ({', '.join(passed)})",
         ) from error
 

@@ -57,7 +57,7 @@ def selected(found: dict[str, str], tables: Sequence[str] | None) -> dict[str, s
         if tables is not None and found[name] == VIRTUAL:
             raise ComponentError(
                 f"{name!r} is a {VIRTUAL}, not a table",
-                hint="name the tables that it is made from",
+                hint="name the tables that it is based on",
             )
     readable = {"table"} if tables is None else {"table", VIEW}
     return {

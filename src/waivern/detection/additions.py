@@ -244,15 +244,15 @@ def _fault(error: Any) -> Diagnostic:
         case "missing":
             return _problem(at[:-1], f"{str(at[-1])!r} is required")
         case "string_pattern_mismatch":
-            return _problem(at, "not a name that can stand here", _NAMES.get(str(at[0])), on="key")
+            return _problem(at, "not a valid name", _NAMES.get(str(at[0])), on="key")
         case _:
             message, _, hint = error["msg"].removeprefix("Value error, ").partition("; ")
             return _problem(at, message[:1].lower() + message[1:], hint or None)
 
 
 _NAMES = {
-    "name": "small letters, digits, '_' and '-', a letter first, at most 64",
-    "categories": "small letters, digits, '_' and '-', a letter first, at most 64",
+    "name": "lower-case letters, digits, '_' and '-', a letter first, at most 64",
+    "categories": "lower-case letters, digits, '_' and '-', a letter first, at most 64",
     "types": "capital letters, digits and '_', a letter first, at most 64",
     "version": "such as 1.0.0: letters, digits and . + - _",
 }

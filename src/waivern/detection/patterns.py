@@ -62,7 +62,7 @@ def value_pattern(text: str, kind: str, confidence: float, rule: str) -> ValuePa
         )
     if _AMBIGUOUS.search(text):
         raise PatternError(
-            "'[[', '--', '&&', '~~' and '||' mean different things to different readers",
+            "'[[', '--', '&&', '~~' and '||' mean different things to different programs",
             "put a '\\' before the second one",
         )
     try:
@@ -70,12 +70,12 @@ def value_pattern(text: str, kind: str, confidence: float, rule: str) -> ValuePa
     except (re.error, OverflowError, RecursionError) as error:
         raise PatternError(f"it is not a regular expression: {error}", _SIMPLER) from error
     if parsed.state.flags & ~re.UNICODE:
-        raise PatternError("flags for the whole pattern are not taken", "write (?i:...)")
+        raise PatternError("flags for the whole pattern are not supported", "write (?i:...)")
     shortest, width = parsed.getwidth()
     _ways(parsed)
     if not shortest:
         raise PatternError(
-            "it also fits nothing at all", "make something in it necessary: {1,20} for {0,20}"
+            "it also matches empty text", "require at least one character: {1,20} for {0,20}"
         )
     if width > LONGEST_VALUE:
         raise PatternError(f"it takes up to {width} characters, at most {LONGEST_VALUE} can be")

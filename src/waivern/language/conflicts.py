@@ -47,13 +47,13 @@ def _conflicts(has: set[str], artifact: Mapping[str, Json]) -> Iterator[_Conflic
         hint = "an artifact comes from one of source, inputs, reuse, child_runbook or gate"
         yield (
             RunbookCode.CONFLICT,
-            f"{given[0]!r} and {key!r} do not go together in",
+            f"{given[0]!r} and {key!r} cannot be combined in",
             "",
             (key,),
             hint,
         )
     if "process" in has and given and "inputs" not in given:
-        hint = "give the artifact 'inputs', or take 'process' away"
+        hint = "give the artifact 'inputs', or remove 'process'"
         yield (
             RunbookCode.CONFLICT,
             "'process' of",
@@ -65,29 +65,29 @@ def _conflicts(has: set[str], artifact: Mapping[str, Json]) -> Iterator[_Conflic
     several = isinstance(inputs, list) and len(inputs) > 1
     if "merge" in has and ("process" in has or not several):
         hint = "it says how several inputs become one where there is no process"
-        yield RunbookCode.CONFLICT, "'merge' of", " has nothing to do", ("merge",), hint
+        yield RunbookCode.CONFLICT, "'merge' of", " has no effect", ("merge",), hint
     if "repeat" in has and given and not ("process" in has or "child_runbook" in has):
         hint = "only a processor or a child runbook can be applied to its own result"
-        yield RunbookCode.CONFLICT, "'repeat' of", " has nothing to repeat", ("repeat",), hint
+        yield RunbookCode.CONFLICT, "'repeat' of", " cannot be repeated", ("repeat",), hint
     if "on_error" in has and artifact.get("optional") is True:
         hint = "'optional: true' is 'on_error: continue': keep one of the two"
         yield (
             RunbookCode.CONFLICT,
-            "'optional' and 'on_error' both speak of",
+            "'optional' and 'on_error' both determine",
             "",
             ("on_error",),
             hint,
         )
     if "on_change" in has and artifact.get("keep") == "content":
-        hint = "take 'on_change' away: data that is stored is not read from the source again"
-        yield RunbookCode.CONFLICT, "'on_change' of", " has nothing to do", ("on_change",), hint
+        hint = "remove 'on_change': data that is stored is not read from the source again"
+        yield RunbookCode.CONFLICT, "'on_change' of", " has no effect", ("on_change",), hint
     for key in sorted(has & KEYS.keys()):
         if given and given[0] in KEYS[key].excludes:
             hint = _INSTEAD.get(given[0], "only a source can be kept: give it to one with 'source'")
             yield (
                 RunbookCode.CONFLICT,
                 f"{key!r} of",
-                f" does not go with {given[0]!r}",
+                f" cannot be combined with {given[0]!r}",
                 (key,),
                 hint,
             )

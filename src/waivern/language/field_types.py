@@ -272,7 +272,7 @@ def _items(value: Json) -> Json:
     if isinstance(value, str) and template.references(value):
         return value
     if template.names(value):
-        hint = "items become ids: let them be written here, or be a parameter that is no secret"
+        hint = "the items become ids: write them here, or use a parameter that is not secret"
         raise refusal(((), RunbookCode.VALUE, "{} cannot hold variables or secrets", hint))
     if details := list(islice(template.faults(value, {}), ENOUGH)):
         raise refusal(*details)

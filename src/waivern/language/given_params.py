@@ -117,7 +117,7 @@ def _how_to_give(declared: Mapping[str, Param]) -> str:
     needed = next((name for name, param in declared.items() if param.required), None)
     name = needed or next(iter(declared), None)
     if name is None:
-        return "leave out -p and --params: this runbook has no parameters"
+        return "omit -p and --params: this runbook has no parameters"
     example = f"-p {name}={_EXAMPLES[declared[name].type]}"
     return f"give parameters as in `{example}`, or in a file with --params FILE"
 

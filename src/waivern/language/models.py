@@ -372,7 +372,7 @@ _MERGE = ProcessSpec.model_construct(type=MERGE, properties={})
 class RunbookConfig(Model):
     """`config`: how the runbook is run; None leaves it to the caller."""
 
-    unsupported: ClassVar = {"cost_limit": "nothing here has a price: take it away"}
+    unsupported: ClassVar = {"cost_limit": "remove it: no prices are known here"}
 
     timeout: Annotated[
         Seconds | None,
@@ -433,7 +433,7 @@ class ChildInput(Model):
     @model_validator(mode="after")
     def _whole(self) -> Self:
         if self.default is not None and not self.optional:
-            hint = "add 'optional: true', or take the default away"
+            hint = "add 'optional: true', or remove the default"
             raise refusal(
                 (("default",), RunbookCode.CONFLICT, "only an optional input has one", hint)
             )

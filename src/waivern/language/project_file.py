@@ -72,7 +72,7 @@ def read_bytes(path: str, called: str) -> bytes:
             return file.read(MAX_BYTES + 1)
     except OSError as error:
         message = f"cannot read {shown(called)}: {error.strerror or type(error).__name__}"
-    hint = "it is the project file of this folder: mend it, or move it away"
+    hint = "it is the project file of this folder: correct it, or move it"
     raise InvalidError([Diagnostic(RunbookCode.UNREADABLE, message, hint=hint)])
 
 

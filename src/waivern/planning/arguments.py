@@ -74,7 +74,7 @@ def _given(around: Scope, param: Param, written: Json) -> Json:
         raise ParamError(f"must be {TYPES[param.type].words}, and a variable is text", hint)
     if parameters and not param.secret:
         hint = "declare it there with 'secret: true'"
-        raise ParamError("is given a secret, and is not declared as one", hint)
+        raise ParamError("receives a secret, but is not declared as one", hint)
     return template.deferred(written)
 
 
@@ -92,12 +92,12 @@ def _inherited(around: Scope, param: Param) -> Json:
             scope = scope.by[0] if scope.by else None
         elif (own.type, own.secret) != (param.type, param.secret):
             hint = "give it the same 'type' and 'secret' as here, or a value under 'params'"
-            raise ParamError("is declared otherwise", hint)
+            raise ParamError("is declared differently", hint)
         else:
             otherwise = template.LATER if param.required else param.default
             return scope.values.get(param.name, otherwise)
     if param.required:
-        what = "is a secret, which only a run is given" if param.secret else "has no value"
+        what = "is a secret, which has a value only in a run" if param.secret else "has no value"
         hint = f"add `params: {{{param.name}: ...}}` to the child_runbook"
         raise ParamError(what, f"{hint}, or declare it here under 'params'")
     return (

@@ -136,7 +136,7 @@ class ArtifactTable:
     def bound(self, scope: Scope, artifact: ArtifactSpec) -> None:
         """Go no further if the plan becomes larger than one may be."""
         if len(self.artifacts) >= MOST or len(self.scopes) > MOST_CHILDREN:
-            message = f"more than {MOST:,} artifacts once children and items are written out"
+            message = f"more than {MOST:,} artifacts once children and items are expanded"
             self.report(scope.problem(PlanCode.ITEMS, message, ("artifacts", artifact.id)))
             raise self.invalid()
 

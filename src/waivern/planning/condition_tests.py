@@ -28,7 +28,7 @@ def asked_of(flats: ArtifactTable, directive: ChildInclusion) -> tuple[Condition
     if condition is None:
         return ()
     if any(root == "inputs" for root, _ in condition.references):
-        message = f"the condition of '{artifact.id}' reads inputs, which a child has not"
+        message = f"the condition of '{artifact.id}' reads inputs, and a child has none"
         hint = "give it to an artifact of the child, or ask for a status"
         at = ("artifacts", artifact.id, "when")
         flats.tell(scope.problem(PlanCode.CONDITION, message, at, hint=hint))
@@ -49,7 +49,7 @@ def own_test(flats: ArtifactTable, flat: FlatArtifact, condition: Condition) -> 
     names = {name for _, name in flat.inputs}
     for root, name in sorted(condition.references):
         if root == "inputs" and name not in names:
-            message = f"the condition of '{flat.artifact.id}' reads '{name}', which is no input"
+            message = f"the condition of '{flat.artifact.id}' reads '{name}', which is not an input"
             known = f"its inputs are {', '.join(sorted(names))}" if names else "it has none"
             hint = did_you_mean(name, names) or known
             flats.report(flat.problem(PlanCode.CONDITION, message, ("when",), hint=hint))
@@ -85,7 +85,8 @@ def _refuse_group(flats: ArtifactTable, flat: FlatArtifact, name: str) -> None:
     """A condition reads one artifact: a name for several has no content."""
     ids = flats.resolve(flat.scope, name) or ()
     if len(ids) > 1:
-        message = f"the condition of '{flat.artifact.id}' reads '{name}', which is several"
+        several = f"'{name}', which resolves to several artifacts"
+        message = f"the condition of '{flat.artifact.id}' reads {several}"
         hint = f"one of them is '{ids[0].removeprefix(flat.scope.prefix)}'"
         flats.report(flat.problem(PlanCode.CONDITION, message, ("when",), hint=hint))
 
@@ -115,7 +116,7 @@ def _check_param(flats: ArtifactTable, asked: ConditionContext, name: str) -> No
         return
     declared = asked.scope.runbook.params.get(name)
     if declared is None or declared.secret or name in asked.scope.values:
-        what = "is a variable, and known only where the work runs"
+        what = "is a variable, whose value is known only during the run"
         if declared is None or declared.secret:
             what = "is a secret" if declared else "is not declared"
         message = f"parameter '{name}', which the condition uses, {what}"

@@ -250,8 +250,8 @@ def _no_list(scope: Scope, reference: str) -> str | None:
     """Say why there can be nothing for each of a parameter, or None if there can."""
     whole = _PARAMETER.fullmatch(reference)
     if whole is None:
-        return f"is for each of {shown(reference)}, which is no list"
+        return f"has a `for_each` over {shown(reference)}, which is not a list"
     declared = scope.runbook.params.get(whole[1])
     if declared is None or declared.type in ("list", "object"):
         return None  # an undeclared one was reported when the runbook was read
-    return f"is for each of parameter '{declared.name}', which is no list"
+    return f"has a `for_each` over parameter '{declared.name}', which is not a list"

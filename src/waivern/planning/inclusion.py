@@ -73,7 +73,7 @@ class Includer:
             message = f"runbooks include each other in a circle: {around}"
             self._tell(directive, message, "each arrow reads 'includes'; remove one of them")
         elif len(keys) > self._most_depth:
-            message = f"children within children, deeper than {self._most_depth}"
+            message = f"children are nested deeper than {self._most_depth}"
             hint = "raise `config.max_child_depth` of the root runbook, or include less deeply"
             self._tell(directive, message, hint)
         else:

@@ -54,7 +54,7 @@ def _check_taken(flats: ArtifactTable, directive: ChildInclusion, inside: Scope)
 def give_default(flats: ArtifactTable, inside: Scope, need: ChildInput) -> None:
     """Give an input that nothing is mapped to what the runbook itself says of it."""
     if not need.optional:  # of the root runbook, which has no parent
-        message = f"this runbook needs the input '{need.name}': it is part of another"
+        message = f"this runbook requires the input '{need.name}', which only a parent can supply"
         hint = "include it with child_runbook, or make the input optional"
         at = ("inputs", need.name)
         flats.tell(inside.problem(PlanCode.CHILD, message, at, on="key", hint=hint))
@@ -118,7 +118,7 @@ def give(
 
 def _is_there(flats: ArtifactTable, scope: Scope, name: str, giver: tuple[str, str]) -> None:
     directive, out = giver
-    message = f"'{name}', which '{directive}' gives, is there already"
+    message = f"'{directive}' declares '{name}', which exists already"
     at = ("artifacts", directive, "child_runbook", "output_mapping", out)
     flats.tell(scope.problem(PlanCode.CHILD, message, at))
 
@@ -170,7 +170,7 @@ def check_given(flats: ArtifactTable, nodes: Mapping[ArtifactId, Node]) -> None:
         if ids is None and not fed:  # what is fed is an output of the child, checked as such
             flats.tell_undefined(scope, id_, name, taken.at)
             if not flats.problems:
-                message = f"'{id_}' is given what it gives itself: '{name}'"
+                message = f"'{id_}' has its own output '{name}' as an input"
                 flats.report(scope.problem(PlanCode.CYCLE, message, at))
         for given in ids or ():
             schema = nodes[given].schema if given in nodes else need.input_schema

@@ -63,7 +63,7 @@ class PlanComponents:
             if name not in known and not any(
                 made.component.partition(":")[2] == name for made in self._recorded.values()
             ):
-                message = f"the project's file gives properties to {shown(name)}: no such component"
+                message = f"waivern.yaml has properties for {shown(name)}: no such component"
                 hint = did_you_mean(name, known)
                 problem = Diagnostic(PlanCode.UNKNOWN_COMPONENT, message, hint=hint)
                 if (file := self._defaults.document) is not None:
@@ -133,7 +133,7 @@ class PlanComponents:
                 self._flats.report(file.problem(PlanCode.PROPERTY, said, at, on=on, hint=advice))
             else:
                 if of_project:
-                    said, at = f"{said}, as the project's file gave it", (PART[kind], "type")
+                    said, at = f"{said} (in waivern.yaml)", (PART[kind], "type")
                 self._flats.report(flat.problem(PlanCode.PROPERTY, said, at, on=on, hint=advice))
             fit = False  # also if that was reported for another item already
         return fit

@@ -92,7 +92,8 @@ class ProductionTable:
     def _one_each_round(self, flat: FlatArtifact, inputs: Inputs) -> bool:
         found = [self._flats.resolve(scope, name) for scope, name in flat.inputs]
         if all(found) and (len(inputs) != len(found) or any(len(ids or ()) > 1 for ids in found)):
-            message = f"'{flat.artifact.id}' repeats what does not give one new artifact each round"
+            fault = "it does not produce one artifact in each round"
+            message = f"'{flat.artifact.id}' cannot be repeated: {fault}"
             self._flats.report(flat.problem(PlanCode.CHILD, message, ("repeat",), on="key"))
             return False
         return True

@@ -63,7 +63,8 @@ def resolved(
     copy = found._replace(asked=(source.from_run, source.artifact))
     schema = SchemaRef.parse(copy.schema)
     if artifact.output_schema not in (None, schema):
-        message = f"'{artifact.id}' says it is {artifact.output_schema}; in that run it is {schema}"
+        wanted = artifact.output_schema
+        message = f"'{artifact.id}' declares the schema {wanted}; in that run it is {schema}"
         flats.report(flat.problem(PlanCode.OUTPUT_SCHEMA, message, ("output_schema",)))
         return None
     return copy, schema

@@ -49,7 +49,7 @@ def produced(
         made = ANY_JSON  # the whole of them; each is what the component says
     wanted = artifact.output_schema or made
     if wanted != made != ANY_JSON:
-        message = f"'{artifact.id}' says it is {wanted}; {component.name} makes {made}"
+        message = f"'{artifact.id}' declares the schema {wanted}; {component.name} produces {made}"
         flats.report(flat.problem(PlanCode.OUTPUT_SCHEMA, message, ("output_schema",)))
         return None
     return wanted

@@ -48,8 +48,8 @@ def keeping(
         flats.report(_problem(flat, "keep", message, hint, defaults))
     keep = keep or ("reference" if able else "content")
     if own.on_change and keep == "content" and own.keep is None:
-        message = f"'on_change' of '{own.id}' has nothing to do: its data is stored when it is read"
-        hint = "take 'on_change' away, or write `keep: reference`" if able else "take it away"
+        message = f"'on_change' of '{own.id}' has no effect: its data is stored when it is read"
+        hint = "remove 'on_change', or write `keep: reference`" if able else "take it away"
         flats.report(_problem(flat, "on_change", message, hint, defaults))
     return SourceKeeping(keep, on_change)
 
@@ -69,5 +69,5 @@ def _problem(
         scope = scope.by[0]
     if (file := defaults.document) is not None:
         return file.problem(PlanCode.KEEP, message, (key,), hint=hint)
-    message = f"{message}, as the project's file had it"
+    message = f"{message} (in waivern.yaml)"
     return flat.problem(PlanCode.KEEP, message, ("source", "type"), hint=hint)

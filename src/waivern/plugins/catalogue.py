@@ -164,6 +164,6 @@ def _instance(kind: str, offer: Offer) -> Any:
     if wrong := faults(rule, found):
         raise WaivernError(
             f"{_called(kind, offer)} is not {rule.noun}: {', '.join(wrong)}",
-            hint=f"{offer.place} must have the shape of {rule.protocol}",
+            hint=f"{offer.place} must implement {rule.protocol}",
         )
     return found

@@ -211,7 +211,7 @@ def no_terminal(what: str) -> ComponentError:
     """Return the error for a component that asks for input."""
     return ComponentError(
         f"there is no terminal: a component cannot use {what}",
-        hint="ask people with a gate (`ask:`), or take what you need as a parameter",
+        hint="ask people with a `gate`, or take what you need as a parameter",
     )
 
 

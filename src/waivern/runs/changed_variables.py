@@ -48,11 +48,11 @@ def changed_since(
     unknown = [name for name in used if name not in hashes and not name.startswith(template.PARAMS)]
     notes = []
     if differing:
-        notes.append(f"variables have other values than in run {run_id}: {', '.join(differing)}")
+        notes.append(f"variables have values that differ from run {run_id}: {', '.join(differing)}")
     if unknown and unknown_too:
         names = ", ".join(unknown)
         notes.append(
-            f"variables are not known to be as in run {run_id}, since values are not kept: {names}"
+            f"values of variables are not recorded; these may differ from run {run_id}: {names}"
         )
     return notes
 

@@ -36,13 +36,15 @@ def _components(record: RunRecord, plan: Plan) -> list[str]:
             continue
         found[done.component, done.version, node.work.version] += 1
     return [
-        f"{count:,} completed artifact{'s were' if count > 1 else ' was'} made by version {old} of "
-        f"{label.replace(':', ' ')}, which is {new} now{_hint(record)}"
+        f"{count:,} completed artifact{'s were' if count > 1 else ' was'} produced by version "
+        f"{old} of {label.replace(':', ' ')}, which is {new} now{_hint(record)}"
         for (label, old, new), count in found.items()
     ]
 
 
 def _hint(record: RunRecord) -> str:
-    """Return the command that shows what is kept; nothing for a runbook without a file."""
+    """Return the command that shows what is restored; nothing for a runbook without a file."""
     path, run_id = record.metadata.runbook_path, record.metadata.run_id
-    return f"; `wct plan {shlex.quote(path)} --resume {run_id}` shows what is kept" if path else ""
+    return (
+        f"; `wct plan {shlex.quote(path)} --resume {run_id}` shows what is restored" if path else ""
+    )

@@ -46,7 +46,7 @@ class Decision:
         try:
             content_digest([self.by, self.note, dict(self.data)])
         except ComponentError as error:
-            raise UsageError(f"the decision cannot be kept: {error.message}") from error
+            raise UsageError(f"the decision cannot be recorded: {error.message}") from error
         if not gates.person(self.by):
             raise UsageError("a decision requires a name", hint="give it, as in `--by ann`")
         if self.by != self.by.strip():
@@ -100,7 +100,7 @@ def gate_of(record: RunRecord, name: str | None) -> ArtifactId:
         )
     raise RefusedError(
         f"no gate of run {run.run_id} waits, but {', '.join(others)}",
-        hint=f"`wct runs resume {run.run_id} --data key=value` hands over what it waits for",
+        hint=f"`wct runs resume {run.run_id} --data key=value` supplies what it waits for",
     )
 
 
@@ -181,15 +181,15 @@ def decided(
     """
     if not asked.put:
         raise RefusedError(
-            f"'{asked.gate}' would ask something else than was asked: {asked.question.text!r}",
-            hint="resume the run without a decision: it asks anew",
+            f"'{asked.gate}' has changed since its question was asked: {asked.question.text!r}",
+            hint="resume the run without a decision: it asks again",
         )
     _refuse_settled(asked, decision, record, clock.now())
     for name, digest in asked.question.shown.items():
         if (event := record.steps[name].redacted) and event.digest != digest:
             raise RedactedError(
                 f"'{name}', which '{asked.gate}' shows, was redacted since the question was asked",
-                hint=f"`wct runs resume {record.metadata.run_id}` asks anew",
+                hint=f"`wct runs resume {record.metadata.run_id}` asks again",
             )
         done = record.steps[name].completed
         size = done.size if done else 0
@@ -197,7 +197,7 @@ def decided(
         if fault:
             raise IntegrityError(
                 f"'{name}', which '{asked.gate}' shows, is {fault} since the question was asked",
-                hint=f"`wct runs resume {record.metadata.run_id}` makes it again and asks anew",
+                hint=f"`wct runs resume {record.metadata.run_id}` rebuilds it and asks again",
             )
     return GateDecidedRecord(
         at=clock.now(),
@@ -215,7 +215,7 @@ def decided(
 def _refuse_settled(asked: GateQuestion, decision: Decision, record: RunRecord, now: str) -> None:
     run_id = record.metadata.run_id
     verdict = gates.judge(record.decisions[asked.gate], asked.question, now)
-    again = f"`wct runs resume {run_id} --ask-again` asks once more"
+    again = f"`wct runs resume {run_id} --ask-again` asks again"
     match verdict:
         case gates.GateRefused(kind, reason):
             word = "the question has expired" if kind == "expired" else "it is decided"

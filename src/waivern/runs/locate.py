@@ -144,6 +144,6 @@ def _usable(text: str, source: str) -> str:
     if ":" not in path and os.path.exists(path) and not os.path.isdir(path):
         raise UsageError(
             f"{source} is {text!r}, which is not a folder",
-            hint=f"a store is a folder such as '{STORE}'; it is made when it is needed",
+            hint=f"a store is a folder such as '{STORE}'; it is created when it is needed",
         )
     return text

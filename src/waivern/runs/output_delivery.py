@@ -73,7 +73,7 @@ def usable(text: str, store: RunStore) -> str:
         )
     if (kept := _run_store(path, store)) is not None:
         raise UsageError(
-            f"-o {text!r} is within {kept}, where runs are kept: a copy could replace an artifact",
+            f"-o {text!r} is within {kept}, where runs are stored: a copy could replace one",
             hint="give a folder of its own, such as -o out",
         )
     return str(path)
@@ -330,7 +330,7 @@ def _explained_permission(folder: str) -> Iterator[None]:
             raise
         raise StoreError(
             f"cannot write to {folder}: {error.strerror}",
-            hint="give -o a folder that you can write to; the run is kept, and `wct run RUNBOOK "
+            hint="give -o a folder that you can write to; the run is stored, and `wct run RUNBOOK "
             "--resume RUN -o DIR` copies its outputs",
         ) from error
 

@@ -58,7 +58,7 @@ class RecordedChildren:
                 self.places[key] = place
                 return ChildFile(key, place.parent, self._kept[key])
         raise NotFoundError(
-            f"the run kept no child runbook {shown(path)}",
+            f"the run recorded no child runbook {shown(path)}",
             hint="resume with `wct run RUNBOOK --resume RUN`",
         )
 

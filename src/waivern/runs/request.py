@@ -34,7 +34,7 @@ class RunRequest(NamedTuple):
     force: bool = False
     """Resume although the run was cancelled."""
     ask_again: bool = False
-    """Invalidate earlier decisions that are no artifact yet, so that their gates ask anew."""
+    """Invalidate earlier decisions that are no artifact yet, so that their gates ask again."""
 
     def __repr__(self) -> str:
         return type(self).__name__  # the data may be personal, and parameters secrets

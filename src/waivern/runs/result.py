@@ -153,7 +153,7 @@ class RunFailed(WaivernError):  # noqa: N818 - says what happened, as RunFinishe
     def __init__(self, result: RunResult) -> None:
         why = result.error or (result.reason if result.status is RunStatus.INTERRUPTED else None)
         said = f": {why}" if why else ""
-        hint = f"`wct inspect {result.run_id}` shows it; resumed, it makes only what is missing"
+        hint = f"`wct inspect {result.run_id}` shows it; a resume produces only what is missing"
         word = "" if result.status is RunStatus.FAILED else "was "
         super().__init__(f"run {result.run_id} {word}{result.status}{said}", hint=hint)
         self.result = result

@@ -42,7 +42,7 @@ from waivern.runs.selection import refuse_starved
 from waivern.runs.trust import confirm
 from waivern.store.base import RunStore
 
-REFRESHED = "it was to be refreshed"
+REFRESHED = "it is to be refreshed"
 READ_AGAIN = "it was redacted, and its source can be read again"
 
 
@@ -161,7 +161,7 @@ def _from_record(
     of_project = used_by(options.project, found.prepared.plan)
     if changed := others(record.project, of_project):
         notes.append(
-            f"the project's file says otherwise than when the run began ({', '.join(changed)}): "
+            f"waivern.yaml has changed since the run began ({', '.join(changed)}): "
             "the run continues with the recorded settings"
         )
     return found.prepared, tuple(notes)
@@ -199,7 +199,7 @@ def _edits(
         before = plan_for_reading(record, store, options, prepared.catalogue)
         return tuple(changes(before.nodes, plan.nodes))
     except InvalidError:  # a component is missing, say: every artifact may be another now
-        what = "what it was made by cannot be planned any more"
+        what = "its earlier declaration cannot be planned any more"
         return tuple(DefinitionChange(name, what) for name in plan.nodes)
 
 

@@ -89,7 +89,7 @@ class StoreResolver:
             if number == reference.back:
                 return record
         raise RunNotFoundError(
-            f"no run that '{text}' may mean has completed '{wanted}'",
+            f"no run that '{text}' matches has completed '{wanted}'",
             hint="run that runbook first; `wct runs` lists the runs there are",
         )
 

@@ -76,7 +76,7 @@ def changed_error(
         lines.append("  touches completed: " + ", ".join(list(touched)[:SHOWN]) + more)
     if found.runbook:
         lines += [f"  it ran with {run.runbook_hash}", f"  it is now   {digest}"]
-    hint = "restore the file, start a new run, or add --allow-changed to re-run what it touches"
+    hint = "restore the file, start a new run, or rebuild what it affects with --allow-changed"
     if found.runbook or found.children or found.project:
         hint += f"; `wct runs resume {run.run_id}` continues with what it ran"
     else:

@@ -70,8 +70,6 @@ class RecordedParams(NamedTuple):
         return bind(declared, requested.typed, values, requested.where or f"run {self.run_id}")
 
     def _lost(self, name: str) -> Diagnostic:
-        message = (
-            f"parameter {name!r} is a secret that run {self.run_id} was given and did not keep"
-        )
-        hint = f"give it again in a file with --params FILE, as '{name}: ...'"
+        message = f"parameter {name!r} is a secret of run {self.run_id}, and secrets are not stored"
+        hint = f"set it again in a file with --params FILE, as '{name}: ...'"
         return Diagnostic(RunbookCode.MISSING, message, hint=hint)

@@ -65,7 +65,7 @@ def find(
     if len(rows) <= reference.back:
         among = f" among the runs of {of.path or of.name}" if of and not reference.head else ""
         raise RunNotFoundError(
-            f"no run fits '{text[:200]}'{among}", hint="`wct runs` lists the runs there are"
+            f"no run matches '{text[:200]}'{among}", hint="`wct runs` lists the runs there are"
         )
     return rows[reference.back].run_id
 

@@ -1,7 +1,7 @@
 """`--select` and `--exclude`: which artifacts of a plan an attempt may make. Pure.
 
 An expression is an id, an alias or a pattern with `*`; or `result:<status>`, for what stands so in
-a run. `+` before it takes all that it needs, behind it all that is made from it.
+a run. `+` before it selects all that it depends on, behind it all that is made from it.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Selection(NamedTuple):
         left = chosen - _union(plan, self.exclude, statuses)
         if not left:
             raise UsageError(
-                "nothing is selected: no artifact fits, or all that do are excluded",
+                "nothing is selected: no artifact matches, or all that match are excluded",
                 hint="`wct plan RUNBOOK` lists the artifacts; of a run, `wct inspect RUN` shows "
                 "how they ended",
             )
@@ -64,8 +64,8 @@ def refuse_starved(
         if lacking := [each for each in _awaited(node) if each not in have]:
             more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
             raise UsageError(
-                f"'{name}' is selected, but not what it needs: '{lacking[0]}'{more}",
-                hint=f"{words} '+{name}' takes all that it needs",
+                f"'{name}' is selected, but not what it depends on: '{lacking[0]}'{more}",
+                hint=f"{words} '+{name}' selects all that it depends on",
             )
 
 
@@ -99,7 +99,7 @@ def _named(plan: Plan, core: str, statuses: Statuses) -> list[ArtifactId]:
         found = [name for name in plan.nodes if name == core]
     if not found:
         raise ArtifactNotFoundError(
-            f"no artifact of the runbook fits {shown(core)}", hint=_what_fits(plan, core)
+            f"no artifact of the runbook matches {shown(core)}", hint=_what_fits(plan, core)
         )
     return found
 

@@ -31,7 +31,7 @@ class RunbookCode(StrEnum):
     LIMIT = "WCT111", "larger, deeper or more repeated than a runbook may be"
     ALIAS = "WCT112", "an alias without its anchor, or within it"
     ARTIFACT_ID = "WCT113", "an id that cannot name an artifact"
-    CONFLICT = "WCT114", "keys that do not go together"
+    CONFLICT = "WCT114", "keys that cannot be combined"
     VARIABLE_UNSET = "WCT115", "a variable that is not set, or a parameter that is not declared"
     VARIABLE_SYNTAX = (
         "WCT116",

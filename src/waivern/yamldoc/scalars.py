@@ -75,7 +75,7 @@ def tagged(tag: str, text: str) -> Scalar:
         return float(value)
     if type(value) is not wanted:
         raise ScalarError(
-            RunbookCode.VALUE, f"the value is not what its tag !!{kind} says", "drop the tag"
+            RunbookCode.VALUE, f"the value is not what its tag !!{kind} says", "remove the tag"
         )
     return value
 
@@ -84,7 +84,9 @@ def tag_error(tag: str) -> ScalarError:
     """Return the refusal of a tag that is not one of the core schema."""
     written = "!!" + tag.removeprefix(_TAG) if tag.startswith(_TAG) else tag
     return ScalarError(
-        RunbookCode.FEATURE, f"the tag {written[:80]!r} has no meaning in a runbook", "drop the tag"
+        RunbookCode.FEATURE,
+        f"the tag {written[:80]!r} has no meaning in a runbook",
+        "remove the tag",
     )
 
 

@@ -203,7 +203,7 @@ _PLAIN = {
         "an anchor or an alias without a name",
         "quote text that begins with '&' or '*'",
     ),
-    "found undefined tag handle": ("a tag has no meaning in a runbook", "drop the tag"),
+    "found undefined tag handle": ("a tag has no meaning in a runbook", "remove the tag"),
     "found a tab character that violates indentation": _TAB,
     "found a tab character where an indentation space is expected": _TAB,
     "found invalid Unicode character escape code": (

@@ -17,4 +17,4 @@ from waivern.cli.ui.options import examples
     epilog=examples("wct config"),
 )
 def command() -> None:
-    """Show every setting and its source; bare `wct config` is `wct config show`."""
+    """Show every setting and its source; `wct config` alone is `wct config show`."""

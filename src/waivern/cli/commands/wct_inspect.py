@@ -15,11 +15,11 @@ from waivern.errors import UsageError
     short_help="Show a run or an artifact.",
     help=f"""Show a run, or one of its artifacts; also while it is running.
 
-    {STEPS.pipe_help} RUN/ARTIFACT is a line for each fact, with --full the content alone,
-    as JSON, and with --head the first records, a line of JSON for each.
+    {STEPS.pipe_help} For RUN/ARTIFACT, each line is one fact. --full prints the content alone,
+    as JSON; --head prints the first records, each as a line of JSON.
 
-    --show reads an item from its source, and checks its digest. What is shown of source content
-    is first recorded in the access log of the store: see `wct runs access`.
+    --show reads an item from its source, and checks its digest. The store's access log records
+    who is shown source content, before it is shown: see `wct runs access`.
     """,
     epilog=examples("wct inspect @last", "wct inspect @last/findings --full"),
 )
@@ -63,7 +63,7 @@ def command(
     record = queries.load(where, find(where, run))
     if not record.vouched:
         run_id = record.metadata.run_id
-        stderr().print(f"warning: run {run_id} has no journal: nothing vouches for it")
+        stderr().print(f"warning: run {run_id} has no journal: nothing proves its content")
     if show is not None:
         if not artifact or as_json:
             raise UsageError(

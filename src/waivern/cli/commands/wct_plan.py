@@ -55,7 +55,8 @@ PLAN: Records[Forecast] = Records(
     short_help="Show what a run would do, and why.",
     help=f"""Show what `wct run RUNBOOK` would do with each artifact, and why. Nothing is written.
 
-    In a table, `reference` or `content` behind a connector states what is stored of the source.
+    In a table, `reference` or `content` after a connector states how its source is kept: as
+    a list of its items, or as a copy.
 
     {PLAN.pipe_help}
     """,

@@ -31,4 +31,4 @@ from waivern.cli.ui.options import examples
     epilog=examples("wct runs", "wct runs resume @last"),
 )
 def command() -> None:
-    """List the runs, newest first; bare `wct runs` is `wct runs list`."""
+    """List the runs, newest first; `wct runs` alone is `wct runs list`."""

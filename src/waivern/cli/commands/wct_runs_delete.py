@@ -29,9 +29,9 @@ from waivern.runs.retention import refusal, survey
 def command(runs: tuple[str, ...], force: bool, yes: bool, as_json: bool, store: str | None) -> int:
     """Remove runs; show runbook, status, age and size of each first.
 
-    Protected are runs that are pinned, wait for a decision or hold one, cannot be read, or were
-    reused by a run that is retained. A running run is retained even with --force. Artifacts that
-    other runs copied from a removed run are retained.
+    A run is protected if it is pinned, waits for a decision, has a decision that no resume has used
+    yet, cannot be read, or was reused by a run that is retained. A running run is never removed.
+    Artifacts that other runs copied from a removed run are retained.
     """
     where = opened(store)
     ids = [named(where, run) for run in runs]

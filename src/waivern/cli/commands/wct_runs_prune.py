@@ -69,7 +69,7 @@ from waivern.store.base import RunStore
     help="Redact runs older than AGE, as `wct runs redact` does; default: that of waivern.yaml.",
 )
 @click.option("--force", is_flag=True, hidden=True)
-@yes_option("Remove and redact the runs; without it they are only listed.")
+@yes_option("Do not ask for confirmation.")
 @json_option
 @store_option
 def command(
@@ -84,14 +84,16 @@ def command(
     as_json: bool,
     store: str | None,
 ) -> None:
-    """Remove old runs: those that match all options. Without --yes, only list them.
+    """Remove old runs: those that match all options.
 
-    --content redacts runs that stay, whatever the other options say, except --runbook.
+    Without --yes, the command lists the runs and asks on a terminal; otherwise it only lists them.
 
-    An option that is not set has its value of `retention` in waivern.yaml by default. Protected
-    runs are never removed: those that are running or pinned, wait for a decision or hold one,
-    cannot be read, or were reused by a run that is retained. `wct runs delete RUN --force` removes
-    them by name.
+    --content redacts the runs that are retained. Of the other options, only --runbook restricts it.
+
+    The default of an option is its value under `retention` in waivern.yaml. Protected runs are
+    never removed: those that are running or pinned, wait for a decision, have a decision that no
+    resume has used yet, cannot be read, or were reused by a run that is retained. `wct runs delete
+    RUN --force` removes them by name, except running ones.
     """
     if force:
         raise UsageError(

@@ -27,13 +27,15 @@ from waivern.errors import Exit, RefusedError
 @json_option
 @store_option
 def command(reference: str, reason: str | None, yes: bool, as_json: bool, store: str | None) -> int:
-    """Destroy the source content and the evidence that a run holds; leave its proof.
+    """Destroy the source content and the evidence that a run holds; retain the proof.
 
-    Of artifacts with source content, the content is destroyed; of findings, the evidence. Digests,
-    sizes and coverage stay in the journal, with who, when and why: `wct runs verify` reports the
-    artifacts as redacted. Other artifacts are redacted only if they are named as RUN/ARTIFACT.
-    Copies in other runs of the store follow; known copies outside it are listed. Running and pinned
-    runs are not redacted. It cannot be undone.
+    This destroys the content of artifacts with source content, and the evidence of findings. Other
+    artifacts are redacted only if they are named as RUN/ARTIFACT. Copies in other runs of the store
+    are redacted, too; known copies outside it are listed. Running and pinned runs are not redacted.
+    A redaction cannot be undone.
+
+    The journal retains digests, sizes and coverage, with who, when and why: `wct runs verify`
+    reports the artifacts as redacted.
     """
     from waivern.cli.ui.redaction_view import REDACTIONS, confirmed, show_items, show_rest
     from waivern.cli.ui.removal import REMOVALS, named

@@ -133,8 +133,8 @@ running_options = all_of(
     option(
         "--executor",
         metavar="NAME",
-        help="Carry calls out on `threads`, in worker `processes`, or with another executor;"
-        " default: that of waivern.yaml, else `auto`, which uses processes where they pay.",
+        help="Run components on `threads`, in worker `processes`, or with another executor;"
+        " default: that of waivern.yaml, else `auto`, which uses processes where they pay off.",
     ),
     option("--fail-fast", is_flag=True, help="Stop starting artifacts after the first failure."),
     option(

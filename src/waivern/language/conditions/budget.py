@@ -39,7 +39,7 @@ class Budget:
         if self._left < 0:
             raise EvaluationError(
                 f"the condition looks at more than {MAX_STEPS:,} values",
-                hint="let a processor work out what the condition needs, and ask for that",
+                hint="compute in a processor what the condition needs, and refer to that",
             )
 
     def read(self, text: str) -> None:

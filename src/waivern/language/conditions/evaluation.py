@@ -161,7 +161,7 @@ class Evaluation:
             self._budget.read(value)
         if isinstance(value, str | Mapping):
             return bool(self._of(TEXT, part) in value)
-        return self._fail(whole, f"is {kind(value)}, and 'in' looks into lists, mappings and text")
+        return self._fail(whole, f"is {kind(value)}, and 'in' searches lists, mappings and text")
 
     def _path(self, node: ConditionNode) -> Json:
         return self._paths.value(node)
@@ -178,7 +178,7 @@ class Evaluation:
     def _count(self, node: ConditionNode) -> int:
         value = self.value(node)
         if not isinstance(value, (str, *LISTS, Mapping)):
-            self._fail(node, f"is {kind(value)}, and count() wants a list, a mapping or text")
+            self._fail(node, f"is {kind(value)}, and count() takes a list, a mapping or text")
         return len(value)
 
     def _sum(self, node: ConditionNode) -> Json:

@@ -158,7 +158,7 @@ class _Parser:
             some = "one argument" if wanted == 1 else "two arguments"
             refuse(f"{name.text}() takes {some}, not {len(arguments)}", name)
         if name.text == "exists" and arguments[0].kind != "path":
-            refuse("exists() asks where a path leads, and this is none", arguments[0])
+            refuse("exists() takes a path, and this is not one", arguments[0])
         return self._node("call", name.start, end, arguments, name.text)
 
     def _items(self, closing: str) -> tuple[list[ConditionNode], int]:
@@ -202,17 +202,17 @@ class _Parser:
         if token.kind == "text" and sign == 1:
             return unquoted(token)
         if token.kind != "number" or "." in token.text:
-            hint = "in brackets stands text, a whole number or *"
+            hint = "brackets contain text, a whole number or *"
             refuse(f"expected a key, found {called(token)}", token, hint=hint)
         return sign * int(number(token))
 
     def _refuse_root(self, root: Token) -> NoReturn:
         hint = advice(root.text, self._roots, "names", also=KEYWORDS)
         if "did you mean" not in hint:
-            hint = f"{hint}; text stands in quotes, as in '{root.text}'"
+            hint = f"{hint}; put text in quotes, as in '{root.text}'"
         before = self._tokens[self._at - 2] if self._at >= 2 else root
         if before.text == "-" and before.end == root.start:
-            hint = f"write a name that holds '-' in brackets, as in ['a-b']; {hint}"
+            hint = f"write a name that contains '-' in brackets, as in ['a-b']; {hint}"
         refuse(f"unknown name {root.text!r}", root, hint=hint)
 
     def _nested(self, weakest: int) -> ConditionNode:

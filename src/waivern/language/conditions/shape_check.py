@@ -177,7 +177,7 @@ class ShapeCheck:
         elif kinds == {TEXT}:
             self._within(part, first, whole, second)
         elif kinds and not kinds & {LIST, MAPPING, TEXT}:
-            looks = "'in' looks into lists, mappings and text"
+            looks = "'in' searches lists, mappings and text"
             self._fault(f"{self._quoted(whole)} is {named(kinds)}, and {looks}")
 
     def _within(

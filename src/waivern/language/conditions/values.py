@@ -64,7 +64,7 @@ def fault(value: Json, key: str | int | None) -> str | None:
     if key is EVERY:
         if isinstance(value, (*LISTS, Mapping)):
             return None
-        return f"is {kind(value)}, and [*] wants a list or a mapping"
+        return f"is {kind(value)}, and [*] needs a list or a mapping"
     if isinstance(key, str):
         if not isinstance(value, Mapping):
             return f"is {kind(value)}, and has no field {shortened(repr(key))}"
