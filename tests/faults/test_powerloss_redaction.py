@@ -16,7 +16,7 @@ from harness import RUN, Count
 from powerloss import Tree
 from powerloss_check import STORE
 from powerloss_place import Place
-from test_redactions import COMPONENTS, CONTENT, EVIDENCE
+from redaction_kit import COMPONENTS, CONTENT, EVIDENCE, FOUND
 
 from waivern.clock import Clock
 from waivern.runs.redact import redact
@@ -27,15 +27,6 @@ pytestmark = [pytest.mark.sweep, pytest.mark.timeout(600)]
 
 RECOVERED = 30
 """States in which the command is also repeated."""
-FOUND = """
-artifacts:
-  rows: {source: {type: python, properties: {call: "hidden.py:rows"}}}
-  one: {source: {type: python, properties: {call: "hidden.py:one"}}}
-  findings:
-    inputs: rows
-    process: {type: python, properties: {call: "hidden.py:found"}}
-    output_schema: personal_data_findings
-"""
 
 
 @pytest.fixture

@@ -15,41 +15,15 @@ from typing import Any
 import pytest
 from harness import RUN, Bench, Count, Done, Job, Plan, Shelf, carry_out
 from oracle import journal, leftovers
+from redaction_kit import COMPONENTS, CONTENT, EVIDENCE, FOUND
 
 from waivern.runs.verify import verify
 from waivern.store.local import LocalFilesystemStore
 
 pytestmark = [pytest.mark.sweep, pytest.mark.timeout(1800)]
 
-CONTENT = b"qzxv"
-EVIDENCE = b"wxkj"
-COMPONENTS = """
-def rows():
-    for n in range(1200):
-        yield {"number": n, "text": "qzxv " * 20}
-
-def one():
-    return {"text": "qzxv"}
-
-def found(inputs):
-    for row in inputs[0]["records"]:
-        evidence = f"wxkj-{row['number']}"
-        place = {"row": row["number"], "evidence": evidence}
-        yield {"id": str(row["number"]), "evidence": evidence, "locations": [place]}
-    return {"summary": {"findings": len(inputs[0]["records"])}}
-
-def count(inputs):
-    return {"count": len(inputs[0]["records"])}
-"""
-BOOK = """
-artifacts:
-  rows: {source: {type: python, properties: {call: "hidden.py:rows"}}}
-  one: {source: {type: python, properties: {call: "hidden.py:one"}}}
-  findings:
-    inputs: rows
-    process: {type: python, properties: {call: "hidden.py:found"}}
-    output_schema: personal_data_findings
-  count: {inputs: findings, process: {type: python, properties: {call: "hidden.py:count"}}}
+BOOK = f"""{FOUND}
+  count: {{inputs: findings, process: {{type: python, properties: {{call: "hidden.py:count"}}}}}}
 """
 COPY = """
 artifacts:
