@@ -16,7 +16,6 @@ from waivern.engine.workers.followers import Followers
 from waivern.engine.workers.worker_pool import (
     END_S,
     ComponentKey,
-    PoolError,
     WorkerHandle,
     WorkerPool,
 )
@@ -78,8 +77,12 @@ class CallSession:
             self._followers.kill()
 
     def carry_out(self) -> Outcome:
-        """Return the outcome of the call. Raises WaitsError if it is to be carried out here."""
-        reason = "no worker could be started"
+        """Return the outcome of the call.
+
+        Raises WaitsError if it is to be carried out by the coordinator, PoolError if no worker can
+        be had.
+        """
+        reason = ""
         for _ in range(TRIES):
             try:
                 self._leader = self._pool.take(self._key)
@@ -87,8 +90,6 @@ class CallSession:
                     self._pool.drop(self._leader)
                     break
                 return self._conversation(self._leader)
-            except PoolError as error:
-                reason = str(error)
             except NotBegunError as error:
                 reason = str(error)
             if self._abandoned:

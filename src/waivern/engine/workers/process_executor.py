@@ -10,7 +10,9 @@ waits for it. What waits for something outside, and what is taken from the cache
 from __future__ import annotations
 
 import json
+import os
 import select
+import sys
 from typing import TYPE_CHECKING
 
 from waivern.engine.calls import Call, Failed, LeftBehind, Lost, Outcome, Produced
@@ -156,7 +158,7 @@ class ProcessExecutor:
         if not limited and (waits or not (self.every or self._is_worth(call))):
             return None
         if (pool := self._pool_for(call)) is None:
-            return _refused(limited) if limited or self.every else None
+            return self._refused(limited=limited) if limited or self.every else None
         from waivern.engine.workers.call_session import CallSession, WaitsError
         from waivern.engine.workers.worker_pool import PoolError
 
@@ -179,7 +181,7 @@ class ProcessExecutor:
             self._waiting.add(_use(call))
             return None
         except PoolError as error:
-            return Lost(str(error))
+            return Lost(str(error)) if limited or self.every else None
         finally:
             del self._sessions[id(call)]
         if session.kept is not None:
@@ -219,13 +221,22 @@ class ProcessExecutor:
 
     def _pool_for(self, call: Call) -> WorkerPool | None:
         """Return the pool; None if no other process can take part in the run."""
-        if self._pool is None:
+        if self._pool is None and _has_interpreter():
             from waivern.engine.workers.worker_pool import WorkerPool
 
             with self._slots.lock:
                 if self._pool is None and (site := self._producer.site(call.run_id)) is not None:
                     self._pool = WorkerPool(site, self._slots.count)
         return self._pool
+
+    def _refused(self, *, limited: bool) -> Failed:
+        """Return the failure of a call that only a worker may carry out, where there can be none."""
+        message = "worker processes cannot reach a store that is in memory"
+        hint = "use a store on a disk" + ("" if limited else ", or `--executor threads`")
+        if not _has_interpreter():
+            message = f"worker processes need a Python interpreter, and {sys.executable!r} is none"
+            hint = "set `sys.executable` before the run"
+        return Failed("RefusedError", message, hint, 0, kinds=("RefusedError", "WaivernError"))
 
 
 class AutoExecutor(ProcessExecutor):
@@ -278,14 +289,13 @@ def _use(call: Call) -> str:
     return json.dumps([work.label, dict(work.properties)])
 
 
+def _has_interpreter() -> bool:
+    """Report whether this process knows its interpreter: a program that embeds one may not."""
+    return "py" in os.path.basename(sys.executable or "").lower()  # noqa: PTH119
+
+
 def _has_news(worker: WorkerHandle) -> bool:
     """Report whether a worker has sent that its threads have ended, or has ended itself."""
     poll = select.poll()
     poll.register(worker.channel, select.POLLIN)
     return bool(poll.poll(0))
-
-
-def _refused(limited: bool) -> Failed:
-    message = "worker processes cannot reach a store that is in memory"
-    hint = "use a store on a disk" + ("" if limited else ", or `--executor threads`")
-    return Failed("RefusedError", message, hint, 0, kinds=("RefusedError", "WaivernError"))

@@ -165,7 +165,7 @@ class WorkerPool:
             self._forget(worker)
 
     def forget_in_child(self) -> None:
-        """Close the descriptors in a forked child, or the end of this process would not be noticed."""
+        """Close the descriptors in a forked child, or the end of this process goes unnoticed."""
         if self._control is not None:
             self._control.close()
         for worker in list(self._workers.values()):
