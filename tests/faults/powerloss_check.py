@@ -19,6 +19,7 @@ from powerloss import Disk, State, Tree
 from powerloss_recorder import Operation
 
 from waivern.errors import WaivernError
+from waivern.record.fold import RunRecord
 from waivern.runs.queries import content, load, look
 from waivern.runs.redaction import unfinished
 from waivern.runs.verify import verify
@@ -178,24 +179,25 @@ def look_at_run(store: LocalFilesystemStore, run: Path) -> SeenRun:
     row = look(store, run.name)
     if row.fault or row.metadata is None:
         return SeenRun((f"is refused: {row.fault}",))
-    if not journal(run):
+    lines = journal(run)
+    if not lines:
         return SeenRun(("its journal has no line",))
     truth = story(run)
-    wrong = []
+    wrong, cut_off = [], False
     if (row.status, {k: n for k, n in row.counts.items() if n}) != (truth.status, truth.counts):
         wrong.append(f"listed {row.status} {row.counts}, it is {truth}")
     try:
-        wrong += _artifacts(store, run.name)
+        record = load(store, run.name)
+        wrong += _artifacts(store, record)
         wrong += [f"verify: {fault.path} {fault.what}" for fault in verify(store, run.name).faults]
+        cut_off = not wrong and any(unfinished(store, record))
     except WaivernError as error:
         wrong.append(f"cannot be read: {error.message}")
-    hashes = tuple(line.hash for line in journal(run))
-    cut_off = any(unfinished(store, load(store, run.name))) if not wrong else False
+    hashes = tuple(line.hash for line in lines)
     return SeenRun(tuple(wrong), hashes, row.pinned, cut_off)
 
 
-def _artifacts(store: LocalFilesystemStore, run_id: str) -> Iterator[str]:
-    record = load(store, run_id)
+def _artifacts(store: LocalFilesystemStore, record: RunRecord) -> Iterator[str]:
     for name, step in record.steps.items():
         if step.completed:
             try:
