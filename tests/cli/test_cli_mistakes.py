@@ -131,6 +131,7 @@ def test_components(place: Place, kind: str, wct: Wct) -> None:
     assert [row[:3] for row in properties] == [
         ["call", "str", ""],
         ["args", "dict[str, Any]", "{}"],
+        ["computes", "bool", "False"],
     ]
     found = {each["name"]: each for each in wct(kind, "--json").data("components")}
     assert found["python"]["properties"][0]["required"] is True

@@ -94,11 +94,12 @@ class _Command:
 
 
 class CommandConnector(_Command):
-    """Runs an executable and keeps the JSON it prints.
+    """Runs an executable, and stores the JSON that it prints.
 
-    stdin is `{"inputs": []}`, stdout is the content, lines of stderr land in the artifact's log
-    (the first MiB and the end), an exit code other than 0 is a failure. The command is stopped at
-    the timeout or when the run is; what it has started, when it is over itself.
+    stdin is `{"inputs": []}`, and stdout is the content. Lines of stderr are written to the
+    artifact's log (the first MiB and the end). An exit code other than 0 is a failure. The command
+    is stopped at its timeout, or when the run is stopped. Processes that it has started are stopped
+    when it ends.
     """
 
     async def extract(self, config: CommandProperties, ctx: Context) -> Json:
@@ -107,9 +108,10 @@ class CommandConnector(_Command):
 
 
 class CommandProcessor(_Command):
-    """Runs an executable with the inputs on stdin and keeps the JSON it prints.
+    """Runs an executable with the inputs on stdin, and stores the JSON that it prints.
 
-    stdin is `{"inputs": [...]}`, the contents in declared order; the rest as for the connector.
+    stdin is `{"inputs": [...]}`, with the contents in declared order. The rest is as for
+    the connector.
     """
 
     accepts = None

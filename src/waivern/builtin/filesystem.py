@@ -29,7 +29,7 @@ class Filesystem:
     Content: `{"files": [{"path", "size", "encoding", "text"}]}`, `path` relative with '/', `size`
     in bytes, sorted by name, depth first. Every file below the folder is either read or recorded
     as skipped, an excluded folder as one item that counts its files. Symlinks are not followed;
-    the folder in which runs are kept, and any `.waivern`, is one item and never looked into.
+    the folder in which runs are stored, and any `.waivern`, is one item that is never opened.
 
     By reference, the artifact lists the files: each has its `digest` in place of its text. A file
     above 8 MiB also has the digests of its `blocks` of 8 MiB, and its text is read in parts.
@@ -51,7 +51,7 @@ class Filesystem:
         include: list[Pattern] | None = Field(
             default=None,
             max_length=1000,
-            description="Patterns like those of .gitignore: read only files that fit one of them.",
+            description="Patterns like those of .gitignore: read only files that match one.",
         )
         exclude: list[Pattern] = Field(
             default=[],

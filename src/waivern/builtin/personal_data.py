@@ -53,8 +53,8 @@ class PersonalData:
     "by_type", "by_category"}, "findings": [...]}`. The occurrences of values of one type in one
     file, column or record path are one finding if they have the same canonical mask, such as the
     country of a phone number: `total` counts them, `locations` names the first ones. Columns of
-    tables have the share of cells that hold such a value. A ruleset of one's own has what it adds
-    to beside it, under `extends`.
+    tables have the share of cells that hold such a value. Under `extends`, your own ruleset has
+    the rules that it adds to.
     """
 
     name = "personal_data"
@@ -76,23 +76,23 @@ class PersonalData:
         )
         min_confidence: Annotated[float, Number, Field(ge=0, le=1)] = Field(
             default=0.5,
-            description="Findings below this are left out; each type has a threshold of its own "
-            "besides.",
+            description="Findings with a lower confidence are left out; each type also has a "
+            "threshold of its own.",
         )
         types: (
             Annotated[tuple[Annotated[str, AfterValidator(_known_type)], ...], Field(min_length=1)]
             | None
         ) = Field(
             default=None,
-            description="Types of values to look for; all of the ruleset's if not given.",
+            description="Types of values to search for; default: all types of the ruleset.",
         )
         field_names: bool = Field(
-            default=True, description="Report fields whose names mean personal data."
+            default=True, description="Report fields whose names indicate personal data."
         )
         max_locations: Annotated[int, Number, Field(ge=1, le=10_000)] = Field(
             default=20,
-            description="At most so many occurrences of a finding are located, fewer in a file of "
-            "many findings; `total` says how many there are.",
+            description="The maximum number of occurrences of a finding that are located; fewer in "
+            "a file of many findings. `total` is the number of all occurrences.",
         )
 
     def process(

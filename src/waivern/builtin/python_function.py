@@ -67,12 +67,12 @@ class _Python:
 
 
 class PythonConnector(_Python):
-    """Calls a Python function, `function(**args)`, and keeps what it returns.
+    """Calls a Python function, `function(**args)`, and stores what it returns.
 
     A function with a parameter `ctx` gets the context as well, to report its coverage. A generator,
     plain or async, yields the records of the list `records` and returns the rest of the content.
-    The function may be async; a plain one runs on a thread. A file is loaded once an attempt,
-    whatever happens to it meanwhile. It can import its neighbours: its own folder is searched
+    The function may be async; a plain one runs on a thread. A file is loaded once in each
+    attempt, even if it changes meanwhile. It can import its neighbours: its own folder is searched
     before installed modules, and no other folder's modules are seen.
     """
 

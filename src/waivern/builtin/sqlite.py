@@ -46,13 +46,14 @@ class Sqlite:
             description="Database file, absolute or relative to the runbook's folder."
         )
         tables: list[str] | None = Field(
-            default=None, description="Names of the tables to read; all if not given."
+            default=None, description="Names of the tables to read; default: all tables."
         )
         max_rows: Annotated[int, Number] = Field(
             default=1000,
             ge=0,
             le=10**9,
-            description="Rows to read of each table, the rest is recorded as not read; 0: none.",
+            description="The maximum number of rows to read from each table; the others are "
+            "recorded as not read.",
         )
         sample: Literal["first", "random"] = Field(
             default="first",
