@@ -99,10 +99,14 @@ class ComponentCalls:
 
     def tool(self, work: Work) -> ComponentUse:
         """Return the component that does some work, configured."""
-        kind = "connectors" if isinstance(work, Extract) else "processors"
-        component = self._catalogue.load(kind, work.type)
+        component = self._component(work)
         config = configure(component.Config, work.properties, self._environ)
         return ComponentUse(component, config, self._catalogue.code)
+
+    def _component(self, work: Work) -> Connector | Processor:
+        if isinstance(work, Extract):
+            return self._catalogue.load("connectors", work.type)
+        return self._catalogue.load("processors", work.type)
 
     def identify(
         self,
@@ -177,9 +181,12 @@ class ComponentCalls:
 
     def computes(self, work: Work) -> bool:
         """Return whether the component that does some work says that it computes."""
-        kind = "connectors" if isinstance(work, Extract) else "processors"
-        computes = getattr(self._catalogue.load(kind, work.type), "computes", False)
+        computes = getattr(self._component(work), "computes", False)
         return bool(computes(work.properties) if callable(computes) else computes)
+
+    def waits(self, work: Work) -> bool:
+        """Return whether the component that does some work says that it waits."""
+        return bool(getattr(self._component(work), "waits", False))
 
     def input_bytes(self, call: Call) -> int:
         """Return the bytes of the sources that the inputs of a call come from, as far as known."""

@@ -19,6 +19,7 @@ from waivern.engine.calls import Call, Failed, LeftBehind, Lost, Outcome, Produc
 from waivern.engine.executor import CallReport, ThreadExecutor
 from waivern.engine.producer import Producer
 from waivern.engine.workers.slots import Slots, cores
+from waivern.errors import WaivernError
 from waivern.planning.plan import Extract, Transform
 
 if TYPE_CHECKING:
@@ -145,17 +146,21 @@ class ProcessExecutor:
         work = call.node.work
         if not isinstance(work, Extract | Transform):
             return False
-        if self.every or call.node.max_memory is not None:
+        if call.node.max_memory is not None:
             return True
-        return self._components.computes(work)
+        try:
+            return not self._waits(call) if self.every else self._components.computes(work)
+        except WaivernError:  # it cannot be loaded: the work meets and reports the same problem
+            return False
 
     def _on_worker(
         self, call: Call, tool: ComponentUse, lookup: CacheLookup | None
     ) -> Outcome | None:
         """Have a worker carry out a call; None if it is to be carried out here."""
+        if id(call) not in self._computing:
+            return None
         limited = call.node.max_memory is not None
-        waits = getattr(tool.component, "waits", False) or _use(call) in self._waiting
-        if not limited and (waits or not (self.every or self._is_worth(call))):
+        if not (limited or self.every or self._is_worth(call)):
             return None
         if (pool := self._pool_for(call)) is None:
             return self._refused(limited=limited) if limited or self.every else None
@@ -179,6 +184,7 @@ class ProcessExecutor:
             outcome = session.carry_out()
         except WaitsError:
             self._waiting.add(_use(call))
+            self._computing[id(call)].leave()  # to wait takes no core
             return None
         except PoolError as error:
             return Lost(str(error)) if limited or self.every else None
@@ -207,6 +213,13 @@ class ProcessExecutor:
             ComponentKey(kind, work.type, json.dumps([code, call.node.base])),
         )
 
+    def _waits(self, call: Call) -> bool:
+        """Report whether a component waits for something outside, as far as that is known."""
+        work = call.node.work
+        assert isinstance(work, Extract | Transform)
+        known = bool(self._waiting) and _use(call) in self._waiting
+        return known or self._components.waits(work)
+
     def _is_worth(self, call: Call) -> bool:
         """Report whether a call computes, and others do too or its sources are large."""
         work = call.node.work
@@ -230,7 +243,7 @@ class ProcessExecutor:
         return self._pool
 
     def _refused(self, *, limited: bool) -> Failed:
-        """Return the failure of a call that only a worker may carry out, where there can be none."""
+        """Return the failure of a call that only a worker may carry out."""
         message = "worker processes cannot reach a store that is in memory"
         hint = "use a store on a disk" + ("" if limited else ", or `--executor threads`")
         if not _has_interpreter():
