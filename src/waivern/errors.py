@@ -159,6 +159,10 @@ class ComponentError(WaivernError):
     exit_code = Exit.FAILED
 
 
+class SourceChangedError(ComponentError):
+    """An item of a source is not what was listed, and `on_change: fail` does not allow that."""
+
+
 def _text(value: object) -> str:
     """Return `value` as text; an exception with its class, like the last line of a traceback."""
     if isinstance(value, str):

@@ -224,3 +224,22 @@ def test_a_forecast_knows_the_reader(project: Project) -> None:
     assert re.search(r"3 of 3 items changed; reader of notes: property style .*'upper'", reason)
     project.edit('"1.0.0"', '"2.0.0"')
     assert "reader of notes: component notes 1.0.0 → notes 2.0.0" in forecast(source() + FOUND)[1]
+
+
+def test_items_of_a_reused_list_are_checked_before_results_are_taken(project: Project) -> None:
+    """The connector cannot tell which items were touched, so that all are read."""
+    check = """
+            if hashlib.sha256(text.encode()).hexdigest() != entry["digest"]:
+                ctx.skipped(entry["name"], "changed")
+                continue"""
+    project.edit(".read_text()\n", f".read_text(){check}\n")
+    project.run(source() + FOUND, run_id="one")
+    reused = "  notes: {reuse: {from_run: one, artifact: notes}}\n" + FOUND
+    assert how(project.run(reused))[0] == "cached"
+    project.write(1, "Another")
+    again, fresh = project.run(reused), project.run(reused, cache=False)
+    assert (found(again), how(again)) == (["note 0", "note 2"], ("produced", 2))
+    assert found(fresh) == found(again)
+    coverage = [each.artifacts["found"].message().extensions["coverage"] for each in (again, fresh)]
+    assert coverage[0] == coverage[1]
+    assert coverage[0]["items"] == [{"item": "1.txt", "reason": "changed"}]

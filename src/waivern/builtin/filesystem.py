@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from typing import Annotated
 
 from pydantic import AfterValidator, ByteSize, Field
 
 from waivern.builtin import globs
 from waivern.builtin.common_properties import Properties, Size, SourcePath, missing
-from waivern.builtin.text_files import catalogue_entry, each_file, files_again, text_records
+from waivern.builtin.text_files import (
+    catalogue_entry,
+    each_file,
+    files_again,
+    text_records,
+    touched_files,
+)
 from waivern.builtin.text_parts import text_encoding
 from waivern.message import Json, SchemaRef
 from waivern.plugins.context import Context
@@ -82,6 +89,12 @@ class Filesystem:
         Raises ComponentError if `path` is no longer there.
         """
         return files_again(config, ctx, entries)
+
+    def touched(
+        self, config: Config, ctx: Context, entries: Iterable[Json], since: datetime
+    ) -> Iterator[Json]:
+        """Yield the entries of the files that may have been written or replaced since a time."""
+        return touched_files(config, ctx, entries, since)
 
     def extract(self, config: Config, ctx: Context) -> Iterator[Json]:
         """Yield the files. Raises ComponentError if `path` is no folder and no file."""

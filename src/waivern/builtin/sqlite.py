@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
 from waivern.builtin.common_properties import Number, Properties, SourcePath, missing
-from waivern.builtin.sqlite_again import read_again
+from waivern.builtin.sqlite_again import read_again, touched_tables
 from waivern.builtin.sqlite_rows import NOT_SELECTED
 from waivern.builtin.sqlite_tables import listed, read_once
 from waivern.message import Json, SchemaRef, content_digest
@@ -89,6 +90,12 @@ class Sqlite:
         Raises ComponentError if the database is no longer there.
         """
         return read_again(config, ctx, entries)
+
+    def touched(
+        self, config: Config, ctx: Context, entries: Iterable[Json], since: datetime
+    ) -> Iterator[Json]:
+        """Yield all entries if the database may have been written or replaced since a time."""
+        return touched_tables(config, ctx, entries, since)
 
     def extract(self, config: Config, ctx: Context) -> Iterator[Json]:
         """Yield the tables. Raises ComponentError if the database cannot be read."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, NonNegativeInt
 from waivern.builtin.snapshot import Snapshot, snapshots
 from waivern.builtin.sqlite_rows import VIRTUAL, Batch, Rows, columns_of, kind_of
 from waivern.builtin.sqlite_tables import database_path, error_code, explained
+from waivern.builtin.text_files import CLOCKS_DIFFER_S
 from waivern.builtin.unread import CHANGED, PARTLY, Unread
 from waivern.errors import ComponentError
 from waivern.message import Json
@@ -81,6 +84,20 @@ def read_again(config: Sqlite.Config, ctx: Context, entries: Iterable[Json]) -> 
             except Unread as unread:
                 reason = unread.reason + PARTLY if row else unread.reason
                 ctx.skipped(table.name, reason, rows=table.rows)
+
+
+def touched_tables(
+    config: Sqlite.Config, ctx: Context, entries: Iterable[Json], since: datetime
+) -> Iterator[Json]:
+    """Yield all entries if the database may have been written or replaced since a time.
+
+    A database that is in use may be written to without a trace in the times of its files.
+    """
+    path = database_path(config, ctx)
+    limit = (since.timestamp() - CLOCKS_DIFFER_S) * 1e9
+    at_rest = not any(os.path.lexists(f"{path}{more}") for more in ("-wal", "-journal"))
+    if not at_rest or path.stat().st_ctime_ns >= limit:
+        yield from entries
 
 
 class _Database:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import suppress
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, NonNegativeInt
@@ -24,13 +26,25 @@ from waivern.builtin.text_parts import (
     verified,
 )
 from waivern.builtin.unread import TOO_LARGE, Unread
-from waivern.builtin.walk import NOT_REGULAR, FoundFile, Walk, opened, opened_below, reason
+from waivern.builtin.walk import (
+    NOT_REGULAR,
+    FoundFile,
+    Walk,
+    last_change,
+    opened,
+    opened_below,
+    reason,
+)
 from waivern.errors import ComponentError
 from waivern.message import Json
 from waivern.plugins.context import Context
 
 if TYPE_CHECKING:
     from waivern.builtin.filesystem import Filesystem
+
+
+CLOCKS_DIFFER_S = 60
+"""Seconds by which the clock of a file server may be behind."""
 
 
 class OpenFile(NamedTuple):
@@ -244,6 +258,29 @@ def files_again(config: Filesystem.Config, ctx: Context, entries: Iterable[Json]
                     yield {"path": file.path, "size": file.size, **end.rest}
     except OSError as error:  # of the root
         raise _unreadable(config.path, error) from error
+
+
+def touched_files(
+    config: Filesystem.Config, ctx: Context, entries: Iterable[Json], since: datetime
+) -> Iterator[Json]:
+    """Yield the entries of the files that may have been written or replaced since a time.
+
+    The time at which the system last changed a file or one of the folders above it cannot be set
+    back, and covers renames. An unknown one counts as later.
+    """
+    root = located(ctx, config.path).resolve()
+    limit = (since.timestamp() - CLOCKS_DIFFER_S) * 1e9
+    with suppress(OSError), opened(root if root.is_dir() else root.parent) as folder:
+        for entry in entries:
+            parts = ListedFile.of(entry).parts
+            try:
+                if last_change(folder, parts) < limit:
+                    continue
+            except OSError:
+                pass  # vanished, say: to be found out by reading
+            yield entry
+        return
+    yield from entries
 
 
 def _file_again(folder: int, file: ListedFile) -> Iterator[Json]:

@@ -55,6 +55,24 @@ def opened_below(folder: int, parts: Sequence[str]) -> Iterator[int]:
         os.close(descriptor)
 
 
+def last_change(folder: int, parts: Sequence[str]) -> int:
+    """Return when a file, or a folder above it up to an open one, last changed, in nanoseconds.
+
+    Links are not followed. Raises OSError.
+    """
+    latest, descriptor = os.fstat(folder).st_ctime_ns, os.dup(folder)
+    try:
+        for part in parts[:-1]:
+            below = os.open(part, _OPEN, dir_fd=descriptor)
+            os.close(descriptor)
+            descriptor = below
+            latest = max(latest, os.fstat(descriptor).st_ctime_ns)
+        found = os.stat(parts[-1], dir_fd=descriptor, follow_symlinks=False)
+        return max(latest, found.st_ctime_ns)
+    finally:
+        os.close(descriptor)
+
+
 class FoundFile(NamedTuple):
     """A regular file within an open folder."""
 

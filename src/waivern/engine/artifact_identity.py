@@ -135,6 +135,13 @@ def _parts(
     }
 
 
+def with_changes(identity: Identity, changed: Mapping[str, frozenset[str]]) -> Identity:
+    """Return the identity of the work on inputs of which some items are not what was listed."""
+    parts = {name: part for name, part in identity.items() if name != "key"}
+    parts["changed"] = {name: sorted(items) for name, items in changed.items()}
+    return {"key": _key(parts), **parts}
+
+
 def code(tool: ComponentUse, ctx: Context, known: Sequence[Json] | None) -> dict[str, Json]:
     """Return the digests of the code that a component runs, or the reason why there is none.
 
@@ -189,7 +196,7 @@ def key(identity: Mapping[str, Json] | None) -> str | None:
 
 
 _KEY = re.compile("sha256:[0-9a-f]{64}")
-_OF_INPUTS = ("key", "inputs", "source", "readers")
+_OF_INPUTS = ("key", "inputs", "source", "readers", "changed")
 """The parts of an identity that are known only when the inputs are."""
 
 

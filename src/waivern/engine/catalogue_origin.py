@@ -6,8 +6,10 @@ records them, so that another attempt or run can read the items, or say exactly 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from itertools import chain, islice
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
@@ -36,15 +38,22 @@ class CatalogueOrigin(NamedTuple):
     on_change: str
     entries: int | None = None
     """The number of its entries in a joined catalogue; None: all are its own."""
+    listed_at: str | None = None
+    """The time before it was listed: RFC 3339, UTC; None if an earlier version listed it."""
 
     @classmethod
     def of_work(
-        cls, work: Extract | Transform, folder: Path, run_base: Path, on_change: str
+        cls,
+        work: Extract | Transform,
+        folder: Path,
+        run_base: Path,
+        on_change: str,
+        listed_at: str,
     ) -> Self:
         """Return the origin of a source that is listed now, from a folder of the run's project."""
         below = str(folder.relative_to(run_base)) if folder.is_relative_to(run_base) else None
-        version = str(work.version)
-        return cls(work.type, version, work.properties, str(folder), below, on_change)
+        version, base = str(work.version), str(folder)
+        return cls(work.type, version, work.properties, base, below, on_change, listed_at=listed_at)
 
     @classmethod
     def all_of(cls, message: Message) -> tuple[Self, ...]:
@@ -80,16 +89,48 @@ class CatalogueOrigin(NamedTuple):
             and not (below.is_absolute() or ".." in below.parts)
             and self.on_change in ("skip", "fail")
             and (self.entries is None or (type(self.entries) is int and self.entries >= 0))
+            and (self.listed_at is None or _is_moment(self.listed_at))
         )
 
     def document(self) -> dict[str, Json]:
         """Return it for the artifact's file."""
         document = {**self._asdict(), "properties": dict(self.properties)}
-        return {key: value for key, value in document.items() if (key, value) != ("entries", None)}
+        return {
+            key: value
+            for key, value in document.items()
+            if value is not None or key not in ("entries", "listed_at")
+        }
 
     def folder(self, run_base: Path) -> Path:
         """Return the folder to read from: of a run's own sources, where its runbook lies now."""
         return Path(self.base) if self.below is None else run_base / self.below
+
+
+def _is_moment(text: Json) -> bool:
+    try:
+        return datetime.fromisoformat(text).utcoffset() is not None
+    except (TypeError, ValueError):
+        return False
+
+
+class ListedPart(NamedTuple):
+    """A part of a catalogue: an origin, and the entries that come from it."""
+
+    origin: CatalogueOrigin
+    """With the number of its entries."""
+    entries: Callable[[], Iterable[Json]]
+    """Returns the entries, read anew."""
+
+
+def parts_of(message: Message) -> Iterator[ListedPart]:
+    """Yield the parts of a catalogue. Raises IntegrityError if it cannot be one."""
+    _, entries = entries_of(message)
+    first = 0
+    for origin in CatalogueOrigin.all_of(message):
+        count = len(entries) if origin.entries is None else origin.entries
+        part = partial(islice, entries, first, first + count)
+        yield ListedPart(origin._replace(entries=count), part)
+        first += count
 
 
 def joined(messages: Sequence[Message]) -> tuple[str, Iterator[Json], dict[str, Json]] | None:
@@ -100,17 +141,10 @@ def joined(messages: Sequence[Message]) -> tuple[str, Iterator[Json], dict[str, 
     lists = [entries_of(message) for message in messages]
     if len({name for name, _ in lists}) != 1:
         return None
-    parts = [origin for message in messages for origin in numbered_origins(message)]
+    parts = [part.origin for message in messages for part in parts_of(message)]
     name = lists[0][0]
     everything = chain.from_iterable(entries for _, entries in lists)
     return name, everything, {"parts": [part.document() for part in parts]}
-
-
-def numbered_origins(message: Message) -> Iterator[CatalogueOrigin]:
-    """Yield the origins of a catalogue, each with the number of its entries."""
-    _, entries = entries_of(message)
-    for origin in CatalogueOrigin.all_of(message):
-        yield origin._replace(entries=len(entries)) if origin.entries is None else origin
 
 
 def origin_at(message: Message, number: int) -> CatalogueOrigin:

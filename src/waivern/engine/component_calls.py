@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -17,6 +18,7 @@ from waivern.engine.cache import Cache, CacheHit, Readers
 from waivern.engine.call_tests import named_inputs
 from waivern.engine.calls import Awaiting, Call, Content, Outcome, Produced, Working
 from waivern.engine.stager import Stager
+from waivern.errors import WaivernError
 from waivern.message import Json, Message, StreamKind
 from waivern.planning.component_properties import configure
 from waivern.planning.plan import Extract, Node, Transform
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from waivern.engine.catalogue_origin import CatalogueOrigin
     from waivern.engine.per_item import ItemResults
     from waivern.engine.source_listing import SourceMarks
-    from waivern.engine.source_reader_identity import Origins
+    from waivern.engine.source_reader_identity import ListedInputs
 
 Work = Extract | Transform
 _VALUES = frozenset({dict, list, str, int, float, bool, type(None), Content})
@@ -94,6 +96,7 @@ class ComponentCalls:
         """Where components may work instead of here; an executor sets it."""
         self.item_results: Callable[..., ItemResults] | None = None
         """Makes what lets a component go item by item; None: `ItemResults`."""
+        self._began = datetime.fromisoformat(stager.now())
 
     # what a run and a forecast share
 
@@ -116,12 +119,13 @@ class ComponentCalls:
         *,
         given: bool = False,
         listed: dict[str, Json] | None = None,
-        origins: Callable[[], Origins] | None = None,
+        sources: Callable[[], ListedInputs] | None = None,
     ) -> CacheLookup:
         """Return the identity under which a result is cached; `given`: data was handed over.
 
         `listed` identifies a source that was listed; any other one is asked for its fingerprint.
-        `origins` returns the origins of the inputs that list sources; None if none does.
+        `sources` returns the inputs that list sources; None if none does. Those that were not
+        listed in this attempt are checked if results may be taken for them.
         """
         look = self._context(node)
         identity: Identity | UnknownIdentity
@@ -130,9 +134,36 @@ class ComponentCalls:
         elif given:
             identity = UnknownIdentity("it depends on data that was given to this run")
         else:
-            readers = self._readers(node, origins)
+            readers = self._readers(node, sources)
             identity = self._cache.identify(node, tool, inputs, look, listed, readers)
+            if sources and isinstance(identity, dict) and self._cache.knows(identity):
+                return self._checked(CacheLookup(tool, look, identity), sources())
         return CacheLookup(tool, look, identity)
+
+    def _checked(self, lookup: CacheLookup, inputs: ListedInputs) -> CacheLookup:
+        """Return the lookup with the items of listed inputs that are not what was listed."""
+        from waivern.engine.catalogue_check import changed_items
+
+        try:
+            found = {
+                name: changed_items(
+                    parts,
+                    name,
+                    lookup.look,
+                    self._base,
+                    self._catalogue,
+                    self._environ,
+                    self._began,
+                )
+                for name, parts in inputs.items()
+            }
+        except WaivernError as error:  # the component meets it, too
+            return lookup._replace(identity=UnknownIdentity(f"not cached: {error.message}"))
+        changed = {name: items for name, items in found.items() if items}
+        if not changed:
+            return lookup
+        identity = artifact_identity.with_changes(cast(Identity, lookup.identity), changed)
+        return lookup._replace(identity=identity)
 
     def list_ahead(
         self, node: Node, work: Work, tool: ComponentUse
@@ -146,13 +177,14 @@ class ComponentCalls:
         ctx, marks = self._context(node), SourceMarks(list_name(tool.component))
         for _ in marks.noting(listed(tool.component, tool.config, ctx)):
             continue
-        origin = CatalogueOrigin.of_work(work, ctx.base, self._base, node.on_change)
+        now = self._stager.now()
+        origin = CatalogueOrigin.of_work(work, ctx.base, self._base, node.on_change, now)
         origin = origin._replace(entries=marks.count)
         return origin, marks, self.identify(node, tool, (), listed=marks.document(ctx))
 
-    def _readers(self, node: Node, origins: Callable[[], Origins] | None) -> Readers | None:
+    def _readers(self, node: Node, sources: Callable[[], ListedInputs] | None) -> Readers | None:
         """Return what identifies the readers of the inputs that list sources."""
-        if origins is None:
+        if sources is None:
             return None
         from waivern.engine.source_reader_identity import readers_of  # most inputs list no source
 
@@ -162,7 +194,7 @@ class ComponentCalls:
             return ctx
 
         def readers(secret: KeyedHash) -> dict[str, Json]:
-            found = origins()
+            found = sources()
             return readers_of(found, self._base, self._catalogue, self._environ, context, secret)
 
         return readers
@@ -210,9 +242,9 @@ class ComponentCalls:
         with scope.entered():
             tool = self.tool(work)
             if call.node.keep != "reference":
-                origins = self._origins(call)
+                sources = self._sources(call)
                 lookup = self.identify(
-                    call.node, tool, call.inputs, given=bool(call.given), origins=origins
+                    call.node, tool, call.inputs, given=bool(call.given), sources=sources
                 )
         if lookup is not None and (hit := self.find(call.node, lookup)) is not None:
             return self._restored(call, lookup, hit, began)
@@ -264,11 +296,11 @@ class ComponentCalls:
         from waivern.engine.generators import drain
         from waivern.engine.source_listing import SourceMarks, listed
 
-        node, marks = call.node, SourceMarks(list_name(tool.component))
+        node, marks, now = call.node, SourceMarks(list_name(tool.component)), self._stager.now()
         entries = marks.noting(listed(tool.component, tool.config, ctx))
         name = list_name(tool.component)
         content = drain(entries, self._sink(call, scope, name), name, scope.wanted)
-        origin = CatalogueOrigin.of_work(work, ctx.base, self._base, node.on_change)
+        origin = CatalogueOrigin.of_work(work, ctx.base, self._base, node.on_change, now)
         content = content._replace(catalogue=origin.document())
         given = bool(call.given)
         lookup = self.identify(node, tool, (), given=given, listed=marks.document(ctx))
@@ -278,15 +310,15 @@ class ComponentCalls:
         code = artifact_identity.code(tool, lookup.look, known["code"] if known else None)
         return made._replace(identity=known, origin=hit.origin if hit else None, code=code)
 
-    def _origins(self, call: Call) -> Callable[[], Origins] | None:
-        """Return what reads the origins of the inputs that list sources; None if none does."""
+    def _sources(self, call: Call) -> Callable[[], ListedInputs] | None:
+        """Return what opens the inputs that list sources; None if none does."""
         lists = [(name, ref) for name, ref in named_inputs(call) if ref.lists_source]
         if not lists:
             return None
-        from waivern.engine.catalogue_origin import CatalogueOrigin
+        from waivern.engine.catalogue_origin import parts_of
 
         return lambda: {
-            name: CatalogueOrigin.all_of(self._store.fetch(call.run_id, ref)) for name, ref in lists
+            name: list(parts_of(self._store.fetch(call.run_id, ref))) for name, ref in lists
         }
 
     def _sink(
@@ -315,7 +347,10 @@ class ComponentCalls:
         readers = reader_digests(lookup.identity.get("readers", {}))
         earlier = partial(self._cache.earlier_items, call.node, lookup.identity, name)
         sink = partial(self._sink, call, scope, "items", "items")
-        return results(earlier, sink, expected(inputs), name, readers)
+        changed = {
+            name: frozenset(items) for name, items in lookup.identity.get("changed", {}).items()
+        }
+        return results(earlier, sink, expected(inputs), name, readers, changed)
 
     def _restored(self, call: Call, lookup: CacheLookup, hit: CacheHit, began: float) -> Produced:
         """Stage a cached result, with the coverage that the lookup has just recorded."""
@@ -390,7 +425,7 @@ class ComponentCalls:
         same = None
         if self._cache is not None and not isinstance(identity, UnknownIdentity) and not ctx.missed:
             again = self._context(call.node)
-            readers = self._readers(call.node, self._origins(call))
+            readers = self._readers(call.node, self._sources(call))
             same = self._cache.confirm(call.node, tool, call.inputs, again, identity, readers)
         known = None if isinstance(identity, UnknownIdentity) else identity["code"]
         code = artifact_identity.code(tool, self._context(call.node), known)

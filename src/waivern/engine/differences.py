@@ -25,6 +25,8 @@ def differences(then: Mapping[str, Json], now: Identity) -> Iterator[str]:
     yield from _source_changes(_mapping(then, "source"), now["source"])
     yield from _inputs(_rows(then), _rows(now))
     yield from _readers(_mapping(then, "readers"), _mapping(now, "readers"), _rows(then))
+    for name, items in _mapping(now, "changed").items():
+        yield f"input {name}: {len(items):,} items are not what was listed"
     for part in ("schema", "folder", "keep"):
         if then.get(part) != now.get(part):
             yield f"{part} {_short(then.get(part))} → {_short(now.get(part))}"

@@ -40,6 +40,7 @@ class ItemResults:
     are called once, for the first item with a digest: without one, no result is found again.
     `expected` has the totals, `name` is the key of the list that the records belong to. `readers`
     has the digest of what reads each input that lists a source: items of others are never taken.
+    Nor are those that `changed` names, by input: they are not what was listed.
     """
 
     def __init__(
@@ -49,9 +50,11 @@ class ItemResults:
         expected: Progress,
         name: str,
         readers: Mapping[str, str] = MappingProxyType({}),
+        changed: Mapping[str, frozenset[str]] = MappingProxyType({}),
     ) -> None:
         self._name = name
         self._readers = readers
+        self._changed = changed
         self._find = earlier
         self._open = sink
         self._expected = expected
@@ -88,8 +91,11 @@ class ItemResults:
         if found is not None:
             records, coverage, lines = found.records, found.coverage, self._lines_of(found.records)
             ctx.missed += found.missed
+            if item.digest and not found.missed:
+                ctx.note_delivered(item.listed, item.input)
         elif (taken := self._taken(item, digest)) is not None:
             records, coverage, lines = taken.records, taken.coverage, taken.lines
+            ctx.note_delivered(item.listed, item.input)
         else:
             records, coverage = worked(ctx, self._reporting(ctx, item), work)
             lines = self._lines_of(records)
@@ -110,6 +116,8 @@ class ItemResults:
         """Return the digest of the entry of an item; empty if its result cannot be taken again."""
         reader = self._readers.get(item.input)
         if reader is None or not item.digest or self._open is None:
+            return ""
+        if item.name in self._changed.get(item.input, ()):
             return ""
         if not self._looked_up:
             self._earlier, self._looked_up = self._find(), True

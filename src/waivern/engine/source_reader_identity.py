@@ -6,7 +6,7 @@ the connector that reads it: on its version, its code, and the properties that i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -17,7 +17,7 @@ from waivern.engine.artifact_identity import (
     environment,
     repeatable,
 )
-from waivern.engine.catalogue_origin import CatalogueOrigin, connector_of
+from waivern.engine.catalogue_origin import CatalogueOrigin, ListedPart, connector_of
 from waivern.errors import ComponentError
 from waivern.message import Json, content_digest
 from waivern.plugins.context import Context
@@ -25,12 +25,12 @@ from waivern.plugins.context import Context
 if TYPE_CHECKING:
     from waivern.plugins.catalogue import Catalogue
 
-Origins: TypeAlias = Mapping[str, Iterable[CatalogueOrigin]]
-"""The origins of the inputs that list sources, by the name of the input."""
+ListedInputs: TypeAlias = Mapping[str, Sequence[ListedPart]]
+"""The parts of the inputs that list sources, by the name of the input."""
 
 
 def readers_of(
-    origins: Origins,
+    inputs: ListedInputs,
     run_base: Path,
     components: Catalogue,
     environ: Mapping[str, str],
@@ -49,8 +49,8 @@ def readers_of(
         return _reader(origin, ctx, components, environ, secret)
 
     found: dict[str, Json] = {}
-    for name, parts in origins.items():
-        rows = [[reader(origin), origin.entries] for origin in parts]
+    for name, parts in inputs.items():
+        rows = [[reader(origin), origin.entries] for origin, _ in parts]
         alike = all(row[0] == rows[0][0] for row in rows)
         found[name] = [[rows[0][0], None]] if alike else rows
     return found

@@ -8,16 +8,18 @@ The data never reaches the store. What a reader finds changed is recorded in *it
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from waivern.engine.catalogue_origin import CatalogueOrigin, connector_of
-from waivern.errors import ComponentError, IntegrityError
+from waivern.errors import ComponentError, IntegrityError, SourceChangedError
 from waivern.message import Json, Message
 from waivern.plugins.component import list_name
 from waivern.plugins.context import Context
 from waivern.plugins.inputs import InputItem, ListedSource, has_more, name_of
+from waivern.plugins.tally import sizes_in_values
 
 if TYPE_CHECKING:
     from waivern.plugins.catalogue import Catalogue
@@ -29,13 +31,17 @@ class ReadingContext(Context):
     What it skips counts in the coverage of that component.
     """
 
-    def __init__(self, reader: Context, of: str, base: Path, on_change: str) -> None:
+    def __init__(
+        self, reader: Context, of: str, base: Path, on_change: str, again: str | None
+    ) -> None:
         super().__init__(reader.artifact, base, imports=reader.imports)
         self.store_folder = reader.store_folder
         self._reader = reader
         self.of = of
         """The name of the input that the items belong to."""
         self._strict = on_change == "fail"
+        self._again = again
+        """How to list the source again."""
         self.entry: Mapping[str, Json] = {}
         """The entry that is being read."""
 
@@ -44,11 +50,9 @@ class ReadingContext(Context):
         """The number of items that the reading component has not been given, or not whole."""
         return self._reader.missed
 
-    def note_delivered(self) -> None:
+    def note_entry_delivered(self) -> None:
         """Count the entry that is being read: the reading component has been given all of it."""
-        self._reader.delivered.read += 1
-        sizes = self._in_values({"bytes": self.entry.get("size"), "rows": self.entry.get("rows")})
-        self._reader.delivered.count(1, sizes, self.of, examined=True)
+        self._reader.note_delivered(self.entry, self.of)
 
     def _note_skipped(
         self,
@@ -59,19 +63,10 @@ class ReadingContext(Context):
         of: str | None,  # noqa: ARG002 - its connector does not know the input
     ) -> None:
         if self._strict:
-            raise ComponentError(
-                f"{item!r} of input '{self.of}': {reason}",
-                hint="list the source again in a new run, or allow it with `on_change: skip`",
-            )
-        self._reader._note_skipped(item, reason, count, self._in_values(sizes), self.of)  # noqa: SLF001
+            raise SourceChangedError(f"{item!r} of input '{self.of}': {reason}", hint=self._again)
+        in_values = sizes_in_values(self.entry, sizes)
+        self._reader._note_skipped(item, reason, count, in_values, self.of)  # noqa: SLF001
         self._reader.missed += 1
-
-    def _in_values(self, sizes: dict[str, int | None]) -> dict[str, int | None]:
-        """Return sizes with values in place of rows: that is what a component counts in tables."""
-        rows = sizes.get("rows")
-        if rows is None:
-            return sizes
-        return {**sizes, "rows": None, "values": rows * max(1, len(self.entry.get("columns", ())))}
 
 
 class SourceReader:
@@ -90,6 +85,14 @@ class SourceReader:
     def source(self) -> ListedSource:
         """The source, for an input."""
         return ListedSource(list_name(self._connector), self.items)
+
+    def touched(self, entries: Iterable[Json], since: datetime | None) -> Iterable[Json]:
+        """Return those of some entries whose items may have been touched since a time."""
+        touched = getattr(self._connector, "touched", None)
+        if touched is None or since is None:
+            return entries
+        found: Iterable[Json] = touched(self._config, self._ctx, entries, since)
+        return found
 
     def items(self, entries: Iterable[Json]) -> Iterator[InputItem]:
         """Yield the items of the entries; what an item needs is open while it is read."""
@@ -127,7 +130,7 @@ class SourceReader:
             if not has_more(part):
                 self._unfinished = None
                 if part is not None:
-                    self._ctx.note_delivered()
+                    self._ctx.note_entry_delivered()
             if part is not None:
                 yield part
             if not has_more(part):
@@ -183,8 +186,8 @@ def source_of(
 
     `name` is its name for the artifact, `run_base` the folder of the run's runbook.
     """
-    parts = CatalogueOrigin.all_of(message)
-    readers = [reader_of(part, name, ctx, run_base, components, environ) for part in parts]
+    parts, again = CatalogueOrigin.all_of(message), _again(message)
+    readers = [reader_of(part, name, ctx, run_base, components, environ, again) for part in parts]
     first = readers[0].source
     if len(readers) == 1:
         return first
@@ -197,6 +200,17 @@ def source_of(
     return ListedSource(first.name, items)
 
 
+def _again(message: Message) -> str:
+    """Return the next step after the source of a catalogue has changed, for `on_change: fail`."""
+    if (message.source or "").startswith("reuse:"):
+        return "run the runbook of the reused run again, and reuse the new run"
+    name = "NAME" if "parts" in message.extensions["catalogue"] else message.id
+    return (
+        f"`wct runs resume {message.run_id} --refresh {name}` lists the source again; "
+        "`on_change: skip` leaves out what has changed"
+    )
+
+
 def reader_of(
     origin: CatalogueOrigin,
     name: str,
@@ -204,8 +218,12 @@ def reader_of(
     run_base: Path,
     components: Catalogue,
     environ: Mapping[str, str],
+    again: str | None = None,
 ) -> SourceReader:
-    """Return the reader of the entries of one origin, like `source_of`."""
-    reading = ReadingContext(ctx, name, origin.folder(run_base), origin.on_change)
+    """Return the reader of the entries of one origin, like `source_of`.
+
+    `again` says how to list the source again, where a change fails the reader.
+    """
+    reading = ReadingContext(ctx, name, origin.folder(run_base), origin.on_change, again)
     connector, config = connector_of(origin, components, environ)
     return SourceReader(connector, config, reading)

@@ -54,6 +54,10 @@ class Stager:
         examined = _examined(call, coverage)
         return Produced(receipt, self.ms_since(began), counts, examined, keep=_keep(call, content))
 
+    def now(self) -> str:
+        """Return the time, for people and for files: RFC 3339, UTC."""
+        return self._clock.now()
+
     def ms_since(self, began: float) -> int:
         """Return the milliseconds since a moment of the clock."""
         return round((self._clock.monotonic() - began) * 1000)

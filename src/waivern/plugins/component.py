@@ -67,6 +67,10 @@ connector that can read its source again
 `read_properties: tuple[str, ...]`, of such a connector
     The names of the properties on which the items that `read` yields depend. Without it, these are
     all: another value of any property then has all consumers read all items again.
+`touched(config, ctx, entries, since) -> Iterator[Json]`, of such a connector
+    Yields those of some entries whose items may have been written or replaced since a `datetime`.
+    Called before cached results are taken for a list of an earlier run. The items that it yields
+    are read and their digests compared; without it, these are all.
 `streams: str`, or for a processor `streams(inputs) -> str`
     The key of the list that the records of a generator belong to. `extract` and `process` may be
     generators, plain or asynchronous: they yield the records of that list and return the rest of

@@ -13,7 +13,7 @@ from waivern.errors import ComponentError
 from waivern.message import Json
 from waivern.plugins.inputs import InputItem
 from waivern.plugins.module_folders import ModuleFolders
-from waivern.plugins.tally import Coverage, Progress, SampledItem, amount
+from waivern.plugins.tally import Coverage, Progress, SampledItem, amount, sizes_in_values
 
 if TYPE_CHECKING:  # creating a Protocol is slow, and most components need none
     import logging
@@ -110,7 +110,7 @@ class Context:
         self._service = service
         self.item_results = item_results
         self.delivered = Coverage()
-        """The items of the inputs that were read again from their source, whole."""
+        """The listed items of the inputs that the component got as a whole."""
         self.missed = 0
         """The items of the inputs that could not be read again from their source."""
 
@@ -253,6 +253,12 @@ class Context:
         """
         entry = {"item": self.redact(item), "found": amount(rows), "input": of}
         self.coverage.found.append(entry)
+
+    def note_delivered(self, entry: Mapping[str, Json], of: str) -> None:
+        """Count a listed item whose data, or earlier results, the component got as a whole."""
+        self.delivered.read += 1
+        sizes = {"bytes": entry.get("size"), "rows": entry.get("rows")}
+        self.delivered.count(1, sizes_in_values(entry, sizes), of, examined=True)
 
     def _note_skipped(
         self, item: str, reason: str, count: int, sizes: dict[str, int | None], of: str | None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from waivern.errors import ComponentError
@@ -162,6 +163,16 @@ class Coverage:
         if self.found:
             measured["found"] = list(self.found)
         return measured
+
+
+def sizes_in_values(
+    entry: Mapping[str, Json], sizes: dict[str, int | None]
+) -> dict[str, int | None]:
+    """Return the sizes of a listed item, values in place of rows: a component counts these."""
+    rows = sizes.get("rows")
+    if rows is None:
+        return sizes
+    return {**sizes, "rows": None, "values": rows * max(1, len(entry.get("columns", ())))}
 
 
 def amount(count: object) -> int:

@@ -26,9 +26,9 @@ from waivern.runs.session import secrets_of
 from waivern.store.base import ArtifactRef, RunStore
 
 if TYPE_CHECKING:
-    from waivern.engine.catalogue_origin import CatalogueOrigin
+    from waivern.engine.catalogue_origin import CatalogueOrigin, ListedPart
     from waivern.engine.source_listing import SourceMarks
-    from waivern.engine.source_reader_identity import Origins
+    from waivern.engine.source_reader_identity import ListedInputs
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,8 +253,8 @@ class Forecaster:
                 self._origins[node.id], self._listed[node.id], lookup = ahead
             else:
                 lists = any(ref.lists_source for ref in inputs)
-                origins = partial(self._origins_of_inputs, node) if lists else None
-                lookup = self._components.identify(node, tool, inputs, origins=origins)
+                sources = partial(self._listed_inputs, node) if lists else None
+                lookup = self._components.identify(node, tool, inputs, sources=sources)
         except WaivernError as error:
             return UnknownIdentity(error.message)
         return lookup.identity if isinstance(lookup.identity, UnknownIdentity) else lookup
@@ -267,27 +267,27 @@ class Forecaster:
             ref = ArtifactRef(copy.artifact, copy.digest, copy.content_digest)
             self._stored[node.id] = (copy.run, ref)
 
-    def _origins_of_inputs(self, node: Node) -> Origins:
+    def _listed_inputs(self, node: Node) -> ListedInputs:
         called = dict(zip(node.inputs, node.called, strict=True))
         refs = self._decisions.inputs(node)
         names = [ArtifactId(ref.key) for ref in refs if ref.lists_source]
-        return {called[name]: list(self._origins_of(name)) for name in names}
+        return {called[name]: list(self._parts_of(name)) for name in names}
 
-    def _origins_of(self, name: ArtifactId) -> Iterator[CatalogueOrigin]:
-        """Yield the origins of a catalogue as a run would record them.
+    def _parts_of(self, name: ArtifactId) -> Iterator[ListedPart]:
+        """Yield the parts of a catalogue as a run would record them.
 
         A joined one that is cached has those of its inputs as they are now.
         """
+        from waivern.engine.catalogue_origin import ListedPart, parts_of
+
         node = self._plan.nodes[name]
         if (origin := self._origins.get(name)) is not None:
-            yield origin
+            yield ListedPart(origin, tuple)  # listed now: there is nothing to check
         elif isinstance(node.work, Transform) and self._stored[name][0] != self._run:
             for each in self._decisions.inputs(node):
-                yield from self._origins_of(ArtifactId(each.key))
+                yield from self._parts_of(ArtifactId(each.key))
         else:
-            from waivern.engine.catalogue_origin import numbered_origins
-
-            yield from numbered_origins(self._store.fetch(*self._stored[name]))
+            yield from parts_of(self._store.fetch(*self._stored[name]))
 
     def _produce(self, node: Node, decision: ArtifactDecision, otherwise: str) -> ArtifactDecision:
         """Return the decision to produce, with the reason that comes first."""

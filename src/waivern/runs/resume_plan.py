@@ -9,11 +9,12 @@ from pathlib import Path
 
 from waivern.diagnostics import InvalidError
 from waivern.engine import rebuilder
-from waivern.errors import RefusedError
+from waivern.errors import RefusedError, SourceChangedError
 from waivern.ids import ArtifactId
 from waivern.language.models import Runbook
 from waivern.message import Json
 from waivern.planning.changes import DefinitionChange, changes
+from waivern.planning.graph import descendants
 from waivern.planning.plan import Extract, Plan
 from waivern.plugins.component import rereadable
 from waivern.record.fold import ASK_AGAIN, RunRecord
@@ -43,6 +44,7 @@ from waivern.runs.trust import confirm
 from waivern.store.base import RunStore
 
 REFRESHED = "it is to be refreshed"
+LISTED_AGAIN = "its source has changed since it was listed"
 READ_AGAIN = "it was redacted, and its source can be read again"
 
 
@@ -222,7 +224,39 @@ def _evidence(
     evidence = {n: e for n, e in completed.items() if n in plan.nodes and n not in invalidated}
     again = _read_again(prepared, record, evidence) if record.metadata.redacted else frozenset()
     invalidated |= dict.fromkeys(again, READ_AGAIN)
-    return {n: e for n, e in evidence.items() if n not in again}, invalidated
+    changed = _listed_again(plan, record, evidence)
+    invalidated |= dict.fromkeys(changed, LISTED_AGAIN)
+    return {n: e for n, e in evidence.items() if n not in again | changed}, invalidated
+
+
+def _listed_again(
+    plan: Plan, record: RunRecord, evidence: rebuilder.Evidence
+) -> frozenset[ArtifactId]:
+    """Return the lists of sources on whose change a reader failed, if no result depends on them.
+
+    With `on_change: fail` the reader would fail again. What was derived from a list stays valid as
+    it is, so that a person has to say that it is to be rebuilt.
+    """
+    lists = {name for name, done in evidence.items() if done.keep == "reference"}
+    found: set[ArtifactId] = set()
+    ahead = [
+        each
+        for name, step in record.steps.items()
+        if (step.error or {}).get("kind") == SourceChangedError.__name__ and name in plan.nodes
+        for each in plan.nodes[ArtifactId(name)].inputs
+    ]
+    while ahead:
+        node = plan.nodes[ahead.pop()]
+        if node.id in lists and isinstance(node.work, Extract):
+            found.add(node.id)
+        elif node.id in lists:  # joined from others
+            ahead += node.inputs
+    results = evidence.keys() - lists
+
+    def derived(name: ArtifactId) -> set[ArtifactId]:
+        return descendants(plan.dependents, [name])
+
+    return frozenset(name for name in found if results.isdisjoint(derived(name)))
 
 
 def _read_again(

@@ -73,8 +73,9 @@ class DistributedItems(ItemResults):
         expected: Progress,
         name: str,
         readers: Mapping[str, str] = MappingProxyType({}),
+        changed: Mapping[str, frozenset[str]] = MappingProxyType({}),
     ) -> None:
-        super().__init__(earlier, sink, expected, name, readers)
+        super().__init__(earlier, sink, expected, name, readers, changed)
         self._store, self._call, self._channel = shared
         self._pass = -1
         self._arrived: dict[int, Document] = {}
@@ -142,8 +143,9 @@ class FollowedItems(ItemResults):
         expected: Progress,
         name: str,
         readers: Mapping[str, str] = MappingProxyType({}),
+        changed: Mapping[str, frozenset[str]] = MappingProxyType({}),
     ) -> None:
-        super().__init__(earlier, sink, expected, name, readers)
+        super().__init__(earlier, sink, expected, name, readers, changed)
         self._store, self._call, self._channel = shared
         self._pass = -1
         self._next: Document | None = None
