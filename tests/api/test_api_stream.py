@@ -81,7 +81,7 @@ async def test_each_type_says_what_there_is_to_say() -> None:
         told[waivern.RunStarted].items()
         >= {
             "artifacts": ("a", "flaky", "bad", "left", "waits", "z"),
-            "kept": (),
+            "restored": (),
             "attempt": 1,
         }.items()
     )

@@ -13,7 +13,6 @@ import pytest
 from waivern.diagnostics import InvalidError
 from waivern.errors import Exit, NotFoundError, UsageError, WaivernError
 from waivern.language import template
-from waivern.language.given_params import ParamsError, bind, read_file, typed
 from waivern.language.params import (
     TYPES,
     Param,
@@ -27,6 +26,7 @@ from waivern.language.params import (
     scope,
     with_secrets,
 )
+from waivern.language.supplied_params import ParamsError, bind, read_file, typed
 from waivern.message import Json
 
 CANARY = "canary-7f3a"

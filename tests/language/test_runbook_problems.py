@@ -417,7 +417,7 @@ def test_an_error_reads_like_a_compilers() -> None:
         "  |                              ^^^^^^\n"
         "  = help: did you mean 'process'? allowed here: source, inputs, process, reuse, "
         "child_runbook, gate, merge, output, optional, output_schema, when, after, for_each, "
-        "repeat, retry, timeout, pool, on_error, cache, keep, on_change, name, description, "
+        "repeat, retry, timeout, max_memory, pool, on_error, cache, keep, on_change, name, description, "
         "contact"
     )
 
@@ -426,7 +426,7 @@ def test_a_very_long_line_is_cut_around_the_problem() -> None:
     many = ", ".join(f"a{n}: {{inputs: b}}" for n in range(1000))
     [problem] = problems(f"{{artifacts: {{{many}, z: {{inputz: b}}, {many.replace('a', 'c')}}}}}")
     drawn = str(problem).splitlines()
-    assert max(map(len, drawn)) < 260
+    assert max(map(len, drawn)) < 280
     caret = drawn[4].index("^")
     assert drawn[3][caret : caret + drawn[4].count("^")] == "inputz"
 

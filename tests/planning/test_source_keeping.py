@@ -142,7 +142,7 @@ def test_on_change_of_stored_data_is_refused(books: Books) -> None:
 def test_what_is_no_source_cannot_be_kept(books: Books, origin: str) -> None:
     problem = books.write(main=written() + f"  next: {{{origin}, keep: content}}\n").only()
     assert problem.message.startswith("'keep' of artifact 'next' cannot be combined with")
-    assert problem.hint == "only a source can be kept: give it to one with 'source'"
+    assert problem.hint == "only a source can be kept: move it to one with 'source'"
 
 
 def test_another_way_of_keeping_is_another_artifact(books: Books) -> None:

@@ -11,7 +11,7 @@ from runs_kit import Book, join, make
 
 from waivern.diagnostics import InvalidError
 from waivern.errors import RefusedError
-from waivern.language.given_params import ParamsError
+from waivern.language.supplied_params import ParamsError
 from waivern.record.journal_events import AttemptStartedRecord
 from waivern.runs.replay import replay
 from waivern.runs.request import RunRequest

@@ -35,7 +35,7 @@ class RunStarted:
     at: str
     artifacts: tuple[str, ...]
     """All artifacts of the run, as declared."""
-    kept: tuple[str, ...]
+    restored: tuple[str, ...]
     """The restored artifacts: earlier attempts completed them, and no event will name them."""
     attempt: int
     """From 1."""
@@ -43,6 +43,11 @@ class RunStarted:
     artifact: None = field(default=None, init=False)
     duration_ms: None = field(default=None, init=False)
     error: None = field(default=None, init=False)
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """The earlier name of `restored`."""
+        return self.restored
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from waivern.diagnostics import shown
 from waivern.errors import UsageError
 from waivern.language.models import Runbook
 from waivern.message import Json
-from waivern.runs.locate import refuse_unkept, unkept
+from waivern.runs.locate import refuse_not_stored, why_not_stored
 from waivern.runs.output_delivery import usable
 from waivern.runs.request import NO_DATA, RunRequest
 from waivern.runs.run_options import RunOptions, fraction
@@ -43,7 +43,7 @@ class Execution(NamedTuple):
 
     def refuse_without_runs(self, verb: str) -> None:
         """Raise RefusedError if the store keeps no runs, so that none can be resumed, say."""
-        refuse_unkept(self.not_stored, verb)
+        refuse_not_stored(self.not_stored, verb)
 
 
 def execution(
@@ -88,7 +88,7 @@ def execution(
         output=None if output is None else usable(os.fspath(output), found),
         resolver=resolver,
     )
-    not_stored = None if store is not None else unkept(None, os.environ, project)
+    not_stored = None if store is not None else why_not_stored(None, os.environ, project)
     return Execution(found, options, not_stored)
 
 

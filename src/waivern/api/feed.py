@@ -74,7 +74,7 @@ class EventFeed(RunThread[RunResult]):
                 seq=record.count,
                 at=run.updated_at,
                 artifacts=tuple(record.steps),
-                kept=tuple(name for name, step in record.steps.items() if step.completed),
+                restored=tuple(name for name, step in record.steps.items() if step.completed),
                 attempt=len(run.attempts),
             )
         )

@@ -33,26 +33,29 @@ def together(at: Path, artifact: Mapping[str, Json], document: YamlDocument) -> 
     return found
 
 
-_INSTEAD = {"gate": "people decide", "child_runbook": "give it to the artifacts of the child"}
+_INSTEAD = {
+    "gate": "remove it: no component is called",
+    "child_runbook": "give it to the artifacts of the child",
+}
 """The remedy for a key that has no meaning beside a key of origin."""
 _Conflict: TypeAlias = tuple[RunbookCode, str, str, Path, str]
 
 
 def _conflicts(has: set[str], artifact: Mapping[str, Json]) -> Iterator[_Conflict]:
     """Yield (code, message before and after the artifact's name, key, hint)."""
-    given = [key for key in artifact if key in ORIGINS and key in has]
-    if "child_runbook" in given and "inputs" in given:  # what it takes, beside the mapping
-        given.remove("inputs")
-    for key in given[1:]:
+    origins = [key for key in artifact if key in ORIGINS and key in has]
+    if "child_runbook" in origins and "inputs" in origins:  # what it takes, beside the mapping
+        origins.remove("inputs")
+    for key in origins[1:]:
         hint = "an artifact comes from one of source, inputs, reuse, child_runbook or gate"
         yield (
             RunbookCode.CONFLICT,
-            f"{given[0]!r} and {key!r} cannot be combined in",
+            f"{origins[0]!r} and {key!r} cannot be combined in",
             "",
             (key,),
             hint,
         )
-    if "process" in has and given and "inputs" not in given:
+    if "process" in has and origins and "inputs" not in origins:
         hint = "give the artifact 'inputs', or remove 'process'"
         yield (
             RunbookCode.CONFLICT,
@@ -66,7 +69,7 @@ def _conflicts(has: set[str], artifact: Mapping[str, Json]) -> Iterator[_Conflic
     if "merge" in has and ("process" in has or not several):
         hint = "it says how several inputs become one where there is no process"
         yield RunbookCode.CONFLICT, "'merge' of", " has no effect", ("merge",), hint
-    if "repeat" in has and given and not ("process" in has or "child_runbook" in has):
+    if "repeat" in has and origins and not ("process" in has or "child_runbook" in has):
         hint = "only a processor or a child runbook can be applied to its own result"
         yield RunbookCode.CONFLICT, "'repeat' of", " cannot be repeated", ("repeat",), hint
     if "on_error" in has and artifact.get("optional") is True:
@@ -82,12 +85,14 @@ def _conflicts(has: set[str], artifact: Mapping[str, Json]) -> Iterator[_Conflic
         hint = "remove 'on_change': data that is stored is not read from the source again"
         yield RunbookCode.CONFLICT, "'on_change' of", " has no effect", ("on_change",), hint
     for key in sorted(has & KEYS.keys()):
-        if given and given[0] in KEYS[key].excludes:
-            hint = _INSTEAD.get(given[0], "only a source can be kept: give it to one with 'source'")
+        if origins and origins[0] in KEYS[key].excludes:
+            hint = _INSTEAD.get(
+                origins[0], "only a source can be kept: move it to one with 'source'"
+            )
             yield (
                 RunbookCode.CONFLICT,
                 f"{key!r} of",
-                f" cannot be combined with {given[0]!r}",
+                f" cannot be combined with {origins[0]!r}",
                 (key,),
                 hint,
             )

@@ -201,7 +201,7 @@ _NAME = re.compile(template.NAME, re.ASCII)
 
 
 def name_fault(name: str) -> str | None:
-    """Say why `name` cannot be a parameter's, or None if it can."""
+    """Return why `name` cannot name a parameter; None if it can."""
     if not _NAME.fullmatch(name):
         return "has a character that is not allowed" if name else "is empty"
     return "is longer than 64 characters" if len(name) > 64 else None
@@ -271,7 +271,7 @@ def recorded(declared: Mapping[str, Param], values: Mapping[str, Json]) -> dict[
 
 
 def restored(declared: Mapping[str, Param], recorded: Mapping[str, Json]) -> dict[str, Json]:
-    """Return the values that a run recorded, for `given_params.bind` of its next attempt."""
+    """Return the values that a run recorded, for `supplied_params.bind` of its next attempt."""
     return {n: value for n, value in recorded.items() if value is not None and n in declared}
 
 
@@ -295,8 +295,8 @@ def changed(
 
 
 def missing(
-    declared: Mapping[str, Param], recorded: Mapping[str, Json], given: Iterable[str]
+    declared: Mapping[str, Param], recorded: Mapping[str, Json], supplied: Iterable[str]
 ) -> list[str]:
     """Return the sorted names of the secrets that a run was given and must be given again."""
     hidden = {name for name, value in recorded.items() if value is None}
-    return sorted((hidden & declared.keys()).difference(given))
+    return sorted((hidden & declared.keys()).difference(supplied))

@@ -262,8 +262,8 @@ def _fault(use: Use, environ: Mapping[str, str], scope: Mapping[str, Json]) -> F
         return RunbookCode.VARIABLE_UNSET, message, f"set it, or write ${{{name}:-default}}"
     if reference and _look(reference, scope) is _ABSENT:
         # only parameters: a variable of the environment may be called 'each'
-        given = reference.startswith(PARAMS) and reference in environ
-        return None if given else _unknown(reference, scope)
+        is_set = reference.startswith(PARAMS) and reference in environ
+        return None if is_set else _unknown(reference, scope)
     return None
 
 

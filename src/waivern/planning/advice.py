@@ -29,17 +29,17 @@ MOST = 200
 
 
 def advice(
-    flats: ArtifactTable,
+    table: ArtifactTable,
     nodes: Mapping[ArtifactId, Node],
     catalogue: Catalogue,
     environ: Mapping[str, str],
 ) -> list[Diagnostic]:
     """Return the warnings about all artifacts, each once for its place in a file."""
     found: dict[object, Diagnostic] = {}
-    folder = flats.root.runbook.document.folder
+    folder = table.root.runbook.document.folder
     for id_, node in nodes.items():
         context = Context(id_, Path(node.base) if node.base else folder)
-        flat = flats.artifacts[id_]
+        flat = table.artifacts[id_]
         for each in (*_unknown_errors(flat), *_advised(flat, node, catalogue, context, environ)):
             # the items of an inclusion have the same mistake in many artifacts
             found.setdefault(each._replace(path=(), artifact=None), each)

@@ -27,15 +27,15 @@ class ChildArguments(NamedTuple):
 
 def arguments(directive: ChildInclusion, declared: Mapping[str, Param]) -> ChildArguments:
     """Return the values for one inclusion of a child that declares these parameters."""
-    given, child = directive.child.params, directive.child.path
+    values, child = directive.child.params, directive.child.path
     found = ChildArguments(
-        {}, [_unknown(directive, name, declared) for name in given.keys() - declared]
+        {}, [_unknown(directive, name, declared) for name in values.keys() - declared]
     )
     for name, param in declared.items():
-        own = name in given
+        own = name in values
         try:
             around = directive.scope
-            value = _given(around, param, given[name]) if own else _inherited(around, param)
+            value = _supplied(around, param, values[name]) if own else _inherited(around, param)
         except ParamError as error:
             at = (*directive.at, *(("params", name) if own else ()))
             message = f"parameter '{name}' of {child} {error.message}"
@@ -57,7 +57,7 @@ def _unknown(directive: ChildInclusion, name: str, declared: Mapping[str, Param]
     return directive.scope.problem(PlanCode.CHILD, message, at, on="key", hint=hint)
 
 
-def _given(around: Scope, param: Param, written: Json) -> Json:
+def _supplied(around: Scope, param: Param, written: Json) -> Json:
     """Return the value that a directive gives; LATER if a parameter in it has no value yet."""
     names = template.names(written)
     parameters = [name.removeprefix("params.") for name in names if name.startswith("params.")]

@@ -85,8 +85,8 @@ class ArtifactTable:
         )
         self.scopes = [self.root]
         self.artifacts: dict[ArtifactId, FlatArtifact] = {}
-        self.taken: list[InputBinding] = []
-        """What children are given, by name."""
+        self.bindings: list[InputBinding] = []
+        """The inputs of children, each with what is bound to it."""
         self.documents = documents
         """The child runbooks that were read, by key."""
         self.problems: dict[Diagnostic, None] = dict.fromkeys(root.problems)
@@ -127,22 +127,22 @@ class ArtifactTable:
     def _refuse(self, scope: Scope, artifact: ArtifactSpec, id_: ArtifactId) -> None:
         at = ("artifacts", artifact.id)
         if id_ in self.artifacts:
-            self.tell(scope.problem(PlanCode.SAME_ID, f"there are two artifacts '{id_}'", at))
+            self.report(scope.problem(PlanCode.SAME_ID, f"there are two artifacts '{id_}'", at))
         if len(id_) > LONGEST:
             message = f"the id {shown(id_)} is longer than {LONGEST} bytes"
-            self.tell(scope.problem(PlanCode.SAME_ID, message, at, on="key"))
+            self.report(scope.problem(PlanCode.SAME_ID, message, at, on="key"))
         self.bound(scope, artifact)
 
     def bound(self, scope: Scope, artifact: ArtifactSpec) -> None:
-        """Go no further if the plan becomes larger than one may be."""
+        """Raise InvalidError if the plan becomes too large."""
         if len(self.artifacts) >= MOST or len(self.scopes) > MOST_CHILDREN:
             message = f"more than {MOST:,} artifacts once children and items are expanded"
-            self.report(scope.problem(PlanCode.ITEMS, message, ("artifacts", artifact.id)))
+            self.record(scope.problem(PlanCode.ITEMS, message, ("artifacts", artifact.id)))
             raise self.invalid()
 
     # what is wrong
 
-    def report(self, problem: Diagnostic) -> None:
+    def record(self, problem: Diagnostic) -> None:
         """Record a problem once: a declaration may result in many artifacts."""
         self.problems[problem] = None
 
@@ -151,20 +151,20 @@ class ArtifactTable:
         found = {(each.code, each.message, each.position): each for each in reversed(self.problems)}
         return InvalidError(list(reversed(found.values())))
 
-    def tell(self, problem: Diagnostic) -> None:
-        """Report a problem, and go no further if there are enough."""
-        self.report(problem)
+    def report(self, problem: Diagnostic) -> None:
+        """Record a problem; raise InvalidError if there are enough."""
+        self.record(problem)
         if len(self.problems) >= ENOUGH:
             raise self.invalid()
 
-    def tell_collisions(self) -> None:
+    def report_collisions(self) -> None:
         """Report ids that would be one file where case is ignored."""
         for earlier, later in collisions(self.artifacts):
             one, other = self.artifacts[ArtifactId(earlier)], self.artifacts[ArtifactId(later)]
             if one.scope is other.scope and one.as_declared and other.as_declared:
                 continue  # reported when their runbook was read
             message = f"the artifacts '{earlier}' and '{later}' differ only in case"
-            self.tell(other.problem(PlanCode.SAME_ID, message, ()))
+            self.report(other.problem(PlanCode.SAME_ID, message, ()))
 
     # names
 
@@ -203,18 +203,18 @@ class ArtifactTable:
             if name not in self.artifacts
         }
 
-    def tell_undefined(
+    def report_undefined(
         self, scope: Scope, owner: str, name: str, at: tuple[str | int, ...]
     ) -> None:
         """Report that an artifact refers to an unknown name."""
         if name in scope.faulty or name in scope.names:
             return  # reported where the name is declared
         message = f"artifact '{owner}' reads '{name}', which is not defined"
-        path, hint = ("artifacts", owner, *at), self.meant(scope, name)
-        self.tell(scope.problem(PlanCode.UNDEFINED_INPUT, message, path, hint=hint))
+        path, hint = ("artifacts", owner, *at), self.suggestion(scope, name)
+        self.report(scope.problem(PlanCode.UNDEFINED_INPUT, message, path, hint=hint))
 
-    def meant(self, scope: Scope, name: str) -> str | None:
-        """Return a hint at the known name that is most like an unknown one."""
+    def suggestion(self, scope: Scope, name: str) -> str | None:
+        """Return a hint that names the known name most like an unknown one."""
         known = chain(scope.runbook.artifacts, scope.names, scope.faulty)
         if "/" in name:
             own = (id_ for id_, flat in self.artifacts.items() if flat.scope is scope)

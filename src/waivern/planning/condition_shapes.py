@@ -54,13 +54,13 @@ class _Use(NamedTuple):
     result: tuple[ArtifactId, ...]
 
 
-def check(flats: ArtifactTable, nodes: Mapping[ArtifactId, Node], catalogue: Catalogue) -> None:
+def check(table: ArtifactTable, nodes: Mapping[ArtifactId, Node], catalogue: Catalogue) -> None:
     """Report every condition that compares with what can never be, or reads what never is."""
-    contents = ContentShapes(nodes, flats.root.runbook.document.folder, catalogue)
+    contents = ContentShapes(nodes, table.root.runbook.document.folder, catalogue)
     roots: dict[tuple[str, str, str], tuple[_Use, Roots]] = {}
-    for flat in flats.artifacts.values():
-        for use in _uses(flats, flat):
-            found = _roots(flats, use, contents)
+    for flat in table.artifacts.values():
+        for use in _uses(table, flat):
+            found = _roots(table, use, contents)
             _, known = roots.setdefault((use.scope.key, use.artifact, use.key), (use, found))
             if known is not found:
                 known.update({name: union(known[name], found[name]) for name in found})
@@ -69,21 +69,21 @@ def check(flats: ArtifactTable, nodes: Mapping[ArtifactId, Node], catalogue: Cat
             at = ("artifacts", use.artifact, *use.key.split("."))
             message = f"the condition of '{use.artifact}': {fault.message}"
             problem = fault._replace(code=PlanCode.CONDITION, message=message, path=at)
-            flats.report(use.scope.locate(problem))
+            table.record(use.scope.locate(problem))
 
 
-def _uses(flats: ArtifactTable, flat: FlatArtifact) -> Iterator[_Use]:
+def _uses(table: ArtifactTable, flat: FlatArtifact) -> Iterator[_Use]:
     when = flat.artifact.when
     if flat.work is None and when is not None and flat.round < 2:
         yield _Use(flat.scope, flat.artifact.id, "when", when, flat.each, ())
     for asked in flat.tests:
-        before = flats.resolve(*asked.before) if asked.before else None
+        before = table.resolve(*asked.before) if asked.before else None
         key = "when" if asked.holds else "repeat.until"
         each = asked.known.get("each")
         yield _Use(asked.scope, asked.artifact.id, key, asked.condition, each, before or ())
 
 
-def _roots(flats: ArtifactTable, use: _Use, contents: ContentShapes) -> Roots:
+def _roots(table: ArtifactTable, use: _Use, contents: ContentShapes) -> Roots:
     found: Roots = {("round", ""): _NUMBER, ("each", ""): _of_item(use.each)}
     found["result", ""] = contents.of(use.result[0]) if len(use.result) == 1 else ANYTHING
     for root, name in use.condition.references:
@@ -92,7 +92,7 @@ def _roots(flats: ArtifactTable, use: _Use, contents: ContentShapes) -> Roots:
         elif root == "params":
             found[root, name] = of_param(use.scope.runbook.params.get(name))
         elif root == "inputs":
-            ids = flats.resolve(use.scope, name) or ()
+            ids = table.resolve(use.scope, name) or ()
             found[root, name] = contents.of(ids[0]) if len(ids) == 1 else ANYTHING
     return found
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from waivern.language.conditions import Condition
 
 
-def asked_of(flats: ArtifactTable, directive: ChildInclusion) -> tuple[ConditionContext, ...]:
+def asked_of(table: ArtifactTable, directive: ChildInclusion) -> tuple[ConditionContext, ...]:
     """Return the condition of a directive, which every artifact of the child has to meet."""
     scope, artifact = directive.scope, directive.artifact
     condition = artifact.when
@@ -31,7 +31,7 @@ def asked_of(flats: ArtifactTable, directive: ChildInclusion) -> tuple[Condition
         message = f"the condition of '{artifact.id}' reads inputs, and a child has none"
         hint = "give it to an artifact of the child, or ask for a status"
         at = ("artifacts", artifact.id, "when")
-        flats.tell(scope.problem(PlanCode.CONDITION, message, at, hint=hint))
+        table.report(scope.problem(PlanCode.CONDITION, message, at, hint=hint))
         return ()
     return (_asked(scope, artifact, condition, directive.each),)
 
@@ -44,7 +44,7 @@ def _asked(
     )
 
 
-def own_test(flats: ArtifactTable, flat: FlatArtifact, condition: Condition) -> NodeTest:
+def own_test(table: ArtifactTable, flat: FlatArtifact, condition: Condition) -> NodeTest:
     """Return the test that is an artifact's own `when`."""
     names = {name for _, name in flat.inputs}
     for root, name in sorted(condition.references):
@@ -52,66 +52,66 @@ def own_test(flats: ArtifactTable, flat: FlatArtifact, condition: Condition) -> 
             message = f"the condition of '{flat.artifact.id}' reads '{name}', which is not an input"
             known = f"its inputs are {', '.join(sorted(names))}" if names else "it has none"
             hint = did_you_mean(name, names) or known
-            flats.report(flat.problem(PlanCode.CONDITION, message, ("when",), hint=hint))
+            table.record(flat.problem(PlanCode.CONDITION, message, ("when",), hint=hint))
         elif root == "inputs":
-            _refuse_group(flats, flat, name)
+            _refuse_group(table, flat, name)
     asked = _asked(flat.scope, flat.artifact, condition, flat.each)
-    return test(flats, replace(asked, condition=_discreet(flats, flat, condition)))
+    return test(table, replace(asked, condition=_discreet(table, flat, condition)))
 
 
-def _discreet(flats: ArtifactTable, flat: FlatArtifact, condition: Condition) -> Condition:
+def _discreet(table: ArtifactTable, flat: FlatArtifact, condition: Condition) -> Condition:
     """Return the condition of an artifact, silent about those of its inputs that are sensitive."""
     asked = [(root, name) for root, name in condition.references if root == "inputs"]
-    silent = [each for each in asked if _sensitive(flats, flats.resolve(flat.scope, each[1]))]
+    silent = [each for each in asked if _sensitive(table, table.resolve(flat.scope, each[1]))]
     return condition.keeping(silent) if silent else condition
 
 
-def _sensitive(flats: ArtifactTable, ids: Iterable[ArtifactId] | None) -> bool:
+def _sensitive(table: ArtifactTable, ids: Iterable[ArtifactId] | None) -> bool:
     """Return whether one of the artifacts is not to be shown."""
-    return any(flats.artifacts[id_].sensitive or id_ in _given(flats) for id_ in ids or ())
+    return any(table.artifacts[id_].sensitive or id_ in _given(table) for id_ in ids or ())
 
 
 _GIVEN: WeakKeyDictionary[ArtifactTable, set[ArtifactId]] = WeakKeyDictionary()
 
 
-def _given(flats: ArtifactTable) -> set[ArtifactId]:
+def _given(table: ArtifactTable) -> set[ArtifactId]:
     """Return what is given to sensitive inputs, worked out once: conditions may be many."""
-    if flats not in _GIVEN:
-        _GIVEN[flats] = mapping.sensitive(flats)
-    return _GIVEN[flats]
+    if table not in _GIVEN:
+        _GIVEN[table] = mapping.sensitive(table)
+    return _GIVEN[table]
 
 
-def _refuse_group(flats: ArtifactTable, flat: FlatArtifact, name: str) -> None:
+def _refuse_group(table: ArtifactTable, flat: FlatArtifact, name: str) -> None:
     """A condition reads one artifact: a name for several has no content."""
-    ids = flats.resolve(flat.scope, name) or ()
+    ids = table.resolve(flat.scope, name) or ()
     if len(ids) > 1:
         several = f"'{name}', which resolves to several artifacts"
         message = f"the condition of '{flat.artifact.id}' reads {several}"
         hint = f"one of them is '{ids[0].removeprefix(flat.scope.prefix)}'"
-        flats.report(flat.problem(PlanCode.CONDITION, message, ("when",), hint=hint))
+        table.record(flat.problem(PlanCode.CONDITION, message, ("when",), hint=hint))
 
 
-def test(flats: ArtifactTable, asked: ConditionContext) -> NodeTest:
+def test(table: ArtifactTable, asked: ConditionContext) -> NodeTest:
     """Return a condition with what it needs to be evaluated, references checked."""
     statuses: dict[str, ArtifactId] = {}
     for root, name in sorted(asked.condition.references):
         if root == "params":
-            _check_param(flats, asked, name)
+            _check_param(table, asked, name)
         elif root == "status":
-            ids = flats.resolve(asked.scope, name)
+            ids = table.resolve(asked.scope, name)
             if ids is not None and len(ids) == 1:
                 statuses[name] = ids[0]
             elif name not in asked.scope.faulty and ids != ():
-                _tell_not_one(flats, asked, name, ids)
-    result = flats.resolve(*asked.before) if asked.before else None
+                _report_not_one(table, asked, name, ids)
+    result = table.resolve(*asked.before) if asked.before else None
     before = result[0] if result else None
     condition = asked.condition
-    if _sensitive(flats, result):
+    if _sensitive(table, result):
         condition = condition.keeping([("result", "")])
     return NodeTest(condition, asked.holds, statuses, asked.known, before)
 
 
-def _check_param(flats: ArtifactTable, asked: ConditionContext, name: str) -> None:
+def _check_param(table: ArtifactTable, asked: ConditionContext, name: str) -> None:
     if name in asked.scope.params:
         return
     declared = asked.scope.runbook.params.get(name)
@@ -120,19 +120,19 @@ def _check_param(flats: ArtifactTable, asked: ConditionContext, name: str) -> No
         if declared is None or declared.secret:
             what = "is a secret" if declared else "is not declared"
         message = f"parameter '{name}', which the condition uses, {what}"
-        flats.tell(asked.scope.problem(PlanCode.CONDITION, message, _at(asked)))
+        table.report(asked.scope.problem(PlanCode.CONDITION, message, _at(asked)))
 
 
-def _tell_not_one(
-    flats: ArtifactTable, asked: ConditionContext, name: str, ids: tuple[ArtifactId, ...] | None
+def _report_not_one(
+    table: ArtifactTable, asked: ConditionContext, name: str, ids: tuple[ArtifactId, ...] | None
 ) -> None:
     """Report a condition on the status of a name that is not one artifact."""
     scope = asked.scope
     what = "resolves to several artifacts" if ids else "is not there"
     message = f"the condition of '{asked.artifact.id}' asks for '{name}', which {what}"
     hint = f"one of them is '{ids[0].removeprefix(scope.prefix)}'" if ids else None
-    hint = hint or flats.meant(scope, name)
-    flats.tell(scope.problem(PlanCode.CONDITION, message, _at(asked), hint=hint))
+    hint = hint or table.suggestion(scope, name)
+    table.report(scope.problem(PlanCode.CONDITION, message, _at(asked), hint=hint))
 
 
 def _at(asked: ConditionContext) -> tuple[str, ...]:

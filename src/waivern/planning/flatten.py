@@ -50,20 +50,20 @@ async def flatten(
     Raises InvalidError at once if there is too much of either.
     """
     library = ChildLibrary(root, children, environ)
-    flats = ArtifactTable(root, library.documents)
+    table = ArtifactTable(root, library.documents)
     if not isinstance(children, LocalResolver):
         from waivern.planning.child_prefetch import prefetch  # lookups that wait are rare
 
-        await prefetch(flats.root, library, environ)
+        await prefetch(table.root, library, environ)
     for need in root.runbook.inputs.values():
-        mapping.give_default(flats, flats.root, need)
-    await _Walk(flats, Includer(flats, library), environ, catalogue, recorded_components).walk(
-        flats.root
+        mapping.bind_default(table, table.root, need)
+    await _Walk(table, Includer(table, library), environ, catalogue, recorded_components).walk(
+        table.root
     )
-    for scope in flats.scopes:
-        mapping.check(flats, scope)
-    flats.tell_collisions()
-    return flats
+    for scope in table.scopes:
+        mapping.check(table, scope)
+    table.report_collisions()
+    return table
 
 
 _PARAMETER = re.compile(r"\$\{params\.(" + NAME + r")\}", re.ASCII)
@@ -78,13 +78,13 @@ class _Walk:
 
     def __init__(
         self,
-        flats: ArtifactTable,
+        table: ArtifactTable,
         includer: Includer,
         environ: Mapping[str, str],
         catalogue: Catalogue,
         recorded_components: Mapping[ArtifactId, RecordedComponent],
     ) -> None:
-        self._flats = flats
+        self._table = table
         self._includer = includer
         self._environ = environ
         self._catalogue = catalogue
@@ -109,20 +109,20 @@ class _Walk:
         self, scope: Scope, artifact: ArtifactSpec, suffix: str, each: Json
     ) -> list[Meaning]:
         """Add what is declared, for one item; return the artifacts that its id resolves to."""
-        flats, id_ = self._flats, ArtifactId(f"{scope.prefix}{artifact.id}{suffix}")
+        table, id_ = self._table, ArtifactId(f"{scope.prefix}{artifact.id}{suffix}")
         match artifact.producer:
             case ProcessSpec() as process:
                 if artifact.repeat:
-                    repeated(flats, scope, artifact, artifact.repeat, id_, each)
+                    repeated(table, scope, artifact, artifact.repeat, id_, each)
                 else:
                     inputs = tuple((scope, name) for name in artifact.inputs)
-                    flats.add(scope, artifact, id_, inputs, each)
+                    table.add(scope, artifact, id_, inputs, each)
                 self._parts(scope, artifact, process, id_, each)
             case GateSpec() as gate:
                 shown_ = tuple((scope, name) for name in gate.show)
-                flats.add(scope, artifact, id_, shown_, each)
+                table.add(scope, artifact, id_, shown_, each)
             case _:
-                flats.add(scope, artifact, id_, (), each)
+                table.add(scope, artifact, id_, (), each)
         return [id_]
 
     # for_each
@@ -135,7 +135,7 @@ class _Walk:
             found, fault = items(artifact.for_each)
         if fault:
             at = ("artifacts", artifact.id, "for_each")
-            self._flats.tell(scope.problem(PlanCode.ITEMS, f"'{artifact.id}' {fault}", at))
+            self._table.report(scope.problem(PlanCode.ITEMS, f"'{artifact.id}' {fault}", at))
         return found
 
     def _one(self, scope: Scope, artifact: ArtifactSpec, item: LoopItem) -> list[Meaning]:
@@ -146,7 +146,7 @@ class _Walk:
         """Return the declaration for one item; None if that is wrong."""
         bound, faults = with_item(artifact, item.value, self._environ)
         for fault in faults:
-            self._flats.tell(scope.locate(fault.below("artifacts", artifact.id)))
+            self._table.report(scope.locate(fault.below("artifacts", artifact.id)))
         return bound
 
     # children
@@ -176,22 +176,22 @@ class _Walk:
 
     async def _child(self, directive: ChildInclusion) -> list[Meaning]:
         inside = await self._inside(directive, f"{directive.id}/", {}, ())
-        given: dict[str, list[Meaning]] = {}
+        offers: dict[str, list[Meaning]] = {}
         if inside is not None:
-            for out in mapping.offered(self._flats, directive, inside):
+            for out in mapping.offered(self._table, directive, inside):
                 name = inside.runbook.outputs[out].artifact
-                given[out] = [(inside, name)]
-                mapping.expose(self._flats, directive, inside, name)
-        return mapping.give(self._flats, directive, given)
+                offers[out] = [(inside, name)]
+                mapping.expose(self._table, directive, inside, name)
+        return mapping.name_outputs(self._table, directive, offers)
 
     async def _child_rounds(self, directive: ChildInclusion, repeat: RepeatSpec) -> list[Meaning]:
-        rounds = ChildRounds(self._flats, directive, repeat)
+        rounds = ChildRounds(self._table, directive, repeat)
         for n in range(1, repeat.max + 1):
             prefix = f"{directive.id}/round-{n}/"
             inside = await self._inside(directive, prefix, rounds.fed(), rounds.tests())
             if inside is None or not rounds.add(inside):
-                return mapping.give(self._flats, directive, {})
-        return mapping.give(self._flats, directive, rounds.given())
+                return mapping.name_outputs(self._table, directive, {})
+        return mapping.name_outputs(self._table, directive, rounds.results())
 
     async def _inside(
         self,
@@ -226,10 +226,10 @@ class _Walk:
             if fault := segment_fault(output):
                 message = f"output {shown(output)} of the processor '{process.type}' {fault}"
                 at = ("artifacts", artifact.id, "process", "type")
-                self._flats.tell(scope.problem(PlanCode.UNKNOWN_COMPONENT, message, at))
+                self._table.report(scope.problem(PlanCode.UNKNOWN_COMPONENT, message, at))
                 continue
             part = ArtifactId(f"{id_}/{output}")
-            self._flats.add(scope, artifact, part, whole, each, work=OutputPart(output))
+            self._table.add(scope, artifact, part, whole, each, work=OutputPart(output))
 
     def _made(self, id_: ArtifactId) -> Sequence[str]:
         """Return the named outputs that a run has of an artifact whose component may be missing."""
@@ -247,7 +247,7 @@ class _Walk:
 
 
 def _no_list(scope: Scope, reference: str) -> str | None:
-    """Say why there can be nothing for each of a parameter, or None if there can."""
+    """Return why a `for_each` cannot use a reference; None if it can."""
     whole = _PARAMETER.fullmatch(reference)
     if whole is None:
         return f"has a `for_each` over {shown(reference)}, which is not a list"

@@ -20,11 +20,11 @@ from waivern.planning.scope import ChildInclusion, ConditionContext, Name, Scope
 class Includer:
     """A maker of the scopes of children, their inputs mapped; their artifacts are added later."""
 
-    def __init__(self, flats: ArtifactTable, library: ChildLibrary) -> None:
-        self._flats = flats
+    def __init__(self, table: ArtifactTable, library: ChildLibrary) -> None:
+        self._table = table
         self._library = library
-        self._root_key = Path(flats.root.runbook.document.path or "").name
-        self._most_depth = flats.root.runbook.config.max_child_depth
+        self._root_key = Path(table.root.runbook.document.path or "").name
+        self._most_depth = table.root.runbook.config.max_child_depth
 
     async def include(
         self,
@@ -45,11 +45,11 @@ class Includer:
         if draft is None:
             return None
         inside = self._scope(directive, draft, file.key, prefix, tests)
-        self._flats.scopes.append(inside)
+        self._table.scopes.append(inside)
         for problem in draft.problems:
-            self._flats.tell(inside.qualify(problem))
-        self._flats.bound(directive.scope, directive.artifact)
-        mapping.take(self._flats, directive, inside, fed)
+            self._table.report(inside.qualify(problem))
+        self._table.bound(directive.scope, directive.artifact)
+        mapping.bind_inputs(self._table, directive, inside, fed)
         return inside
 
     async def fetch(self, scope: Scope) -> None:
@@ -67,15 +67,15 @@ class Includer:
         file = self._library.file(directive.child.path, directive.scope.key)
         if isinstance(file, WaivernError):
             (said,) = file.problems if isinstance(file, InvalidError) else (file,)
-            self._tell(directive, said.message, said.hint)
+            self._report(directive, said.message, said.hint)
         elif file.key in keys:
             around = circle(keys[keys.index(file.key) :])
             message = f"runbooks include each other in a circle: {around}"
-            self._tell(directive, message, "each arrow reads 'includes'; remove one of them")
+            self._report(directive, message, "each arrow reads 'includes'; remove one of them")
         elif len(keys) > self._most_depth:
             message = f"children are nested deeper than {self._most_depth}"
             hint = "raise `config.max_child_depth` of the root runbook, or include less deeply"
-            self._tell(directive, message, hint)
+            self._report(directive, message, hint)
         else:
             return file
         return None
@@ -84,20 +84,20 @@ class Includer:
         found = self._library.draft(file, directive)
         if isinstance(found, RunbookDraft):
             for problem in arguments(directive, found.runbook.params).problems:
-                self._flats.tell(problem)
+                self._table.report(problem)
             return found
         included = (included_by(directive.scope, directive.artifact), *directive.scope.included)
         problems: Sequence[Diagnostic] = getattr(found, "problems", ())
         for problem in problems:
             artifact = problem.artifact and f"{directive.id}/{problem.artifact}"
-            self._flats.tell(problem._replace(artifact=artifact, included=included))
+            self._table.report(problem._replace(artifact=artifact, included=included))
         if not problems:
-            self._tell(directive, found.message, found.hint)
+            self._report(directive, found.message, found.hint)
         return None
 
-    def _tell(self, directive: ChildInclusion, message: str, hint: str | None) -> None:
+    def _report(self, directive: ChildInclusion, message: str, hint: str | None) -> None:
         at = (*directive.at, "path")
-        self._flats.tell(directive.scope.problem(PlanCode.CHILD, message, at, hint=hint))
+        self._table.report(directive.scope.problem(PlanCode.CHILD, message, at, hint=hint))
 
     def _scope(
         self,
@@ -122,7 +122,7 @@ class Includer:
             cache=own.cache if own.cache is not None else around.cache,
             keep=own.keep or around.keep,
             on_change=own.on_change or around.on_change,
-            tests=(*around.tests, *tests, *condition_tests.asked_of(self._flats, directive)),
+            tests=(*around.tests, *tests, *condition_tests.asked_of(self._table, directive)),
             after=(*around.after, *((around, name) for name in artifact.after)),
             tolerated=around.tolerated or directive.optional,
         )

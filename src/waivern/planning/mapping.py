@@ -14,50 +14,50 @@ from waivern.planning.plan_codes import PlanCode
 from waivern.planning.scope import ChildInclusion, InputBinding, Meaning, Name, Scope
 
 
-def take(
-    flats: ArtifactTable, directive: ChildInclusion, inside: Scope, fed: Mapping[str, Name]
+def bind_inputs(
+    table: ArtifactTable, directive: ChildInclusion, inside: Scope, fed: Mapping[str, Name]
 ) -> None:
-    """Give the child its inputs: what is fed or mapped, else their defaults, else nothing."""
+    """Bind the inputs of a child: to what is fed or mapped, else to their defaults."""
     scope, mapped = directive.scope, directive.child.input_mapping
     needs = inside.runbook.inputs
-    _check_taken(flats, directive, inside)
+    _check_mapping(table, directive, inside)
     for name, need in needs.items():
         if name in inside.runbook.artifacts:
             message = f"'{name}' is an input and an artifact"
-            flats.tell(inside.problem(PlanCode.CHILD, message, ("inputs", name), on="key"))
+            table.report(inside.problem(PlanCode.CHILD, message, ("inputs", name), on="key"))
         if name in fed:
             inside.names[name] = [fed[name]]
-            flats.taken.append(InputBinding(directive, inside, need, fed[name][1], fed=True))
+            table.bindings.append(InputBinding(directive, inside, need, fed[name][1], fed=True))
         elif name in mapped:
             inside.names[name] = [(scope, mapped[name])]
-            flats.taken.append(InputBinding(directive, inside, need, mapped[name], fed=False))
+            table.bindings.append(InputBinding(directive, inside, need, mapped[name], fed=False))
         elif need.optional:
-            give_default(flats, inside, need)
+            bind_default(table, inside, need)
         else:
             message = f"input '{name}' of {directive.child.path} is not mapped"
             hint = f"add `{name}: <an artifact here>` to input_mapping: it is {need.input_schema}"
-            flats.tell(scope.problem(PlanCode.CHILD, message, directive.at, on="key", hint=hint))
+            table.report(scope.problem(PlanCode.CHILD, message, directive.at, on="key", hint=hint))
             inside.names[name] = []
 
 
-def _check_taken(flats: ArtifactTable, directive: ChildInclusion, inside: Scope) -> None:
-    """See that the child has the inputs that are mapped."""
+def _check_mapping(table: ArtifactTable, directive: ChildInclusion, inside: Scope) -> None:
+    """Check that the child has the inputs that are mapped."""
     needs = inside.runbook.inputs
     for name in directive.child.input_mapping:
         if name not in needs and inside.sound:
             message = f"{directive.child.path} has no input '{name}'"
             hint = did_you_mean(name, needs) or _known(needs)
             at = (*directive.at, "input_mapping", name)
-            flats.tell(directive.scope.problem(PlanCode.CHILD, message, at, on="key", hint=hint))
+            table.report(directive.scope.problem(PlanCode.CHILD, message, at, on="key", hint=hint))
 
 
-def give_default(flats: ArtifactTable, inside: Scope, need: ChildInput) -> None:
-    """Give an input that nothing is mapped to what the runbook itself says of it."""
+def bind_default(table: ArtifactTable, inside: Scope, need: ChildInput) -> None:
+    """Bind an input to which nothing is mapped to its default."""
     if not need.optional:  # of the root runbook, which has no parent
         message = f"this runbook requires the input '{need.name}', which only a parent can supply"
         hint = "include it with child_runbook, or make the input optional"
         at = ("inputs", need.name)
-        flats.tell(inside.problem(PlanCode.CHILD, message, at, on="key", hint=hint))
+        table.report(inside.problem(PlanCode.CHILD, message, at, on="key", hint=hint))
         inside.names[need.name] = []
         return
     id_ = ArtifactId(inside.prefix + need.name)
@@ -68,10 +68,10 @@ def give_default(flats: ArtifactTable, inside: Scope, need: ChildInput) -> None:
         optional=isinstance(work, NoValue),
         output_schema=need.input_schema,
     )
-    flats.add(inside, nobody, id_, (), work=work, sensitive=need.sensitive)
+    table.add(inside, nobody, id_, (), work=work, sensitive=need.sensitive)
 
 
-def offered(flats: ArtifactTable, directive: ChildInclusion, inside: Scope) -> dict[str, str]:
+def offered(table: ArtifactTable, directive: ChildInclusion, inside: Scope) -> dict[str, str]:
     """Return the outputs that are asked for and there, with their names here."""
     offers = inside.runbook.outputs
     found = {}
@@ -83,7 +83,7 @@ def offered(flats: ArtifactTable, directive: ChildInclusion, inside: Scope) -> d
             hint = did_you_mean(out, offers) or _known(offers)
             own = name == directive.artifact.id
             at = (*directive.at, *(("output",) if own else ("output_mapping", out)))
-            flats.tell(directive.scope.problem(PlanCode.CHILD, message, at, on="key", hint=hint))
+            table.report(directive.scope.problem(PlanCode.CHILD, message, at, on="key", hint=hint))
     return found
 
 
@@ -91,23 +91,23 @@ def _known(names: Mapping[str, object]) -> str:
     return f"it has {', '.join(names)}" if names else "it has none"
 
 
-def give(
-    flats: ArtifactTable, directive: ChildInclusion, given: Mapping[str, list[Meaning]]
+def name_outputs(
+    table: ArtifactTable, directive: ChildInclusion, offers: Mapping[str, list[Meaning]]
 ) -> list[Meaning]:
-    """Give names here to what the child gives, by output; return what the directive's id means."""
+    """Name the outputs of a child in its parent; return what the directive's id resolves to."""
     scope, id_ = directive.scope, directive.artifact.id
     outputs = directive.child.outputs(id_)
     own: list[Meaning] = []
     every: list[Meaning] = []
     for out, name in outputs.items():
-        meaning = given.get(out, [])
+        meaning = offers.get(out, [])
         every += meaning
         if name == id_:
             own += meaning
             continue
         there = name in scope.runbook.artifacts or name in scope.runbook.inputs
         if there or scope.givers.setdefault(name, (id_, out)) != (id_, out):
-            _is_there(flats, scope, name, (id_, out))
+            _report_existing(table, scope, name, (id_, out))
         else:
             scope.names.setdefault(name, []).extend(meaning)
     meant = own if id_ in outputs.values() else every
@@ -116,83 +116,85 @@ def give(
     return meant
 
 
-def _is_there(flats: ArtifactTable, scope: Scope, name: str, giver: tuple[str, str]) -> None:
+def _report_existing(table: ArtifactTable, scope: Scope, name: str, giver: tuple[str, str]) -> None:
     directive, out = giver
     message = f"'{directive}' declares '{name}', which exists already"
     at = ("artifacts", directive, "child_runbook", "output_mapping", out)
-    flats.tell(scope.problem(PlanCode.CHILD, message, at))
+    table.report(scope.problem(PlanCode.CHILD, message, at))
 
 
-def expose(flats: ArtifactTable, directive: ChildInclusion, inside: Scope, name: str) -> None:
-    """Let what a directive exposes be what the directive says of it."""
+def expose(table: ArtifactTable, directive: ChildInclusion, inside: Scope, name: str) -> None:
+    """Mark an exposed artifact as an output and as optional, as its directive declares."""
     exposed, optional = directive.artifact.output and len(inside.keys) == 1, directive.optional
     if not (exposed or optional):
         return
-    for id_ in flats.resolve(inside, name) or ():
+    for id_ in table.resolve(inside, name) or ():
         if id_.startswith(inside.prefix):  # the child may give back what it was given
-            flat = flats.artifacts[id_]
+            flat = table.artifacts[id_]
             flat.exposed, flat.optional = flat.exposed or exposed, flat.optional or optional
 
 
-def check(flats: ArtifactTable, scope: Scope) -> None:
-    """See that what a runbook offers, and what its directives take and give, can be."""
+def check(table: ArtifactTable, scope: Scope) -> None:
+    """Check that the outputs of a runbook, and the references of its directives, exist."""
     for offer in scope.runbook.outputs.values():
         name = offer.artifact
         known = name in scope.faulty or name in scope.names
-        if not known and flats.resolve(scope, name) is None:
+        if not known and table.resolve(scope, name) is None:
             message = f"output '{offer.name}' is '{name}', which is not defined"
             at = ("outputs", offer.name, "artifact")
-            flats.tell(scope.problem(PlanCode.CHILD, message, at, hint=flats.meant(scope, name)))
+            table.report(
+                scope.problem(PlanCode.CHILD, message, at, hint=table.suggestion(scope, name))
+            )
     for name, giver in scope.givers.items():
         own = ArtifactId(scope.prefix + name)
-        if own in flats.artifacts and scope.names[name] != [own]:
-            _is_there(flats, scope, name, giver)
+        if own in table.artifacts and scope.names[name] != [own]:
+            _report_existing(table, scope, name, giver)
     for artifact in scope.runbook.artifacts.values():
         if artifact.child_runbook:
-            _check_references(flats, scope, artifact)
+            _check_references(table, scope, artifact)
 
 
-def _check_references(flats: ArtifactTable, scope: Scope, artifact: ArtifactSpec) -> None:
-    """See that what a directive says that it takes, or comes after, is there."""
+def _check_references(table: ArtifactTable, scope: Scope, artifact: ArtifactSpec) -> None:
+    """Check that the inputs and the `after` of a directive exist."""
     for key, names in (("inputs", artifact.inputs), ("after", artifact.after)):
         for n, name in enumerate(names):
-            if "${" not in name and flats.resolve(scope, name) is None:
-                flats.tell_undefined(scope, artifact.id, name, (key, n))
+            if "${" not in name and table.resolve(scope, name) is None:
+                table.report_undefined(scope, artifact.id, name, (key, n))
 
 
-def check_given(flats: ArtifactTable, nodes: Mapping[ArtifactId, Node]) -> None:
-    """See that what a child is given is what it says that it takes."""
-    for taken in flats.taken:
-        directive, inside, need, name, fed = taken
+def check_inputs(table: ArtifactTable, nodes: Mapping[ArtifactId, Node]) -> None:
+    """Check that each input of a child has the declared schema."""
+    for binding in table.bindings:
+        directive, inside, need, name, fed = binding
         scope, id_ = directive.scope, directive.artifact.id
-        at = ("artifacts", id_, *taken.at)
-        ids = flats.resolve(inside, need.name)
+        at = ("artifacts", id_, *binding.at)
+        ids = table.resolve(inside, need.name)
         if ids is None and not fed:  # what is fed is an output of the child, checked as such
-            flats.tell_undefined(scope, id_, name, taken.at)
-            if not flats.problems:
+            table.report_undefined(scope, id_, name, binding.at)
+            if not table.problems:
                 message = f"'{id_}' has its own output '{name}' as an input"
-                flats.report(scope.problem(PlanCode.CYCLE, message, at))
-        for given in ids or ():
-            schema = nodes[given].schema if given in nodes else need.input_schema
+                table.record(scope.problem(PlanCode.CYCLE, message, at))
+        for bound in ids or ():
+            schema = nodes[bound].schema if bound in nodes else need.input_schema
             if need.input_schema not in (schema, ANY_JSON):
                 message = f"input '{need.name}' takes {need.input_schema}; '{name}' is {schema}"
-                flats.report(scope.problem(PlanCode.SCHEMA_NOT_ACCEPTED, message, at))
+                table.record(scope.problem(PlanCode.SCHEMA_NOT_ACCEPTED, message, at))
 
 
-def sensitive(flats: ArtifactTable) -> set[ArtifactId]:
+def sensitive(table: ArtifactTable) -> set[ArtifactId]:
     """Return what is given to inputs that are declared as sensitive.
 
     A round of a repetition that is fed to one is: all rounds are, and the result of the last.
     """
     found = {
         id_
-        for taken in flats.taken
-        if taken.need.sensitive
-        for id_ in flats.resolve(taken.inside, taken.need.name) or ()
+        for binding in table.bindings
+        if binding.need.sensitive
+        for id_ in table.resolve(binding.inside, binding.need.name) or ()
     }
     rounds = {
-        id_: [each for name in flat.inputs for each in flats.resolve(*name) or ()]
-        for id_, flat in flats.artifacts.items()
+        id_: [each for name in flat.inputs for each in table.resolve(*name) or ()]
+        for id_, flat in table.artifacts.items()
         if isinstance(flat.work, LastRound)
     }
     found.update(id_ for id_, made in rounds.items() if not found.isdisjoint(made))

@@ -38,17 +38,17 @@ NOTHING_MADE: Mapping[ArtifactId, RecordedComponent] = MappingProxyType({})
 
 
 class PlanComponents:
-    """Finds components, each once, and sees that they take the properties they are given."""
+    """Finds components, each once, and checks that they accept their properties."""
 
     def __init__(
         self,
-        flats: ArtifactTable,
+        table: ArtifactTable,
         environ: Mapping[str, str],
         defaults: ProjectDefaults,
         catalogue: Catalogue,
         recorded_components: Mapping[ArtifactId, RecordedComponent],
     ) -> None:
-        self._flats = flats
+        self._table = table
         self._environ = environ
         self._defaults = defaults
         self._catalogue = catalogue
@@ -56,7 +56,7 @@ class PlanComponents:
         self._found: dict[tuple[Kind, str], Component] = {}
 
     def check_defaults(self) -> None:
-        """See that what the project gives properties to is there."""
+        """Check that the components whose properties the project sets exist."""
         for name in self._defaults.components:
             catalogue = self._catalogue
             known = [*catalogue.names("connectors"), *catalogue.names("processors")]
@@ -69,7 +69,7 @@ class PlanComponents:
                 if (file := self._defaults.document) is not None:
                     at = ("components", name)
                     problem = file.problem(problem.code, message, at, on="key", hint=hint)
-                self._flats.report(problem)
+                self._table.record(problem)
 
     def find(self, flat: FlatArtifact, kind: Kind, name: str) -> Component | None:
         """Return the component of that name; None if there is none.
@@ -83,7 +83,7 @@ class PlanComponents:
                 return None
             at = (PART[kind], "type")
             problem = flat.problem(PlanCode.UNKNOWN_COMPONENT, error.message, at, hint=error.hint)
-            self._flats.report(problem)
+            self._table.record(problem)
             return None
         self._found[kind, name] = component
         return component
@@ -130,11 +130,11 @@ class PlanComponents:
             said, at = f"{component.name}: {message}", (PART[kind], "properties", *path)
             if of_project and (file := self._defaults.document) is not None:
                 at = ("components", name, *path)
-                self._flats.report(file.problem(PlanCode.PROPERTY, said, at, on=on, hint=advice))
+                self._table.record(file.problem(PlanCode.PROPERTY, said, at, on=on, hint=advice))
             else:
                 if of_project:
                     said, at = f"{said} (in waivern.yaml)", (PART[kind], "type")
-                self._flats.report(flat.problem(PlanCode.PROPERTY, said, at, on=on, hint=advice))
+                self._table.record(flat.problem(PlanCode.PROPERTY, said, at, on=on, hint=advice))
             fit = False  # also if that was reported for another item already
         return fit
 
@@ -147,7 +147,7 @@ class PlanComponents:
             except WaivernError as error:
                 message = f"{component.name} requires the service {shown(service)}: {error.message}"
                 at = (PART[kind], "type")
-                self._flats.report(flat.problem(PlanCode.SERVICE, message, at, hint=error.hint))
+                self._table.record(flat.problem(PlanCode.SERVICE, message, at, hint=error.hint))
                 available = False
         return available
 

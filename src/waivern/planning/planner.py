@@ -55,10 +55,10 @@ async def plan_runbook(
     """
     whole = draft if isinstance(draft, RunbookDraft) else RunbookDraft(draft)
     catalogue = catalogue or Catalogue()
-    flats = await flatten(whole, resolver, environ, catalogue, recorded_components)
-    copies = await look_up(flats, resolver)
+    table = await flatten(whole, resolver, environ, catalogue, recorded_components)
+    copies = await look_up(table, resolver)
     with collection_paused():  # not around the lookups: other tasks run while they wait
-        planner = _Planner(whole, flats, copies, environ, defaults, catalogue, recorded_components)
+        planner = _Planner(whole, table, copies, environ, defaults, catalogue, recorded_components)
         plan = planner.plan()
         if warnings is not None:
             warnings += planner.warnings()
@@ -111,7 +111,7 @@ class _Planner:
     def __init__(
         self,
         draft: RunbookDraft,
-        flats: ArtifactTable,
+        table: ArtifactTable,
         copies: Copies,
         environ: Mapping[str, str],
         defaults: ProjectDefaults,
@@ -121,43 +121,43 @@ class _Planner:
         self._draft = draft
         self._catalogue = catalogue
         self._defaults = defaults
-        self._flats = flats
+        self._table = table
         secret = with_secrets(environ, draft.runbook.params, draft.values)
         self._environ = secret
-        components = PlanComponents(self._flats, secret, defaults, catalogue, recorded_components)
+        components = PlanComponents(self._table, secret, defaults, catalogue, recorded_components)
         components.check_defaults()
-        self._works = ProductionTable(self._flats, components, copies)
+        self._works = ProductionTable(self._table, components, copies)
         self._nodes: dict[ArtifactId, Node] = {}
         self._pools = dict(draft.runbook.config.pools)
 
     def plan(self) -> Plan:
-        flats, references = self._flats, ReferenceResolver(self._flats)
-        drawn = {id_: references.draw(flat) for id_, flat in flats.artifacts.items()}
+        table, references = self._table, ReferenceResolver(self._table)
+        drawn = {id_: references.draw(flat) for id_, flat in table.artifacts.items()}
         for id_ in self._order({id_: each.awaited for id_, each in drawn.items()}):
-            self._add(flats.artifacts[id_], drawn[id_])
-        mapping.check_given(flats, self._nodes)
-        if any(flat.tests or flat.artifact.when for flat in flats.artifacts.values()):
+            self._add(table.artifacts[id_], drawn[id_])
+        mapping.check_inputs(table, self._nodes)
+        if any(flat.tests or flat.artifact.when for flat in table.artifacts.values()):
             from waivern.planning import condition_shapes  # few runbooks have a condition
 
-            condition_shapes.check(flats, self._nodes, self._catalogue)
-        if flats.problems:
-            raise flats.invalid()
-        for id_ in mapping.sensitive(flats):
+            condition_shapes.check(table, self._nodes, self._catalogue)
+        if table.problems:
+            raise table.invalid()
+        for id_ in mapping.sensitive(table):
             self._nodes[id_] = self._nodes[id_]._replace(sensitive=True)
         draft = self._draft
         return Plan(
             draft.runbook,
             self._nodes,
-            flats.aliases(),
-            {key: document.data for key, document in flats.documents.items()},
+            table.aliases(),
+            {key: document.data for key, document in table.documents.items()},
             recorded(draft.runbook.params, draft.values),
             self._pools,
-            tuple(flats.artifacts),
+            tuple(table.artifacts),
         )
 
     def warnings(self) -> list[Diagnostic]:
         """Return what is likely to fail when the plan is carried out."""
-        return advice(self._flats, self._nodes, self._catalogue, self._environ)
+        return advice(self._table, self._nodes, self._catalogue, self._environ)
 
     def _order(self, needs: Mapping[ArtifactId, tuple[ArtifactId, ...]]) -> list[ArtifactId]:
         """Return the artifacts, each after all it needs, but for those on or behind a cycle."""
@@ -166,8 +166,8 @@ class _Planner:
             path = graph.cycle(needs)
             message = f"artifacts need each other in a circle: {circle(path)}"
             hint = "each arrow reads 'needs'; remove one of them"
-            flat = self._flats.artifacts[path[0]]
-            self._flats.report(flat.problem(PlanCode.CYCLE, message, ("inputs",), hint=hint))
+            flat = self._table.artifacts[path[0]]
+            self._table.record(flat.problem(PlanCode.CYCLE, message, ("inputs",), hint=hint))
         return order
 
     def _add(self, flat: FlatArtifact, drawn: ResolvedReferences) -> None:
@@ -181,9 +181,9 @@ class _Planner:
         own = flat.artifact if flat.work is None else _TAKEN
         on_error = flat.artifact.on_error or scope.on_error or self._defaults.on_error
         missed = flat.artifact.optional or on_error == "continue"
-        kept = NOT_A_SOURCE
+        source_keeping = NOT_A_SOURCE
         if isinstance(work, Extract):
-            kept = keeping(self._flats, flat, component, self._defaults)
+            source_keeping = keeping(self._table, flat, component, self._defaults)
         nodes[flat.id] = Node(
             flat.id,
             work,
@@ -202,8 +202,8 @@ class _Planner:
             cache=own.cache if own.cache is not None else scope.cache,
             base=str(scope.runbook.document.folder) if scope.key else "",
             sensitive=flat.sensitive,
-            keep=kept.keep,
-            on_change=kept.on_change,
+            keep=source_keeping.keep,
+            on_change=source_keeping.on_change,
             tolerated=scope.tolerated or (missed and flat.round > 0),
         )
 
@@ -217,5 +217,5 @@ class _Planner:
         if pool not in self._pools:
             message = f"'{flat.artifact.id}' is in the pool '{pool}', which is not declared"
             hint = did_you_mean(pool, self._pools) or f"add `config: {{pools: {{{pool}: 2}}}}`"
-            self._flats.report(flat.problem(PlanCode.POOL, message, ("pool",), hint=hint))
+            self._table.record(flat.problem(PlanCode.POOL, message, ("pool",), hint=hint))
         return pool

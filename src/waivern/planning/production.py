@@ -34,8 +34,8 @@ Made: TypeAlias = tuple[Work, SchemaRef, Component | None]
 class ProductionTable:
     """The work that produces each artifact; one without has a problem, or its inputs have."""
 
-    def __init__(self, flats: ArtifactTable, components: PlanComponents, copies: Copies) -> None:
-        self._flats = flats
+    def __init__(self, table: ArtifactTable, components: PlanComponents, copies: Copies) -> None:
+        self._table = table
         self._components = components
         self._copies = copies
         self._empty: set[ArtifactId] = set()
@@ -47,7 +47,7 @@ class ProductionTable:
             return self._taken(flat, flat.work, inputs)
         match artifact.producer:
             case ReuseSpec() as reuse:
-                copy = resolved(self._flats, flat, reuse, self._copies)
+                copy = resolved(self._table, flat, reuse, self._copies)
                 return (*copy, None) if copy else None
             case GateSpec() as gate:
                 return AskPeople(gate.question, gate.approvers, gate.expires), DECISION, None
@@ -62,7 +62,7 @@ class ProductionTable:
 
         That is a `for_each` over an empty list, or what only reads one.
         """
-        if not flat.inputs or self._flats.problems or inputs.keys() - self._empty:
+        if not flat.inputs or self._table.problems or inputs.keys() - self._empty:
             return None
         self._empty.add(flat.id)
         names = " and ".join(f"'{name}'" for _, name in flat.inputs)
@@ -90,11 +90,11 @@ class ProductionTable:
         return work, self._part_schema(flat) if isinstance(work, OutputPart) else first, None
 
     def _one_each_round(self, flat: FlatArtifact, inputs: Inputs) -> bool:
-        found = [self._flats.resolve(scope, name) for scope, name in flat.inputs]
+        found = [self._table.resolve(scope, name) for scope, name in flat.inputs]
         if all(found) and (len(inputs) != len(found) or any(len(ids or ()) > 1 for ids in found)):
             fault = "it does not produce one artifact in each round"
             message = f"'{flat.artifact.id}' cannot be repeated: {fault}"
-            self._flats.report(flat.problem(PlanCode.CHILD, message, ("repeat",), on="key"))
+            self._table.record(flat.problem(PlanCode.CHILD, message, ("repeat",), on="key"))
             return False
         return True
 
@@ -112,8 +112,8 @@ class ProductionTable:
             return make(name, str(done.version), properties), SchemaRef.parse(done.schema), None
         fit = self._components.fit(flat, kind, name, component, own, properties)
         if kind == "processors":
-            fit &= schemas.readable(self._flats, flat, cast(Processor, component), inputs)
-        schema = schemas.produced(self._flats, flat, component, inputs)
+            fit &= schemas.readable(self._table, flat, cast(Processor, component), inputs)
+        schema = schemas.produced(self._table, flat, component, inputs)
         if schema is None or not fit:
             return None
         return make(name, component.version, properties), schema, component

@@ -36,8 +36,8 @@ class ResolvedReferences(NamedTuple):
 class ReferenceResolver:
     """Resolves all that artifacts refer to."""
 
-    def __init__(self, flats: ArtifactTable) -> None:
-        self._flats = flats
+    def __init__(self, table: ArtifactTable) -> None:
+        self._table = table
         self._tests: dict[int, NodeTest] = {}
         self._edges = 0
 
@@ -51,13 +51,13 @@ class ReferenceResolver:
             return ResolvedReferences(ids, names, (), ())
         after: list[ArtifactId] = [led_by] if led_by else []
         for scope, name in around:
-            after += self._flats.resolve(scope, name) or ()
+            after += self._table.resolve(scope, name) or ()
         tests = [self._test(asked) for asked in flat.tests]
         if flat.work is None:
             for n, name in enumerate(own.after):
                 after += self._resolved(flat, flat.scope, name, ("after", n))
             if own.when is not None and flat.round < 2:
-                tests.append(condition_tests.own_test(self._flats, flat, own.when))
+                tests.append(condition_tests.own_test(self._table, flat, own.when))
         after += [test.result for test in tests if test.result is not None]
         return ResolvedReferences(ids, names, tuple(dict.fromkeys(after)), tuple(tests))
 
@@ -78,20 +78,20 @@ class ReferenceResolver:
         self._edges += len(inputs)
         if self._edges > MOST_EDGES:
             message = f"artifacts read each other more than {MOST_EDGES:,} times"
-            self._flats.report(flat.problem(PlanCode.ITEMS, message, ("inputs",)))
-            raise self._flats.invalid()
+            self._table.record(flat.problem(PlanCode.ITEMS, message, ("inputs",)))
+            raise self._table.invalid()
         return inputs
 
     def _resolved(
         self, flat: FlatArtifact, scope: Scope, name: str, at: tuple[str | int, ...]
     ) -> tuple[ArtifactId, ...]:
-        ids = self._flats.resolve(scope, name)
+        ids = self._table.resolve(scope, name)
         if ids is None:
-            self._flats.tell_undefined(scope, flat.artifact.id, name, at)
+            self._table.report_undefined(scope, flat.artifact.id, name, at)
         return ids or ()
 
     def _test(self, asked: ConditionContext) -> NodeTest:
         """Return a test; one that many artifacts have is looked at once."""
         if id(asked) not in self._tests:
-            self._tests[id(asked)] = condition_tests.test(self._flats, asked)
+            self._tests[id(asked)] = condition_tests.test(self._table, asked)
         return self._tests[id(asked)]

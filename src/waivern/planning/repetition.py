@@ -14,7 +14,7 @@ from waivern.planning.scope import ChildInclusion, ConditionContext, Meaning, Na
 
 
 def repeated(
-    flats: ArtifactTable,
+    table: ArtifactTable,
     scope: Scope,
     artifact: ArtifactSpec,
     repeat: RepeatSpec,
@@ -29,18 +29,18 @@ def repeated(
     for n in range(1, repeat.max + 1):
         round_ = ArtifactId(f"{id_}/round-{n}")
         tests = (_until(scope, artifact, repeat, n, before, each),) if rounds else ()
-        flats.add(scope, artifact, round_, (before, *others), each, tests=tests, round_=n)
+        table.add(scope, artifact, round_, (before, *others), each, tests=tests, round_=n)
         before = (scope, f"{own}/round-{n}")
         rounds.append(before)
-    last = _last(flats, scope, artifact, repeat, each)
-    flats.add(scope, artifact, id_, tuple(rounds), each, work=last)
+    last = _last(table, scope, artifact, repeat, each)
+    table.add(scope, artifact, id_, tuple(rounds), each, work=last)
 
 
 class ChildRounds:
     """The rounds of a child, as far as they have been included."""
 
-    def __init__(self, flats: ArtifactTable, directive: ChildInclusion, repeat: RepeatSpec) -> None:
-        self._flats = flats
+    def __init__(self, table: ArtifactTable, directive: ChildInclusion, repeat: RepeatSpec) -> None:
+        self._table = table
         self._directive = directive
         self._repeat = repeat
         self._scopes: list[Scope] = []
@@ -57,7 +57,7 @@ class ChildRounds:
         return {need: _offer(before, out) for out, need in self._feed}
 
     def tests(self) -> tuple[ConditionContext, ...]:
-        """Return what decides whether the next round is made."""
+        """Return the conditions that decide whether the next round is produced."""
         if not self._scopes:
             return ()
         leading = _offer(self._scopes[-1], next(iter(self._outputs)))
@@ -66,26 +66,26 @@ class ChildRounds:
         return (_until(scope, artifact, self._repeat, n, leading, directive.each),)
 
     def add(self, inside: Scope) -> bool:
-        """Add a round; return whether it has an output that is asked for."""
+        """Add a round; return whether it has a requested output."""
         if not self._scopes:
-            self._outputs = mapping.offered(self._flats, self._directive, inside)
-            self._feed = _feed(self._flats, self._directive, self._repeat, inside)
+            self._outputs = mapping.offered(self._table, self._directive, inside)
+            self._feed = _feed(self._table, self._directive, self._repeat, inside)
         self._scopes.append(inside)
         return bool(self._outputs)
 
-    def given(self) -> dict[str, list[Meaning]]:
+    def results(self) -> dict[str, list[Meaning]]:
         """Add the result of the last round; return it by output."""
         directive = self._directive
         scope, artifact, each = directive.scope, directive.artifact, directive.each
-        last = _last(self._flats, scope, artifact, self._repeat, each)
+        last = _last(self._table, scope, artifact, self._repeat, each)
         suffix = directive.id.removeprefix(f"{scope.prefix}{artifact.id}")
-        given: dict[str, list[Meaning]] = {}
+        found: dict[str, list[Meaning]] = {}
         for out, name in self._outputs.items():
             id_ = ArtifactId(f"{scope.prefix}{name}{suffix}")
             rounds = tuple(_offer(inside, out) for inside in self._scopes)
-            given[out] = [self._flats.add(scope, artifact, id_, rounds, each, work=last)]
+            found[out] = [self._table.add(scope, artifact, id_, rounds, each, work=last)]
             last = last._replace(led_by=last.led_by or id_)
-        return given
+        return found
 
 
 def _offer(inside: Scope, out: str) -> Name:
@@ -101,22 +101,22 @@ def _until(
 
 
 def _last(
-    flats: ArtifactTable, scope: Scope, artifact: ArtifactSpec, repeat: RepeatSpec, each: Json
+    table: ArtifactTable, scope: Scope, artifact: ArtifactSpec, repeat: RepeatSpec, each: Json
 ) -> LastRound:
     known = {"params": scope.params, "each": each}
     condition_tests.test(
-        flats, ConditionContext(scope, artifact, repeat.until, holds=False)
+        table, ConditionContext(scope, artifact, repeat.until, holds=False)
     )  # it is asked here too
     return LastRound(repeat.until, repeat.keep, known)
 
 
 def _feed(
-    flats: ArtifactTable, directive: ChildInclusion, repeat: RepeatSpec, inside: Scope
+    table: ArtifactTable, directive: ChildInclusion, repeat: RepeatSpec, inside: Scope
 ) -> list[tuple[str, str]]:
     """Return which output of a round becomes which input of the next."""
     if repeat.feed:
         pairs = repeat.feed.items()
-        return [(out, need) for out, need in pairs if _can(flats, directive, inside, out, need)]
+        return [(out, need) for out, need in pairs if _can(table, directive, inside, out, need)]
     offers, needs = inside.runbook.outputs, inside.runbook.inputs
     outputs = directive.child.outputs(directive.artifact.id)
     feed = [(out, out) for out in outputs if out in offers and out in needs]
@@ -125,12 +125,12 @@ def _feed(
         message = f"'{id_}' repeats a child without feeding it its own result"
         hint = "say which output becomes which input: `feed: {<output>: <input>}`"
         at = ("artifacts", id_, "repeat")
-        flats.tell(directive.scope.problem(PlanCode.CHILD, message, at, on="key", hint=hint))
+        table.report(directive.scope.problem(PlanCode.CHILD, message, at, on="key", hint=hint))
     return feed
 
 
 def _can(
-    flats: ArtifactTable, directive: ChildInclusion, inside: Scope, out: str, need: str
+    table: ArtifactTable, directive: ChildInclusion, inside: Scope, out: str, need: str
 ) -> bool:
     """Return whether the child has the output that is fed, and the input it is fed to."""
     offers, needs = inside.runbook.outputs, inside.runbook.inputs
@@ -142,5 +142,5 @@ def _can(
         return True
     message = f"{directive.child.path} {message}"
     at = ("artifacts", directive.artifact.id, "repeat", "feed", out)
-    flats.tell(directive.scope.problem(PlanCode.CHILD, message, at, on="key", hint=hint))
+    table.report(directive.scope.problem(PlanCode.CHILD, message, at, on="key", hint=hint))
     return False

@@ -36,18 +36,18 @@ class ReuseLookup(Protocol):
         ...
 
 
-async def look_up(flats: ArtifactTable, lookup: ReuseLookup) -> Copies:
+async def look_up(table: ArtifactTable, lookup: ReuseLookup) -> Copies:
     """Return the artifacts that a runbook reuses, all looked up in one batch."""
     wanted = {
         flat.id: producer
-        for flat in flats.artifacts.values()
+        for flat in table.artifacts.values()
         if flat.work is None and isinstance(producer := flat.artifact.producer, ReuseSpec)
     }
     return await lookup.copies(wanted) if wanted else {}
 
 
 def resolved(
-    flats: ArtifactTable, flat: FlatArtifact, source: ReuseSpec, copies: Copies
+    table: ArtifactTable, flat: FlatArtifact, source: ReuseSpec, copies: Copies
 ) -> tuple[Copy, SchemaRef] | None:
     """Return another run's artifact with its schema; None if a problem forbids it.
 
@@ -58,13 +58,13 @@ def resolved(
         message = f"'{artifact.id}' cannot be reused: {found.message}"
         if isinstance(found, IntegrityError):  # no fault of the runbook: its exit code must stay
             raise IntegrityError(message, hint=found.hint) from found
-        flats.report(flat.problem(PlanCode.REUSE, message, ("reuse", "from_run"), hint=found.hint))
+        table.record(flat.problem(PlanCode.REUSE, message, ("reuse", "from_run"), hint=found.hint))
         return None
     copy = found._replace(asked=(source.from_run, source.artifact))
     schema = SchemaRef.parse(copy.schema)
     if artifact.output_schema not in (None, schema):
         wanted = artifact.output_schema
         message = f"'{artifact.id}' declares the schema {wanted}; in that run it is {schema}"
-        flats.report(flat.problem(PlanCode.OUTPUT_SCHEMA, message, ("output_schema",)))
+        table.record(flat.problem(PlanCode.OUTPUT_SCHEMA, message, ("output_schema",)))
         return None
     return copy, schema

@@ -16,7 +16,7 @@ Inputs: TypeAlias = Mapping[ArtifactId, SchemaRef | None]
 
 
 def readable(
-    flats: ArtifactTable, flat: FlatArtifact, component: Processor, inputs: Inputs
+    table: ArtifactTable, flat: FlatArtifact, component: Processor, inputs: Inputs
 ) -> bool:
     """Return whether the processor accepts every input, as far as their schemas are known."""
     if component.accepts is None:
@@ -27,13 +27,13 @@ def readable(
             message = f"{component.name} cannot read '{name}', which is {schema}"
             hint = "it reads " + ", ".join(map(str, component.accepts))
             at = ("inputs", min(n, len(flat.inputs) - 1))
-            flats.report(flat.problem(PlanCode.SCHEMA_NOT_ACCEPTED, message, at, hint=hint))
+            table.record(flat.problem(PlanCode.SCHEMA_NOT_ACCEPTED, message, at, hint=hint))
             refused = True
     return not refused
 
 
 def produced(
-    flats: ArtifactTable, flat: FlatArtifact, component: Component, inputs: Inputs
+    table: ArtifactTable, flat: FlatArtifact, component: Component, inputs: Inputs
 ) -> SchemaRef | None:
     """Return what the artifact will be, or None if a problem (now or before) forbids it."""
     artifact = flat.artifact
@@ -42,7 +42,7 @@ def produced(
     if component.produces is None and len(set(inputs.values())) > 1:
         seen = ", ".join(f"{name} is {schema}" for name, schema in inputs.items())
         message = f"'{artifact.id}' needs inputs of one schema: {seen}"
-        flats.report(flat.problem(PlanCode.SCHEMAS_DIFFER, message, ("inputs",)))
+        table.record(flat.problem(PlanCode.SCHEMAS_DIFFER, message, ("inputs",)))
         return None
     made = component.produces or next(iter(inputs.values()))
     if getattr(component, "outputs", ()):
@@ -50,6 +50,6 @@ def produced(
     wanted = artifact.output_schema or made
     if wanted != made != ANY_JSON:
         message = f"'{artifact.id}' declares the schema {wanted}; {component.name} produces {made}"
-        flats.report(flat.problem(PlanCode.OUTPUT_SCHEMA, message, ("output_schema",)))
+        table.record(flat.problem(PlanCode.OUTPUT_SCHEMA, message, ("output_schema",)))
         return None
     return wanted

@@ -123,9 +123,9 @@ class InputBinding(NamedTuple):
     inside: Scope
     need: ChildInput
     name: str
-    """What it is given, as it is called where that stands."""
+    """The name that is bound to it, as the parent writes it."""
     fed: bool
-    """Whether the round before gives it, or the directive maps it."""
+    """True if the previous round supplies it, false if the directive maps it."""
 
     @property
     def at(self) -> tuple[str, ...]:

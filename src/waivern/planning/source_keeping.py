@@ -26,7 +26,7 @@ NOT_A_SOURCE = SourceKeeping()
 
 
 def keeping(
-    flats: ArtifactTable, flat: FlatArtifact, component: Component | None, defaults: ProjectDefaults
+    table: ArtifactTable, flat: FlatArtifact, component: Component | None, defaults: ProjectDefaults
 ) -> SourceKeeping:
     """Return how a source is kept; report what its connector cannot do.
 
@@ -45,12 +45,12 @@ def keeping(
         hint = (
             "write `keep: content` beside its `source`: the data is then stored in the run folder"
         )
-        flats.report(_problem(flat, "keep", message, hint, defaults))
+        table.record(_problem(flat, "keep", message, hint, defaults))
     keep = keep or ("reference" if able else "content")
     if own.on_change and keep == "content" and own.keep is None:
         message = f"'on_change' of '{own.id}' has no effect: its data is stored when it is read"
         hint = "remove 'on_change', or write `keep: reference`" if able else "take it away"
-        flats.report(_problem(flat, "on_change", message, hint, defaults))
+        table.record(_problem(flat, "on_change", message, hint, defaults))
     return SourceKeeping(keep, on_change)
 
 

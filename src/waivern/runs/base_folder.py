@@ -123,7 +123,7 @@ def _candidates(record: RunRecord, roots: list[Path]) -> Iterator[Path]:
 
 
 def _holds(record: RunRecord, folder: Path) -> bool:
-    """Say whether a folder holds the runbook exactly as the last attempt ran it."""
+    """Return whether a folder holds the runbook exactly as the last attempt ran it."""
     name = _name(record)
     if name is None:
         return False

@@ -26,7 +26,7 @@ class DurationHistory:
         self._records = list(_records(store, plan))
 
     def made(self, artifact: str) -> bool:
-        """Say whether any of them completed it."""
+        """Return whether any of them completed it."""
         return next(self._completed(artifact), None) is not None
 
     def took_ms(self, artifact: str) -> int | None:

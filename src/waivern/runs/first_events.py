@@ -68,7 +68,7 @@ def attempt_event(
     renewed: bool,
     invalidated: Mapping[ArtifactId, str],
     forced: Sequence[str],
-    given: Iterable[str],
+    supplied: Iterable[str],
     only: Iterable[ArtifactId] | None,
     output: str | None,
 ) -> AttemptStartedRecord:
@@ -85,7 +85,7 @@ def attempt_event(
         aliases=_aliases(plan) if renewed else None,
         sensitive=_sensitive(plan) if renewed else None,
         params=dict(plan.params) if renewed else None,
-        given=sorted(given),
+        given=sorted(supplied),
         selected=selected(plan, only),
         project=dict(plan.project) if renewed else None,
         sources=_sources(plan),

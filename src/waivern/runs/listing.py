@@ -61,20 +61,20 @@ class RunListing:
         self._store = store
         self._rows: dict[str, RunRow] = {}
         seen = store.indexed()
-        kept = {run: found for run, e in seen.entries.items() if (found := _glance(run, e))}
+        glances = {run: found for run, e in seen.entries.items() if (found := _glance(run, e))}
         fresh: dict[str, list[Json]] = {}
         for run_id in seen.stamps:
-            if run_id not in kept and (row := self.row(run_id)):
-                kept[run_id] = found = _glance_of(store, row)
+            if run_id not in glances and (row := self.row(run_id)):
+                glances[run_id] = found = _glance_of(store, row)
                 if row.status not in DAMAGED or not row.volatile:
                     fresh[run_id] = list(found[1:])
-        if any(run_id in self._rows and self._rows[run_id].status in DAMAGED for run_id in kept):
+        if any(run_id in self._rows and self._rows[run_id].status in DAMAGED for run_id in glances):
             there = set(store.runs())  # what looked corrupt may have been removed meanwhile
-            kept = {run_id: found for run_id, found in kept.items() if run_id in there}
+            glances = {run_id: found for run_id, found in glances.items() if run_id in there}
         if len(fresh) >= WORTH_WRITING:
             with suppress(WaivernError):
                 store.index(seen, fresh)
-        self.glances = sorted(kept.values(), key=_age, reverse=True)
+        self.glances = sorted(glances.values(), key=_age, reverse=True)
 
     def row(self, run_id: str) -> RunRow | None:
         """Return the row of a run; None if it is gone."""

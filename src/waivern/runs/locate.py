@@ -71,8 +71,10 @@ def located(
     return nearest or StoreLocation(os.path.join(folder, STORE), "default")
 
 
-def unkept(typed: str | None, environ: Mapping[str, str], project: Project | None) -> str | None:
-    """Return what of the project file says that runs are not kept on the disk; None if they are.
+def why_not_stored(
+    typed: str | None, environ: Mapping[str, str], project: Project | None
+) -> str | None:
+    """Return the setting that switches storing off, with its position; None if runs are stored.
 
     A store that was typed or set overrides it.
     """
@@ -82,8 +84,8 @@ def unkept(typed: str | None, environ: Mapping[str, str], project: Project | Non
     return f"persistence.{off} in {project.position('persistence', off)}"
 
 
-def refuse_unkept(why: str | None, verb: str) -> None:
-    """Raise RefusedError if runs are not kept, so that there is none to resume, say."""
+def refuse_not_stored(why: str | None, verb: str) -> None:
+    """Raise RefusedError if runs are not stored, so that there is none to resume, for example."""
     if why is not None:
         raise RefusedError(
             f"persistence is off ({why}): there is no run to {verb}",

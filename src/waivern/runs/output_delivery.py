@@ -71,9 +71,9 @@ def usable(text: str, store: RunStore) -> str:
         raise UsageError(
             f"-o {text!r} is not a folder", hint="give a folder; it is created if necessary"
         )
-    if (kept := _run_store(path, store)) is not None:
+    if (folder := _run_store(path, store)) is not None:
         raise UsageError(
-            f"-o {text!r} is within {kept}, where runs are stored: a copy could replace one",
+            f"-o {text!r} is within {folder}, where runs are stored: a copy could replace one",
             hint="give a folder of its own, such as -o out",
         )
     return str(path)
@@ -293,9 +293,9 @@ class _Record:
         """Record that the files are those of a run, and of no other runbook."""
         others = {key: value for key, value in self.runbooks.items() if key != runbook}
         for value in others.values():
-            kept = value.get("files")
-            if isinstance(kept, dict):
-                value["files"] = {name: d for name, d in kept.items() if name not in files}
+            delivered = value.get("files")
+            if isinstance(delivered, dict):
+                value["files"] = {name: d for name, d in delivered.items() if name not in files}
         entry: dict[str, Json] = {"run_id": run_id, "files": dict(files)}
         if replacing:
             entry["replacing"] = {name: sorted(known) for name, known in replacing.items()}

@@ -63,7 +63,7 @@ class ForbiddenCondition:
     named: Mapping[str, ArtifactId]
 
     def tripped_by(self, store: RunStore, plan: Plan, record: RunRecord, hide: Hide) -> str | None:
-        """Say what trips the policy; None if nothing does.
+        """Return what violates the policy; None if nothing does.
 
         Of a completed run, what cannot be decided trips it, too.
         """

@@ -197,7 +197,7 @@ def load(store: RunStore, run_id: str) -> RunRecord:
 
 
 def _show_as_running(record: RunRecord) -> None:
-    """Let a live run and the artifacts in progress show how long they have been running."""
+    """Add the durations so far of a live run and of its artifacts in progress."""
     from waivern.record.status import ArtifactStatus
 
     run = record.metadata

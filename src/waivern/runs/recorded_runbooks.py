@@ -64,7 +64,7 @@ class RecordedChildren:
 
 
 def since(record: RunRecord, folder: Path, children: Mapping[str, Path]) -> list[str]:
-    """Say which of the files have changed since the run kept their bytes, or are gone.
+    """Return a note for each file that has changed since the run recorded it, or is gone.
 
     `folder` is that of the runbook, `children` is where those lie, by path.
     """

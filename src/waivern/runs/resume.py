@@ -145,7 +145,7 @@ def _continue(session: Session, resumed: ResumePlan, request: RunRequest) -> Run
         renewed=resumed.changed,
         invalidated=resumed.invalidated,
         forced=resumed.overrides,
-        given=request.data,
+        supplied=request.data,
         only=session.only,
         output=options.output,
     )

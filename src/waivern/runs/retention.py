@@ -217,7 +217,7 @@ def pinned(store: RunStore, run_id: str) -> dict[str, Json] | None:
 
 
 def unpin(store: RunStore, run_id: str) -> bool:
-    """Let a pinned run go; say whether it was pinned."""
+    """Remove the pin of a run; return whether it was pinned."""
     was = store.pinned(run_id)
     store.pin(run_id, None)
     return was

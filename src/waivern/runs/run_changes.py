@@ -48,9 +48,9 @@ class RunChanges(NamedTuple):
 def others(then: Mapping[str, Json], now: Mapping[str, Json]) -> tuple[str, ...]:
     """Return what the project's file says otherwise than before, by its keys there."""
     old, new = (
-        {f"components.{name}": each for name, each in given.get("components", {}).items()}
-        | {name: given.get(name) for name in SETTINGS}
-        for given in (then, now)
+        {f"components.{name}": each for name, each in settings.get("components", {}).items()}
+        | {name: settings.get(name) for name in SETTINGS}
+        for settings in (then, now)
     )
     # 1, 1.0 and True are equal, and different properties
     return tuple(key for key in sorted(old | new) if repr(old.get(key)) != repr(new.get(key)))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from waivern.diagnostics import Diagnostic
 from waivern.language import params
-from waivern.language.given_params import ParamsError, bind
+from waivern.language.supplied_params import ParamsError, bind
 from waivern.message import Json
 from waivern.yamldoc.runbook_codes import RunbookCode
 

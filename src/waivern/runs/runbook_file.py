@@ -58,7 +58,7 @@ class RunbookFile(NamedTuple):
         return str(path.relative_to(here)) if path.is_relative_to(here) else self.path
 
     def same_as(self, other: RunbookFile) -> bool:
-        """Say whether both are one runbook, perhaps edited; equal bytes suffice."""
+        """Return whether both are one runbook, perhaps edited; equal bytes suffice."""
         return self.digest == other.digest or self.key == other.key
 
 

@@ -40,7 +40,7 @@ def _block(written: str, bare: str) -> str:
     first = re.compile(_INDENTATION).search(bare, len(head + newline))
     least = len(first[0]) if first else 0
 
-    def kept(found: re.Match[str]) -> str:
+    def cut(found: re.Match[str]) -> str:
         return found[0] if first and len(found[1]) >= least else " " * len(found[0])
 
-    return _BLANK.sub(kept, written)
+    return _BLANK.sub(cut, written)

@@ -91,7 +91,7 @@ def tag_error(tag: str) -> ScalarError:
 
 
 def is_core_tag(tag: str | None, kind: str) -> bool:
-    """Say whether a collection's tag, if it has one, is the core schema's for its kind."""
+    """Return whether a collection's tag, if it has one, is the core schema's for its kind."""
     return tag is None or tag in ("!", _TAG + kind)
 
 

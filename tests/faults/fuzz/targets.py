@@ -18,10 +18,10 @@ from waivern.engine.cache import Cache
 from waivern.errors import IntegrityError, WaivernError
 from waivern.ids import parse_artifact_id
 from waivern.language.conditions import Condition, ConditionError, EvaluationError
-from waivern.language.given_params import bind, read_file
 from waivern.language.loader import parse
 from waivern.language.params import Param, Type
 from waivern.language.project import parse as read_project
+from waivern.language.supplied_params import bind, read_file
 from waivern.message import decode, encode
 from waivern.planning.child_runbooks import ChildFile
 from waivern.planning.planner import make_plan

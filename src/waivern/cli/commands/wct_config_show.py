@@ -11,10 +11,10 @@ from waivern.cli.ui.columns import Column, Records
 from waivern.cli.ui.json_output import print_document
 from waivern.cli.ui.options import (
     examples,
-    given_params,
     json_option,
     params_options,
     store_option,
+    supplied_params,
 )
 from waivern.cli.ui.screen import stderr, stdout
 from waivern.errors import UsageError
@@ -83,7 +83,7 @@ def command(
         from waivern.language.loader import load
         from waivern.language.params import defaults
 
-        values = given_params(params, params_file).bound if typed else defaults
+        values = supplied_params(params, params_file).bound if typed else defaults
         loaded = load(runbook, os.environ, values)
     settings = list(everything(resolve(project, loaded, store=store), project, loaded))
     file = project.document.path if project else None

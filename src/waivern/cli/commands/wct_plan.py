@@ -13,12 +13,12 @@ from waivern.cli.ui.json_output import print_document
 from waivern.cli.ui.options import (
     cache_options,
     examples,
-    given_params,
     json_option,
     opened,
     params_options,
     runbook_argument,
     store_option,
+    supplied_params,
 )
 from waivern.cli.ui.screen import Screen, stdout
 from waivern.cli.ui.text import duration
@@ -92,7 +92,7 @@ def command(
         cache=False if no_cache else None,
         refresh=frozenset(refresh),
     )
-    where, values = opened(store), given_params(params, params_file)
+    where, values = opened(store), supplied_params(params, params_file)
     with stdout_is_stderr():
         found = forecast(runbook, where, options, params=values, resume=resume)
     if as_json:

@@ -21,7 +21,7 @@ from waivern.cli.ui.running import (
     carry_out,
     exit_with,
     finish,
-    why_unkept,
+    reason_not_stored,
 )
 from waivern.errors import UsageError
 
@@ -76,20 +76,20 @@ def command(
         raise UsageError(
             "--run-id cannot be combined with --resume", hint="omit --run-id: a run keeps its id"
         )
-    from waivern.runs.locate import find_project, refuse_unkept
+    from waivern.runs.locate import find_project, refuse_not_stored
     from waivern.runs.request import RunRequest
     from waivern.runs.selection import Selection
 
     typed, project = TypedOptions(**more), find_project()
-    off = why_unkept(typed.store, no_store, project)
+    off = reason_not_stored(typed.store, no_store, project)
     if resume is not None:
-        refuse_unkept(off, "resume")
+        refuse_not_stored(off, "resume")
     store = opened("memory:" if off else typed.store)
     request = RunRequest(
         source=runbook,
         run=resume,
         run_id=run_id,
-        params=typed.given_params(),
+        params=typed.supplied_params(),
         selection=Selection(select, exclude),
         allow_changed=allow_changed,
         force=force,

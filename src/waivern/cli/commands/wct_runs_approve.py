@@ -23,7 +23,7 @@ from waivern.cli.ui.running import (
     carry_out,
     exit_with,
     finish,
-    kept_store,
+    store_with_runs,
 )
 from waivern.cli.ui.screen import stderr, stdout
 from waivern.cli.ui.text import clean, short
@@ -81,7 +81,7 @@ def command(
 
     typed, project = TypedOptions(**more), find_project()
     decision = Decision(not reject, user_name() if by is None else by, note, read_data(data))
-    store, params = kept_store(typed, project, "decide on"), typed.given_params()
+    store, params = store_with_runs(typed, project, "decide on"), typed.supplied_params()
     if no_resume and typed.output is not None:
         raise UsageError("--no-resume cannot be combined with -o", hint="omit one of the two")
 

@@ -19,7 +19,7 @@ from waivern.cli.ui.running import (
     carry_out,
     exit_with,
     finish,
-    kept_store,
+    store_with_runs,
 )
 from waivern.cli.ui.screen import Screen
 from waivern.cli.ui.text import clean, counted, short
@@ -65,7 +65,7 @@ def command(run: str, compare: bool, run_id: str | None, **more: Any) -> int:
     from waivern.runs.run_references import find
 
     typed, project = TypedOptions(**more), find_project()
-    store, params = kept_store(typed, project, "replay"), typed.given_params()
+    store, params = store_with_runs(typed, project, "replay"), typed.supplied_params()
     before = find(store, run)
 
     def begin(options: RunOptions, _display: ProgressDisplay) -> RunResult:

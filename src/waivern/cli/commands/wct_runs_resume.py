@@ -20,7 +20,7 @@ from waivern.cli.ui.running import (
     carry_out,
     exit_with,
     finish,
-    kept_store,
+    store_with_runs,
 )
 from waivern.cli.ui.user import user_name
 
@@ -63,7 +63,7 @@ def command(
     from waivern.runs.selection import Selection
 
     typed, values, project = TypedOptions(**more), read_data(data), find_project()
-    store, params = kept_store(typed, project, "resume"), typed.given_params()
+    store, params = store_with_runs(typed, project, "resume"), typed.supplied_params()
 
     request = RunRequest(
         run=run,

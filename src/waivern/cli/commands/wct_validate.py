@@ -13,11 +13,11 @@ from waivern.cli.ui.error_output import explain, problem_document
 from waivern.cli.ui.json_output import json_text, print_document
 from waivern.cli.ui.options import (
     examples,
-    given_params,
     json_option,
     opened,
     params_options,
     store_option,
+    supplied_params,
 )
 from waivern.cli.ui.screen import Screen, stdout
 from waivern.cli.ui.text import clean, clean_lines, clip, counted, listed
@@ -76,7 +76,9 @@ def command(
     """
 
     where, out, project = opened(store), stdout(), find_project()
-    values = given_params(params, params_file).bound if params or params_file is not None else None
+    values = (
+        supplied_params(params, params_file).bound if params or params_file is not None else None
+    )
     results = [_checked(out, path, where, project, values, as_json) for path in runbooks]
     if as_json:
         print_document("validate", [document for _, document in results])

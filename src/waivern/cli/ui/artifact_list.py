@@ -37,7 +37,7 @@ class ArtifactList(NamedTuple):
         return [*islice(self.elements, count)]
 
 
-def kept(message: Message, stored: str | None) -> str | None:
+def storage_text(message: Message, stored: str | None) -> str | None:
     """Return what an artifact keeps of a source, in words; `stored` is what the journal says."""
     if "catalogue" not in message.extensions:
         return "content: it holds the data of its source" if stored == "content" else None

@@ -8,8 +8,8 @@ from waivern.cli.ui.artifact_list import (
     HEAD,
     ArtifactList,
     head_lines,
-    kept,
     print_head,
+    storage_text,
     stream_facts,
 )
 from waivern.cli.ui.content_outline import HIDDEN, beginning, shape
@@ -186,7 +186,7 @@ def _facts(record: RunRecord, step: StepRecord, message: Message | None) -> list
             ("version", done.version),
             ("schema", message.schema),
             ("produced", message.timestamp),
-            ("keep", kept(message, done.keep)),
+            ("keep", storage_text(message, done.keep)),
             ("size", f"{size(done.size)}"),
             ("sha256", done.digest.removeprefix("sha256:")),
             *stream_facts(message),

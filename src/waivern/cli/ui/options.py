@@ -233,12 +233,12 @@ def status_option(name: str, statuses: Iterable[str], text: str, **more: Any) ->
     )
 
 
-def given_params(params: tuple[str, ...], file: str | None) -> RequestedParams:
+def supplied_params(params: tuple[str, ...], file: str | None) -> RequestedParams:
     """Return the parameters of the command line.
 
     Raises UsageError, InvalidError and NotFoundError.
     """
-    from waivern.language.given_params import read_file, typed
+    from waivern.language.supplied_params import read_file, typed
     from waivern.runs.run_params import RequestedParams
 
     values = read_file(file) if file is not None else {}

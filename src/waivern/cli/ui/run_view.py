@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from waivern.cli.ui.artifact_list import kept
+from waivern.cli.ui.artifact_list import storage_text
 from waivern.cli.ui.artifact_view import fetched
 from waivern.cli.ui.content_outline import HIDDEN, shape
 from waivern.cli.ui.coverage_lines import coverage_lines
@@ -195,7 +195,7 @@ def _folded(
                 message = fetched(store, record, step)
                 assert message is not None
                 outline = shape(message.complete_content, texts=not step.held_bytes)
-                text = kept(message, None) or outline
+                text = storage_text(message, None) or outline
             except WaivernError as error:
                 text = faults[step.artifact] = clean(error.message)
         out.print(f"{out.paint(step.artifact, 'bold')}  {clean(done.schema)}  {size(done.size)}")

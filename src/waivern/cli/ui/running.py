@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 import click
 
 from waivern.cli.ui.json_output import print_document
-from waivern.cli.ui.options import given_params, opened
+from waivern.cli.ui.options import opened, supplied_params
 from waivern.cli.ui.screen import screen, stderr, stdout
 from waivern.cli.ui.text import clean, clean_lines, near, short
 from waivern.errors import UsageError
@@ -57,9 +57,9 @@ class TypedOptions(NamedTuple):
     def __repr__(self) -> str:
         return type(self).__name__  # the parameters may be secrets
 
-    def given_params(self) -> RequestedParams:
+    def supplied_params(self) -> RequestedParams:
         """Return the parameters. Raises UsageError, InvalidError and NotFoundError."""
-        return given_params(self.params, self.params_file)
+        return supplied_params(self.params, self.params_file)
 
     def options(
         self, display: ProgressDisplay, where: RunStore, project: Project | None
@@ -203,23 +203,23 @@ def exit_with(result: RunResult, code: int) -> int:
     return code
 
 
-def kept_store(typed: TypedOptions, project: Project | None, verb: str) -> RunStore:
+def store_with_runs(typed: TypedOptions, project: Project | None, verb: str) -> RunStore:
     """Return the store whose run a command continues. Raises RefusedError if it keeps no runs."""
-    from waivern.runs.locate import refuse_unkept, unkept
+    from waivern.runs.locate import refuse_not_stored, why_not_stored
 
-    refuse_unkept(unkept(typed.store, os.environ, project), verb)
+    refuse_not_stored(why_not_stored(typed.store, os.environ, project), verb)
     return opened(typed.store)
 
 
-def why_unkept(typed: str | None, no_store: bool, project: Project | None) -> str | None:
-    """Return the reason why no run is kept on the disk; None if runs are kept."""
+def reason_not_stored(typed: str | None, no_store: bool, project: Project | None) -> str | None:
+    """Return the reason why no run is stored on the disk; None if runs are stored."""
     if no_store and typed is not None:
         raise UsageError("--no-store cannot be combined with --store", hint="omit one of the two")
     if no_store:
         return "--no-store"
-    from waivern.runs.locate import unkept
+    from waivern.runs.locate import why_not_stored
 
-    return unkept(typed, os.environ, project)
+    return why_not_stored(typed, os.environ, project)
 
 
 def _announced(folder: str, on_start: Callable[..., None], err: Screen) -> Callable[..., None]:

@@ -150,7 +150,7 @@ class Evaluation:
         return bool(_ORDER[sign](first, second))
 
     def _holds(self, whole: ConditionNode, part: ConditionNode) -> bool:
-        """Say whether a list has an item, a mapping has a key, or text has a part."""
+        """Return whether a list has an item, a mapping has a key, or text has a part."""
         value = self.value(whole)
         if isinstance(value, LISTS):
             wanted, items = self.value(part), iter(value)
@@ -167,7 +167,7 @@ class Evaluation:
         return self._paths.value(node)
 
     def _exists(self, node: ConditionNode) -> bool:
-        """Say whether a path leads somewhere; with `[*]`, whether one of its ways does."""
+        """Return whether a path leads somewhere; with `[*]`, whether one of its ways does."""
         return self._paths.exists(node)
 
     # the functions

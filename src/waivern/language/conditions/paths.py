@@ -47,7 +47,7 @@ class Paths:
         return values if many else values[0]
 
     def exists(self, node: ConditionNode) -> bool:
-        """Say whether a path leads somewhere; with `[*]`, whether one of its ways does."""
+        """Return whether a path leads somewhere; with `[*]`, whether one of its ways does."""
         root, _, steps = node.value
         return self._leads(steps, [self._scope[root]] if root in self._scope else [])
 

@@ -60,7 +60,7 @@ def shortened(text: str, most: int = _QUOTED) -> str:
 
 
 def fault(value: Json, key: str | int | None) -> str | None:
-    """Say why a step cannot be taken, or None if it can."""
+    """Return why a step of a path fails; None if it does not."""
     if key is EVERY:
         if isinstance(value, (*LISTS, Mapping)):
             return None
