@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from waivern import RunResult, load, run
+from waivern.engine.workers.slots import cores
 from waivern.store.local import LocalFilesystemStore
 
 NOTES = """\
@@ -276,3 +278,51 @@ def test_a_failed_call_leaves_nothing_for_the_next(project: Project, keep: str) 
     completed = result.record.steps["found"].completed
     assert completed is not None
     assert (completed.items is None) is (keep == "content")
+
+
+WHERE = """\
+import os
+from pydantic import BaseModel
+from waivern import SchemaRef
+
+class Where:
+    "The process that worked on each note."
+    name, version, accepts, produces = "where", "1.0.0", None, SchemaRef("where")
+    streams, reads_streams, repeatable, computes = "found", True, True, True
+    class Config(BaseModel, extra="forbid"):
+        pass
+    def process(self, inputs, config, ctx):
+        for found in ctx.each_item(inputs[0].items("notes"), self.work):
+            yield from found
+    def work(self, item):
+        return [{"note": item.name, "process": os.getpid()}]
+
+processor = Where()
+"""
+
+
+@pytest.mark.skipif(cores() < 2, reason="one core: no worker pays")
+def test_a_few_changed_items_of_a_large_source_are_worth_no_worker(project: Project) -> None:
+    (project.folder / "components" / "where.py").write_text(WHERE)
+    (project.folder / "x.yaml").write_text(
+        "artifacts:\n"
+        "  one: {source: {type: notes, properties: {folder: one}}}\n"
+        "  found: {inputs: one, process: {type: where}}\n"
+    )
+    folder = project.folder / "one"
+    for n in range(4):
+        (folder / f"{n}.txt").write_text(f"{n}" * (4 << 20))
+
+    def processes(**options: Any) -> list[bool]:
+        """Return, for each note, whether this process worked on it."""
+        book = load(project.folder / "x.yaml")
+        result = run(book, store=project.store, project_root=project.folder, **options)
+        return [each["process"] == os.getpid() for each in found(result)]
+
+    assert processes() == [False] * 4
+    (folder / "2.txt").write_text("another one")
+    assert processes() == [False, False, True, False]
+    assert processes(cache=False) == [False] * 4
+    for n in range(4):
+        (folder / f"{n}.txt").write_text(f"{n} " * (3 << 20))
+    assert processes() == [False] * 4

@@ -18,6 +18,7 @@ from waivern.store.base import ArtifactRef, RunStore
 
 if TYPE_CHECKING:
     from waivern.engine.earlier_items import EarlierItems
+    from waivern.record_stream import RecordStream
 
 LONG_MS = 10_000
 """Work of which no more is lost when a run is killed and never resumed."""
@@ -46,6 +47,16 @@ class _Made(NamedTuple):
     content_digest: str
     series: str | None
     """The key under which later results take its items."""
+
+
+class _Earlier(NamedTuple):
+    """A result with an index of its items."""
+
+    message: Message
+    origin: dict[str, Json]
+    """`{run, artifact, seq, digest}`."""
+    intact: Callable[[], bool]
+    """Returns whether it is still what its journal recorded."""
 
 
 class Cache:
@@ -150,6 +161,21 @@ class Cache:
         """
         from waivern.engine.earlier_items import EarlierItems  # most components need none
 
+        found = self._earlier(node, identity)
+        try:
+            if found is None or not found.intact():
+                return None
+            return EarlierItems(found.message, list_name, found.origin, found.intact)
+        except WaivernError:
+            return None
+
+    def earlier_index(self, node: Node, identity: Identity) -> RecordStream | None:
+        """Return the index of the items of that result, unchecked."""
+        found = self._earlier(node, identity)
+        return None if found is None else found.message.items
+
+    def _earlier(self, node: Node, identity: Identity) -> _Earlier | None:
+        """Return the latest result of an artifact that has an index of its items."""
         if node.id in self.refresh:
             return None
         key = artifact_identity.series(identity, node.id)
@@ -163,13 +189,11 @@ class Cache:
             message = self._store.fetch(run_id, ref)
             if message.items is None:
                 return None
-            verify = partial(self._store.verify, run_id, name, size=made.size, digest=made.digest)
-            if verify() is not None:
-                return None
-            origin = {"run": run_id, "artifact": name, "seq": made.seq, "digest": made.digest}
-            return EarlierItems(message, list_name, origin, lambda: verify() is None)
         except WaivernError:
             return None
+        verify = partial(self._store.verify, run_id, name, size=made.size, digest=made.digest)
+        origin = {"run": run_id, "artifact": name, "seq": made.seq, "digest": made.digest}
+        return _Earlier(message, origin, lambda: verify() is None)
 
     def knows(self, identity: Identity) -> bool:
         """Report whether any result has this identity but for its inputs: else nothing is found."""

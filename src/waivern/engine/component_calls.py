@@ -226,6 +226,20 @@ class ComponentCalls:
 
         return expected(self._store.fetch(call.run_id, ref) for ref in call.inputs).total_size or 0
 
+    def new_share(self, call: Call, lookup: CacheLookup | None) -> float:
+        """Return the part of the inputs, from 0 to 1, without results that can be taken."""
+        if self._cache is None or lookup is None or isinstance(lookup.identity, UnknownIdentity):
+            return 1.0
+        try:
+            index = self._cache.earlier_index(call.node, lookup.identity)
+            if index is None:
+                return 1.0
+            from waivern.engine.new_items import share_of_new
+
+            return share_of_new(self._store, call, lookup.identity, index)
+        except WaivernError:  # whoever reads it for the work reports it
+            return 1.0
+
     def code(self, lookup: CacheLookup) -> dict[str, Json]:
         """Return the digests of the code that the component runs, or why there are none."""
         identity = lookup.identity

@@ -114,19 +114,33 @@ class Coverage:
 
     def add(self, snapshot: dict[str, Json]) -> None:
         """Add what another record reported."""
-        self.read += snapshot.get("read", 0)
-        self.skipped += [(item, reason, n) for item, reason, n in snapshot.get("skipped", ())]
-        for reason, count in snapshot.get("left_out", {}).items():
-            self.left_out[reason] += count
-        self.sampled += [SampledItem(*each) for each in snapshot.get("sampled", ())]
-        for tallies, part in ((self.units, "units"), (self.inputs, "inputs")):
-            for name, (examined, known) in snapshot.get(part, {}).items():
-                tally = tallies.setdefault(name, Tally())
-                tally.examined += examined
-                tally.known += known
-        self.unsized += snapshot.get("unsized", 0)
-        self.unmatched += snapshot.get("unmatched", ())
-        self.found += snapshot.get("found", ())
+        for kind, part in snapshot.items():  # most have three of nine: one of each item is added
+            if kind == "read":
+                self.read += part
+            elif kind in ("units", "inputs"):
+                tallies = self.units if kind == "units" else self.inputs
+                for name, (examined, known) in part.items():
+                    tally = tallies.get(name) or tallies.setdefault(name, Tally())
+                    tally.examined += examined
+                    tally.known += known
+            else:
+                self._add_rare(kind, part)
+
+    def _add_rare(self, kind: str, part: Json) -> None:
+        match kind:
+            case "skipped":
+                self.skipped += [(item, reason, count) for item, reason, count in part]
+            case "left_out":
+                for reason, count in part.items():
+                    self.left_out[reason] += count
+            case "sampled":
+                self.sampled += [SampledItem(*each) for each in part]
+            case "unsized":
+                self.unsized += part
+            case "unmatched":
+                self.unmatched += part
+            case "found":
+                self.found += part
 
     def document(self) -> dict[str, Json] | None:
         """Return the record for the artifact's file; None if nothing was reported."""

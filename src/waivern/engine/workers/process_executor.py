@@ -160,7 +160,7 @@ class ProcessExecutor:
         if id(call) not in self._computing:
             return None
         limited = call.node.max_memory is not None
-        if not (limited or self.every or self._is_worth(call)):
+        if not (limited or self.every or self._is_worth(call, lookup)):
             return None
         if (pool := self._pool_for(call)) is None:
             return self._refused(limited=limited) if limited or self.every else None
@@ -220,8 +220,8 @@ class ProcessExecutor:
         known = bool(self._waiting) and _use(call) in self._waiting
         return known or self._components.waits(work)
 
-    def _is_worth(self, call: Call) -> bool:
-        """Report whether a call computes, and others do too or its sources are large."""
+    def _is_worth(self, call: Call, lookup: CacheLookup | None) -> bool:
+        """Report whether a call computes, and others do too or it has a large source to work on."""
         work = call.node.work
         assert isinstance(work, Extract | Transform)
         if self._slots.count < 2 or not self._components.computes(work):
@@ -230,7 +230,10 @@ class ProcessExecutor:
             return True
         if self._computed_ms >= COMPUTED_MS and self._slots.taken > 1:
             return True
-        return self._components.input_bytes(call) >= LARGE_BYTES
+        size = self._components.input_bytes(call)
+        return size >= LARGE_BYTES and (
+            size * self._components.new_share(call, lookup) >= LARGE_BYTES
+        )
 
     def _pool_for(self, call: Call) -> WorkerPool | None:
         """Return the pool; None if no other process can take part in the run."""
