@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 
@@ -194,3 +197,35 @@ def test_equal_folders_have_equal_fingerprints(tmp_path: Path) -> None:
         (tmp_path / folder / "s.py").write_text("import helper")
         (tmp_path / folder / "helper.py").write_text("")
     assert of_file(tmp_path / "one" / "s.py") == of_file(tmp_path / "two" / "s.py")
+
+
+class _Yielding:
+    """Garbage whose end lets another thread run, wherever the collection happens to be."""
+
+    def __init__(self) -> None:
+        self.circle = self
+
+    def __del__(self) -> None:
+        time.sleep(0)
+
+
+@pytest.fixture
+def often_collected() -> Iterator[None]:
+    before = gc.get_threshold()
+    gc.set_threshold(50)
+    yield
+    gc.set_threshold(*before)
+
+
+@pytest.mark.usefixtures("often_collected")
+def test_a_fingerprint_is_the_same_while_other_threads_read_code(tmp_path: Path) -> None:
+    """Artifacts that begin at the same time have identities, and are cached."""
+    file = tmp_path / "steps.py"
+    file.write_text("def make(name):\n    return {'name': [name, [name, [name]]]}\n\n" * 50)
+
+    def again(_number: int) -> str:
+        _Yielding()
+        return of_file(file)
+
+    with ThreadPoolExecutor(2) as pool:
+        assert set(pool.map(again, range(60))) == {sha256(file.read_bytes())}

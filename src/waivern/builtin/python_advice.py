@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from waivern.diagnostics import did_you_mean
+from waivern.plugins.syntax_trees import parse
 
 Advice = tuple[str, str, str | None]
 """Property, message, hint."""
@@ -17,7 +18,7 @@ def advised(
 ) -> Iterator[Advice]:
     """Yield the reasons why a call of a function would fail."""
     try:
-        tree = ast.parse(path.read_bytes(), filename=where)
+        tree = parse(path.read_bytes(), where)
     except OSError as error:
         yield "call", f"{where!r} cannot be read: {error.strerror}", _neighbours(path)
         return

@@ -18,6 +18,7 @@ from waivern.files import open_file
 from waivern.kinds import KINDS, Kind
 from waivern.plugins.module_folders import ModuleFolder, ModuleFolders
 from waivern.plugins.restrictions import restricted
+from waivern.plugins.syntax_trees import parse
 
 _BY_VARIABLE = {kind.singular: kind for kind in KINDS.values() if kind.in_folders}
 
@@ -44,7 +45,7 @@ class ComponentModule(NamedTuple):
     def kinds(self) -> list[Kind]:
         """Return the kinds that the text declares; all if that is unknown: `load` reports why."""
         try:
-            bound = set(_bound(ast.parse(_source(self.path))))
+            bound = set(_bound(parse(_source(self.path))))
         except (ImportError, SyntaxError, ValueError, RecursionError, MemoryError):
             bound = set()
         return [_BY_VARIABLE[each] for each in sorted(bound or _BY_VARIABLE)]
@@ -52,7 +53,7 @@ class ComponentModule(NamedTuple):
     def outline(self, variable: str) -> ComponentOutline | None:
         """Return the outline of the component; None if the text declares none of this kind."""
         try:
-            tree = ast.parse(_source(self.path))
+            tree = parse(_source(self.path))
         except (ImportError, SyntaxError, ValueError, RecursionError, MemoryError):
             return ComponentOutline("", "", str(self.path))
         if variable not in _bound(tree):

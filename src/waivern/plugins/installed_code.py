@@ -22,6 +22,7 @@ from typing import NamedTuple, TypeVar
 
 from waivern.errors import ComponentError
 from waivern.message import sha256
+from waivern.plugins.syntax_trees import parse
 
 T = TypeVar("T")
 MOST_FILES = 5_000
@@ -138,7 +139,7 @@ def file_of(name: str) -> Path | None:
 def imports_of(source: bytes) -> list[ImportStatement]:
     """Return all import statements of a file; none if it cannot be parsed."""
     try:
-        tree = ast.parse(source)
+        tree = parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return []
     found = []
