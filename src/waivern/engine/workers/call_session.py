@@ -169,7 +169,7 @@ class CallSession:
         elif "split" in document:
             if self._followers is None:
                 self._followers = Followers(self._pool, self._slots, self, leader)
-            self._followers.begin_pass(document["split"], document["size"])
+            self._followers.begin_pass(document["split"], document["size"], document["first"])
         elif "need" in document and self._followers is not None:
             self._followers.need(document["need"])
         elif document.get("waits"):

@@ -36,15 +36,17 @@ class Followers:
         """The part that each follower works on, of whatever pass; None: it waits."""
         self._pass = 0
         self._size = 1
+        self._first = 0
         self._next = 0
         """The first part of this pass that is not assigned."""
         self._needed: int | None = None
         self._end: int | None = None
         """A part behind which there are no items."""
 
-    def begin_pass(self, number: int, size: int) -> None:
-        """Let the leader go through other items, in parts of `size` items."""
-        self._pass, self._size, self._next, self._end, self._needed = number, size, 0, None, None
+    def begin_pass(self, number: int, size: int, first: int) -> None:
+        """Let the leader go through other items, from `first` on in parts of `size` items."""
+        self._pass, self._size, self._first = number, size, first
+        self._next, self._end, self._needed = 0, None, None
 
     def need(self, part: int) -> None:
         """Let the leader have a part."""
@@ -149,7 +151,8 @@ class Followers:
                 continue
             if self._end is not None and self._next > self._end:
                 continue
-            asked = {"pass": self._pass, "part": self._next, "size": self._size}
+            first = self._first + self._next * self._size
+            asked = {"pass": self._pass, "part": self._next, "first": first, "size": self._size}
             try:
                 worker.channel.send(asked)
             except OSError:

@@ -15,6 +15,7 @@ then fails the artifact, and what a follower cannot do costs that part only.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from itertools import islice
@@ -33,8 +34,12 @@ from waivern.plugins.tally import Progress
 from waivern.record_stream import RECORDS, RecordStream
 from waivern.store.base import ArtifactRef, RecordSink, RunStore
 
+ALONE_S = 0.2
+"""How long a leader works alone: to have followers costs about as much."""
 PART_BYTES = 2 << 20
-"""The size of the sources of one part, as far as sizes are known."""
+"""The size of the sources of one part, if it is known."""
+PARTS = 64
+"""The number of parts otherwise."""
 MOST_IN_PART = 500
 """Items of one part."""
 
@@ -51,15 +56,15 @@ class WorkerItems(NamedTuple):
     channel: Channel
 
 
-class ItemResult(NamedTuple):
+class ItemReport(NamedTuple):
     """The report of a follower on one item, without its records."""
 
     records: int
     coverage: dict[str, Json]
     missed: int
     """What could not be read of it."""
-    taken: bool = False
-    """Whether the leader is to take the result of an earlier run; there are no records then."""
+    known: bool = False
+    """Whether the leader can take the result of an earlier run; there are no records then."""
 
 
 class DistributedItems(ItemResults):
@@ -89,23 +94,23 @@ class DistributedItems(ItemResults):
     ) -> Iterator[list[Json]]:
         self._pass += 1
         self._arrived.clear()
-        size = _items_of_part(self._expected)
         rest = iter(items)
-        self._channel.send({"split": self._pass, "size": size})
-        number, more = 0, True
-        while more:
-            part = self._part(number)
-            count = 0
-            followed = self._followed(part)
-            for item in islice(rest, size):
-                count += 1
-                known = next(followed, None)
-                found = None
-                if known is not None and not known[0].taken:
-                    result, records = known
-                    found = FoundElsewhere(records, result.coverage, result.missed)
-                yield self.add(ctx, item, work, found)
-            more = count == size
+        alone = 0
+        began = time.monotonic()
+        for item in rest:
+            alone += 1
+            yield self.add(ctx, item, work)
+            if time.monotonic() - began >= ALONE_S:
+                break
+        else:
+            return
+        size, number = _items_of_part(self._expected), 0
+        self._channel.send({"split": self._pass, "size": size, "first": alone})
+        count = size
+        while count == size:
+            count, followed = 0, self._followed(self._part(number))
+            for count, item in enumerate(islice(rest, size), 1):  # noqa: B007 - used below
+                yield self.add(ctx, item, work, next(followed, None))
             number += 1
 
     def _part(self, number: int) -> Document:
@@ -117,8 +122,8 @@ class DistributedItems(ItemResults):
                 self._arrived[document["part"]] = document
         return self._arrived.pop(number)
 
-    def _followed(self, part: Document) -> Iterator[tuple[ItemResult, list[Json]]]:
-        """Yield what a follower has staged of each item of a part."""
+    def _followed(self, part: Document) -> Iterator[FoundElsewhere | None]:
+        """Yield what a follower has staged of each item; None: an earlier run has it."""
         if part["receipt"] is None:
             return
         receipt, run_id = receipt_of(part["receipt"]), self._call.run_id
@@ -127,9 +132,10 @@ class DistributedItems(ItemResults):
         ref = ArtifactRef(receipt.key, receipt.digest, receipt.content_digest, receipt.staged)
         message = self._store.fetch(run_id, ref)
         records = iter(message.records or message.content.get(RECORDS, ()))
-        for each in message.content["items"]:
-            result = ItemResult(*each)
-            yield result, [*islice(records, result.records)]
+        for values in message.content["items"]:
+            report = ItemReport(*values)
+            found = [*islice(records, report.records)]
+            yield None if report.known else FoundElsewhere(found, report.coverage, report.missed)
 
 
 class FollowedItems(ItemResults):
@@ -160,10 +166,9 @@ class FollowedItems(ItemResults):
         self._pass += 1
         rest, at = iter(items), 0
         while (asked := self._asked()) is not None:
-            size, number = asked["size"], asked["part"]
-            first = size * number
+            first, size = asked["first"], asked["size"]
             part = islice(rest, first - at, first - at + size)
-            self._send(number, ctx, part, work)
+            self._send(asked["part"], ctx, part, work)
             at = first + size
         yield from ()
 
@@ -205,13 +210,13 @@ class FollowedItems(ItemResults):
         sink = self._store.sink(call.run_id, call.artifact, RECORDS)
         for item in items:
             if self.knows(item):
-                results.append(ItemResult(0, {}, 0, taken=True))
+                results.append(ItemReport(0, {}, 0, known=True))
                 continue
             missed = ctx.missed
             records, coverage = worked(ctx, item, work)
             for record in records:
                 sink.write(record)
-            results.append(ItemResult(len(records), coverage, ctx.missed - missed))
+            results.append(ItemReport(len(records), coverage, ctx.missed - missed))
         records_of_part = sink.finish()
         content: dict[str, Json] = {"items": results}
         if isinstance(records_of_part, RecordStream):
@@ -220,8 +225,7 @@ class FollowedItems(ItemResults):
 
 
 def _items_of_part(expected: Progress) -> int:
-    """Return the number of items of a part; where sizes are not known, a part is one item."""
-    total, size = expected.total, expected.total_size
-    if not total or not size:
-        return 1
-    return max(1, min(MOST_IN_PART, total * PART_BYTES // size))
+    """Return the number of items of a part."""
+    total, size = expected.total or 1, expected.total_size
+    wanted = total * PART_BYTES // size if size else total // PARTS
+    return max(1, min(MOST_IN_PART, wanted))
