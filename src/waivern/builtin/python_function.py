@@ -71,9 +71,9 @@ class PythonConnector(_Python):
 
     A function with a parameter `ctx` gets the context as well, to report its coverage. A generator,
     plain or async, yields the records of the list `records` and returns the rest of the content.
-    The function may be async; a plain one runs on a thread. A file is loaded once in each
-    attempt, even if it changes meanwhile. It can import its neighbours: its own folder is searched
-    before installed modules, and no other folder's modules are seen.
+    The function may be async; a plain one runs on a thread or in a worker process. A file is loaded
+    once in each attempt, even if it changes meanwhile. It can import its neighbours: its own folder
+    is searched before installed modules, and no other folder's modules are seen.
     """
 
     def extract(self, config: PythonProperties, ctx: Context) -> Json | Awaitable[Json]:

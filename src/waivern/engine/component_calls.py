@@ -237,7 +237,7 @@ class ComponentCalls:
             from waivern.engine.new_items import share_of_new
 
             return share_of_new(self._store, call, lookup.identity, index)
-        except WaivernError:  # whoever reads it for the work reports it
+        except WaivernError:  # the code that reads it for the work reports it
             return 1.0
 
     def code(self, lookup: CacheLookup) -> dict[str, Json]:

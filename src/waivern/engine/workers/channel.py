@@ -9,6 +9,7 @@ import json
 import socket
 import struct
 import threading
+from contextlib import suppress
 from typing import Any, TypeAlias
 
 Document: TypeAlias = dict[str, Any]
@@ -59,6 +60,11 @@ class Channel:
         while (document := self._complete()) is not None:
             found.append(document)
         return found
+
+    def hang_up(self) -> None:
+        """Let the other process find the end of the channel."""
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         self._socket.close()

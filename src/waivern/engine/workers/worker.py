@@ -8,6 +8,7 @@ which outlives a crash.
 
 from __future__ import annotations
 
+import atexit
 import faulthandler
 import inspect
 import os
@@ -70,6 +71,7 @@ def serve(end: socket.socket) -> None:
                 document = channel.receive()
                 if "artifact" in document:  # else it was for a call that has ended here meanwhile
                     worker.carry_out(document)
+    atexit._run_exitfuncs()  # noqa: SLF001 - a fork is ended without them otherwise
 
 
 class Worker:

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from contextlib import suppress
 from functools import cache
 from typing import NamedTuple
@@ -20,6 +21,8 @@ from waivern.engine.workers.fork_template import ENDED, FORK, FORKED, KILL, REPO
 
 START_S = 30.0
 """How long the template may take to fork a worker, on a machine that is busy."""
+TIDY_S = 0.5
+"""How long idle workers have to end by themselves, with what components have registered."""
 END_S = 2.0
 """How long the report of the end of a worker may take."""
 _BOOT = (
@@ -116,7 +119,7 @@ class WorkerPool:
                     self._idle.remove(worker)
                     return worker
             if len(self._idle) >= self._most:
-                self.kill(self._idle.pop(0))
+                self._idle.pop(0).channel.hang_up()
             if self._template is None or self.lost:
                 self._start()
             worker = self._fork(key)
@@ -153,8 +156,14 @@ class WorkerPool:
         with self._lock:
             template, control = self._template, self._control
             self._closed = True
+            idle = list(self._idle)
         if template is None or control is None:
             return
+        for worker in idle:
+            worker.channel.hang_up()
+        deadline = time.monotonic() + TIDY_S
+        for worker in idle:
+            worker.ended.wait(max(0, deadline - time.monotonic()))
         with suppress(OSError):
             control.shutdown(socket.SHUT_RDWR)
         template.wait()
