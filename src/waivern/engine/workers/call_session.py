@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import selectors
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from waivern.engine.calls import Lost, Outcome, Produced
-from waivern.engine.logs import ArtifactLog
+from waivern.engine.logs import RunLogs
 from waivern.engine.workers.call_documents import WorkerCall, outcome_of
 from waivern.engine.workers.channel import Document, GarbageError
 from waivern.engine.workers.followers import Followers
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 TRIES = 3
 """Workers that may end before they begin with a call: then it is given to another one."""
 READ = 1 << 16
+PRINTED = 1 << 20
+"""Bytes that are taken at once of what was printed: as much as a pipe has room for at most. A child
+that prints without end must not keep the rest waiting."""
 
 
 class NotBegunError(Exception):
@@ -46,7 +50,7 @@ class CallSession:
         pool: WorkerPool,
         slots: Slots,
         store: RunStore,
-        log: ArtifactLog,
+        logs: RunLogs,
         on_progress: Callable[[Progress], None],
         request: WorkerCall,
         key: ComponentKey,
@@ -54,11 +58,16 @@ class CallSession:
         self._pool = pool
         self._slots = slots
         self._store = store
-        self._log = log
+        self._logs = logs
+        self._log = logs.of(request.call.artifact)
         self._on_progress = on_progress
         self._request = request
         self._key = key
-        self._leader: WorkerHandle | None = None
+        self._workers: set[WorkerHandle] = set()
+        """The workers of this call: the leader and those that follow it."""
+        self._lock = threading.Lock()
+        """Held while these change, and while `abandon` ends them: what was given back is not."""
+        self._selector = selectors.PollSelector()
         self._followers: Followers | None = None
         self._began = False
         self._abandoned = False
@@ -70,11 +79,10 @@ class CallSession:
 
     def abandon(self) -> None:
         """End the workers of this call, from another thread."""
-        self._abandoned = True
-        if (leader := self._leader) is not None:
-            self._pool.kill(leader)
-        if self._followers is not None:
-            self._followers.kill()
+        with self._lock:
+            self._abandoned = True
+            for worker in self._workers:
+                self._pool.kill(worker)
 
     def carry_out(self) -> Outcome:
         """Return the outcome of the call.
@@ -82,38 +90,34 @@ class CallSession:
         Raises WaitsError if it is to be carried out by the coordinator, PoolError if no worker can
         be had.
         """
-        reason = ""
-        for _ in range(TRIES):
-            try:
-                self._leader = self._pool.take(self._key)
-                if self._abandoned:  # too early to end the worker
-                    self._pool.drop(self._leader)
+        reason = "the call is not wanted any more"
+        with self._selector:
+            for _ in range(TRIES):
+                if self._abandoned:
                     break
-                return self._conversation(self._leader)
-            except NotBegunError as error:
-                reason = str(error)
-            if self._abandoned:
-                break
+                try:
+                    return self._conversation()
+                except NotBegunError as error:
+                    reason = str(error)
         return Lost(reason)
 
-    def _conversation(self, leader: WorkerHandle) -> Outcome:
-        document = self.document(follows=False)
+    def _conversation(self) -> Outcome:
+        leader = self.take()
         try:
-            leader.channel.send(document)
+            leader.channel.send(self.document(follows=False))
+            while self._outcome is None:
+                for key, _ in self._selector.select():
+                    self._attend(leader, key.data, key.fd)
         except OSError:
+            if self._began:
+                raise
             leader.ended.wait(END_S)
-            self._pool.drop(leader)
             raise NotBegunError(leader.end) from None
-        with selectors.PollSelector() as selector:
-            self._selector = selector
-            self.watch(leader)
-            try:
-                while self._outcome is None:
-                    for key, _ in selector.select():
-                        self._attend(key.data, key.fd)
-            finally:
-                if self._followers is not None:
-                    self._followers.release()
+        finally:
+            if self._followers is not None:
+                self._followers.release()
+            for worker in list(self._workers):  # something has failed
+                self.drop(worker)
         return self._outcome
 
     def document(self, *, follows: bool) -> Document:
@@ -124,39 +128,64 @@ class CallSession:
         held = {place: data.decode() for place, data in exported.items() if data is not None}
         return {**self._request._replace(follows=follows).document(), "held": held}
 
-    def watch(self, worker: WorkerHandle) -> None:
-        """Listen to a worker."""
+    # the workers of this call
+
+    def take(self) -> WorkerHandle:
+        """Return a worker for this call, and listen to it. Raises PoolError."""
+        worker = self._pool.take(self._key)
+        with self._lock:
+            self._workers.add(worker)
+            if self._abandoned:
+                self._pool.kill(worker)
+        worker.served.add(self._request.call.artifact)
         self._selector.register(worker.channel, selectors.EVENT_READ, worker)
         self._selector.register(worker.output, selectors.EVENT_READ, worker)
+        return worker
 
-    def forget(self, worker: WorkerHandle) -> None:
+    def give_back(self, worker: WorkerHandle) -> None:
+        """Release a worker that is ready for another call."""
+        self._leave(worker)
+        self._pool.give_back(worker)
+
+    def drop(self, worker: WorkerHandle) -> None:
+        """End a worker."""
+        self._leave(worker)
+        self._pool.drop(worker)
+
+    def _leave(self, worker: WorkerHandle) -> None:
         """Listen to a worker no more, after what it has printed so far."""
         self._print(worker)
         for each in (worker.channel, worker.output):
             with suppress(KeyError, ValueError):
                 self._selector.unregister(each)
+        with self._lock:
+            self._workers.discard(worker)
 
-    def _attend(self, worker: WorkerHandle, descriptor: int) -> None:
-        if self._outcome is not None or worker.channel.fileno() < 0:
+    # what they say
+
+    def _attend(self, leader: WorkerHandle, worker: WorkerHandle, descriptor: int) -> None:
+        if self._outcome is not None or worker not in self._workers:
             return
         if descriptor == worker.output:
             if not self._print(worker):
                 self._selector.unregister(worker.output)  # closed by the component
             return
+        leads = worker is leader
         try:
             for document in worker.channel.arrived():
-                self._handle(worker, document)
+                self._handle(worker, document, leads=leads)
         except EOFError:
-            self._ended(worker)
+            self._ended(worker, leads=leads)
         except (GarbageError, KeyError, TypeError, ValueError, AttributeError):
             self._pool.kill(worker)
-            self._ended(worker, "it wrote into the channel of its worker")
+            self._ended(worker, "its component wrote into the channel of its worker", leads=leads)
 
-    def _handle(self, worker: WorkerHandle, document: Document) -> None:
+    def _handle(self, worker: WorkerHandle, document: Document, *, leads: bool) -> None:
         if "log" in document:
+            log = self._logs.of(document["of"]) if document["of"] in worker.served else self._log
             for line, echo in document["log"]:
-                self._log.line(str(line), echo=bool(echo))
-        elif worker is self._leader:
+                log.line(str(line), echo=bool(echo))
+        elif leads:
             self._handle_leader(worker, document)
         elif self._followers is not None:
             self._followers.handle(worker, document)
@@ -168,36 +197,36 @@ class CallSession:
             self._on_progress(Progress(*document["progress"]))
         elif "split" in document:
             if self._followers is None:
-                self._followers = Followers(self._pool, self._slots, self, leader)
+                self._followers = Followers(self._slots, self, leader)
             self._followers.begin_pass(document["split"], document["size"], document["first"])
         elif "need" in document and self._followers is not None:
-            self._followers.need(document["need"])
+            self._followers.need(document["pass"], document["need"])
         elif document.get("waits"):
-            self.forget(leader)
-            self._pool.give_back(leader)
+            self.give_back(leader)
             raise WaitsError
         elif "done" in document:
             self._done(leader, document)
 
     def _done(self, worker: WorkerHandle, document: Document) -> None:
         outcome = outcome_of(document["done"])
-        self.forget(worker)
+        self.threads = tuple(map(str, document["threads"]))
         if isinstance(outcome, Produced) and document["data"] is not None:
             self._store.accept(
                 self._request.call.run_id, outcome.receipt.staged, document["data"].encode()
             )
         self._outcome = outcome
-        self.threads = tuple(map(str, document["threads"]))
-        if document["leaves"]:
+        if document["spent"]:
+            self.drop(worker)
+        elif document["leaves"]:
+            self._leave(worker)
             self.kept = worker
         else:
-            self._pool.give_back(worker)
+            self.give_back(worker)
 
-    def _ended(self, worker: WorkerHandle, reason: str | None = None) -> None:
+    def _ended(self, worker: WorkerHandle, reason: str | None = None, *, leads: bool) -> None:
         worker.ended.wait(END_S)
-        self.forget(worker)
-        self._pool.drop(worker)
-        if worker is not self._leader:
+        self.drop(worker)
+        if not leads:
             if self._followers is not None:
                 self._followers.ended(worker)
             return
@@ -210,7 +239,7 @@ class CallSession:
 
     def _print(self, worker: WorkerHandle) -> bool:
         """Take what was printed behind Python's back; return whether more may come."""
-        while True:
+        for _ in range(PRINTED // READ):
             try:
                 data = os.read(worker.output, READ)
             except BlockingIOError:
@@ -221,3 +250,4 @@ class CallSession:
                 return False
             if self._began:
                 self._log.write_bytes(data)
+        return True

@@ -14,7 +14,10 @@ from typing import Any, TypeAlias
 
 Document: TypeAlias = dict[str, Any]
 
-_LENGTH = struct.Struct("!I")
+_MARK = b"wct\n"
+_HEADER = struct.Struct("!4sI")
+"""The mark and the length of a document. What a component writes to the descriptor has no mark, so
+that it is found at once, and not taken for the beginning of a document whose rest never comes."""
 LARGEST = 64 << 20
 """Bytes of a document. A larger one is not a document, but what a component wrote there."""
 CHUNK = 1 << 16
@@ -39,7 +42,7 @@ class Channel:
         """Send a document. Raises OSError if the other process is gone."""
         data = json.dumps(document, separators=(",", ":")).encode()
         with self._sending:
-            self._socket.sendall(_LENGTH.pack(len(data)) + data)
+            self._socket.sendall(_HEADER.pack(_MARK, len(data)) + data)
 
     def receive(self) -> Document:
         """Wait for the next document.
@@ -62,7 +65,7 @@ class Channel:
         return found
 
     def hang_up(self) -> None:
-        """Let the other process find the end of the channel."""
+        """Receive only what has arrived by now, and let the other process find the end."""
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
 
@@ -81,19 +84,21 @@ class Channel:
     def _complete(self) -> Document | None:
         """Take the next document out of what was received; None if it is not complete."""
         buffer = self._received
-        if len(buffer) < _LENGTH.size:
+        if not _MARK.startswith(bytes(buffer[: len(_MARK)])):
+            raise GarbageError
+        if len(buffer) < _HEADER.size:
             return None
-        (length,) = _LENGTH.unpack_from(buffer)
+        _, length = _HEADER.unpack_from(buffer)
         if length > LARGEST:
             raise GarbageError
-        end = _LENGTH.size + length
+        end = _HEADER.size + length
         if len(buffer) < end:
             return None
-        data = bytes(buffer[_LENGTH.size : end])
+        data = bytes(buffer[_HEADER.size : end])
         del buffer[:end]
         try:
             document = json.loads(data)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise GarbageError from None
         if not isinstance(document, dict):
             raise GarbageError

@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from waivern.engine.workers.channel import Document
-from waivern.engine.workers.worker_pool import PoolError, WorkerHandle, WorkerPool
+from waivern.engine.workers.worker_pool import PoolError, WorkerHandle
 
 if TYPE_CHECKING:
     from waivern.engine.workers.call_session import CallSession
@@ -23,10 +23,7 @@ class Followers:
     one a slot that is free. Where calls wait for a slot, followers make room.
     """
 
-    def __init__(
-        self, pool: WorkerPool, slots: Slots, session: CallSession, leader: WorkerHandle
-    ) -> None:
-        self._pool = pool
+    def __init__(self, slots: Slots, session: CallSession, leader: WorkerHandle) -> None:
         self._slots = slots
         self._session = session
         self._leader = leader
@@ -40,6 +37,12 @@ class Followers:
         self._next = 0
         """The first part of this pass that is not assigned."""
         self._needed: int | None = None
+        """The part that the leader has asked for last."""
+        self._waits = False
+        """Whether it waits for it."""
+        self._ready: dict[int, Document] = {}
+        """The parts of this pass that are done, and are not needed yet. They are kept here: the
+        leader, which may have much to say, reads nothing until it needs a part."""
         self._end: int | None = None
         """A part behind which there are no items."""
 
@@ -47,10 +50,18 @@ class Followers:
         """Let the leader go through other items, from `first` on in parts of `size` items."""
         self._pass, self._size, self._first = number, size, first
         self._next, self._end, self._needed = 0, None, None
+        self._ready.clear()
 
-    def need(self, part: int) -> None:
-        """Let the leader have a part."""
-        self._needed = part
+    def need(self, number: int, part: int) -> None:
+        """Let the leader have a part of a pass."""
+        if number != self._pass:  # it has begun another one meanwhile
+            self._send({"pass": number, "part": part, "receipt": None, "data": None})
+            return
+        self._needed, self._waits = part, True
+        if part in self._ready:
+            self._done(self._ready.pop(part))
+            self._assign()
+            return
         self._add()
         self._assign()
         if self._next <= part:  # no follower works on it
@@ -65,13 +76,12 @@ class Followers:
             if document["pass"] == self._pass:
                 if document["receipt"] is not None and document["items"] < self._size:
                     self._end = document["part"]
-                self._tell(document)
+                self._done(document)
             self._make_room()
             self._assign()
         elif "waits" in document or "done" in document:  # its component has ended
             self.ended(worker)
-            self._session.forget(worker)
-            self._pool.give_back(worker)
+            self._session.give_back(worker)
 
     def ended(self, worker: WorkerHandle) -> None:
         """Let the leader work on what a follower does not finish."""
@@ -89,26 +99,19 @@ class Followers:
             self._let_go(worker)
         self._give_slots()
 
-    def kill(self) -> None:
-        """End all followers, from another thread."""
-        for worker in list(self._at_work):
-            self._pool.kill(worker)
-
     def _add(self) -> None:
         """Begin with followers if there are slots for at least two workers."""
         while self._slots.take():
             self._extra += 1
         while self._extra and len(self._at_work) < self._extra + 1:
             try:
-                worker = self._pool.take(self._leader.key)
+                worker = self._session.take()
             except PoolError:
                 break
-            self._session.watch(worker)
             try:
                 worker.channel.send(self._session.document(follows=True))
             except OSError:
-                self._session.forget(worker)
-                self._pool.drop(worker)
+                self._session.drop(worker)
                 break
             self._at_work[worker] = None
         self._give_slots()
@@ -133,16 +136,15 @@ class Followers:
 
     def _let_go(self, worker: WorkerHandle) -> None:
         part = self._at_work.pop(worker)
-        self._session.forget(worker)
         if part is not None:
-            self._pool.drop(worker)
+            self._session.drop(worker)
             return
         try:
             worker.channel.send({"release": True})
         except OSError:
-            self._pool.drop(worker)
+            self._session.drop(worker)
         else:
-            self._pool.give_back(worker)
+            self._session.give_back(worker)
 
     def _assign(self) -> None:
         for worker, part in list(self._at_work.items()):
@@ -161,8 +163,16 @@ class Followers:
             self._next += 1
 
     def _leave(self, part: int) -> None:
-        self._tell({"pass": self._pass, "part": part, "receipt": None, "data": None})
+        self._done({"pass": self._pass, "part": part, "receipt": None, "data": None})
 
-    def _tell(self, document: Document) -> None:
+    def _done(self, document: Document) -> None:
+        """Let the leader have a part now, or when it needs it."""
+        if self._waits and document["part"] == self._needed:
+            self._waits = False
+            self._send(document)
+        else:
+            self._ready[document["part"]] = document
+
+    def _send(self, document: Document) -> None:
         with suppress(OSError):  # its end is noticed soon
             self._leader.channel.send(document)

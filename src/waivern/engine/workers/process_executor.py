@@ -13,6 +13,7 @@ import json
 import os
 import select
 import sys
+import threading
 from typing import TYPE_CHECKING
 
 from waivern.engine.calls import Call, Failed, LeftBehind, Lost, Outcome, Produced
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from waivern.engine.workers.call_documents import WorkerCall
     from waivern.engine.workers.call_session import CallSession
     from waivern.engine.workers.worker_pool import ComponentKey, WorkerHandle, WorkerPool
+
+    _Kept = tuple[str, tuple[str, ...], WorkerHandle]
+    """An artifact, its threads and its worker."""
 
 LARGE_BYTES = 8 << 20
 """The size of the sources from which on a call is worth a worker although nothing was computed yet:
@@ -56,8 +60,9 @@ class ProcessExecutor:
         self._site: Site | None = None
         self._waiting: set[str] = set()
         """Uses of components that turned out to wait, as `_use` describes them."""
-        self._kept: list[tuple[str, tuple[str, ...], WorkerHandle]] = []
-        """(artifact, its threads, worker) of calls that have ended but for what they started."""
+        self._kept: list[_Kept] = []
+        """Of calls that have ended but for what they started."""
+        self._keeping = threading.Lock()
         self._computed_ms = 0
         self._closed = False
         self._components.elsewhere = self._on_worker
@@ -113,15 +118,31 @@ class ProcessExecutor:
         ]
         if self._pool is not None:
             self._pool.close()
+            for _, _, worker in self._still_at_work():
+                self._pool.drop(worker)
         return [*left, *self._threads.close(patience_s)]
 
-    def _still_at_work(self) -> list[tuple[str, tuple[str, ...], WorkerHandle]]:
+    def _still_at_work(self) -> list[_Kept]:
         """Return what was kept, without the threads that have ended."""
-        self._kept = [
-            (artifact, threads if threads and not _has_news(worker) else (), worker)
-            for artifact, threads, worker in self._kept
-        ]
-        return self._kept
+        with self._keeping:
+            self._kept = [
+                (artifact, threads if threads and not _has_news(worker) else (), worker)
+                for artifact, threads, worker in self._kept
+            ]
+            return self._kept
+
+    def _keep(self, kept: _Kept, pool: WorkerPool) -> None:
+        """Keep a worker for what it has left there; end the oldest one if they are too many.
+
+        Those with threads that are no daemons stay until these have ended.
+        """
+        with self._keeping:
+            self._kept.append(kept)
+            left = [each for each in self._kept if not each[1]]
+            ended = left[: -self._slots.count]
+            self._kept = [each for each in self._kept if each not in ended]
+        for _, _, worker in ended:
+            pool.drop(worker)
 
     def ended(self, computing: _ComputingCall, outcome: Outcome) -> None:
         """Note the end of a call that had a slot, and give the slot back."""
@@ -172,7 +193,7 @@ class ProcessExecutor:
             pool,
             self._slots,
             self._producer.store,
-            self._producer.logs.of(call.artifact),
+            self._producer.logs,
             lambda progress: self._producer.on_progress(call.artifact, progress),
             request,
             key,
@@ -191,7 +212,7 @@ class ProcessExecutor:
         finally:
             del self._sessions[id(call)]
         if session.kept is not None:
-            self._kept.append((call.artifact, session.threads, session.kept))
+            self._keep((call.artifact, session.threads, session.kept), pool)
         return outcome
 
     def _request(
@@ -272,18 +293,22 @@ class _ComputingCall:
         self._report = report
         self._executor = executor
         self.submitted = False
-        self._has_slot = False
+        self._slots: list[None] = []
+        """The slot, if it has one: to take it out of a list is atomic."""
 
     def begin(self) -> None:
         """Begin with a slot."""
-        self.submitted = self._has_slot = True
+        self.submitted = True
+        self._slots.append(None)
         self._executor.start(self.call, self)
 
     def leave(self) -> None:
         """Give the slot back, once."""
-        if self._has_slot:
-            self._has_slot = False
-            self._executor.give_slot()
+        try:
+            self._slots.pop()
+        except IndexError:
+            return
+        self._executor.give_slot()
 
     # as a receiver of reports
 

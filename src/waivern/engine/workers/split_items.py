@@ -63,6 +63,8 @@ class ItemReport(NamedTuple):
     coverage: dict[str, Json]
     missed: int
     """What could not be read of it."""
+    item: list[str]
+    """The input, name and digest of the item."""
     known: bool = False
     """Whether the leader can take the result of an earlier run; there are no records then."""
 
@@ -82,9 +84,7 @@ class DistributedItems(ItemResults):
     ) -> None:
         super().__init__(earlier, sink, expected, name, readers, changed)
         self._store, self._call, self._channel = shared
-        self._pass = -1
-        self._arrived: dict[int, Document] = {}
-        """The parts of this pass that were sent before they were needed."""
+        self._passes = 0
 
     def each(
         self,
@@ -92,8 +92,7 @@ class DistributedItems(ItemResults):
         items: Iterable[InputItem],
         work: Callable[[InputItem], Iterable[Json]],
     ) -> Iterator[list[Json]]:
-        self._pass += 1
-        self._arrived.clear()
+        this_pass, self._passes = self._passes, self._passes + 1
         rest = iter(items)
         alone = 0
         began = time.monotonic()
@@ -105,25 +104,28 @@ class DistributedItems(ItemResults):
         else:
             return
         size, number = _items_of_part(self._expected), 0
-        self._channel.send({"split": self._pass, "size": size, "first": alone})
+        self._channel.send({"split": this_pass, "size": size, "first": alone})
         count = size
         while count == size:
-            count, followed = 0, self._followed(self._part(number))
+            count, followed = 0, self._followed(self._part(this_pass, number))
             for count, item in enumerate(islice(rest, size), 1):  # noqa: B007 - used below
-                yield self.add(ctx, item, work, next(followed, None))
+                found = None
+                # other items if it has results of earlier ones decide which come next
+                if (known := next(followed, None)) and known[0] == _identity(item):
+                    found = known[1]
+                yield self.add(ctx, item, work, found)
             number += 1
 
-    def _part(self, number: int) -> Document:
+    def _part(self, number: int, part: int) -> Document:
         """Return what is known of a part; it says so if the leader has to work on it."""
-        self._channel.send({"need": number})
-        while number not in self._arrived:
+        self._channel.send({"need": part, "pass": number})
+        while True:
             document = self._channel.receive()
-            if document.get("pass") == self._pass:
-                self._arrived[document["part"]] = document
-        return self._arrived.pop(number)
+            if (document.get("pass"), document.get("part")) == (number, part):
+                return document
 
-    def _followed(self, part: Document) -> Iterator[FoundElsewhere | None]:
-        """Yield what a follower has staged of each item; None: an earlier run has it."""
+    def _followed(self, part: Document) -> Iterator[tuple[list[str], FoundElsewhere | None]]:
+        """Yield each item, and what a follower has staged of it; None: an earlier run has it."""
         if part["receipt"] is None:
             return
         receipt, run_id = receipt_of(part["receipt"]), self._call.run_id
@@ -135,7 +137,8 @@ class DistributedItems(ItemResults):
         for values in message.content["items"]:
             report = ItemReport(*values)
             found = [*islice(records, report.records)]
-            yield None if report.known else FoundElsewhere(found, report.coverage, report.missed)
+            result = FoundElsewhere(found, report.coverage, report.missed)
+            yield report.item, None if report.known else result
 
 
 class FollowedItems(ItemResults):
@@ -169,6 +172,8 @@ class FollowedItems(ItemResults):
             first, size = asked["first"], asked["size"]
             part = islice(rest, first - at, first - at + size)
             self._send(asked["part"], ctx, part, work)
+            for _ in part:  # after an error: the next part begins where this one ends
+                pass
             at = first + size
         yield from ()
 
@@ -210,18 +215,23 @@ class FollowedItems(ItemResults):
         sink = self._store.sink(call.run_id, call.artifact, RECORDS)
         for item in items:
             if self.knows(item):
-                results.append(ItemReport(0, {}, 0, known=True))
+                results.append(ItemReport(0, {}, 0, _identity(item), known=True))
                 continue
             missed = ctx.missed
             records, coverage = worked(ctx, item, work)
             for record in records:
                 sink.write(record)
-            results.append(ItemReport(len(records), coverage, ctx.missed - missed))
+            missed = ctx.missed - missed
+            results.append(ItemReport(len(records), coverage, missed, _identity(item)))
         records_of_part = sink.finish()
         content: dict[str, Json] = {"items": results}
         if isinstance(records_of_part, RecordStream):
             return Message(call.artifact, content, run_id=call.run_id, records=records_of_part)
         return Message(call.artifact, {**content, RECORDS: records_of_part}, run_id=call.run_id)
+
+
+def _identity(item: InputItem) -> list[str]:
+    return [item.input, item.name, item.digest]
 
 
 def _items_of_part(expected: Progress) -> int:

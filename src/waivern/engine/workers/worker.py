@@ -14,6 +14,7 @@ import inspect
 import os
 import resource
 import socket
+import sys
 import time
 import warnings
 from collections.abc import Coroutine, Iterator
@@ -123,29 +124,68 @@ class Worker:
         if isinstance(outcome, Produced):
             held = self._store.export(address.run_id, outcome.receipt.staged)
             report["data"] = None if held is None else held.decode()
-        names = [thread.name for thread in scope.at_work() if not thread.daemon]
-        spent = isinstance(outcome, Failed) and "MemoryError" in outcome.kinds
-        report["threads"], report["leaves"] = names, spent or scope.has_threads or _has_children()
+        at_work = scope.at_work()
+        names = [thread.name for thread in at_work if not thread.daemon]
+        report["spent"] = _is_spent(outcome)
+        report["threads"], report["leaves"] = names, bool(at_work) or _has_children()
         self._channel.send(report)
         if names:
             scope.join()
             self._channel.send({"threads": []})
 
 
+def _is_spent(outcome: Outcome) -> bool:
+    """Report whether memory or descriptors have run out, which may never be released here."""
+    if isinstance(outcome, Failed) and "MemoryError" in outcome.kinds:
+        return True
+    return _out_of_descriptors()
+
+
+def _out_of_descriptors() -> bool:
+    try:
+        os.close(os.open(os.devnull, os.O_RDONLY))
+    except OSError:
+        return True
+    return False
+
+
 def _has_children() -> bool:
-    """Report whether a child process is left, which may be at work or have ended."""
+    """Report whether a child process is left at work, except those that only serve this one."""
     while True:
         try:
             ended, _ = os.waitpid(-1, os.WNOHANG)
         except ChildProcessError:
             return False
         if not ended:
-            return True
+            children = _children()
+            return not children or not children <= _helpers()  # they cannot be listed everywhere
+
+
+def _children() -> set[int]:
+    """Return the child processes of this one."""
+    listed = Path("/proc/self/task").glob("*/children")
+    return {int(pid) for each in listed for pid in each.read_text().split()}
+
+
+def _helpers() -> set[int]:
+    """Return the processes of `multiprocessing` that end with this one."""
+    tracker = sys.modules.get("multiprocessing.resource_tracker")
+    server = sys.modules.get("multiprocessing.forkserver")
+    found = (
+        getattr(getattr(tracker, "_resource_tracker", None), "_pid", None),
+        getattr(getattr(server, "_forkserver", None), "_forkserver_pid", None),
+    )
+    return {pid for pid in found if pid is not None}
 
 
 def _explained(call: Call, outcome: Outcome) -> Outcome:
-    """Return a failure for lack of memory as one that names the limit."""
+    """Return a failure for lack of memory as one that names the limit.
+
+    One of the store for lack of descriptors is the fault of this call alone.
+    """
     limit = call.node.max_memory
+    if isinstance(outcome, Failed) and outcome.store and _out_of_descriptors():
+        return outcome._replace(store=False)
     if limit is None or not isinstance(outcome, Failed) or "MemoryError" not in outcome.kinds:
         return outcome
     return outcome._replace(
@@ -249,13 +289,13 @@ class _ForwardedLogs(RunLogs):
         self.prompt = True
         self._channel = channel
 
-    def append(self, log: ArtifactLog, lines: list[tuple[str, bool]]) -> None:  # noqa: ARG002
+    def append(self, log: ArtifactLog, lines: list[tuple[str, bool]]) -> None:
         if self.forked:  # the channel is the parent's
             text = "".join(f"{line}\n" for line, _ in lines)
             os.write(1, text.encode(errors="backslashreplace"))
             return
         with suppress(OSError):  # the coordinator is gone, and so is this process soon
-            self._channel.send({"log": lines})
+            self._channel.send({"log": lines, "of": log.name})
 
 
 class _ProgressReports:

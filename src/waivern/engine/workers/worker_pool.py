@@ -25,6 +25,8 @@ TIDY_S = 0.5
 """How long idle workers have to end by themselves, with what components have registered."""
 END_S = 2.0
 """How long the report of the end of a worker may take."""
+CLOSE_S = 5.0
+"""How long the template may take to end all that the workers have started."""
 _BOOT = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[3]); "
     "from waivern.engine.workers.fork_template import main; "
@@ -57,11 +59,15 @@ class WorkerHandle:
         self.channel = channel
         self.output = output
         """The end of the pipe from which what it prints behind Python's back is read."""
+        self.served: set[str] = set()
+        """The artifacts whose calls it has had."""
         self.pid = 0
         self.forked = threading.Event()
         self.ended = threading.Event()
         self.exit_code: int | None = None
         """Known when it has ended; negative for the number of a signal."""
+        self._lock = threading.Lock()
+        self._closed = False
 
     @property
     def end(self) -> str:
@@ -77,8 +83,25 @@ class WorkerHandle:
             name = f"signal {-code}"
         return f"its worker was ended by {name}" + (_OUT_OF_MEMORY if name == "SIGKILL" else "")
 
+    def hang_up(self) -> None:
+        """Receive nothing that is sent from now on, so that no one waits for it.
+
+        A child that the component forked may hold the other end of the channel open.
+        """
+        with self._lock:
+            if not self._closed:
+                self.channel.hang_up()
+
     def close(self) -> None:
-        """Release the descriptors."""
+        """Release the descriptors. Only for the thread that uses them."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            self.close_in_child()
+
+    def close_in_child(self) -> None:
+        """Release the descriptors in a forked child, where no thread is left that has the lock."""
         self.channel.close()
         with suppress(OSError):
             os.close(self.output)
@@ -90,7 +113,8 @@ _OUT_OF_MEMORY = ", as the system does when memory runs out"
 class WorkerPool:
     """The workers of one attempt, and the template that forks them. Thread-safe.
 
-    At most `most` workers are idle; one serves calls of one component only.
+    At most `most` workers are idle; one serves calls of one component only. A worker that was taken
+    belongs to the taker, until it is given back or dropped.
     """
 
     def __init__(self, site: Site, most: int) -> None:
@@ -115,11 +139,11 @@ class WorkerPool:
             if self._closed:
                 raise PoolError("the attempt has ended")
             for worker in reversed(self._idle):
-                if worker.key == key and not worker.ended.is_set():
+                if worker.key == key:
                     self._idle.remove(worker)
                     return worker
             if len(self._idle) >= self._most:
-                self._idle.pop(0).channel.hang_up()
+                self._close(self._idle.pop(0))  # it finds the end of its channel, and ends
             if self._template is None or self.lost:
                 self._start()
             worker = self._fork(key)
@@ -136,7 +160,9 @@ class WorkerPool:
     def give_back(self, worker: WorkerHandle) -> None:
         """Have a worker that is ready for another call of its component."""
         with self._lock:
-            if not worker.ended.is_set():
+            if worker.ended.is_set() or self._closed:
+                self._close(worker)
+            else:
                 self._idle.append(worker)
 
     def kill(self, worker: WorkerHandle) -> None:
@@ -160,25 +186,31 @@ class WorkerPool:
         if template is None or control is None:
             return
         for worker in idle:
-            worker.channel.hang_up()
+            worker.hang_up()
         deadline = time.monotonic() + TIDY_S
         for worker in idle:
             worker.ended.wait(max(0, deadline - time.monotonic()))
         with suppress(OSError):
             control.shutdown(socket.SHUT_RDWR)
-        template.wait()
+        try:
+            template.wait(CLOSE_S)
+        except subprocess.TimeoutExpired:  # it was stopped, or one of its children cannot end
+            template.kill()
+            template.wait()
         if self._reader is not None:
             self._reader.join()
         control.close()
-        for worker in list(self._workers.values()):
-            self._forget(worker)
+        with self._lock:
+            for worker in self._idle:
+                self._close(worker)
+            self._idle.clear()
 
     def forget_in_child(self) -> None:
         """Close the descriptors in a forked child, or the end of this process goes unnoticed."""
         if self._control is not None:
             self._control.close()
         for worker in list(self._workers.values()):
-            worker.close()
+            worker.close_in_child()
 
     def _start(self) -> None:
         ours, theirs = _socket_pair()
@@ -206,6 +238,10 @@ class WorkerPool:
             raise PoolError(f"the system could not start a process: {error.strerror}") from error
         finally:
             theirs.close()
+        if self._template is not None and self._control is not None:  # that one is lost
+            self._template.kill()
+            self._template.wait()
+            self._control.close()
         self._template, self._control, self.lost = template, ours, False
         self._reader = threading.Thread(
             target=self._read, args=(ours,), name="waivern-worker-reports", daemon=True
@@ -246,11 +282,12 @@ class WorkerPool:
 
     def _forget(self, worker: WorkerHandle) -> None:
         with self._lock:
-            known = self._workers.pop(worker.number, None)
-            if worker in self._idle:
-                self._idle.remove(worker)
-        if known is not None:
-            known.close()
+            self._close(worker)
+
+    def _close(self, worker: WorkerHandle) -> None:
+        """Forget a worker that no one uses; the lock is held."""
+        self._workers.pop(worker.number, None)
+        worker.close()
 
     def _read(self, control: socket.socket) -> None:
         """Record what the template reports, until it has ended."""
@@ -266,21 +303,32 @@ class WorkerPool:
             while len(rest) >= REPORT.size:
                 self._reported(*REPORT.unpack_from(rest))
                 rest = rest[REPORT.size :]
-        self.lost = True
-        for worker in list(self._workers.values()):
-            _kill_group(worker)
-            worker.forked.set()
-            worker.ended.set()
+        with self._lock:  # no other template is started meanwhile
+            self.lost = True
+            for worker in list(self._workers.values()):
+                _kill_group(worker)
+                worker.forked.set()
+                self._ended(worker)
 
     def _reported(self, what: bytes, number: int, value: int) -> None:
-        if what == FORKED and (worker := self._workers.get(number)) is not None:
-            worker.pid = value
-            worker.forked.set()
-        if what == ENDED:
-            for worker in list(self._workers.values()):
-                if worker.pid == number:
-                    worker.exit_code = value
-                    worker.ended.set()
+        with self._lock:
+            if what == FORKED and (worker := self._workers.get(number)) is not None:
+                worker.pid = value
+                worker.forked.set()
+            if what == ENDED:
+                for worker in list(self._workers.values()):
+                    if worker.pid == number:
+                        worker.exit_code = value
+                        self._ended(worker)
+
+    def _ended(self, worker: WorkerHandle) -> None:
+        """Record that a worker has ended; the lock is held."""
+        worker.ended.set()
+        if worker in self._idle:
+            self._idle.remove(worker)
+            self._close(worker)
+        else:
+            worker.hang_up()
 
 
 def _kill_group(worker: WorkerHandle) -> None:
