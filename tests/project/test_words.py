@@ -117,6 +117,17 @@ def test_the_documents_use_them_too(path: Path) -> None:
     assert not found, f"\n{len(found)} places\n" + "\n".join(found)
 
 
+def test_no_merge_is_left_half_done() -> None:
+    """No page, source or test has the marks of a merge that was not completed."""
+    marks = re.compile(r"^(<{7} |>{7} )", re.MULTILINE)
+    folders = ("docs", "src", "tests", "runbooks", "benchmarks")
+    paths = [path for folder in folders for path in (ROOT / folder).rglob("*")]
+    texts = [
+        path for path in [*paths, *ROOT.glob("*.md")] if path.suffix in (".md", ".py", ".yaml")
+    ]
+    assert not [str(path) for path in texts if marks.search(path.read_text(errors="replace"))]
+
+
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_the_examples_use_them_too(path: Path) -> None:
     found = list(offences(enumerate(path.read_text().splitlines(), 1)))

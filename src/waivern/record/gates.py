@@ -13,7 +13,7 @@ from waivern.message import Json, content_digest
 from waivern.record.journal_events import ArtifactSuspendedRecord, GateDecidedRecord
 
 History: TypeAlias = Iterable[ArtifactSuspendedRecord | GateDecidedRecord]
-AGAIN = "`--ask-again` on a resume asks again"
+AGAIN = "resume the run with `--ask-again` to ask again"
 
 
 class GateQuestionRecord(NamedTuple):

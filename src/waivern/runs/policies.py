@@ -93,11 +93,14 @@ class ForbiddenCondition:
         return {"artifacts": made, "status": status, "params": _open_params(plan)}
 
 
+_EXAMPLE = "write it as in `--fail-on \"status.scan == 'skipped'\"`"
+
+
 def read(texts: Iterable[str], plan: Plan, catalogue: Catalogue) -> tuple[ForbiddenCondition, ...]:
     """Return the policies that were typed.
 
-    Raises UsageError, showing where, if one cannot be read; ArtifactNotFoundError if it speaks of
-    an artifact or a parameter that the runbook has not.
+    Raises UsageError with the position if one cannot be read or names an unknown parameter,
+    ArtifactNotFoundError if it names an unknown artifact.
     """
     return tuple(_read(text, plan, catalogue) for text in texts)
 
@@ -109,7 +112,9 @@ def _read(text: str, plan: Plan, catalogue: Catalogue) -> ForbiddenCondition:
         at = error.offset
         around, before = text[max(0, at - 60) : at + 60], min(at, 60)
         place = f"\n  {around!s}\n  {' ' * before}^" if around.isprintable() else ""
-        raise UsageError(f"--fail-on: {error.message}{place}", hint=error.hint) from error
+        raise UsageError(
+            f"--fail-on: {error.message}{place}", hint=error.hint or _EXAMPLE
+        ) from error
     named: dict[str, ArtifactId] = {}
     open_ = _open_params(plan)
     for root, name in sorted(condition.references):

@@ -143,7 +143,7 @@ def refuse_another(runbook: Runbook, record: RunRecord, store: RunStore) -> None
     exists = theirs.path is not None and os.path.lexists(theirs.path)
     if not exists and theirs.path and ours.path and Path(theirs.path).name == Path(ours.path).name:
         return  # it was moved, and edited since
-    hint = f"`wct runs resume {run.run_id}` continues it with what it ran; "
+    hint = f"`wct runs resume {run.run_id}` continues it with its recorded runbook; "
     if exists:
         hint += f"`wct run {theirs.shown} --resume {run.run_id}` with the file as it is now"
     else:

@@ -78,7 +78,7 @@ def changed_error(
         lines += [f"  it ran with {run.runbook_hash}", f"  it is now   {digest}"]
     hint = "restore the file, start a new run, or rebuild what it affects with --allow-changed"
     if found.runbook or found.children or found.project:
-        hint += f"; `wct runs resume {run.run_id}` continues with what it ran"
+        hint += f"; `wct runs resume {run.run_id}` continues with its recorded runbook"
     else:
         hint = hint.replace("restore the file", "leave the parameters as they were")
     return RefusedError("\n".join(lines), hint=hint)
@@ -115,7 +115,7 @@ def unplannable(
     return RefusedError(
         "\n".join(lines),
         hint=f"restore the file; `wct validate {path}` lists the problems; "
-        f"`wct runs resume {run.run_id}` continues with what it ran",
+        f"`wct runs resume {run.run_id}` continues with its recorded runbook",
     )
 
 
