@@ -95,6 +95,25 @@ def logs(files: int) -> Case:
     return case
 
 
+def mixed_logs(place: Place, at: Path, scale: int) -> list[Figure]:
+    """Search logs with values of many kinds in each file of 1 MB."""
+    source = at / "mixed"
+    if not source.exists():
+        sources.mixed_logs(source, 300 * MB // scale, 300 // scale)
+    runbook(place, SCAN, source, PERSONAL_DATA)
+    if failed := refused(first := run(place)):
+        return failed
+    artifact = (place.folder / "store").glob("runs/*/findings.json*")
+    found = sum(path.stat().st_size for path in artifact)
+    return [
+        Figure("search", "personal_data"),
+        memory("peak memory, scan", first, 400),
+        at_most("findings artifact / source", found / size_of(source), 0.05),
+        *folder_figures(place, size_of(source)),
+        seconds(first),
+    ]
+
+
 def changed(place: Place, at: Path, scale: int) -> list[Figure]:
     """Change three files of 10,000, and compare the next run with one of the catalogue alone."""
     count, source, rounds = 10_000 // scale, at / "small", 3
@@ -242,6 +261,7 @@ CASES: dict[str, Case] = {
     "progress": progress(10 * GB),
     "logs-one": logs(1),
     "logs-many": logs(300),
+    "logs-mixed": mixed_logs,
     "changed": changed,
     "stream": stream,
 }

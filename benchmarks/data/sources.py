@@ -21,6 +21,11 @@ WORDS = (
 )
 PARAGRAPH = 8_000
 USERS, DOMAINS = 20_000, 200
+COUNTRIES = (
+    *("de", "fr", "it", "es", "pl", "nl", "at", "ch", "be", "se"),
+    *("no", "fi", "dk", "cz", "pt", "gr", "ie", "ro", "hu", "uk"),
+)
+CALLING = (49, 44, 33, 39, 34, 48, 31)
 
 
 def filler(folder: Path, size: int) -> None:
@@ -47,6 +52,17 @@ def logs(folder: Path, size: int, files: int) -> None:
                 left -= log.write("".join(islice(lines, 1_000)))
 
 
+def mixed_logs(folder: Path, size: int, files: int) -> None:
+    """Write logs with values of many kinds: of six types, and addresses of twenty countries."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = _mixed_lines()
+    for number in range(files):
+        left = size // files
+        with (folder / f"app-{number:04}.log").open("w") as log:
+            while left > 0:
+                left -= log.write("".join(islice(lines, 200)))
+
+
 def small_files(folder: Path, count: int) -> None:
     """Write `count` files of 4 kB, with an e-mail address in each."""
     chance = random.Random(2)
@@ -60,6 +76,18 @@ def small_files(folder: Path, count: int) -> None:
 def small_text(number: int, text: str) -> str:
     """Return the text of a small file with an address of its own."""
     return f"Write to {MARK}{number}@example.org about it.\n{text}"
+
+
+def _mixed_lines() -> Iterator[str]:
+    chance = random.Random(4)
+    pick, number = chance.choice, chance.randrange
+    while True:
+        yield f"{MARK} user={MARK}.{number(USERS)}@host.acme-mail.{pick(COUNTRIES)} opened\n"
+        yield f"{MARK} from {number(1, 220)}.{number(50, 250)}.{number(256)}.{number(1, 255)}\n"
+        yield f"{MARK} call +{pick(CALLING)} 30 {number(1_000_000, 9_999_999)} back\n"
+        yield f"{MARK} ssn: 536-{number(10, 99)}-{number(1_000, 9_999)}\n"
+        yield f"{MARK} dob: 19{number(40, 99)}-0{number(1, 9)}-1{number(9)}\n"
+        yield f"{MARK} mac 00:1b:44:11:{number(16, 99)}:{number(16, 99)}\n"
 
 
 def _paragraph(chance: random.Random) -> str:
