@@ -17,6 +17,7 @@ import struct
 import sys
 import traceback
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 
@@ -30,15 +31,30 @@ FORKED, ENDED = b"f", b"e"
 LOOK_S = 0.05
 """The interval at which the template checks that its coordinator exists. A process that a component
 forked may have inherited the socket, which then stays open when the coordinator is killed."""
+PRELOADED = (
+    "waivern.engine.workers.worker",
+    "waivern.store.local",
+    "waivern.store.artifact_writing",
+    "waivern.engine.catalogue_origin",
+    "waivern.engine.source_reader_identity",
+    "waivern.engine.generators",
+    "concurrent.futures.thread",
+)
+"""The modules that workers need for their first call: they have them from the start."""
 ROUNDS = 10_000
 """How often the template looks for processes that the ended workers have left."""
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 
 
-def main(control: int, coordinator: int) -> NoReturn:
-    """Serve the coordinator, the process that has the other end of the descriptor `control`."""
-    import waivern.engine.workers.worker  # noqa: F401 - for the workers, which have it then
+def main(control: int, coordinator: int, component: str) -> NoReturn:
+    """Serve the coordinator, the process that has the other end of the descriptor `control`.
 
+    `component` is a module of this distribution that workers will need; empty: it is not known.
+    """
+    for name in PRELOADED:
+        import_module(name)
+    with suppress(ImportError):  # of a folder of components
+        import_module(component or __name__)
     _adopt_orphans()
     gc.collect()
     gc.freeze()  # or the collector would write to the memory that is shared with the workers

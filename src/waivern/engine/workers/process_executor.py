@@ -183,7 +183,7 @@ class ProcessExecutor:
         limited = call.node.max_memory is not None
         if not (limited or self.every or self._is_worth(call, lookup)):
             return None
-        if (pool := self._pool_for(call)) is None:
+        if (pool := self._pool_for(call, tool)) is None:
             return self._refused(limited=limited) if limited or self.every else None
         from waivern.engine.workers.call_session import CallSession, WaitsError
         from waivern.engine.workers.worker_pool import PoolError
@@ -256,14 +256,16 @@ class ProcessExecutor:
             size * self._components.new_share(call, lookup) >= LARGE_BYTES
         )
 
-    def _pool_for(self, call: Call) -> WorkerPool | None:
+    def _pool_for(self, call: Call, tool: ComponentUse) -> WorkerPool | None:
         """Return the pool; None if no other process can take part in the run."""
         if self._pool is None and _has_interpreter():
             from waivern.engine.workers.worker_pool import WorkerPool
 
             with self._slots.lock:
                 if self._pool is None and (site := self._producer.site(call.run_id)) is not None:
-                    self._pool = WorkerPool(site, self._slots.count)
+                    module = type(tool.component).__module__
+                    shipped = module.startswith("waivern.")  # others must not reach each other
+                    self._pool = WorkerPool(site, self._slots.count, module if shipped else "")
         return self._pool
 
     def _refused(self, *, limited: bool) -> Failed:

@@ -30,7 +30,7 @@ CLOSE_S = 5.0
 _BOOT = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[3]); "
     "from waivern.engine.workers.fork_template import main; "
-    "main(int(sys.argv[1]), int(sys.argv[2]))"
+    "main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[4])"
 )
 _INHERITED = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "TMPDIR", "TZ", "LANG", "LANGUAGE")
 _INHERITED_PREFIXES = ("LC_", "LD_", "DYLD_", "PYTHON", "MALLOC_", "COVERAGE_")
@@ -114,12 +114,14 @@ class WorkerPool:
     """The workers of one attempt, and the template that forks them. Thread-safe.
 
     At most `most` workers are idle; one serves calls of one component only. A worker that was taken
-    belongs to the taker, until it is given back or dropped.
+    belongs to the taker, until it is given back or dropped. `component` is the module of the first
+    component, if it belongs to this distribution: workers are forked with it.
     """
 
-    def __init__(self, site: Site, most: int) -> None:
+    def __init__(self, site: Site, most: int, component: str = "") -> None:
         self._site = site.document()
         self._most = most
+        self._component = component
         self._lock = threading.Lock()
         self._workers: dict[int, WorkerHandle] = {}
         """All that have not ended, by number."""
@@ -223,6 +225,7 @@ class WorkerPool:
             str(theirs.fileno()),
             str(os.getpid()),
             json.dumps(sys.path),
+            self._component,
         ]
         try:
             template = subprocess.Popen(  # noqa: S603 - this interpreter, and arguments of our own
