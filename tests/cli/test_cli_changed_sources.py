@@ -125,7 +125,7 @@ def test_a_forecast_says_that_a_reused_list_has_changed(place: Place, wct: Wct, 
     (data / "b.txt").write_text(text("other"))
     action, reason = forecast()
     assert action == "produce"
-    assert "input files: 1 items are not what was listed" in reason
+    assert "input files: 1 item is not what was listed" in reason
 
 
 def test_a_resume_does_not_take_results_of_what_has_changed(

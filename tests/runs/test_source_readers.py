@@ -243,3 +243,25 @@ def test_items_of_a_reused_list_are_checked_before_results_are_taken(project: Pr
     coverage = [each.artifacts["found"].message().extensions["coverage"] for each in (again, fresh)]
     assert coverage[0] == coverage[1]
     assert coverage[0]["items"] == [{"item": "1.txt", "reason": "changed"}]
+
+
+def test_a_connector_reads_with_what_its_consumer_has(project: Project) -> None:
+    """Its log, what calls share, and services; not its properties."""
+    project.edit(
+        "        for entry in entries:\n",
+        """\
+        for entry in entries:
+            once = ctx.once(("notes", "read"), lambda: "first")
+            ctx.say(f"reading {entry['name']} {once}")
+            try:
+                ctx.service("none")
+            except Exception as error:
+                ctx.say(str(error))
+""",
+    )
+    result = project.run(source() + FOUND, run_id="one")
+    assert found(result) == LOWER
+    logs = project.folder / ".waivern/runs/one/_system/logs"
+    text = "".join(path.read_text() for path in logs.rglob("found*"))
+    assert "reading 2.txt first" in text
+    assert "not available here" not in text

@@ -42,7 +42,7 @@ def changed_items(
             continue
         if origin.folder(run_base) != Path(origin.base):
             listed_at = None  # other files, which may be older than the list
-        apart = Context(ctx.artifact, ctx.base, imports=ctx.imports)
+        apart = Context(ctx.artifact, ctx.base, imports=ctx.imports, service=ctx.service)
         reader = reader_of(origin, name, apart, run_base, components, environ)
         for item in reader.items(reader.touched(part.entries(), listed_at)):
             missed = apart.missed

@@ -26,7 +26,8 @@ def differences(then: Mapping[str, Json], now: Identity) -> Iterator[str]:
     yield from _inputs(_rows(then), _rows(now))
     yield from _readers(_mapping(then, "readers"), _mapping(now, "readers"), _rows(then))
     for name, items in _mapping(now, "changed").items():
-        yield f"input {name}: {len(items):,} items are not what was listed"
+        count = "1 item is" if len(items) == 1 else f"{len(items):,} items are"
+        yield f"input {name}: {count} not what was listed"
     for part in ("schema", "folder", "keep"):
         if then.get(part) != now.get(part):
             yield f"{part} {_short(then.get(part))} → {_short(now.get(part))}"

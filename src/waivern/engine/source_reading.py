@@ -34,8 +34,16 @@ class ReadingContext(Context):
     def __init__(
         self, reader: Context, of: str, base: Path, on_change: str, again: str | None
     ) -> None:
-        super().__init__(reader.artifact, base, imports=reader.imports)
-        self.store_folder = reader.store_folder
+        super().__init__(
+            reader.artifact,
+            base,
+            reader._emit_log,  # noqa: SLF001
+            memo=reader._memo,  # noqa: SLF001
+            store_folder=reader.store_folder,
+            imports=reader.imports,
+            redact=reader.redact,
+            service=reader.service,
+        )
         self._reader = reader
         self.of = of
         """The name of the input that the items belong to."""
