@@ -47,6 +47,7 @@ from waivern.engine.workers.split_items import (
     ReleasedError,
     WorkerItems,
 )
+from waivern.files import high
 from waivern.language.error_names import MAX_MEMORY
 from waivern.language.secrets import Secrets
 from waivern.planning.plan import Extract, Transform
@@ -63,14 +64,17 @@ PROGRESS_S = 0.05
 
 def serve(end: socket.socket) -> None:
     """Carry out calls until the coordinator is gone."""
-    faulthandler.enable(file=2)  # the stack of a crash is in the log of its artifact
-    channel = Channel(end)
+    output = high(os.dup(1))
+    faulthandler.enable(file=output)  # the stack of a crash is in the log of its artifact
+    channel = Channel(socket.socket(fileno=high(end.detach())))
     with suppress(EOFError, BrokenPipeError):
         worker = Worker(channel, Site.of(channel.receive()))
         with worker.logs.capturing():
             while True:
                 document = channel.receive()
                 if "artifact" in document:  # else it was for a call that has ended here meanwhile
+                    for stream in (1, 2):  # the call before may have closed them
+                        os.dup2(output, stream)
                     worker.carry_out(document)
     atexit._run_exitfuncs()  # noqa: SLF001 - a fork is ended without them otherwise
 
