@@ -6,7 +6,7 @@ name the part that changed.
 
 import hmac
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import NamedTuple, TypeAlias
 
 from waivern.errors import WaivernError
@@ -142,13 +142,13 @@ def with_changes(identity: Identity, changed: Mapping[str, frozenset[str]]) -> I
     return {"key": _key(parts), **parts}
 
 
-def code(tool: ComponentUse, ctx: Context, known: Sequence[Json] | None) -> dict[str, Json]:
+def code(tool: ComponentUse, ctx: Context, known: Identity | None) -> dict[str, Json]:
     """Return the digests of the code that a component runs, or the reason why there is none.
 
-    `known` is that part of an identity, if there is one.
+    Where the identity is `known`, it has them.
     """
     try:
-        component, called = known or code_digests(tool, ctx)
+        component, called = code_digests(tool, ctx) if known is None else known["code"]
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a component may raise anything
         what = error.message if isinstance(error, WaivernError) else type(error).__name__
         return {"unknown": ctx.redact(what)}

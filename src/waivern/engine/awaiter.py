@@ -15,6 +15,7 @@ from waivern.engine.producer import Producer
 from waivern.errors import WaivernError
 from waivern.message import Json
 from waivern.plugins.call_scope import CallScope
+from waivern.plugins.capture import attributed
 
 if TYPE_CHECKING:
     from waivern.engine.coroutines import CoroutineDomain
@@ -33,11 +34,15 @@ def carry_out(
     """
     scope.wanted = partial(wanted, call)
     try:
-        with producer.recorded(call, scope):
-            outcome = producer.begin(call, scope)
-            if isinstance(outcome, Awaiting):
-                outcome = _awaited(outcome, producer, awaiter, wanted, scope)
-            return outcome
+        log = scope.output = producer.logs.of(call.artifact)
+        try:
+            with attributed(log):
+                outcome = producer.begin(call, scope)
+                if isinstance(outcome, Awaiting):
+                    outcome = _awaited(outcome, producer, awaiter, wanted, scope)
+                return outcome
+        finally:
+            log.finish()
     except BaseException as error:  # noqa: BLE001 - a defect here must not leave the run waiting
         said = "internal error (details withheld: they may contain secrets)"
         return Failed(type(error).__name__, said, None, 0)

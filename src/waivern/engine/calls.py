@@ -109,14 +109,26 @@ class Content(NamedTuple):
         return cls(message.content, message.records, message.items, listed)
 
 
+class CacheLookup(NamedTuple):
+    """A component about to work, and the identity of what it would produce."""
+
+    tool: ComponentUse
+    look: Context
+    """A context for asking the component about its result, not for letting it work."""
+    identity: Identity | UnknownIdentity
+
+    @property
+    def known(self) -> Identity | None:
+        return None if isinstance(self.identity, UnknownIdentity) else self.identity
+
+
 class Working(NamedTuple):
     """A component at work; never leaves the process."""
 
     call: Call
     ctx: Context
     began: float
-    tool: ComponentUse
-    identity: Identity | UnknownIdentity
+    lookup: CacheLookup
 
 
 class Awaiting(NamedTuple):

@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from waivern.engine import artifact_identity
 from waivern.engine.artifact_identity import ComponentUse, Identity, KeyedHash, UnknownIdentity
 from waivern.engine.cache import Cache, CacheHit, Readers
 from waivern.engine.call_tests import named_inputs
-from waivern.engine.calls import Awaiting, Call, Content, Outcome, Produced, Working
+from waivern.engine.calls import Awaiting, CacheLookup, Call, Content, Outcome, Produced, Working
 from waivern.engine.stager import Stager
 from waivern.errors import WaivernError
 from waivern.message import Json, Message, StreamKind
@@ -40,15 +40,6 @@ if TYPE_CHECKING:
 Work = Extract | Transform
 _VALUES = frozenset({dict, list, str, int, float, bool, type(None), Content})
 """Types of results that are neither generators nor awaitable, which most components return."""
-
-
-class CacheLookup(NamedTuple):
-    """A component about to work, and the identity of what it would produce."""
-
-    tool: ComponentUse
-    look: Context
-    """The context in which the component was asked for its part of the identity."""
-    identity: Identity | UnknownIdentity
 
 
 if TYPE_CHECKING:  # creating a Protocol is slow
@@ -201,9 +192,9 @@ class ComponentCalls:
 
     def find(self, node: Node, lookup: CacheLookup) -> CacheHit | None:
         """Return the cached result, if there is one and it is intact."""
-        if self._cache is None or isinstance(lookup.identity, UnknownIdentity):
+        if self._cache is None or lookup.known is None:
             return None
-        return self._cache.find(node.id, lookup.identity)
+        return self._cache.find(node.id, lookup.known)
 
     def lookup(
         self, node: Node, tool: ComponentUse, identity: Identity | UnknownIdentity
@@ -228,23 +219,21 @@ class ComponentCalls:
 
     def new_share(self, call: Call, lookup: CacheLookup | None) -> float:
         """Return the part of the inputs, from 0 to 1, without results that can be taken."""
-        if self._cache is None or lookup is None or isinstance(lookup.identity, UnknownIdentity):
+        if self._cache is None or lookup is None or lookup.known is None:
             return 1.0
         try:
-            index = self._cache.earlier_index(call.node, lookup.identity)
+            index = self._cache.earlier_index(call.node, lookup.known)
             if index is None:
                 return 1.0
             from waivern.engine.new_items import share_of_new
 
-            return share_of_new(self._store, call, lookup.identity, index)
+            return share_of_new(self._store, call, lookup.known, index)
         except WaivernError:  # the code that reads it for the work reports it
             return 1.0
 
     def code(self, lookup: CacheLookup) -> dict[str, Json]:
         """Return the digests of the code that the component runs, or why there are none."""
-        identity = lookup.identity
-        known = None if isinstance(identity, UnknownIdentity) else identity["code"]
-        return artifact_identity.code(lookup.tool, lookup.look, known)
+        return artifact_identity.code(lookup.tool, lookup.look, lookup.known)
 
     # what only a run does
 
@@ -283,7 +272,7 @@ class ComponentCalls:
                 result = generators.drained(
                     result, self._sink(call, scope, name), name, scope.wanted
                 )
-        working = Working(call, ctx, began, lookup.tool, lookup.identity)
+        working = Working(call, ctx, began, lookup)
         if type(result) not in _VALUES and inspect.isawaitable(result):
             return Awaiting(working, result)
         return self.returned(working, result)
@@ -319,10 +308,16 @@ class ComponentCalls:
         given = bool(call.given)
         lookup = self.identify(node, tool, (), given=given, listed=marks.document(ctx))
         hit = self.find(node, lookup)
-        made = self._stager.stage(call, content, ctx.coverage.document(), began)
-        known = None if isinstance(lookup.identity, UnknownIdentity) else lookup.identity
-        code = artifact_identity.code(tool, lookup.look, known["code"] if known else None)
-        return made._replace(identity=known, origin=hit.origin if hit else None, code=code)
+        code = self.code(lookup)
+        return self._stager.stage(
+            call,
+            content,
+            ctx.coverage.document(),
+            began,
+            identity=lookup.known,
+            origin=hit.origin if hit else None,
+            code=code,
+        )
 
     def _sources(self, call: Call) -> Callable[[], ListedInputs] | None:
         """Return what opens the inputs that list sources; None if none does."""
@@ -356,26 +351,26 @@ class ComponentCalls:
         from waivern.engine.source_reader_identity import reader_digests
 
         results = self.item_results or ItemResults
-        if self._cache is None or isinstance(lookup.identity, UnknownIdentity):
+        if self._cache is None or lookup.known is None:
             return results(lambda: None, None, expected(inputs), name)
-        readers = reader_digests(lookup.identity.get("readers", {}))
-        earlier = partial(self._cache.earlier_items, call.node, lookup.identity, name)
+        readers = reader_digests(lookup.known.get("readers", {}))
+        earlier = partial(self._cache.earlier_items, call.node, lookup.known, name)
         sink = partial(self._sink, call, scope, "items", "items")
         changed = {
-            name: frozenset(items) for name, items in lookup.identity.get("changed", {}).items()
+            name: frozenset(items) for name, items in lookup.known.get("changed", {}).items()
         }
         return results(earlier, sink, expected(inputs), name, readers, changed)
 
     def _restored(self, call: Call, lookup: CacheLookup, hit: CacheHit, began: float) -> Produced:
         """Stage a cached result, with the coverage that the lookup has just recorded."""
-        identity = cast(Identity, lookup.identity)
         coverage = lookup.look.coverage.document() or hit.message.extensions.get("coverage")
         content = Content.of(hit.message)
         if content.catalogue is not None and (joined := self._joined(call, lookup.tool)):
             content = content._replace(catalogue=joined[2])  # equal entries may lie elsewhere now
-        made = self._stager.stage(call, content, coverage, began)
-        code = artifact_identity.code(lookup.tool, lookup.look, identity["code"])
-        return made._replace(identity=identity, origin=hit.origin, code=code)
+        code = self.code(lookup)
+        return self._stager.stage(
+            call, content, coverage, began, identity=lookup.known, origin=hit.origin, code=code
+        )
 
     def _asked(
         self, call: Call, lookup: CacheLookup, ctx: Context, scope: CallScope
@@ -431,20 +426,23 @@ class ComponentCalls:
 
     def returned(self, working: Working, result: Json) -> Produced:
         """Stage what a component returned."""
-        call, ctx, began, tool, identity = working
+        call, ctx, began, lookup = working
         self._on_return(call)
         if ctx.missed and not ctx.coverage.read:  # it reports nothing: what it got, it examined
             ctx.coverage.add(ctx.delivered.snapshot())
         content = result if isinstance(result, Content) else Content(result)
-        same = None
-        if self._cache is not None and not isinstance(identity, UnknownIdentity) and not ctx.missed:
-            again = self._context(call.node)
+        known, same = lookup.known, None
+        if self._cache is not None and known is not None and not ctx.missed:
             readers = self._readers(call.node, self._sources(call))
-            same = self._cache.confirm(call.node, tool, call.inputs, again, identity, readers)
-        known = None if isinstance(identity, UnknownIdentity) else identity["code"]
-        code = artifact_identity.code(tool, self._context(call.node), known)
+            same = self._cache.confirm(
+                call.node, lookup.tool, call.inputs, lookup.look, known, readers
+            )
+        code = self.code(lookup)
+        taken = None
         if (items := ctx.item_results) is not None:
             content = content._replace(items=items.finish(content.value, content.records))
-        made = self._stager.stage(call, content, ctx.coverage.document(), began)
-        taken = None if items is None else items.document()
-        return made._replace(identity=same, code=code, items=taken)
+            taken = items.document()
+        coverage = ctx.coverage.document()
+        return self._stager.stage(
+            call, content, coverage, began, identity=same, code=code, items=taken
+        )

@@ -75,7 +75,8 @@ class Ledger:
         """Whether something was journaled that the projections do not say yet."""
         self._standing = {name for name, step in record.steps.items() if step.completed}
         """The artifacts of earlier attempts that lie there as the journal says."""
-        self._wake = threading.Condition()
+        self._lock = threading.Lock()
+        self._wake = threading.Condition(self._lock)
         self._committed_at = clock.monotonic()
         self._next_projection = self._committed_at + PROJECT_EVERY_S
         self._thread = threading.Thread(target=self._serve, name="waivern-ledger", daemon=True)
@@ -86,10 +87,10 @@ class Ledger:
 
     def enter(self, event: Event, receipt: Receipt | None = None) -> None:
         """Enter an event; with a receipt, its artifact is published first. Never blocks."""
-        with self._wake:
+        with self._lock:
             self._entries.append((event, receipt))
-            if not isinstance(event, ArtifactStartedRecord):  # that one can wait for company
-                self._urgent = True
+            if not self._urgent and not isinstance(event, ArtifactStartedRecord):
+                self._urgent = True  # a start can wait for company
                 self._wake.notify()
 
     @property
@@ -104,7 +105,7 @@ class Ledger:
         ends `interrupted`, whatever `last` says, in the journal if that can still be written, and
         otherwise because the lock is free.
         """
-        with self._wake:
+        with self._lock:
             self._closing = True
             self._wake.notify()
         interrupt = _joined(self._thread)
@@ -138,7 +139,7 @@ class Ledger:
 
     def _next(self) -> tuple[list[Entry], bool] | None:
         """Wait for work; None when closing and none is left."""
-        with self._wake:
+        with self._lock:
             while not self._urgent and not self._closing:
                 # not woken for a start: it looks from time to time
                 if not self._wake.wait(IDLE_S) and (self._entries or self._due):

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import os
 import traceback
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,7 +44,6 @@ from waivern.planning.plan import (
     Transform,
 )
 from waivern.plugins.call_scope import CallScope
-from waivern.plugins.capture import attributed
 from waivern.plugins.catalogue import Catalogue
 from waivern.plugins.component import Suspend
 from waivern.plugins.context import Context, SharedResults
@@ -122,16 +120,6 @@ class Producer:
             cache is not None,
             () if cache is None else tuple(cache.refresh),
         )
-
-    @contextmanager
-    def recorded(self, call: Call, scope: CallScope) -> Iterator[None]:
-        """Have what is printed here, and in the threads of `scope`, land in the artifact's log."""
-        log = scope.output = self.logs.of(call.artifact)
-        try:
-            with attributed(log):
-                yield
-        finally:
-            log.finish()
 
     def begin(self, call: Call, scope: CallScope) -> Outcome | Awaiting:
         """Do the call's work, as far as it goes without an event loop.

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from waivern.clock import Clock
+from waivern.engine.artifact_identity import Identity
 from waivern.engine.calls import Call, Content, Produced
 from waivern.message import Json, Message
 from waivern.planning.plan import Extract, Transform
@@ -24,9 +27,21 @@ class Stager:
         self._clock = clock
 
     def stage(
-        self, call: Call, content: Content, coverage: dict[str, Json] | None, began: float
+        self,
+        call: Call,
+        content: Content,
+        coverage: dict[str, Json] | None,
+        began: float,
+        *,
+        identity: Identity | None = None,
+        origin: dict[str, Json] | None = None,
+        code: Mapping[str, Json] | None = None,
+        items: dict[str, Json] | None = None,
     ) -> Produced:
-        """Stage the content of a call that began at `began`, with its coverage record."""
+        """Stage the content of a call that began at `began`, with its coverage record.
+
+        The rest is what the journal has of it beside that, as in `Produced`.
+        """
         duration = self.ms_since(began)
         execution = {
             "status": "success",
@@ -52,7 +67,8 @@ class Stager:
         receipt = self._store.stage(call.run_id, call.artifact, message)
         counts = {name: coverage.get(name, 0) for name in _COUNTS} if coverage else None
         examined = _examined(call, coverage)
-        return Produced(receipt, self.ms_since(began), counts, examined, keep=_keep(call, content))
+        took, keep = self.ms_since(began), _keep(call, content)
+        return Produced(receipt, took, counts, examined, identity, origin, code or {}, keep, items)
 
     def now(self) -> str:
         """Return the time, for people and for files: RFC 3339, UTC."""

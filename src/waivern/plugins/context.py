@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from waivern.errors import ComponentError
 from waivern.message import Json
@@ -56,7 +56,7 @@ class SharedResults:
 
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
         """Return the result of `make` for this key; an error is raised and not stored."""
-        result = self._results.get(key, _NOTHING)
+        result: T = self._results.get(key, _NOTHING)
         if result is _NOTHING:
             with self._lock:
                 lock = self._locks.setdefault(key, threading.RLock())
@@ -64,7 +64,7 @@ class SharedResults:
                 if key not in self._results:
                     self._results[key] = make()
                 result = self._results[key]
-        return cast(T, result)
+        return result
 
 
 LONGEST = 4000

@@ -87,6 +87,8 @@ class ModuleFolder:
         self.unlock()
         self.edges: dict[str, set[str]] = {}
         """By the name of a module: the modules of this folder that it imported."""
+        self._reached: dict[str, frozenset[str]] = {}
+        """What `reached` returned since the last import: it is asked after each artifact."""
         self.name = _register(self, name)
 
     def unlock(self) -> None:
@@ -202,16 +204,20 @@ class ModuleFolder:
         with self._lock:
             known = self.edges.setdefault(importer, set())
             known.update(each for each in names if each in sys.modules)
+            self._reached.clear()
 
-    def reached(self, name: str) -> set[str]:
+    def reached(self, name: str) -> frozenset[str]:
         """Return a module and all modules of this folder that it imported, directly or not."""
-        found, ahead = {name}, [name]
         with self._lock:
+            if (known := self._reached.get(name)) is not None:
+                return known
+            found, ahead = {name}, [name]
             while ahead:
                 new = self.edges.get(ahead.pop(), set()) - found
                 found |= new
                 ahead += new
-        return found
+            self._reached[name] = frozenset(found)
+            return self._reached[name]
 
 
 class _RootLoader:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from waivern.engine.artifact_identity import Identity, UnknownIdentity
 from waivern.engine.cache import Cache
-from waivern.engine.component_calls import CacheLookup
+from waivern.engine.calls import CacheLookup
 from waivern.engine.decision_walk import Action, ArtifactDecision, DecisionWalk, ItemCount
 from waivern.engine.differences import differences
 from waivern.engine.producer import Producer

@@ -25,7 +25,7 @@ from waivern.planning.plan import Extract, Transform
 
 if TYPE_CHECKING:
     from waivern.engine.artifact_identity import ComponentUse
-    from waivern.engine.component_calls import CacheLookup
+    from waivern.engine.calls import CacheLookup
     from waivern.engine.site import Site
     from waivern.engine.workers.call_documents import WorkerCall
     from waivern.engine.workers.call_session import CallSession
