@@ -65,7 +65,6 @@ class TypedOptions(NamedTuple):
         self, display: ProgressDisplay, where: RunStore, project: Project | None
     ) -> RunOptions:
         """Return the options of the attempt."""
-        from waivern.runs.output_delivery import usable
         from waivern.runs.run_options import DEFAULT_GRACE_S, RunOptions, fraction
 
         if self.fail_fast and self.max_failures not in (None, 1):
@@ -80,7 +79,7 @@ class TypedOptions(NamedTuple):
             refresh=frozenset(self.refresh),
             min_coverage=None if self.min_coverage is None else fraction(self.min_coverage),
             fail_on=self.fail_on,
-            output=usable(self.output, where) if self.output is not None else None,
+            output=self._usable_output(where),
             grace_s=DEFAULT_GRACE_S if self.grace is None else self.grace,
             listen=True,
             observers=display.observers,
@@ -95,6 +94,13 @@ class TypedOptions(NamedTuple):
             trust_run=self.trust_run,
             on_foreign=partial(_describe, screen(display.err)),  # sys.stderr is another meanwhile
         )
+
+    def _usable_output(self, where: RunStore) -> str | None:
+        if self.output is None:
+            return None
+        from waivern.runs.output_delivery import usable  # most runs deliver nothing
+
+        return usable(self.output, where)
 
 
 def carry_out(
