@@ -27,7 +27,7 @@ from waivern.runs import prepare
 from waivern.runs.forecast import Action, Forecast, forecast
 from waivern.runs.request import RunRequest
 from waivern.runs.result import RunResult
-from waivern.runs.resume import resume
+from waivern.runs.resume import left_out, resume
 from waivern.runs.selection import Selection
 from waivern.runs.start import start
 from waivern.store.memory import AsyncInMemoryStore
@@ -52,6 +52,7 @@ def acts(inputs, name, value, each=""):
     if flag("flaky", name).exists():
         flag("flaky", name).unlink(missing_ok=True)
         raise RuntimeError(f"{name} fails once")
+    value += flag("other", name).exists()
     return {"value": (value + len(each) + sum(one.get("value", 0) for one in inputs)) % 2}
 """
 """Half of all edits of a value change the content."""
@@ -64,7 +65,7 @@ CHILD = {
 SOURCE = "source"
 """The run that artifacts are reused from."""
 PHASES = [phase for phase in Phase if phase is not Phase.explain]  # explaining takes minutes
-KINDS = ("fail", "flaky", "wait")
+MISHAPS = ("fail", "flaky", "wait")
 OUTCOMES = {
     Action.CACHED: {"cached"},
     Action.REUSE: {"reused"},
@@ -218,13 +219,19 @@ def write(book: Book, graph: list[Made]) -> None:
 
 
 def edit(draw: st.DrawFn, book: Book, graph: list[Made]) -> list[Made]:
-    """Change some values, and which steps fail, wait or fail once."""
+    """Change some values, the code, what steps read besides, and which fail, wait or fail once."""
     edited = []
-    for kind, name in product(KINDS, ["middle", "out", *(each.name for each in graph)]):
+    calm = draw(st.booleans())  # little is certain while something fails
+    for kind, name in product(("other", *MISHAPS), ["middle", "out", *(one.name for one in graph)]):
         flag = book.folder / f"{kind}-{name}"
         flag.unlink(missing_ok=True)
-        if draw(st.integers(0, 9)) == 0:
+        if draw(st.integers(0, 3 if kind == "other" else 9)) == 0 and not (
+            calm and kind in MISHAPS
+        ):
             flag.touch()
+    (steps,) = book.folder.glob("steps[0-9]*.py")
+    if draw(st.integers(0, 5)) == 0:
+        steps.write_text(f"{STEPS}\n# {draw(st.integers(0, 2))}\n")
     for each in graph:
         value = draw(st.integers(0, 3)) if draw(st.integers(0, 2)) == 0 else each.value
         items = draw(ITEMS) if draw(st.integers(0, 4)) == 0 else each.items
@@ -265,9 +272,11 @@ def check(
             assert how in OUTCOMES[one.action] or name in disturbed, f"{one} is {how}"
 
 
-def attempt(book: Book, run: str | None, select: str | None) -> str | None:
-    """Forecast, run or resume, compare; return the run's id, None if the selection is refused."""
-    options = book.options()
+def attempt(
+    book: Book, run: str | None, select: str | None = None, refresh: str | None = None
+) -> RunResult | None:
+    """Forecast, run or resume, compare; return the result, None if the selection is refused."""
+    options = book.options(refresh=frozenset({refresh} if refresh else ()))
     planned = forecast(str(book.path), book.store, options, resume=run)
     plan = prepare.check(str(book.path), book.store, book.environ)
     assert {each.artifact for each in planned} == set(plan.nodes)
@@ -299,7 +308,14 @@ def attempt(book: Book, run: str | None, select: str | None) -> str | None:
         assert select or not any(each.work for each in chosen)
         assert not events
     check(plan, planned, result, new, selected)
-    return result.run_id
+    return result
+
+
+def settled(result: RunResult) -> bool:
+    """Return whether all of a run is there, or left out by a condition."""
+    steps = result.record.steps
+    there = {name for name, step in steps.items() if step.completed}
+    return steps.keys() <= there | left_out(result.record)
 
 
 def decide(draw: st.DrawFn, book: Book, run: str) -> None:
@@ -319,14 +335,21 @@ def test_what_is_certain_in_a_forecast_happens(data: st.DataObject) -> None:
     with place() as book:
         graph = edit(draw, book, graph)
         write(book, graph)
-        run = attempt(book, None, None)
-        assert run is not None
+        result = attempt(book, None)
+        assert result is not None
+        run = result.run_id
         for _ in range(3):
             if draw(st.booleans()):
                 graph = edit(draw, book, graph)
                 write(book, graph)
             decide(draw, book, run)
-            again = draw(st.booleans())
+            again = draw(st.integers(0, 3)) > 0
             chosen = draw(st.sampled_from(graph)).name if draw(st.integers(0, 3)) == 0 else None
             select = chosen and draw(st.sampled_from(["", "+"])) + chosen
-            run = attempt(book, run if again else None, select) or run
+            anew = draw(st.sampled_from(graph)).name if draw(st.integers(0, 3)) == 0 else None
+            result = attempt(book, run if again else None, select, anew)
+            run = result.run_id if result else run
+            if result and not select and settled(result):
+                more = attempt(book, run)
+                assert more is not None
+                assert more.nothing_to_do
