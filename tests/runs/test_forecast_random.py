@@ -12,6 +12,7 @@ from itertools import count, product
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from runs_kit import Book
@@ -353,3 +354,45 @@ def test_what_is_certain_in_a_forecast_happens(data: st.DataObject) -> None:
                 more = attempt(book, run)
                 assert more is not None
                 assert more.nothing_to_do
+
+
+def made(name: str, *inputs: str, **more: Any) -> Made:
+    """Return a step that has nothing but what is given."""
+    plain = Made(name, inputs, (), (), False, Kind.STEP, (), False, False, 0, 0)
+    return replace(plain, **more)
+
+
+HISTORIES = {
+    "a condition is true since its input has changed": (
+        [made("x"), made("s", "x", looks=True)],
+        [made("x", value=1), made("s", "x", looks=True)],
+        "",
+    ),
+    "an optional input is there that failed before": (
+        [made("x", optional=True), made("z"), made("y", "x", "z")],
+        [made("x", optional=True), made("z"), made("y", "x", "z")],
+        "fail-x",
+    ),
+    "what it comes after is left out again": (
+        [made("x"), made("a", "x", looks=True), made("b", after=("a",))],
+        [made("x", value=2), made("a", "x", looks=True), made("b", after=("a",))],
+        "",
+    ),
+}
+"""Runbooks before and after an edit, and what happens before it only: chance seldom brings them."""
+
+
+@pytest.mark.parametrize(("before", "later", "mishap"), HISTORIES.values(), ids=HISTORIES)
+def test_what_chance_seldom_brings(before: list[Made], later: list[Made], mishap: str) -> None:
+    with place() as book:
+        write(book, before)
+        if mishap:
+            (book.folder / mishap).touch()
+        first = attempt(book, None)
+        assert first is not None
+        if mishap:
+            (book.folder / mishap).unlink()
+        write(book, later)
+        again = attempt(book, first.run_id)
+        assert again is not None
+        assert settled(again)
