@@ -1,0 +1,173 @@
+"""Workers end with their coordinator, and so does all that components have started in them."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from wct_process import Place
+from worker_kit import (
+    below,
+    contents,
+    gone,
+    kill,
+    marked,
+    source,
+    staged,
+    template,
+    until,
+    workers,
+)
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it looks into /proc")
+
+ENDS = """
+import ctypes, os, subprocess, sys, threading, time
+
+def fine(x=1):
+    return {"value": x}
+
+def sleeper(mark):
+    return subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", mark])
+
+def works(mark):
+    here = os.getcwd()
+    sleeper(mark)
+    subprocess.Popen(
+        [sys.executable, "-c", "import time; time.sleep(600)", mark], start_new_session=True
+    )
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:  # a daemon, as they are usually started
+            os.execv(sys.executable, [sys.executable, "-c", "import time; time.sleep(600)", mark])
+        os.kill(os.getpid(), 9)
+    if not os.path.exists("go"):
+        open("ready", "w").close()
+        while not os.path.exists("go"):
+            time.sleep(0.01)
+    return {"value": 2}
+
+def streams(mark):
+    for number in range(2000):
+        yield {"number": number, "text": "x" * 100}
+    if not os.path.exists("go"):
+        open("ready", "w").close()
+        while not os.path.exists("go"):
+            time.sleep(0.01)
+
+def large(mark):
+    works(mark)
+    return {"value": "x" * 200_000}
+
+def leaves(mark):
+    sleeper(mark)
+    threading.Thread(target=time.sleep, args=(0.2,), name="my-thread").start()
+    return {"value": 3}
+"""
+CALLS = ("works", "streams", "large")
+
+
+@pytest.fixture
+def ends(place: Place) -> Place:
+    (place.path / "ends.py").write_text(ENDS)
+    return place
+
+
+def mark(place: Place) -> str:
+    return f"mark-of-{place.path}"
+
+
+def book(place: Place, *calls: str, keys: str = "") -> str:
+    given = f'{{mark: "{mark(place)}"}}'
+    artifacts = source("fine", "ends.py:fine")
+    artifacts += "".join(source(call, f"ends.py:{call}", keys, args=given) for call in calls)
+    return place.runbook("ends.yaml", artifacts)
+
+
+def at_work(place: Place, *calls: str) -> tuple[subprocess.Popen[str], set[int]]:
+    """Start a run, and return it with all its processes when its component is at work."""
+    words = ("--executor", "processes", "--max-concurrency", "1", "--run-id", "main")
+    wct = place.start("run", book(place, *calls), *words)
+    until((place.path / "ready").exists)
+    if set(calls) & {"works", "large"}:
+        until(lambda: len(marked(mark(place))) == 3)
+    return wct, below(wct.pid) | marked(mark(place))
+
+
+def resumed(place: Place) -> None:
+    """Complete the run: its content is that of a run on threads, and nothing else is left."""
+    (place.path / "go").touch()
+    words = ("--executor", "threads", "--run-id", "threads")
+    assert place.wct("run", "ends.yaml", *words).code == 0
+    assert staged(place) == []  # the next command that begins a run removes it
+    done = place.wct("run", "ends.yaml", "--resume", "main", "--executor", "processes")
+    assert done.code == 0, done.err
+    assert place.wct("runs", "verify", "main").code == 0
+    assert contents(place, "main") == contents(place, "threads")
+    assert staged(place) == []
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_coordinator_that_is_killed_leaves_no_process_and_no_byte(ends: Place, call: str) -> None:
+    wct, processes = at_work(ends, call)
+    assert len(processes) >= 2
+    wct.kill()
+    gone(processes)
+    ends.ended(wct)
+    gone(marked(mark(ends)))
+    resumed(ends)
+    kill(marked(mark(ends)))  # what the run on threads has left
+
+
+@pytest.mark.parametrize("stopped", ["worker", "template"])
+def test_stopped_processes_do_not_outlive_the_attempt(ends: Place, stopped: str) -> None:
+    wct, processes = at_work(ends, "works")
+    (worker,) = workers(wct.pid)
+    parent = template(wct.pid)
+    assert parent
+    kill([worker if stopped == "worker" else parent], signal.SIGSTOP)
+    for _ in range(2):
+        wct.send_signal(signal.SIGINT)
+        time.sleep(0.1)
+    ends.ended(wct)
+    gone(processes - marked(mark(ends)), 20)
+    if stopped == "worker":
+        gone(processes)
+    kill(marked(mark(ends)))
+
+
+def test_a_template_that_is_killed_costs_its_calls_another_try(ends: Place) -> None:
+    wct, processes = at_work(ends, "streams")
+    first = template(wct.pid)
+    assert first
+    kill([first])
+    gone(processes)
+    (ends.path / "go").touch()
+    done = ends.ended(wct)
+    assert done.code == 0, done.err
+    assert set(contents(ends)) == {"fine", "streams"}
+    assert staged(ends) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM])
+def test_a_worker_that_is_killed_fails_its_artifact(ends: Place, number: int) -> None:
+    wct, processes = at_work(ends, "works")
+    kill(workers(wct.pid), number)
+    done = ends.ended(wct)
+    assert done.code == 1
+    assert f"its worker was ended by {signal.Signals(number).name}" in done.err
+    assert "completed  fine" in done.err
+    gone(processes)
+
+
+def test_what_a_component_leaves_ends_with_the_attempt(ends: Place) -> None:
+    (ends.path / "go").touch()
+    given = f'{{mark: "{mark(ends)}"}}'
+    artifacts = source("leaves", "ends.py:leaves", args=given)
+    done = ends.wct("run", ends.runbook("l.yaml", artifacts), "--executor", "processes")
+    assert done.code == 0, done.err
+    assert "waiting for threads that components have started" in done.err
+    gone(marked(mark(ends)))
