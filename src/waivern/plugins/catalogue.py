@@ -91,6 +91,8 @@ class Catalogue:
         and WaivernError, naming which, if it cannot be imported or does not have the shape of its
         kind.
         """
+        if (known := self._loaded.get((kind, name))) is not None:
+            return known[0]  # without the lock: each artifact asks several times
         with self._lock:
             if (kind, name) not in self._loaded:
                 offer = self._offer(kind, name)
