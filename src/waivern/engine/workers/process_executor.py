@@ -16,14 +16,16 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
-from waivern.engine.calls import Call, Failed, LeftBehind, Lost, Outcome, Produced
+from waivern.engine.calls import Call, Failed, LeftBehind, Lost, Outcome
 from waivern.engine.executor import CallReport, ThreadExecutor
 from waivern.engine.producer import Producer
-from waivern.engine.workers.slots import Slots, cores
+from waivern.engine.workers.slots import Slots, Turn, cores
 from waivern.errors import WaivernError
 from waivern.planning.plan import Extract, Transform
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from waivern.engine.artifact_identity import ComponentUse
     from waivern.engine.calls import CacheLookup
     from waivern.engine.site import Site
@@ -37,8 +39,6 @@ if TYPE_CHECKING:
 LARGE_BYTES = 8 << 20
 """The size of the sources from which on a call is worth a worker although nothing was computed yet:
 a detector takes about a second for them."""
-COMPUTED_MS = 500
-"""The time that calls have computed on threads after which others are worth a worker."""
 
 
 class ProcessExecutor:
@@ -63,7 +63,7 @@ class ProcessExecutor:
         self._kept: list[_Kept] = []
         """Of calls that have ended but for what they started."""
         self._keeping = threading.Lock()
-        self._computed_ms = 0
+        self._turn = Turn()
         self._closed = False
         self._components.elsewhere = self._on_worker
 
@@ -144,11 +144,9 @@ class ProcessExecutor:
         for _, _, worker in ended:
             pool.drop(worker)
 
-    def ended(self, computing: _ComputingCall, outcome: Outcome) -> None:
-        """Note the end of a call that had a slot, and give the slot back."""
+    def ended(self, computing: _ComputingCall) -> None:
+        """Note the end of a call that had a slot, and take the slot back."""
         self._computing.pop(id(computing.call), None)
-        if isinstance(outcome, Produced) and outcome.origin is None:
-            self._computed_ms += outcome.duration_ms
         computing.leave()
 
     def start(self, call: Call, report: CallReport) -> None:
@@ -182,7 +180,7 @@ class ProcessExecutor:
             return None
         limited = call.node.max_memory is not None
         if not (limited or self.every or self._is_worth(call, lookup)):
-            return None
+            return None if self._threads.wanted(call) else _UNWANTED
         if (pool := self._pool_for(call, tool)) is None:
             return self._refused(limited=limited) if limited or self.every else None
         from waivern.engine.workers.call_session import CallSession, WaitsError
@@ -201,7 +199,7 @@ class ProcessExecutor:
         self._sessions[id(call)] = session
         try:
             if not self._threads.wanted(call):
-                return Lost("the call is not wanted any more")
+                return _UNWANTED
             outcome = session.carry_out()
         except WaitsError:
             self._waiting.add(_use(call))
@@ -249,12 +247,10 @@ class ProcessExecutor:
             return False
         if self._pool is not None:
             return True
-        if self._computed_ms >= COMPUTED_MS and self._slots.taken > 1:
-            return True
         size = self._components.input_bytes(call)
-        return size >= LARGE_BYTES and (
-            size * self._components.new_share(call, lookup) >= LARGE_BYTES
-        )
+        if size >= LARGE_BYTES and (size * self._components.new_share(call, lookup) >= LARGE_BYTES):
+            return True
+        return not self._computing[id(call)].takes(self._turn)
 
     def _pool_for(self, call: Call, tool: ComponentUse) -> WorkerPool | None:
         """Return the pool; None if no other process can take part in the run."""
@@ -295,22 +291,30 @@ class _ComputingCall:
         self._report = report
         self._executor = executor
         self.submitted = False
-        self._slots: list[None] = []
-        """The slot, if it has one: to take it out of a list is atomic."""
+        self._held: list[Callable[[], None]] = []
+        """What gives back its slot and its turn: to take something out of a list is atomic."""
 
     def begin(self) -> None:
         """Begin with a slot."""
         self.submitted = True
-        self._slots.append(None)
+        self._held.append(self._executor.give_slot)
         self._executor.start(self.call, self)
 
+    def takes(self, turn: Turn) -> bool:
+        """Wait for the turn to compute on a thread; return false if it does not come soon."""
+        taken = turn.take()
+        if taken:
+            self._held.append(turn.give)
+        return taken
+
     def leave(self) -> None:
-        """Give the slot back, once."""
-        try:
-            self._slots.pop()
-        except IndexError:
-            return
-        self._executor.give_slot()
+        """Give back what it has, once."""
+        while True:
+            try:
+                give_back = self._held.pop()
+            except IndexError:
+                return
+            give_back()
 
     # as a receiver of reports
 
@@ -318,11 +322,14 @@ class _ComputingCall:
         self._report.began(call)
 
     def done(self, call: Call, outcome: Outcome) -> None:
-        self._executor.ended(self, outcome)
+        self._executor.ended(self)
         self._report.done(call, outcome)
 
     def gone(self, reason: str) -> None:
         self._report.gone(reason)
+
+
+_UNWANTED = Lost("the call is not wanted any more")
 
 
 def _use(call: Call) -> str:

@@ -1,11 +1,20 @@
-"""The slots of a run: as many calls compute at once as there are processor cores for."""
+"""The slots of a run: as many calls compute at once as there are processor cores for.
+
+On threads of one interpreter only one of them makes progress at a time: it has the turn.
+"""
 
 from __future__ import annotations
 
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
+
+PATIENCE_S = 0.25
+"""How long a call waits for its turn: to start the first worker takes about as long."""
+EACH_S = 0.005
+"""How long calls compute, on average, that are worth a worker: the way to it takes about 1 ms."""
 
 
 def cores() -> int:
@@ -64,3 +73,30 @@ class Slots:
         """Let nothing wait any more."""
         with self.lock:
             self._waiting.clear()
+
+
+class Turn:
+    """The turn to compute on a thread, which one call has at a time. Thread-safe.
+
+    To wait for it costs nothing, because the threads of an interpreter share its lock. A call that
+    does not get it soon is worth a worker: another one computes for long, or many do.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._began = self._spent = 0.0
+        self._calls = 0
+
+    def take(self) -> bool:
+        """Wait for the turn; return false if a worker is worth its start instead."""
+        many = self._spent >= max(PATIENCE_S, EACH_S * self._calls)
+        if not self._lock.acquire(timeout=0 if many else PATIENCE_S):
+            return False
+        self._began = time.monotonic()
+        return True
+
+    def give(self) -> None:
+        """Give the turn back."""
+        self._spent += time.monotonic() - self._began
+        self._calls += 1
+        self._lock.release()
