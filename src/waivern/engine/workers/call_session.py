@@ -59,7 +59,8 @@ class CallSession:
         self._slots = slots
         self._store = store
         self._logs = logs
-        self._log = logs.of(request.call.artifact)
+        self.artifact = request.call.artifact
+        self._log = logs.of(self.artifact)
         self._on_progress = on_progress
         self._request = request
         self._key = key
@@ -74,8 +75,8 @@ class CallSession:
         self._outcome: Outcome | None = None
         self.threads: tuple[str, ...] = ()
         """The names of the threads that its component has left at work."""
-        self.kept: WorkerHandle | None = None
-        """The worker, if it has something left that may go on until the attempt ends."""
+        self.lingers = False
+        """Whether something that it has left may continue in its worker until the attempt ends."""
 
     def abandon(self) -> None:
         """End the workers of this call, from another thread."""
@@ -91,15 +92,24 @@ class CallSession:
         be had.
         """
         reason = "the call is not wanted any more"
-        with self._selector:
-            for _ in range(TRIES):
-                if self._abandoned:
-                    break
-                try:
-                    return self._conversation()
-                except NotBegunError as error:
-                    reason = str(error)
+        for _ in range(TRIES):
+            if self._abandoned:
+                break
+            try:
+                return self._conversation()
+            except NotBegunError as error:
+                reason = str(error)
         return Lost(reason)
+
+    def linger(self) -> None:
+        """Take what the worker has said since its call ended."""
+        for key, _ in self._selector.select(0):
+            self._attend(None, key.data, key.fd)
+
+    def end(self) -> None:
+        """End the worker that was kept."""
+        for worker in list(self._workers):
+            self.drop(worker)
 
     def _conversation(self) -> Outcome:
         leader = self.take()
@@ -107,7 +117,8 @@ class CallSession:
             leader.channel.send(self.document(follows=False))
             while self._outcome is None:
                 for key, _ in self._selector.select():
-                    self._attend(leader, key.data, key.fd)
+                    if self._outcome is None:
+                        self._attend(leader, key.data, key.fd)
         except OSError:
             if self._began:
                 raise
@@ -116,8 +127,8 @@ class CallSession:
         finally:
             if self._followers is not None:
                 self._followers.release()
-            for worker in list(self._workers):  # something has failed
-                self.drop(worker)
+            if not self.lingers:
+                self.end()  # something has failed
         return self._outcome
 
     def document(self, *, follows: bool) -> Document:
@@ -137,7 +148,7 @@ class CallSession:
             self._workers.add(worker)
             if self._abandoned:
                 self._pool.kill(worker)
-        worker.served.add(self._request.call.artifact)
+        worker.served.add(self.artifact)
         self._selector.register(worker.channel, selectors.EVENT_READ, worker)
         self._selector.register(worker.output, selectors.EVENT_READ, worker)
         return worker
@@ -163,8 +174,8 @@ class CallSession:
 
     # what they say
 
-    def _attend(self, leader: WorkerHandle, worker: WorkerHandle, descriptor: int) -> None:
-        if self._outcome is not None or worker not in self._workers:
+    def _attend(self, leader: WorkerHandle | None, worker: WorkerHandle, descriptor: int) -> None:
+        if worker not in self._workers:  # it was released meanwhile
             return
         if descriptor == worker.output:
             if not self._print(worker):
@@ -185,6 +196,8 @@ class CallSession:
             log = self._logs.of(document["of"]) if document["of"] in worker.served else self._log
             for line, echo in document["log"]:
                 log.line(str(line), echo=bool(echo))
+        elif self._outcome is not None:
+            self.threads = tuple(map(str, document.get("threads", self.threads)))
         elif leads:
             self._handle_leader(worker, document)
         elif self._followers is not None:
@@ -218,14 +231,16 @@ class CallSession:
         if document["spent"]:
             self.drop(worker)
         elif document["leaves"]:
-            self._leave(worker)
-            self.kept = worker
+            self.lingers = True
         else:
             self.give_back(worker)
 
     def _ended(self, worker: WorkerHandle, reason: str | None = None, *, leads: bool) -> None:
         worker.ended.wait(END_S)
         self.drop(worker)
+        if self._outcome is not None:
+            self.threads = ()
+            return
         if not leads:
             if self._followers is not None:
                 self._followers.ended(worker)

@@ -5,11 +5,11 @@ The documents are JSON and nothing else: what a worker sends is data and can exe
 
 from __future__ import annotations
 
-import json
 import socket
 import struct
 import threading
 from contextlib import suppress
+from json import dumps, loads  # the functions: a component may replace those of the module
 from typing import Any, TypeAlias
 
 Document: TypeAlias = dict[str, Any]
@@ -40,7 +40,7 @@ class Channel:
 
     def send(self, document: Document) -> None:
         """Send a document. Raises OSError if the other process is gone."""
-        data = json.dumps(document, separators=(",", ":")).encode()
+        data = dumps(document, separators=(",", ":")).encode()
         with self._sending:
             self._socket.sendall(_HEADER.pack(_MARK, len(data)) + data)
 
@@ -97,7 +97,7 @@ class Channel:
         data = bytes(buffer[_HEADER.size : end])
         del buffer[:end]
         try:
-            document = json.loads(data)
+            document = loads(data)
         except (ValueError, RecursionError):
             raise GarbageError from None
         if not isinstance(document, dict):

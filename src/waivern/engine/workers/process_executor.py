@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import os
-import select
 import sys
 import threading
 from typing import TYPE_CHECKING
@@ -31,10 +30,8 @@ if TYPE_CHECKING:
     from waivern.engine.site import Site
     from waivern.engine.workers.call_documents import WorkerCall
     from waivern.engine.workers.call_session import CallSession
-    from waivern.engine.workers.worker_pool import ComponentKey, WorkerHandle, WorkerPool
+    from waivern.engine.workers.worker_pool import ComponentKey, WorkerPool
 
-    _Kept = tuple[str, tuple[str, ...], WorkerHandle]
-    """An artifact, its threads and its worker."""
 
 LARGE_BYTES = 8 << 20
 """The size of the sources from which on a call is worth a worker although nothing was computed yet:
@@ -60,7 +57,7 @@ class ProcessExecutor:
         self._site: Site | None = None
         self._waiting: set[str] = set()
         """Uses of components that turned out to wait, as `_use` describes them."""
-        self._kept: list[_Kept] = []
+        self._kept: list[CallSession] = []
         """Of calls that have ended but for what they started."""
         self._keeping = threading.Lock()
         self._turn = Turn()
@@ -105,44 +102,43 @@ class ProcessExecutor:
 
     def lingers(self) -> bool:
         """Report whether a thread that is no daemon still works for a call that has ended."""
-        return self._threads.lingers() or any(threads for _, threads, _ in self._still_at_work())
+        return self._threads.lingers() or any(each.threads for each in self._still_at_work())
 
     def close(self, patience_s: float) -> list[LeftBehind]:
         """End all workers, and close the threads; return what is left behind there."""
         self._closed = True
         self._slots.withdraw()
         left = [
-            LeftBehind(artifact, name, holds_process=False)
-            for artifact, threads, _ in self._still_at_work()
-            for name in threads
+            LeftBehind(session.artifact, name, holds_process=False)
+            for session in self._still_at_work()
+            for name in session.threads
         ]
         if self._pool is not None:
             self._pool.close()
-            for _, _, worker in self._still_at_work():
-                self._pool.drop(worker)
+            for session in self._still_at_work():
+                session.end()
         return [*left, *self._threads.close(patience_s)]
 
-    def _still_at_work(self) -> list[_Kept]:
-        """Return what was kept, without the threads that have ended."""
+    def _still_at_work(self) -> list[CallSession]:
+        """Return the calls whose workers were kept, with the threads that are at work now."""
         with self._keeping:
-            self._kept = [
-                (artifact, threads if threads and not _has_news(worker) else (), worker)
-                for artifact, threads, worker in self._kept
-            ]
-            return self._kept
+            for session in self._kept:
+                session.linger()
+            return list(self._kept)
 
-    def _keep(self, kept: _Kept, pool: WorkerPool) -> None:
-        """Keep a worker for what it has left there; end the oldest one if they are too many.
+    def _keep(self, session: CallSession) -> None:
+        """Keep the worker of a call that has ended; end the oldest one if they are too many.
 
         Those with threads that are no daemons stay until these have ended.
         """
         with self._keeping:
-            self._kept.append(kept)
-            left = [each for each in self._kept if not each[1]]
-            ended = left[: -self._slots.count]
-            self._kept = [each for each in self._kept if each not in ended]
-        for _, _, worker in ended:
-            pool.drop(worker)
+            self._kept.append(session)
+            for each in self._kept:
+                each.linger()
+            left = [each for each in self._kept if not each.threads]
+            for each in left[: -self._slots.count]:
+                self._kept.remove(each)
+                each.end()
 
     def ended(self, computing: _ComputingCall) -> None:
         """Note the end of a call that had a slot, and take the slot back."""
@@ -209,8 +205,8 @@ class ProcessExecutor:
             return Lost(str(error)) if limited or self.every else None
         finally:
             del self._sessions[id(call)]
-        if session.kept is not None:
-            self._keep((call.artifact, session.threads, session.kept), pool)
+        if session.lingers:
+            self._keep(session)
         return outcome
 
     def _request(
@@ -342,10 +338,3 @@ def _use(call: Call) -> str:
 def _has_interpreter() -> bool:
     """Report whether this process knows its interpreter: a program that embeds one may not."""
     return "py" in os.path.basename(sys.executable or "").lower()  # noqa: PTH119
-
-
-def _has_news(worker: WorkerHandle) -> bool:
-    """Report whether a worker has sent that its threads have ended, or has ended itself."""
-    poll = select.poll()
-    poll.register(worker.channel, select.POLLIN)
-    return bool(poll.poll(0))
