@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from waivern.api.functions import replay as replay
     from waivern.api.functions import resume as resume
     from waivern.api.functions import run as run
+    from waivern.api.run_history import RunHistory as RunHistory
     from waivern.api.run_queries import CorruptRunWarning as CorruptRunWarning
     from waivern.api.run_queries import delete_run as delete_run
     from waivern.api.run_queries import list_runs as list_runs
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
     from waivern.record.coverage import RunCoverage as RunCoverage
     from waivern.record.execution_state import ExecutionState as ExecutionState
     from waivern.record.run_metadata import RunMetadata as RunMetadata
+    from waivern.record.run_summary import RunSummary as RunSummary
     from waivern.record.status import ArtifactStatus as ArtifactStatus
     from waivern.record.status import How as How
     from waivern.record.status import RunStatus as RunStatus
@@ -98,6 +100,7 @@ _HOMES = {
     "diagnostics": ("InvalidError",),
     "record.coverage": ("RunCoverage",),
     "record.run_metadata": ("RunMetadata",),
+    "record.run_summary": ("RunSummary",),
     "record.execution_state": ("ExecutionState",),
     "record.status": ("ArtifactStatus", "How", "RunStatus"),
     "record.step_record": ("StepRecord",),
@@ -138,6 +141,7 @@ _HOMES = {
         "stream",
     ),
     "runs.result": ("Artifact", "RunFailed", "RunResult"),
+    "api.run_history": ("RunHistory",),
     "api.run_queries": (
         "CorruptRunWarning",
         "delete_run",

@@ -106,7 +106,7 @@ async def f() -> None:
 @pytest.mark.sweep
 def test_the_programs_pass_a_strict_type_check(tmp_path: Path) -> None:
     """Also one with mistakes in it does not: the checker knows the arguments and the events."""
-    assert len(PROGRAMS) == 7
+    assert len(PROGRAMS) == 8
     for n, text in enumerate(PROGRAMS):
         (tmp_path / f"program{n}.py").write_text(text)
     (tmp_path / "wrong.py").write_text(WRONG)
@@ -138,4 +138,11 @@ def test_the_page_leaves_out_nothing_that_is_public() -> None:
 
 
 def test_a_program_that_reads_a_list_record_by_record(place: Path) -> None:
-    assert outcome(PROGRAMS[6], place) == ["mail.txt 28"]
+    assert outcome(PROGRAMS[7], place) == ["mail.txt 28"]
+
+
+def test_a_program_that_reads_the_history(place: Path) -> None:
+    first, last = outcome(PROGRAMS[6], place)
+    assert first.startswith("sixth ['broken'] broken: ")
+    assert first.endswith("{'tags': ['audit']}")
+    assert last == "0 None"

@@ -30,7 +30,7 @@ def test_rows_for_a_pipe(two: Place) -> None:
         ["good", "completed", "one.yaml"],
     ]
     for row in done.rows:
-        assert len(row) == 12
+        assert len(row) == 14
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", row[3])
     assert done.rows[0][5:9] == ["1", "1", "0", "0"]
     assert done.err == ""

@@ -24,6 +24,7 @@ from waivern.errors import WaivernError
 from waivern.record.status import RunStatus
 from waivern.runs import listing, queries, retention
 from waivern.runs.cancel import cancel
+from waivern.runs.listing import RunFilter
 from waivern.runs.run_references import find
 from waivern.store.base import Lease, Owner
 from waivern.store.local import LocalFilesystemStore
@@ -78,7 +79,7 @@ def same(book: Book, limits: tuple[int | None, ...] = (1, 3, None)) -> None:
     for status in STATUSES:
         fitting = [row for row in every if status in (None, row.status)]
         for limit in limits:
-            found = listing.page(book.store, status=status, limit=limit)
+            found = listing.page(book.store, RunFilter(status), limit=limit)
             shown = fitting[:limit]
             assert list(map(document, found.rows)) == list(map(document, shown)), status
             assert found.matching == len(fitting)
@@ -261,7 +262,7 @@ def test_what_the_index_says_is_checked(tmp_path: Path) -> None:
     written(book, lie, "waivern-run-index/2")
     same(book)
     written(book, lie)  # and so it would be believed
-    assert listing.page(book.store, status="completed").matching == 0
+    assert listing.page(book.store, RunFilter("completed")).matching == 0
 
 
 @pytest.mark.parametrize("kind", ["fifo", "link", "folder", "device", "writable", "huge"])
@@ -370,7 +371,7 @@ def test_a_run_that_is_no_folder_any_more(tmp_path: Path) -> None:
     book.run("r001").rename(outside)
     book.run("r001").symlink_to(outside)
     same(book)
-    (row,) = listing.page(book.store, status=queries.CORRUPT).rows
+    (row,) = listing.page(book.store, RunFilter(queries.CORRUPT)).rows
     assert "in the place of a folder" in (row.fault or "")
 
 

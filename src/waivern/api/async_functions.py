@@ -15,7 +15,15 @@ from functools import partial
 from anyio import to_thread
 
 from waivern.api import argument_types, functions
-from waivern.api.execution import Execution, Source, Texts, execution, readable, request
+from waivern.api.execution import (
+    NO_METADATA,
+    Execution,
+    Source,
+    Texts,
+    execution,
+    readable,
+    request,
+)
 from waivern.api.loop_resolver import LoopResolver
 from waivern.api.run_queries import Folder, Store
 from waivern.api.run_thread import Begin, result_of
@@ -71,6 +79,7 @@ async def arun(
     min_coverage: float | None = None,
     fail_on: Texts = (),
     output: Folder = None,
+    metadata: Mapping[str, Json] = NO_METADATA,
     trust_run: bool = False,
     resolver: RemoteResolver | None = None,
     store: Store = None,
@@ -97,6 +106,7 @@ async def arun(
         params=params,
         select=select,
         exclude=exclude,
+        metadata=metadata,
     )
     return await result_of(partial(start, requested, where.store), where.options)
 
@@ -272,6 +282,7 @@ def stream(
     min_coverage: float | None = None,
     fail_on: Texts = (),
     output: Folder = None,
+    metadata: Mapping[str, Json] = NO_METADATA,
     base: Folder = None,
     trust_run: bool = False,
     resolver: RemoteResolver | None = None,
@@ -315,6 +326,7 @@ def stream(
         allow_changed=allow_changed,
         force=force,
         ask_again=ask_again,
+        metadata=metadata,
     )
     passed = {
         "source": source,
@@ -337,6 +349,7 @@ def stream(
         "min_coverage": min_coverage,
         "fail_on": fail_on,
         "output": output,
+        "metadata": metadata,
         "resolver": resolver,
         "base": base,
         "trust_run": trust_run,

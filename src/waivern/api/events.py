@@ -99,6 +99,10 @@ class ArtifactRetried:
     error: Error
     delay_ms: int
     """Milliseconds until the next try."""
+    attempt: int
+    """The number of the try that failed, from 1, within this attempt at the run."""
+    max_attempts: int
+    """The tries that the runbook allows: one, and its retries."""
     type: Literal["artifact_retried"] = field(default="artifact_retried", init=False)
 
 
@@ -228,8 +232,15 @@ def public(store: RunStore, run_id: str, seq: int, event: journaled.Event) -> Ru
             return ArtifactCompleted(**line(name), duration_ms=event.duration_ms, made=made)
         case journaled.ArtifactFailedRecord(_, name, error, took):
             return ArtifactFailed(**line(name), duration_ms=took, error=error)
-        case journaled.ArtifactRetriedRecord(_, name, error, took, delay):
-            return ArtifactRetried(**line(name), duration_ms=took, error=error, delay_ms=delay)
+        case journaled.ArtifactRetriedRecord(_, name, error, took, delay, tried, most):
+            return ArtifactRetried(
+                **line(name),
+                duration_ms=took,
+                error=error,
+                delay_ms=delay,
+                attempt=tried,
+                max_attempts=most,
+            )
         case journaled.ArtifactSkippedRecord(_, name, cause, reason, more):
             return ArtifactSkipped(
                 **line(name), reason=reason, cause=cause, more_causes=tuple(more)
@@ -242,6 +253,7 @@ def public(store: RunStore, run_id: str, seq: int, event: journaled.Event) -> Ru
             | journaled.GateDecidedRecord()
             | journaled.ArtifactRedactedRecord()
             | journaled.RunCancelledRecord()
+            | journaled.RunAnnotatedRecord()
             | journaled.AttemptEndedRecord()
         ):
             return None

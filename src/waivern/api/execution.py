@@ -14,6 +14,7 @@ from waivern.diagnostics import shown
 from waivern.errors import UsageError
 from waivern.language.models import Runbook
 from waivern.message import Json
+from waivern.record.annotations import Annotations
 from waivern.runs.locate import refuse_not_stored, why_not_stored
 from waivern.runs.output_delivery import usable
 from waivern.runs.request import NO_DATA, RunRequest
@@ -31,6 +32,7 @@ Texts: TypeAlias = str | Iterable[str]
 """One text, or several."""
 
 NO_PARAMS: Mapping[str, Json] = MappingProxyType({})
+NO_METADATA: Mapping[str, Json] = MappingProxyType({})
 
 
 class Execution(NamedTuple):
@@ -105,6 +107,7 @@ def request(
     allow_changed: bool = False,
     force: bool = False,
     ask_again: bool = False,
+    metadata: Mapping[str, Json] = NO_METADATA,
 ) -> RunRequest:
     """Return the request that the arguments make. Raises UsageError for a wrong value."""
     argument_types.text("run", run, optional=True)
@@ -113,6 +116,7 @@ def request(
     for name, value in (("params", params), ("data", data)):
         if value is not None:
             argument_types.mapping(name, value)
+    argument_types.mapping("metadata", metadata)
     switches = {"allow_changed": allow_changed, "force": force, "ask_again": ask_again}
     for name, switch in switches.items():
         argument_types.switch(name, switch)
@@ -124,6 +128,7 @@ def request(
         selection=Selection(_texts("select", select), _texts("exclude", exclude)),
         data=data or NO_DATA,
         by=by or "",
+        annotations=Annotations.of(metadata),
         **switches,
     )
 

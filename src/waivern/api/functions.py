@@ -19,6 +19,7 @@ The arguments mean the same in every function that has them:
                    are the `policies` of the result, and make its `exit_code` 6.
 `output`           a folder for copies of the artifacts marked `output: true`; the run records it
                    for later attempts. None: the folder that an earlier attempt recorded, if any.
+`metadata`         annotations of a new run: `name`, `tags`, `note`, and `meta`, a mapping of texts.
 `base`             the folder that relative paths of a recorded run start from; None: it is searched
                    for, and the call is refused if that is not clear.
 `trust_run`        whether a run of another store may execute code, and read sources, that it
@@ -34,7 +35,14 @@ from typing import TYPE_CHECKING
 
 from waivern.api import argument_types
 from waivern.api.event_loop import refuse_in_event_loop
-from waivern.api.execution import Source, Texts, execution, readable, request
+from waivern.api.execution import (
+    NO_METADATA,
+    Source,
+    Texts,
+    execution,
+    readable,
+    request,
+)
 from waivern.api.run_queries import Folder, Store
 from waivern.errors import UsageError
 from waivern.files import absolute
@@ -167,6 +175,7 @@ def run(
     min_coverage: float | None = None,
     fail_on: Texts = (),
     output: Folder = None,
+    metadata: Mapping[str, Json] = NO_METADATA,
     trust_run: bool = False,
     store: Store = None,
     project_root: Folder = None,
@@ -201,6 +210,7 @@ def run(
         params=params,
         select=select,
         exclude=exclude,
+        metadata=metadata,
     )
     return start(requested, where.store, where.options)
 

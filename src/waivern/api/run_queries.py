@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import time
 import warnings
+from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -15,7 +17,8 @@ from waivern.files import absolute
 from waivern.record.run_metadata import RunMetadata
 from waivern.record.status import RunStatus
 from waivern.runs import queries
-from waivern.runs.listing import STATUSES, RunListing
+from waivern.runs.listing import STATUSES, RunFilter, RunListing
+from waivern.runs.moments import moment
 from waivern.runs.run_references import find
 from waivern.store.base import RunStore
 from waivern.store.opening import open_store
@@ -72,17 +75,32 @@ def list_runs(
     runbook: str | None = None,
     limit: int | None = 50,
     *,
+    since: str | None = None,
+    until: str | None = None,
+    tags: str | Iterable[str] = (),
     store: Store = None,
     project_root: Folder = None,
 ) -> list[RunMetadata]:
     """Return the heads of runs, newest first: of all that fit, however they ended or if they run.
 
-    `runbook` is its name, its path as it was typed, or the stem of that. Each status is the truth
+    `runbook` is its name, its path as it was typed, or the stem of that. `since` and `until` limit
+    when it started: an age such as '30d', a date, or a time (UTC without a zone). `tags` are tags
+    that it has, all of them. Each status is the truth
     at this moment: a run whose process was killed is `interrupted`. A run that cannot be read is
     left out with a CorruptRunWarning. `limit=None`: all of them.
     """
     argument_types.text("status", status, optional=True)
     argument_types.text("runbook", runbook, optional=True)
+    argument_types.text("since", since, optional=True)
+    argument_types.text("until", until, optional=True)
+    now = time.time()
+    wanted = RunFilter(
+        status,
+        runbook,
+        None if since is None else moment(since, now),
+        None if until is None else moment(until, now, ends=True),
+        (tags,) if isinstance(tags, str) else tuple(tags),
+    )
     if status is not None and status not in STATUSES:
         raise UsageError(
             f"status= cannot be {shown(status)}", hint=f"give one of {', '.join(sorted(STATUSES))}"
@@ -91,7 +109,7 @@ def list_runs(
     for found in listing.glances:
         if found.status in queries.DAMAGED and (row := listing.row(found.run_id)):
             warnings.warn(f"run {row.run_id}: {row.fault}", CorruptRunWarning, stacklevel=2)
-    matching = (listing.row(found.run_id) for found in listing.matching(status, runbook))
+    matching = (listing.row(found.run_id) for found in listing.matching(wanted))
     heads = (row.metadata for row in matching if row and row.metadata)
     return list(islice(heads, limit))
 

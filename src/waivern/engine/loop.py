@@ -421,8 +421,11 @@ class Loop:
             self._failed(node, failure)
             return
         delay_ms = round(wait * 1000)
+        most = 1 + (node.retry.max if node.retry else 0)
         self._ledger.enter(
-            ArtifactRetriedRecord(at, node.id, failure.error, failure.duration_ms, delay_ms)
+            ArtifactRetriedRecord(
+                at, node.id, failure.error, failure.duration_ms, delay_ms, tried, most
+            )
         )
         self._retrying[node.id] = node
         self._timers.after(wait, lambda: self._try_again(node))

@@ -23,6 +23,7 @@ from waivern.record.journal_events import (
     AttemptStartedRecord,
     Event,
     GateDecidedRecord,
+    RunAnnotatedRecord,
     RunCancelledRecord,
     RunStartedRecord,
 )
@@ -33,6 +34,8 @@ from waivern.record.step_record import StepRecord
 T = TypeVar("T")
 LISTED_SOURCES = 100
 """The maximal number of sources that `run.json` lists; of more, it has the summary."""
+AFTERTHOUGHTS = (ArtifactRedactedRecord, RunAnnotatedRecord)
+"""Events that are no sign of life: they may follow long after the run has ended."""
 ASK_AGAIN = "ask-again"
 """In the options of an attempt: decisions from before it are invalidated."""
 
@@ -62,6 +65,7 @@ class RunRecord:
             reuses=_sources(first.reuse),
             children=first.children,
             replay_of=first.replay_of,
+            metadata=first.metadata,
         )
         self.aliases = first.aliases
         self.sensitive = frozenset(first.sensitive)
@@ -132,7 +136,7 @@ class RunRecord:
         if take_in is None:
             raise IntegrityError(f"journal line {self.count}: {type(event).__name__} out of place")
         take_in(self, event)
-        if not isinstance(event, ArtifactRedactedRecord):  # or it would prolong the run's retention
+        if not isinstance(event, AFTERTHOUGHTS):  # or it would prolong the run's retention
             self.metadata.updated_at = event.at
 
     def step(self, name: str) -> StepRecord:
@@ -305,6 +309,10 @@ def _run_cancelled(record: RunRecord, event: RunCancelledRecord) -> None:
     run.cancelled_by = event.by
 
 
+def _run_annotated(record: RunRecord, event: RunAnnotatedRecord) -> None:
+    record.metadata.metadata = event.metadata
+
+
 def _attempt_ended(record: RunRecord, event: AttemptEndedRecord) -> None:
     run = record.metadata
     if not record.attempt_open:
@@ -338,6 +346,7 @@ _TAKEN_IN: dict[type, Callable[[RunRecord, Any], None]] = {
     ArtifactSuspendedRecord: _artifact_suspended,
     GateDecidedRecord: _gate_decided,
     RunCancelledRecord: _run_cancelled,
+    RunAnnotatedRecord: _run_annotated,
     AttemptEndedRecord: _attempt_ended,
 }
 """The change of the record by each kind of event."""

@@ -38,6 +38,8 @@ class RunStartedRecord(NamedTuple):
     """Artifacts that come from outside the run; null in journals that do not list them."""
     processors: dict[str, list[str]] | None = None
     """The inputs of each artifact that a processor makes; null in journals of earlier versions."""
+    metadata: dict[str, Json] = {}
+    """The annotations of the run: `name`, `tags`, `note`, `meta`."""
 
 
 class AttemptStartedRecord(NamedTuple):
@@ -177,6 +179,10 @@ class ArtifactRetriedRecord(NamedTuple):
     error: dict[str, Json]
     duration_ms: int
     delay_ms: int
+    attempt: int = 0
+    """The number of the try that failed, from 1; 0 where an earlier version recorded it."""
+    max_attempts: int = 0
+    """The tries that the runbook allows: one, and its retries; 0 as `attempt`."""
 
 
 class ArtifactSkippedRecord(NamedTuple):
@@ -228,6 +234,15 @@ class RunCancelledRecord(NamedTuple):
     note: str | None
 
 
+class RunAnnotatedRecord(NamedTuple):
+    """A person changed the annotations of the run while no attempt was at work on it."""
+
+    at: str
+    by: str
+    metadata: dict[str, Json]
+    """All annotations from now on."""
+
+
 class AttemptEndedRecord(NamedTuple):
     """The attempt is over; `status` is the run's until another attempt starts."""
 
@@ -251,6 +266,7 @@ Event: TypeAlias = (
     | ArtifactSuspendedRecord
     | GateDecidedRecord
     | RunCancelledRecord
+    | RunAnnotatedRecord
     | AttemptEndedRecord
 )
 
@@ -266,6 +282,7 @@ _KINDS: dict[str, type[Any]] = {
     "artifact_suspended": ArtifactSuspendedRecord,
     "gate_decided": GateDecidedRecord,
     "run_cancelled": RunCancelledRecord,
+    "run_annotated": RunAnnotatedRecord,
     "attempt_ended": AttemptEndedRecord,
 }
 _NAMES = {kind: name for name, kind in _KINDS.items()}

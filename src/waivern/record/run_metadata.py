@@ -66,6 +66,8 @@ class RunMetadata:
     """The first artifacts whose content or evidence was destroyed, with the time of each."""
     redacted_count: int = 0
     """The number of all such artifacts."""
+    metadata: dict[str, Json] = field(default_factory=dict)
+    """The annotations that users recorded: `name`, `tags`, `note`, `meta`, if there are any."""
     attempts: list[dict[str, Json]] = field(default_factory=list)
     """`{started_at, ended_at, status, reason, host, pid, runbook_hash, waivern, python}` each."""
     journal: dict[str, Json] = field(default_factory=dict)

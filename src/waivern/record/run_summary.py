@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
 from waivern.message import Json
 from waivern.record.fold import RunRecord
 from waivern.record.journal_events import AttemptEndedRecord, AttemptStartedRecord, Event
+from waivern.record.json_shape import misfit
 from waivern.record.status import ArtifactStatus, RunStatus
 
+RESULTS = ("success", "failed", "stopped")
 CRASHED = "the process ended without recording how: it was killed, or it crashed"
 REMOVED = "removed"
 
@@ -37,6 +39,19 @@ class RunSummary(NamedTuple):
     runbook: str | None = None
     """The path as typed, or the name of a runbook that has none."""
 
+    @classmethod
+    def of(cls, line: Mapping[str, Json]) -> RunSummary | None:
+        """Return the summary on a line of the history; None if it is none.
+
+        A line may have only the first nine names, and names that are not ours.
+        """
+        known = {name: line[name] for name in cls._fields if name in line}
+        if known.keys() >= REQUIRED and misfit(cls, known) is None:
+            found = cls(**known)
+            ended = found.started_at is not None and found.ended_at is not None
+            return found if ended and found.result in RESULTS else None
+        return None
+
     def document(self) -> dict[str, Json]:
         """Return the line as a document."""
         return self._asdict()
@@ -46,6 +61,9 @@ class RunSummary(NamedTuple):
         return {**self._asdict(), "event": REMOVED, "removed_at": at}
 
 
+REQUIRED = frozenset(RunSummary._fields[:9])
+
+
 def unknown(run_id: str) -> RunSummary:
     """Return the summary of a run without a record."""
     return RunSummary(run_id, None, None, None, None, [], [], 0, {})
@@ -53,6 +71,8 @@ def unknown(run_id: str) -> RunSummary:
 
 def summary(record: RunRecord) -> RunSummary:
     """Return the summary of the last attempt; one without an end has crashed."""
+    if not record.metadata.attempts:
+        return _of_first_form(record)
     run, last = record.metadata, record.metadata.attempts[-1]
     crashed = record.attempt_open
     status = RunStatus.INTERRUPTED if crashed else RunStatus(str(last["status"]))
@@ -68,10 +88,29 @@ def summary(record: RunRecord) -> RunSummary:
         stages_executed=[step.artifact for step in steps],
         stages_failed=[s.artifact for s in steps if s.status is ArtifactStatus.FAILED],
         retry_count=sum(max(0, step.tries - 1) for step in steps),
-        metadata=dict(getattr(run, "metadata", {})),
+        metadata=dict(run.metadata),
         status=str(status),
         duration_ms=_between(last["started_at"], ended_at),
         attempt=len(run.attempts),
+        runbook=run.runbook_path or run.runbook_name,
+    )
+
+
+def _of_first_form(record: RunRecord) -> RunSummary:
+    """Return the summary of a run without a journal: nothing but its head and its state is known"""
+    run, state = record.metadata, record.state
+    return RunSummary(
+        run_id=run.run_id,
+        started_at=run.started_at,
+        ended_at=run.updated_at,
+        result=_RESULTS.get(run.status, "stopped"),
+        failure_reason=run.error,
+        stages_executed=sorted([*state.completed, *state.failed]),
+        stages_failed=list(state.failed),
+        retry_count=0,
+        metadata={},
+        status=str(run.status),
+        duration_ms=_between(run.started_at, run.updated_at),
         runbook=run.runbook_path or run.runbook_name,
     )
 

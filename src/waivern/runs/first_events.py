@@ -26,6 +26,7 @@ def first_events(
     only: Iterable[ArtifactId] | None,
     replay_of: str | None,
     output: str | None,
+    metadata: dict[str, Json],
 ) -> tuple[RunRecord, list[Event]]:
     """Return the first two events of a run, and the record that they fold to."""
     runbook, at = plan.runbook, clock.now()
@@ -46,6 +47,7 @@ def first_events(
         project=dict(plan.project),
         sources=_sources(plan),
         processors=_processors(plan),
+        metadata=metadata,
     )
     second = AttemptStartedRecord(
         at,

@@ -6,9 +6,10 @@ records are unchanged since it was written; other runs are read. The result is a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from waivern.errors import RunNotFoundError, WaivernError
 from waivern.message import Json
@@ -17,11 +18,49 @@ from waivern.runs import queries
 from waivern.runs.queries import DAMAGED, UNREADABLE, RunRow
 from waivern.store.base import RunStore
 
+if TYPE_CHECKING:  # creating a Protocol takes time, and a list of runs must be instant
+    from typing import Protocol
+
+    class Dated(Protocol):
+        """A run with its start and annotations: an entry of the index, or a row of the history."""
+
+        @property
+        def started_at(self) -> str | None: ...
+        @property
+        def metadata(self) -> dict[str, Json]: ...
+
+
 WORTH_WRITING = 32
 """A reader that had to read this many runs writes the index; with fewer it writes nothing."""
 STATUSES = frozenset({*map(str, RunStatus), *DAMAGED})
 LIVE = (RunStatus.RUNNING, RunStatus.INTERRUPTED, RunStatus.CANCELLED)
 """What a run whose last attempt has no end can be, as its lock is held or not."""
+
+
+class RunFilter(NamedTuple):
+    """The runs that a list is to have: those that match everything that is set."""
+
+    status: str | None = None
+    runbook: str | None = None
+    """Its name, its path as typed or from the current folder, or the stem of that."""
+    since: str | None = None
+    """The first moment at which a run may have started, as `run.json` has times."""
+    until: str | None = None
+    """The first moment after that."""
+    tags: tuple[str, ...] = ()
+    """Tags that a run has, all of them."""
+
+    def admits(self, found: Dated) -> bool:
+        """Report whether a run matches in its start and its tags."""
+        start, tags = found.started_at or "", found.metadata.get("tags")
+        return (
+            (self.since is None or start >= self.since)
+            and (self.until is None or "" < start < self.until)
+            and all(isinstance(tags, list) and tag in tags for tag in self.tags)
+        )
+
+
+EVERY = RunFilter()
 
 
 class RunGlance(NamedTuple):
@@ -37,6 +76,13 @@ class RunGlance(NamedTuple):
     runbook_hash: str
     last: dict[str, Json]
     """What the last attempt recorded of the runbook's place: `base` and `place`."""
+    attempt: int
+    """The number of attempts; 0 for a run without a journal."""
+    duration_ms: int
+    """Without an attempt that has no end."""
+    updated_at: str
+    metadata: dict[str, Json]
+    """The annotations of the run."""
 
     @property
     def head(self) -> RunGlance | None:
@@ -52,6 +98,11 @@ class RunGlance(NamedTuple):
     def names(self) -> tuple[str, ...]:
         """What people may call its runbook."""
         return queries.names(self)
+
+    @property
+    def name(self) -> str:
+        """The name that its user gave the run; empty if there is none."""
+        return str(self.metadata.get("name", ""))
 
 
 class RunListing:
@@ -83,19 +134,54 @@ class RunListing:
                 self._rows[run_id] = queries.look(self._store, run_id)
         return self._rows.get(run_id)
 
-    def matching(
-        self, status: str | None = None, runbook: str | None = None
-    ) -> Iterator[RunGlance]:
-        """Yield the runs with this status, of this runbook; opens those that may have it."""
+    def matching(self, wanted: RunFilter) -> Iterator[RunGlance]:
+        """Yield the runs that match; opens those whose status is open until then."""
         for found in self.glances:
-            if runbook is not None and runbook not in found.names:
+            if not (wanted.admits(found) and self._is_of(found, wanted.runbook)):
                 continue
-            if status is None or found.status == status:
+            if wanted.status is None or found.status == wanted.status:
                 yield found
-            elif found.status is None and status in LIVE:
+            elif found.status is None and wanted.status in LIVE:
                 row = self.row(found.run_id)
-                if row is not None and row.status == status:
+                if row is not None and row.status == wanted.status:
                     yield found
+
+    def _is_of(self, found: RunGlance, runbook: str | None) -> bool:
+        """Report whether a run is one of this runbook: by its name, or by the path of its file."""
+        if runbook is None or runbook in found.names:
+            return True
+        if not (os.sep in runbook and found.runbook_path and found.head):
+            return False
+        from waivern.runs import runbook_file  # most lists name no path
+
+        return runbook_file.of_run(self._store, found).path == os.path.realpath(runbook)
+
+    def sort(self, key: str) -> None:
+        """Put the runs in the order of SORTS with this name; equal ones stay newest first."""
+        value, reverse = SORTS[key]
+        self.glances.sort(key=lambda found: value(self, found), reverse=reverse)
+
+    def duration_ms(self, found: RunGlance) -> int:
+        """Return how long a run took; of a live one, so far."""
+        row = self.row(found.run_id) if found.status is None else None
+        return row.metadata.duration_ms if row and row.metadata else found.duration_ms
+
+    def status(self, found: RunGlance) -> str:
+        """Return the status of a run as it is shown."""
+        row = self.row(found.run_id) if found.status is None else None
+        return str(row.status if row else found.status or "")
+
+
+Sort: TypeAlias = tuple[Callable[[RunListing, RunGlance], Any], bool]
+SORTS: dict[str, Sort] = {
+    "started": (lambda _, found: "" if found.status in DAMAGED else found.started_at, True),
+    "updated": (lambda _, found: found.updated_at, True),
+    "duration": (RunListing.duration_ms, True),
+    "runbook": (lambda _, found: found.runbook_path or found.runbook_name, False),
+    "status": (RunListing.status, False),
+    "name": (lambda _, found: (not found.name, found.name.casefold()), False),
+}
+"""The orders of a list: the value that decides, and whether the greatest comes first."""
 
 
 class RunPage(NamedTuple):
@@ -117,17 +203,19 @@ class RunPage(NamedTuple):
 
 def page(
     store: RunStore,
+    wanted: RunFilter = EVERY,
     *,
-    status: str | None = None,
-    runbook: str | None = None,
     limit: int | None = None,
+    sort: str = "started",
 ) -> RunPage:
-    """Return the newest runs with this status, of this runbook, at most `limit`."""
-    listing = RunListing(store)
+    """Return the first runs that match, at most `limit`, in an order of SORTS."""
+    listing, status = RunListing(store), wanted.status
+    if sort != "started":
+        listing.sort(sort)
     rows: list[RunRow] = []
     left_out = damaged = 0
     unreadable = False
-    for found in listing.matching(status, runbook):
+    for found in listing.matching(wanted):
         unreadable = unreadable or found.status == UNREADABLE
         if limit is not None and len(rows) >= limit:
             left_out += 1
@@ -151,7 +239,7 @@ def _glance_of(store: RunStore, row: RunRow) -> RunGlance:
     run = row.metadata or queries.damaged_head(store, row.run_id)
     status = None if row.volatile and row.status not in DAMAGED else str(row.status)
     if run is None:
-        return RunGlance(row.run_id, status, "", "", None, "", {})
+        return RunGlance(row.run_id, status, "", "", None, "", {}, 0, 0, "", {})
     last = run.attempts[-1] if run.attempts else {}
     return RunGlance(
         row.run_id,
@@ -161,6 +249,10 @@ def _glance_of(store: RunStore, row: RunRow) -> RunGlance:
         run.runbook_path,
         run.runbook_hash,
         {name: last[name] for name in ("base", "place") if name in last},
+        len(run.attempts),
+        run.duration_ms,
+        run.updated_at,
+        run.metadata,
     )
 
 
@@ -171,5 +263,7 @@ def _glance(run_id: str, entry: list[Json]) -> RunGlance | None:
     found = RunGlance(run_id, *entry)
     fine = found.status is None or found.status in STATUSES
     texts = (found.started_at, found.runbook_name, found.runbook_hash, found.runbook_path or "")
-    fine = fine and all(isinstance(text, str) for text in texts) and isinstance(found.last, dict)
+    fine = fine and all(isinstance(text, str) for text in (*texts, found.updated_at))
+    fine = fine and isinstance(found.last, dict) and isinstance(found.metadata, dict)
+    fine = fine and isinstance(found.attempt, int) and isinstance(found.duration_ms, int)
     return found if fine else None

@@ -49,7 +49,7 @@ class RunRow(NamedTuple):
         return head | {"artifacts": self.counts, "pinned": self.pinned, "fault": self.fault}
 
 
-ASIDE = ("run_cancelled", "gate_decided", "artifact_redacted")
+ASIDE = ("run_cancelled", "gate_decided", "artifact_redacted", "run_annotated")
 """Events that also occur while no attempt runs: the lock is then held for a moment only."""
 
 

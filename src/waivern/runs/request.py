@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from waivern.language.models import Runbook
 from waivern.message import Json
+from waivern.record.annotations import NO_ANNOTATIONS, Annotations
 from waivern.runs.run_params import NO_PARAMS, RequestedParams
 from waivern.runs.selection import EVERYTHING, Selection
 
@@ -33,6 +34,8 @@ class RunRequest(NamedTuple):
     """Resume although the runbook, a child or a parameter has changed; rebuild what it touches."""
     force: bool = False
     """Resume although the run was cancelled."""
+    annotations: Annotations = NO_ANNOTATIONS
+    """The name, tags, note and pairs that a new run records."""
     ask_again: bool = False
     """Invalidate earlier decisions that are no artifact yet, so that their gates ask again."""
 

@@ -33,12 +33,12 @@ class LockedRun(NamedTuple):
 
 
 @contextmanager
-def locked(store: RunStore, run_id: str) -> Iterator[LockedRun]:
+def locked(store: RunStore, run_id: str, verb: str = "resumed") -> Iterator[LockedRun]:
     """Hold the lock of a run, its journal folded after the lock was taken.
 
     The order matters: a journal that was read before could have grown until the lock is held.
     """
-    unjournaled.refuse(store, run_id, "resumed")
+    unjournaled.refuse(store, run_id, verb)
     lease = store.lock(run_id, this_process())
     try:
         journal, record = fold(store, run_id)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from waivern.ids import new_run_id, parse_run_id
+from waivern.message import Json
 from waivern.planning.plan import Copy
+from waivern.record.annotations import NO_ANNOTATIONS, Annotations
 from waivern.record.journal_events import to_record
 from waivern.runs.attempt import carry_out
 from waivern.runs.first_events import first_events
@@ -14,7 +16,7 @@ from waivern.runs.run_options import RunOptions
 from waivern.runs.run_references import standing
 from waivern.runs.runbook_file import of_document
 from waivern.runs.selection import EVERYTHING, Selection, refuse_starved
-from waivern.runs.session import Session, policies_of
+from waivern.runs.session import Session, policies_of, secrets_of
 from waivern.store.base import InitialState, RunStore
 from waivern.store.lock import this_process
 
@@ -30,7 +32,14 @@ def start(request: RunRequest, store: RunStore, options: RunOptions) -> RunResul
     draft = drafted(request.source, options.environ, request.params.bound)
     lookups = resolver(draft.runbook, store, remote=options.resolver)
     prepared = prepare(draft, lookups, options.environ, options.project)
-    return begin(prepared, store, options, request.run_id, request.selection)
+    return begin(
+        prepared,
+        store,
+        options,
+        request.run_id,
+        request.selection,
+        annotations=request.annotations,
+    )
 
 
 def begin(
@@ -40,6 +49,7 @@ def begin(
     run_id: str | None,
     selection: Selection = EVERYTHING,
     replay_of: str | None = None,
+    annotations: Annotations = NO_ANNOTATIONS,
 ) -> RunResult:
     """Begin a new run, whole or not at all, and carry out its first attempt."""
     plan = prepared.plan
@@ -64,6 +74,7 @@ def begin(
         only=only,
         replay_of=replay_of,
         output=options.output,
+        metadata=_recorded(annotations, prepared),
     )
     initial = InitialState(
         plan.runbook.document.data,
@@ -79,3 +90,11 @@ def begin(
         )
     finally:
         lease.release()
+
+
+def _recorded(annotations: Annotations, prepared: PreparedRun) -> dict[str, Json]:
+    """Return the annotations as they are recorded, without secrets."""
+    if not any(annotations):
+        return {}
+    secrets = secrets_of(prepared.plan, prepared.environ)
+    return annotations.redacted(secrets.hide).document

@@ -187,6 +187,18 @@ class FileHandle(OpenHandle):
         self.sync()
 
 
+def lines_of(file: FileHandle, longest: int) -> Iterator[bytes]:
+    """Yield the lines of a file; of one that is longer than that, only its end."""
+    at, rest = 0, b""
+    while chunk := file.read(1 << 20, at):
+        at += len(chunk)
+        *lines, rest = (rest + chunk).split(b"\n")
+        yield from lines
+        rest = rest[-longest:]
+    if rest:
+        yield rest
+
+
 class FolderHandle(OpenHandle):
     """An open folder. Everything in it is named relative to it, and links are never followed."""
 

@@ -28,7 +28,7 @@ from waivern.store import (
     run_index,
     store_id,
 )
-from waivern.store.backend import Backend, FolderHandle, explained
+from waivern.store.backend import Backend, FolderHandle, explained, lines_of
 from waivern.store.backend_artifacts import BackendArtifacts
 from waivern.store.base import (
     FileKind,
@@ -306,14 +306,21 @@ class BackendStore(BackendArtifacts):
         with explained("write the history"), self._at.root(make=True) as root:
             root.append(HISTORY, text, own_line=True, sync=True)
 
-    def read_history(self, run_id: str) -> list[dict[str, Json]]:
+    def read_history(self, run_id: str | None = None) -> list[dict[str, Json]]:
         try:
-            with explained("read the history"), self._at.root() as root:
-                data = root.read_tail(HISTORY, RECORD_BYTES)
+            with (
+                explained("read the history"),
+                self._at.root() as root,
+                root.open(HISTORY, "read") as file,
+            ):
+                lines = lines_of(file, RECORD_BYTES)
+                if run_id is None:
+                    return [_object(line) or {} for line in lines if line.strip()]
+                named = (line for line in lines if run_id.encode() in line)
+                found = [line for line in map(_object, named) if line]
         except FileNotFoundError:
             return []
-        wanted = (line for line in data.splitlines() if run_id.encode() in line)
-        return [line for line in map(_object, wanted) if line and line.get("run_id") == run_id]
+        return [line for line in found if line.get("run_id") == run_id]
 
     def append_access(self, record: dict[str, Json]) -> None:
         from waivern.store import access_log

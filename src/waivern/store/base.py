@@ -500,8 +500,11 @@ class RunStore(ArtifactStore):
         """Append a line to the store's history."""
 
     @abstractmethod
-    def read_history(self, run_id: str) -> list[dict[str, Json]]:
-        """Return the lines of the history that name a run, the oldest first."""
+    def read_history(self, run_id: str | None = None) -> list[dict[str, Json]]:
+        """Return the lines of the history that name a run, the oldest first.
+
+        Without an id return all lines; one that is no JSON object is an empty one.
+        """
 
     @abstractmethod
     def append_access(self, record: dict[str, Json]) -> None:

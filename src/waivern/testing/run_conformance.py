@@ -255,6 +255,9 @@ class RunConformance:
             store.append_history({"run_id": "r", "n": n})
             store.append_history({"run_id": "other", "n": n})
         assert store.read_history("r") == [{"run_id": "r", "n": n} for n in range(3)]
+        assert store.read_history() == [
+            {"run_id": run_id, "n": n} for n in range(3) for run_id in ("r", "other")
+        ]
 
     async def test_children_that_ran_are_kept(self, store: RunStore) -> None:
         first, second = {"a.yaml": b"a", "sub/b.yaml": b"b"}, {"a.yaml": b"changed"}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from waivern.cli.ui.options import (
+    annotation_options,
     examples,
     opened,
     resume_options,
@@ -24,6 +25,7 @@ from waivern.cli.ui.running import (
     reason_not_stored,
 )
 from waivern.errors import UsageError
+from waivern.record.annotations import Annotations, pair
 
 if TYPE_CHECKING:
     from waivern.cli.ui.progress import ProgressDisplay
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
 @resume_options
 @click.option("--no-store", is_flag=True, help="Store nothing except what -o copies.")
 @run_id_option
+@annotation_options
 @trust_option
 @running_options
 def command(
@@ -59,6 +62,10 @@ def command(
     force: bool,
     no_store: bool,
     run_id: str | None,
+    name: str | None,
+    tags: tuple[str, ...],
+    note: str | None,
+    meta: tuple[str, ...],
     **more: Any,
 ) -> int:
     """Run RUNBOOK, or resume a run of it.
@@ -75,6 +82,12 @@ def command(
     if resume is not None and run_id is not None:
         raise UsageError(
             "--run-id cannot be combined with --resume", hint="omit --run-id: a run keeps its id"
+        )
+    annotations = Annotations(name or "", tags, note or "", dict(map(pair, meta))).checked()
+    if resume is not None and any(annotations):
+        raise UsageError(
+            "--name, --tag, --note and --meta are for a new run",
+            hint="annotate a recorded run with `wct runs tag RUN`",
         )
     from waivern.runs.locate import find_project, refuse_not_stored
     from waivern.runs.request import RunRequest
@@ -94,6 +107,7 @@ def command(
         allow_changed=allow_changed,
         force=force,
         ask_again=ask_again,
+        annotations=annotations,
     )
 
     def begin(options: RunOptions, _display: ProgressDisplay) -> RunResult:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import click
 
@@ -11,8 +12,10 @@ from waivern.cli.ui.columns import Column, Records
 from waivern.cli.ui.json_output import print_document
 from waivern.cli.ui.options import (
     examples,
+    filter_options,
     json_option,
     opened,
+    run_filter,
     status_option,
     store_option,
 )
@@ -22,7 +25,7 @@ from waivern.errors import Exit
 from waivern.message import Json
 from waivern.record.run_metadata import RunMetadata
 from waivern.record.status import RECORDED, ArtifactStatus, DamagedStatus, RunStatus
-from waivern.runs.listing import RunPage, page
+from waivern.runs.listing import SORTS, RunFilter, RunPage, page
 from waivern.runs.queries import RunRow
 
 STATUSES = tuple(map(str, (*RunStatus, *DamagedStatus)))
@@ -94,6 +97,15 @@ RUNS = Records[RunRow](
     Column("fault", lambda row: row.fault),
     Column("holds", _head(lambda run: run.holds_bytes), "HOLDS", shown=_holds, drop=1),
     Column("redacted", _head(lambda run: run.redacted_count)),
+    Column("name", _head(lambda run: run.metadata.get("name")), "NAME", drop=1, if_any=True),
+    Column(
+        "tags",
+        _head(lambda run: run.metadata.get("tags")),
+        "TAGS",
+        shown=lambda row: ", ".join(row.metadata.metadata.get("tags", ())) if row.metadata else "",
+        drop=1,
+        if_any=True,
+    ),
     document=RunRow.document,
 )
 
@@ -104,9 +116,20 @@ RUNS = Records[RunRow](
 
     {RUNS.pipe_help}
     """,
-    epilog=examples("wct runs list --status failed --limit 5"),
+    epilog=examples(
+        "wct runs list --status failed --limit 5",
+        "wct runs list --runbook analysis.yaml --since 7d --sort duration",
+    ),
 )
 @status_option("status", STATUSES, "Show only runs with this status.")
+@filter_options
+@click.option(
+    "--sort",
+    type=click.Choice(tuple(SORTS)),
+    default="started",
+    metavar="KEY",
+    help=f"Sort by KEY: {', '.join(SORTS)}; times and durations greatest first; default: started.",
+)
 @click.option(
     "--limit",
     type=click.IntRange(1),
@@ -117,10 +140,13 @@ RUNS = Records[RunRow](
 )
 @json_option
 @store_option
-def command(status: str | None, limit: int, as_json: bool, store: str | None) -> int:
+def command(
+    status: str | None, sort: str, limit: int, as_json: bool, store: str | None, **typed: Any
+) -> int:
     """List the runs."""
+    wanted = run_filter(status, **typed)
     where = opened(store)
-    found = page(where, status=status, limit=limit)
+    found = page(where, wanted, limit=limit, sort=sort)
     out = stdout()
     if as_json:
         print_document("runs", RUNS.documents(found.rows))
@@ -128,7 +154,7 @@ def command(status: str | None, limit: int, as_json: bool, store: str | None) ->
         RUNS.show(out, found.rows)
         if out.tty:
             _explain(out, found.rows)
-    if note := _note(found, status, where.url):
+    if note := _note(found, wanted, where.url):
         stderr().print(note)
     if not found.unreadable:
         return Exit.OK
@@ -146,13 +172,15 @@ def _explain(out: Screen, rows: Iterable[RunRow]) -> None:
             out.print(f"{out.mark(row.status)} {name}  {clip(clean(why), 500)}")
 
 
-def _note(found: RunPage, status: str | None, url: str) -> str | None:
+def _note(found: RunPage, wanted: RunFilter, url: str) -> str | None:
     total = found.total
     if not total:
         return f"no runs in {clean(url)} yet; `wct run RUNBOOK` starts one"
     if not found.matching:
         exist = "1 run exists" if total == 1 else f"{counted(total, 'run')} exist"
-        return f"no {status} runs; {exist} (`wct runs` lists them)"
+        if wanted == RunFilter(wanted.status):
+            return f"no {wanted.status} runs; {exist} (`wct runs` lists them)"
+        return f"no run matches; {exist} (`wct runs` lists them)"
     if not found.left_out:
         return None
     damaged = found.damaged_left_out

@@ -40,6 +40,8 @@ class Column(NamedTuple, Generic[T]):
     """Whether a text that is too long continues on the next lines and is not cut."""
     painted: bool = False
     """Whether the text is a status, and has its colour."""
+    if_any: bool = False
+    """Whether the table has the column only if a record has a text in it."""
 
     def for_pipe(self, record: T) -> str:
         """Return the text between two tabs."""
@@ -116,6 +118,10 @@ class Records(Generic[T]):
         """
         columns = [column for column in self.columns if column.heading is not None]
         rows = [[column.for_table(record) for column in columns] for record in records]
+        for number in reversed(range(len(columns))):
+            if columns[number].if_any and not any(row[number] for row in rows):
+                columns.pop(number)
+                rows = [row[:number] + row[number + 1 :] for row in rows]
         if rows:
             _Layout(out, columns, rows).print(rows)
 

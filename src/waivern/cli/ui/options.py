@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
+    from waivern.runs.listing import RunFilter
     from waivern.runs.run_params import RequestedParams
     from waivern.store.base import RunStore
 
@@ -213,6 +214,55 @@ def data_option(text: str) -> Callable[[F], F]:
         multiple=True,
         help=f"{text} VALUE is JSON, or text if it is not valid JSON.",
     )
+
+
+# the annotations of a run
+
+annotation_options = all_of(
+    option("--name", metavar="TEXT", help="Record a name for the run."),
+    option("--tag", "tags", metavar="TAG", multiple=True, help="Record a tag."),
+    option("--note", metavar="TEXT", help="Record a note."),
+    option("--meta", metavar="KEY=VALUE", multiple=True, help="Record VALUE under KEY."),
+)
+
+# the choice among recorded runs
+
+filter_options = all_of(
+    option(
+        "--runbook", metavar="NAME|PATH", help="Only runs of this runbook: its name, stem or path."
+    ),
+    option(
+        "--since",
+        metavar="WHEN",
+        help="Only runs that started since WHEN: an age (7d), a date, or a time (UTC).",
+    ),
+    option(
+        "--until", metavar="WHEN", help="Only runs that started until WHEN; a date is included."
+    ),
+    option("--tag", "tags", metavar="TAG", multiple=True, help="Only runs with this tag."),
+)
+
+
+def run_filter(
+    status: str | None,
+    runbook: str | None,
+    since: str | None,
+    until: str | None,
+    tags: tuple[str, ...],
+) -> RunFilter:
+    """Return the filter that `filter_options` make. Raises UsageError."""
+    from waivern.runs.listing import RunFilter
+
+    first = last = None
+    if since is not None or until is not None:
+        import time
+
+        from waivern.runs.moments import moment
+
+        now = time.time()
+        first = None if since is None else moment(since, now)
+        last = None if until is None else moment(until, now, ends=True)
+    return RunFilter(status, runbook, first, last, tags)
 
 
 def yes_option(text: str) -> Callable[[F], F]:

@@ -36,6 +36,7 @@ from waivern.record.journal_events import (
     AttemptStartedRecord,
     Event,
     GateDecidedRecord,
+    RunAnnotatedRecord,
     RunCancelledRecord,
     RunStartedRecord,
 )
@@ -218,7 +219,8 @@ def _line(event: Event) -> ProgressLine | None:
             return ProgressLine("failed", clean(text))
         case ArtifactRetriedRecord():
             error = event.error
-            after = f"again in {duration(event.delay_ms)}"
+            after = f"try {event.attempt} of {event.max_attempts}, next in "
+            after += duration(event.delay_ms)
             text = f"{event.artifact}  {after}  {error.get('kind')}: {error.get('message')}"
             return ProgressLine("retried", clean(text))
         case ArtifactSkippedRecord():
@@ -232,6 +234,7 @@ def _line(event: Event) -> ProgressLine | None:
             | GateDecidedRecord()
             | ArtifactRedactedRecord()
             | RunCancelledRecord()
+            | RunAnnotatedRecord()
             | AttemptEndedRecord()
         ):
             return None

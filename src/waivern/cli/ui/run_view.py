@@ -116,6 +116,7 @@ def _document(record: RunRecord) -> dict[str, Json]:
         "completed_at": run.completed_at,
         "duration_ms": run.duration_ms,
         "error": run.error,
+        "metadata": run.metadata,
         "coverage": coverage(record).document(),
         "artifacts": {name: len(state[name]) for name in queries.COUNTED},
         "steps": STEPS.documents(_in_order(record)),
@@ -138,6 +139,7 @@ def _head(out: Screen, record: RunRecord, pin: dict[str, Json] | None) -> Iterat
     last = run.attempts[-1] if run.attempts else {}
     owner = f"process {last.get('pid')} on {last.get('host')}"
     yield f"  attempt    {len(run.attempts)}, {clean(owner)}"
+    yield from _annotations(run.metadata)
     if pin is not None:
         note = f": {pin['note']}" if pin.get("note") else ""
         who = f"by {pin.get('by')} at {pin.get('at')}{note}"
@@ -155,6 +157,16 @@ def _head(out: Screen, record: RunRecord, pin: dict[str, Json] | None) -> Iterat
         yield f"  selected   {counted(len(chosen), 'artifact')}"
     if run.error:
         yield f"  error      {clean(run.error)}"
+
+
+def _annotations(metadata: dict[str, Json]) -> Iterator[str]:
+    """Yield a line for each annotation of a run."""
+    texts = [(key, metadata.get(key)) for key in ("name", "note")]
+    texts.append(("tags", ", ".join(metadata.get("tags", ()))))
+    texts += [("meta", f"{key}={value}") for key, value in metadata.get("meta", {}).items()]
+    for key, text in texts:
+        if text:
+            yield f"  {key:<10} {clip(clean(str(text)), 1000)}"
 
 
 def _table(out: Screen, record: RunRecord) -> None:
