@@ -114,7 +114,7 @@ class CallSession:
     def _conversation(self) -> Outcome:
         leader = self.take()
         try:
-            leader.channel.send(self.document(follows=False))
+            leader.channel.send(self.document(leader, follows=False))
             while self._outcome is None:
                 for key, _ in self._selector.select():
                     if self._outcome is None:
@@ -131,13 +131,14 @@ class CallSession:
                 self.end()  # something has failed
         return self._outcome
 
-    def document(self, *, follows: bool) -> Document:
+    def document(self, worker: WorkerHandle, *, follows: bool) -> Document:
         """Return the call for a worker, with the inputs that are in memory here."""
         call = self._request.call
         places = [ref.staged for ref in call.inputs if ref.staged]
         exported = {place: self._store.export(call.run_id, place) for place in places}
         held = {place: data.decode() for place, data in exported.items() if data is not None}
-        return {**self._request._replace(follows=follows).document(), "held": held}
+        document = self._request._replace(follows=follows).document()
+        return {**document, "held": held, "number": worker.calls}
 
     # the workers of this call
 
@@ -149,6 +150,7 @@ class CallSession:
             if self._abandoned:
                 self._pool.kill(worker)
         worker.served.add(self.artifact)
+        worker.calls += 1
         self._selector.register(worker.channel, selectors.EVENT_READ, worker)
         self._selector.register(worker.output, selectors.EVENT_READ, worker)
         return worker
@@ -196,6 +198,8 @@ class CallSession:
             log = self._logs.of(document["of"]) if document["of"] in worker.served else self._log
             for line, echo in document["log"]:
                 log.line(str(line), echo=bool(echo))
+        elif document.get("number", worker.calls) != worker.calls:
+            pass  # it had followed another leader, and its component has ended only now
         elif self._outcome is not None:
             self.threads = tuple(map(str, document.get("threads", self.threads)))
         elif leads:

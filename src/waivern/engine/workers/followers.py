@@ -109,7 +109,7 @@ class Followers:
             except PoolError:
                 break
             try:
-                worker.channel.send(self._session.document(follows=True))
+                worker.channel.send(self._session.document(worker, follows=True))
             except OSError:
                 self._session.drop(worker)
                 break

@@ -121,7 +121,8 @@ class Worker:
         with _limited(call.node.max_memory):
             outcome = carry_out(call, self._producer, self._awaiter, lambda _call: True, scope)
         if self._producer.waits or request.follows:
-            self._channel.send({"waits": self._producer.waits})
+            ended = {"waits": self._producer.waits, "number": document["number"]}
+            self._channel.send(ended)
             self._producer.waits = False
             return
         report: Document = {"done": outcome_document(_explained(call, outcome))}

@@ -59,6 +59,8 @@ class WorkerHandle:
         self.channel = channel
         self.output = output
         """The end of the pipe from which what it prints behind Python's back is read."""
+        self.calls = 0
+        """The number of calls that it has had. What it says of an earlier one may come late."""
         self.served: set[str] = set()
         """The artifacts whose calls it has had."""
         self.pid = 0
