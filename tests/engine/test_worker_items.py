@@ -32,7 +32,7 @@ class Marks:
                 leader.write_text(str(os.getpid()))
             return leader.read_text() != str(os.getpid())
         def work(item):
-            alone, number = follows(), int(item.name[:3])
+            follower, number = follows(), int(item.name[:3])
             with open("worked", "a") as worked:
                 worked.write(f"{os.getpid()} {number}\\n")
             time.sleep(0.015)
@@ -43,8 +43,8 @@ class Marks:
                 if number % 7 == 3 and mode == "skips":
                     ctx.skipped(item.name, "it is not wanted", of=item.input)
                     return
-                yield {"note": item.name, "text": part["text"], "more": list(range(number % 4))}
-            if number % 5 == 4 and alone:
+                yield {"note": item.name, "text": part["text"][:20], "more": list(range(number % 4))}
+            if number % 20 == 4 and follower:
                 if mode == "follower fails":
                     raise ValueError("only here")
                 if mode == "follower dies":
@@ -67,8 +67,8 @@ class Marks:
                     results += ctx.each_item(list(inputs[0].items("files"))[5:15], work)
         elif mode == "chooses":
             seen = [found for found in ctx.each_item(pieces[0], work)]
-            few = [item for item, found in zip(inputs[0].items("files"), seen) if len(found) == 1]
-            results = [*seen, *ctx.each_item(few[20:], work)]
+            chosen = list(inputs[0].items("files"))[len(seen) // 2 :]
+            results = [*seen, *ctx.each_item(chosen, work)]
         elif mode == "says much":
             results = []
             for found in ctx.each_item(pieces[0], large):
@@ -91,6 +91,8 @@ artifacts:
     retry: {max: 2, on: died, delay: 0.01}
 """
 COUNT = 60
+FILL = "-" * 250_000
+"""Files so large that some of them are divided at once."""
 MODES = (
     "plain",
     "skips",
@@ -117,7 +119,7 @@ class Project:
             self.write(number)
 
     def write(self, number: int, text: str = "a note") -> None:
-        (self.folder / "one" / f"{number:03}.txt").write_text(f"{text} {number}\n")
+        (self.folder / "one" / f"{number:03}.txt").write_text(f"{text} {number}\n" + FILL)
 
     def run(
         self, mode: str, executor: str, store: str, on_change: str = "skip", **options: Any
