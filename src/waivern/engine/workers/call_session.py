@@ -251,7 +251,7 @@ class CallSession:
             return
         if not self._began:
             raise NotBegunError(worker.end)
-        if self._pool.lost and worker.exit_code is None:
+        if worker.orphaned:
             self._outcome = Lost("the processes that carry out calls are gone")
         else:
             self._outcome = Lost(reason or worker.end, blame=True)

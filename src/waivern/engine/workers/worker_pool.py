@@ -23,6 +23,8 @@ START_S = 30.0
 """How long the template may take to fork a worker, on a machine that is busy."""
 TIDY_S = 0.5
 """How long idle workers have to end by themselves, with what components have registered."""
+STARTS = 3
+"""How often a worker is started that ends at once, as when the template was killed."""
 END_S = 2.0
 """How long the report of the end of a worker may take."""
 CLOSE_S = 5.0
@@ -42,6 +44,10 @@ class PoolError(Exception):
     """No worker can be had; the text says why."""
 
 
+class _GoneError(PoolError):
+    """A worker, or the template, has ended while the worker was started: another may be started."""
+
+
 class ComponentKey(NamedTuple):
     """The component that a worker serves, with the digests of its code."""
 
@@ -53,8 +59,19 @@ class ComponentKey(NamedTuple):
 class WorkerHandle:
     """A worker process, at work on one call or idle."""
 
-    def __init__(self, number: int, key: ComponentKey, channel: Channel, output: int) -> None:
+    def __init__(
+        self,
+        number: int,
+        key: ComponentKey,
+        channel: Channel,
+        output: int,
+        control: socket.socket,
+    ) -> None:
         self.number = number
+        self.control = control
+        """The connection to the template that has forked it."""
+        self.orphaned = False
+        """Whether it has ended because its template had."""
         self.key = key
         self.channel = channel
         self.output = output
@@ -109,6 +126,7 @@ class WorkerHandle:
             os.close(self.output)
 
 
+_NO_TEMPLATE = "the process that starts workers is gone"
 _OUT_OF_MEMORY = ", as the system does when memory runs out"
 
 
@@ -133,12 +151,18 @@ class WorkerPool:
         self._template: subprocess.Popen[bytes] | None = None
         self._reader: threading.Thread | None = None
         self._closed = False
-        self.lost = False
+        self._lost = False
         """Whether the template is gone, and all workers with it."""
         _pools().add(self)
 
     def take(self, key: ComponentKey) -> WorkerHandle:
         """Return a worker for a component: an idle one, or a new one. Raises PoolError."""
+        for _ in range(STARTS - 1):
+            with suppress(_GoneError):
+                return self._take(key)
+        return self._take(key)
+
+    def _take(self, key: ComponentKey) -> WorkerHandle:
         with self._lock:
             if self._closed:
                 raise PoolError("the attempt has ended")
@@ -148,17 +172,19 @@ class WorkerPool:
                     return worker
             if len(self._idle) >= self._most:
                 self._close(self._idle.pop(0))  # it finds the end of its channel, and ends
-            if self._template is None or self.lost:
+            if self._template is None or self._lost:
                 self._start()
             worker = self._fork(key)
         if not worker.forked.wait(START_S) or not worker.pid:
             self._forget(worker)
+            if worker.orphaned:
+                raise _GoneError(_NO_TEMPLATE)
             raise PoolError("the system could not start another process")
         try:
             worker.channel.send(self._site)
         except OSError as error:
             self._forget(worker)
-            raise PoolError(worker.end) from error
+            raise _GoneError(worker.end) from error
         return worker
 
     def give_back(self, worker: WorkerHandle) -> None:
@@ -247,7 +273,7 @@ class WorkerPool:
             self._template.kill()
             self._template.wait()
             self._control.close()
-        self._template, self._control, self.lost = template, ours, False
+        self._template, self._control, self._lost = template, ours, False
         self._reader = threading.Thread(
             target=self._read, args=(ours,), name="waivern-worker-reports", daemon=True
         )
@@ -272,14 +298,15 @@ class WorkerPool:
             raise PoolError(f"no worker could be started: {error.strerror}") from error
         os.set_blocking(output, False)
         self._next += 1
-        worker = WorkerHandle(self._next, key, Channel(ours), output)
+        worker = WorkerHandle(self._next, key, Channel(ours), output, self._control)
         self._workers[worker.number] = worker
         try:
             request = REQUEST.pack(FORK, worker.number)
             socket.send_fds(self._control, [request], [theirs.fileno(), written])
         except OSError as error:
             self._workers.pop(worker.number).close()
-            raise PoolError("the processes that start workers are gone") from error
+            self._lost = True
+            raise _GoneError(_NO_TEMPLATE) from error
         finally:
             theirs.close()
             os.close(written)
@@ -308,10 +335,12 @@ class WorkerPool:
             while len(rest) >= REPORT.size:
                 self._reported(*REPORT.unpack_from(rest))
                 rest = rest[REPORT.size :]
-        with self._lock:  # no other template is started meanwhile
-            self.lost = True
-            for worker in list(self._workers.values()):
+        with self._lock:
+            self._lost = self._lost or control is self._control
+            orphans = [each for each in self._workers.values() if each.control is control]
+            for worker in orphans:
                 _kill_group(worker)
+                worker.orphaned = True
                 worker.forked.set()
                 self._ended(worker)
 
