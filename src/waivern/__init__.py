@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from waivern.api.run_queries import load_run as load_run
     from waivern.api.run_queries import load_state as load_state
     from waivern.api.run_queries import load_steps as load_steps
+    from waivern.api.run_queries import open_store as open_store
     from waivern.api.run_queries import redact_run as redact_run
     from waivern.api.stream import Stream as Stream
     from waivern.diagnostics import InvalidError as InvalidError
@@ -78,7 +79,6 @@ if TYPE_CHECKING:
     from waivern.store.base import RunStore as RunStore
     from waivern.store.local import LocalFilesystemStore as LocalFilesystemStore
     from waivern.store.memory import AsyncInMemoryStore as AsyncInMemoryStore
-    from waivern.store.opening import open_store as open_store
 
 _HOMES = {
     "errors": (
@@ -149,13 +149,13 @@ _HOMES = {
         "load_run",
         "load_state",
         "load_steps",
+        "open_store",
         "redact_run",
     ),
     "api.stream": ("Stream",),
     "store.base": ("ArtifactStore", "RunStore"),
     "store.local": ("LocalFilesystemStore",),
     "store.memory": ("AsyncInMemoryStore",),
-    "store.opening": ("open_store",),
 }
 """Module to the public names that are defined there."""
 

@@ -15,7 +15,10 @@ AVOIDED = (
     *("leave with", "leaves", "let go", "who said", "stand so", "was made", "all the same"),
     *("stands for", "nobody", "somebody", "made from", "goes on", "told", "given again"),
 )
-WITHOUT_DEFAULT = {"resume", "params_file", "output", "note", "base", "expect", "reason"}
+WITHOUT_DEFAULT = {
+    *("resume", "params_file", "output", "note", "base", "expect", "reason"),
+    *("name", "remark", "runbook", "since", "until", "result"),
+}
 """Options that do nothing unless they are used."""
 OWN_TEXT = {"data", "force", "statuses", "status", "yes", "resume", "verbose"}
 """Options that are not the same in every command."""

@@ -54,8 +54,8 @@ def test_a_plan_writes_nothing(place: Place, wct: Wct, book: str) -> None:
     done = wct("plan", book, "--exit-code")
     assert done.code == 10
     assert [row[:3] for row in done.rows] == [
-        ["a", "produce", "python"],
-        ["b", "produce", "python"],
+        ["a", "produce", "connector:python"],
+        ["b", "produce", "processor:python"],
     ]
     assert {row[4] for row in done.rows} == {"never produced"}
     assert everything(place) == before
@@ -90,7 +90,7 @@ def test_for_programs(wct: Wct, place: Place, book: str) -> None:
     assert [each["artifact"] for each in found] == ["a", "b"]
     assert [each["action"] for each in found] == ["produce", "decided at run time"]
     assert found[0]["reason"] == "property args.x 1 → 2"
-    assert found[0]["component"] == "python"
+    assert found[0]["component"] == "connector:python"
     assert isinstance(found[0]["expected_ms"], int)
     keys = {"artifact", "action", "reason", "component", "expected_ms", "work", "keep", "items"}
     assert set(found[0]) == keys

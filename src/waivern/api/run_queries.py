@@ -21,7 +21,7 @@ from waivern.runs.listing import STATUSES, RunFilter, RunListing
 from waivern.runs.moments import moment
 from waivern.runs.run_references import find
 from waivern.store.base import RunStore
-from waivern.store.opening import open_store
+from waivern.store.opening import open_store as at_url
 
 if TYPE_CHECKING:
     from waivern.language.project import Project
@@ -47,15 +47,32 @@ def chosen(store: Store, project_root: Folder = None) -> RunStore:
     """
     if isinstance(store, RunStore):
         return store
-    if store is not None:
-        return open_store(store)
+    return open_store(store, working_folder=project_root or ".") if store is None else at_url(store)
+
+
+def open_store(
+    url: str | os.PathLike[str] | None = None,
+    *,
+    trust: bool = False,
+    working_folder: str | os.PathLike[str] = ".",
+) -> RunStore:
+    """Return the store at a path or URL; without one, the configured store of `working_folder`.
+
+    That is the one that `wct` uses there: WAIVERN_STORE, else what the nearest `waivern.yaml`
+    upward says, else the nearest `.waivern`; one in memory if persistence is off. Nothing is
+    created or read yet; `trust` allows a store that other users could have written. Raises
+    UsageError if it names no folder, or for a scheme of which no store is installed, InvalidError
+    if `waivern.yaml` is wrong.
+    """
+    if url is not None:
+        return at_url(url, trust=trust, working_folder=working_folder)
     from waivern.runs.settings import resolve
 
-    folder = str(Path(absolute(project_root or ".")))
+    folder = str(Path(absolute(working_folder)))
     settings = resolve(project_at(folder), folder=folder)
     if not settings.persistence_enabled.value or settings.persistence_backend.value == "memory":
-        return open_store("memory:")
-    return open_store(settings.store.value, working_folder=folder)
+        return at_url("memory:")
+    return at_url(settings.store.value, trust=trust, working_folder=folder)
 
 
 def folder_of(project_root: Folder) -> str | None:

@@ -103,6 +103,9 @@ class Persistence(Model):
         Key("the folder of the store", type="path", default="`.waivern`"),
     ] = None
     """Absolute."""
+    persist_step_snapshots: Annotated[
+        bool, Key("accepted and without effect: every artifact is stored, and is the snapshot")
+    ] = False
 
     @property
     def on_disk(self) -> bool:

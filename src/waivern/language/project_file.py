@@ -36,6 +36,10 @@ def store_path(path: str, called: str) -> StorePath | None:
     persistence = {} if tree.get("persistence") is None else tree["persistence"]
     if faults or not isinstance(persistence, dict):
         return None
+    if persistence.get("enabled") not in (None, True):
+        return None  # it is off, or wrong: few lists are of such a project
+    if persistence.get("backend") not in (None, "filesystem"):
+        return None
     written = persistence.get("path")
     if written is None:
         return StorePath()

@@ -51,7 +51,7 @@ class RunRecord:
         self.project = first.project
         self.invalidated: dict[str, str] = {}
         """The artifacts that the current attempt invalidated, each with the reason."""
-        self.steps = {name: StepRecord(name) for name in _ids(first.artifacts)}
+        self.steps = {name: StepRecord(name, first.run_id) for name in _ids(first.artifacts)}
         self.metadata = RunMetadata(
             run_id=first.run_id,
             runbook_path=first.runbook_path,
@@ -202,7 +202,7 @@ def _renew(record: RunRecord, event: AttemptStartedRecord) -> None:
     run = record.metadata
     if event.artifacts is not None:
         ids = _ids(event.artifacts)
-        record.steps = {name: record.steps.get(name, StepRecord(name)) for name in ids}
+        record.steps = {name: record.steps.get(name, StepRecord(name, run.run_id)) for name in ids}
     if event.reuse is not None:
         record.reuse = event.reuse
         run.reuses = _sources(event.reuse)

@@ -20,9 +20,15 @@ class StepRecord:
     """The state of one artifact of a run: attempts, times, component, inputs, error."""
 
     artifact: str
+    run_id: str = ""
+    """The run; with `step_index`, the key of a step that was started."""
     status: ArtifactStatus = ArtifactStatus.NOT_STARTED
     step_index: int | None = None
+    """The order of starting within the run, from 1, the same over all attempts; None if it was
+    never started."""
     component: str | None = None
+    """`connector:<type>`, `processor:<type>`, `reuse:<run>/<artifact>`, `gate` and the like; None
+    if it was never started."""
     started_at: str | None = None
     duration_ms: int | None = None
     error: dict[str, Json] | None = None
@@ -72,6 +78,7 @@ class StepRecord:
     def document(self) -> dict[str, Json]:
         """Return the step as `wct inspect --json` shows it."""
         return {
+            "run_id": self.run_id,
             "step_index": self.step_index,
             "artifact": self.artifact,
             "component": self.component,

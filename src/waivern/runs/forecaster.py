@@ -39,6 +39,7 @@ class Forecast:
     action: Action
     reason: str
     component: str
+    """As in a StepRecord: `connector:<type>`, `processor:<type>`, `gate` and the like."""
     expected_ms: int | None
     """The usual duration; None if it was never produced."""
     work: bool
@@ -126,13 +127,12 @@ class Forecaster:
     def _forecast(self, node: Node, decision: ArtifactDecision) -> Forecast:
         idle = decision.action in (Action.KEEP, Action.GATE, Action.SKIP)
         expected = None if idle else self._history.took_ms(node.id)
-        label = node.work.label.partition(":")[2] or node.work.label
         reason = self._secrets.hide(decision.reason)
         return Forecast(
             node.id,
             decision.action,
             reason,
-            label,
+            node.work.label,
             expected,
             decision.work,
             node.keep,

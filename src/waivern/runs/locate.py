@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 VARIABLE = "WAIVERN_STORE"
 PROJECT = "waivern.yaml"
+SWITCH_ON = "name the store of the run with --store, or switch persistence on"
 
 Reason: TypeAlias = Literal["option", "environment", "project", "nearest", "default"]
 
@@ -33,11 +34,14 @@ def locate(
     typed: str | None = None,
     environ: Mapping[str, str] = os.environ,
     folder: str | None = None,
+    *,
+    recorded: bool = False,
 ) -> str:
     """Return the path or URL of the store; `folder` is the current one unless given.
 
     It need not be there yet. Raises UsageError if something other than a folder is in its place,
-    InvalidError if a project file has to be asked and is wrong.
+    InvalidError if a project file has to be asked and is wrong. With `recorded`, raises
+    RefusedError if the project records no runs.
     """
     if asked := _asked(typed, environ):
         return asked.url
@@ -47,7 +51,12 @@ def locate(
 
         found = store_path(path, os.path.relpath(path))
         if found is None:
-            return located(None, {}, folder, find_project(folder)).url
+            project = find_project(folder)
+            if recorded and (why := why_not_stored(None, {}, project)):
+                raise RefusedError(
+                    f"persistence is off ({why}): no runs are recorded", hint=SWITCH_ON
+                )
+            return located(None, {}, folder, project).url
         if found.path:
             return _usable(found.path, f"persistence.path ({found.position})")
     return (_nearest(folder) or StoreLocation(os.path.join(folder, STORE), "default")).url
@@ -89,7 +98,7 @@ def refuse_not_stored(why: str | None, verb: str) -> None:
     if why is not None:
         raise RefusedError(
             f"persistence is off ({why}): there is no run to {verb}",
-            hint="name the store of the run with --store, or switch persistence on",
+            hint=SWITCH_ON,
         )
 
 

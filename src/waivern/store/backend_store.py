@@ -351,10 +351,7 @@ class BackendStore(BackendArtifacts):
     async def aclose(self) -> None:
         """Nothing is held between calls but leases, and those are their holders'."""
 
-    # three of the nine
-
-    async def list_runs(self) -> list[str]:
-        return await self._off_loop(self.runs)
+    # two of the nine
 
     async def save_json(self, run_id: str, key: str, data: dict[str, Json]) -> None:
         await self._off_loop(partial(self._save_json, run_id, key, data))

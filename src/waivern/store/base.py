@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType, TracebackType
-from typing import Literal, NamedTuple, Self, TypeAlias
+from typing import Any, Literal, NamedTuple, Self, TypeAlias, overload
 
 from waivern.message import Json, Message, StreamKind
 from waivern.record_stream import RecordStream
@@ -421,6 +421,30 @@ class RunStore(ArtifactStore):
     @abstractmethod
     def owner(self, run_id: str) -> Owner | None:
         """Return the holder of the run; None if it is not held."""
+
+    @overload
+    async def list_runs(self) -> list[str]: ...
+    @overload
+    async def list_runs(
+        self, status: str | None = None, runbook: str | None = None, limit: int | None = 50
+    ) -> list[Any]: ...
+    async def list_runs(
+        self, status: str | None = None, runbook: str | None = None, limit: int | None = 50
+    ) -> list[Any]:
+        """Return the sorted ids of all runs; with a filter, the heads of the runs that match.
+
+        The heads are those of `waivern.list_runs`: RunMetadata, newest first, at most `limit`.
+        """
+        from functools import partial
+        from importlib import import_module
+
+        from anyio import to_thread  # few programs need an event loop
+
+        if status is None and runbook is None:
+            return await to_thread.run_sync(self.runs)
+        # by name: what a head means is above the store, which knows documents only
+        heads = import_module("waivern.api.run_queries").list_runs
+        return await to_thread.run_sync(partial(heads, status, runbook, limit, store=self))
 
     # reading without an event loop, for commands that must start quickly
 

@@ -28,6 +28,11 @@ if TYPE_CHECKING:
     from waivern.runs.forecast import Forecast
 
 
+def _component(each: Forecast) -> str:
+    name = each.component.partition(":")[2] or each.component
+    return f"{name} ({each.keep})" if each.keep else name
+
+
 PLAN: Records[Forecast] = Records(
     Column("artifact", lambda each: each.artifact, "ARTIFACT"),
     Column("action", lambda each: str(each.action), "ACTION"),
@@ -35,7 +40,7 @@ PLAN: Records[Forecast] = Records(
         "component",
         lambda each: each.component,
         "COMPONENT",
-        shown=lambda each: f"{each.component} ({each.keep})" if each.keep else each.component,
+        shown=_component,
         drop=2,
     ),
     Column(
@@ -92,7 +97,8 @@ def command(
         cache=False if no_cache else None,
         refresh=frozenset(refresh),
     )
-    where, values = opened(store), supplied_params(params, params_file)
+    where = opened(store, recorded=resume is not None)
+    values = supplied_params(params, params_file)
     with stdout_is_stderr():
         found = forecast(runbook, where, options, params=values, resume=resume)
     if as_json:

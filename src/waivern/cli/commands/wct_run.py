@@ -15,6 +15,7 @@ from waivern.cli.ui.options import (
     runbook_argument,
     running_options,
     selection_options,
+    tag_option,
     trust_option,
 )
 from waivern.cli.ui.running import (
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 @resume_options
 @click.option("--no-store", is_flag=True, help="Store nothing except what -o copies.")
 @run_id_option
+@tag_option
 @annotation_options
 @trust_option
 @running_options
@@ -64,7 +66,7 @@ def command(
     run_id: str | None,
     name: str | None,
     tags: tuple[str, ...],
-    note: str | None,
+    remark: str | None,
     meta: tuple[str, ...],
     **more: Any,
 ) -> int:
@@ -83,7 +85,7 @@ def command(
         raise UsageError(
             "--run-id cannot be combined with --resume", hint="omit --run-id: a run keeps its id"
         )
-    annotations = Annotations(name or "", tags, note or "", dict(map(pair, meta))).checked()
+    annotations = Annotations(name or "", tags, remark or "", dict(map(pair, meta))).checked()
     if resume is not None and any(annotations):
         raise UsageError(
             "--name, --tag, --note and --meta are for a new run",

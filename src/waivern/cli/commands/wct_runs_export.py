@@ -34,7 +34,7 @@ COLUMNS = RunSummary._fields
     a cell that a spreadsheet would evaluate begins with an apostrophe.
     """,
     epilog=examples(
-        "wct runs export --format csv --since 2026-01-01 > runs.csv",
+        "wct runs export --format csv > runs.csv",
         "wct runs export --result failed",
     ),
 )

@@ -118,7 +118,7 @@ RUNS = Records[RunRow](
     """,
     epilog=examples(
         "wct runs list --status failed --limit 5",
-        "wct runs list --runbook analysis.yaml --since 7d --sort duration",
+        "wct runs list --since 7d --sort duration",
     ),
 )
 @status_option("status", STATUSES, "Show only runs with this status.")

@@ -123,13 +123,14 @@ ARTIFACTS = Records[SlowArtifact](
 @filter_options
 @click.option(
     "--by",
+    "period",
     type=click.Choice(get_args(By)),
     metavar="PERIOD",
     help="Show a row for each day, week or month; default: what fits the runs.",
 )
 @json_option
 @store_option
-def command(by: By | None, as_json: bool, store: str | None, **typed: Any) -> None:
+def command(period: By | None, as_json: bool, store: str | None, **typed: Any) -> None:
     """Show statistics of the runs."""
     wanted = run_filter(None, **typed)
     where = opened(store)
@@ -137,7 +138,7 @@ def command(by: By | None, as_json: bool, store: str | None, **typed: Any) -> No
     for warning in found.warnings:
         stderr().print(f"warning: {clean(warning)}")
     chosen = history.chosen(found.rows, wanted)
-    about = statistics(where, chosen, by)
+    about = statistics(where, chosen, period)
     if as_json:
         documents = RUNBOOKS.documents(about.runbooks)
         print_document(

@@ -7,7 +7,14 @@ import os
 import click
 
 from waivern.cli.ui.json_output import print_document
-from waivern.cli.ui.options import by_option, examples, json_option, opened, store_option
+from waivern.cli.ui.options import (
+    annotation_options,
+    by_option,
+    examples,
+    json_option,
+    opened,
+    store_option,
+)
 from waivern.cli.ui.screen import stdout
 from waivern.cli.ui.text import clean
 from waivern.cli.ui.user import user_name
@@ -22,20 +29,13 @@ from waivern.runs.run_references import find
     short_help="Change tags, name, note and pairs of a run.",
     epilog=examples(
         "wct runs tag @last audit 2026-Q4",
-        "wct runs tag @last --remove audit --note 'for the board' --meta ticket=P-17",
+        "wct runs tag @last --remove audit --meta ticket=P-17",
     ),
 )
 @click.argument("run", metavar="RUN")
 @click.argument("tags", metavar="[TAG]...", nargs=-1)
 @click.option("--remove", metavar="TAG", multiple=True, help="Remove a tag.")
-@click.option("--name", metavar="TEXT", help="Record a name for the run; '' removes it.")
-@click.option("--note", metavar="TEXT", help="Record a note; '' removes it.")
-@click.option(
-    "--meta",
-    metavar="KEY=VALUE",
-    multiple=True,
-    help="Record VALUE under KEY; without a VALUE, KEY is removed.",
-)
+@annotation_options
 @by_option
 @json_option
 @store_option
@@ -44,7 +44,7 @@ def command(
     tags: tuple[str, ...],
     remove: tuple[str, ...],
     name: str | None,
-    note: str | None,
+    remark: str | None,
     meta: tuple[str, ...],
     by: str | None,
     as_json: bool,
@@ -52,8 +52,9 @@ def command(
 ) -> None:
     """Add TAGs to a run, or change its name, note and pairs; then print all of them.
 
-    The journal records the change and who made it. The command is refused while the run is
-    running. Values of variables that the run used are replaced by their names.
+    An empty text removes a name or note, as does KEY= for a pair. The journal records the change
+    and who made it. The command is refused while the run is running. Values of variables that the
+    run used are replaced by their names.
     """
     where = opened(store)
     run_id = find(where, run)
@@ -63,11 +64,11 @@ def command(
         return Annotations(
             old.name if name is None else name,
             tuple(tag for tag in (*old.tags, *tags) if tag not in remove),
-            old.note if note is None else note,
+            old.note if remark is None else remark,
             {key: value for key, value in {**old.meta, **pairs}.items() if value},
         )
 
-    if tags or remove or pairs or name is not None or note is not None:
+    if tags or remove or pairs or name is not None or remark is not None:
         from waivern.runs.annotate import annotate
 
         found = annotate(where, run_id, changed, by or user_name(), os.environ, Clock())

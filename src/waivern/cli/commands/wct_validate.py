@@ -75,7 +75,7 @@ def command(
     To a pipe, a line has these fields, separated by tabs: ok, runbook, number of artifacts.
     """
 
-    where, out, project = opened(store), stdout(), find_project()
+    where, out, project = opened(store, recorded=False), stdout(), find_project()
     values = (
         supplied_params(params, params_file).bound if params or params_file is not None else None
     )

@@ -218,10 +218,10 @@ def data_option(text: str) -> Callable[[F], F]:
 
 # the annotations of a run
 
+tag_option = option("--tag", "tags", metavar="TAG", multiple=True, help="Record a tag.")
 annotation_options = all_of(
     option("--name", metavar="TEXT", help="Record a name for the run."),
-    option("--tag", "tags", metavar="TAG", multiple=True, help="Record a tag."),
-    option("--note", metavar="TEXT", help="Record a note."),
+    option("--note", "remark", metavar="TEXT", help="Record a note."),
     option("--meta", metavar="KEY=VALUE", multiple=True, help="Record VALUE under KEY."),
 )
 
@@ -239,7 +239,7 @@ filter_options = all_of(
     option(
         "--until", metavar="WHEN", help="Only runs that started until WHEN; a date is included."
     ),
-    option("--tag", "tags", metavar="TAG", multiple=True, help="Only runs with this tag."),
+    option("--tag", "having", metavar="TAG", multiple=True, help="Only runs with this tag."),
 )
 
 
@@ -248,7 +248,7 @@ def run_filter(
     runbook: str | None,
     since: str | None,
     until: str | None,
-    tags: tuple[str, ...],
+    having: tuple[str, ...],
 ) -> RunFilter:
     """Return the filter that `filter_options` make. Raises UsageError."""
     from waivern.runs.listing import RunFilter
@@ -262,7 +262,7 @@ def run_filter(
         now = time.time()
         first = None if since is None else moment(since, now)
         last = None if until is None else moment(until, now, ends=True)
-    return RunFilter(status, runbook, first, last, tags)
+    return RunFilter(status, runbook, first, last, having)
 
 
 def yes_option(text: str) -> Callable[[F], F]:
@@ -295,10 +295,13 @@ def supplied_params(params: tuple[str, ...], file: str | None) -> RequestedParam
     return RequestedParams(typed(params), values, file)
 
 
-def opened(store: str | None) -> RunStore:
-    """Return the store that a command is to use; `store` is the option as it was typed."""
+def opened(store: str | None, *, recorded: bool = True) -> RunStore:
+    """Return the store that a command is to use; `store` is the option as it was typed.
+
+    Raises RefusedError if the command needs recorded runs and the project records none.
+    """
     from waivern.runs.locate import locate
     from waivern.store.opening import open_store
 
     ctx = click.get_current_context(silent=True)
-    return open_store(locate(store), trust=bool(ctx and ctx.meta.get(TRUST)))
+    return open_store(locate(store, recorded=recorded), trust=bool(ctx and ctx.meta.get(TRUST)))
