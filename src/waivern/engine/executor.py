@@ -103,6 +103,8 @@ class WorkerThread(threading.Thread):
 
     scope: CallScope | None = None
     """The call that is carried out."""
+    takes_next = False
+    """Whether it is about to take the next call."""
 
     @property
     def daemon(self) -> bool:  # type: ignore[override]
@@ -154,6 +156,8 @@ class ThreadExecutor:
             self._calls.append((call, report))
             if self._idle_workers == len(self._workers) and len(self._calls) == 1:
                 self._add_workers(1)
+            elif len(self._calls) == 1 and getattr(threading.current_thread(), "takes_next", False):
+                pass  # it is submitted by the worker that takes it now
             elif self._supervisor_rests and self._spare:
                 self._waiting.notify()
 
@@ -251,10 +255,11 @@ class ThreadExecutor:
             worker.scope = None
             if scope.has_threads:
                 self._scopes.append(scope)
-            replaced = self._done(call, worker)
+            worker.takes_next = not self._done(call, worker)
             report.done(call, outcome)
-            if replaced:
+            if not worker.takes_next:
                 return
+            worker.takes_next = False
 
     def _done(self, call: Call, worker: WorkerThread) -> bool:
         """Report whether another worker has replaced the one that comes back."""
