@@ -15,7 +15,7 @@ from waivern.errors import StoreError
 from waivern.message import Message
 from waivern.record_stream import RecordStream
 from waivern.store.local import LocalFilesystemStore
-from waivern.store.publishing import HELD_BYTES
+from waivern.store.staging import HELD_BYTES
 from waivern.testing.store_helpers import OWNER, begin, message, ref
 
 CANARY = "anna@example.org"

@@ -22,7 +22,7 @@ from waivern.store import disk
 from waivern.store.base import ArtifactRef
 from waivern.store.local import LocalFilesystemStore
 from waivern.store.opening import open_store
-from waivern.store.publishing import HELD_BYTES
+from waivern.store.staging import HELD_BYTES
 from waivern.testing.store_helpers import (
     OWNER,
     RUNBOOK,
@@ -115,7 +115,7 @@ from pathlib import Path
 from waivern.testing.store_helpers import OWNER, begin, publish, write_log
 from waivern.store import disk
 from waivern.store.base import ArtifactRef
-from waivern.store.publishing import HELD_BYTES
+from waivern.store.staging import HELD_BYTES
 from waivern.store.local import LocalFilesystemStore
 os.umask(int(sys.argv[1], 8))
 store = LocalFilesystemStore(Path(sys.argv[2]))

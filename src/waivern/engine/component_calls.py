@@ -83,6 +83,8 @@ class ComponentCalls:
         self._stager = stager
         self._context = context
         self._on_return = on_return
+        self._computes: dict[tuple[type[Work], str], Any] = {}
+        """What components declare as `computes`, by kind of work and type."""
         self.elsewhere: WorkElsewhere | None = None
         """Where components may work instead of here; an executor sets it."""
         self.item_results: Callable[..., ItemResults] | None = None
@@ -204,7 +206,9 @@ class ComponentCalls:
 
     def computes(self, work: Work) -> bool:
         """Return whether the component that does some work says that it computes."""
-        computes = getattr(self._component(work), "computes", False)
+        key = type(work), work.type
+        if (computes := self._computes.get(key)) is None:  # asked for each artifact
+            computes = self._computes[key] = getattr(self._component(work), "computes", False)
         return bool(computes(work.properties) if callable(computes) else computes)
 
     def waits(self, work: Work) -> bool:

@@ -109,16 +109,20 @@ class DecisionWalk:
 
     def inputs(self, node: Node) -> tuple[ArtifactRef, ...]:
         """Return the inputs whose content is known, in declared order."""
+        if not node.inputs:
+            return ()
         refs = self.refs
         return tuple(refs[name] for name in self._scheduler.inputs(node) if name in refs)
 
     def unknown(self, node: Node) -> list[ArtifactId]:
         """Return the inputs that are going to be produced: their content is not known yet."""
+        if not node.inputs:
+            return []
         return [name for name in self._scheduler.inputs(node) if name not in self.refs]
 
     def asked(self, node: Node) -> dict[str, str]:
         """Return the statuses that the conditions of an artifact ask for."""
-        return rebuilder.asked(node, self.statuses)
+        return rebuilder.asked(node, self.statuses) if node.tests else {}
 
     # what
 

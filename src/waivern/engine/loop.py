@@ -449,6 +449,8 @@ class Loop:
             self._stop(self._tracker.natural._replace(reason="fail_fast"), hurry=False)
 
     def _skip(self, skips: list[Skip]) -> None:
+        if not skips:
+            return
         at = self._clock.now()
         for skip in skips:
             causes: list[str] = list(skip.causes)

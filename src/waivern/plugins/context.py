@@ -109,10 +109,13 @@ class Context:
         self._redact = redact
         self._service = service
         self.item_results = item_results
-        self.delivered = Coverage()
-        """The listed items of the inputs that the component got as a whole."""
         self.missed = 0
         """The items of the inputs that could not be read again from their source."""
+
+    @cached_property
+    def delivered(self) -> Coverage:
+        """The listed items of the inputs that the component got as a whole."""
+        return Coverage()
 
     @cached_property
     def log(self) -> logging.Logger:

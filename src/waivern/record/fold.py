@@ -184,16 +184,22 @@ def _account(record: RunRecord, step: StepRecord) -> None:
         run.holds_bytes += held - record.held.pop(name, 0)
         if held:
             record.held[name] = held
-        run.holds, run.holds_count = _first(record.held), len(record.held)
+        run.holds, run.holds_count = _first(run.holds, name, record.held), len(record.held)
     if step.redacted or name in record.redacted:
         record.redacted.pop(name, None)
         if step.redacted:
             record.redacted[name] = step.redacted.at
-        run.redacted, run.redacted_count = _first(record.redacted), len(record.redacted)
+        run.redacted = _first(run.redacted, name, record.redacted)
+        run.redacted_count = len(record.redacted)
 
 
-def _first(named: dict[str, T]) -> dict[str, T]:
-    """Return what `run.json` names: it is written often, and must not grow without bound."""
+def _first(first: dict[str, T], name: str, named: dict[str, T]) -> dict[str, T]:
+    """Return the first of `named`, of which `name` has changed; `first` was right before.
+
+    `run.json` has them: it is written often, and must not grow without bound.
+    """
+    if name not in first and len(first) == MOST_NAMES:
+        return first
     return dict(islice(named.items(), MOST_NAMES))
 
 

@@ -16,11 +16,9 @@ from waivern.store import artifact_files
 from waivern.store.artifact_files import Staged
 from waivern.store.backend import FileHandle, FolderHandle, explained
 from waivern.store.base import Receipt, RecordSink
-from waivern.store.joined_staging import JoinedStaging
 from waivern.store.layout import STAGED, Layout, staged_stream
 from waivern.store.lease import BackendLease
-from waivern.store.publishing import Publisher
-from waivern.store.staging import StagingArea, current, over
+from waivern.store.staging import HeldArtifacts, StagingArea, current, over
 from waivern.store.stream_files import FileSink, StreamFile
 
 _tokens = itertools.count()
@@ -70,7 +68,8 @@ class ArtifactWriter:
         place = f"{area.name}/{name}"
         if streams := message.streams:
             self._stage_streams(area, name, (run_id, key), streams)
-        self._place(area, place, encoded.data, key)
+        if area.held is None or not area.held.hold(place, encoded.data):
+            _write(area, name, encoded.data, key)
         size = len(encoded.data)
         return Receipt(
             key,
@@ -83,40 +82,24 @@ class ArtifactWriter:
             size + sum(each.size for each in streams.values()) if streams else None,
         )
 
-    def _place(self, area: StagingArea, place: str, data: bytes, title: str) -> None:
-        """Hold an artifact's bytes in memory, or write them to a file."""
-        holder = self._holder(area)
-        if holder is None or not holder.hold(place, data):
-            name = place.rpartition("/")[2]
-            with explained(f"write artifact '{title}'"), area.create(name) as file:
-                file.write(data)
-                file.sync()
-
-    def _holder(self, area: StagingArea | None) -> Publisher | JoinedStaging | None:
-        """Return what holds small artifacts of an attempt in memory, if anything does."""
-        if area is None or isinstance(area, JoinedStaging):
-            return area
-        lease = self._leases.get(area.run_id)
-        return None if lease is None else lease.artifacts
-
     def held(self, run_id: str, staged: str) -> bytes | None:
         """Return the bytes of a staged artifact that is in memory."""
         lease = self._leases.get(run_id)
-        holder = lease.artifacts if lease else self._holder(self._attempts.get(run_id))
-        return None if holder is None else holder.held(staged)
+        area = lease.staging if lease else self._attempts.get(run_id)
+        return area.held.get(staged) if area and area.held else None
 
     def join(self, run_id: str, attempt: str) -> None:
         """Write for this attempt, which another process holds, and for no later one."""
-        self._attempts[run_id] = JoinedStaging(
-            run_id, attempt, partial(self._opened, run_id, attempt)
-        )
+        opened = partial(self._opened, run_id, attempt)
+        self._attempts[run_id] = StagingArea(run_id, attempt, opened, HeldArtifacts())
 
     def accept(self, run_id: str, staged: str, data: bytes) -> None:
         """Take the bytes of a staged artifact from another process."""
         area = self._staging(run_id)
         if staged.partition("/")[0] != area.name:
             raise over(run_id)
-        self._place(area, staged, data, staged)
+        if area.held is None or not area.held.hold(staged, data):
+            _write(area, staged.rpartition("/")[2], data, staged)
 
     def _stage_streams(
         self,
@@ -188,6 +171,12 @@ class ArtifactWriter:
                     with suppress(OSError):  # the next holder of the run sweeps it
                         folder.unlink(left)
                 raise
+
+
+def _write(area: StagingArea, name: str, data: bytes, title: str) -> None:
+    with explained(f"write artifact '{title}'"), area.create(name) as file:
+        file.write(data)
+        file.sync()
 
 
 def _take_over(

@@ -14,11 +14,6 @@ from waivern.store.base import Receipt
 from waivern.store.staging import OwnStaging
 from waivern.store.syncers import Syncers
 
-HELD_BYTES = 1 << 15
-"""A larger artifact is written by the thread that produced it: the lease would make the others of
-its group wait."""
-HELD = 2048
-"""The number of artifacts that are held in memory at most."""
 WAVE = 64
 """Files that are written before they are synced; twice as many are open at once, of the 1,024 that
 a process usually may have."""
@@ -43,29 +38,12 @@ class Publisher:
     def __init__(self, run: FolderHandle, staging: OwnStaging, *, found: bool) -> None:
         self._run = run
         self._staging = staging
-        self._unwritten: dict[str, bytes] = {}
-        """Small artifacts, staged in memory; `publish` writes and syncs them in a group."""
         self._syncers = Syncers()
         self._named: set[str] = set()
         """The folders of artifacts whose names are durable."""
         self._streamed: set[str] = set()
         """The artifacts that this attempt has published with streams, or in place of such."""
         self._found = found
-
-    def hold(self, staged: str, data: bytes) -> bool:
-        """Hold a small artifact's bytes until they are published; return whether there was room.
-
-        One thread that writes many files costs a third of many threads that write one each:
-        Python may switch threads between any two system calls.
-        """
-        if len(data) > HELD_BYTES or len(self._unwritten) >= HELD:
-            return False
-        self._unwritten[staged] = data
-        return True
-
-    def held(self, staged: str) -> bytes | None:
-        """Return the bytes of a staged artifact that is not written yet."""
-        return self._unwritten.get(staged)
 
     def publish(self, receipts: Iterable[Receipt], *, over: bool = False) -> None:
         """Make staged artifacts visible under their keys, durably."""
@@ -85,7 +63,7 @@ class Publisher:
                 folder.sync()
                 self._sync_names(parents)
         for receipt in receipts:
-            self._unwritten.pop(receipt.staged, None)
+            self._staging.held.forget(receipt.staged)
 
     def _check(self, receipts: list[Receipt]) -> None:
         for receipt in receipts:
@@ -106,7 +84,11 @@ class Publisher:
     def _write(self, receipts: list[Receipt]) -> None:
         """Write what is held in memory, durably: one wave is written as another is synced."""
         durable: list[Callable[[], None]] = []
-        held = [(each, data) for each in receipts if (data := self.held(each.staged)) is not None]
+        held = [
+            (each, data)
+            for each in receipts
+            if (data := self._staging.held.get(each.staged)) is not None
+        ]
         try:
             for start in range(0, len(held), WAVE):
                 created = self._created(held[start : start + WAVE])
@@ -155,7 +137,7 @@ class Publisher:
 
     def sweep(self, keys: Iterable[str]) -> None:
         """Remove these artifacts, and the leftovers of a process that was killed."""
-        self._unwritten.clear()  # of calls that were cut off: it is never published
+        self._staging.held.clear()  # of calls that were cut off: it is never published
         with there("remove invalidated artifacts"):
             found: dict[str, list[str]] = defaultdict(list)
             for path in artifact_files.leftovers([path for path, _ in self._run.walk()], keys):
@@ -169,9 +151,9 @@ class Publisher:
 
     def forget(self) -> None:
         """Release what is held in memory."""
-        self._unwritten.clear()
+        self._staging.held.clear()
 
     def close(self) -> None:
         """Release what is held in memory, and end the threads."""
-        self._unwritten.clear()
+        self._staging.held.clear()
         self._syncers.close()

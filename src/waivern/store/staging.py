@@ -25,20 +25,57 @@ from waivern.store.layout import OVER, STAGED
 MARK = ".open-"
 """The prefix of the marks: `.open-<token>-<run id>`."""
 TOKEN_BYTES = 4
+HELD_BYTES = 1 << 15
+"""A larger artifact is written by the thread that produced it: the lease would make the others of
+its group wait."""
+HELD = 2048
+"""The number of artifacts that are held in memory at most."""
+
+
+class HeldArtifacts:
+    """Small staged artifacts, by their places: in memory until the holder writes them in a group.
+
+    One thread that writes many files costs a third of many threads that write one each: Python may
+    switch threads between any two system calls.
+    """
+
+    def __init__(self) -> None:
+        self._data: dict[str, bytes] = {}
+        self.get = self._data.get
+        """Returns the bytes of an artifact; None if they are not here."""
+        self.clear = self._data.clear
+
+    def hold(self, staged: str, data: bytes) -> bool:
+        """Hold the bytes of an artifact; return false if it is too large, or if they are many."""
+        if len(data) > HELD_BYTES or len(self._data) >= HELD:
+            return False
+        self._data[staged] = data
+        return True
+
+    def forget(self, staged: str) -> None:
+        """Forget an artifact that is published."""
+        self._data.pop(staged, None)
 
 
 class StagingArea:
     """The staging of one attempt, as one process reaches it.
 
-    `opened` gives its open folder for a moment; it raises StoreError if the attempt is over.
+    `opened` gives its open folder for a moment; it raises StoreError if the attempt is over. `held`
+    has the small artifacts of a process that publishes them, or sends them to the one that does;
+    None: each is written to a file at once.
     """
 
     def __init__(
-        self, run_id: str, name: str, opened: Callable[[], AbstractContextManager[FolderHandle]]
+        self,
+        run_id: str,
+        name: str,
+        opened: Callable[[], AbstractContextManager[FolderHandle]],
+        held: HeldArtifacts | None = None,
     ) -> None:
         self.run_id = run_id
         self.name = name
         self.opened = opened
+        self.held = held
 
     def create(self, name: str) -> FileHandle:
         """Create a file, to be written and closed. Raises StoreError if the attempt is over."""
@@ -78,6 +115,7 @@ class OwnStaging(StagingArea):
 
     def __init__(self, run_id: str, system: FolderHandle, attempt: int, token: str) -> None:
         super().__init__(run_id, f"{attempt}-{token}", self._opened)
+        self.held: HeldArtifacts = HeldArtifacts()
         self._system = system
         self._mutex = threading.Lock()
         """Held while the folder is used, so that no thread uses a descriptor that was closed."""

@@ -62,7 +62,6 @@ class ProcessExecutor:
         self._keeping = threading.Lock()
         self._turn = Turn()
         self._closed = False
-        self._components.elsewhere = self._on_worker
 
     # as an executor
 
@@ -76,6 +75,7 @@ class ProcessExecutor:
         if not self._computes_at_all(call):
             self._threads.submit(call, report)
             return
+        self._components.elsewhere = self._on_worker  # now: most runs have nothing for a worker
         computing = _ComputingCall(call, report, self)
         self._computing[id(call)] = computing
         self._slots.enter(computing.begin)
