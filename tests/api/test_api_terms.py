@@ -365,7 +365,7 @@ def test_a_forecast_has_the_words_of_the_command(people: Path, store: Path) -> N
         artifact=found[0].artifact,
         action=waivern.Action.PRODUCE,
         reason="it is to be refreshed",
-        component="filesystem",
+        component="connector:filesystem",
         expected_ms=found[0].expected_ms,
         work=True,
         keep="reference",

@@ -227,6 +227,47 @@ def test_no_cell_is_a_formula(first: str) -> None:
     assert cells[4].startswith("'")
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"tags": 5, "meta": [], "name": {}, "note": 1},
+        {"tags": [1, None, "\x1b[2J"], "meta": {"k": 5, "\x1b[2J": "\x1b[2J"}, "more": []},
+    ],
+)
+def test_a_foreign_run_json_breaks_nothing(place: Place, wct: Wct, odd: dict[str, Any]) -> None:
+    """Received from somebody else, it may say anything; what is no annotation is not shown."""
+    place.runbook("x.yaml", GOOD)
+    wct("run", "x.yaml", "--run-id", "r")
+    file = place.path / ".waivern/runs/r/_system/run.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"metadata": odd}))
+    for command in (
+        ("runs",),
+        ("runs", "--tag", "x"),
+        ("runs", "--sort", "name"),
+        ("runs", "stats"),
+    ):
+        assert wct(*command).code == 0
+        seen = place.on_a_terminal(*command)
+        assert seen.code == 0, seen.out
+        assert "\x1b[2J" not in seen.out
+    for form in ("csv", "jsonl"):
+        done = wct("runs", "export", "--format", form)
+        assert (done.code, "\x1b" in done.out) == (0, False)
+
+
+def test_a_change_that_was_cut_off_before_run_json_counts(place: Place, wct: Wct) -> None:
+    place.runbook("x.yaml", GOOD)
+    wct("run", "x.yaml", "--run-id", "r")
+    file = place.path / ".waivern/runs/r/_system/run.json"
+    before = file.read_bytes()
+    assert wct("runs", "tag", "r", "a").code == 0
+    file.write_bytes(before)
+    assert [row[-1] for row in wct("runs").rows] == ["a"]
+    assert wct("runs", "verify", "r").code == 0
+    assert wct("runs", "tag", "r", "b").out.splitlines()[1] == "  tags  a, b"
+    assert json.loads(file.read_text())["metadata"] == {"tags": ["a", "b"]}
+
+
 def test_the_progress_names_the_try(place: Place, wct: Wct) -> None:
     place.runbook("bad.yaml", BAD)
     done = wct("run", "bad.yaml", "--run-id", "r")

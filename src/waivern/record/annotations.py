@@ -50,6 +50,18 @@ class Annotations(NamedTuple):
         name, note = document.get("name") or "", document.get("note") or ""
         return cls(name, tuple(tags), note, dict(meta)).checked()
 
+    @classmethod
+    def recorded(cls, metadata: Mapping[str, Json]) -> Annotations:
+        """Return the annotations in a record of any origin, without what is none."""
+        tags, meta = metadata.get("tags"), metadata.get("meta")
+        pairs = meta.items() if isinstance(meta, dict) else ()
+        return cls(
+            _text(metadata.get("name")),
+            tuple(filter(None, map(_text, tags))) if isinstance(tags, list) else (),
+            _text(metadata.get("note")),
+            {key: value for key, value in pairs if isinstance(value, str)},
+        )
+
     @property
     def document(self) -> dict[str, Json]:
         """The annotations as `metadata`; what is empty is left out."""
@@ -108,6 +120,10 @@ def pair(text: str) -> tuple[str, str]:
     if not equals or not key.strip():
         raise UsageError(f"{text[:80]!r} is not KEY=VALUE", hint="as in ticket=P-17")
     return key, value
+
+
+def _text(value: Json) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _check(what: str, text: Json, longest: int, *, lines: bool = False) -> None:

@@ -34,7 +34,7 @@ def annotate(
         with locked(store, run_id, "annotated") as held:
             record = held.record
             old = record.metadata.metadata
-            wanted = change(Annotations.of(old)).checked()
+            wanted = change(Annotations.recorded(old)).checked()
             new = wanted.redacted(_secrets(store, record, environ).hide).document
             if new != old:
                 event = RunAnnotatedRecord(clock.now(), by, new)

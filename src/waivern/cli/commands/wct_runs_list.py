@@ -23,6 +23,7 @@ from waivern.cli.ui.screen import Screen, stderr, stdout
 from waivern.cli.ui.text import ago, clean, clip, counted, duration, short, size
 from waivern.errors import Exit
 from waivern.message import Json
+from waivern.record.annotations import Annotations
 from waivern.record.run_metadata import RunMetadata
 from waivern.record.status import RECORDED, ArtifactStatus, DamagedStatus, RunStatus
 from waivern.runs.listing import SORTS, RunFilter, RunPage, page
@@ -34,6 +35,15 @@ STATUSES = tuple(map(str, (*RunStatus, *DamagedStatus)))
 def _head(read: Callable[[RunMetadata], Json]) -> Callable[[RunRow], Json]:
     """Return the value of a column, which is null for a run whose run.json cannot be read."""
     return lambda row: None if row.metadata is None else read(row.metadata)
+
+
+def _annotation(read: Callable[[Annotations], Json]) -> Callable[[RunRow], Json]:
+    """Return the value of a column about what users recorded with a run."""
+    return _head(lambda run: read(Annotations.recorded(run.metadata)) or None)
+
+
+def _tags(row: RunRow) -> str:
+    return ", ".join(Annotations.recorded(row.metadata.metadata).tags) if row.metadata else ""
 
 
 def _counts() -> Iterator[Column[RunRow]]:
@@ -97,12 +107,12 @@ RUNS = Records[RunRow](
     Column("fault", lambda row: row.fault),
     Column("holds", _head(lambda run: run.holds_bytes), "HOLDS", shown=_holds, drop=1),
     Column("redacted", _head(lambda run: run.redacted_count)),
-    Column("name", _head(lambda run: run.metadata.get("name")), "NAME", drop=1, if_any=True),
+    Column("name", _annotation(lambda found: found.name), "NAME", drop=1, if_any=True),
     Column(
         "tags",
-        _head(lambda run: run.metadata.get("tags")),
+        _annotation(lambda found: list(found.tags)),
         "TAGS",
-        shown=lambda row: ", ".join(row.metadata.metadata.get("tags", ())) if row.metadata else "",
+        shown=_tags,
         drop=1,
         if_any=True,
     ),

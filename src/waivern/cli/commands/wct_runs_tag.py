@@ -79,6 +79,9 @@ def command(
         return
     out = stdout()
     out.print(run_id)
-    for key, value in found.items():
-        texts = [f"{k}={v}" for k, v in value.items()] if isinstance(value, dict) else value
-        out.print(f"  {key:<5} {clean(', '.join(texts) if isinstance(texts, list) else texts)}")
+    texts = Annotations.recorded(found)
+    kept = [f"{key}={value}" for key, value in texts.meta.items()]
+    lines = [("name", [texts.name]), ("tags", texts.tags), ("note", [texts.note]), ("meta", kept)]
+    for what, values in lines:
+        if any(values):
+            out.print(f"  {what:<5} {clean(', '.join(values))}")

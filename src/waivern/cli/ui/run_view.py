@@ -17,6 +17,7 @@ from waivern.cli.ui.summary import log_path
 from waivern.cli.ui.text import clean, clip, counted, duration, listed, short, size
 from waivern.errors import Exit, WaivernError
 from waivern.message import Json, Message
+from waivern.record.annotations import Annotations
 from waivern.record.coverage import coverage
 from waivern.record.fold import RunRecord
 from waivern.record.status import RunStatus
@@ -161,12 +162,12 @@ def _head(out: Screen, record: RunRecord, pin: dict[str, Json] | None) -> Iterat
 
 def _annotations(metadata: dict[str, Json]) -> Iterator[str]:
     """Yield a line for each annotation of a run."""
-    texts = [(key, metadata.get(key)) for key in ("name", "note")]
-    texts.append(("tags", ", ".join(metadata.get("tags", ()))))
-    texts += [("meta", f"{key}={value}") for key, value in metadata.get("meta", {}).items()]
+    found = Annotations.recorded(metadata)
+    texts = [("name", found.name), ("note", found.note), ("tags", ", ".join(found.tags))]
+    texts += [("meta", f"{key}={value}") for key, value in found.meta.items()]
     for key, text in texts:
         if text:
-            yield f"  {key:<10} {clip(clean(str(text)), 1000)}"
+            yield f"  {key:<10} {clip(clean(text), 1000)}"
 
 
 def _table(out: Screen, record: RunRecord) -> None:
