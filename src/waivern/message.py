@@ -191,7 +191,7 @@ def _streams(message: Message) -> dict[str, Json]:
     return found
 
 
-def _elsewhere(kind: StreamKind) -> Callable[[], Iterator[bytes]]:
+def _elsewhere(kind: StreamKind) -> Callable[[int], Iterator[bytes]]:
     """Refuse to read a stream of a message that was decoded without a reader."""
 
     def read(_at: int) -> Iterator[bytes]:

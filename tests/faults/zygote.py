@@ -102,7 +102,6 @@ def _child(job: dict[str, Any], out: int, err: int, report: int) -> int:
     os.environ.update(job["environ"])
     if limit := job.get("files"):
         resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
-    _be_another_process()
     if fault := job.get("fault"):
         injected.install(fault | {"report": report})
     from waivern.cli.main import main
@@ -117,13 +116,6 @@ def _child(job: dict[str, Any], out: int, err: int, report: int) -> int:
     if job.get("modules"):
         os.write(report, json.dumps(list(sys.modules)).encode())
     return code
-
-
-def _be_another_process() -> None:
-    """Draw anew what the store drew when it was imported."""
-    from waivern.store import artifact_writing
-
-    artifact_writing._TOKEN_PREFIX = os.urandom(4).hex()
 
 
 def _end(pid: int, files: list[Any]) -> dict[str, Any]:
