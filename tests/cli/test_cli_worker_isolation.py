@@ -207,28 +207,35 @@ def test_the_values_of_variables_are_in_no_environment_and_no_argument(place: Pl
         assert not file.is_file() or SECRET.encode() not in file.read_bytes(), file
 
 
+EDITED = """
+import ctypes, os
+
+def changes():
+    with open("helper.py", "a") as file:
+        file.write("VALUE = 2\\n")
+    import helper
+    if not os.path.exists("done"):
+        open("done", "w").close()
+        with open("edited.py", "a") as file:
+            file.write("# other code\\n")
+        ctypes.CDLL(None).kill(os.getpid(), 9)
+    return {"value": helper.VALUE}
+"""
+
+
 def test_code_that_is_edited_during_the_run_is_not_mixed(place: Place) -> None:
     (place.path / "helper.py").write_text("VALUE = 1\n")
-    (place.path / "edited.py").write_text(
-        "import os\n"
-        "def first():\n"
-        "    import helper\n"
-        "    open('helper.py', 'w').write('VALUE = 2\\n')\n"
-        "    return {'value': helper.VALUE}\n"
-        "def second(inputs):\n"
-        "    import helper\n"
-        "    os.kill(os.getpid(), 0)\n"
-        "    return {'value': helper.VALUE, 'before': inputs[0]['value']}\n"
-    )
-    artifacts = source("first", "edited.py:first")
-    for name in ("second", "third"):
-        artifacts += f"  {name}: {{inputs: first, process: {python('edited.py:second')}}}\n"
-    words = ("--executor", "processes", "--json")
-    done = place.wct("run", place.runbook("e.yaml", artifacts), *words)
-    found = {name: (step["error"] or {}).get("kind") for name, step in steps(done).items()}
-    values = contents(place)
-    for name in ("second", "third"):
-        assert found[name] == "code_changed" or values[name]["value"] == 1
+    (place.path / "edited.py").write_text(EDITED)
+    again = "retry: {max: 3, on: died, delay: 0.01}"
+    book = place.runbook("e.yaml", source("changes", "edited.py:changes", again))
+    done = place.wct("run", book, "--executor", "processes", "--json")
+    assert done.code == 1, done.err
+    error = steps(done)["changes"]["error"]
+    assert error["kind"] == "code_changed"
+    assert "resume the run" in error["hint"]
+    again_done = place.wct("run", book, "--executor", "processes", "--resume", "@last")
+    assert again_done.code == 0, again_done.err
+    assert contents(place) == {"changes": {"value": 2}}
 
 
 def test_a_limit_of_memory_is_refused_on_threads(place: Place) -> None:

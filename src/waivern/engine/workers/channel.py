@@ -18,7 +18,7 @@ _MARK = b"wct\n"
 _HEADER = struct.Struct("!4sI")
 """The mark and the length of a document. What a component writes to the descriptor has no mark, so
 that it is found at once, and not taken for the beginning of a document whose rest never comes."""
-LARGEST = 64 << 20
+LARGEST = 256 << 20
 """Bytes of a document. A larger one is not a document, but what a component wrote there."""
 CHUNK = 1 << 16
 
