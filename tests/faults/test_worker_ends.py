@@ -8,6 +8,7 @@ import sys
 import time
 
 import pytest
+from harness import Count
 from wct_process import Place
 from worker_kit import (
     below,
@@ -171,3 +172,33 @@ def test_what_a_component_leaves_ends_with_the_attempt(ends: Place) -> None:
     assert done.code == 0, done.err
     assert "waiting for threads that components have started" in done.err
     gone(marked(mark(ends)))
+
+
+@pytest.mark.sweep
+@pytest.mark.timeout(400)
+def test_a_coordinator_that_is_killed_at_any_moment(ends: Place, tried: Count) -> None:
+    """From before the first fork until after the last result, at moments a little apart."""
+    (ends.path / "go").touch()
+    calls = ("streams", "large")
+    words = ("--executor", "processes", "--max-concurrency", "2")
+    name = book(ends, *calls)
+    began = time.monotonic()
+    assert ends.wct("run", name, *words, "--run-id", "whole").code == 0
+    took, points, slowest = time.monotonic() - began, 40, 0.0
+    whole = contents(ends, "whole")
+    kill(marked(mark(ends)))
+    for point in range(points):
+        wct = ends.start("run", name, *words, "--run-id", f"run{point}")
+        time.sleep(took * (0.2 + 0.8 * point / points))
+        wct.send_signal(signal.SIGSTOP)
+        processes = below(wct.pid) | marked(mark(ends))
+        wct.kill()
+        slowest = max(slowest, gone(processes))
+        gone(marked(mark(ends)))
+        ends.ended(wct)
+        if f"run{point}" in ends.run_ids():
+            again = ends.wct("run", name, *words, "--resume", f"run{point}")
+            assert again.code in (0, 4), again.err
+            assert contents(ends, f"run{point}") == whole
+        assert staged(ends) == []
+    tried(f"coordinator killed in a run on workers, all gone within {slowest:.2f} s", points)
