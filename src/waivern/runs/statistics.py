@@ -1,7 +1,7 @@
 """Statistics of recorded runs: durations, failures, slowest artifacts and what copies saved.
 
 Counts and durations of runs come from the history. Artifacts are only in the journals, of which
-the newest JOURNALS are read.
+the newest are read: at most JOURNALS, and no more once they had EVENTS lines.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import islice
 from statistics import median_low
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -23,6 +24,7 @@ from waivern.runs import queries
 from waivern.store.base import RunStore
 
 JOURNALS = 200
+EVENTS = 200_000
 SLOWEST = 5
 """The artifacts that are named for each runbook."""
 By: TypeAlias = Literal["day", "week", "month"]
@@ -154,17 +156,16 @@ def _artifacts(
 ) -> tuple[dict[str, dict[str, ArtifactStatistics]], int]:
     """Return the artifacts of each runbook, by id, and how many journals name them."""
     found: dict[str, dict[str, ArtifactStatistics]] = defaultdict(dict)
-    present, read = set(store.runs()), 0
-    for row in rows:
-        if row.run_id not in present:
-            continue
-        if read == JOURNALS:
+    present, read, lines = set(store.runs()), 0, 0
+    for row in islice((row for row in rows if row.run_id in present), JOURNALS):
+        if lines >= EVENTS:
             break
         try:
             record = queries.load(store, row.run_id)
         except WaivernError:  # what the history says of it is counted all the same
             continue
         read += 1
+        lines += record.count
         _add(found[os.path.normpath(row.runbook or "?")], record)
     return found, read
 

@@ -42,8 +42,8 @@ def _annotation(read: Callable[[Annotations], Json]) -> Callable[[RunRow], Json]
     return _head(lambda run: read(Annotations.recorded(run.metadata)) or None)
 
 
-def _tags(row: RunRow) -> str:
-    return ", ".join(Annotations.recorded(row.metadata.metadata).tags) if row.metadata else ""
+def _annotations(row: RunRow) -> Annotations:
+    return Annotations.recorded(row.metadata.metadata if row.metadata else {})
 
 
 def _counts() -> Iterator[Column[RunRow]]:
@@ -107,12 +107,19 @@ RUNS = Records[RunRow](
     Column("fault", lambda row: row.fault),
     Column("holds", _head(lambda run: run.holds_bytes), "HOLDS", shown=_holds, drop=1),
     Column("redacted", _head(lambda run: run.redacted_count)),
-    Column("name", _annotation(lambda found: found.name), "NAME", drop=1, if_any=True),
+    Column(
+        "name",
+        _annotation(lambda found: found.name),
+        "NAME",
+        shown=lambda row: clip(_annotations(row).name, 24),
+        drop=1,
+        if_any=True,
+    ),
     Column(
         "tags",
         _annotation(lambda found: list(found.tags)),
         "TAGS",
-        shown=_tags,
+        shown=lambda row: clip(", ".join(_annotations(row).tags), 24),
         drop=1,
         if_any=True,
     ),
