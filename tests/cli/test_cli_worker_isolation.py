@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 
 import pytest
-from wct_process import Place
+from wct_process import WCT, Place
 from worker_kit import contents, log, python, source, steps
 
 SECRET = "s3cr3t-value-of-a-token"
@@ -252,3 +253,18 @@ def test_a_store_in_memory_is_refused_with_processes(place: Place) -> None:
     assert done.code == 1
     assert "worker processes cannot reach a store that is in memory" in done.err
     assert "--executor threads" in done.out
+
+
+def test_a_working_folder_that_is_gone_is_no_crash(place: Place) -> None:
+    (place.path / "inner").mkdir()
+    (place.path / "gone.py").write_text(
+        "import os\ndef gone():\n    os.rmdir(os.getcwd())\n    return 1\n"
+    )
+    (place.path / "other.py").write_text("def other(inputs):\n    return 2\n")
+    other = f"  b: {{inputs: a, process: {python(f'{place.path}/other.py:other')}}}\n"
+    book = place.runbook("g.yaml", source("a", "gone.py:gone") + other)
+    words = [WCT, "run", f"../{book}", "--executor", "processes", "--store", "../.waivern"]
+    folder = place.path / "inner"
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr
+    assert "completed  b" in done.stderr

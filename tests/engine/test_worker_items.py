@@ -35,7 +35,7 @@ class Marks:
             follower, number = follows(), int(item.name[:3])
             with open("worked", "a") as worked:
                 worked.write(f"{os.getpid()} {number}\\n")
-            time.sleep(0.015)
+            time.sleep(3600 if number == 59 and mode == "never ends" else 0.015)
             if number == 2 and mode == "edits":
                 Path("one/033.txt").write_text("edited")
             for part in item.read():
@@ -43,7 +43,8 @@ class Marks:
                 if number % 7 == 3 and mode == "skips":
                     ctx.skipped(item.name, "it is not wanted", of=item.input)
                     return
-                yield {"note": item.name, "text": part["text"][:20], "more": list(range(number % 4))}
+                more = list(range(number % 4))
+                yield {"note": item.name, "text": part["text"][:20], "more": more}
             if number % 20 == 4 and follower:
                 if mode == "follower fails":
                     raise ValueError("only here")
@@ -89,6 +90,7 @@ artifacts:
     inputs: one
     process: {type: marks, properties: {mode: "%(mode)s"}}
     retry: {max: 2, on: died, delay: 0.01}
+    timeout: %(timeout)s
 """
 COUNT = 60
 FILL = "-" * 250_000
@@ -122,15 +124,20 @@ class Project:
         (self.folder / "one" / f"{number:03}.txt").write_text(f"{text} {number}\n" + FILL)
 
     def run(
-        self, mode: str, executor: str, store: str, on_change: str = "skip", **options: Any
+        self,
+        mode: str,
+        executor: str,
+        store: str,
+        on_change: str = "skip",
+        timeout: str = "1h",
     ) -> RunResult:
         for name in ("leader", "worked"):
             (self.folder / name).unlink(missing_ok=True)
         book = self.folder / "x.yaml"
-        book.write_text(BOOK % {"mode": mode, "on_change": on_change})
+        book.write_text(BOOK % {"mode": mode, "on_change": on_change, "timeout": timeout})
         kept = LocalFilesystemStore(self.folder / store)
         root = self.folder
-        return run(load(book), store=kept, project_root=root, executor=executor, **options)
+        return run(load(book), store=kept, project_root=root, executor=executor)
 
     def workers(self) -> set[str]:
         """Return the processes that have worked on items."""
@@ -201,3 +208,12 @@ def test_an_item_that_changes_is_skipped_as_on_a_thread(project: Project) -> Non
         results.append(document(project.run("edits", executor, executor)))
     assert results[0] == results[1]
     assert "changed since it was listed" in str(results[0][1])
+
+
+def test_a_limit_of_time_ends_all_that_work_on_the_items(project: Project) -> None:
+    result = project.run("never ends", "processes", "processes", timeout="4s")
+    error = result.record.steps["found"].error
+    assert error is not None
+    assert error["kind"] == "timeout"
+    assert len(project.workers()) > 1
+    assert not any(Path("/proc", pid).exists() for pid in project.workers())

@@ -115,7 +115,8 @@ class Worker:
         self._store.join(address)
         for staged, text in document["held"].items():
             self._store.accept(address.run_id, staged, text.encode())
-        os.chdir(self._site.folder)
+        with suppress(OSError):  # it may be gone, and few components need it
+            os.chdir(self._site.folder)
         self._producer.request = request
         call, scope = request.call, CallScope(request.call.artifact)
         with _limited(call.node.max_memory):
