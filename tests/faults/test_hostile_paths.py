@@ -106,6 +106,7 @@ PATHS = [
         ["runs", "cancel", "{}"],
         ["runs", "delete", "--yes", "{}", "--force"],
         ["runs", "pin", "{}"],
+        ["runs", "tag", "{}", "a"],
     ],
     ids=" ".join,
 )
@@ -254,6 +255,9 @@ VERBS: list[tuple[str, ...]] = [
     ("runs", "verify", RUN),
     ("runs", "cancel", RUN),
     ("runs", "pin", RUN),
+    ("runs", "tag", RUN, "a"),
+    ("runs", "stats"),
+    ("runs", "export", "--format", "csv"),
     ("run", "book.yaml", "--resume", RUN),
     ("run", "book.yaml", "--run-id", "next"),
     ("runs", "prune", "--keep-last", "0"),

@@ -31,6 +31,7 @@ CODES = {
     "reuse": {0, 1, 3, 4, 9},
     "verify": {0, 4, 5},
     "pin": {0, 4},
+    "tag": {0, 4, 5},
     "list": {0},
 }
 """What each may come to: done; an artifact failed (as it must, in this runbook); gone; refused."""
@@ -75,6 +76,7 @@ def job(shelf: Shelf, verb: str, number: int) -> Job:
         "reuse": ("run", "reuse.yaml", "--run-id", f"reuse{number}"),
         "verify": ("runs", "verify", RUN),
         "pin": ("runs", "pin" if number % 2 else "unpin", RUN),
+        "tag": ("runs", "tag", RUN, f"t{number}"),
         "list": ("runs",),
     }
     return shelf.wct(*words[verb])
@@ -134,11 +136,11 @@ def settle(bench: Bench, shelf: Shelf, done: list[tuple[str, Done]]) -> str:
 
 MIXES = {
     "all verbs on a crashed run": (
-        ["resume", "force", "cancel", "delete", "prune", "reuse", "verify", "pin", "list"],
+        ["resume", "force", "cancel", "delete", "prune", "reuse", "verify", "pin", "tag", "list"],
         "crashed",
     ),
     "all verbs on an ended run": (
-        ["resume", "force", "cancel", "delete", "prune", "reuse", "verify", "pin", "list"],
+        ["resume", "force", "cancel", "delete", "prune", "reuse", "verify", "pin", "tag", "list"],
         "ended",
     ),
     "resume, delete": (["resume", "delete"], "crashed"),
