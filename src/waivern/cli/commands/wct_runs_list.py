@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -23,11 +23,13 @@ from waivern.cli.ui.screen import Screen, stderr, stdout
 from waivern.cli.ui.text import ago, clean, clip, counted, duration, short, size
 from waivern.errors import Exit
 from waivern.message import Json
-from waivern.record.annotations import Annotations
 from waivern.record.run_metadata import RunMetadata
 from waivern.record.status import RECORDED, ArtifactStatus, DamagedStatus, RunStatus
 from waivern.runs.listing import SORTS, RunFilter, RunPage, page
 from waivern.runs.queries import RunRow
+
+if TYPE_CHECKING:
+    from waivern.record.annotations import Annotations
 
 STATUSES = tuple(map(str, (*RunStatus, *DamagedStatus)))
 
@@ -37,13 +39,23 @@ def _head(read: Callable[[RunMetadata], Json]) -> Callable[[RunRow], Json]:
     return lambda row: None if row.metadata is None else read(row.metadata)
 
 
-def _annotation(read: Callable[[Annotations], Json]) -> Callable[[RunRow], Json]:
-    """Return the value of a column about what users recorded with a run."""
-    return _head(lambda run: read(Annotations.recorded(run.metadata)) or None)
+def _annotations(row: RunRow) -> Annotations | None:
+    """Return what users recorded with a run; None if that is nothing."""
+    if row.metadata is None or not row.metadata.metadata:
+        return None
+    from waivern.record.annotations import Annotations  # most lists show none
+
+    return Annotations.recorded(row.metadata.metadata)
 
 
-def _annotations(row: RunRow) -> Annotations:
-    return Annotations.recorded(row.metadata.metadata if row.metadata else {})
+def _name(row: RunRow) -> str | None:
+    found = _annotations(row)
+    return found.name or None if found else None
+
+
+def _tags(row: RunRow) -> list[str] | None:
+    found = _annotations(row)
+    return list(found.tags) or None if found else None
 
 
 def _counts() -> Iterator[Column[RunRow]]:
@@ -108,18 +120,13 @@ RUNS = Records[RunRow](
     Column("holds", _head(lambda run: run.holds_bytes), "HOLDS", shown=_holds, drop=1),
     Column("redacted", _head(lambda run: run.redacted_count)),
     Column(
-        "name",
-        _annotation(lambda found: found.name),
-        "NAME",
-        shown=lambda row: clip(_annotations(row).name, 24),
-        drop=1,
-        if_any=True,
+        "name", _name, "NAME", shown=lambda row: clip(_name(row) or "", 24), drop=1, if_any=True
     ),
     Column(
         "tags",
-        _annotation(lambda found: list(found.tags)),
+        _tags,
         "TAGS",
-        shown=lambda row: clip(", ".join(_annotations(row).tags), 24),
+        shown=lambda row: clip(", ".join(_tags(row) or ()), 24),
         drop=1,
         if_any=True,
     ),
