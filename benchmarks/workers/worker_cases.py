@@ -62,6 +62,7 @@ def two_artifacts(bench: Bench) -> list[Figure]:
         Figure("two bare processes, speed-up", statistics.median(_bare_speed(costs))),
         _speed_up(costs, "processes", 0.95),
         _speed_up(costs, "auto", 0.95),
+        *_processor_times(bench),
     ]
 
 
@@ -98,6 +99,7 @@ def scan(size: int, search: str) -> Case:
             _speed_up(costs, "processes", 0.9),
             _speed_up(costs, "auto", 0.9),
             *(Figure(f"whole run, {name}", value, "s") for name, value in runs.items()),
+            *_processor_times(bench),
         ]
 
     return case
@@ -114,6 +116,24 @@ def _speed_up(costs: dict[str, list[float]], executor: str, limit: float) -> Fig
     return Figure(f"speed-up of `{executor}` / of bare processes", share, "", limit, None, shares)
 
 
+def _processor_times(bench: Bench) -> list[Figure]:
+    """Return what all processes of a run have computed beside that of threads.
+
+    Other work on the machine changes it little: it says what is lost where the machine is busy.
+    """
+    spent = {
+        executor: [
+            each.cpu_s for each in bench.place.ran if f"--executor {executor}" in each.command
+        ]
+        for executor in ("threads", "processes", "auto")
+    }
+    ratios = {name: median_ratio(spent[name], spent["threads"]) for name in ("processes", "auto")}
+    return [
+        Figure(f"processor time, `{name}` / `threads`", ratio, rounds=rounds)
+        for name, (ratio, rounds) in ratios.items()
+    ]
+
+
 def auto(counted: bool) -> Case:
     """Return the case of small artifacts with `auto` beside `threads`; `counted`: instructions."""
 
@@ -125,8 +145,9 @@ def auto(counted: bool) -> Case:
             "wide1000": shapes.wide(1000 // bench.scale),
             "deep300": shapes.deep(300 // bench.scale),
             "layered900": shapes.layered(30, max(1, 30 // bench.scale)),
-            "wide10000": shapes.wide(10_000 // bench.scale),
         }
+        if not counted:  # valgrind would take minutes
+            books["wide10000"] = shapes.wide(10_000 // bench.scale)
         computing = source("payload.py:make", computes=True)
         (bench.folder / "payload.py").write_text(
             (Path(shapes.__file__).with_name("payload.py")).read_text()
@@ -177,16 +198,32 @@ def each_small(bench: Bench) -> list[Figure]:
             for executor in ("threads", "processes")
         },
     )
-    rows = zip(*costs.values(), strict=True)
-    each = tuple(
-        ((wide_p - one_p) - (wide_t - one_t)) / (count - 1) * 1000
-        for wide_t, wide_p, one_t, one_p in rows
-    )
+    each = _added(costs, count)
+    computed = {
+        name: [
+            ran.cpu_s
+            for ran in bench.place.ran
+            if f"{name.partition(', ')[0]}.yaml" in ran.command
+            and ran.command.endswith(name.partition(", ")[2])
+        ]
+        for name in costs
+    }
+    bench.raw["processor time"] = computed
     start = [b - a for a, b in zip(costs["one, threads"], costs["one, processes"], strict=True)]
     return [
         Figure("time that each adds", statistics.median(each), "ms", None, 0.5, each),
+        Figure("processor time that each adds", statistics.median(_added(computed, count)), "ms"),
         Figure("start of the first worker", statistics.median(start), "s", rounds=tuple(start)),
     ]
+
+
+def _added(costs: dict[str, list[float]], count: int) -> tuple[float, ...]:
+    """Return the milliseconds that an artifact adds, without the start of a run."""
+    rows = zip(*costs.values(), strict=True)
+    return tuple(
+        round(((wide_p - one_p) - (wide_t - one_t)) / (count - 1) * 1000, 4)
+        for wide_t, wide_p, one_t, one_p in rows
+    )
 
 
 def ready(bench: Bench) -> list[Figure]:
@@ -249,7 +286,9 @@ def detector_ready(bench: Bench) -> list[Figure]:
 
 
 def memory(bench: Bench) -> list[Figure]:
-    """The memory of two idle detector workers and of the template, while a command runs."""
+    """The memory of the idle workers and of the template, while a command runs.
+
+    Worker 1 has listed the source; the others have searched it."""
     sources.filler(bench.folder / "source", 4 * MB)
     search = "process: {type: personal_data}"
     pause = "process: {type: command, properties: {argv: [sh, -c, 'sleep 2; echo 1']}}"
@@ -283,7 +322,7 @@ def _memory_while_paused(bench: Bench) -> dict[str, dict[str, float]]:
     (template,) = (pid for name, pid in names.items() if name != "sh")
     found["template"] = _memory_of(template)
     for number, worker in enumerate(_children(template), 1):
-        found[f"idle detector worker {number}"] = _memory_of(worker)
+        found[f"idle worker {number}"] = _memory_of(worker)
     if process.wait():
         raise SystemExit(f"exit {process.returncode} of `{' '.join(command)}`")
     return found
