@@ -239,6 +239,7 @@ def test_an_artifact_keeps_its_number_over_attempts() -> None:
     )
     step = record.steps["b"].document()
     assert step == {
+        "run_id": "r",
         "step_index": 1,
         "artifact": "b",
         "component": "connector:y",

@@ -194,9 +194,9 @@ class ComponentCalls:
 
     def find(self, node: Node, lookup: CacheLookup) -> CacheHit | None:
         """Return the cached result, if there is one and it is intact."""
-        if self._cache is None or lookup.known is None:
+        if self._cache is None or (known := lookup.known) is None:
             return None
-        return self._cache.find(node.id, lookup.known)
+        return self._cache.find(node.id, known)
 
     def lookup(
         self, node: Node, tool: ComponentUse, identity: Identity | UnknownIdentity
@@ -325,6 +325,8 @@ class ComponentCalls:
 
     def _sources(self, call: Call) -> Callable[[], ListedInputs] | None:
         """Return what opens the inputs that list sources; None if none does."""
+        if not call.inputs:
+            return None
         lists = [(name, ref) for name, ref in named_inputs(call) if ref.lists_source]
         if not lists:
             return None
@@ -441,7 +443,7 @@ class ComponentCalls:
             same = self._cache.confirm(
                 call.node, lookup.tool, call.inputs, lookup.look, known, readers
             )
-        code = self.code(lookup)
+        code = artifact_identity.code(lookup.tool, lookup.look, known)
         taken = None
         if (items := ctx.item_results) is not None:
             content = content._replace(items=items.finish(content.value, content.records))

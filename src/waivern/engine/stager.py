@@ -92,7 +92,7 @@ def _examined(call: Call, coverage: dict[str, Json] | None) -> dict[str, Json] |
     work = call.node.work
     if not isinstance(work, Extract | Transform):
         return None
-    if coverage is None and isinstance(work, Transform):
-        return None
+    if coverage is None:
+        return None if isinstance(work, Transform) else measured(None, work.label, {})
     names = {key: str(id_) for id_, key in zip(call.node.inputs, call.node.called, strict=True)}
     return measured(coverage, work.label, names)

@@ -173,7 +173,8 @@ def _attempt_started(record: RunRecord, event: AttemptStartedRecord) -> None:
     record.held, record.redacted = {}, {}
     run.holds, run.redacted, run.holds_count, run.holds_bytes, run.redacted_count = {}, {}, 0, 0, 0
     for step in record.steps.values():
-        _account(record, step)
+        if step.completed is not None:
+            _account(record, step)
 
 
 def _account(record: RunRecord, step: StepRecord) -> None:
