@@ -85,7 +85,7 @@ def test_outputs_must_not_land_where_runs_are_kept(place: Place, form: str) -> N
     before = (run / "a.json").read_bytes()
     done = place.wct("run", book, "-o", form)
     assert done.code == 2, done.err
-    assert "where runs are kept" in done.err
+    assert "where runs are stored" in done.err
     assert (run / "a.json").read_bytes() == before
     assert place.run_ids() == ["r"]
 

@@ -212,7 +212,9 @@ def _rechained(shelf: Shelf, change: Callable[[dict[str, object]], None], fix: b
         document["holds"] = {
             name: sizes.get(name, size) for name, size in document["holds"].items()
         }
-        document["holds_bytes"] = sum(document["holds"].values())
+        document["holds_bytes"] = sum(
+            size for size in document["holds"].values() if isinstance(size, int)
+        )
         record.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
 
