@@ -217,8 +217,8 @@ def decode(data: bytes, reader: StreamReader = _elsewhere) -> Message:
             source=_one_of(str | None, document["source"]),
             timestamp=_one_of(str | None, document["timestamp"]),
             extensions=_one_of(dict | None, document["extensions"]) or {},
-            records=_stream(document, "records", reader),
-            items=_stream(document, "items", reader),
+            records=_stream(document, "records", reader) if "records" in document else None,
+            items=_stream(document, "items", reader) if "items" in document else None,
         )
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise IntegrityError(f"not an artifact file: {type(error).__name__}: {error}") from error

@@ -325,11 +325,9 @@ class ComponentCalls:
 
     def _sources(self, call: Call) -> Callable[[], ListedInputs] | None:
         """Return what opens the inputs that list sources; None if none does."""
-        if not call.inputs:
+        if not any(ref.lists_source for ref in call.inputs):
             return None
         lists = [(name, ref) for name, ref in named_inputs(call) if ref.lists_source]
-        if not lists:
-            return None
         from waivern.engine.catalogue_origin import parts_of
 
         return lambda: {
@@ -356,16 +354,16 @@ class ComponentCalls:
         from waivern.engine.per_item import ItemResults, expected
         from waivern.engine.source_reader_identity import reader_digests
 
-        results = self.item_results or ItemResults
+        results, totals = self.item_results or ItemResults, partial(expected, inputs)
         if self._cache is None or lookup.known is None:
-            return results(lambda: None, None, expected(inputs), name)
+            return results(lambda: None, None, totals, name)
         readers = reader_digests(lookup.known.get("readers", {}))
         earlier = partial(self._cache.earlier_items, call.node, lookup.known, name)
         sink = partial(self._sink, call, scope, "items", "items")
         changed = {
             name: frozenset(items) for name, items in lookup.known.get("changed", {}).items()
         }
-        return results(earlier, sink, expected(inputs), name, readers, changed)
+        return results(earlier, sink, totals, name, readers, changed)
 
     def _restored(self, call: Call, lookup: CacheLookup, hit: CacheHit, began: float) -> Produced:
         """Stage a cached result, with the coverage that the lookup has just recorded."""
@@ -394,8 +392,9 @@ class ComponentCalls:
             content = drain(one_by_one, self._sink(call, scope, name), name, lambda: True)
             return content._replace(catalogue=origins), name
         processor = cast(Processor, tool.component)
-        found = [(name, self._store.fetch(call.run_id, ref)) for name, ref in named_inputs(call)]
-        lists = {name for name, ref in named_inputs(call) if ref.lists_source}
+        named = named_inputs(call)
+        found = [(name, self._store.fetch(call.run_id, ref)) for name, ref in named]
+        lists = {name for name, ref in named if ref.lists_source}
         inputs = [self._input(name, message, ctx, lists=name in lists) for name, message in found]
         listed = list_name(processor, inputs)
         if getattr(processor, "reads_streams", False):

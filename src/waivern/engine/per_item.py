@@ -10,6 +10,7 @@ other.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property
 from hashlib import sha256
 from types import MappingProxyType
 from typing import NamedTuple
@@ -38,16 +39,16 @@ class ItemResults:
 
     `earlier` finds the results of an earlier run and `sink` takes the index for later ones; both
     are called once, for the first item with a digest: without one, no result is found again.
-    `expected` has the totals, `name` is the key of the list that the records belong to. `readers`
-    has the digest of what reads each input that lists a source: items of others are never taken.
-    Nor are those that `changed` names, by input: they are not what was listed.
+    `expected` returns the totals, `name` is the key of the list that the records belong to.
+    `readers` has the digest of what reads each input that lists a source: items of others are never
+    taken. Nor are those that `changed` names, by input: they are not what was listed.
     """
 
     def __init__(
         self,
         earlier: Callable[[], EarlierItems | None],
         sink: Callable[[], RecordSink] | None,
-        expected: Progress,
+        expected: Callable[[], Progress],
         name: str,
         readers: Mapping[str, str] = MappingProxyType({}),
         changed: Mapping[str, frozenset[str]] = MappingProxyType({}),
@@ -57,7 +58,7 @@ class ItemResults:
         self._changed = changed
         self._find = earlier
         self._open = sink
-        self._expected = expected
+        self._expect = expected
         self._earlier: EarlierItems | None = None
         self._looked_up = False
         self._sink: RecordSink | None = None
@@ -68,6 +69,10 @@ class ItemResults:
         self._taken_count = 0
         self._records = sha256()
         """Of the lines of all records that were yielded."""
+
+    @cached_property
+    def _expected(self) -> Progress:
+        return self._expect()
 
     def each(
         self,
