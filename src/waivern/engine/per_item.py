@@ -9,6 +9,7 @@ other.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from hashlib import sha256
@@ -23,6 +24,9 @@ from waivern.plugins.inputs import InputItem, has_more
 from waivern.plugins.tally import Coverage, Progress
 from waivern.record_stream import RecordStream
 from waivern.store.base import RecordSink
+
+REPORT_S = 0.02
+"""The least time between two reports of progress, but for the last one."""
 
 
 class FoundElsewhere(NamedTuple):
@@ -59,6 +63,7 @@ class ItemResults:
         self._find = earlier
         self._open = sink
         self._expect = expected
+        self._report_at = 0.0
         self._earlier: EarlierItems | None = None
         self._looked_up = False
         self._sink: RecordSink | None = None
@@ -168,7 +173,11 @@ class ItemResults:
 
     def _report(self, ctx: Context, within: int) -> None:
         """Report the items that are done, and the bytes of the one that is being read."""
+        now = time.monotonic()
         _, total, _, total_size = self._expected
+        if now < self._report_at and self._total != total:
+            return  # to report each of many small items takes longer than to take its result
+        self._report_at = now + REPORT_S
         size = self._size + within
         ctx.progress(self._total, total, size=size or None, total_size=total_size)
 
