@@ -116,7 +116,7 @@ def mixed_logs(place: Place, at: Path, scale: int) -> list[Figure]:
 
 def changed(place: Place, at: Path, scale: int) -> list[Figure]:
     """Change three files of 10,000, and compare the next run with one of the catalogue alone."""
-    count, source, rounds = 10_000 // scale, at / "small", 3
+    count, source, rounds = 10_000 // scale, at / "small", 11
     if not source.exists():
         sources.small_files(source, count)
     runbook(place, SCAN, source, ADDRESSES)
