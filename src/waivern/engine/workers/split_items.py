@@ -69,8 +69,8 @@ class ItemReport(NamedTuple):
     """Whether the leader can take the result of an earlier run; there are no records then."""
 
 
-class DistributedItems(ItemResults):
-    """The results of a call, of which followers produce a part."""
+class SharedItems(ItemResults):
+    """The results of a call that several workers share."""
 
     def __init__(
         self,
@@ -84,7 +84,12 @@ class DistributedItems(ItemResults):
     ) -> None:
         super().__init__(earlier, sink, expected, name, readers, changed)
         self._store, self._call, self._channel = shared
-        self._passes = 0
+        self._pass = -1
+        """The number of the `each_item` that is under way."""
+
+
+class DistributedItems(SharedItems):
+    """The results of a call, of which followers produce a part."""
 
     def each(
         self,
@@ -92,7 +97,7 @@ class DistributedItems(ItemResults):
         items: Iterable[InputItem],
         work: Callable[[InputItem], Iterable[Json]],
     ) -> Iterator[list[Json]]:
-        this_pass, self._passes = self._passes, self._passes + 1
+        self._pass = this_pass = self._pass + 1
         rest = iter(items)
         alone = 0
         began = time.monotonic()
@@ -141,23 +146,11 @@ class DistributedItems(ItemResults):
             yield report.item, None if report.known else result
 
 
-class FollowedItems(ItemResults):
+class FollowedItems(SharedItems):
     """The parts that a follower works on."""
 
-    def __init__(
-        self,
-        shared: WorkerItems,
-        earlier: Callable[[], EarlierItems | None],
-        sink: Callable[[], RecordSink] | None,
-        expected: Callable[[], Progress],
-        name: str,
-        readers: Mapping[str, str] = MappingProxyType({}),
-        changed: Mapping[str, frozenset[str]] = MappingProxyType({}),
-    ) -> None:
-        super().__init__(earlier, sink, expected, name, readers, changed)
-        self._store, self._call, self._channel = shared
-        self._pass = -1
-        self._next: Document | None = None
+    _next: Document | None = None
+    """What the coordinator has sent and a later pass is to work on."""
 
     def each(
         self,

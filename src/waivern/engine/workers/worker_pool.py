@@ -133,8 +133,8 @@ _OUT_OF_MEMORY = ", as the system does when memory runs out"
 class WorkerPool:
     """The workers of one attempt, and the template that forks them. Thread-safe.
 
-    At most `most` workers are idle; one serves calls of one component only. A worker that was taken
-    belongs to the taker, until it is given back or dropped. `component` is the module of the first
+    At most `most` workers stay idle when a new one is forked; each serves calls of one component
+    only. A worker that was taken belongs to the taker, until it is given back or dropped. `component` is the module of the first
     component, if it belongs to this distribution: workers are forked with it.
     """
 
