@@ -134,8 +134,9 @@ class WorkerPool:
     """The workers of one attempt, and the template that forks them. Thread-safe.
 
     At most `most` workers stay idle when a new one is forked; each serves calls of one component
-    only. A worker that was taken belongs to the taker, until it is given back or dropped. `component` is the module of the first
-    component, if it belongs to this distribution: workers are forked with it.
+    only. A worker that was taken belongs to the taker, until it is given back or dropped.
+    `component` is the module of the first component, if it belongs to this distribution: workers
+    are forked with it.
     """
 
     def __init__(self, site: Site, most: int, component: str = "") -> None:
