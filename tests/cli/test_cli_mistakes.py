@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from wct_process import Place, Wct
 
-from waivern.cli.ui.text import clean
 from waivern.errors import UsageError
+from waivern.record.text_forms import clean
 from waivern.runs.locate import locate
 
 ONE = '  a: {source: {type: python, properties: {call: "steps.py:value"}}}\n'

@@ -21,8 +21,8 @@ from waivern.cli.ui.options import (
     supplied_params,
 )
 from waivern.cli.ui.screen import Screen, stdout
-from waivern.cli.ui.text import duration
 from waivern.errors import Exit
+from waivern.record.text_forms import duration
 
 if TYPE_CHECKING:
     from waivern.runs.forecast import Forecast

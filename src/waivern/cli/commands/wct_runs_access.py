@@ -8,8 +8,8 @@ from waivern.cli.ui.columns import Column, Records
 from waivern.cli.ui.json_output import print_document
 from waivern.cli.ui.options import examples, json_option, opened, store_option
 from waivern.cli.ui.screen import stderr, stdout
-from waivern.cli.ui.text import clean, counted, short
 from waivern.errors import Exit
+from waivern.record.text_forms import clean, counted, short
 from waivern.store.base import JournalLine
 
 

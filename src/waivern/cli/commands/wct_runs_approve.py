@@ -26,9 +26,9 @@ from waivern.cli.ui.running import (
     store_with_runs,
 )
 from waivern.cli.ui.screen import stderr, stdout
-from waivern.cli.ui.text import clean, short
 from waivern.cli.ui.user import user_name
 from waivern.errors import Exit, UsageError
+from waivern.record.text_forms import clean, short
 
 if TYPE_CHECKING:
     from waivern.cli.ui.progress import ProgressDisplay

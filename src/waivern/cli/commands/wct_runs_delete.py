@@ -15,8 +15,8 @@ from waivern.cli.ui.options import (
 )
 from waivern.cli.ui.removal import named, remove_after_showing
 from waivern.cli.ui.screen import stderr
-from waivern.cli.ui.text import counted
 from waivern.errors import Exit, RefusedError
+from waivern.record.text_forms import counted
 from waivern.runs.retention import refusal, survey
 
 

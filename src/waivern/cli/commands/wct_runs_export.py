@@ -14,9 +14,9 @@ import click
 from waivern.cli.ui.json_output import print_json
 from waivern.cli.ui.options import examples, filter_options, opened, run_filter, store_option
 from waivern.cli.ui.screen import stderr
-from waivern.cli.ui.text import clean, counted
 from waivern.message import Json
 from waivern.record.run_summary import RESULTS, RunSummary
+from waivern.record.text_forms import clean, counted
 from waivern.runs import history
 
 FORMULA = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"

@@ -20,11 +20,11 @@ from waivern.cli.ui.options import (
     store_option,
 )
 from waivern.cli.ui.screen import Screen, stderr, stdout
-from waivern.cli.ui.text import ago, clean, clip, counted, duration, short, size
 from waivern.errors import Exit
 from waivern.message import Json
 from waivern.record.run_metadata import RunMetadata
 from waivern.record.status import RECORDED, ArtifactStatus, DamagedStatus, RunStatus
+from waivern.record.text_forms import ago, clean, clip, counted, duration, short, size
 from waivern.runs.listing import SORTS, RunFilter, RunPage, page
 from waivern.runs.queries import RunRow
 

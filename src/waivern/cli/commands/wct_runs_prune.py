@@ -18,13 +18,13 @@ from waivern.cli.ui.options import (
 from waivern.cli.ui.redaction_view import REDACTIONS, confirmed, show_items, show_rest
 from waivern.cli.ui.removal import RemovalOutcome, remove_after_showing
 from waivern.cli.ui.screen import stderr, stdout
-from waivern.cli.ui.text import counted
 from waivern.cli.ui.user import user_at_host
 from waivern.clock import Clock
 from waivern.errors import UsageError
 from waivern.language.age import FORMS, parse_age
 from waivern.language.project import Retention
 from waivern.message import Json
+from waivern.record.text_forms import counted
 from waivern.runs import listing
 from waivern.runs.content_retention import ExpiredContent, expired, redact_expired
 from waivern.runs.locate import find_project

@@ -9,8 +9,8 @@ import click
 from waivern.cli.ui.json_output import print_document
 from waivern.cli.ui.options import examples, json_option, opened, option, store_option, yes_option
 from waivern.cli.ui.screen import stderr, stdout
-from waivern.cli.ui.text import counted
 from waivern.errors import Exit, RefusedError
+from waivern.record.text_forms import counted
 
 
 @click.command(

@@ -22,8 +22,8 @@ from waivern.cli.ui.running import (
     store_with_runs,
 )
 from waivern.cli.ui.screen import Screen
-from waivern.cli.ui.text import clean, counted, short
 from waivern.errors import Exit, worst
+from waivern.record.text_forms import clean, counted, short
 
 if TYPE_CHECKING:
     from waivern.cli.ui.progress import ProgressDisplay

@@ -18,7 +18,7 @@ from waivern.cli.ui.options import (
     store_option,
 )
 from waivern.cli.ui.screen import Screen, stderr, stdout
-from waivern.cli.ui.text import clean, counted, duration
+from waivern.record.text_forms import clean, counted, duration
 from waivern.runs import history
 from waivern.runs.statistics import (
     SLOWEST,

@@ -16,10 +16,10 @@ from waivern.cli.ui.options import (
     store_option,
 )
 from waivern.cli.ui.screen import stdout
-from waivern.cli.ui.text import clean
 from waivern.cli.ui.user import user_name
 from waivern.clock import Clock
 from waivern.record.annotations import Annotations, pair
+from waivern.record.text_forms import clean
 from waivern.runs.queries import load
 from waivern.runs.run_references import find
 

@@ -7,8 +7,8 @@ import click
 from waivern.cli.ui.json_output import print_document
 from waivern.cli.ui.options import examples, json_option, opened, store_option
 from waivern.cli.ui.screen import Screen, stderr, stdout
-from waivern.cli.ui.text import clean
 from waivern.errors import Exit, RunLockedError, RunNotFoundError, UsageError
+from waivern.record.text_forms import clean
 from waivern.runs.run_references import find
 from waivern.runs.verify import Verification, VerifyFault, verify
 

@@ -20,10 +20,10 @@ from waivern.cli.ui.options import (
     supplied_params,
 )
 from waivern.cli.ui.screen import Screen, stdout
-from waivern.cli.ui.text import clean, clean_lines, clip, counted, listed
 from waivern.diagnostics import Diagnostic, InvalidError
 from waivern.errors import Exit, NotFoundError
 from waivern.message import Json
+from waivern.record.text_forms import clean, clean_lines, clip, counted, listed
 from waivern.runs.locate import find_project
 from waivern.store.base import RunStore
 

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from waivern.cli.ui.json_output import print_json
 from waivern.cli.ui.screen import Screen
-from waivern.cli.ui.text import clean, clip, size
 from waivern.message import Json, Message
+from waivern.record.text_forms import clean, clip, size
 from waivern.record_stream import RecordStream
 
 HEAD = 10

@@ -18,7 +18,6 @@ from waivern.cli.ui.json_output import json_text, print_content, print_document
 from waivern.cli.ui.screen import Screen, stdout
 from waivern.cli.ui.source_view import note_access
 from waivern.cli.ui.summary import log_path
-from waivern.cli.ui.text import clean, clean_lines, duration, listed, short, size
 from waivern.diagnostics import did_you_mean
 from waivern.errors import (
     ArtifactNotFoundError,
@@ -33,6 +32,7 @@ from waivern.record.journal_events import ArtifactCompletedRecord
 from waivern.record.measure import measure
 from waivern.record.status import ArtifactStatus, RunStatus
 from waivern.record.step_record import StepRecord
+from waivern.record.text_forms import clean, clean_lines, duration, listed, short, size
 from waivern.record.wording import examined, redacted
 from waivern.runs.recorded_texts import of_artifact
 from waivern.store.base import ArtifactRef, RunStore

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
 from waivern.cli.ui.screen import Screen
-from waivern.cli.ui.text import clean, clip
 from waivern.message import Json
+from waivern.record.text_forms import clean, clip
 
 T = TypeVar("T")
 READABLE = 24

@@ -14,10 +14,10 @@ from waivern.cli.ui.columns import Column, Records
 from waivern.cli.ui.json_output import print_document
 from waivern.cli.ui.options import examples, json_option
 from waivern.cli.ui.screen import Screen, stderr, stdout
-from waivern.cli.ui.text import clean
 from waivern.errors import Exit, WaivernError
 from waivern.kinds import KINDS
 from waivern.message import Json
+from waivern.record.text_forms import clean
 
 if TYPE_CHECKING:
     from waivern.plugins.catalogue import Catalogue

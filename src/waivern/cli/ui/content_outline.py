@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from waivern.cli.ui.text import clean, clip, counted
 from waivern.message import Json
+from waivern.record.text_forms import clean, clip, counted
 from waivern.record_stream import RecordStream
 
 LINES = 8

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from waivern.cli.ui.text import clean, clip
 from waivern.record.coverage import RunCoverage
+from waivern.record.text_forms import clean, clip
 from waivern.record.wording import assumption, headline, sample, sentence
 
 SAMPLES = 10

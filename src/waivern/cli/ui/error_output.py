@@ -12,7 +12,6 @@ import click
 from waivern.cli.ui.closed_stdout import STDOUT_HINT, discard_stdout
 from waivern.cli.ui.json_output import print_document
 from waivern.cli.ui.screen import stderr
-from waivern.cli.ui.text import clean, clean_lines, counted
 from waivern.diagnostics import Diagnostic, InvalidError
 from waivern.errors import (
     OPEN_FILES_HINT,
@@ -22,6 +21,7 @@ from waivern.errors import (
     WaivernError,
 )
 from waivern.message import Json
+from waivern.record.text_forms import clean, clean_lines, counted
 
 
 def report(error: Exception, *, as_json: bool, traceback: bool, runbook: str | None = None) -> int:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from waivern.cli.ui.text import clean, clip
 from waivern.message import Json
 from waivern.record.fold import RunRecord
 from waivern.record.journal_events import ArtifactSuspendedRecord
+from waivern.record.text_forms import clean, clip
 
 
 def gate_lines(record: RunRecord, gate: str) -> Iterator[str]:

@@ -6,7 +6,7 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from waivern.cli.ui.text import clean_lines
+from waivern.record.text_forms import clean_lines
 
 if TYPE_CHECKING:
     from waivern.message import Json, Message

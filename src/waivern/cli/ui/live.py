@@ -12,7 +12,7 @@ from rich.text import Text
 
 from waivern.cli.ui.progress_state import TALKATIVE, ProgressLine, ProgressState, RunningArtifact
 from waivern.cli.ui.screen import look_of
-from waivern.cli.ui.text import duration, size
+from waivern.record.text_forms import duration, size
 
 MOST_RUNNING = 8
 """The number of running artifacts that are shown; more are counted."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from waivern.cli.ui.screen import Screen
-from waivern.cli.ui.text import clean, near
 from waivern.message import Json
 from waivern.record.status import ArtifactStatus
+from waivern.record.text_forms import clean, near
 from waivern.runs.output_delivery import DeliveredOutputs
 
 

@@ -18,7 +18,6 @@ from typing import Protocol, TextIO, assert_never
 from waivern.cli.ui.output_redirect import OutputRedirect
 from waivern.cli.ui.progress_state import ProgressLine, ProgressState, RunningArtifact
 from waivern.cli.ui.screen import Screen, screen
-from waivern.cli.ui.text import clean, counted, duration, taken
 from waivern.language.secrets import Secrets
 from waivern.planning.plan import Plan
 from waivern.plugins import child_processes
@@ -40,6 +39,7 @@ from waivern.record.journal_events import (
     RunCancelledRecord,
     RunStartedRecord,
 )
+from waivern.record.text_forms import clean, counted, duration, taken
 
 TICK_S = 0.1
 SHOW_CURSOR = "\x1b[?25h\n"

@@ -9,7 +9,7 @@ import click
 
 from waivern.cli.ui.columns import Column, Records
 from waivern.cli.ui.screen import Screen, stderr
-from waivern.cli.ui.text import clean, counted, short, size
+from waivern.record.text_forms import clean, counted, short, size
 from waivern.runs.redact import RedactionItem
 
 REDACTIONS = Records[RedactionItem](

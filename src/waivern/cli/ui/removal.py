@@ -12,9 +12,9 @@ import click
 from waivern.cli.ui.columns import Column, Records
 from waivern.cli.ui.json_output import print_document
 from waivern.cli.ui.screen import stderr, stdout
-from waivern.cli.ui.text import clean, counted, short, size, span
 from waivern.errors import RefusedError
 from waivern.message import Json
+from waivern.record.text_forms import clean, counted, short, size, span
 from waivern.runs.retention import Removal, RemovalItem, remove
 from waivern.runs.run_references import find
 from waivern.store.base import RunStore

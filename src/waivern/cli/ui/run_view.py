@@ -14,7 +14,6 @@ from waivern.cli.ui.screen import Screen, stdout
 from waivern.cli.ui.source_view import note_accesses
 from waivern.cli.ui.step_columns import STEPS
 from waivern.cli.ui.summary import log_path
-from waivern.cli.ui.text import clean, clip, counted, duration, listed, short, size
 from waivern.errors import Exit, WaivernError
 from waivern.message import Json, Message
 from waivern.record.annotations import Annotations
@@ -22,6 +21,7 @@ from waivern.record.coverage import coverage
 from waivern.record.fold import RunRecord
 from waivern.record.status import RunStatus
 from waivern.record.step_record import StepRecord
+from waivern.record.text_forms import clean, clip, counted, duration, listed, short, size
 from waivern.record.wording import redacted
 from waivern.runs import queries
 from waivern.runs.recorded_texts import of_run

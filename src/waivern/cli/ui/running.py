@@ -15,8 +15,8 @@ import click
 from waivern.cli.ui.json_output import print_document
 from waivern.cli.ui.options import opened, supplied_params
 from waivern.cli.ui.screen import screen, stderr, stdout
-from waivern.cli.ui.text import clean, clean_lines, near, short
 from waivern.errors import UsageError
+from waivern.record.text_forms import clean, clean_lines, near, short
 
 if TYPE_CHECKING:
     from waivern.cli.ui.progress import ProgressDisplay

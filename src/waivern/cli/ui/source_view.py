@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from waivern.cli.ui.json_output import json_text
 from waivern.cli.ui.screen import stdout
-from waivern.cli.ui.text import clean_lines
 from waivern.errors import Exit, RefusedError
 from waivern.message import Message
 from waivern.record.fold import RunRecord
 from waivern.record.step_record import StepRecord
+from waivern.record.text_forms import clean_lines
 from waivern.record.wording import redacted
 from waivern.store.base import RunStore
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from waivern.cli.ui.columns import Column, Records
-from waivern.cli.ui.text import duration, short, taken
 from waivern.message import Json
 from waivern.record.status import How
 from waivern.record.step_record import StepRecord
+from waivern.record.text_forms import duration, short, taken
 
 
 def _component(step: StepRecord) -> str:

@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 from waivern.cli.ui.coverage_lines import coverage_lines
 from waivern.cli.ui.screen import Screen
-from waivern.cli.ui.text import clean, clip, duration, listed, near, short, taken
 from waivern.message import Json
 from waivern.planning.plan import Plan
 from waivern.record.fold import RunRecord
 from waivern.record.gates import GateOpen
 from waivern.record.status import ArtifactStatus, RunStatus
 from waivern.record.step_record import StepRecord
+from waivern.record.text_forms import clean, clip, duration, listed, near, short, taken
 from waivern.runs.queries import COUNTED
 from waivern.runs.result import RunResult
 from waivern.store.base import RunStore
