@@ -14,7 +14,8 @@ import pytest
 from api_kit import Book
 
 import waivern
-from waivern.store.base import ArtifactRef, RunStore
+from waivern.store.base import RunStore
+from waivern.store.store_values import ArtifactRef
 
 STEPS = """
 def first():

@@ -43,8 +43,10 @@ from waivern.record.journal_events import (
 )
 from waivern.runs.child_files import ChildFiles
 from waivern.runs.reuse_resolver import StoreResolver
-from waivern.store.base import InitialState, Lease, Owner, RunStore
+from waivern.store.base import RunStore
 from waivern.store.memory import AsyncInMemoryStore
+from waivern.store.store_values import InitialState, Owner
+from waivern.store.writers import Lease
 from waivern.yamldoc.document import YamlDocument
 
 E = TypeVar("E")

@@ -28,9 +28,10 @@ from waivern.record.journal_events import (
     RunStartedRecord,
     to_record,
 )
-from waivern.store.base import ArtifactRef, InitialState, Owner, RunStore
+from waivern.store.base import RunStore
 from waivern.store.local import LocalFilesystemStore
 from waivern.store.memory import AsyncInMemoryStore
+from waivern.store.store_values import ArtifactRef, InitialState, Owner
 
 AT = "2026-01-02T03:04:05.000Z"
 SECRET = "canary-4711"

@@ -27,9 +27,11 @@ from waivern.record.journal_events import (
     to_record,
 )
 from waivern.record.status import RunStatus
-from waivern.store.base import InitialState, Lease, Owner, RunStore
+from waivern.store.base import RunStore
 from waivern.store.local import LocalFilesystemStore
 from waivern.store.memory import AsyncInMemoryStore
+from waivern.store.store_values import InitialState, Owner
+from waivern.store.writers import Lease
 
 
 @pytest.fixture(params=["memory", "local"])

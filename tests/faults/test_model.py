@@ -30,8 +30,9 @@ from waivern.runs.resume import resume
 from waivern.runs.run_options import RunOptions
 from waivern.runs.start import start
 from waivern.runs.verify import verify
-from waivern.store.base import Lease, Owner
 from waivern.store.local import LocalFilesystemStore
+from waivern.store.store_values import Owner
+from waivern.store.writers import Lease
 
 pytestmark = [pytest.mark.sweep, pytest.mark.timeout(600)]
 

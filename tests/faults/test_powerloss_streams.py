@@ -24,8 +24,9 @@ from waivern.record.journal_events import (
     to_record,
 )
 from waivern.record_stream import INLINE_BYTES, RecordStream
-from waivern.store.base import Lease, RunStore
+from waivern.store.base import RunStore
 from waivern.store.local import LocalFilesystemStore
+from waivern.store.writers import Lease
 from waivern.testing.store_helpers import begin
 
 __all__ = ["memory", "recording"]  # fixtures

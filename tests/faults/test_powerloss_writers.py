@@ -29,8 +29,9 @@ from waivern.record.journal_events import (
     to_record,
 )
 from waivern.store import disk as real
-from waivern.store.base import InitialState, Lease, Owner
 from waivern.store.local import LocalFilesystemStore
+from waivern.store.store_values import InitialState, Owner
+from waivern.store.writers import Lease
 
 pytestmark = [pytest.mark.sweep, pytest.mark.timeout(600)]
 

@@ -30,10 +30,10 @@ from waivern.record.journal_events import (
     to_record,
 )
 from waivern.runs.verify import Verification, VerifyFault, verify
-from waivern.store.base import InitialState
 from waivern.store.layout import UNCOVERED
 from waivern.store.local import LocalFilesystemStore
 from waivern.store.lock import this_process
+from waivern.store.store_values import InitialState
 
 pytestmark = [pytest.mark.sweep, pytest.mark.timeout(600)]
 

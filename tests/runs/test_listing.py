@@ -26,8 +26,9 @@ from waivern.runs import listing, queries, retention
 from waivern.runs.cancel import cancel
 from waivern.runs.listing import RunFilter
 from waivern.runs.run_references import find
-from waivern.store.base import Lease, Owner
 from waivern.store.local import LocalFilesystemStore
+from waivern.store.store_values import Owner
+from waivern.store.writers import Lease
 
 STATUSES = (None, *map(str, RunStatus), *queries.DAMAGED)
 SOMEBODY = Owner("elsewhere", 1, "2026-01-01T00:00:00.000Z")

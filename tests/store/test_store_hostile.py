@@ -12,8 +12,9 @@ import pytest
 
 from waivern.errors import IntegrityError, StoreError, WaivernError
 from waivern.store import disk
-from waivern.store.base import ArtifactRef, RunStore
+from waivern.store.base import RunStore
 from waivern.store.local import LocalFilesystemStore
+from waivern.store.store_values import ArtifactRef
 from waivern.testing.store_helpers import OWNER, begin, message, publish, write_log
 
 

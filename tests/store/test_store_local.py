@@ -19,10 +19,10 @@ import pytest
 from waivern.errors import IntegrityError, RunNotFoundError, StoreError
 from waivern.message import sha256
 from waivern.store import disk
-from waivern.store.base import ArtifactRef
 from waivern.store.local import LocalFilesystemStore
 from waivern.store.opening import open_store
 from waivern.store.staging import HELD_BYTES
+from waivern.store.store_values import ArtifactRef
 from waivern.testing.store_helpers import (
     OWNER,
     RUNBOOK,
@@ -114,7 +114,7 @@ import os, sys
 from pathlib import Path
 from waivern.testing.store_helpers import OWNER, begin, publish, write_log
 from waivern.store import disk
-from waivern.store.base import ArtifactRef
+from waivern.store.store_values import ArtifactRef
 from waivern.store.staging import HELD_BYTES
 from waivern.store.local import LocalFilesystemStore
 os.umask(int(sys.argv[1], 8))

@@ -13,8 +13,8 @@ from waivern.errors import IntegrityError, StoreError
 from waivern.message import Message
 from waivern.record_stream import RecordStream
 from waivern.store import disk
-from waivern.store.base import Receipt
 from waivern.store.local import LocalFilesystemStore
+from waivern.store.store_values import Receipt
 from waivern.testing.store_helpers import begin, ref
 from waivern.testing.stream_conformance import publish_stream, rows, streamed
 

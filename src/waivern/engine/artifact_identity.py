@@ -16,7 +16,7 @@ from waivern.planning.plan import Extract, Node, Transform
 from waivern.plugins.component import Component
 from waivern.plugins.context import Context
 from waivern.plugins.fingerprint import runtime
-from waivern.store.base import ArtifactRef
+from waivern.store.store_values import ArtifactRef
 
 MOST_ITEMS, MOST_TEXT = 2_000, 1 << 18
 """Items of a source, and characters of them, that are kept by name; of more only the digest."""

@@ -14,7 +14,8 @@ from waivern.message import Json, Message
 from waivern.planning.plan import Node
 from waivern.plugins.context import Context
 from waivern.record.journal_events import ArtifactCompletedRecord, Event, from_record
-from waivern.store.base import ArtifactRef, RunStore
+from waivern.store.base import RunStore
+from waivern.store.store_values import ArtifactRef
 
 if TYPE_CHECKING:
     from waivern.engine.earlier_items import EarlierItems

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from waivern.engine.calls import Call
 from waivern.ids import ArtifactId
 from waivern.message import Json
-from waivern.store.base import ArtifactRef
+from waivern.store.store_values import ArtifactRef
 
 
 def named_inputs(call: Call) -> list[tuple[str, ArtifactRef]]:

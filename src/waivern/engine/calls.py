@@ -11,7 +11,7 @@ from waivern.message import Json, Message
 from waivern.planning.plan import Node
 from waivern.plugins.context import Context
 from waivern.record_stream import RecordStream
-from waivern.store.base import ArtifactRef, Receipt
+from waivern.store.store_values import ArtifactRef, Receipt
 
 
 class Call(NamedTuple):

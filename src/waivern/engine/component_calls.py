@@ -27,7 +27,9 @@ from waivern.plugins.catalogue import Catalogue
 from waivern.plugins.component import Connector, Processor, list_name
 from waivern.plugins.context import Context
 from waivern.plugins.inputs import Input
-from waivern.store.base import ArtifactRef, RecordSink, RunStore
+from waivern.store.base import RunStore
+from waivern.store.store_values import ArtifactRef
+from waivern.store.writers import RecordSink
 
 if TYPE_CHECKING:
     from typing import Protocol

@@ -23,7 +23,7 @@ from waivern.ids import ArtifactId
 from waivern.message import content_digest
 from waivern.planning.plan import AskPeople, Copy, DefaultValue, Node, NoValue, Plan, Transform
 from waivern.record.status import ArtifactStatus
-from waivern.store.base import ArtifactRef
+from waivern.store.store_values import ArtifactRef
 
 NAMED_INPUTS = 3
 """Inputs that a reason names."""

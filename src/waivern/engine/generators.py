@@ -10,7 +10,7 @@ from waivern.engine.calls import Content
 from waivern.errors import ComponentError
 from waivern.message import Json
 from waivern.record_stream import RecordStream
-from waivern.store.base import RecordSink
+from waivern.store.writers import RecordSink
 
 
 class AbandonedError(Exception):

@@ -27,7 +27,8 @@ from waivern.record.journal_events import (
     to_record,
 )
 from waivern.record.status import RunStatus
-from waivern.store.base import Lease, Receipt
+from waivern.store.store_values import Receipt
+from waivern.store.writers import Lease
 
 Observer: TypeAlias = Callable[[int, Event], None]
 """Takes an event and its line in the journal, from 1."""

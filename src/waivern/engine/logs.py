@@ -17,7 +17,7 @@ from weakref import WeakSet
 
 from waivern.errors import WaivernError
 from waivern.plugins.capture import captured
-from waivern.store.base import LogSink
+from waivern.store.writers import LogSink
 
 LINE_LIMIT = 2**16
 """Characters; a longer line is left out whole: in pieces, no secret in it could be redacted."""

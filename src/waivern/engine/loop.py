@@ -64,7 +64,7 @@ from waivern.record.journal_events import (
     AttemptEndedRecord,
     RunCancelledRecord,
 )
-from waivern.store.base import ArtifactRef
+from waivern.store.store_values import ArtifactRef
 
 PATIENCE_S = 0.5
 """How long coroutines have to clean up when they are cancelled."""

@@ -23,7 +23,7 @@ from waivern.plugins.context import Context
 from waivern.plugins.inputs import InputItem, has_more
 from waivern.plugins.tally import Coverage, Progress
 from waivern.record_stream import RecordStream
-from waivern.store.base import RecordSink
+from waivern.store.writers import RecordSink
 
 REPORT_S = 0.02
 """The least time between two reports of progress, but for the last one."""

@@ -49,7 +49,8 @@ from waivern.plugins.component import Suspend
 from waivern.plugins.context import Context, SharedResults
 from waivern.plugins.tally import Progress
 from waivern.record_stream import RecordStream
-from waivern.store.base import ArtifactRef, RunStore
+from waivern.store.base import RunStore
+from waivern.store.store_values import ArtifactRef
 
 if TYPE_CHECKING:
     from waivern.engine.site import Site

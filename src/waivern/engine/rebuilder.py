@@ -11,7 +11,7 @@ from waivern.planning.graph import descendants
 from waivern.planning.plan import AskPeople, Copy, Node, Plan
 from waivern.record.journal_events import ArtifactCompletedRecord
 from waivern.record.status import ArtifactStatus
-from waivern.store.base import ArtifactRef
+from waivern.store.store_values import ArtifactRef
 
 
 class Keep(NamedTuple):

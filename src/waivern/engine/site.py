@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-from waivern.store.base import AttemptAddress
+from waivern.store.store_values import AttemptAddress
 
 
 class Site(NamedTuple):

@@ -11,7 +11,8 @@ from waivern.message import Json, content_digest
 from waivern.record.fold import RunRecord
 from waivern.record.status import ArtifactStatus
 from waivern.record.step_record import StepRecord
-from waivern.store.base import ArtifactRef, RunStore
+from waivern.store.base import RunStore
+from waivern.store.store_values import ArtifactRef
 
 Outcome: TypeAlias = Literal["equal", "different", "status", "open"]
 OPEN = (ArtifactStatus.NOT_STARTED, ArtifactStatus.SUSPENDED)

@@ -24,7 +24,8 @@ from waivern.record import gates
 from waivern.record.fold import RunRecord
 from waivern.record.journal_events import ArtifactSuspendedRecord, GateDecidedRecord, to_record
 from waivern.record.status import ArtifactStatus, RunStatus
-from waivern.store.base import Lease, RunStore
+from waivern.store.base import RunStore
+from waivern.store.writers import Lease
 
 APPROVED = "approved"
 """The key that is a decision among the data of a resume."""

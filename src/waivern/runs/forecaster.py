@@ -23,7 +23,8 @@ from waivern.runs.prepare import PreparedRun
 from waivern.runs.resume_plan import REFRESHED
 from waivern.runs.run_options import RunOptions
 from waivern.runs.session import secrets_of
-from waivern.store.base import ArtifactRef, RunStore
+from waivern.store.base import RunStore
+from waivern.store.store_values import ArtifactRef
 
 if TYPE_CHECKING:
     from waivern.engine.catalogue_origin import CatalogueOrigin, ListedPart

@@ -18,7 +18,8 @@ from waivern.record.fold import RunRecord
 from waivern.runs import queries
 from waivern.runs.run_options import RunOptions
 from waivern.runs.trust import LONGEST, MOST, ForeignRunError, is_foreign
-from waivern.store.base import ArtifactRef, RunStore
+from waivern.store.base import RunStore
+from waivern.store.store_values import ArtifactRef
 
 
 def confirm_sources(

@@ -21,7 +21,8 @@ from waivern.record.status import RunStatus
 from waivern.runs import queries
 from waivern.runs.listing import RunFilter, RunGlance, RunListing
 from waivern.runs.queries import DAMAGED
-from waivern.store.base import Journal, RunStore
+from waivern.store.base import RunStore
+from waivern.store.store_values import Journal
 
 
 class HistoryRows(NamedTuple):

@@ -15,7 +15,8 @@ from waivern.planning.plan import Copy, Plan
 from waivern.plugins.context import Context
 from waivern.runs.foreign_sources import copied_catalogue
 from waivern.runs.prepare import PreparedRun
-from waivern.store.base import ArtifactRef, RunStore
+from waivern.store.base import RunStore
+from waivern.store.store_values import ArtifactRef
 
 
 def refuse_unreadable(

@@ -30,9 +30,10 @@ from waivern.planning.plan import Plan
 from waivern.record.fold import RunRecord
 from waivern.record.status import CLOSED
 from waivern.store.backend import FolderHandle, explained
-from waivern.store.base import ArtifactRef, RunStore
+from waivern.store.base import RunStore
 from waivern.store.disk import DiskFolder, make_way
 from waivern.store.local import is_run_folder
+from waivern.store.store_values import ArtifactRef
 from waivern.whole_artifact import file_pieces
 
 RECORD = ".waivern-output.json"

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from waivern.message import Json, json_bytes
 from waivern.record.fold import RunRecord
-from waivern.store.base import JournalLine, RecordName
+from waivern.store.store_values import JournalLine, RecordName
 
 
 class Projection(NamedTuple):

@@ -11,7 +11,8 @@ from waivern.errors import IntegrityError, NotFoundError, StoreError, WaivernErr
 from waivern.record.status import ArtifactStatus, RunStatus
 from waivern.runs import queries
 from waivern.runs.queries import DAMAGED, RunRow
-from waivern.store.base import RecordName, RunStore
+from waivern.store.base import RunStore
+from waivern.store.store_values import RecordName
 
 AT_WORK = "it is running"
 PINNED = "it is pinned"

@@ -17,7 +17,8 @@ from waivern.errors import (
 from waivern.message import Json
 from waivern.record.run_metadata import NewerVersionError, RunMetadata
 from waivern.record.status import RECORDED, DamagedStatus, RunStatus
-from waivern.store.base import ArtifactRef, Journal, RunStore
+from waivern.store.base import RunStore
+from waivern.store.store_values import ArtifactRef, Journal
 
 if TYPE_CHECKING:  # a list of runs that ended needs neither, and must be instant
     from waivern.record.fold import RunRecord

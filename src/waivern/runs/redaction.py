@@ -22,7 +22,9 @@ from waivern.record.journal_events import (
 )
 from waivern.record.step_record import CONTENT, EVIDENCE, redaction_document
 from waivern.record_stream import RecordStream
-from waivern.store.base import ArtifactRef, Lease, Receipt, RunStore
+from waivern.store.base import RunStore
+from waivern.store.store_values import ArtifactRef, Receipt
+from waivern.store.writers import Lease
 
 EVIDENCE_KEYS = ("evidence", "canonical")
 """The forms of a value in a finding, both masked."""

@@ -18,7 +18,8 @@ from waivern.record.journal_events import ArtifactCompletedRecord
 from waivern.record.run_metadata import RunMetadata
 from waivern.record.status import ArtifactStatus, How, RunStatus
 from waivern.record.step_record import StepRecord, ordered
-from waivern.store.base import ArtifactRef, RunStore
+from waivern.store.base import RunStore
+from waivern.store.store_values import ArtifactRef
 
 if TYPE_CHECKING:
     from waivern.runs.output_delivery import DeliveredOutputs

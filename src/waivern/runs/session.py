@@ -17,8 +17,9 @@ from waivern.runs import history, unjournaled
 from waivern.runs.prepare import PreparedRun
 from waivern.runs.queries import fold
 from waivern.runs.run_options import RunOptions, fraction
-from waivern.store.base import Lease, RunStore
+from waivern.store.base import RunStore
 from waivern.store.lock import this_process
+from waivern.store.writers import Lease
 
 if TYPE_CHECKING:
     from waivern.runs.policies import EndPolicy

@@ -17,8 +17,9 @@ from waivern.runs.run_references import standing
 from waivern.runs.runbook_file import of_document
 from waivern.runs.selection import EVERYTHING, Selection, refuse_starved
 from waivern.runs.session import Session, policies_of, secrets_of
-from waivern.store.base import InitialState, RunStore
+from waivern.store.base import RunStore
 from waivern.store.lock import this_process
+from waivern.store.store_values import InitialState
 
 
 def start(request: RunRequest, store: RunStore, options: RunOptions) -> RunResult:

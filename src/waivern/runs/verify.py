@@ -29,7 +29,8 @@ from waivern.record.step_record import CONTENT, redaction_document
 from waivern.runs import redaction, unjournaled
 from waivern.runs.projections import PROJECTIONS, Projection
 from waivern.runs.queries import fold
-from waivern.store.base import Journal, RunFile, RunStore
+from waivern.store.base import RunStore
+from waivern.store.store_values import Journal, RunFile
 
 LOOKS = 200
 """The number of events of one millisecond that are tried as the last one in a projection."""

@@ -10,7 +10,7 @@ from waivern.errors import IntegrityError
 from waivern.message import Json
 from waivern.store import journal
 from waivern.store.backend import FileHandle, FolderHandle
-from waivern.store.base import Journal
+from waivern.store.store_values import Journal
 
 ACCESS = "access.jsonl"
 TAIL_BYTES = 1 << 20

@@ -15,11 +15,12 @@ from waivern.record_stream import RecordStream
 from waivern.store import artifact_files
 from waivern.store.artifact_files import Staged
 from waivern.store.backend import FileHandle, FolderHandle, explained
-from waivern.store.base import Receipt, RecordSink
 from waivern.store.layout import STAGED, Layout, staged_stream
 from waivern.store.lease import BackendLease
 from waivern.store.staging import HeldArtifacts, StagingArea, current, over
+from waivern.store.store_values import Receipt
 from waivern.store.stream_files import FileSink, StreamFile
+from waivern.store.writers import RecordSink
 
 _tokens = itertools.count()
 _prefix = os.urandom(4).hex()

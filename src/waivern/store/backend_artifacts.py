@@ -16,8 +16,10 @@ from waivern.errors import (
 from waivern.message import Message, StreamKind, decode, sha256
 from waivern.store import layout
 from waivern.store.backend import Backend, FileHandle, FolderHandle, explained
-from waivern.store.base import ArtifactRef, AttemptAddress, Receipt, RecordSink, RunStore
+from waivern.store.base import RunStore
 from waivern.store.layout import STAGED, AbsentError, Layout
+from waivern.store.store_values import ArtifactRef, AttemptAddress, Receipt
+from waivern.store.writers import RecordSink
 
 if TYPE_CHECKING:  # only some uses need them, and `wct runs` must be instant
     from waivern.store.artifact_files import StreamFacts

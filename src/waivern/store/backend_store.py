@@ -30,18 +30,6 @@ from waivern.store import (
 )
 from waivern.store.backend import Backend, FolderHandle, explained, lines_of
 from waivern.store.backend_artifacts import BackendArtifacts
-from waivern.store.base import (
-    FileKind,
-    InitialState,
-    Journal,
-    Lease,
-    LogSink,
-    Owner,
-    RecordName,
-    RunFile,
-    RunIndex,
-    Stamp,
-)
 from waivern.store.layout import (
     CHILDREN,
     EVENTS,
@@ -56,6 +44,17 @@ from waivern.store.layout import (
     read_anchor,
     refuse_newer,
 )
+from waivern.store.store_values import (
+    FileKind,
+    InitialState,
+    Journal,
+    Owner,
+    RecordName,
+    RunFile,
+    RunIndex,
+    Stamp,
+)
+from waivern.store.writers import Lease, LogSink
 
 if TYPE_CHECKING:  # only writing needs it, and `wct runs` must be instant
     from waivern.store.lease import BackendLease

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from waivern.errors import IntegrityError
 from waivern.message import Json, sha256
-from waivern.store.base import Journal, JournalLine
+from waivern.store.store_values import Journal, JournalLine
 
 ROOT = "0" * 64
 """The hash that the first line has as its previous one."""

@@ -12,7 +12,7 @@ from waivern.ids import SCHEMA_VERSION, SYSTEM, parse_artifact_id, parse_run_id
 from waivern.message import STREAMS, StreamKind
 from waivern.store import journal
 from waivern.store.backend import Backend, FolderHandle
-from waivern.store.base import FileKind, RecordName, RunFile
+from waivern.store.store_values import FileKind, RecordName, RunFile
 
 RUNS, LOGS, REQUESTS, PINNED = "runs", "logs", "requests", "pinned.json"
 CHILDREN, CACHE, RUN_LOG, LOCK = "children", "cache", "run.log", "lock"

@@ -15,7 +15,6 @@ from waivern.store.backend import (
     Backend,
     FolderHandle,
 )
-from waivern.store.base import InitialState, Lease, Owner, Receipt
 from waivern.store.layout import (
     CHILDREN,
     EVENTS,
@@ -33,6 +32,8 @@ from waivern.store.layout import (
 from waivern.store.possession import Possession
 from waivern.store.publishing import Publisher, there
 from waivern.store.staging import OwnStaging, new_token
+from waivern.store.store_values import InitialState, Owner, Receipt
+from waivern.store.writers import Lease
 
 
 class BackendLease(Lease):

@@ -6,10 +6,10 @@ import os
 
 from waivern.files import absolute
 from waivern.store.backend_store import BackendStore
-from waivern.store.base import AttemptAddress
 from waivern.store.disk_backend import DiskBackend
 from waivern.store.layout import file_path
 from waivern.store.ownership import owners_of
+from waivern.store.store_values import AttemptAddress
 
 
 class LocalFilesystemStore(BackendStore):

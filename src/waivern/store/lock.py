@@ -13,8 +13,8 @@ from weakref import WeakSet
 from waivern.clock import rfc3339
 from waivern.errors import RunLockedError, RunNotFoundError
 from waivern.store.backend import FileHandle, FolderHandle
-from waivern.store.base import Owner
 from waivern.store.layout import LOCK
+from waivern.store.store_values import Owner
 
 NAME = LOCK
 PATIENCE_S = 0.25

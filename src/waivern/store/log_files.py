@@ -7,8 +7,8 @@ from contextlib import suppress
 
 from waivern.ids import SYSTEM
 from waivern.store.backend import FileHandle, explained
-from waivern.store.base import LogSink
 from waivern.store.layout import RUNS, Layout, log_parts
+from waivern.store.writers import LogSink
 
 LOG_BYTES = 16 << 20
 """The size of the end of a log that is read; components write less."""

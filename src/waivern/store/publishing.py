@@ -10,8 +10,8 @@ from waivern.errors import StoreError
 from waivern.store import artifact_files
 from waivern.store.artifact_files import Staged
 from waivern.store.backend import FileHandle, FolderHandle, explained, failure
-from waivern.store.base import Receipt
 from waivern.store.staging import OwnStaging
+from waivern.store.store_values import Receipt
 from waivern.store.syncers import Syncers
 
 WAVE = 64

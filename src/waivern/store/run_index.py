@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from waivern.errors import IntegrityError
 from waivern.message import Json, sha256
 from waivern.store.backend import FolderHandle
-from waivern.store.base import RunIndex, Stamp
+from waivern.store.store_values import RunIndex, Stamp
 
 NAME = "index.jsonl"
 FORM = "waivern-run-index/1"

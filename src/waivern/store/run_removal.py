@@ -13,8 +13,8 @@ from contextlib import ExitStack, suppress
 from waivern.ids import SYSTEM
 from waivern.store import lock, staging
 from waivern.store.backend import FolderHandle
-from waivern.store.base import Owner
 from waivern.store.layout import EVENTS, RUN, STATE, Layout
+from waivern.store.store_values import Owner
 
 
 def remove(at: Layout, run_id: str, owner: Owner, before: Callable[[], None]) -> None:

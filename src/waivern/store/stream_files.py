@@ -10,8 +10,8 @@ from waivern.errors import IntegrityError, StoreError
 from waivern.message import Json, StreamKind, record_line
 from waivern.record_stream import INLINE_BYTES, INLINE_RECORDS, RecordStream
 from waivern.store.backend import CHUNK_BYTES, FileHandle, explained
-from waivern.store.base import RecordSink
 from waivern.store.staging import StagingArea
+from waivern.store.writers import RecordSink
 
 WRITE_BYTES = 1 << 18
 """Records are written together up to this size: Python may switch threads at each system call."""

@@ -16,7 +16,8 @@ from waivern.errors import (
     UsageError,
 )
 from waivern.message import ANY_JSON, Json, Message, SchemaRef, sha256
-from waivern.store.base import ArtifactRef, RunStore
+from waivern.store.base import RunStore
+from waivern.store.store_values import ArtifactRef
 from waivern.testing.store_helpers import (
     OWNER,
     begin,

@@ -33,8 +33,9 @@ from waivern.planning.planner import make_plan
 from waivern.plugins.catalogue import Catalogue
 from waivern.runs.child_files import ChildFiles
 from waivern.runs.reuse_resolver import StoreResolver
-from waivern.store.base import InitialState, Owner, RunStore
+from waivern.store.base import RunStore
 from waivern.store.memory import AsyncInMemoryStore
+from waivern.store.store_values import InitialState, Owner
 from waivern.yamldoc.document import YamlDocument
 
 WAIT_S = 20.0

@@ -18,7 +18,8 @@ from waivern.errors import (
     UsageError,
 )
 from waivern.message import Json, sha256
-from waivern.store.base import Owner, RunStore
+from waivern.store.base import RunStore
+from waivern.store.store_values import Owner
 from waivern.testing.store_helpers import (
     OWNER,
     RUNBOOK,

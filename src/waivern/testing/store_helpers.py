@@ -11,7 +11,9 @@ from typing import Any, TypeVar
 import anyio
 
 from waivern.message import Json, Message
-from waivern.store.base import ArtifactRef, InitialState, Lease, Owner, Receipt, RunStore
+from waivern.store.base import RunStore
+from waivern.store.store_values import ArtifactRef, InitialState, Owner, Receipt
+from waivern.store.writers import Lease
 
 OWNER = Owner("host-a", 4711, "2026-01-02T03:04:05.000Z")
 RUNBOOK = b"artifacts: {}\n"

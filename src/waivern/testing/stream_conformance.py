@@ -15,7 +15,9 @@ import pytest
 from waivern.errors import ComponentError, IntegrityError, NotFoundError, StoreError
 from waivern.message import Json, Message, content_digest
 from waivern.record_stream import INLINE_BYTES, INLINE_RECORDS, RecordStream
-from waivern.store.base import Lease, Receipt, RecordSink, RunStore
+from waivern.store.base import RunStore
+from waivern.store.store_values import Receipt
+from waivern.store.writers import Lease, RecordSink
 from waivern.testing.store_helpers import OWNER, begin, message, publish, ref
 
 MANY = INLINE_RECORDS + 500

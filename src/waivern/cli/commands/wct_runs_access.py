@@ -10,7 +10,7 @@ from waivern.cli.ui.options import examples, json_option, opened, store_option
 from waivern.cli.ui.screen import stderr, stdout
 from waivern.errors import Exit
 from waivern.record.text_forms import clean, counted, short
-from waivern.store.base import JournalLine
+from waivern.store.store_values import JournalLine
 
 
 def _text(line: JournalLine, name: str) -> str | None:

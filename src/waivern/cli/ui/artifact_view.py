@@ -35,7 +35,8 @@ from waivern.record.step_record import StepRecord
 from waivern.record.text_forms import clean, clean_lines, duration, listed, short, size
 from waivern.record.wording import examined, redacted
 from waivern.runs.recorded_texts import of_artifact
-from waivern.store.base import ArtifactRef, RunStore
+from waivern.store.base import RunStore
+from waivern.store.store_values import ArtifactRef
 
 LOG_LINES = 20
 

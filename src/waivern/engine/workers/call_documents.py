@@ -10,7 +10,7 @@ from waivern.engine.workers.channel import Document, GarbageError
 from waivern.ids import ArtifactId
 from waivern.message import Json, SchemaRef
 from waivern.planning.plan import Extract, Node, Transform
-from waivern.store.base import ArtifactRef, Receipt
+from waivern.store.store_values import ArtifactRef, Receipt
 
 
 class WorkerCall(NamedTuple):

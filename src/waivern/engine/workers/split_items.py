@@ -32,7 +32,9 @@ from waivern.plugins.context import Context
 from waivern.plugins.inputs import InputItem
 from waivern.plugins.tally import Progress
 from waivern.record_stream import RECORDS, RecordStream
-from waivern.store.base import ArtifactRef, RecordSink, RunStore
+from waivern.store.base import RunStore
+from waivern.store.store_values import ArtifactRef
+from waivern.store.writers import RecordSink
 
 ALONE_S = 0.2
 """How long a leader works alone: to have followers costs about as much."""
