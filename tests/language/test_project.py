@@ -12,6 +12,7 @@ from runbook_text import places, unmarked
 from waivern.diagnostics import Diagnostic, InvalidError
 from waivern.language.age import parse_age
 from waivern.language.project import Persistence, Project, Retention, load, parse
+from waivern.language.project_file import store_path
 from waivern.planning.defaults import laid_over
 
 FOLDER = Path("/somewhere")
@@ -66,7 +67,7 @@ def test_everything_that_can_be_said() -> None:
 )
 def test_what_is_not_said_has_its_default(text: str) -> None:
     found = project(text)
-    assert found.persistence == Persistence(enabled=True, backend="filesystem", path=None)
+    assert found.persistence == Persistence(enabled=True, backend=None, path=None)
     assert found.retention == Retention()
     assert (found.max_concurrency, found.cache, found.on_error) == (None, None, None)
     assert (found.keep, found.on_change) == (None, None)
@@ -76,7 +77,7 @@ def test_what_is_not_said_has_its_default(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "on_disk"),
+    ("text", "recorded"),
     [
         ("", True),
         ("persistence: {backend: filesystem}", True),
@@ -84,8 +85,32 @@ def test_what_is_not_said_has_its_default(text: str) -> None:
         ("persistence: {backend: memory}", False),
     ],
 )
-def test_whether_runs_leave_a_folder(text: str, on_disk: bool) -> None:
-    assert project(text).persistence.on_disk is on_disk
+def test_whether_runs_are_recorded(text: str, recorded: bool) -> None:
+    assert project(text).persistence.recorded is recorded
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "store"),
+    [
+        ("", "filesystem", None),
+        ("persistence: {path: kept}", "filesystem", "/somewhere/kept"),
+        ("persistence: {backend: sqlite}", "sqlite", "sqlite:////somewhere/.waivern/runs.db"),
+        ("persistence: {backend: sqlite, path: a.db}", "sqlite", "sqlite:////somewhere/a.db"),
+        ("persistence: {backend: sqlite, path: /a.db}", "sqlite", "sqlite:////a.db"),
+        ("persistence: {url: s3://b/p?endpoint=http://h}", "s3", "s3://b/p?endpoint=http://h"),
+        ("persistence: {backend: gcs, url: gs://b}", "gcs", "gs://b"),
+        ("persistence: {url: https://h/a:b@c}", "http", "https://h/a:b@c"),
+        ("persistence: {url: acme://there}", "acme", "acme://there"),
+    ],
+)
+def test_the_chosen_store(tmp_path: Path, text: str, kind: str, store: str | None) -> None:
+    found = project(text).persistence
+    assert (found.kind, found.store("/somewhere")) == (kind, store)
+    (tmp_path / "waivern.yaml").write_text(text)
+    if kind in ("filesystem", "sqlite", "acme"):  # and by the way that lists of runs take
+        quick = store_path(str(tmp_path / "waivern.yaml"), "waivern.yaml")
+        assert quick is not None
+        assert (quick.url or "").replace(str(tmp_path), "/somewhere") == (store or "")
 
 
 def test_one_status_needs_no_list() -> None:
@@ -104,7 +129,14 @@ def test_position_says_where() -> None:
 WRONG = [
     ("«persistance»: {}", "did you mean 'persistence'?"),
     ("persistence: {«backnd»: memory}", "did you mean 'backend'?"),
-    ("persistence: {backend: «sqlite»}", "can only be 'filesystem' or 'memory'"),
+    ("persistence: {backend: «sqlit»}", "can only be 'filesystem', 'sqlite',"),
+    ("persistence: {backend: «s3»}", "needs a URL add `url: s3://bucket/prefix`"),
+    ("persistence: {backend: s3, url: «postgresql://h/d»}", "does not lead to s3"),
+    ("persistence: {url: «runs»}", "is not a URL"),
+    ("persistence: {url: s3://b, path: «x»}", "cannot be combined with 'url'"),
+    ("persistence: {backend: gcs, url: gs://b, path: «x»}", "cannot be combined with 'url'"),
+    ("persistence: {url: «postgresql://u:pw@h/d»}", "must not have a password"),
+    ("persistence: {url: «7»}", "must be text"),
     ('persistence: {enabled: «"true"»}', "must be true or false"),
     ("persistence: «yes»", "must be a mapping"),
     ("persistence: {path: «7»}", "must be text"),

@@ -7,9 +7,16 @@ default.
 from collections.abc import Collection, Mapping
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, ValidationInfo
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 
 from waivern.diagnostics import Diagnostic, InvalidError, Position
 from waivern.files import absolute
@@ -19,13 +26,16 @@ from waivern.language.field_types import refusal
 from waivern.language.keys import Key, Model, NotAKey, Words, keys
 from waivern.language.models import Keep, OnChange, OnError
 from waivern.language.project_file import below, path_fault, read_bytes, read_tree
+from waivern.language.store_url import backend_of, fault, store_url
 from waivern.language.validation_messages import in_words
 from waivern.message import Json
 from waivern.yamldoc.document import YamlDocument
 from waivern.yamldoc.runbook_codes import RunbookCode
 from waivern.yamldoc.yaml_events import ENOUGH
 
-Backend: TypeAlias = Literal["filesystem", "memory"]
+Backend: TypeAlias = Literal[
+    "filesystem", "sqlite", "memory", "postgres", "s3", "gcs", "azure", "http"
+]
 
 
 class WrittenTree(dict[str, Json]):
@@ -97,20 +107,48 @@ class Persistence(Model):
     """`persistence`: whether and where runs are stored."""
 
     enabled: Annotated[bool, Key("whether runs are stored")] = True
-    backend: Annotated[Backend, Key("where runs are stored")] = "filesystem"
+    backend: Annotated[
+        Backend | None, Key("the kind of the store", default="that of `url`, else `filesystem`")
+    ] = None
     path: Annotated[
         Annotated[str, BeforeValidator(_plain_text), AfterValidator(_absolute)] | None,
-        Key("the folder of the store", type="path", default="`.waivern`"),
+        Key(
+            "the folder of the store, or the file of an SQLite database",
+            type="path",
+            default="`.waivern`, `.waivern/runs.db`",
+        ),
     ] = None
     """Absolute."""
+    url: Annotated[
+        Annotated[str, BeforeValidator(_plain_text)] | None,
+        Key("the URL of a store elsewhere, without a password", type="URL"),
+    ] = None
     persist_step_snapshots: Annotated[
         bool, Key("accepted and without effect: every artifact is stored, and is the snapshot")
     ] = False
 
+    @model_validator(mode="after")
+    def _one_store(self) -> Self:
+        if found := fault(self.backend, self.path, self.url):
+            raise refusal(found)
+        return self
+
     @property
-    def on_disk(self) -> bool:
-        """Whether a run leaves a folder."""
-        return self.enabled and self.backend == "filesystem"
+    def kind(self) -> str:
+        """The name of the backend; of one that is not shipped, the scheme of its URL."""
+        return self.backend or (backend_of(self.url) if self.url else "filesystem")
+
+    @property
+    def recorded(self) -> bool:
+        """Whether runs are stored where another process finds them."""
+        return self.enabled and self.kind != "memory"
+
+    def store(self, folder: str) -> str | None:
+        """Return the path or URL of the store; None if the file chooses none.
+
+        `folder` is the data directory, that of the file.
+        """
+        return store_url(folder, self.backend, self.path, self.url)
 
 
 class Retention(Model):

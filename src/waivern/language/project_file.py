@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from waivern.diagnostics import Diagnostic, InvalidError, Position, Span, shown
 from waivern.files import absolute, at_home, open_file
+from waivern.language.store_url import fault, store_url
 from waivern.message import Json
 from waivern.yamldoc.document import YamlDocument
 from waivern.yamldoc.runbook_codes import RunbookCode
@@ -19,10 +20,10 @@ from waivern.yamldoc.yaml_events import MAX_BYTES, YamlStop, decode, problem_at
 
 
 class StorePath(NamedTuple):
-    """The place of the store in a project file; nothing if the file names none."""
+    """The store in a project file; nothing if the file chooses none."""
 
-    path: str | None = None
-    """Absolute."""
+    url: str | None = None
+    """An absolute path, or a URL."""
     position: Position | None = None
 
 
@@ -38,15 +39,19 @@ def store_path(path: str, called: str) -> StorePath | None:
         return None
     if persistence.get("enabled") not in (None, True):
         return None  # it is off, or wrong: few lists are of such a project
-    if persistence.get("backend") not in (None, "filesystem"):
+    backend, written, url = (persistence.get(key) for key in ("backend", "path", "url"))
+    if backend not in (None, "filesystem", "sqlite"):
+        return None  # the whole file may be read for a store that is asked over a network
+    if any(value is not None and path_fault(value) is not None for value in (written, url)):
         return None
-    written = persistence.get("path")
-    if written is None:
+    if fault(backend, written, url) is not None:
+        return None
+    key = next((each for each in ("path", "url", "backend") if persistence.get(each)), None)
+    if key is None:
         return StorePath()
-    if path_fault(written) is not None:
-        return None
-    at = document.problem(RunbookCode.VALUE, "", ("persistence", "path"), on="key").position
-    return StorePath(below(document, written), at)
+    at = document.problem(RunbookCode.VALUE, "", ("persistence", key), on="key").position
+    whole = None if written is None else below(document, written)
+    return StorePath(store_url(str(document.folder), backend, whole, url), at)
 
 
 def path_fault(value: Json) -> tuple[RunbookCode, str, str | None] | None:

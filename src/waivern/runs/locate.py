@@ -57,8 +57,8 @@ def locate(
                     f"persistence is off ({why}): no runs are recorded", hint=SWITCH_ON
                 )
             return located(None, {}, folder, project).url
-        if found.path:
-            return _usable(found.path, f"persistence.path ({found.position})")
+        if found.url:
+            return _usable(found.url, f"persistence ({found.position})")
     return (_nearest(folder) or StoreLocation(os.path.join(folder, STORE), "default")).url
 
 
@@ -71,13 +71,16 @@ def located(
     """
     if asked := _asked(typed, environ):
         return asked
-    if project and project.persistence.path:
-        at = project.position("persistence", "path")
-        return StoreLocation(
-            _usable(project.persistence.path, f"persistence.path ({at})"), "project"
-        )
+    if project and (url := project.persistence.store(str(project.document.folder))):
+        at = project.position("persistence", store_key(project))
+        return StoreLocation(_usable(url, f"persistence ({at})"), "project")
     nearest = _nearest(folder)
     return nearest or StoreLocation(os.path.join(folder, STORE), "default")
+
+
+def store_key(project: Project) -> str:
+    """Return the key of `persistence` that chooses the store."""
+    return next(key for key in ("path", "url", "backend") if getattr(project.persistence, key))
 
 
 def why_not_stored(
@@ -87,7 +90,7 @@ def why_not_stored(
 
     A store that was typed or set overrides it.
     """
-    if project is None or project.persistence.on_disk or typed or environ.get(VARIABLE):
+    if project is None or project.persistence.recorded or typed or environ.get(VARIABLE):
         return None
     off = "enabled" if not project.persistence.enabled else "backend"
     return f"persistence.{off} in {project.position('persistence', off)}"

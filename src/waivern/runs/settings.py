@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Generic, Literal, TypeAlias, TypeVar, cast
 from waivern.files import current_folder
 from waivern.language.models import DEFAULT_CONCURRENCY
 from waivern.message import Json
-from waivern.runs.locate import VARIABLE, located
+from waivern.runs.locate import VARIABLE, located, store_key
 
 if TYPE_CHECKING:
     from waivern.diagnostics import Position
     from waivern.language.models import Keep, OnChange, OnError, Runbook
-    from waivern.language.project import Backend, Project
+    from waivern.language.project import Project
 
 
 Kind: TypeAlias = Literal["option", "environment", "runbook", "project", "nearest", "default"]
@@ -57,7 +57,8 @@ class Settings:
 
     store: Setting[str]
     persistence_enabled: Setting[bool]
-    persistence_backend: Setting[Backend]
+    persistence_backend: Setting[str]
+    """The name of a backend; of one that is not shipped, the scheme of its URL."""
     max_concurrency: Setting[int]
     timeout: Setting[float | None]
     """Seconds for the whole run."""
@@ -99,7 +100,7 @@ def resolve(
     return Settings(
         store=_store(project, store, environ, folder or current_folder()),
         persistence_enabled=files.project("persistence.enabled", True),
-        persistence_backend=files.project("persistence.backend", "filesystem"),
+        persistence_backend=files.project("persistence.backend", files.kind),
         max_concurrency=width,
         timeout=files.runbook("timeout", None),
         cache=cache,
@@ -140,7 +141,7 @@ def _store(
     url, reason = located(typed, environ, folder, project)
     match reason:
         case "project":
-            source = _in_project(project, "persistence", "path")
+            source = _in_project(project, "persistence", store_key(cast("Project", project)))
         case "option":
             source = SettingSource(reason, "--store")
         case "environment":
@@ -156,6 +157,11 @@ class _Files:
 
     of_project: Project | None
     of_runbook: Runbook | None
+
+    @property
+    def kind(self) -> str:
+        """The kind of the store, if the project file does not name its backend."""
+        return self.of_project.persistence.kind if self.of_project else "filesystem"
 
     def either(self, name: str, default: T) -> Setting[T]:
         own = self.runbook(name, default)
