@@ -1,0 +1,90 @@
+"""Fan-outs of a graph, folded: nodes in equal positions are drawn as one, with their number.
+
+Two nodes are in equal positions if they are of one kind and what they need, and what needs them, is
+in equal positions, too. So the stages of a fan-out stay visible: 300 files, each searched, and one
+merge are three nodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from itertools import takewhile
+from typing import NamedTuple
+
+from waivern.planning.graph import dependents, topological
+
+FEW = 3
+"""So many nodes in equal positions are drawn one by one."""
+ROUNDS = 8
+"""The distance, in edges, at which a difference still separates two nodes."""
+
+
+class FoldedGraph(NamedTuple):
+    """A graph in which one node may represent several."""
+
+    needs: dict[str, list[str]]
+    members: dict[str, list[str]]
+    """The nodes that each drawn node represents; it has the id of the first."""
+
+
+def fold(
+    needs: Mapping[str, Sequence[str]], kinds: Mapping[str, str], opened: Collection[str] = ()
+) -> FoldedGraph:
+    """Return the graph with its fan-outs folded, except those with a member in `opened`."""
+    graph = {node: [each for each in needed if each in needs] for node, needed in needs.items()}
+    groups: dict[Hashable, list[str]] = {}
+    for node, position in _positions(graph, kinds).items():
+        groups.setdefault(position, []).append(node)
+    of: dict[str, str] = {}
+    for members in groups.values():
+        folded = len(members) > FEW and not any(each in opened for each in members)
+        of.update((each, members[0] if folded else each) for each in members)
+    found = FoldedGraph({}, {})
+    for node, needed in graph.items():
+        found.members.setdefault(of[node], []).append(node)
+        links = found.needs.setdefault(of[node], [])
+        links += dict.fromkeys(of[each] for each in needed if of[each] not in links)
+    return found
+
+
+def pattern(names: Sequence[str]) -> str:
+    """Return the common form of several names, with `*` where they differ."""
+    first = _beginning(names)
+    last = _beginning([name[len(first) :][::-1] for name in names])[::-1]
+    return f"{first}*{last}" if len(names) > 1 else first
+
+
+def _beginning(names: Sequence[str]) -> str:
+    """Return the characters that all names begin with: those of the least and the greatest."""
+    pairs = zip(min(names), max(names), strict=False)
+    return "".join(a for a, _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+
+def _positions(graph: Mapping[str, Sequence[str]], kinds: Mapping[str, str]) -> dict[str, Hashable]:
+    """Return a value for each node that nodes in equal positions share."""
+    depth: dict[str, int] = {}
+    for node in topological(graph):
+        depth[node] = 1 + max((depth[each] for each in graph[node]), default=-1)
+    after = dependents(graph)
+    # with the depth in it, no group contains a node and one that it needs: no cycle results
+    position: dict[str, Hashable] = {
+        node: (depth[node], kinds.get(node, "")) if node in depth else node for node in graph
+    }
+    count = 0
+    for _ in range(ROUNDS):
+        numbers: dict[Hashable, int] = {}
+        position = {
+            node: numbers.setdefault(
+                (
+                    position[node],
+                    frozenset(position[each] for each in graph[node]),
+                    frozenset(position[each] for each in after[node]),
+                ),
+                len(numbers),
+            )
+            for node in graph
+        }
+        if len(numbers) == count:
+            break
+        count = len(numbers)
+    return position
