@@ -29,10 +29,11 @@ from waivern.message import Json
 from waivern.planning.plan import Plan
 from waivern.record.fold import RunRecord
 from waivern.record.status import CLOSED
-from waivern.store.backend import FolderHandle, explained
+from waivern.store.backend import FolderHandle
 from waivern.store.base import RunStore
 from waivern.store.disk import DiskFolder, make_way
 from waivern.store.local import is_run_folder
+from waivern.store.os_errors import explained
 from waivern.store.store_values import ArtifactRef
 from waivern.whole_artifact import file_pieces
 

@@ -14,9 +14,10 @@ from waivern.message import Message, StreamKind, encode
 from waivern.record_stream import RecordStream
 from waivern.store import artifact_files
 from waivern.store.artifact_files import Staged
-from waivern.store.backend import FileHandle, FolderHandle, explained
+from waivern.store.backend import FileHandle, FolderHandle
 from waivern.store.layout import STAGED, Layout, staged_stream
 from waivern.store.lease import BackendLease
+from waivern.store.os_errors import explained
 from waivern.store.staging import HeldArtifacts, StagingArea, current, over
 from waivern.store.store_values import Receipt
 from waivern.store.stream_files import FileSink, StreamFile

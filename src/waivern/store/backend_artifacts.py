@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, cast
 
 from waivern.errors import (
     ArtifactNotFoundError,
@@ -15,9 +15,10 @@ from waivern.errors import (
 )
 from waivern.message import Message, StreamKind, decode, sha256
 from waivern.store import layout
-from waivern.store.backend import Backend, FileHandle, FolderHandle, explained
-from waivern.store.base import RunStore
-from waivern.store.layout import STAGED, AbsentError, Layout
+from waivern.store.backend import Backend, FileHandle, FolderHandle
+from waivern.store.backend_records import BackendRecords
+from waivern.store.layout import STAGED, AbsentError
+from waivern.store.os_errors import explained
 from waivern.store.store_values import ArtifactRef, AttemptAddress, Receipt
 from waivern.store.writers import RecordSink
 
@@ -28,32 +29,21 @@ if TYPE_CHECKING:  # only some uses need them, and `wct runs` must be instant
     from waivern.store.staging import StagingArea
     from waivern.store.stream_files import StreamFile
 
-T = TypeVar("T")
 IN_MEMORY_BYTES = 64 << 20
 """A larger artifact is digested before it is read: another program may have written it."""
 
 
-class BackendArtifacts(RunStore):
+class BackendArtifacts(BackendRecords):
     """The part of a run store that stages, publishes and reads artifacts."""
 
     def __init__(self, backend: Backend) -> None:
-        self._title = backend.title
-        self._blocks = backend.blocks
-        self._at = Layout(backend)
+        super().__init__(backend)
         self._leases: dict[str, BackendLease] = {}
         self._over: set[str] = set()
         """The runs that this object held and has released."""
         self._attempts: dict[str, StagingArea] = {}
         """The attempts of other holders that this object has written for: it is late for any
         later one."""
-
-    async def _off_loop(self, call: Callable[[], T]) -> T:
-        """Run a blocking call on a thread; one that cannot block at once."""
-        if not self._blocks:
-            return call()
-        import anyio
-
-        return await anyio.to_thread.run_sync(call)
 
     # stage and publish
 

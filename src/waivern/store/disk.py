@@ -22,7 +22,7 @@ from waivern.store.backend import FileHandle, FolderEntry, FolderHandle, OpenMod
 from waivern.store.ownership import Owners, check_owner
 
 if TYPE_CHECKING:
-    from waivern.store.backend import FileStatus
+    from waivern.store.port import FileStatus
 
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600

@@ -6,7 +6,7 @@ import os
 from contextlib import ExitStack, suppress
 
 from waivern.errors import IntegrityError
-from waivern.store.backend import Backend, FolderHandle, identity
+from waivern.store.backend import Backend, FolderHandle
 from waivern.store.disk import DiskFolder, make_way, sync_way
 from waivern.store.layout import CACHE, RUNS
 from waivern.store.ownership import (
@@ -17,6 +17,7 @@ from waivern.store.ownership import (
     check_links,
     refused,
 )
+from waivern.store.port import identity
 
 IGNORE = ".gitignore"
 _IGNORED = b"*\n!.gitignore\n"

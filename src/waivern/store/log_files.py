@@ -6,8 +6,9 @@ import os
 from contextlib import suppress
 
 from waivern.ids import SYSTEM
-from waivern.store.backend import FileHandle, explained
+from waivern.store.backend import FileHandle
 from waivern.store.layout import RUNS, Layout, log_parts
+from waivern.store.os_errors import explained
 from waivern.store.writers import LogSink
 
 LOG_BYTES = 16 << 20

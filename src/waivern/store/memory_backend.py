@@ -21,7 +21,7 @@ from waivern.store.backend import (
 )
 
 if TYPE_CHECKING:
-    from waivern.store.backend import FileStatus
+    from waivern.store.port import FileStatus
 
 POLL_S = 0.001
 """How often a handle that waits for a lock tries again."""

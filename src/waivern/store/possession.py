@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 from waivern.errors import IntegrityError
 from waivern.ids import SYSTEM
-from waivern.store.backend import Backend, FileHandle, FolderHandle, OpenHandle, identity
+from waivern.store.backend import Backend, FileHandle, FolderHandle, OpenHandle
+from waivern.store.port import identity
 
 HINT = (
     "look for another process or a clean-up that touched the run folder; "

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from waivern.errors import StoreError
 from waivern.store import artifact_files
 from waivern.store.artifact_files import Staged
-from waivern.store.backend import FileHandle, FolderHandle, explained, failure
+from waivern.store.backend import FileHandle, FolderHandle
+from waivern.store.os_errors import explained, failure
 from waivern.store.staging import OwnStaging
 from waivern.store.store_values import Receipt
 from waivern.store.syncers import Syncers

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from waivern.errors import IntegrityError, StoreError
 from waivern.message import Json, StreamKind, record_line
 from waivern.record_stream import INLINE_BYTES, INLINE_RECORDS, RecordStream
-from waivern.store.backend import CHUNK_BYTES, FileHandle, explained
+from waivern.store.backend import CHUNK_BYTES, FileHandle
+from waivern.store.os_errors import explained
 from waivern.store.staging import StagingArea
 from waivern.store.writers import RecordSink
 

@@ -1,0 +1,37 @@
+"""Errors of the operating system, turned into errors of the store with hints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from waivern.errors import OPEN_FILES_HINT, StoreError
+
+
+@contextmanager
+def explained(action: str) -> Iterator[None]:
+    """Turn an operating system error into a StoreError that says which action failed.
+
+    A FileNotFoundError passes: whether absence is an error is the caller's decision.
+    """
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise failure(action, error) from error
+
+
+def failure(action: str, error: OSError) -> StoreError:
+    """Return the error to raise for an action that failed."""
+    message = f"cannot {action}: {error.strerror or error}"
+    return StoreError(message, hint=_HINTS.get(error.errno or 0))
+
+
+_HINTS = {
+    28: "free some space, then resume the run",
+    122: "the disk quota is used up: free some space, then resume the run",
+    30: "the file system is read-only: choose another store with --store",
+    24: OPEN_FILES_HINT,
+    13: "the store's folders must belong to you: see `ls -ld`, or choose another with --store",
+}
