@@ -53,7 +53,7 @@ def test_all_that_is_installed_has_one_version() -> None:
     }
     declared = [*PROJECT["project"]["dependencies"]]
     for extra in PROJECT["project"]["optional-dependencies"].values():
-        declared += extra
+        declared += [each for each in extra if not each.startswith("waivern[")]  # another extra
     names = {re.split(r"[^\w-]", text)[0].lower() for text in declared}
     assert names | {"pip"} <= pinned
     assert all("==" in each for each in PROJECT["build-system"]["requires"])

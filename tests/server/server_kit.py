@@ -1,0 +1,102 @@
+"""A running `wct serve`, and requests to it over a socket."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import signal
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from wct_process import Place
+
+RUNBOOK = """
+artifacts:
+  first: {source: {type: python, properties: {call: "steps.py:value"}}}
+  last:
+    inputs: first
+    process: {type: python, properties: {call: "steps.py:total"}}
+    output: true
+"""
+
+
+@dataclass
+class Answer:
+    """A response that was received whole."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def error(self) -> str:
+        """The fact that an error document states."""
+        return str(self.json["error"]["message"])
+
+
+@dataclass
+class Served:
+    """A server that a test has started."""
+
+    process: subprocess.Popen[str]
+    address: str
+    token: str | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.address).netloc
+
+    def request(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
+        """Send a request; a body that is not bytes is sent as JSON."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        if self.token and "Authorization" not in named:
+            named["Authorization"] = f"Bearer {self.token}"
+        if body is not None and not isinstance(body, bytes):
+            body = json.dumps(body).encode()
+            named.setdefault("Content-Type", "application/json")
+        connection = http.client.HTTPConnection(self.host, timeout=20)
+        try:
+            connection.request(method, path, body, {**self.headers, **named})
+            got = connection.getresponse()
+            found = {name.lower(): value for name, value in got.getheaders()}
+            return Answer(got.status, found, got.read())
+        finally:
+            connection.close()
+
+    def get(self, path: str, **headers: str) -> Answer:
+        return self.request("GET", path, **headers)
+
+    def post(self, path: str, body: Any = None, **headers: str) -> Answer:
+        return self.request("POST", path, {} if body is None else body, **headers)
+
+    def end(self, number: int = signal.SIGTERM) -> tuple[int, str]:
+        """Send a signal; return the exit code and what stderr has."""
+        self.process.send_signal(number)
+        _, messages = self.process.communicate(timeout=20)
+        return self.process.returncode, messages
+
+
+def start_server(place: Place, *options: str, token: str | None = None) -> Served:
+    """Start `wct serve` in the folder of a test, and return when it listens."""
+    if token:
+        options = (*options, "--token-file", str(token_file(place.path, token)))
+    process = place.start("serve", *options)
+    assert process.stdout is not None
+    address = process.stdout.readline().strip()
+    assert address, process.communicate(timeout=10)[1]
+    return Served(process, address, token)
+
+
+def token_file(folder: Path, *lines: str) -> Path:
+    path = folder / "tokens"
+    path.touch(0o600)
+    path.write_text("\n".join(lines) + "\n")
+    return path
