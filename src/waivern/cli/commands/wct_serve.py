@@ -23,7 +23,7 @@ from waivern.errors import RefusedError
     A line of the token file is a token of at least 16 characters, or a name and a token: the name
     is recorded with the decisions of its holder.
     """,
-    epilog=examples("wct serve", "wct serve --port 8080 --token-file ~/.waivern-token --read-only"),
+    epilog=examples("wct serve", "wct serve --port 8080 --token-file tokens"),
 )
 @click.option(
     "--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Listen on ADDRESS."
