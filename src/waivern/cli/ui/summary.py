@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -16,6 +15,7 @@ from waivern.record.gates import GateOpen
 from waivern.record.status import ArtifactStatus, RunStatus
 from waivern.record.step_record import StepRecord
 from waivern.record.text_forms import clean, clip, duration, listed, near, short, taken
+from waivern.runs.next_command import NextCommands
 from waivern.runs.queries import COUNTED
 from waivern.runs.result import RunResult
 from waivern.store.base import RunStore
@@ -45,49 +45,9 @@ class EndedAttempt(NamedTuple):
         return self.result.plan
 
     @property
-    def resumable(self) -> bool:
-        return self.result.status != RunStatus.COMPLETED and self.store.url != "memory:"
-
-    @property
-    def next(self) -> str:
-        """The next command."""
-        if self.result.status == RunStatus.SUSPENDED and self.resumable:
-            return next(iter(self.decisions.values()), shlex.join(self.command))
-        if self.resumable:
-            again = ["--ask-again"] if self._refused else []
-            return shlex.join([*self.command, *again, *self._params])
-        return shlex.join(["wct", "inspect", short(self.result.run_id), *self._at])
-
-    @property
-    def decisions(self) -> dict[str, str]:
-        """The command for each artifact that waits; none if the run was not stored."""
-        if self.store.url == "memory:":
-            return {}
-        run, found = short(self.result.run_id), {}
-        at = [*self._at, *self._params]
-        for step in self.steps(ArtifactStatus.SUSPENDED):
-            if step.gate:
-                words = ["wct", "runs", "approve", f"{run}/{step.artifact}", *at]
-                found[step.artifact] = shlex.join(words)
-            else:
-                words = ["wct", "runs", "resume", run, *at, "--data"]
-                found[step.artifact] = f"{shlex.join(words)} KEY=VALUE"
-        return found
-
-    @property
-    def _refused(self) -> bool:
-        """Whether a gate was rejected or timed out, so that only a new decision helps."""
-        return any(step.artifact in self.record.decisions for step in self.steps(FAILED))
-
-    @property
-    def _params(self) -> list[str]:
-        """The option that sets the secret parameters again, which are not recorded."""
-        secrets = any(value is None for value in self.record.metadata.params.values())
-        return ["--params", "FILE"] if secrets else []
-
-    @property
-    def _at(self) -> list[str]:
-        return self.command[self.command.index("--store") :] if "--store" in self.command else []
+    def commands(self) -> NextCommands:
+        """The commands that are useful next."""
+        return NextCommands(self.record, self.command, self.store.url != "memory:")
 
     def steps(self, status: ArtifactStatus) -> list[StepRecord]:
         """Return the steps with a status, in the order of the runbook."""
@@ -113,7 +73,7 @@ def document(ended: EndedAttempt) -> dict[str, Json]:
                 "artifact": step.artifact,
                 "gate": step.gate,
                 "reason": (step.error or {}).get("message"),
-                "next": ended.decisions.get(step.artifact),
+                "next": ended.commands.decisions.get(step.artifact),
             }
             for step in ended.steps(ArtifactStatus.SUSPENDED)
         ],
@@ -123,7 +83,7 @@ def document(ended: EndedAttempt) -> dict[str, Json]:
         "artifacts": _counts(ended),
         "steps": [step.document() for step in record.steps.values()],
         **output_document(result.outputs),
-        "next": ended.next,
+        "next": ended.commands.next,
     }
 
 
@@ -157,8 +117,9 @@ def _lines(out: Screen, ended: EndedAttempt) -> Iterator[str]:
         from waivern.cli.ui.output_lines import output_lines
 
         yield from output_lines(out, result.outputs)
-    if ended.store.url != "memory:" and not ended.decisions:
-        yield f"  next:  {clean(ended.next)}"
+    commands = ended.commands
+    if commands.stored and not commands.decisions:
+        yield f"  next:  {clean(commands.next)}"
         yield from _gain(ended)
 
 
@@ -277,7 +238,7 @@ def _skipped(out: Screen, ended: EndedAttempt) -> Iterator[str]:
 
 def _waiting(out: Screen, ended: EndedAttempt) -> Iterator[str]:
     waiting = list(ended.steps(ArtifactStatus.SUSPENDED))
-    gates, commands = _gates(ended) if waiting else {}, ended.decisions
+    gates, commands = _gates(ended) if waiting else {}, ended.commands.decisions
     for step in waiting:
         reason = clip(clean(str((step.error or {}).get("message"))), 1000)
         is_gate = step.gate
@@ -306,7 +267,7 @@ def _gates(ended: EndedAttempt) -> dict[str, list[str]]:
 
 def _gain(ended: EndedAttempt) -> Iterator[str]:
     """Yield the effect of the next command, on its own line: the line above is for pasting."""
-    if ended.resumable and ended.result.status != RunStatus.SUSPENDED:
+    if ended.commands.resumable and ended.result.status != RunStatus.SUSPENDED:
         done = _counts(ended)["completed"]
         rest = len(ended.record.steps) - done
         yield f"         restores {done:,}, produces {rest:,}"
