@@ -13,6 +13,7 @@ import stat
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
 
 from waivern.errors import IntegrityError
 from waivern.store.ownership import ForeignOwnerError
@@ -25,6 +26,9 @@ from waivern.store.port import (
     OpenMode,
     identity,
 )
+
+if TYPE_CHECKING:
+    from waivern.store.port import FileStatus
 
 __all__ = ["Backend", "FileHandle", "FolderEntry", "FolderHandle", "OpenHandle", "OpenMode"]
 
@@ -73,6 +77,21 @@ class FolderHandle(FolderPort):
     __slots__ = ()
 
     # questions
+
+    def look_at(self, paths: Iterable[str]) -> list[FileStatus | OSError | None]:
+        """Return the status of each path below; None if it is missing, or why it is unknown."""
+        return [self._looked(path) for path in paths]
+
+    def _looked(self, path: str) -> FileStatus | OSError | None:
+        try:
+            return self.look(path)
+        except OSError as error:
+            return error
+
+    def is_locked(self, name: str) -> bool:
+        """Return whether another handle of a file holds its lock. Raises FileNotFoundError."""
+        with self.open(name, "read") as file:
+            return not file.lock(exclusive=False)
 
     def has(self, name: str) -> bool:
         """Return whether there is anything of this name."""

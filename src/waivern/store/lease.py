@@ -57,7 +57,8 @@ class BackendLease(Lease):
         self.run_id = run_id
         self.run = run
         self.staging = staging
-        self.artifacts = Publisher(run, staging, found=found)
+        self.artifacts = Publisher(run, staging, found=found, threads=not backend.delays)
+        self._backend = backend
         self._system = system
         self._runs = runs.folder(".")
         self._mark = mark
@@ -169,27 +170,31 @@ class BackendLease(Lease):
     def append(self, records: Iterable[dict[str, Json]], *, sync: bool) -> None:
         if self._broken:
             raise StoreError("the journal cannot be written any more", hint="resume the run")
-        self.check()
-        lines = self._chain.extend(records)
-        self._broken = True  # until all of it succeeded
-        with there("write the journal"):
+        with there("write the journal"), self._backend.together():
+            self.check()
+            lines = self._chain.extend(records)
+            self._broken = True  # until all of it succeeded
             if lines:
                 self._events.write(lines)
                 self._written_bytes += len(lines)
             if sync:
                 self._events.sync()
-                self._chain.mark_durable()
+        if sync:
+            self._chain.mark_durable()
         self._broken = False
 
     def publish(self, receipts: Iterable[Receipt], *, over: bool = False) -> None:
-        self.check()
-        self.artifacts.publish(receipts, over=over)
+        receipts = list(receipts)
+        with there("publish artifacts"), self._backend.together():
+            self.check()
+            self.artifacts.publish(receipts, over=over)
+        self.artifacts.release_held(receipts)
 
     def project(self, run: dict[str, Json], state: dict[str, Json], *, sync: bool) -> None:
-        self.check()
-        if sync:
-            self._anchor = journal.JournalAnchor(self._chain.durable, self._chain.head)
-        with there("write the run's state"):
+        with there("write the run's state"), self._backend.together():
+            self.check()
+            if sync:
+                self._anchor = journal.JournalAnchor(self._chain.durable, self._chain.head)
             # run.json last: it says how the run ended, and until then a crash leaves it running,
             # that is interrupted and resumable
             self._system.replace(STATE, json_bytes(state), sync=sync)

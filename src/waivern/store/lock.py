@@ -101,8 +101,7 @@ def locked_error(run_id: str, owner: Owner) -> RunLockedError:
 def holder(system: FolderHandle) -> Owner | None:
     """Return the holder of the run's lock, without taking it; None if it is free."""
     try:
-        with system.open(NAME, "read") as file:
-            return None if file.lock(exclusive=False) else read_owner(system)
+        return read_owner(system) if system.is_locked(NAME) else None
     except FileNotFoundError:
         return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -34,4 +35,6 @@ _HINTS = {
     30: "the file system is read-only: choose another store with --store",
     24: OPEN_FILES_HINT,
     13: "the store's folders must belong to you: see `ls -ld`, or choose another with --store",
+    errno.EHOSTUNREACH: "check that the server runs and can be reached; then resume the run",
+    errno.ESTALE: "resume the run: it is as the journal says, and no longer held",
 }

@@ -17,6 +17,8 @@ its name after `sync` of the folder that has it.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, Self, TypeAlias
 
@@ -225,6 +227,17 @@ class FolderPort(OpenHandle):
         """
 
 
+class HeldFile(NamedTuple):
+    """A file or folder that is open, and the place that must still lead to it."""
+
+    folder: FolderHandle
+    name: str
+    handle: OpenHandle
+    identity: tuple[int, int]
+    size: int | None = None
+    """The bytes that a file must have; None: any number."""
+
+
 class Backend(ABC):
     """The place of one store: the way to its first folder."""
 
@@ -244,6 +257,33 @@ class Backend(ABC):
         Raises FileNotFoundError unless `make`, IntegrityError if it is no folder, RefusedError if
         it is not to be trusted.
         """
+
+    # hints
+
+    delays = False
+    """Whether `together` delays operations: then those of a group come from one thread."""
+
+    def together(self) -> AbstractContextManager[None]:
+        """Begin a group of operations of this thread, which may be delayed.
+
+        An operation that returns nothing may be executed later, in order: at the latest at the end
+        of the block, or before one that returns something. Its error is then raised there, and
+        nothing after it is executed. A slow connection so carries a group at once.
+        """
+        return nullcontext()
+
+    def require(
+        self,
+        held: Sequence[HeldFile],  # noqa: ARG002
+        runs: FolderHandle,  # noqa: ARG002
+        check: Callable[[], None],
+    ) -> None:
+        """Call `check`, which raises an error unless all of `held` are in their places.
+
+        A backend that delays operations checks them, and `displaced`, where it executes the group,
+        and calls `check` only to explain what failed.
+        """
+        check()
 
     def displaced(self, runs: FolderHandle) -> str | None:  # noqa: ARG002
         """Return why an open folder of runs is not the store's any more; None if it still is."""

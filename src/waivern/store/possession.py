@@ -9,26 +9,15 @@ is no longer its own.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from waivern.errors import IntegrityError
 from waivern.ids import SYSTEM
 from waivern.store.backend import Backend, FileHandle, FolderHandle, OpenHandle
-from waivern.store.port import identity
+from waivern.store.port import HeldFile, identity
 
 HINT = (
     "look for another process or a clean-up that touched the run folder; "
     "then `wct runs verify` it before you resume it"
 )
-
-
-class _Opened(NamedTuple):
-    """An open file or folder, where and by which name it was opened, and which one it is."""
-
-    folder: FolderHandle
-    name: str
-    handle: OpenHandle
-    file: tuple[int, int]
 
 
 class Possession:
@@ -47,31 +36,39 @@ class Possession:
     ) -> None:
         self._backend = backend
         self._runs = runs
-        self._opened: list[_Opened] = []
+        self._opened: list[HeldFile] = []
         self.add(runs, run_id, run)
         self.add(run, SYSTEM, system)
 
     def add(self, folder: FolderHandle, name: str, handle: OpenHandle) -> None:
         """Record a file or folder that is open now under its name."""
-        self._opened.append(_Opened(folder, name, handle, identity(handle.stat())))
+        self._opened.append(HeldFile(folder, name, handle, identity(handle.stat())))
 
     def check(self, journal: FileHandle, size: int) -> None:
         """Raise IntegrityError unless all are in their places, and the journal has `size` bytes."""
-        for each in self._opened:
+        held = [
+            each._replace(size=size) if each.handle is journal else each for each in self._opened
+        ]
+        self._backend.require(held, self._runs, lambda: self._check(held))
+
+    def _check(self, held: list[HeldFile]) -> None:
+        for each in held:
             try:
                 mine = each.handle.stat()
             except OSError:
                 mine = None
-            if mine is None or identity(mine) != each.file:
+            if mine is None or identity(mine) != each.identity:
                 raise _lost(f"its open file {each.name} was closed by something in this process")
             try:
                 there = each.folder.stat(each.name)
             except OSError as error:
                 raise _lost(f"{each.name} is gone ({error.strerror})") from error
-            if identity(there) != each.file:
+            if identity(there) != each.identity:
                 raise _lost(f"another file has taken the place of {each.name}")
-            if each.handle is journal and mine.st_size != size:
-                raise _lost(f"{each.name} has {mine.st_size} bytes, and {size} were written to it")
+            if each.size not in (None, mine.st_size):
+                raise _lost(
+                    f"{each.name} has {mine.st_size} bytes, and {each.size} were written to it"
+                )
         if (why := self._backend.displaced(self._runs)) is not None:
             raise _lost(why)
 

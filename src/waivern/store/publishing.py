@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from waivern.errors import StoreError
@@ -33,22 +33,24 @@ def there(action: str) -> Iterator[None]:
 class Publisher:
     """The artifacts of a held run: those that wait in memory, and the way to their places.
 
-    `found` states that an earlier holder may have published streams.
+    `found` states that an earlier holder may have published streams, `threads` that several may
+    sync at once.
     """
 
-    def __init__(self, run: FolderHandle, staging: OwnStaging, *, found: bool) -> None:
+    def __init__(
+        self, run: FolderHandle, staging: OwnStaging, *, found: bool, threads: bool
+    ) -> None:
         self._run = run
         self._staging = staging
-        self._syncers = Syncers()
+        self._syncers = Syncers(threads=threads)
         self._named: set[str] = set()
         """The folders of artifacts whose names are durable."""
         self._streamed: set[str] = set()
         """The artifacts that this attempt has published with streams, or in place of such."""
         self._found = found
 
-    def publish(self, receipts: Iterable[Receipt], *, over: bool = False) -> None:
+    def publish(self, receipts: Sequence[Receipt], *, over: bool = False) -> None:
         """Make staged artifacts visible under their keys, durably."""
-        receipts = list(receipts)
         self._check(receipts)
         self._write(receipts)
         by_folder: dict[str, list[Receipt]] = defaultdict(list)
@@ -63,10 +65,13 @@ class Publisher:
                     self._put(folder, receipt, over=over)
                 folder.sync()
                 self._sync_names(parents)
+
+    def release_held(self, receipts: Iterable[Receipt]) -> None:
+        """Release the memory of published artifacts: now readers find them in their places."""
         for receipt in receipts:
             self._staging.held.forget(receipt.staged)
 
-    def _check(self, receipts: list[Receipt]) -> None:
+    def _check(self, receipts: Sequence[Receipt]) -> None:
         for receipt in receipts:
             if receipt.staged.partition("/")[0] != self._staging.name:
                 raise StoreError(f"'{receipt.key}' was staged by another attempt")
@@ -82,7 +87,7 @@ class Publisher:
             name = receipt.key.rpartition("/")[2] + ".json"
             self._staging.folder.rename(staged, name, folder)
 
-    def _write(self, receipts: list[Receipt]) -> None:
+    def _write(self, receipts: Sequence[Receipt]) -> None:
         """Write what is held in memory, durably: one wave is written as another is synced."""
         durable: list[Callable[[], None]] = []
         held = [

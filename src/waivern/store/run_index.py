@@ -10,12 +10,17 @@ from __future__ import annotations
 
 import json
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from typing import TYPE_CHECKING
 
 from waivern.errors import IntegrityError
 from waivern.message import Json, sha256
 from waivern.store.backend import FolderHandle
 from waivern.store.store_values import RunIndex, Stamp
+
+if TYPE_CHECKING:
+    from waivern.store.port import FileStatus
 
 NAME = "index.jsonl"
 FORM = "waivern-run-index/1"
@@ -31,19 +36,17 @@ def stamps(
 ) -> dict[str, Stamp | None]:
     """Return the stamp of each run; None of a run whose records cannot be looked at."""
     records = tuple(records)
-    return {name: _stamp(runs, name, records) for name in names}
+    names = tuple(names)
+    found = iter(runs.look_at(f"{name}/{record}" for name in names for record in records))
+    return {name: _stamp(islice(found, len(records))) for name in names}
 
 
-def _stamp(runs: FolderHandle, name: str, records: tuple[str, ...]) -> Stamp | None:
+def _stamp(looked: Iterator[FileStatus | OSError | None]) -> Stamp | None:
     found: list[int] = []
-    for record in records:
-        try:
-            status = runs.look(f"{name}/{record}")
-        except NotADirectoryError:
-            status = None
-        except OSError:
+    for status in [*looked]:
+        if isinstance(status, OSError) and not isinstance(status, NotADirectoryError):
             return None
-        if status is None:
+        if status is None or isinstance(status, OSError):
             found += (0, 0, 0)
         else:
             found += (status.st_ino, status.st_size, status.st_ctime_ns)

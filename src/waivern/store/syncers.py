@@ -6,6 +6,7 @@ four, 40 with eight or more.
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from queue import SimpleQueue
@@ -20,9 +21,13 @@ FEW = 32
 
 
 class Syncers:
-    """Makes files durable; its threads are started when there is much to do, ended by `close`."""
+    """Makes files durable; its threads are started when there is much to do, ended by `close`.
 
-    def __init__(self) -> None:
+    Without `threads`, each call does it all.
+    """
+
+    def __init__(self, *, threads: bool = True) -> None:
+        self._few = FEW if threads else sys.maxsize
         self._parts: SimpleQueue[tuple[Sequence[FileHandle], Done] | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
 
@@ -32,7 +37,7 @@ class Syncers:
         Returns a function that waits until all are, and raises the first error.
         """
         done: Done = SimpleQueue()
-        if len(files) < FEW:
+        if len(files) < self._few:
             done.put(_synced(files))
             return lambda: _raise(done.get())
         if not self._threads:
