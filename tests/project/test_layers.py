@@ -283,24 +283,26 @@ def test_no_task_group_drives_a_run() -> None:
     """
     assert users(TASKS) == {"builtin/command.py", "engine/coroutines.py"}
     assert users(LOOPS) == {"engine/coroutines.py"}
-    loop = {name for file, name, _ in EVERYTHING if file in ("engine/loop.py", "engine/inbox.py")}
+    files = ("engine/loop.py", "engine/transitions.py", "engine/inbox.py")
+    loop = {name for file, name, _ in EVERYTHING if file in files}
     assert "queue" in loop
     assert not {name.partition(".")[0] for name in loop} & {"asyncio", "anyio"}
 
 
 def test_only_the_loop_changes_the_state_of_a_run() -> None:
-    """Only the loop creates events of artifacts, and enters them into the ledger.
+    """Only the loop, in its transitions, creates events of artifacts and enters them.
 
     `step_events` returns two of them to it.
     """
     events = {name for name in vars(journal_events) if name.startswith("Artifact")}
     assert len(events) > 5
     makers = users(events) & {path for path, _, _ in EVERYTHING if path.startswith("engine/")}
-    assert "engine/loop.py" in makers
+    assert "engine/transitions.py" in makers
     called = {path for path in makers if calls(path, events)}
     # the ledger: of a store that failed
-    assert called <= {"engine/loop.py", "engine/step_events.py", "engine/ledger.py"}
-    assert users({"step_events"}) == {"engine/loop.py"}
+    assert called <= {"engine/transitions.py", "engine/step_events.py", "engine/ledger.py"}
+    assert users({"step_events"}) == {"engine/transitions.py"}
+    assert users({"Transitions"}) == {"engine/loop.py"}
 
 
 def calls(file: str, names: set[str]) -> bool:
