@@ -52,10 +52,11 @@ def command(
     store: str | None,
 ) -> int:
     """Show a run, or one of its artifacts."""
-    from waivern.cli.ui.artifact_view import fetched, meant, refuse_hidden, show_artifact
+    from waivern.cli.ui.artifact_view import refuse_hidden, show_artifact
     from waivern.cli.ui.run_view import show_run
     from waivern.cli.ui.source_view import show_item
     from waivern.runs import queries
+    from waivern.runs.recorded_artifacts import fetched, meant
     from waivern.runs.run_references import find, split
 
     where = opened(store)

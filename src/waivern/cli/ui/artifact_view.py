@@ -6,10 +6,8 @@ from itertools import chain
 
 from waivern.cli.ui.artifact_list import (
     HEAD,
-    ArtifactList,
     head_lines,
     print_head,
-    storage_text,
     stream_facts,
 )
 from waivern.cli.ui.content_outline import HIDDEN, beginning, shape
@@ -18,13 +16,9 @@ from waivern.cli.ui.json_output import json_text, print_content, print_document
 from waivern.cli.ui.screen import Screen, stdout
 from waivern.cli.ui.source_view import note_access
 from waivern.cli.ui.summary import log_path
-from waivern.diagnostics import did_you_mean
 from waivern.errors import (
-    ArtifactNotFoundError,
     Exit,
-    IntegrityError,
     RefusedError,
-    WaivernError,
 )
 from waivern.message import Json, Message
 from waivern.record.fold import RunRecord
@@ -32,11 +26,11 @@ from waivern.record.journal_events import ArtifactCompletedRecord
 from waivern.record.measure import measure
 from waivern.record.status import ArtifactStatus, RunStatus
 from waivern.record.step_record import StepRecord
-from waivern.record.text_forms import clean, clean_lines, duration, listed, short, size
+from waivern.record.text_forms import clean, clean_lines, duration, short, size
 from waivern.record.wording import examined, redacted
+from waivern.runs.recorded_artifacts import ArtifactList, fetched, meant, storage_text
 from waivern.runs.recorded_texts import of_artifact
 from waivern.store.base import RunStore
-from waivern.store.store_values import ArtifactRef
 
 LOG_LINES = 20
 
@@ -117,50 +111,6 @@ def _show_content(
 def refuse_hidden(hidden: bool) -> None:
     if hidden:
         raise RefusedError("the content is sensitive", hint="--reveal shows it")
-
-
-def meant(record: RunRecord, name: str) -> str:
-    """Return the artifact of that name, or the one that the alias resolves to."""
-    if name in record.steps:
-        return name
-    behind = record.aliases.get(name, [])
-    if len(behind) > 1:
-        raise ArtifactNotFoundError(
-            f"'{name}' resolves to {len(behind):,} artifacts", hint=f"name one: {listed(behind)}"
-        )
-    if not behind:
-        raise _unknown(record, name)
-    return behind[0]
-
-
-def _unknown(record: RunRecord, name: str) -> ArtifactNotFoundError:
-    run_id = record.metadata.run_id
-    return ArtifactNotFoundError(
-        f"run {run_id} has no artifact {name[:200]!r}",
-        hint=did_you_mean(name, [*record.steps, *record.aliases])
-        or f"it has {listed(list(record.steps))}",
-    )
-
-
-def fetched(store: RunStore, record: RunRecord, step: StepRecord) -> Message | None:
-    """Return the artifact of a step, if it was completed. Raises IntegrityError if it is lost."""
-    done = step.completed
-    if done is None:
-        return None
-    run_id = record.metadata.run_id
-    ref = ArtifactRef(step.artifact, done.digest, done.content_digest)
-    if step.redacted:
-        try:
-            return store.fetch(run_id, ref, redacted=True)
-        except WaivernError:  # a crash came before it was destroyed: it is not shown any more
-            return None
-    try:
-        return store.fetch(run_id, ref)
-    except ArtifactNotFoundError as error:
-        raise IntegrityError(
-            f"artifact '{step.artifact}' of run {run_id} was completed, but its file is missing",
-            hint=f"`wct runs resume {run_id}` rebuilds it",
-        ) from error
 
 
 def _facts(record: RunRecord, step: StepRecord, message: Message | None) -> list[list[str]]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from waivern.cli.ui.artifact_list import storage_text
-from waivern.cli.ui.artifact_view import fetched
 from waivern.cli.ui.content_outline import HIDDEN, shape
 from waivern.cli.ui.coverage_lines import coverage_lines
 from waivern.cli.ui.gate_view import gate_document, gate_lines
@@ -24,6 +22,7 @@ from waivern.record.step_record import StepRecord
 from waivern.record.text_forms import clean, clip, counted, duration, listed, short, size
 from waivern.record.wording import redacted
 from waivern.runs import queries
+from waivern.runs.recorded_artifacts import fetched, storage_text
 from waivern.runs.recorded_texts import of_run
 from waivern.runs.retention import pinned
 from waivern.store.base import RunStore
