@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 from waivern.engine.artifact_identity import Identity, UnknownIdentity
 from waivern.engine.cache import Cache
 from waivern.engine.calls import CacheLookup
+from waivern.engine.component_lookups import ComponentLookups
 from waivern.engine.decision_walk import Action, ArtifactDecision, DecisionWalk, ItemCount
 from waivern.engine.differences import differences
 from waivern.engine.producer import Producer
@@ -100,7 +101,7 @@ class Forecaster:
             cache=self._cache,
             catalogue=prepared.catalogue,
         )
-        self._components = producer.components
+        self._components: ComponentLookups = producer.components
         self._listed: dict[ArtifactId, SourceMarks] = {}
         """The sources that a run would list: listed now, so that what follows is known."""
         self._origins: dict[ArtifactId, CatalogueOrigin] = {}
