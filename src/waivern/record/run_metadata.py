@@ -71,7 +71,8 @@ class RunMetadata:
     attempts: list[dict[str, Json]] = field(default_factory=list)
     """`{started_at, ended_at, status, reason, host, pid, runbook_hash, waivern, python}` each."""
     journal: dict[str, Json] = field(default_factory=dict)
-    """`{count, head}`: the number of durable lines at the last sync, and the last hash."""
+    """`{count, head, synced}`: the number of durable lines at the last sync and the last hash, and
+    the number of lines that were durable when it was written."""
     schema_version: int = SCHEMA_VERSION
 
     @property

@@ -49,6 +49,7 @@ class Projection(NamedTuple):
         wanted = self.document(record)
         if self.anchored:
             wanted["journal"] = {"count": anchor.seq, "head": anchor.hash}
+            wanted["journal"] |= _synced(written, anchor.seq, record.count)
         expected = self._as_written(wanted, written)
         try:
             return expected is not None and json_bytes(expected) == data
@@ -79,6 +80,18 @@ class Projection(NamedTuple):
         if isinstance(wanted, list) and isinstance(written, list) and len(wanted) == len(written):
             return [self._value(*pair, at) for pair in zip(wanted, written, strict=True)]
         return wanted
+
+
+def _synced(written: dict[str, Json], least: int, most: int) -> dict[str, Json]:
+    """Return the number of durable lines that a file names, if there can have been so many.
+
+    Earlier versions named none.
+    """
+    head = written.get("journal")
+    if not isinstance(head, dict) or "synced" not in head:
+        return {}
+    named = head["synced"]
+    return {"synced": named if type(named) is int and least <= named <= most else least}
 
 
 def _keys(names: str) -> frozenset[str]:

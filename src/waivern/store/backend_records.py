@@ -12,8 +12,9 @@ from waivern.errors import ArtifactNotFoundError, IntegrityError
 from waivern.ids import SYSTEM, parse_artifact_id, parse_run_id
 from waivern.message import Json, json_bytes, sha256
 from waivern.store import journal, layout
-from waivern.store.backend import Backend, FolderHandle
+from waivern.store.backend import Backend, FileHandle, FolderHandle
 from waivern.store.base import RunStore
+from waivern.store.journal_tail import PIECE_BYTES, JournalCursor, JournalTail
 from waivern.store.layout import (
     CHILDREN,
     EVENTS,
@@ -27,10 +28,11 @@ from waivern.store.layout import (
     kept_child_name,
     kept_name,
     read_anchor,
+    read_synced,
     refuse_newer,
 )
 from waivern.store.os_errors import explained
-from waivern.store.store_values import FileKind, Journal, RecordName, RunFile
+from waivern.store.store_values import FileKind, Journal, JournalLine, RecordName, RunFile
 from waivern.store.writers import LogSink
 
 T = TypeVar("T")
@@ -69,6 +71,9 @@ class BackendRecords(RunStore):
                 raise _no_journal(run_id)
         found = journal.read(data, anchor).journal
         return found._replace(lines=found.lines[after:]) if after else found
+
+    def tail(self, run_id: str, after: int = 0) -> JournalTail:
+        return FileTail(self._at, run_id, after)
 
     def last_record(self, run_id: str) -> dict[str, Json] | None:
         with explained(f"read the journal of run {run_id}"), self._at.system(run_id) as system:
@@ -202,6 +207,36 @@ class BackendRecords(RunStore):
                 with suppress(FileExistsError):
                     system.write_new(PINNED, json_bytes(document))
                     system.sync()
+
+
+class FileTail(JournalTail):
+    """The durable lines of a journal in a file, of which only what is new is read."""
+
+    def __init__(self, at: Layout, run_id: str, after: int) -> None:
+        self._at = at
+        self._run_id = run_id
+        self._after = after
+        self._cursor = JournalCursor()
+
+    def read(self) -> tuple[JournalLine, ...]:
+        run_id = self._run_id
+        with explained(f"follow the journal of run {run_id}"), self._at.system(run_id) as system:
+            durable = read_synced(system)
+            try:
+                events = system.open(EVENTS, "read")
+            except FileNotFoundError:
+                raise _no_journal(run_id) from None
+            with events:
+                return self._cursor.advance(self._piece(events), durable, self._after)
+
+    def _piece(self, events: FileHandle) -> bytes:
+        """Return the bytes from the cursor on: a piece of them, and at least a whole line."""
+        data = b""
+        while more := events.read(PIECE_BYTES, self._cursor.position + len(data)):
+            data += more
+            if b"\n" in more:
+                break
+        return data
 
 
 def _no_journal(run_id: str) -> IntegrityError:

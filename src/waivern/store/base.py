@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, overload
 
 from waivern.message import Json, Message, StreamKind
+from waivern.store.journal_tail import JournalTail, WholeJournalTail
 from waivern.store.store_values import (
     ArtifactRef,
     AttemptAddress,
@@ -161,6 +163,14 @@ class RunStore(ArtifactStore):
         Raises IntegrityError, naming the line, if a durable one is bad.
         """
 
+    def tail(self, run_id: str, after: int = 0) -> JournalTail:
+        """Return the durable lines that follow line `after`, to be read on while the run is live.
+
+        A store whose journal has lines that a power loss can take back, or that is slow to read
+        whole, overrides this.
+        """
+        return WholeJournalTail(partial(self.read_journal, run_id), after)
+
     @abstractmethod
     def last_record(self, run_id: str) -> dict[str, Json] | None:
         """Return the journal's last record without reading the rest; None if the tail is torn."""
@@ -224,7 +234,6 @@ class RunStore(ArtifactStore):
 
         The heads are those of `waivern.list_runs`: RunMetadata, newest first, at most `limit`.
         """
-        from functools import partial
         from importlib import import_module
 
         from anyio import to_thread  # few programs need an event loop

@@ -94,13 +94,13 @@ def read(data: bytes, anchor: JournalAnchor = NOTHING_KNOWN) -> JournalReading:
     fault: str | None = None
     while position < len(data):
         end = data.find(b"\n", position, position + LINE_BYTES)
-        parsed = _line(data[position:end]) if end >= 0 else "it has no end"
-        fault = parsed if isinstance(parsed, str) else _misplaced(parsed, len(lines) + 1, head)
-        if isinstance(parsed, str) or fault:
+        found = parsed(data[position:end], len(lines) + 1, head) if end >= 0 else "it has no end"
+        if isinstance(found, str):
+            fault = found
             break
-        head = parsed.hash
-        durable = max(durable, parsed.synced)
-        lines.append(JournalLine(parsed.seq, parsed.record, parsed.hash))
+        head = found.hash
+        durable = max(durable, found.synced)
+        lines.append(JournalLine(found.seq, found.record, found.hash))
         position = end + 1
     if fault:
         durable = max(durable, _durable_beyond(data, position))
@@ -119,15 +119,24 @@ def read(data: bytes, anchor: JournalAnchor = NOTHING_KNOWN) -> JournalReading:
     return JournalReading(tuple(lines), position, fault)
 
 
-class _Parsed(NamedTuple):
+class ParsedLine(NamedTuple):
+    """A line whose own hash is right."""
+
     seq: int
     synced: int
+    """The number of lines that were known to be durable when it was written."""
     prev: str
     record: dict[str, Json]
     hash: str
 
 
-def _line(raw: bytes) -> _Parsed | str:
+def parsed(raw: bytes, expected: int, head: str) -> ParsedLine | str:
+    """Return the line that follows one with the hash `head`, or the fault of it."""
+    found = _line(raw)
+    return found if isinstance(found, str) else _misplaced(found, expected, head) or found
+
+
+def _line(raw: bytes) -> ParsedLine | str:
     """Return a line whose own hash is right, or the fault of it."""
     body, suffix = raw[:-_SUFFIX], raw[-_SUFFIX:]
     own = _hash(body)
@@ -135,7 +144,7 @@ def _line(raw: bytes) -> _Parsed | str:
         return "its hash does not fit its bytes"
     try:
         document = json.loads(body + b"}")
-        return _Parsed(
+        return ParsedLine(
             int(document["seq"]),
             int(document["synced"]),
             str(document["prev"]),
@@ -146,7 +155,7 @@ def _line(raw: bytes) -> _Parsed | str:
         return "it is not a journal line"
 
 
-def _misplaced(line: _Parsed, expected: int, head: str) -> str | None:
+def _misplaced(line: ParsedLine, expected: int, head: str) -> str | None:
     if line.seq != expected:
         return f"it says it is line {line.seq}"
     if line.prev != head:
@@ -159,10 +168,10 @@ def _durable_beyond(data: bytes, position: int) -> int:
     durable = 0
     while (start := data.find(_BEGINNING, position)) >= 0:
         end = data.find(b"\n", start, start + LINE_BYTES)
-        parsed = _line(data[start:end]) if end >= 0 else None
-        if isinstance(parsed, _Parsed):
-            durable = max(durable, parsed.synced)
-        position = end if isinstance(parsed, _Parsed) else start + 1
+        found = _line(data[start:end]) if end >= 0 else None
+        if isinstance(found, ParsedLine):
+            durable = max(durable, found.synced)
+        position = end if isinstance(found, ParsedLine) else start + 1
     return durable
 
 

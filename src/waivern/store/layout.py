@@ -278,3 +278,11 @@ def read_anchor(system: FolderHandle) -> journal.JournalAnchor:
         return journal.JournalAnchor(max(0, int(head["count"])), str(head["head"]))
     except (FileNotFoundError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return journal.JournalAnchor()  # a projection: the journal's own marks still hold
+
+
+def read_synced(system: FolderHandle) -> int:
+    """Return how many lines of the journal `run.json` reports to be durable; 0 if it does not."""
+    try:
+        return int(json.loads(system.read(RUN, RECORD_BYTES))["journal"]["synced"])
+    except (FileNotFoundError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
+        return 0  # the marks in the lines themselves still hold

@@ -99,7 +99,7 @@ class BackendLease(Lease):
         chain = journal.JournalChain()
         lines = chain.extend(initial.records)
         chain.mark_durable()
-        head = {"count": chain.count, "head": chain.head}
+        head = {"count": chain.count, "head": chain.head, "synced": chain.durable}
         with ExitStack() as stack:
             mark = staging.mark(runs, run_id, token)  # durable with the name of the run
             stack.callback(runs.unlink, mark)
@@ -198,7 +198,8 @@ class BackendLease(Lease):
             # run.json last: it says how the run ended, and until then a crash leaves it running,
             # that is interrupted and resumable
             self._system.replace(STATE, json_bytes(state), sync=sync)
-            self._system.replace(RUN, json_bytes({**run, "journal": self.head}), sync=sync)
+            journal_head = self.head | {"synced": self._chain.durable}
+            self._system.replace(RUN, json_bytes({**run, "journal": journal_head}), sync=sync)
 
     @property
     def head(self) -> dict[str, Json]:

@@ -74,7 +74,11 @@ class Lease(ABC):
 
     @abstractmethod
     def project(self, run: dict[str, Json], state: dict[str, Json], *, sync: bool) -> None:
-        """Replace `run.json` and `state.json`; with `sync` durably, the journal's head in it."""
+        """Replace `run.json` and `state.json`; with `sync` durably, the journal's head in it.
+
+        `journal` of `run.json` has `count` and `head` of the last sync, and `synced`: how many
+        lines are durable now.
+        """
 
     @property
     @abstractmethod

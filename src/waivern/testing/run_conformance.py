@@ -136,7 +136,8 @@ class RunConformance:
         assert records(store) == [{"type": "one"}, {"type": "two"}]
         run = store.read_json("r", "run")
         head = store.read_journal("r").lines[-1].hash
-        assert run == {"run_id": "r", "status": "running", "journal": {"count": 2, "head": head}}
+        journal = {"count": 2, "head": head, "synced": 2}
+        assert run == {"run_id": "r", "status": "running", "journal": journal}
         assert store.read_json("r", "state") == {"completed": []}
         assert store.read_runbook("r", sha256(RUNBOOK)) == RUNBOOK
         with pytest.raises(IntegrityError):
@@ -171,9 +172,22 @@ class RunConformance:
         journal = store.read_journal("r")
         assert store.read_json("r", "run") == {
             "status": "completed",
-            "journal": {"count": 2, "head": journal.lines[-1].hash},
+            "journal": {"count": 2, "head": journal.lines[-1].hash, "synced": 2},
         }
         lease.release()
+
+    async def test_a_tail_has_the_lines_that_are_durable(self, store: RunStore) -> None:
+        lease, tail, later = begin(store), store.tail("r"), store.tail("r", after=2)
+        (first,) = tail.read()
+        assert (first, tail.read()) == (store.read_journal("r").lines[0], ())
+        lease.append([{"n": 2}, {"n": 3}], sync=True)
+        lease.project({"status": "running"}, {"completed": []}, sync=False)
+        assert [line.record for line in tail.read()] == [{"n": 2}, {"n": 3}]
+        assert [line.record for line in later.read()] == [{"n": 3}]
+        lease.release()
+        store.remove("r", OWNER)
+        with pytest.raises(RunNotFoundError):
+            tail.read()
 
     async def test_remove(self, store: RunStore) -> None:
         lease = begin(store, "gone")

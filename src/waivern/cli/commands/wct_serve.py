@@ -48,6 +48,7 @@ from waivern.errors import RefusedError
 @click.option("--read-only", is_flag=True, help="Refuse all requests that change something.")
 @click.option(
     "--runbooks",
+    "runbook_folder",
     metavar="DIR",
     help="Allow runbooks below DIR to be started.  [default: none]",
 )
@@ -58,7 +59,7 @@ def command(
     names: tuple[str, ...],
     token_file: str | None,
     read_only: bool,
-    runbooks: str | None,
+    runbook_folder: str | None,
     store: str | None,
 ) -> int:
     """Serve the runs over HTTP."""
@@ -73,7 +74,7 @@ def command(
         host,
         read_tokens(token_file) if token_file else (),
         read_only,
-        runbooks,
+        runbook_folder,
         names,
         user_name(),
     )
