@@ -24,7 +24,8 @@ def test_a_line_is_reported_when_it_is_durable(tmp_path: Path) -> None:
     assert tail.read() == ()  # neither a later line nor run.json reports it yet
     lease.append([{"n": 4}], sync=False)
     assert [line.record for line in tail.read()] == [{"n": 2}, {"n": 3}]
-    lease.project({"status": "running"}, {"completed": []}, sync=True)
+    lease.append([], sync=True)
+    lease.project({"status": "running"}, {"completed": []}, sync=False)
     assert [line.seq for line in tail.read()] == [4]
     lease.release()
 
