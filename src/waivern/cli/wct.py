@@ -36,9 +36,10 @@ Exit codes:
         "validate": "waivern.cli.commands.wct_validate",
         "serve": "waivern.cli.commands.wct_serve",
         **{each.name: "waivern.cli.ui.component_list" for each in KINDS.values() if each.listing},
+        "store": "waivern.cli.commands.wct_store",
         "config": "waivern.cli.commands.wct_config",
     },
-    groups=("runs", "config"),
+    groups=("runs", "store", "config"),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
     epilog=_epilog(),
 )

@@ -113,6 +113,24 @@ class BackendStore(BackendArtifacts):
         with explained(f"remove run {run_id}"):
             run_removal.remove(self._at, name, owner, before)
 
+    def copy_run(self, source: BackendStore, run_id: str, owner: Owner) -> None:
+        """Copy a run that is not running from another store.
+
+        Raises RefusedError if there is a run of this id.
+        """
+        from waivern.store import run_copy
+
+        with explained(f"copy run {run_id}"):
+            run_copy.copy_run(source._at, self._at, run_id, owner)
+
+    def leftovers(self) -> list[str]:
+        """Return what a crash left beside the runs, and what the next run sweeps."""
+        try:
+            with explained(f"list the runs in {self._title}"), self._at.runs() as runs:
+                return [name for name in runs.names() if name.startswith((".new-", ".trash-"))]
+        except FileNotFoundError:
+            return []
+
     def size(self, run_id: str) -> int:
         with explained(f"measure run {run_id}"), self._at.run(run_id) as run:
             return run.total()
@@ -133,6 +151,11 @@ class BackendStore(BackendArtifacts):
                         root = stack.enter_context(self._at.root())
                         self._identity = store_id.read(root)
         return self._identity
+
+    def adopt(self, identity: str) -> None:
+        """Take over the id of another store, whose runs are to be copied, unless there is one."""
+        with explained("open the store for writing"), self._at.root(make=True) as root:
+            self._identity = store_id.make(root, identity)
 
     def runs(self) -> list[str]:
         try:

@@ -30,11 +30,12 @@ def read(root: FolderHandle) -> str | None:
     return text.strip()
 
 
-def make(root: FolderHandle) -> str:
+def make(root: FolderHandle, given: str | None = None) -> str:
     """Return the id of the store in this folder; the first process that needs one creates it.
 
-    It is written in place, under a lock, and returned when it is durable. A crash leaves at most
-    a part of it, which the next process replaces: no run has recorded it.
+    A new one is `given`, that of a store whose runs are copied, or random. It is written in place,
+    under a lock, and returned when it is durable. A crash leaves at most a part of it, which the
+    next process replaces: no run has recorded it.
     """
     if (found := read(root)) is not None:
         return found
@@ -42,7 +43,7 @@ def make(root: FolderHandle) -> str:
         if (found := read(root)) is not None:
             return found
         root.unlink(ID)
-        found = str(uuid.uuid4())
+        found = given or str(uuid.uuid4())
         root.write_new(ID, f"{found}\n".encode())
         root.sync()
     return found
