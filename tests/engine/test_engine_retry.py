@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from waivern.engine.calls import Failed
 from waivern.engine.retry import delay_s
-from waivern.language.models import RetrySpec
+from waivern.language.artifact_spec import RetrySpec
 from waivern.message import Json
 from waivern.record.journal_events import (
     ArtifactFailedRecord,

@@ -17,16 +17,10 @@ from runbook_text import FOLDER, runbook
 from waivern.diagnostics import InvalidError
 from waivern.errors import Exit, NotFoundError
 from waivern.ids import ArtifactId
+from waivern.language.artifact_spec import ArtifactSpec
 from waivern.language.loader import load, parse
-from waivern.language.models import (
-    ArtifactSpec,
-    GateSpec,
-    ProcessSpec,
-    ReuseSpec,
-    Runbook,
-    RunbookConfig,
-    SourceSpec,
-)
+from waivern.language.models import Runbook, RunbookConfig
+from waivern.language.producer_specs import GateSpec, ProcessSpec, ReuseSpec, SourceSpec
 from waivern.message import SchemaRef
 
 MERGED = ProcessSpec(type="merge")

@@ -9,7 +9,7 @@ import pytest
 from runbook_text import problems, runbook
 
 from waivern.ids import ArtifactId
-from waivern.language.models import SourceSpec
+from waivern.language.producer_specs import SourceSpec
 
 VALUES = [
     ("", None),

@@ -11,8 +11,8 @@ import pytest
 from waivern.diagnostics import Diagnostic, InvalidError
 from waivern.ids import ArtifactId
 from waivern.language import loader
-from waivern.language.models import ReuseSpec
 from waivern.language.params import Param
+from waivern.language.producer_specs import ReuseSpec
 from waivern.message import Json
 from waivern.planning.child_runbooks import ChildFile
 from waivern.planning.plan import Copy, Plan

@@ -10,7 +10,7 @@ import pytest
 from waivern.errors import NotFoundError
 from waivern.ids import ArtifactId
 from waivern.language.loader import draft
-from waivern.language.models import ReuseSpec
+from waivern.language.producer_specs import ReuseSpec
 from waivern.message import Json
 from waivern.planning.changes import changes
 from waivern.planning.child_runbooks import ChildFile

@@ -15,7 +15,8 @@ from waivern.diagnostics import InvalidError
 from waivern.errors import IntegrityError, NotFoundError, StoreError, WaivernError
 from waivern.ids import ArtifactId
 from waivern.language.loader import parse
-from waivern.language.models import ReuseSpec, Runbook
+from waivern.language.models import Runbook
+from waivern.language.producer_specs import ReuseSpec
 from waivern.planning.child_runbooks import ChildFile, ChildReference
 from waivern.planning.plan import Copy, Plan
 from waivern.planning.planner import plan_runbook

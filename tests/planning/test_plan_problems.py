@@ -11,7 +11,7 @@ from waivern.diagnostics import Diagnostic, InvalidError
 from waivern.errors import NotFoundError
 from waivern.ids import ArtifactId
 from waivern.language.loader import parse
-from waivern.language.models import ReuseSpec
+from waivern.language.producer_specs import ReuseSpec
 from waivern.message import SchemaRef
 from waivern.planning.child_runbooks import ChildFile
 from waivern.planning.plan import Copy, Extract, Plan, Transform

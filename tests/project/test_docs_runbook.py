@@ -20,9 +20,11 @@ from waivern.detection import extend_ruleset, scan
 from waivern.detection.additions import RulesetError
 from waivern.diagnostics import InvalidError
 from waivern.language import field_types, models
+from waivern.language.artifact_spec import ArtifactSpec, RepeatSpec, RetrySpec
 from waivern.language.conditions import Condition
 from waivern.language.keys import Model, keys
 from waivern.language.params import TYPES, Param
+from waivern.language.producer_specs import ChildSpec, GateSpec, ProcessSpec, ReuseSpec, SourceSpec
 from waivern.language.project import parse
 from waivern.record.status import RunStatus
 from waivern.runs.policies import ROOTS
@@ -34,7 +36,7 @@ CONDITIONS = (DOCS / "reference" / "conditions.md").read_text()
 DETECTION = (DOCS / "explanation" / "detection.md").read_text()
 WCT = str(Path(sys.executable).with_name("wct"))
 
-ARTIFACT = set(keys(models.ArtifactSpec))
+ARTIFACT = set(keys(ArtifactSpec))
 TOP = set(keys(models.Runbook))
 OWN_RULES = "Your own rules"
 AROUND = {
@@ -140,14 +142,14 @@ def tables(text: str) -> list[dict[str, list[str]]]:
 MODELS: list[tuple[str, int, type[Model]]] = [
     ("The top level", 0, models.Runbook),
     ("config", 0, models.RunbookConfig),
-    ("An artifact", 0, models.ArtifactSpec),
-    ("source and process", 0, models.SourceSpec),
-    ("source and process", 0, models.ProcessSpec),
-    ("reuse", 0, models.ReuseSpec),
-    ("child_runbook", 0, models.ChildSpec),
-    ("gate", 0, models.GateSpec),
-    ("repeat", 0, models.RepeatSpec),
-    ("retry", 0, models.RetrySpec),
+    ("An artifact", 0, ArtifactSpec),
+    ("source and process", 0, SourceSpec),
+    ("source and process", 0, ProcessSpec),
+    ("reuse", 0, ReuseSpec),
+    ("child_runbook", 0, ChildSpec),
+    ("gate", 0, GateSpec),
+    ("repeat", 0, RepeatSpec),
+    ("retry", 0, RetrySpec),
     ("params", 0, Param),
     ("inputs and outputs of a child", 0, models.ChildInput),
     ("inputs and outputs of a child", 1, models.ChildOutput),
@@ -201,7 +203,7 @@ def test_types_of_parameters_are_all_named() -> None:
 
 def test_refused_keys_are_all_named() -> None:
     named = re.findall(r"`(\w+)`", section(RUNBOOK, "Refused"))
-    assert {*models.ArtifactSpec.unsupported, *models.RunbookConfig.unsupported} <= set(named)
+    assert {*ArtifactSpec.unsupported, *models.RunbookConfig.unsupported} <= set(named)
 
 
 def refused(document: dict[str, Any]) -> list[str]:

@@ -97,7 +97,7 @@ class Producer:
             self._asking,
             partial(self._end_if_forked, code=0),
         )
-        """The calls of components, of which a forecast uses what changes nothing."""
+        """The calls of components, of which a forecast uses the lookups."""
         self._environ = environ
         self._cache = cache
 

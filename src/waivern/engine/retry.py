@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from waivern.engine.calls import Failed
+from waivern.language.artifact_spec import RetrySpec
 from waivern.language.error_names import DIED
-from waivern.language.models import RetrySpec
 
 
 def delay_s(retry: RetrySpec | None, failed: Failed, tried: int, chance: float) -> float | None:

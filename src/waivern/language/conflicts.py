@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
 from waivern.diagnostics import Diagnostic
+from waivern.language.artifact_spec import ArtifactSpec
 from waivern.language.keys import keys
-from waivern.language.models import ArtifactSpec
 from waivern.language.validation_messages import Path, name
 from waivern.message import Json
 from waivern.yamldoc.document import YamlDocument

@@ -22,9 +22,9 @@ from waivern.diagnostics import Diagnostic, InvalidError, Position
 from waivern.files import absolute
 from waivern.language import template
 from waivern.language.age import FORMS, parse_age
+from waivern.language.artifact_spec import Keep, OnChange, OnError
 from waivern.language.field_types import refusal
 from waivern.language.keys import Key, Model, NotAKey, Words, keys
-from waivern.language.models import Keep, OnChange, OnError
 from waivern.language.project_file import below, path_fault, read_bytes, read_tree
 from waivern.language.store_url import backend_of, fault, store_url
 from waivern.language.validation_messages import in_words

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from typing import Self
 
 from waivern.language import template
-from waivern.language.models import ProcessSpec, Runbook, SourceSpec
+from waivern.language.models import Runbook
+from waivern.language.producer_specs import ProcessSpec, SourceSpec
 
 SHORTEST = 4
 """Characters; a shorter value is shown: redacting it would blank half of every text."""

@@ -12,9 +12,10 @@ from pydantic import ValidationError
 from waivern.diagnostics import Diagnostic, shown
 from waivern.ids import RULE, ArtifactId, collisions, segment_fault
 from waivern.language import params, template
+from waivern.language.artifact_spec import ArtifactSpec, RepeatSpec
 from waivern.language.conflicts import KEYS, ORIGINS, together
 from waivern.language.keys import EntryName, Model, Phase, keys, model_of
-from waivern.language.models import ArtifactSpec, RepeatSpec, Runbook, RunbookDraft
+from waivern.language.models import Runbook, RunbookDraft
 from waivern.language.params import TYPES, Param, Type, defaults
 from waivern.language.validation_messages import Path, in_words, place
 from waivern.message import Json

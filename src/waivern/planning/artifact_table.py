@@ -9,7 +9,8 @@ from typing import Literal
 
 from waivern.diagnostics import Diagnostic, InvalidError, did_you_mean, shown
 from waivern.ids import ArtifactId, collisions
-from waivern.language.models import ArtifactSpec, RunbookDraft
+from waivern.language.artifact_spec import ArtifactSpec
+from waivern.language.models import RunbookDraft
 from waivern.message import Json
 from waivern.planning.plan import DefaultValue, LastRound, NoValue, OutputPart
 from waivern.planning.plan_codes import PlanCode

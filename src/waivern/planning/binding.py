@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from waivern.diagnostics import Diagnostic, shown
 from waivern.ids import RULE, ArtifactId, segment_fault
 from waivern.language import template
-from waivern.language.models import (
-    ArtifactSpec,
+from waivern.language.artifact_spec import ArtifactSpec
+from waivern.language.producer_specs import (
     ChildSpec,
     GateSpec,
     ProcessSpec,

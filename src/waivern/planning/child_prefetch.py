@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from waivern.ids import ArtifactId
-from waivern.language.models import ChildSpec, RunbookDraft
+from waivern.language.models import RunbookDraft
+from waivern.language.producer_specs import ChildSpec
 from waivern.planning.binding import with_item
 from waivern.planning.child_runbooks import ChildFile, ChildLibrary
 from waivern.planning.items import items

@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 
 from waivern.diagnostics import did_you_mean
 from waivern.ids import ArtifactId
-from waivern.language.models import ArtifactSpec
+from waivern.language.artifact_spec import ArtifactSpec
 from waivern.message import Json
 from waivern.planning import mapping
 from waivern.planning.artifact_table import ArtifactTable, FlatArtifact

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from waivern.language.models import Keep, OnChange, OnError
+from waivern.language.artifact_spec import Keep, OnChange, OnError
 from waivern.message import Json
 from waivern.yamldoc.document import YamlDocument
 

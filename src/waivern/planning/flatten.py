@@ -13,14 +13,9 @@ from collections.abc import Mapping, Sequence
 from waivern.diagnostics import shown
 from waivern.errors import WaivernError
 from waivern.ids import ArtifactId, segment_fault
-from waivern.language.models import (
-    ArtifactSpec,
-    ChildSpec,
-    GateSpec,
-    ProcessSpec,
-    RepeatSpec,
-    RunbookDraft,
-)
+from waivern.language.artifact_spec import ArtifactSpec, RepeatSpec
+from waivern.language.models import RunbookDraft
+from waivern.language.producer_specs import ChildSpec, GateSpec, ProcessSpec
 from waivern.language.template import NAME
 from waivern.message import Json
 from waivern.planning import mapping

@@ -8,7 +8,8 @@ from pathlib import Path
 from waivern.diagnostics import Diagnostic, InvalidError, circle
 from waivern.errors import WaivernError
 from waivern.language import template
-from waivern.language.models import ChildSpec, RunbookDraft
+from waivern.language.models import RunbookDraft
+from waivern.language.producer_specs import ChildSpec
 from waivern.planning import condition_tests, mapping
 from waivern.planning.arguments import arguments
 from waivern.planning.artifact_table import ArtifactTable

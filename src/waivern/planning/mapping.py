@@ -6,7 +6,9 @@ from collections.abc import Mapping
 
 from waivern.diagnostics import did_you_mean
 from waivern.ids import ArtifactId
-from waivern.language.models import ArtifactSpec, ChildInput, SourceSpec
+from waivern.language.artifact_spec import ArtifactSpec
+from waivern.language.models import ChildInput
+from waivern.language.producer_specs import SourceSpec
 from waivern.message import ANY_JSON
 from waivern.planning.artifact_table import ArtifactTable
 from waivern.planning.plan import DefaultValue, LastRound, Node, NoValue

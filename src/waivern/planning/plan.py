@@ -6,7 +6,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from waivern.ids import ArtifactId
-from waivern.language.models import RetrySpec, Runbook
+from waivern.language.artifact_spec import RetrySpec
+from waivern.language.models import Runbook
 from waivern.message import Json, SchemaRef
 from waivern.planning.graph import dependents
 

@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 from waivern.diagnostics import Diagnostic, did_you_mean, shown
 from waivern.errors import WaivernError
 from waivern.ids import ArtifactId
-from waivern.language.models import RetrySpec
+from waivern.language.artifact_spec import RetrySpec
 from waivern.language.template import names
 from waivern.message import Json
 from waivern.planning.artifact_table import ArtifactTable, FlatArtifact

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 
 from waivern.diagnostics import Diagnostic, circle, did_you_mean
 from waivern.ids import ArtifactId
+from waivern.language.artifact_spec import ArtifactSpec
 from waivern.language.loader import collection_paused
-from waivern.language.models import ArtifactSpec, Runbook, RunbookDraft
+from waivern.language.models import Runbook, RunbookDraft
 from waivern.language.params import recorded, with_secrets
 from waivern.planning import graph, mapping
 from waivern.planning.advice import advice

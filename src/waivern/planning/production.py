@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypeAlias, cast
 
 from waivern.ids import ArtifactId
-from waivern.language.models import GateSpec, ProcessSpec, ReuseSpec, SourceSpec
+from waivern.language.producer_specs import GateSpec, ProcessSpec, ReuseSpec, SourceSpec
 from waivern.message import ANY_JSON, SchemaRef
 from waivern.planning import schemas
 from waivern.planning.artifact_table import ArtifactTable, FlatArtifact

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from waivern.diagnostics import did_you_mean
 from waivern.ids import ArtifactId
-from waivern.language.models import ArtifactSpec, RepeatSpec
+from waivern.language.artifact_spec import ArtifactSpec, RepeatSpec
 from waivern.message import Json
 from waivern.planning import condition_tests, mapping
 from waivern.planning.artifact_table import ArtifactTable

@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar
 
 from waivern.errors import StoreError, WaivernError
 from waivern.ids import ArtifactId
-from waivern.language.models import ReuseSpec
+from waivern.language.producer_specs import ReuseSpec
 from waivern.planning.child_runbooks import ChildFile, ChildFinder, ChildLookup, ChildReference
 from waivern.planning.plan import Copy
 from waivern.planning.reuse import ReuseLookup, ReuseSource

@@ -7,7 +7,7 @@ from typing import Protocol, TypeAlias
 
 from waivern.errors import IntegrityError, WaivernError
 from waivern.ids import ArtifactId
-from waivern.language.models import ReuseSpec
+from waivern.language.producer_specs import ReuseSpec
 from waivern.message import SchemaRef
 from waivern.planning.artifact_table import ArtifactTable, FlatArtifact
 from waivern.planning.plan import Copy

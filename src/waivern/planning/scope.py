@@ -9,16 +9,10 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from waivern.diagnostics import Diagnostic
 from waivern.ids import ArtifactId
-from waivern.language.models import (
-    ArtifactSpec,
-    ChildInput,
-    ChildSpec,
-    Keep,
-    OnChange,
-    OnError,
-    Runbook,
-)
+from waivern.language.artifact_spec import ArtifactSpec, Keep, OnChange, OnError
+from waivern.language.models import ChildInput, Runbook
 from waivern.language.params import open_values
+from waivern.language.producer_specs import ChildSpec
 from waivern.message import Json
 
 if TYPE_CHECKING:

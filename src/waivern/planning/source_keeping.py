@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 from waivern.diagnostics import Diagnostic
-from waivern.language.models import Keep, OnChange
+from waivern.language.artifact_spec import Keep, OnChange
 from waivern.planning.artifact_table import ArtifactTable, FlatArtifact
 from waivern.planning.defaults import ProjectDefaults
 from waivern.planning.plan_codes import PlanCode

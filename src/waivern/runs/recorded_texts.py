@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from waivern.errors import WaivernError
+from waivern.language.artifact_spec import ArtifactSpec
 from waivern.language.keys import texts_for_people
-from waivern.language.models import ArtifactSpec, Runbook
+from waivern.language.models import Runbook
 from waivern.message import Json
 from waivern.record.fold import RunRecord
 from waivern.runs.recorded_runbooks import RecordedChildren

@@ -8,7 +8,7 @@ from typing import Protocol, TypeAlias
 
 from waivern.errors import StoreError, WaivernError
 from waivern.ids import ArtifactId
-from waivern.language.models import ReuseSpec
+from waivern.language.producer_specs import ReuseSpec
 from waivern.planning.child_runbooks import ChildFile, ChildReference
 from waivern.planning.plan import Copy
 from waivern.planning.resolver import Resolver

@@ -14,7 +14,7 @@ from waivern.errors import (
     WaivernError,
 )
 from waivern.ids import ArtifactId, parse_artifact_id
-from waivern.language.models import ReuseSpec
+from waivern.language.producer_specs import ReuseSpec
 from waivern.planning.child_runbooks import ChildFile, ChildFinder, ChildReference
 from waivern.planning.plan import Copy, Plan
 from waivern.planning.resolver import Resolver

@@ -18,7 +18,8 @@ from waivern.runs.locate import VARIABLE, located, store_key
 
 if TYPE_CHECKING:
     from waivern.diagnostics import Position
-    from waivern.language.models import Keep, OnChange, OnError, Runbook
+    from waivern.language.artifact_spec import Keep, OnChange, OnError
+    from waivern.language.models import Runbook
     from waivern.language.project import Project
 
 
