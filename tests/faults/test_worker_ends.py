@@ -164,6 +164,29 @@ def test_a_worker_that_is_killed_fails_its_artifact(ends: Place, number: int) ->
     gone(processes)
 
 
+def test_a_worker_that_is_killed_before_it_reads_its_call_is_not_to_blame(ends: Place) -> None:
+    pause = "touch ready; while [ ! -e go ]; do sleep 0.02; done; echo 1"
+    work = f'{{type: command, properties: {{argv: [sh, -c, "{pause}"]}}}}'
+    artifacts = (
+        source("first", "ends.py:fine")
+        + f"  pause: {{after: [first], source: {work}}}\n"
+        + source("second", "ends.py:fine", "after: [pause]", args="{x: 2}")
+    )
+    words = ("--executor", "processes", "--run-id", "main")
+    wct = ends.start("run", ends.runbook("u.yaml", artifacts), *words)
+    until((ends.path / "ready").exists)
+    (worker,) = workers(wct.pid)
+    kill([worker], signal.SIGSTOP)
+    (ends.path / "go").touch()
+    journal = ends.path / ".waivern/runs/main/_system/events.jsonl"
+    until(lambda: journal.read_text().count("artifact_started") == 3)
+    time.sleep(0.2)  # until the call is sent
+    kill([worker])
+    done = ends.ended(wct)
+    assert done.code == 0, done.err
+    assert contents(ends, "main")["second"] == {"value": 2}
+
+
 def test_what_a_component_leaves_ends_with_the_attempt(ends: Place) -> None:
     (ends.path / "go").touch()
     given = f'{{mark: "{mark(ends)}"}}'

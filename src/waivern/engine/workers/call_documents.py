@@ -1,8 +1,12 @@
-"""Calls and outcomes as JSON documents, which travel between the coordinator and its workers."""
+"""Calls and outcomes as JSON documents, which travel between the coordinator and its workers.
+
+They have only what differs from a default, or from what the other side has sent: a small artifact
+takes less time than a document of all there is.
+"""
 
 from __future__ import annotations
 
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from waivern.engine.artifact_identity import Identity, UnknownIdentity
 from waivern.engine.calls import Call, Failed, NotProduced, Outcome, Produced, Suspended
@@ -11,6 +15,11 @@ from waivern.ids import ArtifactId
 from waivern.message import Json, SchemaRef
 from waivern.planning.plan import Extract, Node, Transform
 from waivern.store.store_values import ArtifactRef, Receipt
+
+_OPTIONS = ("names", "cache", "base", "sensitive", "keep", "on_change", "max_memory")
+"""The fields of a node that a worker needs beside those that each node has."""
+_AS_SENT = True
+"""Stands in an outcome for the identity and the code of its call."""
 
 
 class WorkerCall(NamedTuple):
@@ -26,86 +35,91 @@ class WorkerCall(NamedTuple):
     follows: bool = False
     """Whether only such items are worked on, for the worker that has the call."""
 
-    def document(self) -> Document:
+    def document(self, *, follows: bool) -> Document:
         """Return it for the channel, without what only the coordinator needs."""
-        node = self.call.node
-        unknown = isinstance(self.identity, UnknownIdentity)
-        return {
+        node, work = self.call.node, self.call.node.work
+        document: Document = {
             "artifact": node.id,
-            "kind": "connectors" if isinstance(node.work, Extract) else "processors",
-            "work": [node.work.type, node.work.version, dict(node.work.properties)],  # type: ignore[union-attr]
+            "kind": "connectors" if isinstance(work, Extract) else "processors",
+            "work": [work.type, work.version, dict(work.properties)],  # type: ignore[union-attr]
             "needs": node.inputs,
-            "schema": list(node.schema),
-            "names": node.names,
-            "cache": node.cache,
-            "base": node.base,
-            "sensitive": node.sensitive,
-            "keep": node.keep,
-            "on_change": node.on_change,
-            "max_memory": node.max_memory,
+            "schema": node.schema,
+            "options": _differing(node, _OPTIONS),
             "inputs": self.call.inputs,
             "given": dict(self.call.given),
-            "unknown" if unknown else "identity": self.identity,
             "code": self.code,
             "splits": self.splits,
-            "follows": self.follows,
+            "follows": follows,
         }
+        unknown = isinstance(self.identity, UnknownIdentity)
+        document["unknown" if unknown else "identity"] = self.identity
+        return document
 
     @classmethod
     def of(cls, document: Document, run_id: str) -> Self:
         """Return the call of a document that the coordinator sent."""
         kind, version, properties = document["work"]
         work = Extract if document["kind"] == "connectors" else Transform
+        options = document["options"]
+        if "names" in options:
+            options["names"] = tuple(options["names"])
         node = Node(
             ArtifactId(document["artifact"]),
             work(kind, version, properties),
             tuple(document["needs"]),
             SchemaRef(*document["schema"]),
-            names=tuple(document["names"]),
-            cache=document["cache"],
-            base=document["base"],
-            sensitive=document["sensitive"],
-            keep=document["keep"],
-            on_change=document["on_change"],
-            max_memory=document["max_memory"],
+            **options,
         )
         inputs = tuple(ArtifactRef(*ref) for ref in document["inputs"])
-        identity = document.get("identity")
-        if "unknown" in document:
-            identity = UnknownIdentity(*document["unknown"])
+        unknown = document.get("unknown")
         return cls(
             Call(run_id, node, inputs, given=document["given"]),
-            identity,
+            document["identity"] if unknown is None else UnknownIdentity(*unknown),
             document["code"],
             document["splits"],
             document["follows"],
         )
 
+    def outcome_document(self, outcome: Outcome) -> Document:
+        """Return the outcome of this call for the channel."""
+        fields = _differing(outcome, outcome._fields)
+        for name, sent in (("identity", self.identity), ("code", self.code)):
+            if fields.get(name) == sent and name in fields:
+                fields[name] = _AS_SENT
+        return {"outcome": type(outcome).__name__, **fields}
+
+    def outcome_of(self, document: Document) -> Outcome:
+        """Return the outcome of this call from a document. Raises GarbageError if it is none."""
+        fields = dict(document)
+        try:
+            kind = _OUTCOMES[fields.pop("outcome")]
+            for name, sent in (("identity", self.identity), ("code", self.code)):
+                if fields.get(name) is _AS_SENT:
+                    fields[name] = sent
+            if kind is Produced:
+                fields["receipt"] = receipt_of(fields["receipt"])
+            if "kinds" in fields:
+                fields["kinds"] = tuple(fields["kinds"])
+            outcome: Outcome = kind(**fields)
+        except (KeyError, TypeError, ValueError):
+            raise GarbageError from None
+        return outcome
+
 
 _OUTCOMES = {each.__name__: each for each in (Produced, Failed, NotProduced, Suspended)}
-
-
-def outcome_document(outcome: Outcome) -> Document:
-    """Return an outcome for the channel."""
-    return {"outcome": type(outcome).__name__, **outcome._asdict()}
-
-
-def outcome_of(document: Document) -> Outcome:
-    """Return the outcome of a document. Raises GarbageError if it is none."""
-    fields = dict(document)
-    try:
-        kind = _OUTCOMES[fields.pop("outcome")]
-        if kind is Produced:
-            fields["receipt"] = receipt_of(fields["receipt"])
-        if kind is Failed:
-            fields["kinds"] = tuple(fields["kinds"])
-        outcome: Outcome = kind(**fields)
-    except (KeyError, TypeError, ValueError):
-        raise GarbageError from None
-    return outcome
 
 
 def receipt_of(values: list[Json]) -> Receipt:
     """Return a receipt from its values, in their order."""
     receipt = Receipt(*values)
     return receipt._replace(streams=tuple(receipt.streams))
+
+
+def _differing(values: Any, names: tuple[str, ...]) -> dict[str, Json]:
+    """Return the named fields of a tuple that do not have their default."""
+    defaults, missing = values._field_defaults, object()
+    return {
+        name: value
+        for name in names
+        if (value := getattr(values, name)) != defaults.get(name, missing)
+    }

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-import selectors
+import select
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from waivern.engine.calls import Lost, Outcome, Produced
 from waivern.engine.logs import RunLogs
-from waivern.engine.workers.call_documents import WorkerCall, outcome_of
-from waivern.engine.workers.channel import Document, GarbageError
+from waivern.engine.workers.call_documents import WorkerCall
+from waivern.engine.workers.channel import Document, GarbageError, UnreadError
 from waivern.engine.workers.followers import Followers
 from waivern.engine.workers.worker_pool import (
     END_S,
@@ -68,7 +67,9 @@ class CallSession:
         """The workers of this call: the leader and those that follow it."""
         self._lock = threading.Lock()
         """Held while these change, and while `abandon` ends them: what was given back is not."""
-        self._selector = selectors.PollSelector()
+        self._poll = select.poll()
+        self._heard: dict[int, WorkerHandle] = {}
+        """Whose channel or output a descriptor is, of those that are listened to."""
         self._followers: Followers | None = None
         self._began = False
         self._abandoned = False
@@ -103,8 +104,7 @@ class CallSession:
 
     def linger(self) -> None:
         """Take what the worker has said since its call ended."""
-        for key, _ in self._selector.select(0):
-            self._attend(None, key.data, key.fd)
+        self._listen(None, 0)
 
     def end(self) -> None:
         """End the worker that was kept."""
@@ -116,9 +116,7 @@ class CallSession:
         try:
             leader.channel.send(self.document(leader, follows=False))
             while self._outcome is None:
-                for key, _ in self._selector.select():
-                    if self._outcome is None:
-                        self._attend(leader, key.data, key.fd)
+                self._listen(leader)
         except OSError:
             if self._began:
                 raise
@@ -136,9 +134,10 @@ class CallSession:
         call = self._request.call
         places = [ref.staged for ref in call.inputs if ref.staged]
         exported = {place: self._store.export(call.run_id, place) for place in places}
-        held = {place: data.decode() for place, data in exported.items() if data is not None}
-        document = self._request._replace(follows=follows).document()
-        return {**document, "held": held, "number": worker.calls}
+        document = self._request.document(follows=follows)
+        document["held"] = {at: data.decode() for at, data in exported.items() if data is not None}
+        document["number"] = worker.calls
+        return document
 
     # the workers of this call
 
@@ -151,46 +150,60 @@ class CallSession:
                 self._pool.kill(worker)
         worker.served.add(self.artifact)
         worker.calls += 1
-        self._selector.register(worker.channel, selectors.EVENT_READ, worker)
-        self._selector.register(worker.output, selectors.EVENT_READ, worker)
+        for descriptor in (worker.channel.fileno(), worker.output):
+            self._heard[descriptor] = worker
+            self._poll.register(descriptor, select.POLLIN)
         return worker
 
-    def give_back(self, worker: WorkerHandle) -> None:
-        """Release a worker that is ready for another call."""
+    def give_back(self, worker: WorkerHandle, *, printed: bool = True) -> None:
+        """Release a worker that is ready for another call; `printed`: its output is to be read."""
+        if printed:
+            self._print(worker)
         self._leave(worker)
         self._pool.give_back(worker)
 
     def drop(self, worker: WorkerHandle) -> None:
         """End a worker."""
+        self._print(worker)
         self._leave(worker)
         self._pool.drop(worker)
 
     def _leave(self, worker: WorkerHandle) -> None:
-        """Listen to a worker no more, after what it has printed so far."""
-        self._print(worker)
-        for each in (worker.channel, worker.output):
-            with suppress(KeyError, ValueError):
-                self._selector.unregister(each)
+        """Listen to a worker no more."""
+        for descriptor in [each for each, whose in self._heard.items() if whose is worker]:
+            self._hear_no_more(descriptor)
         with self._lock:
             self._workers.discard(worker)
 
+    def _hear_no_more(self, descriptor: int) -> None:
+        del self._heard[descriptor]
+        self._poll.unregister(descriptor)
+
     # what they say
 
+    def _listen(self, leader: WorkerHandle | None, timeout_ms: int | None = None) -> None:
+        """Take what has arrived, after a wait for it."""
+        for descriptor, _ in reversed(self._poll.poll(timeout_ms)):
+            if (worker := self._heard.get(descriptor)) is not None:  # not released meanwhile
+                self._attend(leader, worker, descriptor)
+
     def _attend(self, leader: WorkerHandle | None, worker: WorkerHandle, descriptor: int) -> None:
-        if worker not in self._workers:  # it was released meanwhile
-            return
         if descriptor == worker.output:
             if not self._print(worker):
-                self._selector.unregister(worker.output)  # closed by the component
+                self._hear_no_more(descriptor)  # closed by the component
             return
         leads = worker is leader
         try:
             for document in worker.channel.arrived():
                 self._handle(worker, document, leads=leads)
+        except UnreadError:
+            self._ended(worker, leads=leads)
         except EOFError:
+            self._began = self._began or leads
             self._ended(worker, leads=leads)
         except (GarbageError, KeyError, TypeError, ValueError, AttributeError):
             self._pool.kill(worker)
+            self._began = self._began or leads
             self._ended(worker, "its component wrote into the channel of its worker", leads=leads)
 
     def _handle(self, worker: WorkerHandle, document: Document, *, leads: bool) -> None:
@@ -208,9 +221,8 @@ class CallSession:
             self._followers.handle(worker, document)
 
     def _handle_leader(self, leader: WorkerHandle, document: Document) -> None:
-        if "began" in document:
-            self._began = True
-        elif "progress" in document:
+        self._began = True
+        if "progress" in document:
             self._on_progress(Progress(*document["progress"]))
         elif "split" in document:
             if self._followers is None:
@@ -225,7 +237,7 @@ class CallSession:
             self._done(leader, document)
 
     def _done(self, worker: WorkerHandle, document: Document) -> None:
-        outcome = outcome_of(document["done"])
+        outcome = self._request.outcome_of(document["done"])
         self.threads = tuple(map(str, document["threads"]))
         if isinstance(outcome, Produced) and document["data"] is not None:
             self._store.accept(
@@ -237,7 +249,7 @@ class CallSession:
         elif document["leaves"]:
             self.lingers = True
         else:
-            self.give_back(worker)
+            self.give_back(worker, printed=document["printed"])
 
     def _ended(self, worker: WorkerHandle, reason: str | None = None, *, leads: bool) -> None:
         worker.ended.wait(END_S)
@@ -267,6 +279,5 @@ class CallSession:
                 return False
             if not data:
                 return False
-            if self._began:
-                self._log.write_bytes(data)
+            self._log.write_bytes(data)
         return True

@@ -9,7 +9,7 @@ import socket
 import struct
 import threading
 from contextlib import suppress
-from json import dumps, loads  # the functions: a component may replace those of the module
+from json import JSONDecoder, JSONEncoder
 from typing import Any, TypeAlias
 
 Document: TypeAlias = dict[str, Any]
@@ -18,6 +18,8 @@ _MARK = b"wct\n"
 _HEADER = struct.Struct("!4sI")
 """The mark and the length of a document. What a component writes to the descriptor has no mark, so
 that it is found at once, and not taken for the beginning of a document whose rest never comes."""
+_encoded = JSONEncoder(separators=(",", ":")).encode
+_decoded = JSONDecoder().decode
 LARGEST = 256 << 20
 """Bytes of a document. A larger one is not a document, but what a component wrote there."""
 CHUNK = 1 << 16
@@ -25,6 +27,10 @@ CHUNK = 1 << 16
 
 class GarbageError(Exception):
     """Bytes were received that are no document."""
+
+
+class UnreadError(EOFError):
+    """The other process is gone, and has not read what was sent to it last."""
 
 
 class Channel:
@@ -40,7 +46,7 @@ class Channel:
 
     def send(self, document: Document) -> None:
         """Send a document. Raises OSError if the other process is gone."""
-        data = dumps(document, separators=(",", ":")).encode()
+        data = _encoded(document).encode()
         with self._sending:
             self._socket.sendall(_HEADER.pack(_MARK, len(data)) + data)
 
@@ -56,7 +62,8 @@ class Channel:
     def arrived(self) -> list[Document]:
         """Read once what has arrived, and return the documents that are complete by now.
 
-        Waits if nothing has arrived. Raises the errors of `receive`.
+        Waits if nothing has arrived. Raises the errors of `receive`, UnreadError (on Linux) if the
+        other process has ended with something unread.
         """
         self._read()
         found = []
@@ -76,7 +83,7 @@ class Channel:
         try:
             data = self._socket.recv(CHUNK)
         except ConnectionError:
-            data = b""
+            raise UnreadError from None
         if not data:
             raise EOFError
         self._received += data
@@ -97,7 +104,7 @@ class Channel:
         data = bytes(buffer[_HEADER.size : end])
         del buffer[:end]
         try:
-            document = loads(data)
+            document = _decoded(data.decode())
         except (ValueError, RecursionError):
             raise GarbageError from None
         if not isinstance(document, dict):

@@ -225,7 +225,7 @@ class ProcessExecutor:
         identity = None if lookup is None else lookup.identity
         return (
             WorkerCall(call, identity, code, splits),
-            ComponentKey(kind, work.type, json.dumps([code, call.node.base])),
+            ComponentKey(kind, work.type, f"{code} {call.node.base}"),
         )
 
     def _waits(self, call: Call) -> bool:

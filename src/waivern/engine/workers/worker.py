@@ -9,12 +9,15 @@ which outlives a crash.
 from __future__ import annotations
 
 import atexit
+import errno
 import faulthandler
+import fcntl
 import inspect
 import os
 import resource
 import socket
 import sys
+import termios
 import time
 import warnings
 from collections.abc import Coroutine, Iterator
@@ -39,7 +42,7 @@ from waivern.engine.calls import (
 from waivern.engine.logs import ArtifactLog, RunLogs, no_log
 from waivern.engine.producer import Producer
 from waivern.engine.site import Site
-from waivern.engine.workers.call_documents import WorkerCall, outcome_document
+from waivern.engine.workers.call_documents import WorkerCall
 from waivern.engine.workers.channel import Channel, Document
 from waivern.engine.workers.split_items import (
     DistributedItems,
@@ -68,7 +71,7 @@ def serve(end: socket.socket) -> None:
     faulthandler.enable(file=output)  # the stack of a crash is in the log of its artifact
     channel = Channel(socket.socket(fileno=high(end.detach())))
     with suppress(EOFError, BrokenPipeError):
-        worker = Worker(channel, Site.of(channel.receive()))
+        worker = Worker(channel, output, Site.of(channel.receive()))
         with worker.logs.capturing():
             while True:
                 document = channel.receive()
@@ -82,8 +85,9 @@ def serve(end: socket.socket) -> None:
 class Worker:
     """The calls of one worker."""
 
-    def __init__(self, channel: Channel, site: Site) -> None:
+    def __init__(self, channel: Channel, output: int, site: Site) -> None:
         self._channel = channel
+        self._output = output
         self._site = site
         os.environ.clear()
         os.environ.update(site.process_environ)
@@ -109,7 +113,6 @@ class Worker:
 
     def carry_out(self, document: Document) -> None:
         """Carry out a call and report its outcome."""
-        self._channel.send({"began": True})
         address = self._site.address
         request = WorkerCall.of(document, address.run_id)
         self._store.join(address)
@@ -126,7 +129,7 @@ class Worker:
             self._channel.send(ended)
             self._producer.waits = False
             return
-        report: Document = {"done": outcome_document(_explained(call, outcome))}
+        report: Document = {"done": request.outcome_document(_explained(call, outcome))}
         if isinstance(outcome, Produced):
             held = self._store.export(address.run_id, outcome.receipt.staged)
             report["data"] = None if held is None else held.decode()
@@ -134,6 +137,7 @@ class Worker:
         names = [thread.name for thread in at_work if not thread.daemon]
         report["spent"] = _is_spent(outcome)
         report["threads"], report["leaves"] = names, bool(at_work) or _has_children()
+        report["printed"] = _is_unread(self._output)
         self._channel.send(report)
         if names:
             scope.join()
@@ -149,10 +153,17 @@ def _is_spent(outcome: Outcome) -> bool:
 
 def _out_of_descriptors() -> bool:
     try:
-        os.close(os.open(os.devnull, os.O_RDONLY))
-    except OSError:
-        return True
+        os.close(os.dup(0))
+    except OSError as error:
+        return error.errno == errno.EMFILE
     return False
+
+
+def _is_unread(output: int) -> bool:
+    """Report whether the coordinator has not read all that was printed behind Python's back."""
+    size = bytearray(4)
+    fcntl.ioctl(output, termios.FIONREAD, size)
+    return any(size)
 
 
 def _has_children() -> bool:
