@@ -274,3 +274,36 @@ def test_the_progress_names_the_try(place: Place, wct: Wct) -> None:
     assert "try 1 of 3" in done.err
     retried = [event for event in events(place, "r") if event["type"] == "artifact_retried"]
     assert [(each["attempt"], each["max_attempts"]) for each in retried] == [(1, 3), (2, 3)]
+
+
+GATED = f"""
+  a: {{source: {PYTHON}"steps.py:value", args: {{x: "${{TOKEN:-none}}"}}}}}}}}
+  ask: {{gate: {{question: "Fine?", show: [a]}}}}
+  b: {{inputs: a, after: [ask], process: {PYTHON}"steps.py:value"}}}}}}
+"""
+
+
+def test_no_note_repeats_the_value_of_a_variable(place: Place) -> None:
+    """Notes of every command that records one; the artifact itself holds what it was given."""
+    place.runbook("g.yaml", GATED)
+    note, value = ("--note", "see s3cr3t!"), {"TOKEN": "s3cr3t!"}
+    for run in ("r", "s"):
+        assert place.wct("run", "g.yaml", "--run-id", run, **value).code == 7
+    done = place.wct("runs", "approve", "r", "--reject", "--by", "ann", *note, **value)
+    assert done.code in (0, 1), done.err
+    assert place.wct("runs", "cancel", "s", *note, **value).code == 0
+    assert place.wct("runs", "redact", "s", "--reason", note[1], "--yes", **value).code == 0
+    assert place.wct("runs", "pin", "r", *note, **value).code == 0
+    journals = [events(place, run) for run in ("r", "s")]
+    noted = [line["note"] for lines in journals for line in lines if "note" in line]
+    assert noted == ["see ${TOKEN}", "see ${TOKEN}"]
+    assert "see ${TOKEN}" in [line.get("reason") for line in journals[1]]
+    pin = json.loads((place.path / ".waivern/runs/r/_system/pinned.json").read_text())
+    assert pin["note"] == "see ${TOKEN}"
+
+
+def test_the_history_has_the_duration_of_the_run(place: Place, wct: Wct) -> None:
+    place.runbook("x.yaml", GOOD)
+    wct("run", "x.yaml", "--run-id", "r")
+    (line,) = (place.path / ".waivern/runs.jsonl").read_text().splitlines()
+    assert json.loads(line)["duration_ms"] == head(place, "r")["duration_ms"] > 0

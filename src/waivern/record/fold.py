@@ -79,6 +79,8 @@ class RunRecord:
         """The artifacts that hold content of a source, with the bytes of each."""
         self.redacted: dict[str, str] = {}
         """The artifacts whose content or evidence was destroyed, with the time of each."""
+        self.last_attempt_ms = 0
+        """How long the last attempt that ended took."""
         self.executed: dict[str, None] = {}
         """The artifacts that the last attempt started, in order of starting."""
         self.vouched = True
@@ -335,6 +337,7 @@ def _attempt_ended(record: RunRecord, event: AttemptEndedRecord) -> None:
             (n for n, s in record.steps.items() if s.status is ArtifactStatus.SUSPENDED), None
         )
     run.duration_ms += event.duration_ms
+    record.last_attempt_ms = event.duration_ms
     run.attempts[-1].update(ended_at=event.at, status=event.status, reason=event.reason)
     if record.sources is not None:  # `run.json` of an older version has none
         found = coverage(record)

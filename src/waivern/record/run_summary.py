@@ -90,7 +90,7 @@ def summary(record: RunRecord) -> RunSummary:
         retry_count=sum(max(0, step.tries - 1) for step in steps),
         metadata=dict(run.metadata),
         status=str(status),
-        duration_ms=_between(last["started_at"], ended_at),
+        duration_ms=_between(last["started_at"], ended_at) if crashed else record.last_attempt_ms,
         attempt=len(run.attempts),
         runbook=run.runbook_path or run.runbook_name,
     )

@@ -6,14 +6,11 @@ from collections.abc import Callable, Mapping
 
 from waivern.clock import Clock
 from waivern.errors import RunLockedError
-from waivern.language import template
-from waivern.language.secrets import Secrets
 from waivern.message import Json
 from waivern.record.annotations import Annotations
-from waivern.record.fold import RunRecord
 from waivern.record.journal_events import RunAnnotatedRecord, to_record
-from waivern.runs import recorded_runbooks
 from waivern.runs.session import locked
+from waivern.runs.variable_values import variable_values
 from waivern.store.base import RunStore
 
 
@@ -35,7 +32,7 @@ def annotate(
             record = held.record
             old = record.metadata.metadata
             wanted = change(Annotations.recorded(old)).checked()
-            new = wanted.redacted(_secrets(store, record, environ).hide).document
+            new = wanted.redacted(variable_values(store, record, environ).hide).document
             if new != old:
                 event = RunAnnotatedRecord(clock.now(), by, new)
                 held.lease.append([to_record(event)], sync=True)
@@ -49,9 +46,3 @@ def annotate(
             hint=f"when it has ended, `wct runs tag {run_id}` can annotate it; "
             "`wct run --tag` annotates a run from its start",
         ) from error
-
-
-def _secrets(store: RunStore, record: RunRecord, environ: Mapping[str, str]) -> Secrets:
-    """Return the variables that the run used, as far as they are set now."""
-    named = template.names(dict(record.project))
-    return Secrets({*recorded_runbooks.placeholders(store, record), *named}, environ)

@@ -8,6 +8,7 @@ from waivern.record.journal_events import AttemptEndedRecord, RunCancelledRecord
 from waivern.record.status import CLOSED, RunStatus
 from waivern.runs import history, unjournaled
 from waivern.runs.queries import fold
+from waivern.runs.variable_values import without_values
 from waivern.store.base import RunStore
 from waivern.store.lock import this_process
 
@@ -21,6 +22,7 @@ def cancel(store: RunStore, run_id: str, by: str, note: str | None, clock: Clock
     when what runs has finished. Raises RefusedError if the run has ended.
     """
     unjournaled.refuse(store, run_id, "cancelled")
+    note = without_values(store, run_id, note)
     try:
         lease = store.lock(run_id, this_process())
     except RunLockedError:

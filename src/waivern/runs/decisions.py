@@ -24,6 +24,7 @@ from waivern.record import gates
 from waivern.record.fold import RunRecord
 from waivern.record.journal_events import ArtifactSuspendedRecord, GateDecidedRecord, to_record
 from waivern.record.status import ArtifactStatus, RunStatus
+from waivern.runs.variable_values import without_values
 from waivern.store.base import RunStore
 from waivern.store.writers import Lease
 
@@ -205,7 +206,7 @@ def decided(
         artifact=asked.gate,
         approved=decision.approved,
         by=decision.by,
-        note=decision.note,
+        note=without_values(store, record.metadata.run_id, decision.note),
         data=dict(decision.data),
         shown=dict(asked.question.shown),
         runbook_hash=asked.question.runbook_hash,

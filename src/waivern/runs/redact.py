@@ -20,6 +20,7 @@ from waivern.runs.output_delivery import delivered
 from waivern.runs.protection import AT_WORK, PINNED
 from waivern.runs.redaction import RedactionOrder, RedactionReason
 from waivern.runs.session import LockedRun
+from waivern.runs.variable_values import without_values
 from waivern.store.base import RunStore
 from waivern.store.lock import this_process
 
@@ -106,7 +107,7 @@ def redact(
     the cache, whole or item by item. Raises RefusedError if the run is running or pinned,
     ArtifactNotFoundError, IntegrityError if its journal is damaged, StoreError.
     """
-    why = RedactionReason(clock.now(), by, reason)
+    why = RedactionReason(clock.now(), by, without_values(store, run_id, reason))
     if refused := _protection(store, run_id):
         raise refusal({run_id: refused})
     with _held(store, run_id) as run:

@@ -22,6 +22,7 @@ from waivern.runs import history, listing, queries, runbook_file
 from waivern.runs.protection import AT_WORK, protection, protections
 from waivern.runs.queries import RunRow
 from waivern.runs.runbook_file import RunbookFile
+from waivern.runs.variable_values import without_values
 from waivern.store.base import RunStore
 from waivern.store.lock import this_process
 
@@ -199,7 +200,7 @@ def _last_look(store: RunStore, run_id: str, *, force: bool) -> None:
 
 def pin(store: RunStore, run_id: str, by: str, note: str | None, at: str) -> None:
     """Keep a run from being removed."""
-    document: dict[str, Json] = {"at": at, "by": by, "note": note}
+    document: dict[str, Json] = {"at": at, "by": by, "note": without_values(store, run_id, note)}
     store.pin(run_id, document)
 
 
