@@ -79,6 +79,7 @@ if TYPE_CHECKING:
     from waivern.store.base import RunStore as RunStore
     from waivern.store.local import LocalFilesystemStore as LocalFilesystemStore
     from waivern.store.memory import AsyncInMemoryStore as AsyncInMemoryStore
+    from waivern.store.sql.sqlite_store import SqliteStore as SqliteStore
 
 _HOMES = {
     "errors": (
@@ -155,6 +156,7 @@ _HOMES = {
     "api.stream": ("Stream",),
     "store.base": ("ArtifactStore", "RunStore"),
     "store.local": ("LocalFilesystemStore",),
+    "store.sql.sqlite_store": ("SqliteStore",),
     "store.memory": ("AsyncInMemoryStore",),
 }
 """Module to the public names that are defined there."""

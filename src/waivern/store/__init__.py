@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from waivern.store.local import LocalFilesystemStore as LocalFilesystemStore
     from waivern.store.memory import AsyncInMemoryStore as AsyncInMemoryStore
     from waivern.store.opening import open_store as open_store
+    from waivern.store.sql.sqlite_store import SqliteStore as SqliteStore
 
 _MODULES = {
     "ArtifactStore": "base",
@@ -20,6 +21,7 @@ _MODULES = {
     "BackendStore": "backend_store",
     "LocalFilesystemStore": "local",
     "RunStore": "base",
+    "SqliteStore": "sql.sqlite_store",
     "open_store": "opening",
 }
 """Public name to the module that defines it."""

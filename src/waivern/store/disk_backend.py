@@ -20,7 +20,7 @@ from waivern.store.ownership import (
 from waivern.store.port import identity
 
 IGNORE = ".gitignore"
-_IGNORED = b"*\n!.gitignore\n"
+IGNORED = b"*\n!.gitignore\n"
 
 
 class DiskBackend(Backend):
@@ -51,7 +51,7 @@ class DiskBackend(Backend):
                 root.ensure_folder(RUNS).close()
                 root.sync()
                 sync_way(self.path)
-                root.append(IGNORE, _IGNORED, sync=True)  # a crash leaves no more than a part
+                root.append(IGNORE, IGNORED, sync=True)  # a crash leaves no more than a part
                 root.sync()
             stack.pop_all()
         return root

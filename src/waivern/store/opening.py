@@ -88,7 +88,18 @@ def open_memory(url: str, *, trust: bool, working_folder: str) -> RunStore:  # n
     return AsyncInMemoryStore()
 
 
-_SHIPPED: dict[str, StoreOpener] = {"file": open_file, "memory": open_memory}
+def open_sqlite(url: str, *, trust: bool, working_folder: str) -> RunStore:
+    """Open the store in the SQLite database at a `sqlite:` URL."""
+    from waivern.store.sql import sqlite_store
+
+    return sqlite_store.open_sqlite(url, trust=trust, working_folder=working_folder)
+
+
+_SHIPPED: dict[str, StoreOpener] = {
+    "file": open_file,
+    "memory": open_memory,
+    "sqlite": open_sqlite,
+}
 """The entry points of this distribution: to read the metadata of all of them, where these are
 declared too, would take several times as long as opening the store."""
 

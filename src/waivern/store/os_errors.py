@@ -35,6 +35,7 @@ _HINTS = {
     30: "the file system is read-only: choose another store with --store",
     24: OPEN_FILES_HINT,
     13: "the store's folders must belong to you: see `ls -ld`, or choose another with --store",
+    errno.EBUSY: "another process uses the database for long: wait until it ends, then try again",
     errno.EHOSTUNREACH: "check that the server runs and can be reached; then resume the run",
     errno.ESTALE: "resume the run: it is as the journal says, and no longer held",
 }

@@ -109,6 +109,13 @@ class OpenHandle(ABC):
     def close(self) -> None:
         """Release the handle and its lock; closing twice is harmless."""
 
+    def fenced_by(self, lock: OpenHandle) -> None:  # noqa: B027 - a hint
+        """Let this handle, and those opened from it, write only while `lock` holds its lock.
+
+        A backend whose locks can be lost while their process lives must follow this hint, and
+        refuse what is written afterwards (IntegrityError).
+        """
+
     def __enter__(self) -> Self:
         return self
 
