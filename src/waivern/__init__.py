@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from waivern.api.async_functions import areplay as areplay
     from waivern.api.async_functions import aresume as aresume
     from waivern.api.async_functions import arun as arun
-    from waivern.api.async_functions import run_async as run_async
-    from waivern.api.async_functions import stream as stream
     from waivern.api.events import ArtifactCompleted as ArtifactCompleted
     from waivern.api.events import ArtifactFailed as ArtifactFailed
     from waivern.api.events import ArtifactProgress as ArtifactProgress
@@ -26,12 +24,12 @@ if TYPE_CHECKING:
     from waivern.api.events import RunFinished as RunFinished
     from waivern.api.events import RunStarted as RunStarted
     from waivern.api.functions import approve as approve
-    from waivern.api.functions import forecast as forecast
-    from waivern.api.functions import load as load
-    from waivern.api.functions import plan as plan
     from waivern.api.functions import replay as replay
     from waivern.api.functions import resume as resume
     from waivern.api.functions import run as run
+    from waivern.api.plans import forecast as forecast
+    from waivern.api.plans import load as load
+    from waivern.api.plans import plan as plan
     from waivern.api.run_history import RunHistory as RunHistory
     from waivern.api.run_queries import CorruptRunWarning as CorruptRunWarning
     from waivern.api.run_queries import delete_run as delete_run
@@ -42,6 +40,8 @@ if TYPE_CHECKING:
     from waivern.api.run_queries import open_store as open_store
     from waivern.api.run_queries import redact_run as redact_run
     from waivern.api.stream import Stream as Stream
+    from waivern.api.stream_functions import run_async as run_async
+    from waivern.api.stream_functions import stream as stream
     from waivern.diagnostics import InvalidError as InvalidError
     from waivern.engine.decision_walk import Action as Action
     from waivern.errors import ArtifactNotFoundError as ArtifactNotFoundError
@@ -123,24 +123,10 @@ _HOMES = {
     "runs.forecaster": ("Forecast",),
     "runs.redact": ("Redaction",),
     "runs.remote_resolver": ("RemoteResolver",),
-    "api.functions": (
-        "approve",
-        "forecast",
-        "load",
-        "plan",
-        "replay",
-        "resume",
-        "run",
-    ),
-    "api.async_functions": (
-        "aapprove",
-        "aplan",
-        "areplay",
-        "aresume",
-        "arun",
-        "run_async",
-        "stream",
-    ),
+    "api.plans": ("forecast", "load", "plan"),
+    "api.functions": ("approve", "replay", "resume", "run"),
+    "api.async_functions": ("aapprove", "aplan", "areplay", "aresume", "arun"),
+    "api.stream_functions": ("run_async", "stream"),
     "runs.result": ("Artifact", "RunFailed", "RunResult"),
     "api.run_history": ("RunHistory",),
     "api.run_queries": (
