@@ -6,9 +6,10 @@ import http.client
 import json
 import signal
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from wct_process import Place
@@ -82,6 +83,54 @@ class Served:
         self.process.send_signal(number)
         _, messages = self.process.communicate(timeout=20)
         return self.process.returncode, messages
+
+
+class EventStream:
+    """An open stream of server-sent events."""
+
+    def __init__(self, served: Served, path: str, **headers: str) -> None:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        self._connection = http.client.HTTPConnection(served.host, timeout=20)
+        self._connection.request("GET", path, headers={**served.headers, **named})
+        self._response = self._connection.getresponse()
+        self.status = self._response.status
+
+    def __iter__(self) -> Iterator[Event]:
+        """Yield the events until the server ends the stream."""
+        found: dict[str, str] = {}
+        for raw in self._response:
+            line = raw.decode().rstrip("\n")
+            if line:
+                name, _, value = line.partition(": ")
+                found[name] = value
+            elif "data" in found:
+                seq = int(found["id"]) if "id" in found else None
+                yield Event(found["event"], seq, json.loads(found["data"]))
+                found = {}
+
+    def until(self, name: str) -> list[Event]:
+        """Return the events up to the first one with this name."""
+        found = []
+        for event in self:
+            found.append(event)
+            if event.name == name:
+                return found
+        raise AssertionError(f"the stream ended without {name}: {found}")
+
+    def close(self) -> None:
+        self._response.close()
+        self._connection.close()
+
+    def __del__(self) -> None:
+        self.close()
+
+
+class Event(NamedTuple):
+    """A server-sent event."""
+
+    name: str
+    seq: int | None
+    data: Any
 
 
 def start_server(place: Place, *options: str, token: str | None = None) -> Served:

@@ -123,3 +123,24 @@ def _document(question: GateQuestionRecord, approvals: list[GateDecidedRecord]) 
 
 def _time(text: str) -> datetime:
     return datetime.fromisoformat(text)
+
+
+def gate_document(history: History) -> list[Json]:
+    """Return the questions and decisions in order, for programs."""
+    found: list[Json] = []
+    for event in history:
+        if isinstance(event, ArtifactSuspendedRecord):
+            found.append({"asked": event.reason, "at": event.at, "shown": event.shown})
+        else:
+            found.append(
+                {
+                    "approved": event.approved,
+                    "by": event.by,
+                    "at": event.at,
+                    "note": event.note,
+                    "data": event.data,
+                    "shown": event.shown,
+                    "runbook_hash": event.runbook_hash,
+                }
+            )
+    return found

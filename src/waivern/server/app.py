@@ -11,6 +11,7 @@ from collections.abc import Callable
 from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from waivern.server.api_routes import api_group
 from waivern.server.error_documents import RequestError
 from waivern.server.history_routes import history_group
 from waivern.server.login_routes import login_group
@@ -20,7 +21,7 @@ from waivern.server.server_context import ServerContext
 from waivern.server.server_options import ServerOptions
 from waivern.store.base import RunStore
 
-GROUPS: tuple[Callable[[ServerContext], RouteGroup], ...] = (login_group, history_group)
+GROUPS: tuple[Callable[[ServerContext], RouteGroup], ...] = (login_group, history_group, api_group)
 """The groups of every server."""
 
 

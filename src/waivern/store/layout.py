@@ -283,6 +283,7 @@ def read_anchor(system: FolderHandle) -> journal.JournalAnchor:
 def read_synced(system: FolderHandle) -> int:
     """Return how many lines of the journal `run.json` reports to be durable; 0 if it does not."""
     try:
-        return int(json.loads(system.read(RUN, RECORD_BYTES))["journal"]["synced"])
+        head = json.loads(system.read(RUN, RECORD_BYTES))["journal"]
+        return int(head["synced"] if "synced" in head else head["count"])  # of earlier versions
     except (FileNotFoundError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return 0  # the marks in the lines themselves still hold

@@ -11,7 +11,7 @@ from waivern.cli.ui.artifact_list import (
     stream_facts,
 )
 from waivern.cli.ui.content_outline import HIDDEN, beginning, shape
-from waivern.cli.ui.gate_view import gate_document, gate_lines
+from waivern.cli.ui.gate_view import gate_lines
 from waivern.cli.ui.json_output import json_text, print_content, print_document
 from waivern.cli.ui.screen import Screen, stdout
 from waivern.cli.ui.source_view import note_access
@@ -22,6 +22,7 @@ from waivern.errors import (
 )
 from waivern.message import Json, Message
 from waivern.record.fold import RunRecord
+from waivern.record.gates import gate_document
 from waivern.record.journal_events import ArtifactCompletedRecord
 from waivern.record.measure import measure
 from waivern.record.status import ArtifactStatus, RunStatus
@@ -194,7 +195,7 @@ def _document(
         "sensitive": step.artifact in record.sensitive,
     }
     if step.artifact in record.decisions:
-        document["decisions"] = gate_document(record, step.artifact)
+        document["decisions"] = gate_document(record.decisions[step.artifact])
     done = step.completed
     if done and message:
         document |= {

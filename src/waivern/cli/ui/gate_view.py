@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from waivern.message import Json
 from waivern.record.fold import RunRecord
 from waivern.record.journal_events import ArtifactSuspendedRecord
 from waivern.record.text_forms import clean, clip
@@ -27,24 +26,3 @@ def gate_lines(record: RunRecord, gate: str) -> Iterator[str]:
             yield clip(clean(f"{word} by {event.by} at {event.at}{void}{note}"), 1000)
     if not decided:
         yield "not decided yet"
-
-
-def gate_document(record: RunRecord, gate: str) -> list[Json]:
-    """Return the questions and decisions in order, for programs."""
-    found: list[Json] = []
-    for event in record.decisions[gate]:
-        if isinstance(event, ArtifactSuspendedRecord):
-            found.append({"asked": event.reason, "at": event.at, "shown": event.shown})
-        else:
-            found.append(
-                {
-                    "approved": event.approved,
-                    "by": event.by,
-                    "at": event.at,
-                    "note": event.note,
-                    "data": event.data,
-                    "shown": event.shown,
-                    "runbook_hash": event.runbook_hash,
-                }
-            )
-    return found

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from waivern.cli.ui.content_outline import HIDDEN, shape
 from waivern.cli.ui.coverage_lines import coverage_lines
-from waivern.cli.ui.gate_view import gate_document, gate_lines
+from waivern.cli.ui.gate_view import gate_lines
 from waivern.cli.ui.json_output import json_text, print_document
 from waivern.cli.ui.screen import Screen, stdout
 from waivern.cli.ui.source_view import note_accesses
@@ -17,6 +17,7 @@ from waivern.message import Json, Message
 from waivern.record.annotations import Annotations
 from waivern.record.coverage import coverage
 from waivern.record.fold import RunRecord
+from waivern.record.gates import gate_document
 from waivern.record.status import RunStatus
 from waivern.record.step_record import StepRecord
 from waivern.record.text_forms import clean, clip, counted, duration, listed, short, size
@@ -120,7 +121,7 @@ def _document(record: RunRecord) -> dict[str, Json]:
         "coverage": coverage(record).document(),
         "artifacts": {name: len(state[name]) for name in queries.COUNTED},
         "steps": STEPS.documents(_in_order(record)),
-        "decisions": {gate: gate_document(record, gate) for gate in record.decisions},
+        "decisions": {gate: gate_document(record.decisions[gate]) for gate in record.decisions},
         "sensitive": sorted(record.sensitive),
         "holds": record.held,
         "redacted": record.redacted,

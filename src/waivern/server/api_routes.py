@@ -1,0 +1,32 @@
+"""The routes `/api/v1`, and the OpenAPI document that describes them."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from waivern.server.api_operations import Operation
+from waivern.server.openapi import openapi_document
+from waivern.server.route_groups import RouteGroup
+from waivern.server.run_feeds import RunFeeds
+from waivern.server.run_operations import read_operations
+from waivern.server.server_context import ServerContext
+from waivern.server.stream_operations import stream_operations
+
+
+def operations(context: ServerContext) -> list[Operation]:
+    """Return all operations of the API."""
+    return [*read_operations(), *stream_operations(RunFeeds(context))]
+
+
+def api_group(context: ServerContext) -> RouteGroup:
+    """Return the routes of the API."""
+    every = operations(context)
+    document = openapi_document(every)
+
+    async def described(_request: Request) -> Response:
+        return JSONResponse(document)
+
+    routes = [each.route() for each in every]
+    return RouteGroup("/api/v1", [Route("/api/v1/openapi.json", described), *routes])

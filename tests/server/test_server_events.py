@@ -1,0 +1,102 @@
+"""The events of runs of other processes, as a client receives them."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from server_kit import RUNBOOK, EventStream, Served, start_server
+from wct_process import Place
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    found = Place(tmp_path)
+    yield found
+    found.close()
+
+
+def follow(server: Served, run: str, **headers: str) -> EventStream:
+    return EventStream(server, f"/api/v1/runs/{run}/events", **headers)
+
+
+def test_the_events_of_a_live_run_arrive_while_it_runs(place: Place) -> None:
+    meeting = place.meeting()
+    run = place.start("run", meeting.runbook, "--run-id", "live")
+    meeting.wait()
+    stream = follow(start_server(place), "live")
+    events = stream.until("artifact_completed")
+    assert [event.seq for event in events] == list(range(1, len(events) + 1))
+    assert events[-1].data["artifact"] == "first"
+    meeting.let_go()
+    assert place.ended(run).code == 0
+    rest = list(stream)
+    assert [event.name for event in rest[-2:]] == ["attempt_ended", "end"]
+    assert rest[-1].data == {"run_id": "live", "status": "completed"}
+    seqs = [event.seq for event in [*events, *rest[:-1]]]
+    assert seqs == list(range(1, len(seqs) + 1))
+
+
+def test_a_client_continues_after_the_last_event_that_it_has(place: Place) -> None:
+    (place.path / "sums.yaml").write_text(RUNBOOK)
+    place.wct("run", "sums.yaml", "--run-id", "done")
+    server = start_server(place)
+    every = list(follow(server, "done"))
+    last = every[-2].seq
+    assert last is not None
+    rest = list(follow(server, "done", Last_Event_ID=str(last - 2)))
+    assert rest == every[-3:]
+    assert follow(server, "done", Last_Event_ID=str(last)).status == 204  # nothing more will come
+
+
+def test_nothing_is_lost_when_the_server_is_started_again(place: Place) -> None:
+    meeting = place.meeting()
+    run = place.start("run", meeting.runbook, "--run-id", "live")
+    meeting.wait()
+    server = start_server(place)
+    before = follow(server, "live").until("artifact_completed")
+    assert server.end() == (0, "")
+    meeting.let_go()
+    place.ended(run)
+    after = list(follow(start_server(place), "live", Last_Event_ID=str(before[-1].seq)))
+    seqs = [event.seq for event in [*before, *after[:-1]]]
+    assert seqs == list(range(1, len(seqs) + 1))
+    assert after[-2].name == "attempt_ended"
+
+
+def test_a_run_that_is_killed_is_reported_as_interrupted(place: Place) -> None:
+    meeting = place.meeting()
+    run = place.start("run", meeting.runbook, "--run-id", "live")
+    meeting.wait()
+    stream = follow(start_server(place), "live")
+    stream.until("artifact_completed")
+    run.kill()
+    run.communicate(timeout=10)
+    assert list(stream)[-1].data["status"] == "interrupted"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_server_ends_its_streams_at_a_signal(place: Place, number: signal.Signals) -> None:
+    meeting = place.meeting()
+    place.start("run", meeting.runbook, "--run-id", "live")
+    meeting.wait()
+    server = start_server(place)
+    stream = follow(server, "live")
+    stream.until("artifact_completed")
+    assert server.end(number) == (0, "")
+    assert [event.name for event in stream] in ([], ["artifact_started"])
+
+
+def test_a_log_is_followed_until_its_run_ends(place: Place) -> None:
+    chat = '  a: {source: {type: python, properties: {call: "steps.py:chatty"}}}'
+    place.runbook("chat.yaml", chat)
+    place.wct("run", "chat.yaml", "--run-id", "done")
+    server = start_server(place)
+    events = list(EventStream(server, "/api/v1/runs/done/follow/a"))
+    assert [event.name for event in events] == ["text", "end"]
+    assert "a word" in events[0].data["text"]
+    found = server.get("/api/v1/runs/done/logs/a?offset=2").json
+    assert found["text"] == events[0].data["text"][2:]
+    assert found["next"] == found["size"]
