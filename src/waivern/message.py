@@ -206,17 +206,17 @@ def decode(data: bytes, reader: StreamReader = _elsewhere) -> Message:
     Raises IntegrityError if they are not one: this is what a damaged file looks like.
     """
     try:
-        document = json.loads(data)
+        document = _parsed(data.decode(errors="surrogatepass"))
         schema = document["schema"]
         return Message(
             id=_one_of(str, document["id"]),
             content=document["content"],
             schema=SchemaRef(_one_of(str, schema["name"]), _one_of(str, schema["version"])),
-            context=_one_of(dict | None, document["context"]) or {},
-            run_id=_one_of(str | None, document["run_id"]),
-            source=_one_of(str | None, document["source"]),
-            timestamp=_one_of(str | None, document["timestamp"]),
-            extensions=_one_of(dict | None, document["extensions"]) or {},
+            context=_one_of(_OBJECT, document["context"]) or {},
+            run_id=_one_of(_TEXT, document["run_id"]),
+            source=_one_of(_TEXT, document["source"]),
+            timestamp=_one_of(_TEXT, document["timestamp"]),
+            extensions=_one_of(_OBJECT, document["extensions"]) or {},
             records=_stream(document, "records", reader) if "records" in document else None,
             items=_stream(document, "items", reader) if "items" in document else None,
         )
@@ -238,6 +238,11 @@ def _stream(document: Json, kind: StreamKind, reader: StreamReader) -> RecordStr
         _one_of(str, described["digest"]),
         reader(kind),
     )
+
+
+_parsed = json.JSONDecoder().decode
+_OBJECT, _TEXT = (dict, type(None)), (str, type(None))
+"""The types of what may be null. To evaluate `dict | None` takes as long as ten such checks."""
 
 
 def _one_of(kind: Any, value: Json) -> Any:
@@ -273,7 +278,7 @@ def _shaped(content: Json, depth: int = MAX_DEPTH) -> bool:
             if type(key) is not str and not isinstance(key, str):
                 return False
         values: Iterable[Json] = content.values()
-    elif isinstance(content, list | tuple):
+    elif isinstance(content, (list, tuple)):
         values = content
     else:
         return True

@@ -100,7 +100,7 @@ def _parts(
     listed: dict[str, Json] | None,
 ) -> dict[str, Json] | UnknownIdentity:
     work = node.work
-    assert isinstance(work, Extract | Transform)
+    assert isinstance(work, (Extract, Transform))
     source, inputs = {}, refs
     code = code_digests(tool, ctx)
     if code[1] is None and getattr(tool.component, "code", None) is not None:

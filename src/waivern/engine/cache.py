@@ -1,7 +1,5 @@
 """The cache: results of earlier runs, found by the identity of the work."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
@@ -155,7 +153,7 @@ class Cache:
 
     def earlier_items(
         self, node: Node, identity: Identity, list_name: str | None = None
-    ) -> EarlierItems | None:
+    ) -> "EarlierItems | None":
         """Return the latest result of an artifact that differs in its inputs only, item by item.
 
         `list_name` is the key of its list of records.
@@ -170,7 +168,7 @@ class Cache:
         except WaivernError:
             return None
 
-    def earlier_index(self, node: Node, identity: Identity) -> RecordStream | None:
+    def earlier_index(self, node: Node, identity: Identity) -> "RecordStream | None":
         """Return the index of the items of that result, unchecked."""
         found = self._earlier(node, identity)
         return None if found is None else found.message.items

@@ -1,7 +1,5 @@
 """Calls to an executor, and the outcomes that it reports: small, and picklable."""
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Mapping
 from typing import Any, NamedTuple, Self, TypeAlias
 

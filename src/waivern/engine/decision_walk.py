@@ -11,8 +11,6 @@ forecast does not: the content of an artifact that is going to be produced is no
 with a condition may not be produced at all. A decision that depends on either is left open.
 """
 
-from __future__ import annotations
-
 from collections.abc import Container
 from enum import StrEnum
 from typing import NamedTuple

@@ -169,7 +169,7 @@ class Ledger:
             event.artifact
             for event, _ in group
             if isinstance(
-                event, ArtifactFailedRecord | ArtifactSkippedRecord | ArtifactSuspendedRecord
+                event, (ArtifactFailedRecord, ArtifactSkippedRecord, ArtifactSuspendedRecord)
             )
         ):
             self._standing -= fallen

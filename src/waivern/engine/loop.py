@@ -124,7 +124,7 @@ class Loop(Transitions):
                 reported = True
                 self._controls.on_wait("waiting for threads that components have started")
             over = any(
-                isinstance(item, SignalReceived | CancelRequested | HaltRequested)
+                isinstance(item, (SignalReceived, CancelRequested, HaltRequested))
                 for item in self._take(LINGER_S)
             )
 

@@ -1,7 +1,5 @@
 """The outcome of an attempt, which ends by itself or is stopped."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from waivern.engine.calls import Failed, LeftBehind

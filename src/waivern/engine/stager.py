@@ -90,7 +90,7 @@ def _keep(call: Call, content: Content) -> str | None:
 def _examined(call: Call, coverage: dict[str, Json] | None) -> dict[str, Json] | None:
     """Return what the journal keeps of a coverage record; a connector has one in any case."""
     work = call.node.work
-    if not isinstance(work, Extract | Transform):
+    if not isinstance(work, (Extract, Transform)):
         return None
     if coverage is None:
         return None if isinstance(work, Transform) else measured(None, work.label, {})

@@ -214,7 +214,7 @@ def _yes_or_no(text: str, declared: Mapping[str, Param]) -> str:
 
 
 def _percentage(value: Json) -> Json:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 100:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 100:
         hint = "write a number, such as 95 or 99.5, without '%'"
         raise refusal(((), RunbookCode.VALUE, "{} must be a percentage from 0 to 100", hint))
     return value
@@ -229,7 +229,7 @@ def _seconds(value: Json) -> Json:
     match = _DURATION.fullmatch(value) if isinstance(value, str) else None
     if match:
         value = float(match["number"]) * _SECONDS[match["unit"]]
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         hint = "write seconds as a number, or text such as '90s', '5m', '2h' or '7d'"
         raise refusal(((), RunbookCode.TYPE, "{} must be a length of time", hint))
     if not 0 < value <= _LONGEST:

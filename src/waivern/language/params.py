@@ -83,7 +83,7 @@ class Param(Model):
             hint = f"write it as {kind.example}"
             if isinstance(value, datetime):
                 hint = "give the date alone: value.date()"
-            if self.type == "string" and isinstance(value, bool | int | float):
+            if self.type == "string" and isinstance(value, (bool, int, float)):
                 hint = "put it in quotes"
             raise ParamError(f"must be {kind.words}", hint)
         try:
@@ -157,7 +157,7 @@ class _Type(NamedTuple):
 
 
 def _number(value: Json) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 _DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"

@@ -34,7 +34,7 @@ class Secrets:
         """Return those that the runbook's components are given."""
         found: set[str] = set()
         for artifact in runbook.artifacts.values():
-            if isinstance(artifact.producer, SourceSpec | ProcessSpec):
+            if isinstance(artifact.producer, (SourceSpec, ProcessSpec)):
                 found |= template.names(artifact.producer.properties).keys()
         return cls(found, environ)
 

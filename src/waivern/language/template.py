@@ -13,8 +13,6 @@ Only `expand` knows secrets, so that no plan holds one. What was put in is never
 no message here holds the value of a variable, a parameter or an item.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -224,7 +222,7 @@ def _texts(value: Json, path: Path) -> Iterator[tuple[Path, str]]:
     elif isinstance(value, Mapping):
         for key, item in value.items():
             yield from _texts(item, (*path, key))
-    elif isinstance(value, list | tuple):
+    elif isinstance(value, (list, tuple)):
         for index, item in enumerate(value):
             yield from _texts(item, (*path, index))
 
@@ -239,7 +237,7 @@ def _mapped(value: Json, change: Callable[[str], Json]) -> Json:
         return value
     if kind is dict or (kind is not list and isinstance(value, Mapping)):
         return {key: _mapped(item, change) for key, item in value.items()}
-    if isinstance(value, list | tuple):
+    if isinstance(value, (list, tuple)):
         return [_mapped(item, change) for item in value]
     return value
 
@@ -279,7 +277,7 @@ def _bind_fault(use: Use, scope: Mapping[str, Json]) -> Fault | None:
     value = _look(reference, scope)
     if value is _ABSENT:
         return _unknown(reference, scope) if reference.partition(".")[0] in scope else None
-    if isinstance(value, Mapping | list | tuple) and not use.whole:
+    if isinstance(value, (Mapping, list, tuple)) and not use.whole:
         kind = "an object" if isinstance(value, Mapping) else "a list"
         message = f"'${{{reference}}}' is {kind}, which cannot stand within a longer text"
         return RunbookCode.VALUE, message, f"let '${{{reference}}}' be the whole value"

@@ -99,7 +99,7 @@ class _Binder:
         value = self._put(text, *path)
         if value == text:
             return text  # there was a fault
-        if isinstance(value, bool | int):
+        if isinstance(value, (bool, int)):
             value = json.dumps(value)  # as it stands within a longer text, and in a label
         plain = template.expand(value, self._environ) if isinstance(value, str) else ""
         if not (plain and plain.isprintable()):

@@ -1,7 +1,5 @@
 """The defaults of a project for all its runbooks."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import NamedTuple
 

@@ -48,7 +48,7 @@ def _word(value: Json) -> str:
         value = value.get("id", value.get("name", ""))
     if isinstance(value, bool):
         value = str(value).lower()
-    text = str(value) if isinstance(value, str | int | float) else ""
+    text = str(value) if isinstance(value, (str, int, float)) else ""
     return re.sub(_ODD, "-", text).strip("-.")[:LONGEST]
 
 

@@ -80,7 +80,7 @@ class ProductionTable:
         inputs: Inputs,
     ) -> Made | None:
         """Return a production without a component: a default, a named output, the last round."""
-        if isinstance(work, DefaultValue | NoValue):
+        if isinstance(work, (DefaultValue, NoValue)):
             return work, flat.artifact.output_schema or ANY_JSON, None
         if isinstance(work, LastRound) and not self._one_each_round(flat, inputs):
             return None

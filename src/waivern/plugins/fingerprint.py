@@ -7,8 +7,6 @@ modules that it really imported must be among them: otherwise there is no finger
 reads by other means than an import are not covered.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import sys

@@ -5,8 +5,6 @@ distribution is therefore identified only if its file was read around its first 
 changed since.
 """
 
-from __future__ import annotations
-
 import ast
 import importlib.util
 import json

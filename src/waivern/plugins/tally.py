@@ -1,7 +1,5 @@
 """The coverage record of one component call: items examined and not examined, with reasons."""
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from typing import NamedTuple

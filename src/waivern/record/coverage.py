@@ -3,8 +3,6 @@
 docs/explanation/coverage.md has the definition.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
@@ -148,7 +146,7 @@ class RunCoverage(NamedTuple):
         """The probable mistakes: an empty source, a pattern that matches nothing."""
         return tuple(text for each in self.sources for text in _warnings(each))
 
-    def settled(self) -> RunCoverage:
+    def settled(self) -> "RunCoverage":
         """Return the best possible coverage, if later attempts examine everything."""
         over = (each for each in self.sources if each.final)
         return self._replace(sources=tuple(s._replace(reach=s.reach_at_best) for s in over))
@@ -175,7 +173,7 @@ def number(share: Fraction) -> float:
     return float(percent(share))
 
 
-def coverage(record: RunRecord) -> RunCoverage:
+def coverage(record: "RunRecord") -> RunCoverage:
     """Return the coverage of a run from its record. Raises IntegrityError."""
     if record.covered is not None and record.covered[0] == record.count:
         return record.covered[1]
@@ -190,7 +188,7 @@ def coverage(record: RunRecord) -> RunCoverage:
     return RunCoverage(sources, gaps, tuple(_samples(sources, measures)))
 
 
-def _is_source(record: RunRecord, step: StepRecord, found: Measure | None) -> bool:
+def _is_source(record: "RunRecord", step: "StepRecord", found: Measure | None) -> bool:
     """Return whether an artifact comes from outside the run: a connector, or another run."""
     if found is not None:
         return found.component.startswith(("connector:", "reuse:")) or found.behind is not None
@@ -200,7 +198,7 @@ def _is_source(record: RunRecord, step: StepRecord, found: Measure | None) -> bo
 
 
 def _source(
-    record: RunRecord, name: str, measures: Mapping[str, Measure], reach: ExaminedReach
+    record: "RunRecord", name: str, measures: Mapping[str, Measure], reach: ExaminedReach
 ) -> SourceCoverage:
     step = record.steps[name]
     found = measures.get(name) or Measure(step.component or "")

@@ -1,7 +1,5 @@
 """The content of `state.json`: the artifacts of a run by status."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -22,7 +20,7 @@ class ExecutionState(NamedTuple):
     """The time of the last event in the journal."""
 
     @classmethod
-    def of(cls, steps: Iterable[StepRecord], last_checkpoint: str) -> ExecutionState:
+    def of(cls, steps: Iterable[StepRecord], last_checkpoint: str) -> "ExecutionState":
         """Sort the steps of a run by status."""
         lists: dict[ArtifactStatus, list[str]] = {status: [] for status in RECORDED}
         not_started = lists[ArtifactStatus.NOT_STARTED]  # so is what is running

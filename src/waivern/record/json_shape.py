@@ -1,7 +1,5 @@
 """A check of data from a disk against the types that a dataclass declares."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from types import UnionType

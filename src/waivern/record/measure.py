@@ -1,7 +1,5 @@
 """The part of a coverage record that the journal keeps: counts by unit, and names up to a limit."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from fractions import Fraction
 from typing import NamedTuple
@@ -34,7 +32,7 @@ class Amount(NamedTuple):
     def complete(self) -> bool:
         return self.examined == self.known
 
-    def __add__(self, other: tuple[int, ...]) -> Amount:  # type: ignore[override]
+    def __add__(self, other: tuple[int, ...]) -> "Amount":  # type: ignore[override]
         examined, known = other
         return Amount(self.examined + examined, self.known + known)
 

@@ -1,7 +1,5 @@
 """Lines of `runs.jsonl`: one summary of each attempt that ended."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import NamedTuple
@@ -40,7 +38,7 @@ class RunSummary(NamedTuple):
     """The path as typed, or the name of a runbook that has none."""
 
     @classmethod
-    def of(cls, line: Mapping[str, Json]) -> RunSummary | None:
+    def of(cls, line: Mapping[str, Json]) -> "RunSummary | None":
         """Return the summary on a line of the history; None if it is none.
 
         A line may have only the first nine names, and names that are not ours.

@@ -31,7 +31,7 @@ def changed_since(
     """
     used: dict[str, None] = {}
     for node in plan.nodes.values():
-        if isinstance(node.work, Extract | Transform):
+        if isinstance(node.work, (Extract, Transform)):
             used |= dict.fromkeys(name for name in template.names(node.work.properties))
     if not used:
         return []

@@ -4,8 +4,6 @@ The order of all runs, and which of them match a filter, comes from the store's 
 records are unchanged since it was written; other runs are read. The result is as if all were read.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -50,7 +48,7 @@ class RunFilter(NamedTuple):
     tags: tuple[str, ...] = ()
     """Tags that a run has, all of them."""
 
-    def admits(self, found: Dated) -> bool:
+    def admits(self, found: "Dated") -> bool:
         """Report whether a run matches in its start and its tags."""
         start, tags = found.started_at or "", found.metadata.get("tags")
         return (
@@ -85,7 +83,7 @@ class RunGlance(NamedTuple):
     """The annotations of the run."""
 
     @property
-    def head(self) -> RunGlance | None:
+    def head(self) -> "RunGlance | None":
         """This, unless no record of the run can be read."""
         return self if self.started_at else None
 

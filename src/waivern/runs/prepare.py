@@ -150,7 +150,7 @@ def _defaults(project: Project | None) -> ProjectDefaults:
 
 def _used(defaults: ProjectDefaults, plan: Plan) -> dict[str, Json]:
     work = (node.work for node in plan.nodes.values())
-    types = {each.type for each in work if isinstance(each, Extract | Transform)}
+    types = {each.type for each in work if isinstance(each, (Extract, Transform))}
     found = {name: dict(each) for name, each in defaults.components.items() if name in types}
     project = {"components": found, **{name: getattr(defaults, name) for name in SETTINGS}}
     return {name: value for name, value in project.items() if value}

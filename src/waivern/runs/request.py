@@ -1,7 +1,5 @@
 """The request for a run: the runbook or the recorded run, and the conditions of the caller."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple

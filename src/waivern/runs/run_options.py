@@ -1,7 +1,5 @@
 """The options of a run: settings of its execution that do not change what it produces."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
@@ -27,7 +25,7 @@ class RunOptions(NamedTuple):
 
     environ: Mapping[str, str]
     """The values of `${VAR}`, as they were when the run was requested."""
-    project: Project | None = None
+    project: "Project | None" = None
     """The settings that hold for all runbooks below the project's folder."""
     max_concurrency: int | None = None
     """Artifacts at once; None: as the runbook says, else the project, else DEFAULT_CONCURRENCY."""
@@ -78,7 +76,7 @@ class RunOptions(NamedTuple):
     """Called with a sentence when the run waits for components that cannot be stopped."""
     on_running: Callable[[Callable[[], None]], None] = lambda _halt: None
     """Called with a function that interrupts the attempt at once; any thread may call it."""
-    resolver: RemoteResolver | None = None
+    resolver: "RemoteResolver | None" = None
     """The resolver that planning consults before files and the store; None: only those."""
     clock: Clock = Clock()
 
@@ -95,7 +93,7 @@ class RunOptions(NamedTuple):
             return self.executor
         return self.project.executor if self.project else None
 
-    def resolved(self, plan: Plan) -> RunOptions:
+    def resolved(self, plan: Plan) -> "RunOptions":
         """Return the options with artifact ids in `refresh` in place of aliases.
 
         Raises ArtifactNotFoundError for a name that the plan does not have, NotFoundError if the

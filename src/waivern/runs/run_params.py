@@ -1,7 +1,5 @@
 """The parameter values of a run: requested by the caller, or recorded by an earlier attempt."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
@@ -34,7 +32,7 @@ class RequestedParams(NamedTuple):
         """The parameters that are given."""
         return frozenset({*self.typed, *self.values})
 
-    def bound(self, declared: Mapping[str, Param]) -> dict[str, Json]:
+    def bound(self, declared: "Mapping[str, Param]") -> dict[str, Json]:
         """Return the value of each declared parameter.
 
         Raises InvalidError (ParamsError for what was typed or is missing) with all problems.
@@ -56,7 +54,7 @@ class RecordedParams(NamedTuple):
     def __repr__(self) -> str:
         return f"RecordedParams({self.run_id!r})"  # the values may be secrets
 
-    def bound(self, declared: Mapping[str, Param]) -> dict[str, Json]:
+    def bound(self, declared: "Mapping[str, Param]") -> dict[str, Json]:
         """Return the value of each declared parameter: as requested now, else as it was recorded.
 
         Raises ParamsError naming the secrets that have to be given again, and what

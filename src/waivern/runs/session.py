@@ -1,7 +1,5 @@
 """The session of a run: all that one attempt works with while it holds the run's lock."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
@@ -67,7 +65,7 @@ class Session(NamedTuple):
     """The artifacts that may be produced; None: all."""
     data: Mapping[ArtifactId, dict[str, Json]] = {}
     """The data for the artifacts that waited."""
-    policies: tuple[EndPolicy, ...] = ()
+    policies: "tuple[EndPolicy, ...]" = ()
 
     def __repr__(self) -> str:
         return f"Session({self.run_id!r})"  # the data may be personal
@@ -95,12 +93,12 @@ def secrets_of(plan: Plan, environ: Mapping[str, str]) -> Secrets:
     """Return the secrets of a plan: the secret parameters, and the variables that it uses."""
     names = {name for name in environ if name.startswith(f"{template.PARAMS}.")}
     for node in plan.nodes.values():
-        if isinstance(node.work, Extract | Transform):
+        if isinstance(node.work, (Extract, Transform)):
             names |= template.names(node.work.properties).keys()
     return Secrets(names, environ)
 
 
-def policies_of(prepared: PreparedRun, options: RunOptions) -> tuple[EndPolicy, ...]:
+def policies_of(prepared: PreparedRun, options: RunOptions) -> "tuple[EndPolicy, ...]":
     """Return the policies that are evaluated at the end.
 
     Raises UsageError or ArtifactNotFoundError for a condition that cannot be evaluated.

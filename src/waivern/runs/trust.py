@@ -96,7 +96,7 @@ def _own_params(record: RunRecord, plan: Plan, supplied: Collection[str]) -> lis
 def _code(plan: Plan) -> Iterator[str]:
     for node in plan.nodes.values():
         work = node.work
-        if isinstance(work, Extract | Transform) and work.type not in INERT:
+        if isinstance(work, (Extract, Transform)) and work.type not in INERT:
             what = json.dumps(dict(work.properties), ensure_ascii=False, default=str)
             more = len(what) - LONGEST
             cut = what if more <= 0 else f"{what[:LONGEST]} … and {more:,} more characters"

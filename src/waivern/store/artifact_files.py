@@ -5,8 +5,6 @@ describes. So streams get their names before it, and lose them after it; a strea
 leftover that no reader sees.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress

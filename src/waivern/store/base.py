@@ -4,8 +4,6 @@ The nine are asynchronous and stateless. The others block, and the engine calls 
 of its own. Whatever changes a run goes through a `Lease`, so that "one writer per run" is a type.
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from functools import partial

@@ -145,7 +145,7 @@ class _Reader:
             hint = "quote the text if it is meant to begin with '*'"
             raise YamlStop(problem_at(RunbookCode.ALIAS, message, span(event), hint))
         value = self._anchors[name]
-        if isinstance(value, dict | list) and any(
+        if isinstance(value, (dict, list)) and any(
             value is open_ for open_ in (self._container, *self._outer)
         ):
             message = f"the alias {shown('*' + name)} is within the value that it repeats"
@@ -168,7 +168,7 @@ def measure(value: Json, most: int) -> tuple[int, int]:
     while waiting and nodes <= most:
         item, depth = waiting.pop()
         nodes += 1
-        if isinstance(item, dict | list):
+        if isinstance(item, (dict, list)):
             deepest = max(deepest, depth + 1)
             inner = item.values() if isinstance(item, dict) else item
             waiting.extend((each, depth + 1) for each in inner)

@@ -1,7 +1,5 @@
 """Records described once by columns, and shown as a table, as lines for a pipe, or as JSON."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Generic, NamedTuple, TypeVar

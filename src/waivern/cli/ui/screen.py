@@ -1,7 +1,5 @@
 """The terminal, pipe or file behind a standard stream, and the appearance that it allows."""
 
-from __future__ import annotations
-
 import os
 import sys
 from contextlib import nullcontext, suppress

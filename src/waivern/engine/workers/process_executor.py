@@ -159,7 +159,7 @@ class ProcessExecutor:
     def _computes_at_all(self, call: Call) -> bool:
         """Report whether a call may go to a worker, as far as its declaration says."""
         work = call.node.work
-        if not isinstance(work, Extract | Transform):
+        if not isinstance(work, (Extract, Transform)):
             return False
         if call.node.max_memory is not None:
             return True
@@ -219,7 +219,7 @@ class ProcessExecutor:
         known = lookup or self._components.lookup(call.node, tool, UnknownIdentity(""))
         code = self._components.code(known)
         work = call.node.work
-        assert isinstance(work, Extract | Transform)
+        assert isinstance(work, (Extract, Transform))
         kind = type(work).__name__
         splits = self._slots.count > 1 and self._components.computes(work)
         identity = None if lookup is None else lookup.identity
@@ -231,14 +231,14 @@ class ProcessExecutor:
     def _waits(self, call: Call) -> bool:
         """Report whether a component waits for something outside, as far as that is known."""
         work = call.node.work
-        assert isinstance(work, Extract | Transform)
+        assert isinstance(work, (Extract, Transform))
         known = bool(self._waiting) and _use(call) in self._waiting
         return known or self._components.waits(work)
 
     def _is_worth(self, call: Call, lookup: CacheLookup | None) -> bool:
         """Report whether a call computes, and others do too or it has a large source to work on."""
         work = call.node.work
-        assert isinstance(work, Extract | Transform)
+        assert isinstance(work, (Extract, Transform))
         if self._slots.count < 2 or not self._components.computes(work):
             return False
         if self._pool is not None:
@@ -331,7 +331,7 @@ _UNWANTED = Lost("the call is not wanted any more")
 def _use(call: Call) -> str:
     """Return a description of a component with its properties."""
     work = call.node.work
-    assert isinstance(work, Extract | Transform)
+    assert isinstance(work, (Extract, Transform))
     return json.dumps([work.label, dict(work.properties)])
 
 

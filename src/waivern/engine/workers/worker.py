@@ -248,7 +248,7 @@ class _WorkerProducer(Producer):
     def _made(self, call: Call, ctx: Context, began: float, scope: CallScope) -> Outcome | Awaiting:
         work, request, components = call.node.work, self.request, self.components
         limit = call.node.max_memory
-        assert isinstance(work, Extract | Transform)
+        assert isinstance(work, (Extract, Transform))
         lists = request.identity is None
         with scope.entered():
             known = request.identity or UnknownIdentity("the source is its own fingerprint")

@@ -76,7 +76,7 @@ class Evaluation:
     def _items(self, wanted: str, node: ConditionNode) -> Iterator[Any]:
         """Yield the items of a list that must all be of one kind."""
         items = self._of(LIST, node)
-        lazy = not isinstance(items, list | tuple)
+        lazy = not isinstance(items, (list, tuple))
         self._budget.spend(0 if lazy else len(items))
         for index, item in enumerate(items):
             if lazy:
@@ -159,7 +159,7 @@ class Evaluation:
             return found
         if isinstance(value, str):
             self._budget.read(value)
-        if isinstance(value, str | Mapping):
+        if isinstance(value, (str, Mapping)):
             return bool(self._of(TEXT, part) in value)
         return self._fail(whole, f"is {kind(value)}, and 'in' searches lists, mappings and text")
 
