@@ -40,7 +40,7 @@ EXTRAS = {
     "testing/run_conformance.py": {"pytest"},
     "testing/stores.py": {"pytest"},
     "testing/stream_conformance.py": {"pytest"},
-    "server": {"starlette", "uvicorn", "jinja2"},
+    "server": {"starlette", "uvicorn", "jinja2", "markupsafe"},
 }
 """Package or file -> what it may import beyond RUNTIME, each thing an extra."""
 

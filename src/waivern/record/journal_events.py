@@ -285,6 +285,8 @@ _KINDS: dict[str, type[Any]] = {
     "run_annotated": RunAnnotatedRecord,
     "attempt_ended": AttemptEndedRecord,
 }
+EVENT_TYPES = tuple(_KINDS)
+"""The types of events, as the journal has them."""
 _NAMES = {kind: name for name, kind in _KINDS.items()}
 _FIELDS: dict[type[Any], tuple[str, ...]] = {kind: kind._fields for kind in _KINDS.values()}
 

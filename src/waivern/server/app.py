@@ -15,13 +15,20 @@ from waivern.server.api_routes import api_group
 from waivern.server.error_documents import RequestError
 from waivern.server.history_routes import history_group
 from waivern.server.login_routes import login_group
+from waivern.server.pages.page_group import asset_group, page_group
 from waivern.server.request_guard import RequestGuard
 from waivern.server.route_groups import RouteGroup
 from waivern.server.server_context import ServerContext
 from waivern.server.server_options import ServerOptions
 from waivern.store.base import RunStore
 
-GROUPS: tuple[Callable[[ServerContext], RouteGroup], ...] = (login_group, history_group, api_group)
+GROUPS: tuple[Callable[[ServerContext], RouteGroup], ...] = (
+    login_group,
+    history_group,
+    api_group,
+    asset_group,
+    page_group,
+)
 """The groups of every server."""
 
 

@@ -1,0 +1,223 @@
+"""The page of an artifact: the facts, its findings or its content, and its log.
+
+Findings are masked, and lists of a source are not its content. Content of a source is shown only
+when a person asks for it, after the access log has recorded that; a sensitive artifact likewise.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import NamedTuple
+
+from waivern.errors import WaivernError
+from waivern.message import Json, Message
+from waivern.record.fold import RunRecord
+from waivern.record.measure import measure
+from waivern.record.step_record import StepRecord
+from waivern.record.text_forms import duration, size
+from waivern.record.wording import examined, redacted
+from waivern.runs import queries
+from waivern.runs.recorded_artifacts import ArtifactList, fetched, meant, storage_text
+from waivern.runs.recorded_texts import of_artifact
+from waivern.server.pages.graph_picture import needed
+from waivern.server.pages.page_templates import json_lines
+from waivern.server.pages.run_page import FINDINGS
+from waivern.store.base import RunStore
+
+ROWS = 50
+"""The findings, or elements of a list, on one page."""
+CONTENT_LINES = 400
+"""The lines of formatted content that are shown."""
+LOG_LINES = 200
+"""The last lines of the log that are shown."""
+
+
+class WantedPart(NamedTuple):
+    """The part of an artifact that a person asks for."""
+
+    start: int = 0
+    type: str = ""
+    severity: str = ""
+    show: bool = False
+    """Whether content of a source, or of a sensitive artifact, is to be shown."""
+
+
+class FindingsPart(NamedTuple):
+    """One page of an artifact's findings."""
+
+    rows: list[dict[str, Json]]
+    matching: int
+    total: int
+    types: list[tuple[str, int]]
+    severities: list[tuple[str, int]]
+
+
+class ContentPart(NamedTuple):
+    """The beginning of a content, and one page of its longest list."""
+
+    lines: list[str]
+    left_out: int
+    """The lines that follow."""
+    list_name: str
+    elements: list[list[str]]
+    """Each as the lines of its JSON."""
+    total: int
+
+
+class ArtifactView(NamedTuple):
+    """Everything that the page of an artifact shows."""
+
+    record: RunRecord
+    step: StepRecord
+    facts: list[tuple[str, str]]
+    texts: dict[str, str]
+    inputs: list[str]
+    used_by: list[str]
+    findings: FindingsPart | None
+    content: ContentPart | None
+    withheld: str
+    """Why no content is shown; empty if that is not because of what it is."""
+    fault: str
+    """Why the artifact cannot be read."""
+    log: list[str]
+    log_before: int
+    wanted: WantedPart
+
+
+def artifact_view(
+    store: RunStore,
+    run_id: str,
+    name: str,
+    wanted: WantedPart,
+    note: Callable[[RunRecord, str], None],
+) -> ArtifactView:
+    """Return the view of an artifact.
+
+    `note` records an access to content of a source; it is called before that is read. Raises
+    RunNotFoundError, ArtifactNotFoundError, and what `note` raises.
+    """
+    record = queries.load(store, run_id)
+    name = meant(record, name)
+    step = record.steps[name]
+    withheld = _withheld(record, step)
+    if wanted.show and withheld and step.held_bytes and record.vouched:
+        note(record, name)
+    shown = wanted.show or not withheld
+    message, fault, findings, content = None, "", None, None
+    try:
+        message = fetched(store, record, step)
+        if message and shown and message.schema.name == FINDINGS:
+            findings = _findings(message, wanted)
+        elif message and shown:
+            content = _content(message, wanted)
+    except WaivernError as error:
+        fault = error.message
+    log = [] if withheld and not shown else store.read_log(run_id, name).rstrip().split("\n")
+    return ArtifactView(
+        record=record,
+        step=step,
+        facts=[*_facts(step, message)],
+        texts=of_artifact(store, record, name),
+        inputs=[*needed(record, name)],
+        used_by=[each for each in record.steps if name in needed(record, each)],
+        findings=findings,
+        content=content,
+        withheld="" if shown else withheld,
+        fault=fault,
+        log=[line for line in log[-LOG_LINES:] if line],
+        log_before=max(0, len(log) - LOG_LINES),
+        wanted=wanted,
+    )
+
+
+def _withheld(record: RunRecord, step: StepRecord) -> str:
+    """Return why the content is shown only on request; empty if it is shown at once."""
+    if step.held_bytes:
+        return "It holds content of its source, unmasked."
+    if step.artifact in record.sensitive:
+        return "The runbook declares it as sensitive."
+    return ""
+
+
+def _facts(step: StepRecord, message: Message | None) -> Iterator[tuple[str, str]]:
+    done, error = step.completed, step.error or {}
+    yield "component", step.component or ""
+    yield "attempts", str(step.attempts or "")
+    yield "took", duration(step.duration_ms)
+    yield "error", f"{error.get('kind')}: {error.get('message')}" if error else ""
+    yield "help", str(error.get("hint") or "")
+    yield "redacted", redacted(step.redacted) if step.redacted else ""
+    if done is None:
+        return
+    if (origin := done.origin or {}) and "run" in origin:
+        yield "copied from", f"{origin['run']}/{origin.get('artifact')}"
+    yield "version", done.version or ""
+    yield "schema", done.schema
+    yield "size", size(step.stored_bytes)
+    yield "digest", done.digest
+    if message is not None:
+        yield "keep", storage_text(message, done.keep) or ""
+        yield "produced", message.timestamp or "" or ""
+    if done.examined is not None:
+        yield "coverage", examined(done.artifact, measure(done.examined))
+
+
+def _findings(message: Message, wanted: WantedPart) -> FindingsPart:
+    found = ArtifactList.of(message)
+    types: Counter[str] = Counter()
+    severities: Counter[str] = Counter()
+    rows: list[dict[str, Json]] = []
+    matching = total = 0
+    for each in found.elements if found else ():
+        if not isinstance(each, dict):
+            continue
+        total += 1
+        kind, severity = str(each.get("type")), str(each.get("severity"))
+        types[kind] += 1
+        severities[severity] += 1
+        if wanted.type in ("", kind) and wanted.severity in ("", severity):
+            if wanted.start <= matching < wanted.start + ROWS:
+                rows.append(_finding(each))
+            matching += 1
+    return FindingsPart(rows, matching, total, types.most_common(), severities.most_common())
+
+
+def _finding(found: dict[str, Json]) -> dict[str, Json]:
+    """Return what a row shows of a finding."""
+    listed = found.get("locations")
+    places = listed if isinstance(listed, list) else []
+    names = ("type", "severity", "confidence", "evidence", "field", "category", "total", "rule")
+    row: dict[str, Json] = {name: found.get(name, "") for name in names}
+    row["test_data"] = found.get("test_data") is True
+    row["places"] = [_place(each) for each in places[:3] if isinstance(each, dict)]
+    return row
+
+
+def _place(place: dict[str, Json]) -> str:
+    """Return a location on one line."""
+    where = str(place.get("file") or place.get("table") or place.get("path") or "")
+    if "line" in place:
+        return f"{where}:{place['line']}:{place.get('column', '')}".rstrip(":")
+    if "row" in place:
+        return f"{where}, {place.get('column')}, row {place['row']}"
+    return where
+
+
+def _content(message: Message, wanted: WantedPart) -> ContentPart:
+    found = ArtifactList.of(message)
+    rest = message.content
+    if found is not None and isinstance(rest, dict):
+        rest = {key: value for key, value in rest.items() if key != found.name}
+    elif found is not None:
+        rest = None
+    lines = json_lines(rest).split("\n") if rest not in (None, {}) else []
+    elements = islice(found.elements, wanted.start, wanted.start + ROWS) if found else ()
+    return ContentPart(
+        lines[:CONTENT_LINES],
+        max(0, len(lines) - CONTENT_LINES),
+        found.name if found else "",
+        [json_lines(each).split("\n") for each in elements],
+        len(found.elements) if found else 0,
+    )

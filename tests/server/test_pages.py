@@ -1,0 +1,163 @@
+"""The pages of the server as HTML: what they say of real runs, without a browser."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from page_runs import write_people, write_runbooks
+from page_text import PageText, read_page
+from server_kit import Served, start_server
+from wct_process import Place
+
+from waivern.server.pages.page_templates import ASSETS, asset
+
+RUNS = ("broken", "gate", "fan", "findings", "again")
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
+    """Serve a run of each kind, a damaged one, and one without a journal."""
+    place = Place(Path(tmp_path_factory.mktemp("pages")))
+    write_runbooks(place.path, width=40, findings=120)
+    for run_id in RUNS:
+        runbook = "findings" if run_id == "again" else run_id
+        if run_id == "again":
+            write_people(place.path, 121)
+        place.wct("run", f"{runbook}.yaml", "--run-id", run_id, "--tag", "weekly", "--name", run_id)
+    runs = place.path / ".waivern/runs"
+    shutil.copytree(runs / "gate", runs / "damaged")
+    (runs / "damaged/_system/run.json").write_text("{")
+    yield Pages(start_server(place), place)
+    place.close()
+
+
+class Pages:
+    """The pages of a server, each read and checked."""
+
+    def __init__(self, server: Served, place: Place) -> None:
+        self.server = server
+        self.place = place
+
+    def page(self, path: str, status: int = 200) -> PageText:
+        answer = self.server.get(path)
+        assert answer.status == status, answer.body
+        assert answer.headers["content-type"] == "text/html; charset=utf-8"
+        found = read_page(answer.body)
+        assert found.faults == []
+        return found
+
+
+def test_the_list_shows_all_runs_with_their_status_in_words(pages: Pages) -> None:
+    page = pages.page("/")
+    for run_id in RUNS:
+        assert f"/runs/{run_id}" in page.links
+    assert "✘ failed" in page.text
+    assert "▮ suspended" in page.text
+    assert "✘ corrupt" in page.text
+    assert "1 to 6 of 6 runs" in page.text
+
+
+def test_the_filters_are_in_the_address(pages: Pages) -> None:
+    page = pages.page("/?status=failed&runbook=broken&tag=weekly&since=2d")
+    assert [link for link in page.links if link.startswith("/runs/")] == ["/runs/broken"]
+    assert "1 to 1 of 1 run, 6 in the store" in page.text
+    assert "broken" in page.inputs["runbook"]
+    page = pages.page("/?sort=name&tag=weekly")
+    runs = [link for link in page.links if link.startswith("/runs/")]
+    assert runs == [f"/runs/{run_id}" for run_id in sorted(RUNS)]
+    assert "No run matches; 6 runs exist." in pages.page("/?tag=none").text
+
+
+@pytest.mark.parametrize("query", ["status=odd", "since=never", "sort=odd"])
+def test_a_wrong_filter_is_refused_with_its_reason(pages: Pages, query: str) -> None:
+    page = pages.page(f"/?{query}", 422)
+    assert query.partition("=")[2] in page.text
+    assert "Filter" in page.text
+
+
+def test_a_failure_is_shown_with_its_log_and_the_command_that_resumes(pages: Pages) -> None:
+    page = pages.page("/runs/broken")
+    assert "1 artifact failed" in page.text
+    assert "the archive is <b>not</b> \\u001b[31mreadable\\u001b[0m \\u202ehere" in page.text
+    assert f"wct runs resume broken --store {pages.place.path}/.waivern" in page.text
+    assert "it needs 'broken', which failed" in page.text
+    assert page.boxes == [
+        "first: python, completed",
+        "broken: python, failed",
+        "behind: skipped",
+    ]
+    assert "read the archive" in pages.page("/runs/broken/log/broken").text
+    assert "Broken <i>archive</i>" in pages.page("/runs/broken/runbook").text
+
+
+def test_a_gate_shows_what_is_decided_on(pages: Pages) -> None:
+    page = pages.page("/runs/gate")
+    assert "Decision needed: approval May the facts be filed?" in page.text
+    journal = (pages.place.path / ".waivern/runs/gate/_system/events.jsonl").read_text()
+    events = [json.loads(line)["event"] for line in journal.splitlines()]
+    (asked,) = (each for each in events if each["type"] == "artifact_suspended")
+    assert f"facts {asked['shown']['facts']}" in page.text
+    assert "wct runs approve gate/approval" in page.text
+    assert "approval: gate, suspended" in page.boxes
+
+
+def test_a_fan_out_is_folded_and_can_be_opened(pages: Pages) -> None:
+    page = pages.page("/runs/fan")
+    assert page.boxes == [
+        "read/part_0* (40): 40 completed",
+        "search/part_0* (40): 40 completed",
+        "all: python, completed",
+    ]
+    (opener,) = (link for link in page.links if link.startswith("/runs/fan?open=read"))
+    assert len(pages.page(opener.partition("#")[0]).boxes) == 42
+    assert "81" in page.text
+
+
+def test_findings_are_counted_filtered_and_masked(pages: Pages) -> None:
+    page = pages.page("/runs/findings")
+    assert "120 findings, 120 occurrences" in page.text
+    (link,) = (link for link in page.links if "type=EMAIL_ADDRESS" in link)
+    page = pages.page(link)
+    assert "1 to 50 of 120 findings" in page.text
+    assert "people_0, column_7, row 0" in page.text
+    assert "person0@firm0.org" not in page.text
+    following = next(link for link in page.links if "from=50" in link)
+    assert "51 to 100 of 120 findings" in pages.page(following).text
+    assert "No finding matches." in pages.page(f"{link}&severity=odd").text
+
+
+def test_two_runs_are_compared(pages: Pages) -> None:
+    page = pages.page("/compare?run=again&run=findings")
+    assert "1 new, 0 resolved, 120 the same" in page.text
+    assert "content differs" in page.text
+    assert page.text.index("Before: findings") < page.text.index("After: again")
+    assert pages.page("/compare?run=again").text == page.text
+    pages.page("/compare?run=findings", 404)
+    pages.page("/compare", 422)
+
+
+def test_what_is_wrong_is_said_on_a_page(pages: Pages) -> None:
+    assert "Not found" in pages.page("/runs/nothing", 404).text
+    assert "Not found" in pages.page("/runs/gate/artifacts/nothing", 404).text
+    assert "Not found" in pages.page("/nothing", 404).text
+    damaged = pages.page("/runs/damaged", 500)
+    assert "the journal of run damaged is that of run 'gate'" in damaged.text
+    pages.page("/runs/..", 422)
+    pages.page("/runs/a%20b", 422)
+
+
+def test_assets_are_small_and_may_be_retained(pages: Pages) -> None:
+    assert sum(len(asset(name)) for name in ASSETS) <= 60 * 1024
+    body = pages.server.get("/").body.decode()
+    for name, kind in ASSETS.items():
+        path = next(part for part in body.split('"') if part.endswith(f"/{name}"))
+        answer = pages.server.get(path)
+        assert answer.headers["content-type"].startswith(kind)
+        assert "immutable" in answer.headers["cache-control"]
+        assert answer.body == asset(name)
+    assert pages.server.get("/assets/0/page.css").headers["cache-control"] == "no-store"
+    assert pages.server.get("/assets/0/other").status == 404
