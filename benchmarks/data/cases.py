@@ -28,7 +28,7 @@ artifacts:
 """
 PERSONAL_DATA = "type: personal_data"
 ADDRESSES = "type: personal_data, properties: {types: [EMAIL_ADDRESS], field_names: false}"
-NEEDLE = "type: needle"
+NEEDLE = "type: patterns, properties: {patterns: ['@[\\w.]+'], computes: false}"
 
 
 class Figure(NamedTuple):

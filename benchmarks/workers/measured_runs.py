@@ -58,7 +58,7 @@ class Bench:
         self.place = Place(folder, None)
         self.raw: dict[str, dict[str, list[float]]] = {}
         """The costs of the commands of each comparison, round by round."""
-        shutil.copytree(HERE / "parts", folder / "parts")
+        shutil.copytree(HERE.parent / "data/parts", folder / "parts")
         for name in ("computing.py", "bare_work.py"):
             shutil.copy(HERE / name, folder)
         (folder / "waivern.yaml").write_text("component_paths: [parts]\n")

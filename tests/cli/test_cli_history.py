@@ -10,17 +10,9 @@ from typing import Any
 import pytest
 from wct_process import Place, Wct
 
-NAMES = [
-    "run_id",
-    "started_at",
-    "ended_at",
-    "result",
-    "failure_reason",
-    "stages_executed",
-    "stages_failed",
-    "retry_count",
-    "metadata",
-]
+from waivern import RunSummary
+
+NAMES = list(RunSummary._fields[:9])
 OURS = {"status", "duration_ms", "attempt", "runbook"}
 PYTHON = "{type: python, properties: {call: "
 BOOK = f"""

@@ -9,51 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from notes_kit import NotesProject, completed, found, taken
 
 from waivern import RunResult, load, run
 from waivern.engine.workers.slots import cores
 from waivern.store.local import LocalFilesystemStore
 
-NOTES = """\
-import hashlib
-from pydantic import BaseModel
-from waivern import SchemaRef
-
-class Notes:
-    "Notes in a folder, whose reading may go wrong."
-    name, version, produces = "notes", "1.0.0", SchemaRef("notes")
-    streams, repeatable = "notes", True
-    class Config(BaseModel, extra="forbid"):
-        folder: str
-        mode: str = "plain"
-        order: int = 1
-    def catalogue(self, config, ctx):
-        for path in sorted(ctx.path(config.folder).glob("*.txt"))[::config.order]:
-            data = path.read_bytes()
-            ctx.read(size=len(data))
-            digest = hashlib.sha256(data).hexdigest()
-            yield {"name": path.name, "size": len(data), "digest": digest}
-    def read(self, config, ctx, entries):
-        if config.mode == "ends at once":
-            return
-        if config.mode == "reads ahead":
-            entries = list(entries)
-        for entry in entries:
-            text = (ctx.path(config.folder) / entry["name"]).read_text()
-            if config.mode == "yields two":
-                yield {"name": entry["name"], "text": "a first one"}
-            if config.mode == "leaves out" and entry["name"] == "1.txt":
-                continue
-            if config.mode == "parts":
-                for word in text.split()[:-1]:
-                    yield {"name": entry["name"], "text": word, "more": True}
-                text = text.split()[-1]
-            yield {"name": entry["name"], "text": text}
-    def extract(self, config, ctx):
-        yield from self.read(config, ctx, self.catalogue(config, ctx))
-
-connector = Notes()
-"""
 WORDS = """\
 from pydantic import BaseModel
 from waivern import SchemaRef
@@ -93,8 +54,6 @@ class Words:
 processor = Words()
 """
 BOOK = """\
-name: items
-artifacts:
   one: {source: {type: notes, properties: {folder: one, mode: %(read)s, order: %(order)s}}}
   two: {source: {type: notes, properties: {folder: two}}}
   found: {inputs: %(inputs)s, process: {type: words, properties: {mode: %(mode)s}}}
@@ -102,16 +61,11 @@ artifacts:
 MODES = ("plain", "adds a record", "works twice", "leaves some out", "sorts", "changes")
 
 
-class Project:
+class Project(NotesProject):
     """A folder with two folders of notes, of which some have the same names."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.store = LocalFilesystemStore(folder / ".waivern")
-        (folder / "waivern.yaml").write_text("component_paths: [components]\n")
-        (folder / "components").mkdir()
-        (folder / "components" / "notes.py").write_text(NOTES)
-        (folder / "components" / "words.py").write_text(WORDS)
+        super().__init__(folder, "words", WORDS)
         for source, count in (("one", 4), ("two", 2)):
             (folder / source).mkdir()
             for n in range(count):
@@ -127,9 +81,7 @@ class Project:
         **options: Any,
     ) -> RunResult:
         text = BOOK % {"mode": mode, "read": read, "inputs": inputs, "order": order}
-        (self.folder / "x.yaml").write_text(text)
-        book = load(self.folder / "x.yaml")
-        return run(book, store=self.store, project_root=self.folder, **options)
+        return self.run_book(text, **options)
 
 
 @pytest.fixture
@@ -137,20 +89,9 @@ def project(tmp_path: Path) -> Project:
     return Project(tmp_path)
 
 
-def found(result: RunResult) -> list[dict[str, Any]]:
-    records: list[dict[str, Any]] = result.artifacts["found"].message().content["found"]
-    return records
-
-
 def coverage(result: RunResult) -> dict[str, Any]:
     reported: dict[str, Any] = result.artifacts["found"].message().extensions["coverage"]
     return reported
-
-
-def taken(result: RunResult) -> int:
-    completed = result.record.steps["found"].completed
-    assert completed is not None
-    return int((completed.items or {}).get("taken", 0))
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -258,26 +199,22 @@ processor = Search()
 
 @pytest.mark.parametrize("keep", ["reference", "content"])
 def test_a_failed_call_leaves_nothing_for_the_next(project: Project, keep: str) -> None:
-    (project.folder / "components" / "search.py").write_text(SEARCH)
+    project.add("search", SEARCH)
     for n in range(1_200):
         (project.folder / "one" / f"{n}.txt").touch()
-    (project.folder / "x.yaml").write_text(
-        "artifacts:\n"
+    result = project.run_book(
         f"  one: {{source: {{type: notes, properties: {{folder: one}}}}, keep: {keep}}}\n"
         "  found:\n"
         "    inputs: one\n"
         f"    process: {{type: search, properties: {{store: {project.folder}/.waivern}}}}\n"
         "    retry: {max: 1, delay: 0.01}\n"
     )
-    result = run(load(project.folder / "x.yaml"), store=project.store, project_root=project.folder)
     message = result.artifacts["found"].message()
     assert message.content == {"left": []}
     assert len(message.records or ()) == 1_200
     # without digests nothing could be taken by a later run
     assert (message.items is None) is (keep == "content")
-    completed = result.record.steps["found"].completed
-    assert completed is not None
-    assert (completed.items is None) is (keep == "content")
+    assert (completed(result).items is None) is (keep == "content")
 
 
 WHERE = """\
@@ -303,9 +240,8 @@ processor = Where()
 
 @pytest.mark.skipif(cores() < 2, reason="one core: no worker pays")
 def test_a_few_changed_items_of_a_large_source_are_worth_no_worker(project: Project) -> None:
-    (project.folder / "components" / "where.py").write_text(WHERE)
-    (project.folder / "x.yaml").write_text(
-        "artifacts:\n"
+    project.add("where", WHERE)
+    artifacts = (
         "  one: {source: {type: notes, properties: {folder: one}}}\n"
         "  found: {inputs: one, process: {type: where}}\n"
     )
@@ -315,8 +251,7 @@ def test_a_few_changed_items_of_a_large_source_are_worth_no_worker(project: Proj
 
     def processes(**options: Any) -> list[bool]:
         """Return, for each note, whether this process worked on it."""
-        book = load(project.folder / "x.yaml")
-        result = run(book, store=project.store, project_root=project.folder, **options)
+        result = project.run_book(artifacts, **options)
         return [each["process"] == os.getpid() for each in found(result)]
 
     assert processes() == [False] * 4

@@ -4,42 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
+from notes_kit import NotesProject, completed, found, taken
 
 import waivern
-from waivern import RunResult, load, run
-from waivern.store.local import LocalFilesystemStore
+from waivern import RunResult
 
-NOTES = """\
-import hashlib, os
-from pydantic import BaseModel
-from waivern import SchemaRef
-
-class Notes:
-    "Notes in a folder; how they are read does not appear in their entries."
-    name, version, produces = "notes", "1.0.0", SchemaRef("notes")
-    streams, repeatable = "notes", True
-    class Config(BaseModel, extra="forbid"):
-        folder: str
-        style: str = "lower"
-        label: str = ""
-    def catalogue(self, config, ctx):
-        for path in sorted(ctx.path(config.folder).glob("*.txt")):
-            data = path.read_bytes()
-            ctx.read(size=len(data))
-            digest = hashlib.sha256(data).hexdigest()
-            yield {"name": path.name, "size": len(data), "digest": digest}
-    def read(self, config, ctx, entries):
-        for entry in entries:
-            text = (ctx.path(config.folder) / entry["name"]).read_text()
-            yield {"name": entry["name"], "text": getattr(text, config.style)().strip()}
-    def extract(self, config, ctx):
-        yield from self.read(config, ctx, self.catalogue(config, ctx))
-
-connector = Notes()
-"""
 TEXTS = """\
 from pydantic import BaseModel
 from waivern import SchemaRef
@@ -61,17 +32,11 @@ processor = Texts()
 """
 
 
-class Project:
+class Project(NotesProject):
     """A folder with three notes, and a runbook that lists and reads them."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.store = LocalFilesystemStore(folder / ".waivern")
-        (folder / "waivern.yaml").write_text("component_paths: [components]\n")
-        (folder / "components").mkdir()
-        self.connector = folder / "components" / "notes.py"
-        self.connector.write_text(NOTES)
-        (folder / "components" / "texts.py").write_text(TEXTS)
+        super().__init__(folder, "texts", TEXTS)
         (folder / "notes").mkdir()
         for n in range(3):
             self.write(n, f"Note {n}")
@@ -81,17 +46,10 @@ class Project:
 
     def edit(self, old: str, new: str) -> None:
         """Edit the connector."""
-        text = self.connector.read_text()
+        path = self.folder / "components" / "notes.py"
+        text = path.read_text()
         assert old in text
-        self.connector.write_text(text.replace(old, new))
-
-    def book(self, artifacts: str) -> Any:
-        (self.folder / "x.yaml").write_text(f"artifacts:\n{artifacts}")
-        return load(self.folder / "x.yaml")
-
-    def run(self, artifacts: str, **options: Any) -> RunResult:
-        book = self.book(artifacts)
-        return run(book, store=self.store, project_root=self.folder, **options)
+        path.write_text(text.replace(old, new))
 
 
 def source(name: str = "notes", **properties: str) -> str:
@@ -107,26 +65,24 @@ def project(tmp_path: Path) -> Project:
     return Project(tmp_path)
 
 
-def found(result: RunResult) -> list[str]:
-    return [each["text"] for each in result.artifacts["found"].message().content["found"]]
+def texts(result: RunResult) -> list[str]:
+    return [each["text"] for each in found(result)]
 
 
 def how(result: RunResult) -> tuple[str, int]:
     """Return how the result came about, and how many items were taken from an earlier run."""
-    completed = result.record.steps["found"].completed
-    assert completed is not None
-    return completed.how, int((completed.items or {}).get("taken", 0))
+    return completed(result).how, taken(result)
 
 
 LOWER, UPPER = ["note 0", "note 1", "note 2"], ["NOTE 0", "NOTE 1", "NOTE 2"]
 
 
 def test_another_property_of_the_connector_is_another_reader(project: Project) -> None:
-    assert found(project.run(source() + FOUND)) == LOWER
-    again = project.run(source(style="upper") + FOUND)
-    assert (found(again), how(again)) == (UPPER, ("produced", 0))
-    back = project.run(source() + FOUND)
-    assert (found(back), how(back)[0]) == (LOWER, "cached")
+    assert texts(project.run_book(source() + FOUND)) == LOWER
+    again = project.run_book(source(style="upper") + FOUND)
+    assert (texts(again), how(again)) == (UPPER, ("produced", 0))
+    back = project.run_book(source() + FOUND)
+    assert (texts(back), how(back)[0]) == (LOWER, "cached")
 
 
 def test_a_variable_in_a_property_is_part_of_the_reader(
@@ -135,7 +91,7 @@ def test_a_variable_in_a_property_is_part_of_the_reader(
     artifacts = source(style="'${STYLE}'") + FOUND
     for style, expected in (("lower", LOWER), ("upper", UPPER)):
         monkeypatch.setenv("STYLE", style)
-        assert found(project.run(artifacts)) == expected
+        assert texts(project.run_book(artifacts)) == expected
 
 
 @pytest.mark.parametrize(
@@ -148,29 +104,29 @@ def test_a_variable_in_a_property_is_part_of_the_reader(
 def test_edited_code_is_another_reader(
     project: Project, old: str, new: str, expected: list[str]
 ) -> None:
-    project.run(source() + FOUND)
+    project.run_book(source() + FOUND)
     project.edit(old, new)
-    again = project.run(source() + FOUND)
-    assert (found(again), how(again)) == (expected, ("produced", 0))
+    again = project.run_book(source() + FOUND)
+    assert (texts(again), how(again)) == (expected, ("produced", 0))
 
 
 def test_results_of_items_are_not_taken_from_another_reader(project: Project) -> None:
-    project.run(source() + FOUND)
+    project.run_book(source() + FOUND)
     project.write(1, "Another")
-    again = project.run(source(style="upper") + FOUND)
-    assert (found(again), how(again)[1]) == (["NOTE 0", "ANOTHER", "NOTE 2"], 0)
+    again = project.run_book(source(style="upper") + FOUND)
+    assert (texts(again), how(again)[1]) == (["NOTE 0", "ANOTHER", "NOTE 2"], 0)
 
 
 def test_a_property_that_does_not_matter_for_reading_searches_nothing_again(
     project: Project,
 ) -> None:
     project.edit("streams, repeatable", "read_properties = ('style',)\n    streams, repeatable")
-    project.run(source(label="a") + FOUND)
-    again = project.run(source(label="b") + FOUND)
+    project.run_book(source(label="a") + FOUND)
+    again = project.run_book(source(label="b") + FOUND)
     assert how(again)[0] == "cached"
     project.write(1, "Another")
-    assert how(project.run(source(label="c") + FOUND)) == ("produced", 2)
-    assert how(project.run(source(label="c", style="upper") + FOUND)) == ("produced", 0)
+    assert how(project.run_book(source(label="c") + FOUND)) == ("produced", 2)
+    assert how(project.run_book(source(label="c", style="upper") + FOUND)) == ("produced", 0)
 
 
 JOINED = "  notes: {inputs: [a, b]}\n  found: {inputs: notes, process: {type: texts}}\n"
@@ -178,39 +134,39 @@ JOINED = "  notes: {inputs: [a, b]}\n  found: {inputs: notes, process: {type: te
 
 def test_a_joined_catalogue_has_the_readers_of_its_parts(project: Project) -> None:
     def both(first: str, second: str) -> RunResult:
-        return project.run(source("a", style=first) + source("b", style=second) + JOINED)
+        return project.run_book(source("a", style=first) + source("b", style=second) + JOINED)
 
-    assert found(both("lower", "upper")) == LOWER + UPPER
-    assert found(both("upper", "lower")) == UPPER + LOWER
-    assert found(both("upper", "upper")) == UPPER + UPPER
+    assert texts(both("lower", "upper")) == LOWER + UPPER
+    assert texts(both("upper", "lower")) == UPPER + LOWER
+    assert texts(both("upper", "upper")) == UPPER + UPPER
     again = both("lower", "upper")
-    assert (found(again), how(again)[0]) == (LOWER + UPPER, "cached")
+    assert (texts(again), how(again)[0]) == (LOWER + UPPER, "cached")
 
 
 def test_a_copied_catalogue_is_read_as_its_own_connector_says(project: Project) -> None:
-    project.run(source(style="upper") + FOUND, run_id="one")
+    project.run_book(source(style="upper") + FOUND, run_id="one")
     reused = "  notes: {reuse: {from_run: one, artifact: notes}}\n" + FOUND
-    again = project.run(reused)
-    assert (found(again), how(again)[0]) == (UPPER, "cached")
+    again = project.run_book(reused)
+    assert (texts(again), how(again)[0]) == (UPPER, "cached")
     project.edit(".strip()", ".strip() + '!'")
-    assert found(project.run(reused)) == [f"{text}!" for text in UPPER]
+    assert texts(project.run_book(reused)) == [f"{text}!" for text in UPPER]
 
 
 @pytest.mark.parametrize("change", ["altered", "removed"])
 def test_an_index_of_items_that_was_edited_is_not_used(project: Project, change: str) -> None:
-    project.run(source() + FOUND, run_id="one")
+    project.run_book(source() + FOUND, run_id="one")
     index = project.folder / ".waivern/runs/one/_system/items/found.jsonl"
     if change == "altered":
         index.write_text(index.read_text().replace('"records":1', '"records":0'))
     else:
         index.unlink()
     project.write(1, "Another")
-    again = project.run(source() + FOUND)
-    assert (found(again), how(again)) == (["note 0", "another", "note 2"], ("produced", 0))
+    again = project.run_book(source() + FOUND)
+    assert (texts(again), how(again)) == (["note 0", "another", "note 2"], ("produced", 0))
 
 
 def test_a_forecast_knows_the_reader(project: Project) -> None:
-    project.run(source() + FOUND)
+    project.run_book(source() + FOUND)
 
     def forecast(artifacts: str) -> tuple[str, str]:
         book = project.book(artifacts)
@@ -233,13 +189,13 @@ def test_items_of_a_reused_list_are_checked_before_results_are_taken(project: Pr
                 ctx.skipped(entry["name"], "changed")
                 continue"""
     project.edit(".read_text()\n", f".read_text(){check}\n")
-    project.run(source() + FOUND, run_id="one")
+    project.run_book(source() + FOUND, run_id="one")
     reused = "  notes: {reuse: {from_run: one, artifact: notes}}\n" + FOUND
-    assert how(project.run(reused))[0] == "cached"
+    assert how(project.run_book(reused))[0] == "cached"
     project.write(1, "Another")
-    again, fresh = project.run(reused), project.run(reused, cache=False)
-    assert (found(again), how(again)) == (["note 0", "note 2"], ("produced", 2))
-    assert found(fresh) == found(again)
+    again, fresh = project.run_book(reused), project.run_book(reused, cache=False)
+    assert (texts(again), how(again)) == (["note 0", "note 2"], ("produced", 2))
+    assert texts(fresh) == texts(again)
     coverage = [each.artifacts["found"].message().extensions["coverage"] for each in (again, fresh)]
     assert coverage[0] == coverage[1]
     assert coverage[0]["items"] == [{"item": "1.txt", "reason": "changed"}]
@@ -259,8 +215,8 @@ def test_a_connector_reads_with_what_its_consumer_has(project: Project) -> None:
                 ctx.say(str(error))
 """,
     )
-    result = project.run(source() + FOUND, run_id="one")
-    assert found(result) == LOWER
+    result = project.run_book(source() + FOUND, run_id="one")
+    assert texts(result) == LOWER
     logs = project.folder / ".waivern/runs/one/_system/logs"
     text = "".join(path.read_text() for path in logs.rglob("found*"))
     assert "reading 2.txt first" in text
