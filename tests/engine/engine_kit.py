@@ -30,7 +30,8 @@ from waivern.language.loader import draft
 from waivern.language.secrets import Secrets
 from waivern.message import Json
 from waivern.planning.plan import Plan
-from waivern.planning.planner import make_plan
+from waivern.planning.planner import plan_at_once
+from waivern.planning.resolver import LocalResolver
 from waivern.plugins.call_scope import CallScope
 from waivern.plugins.catalogue import Catalogue
 from waivern.record.fold import RunRecord
@@ -183,7 +184,7 @@ def plan_of(
     data = json.dumps(document).encode()
     whole = draft(YamlDocument(None, Path.cwd(), data), "t", environ)
     resolver = StoreResolver(store, ChildFiles(folder or Path.cwd()))
-    return make_plan(whole, resolver, environ, catalogue=catalogue)
+    return plan_at_once(whole, LocalResolver(resolver), environ, catalogue=catalogue)
 
 
 def execute(

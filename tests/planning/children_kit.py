@@ -16,7 +16,8 @@ from waivern.language.producer_specs import ReuseSpec
 from waivern.message import Json
 from waivern.planning.child_runbooks import ChildFile
 from waivern.planning.plan import Copy, Plan
-from waivern.planning.planner import make_plan
+from waivern.planning.planner import plan_at_once
+from waivern.planning.resolver import LocalResolver
 from waivern.plugins.catalogue import Catalogue
 from waivern.runs.child_files import ChildFiles
 
@@ -64,7 +65,7 @@ class Books:
             return {**defaults, **(params or {})}
 
         draft = loader.examine(self.folder / "main.yaml", {}, given)
-        return make_plan(draft, self.outside, {}, catalogue=self._catalogue)
+        return plan_at_once(draft, LocalResolver(self.outside), {}, catalogue=self._catalogue)
 
     def problems(self) -> tuple[Diagnostic, ...]:
         with pytest.raises(InvalidError) as raised:

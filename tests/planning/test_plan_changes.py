@@ -15,7 +15,8 @@ from waivern.message import Json
 from waivern.planning.changes import changes
 from waivern.planning.child_runbooks import ChildFile
 from waivern.planning.plan import Copy, Node
-from waivern.planning.planner import make_plan
+from waivern.planning.planner import plan_at_once
+from waivern.planning.resolver import LocalResolver
 from waivern.plugins.catalogue import Catalogue
 from waivern.yamldoc.document import YamlDocument
 
@@ -70,7 +71,9 @@ def book(
     document = YamlDocument(None, Path("/"), text.encode())
     environ = {"V": "1", "W": "2"}
     given = draft(document, "book", environ, lambda _declared: params or {})
-    return make_plan(given, Outside(child), environ, catalogue=CATALOGUES[-1]).nodes
+    return plan_at_once(
+        given, LocalResolver(Outside(child)), environ, catalogue=CATALOGUES[-1]
+    ).nodes
 
 
 SOURCE = "a: {source: {type: t, properties: {p: 1, q: {r: [1, 2]}}}}"

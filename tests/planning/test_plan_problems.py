@@ -15,7 +15,8 @@ from waivern.language.producer_specs import ReuseSpec
 from waivern.message import SchemaRef
 from waivern.planning.child_runbooks import ChildFile
 from waivern.planning.plan import Copy, Extract, Plan, Transform
-from waivern.planning.planner import make_plan
+from waivern.planning.planner import plan_at_once
+from waivern.planning.resolver import LocalResolver
 
 A = "a: {source: {type: filesystem, properties: {path: .}}}"
 
@@ -44,7 +45,7 @@ def plan(
     text = "artifacts:\n" + "".join(f"  {line}\n" for a in artifacts for line in a.splitlines())
     environ = environ or {}
     runbook = parse(text.encode(), path="book.yaml", folder=Path("/"), environ=environ)
-    return make_plan(runbook, shelf or Shelf(), environ)
+    return plan_at_once(runbook, LocalResolver(shelf or Shelf()), environ)
 
 
 def problems(*artifacts: str, shelf: Shelf | None = None) -> tuple[Diagnostic, ...]:

@@ -12,7 +12,8 @@ from waivern.diagnostics import Diagnostic, InvalidError
 from waivern.language import loader
 from waivern.message import Json
 from waivern.planning.defaults import ProjectDefaults
-from waivern.planning.planner import make_plan
+from waivern.planning.planner import plan_at_once
+from waivern.planning.resolver import LocalResolver
 from waivern.plugins.catalogue import Catalogue
 
 COMPONENT = """
@@ -71,7 +72,13 @@ def problems(
     path.write_text(f"artifacts:\n  {text}\n")
     draft = loader.examine(path, environ)
     with pytest.raises(InvalidError) as raised:
-        make_plan(draft, Outside(folder), environ, ProjectDefaults(components), CATALOGUES[-1])
+        plan_at_once(
+            draft,
+            LocalResolver(Outside(folder)),
+            environ,
+            ProjectDefaults(components),
+            CATALOGUES[-1],
+        )
     return raised.value.problems
 
 

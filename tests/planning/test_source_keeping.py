@@ -13,7 +13,8 @@ from waivern.language import loader, project
 from waivern.planning.changes import changes
 from waivern.planning.defaults import ProjectDefaults
 from waivern.planning.plan import Plan
-from waivern.planning.planner import make_plan
+from waivern.planning.planner import plan_at_once
+from waivern.planning.resolver import LocalResolver
 from waivern.plugins.catalogue import Catalogue
 
 SHELF = """
@@ -72,7 +73,7 @@ def of_project(books: Books, text: str, defaults: str) -> Plan:
     given = ProjectDefaults({}, file.on_error, file.keep, file.on_change, file.document)
     catalogue = Catalogue([str(books.folder / "components")], within=books.folder)
     draft = loader.examine(books.folder / "main.yaml", {})
-    return make_plan(draft, books.outside, {}, given, catalogue)
+    return plan_at_once(draft, LocalResolver(books.outside), {}, given, catalogue)
 
 
 def test_a_connector_that_can_read_again_is_kept_by_reference(books: Books) -> None:

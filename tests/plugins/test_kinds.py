@@ -14,7 +14,8 @@ from waivern.diagnostics import InvalidError
 from waivern.errors import ComponentError, NotFoundError, RefusedError, WaivernError
 from waivern.kinds import KINDS, Kind, entry
 from waivern.language.loader import parse
-from waivern.planning.planner import make_plan
+from waivern.planning.planner import plan_at_once
+from waivern.planning.resolver import LocalResolver
 from waivern.plugins.catalogue import Catalogue
 from waivern.plugins.component_shape import CHECKS
 from waivern.plugins.context import Context
@@ -82,7 +83,7 @@ def test_a_missing_service_is_a_problem_of_the_plan(tmp_path: Path) -> None:
     text = b"artifacts:\n  a:\n    source:\n      type: asking\n"
     runbook = parse(text, path="book.yaml", folder=tmp_path, environ={})
     with pytest.raises(InvalidError) as raised:
-        make_plan(runbook, NO_RESOLVER, {}, catalogue=catalogue)
+        plan_at_once(runbook, LocalResolver(NO_RESOLVER), {}, catalogue=catalogue)
     (problem,) = raised.value.problems
     assert problem.code == "WCT215"
     assert "requires the service 'none-such': no service 'none-such'" in problem.message
@@ -98,7 +99,7 @@ def test_an_installed_service_reaches_the_component(
     catalogue = _requiring(tmp_path / "a_service-1.2.dist-info", "llm")
     text = b"artifacts:\n  a:\n    source:\n      type: asking\n"
     runbook = parse(text, path="book.yaml", folder=tmp_path, environ={})
-    make_plan(runbook, NO_RESOLVER, {}, catalogue=catalogue)
+    plan_at_once(runbook, LocalResolver(NO_RESOLVER), {}, catalogue=catalogue)
     first = Context("a", tmp_path, service=lambda name: catalogue.load("services", name))
     second = Context("b", tmp_path, service=lambda name: catalogue.load("services", name))
     assert first.service("llm") is second.service("llm")

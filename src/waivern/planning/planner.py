@@ -30,7 +30,7 @@ from waivern.planning.plan_components import (
 )
 from waivern.planning.production import ProductionTable
 from waivern.planning.references import ReferenceResolver, ResolvedReferences
-from waivern.planning.resolver import LocalLookups, LocalResolver, Resolver, run_to_end
+from waivern.planning.resolver import Resolver, run_to_end
 from waivern.planning.reuse import Copies, look_up
 from waivern.planning.source_keeping import NOT_A_SOURCE, keeping
 from waivern.plugins.catalogue import Catalogue
@@ -64,27 +64,6 @@ async def plan_runbook(
         if warnings is not None:
             warnings += planner.warnings()
         return plan
-
-
-def make_plan(
-    draft: RunbookDraft | Runbook,
-    lookups: LocalLookups,
-    environ: Mapping[str, str],
-    defaults: ProjectDefaults = NO_DEFAULTS,
-    catalogue: Catalogue | None = None,
-    recorded_components: Mapping[ArtifactId, RecordedComponent] = NOTHING_MADE,
-    warnings: list[Diagnostic] | None = None,
-) -> Plan:
-    """Return the plan of a runbook as `plan_runbook` does, with lookups that answer at once."""
-    return plan_at_once(
-        draft,
-        LocalResolver(lookups),
-        environ,
-        defaults,
-        catalogue,
-        recorded_components,
-        warnings,
-    )
 
 
 def plan_at_once(

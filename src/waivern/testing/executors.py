@@ -29,7 +29,8 @@ from waivern.engine.producer import Producer
 from waivern.language.loader import draft
 from waivern.language.secrets import Secrets
 from waivern.planning.plan import Node
-from waivern.planning.planner import make_plan
+from waivern.planning.planner import plan_at_once
+from waivern.planning.resolver import LocalResolver
 from waivern.plugins.catalogue import Catalogue
 from waivern.runs.child_files import ChildFiles
 from waivern.runs.reuse_resolver import StoreResolver
@@ -96,7 +97,9 @@ class ExecutorConformance:
         store, clock = self.make_store(), Clock()
         document = YamlDocument(None, Path.cwd(), json.dumps({"artifacts": artifacts}).encode())
         runbook = draft(document, "conformance", {})
-        plan = make_plan(runbook, StoreResolver(store, ChildFiles(Path.cwd())), {})
+        plan = plan_at_once(
+            runbook, LocalResolver(StoreResolver(store, ChildFiles(Path.cwd()))), {}
+        )
         lease = store.begin("r", InitialState(b"", (), {}, {}), Owner("host", 1, clock.now()))
         secrets = Secrets({}, {})
         logs = RunLogs(partial(store.log, "r"), secrets.hide)

@@ -24,7 +24,8 @@ from waivern.language.project import parse as read_project
 from waivern.language.supplied_params import bind, read_file
 from waivern.message import decode, encode
 from waivern.planning.child_runbooks import ChildFile
-from waivern.planning.planner import make_plan
+from waivern.planning.planner import plan_at_once
+from waivern.planning.resolver import LocalResolver
 from waivern.record.fold import RunRecord
 from waivern.record.journal_events import from_record
 from waivern.record.run_metadata import RunMetadata
@@ -41,7 +42,7 @@ def runbook(data: bytes) -> None:
     """Bytes to plan: every problem has a position in the file, or names an artifact."""
     try:
         book = parse(data, path="x.yaml", folder=FOLDER, environ=ENVIRON)
-        plan = make_plan(book, StoreResolver(AsyncInMemoryStore()), ENVIRON)
+        plan = plan_at_once(book, LocalResolver(StoreResolver(AsyncInMemoryStore())), ENVIRON)
     except InvalidError as error:
         _placed(error)
     else:
@@ -70,7 +71,7 @@ def composed(data: bytes) -> None:
     root, _, child = data.partition(PART)
     try:
         book = parse(root, path="x.yaml", folder=FOLDER, environ=ENVIRON)
-        plan = make_plan(book, _Kids(child), ENVIRON)
+        plan = plan_at_once(book, LocalResolver(_Kids(child)), ENVIRON)
     except InvalidError as error:
         assert error.problems  # noqa: PT017 - a fuzz target
         str(error).encode()
