@@ -113,7 +113,7 @@ def test_a_fan_out_is_folded_and_can_be_opened(pages: Pages) -> None:
         "all: python, completed",
     ]
     (opener,) = (link for link in page.links if link.startswith("/runs/fan?open=read"))
-    assert len(pages.page(opener.partition("#")[0]).boxes) == 42
+    assert len(pages.page(opener.partition("#")[0]).boxes) == 81
     assert "81" in page.text
 
 

@@ -7,6 +7,7 @@ merge are three nodes.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from itertools import takewhile
 from typing import NamedTuple
@@ -30,21 +31,41 @@ class FoldedGraph(NamedTuple):
 def fold(
     needs: Mapping[str, Sequence[str]], kinds: Mapping[str, str], opened: Collection[str] = ()
 ) -> FoldedGraph:
-    """Return the graph with its fan-outs folded, except those with a member in `opened`."""
+    """Return the graph with its fan-outs folded, except those with a member in `opened`.
+
+    All stages of a fan-out are opened together: otherwise as many edges end at a single node.
+    """
     graph = {node: [each for each in needed if each in needs] for node, needed in needs.items()}
     groups: dict[Hashable, list[str]] = {}
     for node, position in _positions(graph, kinds).items():
         groups.setdefault(position, []).append(node)
     of: dict[str, str] = {}
     for members in groups.values():
-        folded = len(members) > FEW and not any(each in opened for each in members)
-        of.update((each, members[0] if folded else each) for each in members)
+        of.update((each, members[0] if len(members) > FEW else each) for each in members)
+    _open(of, graph, {of[each] for each in opened if each in of})
     found = FoldedGraph({}, {})
     for node, needed in graph.items():
         found.members.setdefault(of[node], []).append(node)
         links = found.needs.setdefault(of[node], [])
         links += dict.fromkeys(of[each] for each in needed if of[each] not in links)
     return found
+
+
+def _open(of: dict[str, str], graph: Mapping[str, Sequence[str]], opened: set[str]) -> None:
+    """Make each node of the opened groups, and of their other stages, its own representative."""
+    size = Counter(of.values())
+    links: dict[str, set[str]] = {}
+    for node, needed in graph.items():
+        for each in needed:
+            if size[of[node]] == size[of[each]]:
+                links.setdefault(of[node], set()).add(of[each])
+                links.setdefault(of[each], set()).add(of[node])
+    stages, stack = set(opened), [*opened]
+    while stack:
+        more = links.get(stack.pop(), set()) - stages
+        stages |= more
+        stack += more
+    of.update((node, node) for node, first in of.items() if first in stages)
 
 
 def pattern(names: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Hashable, Mapping, Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import NamedTuple, TypeAlias
 
 from waivern.planning.graph import dependents
@@ -127,8 +127,10 @@ def _rows(layers: list[list[Cell]], before: Links, after: Links) -> dict[Cell, f
         for cells in way:
             wanted = [_mean(row, links.get(cell), row[cell]) for cell in cells]
             row.update(zip(cells, _apart(wanted), strict=True))
-    top = min(row.values(), default=0.0)
-    return {cell: round(y - top, 2) for cell, y in row.items()}
+    places = sorted(set(row.values()))
+    empty = accumulate(max(0.0, b - a - 1) for a, b in pairwise(places))
+    below = dict(zip(places[1:], empty, strict=True))  # the empty rows above each place
+    return {cell: round(y - places[0] - below.get(y, 0.0), 2) for cell, y in row.items()}
 
 
 def _apart(wanted: Sequence[float]) -> list[float]:

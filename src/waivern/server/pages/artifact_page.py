@@ -22,7 +22,7 @@ from waivern.runs import queries
 from waivern.runs.recorded_artifacts import ArtifactList, fetched, meant, storage_text
 from waivern.runs.recorded_texts import of_artifact
 from waivern.server.pages.graph_picture import needed
-from waivern.server.pages.page_templates import json_lines
+from waivern.server.pages.page_templates import json_lines, utc
 from waivern.server.pages.run_page import FINDINGS
 from waivern.store.base import RunStore
 
@@ -159,7 +159,7 @@ def _facts(step: StepRecord, message: Message | None) -> Iterator[tuple[str, str
     yield "digest", done.digest
     if message is not None:
         yield "keep", storage_text(message, done.keep) or ""
-        yield "produced", message.timestamp or "" or ""
+        yield "produced", utc(message.timestamp) or ""
     if done.examined is not None:
         yield "coverage", examined(done.artifact, measure(done.examined))
 

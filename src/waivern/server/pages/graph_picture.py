@@ -66,6 +66,8 @@ def picture(record: RunRecord, opened: Collection[str]) -> Picture | None:
     needs = {name: needed(record, name) for name in record.steps}
     kinds = {name: step.component or "" for name, step in record.steps.items()}
     graph = fold(needs, kinds, opened)
+    if len(graph.members) > MOST_BOXES:
+        graph, opened = fold(needs, kinds), ()
     if not 1 < len(graph.members) <= MOST_BOXES:
         return None
     found = layout(graph.needs)
@@ -83,7 +85,8 @@ def needed(record: RunRecord, name: str) -> Sequence[str]:
     """Return what an artifact was produced from, or will be, as far as the journal says."""
     if asked := record.decisions.get(name):
         return [*asked[-1].shown]  # a gate that waits has not started
-    return record.steps[name].inputs or record.processors.get(name, ())
+    # those that were declared: one that is missing is not among those that were used
+    return [*dict.fromkeys([*record.processors.get(name, ()), *record.steps[name].inputs])]
 
 
 def _box(
