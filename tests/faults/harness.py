@@ -395,6 +395,7 @@ class Bench:
 
     WIDTH = 2
     TRIES = 3
+    SHELF = Shelf
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "books"
@@ -407,7 +408,7 @@ class Bench:
         self.script = Script(folder)
         self._template = folder / "template"
         self._template.mkdir()
-        first = Shelf(self, self._template)
+        first = self.SHELF(self, self._template)
         done = carry_out(self.script, first.origin())
         assert done.code == 0, done.err
         self._warm_ups = [self.shelf().start()]
@@ -420,13 +421,13 @@ class Bench:
         """Return a store of its own that is a copy of another."""
         path = self._shelves / str(next(self._numbers))
         shutil.copytree(template or self._template, path, symlinks=True)
-        return Shelf(self, path)
+        return self.SHELF(self, path)
 
     def bare_shelf(self) -> Shelf:
         """Return a place where no store is yet."""
         path = self._shelves / str(next(self._numbers))
         path.mkdir()
-        return Shelf(self, path)
+        return self.SHELF(self, path)
 
     def _runner(self) -> Zygote:
         first, *others = self._warm_ups

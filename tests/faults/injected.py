@@ -1,10 +1,10 @@
 """Inside the process under test: counts the store's operations, and breaks one of them.
 
-`disk.step` is all that the product offers for this. It is replaced before `wct` begins: by a
-sitecustomize.py in the real script, after the fork in the zygote. `serial` makes the sequence of
-operations the same every time, so that an ordinal names one operation: a component begins when
-all before it is committed and projected, the ledger never waits for company, and whether somebody
-wants the run cancelled is looked up once.
+`disk.step` is all that the product offers for this, and `database.step` for stores in a database.
+They are replaced before `wct` begins: by a sitecustomize.py in the real script, after the fork in
+the zygote. `serial` makes the sequence of operations the same every time, so that an ordinal names
+one operation: a component begins when all before it is committed and projected, the ledger never
+waits for company, and whether somebody wants the run cancelled is looked up once.
 """
 
 from __future__ import annotations
@@ -127,10 +127,12 @@ class Gate:
 def install(spec: dict[str, Any]) -> None:
     """Break what `spec` says, in this process, from now on."""
     from waivern.store import disk
+    from waivern.store.sql import database
 
     time.sleep(spec.get("late_s", 0))
     fault = Fault(spec)
     disk.step = fault.step  # type: ignore[assignment]
+    database.step = fault.step  # type: ignore[assignment]
     _let_writes_be_short()
     if spec.get("serial", True) and fault.action != "delay":
         _serialise(fault.gate)
@@ -154,10 +156,11 @@ def _serialise(gate: Gate) -> None:
     from waivern.engine.producer import Producer
     from waivern.store.disk_backend import DiskBackend
     from waivern.store.lease import BackendLease
+    from waivern.store.sql.sqlite_store import SqliteBackend
 
     ledger.GATHER_S, ledger.IDLE_S = 0.0, 60.0
     ledger.PROJECT_EVERY_S, ledger.PROJECTION_SHARE = 0.0, 0
-    DiskBackend.watch_s = 60.0
+    DiskBackend.watch_s = SqliteBackend.watch_s = 60.0
     progress.TICK_S = 0.001  # so that more has been told when a kill comes
     begin, append, project = Producer.begin, BackendLease.append, BackendLease.project
     pending = 0

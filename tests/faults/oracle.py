@@ -292,7 +292,8 @@ def agree(run: Path, truth: Story) -> None:
     head = json.loads((run / "_system" / "run.json").read_bytes())
     state = json.loads((run / "_system" / "state.json").read_bytes())
     assert head["status"] == truth.status
-    assert head["journal"] == {"count": truth.count, "head": truth.head}
+    count = truth.count
+    assert head["journal"] == {"count": count, "head": truth.head, "synced": count}
     assert len(head["attempts"]) == truth.attempts
     assert head["attempts"][-1]["status"] == truth.status
     listed = {
