@@ -52,6 +52,8 @@ class Possession:
         self._backend.require(held, self._runs, lambda: self._check(held))
 
     def _check(self, held: list[HeldFile]) -> None:
+        if (why := self._backend.displaced(self._runs)) is not None:
+            raise _lost(why)
         for each in held:
             try:
                 mine = each.handle.stat()
@@ -69,8 +71,6 @@ class Possession:
                 raise _lost(
                     f"{each.name} has {mine.st_size} bytes, and {each.size} were written to it"
                 )
-        if (why := self._backend.displaced(self._runs)) is not None:
-            raise _lost(why)
 
     def close(self) -> None:
         """Close the folder of all runs."""

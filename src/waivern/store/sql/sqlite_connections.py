@@ -46,10 +46,14 @@ class Connection:
 
 
 class Pool:
-    """The connections of this process to one database: one that writes at a time, any that read."""
+    """The connections of this process to one database: one that writes at a time, any that read.
 
-    def __init__(self, path: str) -> None:
+    `file` is the inode of the database.
+    """
+
+    def __init__(self, path: str, file: int) -> None:
         self._path = path
+        self._file = file
         self._idle: list[Connection] = []
         self._reset()
         _pools.add(self)
@@ -81,6 +85,7 @@ class Pool:
         if writing:  # waiting here is quicker than in SQLite, which polls
             self._writer.acquire()
         try:
+            self._check()
             with self._gate:
                 self._gate.wait_for(lambda: not self._forking)
                 self._in_use += 1
@@ -98,6 +103,15 @@ class Pool:
             if writing:
                 self._writer.release()
             raise
+
+    def _check(self) -> None:
+        """Raise IntegrityError if the file was moved: SQLite would find another's log by name."""
+        try:
+            found = os.stat(self._path)
+        except OSError as error:
+            raise IntegrityError(f"{self._path} is gone ({error.strerror})") from error
+        if found.st_ino != self._file:
+            raise IntegrityError(f"another file has taken the place of {self._path}")
 
     def give_back(
         self, connection: Connection, *, writing: bool = False, usable: bool = True

@@ -74,7 +74,7 @@ class SqliteDatabase(Database):
         found = os.stat(path)
         self.device, self.owner = found.st_ino, found.st_uid
         self._owners = owners
-        self._pool = Pool(path)
+        self._pool = Pool(path, found.st_ino)
         self._thread = threading.local()
 
     def prepare(self, *, make: bool) -> None:

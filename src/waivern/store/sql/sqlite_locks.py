@@ -28,13 +28,17 @@ LONGEST_S = 0.05
 
 
 class FileLock(DatabaseLock):
-    """A lock that this process holds, by an open file; a forked child only closes it."""
+    """A lock that this process holds, by an open file.
 
-    __slots__ = ("__weakref__", "_descriptor", "_path")
+    A forked child shares the open file: it only closes it, or it would release its parent's lock.
+    """
+
+    __slots__ = ("__weakref__", "_descriptor", "_path", "_process")
 
     def __init__(self, path: str, descriptor: int) -> None:
         self._path = path
         self._descriptor = descriptor
+        self._process = os.getpid()
         _held.add(self)
 
     def is_held(self) -> bool:
@@ -45,20 +49,15 @@ class FileLock(DatabaseLock):
         if descriptor < 0:
             return
         try:
-            # the other holders of a shared lock keep the file
             with suppress(OSError):
+                if self._process != os.getpid():
+                    return
+                # the other holders of a shared lock keep the file
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if _is_at(self._path, descriptor):
                     os.unlink(self._path)
         finally:
             os.close(descriptor)
-
-    def abandon(self) -> None:
-        """Close the file without removing it: the lock is the parent's."""
-        descriptor, self._descriptor = self._descriptor, -1
-        if descriptor >= 0:
-            with suppress(OSError):
-                os.close(descriptor)
 
 
 _held: WeakSet[FileLock] = WeakSet()
@@ -66,7 +65,7 @@ _held: WeakSet[FileLock] = WeakSet()
 
 def _after_fork() -> None:
     for lock in list(_held):
-        lock.abandon()
+        lock.release()
 
 
 os.register_at_fork(after_in_child=_after_fork)
