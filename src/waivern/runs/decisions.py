@@ -43,6 +43,9 @@ class Decision:
     note: str | None = None
     data: Mapping[str, Json] = field(default_factory=dict)
     """For what comes after the gate."""
+    shown: Mapping[str, str] | None = None
+    """The artifacts that the person was shown, each with its digest; None: those that the gate
+    shows now."""
 
     def __post_init__(self) -> None:
         try:
@@ -187,6 +190,11 @@ def decided(
             hint="resume the run without a decision: it asks again",
         )
     _refuse_settled(asked, decision, record, clock.now())
+    if decision.shown is not None and dict(decision.shown) != dict(asked.question.shown):
+        raise RefusedError(
+            f"'{asked.gate}' shows other artifacts than this decision is on",
+            hint=f"`wct inspect {record.metadata.run_id}` shows them as they are now",
+        )
     for name, digest in asked.question.shown.items():
         if (event := record.steps[name].redacted) and event.digest != digest:
             raise RedactedError(

@@ -35,7 +35,7 @@ class Operation(NamedTuple):
     path: str
     """With parameters in braces; one that may have '/' ends with `:path`, as in Starlette."""
     summary: str
-    handle: Callable[[Call], Awaitable[Response | dict[str, Json]]]
+    handle: Callable[[ApiCall], Awaitable[Response | dict[str, Json]]]
     parameters: tuple[Parameter, ...] = ()
     body: Schema | None = None
     returns: str = "A JSON object."
@@ -54,7 +54,7 @@ class Operation(NamedTuple):
 
         async def endpoint(request: Request) -> Response:
             answer = await self.handle(
-                Call(request, self._values(request), await self._sent(request))
+                ApiCall(request, self._values(request), await self._sent(request))
             )
             return answer if isinstance(answer, Response) else JSONResponse(answer, self.status)
 
@@ -82,7 +82,7 @@ class Operation(NamedTuple):
         return checked(sent, self.body, "the body")  # type: ignore[no-any-return]
 
 
-class Call(NamedTuple):
+class ApiCall(NamedTuple):
     """A request whose parameters and body were checked."""
 
     request: Request

@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from waivern.server.action_operations import action_operations
 from waivern.server.api_operations import Operation
 from waivern.server.openapi import openapi_document
 from waivern.server.route_groups import RouteGroup
@@ -17,7 +18,11 @@ from waivern.server.stream_operations import stream_operations
 
 def operations(context: ServerContext) -> list[Operation]:
     """Return all operations of the API."""
-    return [*read_operations(), *stream_operations(RunFeeds(context))]
+    return [
+        *read_operations(),
+        *stream_operations(RunFeeds(context)),
+        *action_operations(context),
+    ]
 
 
 def api_group(context: ServerContext) -> RouteGroup:

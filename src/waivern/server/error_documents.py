@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from starlette.responses import JSONResponse, Response
@@ -14,6 +16,7 @@ from waivern.errors import (
     UsageError,
     WaivernError,
 )
+from waivern.message import Json
 
 
 class RequestError(Exception):
@@ -25,12 +28,15 @@ class RequestError(Exception):
         message: str,
         hint: str | None = None,
         headers: dict[str, str] | None = None,
+        *,
+        more: dict[str, Json] | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
         self.hint = hint
         self.headers = headers or {}
+        self.more = more or {}
 
 
 class ErrorDocument(NamedTuple):
@@ -40,10 +46,12 @@ class ErrorDocument(NamedTuple):
     message: str
     hint: str | None
     headers: dict[str, str]
+    more: Mapping[str, Json] = MappingProxyType({})
+    """Further facts, such as the problems of a runbook."""
 
     def json(self) -> Response:
         """Return the error as a JSON response."""
-        error = {"status": self.status, "message": self.message, "hint": self.hint}
+        error = {"status": self.status, "message": self.message, "hint": self.hint, **self.more}
         return JSONResponse({"error": error}, self.status, self.headers)
 
 
@@ -61,7 +69,7 @@ def document_of(error: Exception) -> ErrorDocument:
     from starlette.exceptions import HTTPException
 
     if isinstance(error, RequestError):
-        return ErrorDocument(error.status, error.message, error.hint, error.headers)
+        return ErrorDocument(error.status, error.message, error.hint, error.headers, error.more)
     if isinstance(error, HTTPException):
         headers = dict(error.headers or {})
         return ErrorDocument(

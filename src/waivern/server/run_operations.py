@@ -21,7 +21,7 @@ from waivern.runs.listing import SORTS, RunFilter, RunGlance, RunListing
 from waivern.runs.moments import moment
 from waivern.runs.recorded_artifacts import ArtifactList, fetched, meant
 from waivern.runs.run_references import find
-from waivern.server.api_operations import Call, Operation, Parameter
+from waivern.server.api_operations import ApiCall, Operation, Parameter
 from waivern.server.error_documents import RequestError
 from waivern.server.server_context import context_of, user_of
 from waivern.store.base import RunStore
@@ -74,7 +74,7 @@ def record_of(store: RunStore, run: str) -> RunRecord:
 # runs
 
 
-async def list_runs(call: Call) -> dict[str, Json]:
+async def list_runs(call: ApiCall) -> dict[str, Json]:
     """Return the runs that match a filter."""
     context = context_of(call.request)
     return await context.read(run_page, context.store, call.values)
@@ -117,7 +117,7 @@ def _place(matching: Sequence[RunGlance], cursor: str | None) -> int:
     return next(places, min(int(number), len(matching)))
 
 
-async def get_run(call: Call) -> dict[str, Json]:
+async def get_run(call: ApiCall) -> dict[str, Json]:
     """Return a run."""
     context = context_of(call.request)
     return await context.read(run_document, context.store, call.values["run"])
@@ -141,7 +141,7 @@ def run_document(store: RunStore, run: str) -> dict[str, Json]:
     }
 
 
-async def list_steps(call: Call) -> dict[str, Json]:
+async def list_steps(call: ApiCall) -> dict[str, Json]:
     """Return the steps of a run in the order of starting."""
     context = context_of(call.request)
     return await context.read(_steps, context.store, call.values)
@@ -168,7 +168,7 @@ def _page(name: str, found: list[Json], total: int, asked: Any) -> dict[str, Jso
 # artifacts
 
 
-async def list_artifacts(call: Call) -> dict[str, Json]:
+async def list_artifacts(call: ApiCall) -> dict[str, Json]:
     """Return the artifacts of a run, as its journal records them."""
     context = context_of(call.request)
     return await context.read(_artifacts, context.store, call.values)
@@ -198,7 +198,7 @@ def _summary(record: RunRecord, step: StepRecord) -> dict[str, Json]:
     }
 
 
-async def get_artifact(call: Call) -> dict[str, Json]:
+async def get_artifact(call: ApiCall) -> dict[str, Json]:
     """Return what is known of an artifact, without its content."""
     context = context_of(call.request)
     return await context.read(_artifact, context.store, call.values)
@@ -224,7 +224,7 @@ def _artifact(store: RunStore, asked: Any) -> dict[str, Json]:
     return document
 
 
-async def get_content(call: Call) -> dict[str, Json]:
+async def get_content(call: ApiCall) -> dict[str, Json]:
     """Return the content of an artifact, or elements of its list."""
     context = context_of(call.request)
     return await context.read(_content, context.store, call.values, user_of(call.request))
@@ -291,13 +291,13 @@ def note_access(store: RunStore, record: RunRecord, step: StepRecord, user: str)
 # logs
 
 
-async def get_run_log(call: Call) -> dict[str, Json]:
+async def get_run_log(call: ApiCall) -> dict[str, Json]:
     """Return a part of the log of a run."""
     context = context_of(call.request)
     return await context.read(log_part, context.store, call.values)
 
 
-async def get_log(call: Call) -> dict[str, Json]:
+async def get_log(call: ApiCall) -> dict[str, Json]:
     """Return a part of the log of an artifact."""
     context = context_of(call.request)
     return await context.read(log_part, context.store, call.values)

@@ -17,6 +17,8 @@ T = TypeVar("T")
 
 READERS = 8
 """The number of threads that read the store for requests."""
+ACTORS = 8
+"""The number of threads that carry out what clients ask for."""
 
 
 class ServerContext:
@@ -31,11 +33,16 @@ class ServerContext:
         self.closing = anyio.Event()
         """Set when the server ends: whatever streams to a client returns then."""
         self._readers = anyio.CapacityLimiter(READERS)
+        self._actors = anyio.CapacityLimiter(ACTORS)
 
     async def read(self, function: Callable[..., T], *args: Any, **keywords: Any) -> T:
-        """Call a function that blocks on a thread, and return its result."""
+        """Call a function that reads the store on a thread, and return its result."""
         call = partial(function, *args, **keywords)
         return await to_thread.run_sync(call, limiter=self._readers)
+
+    async def carry_out(self, function: Callable[..., T], *args: Any) -> T:
+        """Call a function that may wait for seconds on a thread, and return its result."""
+        return await to_thread.run_sync(partial(function, *args), limiter=self._actors)
 
 
 def context_of(request: Request) -> ServerContext:

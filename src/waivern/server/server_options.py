@@ -27,6 +27,8 @@ class ServerOptions(NamedTuple):
     """The folder of the runbooks that may be started; None: none may."""
     names: tuple[str, ...] = ()
     """Further names of the server that a request may be addressed to."""
+    trust_store: bool = False
+    """Whether the store is used even if other users can write to it."""
     user: str = ""
     """The user who runs the server."""
 

@@ -9,7 +9,7 @@ import anyio
 from starlette.responses import Response, StreamingResponse
 
 from waivern.runs import queries
-from waivern.server.api_operations import Call, Operation, Parameter
+from waivern.server.api_operations import ApiCall, Operation, Parameter
 from waivern.server.run_feeds import SILENCE_S, RunFeeds, sse
 from waivern.server.run_operations import (
     ARTIFACT,
@@ -30,7 +30,7 @@ _SEQ = {"type": "integer", "minimum": 0, "maximum": 10**12}
 def stream_operations(feeds: RunFeeds) -> Iterator[Operation]:
     """Yield the operations that stream."""
 
-    async def follow_events(call: Call) -> Response:
+    async def follow_events(call: ApiCall) -> Response:
         """Stream the events of a run."""
         context = context_of(call.request)
         run_id, live, count = await context.read(_standing, context.store, call.values["run"])
@@ -41,7 +41,7 @@ def stream_operations(feeds: RunFeeds) -> Iterator[Operation]:
         feeds.admit()
         return _stream(feeds.follow(run_id, after))
 
-    async def follow_log(call: Call) -> Response:
+    async def follow_log(call: ApiCall) -> Response:
         """Stream the log of a run or of an artifact."""
         context = context_of(call.request)
         await context.read(log_part, context.store, call.values)  # raises what is wrong

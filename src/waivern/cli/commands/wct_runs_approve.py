@@ -53,6 +53,12 @@ if TYPE_CHECKING:
 @by_option
 @note_option
 @data_option("Pass a value to the artifacts behind the gate.")
+@click.option(
+    "--shown",
+    metavar="ARTIFACT=DIGEST",
+    multiple=True,
+    help="Refuse unless the gate shows exactly these artifacts.  [default: not checked]",
+)
 @click.option("--no-resume", is_flag=True, help="Record the decision only.")
 @recorded_options
 @running_options
@@ -62,6 +68,7 @@ def command(
     by: str | None,
     note: str | None,
     data: tuple[str, ...],
+    shown: tuple[str, ...],
     no_resume: bool,
     **more: Any,
 ) -> int:
@@ -80,7 +87,9 @@ def command(
     from waivern.runs.resume import approve
 
     typed, project = TypedOptions(**more), find_project()
-    decision = Decision(not reject, user_name() if by is None else by, note, read_data(data))
+    decision = Decision(
+        not reject, user_name() if by is None else by, note, read_data(data), _digests(shown)
+    )
     store, params = store_with_runs(typed, project, "decide on"), typed.supplied_params()
     if no_resume and typed.output is not None:
         raise UsageError("--no-resume cannot be combined with -o", hint="omit one of the two")
@@ -107,6 +116,17 @@ def command(
         stdout().print(f"{decided.run_id}/{clean(_described(decided.event))}")
         _print_next(decided, typed.store)
     return Exit.OK if no_resume else Exit.SUSPENDED
+
+
+def _digests(typed: tuple[str, ...]) -> dict[str, str] | None:
+    """Return the digests of --shown by artifact; None if there are none. Raises UsageError."""
+    found = {}
+    for each in typed:
+        name, equals, digest = each.partition("=")
+        if not equals:
+            raise UsageError(f"--shown {each[:200]!r} has no digest", hint="write ARTIFACT=DIGEST")
+        found[name] = digest
+    return found or None
 
 
 def _described(event: GateDecidedRecord) -> str:

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from waivern.cli.ui.options import examples, opened, store_option
+from waivern.cli.ui.options import TRUST, examples, opened, store_option
 from waivern.cli.ui.screen import stderr, stdout
 from waivern.cli.ui.user import user_name
 from waivern.errors import RefusedError
@@ -76,6 +76,7 @@ def command(
         read_only,
         runbook_folder,
         names,
+        bool(click.get_current_context().meta.get(TRUST)),
         user_name(),
     )
     if not options.is_local and not options.tokens:
