@@ -6,7 +6,8 @@ import http.client
 import json
 import signal
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -142,6 +143,13 @@ def start_server(place: Place, *options: str, token: str | None = None) -> Serve
     address = process.stdout.readline().strip()
     assert address, process.communicate(timeout=10)[1]
     return Served(process, address, token)
+
+
+def awaited(look: Callable[[], Any], wanted: Any) -> None:
+    deadline = time.monotonic() + 20
+    while (seen := look()) != wanted:
+        assert time.monotonic() < deadline, seen
+        time.sleep(0.05)
 
 
 def token_file(folder: Path, *lines: str) -> Path:

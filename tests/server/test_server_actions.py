@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from server_kit import RUNBOOK, Served, start_server
+from server_kit import RUNBOOK, Served, awaited, start_server
 from wct_process import Place
 
 GATED = """
@@ -28,13 +26,6 @@ def place(tmp_path: Path) -> Iterator[Place]:
     found = Place(tmp_path)
     yield found
     found.close()
-
-
-def awaited(look: Callable[[], Any], wanted: Any) -> None:
-    deadline = time.monotonic() + 20
-    while (seen := look()) != wanted:
-        assert time.monotonic() < deadline, seen
-        time.sleep(0.05)
 
 
 def status(server: Served, run: str) -> str:

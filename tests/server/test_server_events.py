@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from server_kit import RUNBOOK, EventStream, Served, start_server
+from server_kit import RUNBOOK, EventStream, Served, awaited, start_server
 from wct_process import Place
 
 
@@ -100,3 +100,34 @@ def test_a_log_is_followed_until_its_run_ends(place: Place) -> None:
     found = server.get("/api/v1/runs/done/logs/a?offset=2").json
     assert found["text"] == events[0].data["text"][2:]
     assert found["next"] == found["size"]
+
+
+def test_progress_is_seen_while_the_run_is_live(place: Place) -> None:
+    counting = """
+import os, time
+
+def count(ctx, go):
+    n = 0
+    while not os.path.exists(go):
+        n += 1
+        ctx.progress(n, 1000)
+        time.sleep(0.05)
+    return {"n": n}
+"""
+    (place.path / "counting.py").write_text(counting)
+    go = place.path / "go"
+    call = f'{{call: "counting.py:count", args: {{go: {go}}}}}'
+    place.runbook("count.yaml", f"  a: {{source: {{type: python, properties: {call}}}}}")
+    run = place.start("run", "count.yaml", "--run-id", "live")
+    server = start_server(place)
+    awaited(lambda: server.get("/api/v1/runs/live").status, 200)
+    stream = follow(server, "live")
+    (*_, first) = stream.until("progress")
+    (*_, second) = stream.until("progress")
+    assert first.seq is None
+    assert first.data["artifacts"]["a"]["n"] < second.data["artifacts"]["a"]["n"]
+    assert server.get("/api/v1/runs/live/progress").json["progress"]["artifacts"].keys() == {"a"}
+    go.touch()
+    assert place.ended(run).code == 0
+    assert not (place.run_folder() / "_system" / "progress.json").exists()
+    assert server.get("/api/v1/runs/live/progress").json["progress"] is None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
@@ -19,10 +19,12 @@ from waivern.language.models import DEFAULT_CONCURRENCY
 from waivern.language.secrets import Secrets
 from waivern.message import Json
 from waivern.planning.plan import Copy, Plan
+from waivern.plugins.tally import Progress
 from waivern.record.fold import RunRecord
 from waivern.record.journal_events import Event
 from waivern.record.status import RunStatus
 from waivern.runs import history
+from waivern.runs.progress_file import ProgressFile
 from waivern.runs.result import RunResult
 from waivern.runs.run_options import RunOptions
 from waivern.runs.session import Session, secrets_of
@@ -43,7 +45,8 @@ def carry_out(session: Session) -> RunResult:
     observers = tuple(map(_GuardedObserver, options.observers))
     cache = _cache(session)
     logs = RunLogs(partial(store.log, session.run_id), secrets.hide, options.on_output)
-    loop = _loop(session, observers, secrets, cache, logs)
+    progress = ProgressFile(lease, record, options.clock, options.on_progress)
+    loop = _loop(session, observers, secrets, cache, logs, progress.report)
     options.on_running(loop.halt)
     try:  # the lock is held until history, cache and outputs agree with the journal
         with _logging(logs, options):
@@ -62,6 +65,7 @@ def carry_out(session: Session) -> RunResult:
         tripped = session.tripped_policies(secrets)
         outputs = _delivered(store, plan, record)
     finally:
+        progress.close()
         lease.release()
         catalogue.close()
     codes = [outcome.exit_code, *([Exit.POLICY] if tripped else [])]
@@ -89,6 +93,7 @@ def _loop(
     secrets: Secrets,
     cache: Cache | None,
     logs: RunLogs,
+    on_progress: Callable[[str, Progress], None],
 ) -> Loop:
     store, record, plan, options = session.store, session.record, session.plan, session.options
     prepared, settings, clock = session.prepared, plan.runbook.config, options.clock
@@ -101,7 +106,7 @@ def _loop(
         prepared.environ,
         secrets,
         clock,
-        options.on_progress,
+        on_progress,
         cache,
         prepared.catalogue,
         logs,

@@ -8,7 +8,13 @@ from itertools import islice
 from typing import Any
 
 from waivern.clock import Clock
-from waivern.errors import ArtifactNotFoundError, NotFoundError, RefusedError, UsageError
+from waivern.errors import (
+    ArtifactNotFoundError,
+    IntegrityError,
+    NotFoundError,
+    RefusedError,
+    UsageError,
+)
 from waivern.message import Json, Message
 from waivern.record.coverage import coverage
 from waivern.record.fold import RunRecord
@@ -163,6 +169,27 @@ def _cut(found: Sequence[StepRecord], asked: Any) -> Sequence[StepRecord]:
 def _page(name: str, found: list[Json], total: int, asked: Any) -> dict[str, Json]:
     end = asked["offset"] + len(found)
     return {name: found, "total": total, "next": end if found and end < total else None}
+
+
+async def get_progress(call: ApiCall) -> dict[str, Json]:
+    """Return the progress of a live run."""
+    context = context_of(call.request)
+    return await context.read(_progress, context.store, call.values["run"])
+
+
+def _progress(store: RunStore, run: str) -> dict[str, Json]:
+    run_id = record_of(store, run).metadata.run_id
+    return {"run_id": run_id, "progress": progress_of(store, run_id)}
+
+
+def progress_of(store: RunStore, run_id: str) -> dict[str, Json] | None:
+    """Return the last progress of a run; None if it is not live, or nothing was reported."""
+    if store.owner(run_id) is None:
+        return None
+    try:
+        return store.read_json(run_id, "progress")
+    except (ArtifactNotFoundError, IntegrityError):
+        return None
 
 
 # artifacts
@@ -384,6 +411,15 @@ def read_operations() -> Iterator[Operation]:
         list_steps,
         (RUN, _STATUS, *_PAGE),
         returns="`steps`, `total`, and `next`, the offset of the next page or null.",
+    )
+    yield Operation(
+        "GET",
+        "/api/v1/runs/{run}/progress",
+        "Return the progress of a live run.",
+        get_progress,
+        (RUN,),
+        returns="`progress`: `at`, and `artifacts` with `n` of `total` and `size` of `total_size`;"
+        " null if the run is not live or nothing was reported.",
     )
     yield Operation(
         "GET",

@@ -18,6 +18,7 @@ RUNS, LOGS, REQUESTS, PINNED = "runs", "logs", "requests", "pinned.json"
 CHILDREN, CACHE, RUN_LOG, LOCK = "children", "cache", "run.log", "lock"
 ITEMS, STAGED, OVER = "items", "staged", ".over"
 EVENTS, RUN, STATE, RUNBOOK = "events.jsonl", "run.json", "state.json", "runbook.yaml"
+PROGRESS = "progress.json"
 RECORD_BYTES = 64 << 20
 """The limit for a record or a runbook (100,000 artifacts need some 4 MiB)."""
 
@@ -191,6 +192,7 @@ UNCOVERED = (
     f"{SYSTEM}/{LOGS}/",
     f"{SYSTEM}/{REQUESTS}/",
     f"{SYSTEM}/{PINNED}",
+    f"{SYSTEM}/{PROGRESS}",
 )
 """Files that no event describes, and folders with everything that is in them."""
 _EARLIER = r"(runbook|child)\.([0-9a-f]{16})\.yaml"

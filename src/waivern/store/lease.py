@@ -19,6 +19,7 @@ from waivern.store.layout import (
     CHILDREN,
     EVENTS,
     JOURNAL_BYTES,
+    PROGRESS,
     RECORD_BYTES,
     REQUESTS,
     RUN,
@@ -203,6 +204,14 @@ class BackendLease(Lease):
             journal_head = self.head | {"synced": self._chain.durable}
             self._system.replace(RUN, json_bytes({**run, "journal": journal_head}), sync=sync)
 
+    def project_progress(self, document: dict[str, Json] | None) -> None:
+        self.check()
+        with there("write the run's progress"):
+            if document is None:
+                self._system.unlink(PROGRESS)
+            else:
+                self._system.replace(PROGRESS, json_bytes(document), sync=False)
+
     @property
     def head(self) -> dict[str, Json]:
         return {"count": self._anchor.lines, "head": self._anchor.head}
@@ -243,6 +252,7 @@ class BackendLease(Lease):
 
     def clear_requests(self) -> None:
         with there("remove requests"):
+            self._system.unlink(PROGRESS)  # of a holder that was killed
             try:
                 requests = self._system.folder(REQUESTS)
             except FileNotFoundError:

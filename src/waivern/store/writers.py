@@ -80,6 +80,12 @@ class Lease(ABC):
         lines are durable now.
         """
 
+    def project_progress(self, document: dict[str, Json] | None) -> None:  # noqa: B027
+        """Replace the progress that readers of the live run see; None removes it.
+
+        Nothing depends on it, and a store may ignore it. Any thread may call this.
+        """
+
     @property
     @abstractmethod
     def head(self) -> dict[str, Json]:
