@@ -41,6 +41,7 @@ EXTRAS = {
     "testing/stores.py": {"pytest"},
     "testing/stream_conformance.py": {"pytest"},
     "server": {"starlette", "uvicorn", "jinja2", "markupsafe"},
+    "store/objects/bucket_client.py": {"obstore"},
 }
 """Package or file -> what it may import beyond RUNTIME, each thing an extra."""
 

@@ -6,10 +6,13 @@ at the end is one after which nothing was shown, and the next writer cuts it.
 
 from __future__ import annotations
 
+from functools import partial
+
 from waivern.errors import IntegrityError
 from waivern.message import Json
 from waivern.store import journal
 from waivern.store.backend import FileHandle, FolderHandle
+from waivern.store.os_errors import until_undisturbed
 from waivern.store.store_values import Journal
 
 ACCESS = "access.jsonl"
@@ -20,6 +23,10 @@ LOG_BYTES = 1 << 30
 
 def append(root: FolderHandle, record: dict[str, Json]) -> None:
     """Append a line, durably. Raises IntegrityError if the last one was altered."""
+    until_undisturbed(partial(_append_locked, root, record))
+
+
+def _append_locked(root: FolderHandle, record: dict[str, Json]) -> None:
     while True:
         with root.open(ACCESS, "append") as file:
             file.lock(exclusive=True, wait=True)

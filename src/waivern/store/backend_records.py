@@ -179,6 +179,7 @@ class BackendRecords(RunStore):
             with system.ensure_folder(REQUESTS) as requests:
                 try:
                     requests.write_new(f"{name}.json", json_bytes(document))
+                    requests.sync()
                 except FileExistsError:
                     return False
         return True

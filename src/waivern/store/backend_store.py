@@ -168,10 +168,10 @@ class BackendStore(BackendArtifacts):
         moment = time.time_ns()
         try:
             with explained(f"list the runs in {self._title}"), self._at.runs() as runs:
-                names = [name for name in runs.names() if segment_fault(name) is None]
-                found: dict[str, Stamp | None] = dict.fromkeys(names)
-                real = found.keys() & {each.name for each in runs.entries() if each.is_folder}
-                found |= run_index.stamps(runs, sorted(real), STAMPED)
+                listed = [each for each in runs.entries() if segment_fault(each.name) is None]
+                found: dict[str, Stamp | None] = dict.fromkeys(each.name for each in listed)
+                real = [each.name for each in listed if each.is_folder]
+                found |= run_index.stamps(runs, real, STAMPED)
             with explained("read the index"), self._at.root() as root:
                 return RunIndex(found, run_index.read(root, found), moment)
         except FileNotFoundError:

@@ -11,10 +11,13 @@ import os
 import re
 from collections import defaultdict
 from collections.abc import Callable, Container, Iterator, Mapping
+from contextlib import suppress
+from functools import partial
 
 from waivern.errors import IntegrityError, UsageError
 from waivern.message import Json
 from waivern.store.backend import FolderHandle
+from waivern.store.os_errors import until_undisturbed
 
 SHARD_BYTES = 4 << 20
 """A larger shard is compacted: to the last entry of each key whose run still exists, and of those
@@ -39,8 +42,9 @@ def write(
     with folder.shared():
         for name, group in lines.items():
             folder.append(name, b"".join(group.values()), own_line=True)
-    with folder.alone() as alone:
-        if alone:  # otherwise the last of the writers does it
+    # if another process writes to it now, the last of the writers does this
+    with suppress(BlockingIOError), folder.alone() as alone:
+        if alone:
             _tidy(folder, lines, runs)
 
 
@@ -102,12 +106,17 @@ def secret(folder: FolderHandle, *, make: bool) -> bytes:
     """
     found = folder.read_if_any(KEY, 1 << 10) if make else folder.read(KEY, 1 << 10)
     if found is None:
-        with folder.locked():  # of two processes that need it first, the second one reads it
-            if (found := folder.read_if_any(KEY, 1 << 10)) is None:
-                found = os.urandom(KEY_BYTES)
-                folder.replace(KEY, found)
+        found = until_undisturbed(partial(_make_secret, folder))
     if len(found) != KEY_BYTES:
         raise IntegrityError(f"{folder.name}/{KEY} is damaged", hint="remove the folder 'cache'")
+    return found
+
+
+def _make_secret(folder: FolderHandle) -> bytes:
+    with folder.locked():  # of two processes that need it first, the second one reads it
+        if (found := folder.read_if_any(KEY, 1 << 10)) is None:
+            found = os.urandom(KEY_BYTES)
+            folder.replace(KEY, found)
     return found
 
 

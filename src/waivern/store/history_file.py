@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from waivern.message import Json
 from waivern.store.backend import FileHandle, FolderHandle
 from waivern.store.layout import RECORD_BYTES
+from waivern.store.os_errors import until_undisturbed
 
 HISTORY = "runs.jsonl"
 
@@ -15,7 +16,7 @@ HISTORY = "runs.jsonl"
 def append(root: FolderHandle, line: dict[str, Json]) -> None:
     """Append a line, durably."""
     text = json.dumps(line, ensure_ascii=False).encode() + b"\n"
-    root.append(HISTORY, text, own_line=True, sync=True)
+    until_undisturbed(lambda: root.append(HISTORY, text, own_line=True, sync=True))
 
 
 def read(root: FolderHandle, run_id: str | None) -> list[dict[str, Json]]:

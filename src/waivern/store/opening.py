@@ -95,10 +95,20 @@ def open_sqlite(url: str, *, trust: bool, working_folder: str) -> RunStore:
     return sqlite_store.open_sqlite(url, trust=trust, working_folder=working_folder)
 
 
+def open_objects(url: str, *, trust: bool, working_folder: str) -> RunStore:  # noqa: ARG001
+    """Open the store in the bucket at an `s3:`, `gs:` or `az:` URL."""
+    from waivern.store.objects.bucket_backend import open_in_bucket
+
+    return open_in_bucket(url)
+
+
 _SHIPPED: dict[str, StoreOpener] = {
     "file": open_file,
     "memory": open_memory,
     "sqlite": open_sqlite,
+    "s3": open_objects,
+    "gs": open_objects,
+    "az": open_objects,
 }
 """The entry points of this distribution: to read the metadata of all of them, where these are
 declared too, would take several times as long as opening the store."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from waivern.errors import OPEN_FILES_HINT, StoreError
+
+T = TypeVar("T")
 
 
 @contextmanager
@@ -21,6 +24,19 @@ def explained(action: str) -> Iterator[None]:
         raise
     except OSError as error:
         raise failure(action, error) from error
+
+
+def until_undisturbed(action: Callable[[], T]) -> T:
+    """Call `action` again while another process has changed what it had locked.
+
+    A lock of a store in a bucket keeps no other process out: its holder gets EAGAIN instead, and
+    then nothing of what it wrote is there.
+    """
+    while True:
+        try:
+            return action()
+        except BlockingIOError:
+            continue
 
 
 def failure(action: str, error: OSError) -> StoreError:

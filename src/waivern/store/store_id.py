@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import uuid
+from functools import partial
 
 from waivern.errors import IntegrityError
 from waivern.store.backend import FolderHandle
+from waivern.store.os_errors import until_undisturbed
 
 ID = "id"
 _PART = re.compile(rb"[0-9a-f-]{0,36}")
@@ -37,8 +39,10 @@ def make(root: FolderHandle, given: str | None = None) -> str:
     under a lock, and returned when it is durable. A crash leaves at most a part of it, which the
     next process replaces: no run has recorded it.
     """
-    if (found := read(root)) is not None:
-        return found
+    return read(root) or until_undisturbed(partial(_make, root, given))
+
+
+def _make(root: FolderHandle, given: str | None) -> str:
     with root.locked():
         if (found := read(root)) is not None:
             return found
