@@ -74,7 +74,7 @@ def outside(path: Path, statement: str) -> list[tuple[object, ...]]:
 # where it is
 
 
-def test_a_relative_path_starts_from_the_data_directory(tmp_path: Path) -> None:
+def test_a_relative_path_starts_from_the_nearest_folder(tmp_path: Path) -> None:
     project, below = tmp_path / "project", tmp_path / "project" / "a" / "b"
     below.mkdir(parents=True)
     opened = open_store("sqlite:///runs.db", working_folder=below)

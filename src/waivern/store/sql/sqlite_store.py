@@ -127,8 +127,8 @@ def _create(path: str, data: bytes) -> None:
 class SqliteStore(BackendStore):
     """A store in a SQLite database. `path` is created, readable by its owner only, when needed.
 
-    A relative path starts from the data directory, the `.waivern` folder that is nearest to
-    `working_folder` upward or in it. `trust` is that of a LocalFilesystemStore.
+    A relative path starts from the `.waivern` folder that is nearest to `working_folder` upward, or
+    from one in it. `trust` is that of a LocalFilesystemStore.
     """
 
     def __init__(
@@ -141,7 +141,7 @@ class SqliteStore(BackendStore):
         folder = os.path.abspath(working_folder)
         text = os.fspath(path)
         if not os.path.isabs(text) and not text.startswith("~"):
-            text = os.path.join(data_directory(folder), text)
+            text = os.path.join(nearest_folder(folder), text)
         self.path = os.path.normpath(absolute(text))
         backend = SqliteBackend(self.path, owners_of(self.path, folder, trust=trust))
         super().__init__(backend)
@@ -161,7 +161,7 @@ class SqliteStore(BackendStore):
         self._close()
 
 
-def data_directory(folder: str) -> str:
+def nearest_folder(folder: str) -> str:
     """Return the nearest `.waivern` upward from a folder; one in it if there is none yet."""
     at, above = folder, os.path.dirname(folder)
     while not os.path.isdir(os.path.join(at, STORE)):
@@ -177,7 +177,7 @@ def open_sqlite(url: str, *, trust: bool, working_folder: str) -> SqliteStore:
     if path == url or not path or "?" in path:
         raise UsageError(
             f"{url[:80]!r} does not name a SQLite store",
-            hint="write sqlite:///runs.db for a file in the data directory, "
+            hint="write sqlite:///runs.db for a file in the nearest .waivern folder, "
             "or sqlite:////srv/runs.db for an absolute path",
         )
     if os.path.isdir(path):
