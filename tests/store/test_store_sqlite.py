@@ -336,7 +336,7 @@ def test_a_write_waits_for_another_process(store: SqliteStore, path: Path) -> No
 
 def full(store: SqliteStore, path: Path) -> None:
     pages = outside(path, "PRAGMA page_count")[0][0]
-    for connection in store._at.backend._database._pool._idle:  # type: ignore[attr-defined]
+    for connection in store._at.backend.database._pool._idle:  # type: ignore[attr-defined]
         connection.raw.execute(f"PRAGMA max_page_count = {pages}")
 
 

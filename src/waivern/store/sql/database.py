@@ -7,6 +7,7 @@ tests replace it to fail or to stop the Nth one.
 
 from __future__ import annotations
 
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -59,6 +60,9 @@ class Transaction(ABC):
     def rows(self, statement: str, *values: object) -> Rows:
         """Execute a statement, whose placeholders are '?', and return its rows."""
 
+    def hold(self, number: int) -> None:  # noqa: B027 - only where several write at a time
+        """Let no other transaction give or take names in this folder by a rename."""
+
     @abstractmethod
     def fence_of(self, number: int) -> int | None:
         """Return the fence of a locked file, which stays so until the end; None: it was removed."""
@@ -86,10 +90,13 @@ class Database(ABC):
     owner: int
     """The account that owns it."""
 
+    def __init__(self) -> None:
+        self._thread = threading.local()
+
     @property
-    @abstractmethod
     def current(self) -> Transaction | None:
         """The transaction that this thread is in."""
+        return getattr(self._thread, "transaction", None)
 
     @abstractmethod
     def rows(self, statement: str, *values: object) -> Rows:
@@ -114,13 +121,15 @@ class Database(ABC):
             current.synced |= durable
             yield current
             return
-        begun = self.begin(durable=durable)
+        begun = self._thread.transaction = self.begin(durable=durable)
         try:
             yield begun
         except BaseException:
             begun.durable = False
+            self._thread.transaction = None
             self.roll_back(begun)
             raise
+        self._thread.transaction = None
         try:
             self.commit(begun)
             if begun.synced and not begun.durable:

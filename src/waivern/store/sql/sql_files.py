@@ -75,10 +75,14 @@ class SqlHandle(OpenHandle):
 
     def stat(self, name: str = ".") -> FileStatus:  # noqa: ARG002 - of a folder, it is used
         self.check_open()
-        if self._lock is not None and not self._lock.is_held():
+        if not self.is_usable():
             raise system_error(errno.ENOLCK, self.name)
         found = self.database.rows(STATUS, self.number)
         return status(self.database, found[0] if found else (self.number, 0, 0, 0))
+
+    def is_usable(self) -> bool:
+        """Return whether it is open, and the lock that it has taken is still held."""
+        return not self.closed and (self._lock is None or self._lock.is_held())
 
     def check_open(self) -> None:
         """Raise OSError if it was closed."""

@@ -82,7 +82,12 @@ class SqlFolder(SqlHandle, FolderHandle):
                 raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), name)
             if transaction.rows(_IS_EMPTY, number):
                 raise system_error(errno.ENOTEMPTY, name)
-            transaction.rows(_REMOVE, number)
+            try:
+                transaction.rows(_REMOVE, number)
+            except OSError as error:
+                if error.errno == errno.ESTALE:  # another process put something in meanwhile
+                    raise system_error(errno.ENOTEMPTY, name) from error
+                raise
 
     # names
 
@@ -136,6 +141,7 @@ class SqlFolder(SqlHandle, FolderHandle):
         target.check_open()
         with self.writing() as transaction:
             transaction.check(target.fence)
+            transaction.hold(target.number)
             number, folder, *_ = self._found(old)
             replaced = transaction.rows(_FIND, target.number, new)
             if replaced and replaced[0][0] != number:
@@ -207,7 +213,8 @@ class SqlFolder(SqlHandle, FolderHandle):
             self.create(name, data).close()
 
     def replace(self, name: str, data: bytes, *, sync: bool = True) -> None:
-        with self.database.transaction(durable=sync):
+        with self.database.transaction(durable=sync) as transaction:
+            transaction.hold(self.number)
             self.unlink(name)
             self.create(name, data).close()
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
-import threading
 from typing import TYPE_CHECKING
 
 from waivern.errors import RefusedError
@@ -70,28 +69,30 @@ class SqliteDatabase(Database):
     """The database in a file, for as long as the file is that one."""
 
     def __init__(self, path: str, owners: Owners = None) -> None:
+        super().__init__()
         self.path = path
         found = os.stat(path)
         self.device, self.owner = found.st_ino, found.st_uid
         self._owners = owners
+        self.ready = False
+        """Whether it and its name are known to be durable, so that it can be written to."""
+        self._has_tables = False
         self._pool = Pool(path, found.st_ino)
-        self._thread = threading.local()
 
     def prepare(self, *, make: bool) -> None:
         """Check that it has the tables; with `make` they are created where there are none.
 
         Raises FileNotFoundError without tables, RefusedError for a database that is another's.
         """
+        if self._has_tables:
+            return
         with self._pool.connection() as connection, explained(self.path):
             raw = connection.raw
             if _version(raw, self.path) is None:
                 if not make:
                     raise FileNotFoundError(errno.ENOENT, "it has no tables yet", self.path)
                 _create(raw, self.path)
-
-    @property
-    def current(self) -> SqliteTransaction | None:
-        return getattr(self._thread, "transaction", None)
+        self._has_tables = True
 
     def rows(self, statement: str, *values: object) -> Rows:
         if (current := self.current) is not None:
@@ -110,9 +111,7 @@ class SqliteDatabase(Database):
         except BaseException:
             self._pool.give_back(connection, writing=True)
             raise
-        begun = SqliteTransaction(connection, self.path, durable=durable)
-        self._thread.transaction = begun
-        return begun
+        return SqliteTransaction(connection, self.path, durable=durable)
 
     def commit(self, transaction: database.Transaction) -> None:
         assert isinstance(transaction, SqliteTransaction)
@@ -131,7 +130,6 @@ class SqliteDatabase(Database):
         self._end(transaction, undo=True)
 
     def _end(self, transaction: SqliteTransaction, *, undo: bool = False) -> None:
-        self._thread.transaction = None
         connection = transaction.connection
         usable = True
         if undo:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+import threading
+from contextlib import suppress
 
 from waivern.errors import IntegrityError, RefusedError, UsageError
 from waivern.files import absolute, high
 from waivern.ids import STORE
-from waivern.store.backend import Backend, FolderHandle
+from waivern.store.backend import FolderHandle
 from waivern.store.backend_store import BackendStore
 from waivern.store.disk import make_way, sync_way
 from waivern.store.disk_backend import IGNORE, IGNORED
 from waivern.store.layout import RUNS
 from waivern.store.ownership import Owners, check_found, check_links, owners_of
 from waivern.store.sql.database import ROOT
+from waivern.store.sql.sql_backend import SqlBackend
 from waivern.store.sql.sql_folders import SqlFolder
 from waivern.store.sql.sqlite_database import SqliteDatabase
 from waivern.store.store_values import AttemptAddress
@@ -25,27 +26,18 @@ BESIDE = ("", "-wal", "-shm", "-journal", "-locks")
 """What belongs to a database, by the end of its name."""
 
 
-class SqliteBackend(Backend):
+class SqliteBackend(SqlBackend):
     """The database at a path. The file is looked at for each use: databases come and go."""
-
-    delays = True
 
     def __init__(self, path: str, owners: Owners = None) -> None:
         self.path = path
         self.url = PREFIX + path
         self.title = path
         self._owners = owners
-        self._database: SqliteDatabase | None = None
-        self._ready = False
-        """Whether the database was made ready to be written to."""
+        self.database: SqliteDatabase | None = None
+        self._opening = threading.Lock()
 
-    def open(self, name: str = ".", *, make: bool = False) -> FolderHandle:
-        root = SqlFolder(self._opened(make=make), ROOT, self.title)
-        if name == ".":
-            return root
-        return root.ensure_folder(name) if make else root.folder(name)
-
-    def _opened(self, *, make: bool) -> SqliteDatabase:
+    def opened(self, *, make: bool) -> SqliteDatabase:
         """Return the database that is at the path now."""
         try:
             found = os.stat(self.path)
@@ -54,20 +46,25 @@ class SqliteBackend(Backend):
                 raise FileNotFoundError(2, os.strerror(2), self.path) from None
             self._make_file()
             found = os.stat(self.path)
-        known = self._database
+        known = self.database
         if known is None or known.device != found.st_ino:
             check_links(self.path, self._owners)
             self._check()
-            known, self._ready = SqliteDatabase(os.path.realpath(self.path), self._owners), False
-        if known is not self._database or (make and not self._ready):
-            known.prepare(make=make)
-            self._database = known
-        if make and not self._ready:
+            known = self._agreed(known, SqliteDatabase(os.path.realpath(self.path), self._owners))
+        known.prepare(make=make)
+        if make and not known.ready:
             SqlFolder(known, ROOT, self.title).ensure_folder(RUNS).close()
             known.sync()
             sync_way(self.path)
-            self._ready = True
+            known.ready = True
         return known
+
+    def _agreed(self, before: SqliteDatabase | None, opened: SqliteDatabase) -> SqliteDatabase:
+        """Return the database for all threads: a group of operations is one of its transactions."""
+        with self._opening:
+            if self.database is before or self.database is None:
+                self.database = opened
+            return self.database
 
     def _make_file(self) -> None:
         folder = os.path.dirname(self.path)
@@ -90,11 +87,6 @@ class SqliteBackend(Backend):
             with suppress(FileNotFoundError):
                 check_found(os.lstat(path + end), path + end, self._owners, self.path)
 
-    @contextmanager
-    def together(self) -> Iterator[None]:
-        with nullcontext() if self._database is None else self._database.transaction():
-            yield
-
     def displaced(self, runs: FolderHandle) -> str | None:
         assert isinstance(runs, SqlFolder)
         try:
@@ -109,8 +101,8 @@ class SqliteBackend(Backend):
 
     def close(self) -> None:
         """Close the connections that are not in use."""
-        if self._database is not None:
-            self._database.close()
+        if self.database is not None:
+            self.database.close()
 
 
 def _create(path: str, data: bytes) -> None:
