@@ -221,6 +221,21 @@ async def test_copies(book: Book) -> None:
     assert not any(each.work for each in foreseen(book).values())
 
 
+async def test_the_work_that_a_condition_may_call_for(book: Book) -> None:
+    """A condition that was false calls for work again only if what it reads may be other data."""
+    book.write(make("m", 1))
+    await book.start(run_id="source")
+    for source in (reuse("m", "source", "m"), make("m", 1)):
+        book.write(source, join("maybe", "m", when="inputs.m.value > 1"))
+        assert foreseen(book)["maybe"].work, "nothing is known of it"
+        run = await book.start()
+        (book.run(run.run_id) / "m.json").unlink()
+        again = foreseen(book, resume=run.run_id)
+        assert again["maybe"].action == "decided at run time"
+        copied = again["m"].action == "reuse"
+        assert (again["m"].work, again["maybe"].work) == (not copied, not copied)
+
+
 async def test_resume(book: Book) -> None:
     book.write(make("a", 1), join("b", "a"), join("c", "b", cache=True), make("d", 1, cache=True))
     book.fail("b")

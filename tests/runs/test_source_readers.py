@@ -9,7 +9,7 @@ import pytest
 from notes_kit import NotesProject, completed, found, taken
 
 import waivern
-from waivern import RunResult
+from waivern import RunResult, forecast
 
 TEXTS = """\
 from pydantic import BaseModel
@@ -146,6 +146,8 @@ def test_a_joined_catalogue_has_the_readers_of_its_parts(project: Project) -> No
 def test_a_copied_catalogue_is_read_as_its_own_connector_says(project: Project) -> None:
     project.run_book(source(style="upper") + FOUND, run_id="one")
     reused = "  notes: {reuse: {from_run: one, artifact: notes}}\n" + FOUND
+    expected = forecast(project.book(reused), store=project.store, project_root=project.folder)
+    assert [each.action for each in expected] == ["reuse", "cached"]
     again = project.run_book(reused)
     assert (texts(again), how(again)[0]) == (UPPER, "cached")
     project.edit(".strip()", ".strip() + '!'")

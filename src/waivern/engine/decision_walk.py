@@ -68,9 +68,10 @@ class ArtifactDecision(NamedTuple):
 class DecisionWalk:
     """A walk over a plan in the order of a run, with what is known at each step.
 
-    Every artifact that is taken is settled once: by `completed`, `lost` or `suspended` with what
-    happened, or by `expect` with what will happen. `skipped` names what the last attempt skipped
-    because of a condition, `only` what may be produced (None: everything).
+    Every artifact that is taken is settled once: by `completed` or `lost` with what happened, or by
+    `expect` with what will happen. One that is suspended is not settled: what depends on it waits.
+    `skipped` names what the last attempt skipped because of a condition, `only` what may be
+    produced (None: everything).
     """
 
     def __init__(
@@ -225,10 +226,6 @@ class DecisionWalk:
         """Settle an artifact that failed or was left out; return what has to be skipped."""
         self.statuses[name] = ArtifactStatus.SKIPPED if left_out else ArtifactStatus.FAILED
         return self._skips(self._scheduler.lost(name, left_out=left_out))
-
-    def suspended(self, name: ArtifactId) -> None:
-        """Leave an artifact waiting, and everything that depends on it."""
-        self.statuses[name] = ArtifactStatus.SUSPENDED
 
     def rest(self) -> list[Skip]:
         """Return what has to be skipped although some of what it waits for is never settled."""

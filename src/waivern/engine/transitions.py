@@ -143,7 +143,6 @@ class Transitions:
                     ArtifactSuspendedRecord(at, node.id, ask.question, True, shown, question.asked)
                 )
                 self._tracker.suspended(node.id, ask.question)
-                self._decisions.suspended(node.id)
 
     # taking in
 
@@ -196,7 +195,6 @@ class Transitions:
                 self._skip(self._decisions.lost(node.id, left_out=True))
             case Suspended(reason):
                 self._tracker.suspended(node.id, reason)
-                self._decisions.suspended(node.id)
                 self._ledger.enter(ArtifactSuspendedRecord(at, node.id, reason, False))
             case Failed():
                 self._failed_try(node, outcome, at)
