@@ -68,10 +68,10 @@ if TYPE_CHECKING:
     from waivern.record.status import How as How
     from waivern.record.status import RunStatus as RunStatus
     from waivern.record.step_record import StepRecord as StepRecord
+    from waivern.runs.completed_artifact import Artifact as Artifact
     from waivern.runs.forecaster import Forecast as Forecast
     from waivern.runs.redact import Redaction as Redaction
     from waivern.runs.remote_resolver import RemoteResolver as RemoteResolver
-    from waivern.runs.result import Artifact as Artifact
     from waivern.runs.result import RunFailed as RunFailed
     from waivern.runs.result import RunResult as RunResult
     from waivern.runs.resume import Decided as Decided
@@ -127,7 +127,8 @@ _HOMES = {
     "api.functions": ("approve", "replay", "resume", "run"),
     "api.async_functions": ("aapprove", "aplan", "areplay", "aresume", "arun"),
     "api.stream_functions": ("run_async", "stream"),
-    "runs.result": ("Artifact", "RunFailed", "RunResult"),
+    "runs.completed_artifact": ("Artifact",),
+    "runs.result": ("RunFailed", "RunResult"),
     "api.run_history": ("RunHistory",),
     "api.run_queries": (
         "CorruptRunWarning",

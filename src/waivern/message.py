@@ -208,15 +208,16 @@ def decode(data: bytes, reader: StreamReader = _elsewhere) -> Message:
     try:
         document = _parsed(data.decode(errors="surrogatepass"))
         schema = document["schema"]
+        id_, context, run_id, source, timestamp, extensions = _described(document)
         return Message(
-            id=_one_of(str, document["id"]),
+            id=id_,
             content=document["content"],
             schema=SchemaRef(_one_of(str, schema["name"]), _one_of(str, schema["version"])),
-            context=_one_of(_OBJECT, document["context"]) or {},
-            run_id=_one_of(_TEXT, document["run_id"]),
-            source=_one_of(_TEXT, document["source"]),
-            timestamp=_one_of(_TEXT, document["timestamp"]),
-            extensions=_one_of(_OBJECT, document["extensions"]) or {},
+            context=context or {},
+            run_id=run_id,
+            source=source,
+            timestamp=timestamp,
+            extensions=extensions or {},
             records=_stream(document, "records", reader) if "records" in document else None,
             items=_stream(document, "items", reader) if "items" in document else None,
         )
@@ -241,8 +242,26 @@ def _stream(document: Json, kind: StreamKind, reader: StreamReader) -> RecordStr
 
 
 _parsed = json.JSONDecoder().decode
-_OBJECT, _TEXT = (dict, type(None)), (str, type(None))
-"""The types of what may be null. To evaluate `dict | None` takes as long as ten such checks."""
+_TEXT, _OBJECT = (str, type(None)), (dict, type(None))
+"""Not `str | None`: to evaluate that for each file takes as long as ten checks."""
+_ENVELOPE: dict[str, Any] = {
+    "id": str,
+    "context": _OBJECT,
+    "run_id": _TEXT,
+    "source": _TEXT,
+    "timestamp": _TEXT,
+    "extensions": _OBJECT,
+}
+"""The keys of an artifact file that describe its content, with the types that they may have."""
+_TYPES = tuple(_ENVELOPE.values())
+
+
+def _described(document: Json) -> list[Json]:
+    """Return the values of `_ENVELOPE`."""
+    found = [document[key] for key in _ENVELOPE]
+    if not all(map(isinstance, found, _TYPES)):
+        raise TypeError("a key around the content has a value of another type")
+    return found
 
 
 def _one_of(kind: Any, value: Json) -> Any:

@@ -261,7 +261,8 @@ def test_the_journal_tells_the_run_in_order(store: RunStore) -> None:
     assert store.read_json("r", "state") == folded.state.document()
     head = store.read_json("r", "run")
     journal = store.read_journal("r").lines
-    assert head.pop("journal") == {"count": len(journal), "head": journal[-1].hash}
+    count = len(journal)
+    assert head.pop("journal") == {"count": count, "head": journal[-1].hash, "synced": count}
     expected = folded.metadata.document()
     del expected["journal"]
     assert head == json.loads(json.dumps(expected))

@@ -20,7 +20,8 @@ from typing import Literal, TypeAlias, TypedDict, assert_never
 from waivern.message import Json, Message
 from waivern.record import journal_events as journaled
 from waivern.record.status import How, RunStatus
-from waivern.runs.result import Artifact, RunResult
+from waivern.runs.completed_artifact import Artifact
+from waivern.runs.result import RunResult
 from waivern.store.base import RunStore
 
 Error: TypeAlias = dict[str, Json]

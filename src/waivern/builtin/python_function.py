@@ -82,7 +82,7 @@ class PythonConnector(_Python):
         Raises ComponentError if the function cannot be found or does not take the arguments; what
         it raises itself is left as it is.
         """
-        return _called(config, ctx)
+        return _called(_function(config.call, ctx), config, ctx)
 
 
 class PythonProcessor(_Python):
@@ -100,8 +100,10 @@ class PythonProcessor(_Python):
         self, inputs: Sequence[Input], config: PythonProperties, ctx: Context
     ) -> Json | Awaitable[Json]:
         """Return the function's content, or an awaitable of it; raises the errors of `extract`."""
-        streams = getattr(_function(config.call, ctx), "reads_streams", False)
-        return _called(config, ctx, [*inputs] if streams else [one.content for one in inputs])
+        function = _function(config.call, ctx)
+        streams = getattr(function, "reads_streams", False)
+        contents = [*inputs] if streams else [one.content for one in inputs]
+        return _called(function, config, ctx, contents)
 
 
 def _advised(config: PythonProperties, ctx: Context, positional: int) -> Iterator[Advice]:
@@ -111,8 +113,9 @@ def _advised(config: PythonProperties, ctx: Context, positional: int) -> Iterato
     return advised(where, function, ctx.path(where), positional, list(config.args))
 
 
-def _called(config: PythonProperties, ctx: Context, *positional: Json) -> Json | Awaitable[Json]:
-    function = _function(config.call, ctx)
+def _called(
+    function: Any, config: PythonProperties, ctx: Context, *positional: Json
+) -> Json | Awaitable[Json]:
     args = {**_own(function, config, ctx), **config.args}
     try:
         result = function(*positional, **args)

@@ -227,14 +227,16 @@ class ComponentCalls(ComponentLookups):
             content = drain(one_by_one, self._sink(call, scope, name), name, lambda: True)
             return content._replace(catalogue=origins), name
         processor = cast(Processor, tool.component)
-        named = named_inputs(call)
-        found = [(name, self._store.fetch(call.run_id, ref)) for name, ref in named]
-        lists = {name for name, ref in named if ref.lists_source}
-        inputs = [self._input(name, message, ctx, lists=name in lists) for name, message in found]
+        inputs, messages = [], []
+        for name, ref in named_inputs(call):
+            message = self._store.fetch(call.run_id, ref)
+            messages.append(message)
+            inputs.append(self._input(name, message, ctx, lists=ref.lists_source))
         listed = list_name(processor, inputs)
         if getattr(processor, "reads_streams", False):
-            messages = [message for _, message in found]
-            ctx.item_results = self._item_results(call, scope, lookup, messages, listed)
+            ctx.open_item_results = partial(
+                self._item_results, call, scope, lookup, messages, listed
+            )
         else:
             for one in inputs:
                 _ = one.content  # read here: the component expects that nothing is left to read

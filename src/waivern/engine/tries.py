@@ -32,12 +32,11 @@ class Tries:
 
     def begin(self, artifact: str) -> Start:
         """Count a try that begins."""
-        self._begun[artifact] += 1
+        number = self._begun[artifact] = self._begun.get(artifact, 0) + 1
         step = self._steps[artifact]
         if step is None:
             step = self._steps[artifact] = self._next_step
             self._next_step += 1
-        number = self._begun[artifact]
         new = number != self._journaled.get(artifact)
         self._journaled[artifact] = number
         return Start(step, new)

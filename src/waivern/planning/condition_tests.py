@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -56,7 +55,7 @@ def own_test(table: ArtifactTable, flat: FlatArtifact, condition: Condition) -> 
         elif root == "inputs":
             _refuse_group(table, flat, name)
     asked = _asked(flat.scope, flat.artifact, condition, flat.each)
-    return test(table, replace(asked, condition=_discreet(table, flat, condition)))
+    return test(table, asked._replace(condition=_discreet(table, flat, condition)))
 
 
 def _discreet(table: ArtifactTable, flat: FlatArtifact, condition: Condition) -> Condition:

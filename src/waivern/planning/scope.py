@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from waivern.diagnostics import Diagnostic
@@ -89,8 +90,7 @@ class Scope:
         return tuple(chain)
 
 
-@dataclass(frozen=True, eq=False)
-class ChildInclusion:
+class ChildInclusion(NamedTuple):
     """A `child_runbook` where it stands: of a `for_each`, the one of an item."""
 
     scope: Scope
@@ -129,8 +129,7 @@ class InputBinding(NamedTuple):
         return ("child_runbook", "input_mapping", self.need.name)
 
 
-@dataclass(frozen=True, eq=False)
-class ConditionContext:
+class ConditionContext(NamedTuple):
     """A condition whose names are not resolved yet."""
 
     scope: Scope
@@ -139,7 +138,7 @@ class ConditionContext:
     """Whose it is."""
     condition: Condition
     holds: bool = True
-    known: Mapping[str, Json] = field(default_factory=dict)
+    known: Mapping[str, Json] = MappingProxyType({})
     before: Name | None = None
     """What it asks for as `result`."""
 

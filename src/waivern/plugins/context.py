@@ -80,7 +80,6 @@ class Context:
     calls of an attempt. `store_folder` is the folder of the runs, if there is one: its files change
     while they are read, and are not sources. `imports` has the modules of the user's folders.
     `redact` replaces secrets in what the component reports. `service` returns a service by name.
-    `item_results` has the results of earlier runs.
     """
 
     def __init__(
@@ -95,7 +94,6 @@ class Context:
         imports: ModuleFolders | None = None,
         redact: Callable[[str], str] = str,
         service: Callable[[str], Any] | None = None,
-        item_results: ItemRecorder | None = None,
     ) -> None:
         self.artifact = artifact
         self.store_folder = store_folder
@@ -108,7 +106,10 @@ class Context:
         self.imports = imports or self._memo.get("imports", ModuleFolders)
         self._redact = redact
         self._service = service
-        self.item_results = item_results
+        self.item_results: ItemRecorder | None = None
+        """The results item by item, once the component goes through items."""
+        self.open_item_results: Callable[[], ItemRecorder] | None = None
+        """Returns what has the results of earlier runs; None if nothing is taken from them."""
         self.missed = 0
         """The items of the inputs that could not be read again from their source."""
 
@@ -167,6 +168,8 @@ class Context:
         the digest that it had in an earlier run, the records of that run are yielded instead, and
         its coverage is reported again. What `work` reports to this context belongs to its item.
         """
+        if self.item_results is None and self.open_item_results is not None:
+            self.item_results = self.open_item_results()
         if self.item_results is not None:
             yield from self.item_results.each(self, items, work)
         else:

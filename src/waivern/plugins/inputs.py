@@ -97,6 +97,8 @@ class Input:
     @property
     def unread(self) -> tuple[str, ...]:
         """The keys of the lists whose elements, or whose data, are not in `rest`."""
+        if self._records is None and self._source is None:
+            return ()  # asked of each small input
         named = (each.name for each in (self._records, self._source) if each is not None)
         return tuple(dict.fromkeys(named))
 

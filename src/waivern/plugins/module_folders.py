@@ -81,6 +81,8 @@ class ModuleFolder:
         self._follow = follow
         self._sources: dict[Path, ModuleSource] = {}
         self._names: dict[Path, str] = {}
+        self._loaded: dict[str, ModuleType] = {}
+        """What `load` returned: it is called for each artifact, and an import costs more."""
         self._tops: dict[str, FoundModule] = {}
         self._elsewhere: set[str] = set()
         self.sys = FolderSys()
@@ -118,7 +120,12 @@ class ModuleFolder:
 
     def load(self, file: Path) -> ModuleType:
         """Return the module in a file of the folder, run once. Raises what the module raises."""
-        return importlib.import_module(self.name_of(file))
+        name = self.name_of(file)
+        module = self._loaded.get(name)
+        if module is None or sys.modules.get(name) is not module:
+            # one that another thread is importing is there only when it is whole
+            module = self._loaded[name] = importlib.import_module(name)
+        return module
 
     def find(self, top: str, *, last: bool = False) -> FoundModule | None:
         """Return the module of this name at the top of the folder, or of one that it put in `path`.

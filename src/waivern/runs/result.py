@@ -1,4 +1,4 @@
-"""The result of an attempt, and the artifacts of its run."""
+"""The result of an attempt."""
 
 from __future__ import annotations
 
@@ -9,61 +9,19 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from waivern.errors import Exit, WaivernError
-from waivern.message import Json, Message
+from waivern.message import Json
 from waivern.planning.plan import Plan
 from waivern.record.coverage import RunCoverage, coverage
 from waivern.record.execution_state import ExecutionState
 from waivern.record.fold import RunRecord
-from waivern.record.journal_events import ArtifactCompletedRecord
 from waivern.record.run_metadata import RunMetadata
-from waivern.record.status import ArtifactStatus, How, RunStatus
+from waivern.record.status import ArtifactStatus, RunStatus
 from waivern.record.step_record import StepRecord, ordered
 from waivern.store.base import RunStore
-from waivern.store.store_values import ArtifactRef
 
 if TYPE_CHECKING:
+    from waivern.runs.completed_artifact import Artifact
     from waivern.runs.output_delivery import DeliveredOutputs
-
-
-@dataclass(frozen=True)
-class Artifact:
-    """A completed artifact of a run; what it holds is read when it is asked for."""
-
-    run_id: str
-    name: str
-    how: How
-    schema: str
-    """'name/version'."""
-    size: int
-    """Bytes of its file."""
-    digest: str
-    """`sha256:` of its file, as `sha256sum` prints it."""
-    content_digest: str
-    """`sha256:` of its content, whatever stands around it: equal where the content is."""
-    _store: RunStore = field(repr=False, compare=False)
-
-    @classmethod
-    def of(cls, store: RunStore, run_id: str, done: ArtifactCompletedRecord) -> Artifact:
-        """Return the artifact that an event completed."""
-        return cls(
-            run_id=run_id,
-            name=done.artifact,
-            how=How(done.how),
-            schema=done.schema,
-            size=done.size,
-            digest=done.digest,
-            content_digest=done.content_digest,
-            _store=store,
-        )
-
-    def message(self) -> Message:
-        """Return the artifact, read and checked now.
-
-        Raises IntegrityError if it is not what was recorded any more, ArtifactNotFoundError if it
-        is gone, RunNotFoundError if the whole run is.
-        """
-        ref = ArtifactRef(self.name, self.digest, self.content_digest)
-        return self._store.fetch(self.run_id, ref)
 
 
 @dataclass(frozen=True)
@@ -137,6 +95,8 @@ class RunResult:
     @cached_property
     def artifacts(self) -> Mapping[str, Artifact]:
         """The completed artifacts by id, and by each alias of a single one."""
+        from waivern.runs.completed_artifact import Artifact  # `wct run` shows none
+
         found = {
             name: Artifact.of(self.store, self.run_id, step.completed)
             for name, step in self.record.steps.items()

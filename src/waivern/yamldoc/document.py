@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -25,15 +24,17 @@ _LONGEST = 1_000
 """Characters that a problem underlines at most."""
 
 
-@dataclass(frozen=True)
 class YamlDocument:
-    """One runbook file: what was typed to find it, and its exact bytes."""
+    """One runbook file: what was typed to find it, and its exact bytes.
 
-    path: str | None
-    """As typed; None for a runbook made in Python."""
-    folder: Path
-    """The absolute folder that relative paths in the runbook start from."""
-    data: bytes = field(repr=False)
+    `path` is as typed, None for a runbook made in Python; `folder` is the absolute folder that
+    relative paths in the runbook start from.
+    """
+
+    def __init__(self, path: str | None, folder: Path, data: bytes) -> None:
+        self.path = path
+        self.folder = folder
+        self.data = data
 
     @cached_property
     def digest(self) -> str:

@@ -200,7 +200,7 @@ class ProgressDisplay:
         with self._lock:
             lines, self._lines = self._lines, []
             state = self._state
-            now = ProgressState(state.total, state.finished, state.failed, dict(state.running))
+            now = ProgressState(state.total, state.finished, state.failed, state.running)
         with suppress(OSError):  # a terminal that is gone must not stop the run
             self._painter.paint(lines, now)
 

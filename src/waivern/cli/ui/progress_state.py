@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from waivern.plugins.tally import Progress
@@ -18,13 +19,12 @@ class ProgressLine(NamedTuple):
     text: str
 
 
-@dataclass(slots=True)
 class RunningArtifact:
-    """An artifact that is being produced."""
+    """An artifact that is being produced since `began`, on the clock of `time.monotonic`."""
 
-    began: float
-    """Seconds, on the clock of `time.monotonic`."""
-    progress: Progress | None = None
+    def __init__(self, began: float) -> None:
+        self.began = began
+        self.progress: Progress | None = None
 
     def left_s(self, now: float) -> float | None:
         """Return the remaining time at the speed so far; None if unknown."""
@@ -34,11 +34,17 @@ class RunningArtifact:
         return (now - self.began) * (1 - share) / share
 
 
-@dataclass(slots=True)
 class ProgressState:
     """The counts of a run, and its running artifacts."""
 
-    total: int = 0
-    finished: int = 0
-    failed: int = 0
-    running: dict[str, RunningArtifact] = field(default_factory=dict)
+    def __init__(
+        self,
+        total: int = 0,
+        finished: int = 0,
+        failed: int = 0,
+        running: Mapping[str, RunningArtifact] = MappingProxyType({}),
+    ) -> None:
+        self.total = total
+        self.finished = finished
+        self.failed = failed
+        self.running = dict(running)
