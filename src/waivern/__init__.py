@@ -79,6 +79,7 @@ if TYPE_CHECKING:
     from waivern.store.base import RunStore as RunStore
     from waivern.store.local import LocalFilesystemStore as LocalFilesystemStore
     from waivern.store.memory import AsyncInMemoryStore as AsyncInMemoryStore
+    from waivern.store.remote.remote_http import RemoteHttpStore as RemoteHttpStore
     from waivern.store.sql.sqlite_store import SqliteStore as SqliteStore
 
 _HOMES = {
@@ -145,6 +146,7 @@ _HOMES = {
     "store.local": ("LocalFilesystemStore",),
     "store.sql.sqlite_store": ("SqliteStore",),
     "store.memory": ("AsyncInMemoryStore",),
+    "store.remote.remote_http": ("RemoteHttpStore",),
 }
 """Module to the public names that are defined there."""
 

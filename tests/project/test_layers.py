@@ -42,6 +42,7 @@ EXTRAS = {
     "testing/stream_conformance.py": {"pytest"},
     "server": {"starlette", "uvicorn", "jinja2", "markupsafe"},
     "store/objects/bucket_client.py": {"obstore"},
+    "store/remote/connection.py": {"httpx2"},
 }
 """Package or file -> what it may import beyond RUNTIME, each thing an extra."""
 

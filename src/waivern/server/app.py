@@ -20,6 +20,7 @@ from waivern.server.request_guard import RequestGuard
 from waivern.server.route_groups import RouteGroup
 from waivern.server.server_context import ServerContext
 from waivern.server.server_options import ServerOptions
+from waivern.server.store_routes import store_group
 from waivern.store.base import RunStore
 
 GROUPS: tuple[Callable[[ServerContext], RouteGroup], ...] = (
@@ -28,6 +29,7 @@ GROUPS: tuple[Callable[[ServerContext], RouteGroup], ...] = (
     api_group,
     asset_group,
     page_group,
+    store_group,
 )
 """The groups of every server."""
 

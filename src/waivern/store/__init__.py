@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from waivern.store.local import LocalFilesystemStore as LocalFilesystemStore
     from waivern.store.memory import AsyncInMemoryStore as AsyncInMemoryStore
     from waivern.store.opening import open_store as open_store
+    from waivern.store.remote.remote_http import RemoteHttpStore as RemoteHttpStore
     from waivern.store.sql.sqlite_store import SqliteStore as SqliteStore
 
 _MODULES = {
@@ -20,6 +21,7 @@ _MODULES = {
     "Backend": "backend",
     "BackendStore": "backend_store",
     "LocalFilesystemStore": "local",
+    "RemoteHttpStore": "remote.remote_http",
     "RunStore": "base",
     "SqliteStore": "sql.sqlite_store",
     "open_store": "opening",

@@ -34,6 +34,7 @@ class BackendStore(BackendArtifacts):
 
     def __init__(self, backend: Backend) -> None:
         super().__init__(backend)
+        self.backend = backend
         self._identity: str | None = None
 
     # runs, held and removed

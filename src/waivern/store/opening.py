@@ -102,6 +102,13 @@ def open_objects(url: str, *, trust: bool, working_folder: str) -> RunStore:  # 
     return open_in_bucket(url)
 
 
+def open_http(url: str, *, trust: bool, working_folder: str) -> RunStore:  # noqa: ARG001
+    """Open the store that a server has at an `https:` or `http:` URL."""
+    from waivern.store.remote.remote_http import RemoteHttpStore
+
+    return RemoteHttpStore(url)
+
+
 _SHIPPED: dict[str, StoreOpener] = {
     "file": open_file,
     "memory": open_memory,
@@ -109,6 +116,8 @@ _SHIPPED: dict[str, StoreOpener] = {
     "s3": open_objects,
     "gs": open_objects,
     "az": open_objects,
+    "http": open_http,
+    "https": open_http,
 }
 """The entry points of this distribution: to read the metadata of all of them, where these are
 declared too, would take several times as long as opening the store."""

@@ -1,0 +1,1 @@
+"""The store behind a server: the backend port over HTTP."""
