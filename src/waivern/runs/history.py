@@ -33,17 +33,18 @@ class HistoryRows(NamedTuple):
     """What could not be read."""
 
 
-def rows(store: RunStore) -> HistoryRows:
+def rows(store: RunStore, listing: RunListing | None = None) -> HistoryRows:
     """Return the history of a store; runs whose folder is gone are in it, too.
 
-    Lines of a removal and runs that never ended are no rows. Raises StoreError.
+    `listing` is the list of its runs, if it was read already. Lines of a removal and runs that
+    never ended are no rows. Raises StoreError.
     """
     latest, ended, skipped = _from_lines(store.read_history())
     warnings = []
     if skipped:
         lines = "1 line is" if skipped == 1 else f"{skipped:,} lines are"
         warnings.append(f"{lines} no summary of a run in runs.jsonl, and skipped")
-    listing = RunListing(store)
+    listing = listing or RunListing(store)
     for found in listing.glances:
         if found.status in DAMAGED:
             continue

@@ -5,7 +5,7 @@ records are unchanged since it was written; other runs are read. The result is a
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -104,11 +104,18 @@ class RunGlance(NamedTuple):
 
 
 class RunListing:
-    """The runs of a store, newest first, as they were when this was made."""
+    """The runs of a store, newest first, as they were when this was made.
 
-    def __init__(self, store: RunStore) -> None:
+    With `glances` nothing is read: they are those of an earlier listing that is still current.
+    """
+
+    def __init__(self, store: RunStore, glances: Iterable[RunGlance] | None = None) -> None:
         self._store = store
         self._rows: dict[str, RunRow] = {}
+        self.glances = self._read() if glances is None else list(glances)
+
+    def _read(self) -> list[RunGlance]:
+        store = self._store
         seen = store.indexed()
         glances = {run: found for run, e in seen.entries.items() if (found := _glance(run, e))}
         fresh: dict[str, list[Json]] = {}
@@ -123,7 +130,7 @@ class RunListing:
         if len(fresh) >= WORTH_WRITING:
             with suppress(WaivernError):
                 store.index(seen, fresh)
-        self.glances = sorted(glances.values(), key=_age, reverse=True)
+        return sorted(glances.values(), key=_age, reverse=True)
 
     def row(self, run_id: str) -> RunRow | None:
         """Return the row of a run; None if it is gone."""

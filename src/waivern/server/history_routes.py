@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
-
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from waivern.api.run_history import RunHistory
 from waivern.message import Json
-from waivern.record.run_summary import RESULTS
+from waivern.record.run_summary import RESULTS, RunSummary
 from waivern.server.error_documents import RequestError
 from waivern.server.route_groups import RouteGroup
 from waivern.server.server_context import ServerContext
@@ -20,13 +17,15 @@ DEFAULT_LIMIT = 100
 
 def history_group(context: ServerContext) -> RouteGroup:
     """Return the routes of the history."""
-    history = RunHistory(context.store)
 
     def page(limit: int, result: str | None) -> dict[str, Json]:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            every = history.list_runs(None, result)
-        return {"runs": [row.document() for row in every[:limit]], "total": len(every)}
+        every = context.listings.history().rows
+        matching = [row for row in every if result in (None, row.result)]
+        return {"runs": [row.document() for row in matching[:limit]], "total": len(matching)}
+
+    def named(run_id: str) -> RunSummary | None:
+        every = context.listings.history().rows
+        return next((row for row in every if row.run_id == run_id), None)
 
     async def runs(request: Request) -> Response:
         limit, result = _limit(request), request.query_params.get("result")
@@ -38,7 +37,7 @@ def history_group(context: ServerContext) -> RouteGroup:
 
     async def run(request: Request) -> Response:
         run_id = request.path_params["run_id"]
-        found = await context.read(history.get_run, run_id)
+        found = await context.read(named, run_id)
         if found is None:
             raise RequestError(404, f"no run {run_id[:200]!r} has ended")
         return JSONResponse(found.document())

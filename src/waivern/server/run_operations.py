@@ -23,7 +23,8 @@ from waivern.record.status import ArtifactStatus, DamagedStatus, RunStatus
 from waivern.record.step_record import StepRecord, ordered
 from waivern.record.wording import redacted
 from waivern.runs import queries
-from waivern.runs.listing import SORTS, RunFilter, RunGlance, RunListing
+from waivern.runs.listing import SORTS, RunFilter, RunGlance
+from waivern.runs.listing_cache import ListingCache
 from waivern.runs.moments import moment
 from waivern.runs.recorded_artifacts import ArtifactList, fetched, meant
 from waivern.runs.run_references import find
@@ -83,10 +84,10 @@ def record_of(store: RunStore, run: str) -> RunRecord:
 async def list_runs(call: ApiCall) -> dict[str, Json]:
     """Return the runs that match a filter."""
     context = context_of(call.request)
-    return await context.read(run_page, context.store, call.values)
+    return await context.read(run_page, context.listings, call.values)
 
 
-def run_page(store: RunStore, asked: Any) -> dict[str, Json]:
+def run_page(listings: ListingCache, asked: Any) -> dict[str, Json]:
     """Return one page of the runs, and the cursor of the next."""
     now = time.time()
     since, until = asked["since"], asked["until"]
@@ -97,7 +98,7 @@ def run_page(store: RunStore, asked: Any) -> dict[str, Json]:
         None if until is None else moment(until, now, ends=True),
         tuple(asked["tag"]),
     )
-    listing = RunListing(store)
+    listing = listings.listing()
     if asked["sort"] != "started":
         listing.sort(asked["sort"])
     matching = list(listing.matching(wanted))

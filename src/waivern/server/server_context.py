@@ -10,6 +10,7 @@ import anyio
 from anyio import to_thread
 from starlette.requests import Request
 
+from waivern.runs.listing_cache import ListingCache
 from waivern.server.server_options import ServerOptions
 from waivern.store.base import RunStore
 
@@ -30,6 +31,7 @@ class ServerContext:
     def __init__(self, store: RunStore, options: ServerOptions) -> None:
         self.store = store
         self.options = options
+        self.listings = ListingCache(store)
         self.closing = anyio.Event()
         """Set when the server ends: whatever streams to a client returns then."""
         self._readers = anyio.CapacityLimiter(READERS)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:  # only writing needs it, and `wct runs` must be instant
 
 LATEST = "latest"
 """The link to the newest run."""
+SETTLED_NS = 100_000_000
+"""The age from which on a time of the file system tells later changes apart."""
 STAMPED = tuple(f"{SYSTEM}/{name}" for name in (layout.RUN, layout.STATE, EVENTS))
 """The records from which the row of a run is read."""
 
@@ -177,6 +179,19 @@ class BackendStore(BackendArtifacts):
                 return RunIndex(found, run_index.read(root, found), moment)
         except FileNotFoundError:
             return RunIndex({}, {})
+
+    def generation(self) -> Stamp | None:
+        at = self._at.backend.changed_at
+        try:
+            with explained(f"look at {self._title}"), self._at.root() as root:
+                # the holder of a run has a mark beside the runs: each attempt changes that folder
+                runs, lines = at(root, layout.RUNS), at(root, layout.HISTORY) or 0
+                size = root.size(layout.HISTORY) if lines else 0
+        except FileNotFoundError:
+            return None
+        if runs is None or time.time_ns() - max(runs, lines) < SETTLED_NS:
+            return None  # the clock of a file system is coarse: more may happen at this time
+        return runs, lines, size
 
     def index(self, seen: RunIndex, entries: Mapping[str, list[Json]]) -> None:
         with suppress(FileNotFoundError), explained("write the index"):

@@ -22,6 +22,7 @@ from waivern.store.store_values import (
     RecordName,
     RunFile,
     RunIndex,
+    Stamp,
 )
 from waivern.store.writers import Lease, LogSink, RecordSink
 
@@ -255,6 +256,14 @@ class RunStore(ArtifactStore):
     def indexed(self) -> RunIndex:
         """Return the runs, and the entries that `index` stored for those that are unchanged."""
         return RunIndex(dict.fromkeys(self.runs()), {})
+
+    def generation(self) -> Stamp | None:
+        """Return a value that changes whenever a run is created, removed, locked or released.
+
+        It also changes with the history. Programs that look again and again read nothing while it
+        stays the same. None: it is not known, or has changed just now.
+        """
+        return None
 
     def index(self, seen: RunIndex, entries: Mapping[str, list[Json]]) -> None:
         """Store entries of runs that were read after `seen` was returned.

@@ -40,6 +40,10 @@ class DiskBackend(Backend):
                 return root
             return self._part(root, name, make=make)
 
+    def changed_at(self, folder: FolderHandle, name: str) -> int | None:
+        found = folder.look(name)
+        return found.st_mtime_ns if isinstance(found, os.stat_result) else None
+
     def _root(self, *, make: bool) -> DiskFolder:
         """Open the store's folder; with `make` it is created if need be, and ignored by git."""
         if not make:

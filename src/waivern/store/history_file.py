@@ -7,10 +7,8 @@ from collections.abc import Iterator
 
 from waivern.message import Json
 from waivern.store.backend import FileHandle, FolderHandle
-from waivern.store.layout import RECORD_BYTES
+from waivern.store.layout import HISTORY, RECORD_BYTES
 from waivern.store.os_errors import until_undisturbed
-
-HISTORY = "runs.jsonl"
 
 
 def append(root: FolderHandle, line: dict[str, Json]) -> None:

@@ -18,7 +18,7 @@ RUNS, LOGS, REQUESTS, PINNED = "runs", "logs", "requests", "pinned.json"
 CHILDREN, CACHE, RUN_LOG, LOCK = "children", "cache", "run.log", "lock"
 ITEMS, STAGED, OVER = "items", "staged", ".over"
 EVENTS, RUN, STATE, RUNBOOK = "events.jsonl", "run.json", "state.json", "runbook.yaml"
-PROGRESS = "progress.json"
+PROGRESS, HISTORY = "progress.json", "runs.jsonl"
 RECORD_BYTES = 64 << 20
 """The limit for a record or a runbook (100,000 artifacts need some 4 MiB)."""
 

@@ -270,6 +270,13 @@ class Backend(ABC):
     delays = False
     """Whether `together` delays operations: then those of a group come from one thread."""
 
+    def changed_at(self, folder: FolderHandle, name: str) -> int | None:  # noqa: ARG002
+        """Return when a file, or the names in a folder, last changed: nanoseconds since the epoch.
+
+        None: it is not there, or the backend does not know it for all processes.
+        """
+        return None
+
     def together(self) -> AbstractContextManager[None]:
         """Begin a group of operations of this thread, which may be delayed.
 

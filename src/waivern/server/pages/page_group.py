@@ -18,7 +18,7 @@ from waivern.record.annotations import Annotations
 from waivern.record.fold import RunRecord
 from waivern.record.journal_events import EVENT_TYPES
 from waivern.runs import access, queries
-from waivern.runs.listing import SORTS, RunFilter, RunListing
+from waivern.runs.listing import SORTS, RunFilter
 from waivern.runs.trust import is_foreign
 from waivern.server.error_documents import ErrorDocument, RequestError
 from waivern.server.pages import artifact_page, run_list_page, run_page
@@ -101,7 +101,7 @@ class PageHandlers:
     def _runs(self, typed: run_list_page.TypedFilter) -> Response:
         found, error = None, ""
         try:
-            found = run_list_page.run_list(self._store, typed)
+            found = run_list_page.run_list(self._context.listings.listing(), typed)
         except UsageError as wrong:
             error = f"{wrong.message}; {wrong.hint}" if wrong.hint else wrong.message
         following = typed.start + run_list_page.ROWS
@@ -228,7 +228,7 @@ class PageHandlers:
     def _earlier(self, run_id: str) -> str:
         """Return the run before another one of the same runbook. Raises RequestError."""
         run = queries.load(self._store, run_id).metadata
-        listing = RunListing(self._store)
+        listing = self._context.listings.listing()
         for found in listing.matching(RunFilter(runbook=run.called)):
             if found.started_at < run.started_at and found.head:
                 return found.run_id

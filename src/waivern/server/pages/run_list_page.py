@@ -13,7 +13,6 @@ from waivern.record.status import DamagedStatus, RunStatus
 from waivern.runs.listing import SORTS, RunFilter, RunListing
 from waivern.runs.moments import moment
 from waivern.runs.queries import RunRow
-from waivern.store.base import RunStore
 
 STATUSES = tuple(map(str, (*RunStatus, *DamagedStatus)))
 ROWS = 50
@@ -65,10 +64,9 @@ class RunListPart(NamedTuple):
     total: int
 
 
-def run_list(store: RunStore, typed: TypedFilter) -> RunListPart:
+def run_list(listing: RunListing, typed: TypedFilter) -> RunListPart:
     """Return the runs of one page; only these are opened. Raises UsageError."""
     wanted = typed.wanted(time.time())
-    listing = RunListing(store)
     if typed.sort != "started":
         listing.sort(typed.sort)
     matching = [*listing.matching(wanted)]
