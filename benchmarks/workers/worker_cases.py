@@ -319,7 +319,9 @@ def _memory_while_paused(bench: Bench) -> dict[str, dict[str, float]]:
         names = {_name(each): each for each in _children(process.pid)}
     time.sleep(0.5)
     found = {"coordinator": _memory_of(process.pid)}
-    (template,) = (pid for name, pid in names.items() if name != "sh")
+    (keeper,) = (pid for name, pid in names.items() if name != "sh")
+    (template,) = _children(keeper)
+    found["keeper"] = _memory_of(keeper)
     found["template"] = _memory_of(template)
     for number, worker in enumerate(_children(template), 1):
         found[f"idle worker {number}"] = _memory_of(worker)

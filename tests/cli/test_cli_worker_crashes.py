@@ -21,6 +21,8 @@ def segv():
 
 def killed():
     print("printed before")
+    print("begun, and ", end="")
+    print("not ended", end="")
     C.kill(C.getpid(), 9)
 
 def aborts():
@@ -76,7 +78,7 @@ def test_a_crash_fails_its_artifact_only(crashes: Place) -> None:
         "exits": "its worker ended with exit code 0",
     }
     assert found["fine"]["status"] == "completed"
-    assert log(crashes, "killed") == "printed before\n"
+    assert log(crashes, "killed") == "printed before\nbegun, and not ended\n"
     assert "in aborts\n" in log(crashes, "aborts")
     lines = log(crashes, "segv").splitlines()
     assert lines[:3] == [
@@ -113,13 +115,16 @@ def test_a_limit_of_time_ends_what_holds_the_interpreters_lock(
     kinds = {name: step.get("error", {}) for name, step in steps(done).items() if name != "fine"}
     assert {error["kind"] for error in kinds.values()} == {"timeout"}
     assert statuses(done)["fine"] == "completed"
+    for name in ("endless", "holds_the_lock"):
+        assert f"in {name}\n" in log(crashes, name)  # its stack
 
 
 def test_the_limit_of_a_run_holds_whatever_a_component_does(crashes: Place) -> None:
     artifacts = source("hangs", "crashes.py:holds_the_lock")
-    done = run(crashes, artifacts, head="config: {timeout: 2s}")
+    done = run(crashes, artifacts, head="config: {timeout: 4s}")
     assert done.code == 8, done.err
     assert steps(done)["hangs"]["error"]["kind"] == "timeout"
+    assert "in holds_the_lock\n" in log(crashes, "hangs")
 
 
 def test_a_crash_can_be_tried_again(crashes: Place) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable
 
 import pytest
@@ -36,6 +38,9 @@ class Tampering(InlineExecutor):
 
         class Kept:
             def began(self, call: Call) -> None:
+                pass
+
+            def waits(self, call: Call, *, waiting: bool) -> None:
                 pass
 
             def gone(self, reason: str) -> None:
@@ -122,3 +127,20 @@ def test_without_an_executor_the_attempt_is_interrupted() -> None:
     assert ran.statuses["a"] == "completed"
     assert ran.statuses["b"] in ("not_started", "running")
     assert not isinstance(ran.record.steps["b"].completed, Failed)
+
+
+@pytest.mark.parametrize(("works_s", "status"), [(0.0, "completed"), (0.6, "failed")])
+def test_what_a_call_waits_does_not_count_towards_its_limit(works_s: float, status: str) -> None:
+    def report_slowly(report: CallReport, call: Call, outcome: Outcome) -> None:
+        for waiting in (True, False):
+            report.waits(call, waiting=waiting)
+            time.sleep(0.4 if waiting else works_s)
+        report.done(call, outcome)
+
+    def tamper(report: CallReport, call: Call, outcome: Outcome, _number: int) -> None:
+        report.began(call)
+        threading.Thread(target=report_slowly, args=(report, call, outcome)).start()
+
+    document = runbook(Stage(), Spec("a"))
+    document["artifacts"]["a"]["timeout"] = 0.2
+    assert execute(document, executor=tampered(tamper)).statuses == {"a": status}

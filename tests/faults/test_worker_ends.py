@@ -14,6 +14,7 @@ from worker_kit import (
     below,
     contents,
     gone,
+    keeper,
     kill,
     marked,
     source,
@@ -123,34 +124,60 @@ def test_a_coordinator_that_is_killed_leaves_no_process_and_no_byte(ends: Place,
     kill(marked(mark(ends)))  # what the run on threads has left
 
 
-@pytest.mark.parametrize("stopped", ["worker", "template"])
-def test_stopped_processes_do_not_outlive_the_attempt(ends: Place, stopped: str) -> None:
+def one_of(who: str, pid: int) -> int:
+    """Return a process of a command by what it is."""
+    if who == "worker":
+        return workers(pid)[0]
+    found = {"keeper": keeper, "template": template}[who](pid)
+    assert found
+    return found
+
+
+@pytest.mark.parametrize(
+    ("stopped", "end"),
+    [
+        ("worker", signal.SIGINT),
+        ("template", signal.SIGINT),
+        ("template", signal.SIGKILL),
+        ("keeper", signal.SIGKILL),
+    ],
+)
+def test_stopped_processes_do_not_outlive_the_attempt(
+    ends: Place, stopped: str, end: signal.Signals
+) -> None:
     wct, processes = at_work(ends, "works")
-    (worker,) = workers(wct.pid)
-    parent = template(wct.pid)
-    assert parent
-    kill([worker if stopped == "worker" else parent], signal.SIGSTOP)
-    for _ in range(2):
-        wct.send_signal(signal.SIGINT)
+    kill([one_of(stopped, wct.pid)], signal.SIGSTOP)
+    for _ in range(2 if end == signal.SIGINT else 1):
+        wct.send_signal(end)
         time.sleep(0.1)
     ends.ended(wct)
-    gone(processes - marked(mark(ends)), 20)
-    if stopped == "worker":
-        gone(processes)
-    kill(marked(mark(ends)))
+    gone(processes, 10)
+    gone(marked(mark(ends)))
 
 
-def test_a_template_that_is_killed_costs_its_calls_another_try(ends: Place) -> None:
-    wct, processes = at_work(ends, "streams")
-    first = template(wct.pid)
-    assert first
-    kill([first])
-    gone(processes)
+@pytest.mark.parametrize("killed", ["template", "keeper"])
+def test_a_template_that_is_killed_costs_its_calls_another_try(ends: Place, killed: str) -> None:
+    wct, processes = at_work(ends, "works")
+    kill([one_of(killed, wct.pid)])
+    gone(processes - {wct.pid})
     (ends.path / "go").touch()
     done = ends.ended(wct)
     assert done.code == 0, done.err
-    assert set(contents(ends)) == {"fine", "streams"}
-    assert staged(ends) == []
+    assert set(contents(ends)) == {"fine", "works"}
+    gone(marked(mark(ends)))
+
+
+def test_a_limit_of_time_holds_while_the_template_is_stopped(ends: Place) -> None:
+    given = f'{{mark: "{mark(ends)}"}}'
+    artifacts = source("works", "ends.py:works", "timeout: 3s", args=given)
+    wct = ends.start("run", ends.runbook("t.yaml", artifacts), "--executor", "processes")
+    until((ends.path / "ready").exists)
+    processes = below(wct.pid) | marked(mark(ends))
+    kill([one_of("template", wct.pid)], signal.SIGSTOP)
+    done = ends.ended(wct)
+    assert done.code == 1
+    assert "it took longer than its limit of 3 s" in done.err
+    gone(processes)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM])

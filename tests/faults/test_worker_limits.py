@@ -14,6 +14,7 @@ from wct_process import WCT, Done, Place
 from worker_kit import contents, gone, marked, python, source, steps, until
 
 import waivern
+from waivern.engine.workers import process_executor
 from waivern.engine.workers.slots import cores
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it looks into /proc")
@@ -36,6 +37,10 @@ def leaves(x=1):
     subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", mark])
     return {"value": x}
 
+def threads(x=1):
+    threading.Thread(target=time.sleep, args=(3,)).start()
+    return {"value": x}
+
 def sleeps(x=1):
     time.sleep(60)
 
@@ -50,6 +55,8 @@ def counts(inputs):
             here.add(pid)
     return {"workers": len(here)}
 """
+
+LOG = "_system/logs/threads{}.log"
 
 
 @pytest.fixture
@@ -97,6 +104,18 @@ def test_workers_with_children_that_were_left_do_not_add_up(limits: Place) -> No
     assert done.code == 0, done.err
     gone(marked(f"left-in-{limits.path}"))
     assert 0 < contents(limits)["counts"]["workers"] <= 2 * cores() + 1
+
+
+def test_workers_with_threads_that_were_left_do_not_add_up(
+    limits: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process_executor, "MOST_WITH_THREADS", 2)
+    monkeypatch.chdir(limits.path)
+    book = limits.runbook("t.yaml", many("threads", 4))
+    result = waivern.run(waivern.load(book), executor="processes", max_concurrency=1)
+    assert result.exit_code == 0
+    ended = [name for name in range(4) if (limits.run_folder() / LOG.format(name)).exists()]
+    assert ended == [0, 1]
 
 
 def test_nothing_of_a_run_that_was_ended_keeps_this_process_busy(

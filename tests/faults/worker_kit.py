@@ -80,12 +80,20 @@ def below(pid: int) -> set[int]:
     return found - {pid}
 
 
-def template(pid: int) -> int | None:
-    """Return the process from which the workers of a command are forked."""
+def keeper(pid: int) -> int | None:
+    """Return the process that ends the template and the workers of a command."""
     for child, parent in _parents().items():
         if parent == pid and b"fork_template" in command(child):
             return child
     return None
+
+
+def template(pid: int) -> int | None:
+    """Return the process from which the workers of a command are forked."""
+    if (parent := keeper(pid)) is None:
+        return None
+    found = [child for child, of in _parents().items() if of == parent]
+    return next((child for child in found if command(child) == command(parent)), None)
 
 
 def workers(pid: int) -> list[int]:

@@ -44,6 +44,13 @@ class CallReport(Protocol):
         """Report that the work on a call begins; a second report of it changes nothing."""
         ...
 
+    def waits(self, call: Call, *, waiting: bool) -> None:
+        """Report that a call that has begun waits for its place to work, or waits no longer.
+
+        This time does not count towards its limit.
+        """
+        ...
+
     def done(self, call: Call, outcome: Outcome) -> None:
         """Report how a call ended. It implies that the call began.
 

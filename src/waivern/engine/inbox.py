@@ -19,6 +19,14 @@ class CallBegan(NamedTuple):
     monotonic: float
 
 
+class CallWaits(NamedTuple):
+    """A call that has begun waits for its place to work, or waits no longer."""
+
+    call: Call
+    waiting: bool
+    monotonic: float
+
+
 class CallFinished(NamedTuple):
     call: Call
     outcome: Outcome
@@ -53,6 +61,7 @@ class LedgerFailed(NamedTuple):
 
 Item: TypeAlias = (
     CallBegan
+    | CallWaits
     | CallFinished
     | SignalReceived
     | CancelRequested
@@ -78,6 +87,9 @@ class Inbox:
 
     def began(self, call: Call) -> None:
         self.put(CallBegan(call, self._clock.now(), self._clock.monotonic()))
+
+    def waits(self, call: Call, *, waiting: bool) -> None:
+        self.put(CallWaits(call, waiting, self._clock.monotonic()))
 
     def done(self, call: Call, outcome: Outcome) -> None:
         self.put(CallFinished(call, outcome))

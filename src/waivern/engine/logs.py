@@ -61,21 +61,23 @@ class ArtifactLog:
         self._rest_length = 0
         self._last: deque[str] = deque(maxlen=LAST)
 
-    def write(self, text: str) -> None:
+    def write(self, text: str, *, echo: bool = True) -> None:
         """Take text that was printed: any part of a line, or several."""
         with self._lock:
             *ends, rest = text.split("\n")
             for end in ends:
                 self._take_rest(end)
-                self._end_line()
+                self._end_line(echo=echo)
             self._take_rest(rest)
+            if self._logs.prompt:
+                self._logs.unfinished("".join(self._rest))
 
-    def write_bytes(self, data: bytes) -> None:
+    def write_bytes(self, data: bytes, *, echo: bool = True) -> None:
         """Take bytes that were printed, as UTF-8."""
         with self._lock:
             if self._decoder is None:
                 self._decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
-            self.write(self._decoder.decode(data))
+            self.write(self._decoder.decode(data), echo=echo)
 
     def line(self, text: str, *, echo: bool = False) -> None:
         """Take whole lines; with `echo`, they are also shown to the user who watches the run."""
@@ -105,6 +107,7 @@ class ArtifactLog:
                 self._take_rest(self._decoder.decode(b"", final=True))
             if self._rest_length:
                 self._end_line()
+                self._logs.unfinished("")
             if self._left_out:
                 if more := self._left_out - len(self._last):
                     self._lines.append((f"({more:,} lines are left out)", False))
@@ -129,12 +132,12 @@ class ArtifactLog:
         if text and self._rest_length <= LINE_LIMIT:
             self._rest.append(text)
 
-    def _end_line(self) -> None:
+    def _end_line(self, *, echo: bool = True) -> None:
         line, length = "".join(self._rest), self._rest_length
         self._rest, self._rest_length = [], 0
         if length > LINE_LIMIT:
             line = f"(a line of {length:,} characters is left out)"
-        self._add(line.rstrip("\r"), True)
+        self._add(line.rstrip("\r"), echo)
 
     def _add(self, line: str, echo: bool) -> None:
         if self._logs.closed:
@@ -243,6 +246,9 @@ class RunLogs:
         for line, echo in lines:
             if echo and not self.forked:
                 self._echo(log.name, self._redact(line))
+
+    def unfinished(self, text: str) -> None:
+        """Receive the line that is being printed, where each line is written at once."""
 
     def wake(self, log: ArtifactLog) -> None:
         """Have a log written soon."""

@@ -22,6 +22,7 @@ from waivern.engine.cancel_watch import CancelWatch
 from waivern.engine.inbox import (
     CallBegan,
     CallFinished,
+    CallWaits,
     CancelRequested,
     ExecutorGone,
     HaltRequested,
@@ -197,6 +198,8 @@ class Loop(Transitions):
         match item:
             case CallBegan():
                 self._began(item)
+            case CallWaits():
+                self._waits(item)
             case CallFinished(call, outcome):
                 self._finished(call, outcome)
             case SignalReceived(number):
@@ -211,6 +214,9 @@ class Loop(Transitions):
             case LedgerCommitted():
                 pass  # what it makes room for is started after every look into the inbox
             case LedgerFailed(error):
-                if not isinstance(error, WaivernError):
-                    raise error
-                self._tracker.end(store_failure(error))
+                self._ledger_failed(error)
+
+    def _ledger_failed(self, error: Exception) -> None:
+        if not isinstance(error, WaivernError):
+            raise error
+        self._tracker.end(store_failure(error))

@@ -21,7 +21,7 @@ from waivern.engine.blocked_pools import BlockedPools
 from waivern.engine.calls import Call, Failed, Lost, NotProduced, Outcome, Produced, Suspended
 from waivern.engine.decision_walk import Action, DecisionWalk
 from waivern.engine.executor import Executor
-from waivern.engine.inbox import CallBegan, Inbox, LedgerCommitted, LedgerFailed
+from waivern.engine.inbox import CallBegan, CallWaits, Inbox, LedgerCommitted, LedgerFailed
 from waivern.engine.ledger import Ledger
 from waivern.engine.outcome import AttemptOutcome, OutcomeTracker, store_failure
 from waivern.engine.pools import Pools
@@ -47,6 +47,8 @@ from waivern.store.store_values import ArtifactRef
 
 WAITING = 64
 """Calls that wait for a worker, beside those that have one."""
+ROUNDING_S = 0.001
+"""How much earlier than its limit a timer may be due."""
 
 
 class Transitions:
@@ -87,6 +89,8 @@ class Transitions:
         self._tries = Tries(record)
         self._waiting: dict[str, Call] = {}
         self._running: dict[str, tuple[Call, float]] = {}
+        self._paused: dict[str, float] = {}
+        """The calls of these that wait for their place to work, and since when."""
         self._retrying: dict[str, Node] = {}
         """Failed, and about to be tried again."""
         self._pools = Pools(limits.pools)
@@ -152,15 +156,33 @@ class Transitions:
             return  # a cluster may report it twice, or after the call was recalled or abandoned
         del self._waiting[artifact]
         self._running[artifact] = (call, item.monotonic)
+        self._paused.pop(artifact, None)
         if call.node.timeout is not None:
-            left = call.node.timeout - (self._clock.monotonic() - item.monotonic)
-            self._timers.after(left, lambda: self._timed_out(call))
+            self._limit(call, call.node.timeout, item.monotonic)
         step, new = self._tries.begin(artifact)
         if new:
             inputs = [ref.key for ref in call.inputs]
             self._ledger.enter(
                 ArtifactStartedRecord(item.at, artifact, step, call.node.work.label, inputs)
             )
+
+    def _limit(self, call: Call, timeout_s: float, began: float) -> None:
+        left = timeout_s - (self._clock.monotonic() - began)
+        self._timers.after(left, lambda: self._timed_out(call))
+
+    def _waits(self, item: CallWaits) -> None:
+        """Let the time in which a call waits not count towards its limit."""
+        call, artifact = item.call, item.call.artifact
+        running = self._running.get(artifact)
+        if running is None or running[0] is not call:
+            return
+        if item.waiting:
+            self._paused[artifact] = item.monotonic
+        elif (since := self._paused.pop(artifact, None)) is not None:
+            began = running[1] + item.monotonic - since
+            self._running[artifact] = (call, began)
+            if call.node.timeout is not None:
+                self._limit(call, call.node.timeout, began)
 
     def _finished(self, call: Call, outcome: Outcome) -> None:
         if self._waiting.get(call.artifact) is call:  # the report that it began is late or lost
@@ -266,10 +288,12 @@ class Transitions:
 
     def _timed_out(self, call: Call) -> None:
         running = self._running.get(call.artifact)
-        if running is None or running[0] is not call:
+        if running is None or running[0] is not call or call.artifact in self._paused:
             return
-        del self._running[call.artifact]
         now = self._clock.monotonic()
+        if now - running[1] < (call.node.timeout or 0) - ROUNDING_S:
+            return  # it has waited, and another timer is set
+        del self._running[call.artifact]
         self._timers.after(self._blocked_pools.hold(call, now), self._look_at_pools)
         self._executor.abandon(call)
         took = round((now - running[1]) * 1000)

@@ -6,6 +6,7 @@ import os
 import select
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from waivern.engine.calls import Lost, Outcome, Produced
@@ -13,12 +14,8 @@ from waivern.engine.logs import RunLogs
 from waivern.engine.workers.call_documents import WorkerCall
 from waivern.engine.workers.channel import Document, GarbageError, UnreadError
 from waivern.engine.workers.followers import Followers
-from waivern.engine.workers.worker_pool import (
-    END_S,
-    ComponentKey,
-    WorkerHandle,
-    WorkerPool,
-)
+from waivern.engine.workers.worker_handle import ComponentKey, WorkerHandle
+from waivern.engine.workers.worker_pool import END_S, WorkerPool
 from waivern.plugins.tally import Progress
 from waivern.store.base import RunStore
 
@@ -27,6 +24,8 @@ if TYPE_CHECKING:
 
 TRIES = 3
 """Workers that may end before they begin with a call: then it is given to another one."""
+STACK_S = 0.1
+"""How long a worker has to write its stack before it is ended."""
 READ = 1 << 16
 PRINTED = 1 << 20
 """Bytes that are taken at once of what was printed: as much as a pipe has room for at most. A child
@@ -51,6 +50,7 @@ class CallSession:
         store: RunStore,
         logs: RunLogs,
         on_progress: Callable[[Progress], None],
+        waiting: Callable[[], AbstractContextManager[None]],
         request: WorkerCall,
         key: ComponentKey,
     ) -> None:
@@ -61,6 +61,8 @@ class CallSession:
         self.artifact = request.call.artifact
         self._log = logs.of(self.artifact)
         self._on_progress = on_progress
+        self._waiting = waiting
+        """Reports that the call waits, for as long as it is entered."""
         self._request = request
         self._key = key
         self._workers: set[WorkerHandle] = set()
@@ -73,6 +75,7 @@ class CallSession:
         self._followers: Followers | None = None
         self._began = False
         self._abandoned = False
+        self._killer: threading.Thread | None = None
         self._outcome: Outcome | None = None
         self.threads: tuple[str, ...] = ()
         """The names of the threads that its component has left at work."""
@@ -80,11 +83,31 @@ class CallSession:
         """Whether something that it has left may continue in its worker until the attempt ends."""
 
     def abandon(self) -> None:
-        """End the workers of this call, from another thread."""
+        """End the workers of this call soon, from another thread: first they write their stack."""
         with self._lock:
+            if self._abandoned:
+                return
             self._abandoned = True
+            if self._workers:
+                self._log.line("its worker is ended while it is at work:")
             for worker in self._workers:
-                self._pool.kill(worker)
+                worker.ask_for_stack()
+        self._killer = threading.Timer(STACK_S, self._kill)
+        try:
+            self._killer.start()
+        except RuntimeError:  # the system has no room for another thread
+            self._killer = None
+            self._kill()
+
+    def abandoned(self) -> None:
+        """Wait until the workers of a call that was abandoned are ended."""
+        if self._killer is not None:
+            self._killer.join()
+
+    def _kill(self) -> None:
+        with self._lock:
+            for worker in self._workers:
+                worker.kill()
 
     def carry_out(self) -> Outcome:
         """Return the outcome of the call.
@@ -112,7 +135,11 @@ class CallSession:
             self.drop(worker)
 
     def _conversation(self) -> Outcome:
-        leader = self.take()
+        leader = self._pool.idle(self._key)
+        if leader is None:
+            with self._waiting():
+                leader = self._pool.start(self._key)
+        self._take(leader)
         try:
             leader.channel.send(self.document(leader, follows=False))
             while self._outcome is None:
@@ -142,18 +169,21 @@ class CallSession:
     # the workers of this call
 
     def take(self) -> WorkerHandle:
-        """Return a worker for this call, and listen to it. Raises PoolError."""
-        worker = self._pool.take(self._key)
+        """Return a follower for this call, and listen to it. Raises PoolError."""
+        worker = self._pool.idle(self._key) or self._pool.start(self._key)
+        self._take(worker)
+        return worker
+
+    def _take(self, worker: WorkerHandle) -> None:
         with self._lock:
             self._workers.add(worker)
             if self._abandoned:
-                self._pool.kill(worker)
+                worker.kill()
         worker.served.add(self.artifact)
         worker.calls += 1
         for descriptor in (worker.channel.fileno(), worker.output):
             self._heard[descriptor] = worker
             self._poll.register(descriptor, select.POLLIN)
-        return worker
 
     def give_back(self, worker: WorkerHandle, *, printed: bool = True) -> None:
         """Release a worker that is ready for another call; `printed`: its output is to be read."""
@@ -202,7 +232,7 @@ class CallSession:
             self._began = self._began or leads
             self._ended(worker, leads=leads)
         except (GarbageError, KeyError, TypeError, ValueError, AttributeError):
-            self._pool.kill(worker)
+            worker.kill()
             self._began = self._began or leads
             self._ended(worker, "its component wrote into the channel of its worker", leads=leads)
 
@@ -279,5 +309,5 @@ class CallSession:
                 return False
             if not data:
                 return False
-            self._log.write_bytes(data)
+            self._log.write_bytes(data, echo=not self._abandoned)
         return True

@@ -6,7 +6,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from waivern.engine.workers.channel import Document
-from waivern.engine.workers.worker_pool import PoolError, WorkerHandle
+from waivern.engine.workers.worker_handle import WorkerHandle
+from waivern.engine.workers.worker_pool import PoolError
 
 if TYPE_CHECKING:
     from waivern.engine.workers.call_session import CallSession

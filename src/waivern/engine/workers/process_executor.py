@@ -13,6 +13,7 @@ import json
 import os
 import sys
 import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from waivern.engine.calls import Call, Failed, LeftBehind, Lost, Outcome
@@ -23,19 +24,24 @@ from waivern.errors import WaivernError
 from waivern.planning.plan import Extract, Transform
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from waivern.engine.artifact_identity import ComponentUse
     from waivern.engine.calls import CacheLookup
     from waivern.engine.site import Site
     from waivern.engine.workers.call_documents import WorkerCall
     from waivern.engine.workers.call_session import CallSession
-    from waivern.engine.workers.worker_pool import ComponentKey, WorkerPool
+    from waivern.engine.workers.worker_handle import ComponentKey
+    from waivern.engine.workers.worker_pool import WorkerPool
 
 
 LARGE_BYTES = 8 << 20
 """The size of the sources from which on a call is worth a worker although nothing was computed yet:
 a detector takes about a second for them."""
+
+
+MOST_WITH_THREADS = 32
+"""Workers that are kept because a component has left threads at work in them."""
 
 
 class ProcessExecutor:
@@ -113,6 +119,11 @@ class ProcessExecutor:
             for session in self._still_at_work()
             for name in session.threads
         ]
+        at_work = list(self._sessions.values())
+        for session in at_work:
+            session.abandon()
+        for session in at_work:
+            session.abandoned()
         if self._pool is not None:
             self._pool.close()
             for session in self._still_at_work():
@@ -129,14 +140,18 @@ class ProcessExecutor:
     def _keep(self, session: CallSession) -> None:
         """Keep the worker of a call that has ended; end the oldest one if they are too many.
 
-        Those with threads that are no daemons stay until these have ended.
+        Those with threads that are no daemons stay until these have ended, as far as can be.
         """
         with self._keeping:
             self._kept.append(session)
             for each in self._kept:
                 each.linger()
             left = [each for each in self._kept if not each.threads]
-            for each in left[: -self._slots.count]:
+            at_work = [each for each in self._kept if each.threads]
+            for each in at_work[:-MOST_WITH_THREADS]:
+                text = f"its threads are ended: {MOST_WITH_THREADS} workers after it have some, too"
+                self._producer.logs.of(each.artifact).line(text, echo=True)
+            for each in (*left[: -self._slots.count], *at_work[:-MOST_WITH_THREADS]):
                 self._kept.remove(each)
                 each.end()
 
@@ -189,6 +204,7 @@ class ProcessExecutor:
             self._producer.store,
             self._producer.logs,
             lambda progress: self._producer.on_progress(call.artifact, progress),
+            self._computing[id(call)].waiting,
             request,
             key,
         )
@@ -214,7 +230,7 @@ class ProcessExecutor:
     ) -> tuple[WorkerCall, ComponentKey]:
         from waivern.engine.artifact_identity import UnknownIdentity
         from waivern.engine.workers.call_documents import WorkerCall
-        from waivern.engine.workers.worker_pool import ComponentKey
+        from waivern.engine.workers.worker_handle import ComponentKey
 
         known = lookup or self._components.lookup(call.node, tool, UnknownIdentity(""))
         code = self._components.code(known)
@@ -298,10 +314,19 @@ class _ComputingCall:
 
     def takes(self, turn: Turn) -> bool:
         """Wait for the turn to compute on a thread; return false if it does not come soon."""
-        taken = turn.take()
+        taken = turn.take(self.waiting())
         if taken:
             self._held.append(turn.give)
         return taken
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Report that the call waits, for as long as this lasts."""
+        self._report.waits(self.call, waiting=True)
+        try:
+            yield
+        finally:
+            self._report.waits(self.call, waiting=False)
 
     def leave(self) -> None:
         """Give back what it has, once."""
@@ -316,6 +341,9 @@ class _ComputingCall:
 
     def began(self, call: Call) -> None:
         self._report.began(call)
+
+    def waits(self, call: Call, *, waiting: bool) -> None:
+        self._report.waits(call, waiting=waiting)
 
     def done(self, call: Call, outcome: Outcome) -> None:
         self._executor.ended(self)

@@ -10,6 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 PATIENCE_S = 0.25
 """How long a call waits for its turn: to start the first worker takes about as long."""
@@ -87,11 +88,17 @@ class Turn:
         self._began = self._spent = 0.0
         self._calls = 0
 
-    def take(self) -> bool:
-        """Wait for the turn; return false if a worker is worth its start instead."""
-        many = self._spent >= max(PATIENCE_S, EACH_S * self._calls)
-        if not self._lock.acquire(timeout=0 if many else PATIENCE_S):
-            return False
+    def take(self, waiting: AbstractContextManager[None]) -> bool:
+        """Wait for the turn; return false if a worker is worth its start instead.
+
+        `waiting` is entered for as long as this waits.
+        """
+        if not self._lock.acquire(blocking=False):
+            if self._spent >= max(PATIENCE_S, EACH_S * self._calls):
+                return False
+            with waiting:
+                if not self._lock.acquire(timeout=PATIENCE_S):
+                    return False
         self._began = time.monotonic()
         return True
 

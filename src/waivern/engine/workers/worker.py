@@ -50,6 +50,8 @@ from waivern.engine.workers.split_items import (
     ReleasedError,
     WorkerItems,
 )
+from waivern.engine.workers.unfinished_line import UnfinishedLine
+from waivern.engine.workers.worker_handle import STACK
 from waivern.files import high
 from waivern.language.error_names import MAX_MEMORY
 from waivern.language.secrets import Secrets
@@ -65,13 +67,17 @@ PROGRESS_S = 0.05
 """The least time between two reports of progress."""
 
 
-def serve(end: socket.socket) -> None:
-    """Carry out calls until the coordinator is gone."""
+def serve(end: socket.socket, line: UnfinishedLine) -> None:
+    """Carry out calls until the coordinator is gone; `line` is what a component has begun to print.
+
+    The stack of a crash, and of a call that takes too long, is in the log of its artifact.
+    """
     output = high(os.dup(1))
-    faulthandler.enable(file=output)  # the stack of a crash is in the log of its artifact
+    faulthandler.enable(file=output)
+    faulthandler.register(STACK, file=output)
     channel = Channel(socket.socket(fileno=high(end.detach())))
     with suppress(EOFError, BrokenPipeError):
-        worker = Worker(channel, output, Site.of(channel.receive()))
+        worker = Worker(channel, output, line, Site.of(channel.receive()))
         with worker.logs.capturing():
             while True:
                 document = channel.receive()
@@ -85,7 +91,7 @@ def serve(end: socket.socket) -> None:
 class Worker:
     """The calls of one worker."""
 
-    def __init__(self, channel: Channel, output: int, site: Site) -> None:
+    def __init__(self, channel: Channel, output: int, line: UnfinishedLine, site: Site) -> None:
         self._channel = channel
         self._output = output
         self._site = site
@@ -95,7 +101,7 @@ class Worker:
         self._store = open_store(
             address.url, trust=address.trust, working_folder=address.working_folder
         )
-        self.logs = _ForwardedLogs(channel)
+        self.logs = _ForwardedLogs(channel, line)
         self._producer = _WorkerProducer(
             self._store,
             Path(site.base),
@@ -301,10 +307,11 @@ def _changed(call: Call) -> Failed:
 class _ForwardedLogs(RunLogs):
     """Logs whose lines are sent to the coordinator, which redacts and writes them."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, line: UnfinishedLine) -> None:
         super().__init__(no_log)
         self.prompt = True
         self._channel = channel
+        self._line = line
 
     def append(self, log: ArtifactLog, lines: list[tuple[str, bool]]) -> None:
         if self.forked:  # the channel is the parent's
@@ -313,6 +320,10 @@ class _ForwardedLogs(RunLogs):
             return
         with suppress(OSError):  # the coordinator is gone, and so is this process soon
             self._channel.send({"log": lines, "of": log.name})
+
+    def unfinished(self, text: str) -> None:
+        if not self.forked:  # it is that of the parent
+            self._line.set(text)
 
 
 class _ProgressReports:

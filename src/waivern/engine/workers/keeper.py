@@ -1,0 +1,97 @@
+"""The keeper of a fork template: its parent, which sees to it that nothing outlives the attempt.
+
+    coordinator ── starts ──▶ keeper ── forks ──▶ fork template ── forks ──▶ worker
+
+It does nothing until the coordinator or the template is gone, and then ends the template, all
+workers and all that they have started, even what has left their groups and sessions: the system
+makes it the parent of what they leave. A template that is stopped or killed cannot do that. If the
+keeper itself is killed, the template does it.
+
+Only Linux can adopt orphans; elsewhere there is no keeper.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import NoReturn
+
+LOOK_S = 0.05
+"""The interval at which it is checked that the parent exists. A process that a component forked may
+have inherited a socket, which then stays open when the coordinator is killed."""
+ROUNDS = 10_000
+"""How often is looked for processes that the ended ones have left."""
+_PR_SET_CHILD_SUBREAPER = 36
+
+
+def kept(control: int, coordinator: int) -> int:
+    """Fork the process that is to be the template, and keep it; only this child returns.
+
+    `control` is its connection to the coordinator. Return the process that the template depends on.
+    """
+    adopt_orphans()
+    if sys.platform != "linux":
+        return coordinator
+    keeper = os.getpid()
+    if (template := os.fork()) != 0:
+        _keep(control, coordinator, template)
+    os.setsid()  # what stops the one does not stop the other
+    return keeper
+
+
+def _keep(control: int, coordinator: int, template: int) -> NoReturn:
+    try:
+        connection = select.poll()
+        connection.register(control, 0)  # reports only that the coordinator has closed its end
+        while (
+            os.getppid() == coordinator
+            and not connection.poll(LOOK_S * 1000)
+            and os.waitpid(template, os.WNOHANG) == (0, 0)
+        ):
+            pass
+    finally:
+        end_children()
+        os._exit(0)
+
+
+def end_children() -> None:
+    """End all child processes, and what they leave, until there is none."""
+    for _ in range(ROUNDS):
+        for pid in _children():
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        try:
+            os.waitpid(-1, 0)
+        except ChildProcessError:
+            return
+
+
+def kill_group(pid: int) -> None:
+    """End a process and its group; between its fork and its `setsid` it has no group yet."""
+    for kill in (os.killpg, os.kill):
+        with suppress(ProcessLookupError, PermissionError):
+            kill(pid, signal.SIGKILL)
+
+
+def _children() -> list[int]:
+    """Return the processes whose parent this one is."""
+    with suppress(OSError):
+        return [*map(int, Path(f"/proc/self/task/{os.getpid()}/children").read_text().split())]
+    return []
+
+
+def adopt_orphans() -> None:
+    """Become the parent of the processes that workers leave behind, so that they can be ended."""
+    prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def prctl(option: int, value: int) -> None:
+    """Set an option of this process, on Linux."""
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
