@@ -135,7 +135,7 @@ class RunListing:
     def row(self, run_id: str) -> RunRow | None:
         """Return the row of a run; None if it is gone."""
         if run_id not in self._rows:
-            with suppress(RunNotFoundError):
+            with suppress(RunNotFoundError), self._store.as_listed():
                 self._rows[run_id] = queries.look(self._store, run_id)
         return self._rows.get(run_id)
 

@@ -6,7 +6,7 @@ import errno
 import os
 import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from typing import TYPE_CHECKING
 
 from waivern.errors import ArtifactNotFoundError, RefusedError, RunNotFoundError, StoreError
@@ -192,6 +192,9 @@ class BackendStore(BackendArtifacts):
         if runs is None or time.time_ns() - max(runs, lines) < SETTLED_NS:
             return None  # the clock of a file system is coarse: more may happen at this time
         return runs, lines, size
+
+    def as_listed(self) -> AbstractContextManager[None]:
+        return self._at.backend.as_listed()
 
     def index(self, seen: RunIndex, entries: Mapping[str, list[Json]]) -> None:
         with suppress(FileNotFoundError), explained("write the index"):

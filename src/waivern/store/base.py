@@ -6,6 +6,7 @@ of its own. Whatever changes a run goes through a `Lease`, so that "one writer p
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any, overload
 
@@ -264,6 +265,13 @@ class RunStore(ArtifactStore):
         stays the same. None: it is not known, or has changed just now.
         """
         return None
+
+    def as_listed(self) -> AbstractContextManager[None]:
+        """Let this thread read runs as the last call of `indexed` found them, if that is cheaper.
+
+        It is for the rows of a list, which then show one moment.
+        """
+        return nullcontext()
 
     def index(self, seen: RunIndex, entries: Mapping[str, list[Json]]) -> None:
         """Store entries of runs that were read after `seen` was returned.

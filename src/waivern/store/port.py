@@ -299,6 +299,13 @@ class Backend(ABC):
         """
         check()
 
+    def as_listed(self) -> AbstractContextManager[None]:
+        """Let this thread read runs as the last listing of all runs has shown them.
+
+        A backend whose listings show which runs are unchanged need not ask for each of them again.
+        """
+        return nullcontext()
+
     def displaced(self, runs: FolderHandle) -> str | None:  # noqa: ARG002
         """Return why an open folder of runs is not the store's any more; None if it still is."""
         return None

@@ -24,6 +24,10 @@ FRESH_S = 45
 """The age from which on a holder is taken for dead."""
 
 
+_shown: set[str] = set()
+"""The nonces of the holders in this process: one that could not remove its object is none."""
+
+
 class HeldPresence:
     """The presence of this process as the holder of one run."""
 
@@ -34,6 +38,7 @@ class HeldPresence:
 
     def show(self) -> None:
         """Put the object."""
+        _shown.add(self.nonce)
         self.log.bucket.put(_key(self.log), self._document)
 
     def beat(self) -> None:
@@ -48,6 +53,7 @@ class HeldPresence:
 
     def end(self) -> None:
         """Remove the object, if it is still this one's."""
+        _shown.discard(self.nonce)
         found = _read(self.log.bucket, _key(self.log))
         if found is not None and found.get("nonce") == self.nonce:
             self.log.bucket.delete([_key(self.log)])
@@ -103,8 +109,9 @@ def is_held(log: ObjectLog, *, may_write: bool) -> bool:
     if found is None:
         return False
     here = _this_process()
-    if [found.get(name) for name in _MACHINE] == [here[name] for name in _MACHINE]:
-        return _is_process(found)
+    on_this_machine = [found.get(name) for name in _MACHINE] == [here[name] for name in _MACHINE]
+    if on_this_machine and not _is_alive(found):
+        return False
     try:
         changed_ns = log.bucket.changed_ns(key)
     except FileNotFoundError:
@@ -112,7 +119,7 @@ def is_held(log: ObjectLog, *, may_write: bool) -> bool:
     age = (time.time_ns() - changed_ns) / 1e9
     if may_write or not -FRESH_S < age < FRESH_S:
         with suppress(OSError):
-            age = (_now_ns(log.bucket) - changed_ns) / 1e9
+            age = (now_ns(log.bucket) - changed_ns) / 1e9
     return age < FRESH_S
 
 
@@ -121,7 +128,7 @@ def remove(log: ObjectLog) -> None:
     log.bucket.delete([_key(log)])
 
 
-def _now_ns(bucket: Bucket) -> int:
+def now_ns(bucket: Bucket) -> int:
     """Return the time by the clock of the bucket."""
     key = f"clock/{secrets.token_hex(12)}"
     bucket.put(key, b"")
@@ -157,10 +164,13 @@ def _this_process() -> dict[str, object]:
     }
 
 
-def _is_process(found: dict[str, object]) -> bool:
+def _is_alive(found: dict[str, object]) -> bool:
+    """Return whether a holder on this machine may still be at work."""
     pid = found.get("pid")
     if not isinstance(pid, int):
         return False
+    if pid == os.getpid():
+        return found.get("nonce") in _shown
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -55,10 +55,7 @@ def listed(bucket: Bucket) -> dict[str, dict[str, LogKeys]]:
 
 def find(bucket: Bucket, run_id: str) -> FoundRun | None:
     """Return the log of a run; None if there is no such run."""
-    logs: dict[str, LogKeys] = {}
-    for _, log, entry in _parsed(bucket.list(f"{RUNS}{run_id}/")):
-        _add(logs, log, entry)
-    return chosen(bucket, run_id, logs)
+    return chosen(bucket, run_id, logs_of(bucket, run_id))
 
 
 def chosen(bucket: Bucket, run_id: str, logs: dict[str, LogKeys]) -> FoundRun | None:
@@ -76,12 +73,12 @@ def chosen(bucket: Bucket, run_id: str, logs: dict[str, LogKeys]) -> FoundRun | 
     return FoundRun(named, logs[named])
 
 
-def of_log(bucket: Bucket, run_id: str, log: str) -> LogKeys:
-    """Return the keys of one log of a run."""
-    logs: dict[str, LogKeys] = {log: LogKeys([], [])}
-    for _, name, entry in _parsed(bucket.list(f"{RUNS}{run_id}/{log}/")):
-        _add(logs, name, entry)
-    return logs[log]
+def logs_of(bucket: Bucket, run_id: str) -> dict[str, LogKeys]:
+    """Return the keys of all logs under the id of a run."""
+    logs: dict[str, LogKeys] = {}
+    for _, log, entry in _parsed(bucket.list(f"{RUNS}{run_id}/")):
+        _add(logs, log, entry)
+    return logs
 
 
 def _parsed(entries: Iterator[BucketEntry]) -> Iterator[tuple[str, str, BucketEntry]]:

@@ -44,8 +44,8 @@ class RunLog(ObjectLog):
 
     def _newest(self) -> tuple[str, bytes] | None:
         for _ in range(5):  # a newer one may take its place between the two requests
-            keys = run_keys.of_log(self.bucket, self.run_id, self.name)
-            if not keys.snapshots:
+            keys = run_keys.logs_of(self.bucket, self.run_id).get(self.name)
+            if keys is None or not keys.snapshots:
                 return None
             with suppress(FileNotFoundError):
                 key = keys.snapshots[-1].key
@@ -78,6 +78,7 @@ class RunLog(ObjectLog):
         with self.mutex:
             self.run_id, self.begun = run_id, True
             try:
+                self.bucket.put(trash_key(self.name), run_id.encode())  # until it has its name
                 if self.held is not None:
                     self.commit(claim=True, epoch=self.held)
                 else:
@@ -207,13 +208,18 @@ class RunLog(ObjectLog):
         if run_keys.name_of(self.bucket, self.run_id) != self.name:
             erase(self.bucket, self.run_id, self.name)  # it was removed, while this one slept
             return
-        keys = run_keys.of_log(self.bucket, self.run_id, self.name)
+        logs = run_keys.logs_of(self.bucket, self.run_id)
+        for log in logs:
+            if log != self.name:  # of a beginning that was cut off
+                erase(self.bucket, self.run_id, log)
+        keys = logs[self.name]
         outdated = [
             each.key
             for each in keys.snapshots
             if run_keys.snapshot_number(each.key) <= self.number and each.key != self._own_snapshot
         ]
-        self.bucket.delete([*outdated, *self._dead_marks(keys, mark), mark])
+        done = [*self._dead_marks(keys, mark), trash_key(self.name), mark]
+        self.bucket.delete([*outdated, *done])
         self._own_snapshot = None
 
     def _dead_marks(self, keys: run_keys.LogKeys, mark: str) -> list[str]:
@@ -253,15 +259,22 @@ def erase(bucket: Bucket, run_id: str, log: str) -> None:
 
 
 def sweep(bucket: Bucket) -> None:
-    """Finish the removals that were cut off."""
+    """Erase logs whose removal was cut off, and those of runs that never got their names."""
+    now_ns: int | None = None
     for entry in list(bucket.list("trash/")):
         log = entry.key.partition("/")[2]
         with suppress(OSError):
             run_id = bucket.get(entry.key).decode(errors="replace")
             other = RunLog(bucket, RangeCache(), Heartbeat(), run_id, log)
             other.load()
-            if other.gone or not other.number:
+            if other.gone:
                 erase(bucket, run_id, log)
+            elif run_keys.name_of(bucket, run_id) == log:
+                bucket.delete([entry.key])
+            else:
+                now_ns = now_ns or presence.now_ns(bucket)
+                if entry.changed_ns < now_ns - LOST_MARK_NS:
+                    erase(bucket, run_id, log)
 
 
 def _is_record(log: ObjectLog) -> Callable[[TreeNode], bool]:
