@@ -411,3 +411,5 @@ CASES: dict[str, Case] = {
     "detector-ready": detector_ready,
     "memory": memory,
 }
+ROUNDS = {"two-artifacts": 3, "scan-1GB": 3, "scan-100MB-personal-data": 2}
+"""The rounds of the long cases, so that all cases together take less than 20 minutes; others: 5."""

@@ -1,6 +1,6 @@
 """Worker processes: the speed on two cores, and what workers cost, as JSON files and as a table.
 
-    python benchmarks/workers/worker_processes.py [--only two-artifacts,memory] [--rounds 5]
+    python benchmarks/workers/worker_processes.py [--only two-artifacts,memory] [--rounds N]
         [--scale 10] [--folder DIR] [--out DIR]
 
 Each case is measured in a folder of its own, with sources and runbooks that it writes. The commands
@@ -27,17 +27,18 @@ import platform
 import shutil
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 from measured_runs import HERE, Bench, Figure
-from worker_cases import CASES
+from worker_cases import CASES, ROUNDS
 
 
 def main() -> None:
     """Measure the cases that were asked for, and print the table."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--only", default=",".join(CASES))
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, help="of each case; default: 5, of long ones fewer")
     parser.add_argument("--scale", type=int, default=1)
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--out", type=Path, default=HERE / "results")
@@ -48,7 +49,8 @@ def main() -> None:
         folder = Path(tempfile.mkdtemp(prefix="workers-", dir=asked.folder))
         try:
             (folder / "case").mkdir()
-            document = measured(name, Bench(folder / "case", asked.rounds, asked.scale))
+            rounds = asked.rounds or ROUNDS.get(name, 5)
+            document = measured(name, Bench(folder / "case", rounds, asked.scale))
         finally:
             shutil.rmtree(folder)
         (asked.out / f"{name}.json").write_text(json.dumps(document, indent=1) + "\n")
@@ -58,7 +60,7 @@ def main() -> None:
 
 def measured(name: str, bench: Bench) -> dict[str, object]:
     """Measure one case; return the figures with what they come from."""
-    before = os.getloadavg()[0]
+    before, began = os.getloadavg()[0], time.monotonic()
     figures = CASES[name](bench)
     return {
         "case": name,
@@ -68,6 +70,7 @@ def measured(name: str, bench: Bench) -> dict[str, object]:
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "processor": processor(),
         "processors": os.cpu_count(),
+        "seconds": round(time.monotonic() - began),
         "load": [round(before, 1), round(os.getloadavg()[0], 1)],
         "figures": [figure._asdict() for figure in figures],
         "costs": bench.raw,
