@@ -16,7 +16,6 @@ from waivern.server.route_groups import RouteGroup
 from waivern.server.server_context import ServerContext, user_of
 from waivern.server.store_arguments import BadOperationError, checked
 from waivern.server.store_sessions import (
-    TTL_S,
     RequestConflictError,
     RequestedWork,
     SessionEndedError,
@@ -82,7 +81,11 @@ class StoreRoutes:
             )
         with _refusals():
             session = self._sessions.open(user_of(request))
-        found = {"session": session.key, "ttl": TTL_S, "read_only": self._context.options.read_only}
+        found = {
+            "session": session.key,
+            "ttl": session.ttl,
+            "read_only": self._context.options.read_only,
+        }
         return JSONResponse(found, 201)
 
     async def execute(self, request: Request) -> Response:

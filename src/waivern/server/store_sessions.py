@@ -61,7 +61,9 @@ class StoreSession:
         """Every request up to this number was answered, and the client has the answer."""
         self._active = 0
         self._ended = False
-        self._deadline = time.monotonic() + TTL_S
+        self.ttl = TTL_S
+        """The seconds after which the session ends if nothing is heard from the client."""
+        self._deadline = time.monotonic() + self.ttl
 
     def begin(self, number: int, received: int, work: RequestedWork) -> Future[Frame]:
         """Begin to execute a request, or return the execution of the same one.
@@ -90,7 +92,7 @@ class StoreSession:
             del self._answers[number]
 
     def _touch(self) -> None:
-        self._deadline = max(self._deadline, time.monotonic() + TTL_S)
+        self._deadline = max(self._deadline, time.monotonic() + self.ttl)
 
     def touch(self) -> None:
         """Record that the client is there. Raises SessionEndedError."""
