@@ -24,7 +24,7 @@ import shapes
 HERE = Path(__file__).parent
 STATIONS = {
     "the main thread starts it": ("executor.py", "submit"),
-    "a worker produces it": ("publishing.py", "hold"),
+    "a worker produces it": ("staging.py", "hold"),
     "the ledger writes it": ("disk.py", "write"),
 }
 """Each handover: the last file and function on its stack."""
@@ -68,6 +68,8 @@ def main() -> None:
         _watched(note, wct)
     finally:
         shutil.rmtree(folder)
+    if missing := STATIONS.keys() - ways.keys():
+        raise SystemExit(f"no stack was seen where {missing}: STATIONS names other functions")
     for station, stack in ways.items():
         print(f"{station}: {len(stack)}")
         print("\n".join(f"  {each}" for each in stack))

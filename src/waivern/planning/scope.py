@@ -1,7 +1,5 @@
 """The scope of each runbook: the meaning of its names during planning."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -34,7 +32,7 @@ class Scope:
     faulty: frozenset[str] = frozenset()
     sound: bool = True
     """Whether nothing is wrong with its form, so that what is not there was never written."""
-    by: tuple[Scope, ArtifactSpec] | None = None
+    by: "tuple[Scope, ArtifactSpec] | None" = None
     """Where it is included, and by what; None for the root runbook."""
     keys: tuple[str, ...] = ()
     names: dict[str, list[Meaning]] = field(default_factory=dict)
@@ -47,7 +45,7 @@ class Scope:
     cache: bool | None = None
     keep: Keep | None = None
     on_change: OnChange | None = None
-    tests: tuple[ConditionContext, ...] = ()
+    tests: "tuple[ConditionContext, ...]" = ()
     after: tuple[Name, ...] = ()
     tolerated: bool = False
 
@@ -136,10 +134,10 @@ class ConditionContext(NamedTuple):
     """The scope that resolves its names."""
     artifact: ArtifactSpec
     """Whose it is."""
-    condition: Condition
+    condition: "Condition"
     holds: bool = True
     known: Mapping[str, Json] = MappingProxyType({})
-    before: Name | None = None
+    before: "Name | None" = None
     """What it asks for as `result`."""
 
 

@@ -1,7 +1,5 @@
 """The content of `run.json`: who ran what, when, and how it ended."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field, fields
 
 from waivern.errors import IntegrityError
@@ -88,7 +86,7 @@ class RunMetadata:
         return {name: getattr(self, name) for name in names}
 
     @classmethod
-    def from_first_form(cls, document: dict[str, Json]) -> RunMetadata:
+    def from_first_form(cls, document: dict[str, Json]) -> "RunMetadata":
         """Return the head in a `run.json` of the first form, which had no version and no journal.
 
         What was running then has been interrupted. Raises IntegrityError if it is not one.
@@ -107,7 +105,7 @@ class RunMetadata:
         return cls(runbook_name=name, runbook_version="", **known)
 
     @classmethod
-    def from_document(cls, document: dict[str, Json]) -> RunMetadata:
+    def from_document(cls, document: dict[str, Json]) -> "RunMetadata":
         """Return the head from `run.json`. Raises IntegrityError if it is invalid."""
         known = {f.name: document[f.name] for f in fields(cls) if f.name in document}
         try:

@@ -1,7 +1,5 @@
 """The fold of one artifact's events."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The values of the store interface: what is passed to a store, and what it returns."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal, NamedTuple, TypeAlias
