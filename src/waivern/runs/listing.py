@@ -50,6 +50,8 @@ class RunFilter(NamedTuple):
 
     def admits(self, found: "Dated") -> bool:
         """Report whether a run matches in its start and its tags."""
+        if self.since is self.until is None and not self.tags:
+            return True
         start, tags = found.started_at or "", found.metadata.get("tags")
         return (
             (self.since is None or start >= self.since)
@@ -106,11 +108,18 @@ class RunGlance(NamedTuple):
 class RunListing:
     """The runs of a store, newest first, as they were when this was made.
 
-    With `glances` nothing is read: they are those of an earlier listing that is still current.
+    With `glances` nothing is read: they are those of an earlier listing that is still current, and
+    so are the rows of ended runs in `known`, to which others are added.
     """
 
-    def __init__(self, store: RunStore, glances: Iterable[RunGlance] | None = None) -> None:
+    def __init__(
+        self,
+        store: RunStore,
+        glances: Iterable[RunGlance] | None = None,
+        known: dict[str, RunRow] | None = None,
+    ) -> None:
         self._store = store
+        self._known = {} if known is None else known
         self._rows: dict[str, RunRow] = {}
         self.glances = self._read() if glances is None else list(glances)
 
@@ -136,8 +145,16 @@ class RunListing:
         """Return the row of a run; None if it is gone."""
         if run_id not in self._rows:
             with suppress(RunNotFoundError), self._store.as_listed():
-                self._rows[run_id] = queries.look(self._store, run_id)
+                self._rows[run_id] = self._look(run_id)
         return self._rows.get(run_id)
+
+    def _look(self, run_id: str) -> RunRow:
+        if (row := self._known.get(run_id)) is not None:
+            return row._replace(pinned=self._store.pinned(run_id))  # a pin needs no lock
+        row = queries.look(self._store, run_id)
+        if not row.volatile and row.status not in DAMAGED:
+            self._known[run_id] = row
+        return row
 
     def matching(self, wanted: RunFilter) -> Iterator[RunGlance]:
         """Yield the runs that match; opens those whose status is open until then."""

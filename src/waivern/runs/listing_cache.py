@@ -9,7 +9,7 @@ from typing import NamedTuple
 from waivern.runs import history
 from waivern.runs.history import HistoryRows
 from waivern.runs.listing import RunGlance, RunListing
-from waivern.runs.queries import UNREADABLE
+from waivern.runs.queries import UNREADABLE, RunRow
 from waivern.store.base import RunStore
 from waivern.store.store_values import Stamp
 
@@ -27,6 +27,8 @@ class _Lists(NamedTuple):
     rows: HistoryRows
     held: dict[str, bool]
     """Of each run without a recorded end, whether a process held it."""
+    ended: dict[str, RunRow]
+    """The rows of ended runs that were shown."""
 
 
 class ListingCache:
@@ -43,7 +45,8 @@ class ListingCache:
 
     def listing(self) -> RunListing:
         """Return the runs, newest first. Raises StoreError."""
-        return RunListing(self._store, self._current().glances)
+        lists = self._current()
+        return RunListing(self._store, lists.glances, lists.ended)
 
     def history(self) -> HistoryRows:
         """Return the rows of the history, which nobody changes. Raises StoreError."""
@@ -72,7 +75,7 @@ class ListingCache:
             generation = None
         held = {run_id: self._is_held(run_id) for run_id in open_runs} if generation else {}
         rows = history.rows(self._store, listing)
-        return _Lists(generation, time.monotonic(), listing.glances, rows, held)
+        return _Lists(generation, time.monotonic(), listing.glances, rows, held, {})
 
     def _is_held(self, run_id: str) -> bool:
         return self._store.owner(run_id) is not None
