@@ -100,8 +100,12 @@ class Place:
         return kept | more
 
     def start(self, *args: str, **environ: str) -> subprocess.Popen[str]:
+        return self.launch([WCT, *args], **environ)
+
+    def launch(self, command: list[str], **environ: str) -> subprocess.Popen[str]:
+        """Start any command in the folder."""
         process = subprocess.Popen(
-            [WCT, *args],
+            command,
             cwd=self.path,
             env=self.environ(**environ),
             stdin=subprocess.DEVNULL,

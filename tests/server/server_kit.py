@@ -5,9 +5,12 @@ from __future__ import annotations
 import http.client
 import json
 import signal
+import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -79,6 +82,21 @@ class Served:
     def post(self, path: str, body: Any = None, **headers: str) -> Answer:
         return self.request("POST", path, {} if body is None else body, **headers)
 
+    def raw(self, data: bytes) -> bytes:
+        """Send bytes, and return all that comes back until the server ends the connection."""
+        with self.connected() as sock:
+            sock.sendall(data)
+            found = b""
+            with suppress(ConnectionResetError):
+                while piece := sock.recv(65536):
+                    found += piece
+            return found
+
+    def connected(self) -> socket.socket:
+        """Return a connection to the server."""
+        host, _, port = self.host.partition(":")
+        return socket.create_connection((host, int(port)), timeout=20)
+
     def end(self, number: int = signal.SIGTERM) -> tuple[int, str]:
         """Send a signal; return the exit code and what stderr has."""
         self.process.send_signal(number)
@@ -134,11 +152,20 @@ class Event(NamedTuple):
     data: Any
 
 
-def start_server(place: Place, *options: str, token: str | None = None) -> Served:
-    """Start `wct serve` in the folder of a test, and return when it listens."""
+def start_server(
+    place: Place, *options: str, token: str | None = None, tweak: str | None = None
+) -> Served:
+    """Start `wct serve` in the folder of a test, and return when it listens.
+
+    `tweak` is Python that changes a limit of the server first, so that a test need not wait.
+    """
     if token:
         options = (*options, "--token-file", str(token_file(place.path, token)))
-    process = place.start("serve", *options)
+    if tweak:
+        program = f"{tweak}\nfrom waivern.cli.main import script; script()"
+        process = place.launch([sys.executable, "-c", program, "serve", *options])
+    else:
+        process = place.start("serve", *options)
     assert process.stdout is not None
     address = process.stdout.readline().strip()
     assert address, process.communicate(timeout=10)[1]

@@ -35,3 +35,8 @@ def api_group(context: ServerContext) -> RouteGroup:
 
     routes = [each.route() for each in every]
     return RouteGroup("/api/v1", [Route("/api/v1/openapi.json", described), *routes])
+
+
+def unknown_group(_context: ServerContext) -> RouteGroup:
+    """Return the group of paths below `/api` that do not exist: programs ask for them."""
+    return RouteGroup("/api", ())

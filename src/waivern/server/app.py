@@ -11,7 +11,7 @@ from collections.abc import Callable
 from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from waivern.server.api_routes import api_group
+from waivern.server.api_routes import api_group, unknown_group
 from waivern.server.error_documents import RequestError
 from waivern.server.history_routes import history_group
 from waivern.server.login_routes import login_group
@@ -27,6 +27,7 @@ GROUPS: tuple[Callable[[ServerContext], RouteGroup], ...] = (
     login_group,
     history_group,
     api_group,
+    unknown_group,
     asset_group,
     page_group,
     store_group,

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+import resource
 import signal
 import socket
 from collections.abc import Callable
 
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from waivern.errors import UsageError
 from waivern.server.app import create_app
+from waivern.server.connection_protocol import ConnectionProtocol, OwnUserProtocol, can_name_users
 from waivern.server.server_context import ServerContext
 from waivern.server.server_options import ServerOptions, ip_address
 from waivern.store.base import RunStore
 
 CONNECTIONS = 2000
 """The connections and requests that are served at a time; further ones are refused with 503."""
-HEAD_S = 15.0
-"""How long a client may take for the head of its first request."""
 IDLE_S = 30
 """How long a connection stays open between requests."""
 END_S = 5
@@ -32,14 +31,17 @@ def serve(
 
     Raises UsageError if the address cannot be listened on.
     """
+    _allow_connections()
     with listener(options.host, port) as listening:
         context = ServerContext(store, options)
+        for_others = bool(options.tokens) or not can_name_users()
         config = uvicorn.Config(
             create_app(store, options, context),
-            http=ConnectionProtocol,
+            http=ConnectionProtocol if for_others else OwnUserProtocol,
             ws="none",
             lifespan="off",
             log_config=None,
+            log_level="critical",  # anyone can make it log; the guard reports what is ours
             access_log=False,
             server_header=False,
             proxy_headers=False,
@@ -54,6 +56,15 @@ def serve(
             # at its end uvicorn raises the signal again that ended it: these are its handlers then
             signal.signal(number, server.handle_exit)
         server.run(sockets=[listening])
+
+
+def _allow_connections() -> None:
+    """Raise the limit of open files: each connection needs one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * CONNECTIONS
+    if soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def listener(host: str, port: int) -> socket.socket:
@@ -102,15 +113,3 @@ class EndingServer(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._context.closing.set()
         await super().shutdown(sockets)
-
-
-class ConnectionProtocol(H11Protocol):
-    """A connection that ends if the head of its first request does not arrive in time."""
-
-    def connection_made(self, transport: object) -> None:
-        super().connection_made(transport)  # type: ignore[arg-type]
-        self.loop.call_later(HEAD_S, self._end_if_silent)
-
-    def _end_if_silent(self) -> None:
-        if self.scope is None and not self.transport.is_closing():
-            self.transport.close()

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from waivern.server.authentication import SESSION_S, Authenticator, cookie_name, cookie_value
+from waivern.server.authentication import SESSION_S, cookie_name, cookie_value
 from waivern.server.error_documents import ErrorDocument, RequestError
 from waivern.server.route_groups import RouteGroup
 from waivern.server.server_context import ServerContext
@@ -20,7 +20,6 @@ FORM_BYTES = 8192
 
 def login_group(context: ServerContext) -> RouteGroup:
     """Return the routes of the login form."""
-    authenticator = Authenticator(context.options)
 
     async def form(request: Request) -> Response:
         return login_page(_target(request.query_params.get("next", "/")))
@@ -33,7 +32,7 @@ def login_group(context: ServerContext) -> RouteGroup:
         target = _target(fields.get("next", ["/"])[0])
         if not context.options.tokens:
             return RedirectResponse(target, 303)
-        token = authenticator.login(request, fields.get("token", [""])[0].strip())
+        token = context.authenticator.login(request, fields.get("token", [""])[0].strip())
         response = RedirectResponse(target, 303)
         response.set_cookie(
             cookie_name(request),

@@ -9,6 +9,7 @@ import re
 import sys
 import time
 from collections.abc import Sequence
+from itertools import chain
 from urllib.parse import quote, urlsplit
 
 import anyio
@@ -17,7 +18,6 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from waivern.server.authentication import Authenticator
 from waivern.server.error_documents import RequestError, document_of
 from waivern.server.route_groups import RouteGroup
 from waivern.server.server_context import ServerContext
@@ -37,12 +37,11 @@ HEADERS = {
 """The headers of every response; a route may set its own `cache-control`."""
 TARGET_BYTES = 8192
 """The longest path with its query."""
+HEAD_BYTES = 32768
 BODY_S = 30.0
 """How long a client may take for a body, beyond what its size needs."""
 SLOWEST_BYTES_S = 20_000
 """The slowest transfer of a body that is waited for."""
-SEND_S = 30.0
-"""How long a client may take to receive a piece of a response before it is disconnected."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data", "text/plain")
 
@@ -55,7 +54,6 @@ class RequestGuard:
         self._context = context
         self._options = options = context.options
         self._groups = sorted(groups, key=lambda group: len(group.prefix), reverse=True)
-        self._authenticator = Authenticator(options)
         self._names = host_names(options)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -78,8 +76,6 @@ class RequestGuard:
             self._check(request, group)
             body = BoundedBody(receive, group.body_bytes, request.headers)
             await self._app(scope, body, response)
-        except ClientTooSlowError:
-            return
         except Exception as error:  # noqa: BLE001 - an internal error is reported, too
             if not isinstance(error, RequestError):
                 _report(error, request)
@@ -91,6 +87,8 @@ class RequestGuard:
         target = request.scope["path"] + request.scope["query_string"].decode("latin-1")
         if len(target) > TARGET_BYTES:
             raise RequestError(414, f"the path is longer than {TARGET_BYTES} bytes")
+        if sum(map(len, chain.from_iterable(request.headers.raw))) > HEAD_BYTES:
+            raise RequestError(431, f"the headers have more than {HEAD_BYTES:,} bytes")
         if _CONTROL.search(request.scope["path"]):
             raise RequestError(400, "the path has a control character")
         self._check_host(request)
@@ -99,7 +97,7 @@ class RequestGuard:
         if group.public:
             request.scope["waivern.user"] = self._options.user
         else:
-            request.scope["waivern.user"] = self._authenticator.user(request)
+            request.scope["waivern.user"] = self._context.authenticator.user(request)
         if changes and self._options.read_only:
             raise RequestError(
                 403, "this server is read-only", "start `wct serve` without --read-only"
@@ -190,12 +188,8 @@ def _report(error: Exception, request: Request) -> None:
     sys.stderr.write(f"error: {request.method} {path!r}: {type(error).__name__} at {where}\n")
 
 
-class ClientTooSlowError(Exception):
-    """A client that does not receive what it asked for."""
-
-
 class GuardedResponse:
-    """The way back to a client: it adds the headers, and ends what is not received in time."""
+    """The way back to a client, which adds the headers."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
@@ -207,11 +201,7 @@ class GuardedResponse:
             headers = MutableHeaders(scope=message)
             for name, value in HEADERS.items():
                 headers.setdefault(name, value)
-        try:
-            with anyio.fail_after(SEND_S):
-                await self._send(message)
-        except TimeoutError:
-            raise ClientTooSlowError from None
+        await self._send(message)
 
 
 class BoundedBody:
@@ -224,6 +214,9 @@ class BoundedBody:
         self._complete = False
         self._end: float | None = None
         length = headers.get("content-length", "0")
+        if "content-length" in headers and "transfer-encoding" in headers:
+            # a proxy may read one and the server the other: the rest would be another request
+            raise RequestError(400, "the body has two lengths")
         if not length.isascii() or not length.isdigit():
             raise RequestError(400, "the Content-Length header is not valid")
         if len(length) > 18 or int(length) > limit:

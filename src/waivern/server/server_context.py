@@ -11,6 +11,7 @@ from anyio import to_thread
 from starlette.requests import Request
 
 from waivern.runs.listing_cache import ListingCache
+from waivern.server.authentication import Authenticator
 from waivern.server.server_options import ServerOptions
 from waivern.store.base import RunStore
 
@@ -31,6 +32,7 @@ class ServerContext:
     def __init__(self, store: RunStore, options: ServerOptions) -> None:
         self.store = store
         self.options = options
+        self.authenticator = Authenticator(options)
         self.listings = ListingCache(store)
         self.closing = anyio.Event()
         """Set when the server ends: whatever streams to a client returns then."""

@@ -66,6 +66,7 @@ def command(
     from waivern.server.extra import require_extra
 
     require_extra()
+    from waivern.server.connection_protocol import can_name_users
     from waivern.server.listening import serve
     from waivern.server.server_options import ServerOptions
     from waivern.server.token_file import read_tokens
@@ -89,6 +90,9 @@ def command(
     def started(address: str) -> None:
         stdout().print(address)
         sys.stdout.flush()
+        if not options.tokens and not can_name_users():
+            stderr().print("warning: other users of this computer can use the server")
+            stderr().print("  = help: require a token with --token-file")
         if options.tokens:
             stderr().print("a token is required: each request needs one of those in the token file")
 
