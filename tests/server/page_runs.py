@@ -63,6 +63,21 @@ artifacts:
     process: {type: personal_data, properties: {types: [EMAIL_ADDRESS], field_names: false}}
     output: true
 """
+HELD = """
+name: Held content
+artifacts:
+  letters: {keep: content, source: {type: filesystem, properties: {path: letters}}}
+  private: {inputs: letters, process: {type: python, properties: {call: "steps.py:total"}}}
+  used:
+    inputs: private
+    child_runbook: {path: child.yaml, output: sum, input_mapping: {secret: private}}
+"""
+CHILD = """
+inputs: {secret: {input_schema: json, sensitive: true}}
+outputs: {sum: {artifact: sum}}
+artifacts:
+  sum: {inputs: secret, process: {type: python, properties: {call: "steps.py:total"}}}
+"""
 
 
 def fan_out(width: int) -> str:
@@ -100,6 +115,10 @@ def write_runbooks(folder: Path, *, width: int = 150, findings: int = 120) -> No
     (folder / "steps.py").write_text(STEPS)
     (folder / "broken.yaml").write_text(BROKEN)
     (folder / "gate.yaml").write_text(GATE)
+    (folder / "held.yaml").write_text(HELD)
+    (folder / "child.yaml").write_text(CHILD)
+    (folder / "letters").mkdir()
+    (folder / "letters/one.txt").write_text("Dear Ada Lovelace,\n")
     (folder / "fan.yaml").write_text(fan_out(width))
     (folder / "slow.yaml").write_text(slow(8, 0.5))
     (folder / "findings.yaml").write_text(FINDINGS)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 from page_runs import write_people, write_runbooks
 from page_text import PageText, read_page
-from server_kit import Served, start_server
+from server_kit import Answer, Served, start_server
 from wct_process import Place
 
 from waivern.server.pages.page_templates import ASSETS, asset
 
-RUNS = ("broken", "gate", "fan", "findings", "again")
+RUNS = ("broken", "gate", "fan", "held", "findings", "again")
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +37,9 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
     place.close()
 
 
+FORM = {"Origin": "http://localhost", "Content-Type": "application/x-www-form-urlencoded"}
+
+
 class Pages:
     """The pages of a server, each read and checked."""
 
@@ -50,6 +55,18 @@ class Pages:
         assert found.faults == []
         return found
 
+    def send(self, path: str, **fields: str) -> Answer:
+        """Send a form."""
+        headers = FORM | {"Origin": f"http://{self.server.host}"}
+        return self.server.request("POST", path, urlencode(fields).encode(), **headers)
+
+    def wait_for(self, path: str, text: str) -> None:
+        """Return when a page has a text."""
+        end = time.monotonic() + 20
+        while text not in (shown := self.page(path).text):
+            assert time.monotonic() < end, shown
+            time.sleep(0.1)
+
 
 def test_the_list_shows_all_runs_with_their_status_in_words(pages: Pages) -> None:
     page = pages.page("/")
@@ -58,18 +75,18 @@ def test_the_list_shows_all_runs_with_their_status_in_words(pages: Pages) -> Non
     assert "✘ failed" in page.text
     assert "▮ suspended" in page.text
     assert "✘ corrupt" in page.text
-    assert "1 to 6 of 6 runs" in page.text
+    assert "1 to 7 of 7 runs" in page.text
 
 
 def test_the_filters_are_in_the_address(pages: Pages) -> None:
     page = pages.page("/?status=failed&runbook=broken&tag=weekly&since=2d")
     assert [link for link in page.links if link.startswith("/runs/")] == ["/runs/broken"]
-    assert "1 to 1 of 1 run, 6 in the store" in page.text
+    assert "1 to 1 of 1 run, 7 in the store" in page.text
     assert "broken" in page.inputs["runbook"]
     page = pages.page("/?sort=name&tag=weekly")
     runs = [link for link in page.links if link.startswith("/runs/")]
     assert runs == [f"/runs/{run_id}" for run_id in sorted(RUNS)]
-    assert "No run matches; 6 runs exist." in pages.page("/?tag=none").text
+    assert "No run matches; 7 runs exist." in pages.page("/?tag=none").text
 
 
 @pytest.mark.parametrize("query", ["status=odd", "since=never", "sort=odd"])
@@ -128,6 +145,48 @@ def test_findings_are_counted_filtered_and_masked(pages: Pages) -> None:
     following = next(link for link in page.links if "from=50" in link)
     assert "51 to 100 of 120 findings" in pages.page(following).text
     assert "No finding matches." in pages.page(f"{link}&severity=odd").text
+
+
+def test_a_decision_is_on_the_digests_that_were_shown(pages: Pages) -> None:
+    (shown,) = pages.page("/runs/gate").inputs["shown"]
+    stale = "sha256:" + "0" * 64 + " facts"
+    answer = pages.send("/runs/gate/decide/approval", decision="approve", shown=stale)
+    assert answer.status == 409
+    assert "shows something else than what this decision is on" in read_page(answer.body).text
+    assert pages.send("/runs/gate/decide/approval", decision="", shown=shown).status == 422
+    assert "Decision needed" in pages.page("/runs/gate").text
+    form = {"decision": "approve", "shown": shown, "note": "seen <b>"}
+    answer = pages.send("/runs/gate/decide/approval", **form)
+    assert (answer.status, answer.headers["location"]) == (303, "/runs/gate")
+    pages.wait_for("/runs/gate", "✔ completed 3")
+    assert "seen <b>" in pages.page("/runs/gate/artifacts/approval").text
+
+
+def test_a_failed_run_is_resumed(pages: Pages) -> None:
+    assert pages.send("/runs/broken/resume").status == 303
+    pages.wait_for("/runs/broken", "attempt 2")
+
+
+def test_source_content_is_shown_on_request_and_recorded_before(pages: Pages) -> None:
+    log = pages.place.path / ".waivern/access.jsonl"
+    page = pages.page("/runs/held/artifacts/letters")
+    assert "It holds content of its source, unmasked." in page.text
+    assert "Lovelace" not in page.text
+    assert not log.exists()
+    server = start_server(pages.place, "--read-only")
+    shown = Pages(server, pages.place).page("/runs/held/artifacts/letters?show=1")
+    assert "Lovelace" in shown.text
+    (line,) = log.read_text().splitlines()
+    assert json.loads(line)["event"]["artifact"] == "letters"
+    assert "Resume" not in Pages(server, pages.place).page("/runs/broken").inputs
+    assert server.request("POST", "/runs/broken/resume", b"", **FORM).status == 403
+
+
+def test_a_sensitive_artifact_is_shown_on_request(pages: Pages) -> None:
+    path = "/runs/held/artifacts/private"
+    assert "The runbook declares it as sensitive." in pages.page(path).text
+    assert '"count": 1' not in pages.page(path).text
+    assert '"count": 1' in pages.page(f"{path}?show=1").text
 
 
 def test_two_runs_are_compared(pages: Pages) -> None:

@@ -160,6 +160,27 @@ def test_findings_are_paged(browser: Browser) -> None:
     browser.wait_for(lambda: "51 to 100 of 10,000 findings" in browser.text)
 
 
+def test_a_gate_is_approved_with_the_keyboard(browser: Browser, place: Place) -> None:
+    place.wct("run", "gate.yaml", "--run-id", "approved")
+    browser.open("/runs/approved")
+    browser.tab_to("Note")
+    browser.press("seen", Keys.TAB)
+    assert browser.focused() == "Approve"
+    browser.press(Keys.ENTER)
+    browser.wait_for(lambda: "Decision ✔ completed" in browser.text)
+    assert "seen" in browser.open("/runs/approved/artifacts/approval").text
+
+
+def test_a_live_run_is_cancelled(browser: Browser, place: Place) -> None:
+    run = place.start("run", "slow.yaml", "--run-id", "cancelled")
+    browser.wait_for(lambda: "cancelled" in place.run_ids())
+    browser.open("/runs/cancelled")
+    browser.driver.find_element(By.XPATH, "//summary[. = 'Cancel this run']").click()
+    browser.driver.find_element(By.XPATH, "//button[. = 'Cancel the run']").click()
+    browser.wait_for(lambda: "Slow ! cancelled" in browser.text)
+    assert place.ended(run).code == 1
+
+
 def test_text_of_a_foreign_run_stays_text(browser: Browser) -> None:
     browser.open("/runs/foreign")
     assert "This run comes from another store." in browser.text
@@ -178,6 +199,11 @@ def test_the_pages_work_without_javascript(server: Served, place: Place) -> None
         assert "command" not in browser.open("/runs/broken").driver.title
         assert browser.driver.find_elements(By.XPATH, "//button[. = 'Copy']") == []
         assert "wct runs resume broken" in browser.text
+        place.wct("run", "gate.yaml", "--run-id", "rejected")
+        browser.open("/runs/rejected")
+        browser.driver.find_element(By.XPATH, "//button[. = 'Reject']").click()
+        browser.wait_for(lambda: "rejected" in browser.open("/runs/rejected").text)
+        browser.wait_for(lambda: "✘ failed" in browser.open("/runs/rejected").text)
         assert browser.faults() == []
     finally:
         browser.close()

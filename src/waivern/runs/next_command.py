@@ -67,10 +67,13 @@ class NextCommands(NamedTuple):
         return any(step.artifact in self.record.decisions for step in failed)
 
     @property
+    def needs_secrets(self) -> bool:
+        """Whether secret parameters must be set again: they are not recorded."""
+        return any(value is None for value in self.record.metadata.params.values())
+
+    @property
     def _params(self) -> list[str]:
-        """The option that sets the secret parameters again, which are not recorded."""
-        secrets = any(value is None for value in self.record.metadata.params.values())
-        return ["--params", "FILE"] if secrets else []
+        return ["--params", "FILE"] if self.needs_secrets else []
 
     @property
     def _at(self) -> list[str]:

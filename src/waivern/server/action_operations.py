@@ -31,7 +31,7 @@ _DIGEST: Schema = {"type": "string", "maxLength": 100}
 
 def action_operations(context: ServerContext) -> Iterator[Operation]:
     """Yield the operations that change something."""
-    commands = ChildCommands(context.store, context.options)
+    commands = context.commands
 
     async def start_run(call: ApiCall) -> dict[str, Json]:
         """Start a runbook."""
@@ -39,17 +39,17 @@ def action_operations(context: ServerContext) -> Iterator[Operation]:
 
     async def resume_run(call: ApiCall) -> dict[str, Json]:
         """Resume a run."""
-        return await context.carry_out(_resume, commands, context.store, call.values["run"])
+        return await context.carry_out(resume_recorded, commands, context.store, call.values["run"])
 
     async def decide(call: ApiCall) -> dict[str, Json]:
         """Record a decision at a gate, then resume the run."""
         asked = (call.values["run"], call.body, user_of(call.request))
-        return await context.carry_out(_decide, commands, context.store, *asked)
+        return await context.carry_out(decide_at_gate, commands, context.store, *asked)
 
     async def cancel_run(call: ApiCall) -> dict[str, Json]:
         """Cancel a run."""
         asked = (call.values["run"], call.body, user_of(call.request))
-        return await context.carry_out(_cancel, commands, context.store, *asked)
+        return await context.carry_out(cancel_live, commands, context.store, *asked)
 
     yield Operation(
         "GET",
@@ -169,7 +169,8 @@ def _start(commands: ChildCommands, context: ServerContext, body: Any) -> dict[s
     return {"run_id": run_id, "pid": pid}
 
 
-def _resume(commands: ChildCommands, store: RunStore, run: str) -> dict[str, Json]:
+def resume_recorded(commands: ChildCommands, store: RunStore, run: str) -> dict[str, Json]:
+    """Resume a run in a process of its own. Raises RequestError if it is refused."""
     record = record_of(store, run)
     run_id = record.metadata.run_id
     begun = partial(_has_resumed, store, run_id, record.count)
@@ -192,9 +193,10 @@ def _is_held(store: RunStore, run_id: str, pid: int) -> bool:
     return owner is not None and owner.pid == pid
 
 
-def _decide(
+def decide_at_gate(
     commands: ChildCommands, store: RunStore, run: str, body: Any, user: str
 ) -> dict[str, Json]:
+    """Record a decision on what was shown, and resume the run. Raises RequestError."""
     record = record_of(store, run)
     run_id, gate = record.metadata.run_id, gate_of(record, body["gate"])
     asked = [each for each in record.decisions[gate] if isinstance(each, ArtifactSuspendedRecord)]
@@ -212,13 +214,14 @@ def _decide(
     decided = commands.carry_out(words, f"{run_id}/{gate}")
     resumed = not decided.get("missing")
     if resumed:
-        _resume(commands, store, run_id)
+        resume_recorded(commands, store, run_id)
     return decided | {"resumed": resumed}
 
 
-def _cancel(
+def cancel_live(
     commands: ChildCommands, store: RunStore, run: str, body: Any, user: str
 ) -> dict[str, Json]:
+    """Cancel a run. Raises RequestError if it is refused."""
     run_id = record_of(store, run).metadata.run_id
     words = ["runs", "cancel", "--wait=0", f"--by={user}"]
     words += [f"--note={body['note']}"] if body.get("note") else []

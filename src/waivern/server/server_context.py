@@ -12,6 +12,7 @@ from starlette.requests import Request
 
 from waivern.runs.listing_cache import ListingCache
 from waivern.server.authentication import Authenticator
+from waivern.server.child_commands import ChildCommands
 from waivern.server.server_options import ServerOptions
 from waivern.store.base import RunStore
 
@@ -34,6 +35,7 @@ class ServerContext:
         self.options = options
         self.authenticator = Authenticator(options)
         self.listings = ListingCache(store)
+        self.commands = ChildCommands(store, options)
         self.closing = anyio.Event()
         """Set when the server ends: whatever streams to a client returns then."""
         self._readers = anyio.CapacityLimiter(READERS)

@@ -7,7 +7,7 @@ when a person asks for it, after the access log has recorded that; a sensitive a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from typing import NamedTuple
 
@@ -24,6 +24,7 @@ from waivern.runs.recorded_texts import of_artifact
 from waivern.server.pages.graph_picture import needed
 from waivern.server.pages.page_templates import json_lines, utc
 from waivern.server.pages.run_page import FINDINGS
+from waivern.server.run_operations import note_access
 from waivern.store.base import RunStore
 
 ROWS = 50
@@ -91,19 +92,19 @@ def artifact_view(
     run_id: str,
     name: str,
     wanted: WantedPart,
-    note: Callable[[RunRecord, str], None],
+    user: str,
 ) -> ArtifactView:
     """Return the view of an artifact.
 
-    `note` records an access to content of a source; it is called before that is read. Raises
-    RunNotFoundError, ArtifactNotFoundError, and what `note` raises.
+    That `user` is shown content of a source is recorded before it is read. Raises RunNotFoundError
+    and ArtifactNotFoundError, and what `note_access` raises.
     """
     record = queries.load(store, run_id)
     name = meant(record, name)
     step = record.steps[name]
     withheld = _withheld(record, step)
-    if wanted.show and withheld and step.held_bytes and record.vouched:
-        note(record, name)
+    if wanted.show and withheld:
+        note_access(store, record, step, user)
     shown = wanted.show or not withheld
     message, fault, findings, content = None, "", None, None
     try:

@@ -11,18 +11,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from waivern.clock import Clock
 from waivern.errors import UsageError
 from waivern.ids import parse_run_id
 from waivern.record.annotations import Annotations
-from waivern.record.fold import RunRecord
 from waivern.record.journal_events import EVENT_TYPES
-from waivern.runs import access, queries
+from waivern.runs import queries
 from waivern.runs.listing import SORTS, RunFilter
 from waivern.runs.trust import is_foreign
 from waivern.server.error_documents import ErrorDocument, RequestError
 from waivern.server.pages import artifact_page, run_list_page, run_page
 from waivern.server.pages.comparison_page import comparison_view
+from waivern.server.pages.page_actions import FORM_BYTES, PageActions
 from waivern.server.pages.page_templates import ASSETS, asset, asset_url, page
 from waivern.server.route_groups import RouteGroup
 from waivern.server.server_context import ServerContext, user_of
@@ -69,9 +68,19 @@ def page_group(context: ServerContext) -> RouteGroup:
         ("/runs/{run_id}/runbook", handlers.runbook),
         ("/compare", handlers.comparison),
     ]
+    actions = PageActions(context)
+    forms: list[tuple[str, Handler]] = [
+        ("/runs/{run_id}/decide/{gate:path}", actions.decide),
+        ("/runs/{run_id}/resume", actions.resume),
+        ("/runs/{run_id}/cancel", actions.cancel),
+    ]
     return RouteGroup(
         "/",
-        [Route(path, handler, methods=["GET"]) for path, handler in routes],
+        [
+            *(Route(path, handler, methods=["GET"]) for path, handler in routes),
+            *(Route(path, handler, methods=["POST"]) for path, handler in forms),
+        ],
+        body_bytes=FORM_BYTES,
         is_page=True,
         error_page=_problem,
     )
@@ -142,7 +151,7 @@ class PageHandlers:
             verify=shlex.join(["wct", "runs", "verify", run_id, *at]),
             events=f"/api/v1/runs/{run_id}/events",
             kinds=(*EVENT_TYPES, "progress"),
-            may_decide=False,
+            may_act=not self._context.options.read_only,
             user=user,
         )
 
@@ -162,10 +171,7 @@ class PageHandlers:
     def _artifact(
         self, run_id: str, name: str, wanted: artifact_page.WantedPart, user: str
     ) -> Response:
-        def note(record: RunRecord, artifact: str) -> None:
-            access.note(self._store, record, artifact, access.Viewer(user, Clock()))
-
-        view = artifact_page.artifact_view(self._store, run_id, name, wanted, note)
+        view = artifact_page.artifact_view(self._store, run_id, name, wanted, user)
         words = ["wct", "inspect", f"{run_id}/{view.step.artifact}", "--full"]
         return page(
             "artifact.html",

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from waivern.errors import WaivernError
 from waivern.message import Json
+from waivern.plugins.tally import Progress
 from waivern.record.annotations import Annotations
 from waivern.record.coverage import RunCoverage, coverage
 from waivern.record.fold import RunRecord
@@ -20,6 +21,7 @@ from waivern.runs.next_command import NextCommands
 from waivern.runs.recorded_artifacts import fetched
 from waivern.runs.recorded_texts import of_run
 from waivern.server.pages.graph_picture import Picture, needed, picture
+from waivern.server.run_operations import progress_of
 from waivern.store.base import RunStore
 
 FAILURES = 20
@@ -66,6 +68,8 @@ class StepRow(NamedTuple):
     status: str
     """`reused` and `cached` in place of `completed`."""
     inputs: list[str]
+    progress: Progress | None
+    """Of an artifact that is being produced, if it reports any."""
     start: float | None
     """Where the bar begins, and how wide it is, of 1000; None: it did not run in the attempt."""
     width: float
@@ -137,7 +141,7 @@ def run_view(
         sample_note=assumption() if bounded else "",
         findings=_findings(store, record),
         picture=picture(record, opened),
-        rows=_rows(record, chosen[start : start + STEPS]),
+        rows=_rows(record, chosen[start : start + STEPS], _progress(store, record)),
         row_count=len(chosen),
         commands=commands,
         journal=_journal(store, record),
@@ -227,7 +231,22 @@ def _summary(artifact: str, summary: Mapping[str, Json]) -> FindingsOverview:
     )
 
 
-def _rows(record: RunRecord, steps: list[StepRecord]) -> list[StepRow]:
+def _progress(store: RunStore, record: RunRecord) -> dict[str, Progress]:
+    """Return the last progress of the artifacts of a live run."""
+    if record.metadata.status is not RunStatus.RUNNING:
+        return {}
+    document = progress_of(store, record.metadata.run_id) or {}
+    found = document.get("artifacts")
+    return {
+        str(name): Progress(each["n"], *(each.get(field) for field in Progress._fields[1:]))
+        for name, each in (found.items() if isinstance(found, dict) else ())
+        if isinstance(each, dict) and isinstance(each.get("n"), int)
+    }
+
+
+def _rows(
+    record: RunRecord, steps: list[StepRecord], progress: Mapping[str, Progress]
+) -> list[StepRow]:
     run = record.metadata
     begin = _seconds(str(run.attempts[-1].get("started_at"))) if run.attempts else None
     ran = [record.steps[name] for name in record.executed if name in record.steps]
@@ -243,7 +262,9 @@ def _rows(record: RunRecord, steps: list[StepRecord]) -> list[StepRow]:
             width = max(4.0, (step.duration_ms or 0) / whole)
         if status == "produced":
             status = str(step.status)
-        rows.append(StepRow(step, status, [*needed(record, step.artifact)], start, width or 0.0))
+        inputs = [*needed(record, step.artifact)]
+        now = progress.get(step.artifact)
+        rows.append(StepRow(step, status, inputs, now, start, width or 0.0))
     return rows
 
 
