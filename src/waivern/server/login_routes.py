@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from html import escape
 from urllib.parse import parse_qs
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from waivern.server.authentication import SESSION_S, cookie_name, cookie_value
 from waivern.server.error_documents import ErrorDocument, RequestError
+from waivern.server.pages.page_templates import page
 from waivern.server.route_groups import RouteGroup
 from waivern.server.server_context import ServerContext
 
@@ -65,19 +65,7 @@ def login_group(context: ServerContext) -> RouteGroup:
 
 def login_page(target: str, error: str = "", status: int = 200) -> Response:
     """Return the form."""
-    note = f'<p role="alert">{escape(error)}</p>' if error else ""
-    return HTMLResponse(
-        f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Log in - Waivern runs</title>
-<meta name="viewport" content="width=device-width"></head>
-<body><main><h1>Waivern runs</h1>{note}
-<form method="post" action="/login"><input type="hidden" name="next" value="{escape(target)}">
-<label for="token">Token</label>
-<input id="token" name="token" type="password" autocomplete="current-password" required autofocus>
-<button>Log in</button></form></main></body></html>
-""",
-        status,
-    )
+    return page("login.html", status, target=target, error=error)
 
 
 def _failed(request: Request, error: ErrorDocument) -> Response:

@@ -24,7 +24,7 @@ LABEL = 25
 """The characters that a box has room for."""
 MOST_BOXES = 600
 """The boxes that a picture may have; of a larger graph, only the table is shown."""
-_URGENT = (
+URGENT = (
     ArtifactStatus.FAILED,
     ArtifactStatus.RUNNING,
     ArtifactStatus.SUSPENDED,
@@ -115,8 +115,8 @@ def _box(
             False,
         )
     counts = Counter(record.steps[each].status for each in members)
-    note = ", ".join(f"{counts[status]:,} {status.label}" for status in _URGENT if counts[status])
-    worst = next(status for status in _URGENT if counts[status])
+    note = ", ".join(f"{counts[status]:,} {status.label}" for status in URGENT if counts[status])
+    worst = next(status for status in URGENT if counts[status])
     url = _graph_url(run_id, [*opened, name])
     shown = f"{pattern(members)} ({len(members):,})"
     return Box(x, y, url, shown, clip(shown, LABEL), clip(note, 30), worst.look, True)

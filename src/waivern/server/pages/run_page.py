@@ -20,7 +20,7 @@ from waivern.runs import queries
 from waivern.runs.next_command import NextCommands
 from waivern.runs.recorded_artifacts import fetched
 from waivern.runs.recorded_texts import of_run
-from waivern.server.pages.graph_picture import Picture, needed, picture
+from waivern.server.pages.graph_picture import URGENT, Picture, needed, picture
 from waivern.server.run_operations import progress_of
 from waivern.store.base import RunStore
 
@@ -124,7 +124,7 @@ def run_view(
     commands = NextCommands.anywhere(record, store.url)
     samples = [sample(each) for each in covered.samples[:SAMPLES]]
     bounded = any(each.at_most is not None for each in covered.samples[:SAMPLES])
-    counts = {str(each): 0 for each in ArtifactStatus}
+    counts = {str(each): 0 for each in URGENT}
     for step in record.steps.values():
         counts[step.status] += 1
     return RunView(
