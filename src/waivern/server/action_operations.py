@@ -15,7 +15,7 @@ from waivern.message import Json
 from waivern.record.journal_events import ArtifactSuspendedRecord
 from waivern.runs.decisions import gate_of
 from waivern.runs.locate import PROJECT
-from waivern.server.api_operations import ApiCall, Operation, Schema
+from waivern.server.api_operations import TEXT, ApiCall, Operation, Schema
 from waivern.server.child_commands import ChildCommands
 from waivern.server.error_documents import RequestError
 from waivern.server.run_operations import RUN, record_of
@@ -24,9 +24,9 @@ from waivern.store.base import RunStore
 
 RUNBOOKS = 1000
 """The most runbooks that are listed."""
-_NOTE: Schema = {"type": ["string", "null"], "maxLength": 10_000}
-_TAG: Schema = {"type": "string", "minLength": 1, "maxLength": 200}
-_DIGEST: Schema = {"type": "string", "maxLength": 100}
+_NOTE: Schema = TEXT | {"type": ["string", "null"], "maxLength": 10_000}
+_TAG: Schema = TEXT | {"minLength": 1, "maxLength": 200}
+_DIGEST: Schema = TEXT | {"maxLength": 100}
 
 
 def action_operations(context: ServerContext) -> Iterator[Operation]:
@@ -65,9 +65,9 @@ def action_operations(context: ServerContext) -> Iterator[Operation]:
         start_run,
         body=_object(
             ["runbook"],
-            runbook={"type": "string", "minLength": 1, "maxLength": 1000},
+            runbook=TEXT | {"minLength": 1, "maxLength": 1000},
             params={"type": "object"},
-            name={"type": ["string", "null"], "maxLength": 200},
+            name=TEXT | {"type": ["string", "null"], "maxLength": 200},
             note=_NOTE,
             tags={"type": "array", "items": _TAG, "maxItems": 50},
         ),
@@ -92,7 +92,7 @@ def action_operations(context: ServerContext) -> Iterator[Operation]:
         (RUN,),
         body=_object(
             ["gate", "approved", "shown"],
-            gate={"type": "string", "minLength": 1, "maxLength": 4000},
+            gate=TEXT | {"minLength": 1, "maxLength": 4000},
             approved={"type": "boolean"},
             shown={"type": "object", "additionalProperties": _DIGEST},
             note=_NOTE,

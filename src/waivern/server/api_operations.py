@@ -8,15 +8,18 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from waivern.ids import is_text
 from waivern.message import Json
 from waivern.server.error_documents import RequestError
 
 Schema: TypeAlias = dict[str, Any]
-"""A JSON Schema, of which `type`, `enum`, `minimum`, `maximum`, `maxLength`, `default`, `items`,
-`properties` and `required` are checked."""
+"""A JSON Schema, of which `type`, `enum`, `minimum`, `maximum`, `minLength`, `maxLength`, `items`,
+`maxItems`, `properties`, `additionalProperties` and `required` are checked. A text never has a NUL,
+and one in a path no control character, as the patterns of TEXT and PATH_TEXT have it."""
+
+TEXT: Schema = {"type": "string", "pattern": r"^[^\x00]*$"}
+PATH_TEXT: Schema = {"type": "string", "minLength": 1, "pattern": r"^[^\x00-\x1f\x7f]+$"}
 
 
 class Parameter(NamedTuple):
@@ -26,6 +29,7 @@ class Parameter(NamedTuple):
     text: str
     schema: Schema
     place: Literal["path", "query", "header"] = "query"
+    example: str | None = None
 
 
 class Operation(NamedTuple):
@@ -49,16 +53,11 @@ class Operation(NamedTuple):
         """The path as an OpenAPI document writes it."""
         return self.path.replace(":path}", "}")
 
-    def route(self) -> Route:
-        """Return the route that checks a request and carries it out."""
-
-        async def endpoint(request: Request) -> Response:
-            answer = await self.handle(
-                ApiCall(request, self._values(request), await self._sent(request))
-            )
-            return answer if isinstance(answer, Response) else JSONResponse(answer, self.status)
-
-        return Route(self.path, endpoint, methods=[self.method])
+    async def carry_out(self, request: Request) -> Response:
+        """Check a request, and return the response of the handler."""
+        call = ApiCall(request, self._values(request), await self._sent(request))
+        answer = await self.handle(call)
+        return answer if isinstance(answer, Response) else JSONResponse(answer, self.status)
 
     def _values(self, request: Request) -> dict[str, Any]:
         query = {each.name for each in self.parameters if each.place == "query"}
@@ -195,5 +194,6 @@ def _check_object(value: dict[str, Any], schema: Schema, name: str) -> None:
     for key, inner in value.items():
         if known is not None and key not in known:
             raise RequestError(422, f"{name} has an unknown key {key[:100]!r}", _known(set(known)))
-        rule = known[key] if known is not None else schema.get("additionalProperties", {})
-        checked(inner, rule if isinstance(rule, dict) else {}, f"{key[:100]!r}")
+        rule = known[key] if known is not None else schema.get("additionalProperties")
+        if rule is not None:  # else it may be anything
+            checked(inner, rule, f"{key[:100]!r}")

@@ -33,8 +33,19 @@ def api_group(context: ServerContext) -> RouteGroup:
     async def described(_request: Request) -> Response:
         return JSONResponse(document)
 
-    routes = [each.route() for each in every]
+    routes = [_route(path, every) for path in dict.fromkeys(each.path for each in every)]
     return RouteGroup("/api/v1", [Route("/api/v1/openapi.json", described), *routes])
+
+
+def _route(path: str, every: list[Operation]) -> Route:
+    """Return the route of a path, for all its methods: the router names them in `Allow`."""
+    of_path: dict[str, Operation] = {each.method: each for each in every if each.path == path}
+
+    async def endpoint(request: Request) -> Response:
+        method = "GET" if request.method == "HEAD" else request.method
+        return await of_path[method].carry_out(request)
+
+    return Route(path, endpoint, methods=list(of_path))
 
 
 def unknown_group(_context: ServerContext) -> RouteGroup:

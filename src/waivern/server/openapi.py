@@ -78,19 +78,20 @@ def _described(operation: Operation) -> dict[str, Any]:
 
 
 def _parameter(parameter: Parameter) -> dict[str, Any]:
-    return {
+    found = {
         "name": parameter.name,
         "in": parameter.place,
         "required": parameter.place == "path",
         "description": parameter.text,
         "schema": parameter.schema,
     }
+    return found if parameter.example is None else found | {"example": parameter.example}
 
 
 def _responses(operation: Operation) -> dict[str, Any]:
     schema: dict[str, Any] = {"type": "object"}
     if operation.media_type != "application/json":
-        schema = {"type": "string"}
+        schema = {}
     content = {operation.media_type: {"schema": schema}}
     error = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
     answers: dict[str, Any] = {

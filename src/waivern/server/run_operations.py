@@ -28,7 +28,7 @@ from waivern.runs.listing_cache import ListingCache
 from waivern.runs.moments import moment
 from waivern.runs.recorded_artifacts import ArtifactList, fetched, meant
 from waivern.runs.run_references import find
-from waivern.server.api_operations import ApiCall, Operation, Parameter
+from waivern.server.api_operations import PATH_TEXT, TEXT, ApiCall, Operation, Parameter
 from waivern.server.error_documents import RequestError
 from waivern.server.server_context import context_of, user_of
 from waivern.store.base import RunStore
@@ -43,14 +43,17 @@ LOG_CHARACTERS = 1 << 20
 RUN = Parameter(
     "run",
     "A run: its id, a unique prefix of it, `@last`, `@last~2` or `@failed`.",
-    {"type": "string", "minLength": 1, "maxLength": 200},
+    # a '/' would be part of the path
+    PATH_TEXT | {"maxLength": 200, "pattern": r"^[^\x00-\x1f\x7f/]+$"},
     "path",
+    "@last",
 )
 ARTIFACT = Parameter(
     "artifact",
     "The id of an artifact, or an alias of one.",
-    {"type": "string", "minLength": 1, "maxLength": 4000},
+    PATH_TEXT | {"maxLength": 4000},
     "path",
+    "findings",
 )
 LIMIT = Parameter(
     "limit",
@@ -67,7 +70,7 @@ REVEAL = Parameter(
     "Also show what the runbook declares sensitive.",
     {"type": "boolean", "default": False},
 )
-_TEXT = {"type": "string", "maxLength": 1000}
+_TEXT = TEXT | {"maxLength": 1000}
 
 
 def record_of(store: RunStore, run: str) -> RunRecord:
