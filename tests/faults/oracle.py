@@ -232,9 +232,13 @@ names, the numbers of processes, and how many events were synced together."""
 
 
 def stand(shelf: Shelf) -> bytes:
-    """Return a digest of all names and all bytes of a store, but for what is chance in them."""
+    """Return a digest of all names and all bytes of a store, but for what is chance in them.
+
+    The list of calls beside it is not part of it: a resume does not look at it, and the calls are
+    compared with those before.
+    """
     found = []
-    for path in shelf.path.rglob("*"):
+    for path in (shelf.path / ".waivern").rglob("*"):
         name = _CHANCE.sub(b"#", str(path.relative_to(shelf.path)).encode())
         if path.is_symlink():
             data = f"link to {path.readlink()}".encode()

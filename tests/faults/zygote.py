@@ -22,6 +22,8 @@ from typing import Any
 
 import injected
 
+from waivern import kinds
+
 
 def main() -> None:
     answers = os.fdopen(os.dup(1), "w")
@@ -42,6 +44,7 @@ def _import_what_a_run_imports(job: dict[str, Any]) -> None:
         with suppress(ImportError):  # a runbook's own file is imported under a name of its own
             importlib.import_module(name)
     _build_the_models()
+    kinds.installed("connectors")  # reads the metadata of all distributions, once
     gc.collect()
     gc.freeze()
     gc.disable()
