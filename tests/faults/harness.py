@@ -8,6 +8,7 @@ interpreter that calls the entry point of `wct`: some 50 ms each) or through `Sc
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import select
@@ -35,6 +36,14 @@ PATIENCE_S = 60
 ALL = bool(os.environ.get("WAIVERN_FAULTS_ALL"))
 """Whether to go through all of what is otherwise bounded: each outer crash of a nested kill, each
 errno as one that stays, each signal twice, a thousand rounds, every store resumed anew."""
+LIKE_A_FULL_DISK = (errno.EDQUOT, errno.EROFS)
+"""Only the hint is another one than that of ENOSPC, with which every operation is broken."""
+
+
+def nth(number: int, error: int) -> int:
+    """Return the ordinal of the operation that is the `number`th to fail with an errno."""
+    return 1 + (number - 1) * 4 if error in LIKE_A_FULL_DISK and not ALL else number
+
 
 COMPONENTS = """
 import os

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import RUN, Bench, Count, Done, Job, Plan, Shelf, carry_out
+from harness import RUN, Bench, Count, Done, Job, Plan, Shelf, carry_out, nth
 from oracle import Known, after_fault, after_resume, contents, is_new, leftovers
 
 from waivern.errors import Exit
@@ -177,9 +177,9 @@ def test_an_operation_that_fails(
     number: int,
     persistent: bool,
 ) -> None:
-    def point(ordinal: int) -> bool:
+    def point(count: int) -> bool:
         shelf = bench.shelf()
-        plan = Plan("error", ordinal, number, persistent=persistent)
+        plan = Plan("error", nth(count, number), number, persistent=persistent)
         done = carry_out(bench.zygote, start(shelf, folder, plan))
         if done.broke:
             held(bench, folder, shelf, done, undisturbed)
