@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeAlias
 
 from waivern.errors import WaivernError
 from waivern.language import template
-from waivern.message import Json, content_digest
+from waivern.message import Json, content_digest, document_digest
 from waivern.planning.plan import Extract, Node, Transform
 from waivern.plugins.component import Component
 from waivern.plugins.context import Context
@@ -203,7 +203,7 @@ _OF_INPUTS = ("key", "inputs", "source", "readers", "changed")
 def kind(identity: Mapping[str, Json]) -> str:
     """Return the digest of all parts but the inputs: what is known while those are produced."""
     rest = {name: part for name, part in identity.items() if name not in _OF_INPUTS}
-    return content_digest({"kind": rest})
+    return document_digest({"kind": rest})
 
 
 def series(identity: Mapping[str, Json], artifact: str) -> str:
@@ -211,12 +211,12 @@ def series(identity: Mapping[str, Json], artifact: str) -> str:
 
     How the items are read is part of the digest of each (see `per_item`).
     """
-    return content_digest({"series": kind(identity), "artifact": artifact})
+    return document_digest({"series": kind(identity), "artifact": artifact})
 
 
 def _key(parts: Mapping[str, Json]) -> str:
     source = {name: value for name, value in parts["source"].items() if name != "items"}
-    return content_digest({**parts, "source": source})
+    return document_digest({**parts, "source": source})
 
 
 def repeatable(component: object) -> bool:
