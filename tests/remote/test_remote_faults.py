@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -226,3 +229,35 @@ def test_staging_of_many_threads_over_a_connection_that_fails(
     lease.release()
     for receipt in receipts:
         assert local.verify("r", receipt.key, size=receipt.size, digest=receipt.digest) is None
+
+
+FORKS = """
+import os, sys
+from waivern.store import RemoteHttpStore
+from waivern.testing.store_helpers import begin, publish
+store = RemoteHttpStore(sys.argv[1])
+lease = begin(store)
+publish(store, lease, "before")
+child = os.fork()
+if not child:
+    lease.release()
+    os._exit(0 if store.owner("r") and store.runs() == ["r"] else 1)
+assert os.waitpid(child, 0)[1] == 0
+publish(store, lease, "after")
+lease.append([{"type": "on"}], sync=True)
+lease.release()
+"""
+
+
+def test_a_forked_child_has_a_session_of_its_own(running: Server, local: RunStore) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FORKS, running.serve(local)],
+        env={**os.environ, "WAIVERN_STORE_TOKEN": TOKEN},
+        capture_output=True,
+        check=False,
+        text=True,
+        timeout=30,
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(records(local)) == 2
+    assert local.owner("r") is None

@@ -81,12 +81,7 @@ class StoreRoutes:
             )
         with _refusals():
             session = self._sessions.open(user_of(request))
-        found = {
-            "session": session.key,
-            "ttl": session.ttl,
-            "read_only": self._context.options.read_only,
-        }
-        return JSONResponse(found, 201)
+        return JSONResponse({"session": session.key, "ttl": session.ttl}, 201)
 
     async def execute(self, request: Request) -> Response:
         """Execute the operations of a request, once, and return their results."""

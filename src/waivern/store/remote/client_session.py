@@ -16,7 +16,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from typing import Any
-from weakref import WeakSet, ref
+from weakref import ref
 
 from waivern.errors import RefusedError, StoreError, UsageError
 from waivern.message import Json
@@ -49,6 +49,7 @@ class ClientSession:
 
     def __init__(self, connection: ServerConnection) -> None:
         self._connection = connection
+        self._process = os.getpid()
         self._numbers = itertools.count(1)
         self._handles = itertools.count(1)
         self._mutex = threading.Lock()
@@ -62,8 +63,6 @@ class ClientSession:
         document = self._opened()
         self._path = f"{PREFIX}/sessions/{document['session']}"
         self._patience = float(document["ttl"]) + SPARE_S
-        self.read_only = bool(document["read_only"])
-        _sessions.add(self)
         keeper = threading.Thread(
             target=_keep_alive, args=(ref(self),), name="waivern-session", daemon=True
         )
@@ -72,20 +71,17 @@ class ClientSession:
     @property
     def is_over(self) -> bool:
         """Whether nothing that was opened in it can be used any more."""
-        return self._over is not None
+        # not by a hook of fork: others, which close files in the child, may come before it
+        return self._over is not None or os.getpid() != self._process
 
     @property
     def in_use(self) -> bool:
         """Whether something is open."""
         return self._open > 0
 
-    def abandon(self) -> None:
-        """End it in a forked child, where it is the parent's."""
-        self._over = "the session belongs to the process that this one was forked from"
-
     def close(self) -> None:
         """End the session on the server, which then forgets it."""
-        if self._over is None:
+        if not self.is_over:
             self._over = "the session was closed"
             try:
                 self._connection.send("DELETE", self._path)
@@ -140,8 +136,8 @@ class ClientSession:
         return found
 
     def _check(self) -> None:
-        if self._over is not None:
-            raise OSError(errno.ESTALE, self._over)
+        if self.is_over:
+            raise OSError(errno.ESTALE, self._over or "it was opened by the parent of this process")
 
     def _answered(self, operations: list[Json], blobs: Sequence[bytes]) -> Frame:
         """Send operations under a number until they are answered."""
@@ -211,7 +207,7 @@ class ClientSession:
             try:
                 document = json.loads(answer.body)
                 if isinstance(document["session"], str) and document["ttl"] > 0:
-                    return {"read_only": False, **document}
+                    return dict(document)
             except (ValueError, KeyError, TypeError):
                 pass
         raise _refusal(url, answer)
@@ -279,14 +275,3 @@ def _refusal(url: str, answer: Answer) -> Exception:
         f"{url} is not a server of runs (status {answer.status})",
         hint="use the address that `wct serve` prints",
     )
-
-
-_sessions: WeakSet[ClientSession] = WeakSet()
-
-
-def _after_fork() -> None:
-    for session in list(_sessions):
-        session.abandon()
-
-
-os.register_at_fork(after_in_child=_after_fork)
