@@ -49,7 +49,7 @@ class ListingCache:
         return RunListing(self._store, lists.glances, lists.ended)
 
     def history(self) -> HistoryRows:
-        """Return the rows of the history, which nobody changes. Raises StoreError."""
+        """Return the rows of the history, which no caller changes. Raises StoreError."""
         return self._current().rows
 
     def _current(self) -> _Lists:

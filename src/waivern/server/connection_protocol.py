@@ -70,8 +70,8 @@ class ConnectionProtocol(H11Protocol):
 class OwnUserProtocol(ConnectionProtocol):
     """A connection that only the user of the server, and root, may open.
 
-    Without a token nothing else tells the user's browser from programs of other users: an address
-    of this computer is open to all of them.
+    Without a token nothing else distinguishes the user's browser from programs of other users: an
+    address of this computer is open to all of them.
     """
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
