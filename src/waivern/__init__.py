@@ -80,6 +80,7 @@ if TYPE_CHECKING:
     from waivern.store.local import LocalFilesystemStore as LocalFilesystemStore
     from waivern.store.memory import AsyncInMemoryStore as AsyncInMemoryStore
     from waivern.store.remote.remote_http import RemoteHttpStore as RemoteHttpStore
+    from waivern.store.sql.postgres_store import PostgresStore as PostgresStore
     from waivern.store.sql.sqlite_store import SqliteStore as SqliteStore
 
 _HOMES = {
@@ -144,6 +145,7 @@ _HOMES = {
     "api.stream": ("Stream",),
     "store.base": ("ArtifactStore", "RunStore"),
     "store.local": ("LocalFilesystemStore",),
+    "store.sql.postgres_store": ("PostgresStore",),
     "store.sql.sqlite_store": ("SqliteStore",),
     "store.memory": ("AsyncInMemoryStore",),
     "store.remote.remote_http": ("RemoteHttpStore",),

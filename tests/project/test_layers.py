@@ -43,6 +43,8 @@ EXTRAS = {
     "server": {"starlette", "uvicorn", "jinja2", "markupsafe"},
     "store/objects/bucket_client.py": {"obstore"},
     "store/remote/connection.py": {"httpx2"},
+    "store/sql/postgres_connections.py": {"psycopg"},
+    "store/sql/postgres_url.py": {"psycopg"},
 }
 """Package or file -> what it may import beyond RUNTIME, each thing an extra."""
 

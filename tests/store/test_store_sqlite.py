@@ -27,7 +27,7 @@ from waivern.errors import (
 )
 from waivern.runs.verify import verify
 from waivern.store.opening import open_store
-from waivern.store.sql import sqlite_connections
+from waivern.store.sql import database
 from waivern.store.sql.sqlite_store import SqliteStore
 from waivern.testing.store_helpers import OWNER, begin, message
 
@@ -311,7 +311,7 @@ def test_a_database_that_another_program_has_locked(
     store: SqliteStore, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     saved(store)
-    monkeypatch.setattr(sqlite_connections, "PATIENCE_S", 0.1)
+    monkeypatch.setattr(database, "PATIENCE_S", 0.1)
     opened = sqlite3.connect(path, isolation_level=None)
     opened.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreError, match="database is locked") as caught:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from waivern.store.memory import AsyncInMemoryStore as AsyncInMemoryStore
     from waivern.store.opening import open_store as open_store
     from waivern.store.remote.remote_http import RemoteHttpStore as RemoteHttpStore
+    from waivern.store.sql.postgres_store import PostgresStore as PostgresStore
     from waivern.store.sql.sqlite_store import SqliteStore as SqliteStore
 
 _MODULES = {
@@ -22,6 +23,7 @@ _MODULES = {
     "BackendStore": "backend_store",
     "LocalFilesystemStore": "local",
     "RemoteHttpStore": "remote.remote_http",
+    "PostgresStore": "sql.postgres_store",
     "RunStore": "base",
     "SqliteStore": "sql.sqlite_store",
     "open_store": "opening",

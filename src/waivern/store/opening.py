@@ -109,10 +109,19 @@ def open_http(url: str, *, trust: bool, working_folder: str) -> RunStore:  # noq
     return RemoteHttpStore(url)
 
 
+def open_postgres(url: str, *, trust: bool, working_folder: str) -> RunStore:
+    """Open the store in the PostgreSQL database at a `postgresql:` URL."""
+    from waivern.store.sql import postgres_store
+
+    return postgres_store.open_postgres(url, trust=trust, working_folder=working_folder)
+
+
 _SHIPPED: dict[str, StoreOpener] = {
     "file": open_file,
     "memory": open_memory,
     "sqlite": open_sqlite,
+    "postgresql": open_postgres,
+    "postgres": open_postgres,
     "s3": open_objects,
     "gs": open_objects,
     "az": open_objects,

@@ -20,7 +20,6 @@ from weakref import WeakSet, finalize
 
 from waivern.errors import IntegrityError, RefusedError
 from waivern.store.sql import database
-from waivern.store.sql.database import PATIENCE_S
 
 OLDEST = (3, 35, 0)
 """The version of SQLite from which on it knows RETURNING."""
@@ -29,7 +28,7 @@ LOG_BYTES = 64 << 20
 _PAUSE_S = 0.2
 
 
-class Connection:
+class SqliteConnection:
     """A connection, and whether what it commits is synced."""
 
     __slots__ = ("durable", "raw")
@@ -45,7 +44,7 @@ class Connection:
             self.durable = durable
 
 
-class Pool:
+class SqlitePool:
     """The connections of this process to one database: one that writes at a time, any that read.
 
     `file` is the inode of the database.
@@ -54,7 +53,7 @@ class Pool:
     def __init__(self, path: str, file: int) -> None:
         self._path = path
         self._file = file
-        self._idle: list[Connection] = []
+        self._idle: list[SqliteConnection] = []
         self._reset()
         _pools.add(self)
         # also at the end of the process: the last one that closes empties the log into the file
@@ -70,7 +69,7 @@ class Pool:
         self._forking = False
 
     @contextmanager
-    def connection(self) -> Iterator[Connection]:
+    def connection(self) -> Iterator[SqliteConnection]:
         """Lend a connection for one statement that reads."""
         connection = self.take()
         usable = False
@@ -80,7 +79,7 @@ class Pool:
         finally:
             self.give_back(connection, usable=usable)
 
-    def take(self, *, writing: bool = False) -> Connection:
+    def take(self, *, writing: bool = False) -> SqliteConnection:
         """Lend a connection; one that writes when no other thread of this process does."""
         if writing:  # waiting here is quicker than in SQLite, which polls
             self._writer.acquire()
@@ -114,7 +113,7 @@ class Pool:
             raise IntegrityError(f"another file has taken the place of {self._path}")
 
     def give_back(
-        self, connection: Connection, *, writing: bool = False, usable: bool = True
+        self, connection: SqliteConnection, *, writing: bool = False, usable: bool = True
     ) -> None:
         """Take a connection back; one that is not usable any more is closed."""
         if not usable:
@@ -150,7 +149,7 @@ class Pool:
         """Wait until no statement is being executed, and close all connections."""
         self._gate.acquire()
         self._forking = True
-        self._gate.wait_for(lambda: not self._in_use, PATIENCE_S)
+        self._gate.wait_for(lambda: not self._in_use, database.PATIENCE_S)
         _close_all(self._idle)
 
     def after_fork(self) -> None:
@@ -164,14 +163,14 @@ class Pool:
         self._reset()
 
 
-def _close_all(connections: list[Connection]) -> None:
+def _close_all(connections: list[SqliteConnection]) -> None:
     while connections:
         with suppress(sqlite3.Error):
             connections.pop().raw.close()
 
 
-_pools: WeakSet[Pool] = WeakSet()
-_forking: list[Pool] = []
+_pools: WeakSet[SqlitePool] = WeakSet()
+_forking: list[SqlitePool] = []
 
 
 def _before_fork() -> None:
@@ -197,7 +196,7 @@ os.register_at_fork(
 )
 
 
-def _connect(path: str) -> Connection:
+def _connect(path: str) -> SqliteConnection:
     if sqlite3.sqlite_version_info < OLDEST:
         raise RefusedError(
             f"SQLite {sqlite3.sqlite_version} is too old for a store: 3.35 is needed",
@@ -223,7 +222,7 @@ def _connect(path: str) -> Connection:
     except BaseException:
         raw.close()
         raise
-    return Connection(raw)
+    return SqliteConnection(raw)
 
 
 def _access(path: str) -> str:
@@ -242,7 +241,7 @@ def begin(raw: sqlite3.Connection) -> None:
 
 def patiently(execute: Callable[[], object]) -> None:
     """Execute a statement; try again while another process has the database locked."""
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + database.PATIENCE_S
     while True:
         try:
             execute()

@@ -15,7 +15,13 @@ from waivern.errors import RefusedError
 from waivern.store.ownership import Owners
 from waivern.store.sql import database, sqlite_locks
 from waivern.store.sql.database import VERSION, Database, DatabaseLock
-from waivern.store.sql.sqlite_connections import Connection, Pool, begin, explained, patiently
+from waivern.store.sql.sqlite_connections import (
+    SqliteConnection,
+    SqlitePool,
+    begin,
+    explained,
+    patiently,
+)
 
 if TYPE_CHECKING:
     from waivern.store.sql.database import Rows
@@ -49,7 +55,7 @@ TABLES = (
 class SqliteTransaction(database.Transaction):
     """A transaction of a SQLite database."""
 
-    def __init__(self, connection: Connection, path: str, *, durable: bool) -> None:
+    def __init__(self, connection: SqliteConnection, path: str, *, durable: bool) -> None:
         super().__init__(durable=durable)
         self.connection = connection
         self._path = path
@@ -77,7 +83,7 @@ class SqliteDatabase(Database):
         self.ready = False
         """Whether it and its name are known to be durable, so that it can be written to."""
         self._has_tables = False
-        self._pool = Pool(path, found.st_ino)
+        self._pool = SqlitePool(path, found.st_ino)
 
     def prepare(self, *, make: bool) -> None:
         """Check that it has the tables; with `make` they are created where there are none.
