@@ -9,8 +9,8 @@ import secrets
 import stat
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 
 from waivern.errors import StoreError
 from waivern.message import Json
@@ -21,13 +21,14 @@ from waivern.store.objects import run_keys, run_log
 from waivern.store.objects.bucket import Bucket
 from waivern.store.objects.bucket_client import open_bucket
 from waivern.store.objects.object_cache import RangeCache
-from waivern.store.objects.object_handles import TreeFolder
+from waivern.store.objects.object_handles import TreeFile, TreeFolder, grouped
 from waivern.store.objects.object_log import ObjectLog
 from waivern.store.objects.object_tree import ROOT, TreeStatus
 from waivern.store.objects.presence import Heartbeat
 from waivern.store.objects.run_keys import FoundRun
 from waivern.store.objects.run_log import RunLog
 from waivern.store.objects.runs_folder import RunsFolder
+from waivern.store.port import HeldFile
 
 KNOWN_RUNS = 64
 """The runs whose trees are held in memory, apart from those that are open."""
@@ -100,6 +101,20 @@ class BucketBackend(Backend):
                 hint="use a server that supports conditional writes, or another store with --store",
             )
         run_log.sweep(self.bucket)
+
+    def together(self) -> AbstractContextManager[None]:
+        return grouped()
+
+    def require(
+        self,
+        held: Sequence[HeldFile],
+        runs: FolderHandle,  # noqa: ARG002
+        check: Callable[[], None],
+    ) -> None:
+        for each in held:
+            if isinstance(each.handle, TreeFile):  # why it is not what it was is known
+                each.handle.check()
+        check()
 
     # runs
 

@@ -11,7 +11,10 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from waivern.errors import IntegrityError
 from waivern.store.backend import (
@@ -27,6 +30,25 @@ from waivern.store.objects.object_tree import TreeNode, TreeStatus
 POLL_S = 0.005
 NUMBER_BITS = 53
 """Numbers of files survive any reader of JSON."""
+
+
+_groups = threading.local()
+
+
+@contextmanager
+def grouped() -> Iterator[None]:
+    """Let this thread commit once, at the end, what several calls of `sync` would commit."""
+    if getattr(_groups, "handles", None) is not None:
+        yield
+        return
+    handles: dict[ObjectLog, _TreeHandle] = {}
+    _groups.handles = handles
+    try:
+        yield
+    finally:
+        _groups.handles = None
+    for handle in handles.values():
+        handle.commit_now()
 
 
 class _TreeHandle(OpenHandle):
@@ -55,6 +77,13 @@ class _TreeHandle(OpenHandle):
         return self.node.status()._replace(st_dev=self._log.device)
 
     def _commit(self) -> None:
+        if (group := getattr(_groups, "handles", None)) is not None:
+            group[self._log] = self
+        else:
+            self.commit_now()
+
+    def commit_now(self) -> None:
+        """Commit what was changed. Raises BlockingIOError if it was given up."""
         self._log.commit()
         if self._log.lost != self._lost:
             self._lost = self._log.lost
@@ -102,6 +131,10 @@ class TreeFile(_TreeHandle, FileHandle):
 
     def stat(self) -> TreeStatus:
         return self._status()
+
+    def check(self) -> None:
+        """Raise the OSError after which nothing more is written to the tree, if there was one."""
+        self._log.check()
 
     def sync(self) -> None:
         node = self.node

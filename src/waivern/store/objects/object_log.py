@@ -70,6 +70,8 @@ class ObjectLog:
         """Whether a commit has removed the tree."""
         self.guards = 0
         """The locks under which changes must not be repeated on another state."""
+        self.is_orphan = False
+        """Whether another process has removed the tree, with its log."""
         self.broken: OSError | None = None
         self.lost = 0
         """How often changes were given up, because they do not fit what others have committed."""
@@ -125,7 +127,7 @@ class ObjectLog:
     def change(self, operation: Operation) -> int:
         """Carry out an operation; it is in the log after the next commit."""
         with self.mutex:
-            self._check()
+            self.check()
             number = self.tree.apply(operation, time.time_ns())
             if operation[0] == "new":
                 if number != operation[3]:  # it was there
@@ -143,7 +145,7 @@ class ObjectLog:
     def extend(self, node: TreeNode, data: bytes) -> None:
         """Append bytes to a file."""
         with self.mutex:
-            self._check()
+            self.check()
             self._touch(node)
             node.append(Extent(len(data), data=bytes(data)))
         if node.size - node.kept >= BLOB_BYTES and node.folder is not None:
@@ -152,7 +154,7 @@ class ObjectLog:
     def cut(self, node: TreeNode, size: int) -> None:
         """Cut a file to a size."""
         with self.mutex:
-            self._check()
+            self.check()
             self._touch(node)
             node.truncate(size)
 
@@ -190,7 +192,7 @@ class ObjectLog:
     def commit(self, **more: Json) -> None:
         """Make all changes durable, in one object. Raises OSError, FencedError."""
         with self.mutex:
-            self._check()
+            self.check()
             if not self.begun or not (self.has_changes or more):
                 return
             for number in self._dirty:
@@ -364,9 +366,10 @@ class ObjectLog:
     def look_for_end(self) -> None:
         """Look whether another writer has claimed or removed the tree. Raises FencedError."""
         with self.mutex:
-            if self.number and not self._exists(self.number):
+            if self.number and not self._exists(1):  # no log is without it
+                self.is_orphan = True
                 self.broken = FencedError()
-            self._check()
+            self.check()
             self.refresh()
 
     def reload(self) -> None:
@@ -522,7 +525,8 @@ class ObjectLog:
     def _key(self, number: int) -> str:
         return f"logs/{self.name}/{number:0{DIGITS}d}"
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Raise the OSError after which nothing more is written, if there was one."""
         if self.process != os.getpid():
             raise OSError(errno.EBADF, "it belongs to the process that opened it")
         if self.broken is not None:

@@ -109,8 +109,7 @@ def is_held(log: ObjectLog, *, may_write: bool) -> bool:
     if found is None:
         return False
     here = _this_process()
-    on_this_machine = [found.get(name) for name in _MACHINE] == [here[name] for name in _MACHINE]
-    if on_this_machine and not _is_alive(found):
+    if all(found.get(name) == here.get(name) for name in _MACHINE) and not _is_alive(found):
         return False
     try:
         changed_ns = log.bucket.changed_ns(key)

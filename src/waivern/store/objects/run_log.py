@@ -171,6 +171,9 @@ class RunLog(ObjectLog):
                     self._heartbeat.remove(shown)
                     with suppress(OSError):
                         shown.end()
+                if self.is_orphan:  # what was written before that was known
+                    with suppress(OSError):
+                        erase(self.bucket, self.run_id, self.name)
 
     # commits, with marks and snapshots around them
 
