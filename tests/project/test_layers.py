@@ -40,7 +40,7 @@ EXTRAS = {
     "testing/run_conformance.py": {"pytest"},
     "testing/stores.py": {"pytest"},
     "testing/stream_conformance.py": {"pytest"},
-    "server": {"starlette", "uvicorn", "jinja2", "markupsafe"},
+    "server": {"starlette", "uvicorn", "h11", "jinja2", "markupsafe"},
     "store/objects/bucket_client.py": {"obstore"},
     "store/remote/connection.py": {"httpx2"},
     "store/sql/postgres_connections.py": {"psycopg"},

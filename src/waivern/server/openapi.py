@@ -8,7 +8,7 @@ from typing import Any
 from waivern import __version__
 from waivern.server.api_operations import Operation, Parameter
 
-_COMMON = {
+STATUSES = {
     400: "The request is malformed.",
     401: "A token is required.",
     403: "The request comes from another site, or the server is read-only.",
@@ -23,6 +23,7 @@ _COMMON = {
     500: "The stored data is damaged, or there is an internal error.",
     503: "The store cannot be read now.",
 }
+"""The statuses of errors that any operation may have."""
 _ERROR = {
     "type": "object",
     "required": ["error"],
@@ -100,5 +101,5 @@ def _responses(operation: Operation) -> dict[str, Any]:
     if operation.media_type == "text/event-stream":
         answers["204"] = {"description": "The run has ended, and there is nothing more to send."}
     return answers | {
-        str(status): {"description": text, "content": error} for status, text in _COMMON.items()
+        str(status): {"description": text, "content": error} for status, text in STATUSES.items()
     }

@@ -26,7 +26,7 @@ if TYPE_CHECKING:  # only writing needs it, and `wct runs` must be instant
 LATEST = "latest"
 """The link to the newest run."""
 SETTLED_NS = 100_000_000
-"""The age from which on a time of the file system tells later changes apart."""
+"""The age of a change at which a later one has another time in the file system."""
 STAMPED = tuple(f"{SYSTEM}/{name}" for name in (layout.RUN, layout.STATE, EVENTS))
 """The records from which the row of a run is read."""
 
