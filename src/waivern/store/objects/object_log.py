@@ -87,6 +87,10 @@ class ObjectLog:
         """The files and folders that the log does not have yet."""
         self._dirty: dict[int, int] = {}
         """The files with new bytes, each with its size in the log."""
+        self._doomed: list[Extent] = []
+        """The bytes to be destroyed after the next commit, which removes the files that had them."""
+        self._unerased: list[Extent] = []
+        """The bytes that a commit has announced to be destroyed."""
         self._alias: dict[int, int] = {}
         """The files and folders that another writer had created first, by our numbers."""
         self._handles = 0
@@ -134,7 +138,15 @@ class ObjectLog:
                     return number
                 self._fresh.add(number)
             self._operations.append(operation)
+            for node, folder in self.tree.removed:
+                if self.erases(folder):
+                    self._doomed += [each for each in node.extents if each.key]
+            self.tree.removed.clear()
             return number
+
+    def erases(self, folder: int) -> bool:  # noqa: ARG002
+        """Return whether the bytes of a file that this folder had are to be destroyed with it."""
+        return False
 
     def resolve(self, number: int) -> TreeNode | None:
         """Return a file or folder; None if it is gone."""
@@ -199,6 +211,7 @@ class ObjectLog:
                 if (node := self.tree.nodes.get(number)) is not None:
                     self.upload(node)
             self._put(more)
+            self.erase()
 
     def _put(self, more: dict[str, Json]) -> None:
         nonce = secrets.token_hex(12)
@@ -256,6 +269,8 @@ class ObjectLog:
             "operations": self._operations,
             "contents": contents,
         }
+        if self._doomed:
+            head["erase"] = _document(self._doomed)
         return commit_form.encode(head, b"".join(body))
 
     def _settle(self, key: str, data: bytes, start: int) -> None:
@@ -265,12 +280,13 @@ class ObjectLog:
             if (node := self.tree.nodes.get(number)) is not None:
                 at = _placed(node, key, at)
         self._cache.add(key, start, data[start:])
+        self._unerased += self._doomed
         self._clear()
         self.number += 1
         self._looked = time.monotonic()
 
     def _clear(self) -> None:
-        self._operations, self._dirty, self._fresh = [], {}, set()
+        self._operations, self._dirty, self._fresh, self._doomed = [], {}, set(), []
 
     # the commits of other writers
 
@@ -309,6 +325,7 @@ class ObjectLog:
         """Read the tree from its newest snapshot and the commits after it."""
         with self.mutex:
             self.tree, self.number, self.epoch, self.gone = ObjectTree(), 0, 0, False
+            self._unerased = []
             if (found := self._snapshot()) is not None:
                 self.unfold(*found)
             self.catch_up()
@@ -353,6 +370,9 @@ class ObjectLog:
             for extent in extents:
                 node.append(_located(extent, key, start))
             node.kept, node.changed_ns = node.size, changed_ns
+        for extent in commit_form.listed(head, key, "erase"):
+            self._unerased.append(_located(extent, key, start))
+        self.tree.removed.clear()
         self.number += 1
         if head.get("claim"):
             self.epoch = int(head["epoch"])
@@ -380,6 +400,7 @@ class ObjectLog:
     def _rebase(self) -> None:
         """Carry out the changes again, on the state that other writers have left."""
         operations, dirty, before = self._operations, self._dirty, self.tree
+        doomed = self._doomed
         self._clear()
         self.load()  # a fenced holder ends here
         if self.gone:
@@ -391,6 +412,7 @@ class ObjectLog:
         try:
             for operation in operations:
                 self._again(operation)
+            self._doomed = doomed
             for number, size in dirty.items():
                 self._written_again(before.nodes.get(number), number, size)
         except OSError as error:
@@ -444,6 +466,37 @@ class ObjectLog:
         self._cache.add(extent.key, extent.offset, data)
         return data[: extent.size]
 
+    # destruction
+
+    def erase(self) -> None:
+        """Destroy the bytes of files that a commit has removed: a log keeps them otherwise.
+
+        After a failure the next holder does it. It may be repeated.
+        """
+        with self.mutex:
+            by_key: dict[str, list[Extent]] = {}
+            for extent in self._unerased:
+                by_key.setdefault(extent.key, []).append(extent)
+            for key, extents in by_key.items():
+                if key.startswith("blobs/"):
+                    self.bucket.delete([key])
+                else:
+                    self._blank(key, extents)
+                self._cache.forget(key)
+            self._unerased = []
+
+    def _blank(self, key: str, extents: list[Extent]) -> None:
+        """Overwrite ranges of a commit with zeros; all else of it stays, and so does its place."""
+        try:
+            data = bytearray(self.bucket.get(key))
+        except FileNotFoundError:
+            return
+        before = bytes(data)
+        for extent in extents:
+            data[extent.offset : extent.offset + extent.size] = bytes(extent.size)
+        if data != before:
+            self.bucket.put(key, bytes(data))
+
     # snapshots
 
     def unfold(self, key: str, data: bytes) -> None:
@@ -457,12 +510,13 @@ class ObjectLog:
                     node.append(_located(extent, key, start))
                 node.kept = node.size
             self.number, self.epoch = int(head["number"]), int(head["epoch"])
+            unerased = [_located(each, key, 0) for each in commit_form.listed(head, key, "erase")]
         except (OSError, KeyError, ValueError, TypeError) as error:
             raise IntegrityError(
                 f"the snapshot {key} is damaged",
                 hint="delete it: the log has everything that it has",
             ) from error
-        self.tree, self.snapshot_number = tree, self.number
+        self.tree, self.snapshot_number, self._unerased = tree, self.number, unerased
         self._cache.add(key, start, data[start:])
 
     def image(self, hot: Callable[[TreeNode], bool]) -> bytes:
@@ -482,6 +536,8 @@ class ObjectLog:
                     [node.number, node.folder, node.name, is_folder, node.changed_ns, extents]
                 )
             head: dict[str, Any] = {"number": self.number, "epoch": self.epoch, "nodes": nodes}
+            if self._unerased:
+                head["erase"] = _document(self._unerased)
             return commit_form.encode(head, b"".join(body))[0]
 
     def _ordered(self) -> Iterator[TreeNode]:
@@ -535,6 +591,10 @@ class ObjectLog:
 
 FEW_EXTENTS, MANY_EXTENTS = 16, 64
 HOT_BYTES = 1 << 16
+
+
+def _document(extents: list[Extent]) -> list[Json]:
+    return [[each.size, each.key, each.offset] for each in extents]
 
 
 def _located(extent: list[Any], key: str, start: int) -> Extent:

@@ -110,6 +110,8 @@ class ObjectTree:
 
     def __init__(self) -> None:
         self.nodes: dict[int, TreeNode] = {ROOT: TreeNode(ROOT, is_folder=True)}
+        self.removed: list[tuple[TreeNode, int]] = []
+        """The files that lost their names since this was cleared, each with its folder."""
 
     def node(self, number: int) -> TreeNode:
         """Return a file or folder. Raises FileNotFoundError if it is gone."""
@@ -190,6 +192,8 @@ class ObjectTree:
         return node.number
 
     def _forget(self, node: TreeNode) -> None:
+        if node.folder is not None and node.inside is None:
+            self.removed.append((node, node.folder))
         node.folder = None
         del self.nodes[node.number]
 

@@ -133,7 +133,7 @@ class RunLog(ObjectLog):
                 return True
             if presence.is_held(self, may_write=True):
                 return False
-            self.refresh()
+            self.load()
             epoch = self.epoch + 1
             try:
                 self.commit(claim=True, epoch=epoch)
@@ -141,7 +141,24 @@ class RunLog(ObjectLog):
                 return False
             self.held = epoch
             self._show()
+            self._erase_earlier()
             return True
+
+    def _erase_earlier(self) -> None:
+        """Destroy what earlier holders wrote and no commit names, and what they had to destroy."""
+        with suppress(OSError):  # the next holder does it
+            self.erase()
+            prefix = f"blobs/{self.name}/e"
+            named = {extent.key for node in self.tree.nodes.values() for extent in node.extents}
+            orphans = [
+                entry.key
+                for entry in self.bucket.list(f"blobs/{self.name}/")
+                if entry.key.startswith(prefix) and entry.key not in named
+            ]
+            self.bucket.delete([key for key in orphans if _epoch_of(key) < self.epoch])
+
+    def erases(self, folder: int) -> bool:
+        return folder != (self.tree.nodes[ROOT].inside or {}).get(SYSTEM)
 
     def is_free(self) -> bool:
         """Return whether the run is held by no process, as far as can be seen."""
@@ -278,6 +295,12 @@ def sweep(bucket: Bucket) -> None:
                 now_ns = now_ns or presence.now_ns(bucket)
                 if entry.changed_ns < now_ns - LOST_MARK_NS:
                     erase(bucket, run_id, log)
+
+
+def _epoch_of(blob: str) -> int:
+    """Return the epoch of the holder that put a blob."""
+    number = blob.rpartition("/")[2].partition("-")[0][1:]
+    return int(number) if number.isdecimal() else 0
 
 
 def _is_record(log: ObjectLog) -> Callable[[TreeNode], bool]:
