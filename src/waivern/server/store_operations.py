@@ -163,7 +163,8 @@ class StoreOperations:
 
     def _below(self, on: int, names: list[str], new: int, make: bool = False) -> None:
         with self._folder_of(on) as (folder, depth):
-            safe_path("/".join(names), depth)
+            for below, name in enumerate(names):
+                safe_name(name, depth + below)
             with folder.below(names, make=make) as found:
                 self.handles.add(new, found.folder("."), depth + len(names))
 
