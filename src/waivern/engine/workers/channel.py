@@ -51,12 +51,13 @@ class Channel:
             self._socket.sendall(_HEADER.pack(_MARK, len(data)) + data)
 
     def receive(self) -> Document:
-        """Wait for the next document.
+        """Wait for the next document, and read nothing of the one after it.
 
-        Raises EOFError if the other process is gone, GarbageError if it sent something else.
+        That one is then found unread if this process ends. Raises EOFError if the other process is
+        gone, GarbageError if it sent something else.
         """
         while (document := self._complete()) is None:
-            self._read()
+            self._read(self._missing())
         return document
 
     def arrived(self) -> list[Document]:
@@ -79,9 +80,16 @@ class Channel:
     def close(self) -> None:
         self._socket.close()
 
-    def _read(self) -> None:
+    def _missing(self) -> int:
+        """Return how many bytes the next document needs, as far as its header says."""
+        size = _HEADER.size
+        if len(self._received) >= size:
+            size += _HEADER.unpack_from(self._received)[1]
+        return size - len(self._received)
+
+    def _read(self, most: int = CHUNK) -> None:
         try:
-            data = self._socket.recv(CHUNK)
+            data = self._socket.recv(min(most, LARGEST))
         except ConnectionError:
             raise UnreadError from None
         if not data:
