@@ -44,7 +44,7 @@ TEXTS = {
         "</table>",
         "<p>ssn 536-90-4399</p>",
     ],
-    "list": ["order numbers:", *[f"  - {order}" for *_, order in PEOPLE]],
+    "list": ["ssn:", *[f"  - {order}" for *_, order in PEOPLE]],
     "jsonl": [json.dumps({"mail": mail, "order number": order}) for _, mail, _, order in PEOPLE],
     "xml": ["<?xml version='1.0'?>", *[f"<email>{mail}</email>" for _, mail, *_ in PEOPLE]],
 }

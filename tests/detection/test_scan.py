@@ -10,8 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from waivern.detection import classify, field_names, load_ruleset, mask, redact, scan
-from waivern.detection import national_numbers as national
 from waivern.detection import validators as check
+from waivern.detection.identifiers import (
+    central_europe,
+    germany,
+    north_america,
+    southern_europe,
+    united_kingdom,
+)
+from waivern.detection.identifiers.checks import luhn
 from waivern.errors import NotFoundError
 
 UNITS = [
@@ -143,18 +150,18 @@ def test_redact_leaves_the_rest() -> None:
 @pytest.mark.parametrize(
     ("holds", "value"),
     [
-        (check.luhn, "4539578763621486"),
+        (luhn, "4539578763621486"),
         (check.iban, "GB82WEST12345698765432"),
         (check.iban, "MT84MALT011000012345MTLCAST001S"),
-        (national.uk_nhs, "9434765919"),
-        (national.us_ssn, "536904399"),
-        (national.uk_nino, "AB123456C"),
-        (national.nl_bsn, "111222333"),
-        (national.pl_pesel, "44051401458"),
-        (national.es_nif, "12345678Z"),
-        (national.es_nif, "X1234567L"),
-        (national.fr_nir, "255081416802538"),
-        (national.de_tax_id, "86095742719"),
+        (united_kingdom.uk_nhs, "9434765919"),
+        (north_america.us_ssn, "536904399"),
+        (united_kingdom.uk_nino, "AB123456C"),
+        (central_europe.nl_bsn, "111222333"),
+        (central_europe.pl_pesel, "44051401458"),
+        (southern_europe.es_nif, "12345678Z"),
+        (southern_europe.es_nif, "X1234567L"),
+        (southern_europe.fr_nir, "255081416802538"),
+        (germany.de_tax_id, "86095742719"),
         (check.nanp, "2125550147"),
         (check.base58_address, "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa"),
         (check.bech32_address, "bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq"),
@@ -164,14 +171,14 @@ def test_validators_know_published_examples_and_a_changed_digit(
     holds: Callable[[str], bool], value: str
 ) -> None:
     assert holds(value)
-    if holds not in (national.us_ssn, national.uk_nino, check.nanp):
+    if holds not in (north_america.us_ssn, united_kingdom.uk_nino, check.nanp):
         last = {"Z": "T", "L": "M", "S": "T", "a": "b", "q": "p"}.get(value[-1])
         assert not holds(value[:-1] + (last or str((int(value[-1]) + 1) % 10)))
 
 
 @pytest.mark.parametrize("bad", ["000123456", "666123456", "912345678", "123006789", "123450000"])
 def test_social_security_numbers_that_were_never_issued(bad: str) -> None:
-    assert not national.us_ssn(bad)
+    assert not north_america.us_ssn(bad)
 
 
 @pytest.mark.parametrize(

@@ -55,8 +55,13 @@ class Detector:
         self.shown = lru_cache(4096)(self._shown)
         """Returns a path, column or key as it may be shown: some contain values themselves."""
 
-    def scan(self, text: str, name: str | None = None, begin: int = 0) -> list[Match]:
-        """Return the matches in a text, which is the value of the column or key `name`."""
+    def scan(
+        self, text: str, name: str | None = None, begin: int = 0, *, piece: bool = False
+    ) -> list[Match]:
+        """Return the matches in a text, which is the value of the column or key `name`.
+
+        `begin` and `piece` are those of `waivern.detection.scan`.
+        """
         return scan(
             text,
             self.rules,
@@ -64,6 +69,7 @@ class Detector:
             types=self.config.types,
             min_confidence=self.config.min_confidence,
             begin=begin,
+            piece=piece,
         )
 
     def _shown(self, name: str) -> str:

@@ -46,6 +46,7 @@ class TextSearch:
     def _search(self, text: str, more: bool) -> None:
         """Search a piece of the text; of `more` text, the context of the next piece is kept."""
         begin = len(self._context)
+        piece = more or self._start > 0
         searched = self._context + text if begin else text
         uses = self._names.add(text, self._start)
         if self._fields is None:
@@ -54,7 +55,7 @@ class TextSearch:
         self._lines.enter(text)
         found: list[tuple[int, Match | None, FieldUse | None]] = [
             (match.start - begin, match, None)
-            for match in self._detector.scan(searched, begin=begin)
+            for match in self._detector.scan(searched, begin=begin, piece=piece)
         ]
         found += [(use.start - self._start, None, use) for use in uses]
         for at, match, use in sorted(found, key=_start):

@@ -6,11 +6,8 @@ from collections.abc import Iterator
 
 from waivern.detection.prepared_text import Candidate, PreparedText, pattern
 
-_SIGNS = (
-    b"birth", b"born", b"dob", b"d.o.b", b"gebor", b"geburt", b"geb.", b"naiss", b"nacim", b"nacid",
-    b"nascita", b"nascim", b"nato", b"nata", b"urodz", b"ur.", b"geboor", b"fodel", b"f?d",
-    b"n? le",     b"ne le", b"n?e le", b"nee le", b"bday", b"syntym",
-)  # fmt: skip
+TYPE = "DATE_OF_BIRTH"
+_TIME = r"[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:?\d{2})?"
 _MONTH = (
     r"(?:jan|feb|fev|f\u00e9v|mar|m\u00e4r|apr|abr|avr|may|mai|mag|mei|maj|maggio|jun|juin|giu|jul|juil|lug|"
     r"aug|ao\u00fb|ago|sep|set|oct|okt|ott|out|nov|dec|dez|d\u00e9c|dic|ene|"
@@ -21,6 +18,7 @@ _YEAR = r"(?:19|20)\d{2}"
 _FORMS = tuple(
     pattern("(?i:" + form + ")")
     for form in (
+        rf"{_YEAR}-(?:0[1-9]|1[0-2])-{_DAY}{_TIME}",
         rf"{_YEAR}([-/.])(?:0?[1-9]|1[0-2])\1{_DAY}(?!\d)",
         rf"{_DAY}([-/. ]){_DAY}\1{_YEAR}(?!\d)",
         rf"{_DAY}\.\s?{_DAY}\.\s?{_YEAR}(?!\d)",
@@ -36,10 +34,9 @@ _START = pattern(r"\d{1,8}")
 def birth_dates(doc: PreparedText) -> Iterator[Candidate]:
     """Yield every date that may be a date of birth; only a label makes it one.
 
-    A text outside a field is searched only if one of the words for birth occurs in it. In a field,
-    the name of the field may be that word.
+    A text that names no birth is not searched.
     """
-    if not doc.in_field and not any(sign in doc.folded for sign in _SIGNS):
+    if doc.named is not None and TYPE not in doc.named:
         return
     done = 0
     for start in _START.finditer(doc.text):
@@ -49,7 +46,7 @@ def birth_dates(doc: PreparedText) -> Iterator[Candidate]:
             found = form.match(doc.text, start.start())
             if found and doc.bounded(found.start(), found.end()):
                 done = found.end()
-                yield Candidate("DATE_OF_BIRTH", found.start(), done, 0.25, "birth-date", ("date",))
+                yield Candidate(TYPE, found.start(), done, 0.25, "birth-date", ("date",))
                 break
     for named in _MONTH_FIRST.finditer(doc.text):
-        yield Candidate("DATE_OF_BIRTH", named.start(), named.end(), 0.25, "birth-date", ("date",))
+        yield Candidate(TYPE, named.start(), named.end(), 0.25, "birth-date", ("date",))

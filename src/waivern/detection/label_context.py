@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from waivern.detection.ruleset import LONGEST_TERM, UNRELATED, Ruleset, Vocabulary
 from waivern.detection.tables import Tables
@@ -19,6 +19,12 @@ _FIELD_WORDS = 60
 _FAR_WORDS = 4
 _OPENERS = " \t\"'`([{<+*_"
 _KEY_STOPS = set("\n,;{}\"'`<>=&?|:\t!")
+_REMARK = re.compile(
+    r" {1,2}(?:[(\[]([\w .]{2,24})[)\]]"
+    r"|(?:is|was|es|est|ist|war|är|er|é|è|jest|este|on) ([\w '\u2019]{2,50}))"
+)
+"""A remark in brackets, or what a sentence says that the value is."""
+_BEHIND = 60
 _TAGS = re.compile(r"<[^<>]{0,200}>")
 _LAST_TAG = re.compile(r"<([A-Za-z][\w:.-]{0,40})(?:\s[^<>]{0,200})?>\s{0,80}\Z")
 _CLAUSE = re.compile(
@@ -63,6 +69,8 @@ class Surroundings:
         self._field = Label(words(field)[-_FIELD_WORDS:], "field") if field else None
         self._tables = Tables(text)
         self._list: tuple[int, Label | None] = (-1, None)
+        self.bare = field is None
+        """Whether the text comes without the name of a field."""
         self.column: str | None = None
         """The column of the value that was looked up last."""
 
@@ -156,12 +164,12 @@ class Surroundings:
         return call.group(1) if call and near[bracket] == "(" else None
 
     def _behind(self, end: int) -> Iterator[Label]:
-        """Return a remark after the value: `415-555-0132 (mobile)`."""
-        after = self._text[end : end + 30]
+        """Return a remark after the value: `415-555-0132 (mobile)`, `12345 is my badge number`."""
+        after = self._text[end : end + _BEHIND]
         if after[:1] == " ":
-            remark = re.match(r" {1,2}[(\[]([\w .]{2,24})[)\]]", after)
+            remark = _REMARK.match(after)
             if remark:
-                yield Label(words(remark.group(1)), "words")
+                yield Label(words(remark.group(1) or remark.group(2)), "words")
 
     def _all_neutral(self, found: tuple[str, ...]) -> bool:
         return all(word in self._rules.neutral or word.isdigit() for word in found)
@@ -192,27 +200,45 @@ def _key(before: str) -> tuple[str, str] | None:
     return (name, rest[:at].rstrip()) if name else None
 
 
-def judge(label: Label, kind: str, rules: Ruleset) -> Verdict:
-    """Return the evidence of a label for a value of type `kind`."""
-    found = _nearest(label.words, rules.labels, label.kind)
-    if found is not None:
-        term, names, far = found
-        if kind in names:
-            return Verdict("for", term)
-        if not far:
-            hint = (
-                _nearest(label.words, rules.hints, label.kind) if UNRELATED not in names else None
-            )
-            return (
-                Verdict("hint", hint[0]) if hint and kind in hint[1] else Verdict("against", term)
-            )
-        return SILENT
-    hint = _nearest(label.words, rules.hints, label.kind)
-    if hint is not None and kind in hint[1]:
-        return Verdict("hint", hint[0])
-    if label.kind != "words" and not all(w in rules.neutral or w.isdigit() for w in label.words):
-        return Verdict("foreign")
-    return SILENT
+class Evidence(NamedTuple):
+    """The evidence of a label for any type: the types that it names, and those that it hints at."""
+
+    term: str | None
+    """The known term that is nearest to the value."""
+    names: frozenset[str]
+    """The types that the term names, or UNRELATED."""
+    far: bool
+    """Whether too many words follow the term for it to speak against another type."""
+    hint: str | None
+    hinted: frozenset[str]
+    foreign: bool
+    """Whether it is the name of a field in which no term is known."""
+
+    def verdict(self, kind: str) -> Verdict:
+        """Return the evidence for one type."""
+        if self.term is not None:
+            if kind in self.names:
+                return Verdict("for", self.term)
+            if self.far:
+                return SILENT
+            if kind in self.hinted and UNRELATED not in self.names:
+                return Verdict("hint", self.hint)
+            return Verdict("against", self.term)
+        if kind in self.hinted:
+            return Verdict("hint", self.hint)
+        return Verdict("foreign") if self.foreign else SILENT
+
+
+def evidence(label: Label, rules: Ruleset) -> Evidence:
+    """Return what a label says about any type: it is read once for all candidates at a place."""
+    term, names, far = _nearest(label.words, rules.labels, label.kind) or (None, _NOTHING, False)
+    hint, hinted, _ = _nearest(label.words, rules.hints, label.kind) or (None, _NOTHING, False)
+    known = term is not None or label.kind == "words"
+    foreign = not known and not all(w in rules.neutral or w.isdigit() for w in label.words)
+    return Evidence(term, names, far, hint, hinted, foreign)
+
+
+_NOTHING: frozenset[str] = frozenset()
 
 
 def denied(label: Label, unless: frozenset[str], neutral: frozenset[str]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -46,11 +46,11 @@ class PreparedText:
 
     A class map has one byte for each character, the same for all digits and the same for all
     letters: a search for one byte string finds every position that is worth a closer look.
-    `in_field`: the text is the value of a column or key.
+    `named` are the types that a label of the text may name; None: any.
     """
 
-    def __init__(self, text: str, *, in_field: bool = False) -> None:
-        self.in_field = in_field
+    def __init__(self, text: str, *, named: Collection[str] | None = None) -> None:
+        self.named = named
         if not text.isascii():
             for odd in _SPACES:
                 text = text.replace(odd, " ")

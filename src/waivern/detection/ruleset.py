@@ -6,17 +6,23 @@ ruleset that a user writes is read by `additions`, with the same functions.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from typing import Any, Literal
 
+from waivern.detection.identifiers import IDENTIFIERS
 from waivern.detection.patterns import ValuePattern
 from waivern.detection.word_splitting import words
 from waivern.errors import NotFoundError
-from waivern.message import sha256
+from waivern.message import json_bytes, sha256
 
+_NO_LETTERS = re.compile(r"[\W\d_]+")
+_LETTERS = bytes(
+    code if chr(code).isascii() and chr(code).isalpha() else 0x20 for code in range(256)
+)
 UNRELATED = "unrelated"
 """In place of a type: the label of a value that is not about a person."""
 
@@ -63,7 +69,7 @@ class FieldTerm:
     """The id of the rule that it belongs to."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Ruleset:
     """A ruleset, ready for use. `digest` is the digest of its file: it is part of cache keys."""
 
@@ -83,6 +89,36 @@ class Ruleset:
 
     patterns: tuple[ValuePattern, ...] = ()
     """The forms of values of the types that are not shipped."""
+
+    def named_in(self, text: str, field: str | None = None) -> frozenset[str]:
+        """Return the types that a label in a text, or the name of its field, may name.
+
+        All words of one of their terms occur, in whatever order.
+        """
+        if text.isascii():
+            tokens = {*text.encode().translate(_LETTERS).decode().split()}
+        else:
+            tokens = {*_NO_LETTERS.sub(" ", text).split()}
+        if field:
+            tokens.add(field)
+        seen = {word for token in tokens for word in words(token)}
+        return frozenset().union(
+            *(
+                types
+                for word in seen & self._by_first_word.keys()
+                for others, types in self._by_first_word[word]
+                if others <= seen
+            )
+        )
+
+    @cached_property
+    def _by_first_word(self) -> Mapping[str, list[tuple[frozenset[str], frozenset[str]]]]:
+        """The first word of each term to its other words and the types that it labels."""
+        found: dict[str, list[tuple[frozenset[str], frozenset[str]]]] = {}
+        for term, types in (*self.labels.items(), *self.hints.items()):
+            first, *others = term.split(" ")
+            found.setdefault(first, []).append((frozenset(others), types))
+        return found
 
     def version_of(self, rule: str) -> str:
         """Return the version of the ruleset that the rule with this id comes from."""
@@ -109,7 +145,10 @@ def load_ruleset(name: str = "personal_data", version: str = DEFAULT_VERSION) ->
 
 @cache
 def shipped(name: str, version: str) -> tuple[dict[str, Any], str]:
-    """Return the document of a shipped ruleset and the digest of its file. Raises NotFoundError."""
+    """Return the document of a shipped ruleset, with the types of identifiers, and its digest.
+
+    Raises NotFoundError.
+    """
     import yaml
 
     folder = files(__package__).joinpath("rulesets")
@@ -125,7 +164,9 @@ def shipped(name: str, version: str) -> tuple[dict[str, Any], str]:
         )
     data = file.read_bytes()
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return yaml.load(data, Loader=loader), sha256(data)  # noqa: S506 - a safe loader
+    document = yaml.load(data, Loader=loader)  # noqa: S506 - a safe loader
+    document["types"] |= {each.type: each.rule_document for each in IDENTIFIERS}
+    return document, sha256(data + json_bytes(document["types"]))
 
 
 def category_of(name: str, entry: Mapping[str, Any]) -> Category:

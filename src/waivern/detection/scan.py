@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+import re
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
-from waivern.detection.label_context import SILENT, Surroundings, Verdict, denied, judge
+from waivern.detection.label_context import (
+    SILENT,
+    Evidence,
+    Label,
+    Surroundings,
+    Verdict,
+    denied,
+    evidence,
+)
 from waivern.detection.patterns import values
 from waivern.detection.prepared_text import Candidate, PreparedText
 from waivern.detection.ruleset import Ruleset, TypeRule, load_ruleset
 from waivern.detection.value_types import FINDERS, is_sample, mask
 
 _FOR, _HINT, _AGAINST, _FOREIGN = 0.4, 0.25, -0.4, -0.15
+_ALONE = 0.3
+"""What a value gains if its text is nothing but values, up to `_ENOUGH`."""
+_ENOUGH = 0.6
+_DISTINCTIVE = 0.3
+"""The confidence of a form that few other values have."""
 _SURE = 0.99
+_SHORT = 200
+"""Characters of the longest text that is taken for nothing but values."""
+_CONJUNCTION = "and|or|und|oder|et|ou|y|e|o|och|og|en|i|ja|&"
+_AND = re.compile(rf"[ ,]{{1,2}}(?:{_CONJUNCTION}) ")
+_SEPARATORS = re.compile(rf"[\s,;/.]*(?:(?:{_CONJUNCTION})\s)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +62,18 @@ def scan(
     types: Collection[str] | None = None,
     min_confidence: float = 0.0,
     begin: int = 0,
+    piece: bool = False,
 ) -> list[Match]:
     """Return the matches in `text` in order, without overlaps.
 
     `field` is the name of the column or key that the text is the value of; `types` restricts the
     types. Offsets count characters of `text`. What lies before `begin` is the context of the rest
-    and is not searched. Nothing outside the process is used.
+    and is not searched. A `piece` is a part of a longer text: even if it is nothing but values,
+    what they are may be said elsewhere. Nothing outside the process is used.
     """
     rules = ruleset or load_ruleset()
-    doc = PreparedText(text, in_field=field is not None)
+    named = None if len(text) <= _SHORT else rules.named_in(text, field)
+    doc = PreparedText(text, named=named)
     candidates = [c for find in FINDERS for c in find(doc)]
     candidates = [
         c for c in candidates if c.type in rules.types and (types is None or c.type in types)
@@ -63,10 +85,8 @@ def scan(
         return []
     candidates.sort(key=lambda c: (c.start, c.end))
     surroundings = Surroundings(doc.text, rules, field)
-    matches = [
-        match for c in candidates if (match := _weigh(c, doc, surroundings, rules, min_confidence))
-    ]
-    return sorted(_resolve(matches), key=lambda m: m.start)
+    weighing = Weighing(doc, surroundings, rules, min_confidence, piece=piece)
+    return sorted(_resolve(weighing.matches(candidates)), key=lambda m: m.start)
 
 
 def redact(text: str, ruleset: Ruleset | None = None, *, field: str | None = None) -> str:
@@ -78,46 +98,106 @@ def redact(text: str, ruleset: Ruleset | None = None, *, field: str | None = Non
     return "".join([*parts, text[at:]])
 
 
-def _weigh(
-    c: Candidate, doc: PreparedText, around: Surroundings, rules: Ruleset, floor: float
-) -> Match | None:
-    rule = rules.types[c.type]
-    if c.confidence + _FOR < rule.threshold:
-        return None
-    verdict = _verdict(c, around, rule, rules)
-    if verdict is None:
-        return None
-    column = around.column or ""
-    confidence = c.confidence + _shift(verdict, rule)
-    if confidence < max(rule.threshold, floor) - 1e-9:
-        return None
-    terms = (verdict.term,) if verdict.term and verdict.stance in ("for", "hint") else ()
-    sample = is_sample(c.type, doc.text[c.start : c.end])
-    return Match(
-        c.type,
-        c.start,
-        c.end,
-        round(min(_SURE, confidence), 2),
-        c.rule,
-        c.validators,
-        terms,
-        sample,
-        column,
-    )
+class Weighing:
+    """The weighing of candidates by the labels of their places."""
 
+    def __init__(
+        self,
+        doc: PreparedText,
+        around: Surroundings,
+        rules: Ruleset,
+        floor: float,
+        *,
+        piece: bool,
+    ) -> None:
+        self._doc = doc
+        self._around = around
+        self._rules = rules
+        self._floor = floor
+        self._may_be_alone = around.bare and not piece
+        self._heard: dict[Label, Evidence] = {}
+        """What the labels say that were read already: the same ones come again in a table."""
 
-def _verdict(c: Candidate, around: Surroundings, rule: TypeRule, rules: Ruleset) -> Verdict | None:
-    """Return the verdict of the nearest label that has one; None if it excludes the value."""
-    last = SILENT
-    for label in around.labels(c.start, c.end):
-        if rule.unless and denied(label, rule.unless, rules.neutral):
+    def matches(self, candidates: Iterable[Candidate]) -> list[Match]:
+        """Return the candidates that are certain enough, which are ordered by their places."""
+        found: list[Match] = []
+        before: tuple[Label, ...] = ()
+        places = self._places(candidates)
+        alone = self._may_be_alone and _is_all_values(self._doc.text, list(places))
+        for (start, end), hopeful in places.items():
+            labels = self._around.labels(start, end)
+            if found and _AND.fullmatch(self._doc.text, found[-1].end, start):
+                labels = (*labels, *before)  # a label before a list is about each value in it
+            before = labels
+            column = self._around.column or ""
+            weighed = (self._weigh(each, labels, column, alone=alone) for each in hopeful)
+            found.extend(match for match in weighed if match is not None)
+        return found
+
+    def _places(self, candidates: Iterable[Candidate]) -> dict[tuple[int, int], list[Candidate]]:
+        """Return, by place, the candidates that the best label could make certain enough."""
+        found: dict[tuple[int, int], list[Candidate]] = {}
+        for each in candidates:
+            if each.confidence + _FOR >= self._rules.types[each.type].threshold:
+                found.setdefault((each.start, each.end), []).append(each)
+        return found
+
+    def _weigh(
+        self, c: Candidate, labels: tuple[Label, ...], column: str, *, alone: bool
+    ) -> Match | None:
+        rule = self._rules.types[c.type]
+        verdict = self._verdict(c.type, labels, rule)
+        if verdict is None:
             return None
-        verdict = judge(label, c.type, rules)
-        if verdict.stance in ("for", "against"):
-            return verdict
-        if verdict.stance == "hint" or (verdict.stance == "foreign" and last is SILENT):
-            last = verdict
-    return last
+        confidence = c.confidence + _shift(verdict, rule)
+        distinctive = bool(c.validators) or c.confidence >= _DISTINCTIVE
+        if alone and distinctive and verdict.stance == "silent":
+            confidence = max(confidence, min(confidence + _ALONE, _ENOUGH))
+        if confidence < max(rule.threshold, self._floor) - 1e-9:
+            return None
+        terms = (verdict.term,) if verdict.term and verdict.stance in ("for", "hint") else ()
+        return Match(
+            c.type,
+            c.start,
+            c.end,
+            round(min(_SURE, confidence), 2),
+            c.rule,
+            c.validators,
+            terms,
+            is_sample(c.type, self._doc.text[c.start : c.end]),
+            column,
+        )
+
+    def _verdict(self, kind: str, labels: tuple[Label, ...], rule: TypeRule) -> Verdict | None:
+        """Return the verdict of the nearest label that has one; None if it excludes the value."""
+        last = SILENT
+        for label in labels:
+            if rule.unless and denied(label, rule.unless, self._rules.neutral):
+                return None
+            verdict = self._evidence(label).verdict(kind)
+            if verdict.stance in ("for", "against"):
+                return verdict
+            if verdict.stance == "hint" or (verdict.stance == "foreign" and last is SILENT):
+                last = verdict
+        return last
+
+    def _evidence(self, label: Label) -> Evidence:
+        heard = self._heard.get(label)
+        if heard is None:
+            heard = self._heard[label] = evidence(label, self._rules)
+        return heard
+
+
+def _is_all_values(text: str, places: list[tuple[int, int]]) -> bool:
+    """Return whether a short text is nothing but values: no word in it says what they are."""
+    if len(text) > _SHORT:
+        return False
+    rest, at = [], 0
+    for start, end in places:
+        rest.append(text[at:start])
+        at = max(at, end)
+    rest.append(text[at:])
+    return all(_SEPARATORS.fullmatch(part) for part in rest)
 
 
 def _shift(verdict: Verdict, rule: TypeRule) -> float:

@@ -12,17 +12,6 @@ from functools import cache
 from waivern.detection.numbering import AREA_CODES, IBAN_SHAPES, ISSUERS
 
 
-def luhn(digits: str) -> bool:
-    """ISO/IEC 7812 mod 10, and not one digit repeated."""
-    if len(set(digits)) == 1:
-        return False
-    total = 0
-    for place, char in enumerate(reversed(digits)):
-        value = int(char) * (1 + place % 2)
-        total += value - 9 if value > 9 else value
-    return total % 10 == 0
-
-
 def card_issuer(digits: str) -> str | None:
     """Return the payment network that issues numbers with this prefix and length."""
     for name, first, last, lengths in ISSUERS:

@@ -1,8 +1,8 @@
 """The types of values: for each, how it is found, masked, grouped and recognised as a sample.
 
-A new type is a row of `VALUE_TYPES` (of `NATIONAL_NUMBERS` for a number with a check) and its entry
-in the ruleset file, which has the words of its labels and what it means. What a finder yields is
-weighed by `scan`; a type that is not in the ruleset in use is dropped there.
+A new identifier is a record in the module of its family (`identifiers`), and nothing else. A type
+of another kind is a row of `VALUE_TYPES` and its entry in the ruleset file. What a finder yields
+is weighed by `scan`; a type that is not in the ruleset in use is dropped there.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from waivern.detection import canonical_masks, masks, samples
 from waivern.detection.accounts import ibans, wallets
 from waivern.detection.dates import birth_dates
 from waivern.detection.emails import emails
-from waivern.detection.national_numbers import NATIONAL_NUMBERS
+from waivern.detection.identifiers import IDENTIFIERS, find_identifiers
 from waivern.detection.network import ip_addresses, mac_addresses
 from waivern.detection.numbers import numbers
 from waivern.detection.prepared_text import Candidate, PreparedText
@@ -71,8 +71,8 @@ VALUE_TYPES = {
             canonical=canonical_masks.phone,
         ),
         *(
-            ValueType(each.type, numbers, masks.ends(*each.shown), each.samples)
-            for each in NATIONAL_NUMBERS
+            ValueType(each.type, find_identifiers, masks.ends(*each.shown), each.samples)
+            for each in IDENTIFIERS
         ),
         ValueType("DATE_OF_BIRTH", birth_dates),
     )

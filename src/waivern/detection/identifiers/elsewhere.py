@@ -1,0 +1,168 @@
+"""Identifiers of Turkey, Africa and South America."""
+
+from __future__ import annotations
+
+from waivern.detection.identifiers.checks import is_date, luhn, repeated, short_date, weighted
+from waivern.detection.identifiers.identifier import (
+    CERTAIN,
+    LIKELY,
+    NATIONAL_ID,
+    PLATE,
+    POSSIBLE,
+    UNLIKELY,
+    Identifier,
+    by_separator,
+    form,
+)
+
+
+def tr_national_id(digits: str) -> bool:
+    """T.C. kimlik no: two check digits, of odd and even places and of the sum."""
+    odd, even = sum(map(int, digits[0:9:2])), sum(map(int, digits[1:8:2]))
+    tenth = (odd * 7 - even) % 10 == int(digits[9])
+    return digits[0] != "0" and tenth and sum(map(int, digits[:10])) % 10 == int(digits[10])
+
+
+def za_id(digits: str) -> bool:
+    """South African identity number: a date of birth, citizenship, Luhn."""
+    return short_date(digits[:6]) and digits[10] in "012" and luhn(digits)
+
+
+def eg_national_id(digits: str) -> bool:
+    """Egyptian national id: century, date of birth, governorate."""
+    century = {"2": 1900, "3": 2000}.get(digits[0])
+    if century is None:
+        return False
+    dated = is_date(century + int(digits[1:3]), int(digits[3:5]), int(digits[5:7]))
+    governorate = int(digits[7:9])
+    return dated and (1 <= governorate <= 35 or governorate == 88)
+
+
+def br_cpf(digits: str) -> bool:
+    """CPF: two check digits mod 11."""
+    if repeated(digits):
+        return False
+    first = -weighted(digits, range(10, 1, -1)) % 11 % 10
+    second = -weighted(digits, range(11, 1, -1)) % 11 % 10
+    return f"{first}{second}" == digits[9:]
+
+
+def br_cnpj(digits: str) -> bool:
+    """CNPJ: two check digits mod 11."""
+    if repeated(digits):
+        return False
+    weights = (6, 5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2)
+    first = -weighted(digits, weights[1:]) % 11 % 10
+    second = -weighted(digits, weights) % 11 % 10
+    return f"{first}{second}" == digits[12:]
+
+
+def cl_rut(value: str) -> bool:
+    """RUT and RUN: weights 2 to 7 in turn from the right, mod 11, K for 10."""
+    digits, check = value[:-1], value[-1]
+    total = sum(int(digit) * (2 + n % 6) for n, digit in enumerate(reversed(digits)))
+    return "0K987654321"[total % 11] == check
+
+
+def ar_cuit(digits: str) -> bool:
+    """CUIT and CUIL: kind of holder, mod 11."""
+    total = weighted(digits, (5, 4, 3, 2, 7, 6, 5, 4, 3, 2))
+    kind = digits[:2] in ("20", "23", "24", "25", "26", "27", "30", "33", "34")
+    return kind and "012345678990"[(11 - total % 11) % 11] == digits[10]
+
+
+IDENTIFIERS = (
+    Identifier(
+        "TR_NATIONAL_ID",
+        form(r"[1-9]\d{10}"),
+        """tckn, tc kimlik, kimlik no, tc kimlik no, t c kimlik, kimlik numarasi, tc no,
+        turkish id, national id, kimlik""",
+        tr_national_id,
+        ("two check digits",),
+        LIKELY,
+        kind=NATIONAL_ID,
+    ),
+    Identifier(
+        "TR_LICENSE_PLATE",
+        form(
+            r"(?:0[1-9]|[1-7]\d|8[01])([ -]?)(?:[A-Z]\1\d{3,5}|[A-Z]{2}\1\d{2,4}|[A-Z]{3}\1\d{2,4})"
+        ),
+        "plaka, plaka no, license plate, number plate, plate, arac plakasi, plakasi, plakali",
+        confidence=lambda text: 0.3 if text.isupper() else UNLIKELY,
+        category="location",
+        severity="medium",
+        kind=PLATE,
+    ),
+    Identifier(
+        "ZA_ID_NUMBER",
+        form(r"\d{6} ?\d{4} ?\d{3}"),
+        """south african id, id number, sa id, identity number, rsa id, said, refugee id number,
+        permanent resident number, south african identity number""",
+        za_id,
+        ("date", "luhn"),
+        LIKELY,
+        kind=NATIONAL_ID,
+    ),
+    Identifier(
+        "NG_NIN",
+        form(r"\d{11}"),
+        "nin, national identification number, nimc, nin number",
+        lambda digits: not repeated(digits),
+        confidence=UNLIKELY,
+        kind=NATIONAL_ID,
+    ),
+    Identifier(
+        "NG_VEHICLE_REGISTRATION",
+        form(r"[A-Z]{3}[- ]?\d{3}[A-Z]{2}"),
+        "plate number, vehicle registration, number plate, registration number, plate, vehicle",
+        confidence=lambda text: 0.3 if text.isupper() else UNLIKELY,
+        category="location",
+        severity="medium",
+        kind=PLATE,
+    ),
+    Identifier(
+        "EG_NATIONAL_ID",
+        form(r"[23]\d{13}"),
+        "الرقم القومي, national id, egyptian id, national number",
+        eg_national_id,
+        ("date",),
+        LIKELY - 0.1,
+        kind=NATIONAL_ID,
+    ),
+    Identifier(
+        "BR_CPF",
+        form(r"\d{3}\.\d{3}\.\d{3}-\d{2}|\d{11}|\d{9}-\d{2}"),
+        "cpf, cpf number, numero do cpf, cadastro de pessoas fisicas",
+        br_cpf,
+        ("two check digits",),
+        by_separator(CERTAIN, 0.3),
+        kind=NATIONAL_ID,
+    ),
+    Identifier(
+        "BR_CNPJ",
+        form(r"\d{2}\.\d{3}\.\d{3}/\d{4}-\d{2}|\d{14}"),
+        "cnpj, cnpj number, cadastro nacional da pessoa juridica",
+        br_cnpj,
+        ("two check digits",),
+        by_separator(CERTAIN, 0.4),
+        category="employment",
+        severity="low",
+    ),
+    Identifier(
+        "CL_RUT",
+        form(r"\d{1,2}\.\d{3}\.\d{3}-[0-9K]|\d{7,8}-[0-9K]"),
+        "rut, run, rol unico tributario, rut number, rol unico nacional",
+        cl_rut,
+        ("mod11",),
+        lambda text: 0.6 if "." in text else 0.45,
+        kind=NATIONAL_ID,
+    ),
+    Identifier(
+        "AR_CUIT",
+        form(r"\d{2}-\d{8}-\d|\d{11}"),
+        "cuit, cuil, cuit number, clave unica de identificacion tributaria",
+        ar_cuit,
+        ("mod11",),
+        by_separator(CERTAIN, POSSIBLE),
+    ),
+)

@@ -1,0 +1,258 @@
+"""The record of one type of identifier, and how its values are found in a text.
+
+A value begins with digits, or with letters before its first digits. So a text is searched for
+groups of digits once, and at each place only the types are tried whose values can begin there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from re import _constants as op  # type: ignore[attr-defined] # as in `patterns`
+from re import _parser  # type: ignore[attr-defined]
+from typing import Any, NamedTuple
+
+from waivern.detection.identifiers.checks import any_value
+from waivern.detection.prepared_text import Candidate, PreparedText
+
+CERTAIN = 0.65
+"""The form is distinctive, and a check digit holds: no label is needed."""
+LIKELY = 0.5
+"""The form is distinctive, or a check digit holds in a form with separators."""
+POSSIBLE = 0.2
+"""Many other values look the same: a label is needed."""
+UNLIKELY = 0.1
+"""Almost any value of this length looks the same: a label directly before it is needed."""
+
+PASSPORT = """passport, passport number, passport no, passport nr, travel document, reisepass,
+    passeport, pasaporte, passaporto, paspoort, paszport, pas"""
+LICENCE = """driver license, drivers license, driving license, driver licence, driving licence,
+    license, licence, license number, licence number, license no, licence no, dl number, dl no,
+    driver id"""
+NATIONAL_ID = """national id, national identity number, national identification number, id card,
+    identity number, identity card, identity card number, id number, id no, national number,
+    citizen id, personal id, personal identity number, personal identification number,
+    national id number"""
+SOCIAL_SECURITY = """social security number, social security, social security no,
+    social insurance number"""
+TAX = """tax id, tax number, tin, taxpayer id, tax identification number, tax identification,
+    tax no, taxpayer number, taxpayer identification number"""
+VAT = "vat, vat number, vat id, vat no, vat code, vat registration number"
+PLATE = """license plate, licence plate, number plate, plate, plate number, registration,
+    registration number, vehicle registration, vehicle, car registration"""
+"""Words that label a kind of identifier in whatever country it is from."""
+
+Start = tuple[int, int]
+"""How many characters precede the first digits of a value, and how many digits these are."""
+
+
+class Identifier(NamedTuple):
+    """The form, the check, the labels and the display of the values of one type."""
+
+    type: str
+    form: re.Pattern[str]
+    """Matches a whole value from its beginning."""
+    terms: str
+    """Words of its labels, in any language, separated by commas."""
+    check: Callable[[str], bool] = any_value
+    """Takes the value in capitals, without separators."""
+    validators: tuple[str, ...] = ()
+    """The names of the checks, as findings list them."""
+    confidence: float | Callable[[str], float] = POSSIBLE
+    """How certain a value is without a label, by the value as it is written or for all."""
+    kind: str = ""
+    """Words that label its kind in any country, such as PASSPORT."""
+    hints: str = ""
+    """Words that support it weakly."""
+    unless: str = ""
+    """Words that exclude a value when they directly precede it."""
+    category: str = "government_id"
+    severity: str = "high"
+    shown: tuple[int, int] = (0, 0)
+    """How many characters of its beginning and end a mask shows."""
+    samples: frozenset[str] = frozenset()
+    """Values that are reserved for documentation."""
+
+    @property
+    def needs_label(self) -> bool:
+        """Whether no value is certain enough without a label."""
+        return not callable(self.confidence) and self.confidence < LIKELY
+
+    @property
+    def rule(self) -> str:
+        """The id of the rule, as findings name it."""
+        return self.type.lower().replace("_", "-")
+
+    @property
+    def rule_document(self) -> dict[str, Any]:
+        """The entry that the type has in a ruleset."""
+        terms = f"{self.terms}, {self.kind}" if self.kind else self.terms
+        words = {"terms": terms, "hints": self.hints, "unless": self.unless}
+        return {
+            "category": self.category,
+            "severity": self.severity,
+            **{
+                key: [term.strip() for term in text.split(",")]
+                for key, text in words.items()
+                if text
+            },
+        }
+
+
+def starts(expression: re.Pattern[str]) -> set[Start]:
+    """Return how the values of a form can begin: it is tried at such places alone."""
+    found: set[Start] = set()
+    reading = _read_on(_parser.parse(expression.pattern, re.IGNORECASE), {(0, 0)}, found)
+    return found | {state for state in reading if state[1]}
+
+
+def _read_on(form: Any, states: set[Start], found: set[Start]) -> set[Start]:
+    """Return the states after a part of a form, and add the starts that are complete to `found`.
+
+    A state is how many characters precede the first digits, and how many digits there are so far.
+    """
+    for kind, value in form:
+        if kind in (op.LITERAL, op.IN):
+            states = _read_one([(kind, value)] if kind is op.LITERAL else value, states, found)
+        elif kind is op.MAX_REPEAT:
+            least, most, inner = value
+            after = states if least == 0 else set[Start]()
+            for count in range(1, most + 1):
+                states = _read_on(inner, states, found)
+                after |= states if count >= least else set()
+            states = set(after)
+        elif kind is op.SUBPATTERN:
+            states = _read_on(value[3], states, found)
+        elif kind is op.BRANCH:
+            states = set[Start]().union(*(_read_on(each, states, found) for each in value[1]))
+        elif kind is op.GROUPREF:  # to a separator, or to none
+            found |= {state for state in states if state[1]}
+    return states
+
+
+def _read_one(chars: Any, states: set[Start], found: set[Start]) -> set[Start]:
+    """Return the states after one character, which is one of `chars`."""
+    digit, other = False, False
+    for kind, value in chars:
+        if kind is op.RANGE:
+            digit, other = digit or chr(value[0]).isdigit(), other or not chr(value[1]).isdigit()
+        elif kind is op.LITERAL:
+            digit, other = digit or chr(value).isdigit(), other or not chr(value).isdigit()
+        else:  # the digits
+            digit = True
+    if other:
+        found |= {state for state in states if state[1]}
+    after = {(before, digits + 1) for before, digits in states} if digit else set[Start]()
+    return after | (
+        {(before + 1, 0) for before, digits in states if not digits} if other else set()
+    )
+
+
+def form(expression: str) -> re.Pattern[str]:
+    """Compile the form of a value: ASCII digits and letters, in either case."""
+    return re.compile(expression, re.ASCII | re.IGNORECASE)
+
+
+def by_separator(separated: float, plain: float) -> Callable[[str], float]:
+    """Return the confidence of a value by whether it is written with separators."""
+    return lambda text: plain if text.isalnum() else separated
+
+
+def if_valid(check: Callable[[str], bool], valid: float, other: float) -> Callable[[str], float]:
+    """Return the confidence of a value by its check digit, where not all values have one."""
+    return lambda text: valid if check(bare(text).upper()) else other
+
+
+_SEPARATORS = {ord(char): None for char in " -./()"}
+
+
+def bare(text: str) -> str:
+    """Return a value without its separators."""
+    return text.translate(_SEPARATORS)
+
+
+_DIGITS = re.compile(rb"0{1,20}")
+_LETTERS = re.compile(rb"(?<![0A])(?:A{1,3}([ -]))?A{1,8}[ .-]?\Z")
+"""Up to two groups of letters before the digits, in the classes of a text's characters."""
+_REACH = 14
+"""Characters before the digits that can belong to a value."""
+
+
+class _Beginning:
+    """The types whose values can begin at one kind of place."""
+
+    def __init__(self, identifiers: Iterable[Identifier]) -> None:
+        every = tuple(identifiers)
+        self.labelled = tuple(each for each in every if each.needs_label)
+        """Those that are looked for only in a text that names them."""
+        self.others = tuple(each for each in every if not each.needs_label)
+        groups, forms = 0, []
+        for each in self.others:
+            forms.append(_with_later_groups(each.form, groups))
+            groups += each.form.groups
+        self.any_form = re.compile("|".join(forms) or r"(?!)", re.ASCII | re.IGNORECASE)
+        """Matches what any of the others matches: most places are decided by this one look."""
+
+
+def _with_later_groups(expression: re.Pattern[str], by: int) -> str:
+    """Return a form whose references back are to groups that come so many later."""
+    return re.sub(r"\\([1-9])", lambda group: f"\\{int(group[1]) + by}", expression.pattern)
+
+
+class IdentifierFinder:
+    """The search for values of many types in one pass over the digits of a text."""
+
+    def __init__(self, identifiers: Iterable[Identifier]) -> None:
+        found: dict[Start, list[Identifier]] = {}
+        for each in identifiers:
+            for start in starts(each.form):
+                found.setdefault(start, []).append(each)
+        self._at = {start: _Beginning(types) for start, types in found.items()}
+
+    def __call__(self, doc: PreparedText) -> Iterator[Candidate]:
+        """Yield the values in a text that have the form of a type, and whose check holds."""
+        classes, text, at, named = doc.numbers, doc.text, self._at, doc.named
+        for group in _DIGITS.finditer(classes):
+            digits, end = group.span()
+            for begin in _beginnings(classes, digits):
+                here = at.get((digits - begin, end - digits))
+                if here is None:
+                    continue
+                if here.any_form.match(text, begin):
+                    yield from _read(doc, begin, here.others)
+                if here.labelled and (
+                    wanted := [e for e in here.labelled if named is None or e.type in named]
+                ):
+                    yield from _read(doc, begin, wanted)
+
+
+def _beginnings(classes: bytes, digits: int) -> Iterable[int]:
+    """Return where a value may begin that has its first digits at `digits`."""
+    before = classes[digits - 1 : digits]
+    if before == b"A":
+        letters = _LETTERS.search(classes[max(0, digits - _REACH) : digits])
+        if letters is None:
+            return ()
+        begin = digits - (letters.end() - letters.start())
+        return (begin, begin + letters.end(1) - letters.start()) if letters[1] else (begin,)
+    if before not in (b" ", b"-", b"."):
+        return (digits,)
+    letters = _LETTERS.search(classes[max(0, digits - _REACH) : digits])
+    if letters is None:
+        return (digits,)
+    begin = digits - (letters.end() - letters.start())
+    second = (begin + letters.end(1) - letters.start(),) if letters[1] else ()
+    return (begin, *second, digits)
+
+
+def _read(doc: PreparedText, begin: int, identifiers: Iterable[Identifier]) -> Iterator[Candidate]:
+    for each in identifiers:
+        found = each.form.match(doc.text, begin)
+        if found is None or not doc.bounded(begin, found.end()):
+            continue
+        text = found.group()
+        if each.check(bare(text).upper()):
+            sure = each.confidence(text) if callable(each.confidence) else each.confidence
+            if sure < LIKELY and doc.named is not None and each.type not in doc.named:
+                continue  # no label of the text can make it certain enough
+            yield Candidate(each.type, begin, found.end(), sure, each.rule, each.validators)
