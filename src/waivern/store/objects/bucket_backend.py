@@ -20,6 +20,7 @@ from waivern.store.layout import CACHE, RUNS
 from waivern.store.objects import run_keys, run_log
 from waivern.store.objects.bucket import Bucket
 from waivern.store.objects.bucket_client import open_bucket
+from waivern.store.objects.log_snapshot import image
 from waivern.store.objects.object_cache import RangeCache
 from waivern.store.objects.object_handles import TreeFile, TreeFolder, grouped
 from waivern.store.objects.object_log import ObjectLog
@@ -72,7 +73,7 @@ class BucketBackend(Backend):
                 self._shared[name] = log
             else:
                 log.refresh()
-            if not log.number:
+            if not log.state.number:
                 if not make:
                     raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), self.title)
                 log.commit(begun=True)
@@ -142,7 +143,7 @@ class BucketBackend(Backend):
         with self._mutex:
             log = self._runs.get(run_id)
         usable = log is not None and log.held is not None and log.process == os.getpid()
-        return log if usable and not (log is None or log.gone) else None
+        return log if usable and not (log is None or log.state.gone) else None
 
     def run(self, run_id: str) -> RunLog:
         """Return the log of a run, up to date. Raises FileNotFoundError."""
@@ -154,7 +155,7 @@ class BucketBackend(Backend):
                 return self._up_to_date(run_id, found)
         found = run_keys.find(self.bucket, run_id)
         log = self._up_to_date(run_id, found) if found else None
-        if log is None or log.gone or not log.number:
+        if log is None or log.state.gone or not log.state.number:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), run_id)
         return log
 
@@ -230,7 +231,7 @@ class SharedLog(ObjectLog):
     def commit(self, **more: Json) -> None:
         with self.mutex:
             super().commit(**more)
-            if self.number - self.snapshot_number >= SNAPSHOT_COMMITS:
+            if self.state.number - self.snapshot_number >= SNAPSHOT_COMMITS:
                 with suppress(OSError):  # the log has everything
-                    self.bucket.put(self._place, self.image(lambda _: False))
-                    self.snapshot_number = self.number
+                    self.bucket.put(self._place, image(self.state, self.bytes, lambda _: False))
+                    self.snapshot_number = self.state.number

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from waivern.errors import IntegrityError
 from waivern.message import Json
+from waivern.store.objects.object_tree import Extent
 
 FORM = "waivern-commit/1"
 
@@ -48,6 +49,11 @@ def decode(data: bytes, key: str) -> Commit:
         f"the object {key} is damaged: it is no commit",
         hint="restore it from a copy of the bucket",
     )
+
+
+def document(extents: list[Extent]) -> list[Json]:
+    """Return extents as a document has them."""
+    return [[each.size, each.key, each.offset] for each in extents]
 
 
 def listed(head: dict[str, Any], key: str, name: str) -> list[Any]:

@@ -148,7 +148,7 @@ class TreeFile(_TreeHandle, FileHandle):
             with self._log.mutex:
                 extents = list(self.node.between(at, at + count))
             try:
-                return b"".join(map(self._log.read, extents))
+                return b"".join(map(self._log.bytes.read, extents))
             except FileNotFoundError as error:
                 if not tries_left or self.node.folder is None:
                     raise OSError(errno.EIO, "its bytes are gone", self.name) from error

@@ -11,6 +11,7 @@ from waivern.ids import SYSTEM
 from waivern.message import Json
 from waivern.store.objects import presence, run_keys
 from waivern.store.objects.bucket import Bucket
+from waivern.store.objects.log_snapshot import image
 from waivern.store.objects.object_cache import RangeCache
 from waivern.store.objects.object_log import FencedError, ObjectLog
 from waivern.store.objects.object_tree import ROOT, TreeNode
@@ -66,8 +67,8 @@ class RunLog(ObjectLog):
                 except FileNotFoundError as error:
                     raise OSError(errno.EAGAIN, "it was changed meanwhile", self.run_id) from error
                 return
-            if newest is not None and number > self.number:
-                self.unfold(newest.key, self.bucket.get(newest.key))
+            if newest is not None and number > self.state.number:
+                self.advance_to((newest.key, self.bucket.get(newest.key)))
             if not keys.is_quiet:
                 self.catch_up()
 
@@ -113,7 +114,7 @@ class RunLog(ObjectLog):
         """Return whether a log has ended, or is gone."""
         other = RunLog(self.bucket, RangeCache(), self._heartbeat, self.run_id, log)
         other.load()
-        return other.gone or not other.number
+        return other.state.gone or not other.state.number
 
     def _conceal(self) -> None:
         """Remove what a beginning that failed has left, as far as the bucket lets it."""
@@ -126,20 +127,20 @@ class RunLog(ObjectLog):
     def claim(self) -> bool:
         """Try to take the lock of the run; return whether it was free."""
         with self.mutex:
-            if self.held is not None or self.gone:
+            if self.held is not None or self.state.gone:
                 return False
             if not self.begun:
-                self.held = 1
+                self.held = self.bytes.epoch = 1
                 return True
             if presence.is_held(self, may_write=True):
                 return False
             self.load()
-            epoch = self.epoch + 1
+            epoch = self.state.epoch + 1
             try:
                 self.commit(claim=True, epoch=epoch)
             except FencedError:  # another process was quicker
                 return False
-            self.held = epoch
+            self.held = self.bytes.epoch = epoch
             self._show()
             self._erase_earlier()
             return True
@@ -155,7 +156,7 @@ class RunLog(ObjectLog):
                 for entry in self.bucket.list(f"blobs/{self.name}/")
                 if entry.key.startswith(prefix) and entry.key not in named
             ]
-            self.bucket.delete([key for key in orphans if _epoch_of(key) < self.epoch])
+            self.bucket.delete([key for key in orphans if _epoch_of(key) < self.state.epoch])
 
     def erases(self, folder: int) -> bool:
         return folder != (self.tree.nodes[ROOT].inside or {}).get(SYSTEM)
@@ -184,6 +185,7 @@ class RunLog(ObjectLog):
                     self._finish()
             finally:
                 shown, self._presence, self.held = self._presence, None, None
+                self.bytes.epoch = None
                 if shown is not None:
                     self._heartbeat.remove(shown)
                     with suppress(OSError):
@@ -202,7 +204,10 @@ class RunLog(ObjectLog):
                 self.bucket.put(key, b"")
                 self._mark = key
             super().commit(**more)
-            if self.held is not None and self.number - self.snapshot_number >= SNAPSHOT_COMMITS:
+            if (
+                self.held is not None
+                and self.state.number - self.snapshot_number >= SNAPSHOT_COMMITS
+            ):
                 self._snapshot_now()
 
     def end(self) -> None:
@@ -212,16 +217,16 @@ class RunLog(ObjectLog):
 
     def _snapshot_now(self) -> None:
         """Put a snapshot, and remove the one before that this writer has put."""
-        key = run_keys.snapshot_key(self.run_id, self.name, self.number)
-        self.bucket.put(key, self.image(_is_record(self)))
-        self.snapshot_number = self.number
+        key = run_keys.snapshot_key(self.run_id, self.name, self.state.number)
+        self.bucket.put(key, image(self.state, self.bytes, _is_record(self)))
+        self.snapshot_number = self.state.number
         before, self._own_snapshot = self._own_snapshot, key
         if before is not None:
             self.bucket.delete([before])
 
     def _finish(self) -> None:
         """Put a snapshot that has all commits, then remove the mark and what is outdated."""
-        if self._mark is None or self.gone:
+        if self._mark is None or self.state.gone:
             return
         mark, self._mark = self._mark, None
         self._snapshot_now()
@@ -236,7 +241,8 @@ class RunLog(ObjectLog):
         outdated = [
             each.key
             for each in keys.snapshots
-            if run_keys.snapshot_number(each.key) <= self.number and each.key != self._own_snapshot
+            if run_keys.snapshot_number(each.key) <= self.state.number
+            and each.key != self._own_snapshot
         ]
         done = [*self._dead_marks(keys, mark), trash_key(self.name), mark]
         self.bucket.delete([*outdated, *done])
@@ -248,7 +254,7 @@ class RunLog(ObjectLog):
         dead: list[str] = []
         for each in keys.marks:
             epoch = run_keys.mark_epoch(each.key)
-            fenced = epoch is not None and epoch < self.epoch
+            fenced = epoch is not None and epoch < self.state.epoch
             old = epoch is None and each.changed_ns < now - LOST_MARK_NS
             if (fenced or old) and each.key != mark:
                 dead.append(each.key)
@@ -261,7 +267,7 @@ class RunLog(ObjectLog):
         with self.mutex:
             self.bucket.put(trash_key(self.name), self.run_id.encode())
             self.commit(gone=True)
-            self.gone = True
+            self.state.gone = True
 
 
 def trash_key(log: str) -> str:
@@ -287,7 +293,7 @@ def sweep(bucket: Bucket) -> None:
             run_id = bucket.get(entry.key).decode(errors="replace")
             other = RunLog(bucket, RangeCache(), Heartbeat(), run_id, log)
             other.load()
-            if other.gone:
+            if other.state.gone:
                 erase(bucket, run_id, log)
             elif run_keys.name_of(bucket, run_id) == log:
                 bucket.delete([entry.key])
