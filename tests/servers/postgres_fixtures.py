@@ -1,4 +1,4 @@
-"""The servers of these tests."""
+"""A PostgreSQL server for the tests that need one: a plugin of pytest."""
 
 from __future__ import annotations
 
