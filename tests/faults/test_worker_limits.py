@@ -14,7 +14,7 @@ from wct_process import WCT, Done, Place
 from worker_kit import contents, gone, marked, python, source, steps, until
 
 import waivern
-from waivern.engine.workers import process_executor
+from waivern.engine.workers import kept_sessions
 from waivern.engine.workers.slots import cores
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it looks into /proc")
@@ -109,7 +109,7 @@ def test_workers_with_children_that_were_left_do_not_add_up(limits: Place) -> No
 def test_workers_with_threads_that_were_left_do_not_add_up(
     limits: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(process_executor, "MOST_WITH_THREADS", 2)
+    monkeypatch.setattr(kept_sessions, "MOST_WITH_THREADS", 2)
     monkeypatch.chdir(limits.path)
     book = limits.runbook("t.yaml", many("threads", 4))
     result = waivern.run(waivern.load(book), executor="processes", max_concurrency=1)

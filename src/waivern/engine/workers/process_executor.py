@@ -12,20 +12,18 @@ from __future__ import annotations
 import json
 import os
 import sys
-import threading
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from waivern.engine.calls import Call, Failed, LeftBehind, Lost, Outcome
 from waivern.engine.executor import CallReport, ThreadExecutor
 from waivern.engine.producer import Producer
+from waivern.engine.workers.computing_call import ComputingCall
+from waivern.engine.workers.kept_sessions import KeptSessions
 from waivern.engine.workers.slots import Slots, Turn, cores
 from waivern.errors import WaivernError
 from waivern.planning.plan import Extract, Transform
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from waivern.engine.artifact_identity import ComponentUse
     from waivern.engine.calls import CacheLookup
     from waivern.engine.site import Site
@@ -40,10 +38,6 @@ LARGE_BYTES = 8 << 20
 a detector takes about a second for them."""
 
 
-MOST_WITH_THREADS = 32
-"""Workers that are kept because a component has left threads at work in them."""
-
-
 class ProcessExecutor:
     """Threads that give calls to worker processes: all those of components that do not wait."""
 
@@ -55,7 +49,7 @@ class ProcessExecutor:
         self._components = producer.components
         self._threads = ThreadExecutor(producer, width)
         self._slots = Slots(min(width, cores()))
-        self._computing: dict[int, _ComputingCall] = {}
+        self._computing: dict[int, ComputingCall] = {}
         """The calls that have a slot or wait for one, by identity."""
         self._sessions: dict[int, CallSession] = {}
         """The calls that workers have, by identity."""
@@ -63,9 +57,7 @@ class ProcessExecutor:
         self._site: Site | None = None
         self._waiting: set[str] = set()
         """Uses of components that turned out to wait, as `_use` describes them."""
-        self._kept: list[CallSession] = []
-        """Of calls that have ended but for what they started."""
-        self._keeping = threading.Lock()
+        self._kept = KeptSessions(self._slots.count)
         self._turn = Turn()
         self._closed = False
 
@@ -82,7 +74,7 @@ class ProcessExecutor:
             self._threads.submit(call, report)
             return
         self._components.elsewhere = self._on_worker  # now: most runs have nothing for a worker
-        computing = _ComputingCall(call, report, self)
+        computing = ComputingCall(call, report, self)
         self._computing[id(call)] = computing
         self._slots.enter(computing.begin)
 
@@ -108,7 +100,7 @@ class ProcessExecutor:
 
     def lingers(self) -> bool:
         """Report whether a thread that is no daemon still works for a call that has ended."""
-        return self._threads.lingers() or any(each.threads for each in self._still_at_work())
+        return self._threads.lingers() or any(each.threads for each in self._kept.at_work())
 
     def close(self, patience_s: float) -> list[LeftBehind]:
         """End all workers, and close the threads; return what is left behind there."""
@@ -116,7 +108,7 @@ class ProcessExecutor:
         self._slots.withdraw()
         left = [
             LeftBehind(session.artifact, name, holds_process=False)
-            for session in self._still_at_work()
+            for session in self._kept.at_work()
             for name in session.threads
         ]
         at_work = list(self._sessions.values())
@@ -126,36 +118,11 @@ class ProcessExecutor:
             session.abandoned()
         if self._pool is not None:
             self._pool.close()
-            for session in self._still_at_work():
+            for session in self._kept.at_work():
                 session.end()
         return [*left, *self._threads.close(patience_s)]
 
-    def _still_at_work(self) -> list[CallSession]:
-        """Return the calls whose workers were kept, with the threads that are at work now."""
-        with self._keeping:
-            for session in self._kept:
-                session.linger()
-            return list(self._kept)
-
-    def _keep(self, session: CallSession) -> None:
-        """Keep the worker of a call that has ended; end the oldest one if they are too many.
-
-        Those with threads that are no daemons stay until these have ended, as far as can be.
-        """
-        with self._keeping:
-            self._kept.append(session)
-            for each in self._kept:
-                each.linger()
-            left = [each for each in self._kept if not each.threads]
-            at_work = [each for each in self._kept if each.threads]
-            for each in at_work[:-MOST_WITH_THREADS]:
-                text = f"its threads are ended: {MOST_WITH_THREADS} workers after it have some, too"
-                self._producer.logs.of(each.artifact).line(text, echo=True)
-            for each in (*left[: -self._slots.count], *at_work[:-MOST_WITH_THREADS]):
-                self._kept.remove(each)
-                each.end()
-
-    def ended(self, computing: _ComputingCall) -> None:
+    def ended(self, computing: ComputingCall) -> None:
         """Note the end of a call that had a slot, and take the slot back."""
         self._computing.pop(id(computing.call), None)
         computing.leave()
@@ -222,7 +189,8 @@ class ProcessExecutor:
         finally:
             del self._sessions[id(call)]
         if session.lingers:
-            self._keep(session)
+            for artifact, text in self._kept.add(session):
+                self._producer.logs.of(artifact).line(text, echo=True)
         return outcome
 
     def _request(
@@ -293,64 +261,6 @@ class AutoExecutor(ProcessExecutor):
     """
 
     every = False
-
-
-class _ComputingCall:
-    """A call that computes: the slot it needs, and the reports about it."""
-
-    def __init__(self, call: Call, report: CallReport, executor: ProcessExecutor) -> None:
-        self.call = call
-        self._report = report
-        self._executor = executor
-        self.submitted = False
-        self._held: list[Callable[[], None]] = []
-        """What gives back its slot and its turn: to take something out of a list is atomic."""
-
-    def begin(self) -> None:
-        """Begin with a slot."""
-        self.submitted = True
-        self._held.append(self._executor.give_slot)
-        self._executor.start(self.call, self)
-
-    def takes(self, turn: Turn) -> bool:
-        """Wait for the turn to compute on a thread; return false if it does not come soon."""
-        taken = turn.take(self.waiting())
-        if taken:
-            self._held.append(turn.give)
-        return taken
-
-    @contextmanager
-    def waiting(self) -> Iterator[None]:
-        """Report that the call waits, for as long as this lasts."""
-        self._report.waits(self.call, waiting=True)
-        try:
-            yield
-        finally:
-            self._report.waits(self.call, waiting=False)
-
-    def leave(self) -> None:
-        """Give back what it has, once."""
-        while True:
-            try:
-                give_back = self._held.pop()
-            except IndexError:
-                return
-            give_back()
-
-    # as a receiver of reports
-
-    def began(self, call: Call) -> None:
-        self._report.began(call)
-
-    def waits(self, call: Call, *, waiting: bool) -> None:
-        self._report.waits(call, waiting=waiting)
-
-    def done(self, call: Call, outcome: Outcome) -> None:
-        self._executor.ended(self)
-        self._report.done(call, outcome)
-
-    def gone(self, reason: str) -> None:
-        self._report.gone(reason)
 
 
 _UNWANTED = Lost("the call is not wanted any more")
