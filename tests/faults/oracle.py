@@ -222,7 +222,6 @@ def is_new(shelf: Shelf, known: Known) -> bool:
     return True
 
 
-_STOOD: set[bytes] = set()
 _CHANCE = re.compile(
     rb"\d{4}-\d\d-\d\dT[0-9:.]+Z?|(?<=_ms\":)[ ]?\d+|(?<=_seconds\":)[ ]?[0-9.]+"
     rb"|(?<=\"synced\":)\d+|[0-9a-f]{8,}|[0-9]{3,}"
@@ -231,14 +230,13 @@ _CHANCE = re.compile(
 names, the numbers of processes, and how many events were synced together."""
 
 
-def stand(shelf: Shelf) -> bytes:
+def stand(shelf: Shelf, *, beside: bool = False) -> bytes:
     """Return a digest of all names and all bytes of a store, but for what is chance in them.
 
-    The list of calls beside it is not part of it: a resume does not look at it, and the calls are
-    compared with those before.
+    With `beside`, also of what lies beside the store, such as the list of calls.
     """
     found = []
-    for path in (shelf.path / ".waivern").rglob("*"):
+    for path in (shelf.path if beside else shelf.path / ".waivern").rglob("*"):
         name = _CHANCE.sub(b"#", str(path.relative_to(shelf.path)).encode())
         if path.is_symlink():
             data = f"link to {path.readlink()}".encode()
@@ -248,17 +246,24 @@ def stand(shelf: Shelf) -> bytes:
     return hashlib.sha256(repr(sorted(found)).encode()).digest()
 
 
-def stands_anew(shelf: Shelf) -> bool:
-    """Say whether no store that stood like this one has been resumed before; see `stand`.
+class Recoveries:
+    """The stores that the same commands have recovered: of stores that stand alike, one is enough.
 
-    A resume looks at nothing but the store: from the same files follows the same. With
-    WAIVERN_FAULTS_ALL each counts as new.
+    A command looks at nothing but the store, and what components read (`beside`): from the same
+    files follows the same. With WAIVERN_FAULTS_ALL each store counts as new.
     """
-    stood = stand(shelf)
-    if stood in _STOOD and not ALL:
-        return False
-    _STOOD.add(stood)
-    return True
+
+    def __init__(self, *, beside: bool = False) -> None:
+        self._stood: set[bytes] = set()
+        self._beside = beside
+
+    def is_new(self, shelf: Shelf) -> bool:
+        """Say whether no store that stood like this one was recovered before."""
+        stood = stand(shelf, beside=self._beside)
+        if stood in self._stood and not ALL:
+            return False
+        self._stood.add(stood)
+        return True
 
 
 def leftovers(shelf: Shelf) -> list[str]:

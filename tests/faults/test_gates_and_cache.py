@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from harness import RUN, Bench, Count, Plan, Runner, Shelf, carry_out
-from oracle import BEFORE, Known, after_resume, contents, story
+from oracle import BEFORE, Known, Recoveries, after_resume, contents, story
 from programme import (
     CALLED,
     GATE,
@@ -61,6 +61,7 @@ def swept(
     `most` is for a command whose operations are not as many each time.
     """
     broke: list[int] = []
+    recoveries = Recoveries(beside=True)
 
     def point(number: int) -> bool:
         shelf = template.copy()
@@ -72,8 +73,9 @@ def swept(
         assert done.code == -9
         try:
             stand = Stand.after(shelf, done)
-            told_by_wct(bench, shelf, stand)
-            recover(shelf, stand)
+            if recoveries.is_new(shelf):
+                told_by_wct(bench, shelf, stand)
+                recover(shelf, stand)
         except AssertionError as error:
             raise AssertionError(f"{done.broke}: {error}\n{done.err}") from error
         shelf.clear()

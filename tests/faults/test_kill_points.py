@@ -15,12 +15,12 @@ from harness import ALL, RUN, Bench, Count, Done, Plan, Runner, Shelf, Stop, car
 from injected import CHANGES
 from oracle import (
     Known,
+    Recoveries,
     after_fault,
     after_resume,
     contents,
     leftovers,
     stand,
-    stands_anew,
     still_known,
 )
 
@@ -30,6 +30,7 @@ from waivern.store.local import LocalFilesystemStore
 pytestmark = [pytest.mark.sweep, pytest.mark.timeout(3600)]  # a sweep on a busy machine
 
 TRACE = Plan(trace=True)
+RESUMED = Recoveries()
 LEFT_BY_A_KILL = {(-9, "interrupted"), (-9, "completed")}
 
 
@@ -74,7 +75,8 @@ def test_every_operation_of_a_run(bench: Bench, undisturbed: dict[str, Any], tri
             rows = carry_out(bench.zygote, shelf.wct("runs")).out.splitlines()
             told = {row.split("\t")[0]: row.split("\t")[1] for row in rows}
             assert told.get(RUN) == (known.story.status if known.story else None)
-            recovered(bench, shelf, known, undisturbed)
+            if RESUMED.is_new(shelf):
+                recovered(bench, shelf, known, undisturbed)
         shelf.clear()
         return known is not None
 
@@ -172,7 +174,8 @@ def test_operations_of_artifacts_made_at_the_same_time(
         shelf = bench.shelf()
         known = killed(bench.zygote, shelf, Plan("kill", number, serial=False))
         if known:
-            recovered(bench, shelf, known, undisturbed)
+            if RESUMED.is_new(shelf):
+                recovered(bench, shelf, known, undisturbed)
             broke.append(number)
         shelf.clear()
 
@@ -298,7 +301,7 @@ def swept_resume(bench: Bench, crashed: Shelf, known: Known, undisturbed: dict[s
         try:
             again = after_fault(stop.shelf, stop.killed)
             still_known(known, again)
-            if stands_anew(stop.shelf):
+            if RESUMED.is_new(stop.shelf):
                 recovered(bench, stop.shelf, again, undisturbed)
         except AssertionError as error:
             raise AssertionError(f"before {stop.number}, {stop.operation}: {error}") from error

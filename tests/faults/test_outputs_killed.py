@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from harness import Bench, Count, Job, Plan, Shelf, carry_out
+from oracle import Recoveries
 
 pytestmark = [pytest.mark.sweep, pytest.mark.timeout(600)]
 
@@ -42,6 +43,8 @@ def delivered(folder: Path) -> dict[str, int]:
 def test_a_delivery_killed_before_every_operation(
     bench: Bench, template: Shelf, tried: Count
 ) -> None:
+    recoveries = Recoveries(beside=True)
+
     def point(number: int) -> bool:
         shelf = template.copy()
         answers = shelf.path / "answers"
@@ -50,10 +53,11 @@ def test_a_delivery_killed_before_every_operation(
         for name, content in delivered(answers).items():
             assert name in {"one", "old", "new"}
             assert content in (1, 2), "each file is one run's, and whole"
-        again = ("--resume", "second") if "second" in shelf.rows() else ()
-        assert carry_out(bench.zygote, delivery(shelf, *again)).code == 0
-        assert delivered(answers) == {"one": 2, "new": 2}
-        assert {path.name for path in answers.glob(".*")} == {RECORD}, "no staged file is left"
+        if recoveries.is_new(shelf):
+            again = ("--resume", "second") if "second" in shelf.rows() else ()
+            assert carry_out(bench.zygote, delivery(shelf, *again)).code == 0
+            assert delivered(answers) == {"one": 2, "new": 2}
+            assert {path.name for path in answers.glob(".*")} == {RECORD}, "no staged file is left"
         shelf.clear()
         return done.broke is not None
 
