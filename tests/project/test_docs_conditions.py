@@ -6,14 +6,13 @@ import json
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from quick_wct import quick_wct
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "reference" / "conditions.md").read_text()
-WCT = str(Path(sys.executable).with_name("wct"))
 EXAMPLES = re.findall(r"^\| .* \| `(.*)` \|$", PAGE.partition("## Examples")[2], re.MULTILINE)
 SCAN = """
 def scan():
@@ -44,7 +43,7 @@ def folder(tmp_path: Path) -> Path:
 
 def _run(folder: Path, text: str, *more: str) -> subprocess.CompletedProcess[str]:
     (folder / "b.yaml").write_text(text)
-    command = [WCT, "run", "b.yaml", "--run-id", "r", *more]
+    command = [quick_wct(), "run", "b.yaml", "--run-id", "r", *more]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 

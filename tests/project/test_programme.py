@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from quick_wct import quick_wct
 
 ROOT = Path(__file__).parents[2]
 WCT = str(Path(sys.executable).with_name("wct"))
@@ -25,7 +26,7 @@ DECIDED = {"approval", "record", "report"}
 def wct(folder: Path, *args: str, code: int = 0) -> Any:
     """Run `wct ARGS --json` in a folder; return the data of its answer."""
     done = subprocess.run(
-        [WCT, *args, "--json"], cwd=folder, env=ENVIRON, capture_output=True, check=False
+        [quick_wct(), *args, "--json"], cwd=folder, env=ENVIRON, capture_output=True, check=False
     )
     assert done.returncode == code, done.stderr.decode()
     return json.loads(done.stdout)["data"] if done.stdout else None

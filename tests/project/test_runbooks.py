@@ -15,18 +15,18 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from quick_wct import quick_wct
 
 ROOT = Path(__file__).parents[2]
 RUNBOOKS = ROOT / "runbooks"
 ANSWERS: dict[str, Any] = json.loads((RUNBOOKS / "data" / "ANSWERS.json").read_text())
-WCT = str(Path(sys.executable).with_name("wct"))
 
 
 def wct(folder: Path, *args: str, code: int = 0, **environ: str) -> dict[str, Any]:
     """Run `wct ARGS --json` in a folder; return the data of its answer."""
     inherited = {k: v for k, v in os.environ.items() if k != "WAIVERN_STORE"}
     done = subprocess.run(
-        [WCT, *args, "--json"],
+        [quick_wct(), *args, "--json"],
         cwd=folder,
         env=inherited | environ,
         capture_output=True,

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from quick_wct import quick_wct
 from wct_process import read_terminal
 
 _BLOCK = re.compile(r"^```(?P<kind>\w+) ?(?P<rest>.*)\n(?P<text>(?:.*\n)*?)```$", re.MULTILINE)
@@ -147,19 +148,25 @@ def play(markdown: str, folder: Path) -> int:
             typed.append((found[-1], int(wanted[1]) if wanted else 0))
     environ = {
         **{k: v for k, v in os.environ.items() if k not in ("WAIVERN_STORE", "BASH_ENV")},
-        "PATH": f"{sys.prefix}/bin:{os.environ['PATH']}",
+        "PATH": f"{Path(quick_wct()).parent}:{sys.prefix}/bin:{os.environ['PATH']}",
         "HOME": str(home),
         "TERM": "dumb",
         "COLUMNS": "120",
         "LC_ALL": "C.UTF-8",
         "PYTHONPATH": str(clone),
     }
-    printed = session([command.text for command, _ in typed], clone, environ)
+    printed = session([_installed(command.text) for command, _ in typed], clone, environ)
     for (command, wanted_code), (text, code) in zip(typed, printed, strict=False):
         assert missing(command.shown, text) is None, f"$ {command.text}\n{text}"
         assert code == wanted_code, f"$ {command.text}\n{text}"
     assert len(printed) == len(typed)
     return len(typed)
+
+
+def _installed(typed: str) -> str:
+    """Name the installed `wct` where the command is to be stopped by a signal."""
+    stopped = re.search(r" &(\s|$)", typed)
+    return re.sub(r"\bwct\b", f"{sys.prefix}/bin/wct", typed, count=1) if stopped else typed
 
 
 def _install(block: Block, folder: Path) -> None:
