@@ -56,6 +56,7 @@ class Server:
             "port": str(self.port),
             "listen_addresses": "127.0.0.1",
             "max_connections": "60",
+            "autovacuum": "off",
             "shared_buffers": "32MB",
         }
         for name, value in options.items():
