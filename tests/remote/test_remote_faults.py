@@ -147,7 +147,7 @@ def test_a_holder_that_cannot_be_reached_loses_the_run(
         lambda: publish(store, lease, "late"),
         lambda: lease.project({}, {}, sync=False),
     ):
-        with pytest.raises(StoreError, match=r"has ended the session|can.*not be written"):
+        with pytest.raises(StoreError, match=r"has ended the client session|can.*not be written"):
             write()
     held.append([{"type": "again"}], sync=True)
     lease.release()

@@ -130,7 +130,7 @@ def test_a_server_that_restarts_interrupts_a_run(
     client.let_go()
     done = client.ended()
     assert done.code == 74
-    assert "has ended the session of this process" in done.out
+    assert "has ended the client session of this process" in done.out
     client.start("run", "r.yaml", "--resume", "one")
     client.let_go()
     assert client.ended().code == 0

@@ -113,6 +113,7 @@ OPERATIONS: dict[str, StoreOperation] = {
     "link": StoreOperation({**_NAMED, "target": _target, "staging": _number}),
     "sync": StoreOperation(_ON),
     "lock": StoreOperation({**_ON, "exclusive": _flag}, changes=False),
+    "fence": StoreOperation({**_ON, "lock": _number}, changes=False),
     "close": StoreOperation(_ON, changes=False),
     "read": StoreOperation({**_ON, "count": _count, "at": _number}, changes=False),
     "read_file": StoreOperation({**_NAMED, "last": _flag, "count": _count}, changes=False),

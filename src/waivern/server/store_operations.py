@@ -142,6 +142,11 @@ class StoreOperations:
             entry.locked = entry.locked or found
             return found
 
+    def _fence(self, on: int, lock: int) -> None:
+        # the session fences its client; this is for a store whose own locks can be lost
+        with self.handles.using(on) as entry, self.handles.using(lock) as held:
+            entry.handle.fenced_by(held.handle)
+
     def _close(self, on: int) -> None:
         self.handles.close(on)
 

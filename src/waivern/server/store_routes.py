@@ -154,7 +154,9 @@ def _refusals() -> Iterator[None]:
     try:
         yield
     except SessionEndedError:
-        raise RequestError(410, "the server does not have this session, or has ended it") from None
+        raise RequestError(
+            410, "the server does not have this client session, or has ended it"
+        ) from None
     except RequestConflictError as error:
         raise RequestError(429, str(error)) from error
 

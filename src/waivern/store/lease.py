@@ -74,8 +74,9 @@ class BackendLease(Lease):
         self._possession = Possession(backend, self._runs, run_id, run, self._system)
         self._possession.add(self._system, lock.NAME, held.file)
         self._possession.add(self._system, EVENTS, self._events)
-        for opened in (run, system, staging.folder, self._events):
-            opened.fenced_by(held.file)
+        with backend.together():
+            for opened in (run, system, staging.folder, self._events):
+                opened.fenced_by(held.file)
         _leases.add(self)
 
     def check(self) -> None:

@@ -153,7 +153,7 @@ class ClientSession:
                 self._open_requests.discard(number)
         if answer.status == 410:
             self._over = (
-                f"{self._connection.url} has ended the session of this process: "
+                f"{self._connection.url} has ended the client session of this process: "
                 "it was restarted, or could not be reached for too long"
             )
             self._check()

@@ -94,6 +94,10 @@ class _RemoteHandle(OpenHandle):
         self._locked = True
         return True
 
+    def fenced_by(self, lock: OpenHandle) -> None:
+        assert isinstance(lock, _RemoteHandle)
+        self.tell("fence", lock=lock.number)
+
     def close(self) -> None:
         if self._closed:
             return
