@@ -104,6 +104,7 @@ def test_mistakes(run: Path, place: Place, wct: Wct) -> None:
     assert wct("store", "check", "nowhere").code == 4
     assert not (place.path / "nowhere").exists()
     assert wct("store", "copy", "acme://x", "two").code == 2
+    assert wct("store", "copy", ".waivern", "memory:").code == 5
 
 
 KILLED = """

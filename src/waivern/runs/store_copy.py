@@ -43,6 +43,10 @@ def copy_runs(source: RunStore, target: RunStore, run_ids: Iterable[str]) -> Ite
             "runs can be copied between stores over a backend only",
             hint="docs/how-to/write-a-store.md describes such a store",
         )
+    if target.url == "memory:":
+        raise RefusedError(
+            "a store in memory is gone when the command ends", hint="name a path or a URL as TO"
+        )
     if source.url == target.url:
         raise RefusedError(
             f"{source.url} cannot be copied to itself", hint="name another store as TO"
