@@ -189,6 +189,12 @@ def test_a_sensitive_artifact_is_shown_on_request(pages: Pages) -> None:
     assert '"count": 1' in pages.page(f"{path}?show=1").text
 
 
+def test_a_list_of_objects_is_a_table(pages: Pages) -> None:
+    page = pages.page("/runs/findings/artifacts/people")
+    assert "reference: catalogue of 2 tables" in page.text
+    assert "tables 1 to 2 of 2 name" in page.text
+
+
 def test_two_runs_are_compared(pages: Pages) -> None:
     page = pages.page("/compare?run=again&run=findings")
     assert "1 new, 0 resolved, 120 the same" in page.text

@@ -101,6 +101,24 @@ def test_an_empty_store_is_explained(tmp_path: Path) -> None:
         place.close()
 
 
+def test_a_token_is_typed_into_the_form(place: Place) -> None:
+    server = start_server(place, token="0123456789-abcdefghij")
+    browser = Browser(server.address)
+    try:
+        browser.open("/?status=failed")
+        assert browser.violations() == []
+        browser.press("not the token", Keys.ENTER)
+        browser.wait_for(lambda: "the token is not valid" in browser.text)
+        assert browser.violations() == []
+        browser.press("0123456789-abcdefghij", Keys.ENTER)
+        browser.wait_for(lambda: "Runs" in browser.text)
+        assert browser.driver.current_url.endswith("/?status=failed")
+        assert browser.driver.execute_script("return document.cookie") == ""
+    finally:
+        browser.close()
+        server.end()
+
+
 def test_a_live_run_is_followed_to_its_end(browser: Browser, place: Place) -> None:
     run = place.start("run", "slow.yaml", "--run-id", "live")
     browser.wait_for(lambda: "live" in place.run_ids())

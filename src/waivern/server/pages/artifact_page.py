@@ -6,6 +6,7 @@ when a person asks for it, after the access log has recorded that; a sensitive a
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
@@ -16,7 +17,7 @@ from waivern.message import Json, Message
 from waivern.record.fold import RunRecord
 from waivern.record.measure import measure
 from waivern.record.step_record import StepRecord
-from waivern.record.text_forms import duration, size
+from waivern.record.text_forms import clip, duration, size
 from waivern.record.wording import examined, redacted
 from waivern.runs import queries
 from waivern.runs.recorded_artifacts import ArtifactList, fetched, meant, storage_text
@@ -31,6 +32,10 @@ ROWS = 50
 """The findings, or elements of a list, on one page."""
 CONTENT_LINES = 400
 """The lines of formatted content that are shown."""
+COLUMNS = 8
+"""The keys up to which the elements of a list are shown as a table."""
+CELL = 200
+"""The characters of a value in such a table."""
 LOG_LINES = 200
 """The last lines of the log that are shown."""
 
@@ -63,7 +68,10 @@ class ContentPart(NamedTuple):
     """The lines that follow."""
     list_name: str
     elements: list[list[str]]
-    """Each as the lines of its JSON."""
+    """Each as the lines of its JSON, unless they are rows."""
+    columns: list[str]
+    rows: list[list[str]]
+    """The elements as a table, if they are objects with few keys."""
     total: int
 
 
@@ -214,11 +222,28 @@ def _content(message: Message, wanted: WantedPart) -> ContentPart:
     elif found is not None:
         rest = None
     lines = json_lines(rest).split("\n") if rest not in (None, {}) else []
-    elements = islice(found.elements, wanted.start, wanted.start + ROWS) if found else ()
+    elements = [*islice(found.elements, wanted.start, wanted.start + ROWS)] if found else []
+    columns = _columns(elements)
     return ContentPart(
         lines[:CONTENT_LINES],
         max(0, len(lines) - CONTENT_LINES),
         found.name if found else "",
-        [json_lines(each).split("\n") for each in elements],
+        [] if columns else [json_lines(each).split("\n") for each in elements],
+        columns,
+        [[_cell(each.get(column, "")) for column in columns] for each in elements if columns],
         len(found.elements) if found else 0,
     )
+
+
+def _columns(elements: list[Json]) -> list[str]:
+    """Return the keys of elements that can be the rows of a table; none if they cannot."""
+    if not all(isinstance(each, dict) for each in elements):
+        return []
+    keys = dict.fromkeys(str(key) for each in elements for key in each)
+    return list(keys) if len(keys) <= COLUMNS else []
+
+
+def _cell(value: Json) -> str:
+    """Return a value on one line."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return clip(text, CELL)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 from starlette.datastructures import QueryParams
@@ -23,6 +24,7 @@ from waivern.server.pages import artifact_page, run_list_page, run_page
 from waivern.server.pages.comparison_page import comparison_view
 from waivern.server.pages.page_actions import FORM_BYTES, PageActions
 from waivern.server.pages.page_templates import ASSETS, asset, asset_url, page
+from waivern.server.pages.recent_pages import RecentPages
 from waivern.server.route_groups import RouteGroup
 from waivern.server.server_context import ServerContext, user_of
 
@@ -92,6 +94,7 @@ class PageHandlers:
     def __init__(self, context: ServerContext) -> None:
         self._context = context
         self._store = context.store
+        self._recent = RecentPages()
 
     async def runs(self, request: Request) -> Response:
         """Return the list of runs that match the filter in the URL."""
@@ -134,7 +137,11 @@ class PageHandlers:
     async def run(self, request: Request) -> Response:
         """Return the page of a run."""
         run_id = _run_id(request)
-        return await self._context.read(self._run, run_id, request.query_params, user_of(request))
+        render = partial(self._run, run_id, request.query_params, user_of(request))
+        if await self._context.read(self._store.owner, run_id) is None:
+            return await self._context.read(render)
+        key = run_id, request.url.query, user_of(request)
+        return await self._context.read(self._recent.page, key, render)
 
     def _run(self, run_id: str, query: QueryParams, user: str) -> Response:
         status, start = query.get("status", ""), _number(query, "from")

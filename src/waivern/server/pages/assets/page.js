@@ -1,23 +1,32 @@
 // What is live on the pages: a run is followed, and commands can be copied. Nothing depends on it.
 
+/** What each live part had when the server last rendered it. */
+const shown = new Map();
+const parts = () => document.querySelectorAll("[data-live]");
+const focusable = (part) => [...part.querySelectorAll("a, button, input, summary, [tabindex]")];
+
 /** Replace the parts of the page that differ; what a person has opened or focused stays so. */
 function renew(text) {
   const fresh = new DOMParser().parseFromString(text, "text/html");
-  for (const part of document.querySelectorAll("[data-live]")) {
+  for (const part of parts()) {
     const other = fresh.querySelector(`[data-live="${part.dataset.live}"]`);
-    if (!other || other.innerHTML === part.dataset.shown) continue;
-    if (part.contains(document.activeElement) && document.activeElement.matches("input, button")) continue;
-    part.dataset.shown = other.innerHTML;
+    if (!other || other.innerHTML === shown.get(part.dataset.live)) continue;
+    const active = part.contains(document.activeElement) ? document.activeElement : null;
+    if (active?.matches("input")) continue; // it is replaced once the person has left it
+    shown.set(part.dataset.live, other.innerHTML);
     const open = [...part.querySelectorAll("details[id][open]")].map((each) => each.id);
     const scrolled = [...part.querySelectorAll(".wide, .lines")].map((each) => [each.scrollLeft, each.scrollTop]);
-    const focused = part.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+    const place = focusable(part).indexOf(active);
+    const href = active?.getAttribute("href");
     part.replaceChildren(...other.childNodes);
+    addCopyButtons(part);
     for (const id of open) document.getElementById(id)?.setAttribute("open", "");
     part.querySelectorAll(".wide, .lines").forEach((each, n) => {
       if (scrolled[n]) [each.scrollLeft, each.scrollTop] = scrolled[n];
     });
-    if (focused) part.querySelector(`[href="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
-    addCopyButtons(part);
+    if (!active) continue;
+    const same = href && focusable(part).find((each) => each.getAttribute("href") === href);
+    (same || focusable(part)[place])?.focus({ preventScroll: true });
   }
   document.title = fresh.title;
   return fresh.body.dataset.events !== undefined;
@@ -71,5 +80,6 @@ function addCopyButtons(part) {
   }
 }
 
+for (const part of parts()) shown.set(part.dataset.live, part.innerHTML);
 addCopyButtons(document);
 if (document.body.dataset.events) follow(document.body.dataset);

@@ -1,0 +1,46 @@
+"""The pictures of the pages in docs/: `python docs/pictures/take.py`, after `tests/servers/run`.
+
+Runs of the shipped runbooks are opened in a headless Chromium.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+sys.path[:0] = [str(ROOT / "tests" / folder) for folder in ("cli", "server", "servers")]
+
+from browser_kit import Browser  # noqa: E402
+from server_kit import start_server  # noqa: E402
+from wct_process import Place  # noqa: E402
+
+PICTURES = {"run-failed.png": ("/runs/gdpr", 900, 1120), "decision.png": ("/runs/review", 900, 900)}
+"""The path, width and height of each picture."""
+LARGEST = 200 * 1024
+
+
+def main() -> None:
+    """Take the pictures."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = Place(Path(folder))
+        shutil.copytree(ROOT / "runbooks", place.path / "runbooks")
+        for run_id, name in (("gdpr", "gdpr"), ("review", "programme")):
+            place.wct("run", f"runbooks/{name}.yaml", "--run-id", run_id)
+        server = start_server(place)
+        browser = Browser(server.address)
+        try:
+            for name, (path, width, height) in PICTURES.items():
+                picture = Path(__file__).with_name(name)
+                browser.open(path, width=width).save(picture, height)
+                assert picture.stat().st_size <= LARGEST, picture
+        finally:
+            browser.close()
+            server.end()
+            place.close()
+
+
+if __name__ == "__main__":
+    main()
