@@ -5,6 +5,7 @@ Runs of the shipped runbooks are opened in a headless Chromium.
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import tempfile
@@ -17,13 +18,17 @@ from browser_kit import Browser  # noqa: E402
 from server_kit import start_server  # noqa: E402
 from wct_process import Place  # noqa: E402
 
-PICTURES = {"run-failed.png": ("/runs/gdpr", 900, 1120), "decision.png": ("/runs/review", 900, 900)}
-"""The path, width and height of each picture."""
+PICTURES = {
+    "run.png": ("/runs/gdpr#findings", 900, 1000),
+    "decision.png": ("/runs/review", 900, 600),
+}
+"""The path, width and height of each picture, which has nothing of the machine that took it."""
 LARGEST = 200 * 1024
 
 
 def main() -> None:
     """Take the pictures."""
+    os.environ["LOGNAME"] = "ann"
     with tempfile.TemporaryDirectory() as folder:
         place = Place(Path(folder))
         shutil.copytree(ROOT / "runbooks", place.path / "runbooks")
@@ -34,7 +39,7 @@ def main() -> None:
         try:
             for name, (path, width, height) in PICTURES.items():
                 picture = Path(__file__).with_name(name)
-                browser.open(path, width=width).save(picture, height)
+                browser.open(path, width=width, height=height).save(picture)
                 assert picture.stat().st_size <= LARGEST, picture
         finally:
             browser.close()

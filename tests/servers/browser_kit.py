@@ -20,7 +20,13 @@ from selenium.webdriver.common.keys import Keys
 CHROMIUM, DRIVER = "/usr/bin/chromium", "/usr/bin/chromedriver"
 WIDTHS = (400, 900, 1400)
 SCHEMES = ("light", "dark")
-_ARGUMENTS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage")
+_ARGUMENTS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--hide-scrollbars",
+)
 
 
 def axe_source() -> str:
@@ -46,11 +52,13 @@ class Browser:
         self.driver: Any = webdriver.Chrome(options=options, service=Service(DRIVER))
         self.address = address.rstrip("/")
 
-    def open(self, path: str, *, width: int = 1400, scheme: str = "light") -> Browser:
+    def open(
+        self, path: str, *, width: int = 1400, height: int = 900, scheme: str = "light"
+    ) -> Browser:
         """Open a page of the server."""
         feature = {"name": "prefers-color-scheme", "value": scheme}
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
-        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
         self.driver.get(self.address + path)
         return self
@@ -119,12 +127,8 @@ class Browser:
         root = "document.documentElement"
         return bool(self.driver.execute_script(f"return {root}.scrollWidth > {root}.clientWidth"))
 
-    def save(self, path: Path, height: int | None = None) -> None:
-        """Save a picture of the page."""
-        if height is not None:
-            width = self.driver.execute_script("return innerWidth")
-            size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
-            self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    def save(self, path: Path) -> None:
+        """Save a picture of what is visible."""
         self.driver.save_screenshot(str(path))
 
     def close(self) -> None:

@@ -10,8 +10,8 @@ from collections.abc import Callable, Hashable
 from starlette.responses import Response
 
 AGE_S = 0.4
-"""The age up to which a page is sent again. It is less than the time for which the script waits
-after an event, so that what is sent was rendered after the event."""
+"""The age up to which a page is sent again. It is less than the time after an event at which the
+script asks again, so that what it then receives was rendered after the event."""
 PAGES = 64
 
 

@@ -32,18 +32,23 @@ function renew(text) {
   return fresh.body.dataset.events !== undefined;
 }
 
-/** Follow a live run: what happens there asks for the page again, at most twice a second. */
+/**
+ * Follow a live run: what happens there asks for the page again, at once and at least half a second
+ * later: the first answer may have been rendered for another browser, before it happened.
+ */
 function follow({ events, kinds }) {
   const source = new EventSource(events);
   const note = Object.assign(document.createElement("p"), { className: "live" });
   note.setAttribute("role", "status");
   document.body.append(note);
   let due = 0;
+  let more = false;
+  let last = 0;
   let busy = false;
   async function load() {
-    due = 0;
     if (busy) return ask();
     busy = true;
+    last = performance.now();
     try {
       const answer = await fetch(location.href);
       if (answer.ok && !renew(await answer.text())) end();
@@ -53,7 +58,18 @@ function follow({ events, kinds }) {
     }
   }
   function ask() {
-    due ||= setTimeout(load, 500);
+    more = true;
+    if (due) return;
+    if (!busy && performance.now() - last > 500) load();
+    wait();
+  }
+  function wait() {
+    more = false;
+    due = setTimeout(() => {
+      due = 0;
+      load();
+      if (more && !due) wait();
+    }, 500);
   }
   function end() {
     source.close();
