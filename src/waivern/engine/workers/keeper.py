@@ -7,7 +7,7 @@ workers and all that they have started, even what has left their groups and sess
 makes it the parent of what they leave. A template that is stopped or killed cannot do that. If the
 keeper itself is killed, the template does it.
 
-Only Linux can adopt orphans; elsewhere there is no keeper.
+Where the system does not let a process adopt orphans, as on macOS, there is no keeper.
 """
 
 from __future__ import annotations
@@ -33,8 +33,7 @@ def kept(control: int, coordinator: int) -> int:
 
     `control` is its connection to the coordinator. Return the process that the template depends on.
     """
-    adopt_orphans()
-    if sys.platform != "linux":
+    if not adopt_orphans():  # it could not end more than the template can
         return coordinator
     keeper = os.getpid()
     if (template := os.fork()) != 0:
@@ -61,7 +60,7 @@ def _keep(control: int, coordinator: int, template: int) -> NoReturn:
 def end_children() -> None:
     """End all child processes, and what they leave, until there is none."""
     for _ in range(ROUNDS):
-        for pid in _children():
+        for pid in _children() or ():
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
         try:
@@ -77,21 +76,25 @@ def kill_group(pid: int) -> None:
             kill(pid, signal.SIGKILL)
 
 
-def _children() -> list[int]:
-    """Return the processes whose parent this one is."""
+def _children() -> list[int] | None:
+    """Return the processes whose parent this one is; None if the system does not list them."""
     with suppress(OSError):
         return [*map(int, Path(f"/proc/self/task/{os.getpid()}/children").read_text().split())]
-    return []
+    return None
 
 
-def adopt_orphans() -> None:
-    """Become the parent of the processes that workers leave behind, so that they can be ended."""
-    prctl(_PR_SET_CHILD_SUBREAPER, 1)
+def adopt_orphans() -> bool:
+    """Become the parent of the processes that workers leave behind, so that they can be ended.
+
+    Return whether the system can do that.
+    """
+    return _children() is not None and prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
-def prctl(option: int, value: int) -> None:
-    """Set an option of this process, on Linux."""
-    if sys.platform == "linux":
-        import ctypes
+def prctl(option: int, value: int) -> bool:
+    """Set an option of this process; return whether the system has it, as Linux does."""
+    if sys.platform != "linux":
+        return False
+    import ctypes
 
-        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
+    return bool(ctypes.CDLL(None).prctl(option, value, 0, 0, 0) == 0)
