@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from remote_kit import TOKEN, Server, server
 
 from waivern.errors import RunLockedError, StoreError
 from waivern.server import store_sessions
+from waivern.store import disk
 from waivern.store.base import RunStore
 from waivern.store.local import LocalFilesystemStore
 from waivern.store.remote.remote_http import RemoteHttpStore
@@ -261,3 +263,49 @@ def test_a_forked_child_has_a_session_of_its_own(running: Server, local: RunStor
     assert done.returncode == 0, done.stderr
     assert len(records(local)) == 2
     assert local.owner("r") is None
+
+
+def test_a_full_disk_of_the_server_fails_the_artifact(
+    store: RemoteHttpStore, local: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lease = begin(store)
+    receipts = [store.stage("r", name, message(name, name)) for name in ("a", "b", "c")]
+    full = receipts[1].staged.rpartition("/")[2]
+
+    def step(operation: str, name: str) -> None:
+        if operation == "write" and name == full:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(disk, "step", step)
+    with pytest.raises(StoreError, match="cannot write artifact 'b': No space left") as raised:
+        lease.publish(receipts)
+    assert raised.value.artifact == "b"
+    assert "free some space" in str(raised.value.hint)
+    lease.release()
+    assert not [file for file in local.files("r") if file.kind in ("artifact", "staged")]
+
+
+def test_a_live_run_is_followed(proxy: CuttingProxy, store: RemoteHttpStore, path: str) -> None:
+    reader = RemoteHttpStore(proxy.address + path, token=TOKEN)
+    lease = begin(store)
+    tail = reader.tail("r")
+    seen = [line.record["type"] for line in tail.read()]
+    for number in range(3):
+        lease.append([{"type": str(number)}], sync=True)
+        lease.append([{"type": "next"}], sync=True)  # says that the line before is durable
+        seen += [line.record["type"] for line in tail.read()]
+    lease.release()
+    assert seen[:6] == ["born", "0", "next", "1", "next", "2"]
+
+
+def test_a_reader_goes_on_after_a_restart(tmp_path: Path) -> None:
+    local = LocalFilesystemStore(tmp_path / "store")
+    begin(local).release()
+    before = Server()
+    store = RemoteHttpStore(before.serve(local), token=TOKEN)
+    assert store.runs() == ["r"]
+    before.end()
+    after = Server(int(before.address.rpartition(":")[2]))
+    after.serve(local)
+    assert store.runs() == ["r"]
+    after.end()

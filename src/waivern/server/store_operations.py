@@ -74,6 +74,11 @@ class HandleTable:
             if last:
                 entry.handle.close()
 
+    def name_of(self, number: int) -> str | None:
+        """Return the name of an open handle, for messages."""
+        entry = self._entries.get(number)
+        return None if entry is None else entry.handle.name
+
     def close(self, number: int) -> None:
         """Close a handle; nothing happens if it is not open."""
         with self._mutex:
@@ -110,7 +115,12 @@ class StoreOperations:
         if do == "write":
             arguments["data"] = blobs[arguments["data"]]
         method: Callable[..., Json | bytes] = getattr(self, f"_{do}")
-        return method(**arguments)
+        try:
+            return method(**arguments)
+        except OSError as error:
+            if error.filename is None and "on" in arguments:
+                error.filename = self.handles.name_of(arguments["on"])
+            raise
 
     # handles
 

@@ -190,9 +190,12 @@ class BackendLease(Lease):
 
     def publish(self, receipts: Iterable[Receipt], *, over: bool = False) -> None:
         receipts = list(receipts)
-        with there("publish artifacts"), self._backend.together():
-            self.check()
-            self.artifacts.publish(receipts, over=over)
+        try:
+            with self._backend.together():
+                self.check()
+                self.artifacts.publish(receipts, over=over)
+        except OSError as error:
+            raise self.artifacts.failure(receipts, error) from error
         self.artifacts.release_held(receipts)
 
     def project(self, run: dict[str, Json], state: dict[str, Json], *, sync: bool) -> None:

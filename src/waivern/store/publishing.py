@@ -66,6 +66,18 @@ class Publisher:
                 folder.sync()
                 self._sync_names(parents)
 
+    def failure(self, receipts: Sequence[Receipt], error: OSError) -> StoreError:
+        """Return the error for a group of operations that failed, with the artifact if it is known.
+
+        A backend that delays operations names the file of the one that failed.
+        """
+        for receipt in receipts:
+            if error.filename == receipt.staged.rpartition("/")[2]:
+                failed = failure(f"write artifact '{receipt.key}'", error)
+                failed.artifact = receipt.key
+                return failed
+        return failure("publish artifacts", error)
+
     def release_held(self, receipts: Iterable[Receipt]) -> None:
         """Release the memory of published artifacts: now readers find them in their places."""
         for receipt in receipts:

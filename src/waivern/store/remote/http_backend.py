@@ -417,9 +417,9 @@ class HttpBackend(Backend):
         try:
             return self._opened(place, name, make=make)
         except OSError:
-            if not place.session.is_over or place.session.in_use:
+            if not place.session.is_over:
                 raise
-        # it ended while nothing was open: a server forgets who does nothing for a time
+        # a server forgets who does nothing for a time; what was open then stays unusable
         return self._opened(self._current(), name, make=make)
 
     def _opened(self, place: _Place, name: str, *, make: bool) -> RemoteFolder:
