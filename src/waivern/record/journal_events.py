@@ -11,7 +11,7 @@ from waivern.record.json_shape import misfit
 
 
 class RunStartedRecord(NamedTuple):
-    """The first event of a run: all that a later attempt must find as it was."""
+    """The first event of a run: everything that a later attempt must find unchanged."""
 
     at: str
     run_id: str
@@ -85,7 +85,7 @@ class AttemptStartedRecord(NamedTuple):
 
 
 class ArtifactStartedRecord(NamedTuple):
-    """Work on an artifact begins."""
+    """The work on an artifact begins."""
 
     at: str
     artifact: str
@@ -97,7 +97,7 @@ class ArtifactStartedRecord(NamedTuple):
 
 
 class ArtifactCompletedRecord(NamedTuple):
-    """An artifact is in its place and durable."""
+    """An artifact is published, durably."""
 
     at: str
     artifact: str
@@ -119,12 +119,12 @@ class ArtifactCompletedRecord(NamedTuple):
     identity: dict[str, Json] | None = None
     """The parts of its fingerprint, if it may be taken for the same work another time."""
     statuses: dict[str, str] = {}
-    """How the artifacts stood that its condition asks for."""
+    """The statuses that its condition reads, by artifact."""
     examined: dict[str, Json] | None = None
     """What its coverage record says in units, as `waivern.record.measure` reads it."""
     code: dict[str, Json] = {}
-    """Digests of the code that made it: `component`, and `called` if that runs a user's code; or
-    `unknown`, the reason why there is none."""
+    """Digests of the code that produced it: `component`, and `called` if that runs a user's code;
+    or `unknown`, the reason why there is none."""
     keep: str | None = None
     """`content`: it holds content of a source; `reference`: it lists a source that is read again;
     null: it holds results only, or an earlier version completed it."""
@@ -163,7 +163,7 @@ class ArtifactRedactedRecord(NamedTuple):
 
 
 class ArtifactFailedRecord(NamedTuple):
-    """An artifact could not be made; `error` is `{kind, message, hint}`."""
+    """An artifact could not be produced; `error` is `{kind, message, hint}`."""
 
     at: str
     artifact: str
@@ -172,7 +172,7 @@ class ArtifactFailedRecord(NamedTuple):
 
 
 class ArtifactRetriedRecord(NamedTuple):
-    """A try failed, and there will be another."""
+    """A call has failed, and there will be another one."""
 
     at: str
     artifact: str
@@ -186,7 +186,7 @@ class ArtifactRetriedRecord(NamedTuple):
 
 
 class ArtifactSkippedRecord(NamedTuple):
-    """An artifact is not made: because of another, or because its own condition says so."""
+    """An artifact is not produced: because of another one, or because its condition is false."""
 
     at: str
     artifact: str
@@ -227,7 +227,7 @@ class GateDecidedRecord(NamedTuple):
 
 
 class RunCancelledRecord(NamedTuple):
-    """A person asked that the run go no further."""
+    """A person requested that the run be cancelled."""
 
     at: str
     by: str
@@ -244,7 +244,7 @@ class RunAnnotatedRecord(NamedTuple):
 
 
 class AttemptEndedRecord(NamedTuple):
-    """The attempt is over; `status` is the run's until another attempt starts."""
+    """An attempt has ended; `status` is that of the run until another attempt starts."""
 
     at: str
     status: str
@@ -292,7 +292,7 @@ _FIELDS: dict[type[Any], tuple[str, ...]] = {kind: kind._fields for kind in _KIN
 
 
 def to_record(event: Event) -> dict[str, Json]:
-    """Return the event as the journal keeps it: `type` first, then its fields in order."""
+    """Return the event as a journal record: `type` first, then its fields in order."""
     return {"type": _NAMES[type(event)], **event._asdict()}
 
 

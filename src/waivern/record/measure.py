@@ -1,4 +1,4 @@
-"""The part of a coverage record that the journal keeps: counts by unit, and names up to a limit."""
+"""The part of a coverage record in the journal: counts by unit, and names up to a limit."""
 
 from collections.abc import Mapping
 from fractions import Fraction
@@ -54,7 +54,7 @@ class Measure(NamedTuple):
     """The counts that a component reported."""
 
     component: str
-    """Its label; a copied artifact keeps that of the component that made it."""
+    """Its label; that of a copied artifact names the component that produced it."""
     items: Amount | None = None
     """None: it reported nothing."""
     units: Mapping[str, Amount] = {}
@@ -71,7 +71,7 @@ class Measure(NamedTuple):
     found: tuple[tuple[str, str, int], ...] = ()
     """(input, item, rows that hold a finding)."""
     behind: Amount | None = None
-    """For a copied result: the coverage of the run that it comes from."""
+    """Of a copied result: the coverage of the run that produced it."""
 
     @property
     def unit(self) -> str:
@@ -109,7 +109,7 @@ def percent(share: Fraction) -> str:
 def measured(
     coverage: Mapping[str, Json] | None, component: str, names: Mapping[str, str]
 ) -> dict[str, Json]:
-    """Return the part of a coverage record that the journal keeps.
+    """Return the part of a coverage record that the journal holds.
 
     `names` are the ids of the inputs by key.
     """

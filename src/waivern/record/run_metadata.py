@@ -1,4 +1,4 @@
-"""The content of `run.json`: who ran what, when, and how it ended."""
+"""The content of `run.json`: the user, the runbook, the attempts and the status of a run."""
 
 from dataclasses import dataclass, field, fields
 

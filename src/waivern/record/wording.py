@@ -25,7 +25,7 @@ _OUTCOMES = {
 
 
 def headline(coverage: RunCoverage) -> str:
-    """Return the percentage, and of what it is one."""
+    """Return the percentage, with the name of what it measures."""
     least = coverage.least
     if least is None:
         return f"{coverage.percent} %"
@@ -34,7 +34,7 @@ def headline(coverage: RunCoverage) -> str:
 
 
 def sentence(coverage: RunCoverage) -> str:
-    """Return how much was examined and what was not: counts first, then what is missing by name."""
+    """Return how much was examined, as counts, then the names of what was not."""
     parts = [*_examined(coverage), *_outcomes(coverage), *map(_gap, coverage.gaps[:NAMES])]
     if (more := len(coverage.gaps) - NAMES) > 0:
         parts.append(f"{more:,} more processors did not examine everything")
@@ -42,7 +42,7 @@ def sentence(coverage: RunCoverage) -> str:
 
 
 def sample(each: SampleBound) -> str:
-    """Return what a part of a table proves about the whole."""
+    """Return the bound that a part of a table proves for the whole table."""
     item, read, total, seed = each.part
     place = f"{each.source}: {item}"
     of = "an unknown number of" if total is None else f"{total:,}"
@@ -59,7 +59,7 @@ def sample(each: SampleBound) -> str:
 
 
 def assumption() -> str:
-    """Return what all bounds rest on."""
+    """Return the assumption that all bounds depend on."""
     return f"{sampling.METHOD}; assumes {sampling.ASSUMES}"
 
 

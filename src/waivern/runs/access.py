@@ -68,7 +68,7 @@ def shown(
     options: RunOptions,
     viewer: Viewer,
 ) -> Iterator[Json]:
-    """Yield one item of a source in its parts, read and checked anew.
+    """Yield one item of a source in its parts, read and checked again.
 
     `wanted` is its number in the list, from 1, or its path or name. The access is recorded before
     the source is read. Raises UsageError if the artifact lists no source that can be read again,

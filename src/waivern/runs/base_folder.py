@@ -36,7 +36,7 @@ class BaseFolder(NamedTuple):
 def base_of(
     record: RunRecord, store: RunStore, options: RunOptions, *, foreign: bool
 ) -> BaseFolder:
-    """Return the folder that relative paths of a run's kept runbook start from now.
+    """Return the folder that relative paths of a run's retained runbook start from now.
 
     That is `options.base`, else where the project of the store has the runbook, else where the
     project of the command has it, else the recorded folder if it still holds it. Of a `foreign`

@@ -11,7 +11,7 @@ from waivern.record.fold import RunRecord
 
 
 def changed_since(record: RunRecord, plan: Plan) -> list[str]:
-    """Return, for people, which versions are others than those the run was made with."""
+    """Return, for people, the versions that differ from those that the run recorded."""
     return [*_runtime(record), *_components(record, plan)]
 
 

@@ -1,4 +1,4 @@
-"""Two runs, artifact by artifact: did the same come out? Reads journals only."""
+"""The comparison of two runs, artifact by artifact, from their journals only."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class Decision:
     by: str
     note: str | None = None
     data: Mapping[str, Json] = field(default_factory=dict)
-    """For what comes after the gate."""
+    """For the artifacts behind the gate."""
     shown: Mapping[str, str] | None = None
     """The artifacts that the person was shown, each with its digest; None: those that the gate
     shows now."""
@@ -86,7 +86,7 @@ def waiting(record: RunRecord) -> tuple[list[ArtifactId], list[ArtifactId]]:
 
 
 def gate_of(record: RunRecord, name: str | None) -> ArtifactId:
-    """Return the gate that is meant; None: the only one that waits.
+    """Return the gate of a decision; None: the only one that waits.
 
     Raises RefusedError if the run or the gate does not wait, ArtifactNotFoundError for no artifact.
     """
@@ -252,7 +252,7 @@ def missing(asked: GateQuestion, record: RunRecord, now: str) -> int:
 
 
 def open_gates(record: RunRecord, plan: Plan, now: str) -> list[tuple[GateQuestion, gates.Verdict]]:
-    """Return the gates that a run waits for, and how each stands."""
+    """Return the gates that a run waits for, each with its state."""
     found = [question(record, plan, gate) for gate in waiting(record)[0] if gate in plan.nodes]
     return [
         (asked, gates.judge(record.decisions[asked.gate], asked.question, now)) for asked in found

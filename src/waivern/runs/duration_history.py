@@ -30,7 +30,7 @@ class DurationHistory:
         return next(self._completed(artifact), None) is not None
 
     def took_ms(self, artifact: str) -> int | None:
-        """Return how long it took to make, as a rule; None if none of them made it."""
+        """Return how long producing it usually took; None if none of them produced it."""
         done = self._completed(artifact)
         took = [one.duration_ms for one in done if one.how == How.PRODUCED]
         return median_low(took) if took else None

@@ -35,7 +35,7 @@ def forecast(
 ) -> list[Forecast]:
     """Return what `wct run` would do with each artifact, in declared order.
 
-    Without a source, it is about what the run that is resumed has kept. Raises what starting, or
+    Without a source, the retained runbook of the resumed run is used. Raises what starting, or
     resuming, that run would raise before anything is written.
     """
     evidence: Mapping[str, ArtifactCompletedRecord] = {}

@@ -292,6 +292,6 @@ class Forecaster:
             yield from parts_of(self._store.fetch(*self._stored[name]))
 
     def _produce(self, node: Node, decision: ArtifactDecision, otherwise: str) -> ArtifactDecision:
-        """Return the decision to produce, with the reason that comes first."""
+        """Return the decision to produce, with the first reason that applies."""
         refreshed = REFRESHED if node.id in self._refresh else None
         return decision._replace(reason=self._notes.get(node.id) or refreshed or otherwise)

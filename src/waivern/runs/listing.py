@@ -106,7 +106,7 @@ class RunGlance(NamedTuple):
 
 
 class RunListing:
-    """The runs of a store, newest first, as they were when this was made.
+    """The runs of a store, newest first, as they were when this object was created.
 
     With `glances` nothing is read: they are those of an earlier listing that is still current, and
     so are the rows of ended runs in `known`, to which others are added.
@@ -142,7 +142,7 @@ class RunListing:
         return sorted(glances.values(), key=_age, reverse=True)
 
     def row(self, run_id: str) -> RunRow | None:
-        """Return the row of a run; None if it is gone."""
+        """Return the row of a run; None if it was removed."""
         if run_id not in self._rows:
             with suppress(RunNotFoundError), self._store.as_listed():
                 self._rows[run_id] = self._look(run_id)
@@ -249,7 +249,7 @@ def page(
 
 
 def every(store: RunStore) -> list[RunRow]:
-    """Return all runs, newest first; what cannot be read comes last, as one of DAMAGED."""
+    """Return all runs, newest first; those that cannot be read are last, with status DAMAGED."""
     return page(store).rows
 
 

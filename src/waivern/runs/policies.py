@@ -1,4 +1,4 @@
-"""`--fail-on`: conditions on how a run ended and on what it made."""
+"""`--fail-on`: conditions on the end of a run and on the artifacts that it produced."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ _EXAMPLE = "write it as in `--fail-on \"status.scan == 'skipped'\"`"
 
 
 def read(texts: Iterable[str], plan: Plan, catalogue: Catalogue) -> tuple[ForbiddenCondition, ...]:
-    """Return the policies that were typed.
+    """Return the policies of the command line.
 
     Raises UsageError with the position if one cannot be read or names an unknown parameter,
     ArtifactNotFoundError if it names an unknown artifact.

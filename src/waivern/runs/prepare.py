@@ -97,7 +97,7 @@ def opened(source: str | Runbook) -> Runbook:
 def drafted(
     source: str | Runbook, environ: Mapping[str, str], bind_params: BindParams | None = None
 ) -> RunbookDraft:
-    """Return the runbook in a file, or in the bytes that a Runbook was made from."""
+    """Return the runbook in a file, or in the bytes that a Runbook was read from."""
     more = () if bind_params is None else (bind_params,)
     if isinstance(source, str):
         return loader.examine(source, environ, *more)

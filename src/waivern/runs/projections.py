@@ -17,7 +17,7 @@ from waivern.store.store_values import JournalLine, RecordName
 
 
 class Projection(NamedTuple):
-    """A file that is made from the journal."""
+    """A file that is derived from the journal."""
 
     time: str
     """The key with the time of the last event that is in it."""

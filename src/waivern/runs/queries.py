@@ -31,7 +31,7 @@ COUNTED = tuple(map(str, RECORDED))
 
 
 class RunRow(NamedTuple):
-    """One run in a list: its head, how many artifacts stand how; or why it cannot be read."""
+    """One run in a list: its head and its artifacts by status, or why it cannot be read."""
 
     run_id: str
     status: str

@@ -1,4 +1,4 @@
-"""An artifact of a recorded run: by which name it is meant, its message, and its main list."""
+"""An artifact of a recorded run: the name that finds it, its message, and its main list."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def fetched(store: RunStore, record: RunRecord, step: StepRecord) -> Message | N
 
 
 def storage_text(message: Message, stored: str | None) -> str | None:
-    """Return what an artifact keeps of a source, in words; `stored` is what the journal says."""
+    """Return in words what an artifact holds of a source; `stored` is what the journal records."""
     if "catalogue" not in message.extensions:
         return "content: it holds the data of its source" if stored == "content" else None
     entries = ArtifactList.of(message)

@@ -90,7 +90,7 @@ def unfinished(store: RunStore, record: RunRecord) -> list[ArtifactRedactedRecor
 def _has_stray_streams(
     store: RunStore, run_id: str, artifact: str, there: set[tuple[str, StreamKind]]
 ) -> bool:
-    """Return whether a stream lies there that the artifact's file does not describe."""
+    """Return whether there is a stream that the artifact's file does not describe."""
     kinds = {kind for kind in STREAMS if (artifact, kind) in there}
     if not kinds:
         return False
@@ -195,7 +195,7 @@ def _tombstone(run_id: str, done: ArtifactCompletedRecord, facts: dict[str, Json
 
 
 def _left(store: RunStore, run_id: str, event: ArtifactRedactedRecord) -> Message | None:
-    """Return the findings that are left, if a crash came after they were put in place."""
+    """Return the findings that are left, if a crash followed their replacement."""
     ref = ArtifactRef(event.artifact, event.digest, event.content_digest)
     try:
         return store.fetch(run_id, ref, redacted=True)

@@ -45,7 +45,7 @@ class RemoteResolver(Protocol):
 
 
 class RemoteFirst:
-    """A resolver that consults a RemoteResolver first, and a local one for what that leaves out."""
+    """A resolver that consults a RemoteResolver first, and a local one for what that lacks."""
 
     def __init__(self, remote: RemoteResolver, local: Resolver, folder: Path) -> None:
         self._remote = remote

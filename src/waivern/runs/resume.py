@@ -184,7 +184,7 @@ def left_out(record: RunRecord) -> frozenset[str]:
 def _unchanged(session: Session, resumed: ResumePlan) -> RunResult:
     """Return the result of a run that has nothing to do: no attempt begins, nothing is journaled.
 
-    The projections are written all the same: a crash may have come after the journal's last line.
+    The projections are written nevertheless: a crash may have followed the journal's last line.
     """
     store, lease, record = session.store, session.lease, session.record
     run = record.metadata

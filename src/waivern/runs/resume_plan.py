@@ -1,4 +1,4 @@
-"""The plan of a resume: checks of the request and the disk, made before anything is written."""
+"""The plan of a resume: checks of the request and the disk, before anything is written."""
 
 from __future__ import annotations
 
@@ -264,7 +264,7 @@ def _read_again(
 ) -> frozenset[ArtifactId]:
     """Return the redacted sources that are needed and can be read again.
 
-    What was produced from them stays if they come out as they were.
+    What was produced from them is restored if their content does not change.
     """
     plan, load = prepared.plan, prepared.catalogue.load
     needed = {

@@ -104,7 +104,7 @@ class RemovalItem(NamedTuple):
 
     run_id: str
     runbook: str
-    """Its path as typed, or its name; empty if that cannot be read."""
+    """Its path as typed, or its name; empty if neither can be read."""
     status: str
     updated_at: str
     """The last sign of life; empty if that cannot be read."""
@@ -112,7 +112,7 @@ class RemovalItem(NamedTuple):
     size: int | None
     """Bytes; None if that cannot be read."""
     protection: str | None
-    """Why it stays; None if it goes."""
+    """The reason why it is retained; None if it is removed."""
 
     def document(self) -> dict[str, Json]:
         """Return the item for programs."""
@@ -212,7 +212,7 @@ def pinned(store: RunStore, run_id: str) -> dict[str, Json] | None:
         document = json.loads(store.read_record(run_id, "pin"))
     except (ValueError, RecursionError) as error:
         raise IntegrityError(
-            f"the pin of run {run_id} is not JSON", hint=f"pin it anew: `wct runs unpin {run_id}`"
+            f"the pin of run {run_id} is not JSON", hint=f"pin it again: `wct runs unpin {run_id}`"
         ) from error
     return document if isinstance(document, dict) else {}
 

@@ -166,7 +166,7 @@ class RecordedResolver:
 
 
 def pins(plan: Plan) -> dict[str, dict[str, object]]:
-    """Return what the first event keeps of the reuse references; RecordedResolver reads it."""
+    """Return what the first event records of the reuse references; RecordedResolver reads it."""
     copies = {node.id: node.work for node in plan.nodes.values() if isinstance(node.work, Copy)}
     return {
         name: {

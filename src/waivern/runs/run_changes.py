@@ -46,7 +46,7 @@ class RunChanges(NamedTuple):
 
 
 def others(then: Mapping[str, Json], now: Mapping[str, Json]) -> tuple[str, ...]:
-    """Return what the project's file says otherwise than before, by its keys there."""
+    """Return the settings of the project file that have changed, by their keys in it."""
     old, new = (
         {f"components.{name}": each for name, each in settings.get("components", {}).items()}
         | {name: settings.get(name) for name in SETTINGS}

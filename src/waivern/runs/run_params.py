@@ -35,7 +35,7 @@ class RequestedParams(NamedTuple):
     def bound(self, declared: "Mapping[str, Param]") -> dict[str, Json]:
         """Return the value of each declared parameter.
 
-        Raises InvalidError (ParamsError for what was typed or is missing) with all problems.
+        Raises InvalidError (ParamsError for values that are wrong or missing) with all problems.
         """
         return bind(declared, self.typed, self.values, self.where)
 

@@ -163,7 +163,7 @@ def _unreadable(row: RunGlance) -> bool:
 def unreadable(
     store: RunStore, reference: RunReference, row: RunGlance
 ) -> IntegrityError | StoreError:
-    """Return the error for a run that may be meant and cannot be read: damaged, or I/O failed."""
+    """Return the error for a run that a reference may name but that cannot be read."""
     found = queries.look(store, row.run_id)
     kind = StoreError if found.status == queries.UNREADABLE else IntegrityError
     return kind(

@@ -37,16 +37,16 @@ class RunbookFile(NamedTuple):
     """A runbook, apart from what its file holds at the moment."""
 
     name: str
-    """What identifies a runbook that was made in Python; else it does not count."""
+    """The identity of a runbook that was created in Python; ignored for one from a file."""
     digest: str
     path: str | None
-    """Where the file lies now, or lay, absolute, links resolved; None if it was made in Python."""
+    """The absolute path of the file, links resolved; None if it was created in Python."""
     placed: bool = False
     """Whether the path follows from its place beside the store."""
 
     @property
     def key(self) -> tuple[str, str]:
-        """What two versions of one runbook have in common."""
+        """The identity that all versions of one runbook share."""
         return ("name", self.name) if self.path is None else ("path", self.path)
 
     @property
@@ -70,7 +70,7 @@ def of_document(document: YamlDocument, name: str) -> RunbookFile:
 
 
 def of_run(store: RunStore, run: RecordedRunbook) -> RunbookFile:
-    """Return the file that the last attempt at a run was made from."""
+    """Return the file that the last attempt at a run read its runbook from."""
     if run.runbook_path is None:
         return RunbookFile(run.runbook_name, run.runbook_hash, None)
     last = run.attempts[-1] if run.attempts else {}

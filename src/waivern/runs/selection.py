@@ -1,7 +1,7 @@
-"""`--select` and `--exclude`: which artifacts of a plan an attempt may make. Pure.
+"""`--select` and `--exclude`: the artifacts of a plan that an attempt may produce. Pure.
 
-An expression is an id, an alias or a pattern with `*`; or `result:<status>`, for what stands so in
-a run. `+` before it selects all that it depends on, behind it all that is made from it.
+An expression is an id, an alias or a pattern with `*`; or `result:<status>`, for the artifacts of a
+run with this status. `+` before it selects all that it depends on, behind it all that depends on it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from waivern.planning.plan import Node, Plan
 from waivern.record.status import ArtifactStatus
 
 Statuses = Callable[[str | None], Mapping[str, ArtifactStatus]]
-"""How the artifacts of a run stand; None: of the one that is resumed. Raises WaivernError."""
+"""Returns the statuses of a run's artifacts; None: of the resumed run. Raises WaivernError."""
 
 _RESULT = r"(?s)result:(?P<status>[a-z_-]+)(?:@(?P<run>.+))?"
 
@@ -35,7 +35,7 @@ class Selection(NamedTuple):
         return bool(self.select or self.exclude)
 
     def resolve(self, plan: Plan, statuses: Statuses) -> frozenset[ArtifactId]:
-        """Return the artifacts that are meant.
+        """Return the artifacts that the expressions select.
 
         Raises ArtifactNotFoundError for what means nothing, UsageError if nothing is left.
         """

@@ -87,7 +87,7 @@ def resolve(
     environ: Mapping[str, str] = os.environ,
     folder: str | None = None,
 ) -> Settings:
-    """Return what holds; `store` and `max_concurrency` are what was typed.
+    """Return the settings; `store` and `max_concurrency` are those of the command line.
 
     The store is looked for upward from `folder`, the current one unless given. Raises UsageError if
     something other than a folder is in its place.
@@ -119,7 +119,7 @@ def resolve(
 def everything(
     settings: Settings, project: Project | None, runbook: Runbook | None
 ) -> Iterator[Setting[Json]]:
-    """Yield each setting, then what the files say beyond them, as written.
+    """Yield each setting, then the other keys of the files, as written.
 
     References to variables stay references, so that no secret is in it.
     """
@@ -154,7 +154,7 @@ def _store(
 
 @dataclass(frozen=True, slots=True)
 class _Files:
-    """The two files that settings are in, either of which there may not be."""
+    """The two files that settings are in; either may be missing."""
 
     of_project: Project | None
     of_runbook: Runbook | None

@@ -35,7 +35,7 @@ class ForeignRunError(RefusedError):
 
 
 def is_foreign(record: RunRecord, store: RunStore) -> bool:
-    """Return whether the last attempt at a run was made elsewhere, as far as is recorded."""
+    """Return whether the last attempt at a run was in another store, as far as is recorded."""
     return not record.store or record.store != store.identity()
 
 

@@ -1,5 +1,5 @@
-"""Runs without a journal, in the first form of a run folder: they are read, and vouched for by
-nothing.
+"""Runs without a journal, in the first form of a run folder: readable, but not verifiable.
+
 
 Such a folder has `run.json` and `state.json` with the names that this form had, and the artifacts.
 One that has lost its journal says so in its `run.json`, and is damaged.
@@ -85,7 +85,7 @@ def record(store: RunStore, run: RunMetadata) -> RunRecord:
 
 
 def refuse(store: RunStore, run_id: str, verb: str) -> None:
-    """Raise RefusedError if a run has no journal, so that it cannot be resumed, say."""
+    """Raise RefusedError if a run has no journal: it cannot be resumed, for example."""
     if head(store, run_id) is not None:
         raise RefusedError(
             f"run {run_id} has no journal: it can be read, and not be {verb}",

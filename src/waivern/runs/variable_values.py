@@ -1,4 +1,4 @@
-"""The values of variables that a run used, hidden in texts that people add to it later.
+"""The values of variables that a run used, redacted in texts that people add to it later.
 
 A note, a reason and a tag are recorded as they are written. If a person pastes into one the value
 of a variable that the run used, its name is recorded instead.

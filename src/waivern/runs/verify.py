@@ -40,7 +40,7 @@ HEAD = re.compile("[0-9a-f]{16,64}")
 
 @dataclass(frozen=True, slots=True)
 class VerifyFault:
-    """A part of a run that is not as it was recorded."""
+    """A part of a run that differs from its record."""
 
     path: str
     """Below the run's folder."""
@@ -83,11 +83,11 @@ class Verification:
 
 
 def verify(store: RunStore, run_id: str, expect: str | None = None) -> Verification:
-    """Check a run: the journal's chain, every artifact, the kept runbooks, the projections.
+    """Check a run: the journal's chain, every artifact, the retained runbooks, the projections.
 
-    `expect` is a head kept elsewhere: it must be the hash of a line of the journal, or its first 16
-    digits or more. Raises UsageError if it cannot be one; RunNotFoundError; RunLockedError while
-    the run is running.
+    `expect` is a head that was noted elsewhere: it must be the hash of a line of the journal, or
+    its first 16 digits or more. Raises UsageError if it cannot be one; RunNotFoundError;
+    RunLockedError while the run is running.
     """
     if expect is not None:
         expect = _head(expect)
@@ -326,7 +326,7 @@ def _fitted_before(
 
 
 def _on_strangers(store: RunStore, record: RunRecord) -> Found:
-    """Find the files that the journal does not know."""
+    """Report the files that the journal does not describe."""
     for file in store.files(record.metadata.run_id):
         if not _is_known(file, record):
             yield _stranger(store, record, file)

@@ -40,7 +40,7 @@ def _head(read: Callable[[RunMetadata], Json]) -> Callable[[RunRow], Json]:
 
 
 def _annotations(row: RunRow) -> Annotations | None:
-    """Return what users recorded with a run; None if that is nothing."""
+    """Return the annotations of a run; None if it has none."""
     if row.metadata is None or not row.metadata.metadata:
         return None
     from waivern.record.annotations import Annotations  # most lists show none

@@ -1,4 +1,4 @@
-"""The list that an artifact mainly consists of: its first elements, and what it is of a source."""
+"""The list that an artifact mainly consists of: its first elements, and the facts about it."""
 
 from __future__ import annotations
 
