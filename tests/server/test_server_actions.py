@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from server_kit import RUNBOOK, Served, awaited, start_server
-from wct_process import Place
+from server_kit import RUNBOOK, Hosted, Reached, awaited, ran, start_server, store_of
+from wct_process import Meeting, Place
+
+from waivern.server.server_options import AccessToken
 
 GATED = """
   first: {source: {type: python, properties: {call: "steps.py:value"}}}
@@ -28,7 +31,7 @@ def place(tmp_path: Path) -> Iterator[Place]:
     found.close()
 
 
-def status(server: Served, run: str) -> str:
+def status(server: Reached, run: str) -> str:
     return str(server.get(f"/api/v1/runs/{run}").json["status"])
 
 
@@ -40,7 +43,11 @@ def test_a_runbook_of_the_allowed_folder_is_started(place: Place) -> None:
     (folder / "sums.yaml").write_text("params: {x: {type: integer}}\n" + text)
     (place.path / "other.yaml").write_text(RUNBOOK)
     (place.path / "books" / "link.yaml").symlink_to(place.path / "other.yaml")
-    server = start_server(place, "--runbooks", "books")
+    with Hosted(store_of(place), runbooks=str(place.path / "books")) as server:
+        start_one(place, server)
+
+
+def start_one(place: Place, server: Hosted) -> None:
     assert server.get("/api/v1/runbooks").json == {"runbooks": [{"path": "sub/sums.yaml"}]}
     body = {"runbook": "sub/sums.yaml", "params": {"x": 20}, "tags": ["web"]}
     begun = server.post("/api/v1/runs", body)
@@ -56,15 +63,19 @@ def test_a_runbook_of_the_allowed_folder_is_started(place: Place) -> None:
 
 
 def test_without_a_folder_nothing_is_started(place: Place) -> None:
-    found = start_server(place).post("/api/v1/runs", {"runbook": "sums.yaml"})
+    with Hosted(store_of(place)) as server:
+        found = server.post("/api/v1/runs", {"runbook": "sums.yaml"})
     assert (found.status, found.error) == (403, "no runbook may be started here")
 
 
 def test_a_decision_is_on_what_was_shown(place: Place) -> None:
     place.runbook("gated.yaml", GATED)
-    assert place.wct("run", "gated.yaml", "--run-id", "gated").code == 7
-    server = start_server(place, token="ann 0123456789abcdef")
-    server.token = "0123456789abcdef"
+    assert ran(place, "gated.yaml", "gated").status == "suspended"
+    with Hosted(store_of(place), tokens=(AccessToken("0123456789abcdef", "ann"),)) as server:
+        decide(server)
+
+
+def decide(server: Hosted) -> None:
     path = "/api/v1/runs/gated/decisions"
     (asked,) = server.get("/api/v1/runs/gated").json["decisions"]["ask"]
     other = {"first": "sha256:" + "0" * 64}
@@ -86,10 +97,14 @@ def test_a_run_is_cancelled_and_resumed_by_request(place: Place) -> None:
     meeting = place.meeting()
     run = place.start("run", meeting.runbook, "--run-id", "live")
     meeting.wait()
-    server = start_server(place)
-    assert server.post("/api/v1/runs/live/resume").status == 409  # it is running
+    with Hosted(store_of(place)) as server:
+        cancel(place, server, meeting, run)
+
+
+def cancel(place: Place, server: Hosted, meeting: Meeting, run: subprocess.Popen[str]) -> None:
     found = server.post("/api/v1/runs/live/cancel", {"note": "wrong region"})
     assert (found.status, found.json["status"]) == (202, "running")
+    awaited(lambda: bool(server.get("/api/v1/runs/live").json["cancelled_by"]), True)
     meeting.let_go()
     place.ended(run)
     assert status(server, "live") == "cancelled"
@@ -97,6 +112,7 @@ def test_a_run_is_cancelled_and_resumed_by_request(place: Place) -> None:
     assert (refused.status, "cancelled" in refused.error) == (409, True)
 
 
+@pytest.mark.sweep
 def test_a_failed_run_is_resumed_in_a_process_that_survives_the_server(place: Place) -> None:
     meeting = place.meeting()
     run = place.start("run", meeting.runbook, "--run-id", "live")
@@ -116,9 +132,9 @@ def test_a_failed_run_is_resumed_in_a_process_that_survives_the_server(place: Pl
 
 def test_a_read_only_server_changes_nothing(place: Place) -> None:
     place.runbook("gated.yaml", GATED)
-    place.wct("run", "gated.yaml", "--run-id", "gated")
-    server = start_server(place, "--read-only", "--runbooks", ".")
-    for path in ("runs", "runs/gated/cancel", "runs/gated/resume", "runs/gated/decisions"):
-        found = server.post(f"/api/v1/{path}")
-        assert (found.status, found.error) == (403, "this server is read-only")
-    assert status(server, "gated") == "suspended"
+    ran(place, "gated.yaml", "gated")
+    with Hosted(store_of(place), read_only=True, runbooks=str(place.path)) as server:
+        for path in ("runs", "runs/gated/cancel", "runs/gated/resume", "runs/gated/decisions"):
+            found = server.post(f"/api/v1/{path}")
+            assert (found.status, found.error) == (403, "this server is read-only")
+        assert status(server, "gated") == "suspended"

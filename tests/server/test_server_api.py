@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from server_kit import RUNBOOK, Served, start_server
+from server_kit import RUNBOOK, Hosted, ran, store_of
 from wct_process import Place
+
+from waivern.server.server_options import AccessToken
 
 STEPS = """
 def people(n=3):
@@ -37,19 +39,19 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     head = "inputs: {m: {input_schema: json, sensitive: true}}\noutputs: {x: {artifact: x}}"
     found.runbook("child.yaml", counted, head)
     for number in range(5):
-        found.wct("run", "sums.yaml", "--run-id", f"sum-{number}", "--tag", f"t{number % 2}")
-    done = found.wct("run", "lists.yaml", "--run-id", "lists")
-    assert done.code == 0, done.err
+        ran(found, "sums.yaml", f"sum-{number}", metadata={"tags": [f"t{number % 2}"]})
+    assert ran(found, "lists.yaml", "lists").status == "completed"
     yield found
     found.close()
 
 
 @pytest.fixture(scope="module")
-def server(place: Place) -> Served:
-    return start_server(place)
+def server(place: Place) -> Iterator[Hosted]:
+    with Hosted(store_of(place)) as found:
+        yield found
 
 
-def test_pages_of_runs_follow_each_other(server: Served) -> None:
+def test_pages_of_runs_follow_each_other(server: Hosted) -> None:
     found = server.get("/api/v1/runs?limit=4&runbook=sums").json
     assert [run["run_id"] for run in found["runs"]] == ["sum-4", "sum-3", "sum-2", "sum-1"]
     assert found["total"] == 5
@@ -58,13 +60,13 @@ def test_pages_of_runs_follow_each_other(server: Served) -> None:
     assert rest["next"] is None
 
 
-def test_runs_are_filtered_as_by_the_command(place: Place, server: Served) -> None:
+def test_runs_are_filtered_as_by_the_command(place: Place, server: Hosted) -> None:
     listed = json.loads(place.wct("runs", "list", "--tag", "t1", "--json").out)["data"]
     found = server.get("/api/v1/runs?tag=t1&status=completed&since=1d").json["runs"]
     assert found == listed
 
 
-def test_a_run_its_steps_and_its_artifacts_agree(server: Served) -> None:
+def test_a_run_its_steps_and_its_artifacts_agree(server: Hosted) -> None:
     run = server.get("/api/v1/runs/sum-0").json
     assert (run["status"], run["artifacts"]["completed"]) == ("completed", 2)
     steps = server.get("/api/v1/runs/sum-0/steps").json["steps"]
@@ -75,7 +77,7 @@ def test_a_run_its_steps_and_its_artifacts_agree(server: Served) -> None:
     assert about["inputs"].keys() == {"first"}
 
 
-def test_content_is_returned_whole_or_by_range(server: Served) -> None:
+def test_content_is_returned_whole_or_by_range(server: Hosted) -> None:
     whole = server.get("/api/v1/runs/lists/content/few").json["content"]
     assert [each["i"] for each in whole["people"]] == [0, 1, 2]
     part = server.get("/api/v1/runs/lists/content/few?offset=1&limit=1").json
@@ -83,24 +85,28 @@ def test_content_is_returned_whole_or_by_range(server: Served) -> None:
     assert part["next"] == 2
 
 
-def test_what_is_sensitive_is_shown_on_request(server: Served) -> None:
+def test_what_is_sensitive_is_shown_on_request(server: Hosted) -> None:
     refused = server.get("/api/v1/runs/lists/content/many")
     assert (refused.status, refused.error) == (409, "'many' is declared sensitive")
     found = server.get("/api/v1/runs/lists/content/many?offset=1400&limit=1000&reveal=true").json
     assert [found["elements"][0]["i"], len(found["elements"]), found["next"]] == [1400, 100, None]
 
 
-@pytest.mark.parametrize("options", [[], ["--read-only"]])
+@pytest.mark.parametrize("read_only", [False, True])
 def test_source_content_is_in_the_access_log_before_it_is_shown(
-    place: Place, options: list[str]
+    place: Place, read_only: bool
 ) -> None:
     (place.path / "data.txt").write_text("ann@example.org\n")
     text = "  held: {source: {type: filesystem, properties: {path: data.txt}}, keep: content}"
     place.runbook("held.yaml", text)
-    name = f"held{len(options)}"
-    assert place.wct("run", "held.yaml", "--run-id", name).code == 0
-    server = start_server(place, *options, token="ann 0123456789abcdef")
-    server.token = "0123456789abcdef"
+    name = f"held-{read_only}"
+    assert ran(place, "held.yaml", name).status == "completed"
+    tokens = (AccessToken("0123456789abcdef", "ann"),)
+    with Hosted(store_of(place), tokens=tokens, read_only=read_only) as server:
+        see_source(place, server, name)
+
+
+def see_source(place: Place, server: Hosted, name: str) -> None:
     assert "ann@example.org" in str(server.get(f"/api/v1/runs/{name}/content/held").json)
     shown = [row["by"] for row in accesses(place) if row["run_id"] == name]
     assert shown == ["ann"]
@@ -135,6 +141,6 @@ def accesses(place: Place) -> list[dict[str, str]]:
         ("runs/%00", 400, "the path has a control character"),
     ],
 )
-def test_a_refusal_has_a_reason(server: Served, path: str, status: int, reason: str) -> None:
+def test_a_refusal_has_a_reason(server: Hosted, path: str, status: int, reason: str) -> None:
     found = server.get(f"/api/v1/{path}")
     assert (found.status, found.error) == (status, reason)

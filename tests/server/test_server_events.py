@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from server_kit import RUNBOOK, EventStream, Served, awaited, start_server
+from server_kit import (
+    RUNBOOK,
+    EventStream,
+    Hosted,
+    Reached,
+    awaited,
+    ran,
+    start_server,
+    store_of,
+)
 from wct_process import Place
+
+Server = Callable[[], Hosted]
 
 
 @pytest.fixture
@@ -18,15 +30,23 @@ def place(tmp_path: Path) -> Iterator[Place]:
     found.close()
 
 
-def follow(server: Served, run: str, **headers: str) -> EventStream:
+@pytest.fixture
+def hosted(place: Place) -> Iterator[Callable[[], Hosted]]:
+    """Return a function that serves the store of the folder until the test ends."""
+    with ExitStack() as servers:
+        yield lambda: servers.enter_context(Hosted(store_of(place)))
+
+
+def follow(server: Reached, run: str, **headers: str) -> EventStream:
     return EventStream(server, f"/api/v1/runs/{run}/events", **headers)
 
 
-def test_the_events_of_a_live_run_arrive_while_it_runs(place: Place) -> None:
+def test_the_events_of_a_live_run_arrive_while_it_runs(place: Place, hosted: Server) -> None:
     meeting = place.meeting()
     run = place.start("run", meeting.runbook, "--run-id", "live")
     meeting.wait()
-    stream = follow(start_server(place), "live")
+    server = hosted()
+    stream = follow(server, "live")
     events = stream.until("artifact_completed")
     assert [event.seq for event in events] == list(range(1, len(events) + 1))
     assert events[-1].data["artifact"] == "first"
@@ -39,10 +59,10 @@ def test_the_events_of_a_live_run_arrive_while_it_runs(place: Place) -> None:
     assert seqs == list(range(1, len(seqs) + 1))
 
 
-def test_a_client_continues_after_the_last_event_that_it_has(place: Place) -> None:
+def test_a_client_continues_after_the_last_event_that_it_has(place: Place, hosted: Server) -> None:
     (place.path / "sums.yaml").write_text(RUNBOOK)
-    place.wct("run", "sums.yaml", "--run-id", "done")
-    server = start_server(place)
+    ran(place, "sums.yaml", "done")
+    server = hosted()
     every = list(follow(server, "done"))
     last = every[-2].seq
     assert last is not None
@@ -51,33 +71,38 @@ def test_a_client_continues_after_the_last_event_that_it_has(place: Place) -> No
     assert follow(server, "done", Last_Event_ID=str(last)).status == 204  # nothing more will come
 
 
-def test_nothing_is_lost_when_the_server_is_started_again(place: Place) -> None:
+def test_nothing_is_lost_when_the_server_is_started_again(place: Place, hosted: Server) -> None:
     meeting = place.meeting()
     run = place.start("run", meeting.runbook, "--run-id", "live")
     meeting.wait()
-    server = start_server(place)
-    before = follow(server, "live").until("artifact_completed")
-    assert server.end() == (0, "")
+    with Hosted(store_of(place)) as server:
+        before = follow(server, "live").until("artifact_completed")
     meeting.let_go()
     place.ended(run)
-    after = list(follow(start_server(place), "live", Last_Event_ID=str(before[-1].seq)))
+    after = list(follow(hosted(), "live", Last_Event_ID=str(before[-1].seq)))
     seqs = [event.seq for event in [*before, *after[:-1]]]
     assert seqs == list(range(1, len(seqs) + 1))
     assert after[-2].name == "attempt_ended"
 
 
-def test_a_run_that_is_killed_is_reported_as_interrupted(place: Place) -> None:
+def test_a_run_that_is_killed_is_reported_as_interrupted(place: Place, hosted: Server) -> None:
     meeting = place.meeting()
     run = place.start("run", meeting.runbook, "--run-id", "live")
     meeting.wait()
-    stream = follow(start_server(place), "live")
+    stream = follow(hosted(), "live")
     stream.until("artifact_completed")
     run.kill()
     run.communicate(timeout=10)
     assert list(stream)[-1].data["status"] == "interrupted"
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGTERM,
+        *(pytest.param(n, marks=pytest.mark.sweep) for n in (signal.SIGINT, signal.SIGHUP)),
+    ],
+)
 def test_the_server_ends_its_streams_at_a_signal(place: Place, number: signal.Signals) -> None:
     meeting = place.meeting()
     place.start("run", meeting.runbook, "--run-id", "live")
@@ -89,11 +114,11 @@ def test_the_server_ends_its_streams_at_a_signal(place: Place, number: signal.Si
     assert [event.name for event in stream] in ([], ["artifact_started"])
 
 
-def test_a_log_is_followed_until_its_run_ends(place: Place) -> None:
+def test_a_log_is_followed_until_its_run_ends(place: Place, hosted: Server) -> None:
     chat = '  a: {source: {type: python, properties: {call: "steps.py:chatty"}}}'
     place.runbook("chat.yaml", chat)
-    place.wct("run", "chat.yaml", "--run-id", "done")
-    server = start_server(place)
+    ran(place, "chat.yaml", "done")
+    server = hosted()
     events = list(EventStream(server, "/api/v1/runs/done/follow/a"))
     assert [event.name for event in events] == ["text", "end"]
     assert "a word" in events[0].data["text"]
@@ -102,7 +127,7 @@ def test_a_log_is_followed_until_its_run_ends(place: Place) -> None:
     assert found["next"] == found["size"]
 
 
-def test_progress_is_seen_while_the_run_is_live(place: Place) -> None:
+def test_progress_is_seen_while_the_run_is_live(place: Place, hosted: Server) -> None:
     counting = """
 import os, time
 
@@ -119,7 +144,7 @@ def count(ctx, go):
     call = f'{{call: "counting.py:count", args: {{go: {go}}}}}'
     place.runbook("count.yaml", f"  a: {{source: {{type: python, properties: {call}}}}}")
     run = place.start("run", "count.yaml", "--run-id", "live")
-    server = start_server(place)
+    server = hosted()
     awaited(lambda: server.get("/api/v1/runs/live").status, 200)
     stream = follow(server, "live")
     (*_, first) = stream.until("progress")

@@ -3,42 +3,56 @@
 from __future__ import annotations
 
 import socket
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from server_kit import RUNBOOK, EventStream, Served, start_server, token_file
+from click.testing import CliRunner
+from server_kit import (
+    RUNBOOK,
+    EventStream,
+    Hosted,
+    Reached,
+    awaited,
+    ran,
+    start_server,
+    store_of,
+    token_file,
+)
 from wct_process import Place
+
+from waivern.cli.wct import wct
+from waivern.errors import WaivernError
+from waivern.server import connection_protocol, request_guard
+from waivern.server.server_options import AccessToken
 
 TOKEN = "0123456789abcdef0123"
 FORM = "application/x-www-form-urlencoded"
-HASTE = """
-import waivern.server.connection_protocol as connection, waivern.server.request_guard as guard
-connection.HEAD_S = connection.SEND_S = guard.BODY_S = 0.4
-"""
+TOKENS = (AccessToken(TOKEN),)
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     found = Place(Path(tmp_path_factory.mktemp("security")))
     (found.path / "sums.yaml").write_text(RUNBOOK)
-    found.wct("run", "sums.yaml", "--run-id", "one")
+    ran(found, "sums.yaml", "one")
     yield found
     found.close()
 
 
 @pytest.fixture(scope="module")
-def server(place: Place) -> Served:
-    return start_server(place)
+def server(place: Place) -> Iterator[Hosted]:
+    with Hosted(store_of(place), names=("runs.example",)) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
-def guarded(place: Place) -> Served:
-    return start_server(place, token=TOKEN)
+def guarded(place: Place) -> Iterator[Hosted]:
+    with Hosted(store_of(place), tokens=TOKENS) as found:
+        yield found
 
 
-def test_every_response_has_the_headers(server: Served) -> None:
+def test_every_response_has_the_headers(server: Hosted) -> None:
     for path in ("/", "/api/v1/runs", "/api/v1/none", "/runs/none", "/login"):
         headers = server.get(path).headers
         assert "default-src 'none'" in headers["content-security-policy"]
@@ -60,18 +74,14 @@ def test_every_response_has_the_headers(server: Served) -> None:
         ("LOCALHOST:1234", 200),
         ("[::1]:80", 200),
         ("127.0.0.1", 200),
+        ("runs.example:443", 200),
         ("a b", 400),
         ("127.0.0.1@evil.example", 400),
         ("", 400),
     ],
 )
-def test_a_request_names_the_server(server: Served, host: str, status: int) -> None:
+def test_a_request_names_the_server(server: Hosted, host: str, status: int) -> None:
     assert server.get("/api/v1/runs", Host=host).status == status
-
-
-def test_further_names_are_allowed_by_option(place: Place) -> None:
-    server = start_server(place, "--name", "runs.example")
-    assert server.get("/api/v1/runs", Host="runs.example:443").status == 200
 
 
 @pytest.mark.parametrize(
@@ -90,21 +100,21 @@ def test_further_names_are_allowed_by_option(place: Place) -> None:
     ],
 )
 def test_a_page_of_another_site_changes_nothing(
-    server: Served, headers: dict[str, str], status: int
+    server: Hosted, headers: dict[str, str], status: int
 ) -> None:
     sent = {name: value.format(own=f"http://{server.host}") for name, value in headers.items()}
     found = server.request("POST", "/api/v1/runs/none/cancel", {}, **sent)
     assert found.status == status, found.body
 
 
-def test_a_page_of_another_site_reads_nothing(server: Served) -> None:
+def test_a_page_of_another_site_reads_nothing(server: Hosted) -> None:
     cross = {"Sec_Fetch_Site": "cross-site"}
     assert server.get("/api/v1/runs", Sec_Fetch_Mode="no-cors", **cross).status == 403
     assert server.get("/", Sec_Fetch_Mode="navigate", **cross).status == 200
 
 
-def test_a_token_is_required(guarded: Served) -> None:
-    anonymous = Served(guarded.process, guarded.address)
+def test_a_token_is_required(guarded: Hosted) -> None:
+    anonymous = Reached(guarded.address)
     for path in ("/api/v1/runs", "/api/pipeline/runs", "/api/v1/openapi.json", "/api/none"):
         found = anonymous.get(path)
         assert (found.status, found.headers["www-authenticate"][:6]) == (401, "Bearer")
@@ -117,7 +127,7 @@ def test_a_token_is_required(guarded: Served) -> None:
     )
 
 
-def login(server: Served, token: str, target: str = "/") -> tuple[int, dict[str, str]]:
+def login(server: Hosted, token: str, target: str = "/") -> tuple[int, dict[str, str]]:
     body = f"token={token}&next={target}".encode()
     origin = f"http://{server.host}"
     found = server.request("POST", "/login", body, Content_Type=FORM, Origin=origin)
@@ -125,7 +135,16 @@ def login(server: Served, token: str, target: str = "/") -> tuple[int, dict[str,
 
 
 def test_the_form_sets_a_cookie_that_survives_the_server(place: Place) -> None:
-    server = start_server(place, token=TOKEN)
+    with Hosted(store_of(place), tokens=TOKENS) as server:
+        cookie = cookie_of(server)
+    port = int(server.host.partition(":")[2])
+    with Hosted(store_of(place), port, tokens=TOKENS) as again:
+        again.token = None
+        assert again.get("/api/v1/runs", Cookie=cookie).status == 200
+
+
+def cookie_of(server: Hosted) -> str:
+    """Return the cookie of a login, which no change leaves valid."""
     server.token = None
     status, headers = login(server, TOKEN, "/runs/one")
     assert (status, headers["location"]) == (303, "/runs/one")
@@ -137,28 +156,23 @@ def test_the_form_sets_a_cookie_that_survives_the_server(place: Place) -> None:
     end = cookie.replace("=", "=9", 1)
     for other in (changed, end, cookie.split(".")[0], cookie.split("=")[0] + "="):
         assert server.get("/api/v1/runs", Cookie=other).status == 401
-    port = server.host.partition(":")[2]
-    server.end()
-    again = start_server(place, "--port", port, token=TOKEN)
-    again.token = None
-    assert again.get("/api/v1/runs", Cookie=cookie).status == 200
+    return cookie
 
 
 @pytest.mark.parametrize(
     "target", ["//evil.example", "https://evil.example", "/%5Cevil.example", "/%0d%0aX: y", ""]
 )
-def test_the_form_leads_to_no_other_site(guarded: Served, target: str) -> None:
+def test_the_form_leads_to_no_other_site(guarded: Hosted, target: str) -> None:
     status, headers = login(guarded, TOKEN, target)
     assert (status, headers["location"], headers.get("x")) == (303, "/", None)
 
 
 def test_failed_logins_are_slowed_down(place: Place) -> None:
-    server = start_server(place, token=TOKEN)
-    tries = [server.get("/api/v1/runs", Authorization=f"Bearer {n:020}") for n in range(12)]
-    assert [each.status for each in tries] == [401] * 10 + [429] * 2
-    assert int(tries[-1].headers["retry-after"]) >= 1
-    assert login(server, TOKEN)[0] == 429
-    assert server.get("/api/v1/runs", Authorization="Bearer").status in (401, 429)
+    with Hosted(store_of(place), tokens=TOKENS) as server:
+        tries = [server.get("/api/v1/runs", Authorization=f"Bearer {n:020}") for n in range(12)]
+        assert [each.status for each in tries] == [401] * 10 + [429] * 2
+        assert int(tries[-1].headers["retry-after"]) >= 1
+        assert login(server, TOKEN)[0] == 429
 
 
 @pytest.mark.parametrize(
@@ -179,9 +193,11 @@ def test_an_unsafe_start_is_refused(
 ) -> None:
     if mode is not None:
         token_file(place.path, text).chmod(mode)
-    done = place.wct("serve", *options)
-    assert (done.code, done.out) == (code, "")
-    assert reason in done.err
+    options = [str(place.path / "tokens") if each == "tokens" else each for each in options]
+    done = CliRunner().invoke(wct, ["serve", *options, "--store", str(store_of(place).url)])
+    assert isinstance(done.exception, WaivernError)
+    assert (done.exception.exit_code, done.stdout) == (code, "")
+    assert reason in done.exception.message
 
 
 HEAD = b"Host: 127.0.0.1\r\nConnection: close\r\n"
@@ -225,14 +241,27 @@ POST = b"POST /api/v1/runs/one/cancel HTTP/1.1\r\nContent-Type: application/json
     ],
     ids=range(23),
 )
-def test_malformed_requests_have_clear_answers(server: Served, data: bytes, status: int) -> None:
+def test_malformed_requests_have_clear_answers(server: Hosted, data: bytes, status: int) -> None:
     first = server.raw(data).split(b"\r\n")[0]
     assert first.startswith(b"HTTP/1.1 %d " % status), first
     assert server.get("/api/v1/runs").status == 200
 
 
-def test_slow_clients_are_disconnected(place: Place) -> None:
-    server = start_server(place, tweak=HASTE)
+@pytest.fixture
+def hasty(place: Place, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hosted]:
+    """Serve with short limits of time."""
+    for module, name in (
+        (connection_protocol, "HEAD_S"),
+        (connection_protocol, "SEND_S"),
+        (request_guard, "BODY_S"),
+    ):
+        monkeypatch.setattr(module, name, 0.4)
+    with Hosted(store_of(place)) as found:
+        yield found
+
+
+def test_slow_clients_are_disconnected(hasty: Hosted) -> None:
+    server = hasty
     idle, head, later = server.connected(), server.connected(), server.connected()
     with idle, head, later:
         head.sendall(b"GET / HTTP/1.1\r\nHost: 127")
@@ -254,36 +283,16 @@ def is_ended(sock: socket.socket) -> bool:
     return True
 
 
-def test_a_client_that_reads_nothing_is_disconnected(place: Place) -> None:
+def test_a_client_that_reads_nothing_is_disconnected(place: Place, hasty: Hosted) -> None:
     talk = "def talk():\n    for n in range(9000):\n        print('x' * 900, n)\n    return 1\n"
     (place.path / "long.py").write_text(talk)
     place.runbook("long.yaml", '  a: {source: {type: python, properties: {call: "long.py:talk"}}}')
-    place.wct("run", "long.yaml", "--run-id", "long")
-    server = start_server(place, tweak=HASTE)
-    with server.connected() as sock:
+    ran(place, "long.yaml", "long")
+    with hasty.connected() as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        request = b"GET /api/v1/runs/long/follow/a HTTP/1.1\r\n" + HEAD + b"\r\n"
-        sock.sendall(request)
-        deadline = time.monotonic() + 10
-        while connections(server) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert connections(server) == 0
-
-
-def connections(server: Served) -> int:
-    """Return the number of sockets that the server has beside the one it listens on."""
-    links = Path(f"/proc/{server.process.pid}/fd").iterdir()
-    found = 0
-    for link in links:
-        try:
-            found += str(link.readlink()).startswith("socket:")
-        except FileNotFoundError:
-            continue
-    return found - IDLE_SOCKETS
-
-
-IDLE_SOCKETS = 3
-"""The listening socket, and the pair with which the event loop wakes itself."""
+        sock.sendall(b"GET /api/v1/runs/long/follow/a HTTP/1.1\r\n" + HEAD + b"\r\n")
+        awaited(lambda: hasty.connections, 1)
+        awaited(lambda: hasty.connections, 0)
 
 
 @pytest.mark.sweep

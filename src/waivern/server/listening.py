@@ -33,29 +33,40 @@ def serve(
     """
     _allow_connections()
     with listener(options.host, port) as listening:
-        context = ServerContext(store, options)
-        for_others = bool(options.tokens) or not can_name_users()
-        config = uvicorn.Config(
-            create_app(store, options, context),
-            http=ConnectionProtocol if for_others else OwnUserProtocol,
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            log_level="critical",  # anyone can make it log; the guard reports what is ours
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            limit_concurrency=CONNECTIONS,
-            timeout_keep_alive=IDLE_S,
-            timeout_graceful_shutdown=END_S,
-            h11_max_incomplete_event_size=32768,
-        )
-        server = EndingServer(config, context)
-        server.ready = lambda: started(address(options.host, listening.getsockname()[1]))
+        server = prepared(store, options, listening, started)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             # at its end uvicorn raises the signal again that ended it: these are its handlers then
             signal.signal(number, server.handle_exit)
         server.run(sockets=[listening])
+
+
+def prepared(
+    store: RunStore,
+    options: ServerOptions,
+    listening: socket.socket,
+    started: Callable[[str], None],
+) -> EndingServer:
+    """Return a server for a socket that listens; `run` serves until `should_exit` is set."""
+    context = ServerContext(store, options)
+    for_others = bool(options.tokens) or not can_name_users()
+    config = uvicorn.Config(
+        create_app(store, options, context),
+        http=ConnectionProtocol if for_others else OwnUserProtocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        log_level="critical",  # anyone can make it log; the guard reports what is ours
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=CONNECTIONS,
+        timeout_keep_alive=IDLE_S,
+        timeout_graceful_shutdown=END_S,
+        h11_max_incomplete_event_size=32768,
+    )
+    server = EndingServer(config, context)
+    server.ready = lambda: started(address(options.host, listening.getsockname()[1]))
+    return server
 
 
 def _allow_connections() -> None:
