@@ -22,6 +22,8 @@ GAP = (44, 12)
 """The space between columns and between rows."""
 LABEL = 25
 """The characters that a box has room for."""
+MOST_ARTIFACTS = 5_000
+"""The artifacts of a run whose graph is drawn: of more, folding takes too long for a page."""
 MOST_BOXES = 600
 """The boxes that a picture may have; of a larger graph, only the table is shown."""
 URGENT = (
@@ -63,6 +65,8 @@ class Picture(NamedTuple):
 
 def picture(record: RunRecord, opened: Collection[str]) -> Picture | None:
     """Return the picture of a run's artifacts; None if there are too few or too many to draw."""
+    if len(record.steps) > MOST_ARTIFACTS:
+        return None
     needs = {name: needed(record, name) for name in record.steps}
     kinds = {name: step.component or "" for name, step in record.steps.items()}
     graph = fold(needs, kinds, opened)

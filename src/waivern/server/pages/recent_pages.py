@@ -39,9 +39,10 @@ class _RecentPage:
         self._response: Response | None = None
 
     def current(self, render: Callable[[], Response]) -> Response:
+        wanted = time.monotonic()  # those that wait while it is rendered receive the same
         with self._lock:
-            began = time.monotonic()
-            if self._response is None or began - self._at > AGE_S:
+            if self._response is None or self._at < wanted - AGE_S:
+                began = time.monotonic()
                 self._response = render()
                 self._at = began
             return self._response

@@ -45,6 +45,7 @@ function follow({ events, kinds }) {
   let more = false;
   let last = 0;
   let busy = false;
+  let pause = 500; // longer for a page that takes long to render
   async function load() {
     if (busy) return ask();
     busy = true;
@@ -55,12 +56,13 @@ function follow({ events, kinds }) {
     } catch { // the server is away: EventSource connects again, and asks then
     } finally {
       busy = false;
+      pause = Math.max(500, 4 * (performance.now() - last));
     }
   }
   function ask() {
     more = true;
     if (due) return;
-    if (!busy && performance.now() - last > 500) load();
+    if (!busy && performance.now() - last > pause) load();
     wait();
   }
   function wait() {
@@ -69,7 +71,7 @@ function follow({ events, kinds }) {
       due = 0;
       load();
       if (more && !due) wait();
-    }, 500);
+    }, pause);
   }
   function end() {
     source.close();
