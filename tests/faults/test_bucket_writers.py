@@ -36,6 +36,7 @@ from waivern.testing.store_helpers import (
     publish,
     records,
     ref,
+    write_log,
 )
 
 PATIENCE_S = 30
@@ -239,19 +240,24 @@ def _once(
 # leases, and clocks
 
 
+class _Clock:
+    """The module `time` after the clock of this machine has jumped."""
+
+    monotonic = staticmethod(time.monotonic)
+
+    def __init__(self, jump_s: int) -> None:
+        self._jump_ns = jump_s * 10**9
+
+    def time_ns(self) -> int:
+        return time.time_ns() + self._jump_ns
+
+
 @pytest.mark.parametrize("jump_s", [-DAY_S, DAY_S])
 def test_a_clock_that_jumps_takes_no_run_from_its_holder(
     jump_s: int, bucket: MemoryBucket, elsewhere: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lease = begin(another(bucket))
-    now_ns = time.time_ns
-
-    class Clock:
-        @staticmethod
-        def time_ns() -> int:
-            return now_ns() + jump_s * 10**9
-
-    monkeypatch.setattr(presence, "time", Clock)
+    monkeypatch.setattr(presence, "time", _Clock(jump_s))
     assert another(bucket).owner("r") is not None
     with pytest.raises(RunLockedError):
         another(bucket).lock("r", OWNER)
@@ -267,14 +273,7 @@ def test_a_clock_that_jumps_keeps_no_run_from_the_next_holder(
     (key,) = [key for key in bucket.objects if key.startswith("locks/")]
     data, put_ns = bucket.objects[key]
     bucket.objects[key] = data, put_ns - (presence.FRESH_S + 1) * 10**9
-    now_ns = time.time_ns
-
-    class Clock:
-        @staticmethod
-        def time_ns() -> int:
-            return now_ns() + jump_s * 10**9
-
-    monkeypatch.setattr(presence, "time", Clock)
+    monkeypatch.setattr(presence, "time", _Clock(jump_s))
     another(bucket).lock("r", OWNER).release()
 
 
@@ -291,6 +290,21 @@ def test_a_holder_shows_itself_again(
         time.sleep(0.01)
     lease.release()
     assert key not in bucket.objects
+
+
+def test_others_soon_see_what_is_not_synced(
+    bucket: MemoryBucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(presence, "COMMIT_S", 0.02)
+    store = another(bucket)
+    lease = begin(store)
+    lease.append([{"type": "next"}], sync=False)
+    write_log(store, "r", "a", "a line\n")
+    deadline = time.monotonic() + PATIENCE_S
+    while len(records(another(bucket))) < 2 or another(bucket).read_log("r", "a") != "a line\n":
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    lease.release()
 
 
 # buckets that cannot keep runs

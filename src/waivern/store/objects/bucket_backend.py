@@ -87,7 +87,8 @@ class BucketBackend(Backend):
         if self._checked:
             return
         key = f"probe/{secrets.token_hex(12)}"
-        self.bucket.create(key, b"1")
+        with suppress(FileExistsError):  # a repeated request whose first answer was lost
+            self.bucket.create(key, b"1")
         try:
             self.bucket.create(key, b"2")
         except FileExistsError:

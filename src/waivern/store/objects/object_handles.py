@@ -107,7 +107,7 @@ class _TreeHandle(OpenHandle):
 
     def close(self) -> None:
         node, self._node = self._node, None
-        if node is None:
+        if node is None or self._log.process != os.getpid():  # a forked child owns nothing here
             return
         try:
             if self._locked is not None:

@@ -84,6 +84,7 @@ class ObjectLog:
         """The files and folders that another writer had created first, by our numbers."""
         self._handles = 0
         self._looked = 0.0
+        self._committed = 0.0
 
     @property
     def tree(self) -> ObjectTree:
@@ -198,6 +199,13 @@ class ObjectLog:
             self._put(more)
             self.erase()
 
+    def commit_overdue(self, after_s: float) -> None:
+        """Commit the changes if nothing was committed for a while."""
+        with self.mutex:
+            overdue = time.monotonic() - self._committed >= after_s
+            if self.broken is None and self.held is not None and overdue:
+                self.commit()
+
     def _put(self, more: dict[str, Json]) -> None:
         claimed = int(str(more["epoch"])) if "claim" in more else None
         nonce = secrets.token_hex(12)
@@ -246,7 +254,7 @@ class ObjectLog:
         self.state.doomed += self._changes.doomed
         self._changes = PendingChanges()
         self.state.number += 1
-        self._looked = time.monotonic()
+        self._looked = self._committed = time.monotonic()
 
     def erase(self) -> None:
         """Destroy what commits have announced; after a failure the next holder does it."""

@@ -20,6 +20,8 @@ from waivern.store.objects.object_log import FencedError, ObjectLog
 
 BEAT_S = 10
 """How often a holder shows that it is there."""
+COMMIT_S = 2
+"""How long others wait for what a holder has written and not synced: events, logs, progress."""
 FRESH_S = 45
 """The age from which on a holder is taken for dead."""
 
@@ -34,12 +36,21 @@ class HeldPresence:
     def __init__(self, log: ObjectLog) -> None:
         self.log = log
         self.nonce = secrets.token_hex(12)
+        self._beaten = time.monotonic()
         self._document = json.dumps({"nonce": self.nonce, **_this_process()}).encode()
 
     def show(self) -> None:
         """Put the object."""
         _shown.add(self.nonce)
         self.log.bucket.put(_key(self.log), self._document)
+
+    def tick(self) -> None:
+        """Commit what was not synced for a while, and show the presence when it is time for it."""
+        with suppress(OSError):  # the holder gets the error when it commits
+            self.log.commit_overdue(COMMIT_S)
+        if time.monotonic() - self._beaten >= BEAT_S:
+            self._beaten = time.monotonic()
+            self.beat()
 
     def beat(self) -> None:
         """Put the object again. If another one is there, look whether the run was taken."""
@@ -88,14 +99,14 @@ class Heartbeat:
                 self._wake.set()
 
     def _beat(self) -> None:
-        while not self._wake.wait(BEAT_S):
+        while not self._wake.wait(min(BEAT_S, COMMIT_S) / 2):
             with self._mutex:
                 if self._thread is not threading.current_thread():
                     return
                 held = list(self._held.values())
             for presence in held:
                 with suppress(OSError, WaivernError):  # the next beat comes soon
-                    presence.beat()
+                    presence.tick()
 
 
 def is_held(log: ObjectLog, *, may_write: bool) -> bool:
