@@ -20,6 +20,10 @@ from server_kit import (
 )
 from wct_process import Place
 
+from waivern.server import run_feeds
+from waivern.store import LocalFilesystemStore
+from waivern.store.journal_tail import JournalTail
+
 Server = Callable[[], Hosted]
 
 
@@ -156,3 +160,41 @@ def count(ctx, go):
     assert place.ended(run).code == 0
     assert not (place.run_folder() / "_system" / "progress.json").exists()
     assert server.get("/api/v1/runs/live/progress").json["progress"] is None
+
+
+class CountingStore(LocalFilesystemStore):
+    """A store that counts the readers of journals."""
+
+    readers = 0
+
+    def tail(self, run_id: str, after: int = 0) -> JournalTail:
+        self.readers += 1
+        return super().tail(run_id, after)
+
+
+def test_one_reader_serves_all_clients_of_a_run(place: Place) -> None:
+    meeting = place.meeting()
+    run = place.start("run", meeting.runbook, "--run-id", "live")
+    meeting.wait()
+    store = CountingStore(place.path / ".waivern")
+    with Hosted(store) as server:
+        streams = [follow(server, "live") for _ in range(20)]
+        for stream in streams:
+            stream.until("artifact_completed")
+        meeting.let_go()
+        place.ended(run)
+        ends = [list(stream)[-1].name for stream in streams]
+    assert (ends, store.readers) == (["end"] * 20, 1)
+
+
+def test_a_client_that_has_fallen_behind_reads_the_journal(
+    place: Place, hosted: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_feeds, "RING_BYTES", 2000)  # the events of a handful of artifacts
+    text = '{source: {type: python, properties: {call: "steps.py:value"}}}'
+    place.runbook("many.yaml", "\n".join(f"  a{n}: {text}" for n in range(40)))
+    ran(place, "many.yaml", "many")
+    events = list(follow(hosted(), "many"))
+    seqs = [event.seq for event in events[:-1]]
+    assert seqs == list(range(1, len(seqs) + 1))
+    assert events[-2].name == "attempt_ended"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -293,6 +294,51 @@ def test_a_client_that_reads_nothing_is_disconnected(place: Place, hasty: Hosted
         sock.sendall(b"GET /api/v1/runs/long/follow/a HTTP/1.1\r\n" + HEAD + b"\r\n")
         awaited(lambda: hasty.connections, 1)
         awaited(lambda: hasty.connections, 0)
+
+
+SEEDS = [b"GET /api/v1/runs?limit=5&tag=a HTTP/1.1\r\n" + HEAD + b"\r\n"]
+SEEDS += [b"GET /api/v1/runs/one/content/last?offset=0 HTTP/1.1\r\n" + HEAD + b"\r\n"]
+SEEDS += [b"GET /runs/one/artifacts/last HTTP/1.1\r\n" + HEAD + b"Cookie: a=b\r\n\r\n"]
+SEEDS += [
+    POST + b'Content-Length: 12\r\n\r\n{"note":"no"}',
+    POST.replace(b"one/cancel", b"none/decisions"),
+]
+PIECES = [
+    b"\0",
+    b"\r\n",
+    b"%00",
+    b"%ff",
+    b"../",
+    b"\xff\xfe",
+    b"9" * 30,
+    b":",
+    b" ",
+    b"HTTP/",
+    b"/",
+    b"?",
+]
+
+
+@pytest.mark.parametrize("seed", [*range(40), pytest.param(-1, marks=pytest.mark.sweep, id="many")])
+def test_damaged_requests_have_clear_answers(server: Hosted, seed: int) -> None:
+    chance = random.Random(seed)
+    for _ in range(2000 if seed < 0 else 1):
+        data = bytearray(chance.choice(SEEDS))
+        for _ in range(chance.randrange(1, 5)):
+            at = chance.randrange(len(data))
+            data[at : at + chance.randrange(3)] = chance.choice(PIECES)
+        assert answer_to(server, bytes(data)) in (b"", b"2", b"3", b"4"), data
+
+
+def answer_to(server: Hosted, data: bytes) -> bytes:
+    """Return the first digit of the status; nothing if there is no answer."""
+    with server.connected() as sock:
+        sock.sendall(data)
+        sock.shutdown(socket.SHUT_WR)  # an incomplete request is not waited for
+        try:
+            return sock.recv(4096)[9:10]
+        except ConnectionResetError:
+            return b""
 
 
 @pytest.mark.sweep
