@@ -237,6 +237,28 @@ def _once(
     return on_request
 
 
+@pytest.mark.parametrize("runs", [1, pytest.param(6, marks=pytest.mark.sweep)])
+def test_several_processes_at_one_store(runs: int, tmp_path: Path) -> None:
+    place = tmp_path / "bucket"
+    place.mkdir()
+    text = book(tmp_path)
+
+    def work(number: int) -> None:
+        for n in range(runs):
+            store = store_in(FolderBucket(place))
+            assert run(text, store=store, run_id=f"r{number}-{n}").status == "completed"
+            store.append_access({"number": number, "n": n})
+
+    children = [forked(partial(work, number)) for number in range(4)]
+    assert [exit_of(child) for child in children] == [0] * 4
+    store = store_in(FolderBucket(place))
+    assert len(store.runs()) == 4 * runs
+    assert {line["run_id"] for line in store.read_history()} == set(store.runs())
+    assert len(store.read_access().lines) == 4 * runs
+    for run_id in store.runs():
+        assert verify(store, run_id).faults == ()
+
+
 # leases, and clocks
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import secrets
+import time
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -19,6 +20,8 @@ from waivern.store.objects.presence import Heartbeat, HeldPresence
 
 SNAPSHOT_COMMITS = 64
 """After so many commits a holder takes a snapshot, so that others need not read more of them."""
+REFUSED_S = 0.2
+"""How long a run that was found to be held is not looked at again: each look takes requests."""
 LOST_MARK_NS = 3600 * 1_000_000_000
 """The age from which on the mark of a writer that is no holder is one of a killed process."""
 
@@ -42,6 +45,8 @@ class RunLog(ObjectLog):
         self._mark: str | None = None
         """The key of the mark that this writer has put."""
         self._own_snapshot: str | None = None
+        self._refused = -REFUSED_S
+        """When the run was last found to be held."""
 
     def _newest(self) -> tuple[str, bytes] | None:
         for _ in range(5):  # a newer one may take its place between the two requests
@@ -132,7 +137,10 @@ class RunLog(ObjectLog):
             if not self.begun:
                 self.held = self.bytes.epoch = 1
                 return True
+            if time.monotonic() - self._refused < REFUSED_S:
+                return False
             if presence.is_held(self, may_write=True):
+                self._refused = time.monotonic()
                 return False
             self.load()
             epoch = self.state.epoch + 1
@@ -230,14 +238,15 @@ class RunLog(ObjectLog):
             return
         mark, self._mark = self._mark, None
         self._snapshot_now()
+        logs = run_keys.logs_of(self.bucket, self.run_id)
+        keys = logs.pop(self.name, run_keys.LogKeys([], []))
         if run_keys.name_of(self.bucket, self.run_id) != self.name:
             erase(self.bucket, self.run_id, self.name)  # it was removed, while this one slept
             return
-        logs = run_keys.logs_of(self.bucket, self.run_id)
-        for log in logs:
-            if log != self.name:  # of a beginning that was cut off
+        now_ns = max((each.changed_ns for each in keys.snapshots), default=0)
+        for log, other in logs.items():  # of beginnings that were cut off
+            if all(mark.changed_ns < now_ns - LOST_MARK_NS for mark in other.marks):
                 erase(self.bucket, self.run_id, log)
-        keys = logs[self.name]
         outdated = [
             each.key
             for each in keys.snapshots
