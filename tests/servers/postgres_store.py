@@ -13,6 +13,7 @@ from pathlib import Path
 import anyio
 import pytest
 from postgres_kit import PASSWORD, Server
+from store_life import lives
 
 from waivern import load, run
 from waivern.errors import IntegrityError, RefusedError, RunLockedError, StoreError, UsageError
@@ -81,6 +82,10 @@ def test_a_run_and_its_cached_repetition(
     second = run(book, store=store, run_id="second", executor=executor)
     assert {each.completed.how for each in second.steps if each.completed} >= {"cached"}
     assert verify(store, "second").faults == ()
+
+
+def test_the_life_of_a_store(url: str, tmp_path: Path) -> None:
+    lives(tmp_path, url)
 
 
 def test_what_is_in_it_can_be_looked_up_by_hand(

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import anyio
 import pytest
+from store_life import holds, lives
 
 from waivern import load, run
 from waivern.errors import (
@@ -142,6 +143,14 @@ def test_a_run_and_its_cached_repetition(store: SqliteStore, tmp_path: Path, exe
     second = run(book, store=store, run_id="second", executor=executor)
     assert {each.completed.how for each in second.steps if each.completed} >= {"cached"}
     assert verify(store, "second").faults == ()
+
+
+@pytest.mark.sweep
+def test_the_life_of_a_store(path: Path, tmp_path: Path) -> None:
+    def is_redacted() -> None:
+        assert not holds(path.parent)
+
+    lives(tmp_path, f"sqlite:///{path}", is_redacted)
 
 
 def test_threads_write_at_the_same_time(store: SqliteStore, path: Path) -> None:

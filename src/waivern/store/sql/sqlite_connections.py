@@ -25,6 +25,8 @@ OLDEST = (3, 35, 0)
 """The version of SQLite from which on it knows RETURNING."""
 LOG_BYTES = 64 << 20
 """The size to which the log shrinks when it is begun anew."""
+SHARED_BYTES = 1 << 15
+"""The size by which the `-shm` file beside a database grows."""
 _PAUSE_S = 0.2
 
 
@@ -286,5 +288,19 @@ def _explained(path: str, error: sqlite3.Error) -> Exception:
         return OSError(errno.ESTALE, os.strerror(errno.ESTALE), path)
     if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR) and not os.path.exists(path):
         return FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
-    found = _CODES.get(code, errno.EIO)
+    found = errno.ENOSPC if _is_full(code, path) else _CODES.get(code, errno.EIO)
     return OSError(found, f"{os.strerror(found)} (SQLite: {error})", path)
+
+
+def _is_full(code: int, path: str) -> bool:
+    """Return whether there was no room for the file that all processes share beside a database.
+
+    SQLite reports that as an error of the device.
+    """
+    if code != sqlite3.SQLITE_IOERR:
+        return False
+    try:
+        found = os.statvfs(os.path.dirname(path))
+    except OSError:
+        return False
+    return found.f_bavail * found.f_frsize < SHARED_BYTES
