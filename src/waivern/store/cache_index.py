@@ -134,7 +134,7 @@ def _lines(data: bytes) -> Iterator[tuple[str, dict[str, Json], bytes]]:
     for line in data.splitlines(keepends=True):
         if line.endswith(b"\n"):
             try:
-                document = json.loads(line)
+                document = json.loads(line.decode())  # of bytes it guesses the encoding
                 yield str(document["key"]), dict(document["entry"]), line
             except (ValueError, KeyError, TypeError, RecursionError):
                 continue

@@ -143,7 +143,7 @@ def _line(raw: bytes) -> ParsedLine | str:
     if suffix != b',"hash":"%b"}' % own.encode():
         return "its hash does not fit its bytes"
     try:
-        document = json.loads(body + b"}")
+        document = json.loads((body + b"}").decode())  # of bytes it guesses the encoding
         return ParsedLine(
             int(document["seq"]),
             int(document["synced"]),
