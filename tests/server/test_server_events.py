@@ -178,6 +178,7 @@ def test_one_reader_serves_all_clients_of_a_run(place: Place) -> None:
     meeting.wait()
     store = CountingStore(place.path / ".waivern")
     with Hosted(store) as server:
+        assert server.request("HEAD", "/api/v1/runs/live/events").status == 200  # at once
         streams = [follow(server, "live") for _ in range(20)]
         for stream in streams:
             stream.until("artifact_completed")

@@ -56,6 +56,8 @@ class Operation(NamedTuple):
     async def carry_out(self, request: Request) -> Response:
         """Check a request, and return the response of the handler."""
         call = ApiCall(request, self._values(request), await self._sent(request))
+        if request.method == "HEAD" and self.media_type != "application/json":
+            return Response(media_type=self.media_type)  # a stream would be produced to its end
         answer = await self.handle(call)
         return answer if isinstance(answer, Response) else JSONResponse(answer, self.status)
 

@@ -20,7 +20,7 @@ def operations(context: ServerContext) -> list[Operation]:
     """Return all operations of the API."""
     return [
         *read_operations(),
-        *stream_operations(RunFeeds(context)),
+        *stream_operations(context, RunFeeds(context)),
         *action_operations(context),
     ]
 

@@ -10,8 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from typing import NamedTuple
 
 import anyio
@@ -203,18 +202,17 @@ class RunFeeds:
         feed = self._feed(run_id)
         feed.clients += 1
         try:
-            with self.counted():
-                async for piece in self._events(feed, after):
-                    yield piece
+            async for piece in self.counted(self._events(feed, after)):
+                yield piece
         finally:
             feed.clients -= 1
 
-    @contextmanager
-    def counted(self) -> Iterator[None]:
-        """Count a stream as open."""
+    async def counted(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """Yield the pieces of a stream, which counts as open meanwhile."""
         self._streams += 1
         try:
-            yield
+            async for piece in pieces:
+                yield piece
         finally:
             self._streams -= 1
 

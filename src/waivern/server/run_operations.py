@@ -75,8 +75,13 @@ _TEXT = TEXT | {"maxLength": 1000}
 
 def record_of(store: RunStore, run: str) -> RunRecord:
     """Return the record of a run as it is now. Raises NotFoundError for a text that names none."""
+    return queries.load(store, found_run(store, run))
+
+
+def found_run(store: RunStore, run: str) -> str:
+    """Return the id of the run that a text names. Raises NotFoundError if it names none."""
     try:
-        return queries.load(store, find(store, run))
+        return find(store, run)
     except UsageError as error:
         raise NotFoundError(error.message, hint=error.hint) from None
 
