@@ -71,6 +71,10 @@ artifacts:
   used:
     inputs: private
     child_runbook: {path: child.yaml, output: sum, input_mapping: {secret: private}}
+  failing: {inputs: letters, process: {type: python, properties: {call: "steps.py:broken"}}}
+  unused:
+    inputs: failing
+    child_runbook: {path: child.yaml, output: sum, input_mapping: {secret: failing}}
 """
 CHILD = """
 inputs: {secret: {input_schema: json, sensitive: true}}

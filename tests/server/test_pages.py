@@ -12,9 +12,10 @@ from urllib.parse import urlencode
 import pytest
 from page_runs import write_people, write_runbooks
 from page_text import PageText, read_page
-from server_kit import Answer, Served, start_server
+from server_kit import Answer, Hosted, Reached
 from wct_process import Place
 
+from waivern import open_store
 from waivern.server.pages.page_templates import ASSETS, asset
 
 RUNS = ("broken", "gate", "fan", "held", "findings", "again")
@@ -33,17 +34,15 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
     runs = place.path / ".waivern/runs"
     shutil.copytree(runs / "gate", runs / "damaged")
     (runs / "damaged/_system/run.json").write_text("{")
-    yield Pages(start_server(place), place)
+    with Hosted(open_store(place.path / ".waivern")) as server:
+        yield Pages(server, place)
     place.close()
-
-
-FORM = {"Origin": "http://localhost", "Content-Type": "application/x-www-form-urlencoded"}
 
 
 class Pages:
     """The pages of a server, each read and checked."""
 
-    def __init__(self, server: Served, place: Place) -> None:
+    def __init__(self, server: Reached, place: Place) -> None:
         self.server = server
         self.place = place
 
@@ -57,7 +56,8 @@ class Pages:
 
     def send(self, path: str, **fields: str) -> Answer:
         """Send a form."""
-        headers = FORM | {"Origin": f"http://{self.server.host}"}
+        kind = "application/x-www-form-urlencoded"
+        headers = {"Origin": f"http://{self.server.host}", "Content-Type": kind}
         return self.server.request("POST", path, urlencode(fields).encode(), **headers)
 
     def wait_for(self, path: str, text: str) -> None:
@@ -100,6 +100,8 @@ def test_a_failure_is_shown_with_its_log_and_the_command_that_resumes(pages: Pag
     page = pages.page("/runs/broken")
     assert "1 artifact failed" in page.text
     assert "the archive is <b>not</b> \\u001b[31mreadable\\u001b[0m \\u202ehere" in page.text
+    assert "Resume" in page.text
+    assert "The end of the log of broken" in page.text
     assert f"wct runs resume broken --store {pages.place.path}/.waivern" in page.text
     assert "it needs 'broken', which failed" in page.text
     assert page.boxes == [
@@ -173,13 +175,13 @@ def test_source_content_is_shown_on_request_and_recorded_before(pages: Pages) ->
     assert "It holds content of its source, unmasked." in page.text
     assert "Lovelace" not in page.text
     assert not log.exists()
-    server = start_server(pages.place, "--read-only")
-    shown = Pages(server, pages.place).page("/runs/held/artifacts/letters?show=1")
-    assert "Lovelace" in shown.text
-    (line,) = log.read_text().splitlines()
-    assert json.loads(line)["event"]["artifact"] == "letters"
-    assert "Resume" not in Pages(server, pages.place).page("/runs/broken").inputs
-    assert server.request("POST", "/runs/broken/resume", b"", **FORM).status == 403
+    with Hosted(open_store(pages.place.path / ".waivern"), read_only=True) as server:
+        read_only = Pages(server, pages.place)
+        assert "Lovelace" in read_only.page("/runs/held/artifacts/letters?show=1").text
+        (line,) = log.read_text().splitlines()
+        assert json.loads(line)["event"]["artifact"] == "letters"
+        assert "Resume" not in read_only.page("/runs/broken").text
+        assert read_only.send("/runs/broken/resume").status == 403
 
 
 def test_a_sensitive_artifact_is_shown_on_request(pages: Pages) -> None:
@@ -187,6 +189,10 @@ def test_a_sensitive_artifact_is_shown_on_request(pages: Pages) -> None:
     assert "The runbook declares it as sensitive." in pages.page(path).text
     assert '"count": 1' not in pages.page(path).text
     assert '"count": 1' in pages.page(f"{path}?show=1").text
+    page = pages.page("/runs/held")
+    assert "failing python ValueError" in page.text
+    assert "The end of the log" not in page.text
+    pages.page("/runs/held/log/failing", 403)
 
 
 def test_a_list_of_objects_is_a_table(pages: Pages) -> None:

@@ -105,9 +105,10 @@ def _findings(store: RunStore, before: RunRecord, after: RunRecord) -> Iterator[
         s for s in after.steps.values() if s.completed and s.completed.schema.startswith(FINDINGS)
     ]
     collected = {name for step in steps for name in step.inputs}
+    hidden = before.sensitive | after.sensitive
     for step in steps:
         name = step.artifact
-        if name in collected or name in after.sensitive or name not in before.steps:
+        if name in collected | hidden or name not in before.steps:
             continue
         old, new = _by_id(store, before, name), _by_id(store, after, name)
         if old is None or new is None:

@@ -132,7 +132,7 @@ def run_view(
         annotations=Annotations.recorded(record.metadata.metadata),
         texts=of_run(store, record),
         counts={name: count for name, count in counts.items() if count},
-        failures=[_failure(store, step) for step in failed[:FAILURES]],
+        failures=[_failure(store, record, step) for step in failed[:FAILURES]],
         more_failures=max(0, len(failed) - FAILURES),
         gates=_gates(record, commands),
         coverage=covered,
@@ -148,12 +148,14 @@ def run_view(
     )
 
 
-def _failure(store: RunStore, step: StepRecord) -> FailedStep:
+def _failure(store: RunStore, record: RunRecord, step: StepRecord) -> FailedStep:
     error = step.error or {}
-    try:
-        lines = store.read_log(step.run_id, step.artifact).rstrip().split("\n")
-    except WaivernError as problem:
-        lines = [f"(the log cannot be read: {problem.message})"]
+    lines: list[str] = []
+    if step.artifact not in record.sensitive:
+        try:
+            lines = store.read_log(step.run_id, step.artifact).rstrip().split("\n")
+        except WaivernError as problem:
+            lines = [f"(the log cannot be read: {problem.message})"]
     shown = [line for line in lines[-LOG_LINES:] if line]
     hint = error.get("hint")
     return FailedStep(
@@ -200,7 +202,8 @@ def _findings(store: RunStore, record: RunRecord) -> list[FindingsOverview]:
         if step.completed and step.completed.schema.startswith(FINDINGS)
     ]
     collected = {name for step in done for name in step.inputs}
-    last = [step for step in done if step.artifact not in collected]
+    hidden = record.sensitive
+    last = [step for step in done if step.artifact not in collected | hidden]
     found = []
     for step in last[:SUMMARIES]:
         try:
