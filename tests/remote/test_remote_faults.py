@@ -99,7 +99,7 @@ def each_request(proxy: CuttingProxy, store: RunStore, local: RunStore, every: i
 def test_a_request_that_is_cut_off_is_executed_once(
     proxy: CuttingProxy, store: RemoteHttpStore, local: RunStore
 ) -> None:
-    each_request(proxy, store, local, every=9)
+    each_request(proxy, store, local, every=15)
 
 
 @pytest.mark.sweep

@@ -13,8 +13,10 @@ from server_kit import Served, awaited, start_server
 from wct_process import Done, Place
 
 from waivern import list_runs
+from waivern.errors import RunLockedError
 from waivern.runs.verify import verify
 from waivern.store.local import LocalFilesystemStore
+from waivern.store.lock import this_process
 from waivern.store.remote.remote_http import RemoteHttpStore
 
 TOKEN = "the-token-of-these-tests"
@@ -93,9 +95,9 @@ def test_a_run_is_killed_and_resumed_elsewhere(
     client.start("run", "r.yaml", "--run-id", "one")
     local = LocalFilesystemStore(server_place.path / "store")
     assert client.status() == list_runs(store=local)[0].status == "running"
-    refused = client.wct("run", "r.yaml", "--resume", "one")
-    assert refused.code == 5
-    assert f"process {client.process.pid} on" in refused.err
+    for store in (local, client.store):
+        with pytest.raises(RunLockedError, match=f"process {client.process.pid} on"):
+            store.lock("one", this_process())
     assert TOKEN not in Path(f"/proc/{client.process.pid}/cmdline").read_text()
 
     killed = time.monotonic()
