@@ -35,7 +35,7 @@ def head(place: Place, run: str) -> dict[str, Any]:
 
 def test_a_run_is_annotated_from_its_start(place: Place, wct: Wct) -> None:
     place.runbook("x.yaml", GOOD)
-    done = place.wct(
+    done = place.quick(
         *("run", "x.yaml", "--run-id", "r", "--name", "Q4 audit", "--tag", "b", "--tag", "a"),
         *("--note", "token s3cr3t! was used", "--meta", "ticket=P-17", "--meta", "key=s3cr3t!"),
         TOKEN="s3cr3t!",
@@ -288,12 +288,12 @@ def test_no_note_repeats_the_value_of_a_variable(place: Place) -> None:
     place.runbook("g.yaml", GATED)
     note, value = ("--note", "see s3cr3t!"), {"TOKEN": "s3cr3t!"}
     for run in ("r", "s"):
-        assert place.wct("run", "g.yaml", "--run-id", run, **value).code == 7
-    done = place.wct("runs", "approve", "r", "--reject", "--by", "ann", *note, **value)
+        assert place.quick("run", "g.yaml", "--run-id", run, **value).code == 7
+    done = place.quick("runs", "approve", "r", "--reject", "--by", "ann", *note, **value)
     assert done.code in (0, 1), done.err
-    assert place.wct("runs", "cancel", "s", *note, **value).code == 0
-    assert place.wct("runs", "redact", "s", "--reason", note[1], "--yes", **value).code == 0
-    assert place.wct("runs", "pin", "r", *note, **value).code == 0
+    assert place.quick("runs", "cancel", "s", *note, **value).code == 0
+    assert place.quick("runs", "redact", "s", "--reason", note[1], "--yes", **value).code == 0
+    assert place.quick("runs", "pin", "r", *note, **value).code == 0
     journals = [events(place, run) for run in ("r", "s")]
     noted = [line["note"] for lines in journals for line in lines if "note" in line]
     assert noted == ["see ${TOKEN}", "see ${TOKEN}"]

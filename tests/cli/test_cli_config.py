@@ -63,7 +63,7 @@ def test_a_runbook_adds_its_config(project: Place) -> None:
 
 
 def test_without_a_project_file_it_says_so(place: Place) -> None:
-    done = place.wct("config")
+    done = place.quick("config")
     assert done.code == 0
     assert "no waivern.yaml" in done.err
     assert done.rows[0] == ["store", json.dumps(str(place.path / ".waivern")), "default"]
@@ -71,7 +71,7 @@ def test_without_a_project_file_it_says_so(place: Place) -> None:
 
 def test_all_that_is_wrong_is_reported(place: Place) -> None:
     (place.path / "waivern.yaml").write_text("cach: true\non_error: stop\n")
-    done = place.wct("config", "--json")
+    done = place.quick("config", "--json")
     assert done.code == 3
     problems = done.data("error")["problems"]
     assert [(one["file"], one["line"], one["column"]) for one in problems] == [
@@ -86,7 +86,7 @@ def test_what_is_wrong_with_base_properties_is_told_in_the_project_file(place: P
     (place.path / "waivern.yaml").write_text(base)
     source = "{source: {type: filesystem, properties: {path: ., encoding: 1}}}"
     place.runbook("x.yaml", f"  a: {source}\n")
-    (told,) = place.wct("validate", "x.yaml", "--json").data("validate")
+    (told,) = place.quick("validate", "x.yaml", "--json").data("validate")
     problems = told["problems"]
     assert [(one["file"], one["line"], one["column"]) for one in problems] == [
         ("waivern.yaml", 3, 5),
@@ -112,9 +112,9 @@ def test_runs_are_kept_pruned_and_listed_as_the_project_says(project: Place) -> 
 def test_keeping_failed_runs_can_be_taken_back(place: Place) -> None:
     (place.path / "waivern.yaml").write_text("retention: {keep_last: 0, keep_failed: true}\n")
     place.runbook("x.yaml", RUNBOOK.replace("value", "fail"))
-    assert place.wct("run", "x.yaml", "--run-id", "r", "-q").code == 1
-    assert place.wct("runs", "prune").out == ""
-    assert place.wct("runs", "prune", "--no-keep-failed").rows[0][0] == "would remove r"
+    assert place.quick("run", "x.yaml", "--run-id", "r", "-q").code == 1
+    assert place.quick("runs", "prune").out == ""
+    assert place.quick("runs", "prune", "--no-keep-failed").rows[0][0] == "would remove r"
 
 
 @pytest.mark.parametrize("there", [True, False])

@@ -169,7 +169,7 @@ def _answered(place: Place, answer: str) -> Done:
 
 def test_a_store_that_is_moved_is_still_its_own(place: Place) -> None:
     (place.path / "q.yaml").write_text(BOOK)
-    assert place.wct("run", "q.yaml", "-q", "--run-id", "r").code == 7
+    assert place.quick("run", "q.yaml", "-q", "--run-id", "r").code == 7
     identity = place.path / ".waivern/id"
     assert stat.S_IMODE(identity.stat().st_mode) == 0o600
     there = place.path / "there"
@@ -194,26 +194,26 @@ def test_without_its_id_a_store_has_no_runs_of_its_own(
     place: Place, change: Callable[[Path], None]
 ) -> None:
     (place.path / "q.yaml").write_text(BOOK)
-    assert place.wct("run", "q.yaml", "-q", "--run-id", "r").code == 7
+    assert place.quick("run", "q.yaml", "-q", "--run-id", "r").code == 7
     change(place.path / ".waivern")
     (place.path / "q.yaml").write_text(BOOK + "# edited\n")
-    assert place.wct(*CALLS["approve"], "-q").code == 5
+    assert place.quick(*CALLS["approve"], "-q").code == 5
 
 
 def test_a_foreign_run_in_its_own_folder_has_not_moved(place: Place) -> None:
     (place.path / "q.yaml").write_text(BOOK)
-    assert place.wct("run", "q.yaml", "-q", "--run-id", "r").code == 7
+    assert place.quick("run", "q.yaml", "-q", "--run-id", "r").code == 7
     _no_id(place.path / ".waivern")
-    done = place.wct("runs", "resume", "r", "-q")
+    done = place.quick("runs", "resume", "r", "-q")
     assert done.code == 7
     assert "relative paths start from" not in done.err
 
 
 def test_a_damaged_id_is_an_integrity_error(place: Place) -> None:
     (place.path / "q.yaml").write_text(BOOK)
-    assert place.wct("run", "q.yaml", "-q", "--run-id", "r").code == 7
+    assert place.quick("run", "q.yaml", "-q", "--run-id", "r").code == 7
     (place.path / ".waivern/id").write_text("no id\n")
-    done = place.wct(*CALLS["approve"], "-q")
+    done = place.quick(*CALLS["approve"], "-q")
     assert done.code == 9
     assert "does not hold the id of a store" in done.err
 
@@ -221,10 +221,10 @@ def test_a_damaged_id_is_an_integrity_error(place: Place) -> None:
 def test_an_id_that_was_cut_off_vouches_for_nothing(place: Place) -> None:
     """A crash may leave a part: a run that recorded the whole is then one of another store."""
     (place.path / "q.yaml").write_text(BOOK)
-    assert place.wct("run", "q.yaml", "-q", "--run-id", "r").code == 7
+    assert place.quick("run", "q.yaml", "-q", "--run-id", "r").code == 7
     (place.path / ".waivern/id").write_text("3f2504e0-4f")
     (place.path / "q.yaml").unlink()
-    done = place.wct(*CALLS["approve"], "-q")
+    done = place.quick(*CALLS["approve"], "-q")
     assert done.code == 5, done.err
     assert "--trust-run" in done.err
 

@@ -10,7 +10,7 @@ from wct_process import Place
 
 
 def status(place: Place) -> str:
-    ((_, found, *_),) = place.wct("runs").rows
+    ((_, found, *_),) = place.quick("runs").rows
     return found
 
 
@@ -19,13 +19,15 @@ def test_kill_9_then_interrupted_then_resume(place: Place) -> None:
     process = place.start("run", meeting.runbook)
     meeting.wait()
     assert status(place) == "running"
-    live = place.wct("inspect", "@last", "--json")
+    live = place.quick("inspect", "@last", "--json")
     assert live.code == 0
     assert live.data("inspect")["status"] == "running"
     process.send_signal(signal.SIGKILL)
     place.ended(process)
     assert status(place) == "interrupted"
-    assert "0ms" not in place.wct("runs").out + place.wct("inspect", "@last").out  # nobody measured
+    assert (
+        "0ms" not in place.quick("runs").out + place.quick("inspect", "@last").out
+    )  # nobody measured
 
     again = place.start("run", meeting.runbook, "--resume", "@last", "--json")
     meeting.wait()
@@ -57,7 +59,7 @@ def test_two_resumes_at_once_one_names_the_other(place: Place) -> None:
     place.ended(process)
     winner = place.start("run", meeting.runbook, "--resume", "@last")
     meeting.wait()
-    loser = place.wct("run", meeting.runbook, "--resume", "@last")
+    loser = place.quick("run", meeting.runbook, "--resume", "@last")
     assert loser.code == 5
     assert loser.out == ""
     assert f"process {winner.pid} " in loser.err
@@ -91,7 +93,7 @@ def test_ctrl_c_lets_running_work_finish(place: Place) -> None:
     done = place.ended(process)
     assert done.code == 130
     assert "2 completed" in done.out
-    again = place.wct("run", meeting.runbook, "--resume", "@last")
+    again = place.quick("run", meeting.runbook, "--resume", "@last")
     assert again.code == 0
     assert "3 completed (2 restored)" in again.out
 
@@ -118,13 +120,13 @@ def test_changed_runbook_is_refused_then_allowed(place: Place) -> None:
 """
 
     name = place.runbook("book.yaml", book(1))
-    place.wct("run", name, "-q")
+    place.quick("run", name, "-q")
     place.runbook("book.yaml", book(7))
-    refused = place.wct("run", name, "--resume", "@last")
+    refused = place.quick("run", name, "--resume", "@last")
     assert refused.code == 5
     assert "touches completed: a" in refused.err
     assert "--allow-changed" in refused.err
-    allowed = place.wct("run", name, "--resume", "@last", "--allow-changed")
+    allowed = place.quick("run", name, "--resume", "@last", "--allow-changed")
     assert allowed.code == 0, allowed.err
     made = json.loads((place.run_folder() / "sum.json").read_text())
     assert made["content"] == {"total": 7}
@@ -134,15 +136,15 @@ def test_edited_artifact_is_told_and_made_again(place: Place) -> None:
     book = place.runbook(
         "book.yaml", '  a: {source: {type: python, properties: {call: "steps.py:value"}}}\n'
     )
-    place.wct("run", book, "-q")
+    place.quick("run", book, "-q")
     file = place.run_folder() / "a.json"
     whole = json.loads(file.read_text())
     file.write_text(file.read_text().replace('"value": 1', '"value": 2'))
-    looked = place.wct("inspect", "@last/a")
+    looked = place.quick("inspect", "@last/a")
     assert looked.code == 9
     assert "= help: " in looked.err
-    assert place.wct("inspect", "@last", "--full").code == 9
-    again = place.wct("run", book, "--resume", "@last")
+    assert place.quick("inspect", "@last", "--full").code == 9
+    again = place.quick("run", book, "--resume", "@last")
     assert again.code == 0
     assert json.loads(file.read_text())["content"] == whole["content"]
 
@@ -167,7 +169,7 @@ def test_torn_journal_is_interrupted_damaged_one_is_refused(place: Place) -> Non
     journal.write_bytes(b"\n".join(lines))
     run_id = place.run_folder().name
     for command in (["inspect", run_id], ["run", meeting.runbook, "--resume", run_id]):
-        done = place.wct(*command)
+        done = place.quick(*command)
         assert done.code == 9
         assert "journal line 2 is damaged" in done.err
         assert "= help: " in done.err

@@ -163,7 +163,7 @@ def test_parameters(wct: Wct, place: Place) -> None:
 
 
 def test_on_a_terminal(place: Place, book: str) -> None:
-    assert place.wct("run", book, "-q", "--run-id", "first").code == 0
+    assert place.quick("run", book, "-q", "--run-id", "first").code == 0
     done = place.on_a_terminal("plan", book)
     assert done.code == 0
     lines = [line.split() for line in done.out.splitlines()]
@@ -189,22 +189,22 @@ def test_names_that_a_terminal_would_act_upon(wct: Wct, place: Place) -> None:
 
 def test_it_says_from_where(place: Place, book: str) -> None:
     """The lines of a run, its summary, and a look at it name the run that it was taken from."""
-    assert place.wct("run", book).code == 0
+    assert place.quick("run", book).code == 0
     (first,) = place.run_ids()
-    done = place.wct("run", book, "--run-id", "second")
+    done = place.quick("run", book, "--run-id", "second")
     short = first[:8]
     assert f"cached     a  from {short}\n" in done.err
     assert f"python  cached from {short}" in done.out
     assert "produced" not in done.out
-    steps = json.loads(place.wct("inspect", "second", "--json").out)["data"]["steps"]
+    steps = json.loads(place.quick("inspect", "second", "--json").out)["data"]["steps"]
     assert {step["how"] for step in steps} == {"cached"}
     assert {step["origin"]["run"] for step in steps} == {first}
     assert {step["origin"]["artifact"] for step in steps} == {"a", "b"}
-    looked = dict(row[:2] for row in place.wct("inspect", "second/b").rows)
+    looked = dict(row[:2] for row in place.quick("inspect", "second/b").rows)
     assert looked["status"] == "completed, cached"
     assert looked["origin"].startswith(f"{first}/b, line ")
     assert f"from {short}" in place.on_a_terminal("inspect", "second").out
-    alone = dict(row[:2] for row in place.wct("inspect", f"{first}/b").rows)
+    alone = dict(row[:2] for row in place.quick("inspect", f"{first}/b").rows)
     assert "origin" not in alone
 
 
@@ -241,9 +241,9 @@ def test_two_at_the_same_time(place: Place) -> None:
     meeting = place.meeting()
     process = place.start("run", meeting.runbook, "--run-id", "r")
     meeting.wait()
-    done = place.wct("plan", meeting.runbook)
+    done = place.quick("plan", meeting.runbook)
     assert done.code == 0
     assert [row[1] for row in done.rows] == ["produce"] * 3
-    assert place.wct("plan", meeting.runbook, "--resume", "r").code == 0
+    assert place.quick("plan", meeting.runbook, "--resume", "r").code == 0
     meeting.let_go()
     assert place.ended(process).code == 0

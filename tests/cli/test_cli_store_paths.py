@@ -31,10 +31,10 @@ def test_a_tilde_is_the_home_folder_wherever_a_path_is_given(place: Place, home:
     (place.path / "waivern.yaml").write_text("persistence: {path: ~/by-project}\n")
     environ = {"HOME": str(home)}
     words = ("run", book, "--params", "~/values.yaml", "-q")
-    assert place.wct(*words, "--store", "~/by-option", "-o", "~/out", **environ).code == 0
-    assert place.wct(*words, WAIVERN_STORE="~/by-variable", **environ).code == 0
-    assert place.wct(*words, WAIVERN_STORE="file:~/by-url", **environ).code == 0
-    assert place.wct(*words, **environ).code == 0
+    assert place.quick(*words, "--store", "~/by-option", "-o", "~/out", **environ).code == 0
+    assert place.quick(*words, WAIVERN_STORE="~/by-variable", **environ).code == 0
+    assert place.quick(*words, WAIVERN_STORE="file:~/by-url", **environ).code == 0
+    assert place.quick(*words, **environ).code == 0
     for name in ("by-option", "by-variable", "by-url", "by-project"):
         assert stored(home / name) == 1
     assert (home / "out/a.json").exists()
@@ -66,10 +66,10 @@ def test_a_new_store_for_programs(place: Place, home: Path, form: str) -> None:
 
 def test_a_new_store_is_announced_once(place: Place) -> None:
     book = place.runbook("b.yaml", BOOK)
-    first, second = place.wct("run", book), place.wct("run", book)
+    first, second = place.quick("run", book), place.quick("run", book)
     assert "new store: .waivern (--store PATH names another)" in first.err
     assert "new store" not in second.err
-    assert "new store: elsewhere" in place.wct("run", book, "--store", "elsewhere").err
+    assert "new store: elsewhere" in place.quick("run", book, "--store", "elsewhere").err
 
 
 @pytest.mark.parametrize(
@@ -78,12 +78,12 @@ def test_a_new_store_is_announced_once(place: Place) -> None:
 )
 def test_outputs_must_not_land_where_runs_are_kept(place: Place, form: str) -> None:
     book = place.runbook("b.yaml", BOOK)
-    assert place.wct("run", book, "--run-id", "r").code == 0
+    assert place.quick("run", book, "--run-id", "r").code == 0
     run = place.path / ".waivern/runs/r"
     (place.path / "link").symlink_to(run)
     subprocess.run(["cp", "-r", run, place.path / "copy"], check=True)
     before = (run / "a.json").read_bytes()
-    done = place.wct("run", book, "-o", form)
+    done = place.quick("run", book, "-o", form)
     assert done.code == 2, done.err
     assert "where runs are stored" in done.err
     assert (run / "a.json").read_bytes() == before
@@ -97,18 +97,18 @@ def test_outputs_must_not_land_where_runs_are_kept(place: Place, form: str) -> N
 def test_a_name_that_looks_the_same_is_no_second_approver(place: Place, other: str) -> None:
     gate = "  sure: {gate: {question: Sure?, show: a, approvers: 2}}\n"
     book = place.runbook("b.yaml", BOOK + gate)
-    assert place.wct("run", book, "--run-id", "r", "-q").code == 7
-    assert place.wct("runs", "approve", "r", "--by", "ann", "--no-resume").code == 0
-    again = place.wct("runs", "approve", "r", "--by", other, "--no-resume")
+    assert place.quick("run", book, "--run-id", "r", "-q").code == 7
+    assert place.quick("runs", "approve", "r", "--by", "ann", "--no-resume").code == 0
+    again = place.quick("runs", "approve", "r", "--by", other, "--no-resume")
     assert again.code == 5, again.out + again.err
-    assert place.wct("runs", "approve", "r", "--by", "bob", "-q").code == 0
+    assert place.quick("runs", "approve", "r", "--by", "bob", "-q").code == 0
 
 
 def test_a_name_that_shows_nothing_is_no_name(place: Place) -> None:
     gate = "  sure: {gate: {question: Sure?, show: a}}\n"
     book = place.runbook("b.yaml", BOOK + gate)
-    assert place.wct("run", book, "--run-id", "r", "-q").code == 7
-    assert place.wct("runs", "approve", "r", "--by", "\u200b\u3164").code == 2
+    assert place.quick("run", book, "--run-id", "r", "-q").code == 7
+    assert place.quick("runs", "approve", "r", "--by", "\u200b\u3164").code == 2
 
 
 def test_no_variable_of_the_environment_gets_into_the_journal(
@@ -137,7 +137,7 @@ def test_the_home_of_an_unknown_user_is_refused(place: Place, option: str) -> No
     name = place.runbook(
         "one.yaml", '  a: {source: {type: command, properties: {argv: [echo, "1"]}}}\n'
     )
-    done = place.wct("run", name, option, "~nosuchuser/out")
+    done = place.quick("run", name, option, "~nosuchuser/out")
     assert done.code == 2
     assert "'~nosuchuser' is not the home folder of a user" in done.err
     assert not (place.path / "~nosuchuser").exists()

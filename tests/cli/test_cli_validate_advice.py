@@ -59,7 +59,7 @@ def files(place: Place) -> None:
 def test_what_is_likely_to_fail_is_a_warning_at_its_place(
     place: Place, text: str, said: str, hint: str | None
 ) -> None:
-    done = place.wct("validate", place.runbook("b.yaml", text))
+    done = place.quick("validate", place.runbook("b.yaml", text))
     assert done.code == 0
     assert "warning[WCT214]: " in done.err
     assert said in done.err
@@ -84,7 +84,7 @@ FINE = [
 @pytest.mark.parametrize("text", FINE)
 def test_what_is_there_is_no_warning(place: Place, text: str) -> None:
     book = place.runbook("b.yaml", text, "params: {where: {type: string}}")
-    done = place.wct("validate", book)
+    done = place.quick("validate", book)
     assert (done.code, done.err) == (0, "")
 
 
@@ -99,7 +99,7 @@ def test_children_are_looked_at_from_their_own_folders(place: Place) -> None:
         "  x: {child_runbook: {path: sub/child.yaml, output: r}}\n"
         "  y: {child_runbook: {path: sub/good.yaml, output: r}}\n",
     )
-    done = place.wct("validate", book, "--json")
+    done = place.quick("validate", book, "--json")
     [document] = json.loads(done.out)["data"]
     [warning] = document["warnings"]
     assert (done.code, document["valid"], document["problems"]) == (0, True, [])
@@ -118,7 +118,7 @@ def test_children_are_looked_at_from_their_own_folders(place: Place) -> None:
 )
 def test_each_problem_of_a_property_has_a_next_step(place: Place, source: str, words: str) -> None:
     name = place.runbook("one.yaml", f"  a: {{source: {source}}}\n")
-    done = place.wct("validate", name)
+    done = place.quick("validate", name)
     assert words in done.err
     assert "relative paths" not in done.err
 
@@ -133,6 +133,6 @@ def test_advice_shows_no_value_of_a_variable(place: Place) -> None:
         '  c: {source: {type: command, properties: {argv: ["${MODULE}"]}}}\n',
     )
     for more in ((), ("--json",)):
-        done = place.wct("validate", book, *more, MODULE=secret)
+        done = place.quick("validate", book, *more, MODULE=secret)
         assert done.code == 0, done.err
         assert "hunter2" not in done.out + done.err

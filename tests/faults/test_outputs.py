@@ -71,7 +71,7 @@ def content(path: Path) -> object:
     ids=["failed", "skipped", "no longer an output", "gone"],
 )
 def test_what_an_earlier_run_delivered_is_removed(place: Place, later: dict[str, str]) -> None:
-    assert place.wct("run", book(place, a=output(), b=output()), "-o", "answers").code == 0
+    assert place.quick("run", book(place, a=output(), b=output()), "-o", "answers").code == 0
     answers = place.path / "answers"
     (answers / "mine.txt").write_text("notes")
     assert files(answers) == {"a.json", "b.json", "mine.txt"}
@@ -79,7 +79,7 @@ def test_what_an_earlier_run_delivered_is_removed(place: Place, later: dict[str,
     text = "params: {x: {type: integer, default: 1}}\n"
     name = book(place, **later)
     (place.path / name).write_text(text + (place.path / name).read_text())
-    done = place.wct("run", name, "-o", "answers")
+    done = place.quick("run", name, "-o", "answers")
     assert done.code == 0, done.err
     assert files(answers) == {"a.json", "mine.txt"}
     assert "answers/b.json removed: it was written by an earlier run" in done.out
@@ -88,9 +88,9 @@ def test_what_an_earlier_run_delivered_is_removed(place: Place, later: dict[str,
 
 
 def test_json_names_what_was_removed_and_what_is_missing(place: Place) -> None:
-    place.wct("run", book(place, a=output(), b=output()), "-o", "answers")
+    place.quick("run", book(place, a=output(), b=output()), "-o", "answers")
     name = book(place, a=output(), b=output("broken"))
-    done = place.wct("run", name, "-o", "answers", "--json")
+    done = place.quick("run", name, "-o", "answers", "--json")
     data = done.data("run")
     assert done.code == 1
     assert data["outputs"] == ["answers/a.json"]
@@ -105,10 +105,10 @@ def test_json_names_what_was_removed_and_what_is_missing(place: Place) -> None:
 
 
 def test_a_stale_file_that_somebody_edited_is_left_and_named(place: Place) -> None:
-    place.wct("run", book(place, a=output(), b=output()), "-o", "answers")
+    place.quick("run", book(place, a=output(), b=output()), "-o", "answers")
     edited = place.path / "answers" / "b.json"
     edited.write_text("my notes")
-    done = place.wct("run", book(place, a=output()), "-o", "answers")
+    done = place.quick("run", book(place, a=output()), "-o", "answers")
     assert done.code == 0
     assert edited.read_text() == "my notes"
     assert "answers/b.json was written by an earlier run and edited since" in done.out
@@ -117,7 +117,7 @@ def test_a_stale_file_that_somebody_edited_is_left_and_named(place: Place) -> No
 def test_two_runbooks_share_a_folder(place: Place) -> None:
     one, two = book(place, "one.yaml", a=output(x=1)), book(place, "two.yaml", b=output(x=2))
     for name in (one, two, one):
-        assert place.wct("run", name, "-o", "answers").code == 0
+        assert place.quick("run", name, "-o", "answers").code == 0
     assert files(place.path / "answers") == {"a.json", "b.json"}
 
 
@@ -125,19 +125,19 @@ def test_ids_of_children_are_folders(place: Place) -> None:
     child = place.path / book(place, "child.yaml", end=output(x=3))
     child.write_text("outputs: {end: {artifact: end}}\n" + child.read_text())
     text = "{child_runbook: {path: child.yaml, output: end}, output: true}"
-    assert place.wct("run", book(place, c=text), "-o", "answers").code == 0
+    assert place.quick("run", book(place, c=text), "-o", "answers").code == 0
     assert files(place.path / "answers") == {"c/end.json"}
-    place.wct("run", book(place, a=output()), "-o", "answers")
+    place.quick("run", book(place, a=output()), "-o", "answers")
     assert files(place.path / "answers") == {"a.json"}
 
 
 def test_the_request_is_kept_until_the_run_completes(place: Place) -> None:
     name = book(place, a=output(), gate=GATE, end=output("value", ", after: gate", x=5))
-    waits = place.wct("run", name, "-o", "answers")
+    waits = place.quick("run", name, "-o", "answers")
     assert waits.code == 7
     assert "output     nothing yet: answers is written when the run has ended" in waits.out
     assert not (place.path / "answers").exists()
-    done = place.wct("runs", "approve", "@last", "--by", "ann")
+    done = place.quick("runs", "approve", "@last", "--by", "ann")
     assert done.code == 0, done.err
     assert files(place.path / "answers") == {"a.json", "end.json"}
     assert "answers/end.json" in done.out
@@ -183,18 +183,18 @@ def test_an_interrupted_run_delivers_when_it_is_resumed(place: Place) -> None:
     assert place.wct("run", name, "-o", "answers").code == -9
     assert not (place.path / "answers").exists()
     (place.path / "go").write_text("")
-    assert place.wct("run", name, "--resume", "@last").code == 0
+    assert place.quick("run", name, "--resume", "@last").code == 0
     assert files(place.path / "answers") == {"a.json"}
 
 
 def test_a_component_that_changes_the_folder_changes_nothing(place: Place) -> None:
     name = book(place, w=output("wander"))
-    assert place.wct("run", name, "-o", "answers").code == 0
+    assert place.quick("run", name, "-o", "answers").code == 0
     assert files(place.path / "answers") == {"w.json"}
 
 
 def test_nothing_is_replaced_when_one_output_cannot_be(place: Place) -> None:
-    place.wct("run", book(place, a=output(x=1), b=output(x=1)), "-o", "answers")
+    place.quick("run", book(place, a=output(x=1), b=output(x=1)), "-o", "answers")
     spoil = "{after: [a, b], source: {type: command, properties: {argv: [sh, -c, "
     spoil += "'echo >> .waivern/latest/b.json; echo 1']}}}"
     name = book(place, a=output(x=2), b=output(x=2), spoil=spoil)
@@ -206,7 +206,7 @@ def test_nothing_is_replaced_when_one_output_cannot_be(place: Place) -> None:
 
 
 def test_a_record_that_names_other_files_removes_nothing(place: Place) -> None:
-    place.wct("run", book(place, a=output()), "-o", "answers")
+    place.quick("run", book(place, a=output()), "-o", "answers")
     record = place.path / "answers" / RECORD
     document = json.loads(record.read_text())
     (entry,) = document["runbooks"].values()
@@ -215,10 +215,10 @@ def test_a_record_that_names_other_files_removes_nothing(place: Place) -> None:
     digest = "sha256:" + hashlib.sha256(b"{}\n").hexdigest()
     entry["files"] |= {"../victim.json": digest, str(victim): digest, "x": "y"}
     record.write_text(json.dumps(document))
-    assert place.wct("run", book(place, a=output()), "-o", "answers").code == 0
+    assert place.quick("run", book(place, a=output()), "-o", "answers").code == 0
     assert victim.exists()
     record.write_text("[" * 100_000)
-    assert place.wct("run", book(place, a=output()), "-o", "answers").code == 0
+    assert place.quick("run", book(place, a=output()), "-o", "answers").code == 0
 
 
 def test_a_folder_that_cannot_be_is_refused_before_the_run(place: Place) -> None:
@@ -226,6 +226,6 @@ def test_a_folder_that_cannot_be_is_refused_before_the_run(place: Place) -> None
     (place.path / "file").write_text("")
     (place.path / "dangling").symlink_to("nowhere")
     for folder in ("file", "file/below", "file/a/b", "dangling/x"):
-        done = place.wct("run", name, "-o", folder)
+        done = place.quick("run", name, "-o", folder)
         assert (done.code, f"-o '{folder}' is not a folder" in done.err) == (2, True)
     assert not (place.path / ".waivern").exists()

@@ -1,7 +1,8 @@
 """`--select` and `--exclude`: the artifacts of a plan that an attempt may produce. Pure.
 
-An expression is an id, an alias or a pattern with `*`; or `result:<status>`, for the artifacts of a
-run with this status. `+` before it selects all that it depends on, behind it all that depends on it.
+An expression is an id, an alias or a pattern with `*`; or `result:<status>`, for the artifacts of
+a run with this status. `+` before it selects all that it depends on, behind it all that depends on
+it.
 """
 
 from __future__ import annotations
