@@ -113,6 +113,7 @@ def extend_ruleset(document: Any, digest: str) -> Ruleset:
         labels=label_terms(every, [*document_of_base["unrelated"], *added["unrelated"]]),
         hints=type_terms(every, "hints"),
         neutral=base.neutral | normalised(added["neutral"]),
+        particles=base.particles,
         fields={**(base.fields if extends else {}), **field_terms(added["fields"], f"{name}/")},
         base=base,
         patterns=tuple(

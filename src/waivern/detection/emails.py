@@ -58,6 +58,8 @@ def _around(text: str, at: int) -> Candidate | None:
     if not longest or not _ends_well(text, end):
         return None
     start = _trimmed(text, at - longest, at)
+    if text[start + 1 : start + 2] == "'" and text[end : end + 1] == "'":
+        start += 2  # a literal of SQL: N'ann@acme.io'
     name = text[start:at]
     if not name or ".." in name or name.endswith("."):
         return None

@@ -58,6 +58,8 @@ class Verdict:
 
 
 SILENT = Verdict("silent")
+_NOTHING: frozenset[str] = frozenset()
+_UNKNOWN: tuple[str | None, frozenset[str], bool] = (None, _NOTHING, False)
 
 
 class Surroundings:
@@ -79,18 +81,24 @@ class Surroundings:
         column = self.column = self._tables.column(start)
         cell = self._tables.cell
         reach = _BEFORE if cell is None else _CELL_BEFORE
-        near = self._near(start, max(cell or 0, start - reach))
+        near = self._near(start, max(cell or 0, start - reach), in_cell=cell is not None)
         found = list(near)
         if column:
-            found.append(Label(words(column)[-_FIELD_WORDS:], "field"))
+            named = words(column)[-_FIELD_WORDS:]
+            found.append(Label(named, "field"))
+            if self._all_neutral(named) and (head := self._tables.row_head(start)):
+                found.append(Label(words(head)[-_FIELD_WORDS:], "key"))
         if self._field:
             found.append(self._field)
         if not found or all(label.kind == "words" for label in found):
             found += self._behind(end)
         return tuple(found)
 
-    def _near(self, start: int, floor: int) -> Iterator[Label]:
-        """Yield the key directly before the value, or else the words."""
+    def _near(self, start: int, floor: int, *, in_cell: bool) -> Iterator[Label]:
+        """Yield the key directly before the value, or else the words.
+
+        In a cell of a table, what is before the cell is not about the value: the column is.
+        """
         text = self._text
         line = max(text.rfind("\n", floor, start) + 1, floor)
         before = text[line:start]
@@ -108,7 +116,8 @@ class Surroundings:
             elif before[-1:] not in _LIST_MARKS:
                 yield from _spoken(before, _CLAUSE)
         elif not before.strip(_OPENERS + "-"):
-            yield from self._line_above(line)
+            if not in_cell:
+                yield from self._line_above(line)
         else:
             yield from _spoken(before, _CLAUSE)
 
@@ -231,14 +240,12 @@ class Evidence(NamedTuple):
 
 def evidence(label: Label, rules: Ruleset) -> Evidence:
     """Return what a label says about any type: it is read once for all candidates at a place."""
-    term, names, far = _nearest(label.words, rules.labels, label.kind) or (None, _NOTHING, False)
-    hint, hinted, _ = _nearest(label.words, rules.hints, label.kind) or (None, _NOTHING, False)
+    spoken = rules.particles if label.kind == "words" else _NOTHING
+    term, names, far = _nearest(label.words, rules.labels, label.kind, spoken) or _UNKNOWN
+    hint, hinted, _ = _nearest(label.words, rules.hints, label.kind) or _UNKNOWN
     known = term is not None or label.kind == "words"
     foreign = not known and not all(w in rules.neutral or w.isdigit() for w in label.words)
     return Evidence(term, names, far, hint, hinted, foreign)
-
-
-_NOTHING: frozenset[str] = frozenset()
 
 
 def denied(label: Label, unless: frozenset[str], neutral: frozenset[str]) -> bool:
@@ -255,12 +262,29 @@ def denied(label: Label, unless: frozenset[str], neutral: frozenset[str]) -> boo
 
 
 def _nearest(
-    label: tuple[str, ...], vocabulary: Vocabulary, kind: str
+    label: tuple[str, ...],
+    vocabulary: Vocabulary,
+    kind: str,
+    passed_over: frozenset[str] = _NOTHING,
 ) -> tuple[str, frozenset[str], bool] | None:
     """Return the known term that ends nearest to the value, the longest first, and if it is far."""
     for end in range(len(label), 0, -1):
+        far = kind == "words" and len(label) - end >= _FAR_WORDS
         for begin in range(max(0, end - LONGEST_TERM), end):
             term = " ".join(label[begin:end])
-            if term in vocabulary:
-                return term, vocabulary[term], kind == "words" and len(label) - end >= _FAR_WORDS
+            if term in vocabulary and term not in passed_over:
+                return term, vocabulary[term], far
+        if (stem := _without_suffix(label[end - 1])) in vocabulary and stem not in passed_over:
+            return stem, vocabulary[stem], far
     return None
+
+
+_SUFFIX = re.compile(
+    r"(?<=..)(?:s?nummer[ns]?|s?nummeret|numero|number|numer|s?nr|num|s?adresse|s?adress|adres|address)\Z"
+)
+"""What compounds of the European languages add to the word that says what a value is."""
+
+
+def _without_suffix(word: str) -> str:
+    """Return the first part of a compound such as `telefoonnummer`; the word if it is none."""
+    return _SUFFIX.sub("", word)

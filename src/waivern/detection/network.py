@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from waivern.detection.prepared_text import Candidate, PreparedText, occurrences, pattern
 
 _QUAD = re.compile(rb"0{1,3}\.0{1,3}\.0{1,3}\.0{1,3}")
+_COMPARED = pattern(r"(?:\(=|[=<>!~]=|[<>~^]|~>|<<|>>) {0,2}\Z")
 _PRODUCT = pattern(r"[A-Za-z][\w.+-]{0,40}/\Z")
 _V6_RUN = pattern(r"[0-9A-Fa-f:]{2,45}(?:\.\d{1,3}){0,3}")
 _V6_ANCHOR = re.compile(rb"::|h:h{1,4}:h{1,4}:")
@@ -53,13 +54,23 @@ def _ipv4(doc: PreparedText, start: int, end: int) -> Candidate | None:
         return None
     if text[start - 1 : start] == "/" and _PRODUCT.search(text[max(0, start - 44) : start]):
         return None  # Chrome/120.0.0.0
+    if _COMPARED.search(text[max(0, start - 6) : start]):
+        return None  # a version that a package requires
     numbers = [int(o) for o in octets]
-    small = max(numbers) < 20 and numbers[0] not in (0, 10) and value not in _KNOWN_SMALL
+    small = _looks_like_version(numbers) and value not in _KNOWN_SMALL
     network = text[end : end + 1] in ("/", ":") and text[end + 1 : end + 2].isdigit()
     weak = small and not network
     rule = "ipv4.small" if weak else "ipv4"
     end = _with_prefix(text, start, end, 32)
     return Candidate("IP_ADDRESS", start, end, 0.4 if weak else 0.75, rule, ("ipaddress",))
+
+
+def _looks_like_version(numbers: list[int]) -> bool:
+    """Return whether an address looks like a version, an object identifier or a section number."""
+    first, second, *_ = numbers
+    if first in (0, 10, 127, 169, 172, 192):
+        return False
+    return sum(number < 20 for number in numbers) >= 3 or (first <= 2 and second < 40)
 
 
 def _drawn(text: str, start: int, end: int) -> bool:
@@ -160,4 +171,6 @@ def mac_addresses(doc: PreparedText) -> Iterator[Candidate]:
                 continue
             sure = not digits.isdigit() and not digits.isalpha()
             base = 0.8 if sure else 0.55 if mark == ":" or digits.isalpha() else 0.3
+            if mark == ".":  # the form of routers is that of hexadecimal numbers, too
+                base = min(base, 0.3)
             yield Candidate("MAC_ADDRESS", start, end, base, "mac")

@@ -54,6 +54,18 @@ def _card(doc: PreparedText, start: int, size: int) -> Iterator[Candidate]:
         digits = bare(doc.text[start:end])
         issuer = card_issuer(digits)
         if issuer and doc.bounded(start, end) and luhn(digits):
-            base = 0.75 if size == 4 else 0.6 if issuer != "uatp" and size > 12 else 0.5
+            base = _certainty(doc, start, end, issuer)
             yield Candidate("CREDIT_CARD", start, end, base, f"card.{issuer}", ("luhn", "issuer"))
             return
+
+
+def _certainty(doc: PreparedText, start: int, end: int, issuer: str) -> float:
+    """Return how certain a card is without a label: the digits of many other things fit one."""
+    text = doc.text[start:end]
+    if not text.isdigit():
+        return 0.1 if " " in text and doc.in_number_rows(start, end) else 0.75
+    if doc.text[start - 1 : start] == "-":
+        return 0.0  # a negative number
+    if len(text) in (12, 13, 19):  # article numbers, and integers of 64 bits
+        return 0.35
+    return 0.5 if issuer == "uatp" else 0.6

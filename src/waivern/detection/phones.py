@@ -14,7 +14,12 @@ _NANP = pattern(r"\d{3}([-. ])\d{3}\1\d{4}")
 _NANP_LONG = pattern(r"1([-. ])(?:\d{3}|\(\d{3}\))[-. ]\d{3}[-. ]\d{4}")
 _NATIONAL = pattern(r"\(?\d{1,15}\)?(?:(?: - |[ ./-]|\) |-\()?\(?\d{1,9}\)?){0,6}")
 _TRUNK_PAREN = pattern(r"\(0\d{1,5}\) ?\d{2,8}(?:[ .-]\d{2,6}){0,3}")
-_DATE = pattern(r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}([-/.])\d{1,2}\1(?:19|20)\d{2}(?!\d)")
+_DATE = pattern(
+    r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}([-/.])\d{1,2}\1(?:19|20)\d{2}(?!\d)"
+    r"|(?:19|20)\d{2} ?[-/] ?(?:19|20)\d{2}(?!\d)"
+)
+_TRUNK = pattern(r"[ .-]?0(?=[1-9])")
+"""The digit that some dial within a country and write after the calling code, too."""
 _MOST = 15
 _LIMITS = frozenset({"2147483647", "2147483648", "4294967295", "4294967296"})
 
@@ -46,7 +51,10 @@ def _international(doc: PreparedText, at: int, begin: int, doubt: float) -> Cand
     if code is None or text[begin - 1 : begin].isalnum():
         return None
     low, high = CALLING_CODES[code]
-    end = _stretch(doc, at + len(code), begin, low, high)
+    at_number = at + len(code)
+    end = _stretch(doc, at_number, begin, low, high)
+    if end is None and (trunk := _TRUNK.match(text, at_number)):
+        end = _stretch(doc, trunk.end(), begin, low, high)
     if end is None:
         return None
     apart = not text[at:end].isdigit()
@@ -91,6 +99,8 @@ def _american(doc: PreparedText, start: int, size: int, before: str) -> Candidat
         return None
     if found.re is _NANP:
         base = {"-": 0.65, ".": 0.55, " ": 0.45}[found.group(1)]
+        if found.group(1) == " " and doc.in_number_rows(begin, found.end()):
+            base = 0.1
     return Candidate(_TYPE, begin, found.end(), base, "phone.nanp", ("nanp",))
 
 

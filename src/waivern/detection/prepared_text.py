@@ -24,6 +24,10 @@ def _table(digit: str, hexadecimal: str, letter: str) -> bytes:
     return bytes(table)
 
 
+_NUMBERS_ALONE = re.compile(r"[ \t]*\d+[ \t][\d \t]*\n?")
+_NEAR = 160
+"""Characters on each side of a value that are looked at for rows of numbers."""
+_JOINED = re.compile(r"\w")
 _NUMBERS = _table("0", "A", "A")
 _HEXES = _table("h", "h", "z")
 _TOKENS = _table("w", "w", "w")
@@ -83,6 +87,20 @@ class PreparedText:
         """`raw` in lower case."""
         return self.raw.lower()
 
+    def in_number_rows(self, start: int, end: int) -> bool:
+        """Return whether [start, end) is a part of rows of numbers that spaces separate."""
+        before, line_begins, above = self.text[max(0, start - _NEAR) : start].rpartition("\n")[::-1]
+        after, line_ends, below = self.text[end : end + _NEAR].partition("\n")
+        if before.rstrip(" \t")[-1:].isdigit() or after.lstrip(" \t")[:1].isdigit():
+            return True
+        if before.strip() or after.strip():
+            return False
+        neighbours = (
+            line_begins and above.rpartition("\n")[2],
+            line_ends and below.partition("\n")[0],
+        )
+        return any(_NUMBERS_ALONE.fullmatch(line) for line in neighbours)
+
     def bounded(self, start: int, end: int) -> bool:
         """Return whether [start, end) is a value of its own.
 
@@ -94,7 +112,7 @@ class PreparedText:
             before = text[start - 1]
             if before.isalnum() or before in "_$€£%#@.":
                 return False
-            if before in "-/+" and start > 1 and text[start - 2].isalnum():
+            if before in "-/+" and start > 1 and _JOINED.match(text, start - 2):
                 return False
         if end < len(text):
             after = text[end]

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from waivern.detection.identifiers import IDENTIFIERS
 from waivern.detection.patterns import ValuePattern
-from waivern.detection.word_splitting import words
+from waivern.detection.word_splitting import words, words_once
 from waivern.errors import NotFoundError
 from waivern.message import json_bytes, sha256
 
@@ -83,6 +83,8 @@ class Ruleset:
     hints: Vocabulary
     """Terms that support a type only weakly ('number')."""
     neutral: frozenset[str]
+    particles: frozenset[str]
+    """Terms that label a value as a key ('To: …') and say nothing in a sentence."""
     fields: Mapping[str, FieldTerm]
     base: Ruleset | None = None
     """The shipped ruleset that this one extends; rules of this one have ids '<name>/...'."""
@@ -101,7 +103,7 @@ class Ruleset:
             tokens = {*_NO_LETTERS.sub(" ", text).split()}
         if field:
             tokens.add(field)
-        seen = {word for token in tokens for word in words(token)}
+        seen = {word for token in tokens for word in words_once(token)}
         return frozenset().union(
             *(
                 types
@@ -139,6 +141,7 @@ def load_ruleset(name: str = "personal_data", version: str = DEFAULT_VERSION) ->
         labels=label_terms(document["types"], document["unrelated"]),
         hints=type_terms(document["types"], "hints"),
         neutral=normalised(document["neutral"]),
+        particles=normalised(document["particles"]),
         fields=field_terms(document["fields"]),
     )
 

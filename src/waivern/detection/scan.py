@@ -149,7 +149,10 @@ class Weighing:
         verdict = self._verdict(c.type, labels, rule)
         if verdict is None:
             return None
-        confidence = c.confidence + _shift(verdict, rule)
+        named = verdict
+        if verdict.stance == "foreign" and c.validators:
+            named = SILENT  # a check that holds outweighs a name that says nothing
+        confidence = c.confidence + _shift(named, rule)
         distinctive = bool(c.validators) or c.confidence >= _DISTINCTIVE
         if alone and distinctive and verdict.stance == "silent":
             confidence = max(confidence, min(confidence + _ALONE, _ENOUGH))

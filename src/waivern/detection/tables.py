@@ -60,6 +60,19 @@ class Tables:
         """The start of the cell of the position that was looked up last, if it is known."""
         return self._cell
 
+    def row_head(self, at: int) -> str | None:
+        """Return the first cell of the row of the position that was looked up last.
+
+        None unless the table has two columns, as one of keys and values has.
+        """
+        begin, _, cells = self._line
+        head = self._head(at)
+        if head is None or not cells or sum(map(bool, head.names)) != 2:
+            return None
+        first = next(place for place, name in enumerate(head.names) if name)
+        cell = self._text[cells[first] : cells[first + 1] - 1]
+        return cell.strip(' \t"*`') if begin <= cells[first + 1] <= at else None
+
     # SQL
 
     @cached_property

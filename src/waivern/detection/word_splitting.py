@@ -30,6 +30,10 @@ def words(name: str) -> tuple[str, ...]:
     return tuple(_singular(w.casefold()) for w in _WORD.findall(_HUMPS.sub(" ", name)))
 
 
+words_once = words.__wrapped__
+"""`words` of a name that is not likely to come again: it is not remembered."""
+
+
 def _singular(word: str) -> str:
     word = _COUNTER.sub("", word)
     if len(word) < 4 or not word.endswith("s") or word.endswith(("ss", "us", "is")):

@@ -1,0 +1,110 @@
+"""Values judged by their place: columns, rows, keys and clauses, in the languages of Europe."""
+
+from __future__ import annotations
+
+import pytest
+
+from waivern.detection import scan
+
+CARD, CARD_TOO = "4539578763621486", "4556737586899855"
+
+
+def found(text: str) -> list[tuple[str, str]]:
+    return [(match.type, text[match.start : match.end]) for match in scan(text)]
+
+
+@pytest.mark.parametrize(
+    ("head", "rows", "wanted"),
+    [
+        ("name;phone", ["Jimmy Page;415-555-0132", "Mary Price;415-555-0133"], "PHONE_NUMBER"),
+        ("name,card", [f"John Page,{CARD}", f"Ms Order,{CARD_TOO}"], "CREDIT_CARD"),
+        ("title\tssn", ["Mr Batch\t536-90-4399", "Mrs Weight\t536-90-4398"], "US_SSN"),
+        ("ssn,total", ["536-90-4399,17.50", "536-90-4398,18.50"], "US_SSN"),
+        ("| who | bsn |\n|---|---|", ["| Jan Prijs | 111222333 |"], "NL_BSN"),
+    ],
+)
+def test_in_a_table_the_column_speaks_and_not_the_cell_before(
+    head: str, rows: list[str], wanted: str
+) -> None:
+    text = "\n".join([head, *rows, ""])
+    assert [kind for kind, _ in found(text)] == [wanted] * len(rows)
+
+
+def test_in_a_table_of_keys_and_values_the_head_of_the_row_speaks() -> None:
+    text = "| field | value |\n|---|---|\n| bsn | 414472974 |\n| order_no | 5176582248912085 |\n"
+    assert found(text) == [("NL_BSN", "414472974")]
+    page = "<tr><td>bsn</td><td>414472974</td></tr><tr><td>order_no</td><td>5176582248912085</td></tr>"
+    assert found(f"<table>{page}</table>") == [("NL_BSN", "414472974")]
+
+
+@pytest.mark.parametrize("name", ["col_14", "foo", "Creditcardnummer", "kortnummer", "feld 3"])
+def test_a_name_that_says_nothing_is_no_reason_against_a_check_digit(name: str) -> None:
+    assert found(f"{name}: {CARD}") == [("CREDIT_CARD", CARD)]
+    assert found(f"order_no: {CARD}") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("Please send the report to 526-43-2852 today", ("US_SSN", "526-43-2852")),
+        ("the bill from 526-43-2852 is due", ("US_SSN", "526-43-2852")),
+        ("change the PESEL to 96111726007 now", ("PL_PESEL", "96111726007")),
+    ],
+)
+def test_a_preposition_labels_nothing_in_a_sentence(text: str, wanted: tuple[str, str]) -> None:
+    assert found(text) == [wanted]
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("Telefoonnummer: 020 7123 456", ("PHONE_NUMBER", "020 7123 456")),
+        ("Telemóvel: 912 345 678", ("PHONE_NUMBER", "912 345 678")),
+        ("puhelinnumero 040 123 4567", ("PHONE_NUMBER", "040 123 4567")),
+        ("mobilnummer: 070 123 45 67", ("PHONE_NUMBER", "070 123 45 67")),
+        ("steueridentnr: 86095742719", ("DE_TAX_ID", "86095742719")),
+        ("social_sec: 536904399", ("US_SSN", "536904399")),
+        ("betaalkaartnummer 4539 5787 6362 1486", ("CREDIT_CARD", "4539 5787 6362 1486")),
+    ],
+)
+def test_compounds_are_known_by_their_parts(text: str, wanted: tuple[str, str]) -> None:
+    assert found(text) == [wanted]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Depends: libfoo (= 60.5.10.3), libbar (>= 61.50.70.1)",
+        "requests==52.31.48.57",
+        "X509v3 keyUsage 2.5.29.15, 1.3.6.1",
+        "see 22.1.2.1 for details",
+        "blk_-4657886075935807358",
+        "offset -4539578763621486 of the block",
+        "value 4657886075935807358 end",
+        "got 4006381333931 twice",
+        "0317.0020.0003 0316.001F.0002 in the dump",
+        "Tels 2001-2009",
+        "tel 1998/2004",
+        "Tel Aviv 6777016",
+        "5482 5494 5477 5471\n5501 5520 5511 5499\n5461 5450 5442 5433\n",
+        "101 22 3034 55 1020\n204 45 6789 11 3\n",
+        "9 943 476 5919 0 1",
+    ],
+)
+def test_what_only_looks_like_a_value_is_not_reported(text: str) -> None:
+    assert found(text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("VALUES (N'luisg@embraer.com.br')", "luisg@embraer.com.br"),
+        ("write to O'Brien@acme.ie", "O'Brien@acme.ie"),
+        ("call +44 020 7707 0707 now", "+44 020 7707 0707"),
+        ("listen on 52.17.200.3", "52.17.200.3"),
+        ("server 10.0.0.5 is up", "10.0.0.5"),
+        ("mac 0316.001f.0002", "0316.001f.0002"),
+    ],
+)
+def test_the_span_is_the_value(text: str, wanted: str) -> None:
+    assert [value for _, value in found(text)] == [wanted]
