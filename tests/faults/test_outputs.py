@@ -196,9 +196,10 @@ def test_a_component_that_changes_the_folder_changes_nothing(place: Place) -> No
 def test_nothing_is_replaced_when_one_output_cannot_be(place: Place) -> None:
     place.quick("run", book(place, a=output(x=1), b=output(x=1)), "-o", "answers")
     spoil = "{after: [a, b], source: {type: command, properties: {argv: [sh, -c, "
-    spoil += "'echo >> .waivern/latest/b.json; echo 1']}}}"
+    spoil += "'until test -s .waivern/latest/b.json; do sleep 0.01; done; "
+    spoil += "echo >> .waivern/latest/b.json; echo 1']}}}"
     name = book(place, a=output(x=2), b=output(x=2), spoil=spoil)
-    done = place.wct("run", name, "-o", "answers")
+    done = place.quick("run", name, "-o", "answers")
     assert done.code == 9
     answers = place.path / "answers"
     assert content(answers / "a.json") == {"x": 1}
