@@ -1,10 +1,10 @@
-"""Layers, crossings and cycles in the layout of a graph, and what is folded in it."""
+"""Layers, crossings and cycles in the layout of a graph, and the groups in it."""
 
 from __future__ import annotations
 
 from itertools import combinations, pairwise
 
-from waivern.runs.graph_folding import fold, pattern
+from waivern.runs.graph_groups import grouped, pattern
 from waivern.runs.graph_layout import GraphLayout, layout
 
 FAN = 300
@@ -56,13 +56,13 @@ def test_a_journal_of_any_content_has_a_layout() -> None:
     assert layout({}) == GraphLayout({}, [], 0, 0.0)
 
 
-def test_a_fan_out_is_folded_stage_by_stage() -> None:
+def test_a_fan_out_is_grouped_stage_by_stage() -> None:
     needs, kinds = fan_out()
-    found = fold(needs, kinds)
+    found = grouped(needs, kinds)
     assert [len(members) for members in found.members.values()] == [FAN, FAN, 1]
     assert found.needs["merged"] == ["each/0/findings"]
     assert pattern(found.members["each/0/findings"]) == "each/*/findings"
-    opened = fold(needs, kinds, ["each/7/files"])
+    opened = grouped(needs, kinds, ["each/7/files"])
     assert opened.needs == needs, "all stages are opened together"
 
 
@@ -73,10 +73,10 @@ def test_no_row_is_empty() -> None:
     assert all(b - a <= 1.01 for a, b in pairwise(places))
 
 
-def test_what_differs_is_not_folded() -> None:
+def test_what_differs_is_not_grouped() -> None:
     needs: dict[str, list[str]] = {f"s{n}": [] for n in range(8)} | {"only": ["s0"]}
-    found = fold(needs, {})
+    found = grouped(needs, {})
     assert sorted(map(len, found.members.values())) == [1, 1, 7]
-    few = fold({f"s{n}": [] for n in range(3)}, {})
+    few = grouped({f"s{n}": [] for n in range(3)}, {})
     assert len(few.members) == 3
-    assert fold({"a": ["b"], "b": ["a"]}, {}).members == {"a": ["a"], "b": ["b"]}
+    assert grouped({"a": ["b"], "b": ["a"]}, {}).members == {"a": ["a"], "b": ["b"]}

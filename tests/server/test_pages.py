@@ -124,7 +124,7 @@ def test_a_gate_shows_what_is_decided_on(pages: Pages) -> None:
     assert "approval: gate, suspended" in page.boxes
 
 
-def test_a_fan_out_is_folded_and_can_be_opened(pages: Pages) -> None:
+def test_a_fan_out_is_one_box_and_can_be_expanded(pages: Pages) -> None:
     page = pages.page("/runs/fan")
     assert page.boxes == [
         "read/part_0* (40): 40 completed",

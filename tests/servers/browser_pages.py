@@ -169,7 +169,7 @@ def test_a_run_is_found_and_read_with_the_keyboard_alone(browser: Browser) -> No
     browser.wait_for(lambda: browser.driver.current_url.endswith("/runs/broken/artifacts/broken"))
 
 
-def test_a_fan_out_is_unfolded_with_the_keyboard(browser: Browser) -> None:
+def test_a_fan_out_is_expanded_with_the_keyboard(browser: Browser) -> None:
     browser.open("/runs/fan")
     assert len(browser.driver.find_elements(By.CSS_SELECTOR, "svg .node")) == 3
     browser.tab_to("read/part_* (150): 150 completed")

@@ -1,4 +1,4 @@
-"""The picture of a run's graph: boxes and curves for an SVG, with fan-outs folded."""
+"""The picture of a run's graph: boxes and curves for an SVG, with fan-outs grouped."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from markupsafe import Markup
 from waivern.record.fold import RunRecord
 from waivern.record.status import ArtifactStatus, Look
 from waivern.record.text_forms import clip
-from waivern.runs.graph_folding import FoldedGraph, fold, pattern
+from waivern.runs.graph_groups import GroupedGraph, grouped, pattern
 from waivern.runs.graph_layout import Edge, layout
 from waivern.server.pages.page_templates import component_name, look, page_url, run_url, word
 
@@ -23,7 +23,7 @@ GAP = (44, 12)
 LABEL = 25
 """The characters that a box has room for."""
 MOST_ARTIFACTS = 5_000
-"""The artifacts of a run whose graph is drawn: of more, folding takes too long for a page."""
+"""The artifacts of a run whose graph is drawn: of more, grouping takes too long for a page."""
 MOST_BOXES = 600
 """The boxes that a picture may have; of a larger graph, only the table is shown."""
 URGENT = (
@@ -47,7 +47,7 @@ class Box(NamedTuple):
     label: str
     note: str
     look: Look
-    folded: bool
+    is_group: bool
 
 
 class Picture(NamedTuple):
@@ -59,7 +59,7 @@ class Picture(NamedTuple):
     curves: list[str]
     """The `d` of a path for each edge."""
     opened: list[Box]
-    """The fan-outs that a reader has unfolded, each with the link that folds it again."""
+    """The groups that a reader has expanded, each with the link that collapses it."""
     box: tuple[int, int] = BOX
 
 
@@ -69,9 +69,9 @@ def picture(record: RunRecord, opened: Collection[str]) -> Picture | None:
         return None
     needs = {name: needed(record, name) for name in record.steps}
     kinds = {name: step.component or "" for name, step in record.steps.items()}
-    graph = fold(needs, kinds, opened)
+    graph = grouped(needs, kinds, opened)
     if len(graph.members) > MOST_BOXES:
-        graph, opened = fold(needs, kinds), ()
+        graph, opened = grouped(needs, kinds), ()
     if not 1 < len(graph.members) <= MOST_BOXES:
         return None
     found = layout(graph.needs)
@@ -82,7 +82,7 @@ def picture(record: RunRecord, opened: Collection[str]) -> Picture | None:
     ]
     width, height = found.columns * wide - GAP[0], found.rows * high - GAP[1]
     curves = [_curve(edge, wide, high) for edge in found.edges]
-    return Picture(width, round(height, 1), boxes, curves, _folds(record, opened))
+    return Picture(width, round(height, 1), boxes, curves, _expanded(record, opened))
 
 
 def needed(record: RunRecord, name: str) -> Sequence[str]:
@@ -95,7 +95,7 @@ def needed(record: RunRecord, name: str) -> Sequence[str]:
 
 def _box(
     record: RunRecord,
-    graph: FoldedGraph,
+    graph: GroupedGraph,
     name: str,
     place: tuple[float, float],
     opened: Collection[str],
@@ -126,7 +126,7 @@ def _box(
     return Box(x, y, url, shown, clip(shown, LABEL), clip(note, 30), worst.look, True)
 
 
-def _folds(record: RunRecord, opened: Collection[str]) -> list[Box]:
+def _expanded(record: RunRecord, opened: Collection[str]) -> list[Box]:
     run_id, known = record.metadata.run_id, [name for name in opened if name in record.steps]
     return [
         Box(

@@ -1,4 +1,4 @@
-"""Fan-outs of a graph, folded: nodes in equal positions are drawn as one, with their number.
+"""Groups of a graph: nodes of a fan-out in equal positions, which are drawn as one.
 
 Two nodes are in equal positions if they are of one kind and what they need, and what needs them, is
 in equal positions, too. So the stages of a fan-out stay visible: 300 files, each searched, and one
@@ -20,7 +20,7 @@ ROUNDS = 8
 """The distance, in edges, at which a difference still separates two nodes."""
 
 
-class FoldedGraph(NamedTuple):
+class GroupedGraph(NamedTuple):
     """A graph in which one node may represent several."""
 
     needs: dict[str, list[str]]
@@ -28,10 +28,10 @@ class FoldedGraph(NamedTuple):
     """The nodes that each drawn node represents; it has the id of the first."""
 
 
-def fold(
+def grouped(
     needs: Mapping[str, Sequence[str]], kinds: Mapping[str, str], opened: Collection[str] = ()
-) -> FoldedGraph:
-    """Return the graph with its fan-outs folded, except those with a member in `opened`.
+) -> GroupedGraph:
+    """Return the graph with its fan-outs grouped, except those with a member in `opened`.
 
     All stages of a fan-out are opened together: otherwise as many edges end at a single node.
     """
@@ -43,7 +43,7 @@ def fold(
     for members in groups.values():
         of.update((each, members[0] if len(members) > FEW else each) for each in members)
     _open(of, graph, {of[each] for each in opened if each in of})
-    found = FoldedGraph({}, {})
+    found = GroupedGraph({}, {})
     for node, needed in graph.items():
         found.members.setdefault(of[node], []).append(node)
         links = found.needs.setdefault(of[node], [])
