@@ -172,3 +172,42 @@ def test_workers_take_part(client: Client) -> None:
     done = client.wct("run", "w.yaml", "--run-id", "w", "--executor", "processes")
     assert done.code == 0, done.err
     assert verify(client.store, "w").vouched
+
+
+GATED = """\
+  first: {source: {type: python, properties: {call: "steps.py:value"}}}
+  met: {source: {type: python, properties: {call: "steps.py:meet", args: {ready: ready, go: go}}}}
+  ask:
+    gate: {question: "Is it right?", show: [first, met]}
+  last:
+    inputs: first
+    after: ask
+    process: {type: python, properties: {call: "steps.py:total"}}
+"""
+
+
+@pytest.mark.sweep
+def test_a_run_is_killed_resumed_elsewhere_and_approved_on_the_server(
+    client: Client, served: Served, server_place: Place, tmp_path: Path
+) -> None:
+    another = Client(tmp_path / "another", served.address)
+    for place in (client.place, another.place):
+        place.runbook("g.yaml", GATED)
+    client.start("run", "g.yaml", "--run-id", "one")
+    client.process.kill()
+    client.ended()
+    awaited(client.status, "interrupted")
+    another.start("run", "g.yaml", "--resume", "one")
+    another.let_go()
+    assert another.ended().code == 7
+
+    path = "/api/v1/runs/one"
+    (asked,) = served.get(path).json["decisions"]["ask"]
+    shown = asked["shown"]
+    assert list(shown) == ["first", "met"]
+    answer = served.post(f"{path}/decisions", {"gate": "ask", "approved": True, "shown": shown})
+    assert answer.status == 202, answer.body
+    awaited(client.status, "completed")
+    assert verify(LocalFilesystemStore(server_place.path / "store"), "one").vouched
+    assert [each["by"] for each in served.get(path).json["decisions"]["ask"][1:]]
+    another.place.close()

@@ -56,6 +56,8 @@ class ClientSession:
         self._open_requests: set[int] = set()
         self._closing: deque[int] = deque()
         self._open = 0
+        self._away: float | None = None
+        """The time since which signs of life fail."""
         self._over: str | None = None
         """Why the session has ended."""
         self._patience = FIRST_CONTACT_S
@@ -218,12 +220,22 @@ class ClientSession:
         """Keep the session alive for some seconds; return whether it is."""
         try:
             answer = self._connection.send("POST", f"{self._path}/alive")
-        except AwayError:
-            time.sleep(PAUSE_S)
-            return not self.is_over
-        if answer.status in (204, *BUSY):
-            self._contact = time.monotonic()
+        except AwayError as error:
+            return self._stay_away(str(error))
+        self._away = None
+        if answer.status != 204:
+            time.sleep(LONGEST_PAUSE_S)
+        self._contact = time.monotonic()
         return answer.status != 410
+
+    def _stay_away(self, reason: str) -> bool:
+        """Wait before the next sign of life; the server has ended the session after a time."""
+        now = time.monotonic()
+        self._away = self._away or now
+        if now - self._away > self._patience:
+            self._over = self._over or f"{self._connection.url} does not answer ({reason})"
+        time.sleep(min(LONGEST_PAUSE_S, PAUSE_S + (now - self._away) / 4))
+        return not self.is_over
 
 
 def _keep_alive(session: ref[ClientSession]) -> None:
