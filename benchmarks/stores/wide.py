@@ -75,7 +75,7 @@ def one_round(folder: Path, store: str, number: int) -> tuple[float, float, str]
     place.mkdir()
     stores = {
         "folder": str(place / "folder"),
-        "store": store.format(folder=place, round=number),
+        "store": store.format(folder=place, round=number + 1),
     }
     took = {}
     for name in sorted(stores, reverse=bool(number % 2)):

@@ -53,15 +53,26 @@ class Transaction(ABC):
         self.durable = durable
         """Whether all of it is durable when it is committed; from then on, whether it is."""
         self.synced = durable
-        """Whether all of it has to be durable when `Database.transaction` returns."""
+        """Whether all of it has to be durable when `Database.transaction` returns.
+
+        A database that can decide that at the end sets `durable` then.
+        """
         self._checked: set[tuple[int, int]] = set()
+        self._held: set[int] = set()
 
     @abstractmethod
     def rows(self, statement: str, *values: object) -> Rows:
         """Execute a statement, whose placeholders are '?', and return its rows."""
 
-    def hold(self, number: int) -> None:  # noqa: B027 - only where several write at a time
-        """Let no other transaction give or take names in this folder by a rename."""
+    def hold(self, number: int) -> bool:
+        """Let no other transaction rename into this folder; return whether it exists."""
+        if number not in self._held and self._hold(number):
+            self._held.add(number)
+        return number in self._held
+
+    @abstractmethod
+    def _hold(self, number: int) -> bool:
+        """Lock the row of a folder until the end, where several transactions write at a time."""
 
     @abstractmethod
     def fence_of(self, number: int) -> int | None:
@@ -133,7 +144,7 @@ class Database(ABC):
         try:
             self.commit(begun)
             if begun.synced and not begun.durable:
-                self.sync()
+                self._sync()
                 begun.durable = True
         except BaseException:
             begun.durable = False

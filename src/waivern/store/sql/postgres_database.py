@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 PING_S = 0.5
 """The age from which on a connection that holds a lock is asked whether it still is one."""
 LOCK_POLL_S = 0.005
+DURABLE = "SET LOCAL synchronous_commit = on"
 CREATION = "waivern: tables"
 """The name of the lock under which tables are created."""
 TABLES = """
@@ -69,8 +70,8 @@ class PostgresTransaction(Transaction):
         database.step("look" if verb == "select" else verb, self._title)
         return self.connection.rows(statement, values)
 
-    def hold(self, number: int) -> None:
-        self.rows("SELECT 1 FROM files WHERE id = ? FOR NO KEY UPDATE", number)
+    def _hold(self, number: int) -> bool:
+        return bool(self.rows("SELECT 1 FROM files WHERE id = ? FOR NO KEY UPDATE", number))
 
     def fence_of(self, number: int) -> int | None:
         # the next holder waits for the end of this transaction before it counts the fence up
@@ -134,7 +135,7 @@ class PostgresDatabase(Database):
         connection.rows("SELECT pg_advisory_lock(hashtext(?))", (CREATION,))
         try:
             database.step("begin", self._place.url)
-            connection.command("BEGIN; SET LOCAL synchronous_commit = on")
+            connection.command(f"BEGIN; {DURABLE}")
             if self._version(connection) is None:
                 database.step("create", self._place.url)
                 connection.command(TABLES.format(schema=self._place.schema, version=VERSION))
@@ -165,12 +166,11 @@ class PostgresDatabase(Database):
 
     def begin(self, *, durable: bool) -> PostgresTransaction:
         database.step("begin", self._place.url)
-        begin = "BEGIN; SET LOCAL synchronous_commit = on" if durable else "BEGIN"
         deadline = time.monotonic() + database.PATIENCE_S
         while True:
             connection = self._pool.take()
             try:
-                connection.command(begin)
+                connection.command("BEGIN")
             except BaseException as error:
                 usable = not connection.is_broken
                 self._pool.give_back(connection)
@@ -184,7 +184,8 @@ class PostgresDatabase(Database):
         connection = transaction.connection
         try:
             database.step("commit", self._place.url)
-            connection.command("COMMIT")
+            connection.command(f"{DURABLE}; COMMIT" if transaction.synced else "COMMIT")
+            transaction.durable = transaction.synced
         except BaseException:
             _undo(connection)
             raise

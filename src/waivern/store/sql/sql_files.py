@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
@@ -188,3 +188,17 @@ def put(transaction: Transaction, number: int, at: int, data: bytes) -> None:
     """Write bytes of a file, in chunks."""
     for start in range(0, len(data), CHUNK_BYTES):
         transaction.rows(_ADD_CHUNK, number, at + start, data[start : start + CHUNK_BYTES])
+
+
+def put_all(transaction: Transaction, files: Iterable[tuple[int, bytes]]) -> None:
+    """Write the bytes of new files, in one statement if they are small."""
+    values: list[object] = []
+    for number, data in files:
+        if len(data) > CHUNK_BYTES:
+            put(transaction, number, 0, data)
+        elif data:
+            values += [number, 0, data]
+    if values:
+        marks = ", ".join(["(?, ?, ?)"] * (len(values) // 3))
+        statement = f"INSERT INTO chunks (file, at, data) VALUES {marks}"  # noqa: S608 - only '?'
+        transaction.rows(statement, *values)

@@ -17,6 +17,7 @@ from waivern.store.sql.sql_files import (
     SqlHandle,
     SqlStatus,
     put,
+    put_all,
     status,
     system_error,
 )
@@ -31,6 +32,10 @@ _ADD = (
 )
 _WHOLE = "SELECT data FROM chunks WHERE file = ? ORDER BY at"
 _LIST = "SELECT name, folder FROM files WHERE parent = ?"
+_FIND_BOTH = (
+    "SELECT parent, name, id, folder FROM files "
+    "WHERE (parent = ? AND name = ?) OR (parent = ? AND name = ?)"
+)
 _MOVE = "UPDATE files SET parent = ?, name = ?, changed = ? WHERE id = ?"
 _REMOVE = "DELETE FROM files WHERE id = ?"
 _IS_EMPTY = "SELECT 1 FROM files WHERE parent = ? LIMIT 1"
@@ -39,6 +44,9 @@ _TOTAL = (
     "SELECT f.id, f.size FROM files f JOIN below b ON f.parent = b.id) "
     "SELECT coalesce(sum(size), 0) FROM below"
 )
+
+TOGETHER = 64
+"""The number of files that one statement creates."""
 
 
 class SqlFolder(SqlHandle, FolderHandle):
@@ -141,16 +149,18 @@ class SqlFolder(SqlHandle, FolderHandle):
         target.check_open()
         with self.writing() as transaction:
             transaction.check(target.fence)
-            transaction.hold(target.number)
-            number, folder, *_ = self._found(old)
-            replaced = transaction.rows(_FIND, target.number, new)
-            if replaced and replaced[0][0] != number:
-                if folder or replaced[0][1]:
-                    raise system_error(errno.ENOTEMPTY, new)
-                transaction.rows(_REMOVE, replaced[0][0])
-            elif not replaced and not transaction.rows(STATUS, target.number):
+            if not transaction.hold(target.number):
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), new)
-            transaction.rows(_MOVE, target.number, new, time.time_ns(), number)
+            rows = transaction.rows(_FIND_BOTH, self.number, old, target.number, new)
+            found = {(parent, name): (number, folder) for parent, name, number, folder in rows}
+            if (moved := found.get((self.number, old))) is None:
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), old)
+            replaced = found.get((target.number, new))
+            if replaced is not None and replaced != moved:
+                if moved[1] or replaced[1]:
+                    raise system_error(errno.ENOTEMPTY, new)
+                transaction.rows(_REMOVE, replaced[0])
+            transaction.rows(_MOVE, target.number, new, time.time_ns(), moved[0])
 
     def unlink(self, name: str) -> None:
         with self.writing() as transaction:
@@ -205,8 +215,35 @@ class SqlFolder(SqlHandle, FolderHandle):
     # several changes at once
 
     def create_all(self, files: Iterable[tuple[str, bytes]], created: list[FileHandle]) -> None:
-        with self.database.transaction(durable=True):
-            super().create_all(files, created)
+        waiting = list(files)
+        with self.database.transaction(durable=True), self.writing() as transaction:
+            while waiting:
+                group, waiting = waiting[:TOGETHER], waiting[TOGETHER:]
+                numbers = self._add_files(transaction, group)
+                put_all(transaction, [(numbers[name], data) for name, data in group])
+                for name, _ in group:
+                    file = SqlFile(self.database, numbers[name], name, "new", self.fence)
+                    file.wrote(transaction)
+                    created.append(file)
+
+    def _add_files(
+        self, transaction: Transaction, files: list[tuple[str, bytes]]
+    ) -> dict[str, int]:
+        """Give new files their names; return their numbers. Raises FileExistsError."""
+        values, now = [], time.time_ns()
+        for name, data in files:
+            values += [self.number, name, 0, len(data), now]
+        marks = ", ".join(["(?, ?, ?, ?, ?)"] * len(files))
+        statement = (
+            f"INSERT INTO files (parent, name, folder, size, changed) VALUES {marks} "  # noqa: S608
+            "ON CONFLICT (parent, name) DO NOTHING RETURNING name, id"
+        )
+        added = transaction.rows(statement, *values)
+        numbers: dict[str, int] = dict(added)
+        for name, _ in files:
+            if name not in numbers:
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name)
+        return numbers
 
     def write_new(self, name: str, data: bytes) -> None:
         with self.database.transaction(durable=True):

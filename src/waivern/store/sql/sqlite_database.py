@@ -66,6 +66,9 @@ class SqliteTransaction(database.Transaction):
         with explained(self._path):
             return self.connection.raw.execute(statement, values).fetchall()
 
+    def _hold(self, number: int) -> bool:  # nothing else writes
+        return bool(self.rows("SELECT 1 FROM files WHERE id = ?", number))
+
     def fence_of(self, number: int) -> int | None:
         found = self.rows("SELECT fence FROM files WHERE id = ?", number)
         return found[0][0] if found else None
