@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from waivern.cli.commands.wct_runs_resume import resumed_by
-from waivern.cli.ui.data import read_data
+from waivern.cli.ui.data_values import read_data
 from waivern.cli.ui.json_output import print_document
 from waivern.cli.ui.options import (
     by_option,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from waivern.cli.ui.data import read_data
+from waivern.cli.ui.data_values import read_data
 from waivern.cli.ui.options import (
     data_option,
     examples,
