@@ -5,7 +5,7 @@
 `lists`    processor time of the server for `GET ...?limit=100` over 10,000 runs, when it is warm.
 `events`   the time from an event of another process, as its journal has it, to the client; and
            what arrives when server and client are started again in the middle of the run.
-`clients`  a run that nobody follows beside one that 200 clients follow, in turns: duration and
+`clients`  a run without followers beside one that 200 clients follow, in turns: duration and
            processor time of the run, processor time of the server.
 
 Raw measurements are written to FOLDER as JSON, one file for each part. The machine should be quiet:

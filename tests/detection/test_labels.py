@@ -33,8 +33,9 @@ def test_in_a_table_the_column_speaks_and_not_the_cell_before(
 def test_in_a_table_of_keys_and_values_the_head_of_the_row_speaks() -> None:
     text = "| field | value |\n|---|---|\n| bsn | 414472974 |\n| order_no | 5176582248912085 |\n"
     assert found(text) == [("NL_BSN", "414472974")]
-    page = "<tr><td>bsn</td><td>414472974</td></tr><tr><td>order_no</td><td>5176582248912085</td></tr>"
-    assert found(f"<table>{page}</table>") == [("NL_BSN", "414472974")]
+    rows = "<tr><td>bsn</td><td>414472974</td></tr>"
+    rows += "<tr><td>order_no</td><td>5176582248912085</td></tr>"
+    assert found(f"<table>{rows}</table>") == [("NL_BSN", "414472974")]
 
 
 @pytest.mark.parametrize("name", ["col_14", "foo", "Creditcardnummer", "kortnummer", "feld 3"])
