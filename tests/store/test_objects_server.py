@@ -124,6 +124,14 @@ class _Slow(_Handler):
         super()._dispatch(action)
 
 
+class _Closing(_Handler):
+    """Each connection ends with its first answer, so that none outlives the server."""
+
+    def _dispatch(self, action: object) -> None:
+        super()._dispatch(action)
+        self.close_connection = True
+
+
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bucket_client, "PAUSE_S", 0.001)
@@ -138,7 +146,7 @@ def test_a_run_on_a_server_that_fails_or_is_slow(
 
 
 def test_a_server_that_is_away_is_named(tmp_path: Path, impatient: None) -> None:
-    with serving(tmp_path) as address:
+    with serving(tmp_path, _Closing) as address:
         store = store_at(address)
         lease = begin(store)
     began = time.monotonic()
