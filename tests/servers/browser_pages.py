@@ -195,14 +195,23 @@ def test_a_gate_is_approved_with_the_keyboard(browser: Browser, place: Place) ->
     assert "seen" in browser.open("/runs/approved/artifacts/approval").text
 
 
-def test_a_live_run_is_cancelled(browser: Browser, place: Place) -> None:
-    run = place.start("run", "slow.yaml", "--run-id", "cancelled")
-    browser.wait_for(lambda: "cancelled" in place.run_ids())
-    browser.open("/runs/cancelled")
-    browser.driver.find_element(By.XPATH, "//summary[. = 'Cancel this run']").click()
-    browser.driver.find_element(By.XPATH, "//button[. = 'Cancel the run']").click()
-    browser.wait_for(lambda: "Slow ! cancelled" in browser.text)
-    assert place.ended(run).code == 1
+def test_a_live_run_is_cancelled(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    meeting, server = place.meeting(), start_server(place)
+    browser = Browser(server.address)
+    try:
+        run = place.start("run", meeting.runbook, "--run-id", "live")
+        meeting.wait()
+        browser.open("/runs/live")
+        browser.driver.find_element(By.XPATH, "//summary[. = 'Cancel this run']").click()
+        browser.driver.find_element(By.XPATH, "//button[. = 'Cancel the run']").click()
+        browser.wait_for(lambda: "! cancelled" in browser.text)
+        meeting.let_go()
+        assert place.ended(run).code == 1
+        assert browser.faults() == []
+    finally:
+        browser.close()
+        place.close()
 
 
 def test_text_of_a_foreign_run_stays_text(browser: Browser) -> None:
