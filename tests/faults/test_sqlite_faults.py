@@ -84,8 +84,8 @@ def held(bench: SqliteBench, shelf: Shelf, done: Done, undisturbed: dict[str, An
 def test_every_statement_fails(
     bench: SqliteBench, undisturbed: dict[str, Any], tried: Count, persistent: bool
 ) -> None:
-    """An error once at every statement, and from every third one on."""
-    stride = 3 if persistent and not ALL else 1
+    """An error once at every statement, and from every sixth one on."""
+    stride = 6 if persistent and not ALL else 1
     number = errno.EIO if persistent else errno.ENOSPC
 
     def point(ordinal: int) -> bool:
@@ -103,5 +103,5 @@ def test_every_statement_fails(
         shelf.clear()
         return done.broke is not None
 
-    how = "from every third on" if persistent else "once"
+    how = "from every sixth on" if persistent else "once"
     tried(f"fail: a run in SQLite, {errno.errorcode[number]} {how}", bench.sweep(point))

@@ -19,7 +19,7 @@ from waivern import load, run
 from waivern.errors import IntegrityError, RefusedError, RunLockedError, StoreError, UsageError
 from waivern.runs.verify import verify
 from waivern.store.opening import open_store
-from waivern.store.sql import database, postgres_database
+from waivern.store.sql import database, postgres_locks
 from waivern.store.sql.postgres_store import PostgresStore
 from waivern.testing.store_helpers import OWNER, begin, message, records
 
@@ -230,7 +230,7 @@ def test_a_holder_that_nobody_replaced_takes_its_lock_again(
     server: Server,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(postgres_database, "PING_S", 0)
+    monkeypatch.setattr(postgres_locks, "PING_S", 0)
     lease = begin(store, "r")
     cut(server)
     lease.append([{"type": "after"}], sync=True)

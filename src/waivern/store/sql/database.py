@@ -46,6 +46,21 @@ class DatabaseLock(ABC):
         """Release it; releasing twice is harmless."""
 
 
+class _Unlocked(DatabaseLock):
+    """The lock of a reader that found nothing to lock."""
+
+    __slots__ = ()
+
+    def is_held(self) -> bool:
+        return True
+
+    def release(self) -> None:
+        return
+
+
+FREE = _Unlocked()
+
+
 class Transaction(ABC):
     """A transaction of one thread: all of it becomes visible at once."""
 

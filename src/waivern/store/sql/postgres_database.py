@@ -15,15 +15,14 @@ from typing import TYPE_CHECKING
 
 from waivern.errors import RefusedError
 from waivern.store.sql import database
-from waivern.store.sql.database import VERSION, Database, DatabaseLock, Transaction
+from waivern.store.sql.database import FREE, VERSION, Database, DatabaseLock, Transaction
 from waivern.store.sql.postgres_connections import PAUSE_S, PostgresConnection, PostgresPool
+from waivern.store.sql.postgres_locks import AdvisoryLock
 from waivern.store.sql.postgres_url import PostgresPlace
 
 if TYPE_CHECKING:
     from waivern.store.sql.database import Rows
 
-PING_S = 0.5
-"""The age from which on a connection that holds a lock is asked whether it still is one."""
 LOCK_POLL_S = 0.005
 DURABLE = "SET LOCAL synchronous_commit = on"
 CREATION = "waivern: tables"
@@ -208,7 +207,7 @@ class PostgresDatabase(Database):
         if probe:
             database.step("look", self._place.url)
             ((free,),) = self.rows("SELECT pg_try_advisory_xact_lock_shared(?::bigint)", key)
-            return _FREE if free else None
+            return FREE if free else None
         database.step("flock", self._place.url)
         lock = AdvisoryLock(self._pool, key, exclusive=exclusive)
         pause = LOCK_POLL_S
@@ -233,91 +232,3 @@ def _undo(connection: PostgresConnection) -> None:
     except BaseException:
         connection.close()
         raise
-
-
-class _Unlocked(DatabaseLock):
-    """The lock of a reader that found nothing to lock."""
-
-    __slots__ = ()
-
-    def is_held(self) -> bool:
-        return True
-
-    def release(self) -> None:
-        return
-
-
-_FREE = _Unlocked()
-
-
-class AdvisoryLock(DatabaseLock):
-    """A lock of the server, held by a connection that does nothing else."""
-
-    __slots__ = ("_connection", "_exclusive", "_key", "_mutex", "_pool", "_process", "_seen")
-
-    def __init__(self, pool: PostgresPool, key: int, *, exclusive: bool) -> None:
-        self._pool = pool
-        self._key = key
-        self._exclusive = exclusive
-        self._connection: PostgresConnection | None = None
-        self._seen = 0.0
-        self._mutex = threading.Lock()
-        self._process = os.getpid()
-
-    def take(self) -> bool:
-        """Try to take it; return whether it was free."""
-        kind = "" if self._exclusive else "_shared"
-        deadline = time.monotonic() + database.PATIENCE_S
-        while True:
-            connection = self._pool.take()
-            try:
-                ((taken,),) = connection.rows(
-                    f"SELECT pg_try_advisory_lock{kind}(?::bigint)",
-                    (self._key,),
-                )
-            except OSError:
-                if not connection.is_broken or time.monotonic() > deadline:
-                    self._pool.give_back(connection)
-                    raise
-                continue
-            if taken:
-                self._connection, self._seen = connection, time.monotonic()
-            else:
-                self._pool.give_back(connection)
-            return bool(taken)
-
-    def is_held(self) -> bool:
-        """Return whether it is; after its connection broke, take it again if it is still free.
-
-        A holder that comes in between has counted up the fence: then nothing more is written.
-        """
-        with self._mutex:
-            if self._connection is None:
-                return False
-            if time.monotonic() - self._seen < PING_S:
-                return True
-            try:
-                self._connection.rows("SELECT 1", ())
-            except OSError:
-                self._connection.close()
-                self._connection = None
-                return self.take()
-            self._seen = time.monotonic()
-            return True
-
-    def release(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is None:
-            return
-        if self._process != os.getpid():
-            connection.close()
-            return
-        try:
-            kind = "" if self._exclusive else "_shared"
-            connection.rows(
-                f"SELECT pg_advisory_unlock{kind}(?::bigint)",
-                (self._key,),
-            )
-        except OSError:
-            connection.close()  # which releases it, too
-        self._pool.give_back(connection)

@@ -17,7 +17,7 @@ from weakref import WeakSet
 from waivern.files import high
 from waivern.store.ownership import Owners, check_owner
 from waivern.store.sql import database
-from waivern.store.sql.database import DatabaseLock
+from waivern.store.sql.database import FREE, DatabaseLock
 
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600
@@ -81,7 +81,7 @@ def take(
         database.step("look" if probe else "flock", path)
         descriptor = _open(folder, path, owners, create=not probe)
         if descriptor is None:  # no process holds it
-            return _FREE
+            return FREE
         if _lock(descriptor, exclusive=exclusive):
             if _is_at(path, descriptor):
                 return FileLock(path, descriptor)
@@ -92,21 +92,6 @@ def take(
             return None
         time.sleep(pause)
         pause = min(2 * pause, LONGEST_S)
-
-
-class _Unlocked(DatabaseLock):
-    """The lock of a reader that found nothing to lock."""
-
-    __slots__ = ()
-
-    def is_held(self) -> bool:
-        return True
-
-    def release(self) -> None:
-        return
-
-
-_FREE = _Unlocked()
 
 
 def _open(folder: str, path: str, owners: Owners, *, create: bool) -> int | None:
