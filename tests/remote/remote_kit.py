@@ -35,6 +35,11 @@ class Stores:
         self.apps[path] = create_app(store, ServerOptions(tokens=tokens, user="ann", **options))
         return path
 
+    @property
+    def sent(self) -> int:
+        """The number of requests that are not only signs of life."""
+        return len([path for _, path in self.requests if not path.endswith("/alive")])
+
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         _, name, rest = scope["path"].split("/", 2)
         self.requests.append((scope["method"], f"/{rest}"))

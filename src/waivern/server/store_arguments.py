@@ -111,6 +111,7 @@ OPERATIONS: dict[str, StoreOperation] = {
     "rmdir": StoreOperation(_NAMED),
     "remove": StoreOperation(_NAMED),
     "link": StoreOperation({**_NAMED, "target": _target, "staging": _number}),
+    "begin_sync": StoreOperation(_ON),
     "sync": StoreOperation(_ON),
     "lock": StoreOperation({**_ON, "exclusive": _flag}, changes=False),
     "fence": StoreOperation({**_ON, "lock": _number}, changes=False),

@@ -6,6 +6,7 @@ import errno
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -27,12 +28,14 @@ COPY_BYTES = 1 << 20
 class _Entry:
     """An open handle, the depth of a folder, and the number of operations that use it now."""
 
-    __slots__ = ("closing", "depth", "handle", "locked", "users")
+    __slots__ = ("closing", "depth", "handle", "locked", "syncing", "users")
 
     def __init__(self, handle: OpenHandle, depth: int) -> None:
         self.handle = handle
         self.depth = depth
         self.locked = False
+        self.syncing: Future[None] | None = None
+        """A sync that has begun, after everything that was written to the file."""
         self.users = 0
         self.closing = False
 
@@ -101,9 +104,10 @@ class HandleTable:
 
 
 class StoreOperations:
-    """The execution of operations for one session."""
+    """The execution of operations for one session; files of a group are synced by `syncers`."""
 
-    def __init__(self, backend: Backend, *, read_only: bool) -> None:
+    def __init__(self, backend: Backend, syncers: Executor, *, read_only: bool) -> None:
+        self._syncers = syncers
         self.handles = HandleTable()
         self._backend = backend
         self._read_only = read_only
@@ -144,7 +148,11 @@ class StoreOperations:
 
     def _sync(self, on: int) -> None:
         with self.handles.using(on) as entry:
-            entry.handle.sync()
+            begun, entry.syncing = entry.syncing, None
+            if begun is None:
+                entry.handle.sync()
+            else:
+                begun.result()
 
     def _lock(self, on: int, exclusive: bool) -> Json:
         with self.handles.using(on) as entry:
@@ -264,8 +272,18 @@ class StoreOperations:
                 return size
 
     def _write(self, on: int, data: bytes) -> None:
+        with self.handles.using(on) as entry:
+            entry.syncing = None  # what it makes durable comes before this
         with self._file_of(on) as file:
             file.write(data)
+
+    def _begin_sync(self, on: int) -> None:
+        with self.handles.using(on) as entry:
+            entry.syncing = self._syncers.submit(self._sync_file, on)
+
+    def _sync_file(self, on: int) -> None:
+        with self._file_of(on) as file:
+            file.sync()
 
     def _truncate(self, on: int, size: int) -> None:
         with self._file_of(on) as file:

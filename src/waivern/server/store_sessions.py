@@ -30,6 +30,7 @@ SESSIONS = 500
 OUTSTANDING = 64
 """The answers of a session that are retained at most, in case that they were lost."""
 THREADS = 16
+SYNCERS = 8
 
 
 class SessionEndedError(Exception):
@@ -163,11 +164,13 @@ class StoreSessions:
         self._sessions: dict[str, StoreSession] = {}
         self._mutex = threading.Lock()
         self._threads = ThreadPoolExecutor(THREADS, "waivern-store")
+        # several files that are synced at once share what the device does
+        self._syncers = ThreadPoolExecutor(SYNCERS, "waivern-store-syncer")
         self._watching = False
 
     def open(self, user: str) -> StoreSession:
         """Open a session. Raises RequestConflictError if there are too many."""
-        operations = StoreOperations(self._backend, read_only=self._read_only)
+        operations = StoreOperations(self._backend, self._syncers, read_only=self._read_only)
         session = StoreSession(user, operations, self._threads)
         with self._mutex:
             if len(self._sessions) >= SESSIONS:

@@ -15,6 +15,9 @@ from waivern.errors import IntegrityError
 from waivern.message import Json
 from waivern.store.remote.frames import MOST_OPERATIONS, PART_BYTES, DisplacedError
 
+GROUP_OPERATIONS = MOST_OPERATIONS // 2
+"""A frame also has what is closed with it."""
+
 
 class Request(NamedTuple):
     """An operation to be sent."""
@@ -39,6 +42,9 @@ class FailedRequestError(Exception):
 class Sender(Protocol):
     """The session that sends requests."""
 
+    def close_later(self, handle: Any) -> None:
+        """Close a handle with the next frame."""
+
     def send(self, requests: Sequence[Request]) -> list[Any]:
         """Send requests in one frame; return their results. Raises FailedRequestError."""
 
@@ -54,12 +60,16 @@ class OperationGroup:
         self._size = 0
         self._failed: Exception | None = None
 
+    def takes(self, session: Sender) -> bool:
+        """Return whether requests to this session can wait here."""
+        return self._failed is None and self._session in (None, session)
+
     def add(self, session: Sender, request: Request) -> None:
         """Let a request wait."""
         self._use(session)
         self._waiting.append(request._replace(owed=not self.lenient))
         self._size += len(request.data or b"")
-        if self._size >= PART_BYTES or len(self._waiting) >= MOST_OPERATIONS - 1:
+        if self._size >= PART_BYTES or len(self._waiting) >= GROUP_OPERATIONS:
             self.flush()
 
     def answer(self, session: Sender, request: Request) -> Any:
@@ -86,6 +96,9 @@ class OperationGroup:
         try:
             return self._session.send(requests)[-1]
         except FailedRequestError as failure:
+            for left in requests[failure.place :]:
+                if left.document["do"] == "close":
+                    self._session.close_later(left.document["on"])
             request = requests[failure.place]
             error = _explained(request, failure.error)
             if request.owed:
@@ -134,7 +147,8 @@ class ThreadGroups(threading.local):
                 yield
             finally:
                 group.lenient -= lenient
-                group.owe()
+                if lenient:
+                    group.owe()
             return
         self.current = group = OperationGroup()
         group.lenient = int(lenient)

@@ -91,7 +91,10 @@ class RemoteHandle(OpenHandle):
         session.count(-1)
         if session.is_over:
             return
-        if self._locked and self.place.groups.current is None:  # others wait for the lock
+        group = self.place.groups.current
+        if group is not None and group.takes(session):  # what it opens is closed in it, too
+            group.add(session, Request({"do": "close", "on": self.number}))
+        elif self._locked:  # others wait for the lock
             self.place.send([Request({"do": "close", "on": self.number})])
         else:
             session.close_later(self.number)
