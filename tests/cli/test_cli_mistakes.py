@@ -30,7 +30,7 @@ def test_version_and_help(place: Place, wct: Wct) -> None:
         (["run", "one.yaml", "--resume", "zzz"], 4, "no run 'zzz'"),
         (["run", "one.yaml", "--resme", "x"], 2, "--resume"),
         (["run", "one.yaml", "--store", "steps.py"], 2, "not a folder"),
-        (["run", "one.yaml", "--store", "s3://x"], 2, "no store for 's3:'"),
+        (["run", "one.yaml", "--store", "ftp://x"], 2, "no store for 'ftp:'"),
         (["run", "one.yaml", "--force"], 2, "--resume"),
         (["run", "one.yaml", "--resume", "@last", "--run-id", "x"], 2, "--run-id"),
         (["run", "one.yaml", "--max-concurrency", "0"], 2, "--max-concurrency"),

@@ -123,11 +123,11 @@ def test_nothing_of_a_run_that_was_ended_keeps_this_process_busy(
 ) -> None:
     book = limits.runbook("s.yaml", many("sleeps", 4), "config: {timeout: 1s}")
     monkeypatch.chdir(limits.path)
-    before = set(Path("/proc/self/fd").iterdir())
+    before, threads = set(Path("/proc/self/fd").iterdir()), set(threading.enumerate())
     for _ in range(2):
         result = waivern.run(waivern.load(book), executor="processes", max_concurrency=4)
         assert result.exit_code == 8
-    until(lambda: not [each for each in threading.enumerate() if "waivern" in each.name])
+    until(lambda: not set(threading.enumerate()) - threads)
     used = time.process_time()
     time.sleep(0.5)
     assert time.process_time() - used < 0.25

@@ -56,12 +56,14 @@ def test_a_missing_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         tmp_path,
         "with_extra",
         "import no_such_module",
-        "s3 = with_extra:S3 [object]",
+        "acme = with_extra:Acme [object]",
         kind="stores",
     )
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(WaivernError, match="'s3' needs the extra 'object' of with_extra") as raised:
-        entry("stores", "s3").load()
+    with pytest.raises(
+        WaivernError, match="'acme' needs the extra 'object' of with_extra"
+    ) as raised:
+        entry("stores", "acme").load()
     assert "pip install 'with_extra[object]'" in (raised.value.hint or "")
 
 

@@ -36,6 +36,14 @@ class YamlDocument:
         self.folder = folder
         self.data = data
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, YamlDocument):
+            return NotImplemented
+        return (self.path, self.folder, self.data) == (other.path, other.folder, other.data)
+
+    def __hash__(self) -> int:
+        return hash((self.path, self.folder, self.data))
+
     @cached_property
     def digest(self) -> str:
         """`sha256:` and the hex digest of the bytes, as `sha256sum` prints it."""

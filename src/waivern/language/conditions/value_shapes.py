@@ -68,7 +68,10 @@ def equal(one: Any, other: Any) -> bool:
 
 def choice(word: Any, known: Iterable[Any]) -> str:
     """Return what can stand there: the closest first, then the list."""
+    typed = str(word).casefold()
     names = [str(each) for each in known]
+    if len(names) > _LISTED:  # those that begin like it, of a list that is cut
+        names.sort(key=lambda name: not name.casefold().startswith(typed))
     listed = ", ".join(names[:_LISTED]) + (" …" if len(names) > _LISTED else "")
     meant = did_you_mean(str(word), names)
     return " ".join(filter(None, (meant, f"it can be: {listed}" if listed else "it has none")))
