@@ -122,7 +122,10 @@ class FolderBucket(Bucket):
         for path in self.folder.iterdir():
             key = urllib.parse.unquote(path.name)
             if key.startswith(prefix) and not path.name.startswith("."):
-                status = path.stat()
+                try:
+                    status = path.stat()
+                except FileNotFoundError:  # another process has deleted it
+                    continue
                 yield BucketEntry(key, status.st_size, status.st_mtime_ns)
 
     def delete(self, keys: Iterable[str]) -> None:

@@ -48,8 +48,8 @@ class Projection(NamedTuple):
         """Report whether the file says what the journal says, as far as its version wrote it."""
         wanted = self.document(record)
         if self.anchored:
-            wanted["journal"] = {"count": anchor.seq, "head": anchor.hash}
-            wanted["journal"] |= _synced(written, anchor.seq, record.count)
+            synced = _synced(written, anchor.seq, record.count)
+            wanted["journal"] = {"count": anchor.seq, "head": anchor.hash, "synced": synced}
         expected = self._as_written(wanted, written)
         try:
             return expected is not None and json_bytes(expected) == data
@@ -82,16 +82,11 @@ class Projection(NamedTuple):
         return wanted
 
 
-def _synced(written: dict[str, Json], least: int, most: int) -> dict[str, Json]:
-    """Return the number of durable lines that a file names, if there can have been so many.
-
-    Earlier versions named none.
-    """
+def _synced(written: dict[str, Json], least: int, most: int) -> int:
+    """Return the number of durable lines that a file names, if there can have been so many."""
     head = written.get("journal")
-    if not isinstance(head, dict) or "synced" not in head:
-        return {}
-    named = head["synced"]
-    return {"synced": named if type(named) is int and least <= named <= most else least}
+    named = head.get("synced") if isinstance(head, dict) else None
+    return named if type(named) is int and least <= named <= most else least
 
 
 def _keys(names: str) -> frozenset[str]:
