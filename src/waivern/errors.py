@@ -45,7 +45,7 @@ class Exit(IntEnum):
         74,
         "the store or the output cannot be read or written",
         1,
-        "check the disk and its permissions, or choose another store with --store",
+        "check the disk or the server of the store, or choose another with --store",
     )
     HANGUP = 129, "stopped by SIGHUP", 2
     INTERRUPTED = 130, "stopped by SIGINT (Ctrl-C)", 2
