@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 TRIES = 3
 """Workers that may end before they begin with a call: then it is given to another one."""
-STACK_S = 0.1
+STACK_S = 0.3
 """How long a worker has to write its stack before it is ended."""
 READ = 1 << 16
 PRINTED = 1 << 20

@@ -38,7 +38,7 @@ SPARE_S = 5.0
 """How much longer than the server waits for its client the client tries to reach the server."""
 PAUSE_S = 0.05
 LONGEST_PAUSE_S = 1.0
-IDLE_S = 1.0
+IDLE_S = 0.1
 """How often the thread of a session looks whether something is open."""
 BUSY = (429, 502, 503, 504)
 """The statuses of a server, or a proxy before it, that is worth another attempt."""
