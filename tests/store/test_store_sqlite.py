@@ -160,6 +160,14 @@ def test_threads_write_at_the_same_time(store: SqliteStore, path: Path) -> None:
     assert len(anyio.run(store.list_keys, "r")) == 32
 
 
+def test_threads_create_it_at_the_same_time(tmp_path: Path) -> None:
+    for number in range(20):
+        new = SqliteStore(str(tmp_path / f"{number}.db"))
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda n, new=new: saved(new, key=f"a{n}"), range(8)))
+        assert len(anyio.run(new.list_keys, "r")) == 8
+
+
 WRITER = """
 import anyio, sys
 from waivern.store.sql.sqlite_store import SqliteStore

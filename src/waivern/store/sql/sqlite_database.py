@@ -97,7 +97,14 @@ class SqliteDatabase(Database):
             return
         with self._pool.connection() as connection, explained(self.path):
             raw = connection.raw
-            if _version(raw, self.path) is None:
+            # one transaction: another process may be creating the tables between two statements
+            raw.execute("BEGIN")
+            try:
+                version = _version(raw, self.path)
+            finally:
+                if raw.in_transaction:
+                    raw.execute("ROLLBACK")
+            if version is None:
                 if not make:
                     raise FileNotFoundError(errno.ENOENT, "it has no tables yet", self.path)
                 _create(raw, self.path)
