@@ -92,6 +92,13 @@ def test_its_words_judge_as_the_shipped_ones_do(tmp_path: Path) -> None:
     assert content["findings"][0]["terms"] == ["club card"]
 
 
+def test_a_term_may_be_the_beginning_of_words(tmp_path: Path) -> None:
+    base = write(tmp_path, ACME.replace("[club card]", "['mitglied*']"))
+    content = run(base, {"note": "als Mitgliedskarte habe ich L12345678 und L1234567"})
+    assert types(content) == {"LOYALTY_CARD": 1}
+    assert content["findings"][0]["terms"] == ["mitglied*"]
+
+
 def test_files_and_tables_are_searched_too(tmp_path: Path) -> None:
     base = write(tmp_path, ACME)
     file = {"path": "a.txt", "size": 9, "encoding": "utf-8", "text": "\nby E-123456\n"}
@@ -169,6 +176,9 @@ MISTAKES = [
     ("version: 1\nname: a\ntypes:\n  US_SSN: {patterns: [a]}", "line 4: values of a shipped type"),
     ("version: 1\nname: a\nfields:\n  work: {terms: [a]}", "line 4: no category 'work'"),
     ("version: 1\nname: a\nneutral: [a b c d e f]", "line 3: a term has at most 5 words"),
+    ("version: 1\nname: a\nneutral: ['abcd*']", "line 3: a '*' can only stand at the end of"),
+    ("version: 1\nname: a\ntypes: {US_SSN: {terms: ['ab*']}}", "line 3: before a '*' stands"),
+    ("version: 1\nname: a\ntypes: {US_SSN: {terms: ['Näh*']}}", "line 3: before a '*' stands"),
     ("version: 1\nname: a\nneutral: ['--']", "line 3: a term needs a letter"),
     ("version: 1\nname: a\nonly: 1", "line 3: input should be a valid boolean"),
     ("version: 1\nname: a\nneutral: [a\ntypes: {}", "line 4: a list in [ ] is not closed"),

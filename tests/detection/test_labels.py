@@ -109,3 +109,40 @@ def test_what_only_looks_like_a_value_is_not_reported(text: str) -> None:
 )
 def test_the_span_is_the_value(text: str, wanted: str) -> None:
     assert [value for _, value in found(text)] == [wanted]
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("Herr Brandl hat von 01512 1490758 aus angerufen.", "01512 1490758"),
+        ("Unter 030 5988 3911 bin ich telefonisch zu erreichen.", "030 5988 3911"),
+        ("Telefonisk kontakt: 08-12 34 68", "08-12 34 68"),
+        ("Vous pouvez joindre Camille au 06 12 39 70 22.", "06 12 39 70 22"),
+        ("Iker llamó desde el 612-45-72-14 anoche.", "612-45-72-14"),
+        ("il signor Greco ha telefonato dal 312 932 3906 ieri.", "312 932 3906"),
+        ("Volejte na 601 123 456 po obědě.", "601 123 456"),
+        ("Please call Dr. Pritchard on 0121 496 0321.", "0121 496 0321"),
+        ("(Tel. 01512.4363773)", "01512.4363773"),
+        ("left a voicemail from 001 201-523-6687.", "001 201-523-6687"),
+        ("Numer telefonu pan Sikora: 512 356 163", "512 356 163"),
+        ("Tél perso 06 12 38 68 73", "06 12 38 68 73"),
+        ("+44 121 220 2829 is my direct line.", "+44 121 220 2829"),
+    ],
+)
+def test_a_phone_number_is_known_by_what_a_sentence_says_of_it(text: str, wanted: str) -> None:
+    assert found(text) == [("PHONE_NUMBER", wanted)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Your customer number 0612345678 is on the letter.",
+        "Ihre Kundennummer 0421 223 121 steht oben.",
+        "Su número de cliente 612 120 587 figura en la carta.",
+        "The number of visitors reached 12.500.000 in March.",
+        "Le message 115 948 961 est arrivé.",
+        "order 4155550132 was shipped by phone.",
+    ],
+)
+def test_a_number_of_something_else_is_no_phone_number(text: str) -> None:
+    assert found(text) == []

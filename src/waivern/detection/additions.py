@@ -46,6 +46,7 @@ from waivern.detection.patterns import PatternError, value_pattern
 from waivern.detection.ruleset import (
     DEFAULT_VERSION,
     LONGEST_TERM,
+    STEM_SIZES,
     Category,
     Ruleset,
     category_of,
@@ -57,7 +58,7 @@ from waivern.detection.ruleset import (
     type_rule,
     type_terms,
 )
-from waivern.detection.word_splitting import words
+from waivern.detection.word_splitting import fold, words
 from waivern.diagnostics import Diagnostic, ValuePath
 from waivern.errors import Exit, WaivernError
 from waivern.yamldoc.runbook_codes import RunbookCode
@@ -152,10 +153,24 @@ def _joined(shipped: Mapping[str, Any], added: Mapping[str, Any]) -> dict[str, A
 
 def _term(text: str) -> str:
     found = words(text)
+    if "*" in text:
+        raise ValueError("a '*' can only stand at the end of `terms` and `hints` of types")
     if not found:
         raise ValueError("a term needs a letter or a digit")
     if len(found) > LONGEST_TERM:
         raise ValueError(f"a term has at most {LONGEST_TERM} words, this one has {len(found)}")
+    return text
+
+
+def _label(text: str) -> str:
+    if not text.endswith("*"):
+        return _term(text)
+    beginning = text[:-1]
+    if len(beginning) not in STEM_SIZES or not beginning.isalnum() or beginning != fold(beginning):
+        raise ValueError(
+            f"before a '*' stands the beginning of one word, {STEM_SIZES.start} to "
+            f"{STEM_SIZES.stop - 1} small letters without accents"
+        )
     return text
 
 
@@ -168,6 +183,7 @@ def _pattern(text: str) -> str:
 
 
 _Term = Annotated[str, Field(max_length=100), AfterValidator(_term)]
+_Label = Annotated[str, Field(max_length=100), AfterValidator(_label)]
 _Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
 _Type = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]{0,63}$")]
 _Share = Annotated[float, Field(ge=0, le=1)]
@@ -185,8 +201,8 @@ class _TypeRule(_Strict):
     confidence: _Share | None = None
     trust: Literal["own", "context"] | None = None
     patterns: list[Annotated[str, AfterValidator(_pattern)]] = []
-    terms: list[_Term] = []
-    hints: list[_Term] = []
+    terms: list[_Label] = []
+    hints: list[_Label] = []
     unless: list[_Term] = []
 
 

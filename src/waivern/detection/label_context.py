@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from waivern.detection.ruleset import LONGEST_TERM, UNRELATED, Ruleset, Vocabulary
+from waivern.detection.ruleset import LONGEST_TERM, UNRELATED, Ruleset, Vocabulary, stem_of
 from waivern.detection.tables import Tables
 from waivern.detection.word_splitting import words
 
@@ -17,18 +17,25 @@ _KEY_LENGTH = 48
 _NEAR_WORDS = 9
 _FIELD_WORDS = 60
 _FAR_WORDS = 4
+_SHORT = 3
+"""The letters of a term that is likely to be another word in a sentence."""
+_KEY_WORDS = 2
+"""A key of more words is read as a phrase."""
 _OPENERS = " \t\"'`([{<+*_"
 _KEY_STOPS = set("\n,;{}\"'`<>=&?|:\t!")
 _REMARK = re.compile(
     r" {1,2}(?:[(\[]([\w .]{2,24})[)\]]"
     r"|(?:is|was|es|est|ist|war|är|er|é|è|jest|este|on) ([\w '\u2019]{2,50}))"
+    r"| ((?:[^\W\d_]{1,20} ){0,4}[^\W\d_]{1,20})[.,;!?)\n]"
 )
-"""A remark in brackets, or what a sentence says that the value is."""
+"""A remark in brackets, what a sentence says that the value is, or its last words."""
 _BEHIND = 60
 _TAGS = re.compile(r"<[^<>]{0,200}>")
 _LAST_TAG = re.compile(r"<([A-Za-z][\w:.-]{0,40})(?:\s[^<>]{0,200})?>\s{0,80}\Z")
 _CLAUSE = re.compile(
-    r"(?<![Nn]o)(?<![Nn]r)(?<![Tt]el)(?<![Gg]eb)(?<![Ee]xt)(?<![Rr]ef)\.\s|[!?;]\s|[<>]=?\s|[;|\t\n\"]|,(?=\S)|\)\s{0,2}[.;]"
+    r"(?<![Nn]o)(?<![Nn]r)(?<![Tt]el)(?<![Gg]eb)(?<![Ee]xt)(?<![Rr]ef)"
+    r"(?<!\b[A-Z])(?<!\b[DMSHFdmshf]r)(?<!\b[MS]s)(?<!\bSt)(?<!\bMrs)(?<!\bMme)(?<!\b[SD]ra)"
+    r"(?<!\bIng)(?<!\bSig)(?<!\bProf)(?<!\bDott)\.\s(?![+(\d]|\Z)|[!?;]\s|[<>]=?\s|[;|\t\n\"]|,(?=\S)|\)\s{0,2}[.;]"
 )
 _SENTENCE = re.compile(r"[.!?;]\s")
 _CLOSED = re.compile(r"[}\]]")
@@ -46,7 +53,7 @@ class Label:
     """Words that may label a value, the nearest last."""
 
     words: tuple[str, ...]
-    kind: Literal["field", "key", "words"]
+    kind: Literal["field", "key", "words", "remark"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +66,7 @@ class Verdict:
 
 SILENT = Verdict("silent")
 _NOTHING: frozenset[str] = frozenset()
-_UNKNOWN: tuple[str | None, frozenset[str], bool] = (None, _NOTHING, False)
+_UNKNOWN: tuple[str | None, frozenset[str], int] = (None, _NOTHING, 0)
 
 
 class Surroundings:
@@ -173,12 +180,13 @@ class Surroundings:
         return call.group(1) if call and near[bracket] == "(" else None
 
     def _behind(self, end: int) -> Iterator[Label]:
-        """Return a remark after the value: `415-555-0132 (mobile)`, `12345 is my badge number`."""
+        """Yield a remark after the value: `415-555-0132 (mobile)`, `12345 is my badge number`."""
         after = self._text[end : end + _BEHIND]
         if after[:1] == " ":
             remark = _REMARK.match(after)
             if remark:
-                yield Label(words(remark.group(1) or remark.group(2)), "words")
+                inside, said, last = remark.groups()
+                yield Label(words(last or inside or said), "remark" if last else "words")
 
     def _all_neutral(self, found: tuple[str, ...]) -> bool:
         return all(word in self._rules.neutral or word.isdigit() for word in found)
@@ -216,8 +224,10 @@ class Evidence(NamedTuple):
     """The known term that is nearest to the value."""
     names: frozenset[str]
     """The types that the term names, or UNRELATED."""
-    far: bool
-    """Whether too many words follow the term for it to speak against another type."""
+    others: frozenset[str]
+    """The types that terms further away name, if the nearest one names a type."""
+    mild: bool
+    """Whether it says nothing against another type: it is far away, or may be another word."""
     hint: str | None
     hinted: frozenset[str]
     foreign: bool
@@ -226,13 +236,11 @@ class Evidence(NamedTuple):
     def verdict(self, kind: str) -> Verdict:
         """Return the evidence for one type."""
         if self.term is not None:
-            if kind in self.names:
+            if kind in self.names or kind in self.others:
                 return Verdict("for", self.term)
-            if self.far:
-                return SILENT
             if kind in self.hinted and UNRELATED not in self.names:
                 return Verdict("hint", self.hint)
-            return Verdict("against", self.term)
+            return SILENT if self.mild else Verdict("against", self.term)
         if kind in self.hinted:
             return Verdict("hint", self.hint)
         return Verdict("foreign") if self.foreign else SILENT
@@ -240,12 +248,20 @@ class Evidence(NamedTuple):
 
 def evidence(label: Label, rules: Ruleset) -> Evidence:
     """Return what a label says about any type: it is read once for all candidates at a place."""
-    spoken = rules.particles if label.kind == "words" else _NOTHING
-    term, names, far = _nearest(label.words, rules.labels, label.kind, spoken) or _UNKNOWN
-    hint, hinted, _ = _nearest(label.words, rules.hints, label.kind) or _UNKNOWN
-    known = term is not None or label.kind == "words"
-    foreign = not known and not all(w in rules.neutral or w.isdigit() for w in label.words)
-    return Evidence(term, names, far, hint, hinted, foreign)
+    spoken = label.kind in ("words", "remark")
+    phrase = spoken or len(label.words) > _KEY_WORDS
+    passed_over = rules.particles if phrase else _NOTHING
+    terms = _nearest_first(label.words, rules.labels, passed_over)
+    term, names, behind = next(terms, _UNKNOWN)
+    others = _NOTHING
+    if names and UNRELATED not in names:
+        others = _NOTHING.union(*(each for _, each, _ in terms)) - {UNRELATED}
+    hint, hinted, _ = next(_nearest_first(label.words, rules.hints), _UNKNOWN)
+    # `nas`, `pas` and `fin` are identifiers, and words of many languages
+    other_word = len(term or "") <= _SHORT and UNRELATED not in names
+    mild = label.kind == "remark" or (spoken and (behind >= _FAR_WORDS or other_word))
+    foreign = not (term or spoken or all(w in rules.neutral or w.isdigit() for w in label.words))
+    return Evidence(term, names, others, mild, hint, hinted, foreign)
 
 
 def denied(label: Label, unless: frozenset[str], neutral: frozenset[str]) -> bool:
@@ -261,26 +277,37 @@ def denied(label: Label, unless: frozenset[str], neutral: frozenset[str]) -> boo
     return False
 
 
-def _nearest(
-    label: tuple[str, ...],
-    vocabulary: Vocabulary,
-    kind: str,
-    passed_over: frozenset[str] = _NOTHING,
-) -> tuple[str, frozenset[str], bool] | None:
-    """Return the known term that ends nearest to the value, the longest first, and if it is far."""
-    for end in range(len(label), 0, -1):
-        far = kind == "words" and len(label) - end >= _FAR_WORDS
-        for begin in range(max(0, end - LONGEST_TERM), end):
-            term = " ".join(label[begin:end])
-            if term in vocabulary and term not in passed_over:
-                return term, vocabulary[term], far
-        if (stem := _without_suffix(label[end - 1])) in vocabulary and stem not in passed_over:
-            return stem, vocabulary[stem], far
-    return None
+def _nearest_first(
+    label: tuple[str, ...], vocabulary: Vocabulary, passed_over: frozenset[str] = _NOTHING
+) -> Iterator[tuple[str, frozenset[str], int]]:
+    """Yield the known terms of a label with what they name, and how many words follow them.
+
+    The one that ends nearest to the value comes first; of those that end there, the longest.
+    """
+    end = len(label)
+    while end > 0:
+        begin, term = _term_at(label, end, vocabulary, passed_over)
+        if term:
+            yield term, vocabulary[term], len(label) - end
+        end = begin
+
+
+def _term_at(
+    label: tuple[str, ...], end: int, vocabulary: Vocabulary, passed_over: frozenset[str]
+) -> tuple[int, str | None]:
+    """Return where the longest term begins that ends there, and the term; None if none does."""
+    for begin in range(max(0, end - LONGEST_TERM), end):
+        term = " ".join(label[begin:end])
+        if term in vocabulary and term not in passed_over:
+            return begin, term
+    word = label[end - 1]
+    if (part := _without_suffix(word)) in vocabulary and part not in passed_over:
+        return end - 1, part
+    return end - 1, stem_of(word, vocabulary)
 
 
 _SUFFIX = re.compile(
-    r"(?<=..)(?:s?nummer[ns]?|s?nummeret|numero|number|numer|s?nr|num|s?adresse|s?adress|adres|address)\Z"
+    r"(?<=..)(?:s?nummer[ns]?|s?num(?:me)?ret|numero|number|numer|s?nr|num|s?adresse|s?adress|adres|address)\Z"
 )
 """What compounds of the European languages add to the word that says what a value is."""
 

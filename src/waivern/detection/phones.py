@@ -20,6 +20,13 @@ _DATE = pattern(
 )
 _TRUNK = pattern(r"[ .-]?0(?=[1-9])")
 """The digit that some dial within a country and write after the calling code, too."""
+_DECIMAL = pattern(r"(?:0|[1-9]\d*)\.\d+")
+_TRUNK_DIGIT = pattern(r"\(?0[1-9]")
+"""The digit before an area code in many countries."""
+_GROUPS = pattern(r"\d{2,4}(?:([ .-])\d{2,4})(?:\1\d{2,4}){1,3}")
+_AMOUNT = pattern(r"\d{1,3}(?:\.\d{3})+")
+_TRUNKED, _GROUPED, _BARE = 0.3, 0.25, 0.15
+"""How certain a national number is by its form."""
 _MOST = 15
 _LIMITS = frozenset({"2147483647", "2147483648", "4294967295", "4294967296"})
 
@@ -32,7 +39,7 @@ def phone_here(doc: PreparedText, start: int, size: int, first: bool) -> Iterato
     before = doc.text[start - 1 : start] if start else ""
     if before == "+" or (before == "(" and doc.text[max(0, start - 2)] == "+"):
         found = _international(doc, start, start - len("+" if before == "+" else "(+"), 0)
-    elif size > 3 and doc.text.startswith("00", start) and first:
+    elif size >= 3 and doc.text.startswith("00", start) and first:
         found = _international(doc, start + 2, start, 0.25)
     elif size == 2 and doc.text.startswith("00 ", start) and first:
         found = _international(doc, start + 3, start, 0.25)
@@ -58,7 +65,7 @@ def _international(doc: PreparedText, at: int, begin: int, doubt: float) -> Cand
     if end is None:
         return None
     apart = not text[at:end].isdigit()
-    base = (0.8 if apart else 0.65) - doubt
+    base = (0.9 if apart else 0.65) - doubt
     return Candidate(_TYPE, begin, end, base, "phone.international", ("e164",))
 
 
@@ -127,13 +134,16 @@ def _national(doc: PreparedText, start: int, before: str) -> Iterator[Candidate]
         or not doc.bounded(begin, end)
     ):
         return
-    if "." in value and value.count(".") == 1 and value.replace(".", "").isdigit():
-        return  # a decimal
-    base = (
-        0.55
-        if trunk and digits >= 9
-        else 0.3
-        if value.lstrip("(")[0] == "0" and not value.isdigit()
-        else 0.15
-    )
+    if _DECIMAL.fullmatch(value):
+        return
+    base = 0.55 if trunk and digits >= 9 else _of_national(value, digits)
+    if base == _GROUPED and doc.in_number_rows(begin, end):
+        base = _BARE
     yield Candidate(_TYPE, begin, end, base, "phone.national")
+
+
+def _of_national(value: str, digits: int) -> float:
+    """Return how certain a national number is without a label."""
+    if _TRUNK_DIGIT.match(value):
+        return _TRUNKED if not value.isdigit() else _GROUPED if digits >= 10 else _BARE
+    return _GROUPED if _GROUPS.fullmatch(value) and not _AMOUNT.fullmatch(value) else _BARE

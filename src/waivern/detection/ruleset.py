@@ -28,9 +28,14 @@ UNRELATED = "unrelated"
 
 DEFAULT_VERSION = "1.0.0"
 LONGEST_TERM = 5
+STEM_SIZES = range(4, 13)
+"""The lengths that the beginning of a word may have, as in the term `telefon*`."""
 
 Vocabulary = Mapping[str, frozenset[str]]
-"""A normalised term to the names of the types that it labels."""
+"""A normalised term to the names of the types that it labels.
+
+`telefon*` labels them by every word that begins so: verbs and nouns have many endings.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +109,13 @@ class Ruleset:
         if field:
             tokens.add(field)
         seen = {word for token in tokens for word in words_once(token)}
+        begun = [word for word in seen if word[: STEM_SIZES.start] in self._beginnings]
+        seen.update(
+            stem
+            for word in begun
+            for vocabulary in (self.labels, self.hints)
+            if (stem := stem_of(word, vocabulary))
+        )
         return frozenset().union(
             *(
                 types
@@ -112,6 +124,12 @@ class Ruleset:
                 if others <= seen
             )
         )
+
+    @cached_property
+    def _beginnings(self) -> frozenset[str]:
+        """The first letters of the terms that stand for all words that begin like them."""
+        every = (*self.labels, *self.hints)
+        return frozenset(term[: STEM_SIZES.start] for term in every if term.endswith("*"))
 
     @cached_property
     def _by_first_word(self) -> Mapping[str, list[tuple[frozenset[str], frozenset[str]]]]:
@@ -199,8 +217,18 @@ def type_terms(types: Mapping[str, Any], key: str) -> Vocabulary:
     return _vocabulary((term, name) for name, rule in types.items() for term in rule.get(key, ()))
 
 
+def stem_of(word: str, vocabulary: Vocabulary) -> str | None:
+    """Return the longest term of the form `telefon*` that a word begins with."""
+    for size in reversed(STEM_SIZES[: max(0, len(word) - STEM_SIZES.start + 1)]):
+        if (stem := f"{word[:size]}*") in vocabulary:
+            return stem
+    return None
+
+
 def _spellings(term: str) -> tuple[str, str]:
     """Return the words of a term separated by spaces, and joined as in `dateofbirth`."""
+    if term.endswith("*"):
+        return term, term
     parts = words(term)
     return " ".join(parts), "".join(parts)
 

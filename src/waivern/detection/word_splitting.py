@@ -24,10 +24,19 @@ def words(name: str) -> tuple[str, ...]:
     for mark, plain in _FIXED:
         if mark in name:
             name = name.replace(mark, plain)
-    if not name.isascii():
-        decomposed = unicodedata.normalize("NFKD", name)
-        name = "".join(c for c in decomposed if not unicodedata.combining(c))
-    return tuple(_singular(w.casefold()) for w in _WORD.findall(_HUMPS.sub(" ", name)))
+    return tuple(_singular(w.casefold()) for w in _WORD.findall(_HUMPS.sub(" ", _plain(name))))
+
+
+def fold(word: str) -> str:
+    """Return a word in lower case and without accents."""
+    return _plain(word).casefold()
+
+
+def _plain(text: str) -> str:
+    if text.isascii():
+        return text
+    decomposed = unicodedata.normalize("NFKD", text)
+    return "".join(c for c in decomposed if not unicodedata.combining(c))
 
 
 words_once = words.__wrapped__
