@@ -291,7 +291,7 @@ ANSWERS = {
         "hr/employees.csv": ["nhs_number", "trade_union", "sick_leave_days"],
         "employees": ["nhs_number", "religion"],
     },
-    "not_read": {"media/logo.png": "binary", "support/letter.txt": "not utf-8", "contacts": "view"},
+    "not_read": {"media/logo.png": "binary", "contacts": "view"},
 }  # fmt: skip
 """How many values of each type lie where, and what a plain reading of everything leaves out."""
 

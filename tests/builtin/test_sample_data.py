@@ -68,13 +68,9 @@ def test_the_script_reproduces_everything(tmp_path: Path) -> None:
 
 
 def test_answers_for_the_files() -> None:
-    plain, old = Context("a", DATA), Context("b", DATA)
-    content = extracted(Filesystem(), Filesystem.Config(path="files"), plain)
-    assert {item: reason for item, reason, _ in plain.coverage.skipped} == {
-        name: ANSWERS["not_read"][name] for name in ("media/logo.png", "support/letter.txt")
-    }
-    latin = Filesystem.Config(path="files", include=["letter.txt"], encoding="latin-1")
-    content["files"] += extracted(Filesystem(), latin, old)["files"]
+    ctx = Context("a", DATA)
+    content = extracted(Filesystem(), Filesystem.Config(path="files"), ctx)
+    assert ctx.coverage.skipped == [("media/logo.png", ANSWERS["not_read"]["media/logo.png"], 1)]
     assert {file["path"]: counts(file["text"]) for file in content["files"]} == ANSWERS["files"]
 
 

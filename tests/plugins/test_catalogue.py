@@ -16,7 +16,7 @@ from waivern.plugins.component import Connector, Processor
 def test_shipped_components_are_found_and_have_the_shape() -> None:
     assert {"command", "filesystem", "python", "sqlite"} <= set(Catalogue().names("connectors"))
     assert {"command", "merge", "python"} <= set(Catalogue().names("processors"))
-    versions = {"command": "1.0.0", "filesystem": "2.0.0", "python": "1.0.0", "sqlite": "2.0.0"}
+    versions = {"command": "1.0.0", "filesystem": "2.1.0", "python": "1.0.0", "sqlite": "2.0.0"}
     for name, version in versions.items():
         connector = Catalogue().load("connectors", name)
         assert isinstance(connector, Connector)

@@ -75,17 +75,16 @@ def test_quickstart_then_reuse(tmp_path: Path) -> None:
     run = wct(tmp_path, "run", str(RUNBOOKS / "quickstart.yaml"))
     assert statuses(run) == {"completed": 5}
     content = artifact(tmp_path, run, "findings")["content"]
-    unread = ("logs/access.log", "support/letter.txt")
-    assert values(content, "file") == known(ANSWERS["files"], *unread)
+    assert values(content, "file") == known(ANSWERS["files"], "logs/access.log")
     assert values(content, "table") == known(ANSWERS["database"])
     assert content["summary"]["findings"] == len(content["findings"])
     coverage = artifact(tmp_path, run, "files")["extensions"]["coverage"]
     reasons = {item["item"]: item["reason"] for item in coverage["items"]}
     assert reasons.items() >= {
         ("media/logo.png", ANSWERS["not_read"]["media/logo.png"]),
-        ("support/letter.txt", ANSWERS["not_read"]["support/letter.txt"]),
         ("logs/access.log", "excluded"),
     }
+    assert coverage["encodings"] == {"cp1252": 1, "utf-8": coverage["read"] - 1}
     on_disk = [path for path in (RUNBOOKS / "data" / "files").rglob("*") if path.is_file()]
     assert coverage["seen"] == len(on_disk) == coverage["read"] + coverage["skipped"]
 

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, ByteSize, Field
 
 from waivern.builtin import globs
 from waivern.builtin.common_properties import Properties, Size, SourcePath, missing
+from waivern.builtin.text_encodings import text_encoding
 from waivern.builtin.text_files import (
     catalogue_entry,
     each_file,
@@ -17,7 +18,6 @@ from waivern.builtin.text_files import (
     text_records,
     touched_files,
 )
-from waivern.builtin.text_parts import text_encoding
 from waivern.message import Json, SchemaRef
 from waivern.plugins.context import Context
 
@@ -43,7 +43,7 @@ class Filesystem:
     """
 
     name = "filesystem"
-    version = "2.0.0"
+    version = "2.1.0"
     produces = SchemaRef("file_set")
     repeatable = True
     streams = "files"
@@ -70,9 +70,10 @@ class Filesystem:
             description="Larger files are skipped: bytes, or text such as '500kB' or '10GiB'. "
             "Files are read in parts, so the limit bounds time, not memory.",
         )
-        encoding: Annotated[str, AfterValidator(text_encoding)] = Field(
-            default="utf-8",
-            description="How bytes are read as text, unless a file has a byte order mark.",
+        encoding: Annotated[str, AfterValidator(text_encoding)] | None = Field(
+            default=None,
+            description="The encoding of files that have no byte order mark, are not UTF-8 or "
+            "UTF-16, and declare none; default: cp1252.",
         )
 
     def advise(self, config: Config, ctx: Context) -> Iterator[tuple[str, str, str | None]]:

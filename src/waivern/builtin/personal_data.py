@@ -58,7 +58,7 @@ class PersonalData:
     """
 
     name = "personal_data"
-    version = "2.0.0"
+    version = "2.1.0"
     accepts = (SchemaRef("file_set"), SchemaRef("database"), ANY_JSON)
     produces = SchemaRef("personal_data_findings")
     repeatable = True

@@ -14,14 +14,15 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, NonNegativeInt
 from waivern.builtin import globs
 from waivern.builtin.common_properties import located
 from waivern.builtin.source_progress import SourceProgress
+from waivern.builtin.text_encodings import text_encoding
 from waivern.builtin.text_parts import (
     BLOCK,
     Block,
     Digests,
     blocks,
     decoded,
+    encoding_of,
     parts,
-    text_encoding,
     unsized_block,
     verified,
 )
@@ -119,21 +120,21 @@ def _size(file: FoundFile) -> int | None:
 def _records(
     file: FoundFile, config: Filesystem.Config, ctx: Context, progress: SourceProgress, use: Use
 ) -> Iterator[Json]:
-    size = None
+    size, encoding = None, None
 
     def records() -> Iterator[Json]:
-        nonlocal size
+        nonlocal size, encoding
         with opened(file.parts[-1], file.folder) as descriptor:
             size = _regular_size(descriptor)
             if size > config.max_file_size:
                 raise Unread(TOO_LARGE)
             for record in use(OpenFile(file, descriptor, size, config, progress)):
-                size = record["size"]
+                size, encoding = record["size"], record["encoding"]
                 yield record
 
     end = yield from _early_end(records())
     if end is None:
-        ctx.read(size=size)
+        ctx.read(size=size, encoding=encoding)
         progress.done(size)
         return
     if size is None:  # it could not be opened, but its size may be known
@@ -185,7 +186,11 @@ def catalogue_entry(file: OpenFile) -> Iterator[Json]:
 
 def text_records(file: OpenFile) -> Iterator[Json]:
     """Yield the file with its text, in parts if it is large."""
-    size, passed = file.size, 0
+    size, passed, encoding = file.size, 0, file.config.encoding
+    several = size > BLOCK
+    if several:  # all parts have the same encoding: it is known before the first one
+        encoding = encoding_of(blocks(file.descriptor, size), encoding)
+        os.lseek(file.descriptor, 0, os.SEEK_SET)
 
     def passing() -> Iterator[Block]:
         nonlocal size, passed
@@ -196,7 +201,7 @@ def text_records(file: OpenFile) -> Iterator[Json]:
             yield block
             del block  # before the next one is read
 
-    for part in parts(decoded(passing(), file.config.encoding)):
+    for part in parts(decoded(passing(), encoding, exact=several)):
         yield {"path": file.found.path, "size": size, **part}
         del part
 
@@ -287,6 +292,6 @@ def _file_again(folder: int, file: ListedFile) -> Iterator[Json]:
     with opened_below(folder, file.parts) as descriptor:
         _regular_size(descriptor)
         checked = verified(blocks(descriptor, file.size), file.digests)
-        for part in parts(decoded(checked, file.encoding)):
+        for part in parts(decoded(checked, file.encoding, exact=True)):
             yield {"path": file.path, "size": file.size, **part}
             del part

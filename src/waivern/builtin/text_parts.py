@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import codecs
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import NamedTuple
 
+from waivern.builtin.text_encodings import TextDecoder
 from waivern.builtin.unread import CHANGED, PARTLY, TOO_LARGE, Unread
 from waivern.builtin.walk import reason
 from waivern.message import Json
@@ -18,15 +19,6 @@ BLOCK = 8 * 2**20
 PIECE = 2**20
 """The bytes of a part: a single emoji makes the text of all of them four times as large."""
 
-_MARKS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark is a prefix of this one
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
-_UNMARKED = {"utf-16": "utf-16-le", "utf-32": "utf-32-le"}
-"""The decoders of files without a mark: those of these encodings demand one."""
 _SEPARATORS = (",;\"'|<>{}[]\t", " ")
 """Where a line that is longer than a part is cut: after one of these, the first kind if any."""
 _CUT_WITHIN = 2**16
@@ -120,41 +112,38 @@ class Text(NamedTuple):
     last: bool
 
 
-def decoded(passing: Iterable[Block], encoding: str) -> Iterator[Text]:
+def decoded(
+    passing: Iterable[Block], encoding: str | None = None, *, exact: bool = False
+) -> Iterator[Text]:
     """Yield the text, in pieces if there are several blocks.
 
-    The mark at the beginning of a file, if there is one, overrides `encoding`. Raises Unread if the
-    bytes are no text in that encoding.
+    `encoding` and `exact` are those of `TextDecoder`. Raises Unread if the bytes are no text.
     """
-    rest = iter(passing)
-    decoder, zeros = None, False
-    for data, last in rest:
+    decoder = None
+    for data, last in passing:
         size = PIECE
         if decoder is None:
-            encoding, decoder = _decoder(data, encoding)
+            decoder = TextDecoder(encoding, exact=exact)
             size = len(data) or 1 if last else PIECE
-        zeros = zeros or b"\0" in data
         for at in range(0, len(data) or 1, size):
             at_end = last and at + size >= len(data)
-            try:
-                text = decoder.decode(data[at : at + size], at_end)
-            except ValueError as error:
-                zeros = zeros or any(b"\0" in each.data for each in rest)
-                raise Unread("binary" if zeros else f"not {encoding}") from error
-            if "\0" in text:
-                raise Unread("binary")
-            yield Text(text, encoding, at_end)
+            text = decoder.text(data[at : at + size], last=at_end)
+            yield Text(text, decoder.encoding, at_end)
             del text
         del data  # before the next block is read
 
 
-def _decoder(beginning: bytes, encoding: str) -> tuple[str, codecs.IncrementalDecoder]:
-    """Return the encoding of a file that begins so, and its decoder."""
-    for mark, marked in _MARKS:
-        if beginning.startswith(mark):
-            return marked, codecs.getincrementaldecoder(marked)()
-    codec = codecs.lookup(encoding).name
-    return encoding, codecs.getincrementaldecoder(_UNMARKED.get(codec, codec))()
+def encoding_of(passing: Iterable[Block], encoding: str | None) -> str:
+    """Return the encoding of a text, after reading as much of it as decides that."""
+    decoder = TextDecoder(encoding)
+    with suppress(Unread):  # to be found out again, after the parts before it
+        for data, last in passing:
+            for at in range(0, len(data), PIECE):
+                decoder.text(data[at : at + PIECE], last=last and at + PIECE >= len(data))
+                if decoder.decided:
+                    return decoder.encoding
+            del data
+    return decoder.encoding
 
 
 def parts(texts: Iterable[Text]) -> Iterator[dict[str, Json]]:
@@ -225,17 +214,3 @@ def _after_separator(text: str) -> int:
         if (at := max(text.rfind(each, first) for each in separators)) >= 0:
             return at + 1
     return len(text)
-
-
-def text_encoding(name: str) -> str:
-    """Return the name of an encoding. Raises ValueError if texts cannot be decoded with it."""
-    try:
-        info = codecs.lookup(name)
-        b"x".decode(name)
-    except UnicodeDecodeError:
-        pass  # a known encoding, in which one byte is not a text
-    except (LookupError, ValueError) as error:
-        raise ValueError("not the name of a text encoding") from error
-    if info.incrementaldecoder is None:
-        raise ValueError("an encoding that cannot be decoded in parts")
-    return name

@@ -202,13 +202,17 @@ class Context:
         rows: int | None = None,
         values: int | None = None,
         of: str | None = None,
+        encoding: str | None = None,
     ) -> None:
         """Count items that were examined, and their size in bytes, rows or values.
 
-        `of` is the key of the input that they belong to. `read(0, size=0)` reports an empty source
-        that is measured in bytes. Raises ComponentError for an invalid count.
+        `of` is the key of the input that they belong to, `encoding` that of their text.
+        `read(0, size=0)` reports an empty source that is measured in bytes. Raises ComponentError
+        for an invalid count.
         """
         self.coverage.read += amount(count)
+        if encoding is not None:
+            self.coverage.encodings[self.redact(encoding)[:LONGEST]] += count
         self.coverage.count(count, _sizes(size, rows, values), of, examined=True)
 
     def skipped(

@@ -79,6 +79,8 @@ class Coverage:
         """The number of items that were not examined and have no known size."""
         self.unmatched: list[str] = []
         """Patterns of the properties that match nothing."""
+        self.encodings: Counter[str] = Counter()
+        """The number of examined items by the encoding of their text."""
         self.found: list[dict[str, Json]] = []
         """The number of rows with a finding by item: `{item, found, input}`."""
 
@@ -106,6 +108,7 @@ class Coverage:
             "inputs": {name: [each.examined, each.known] for name, each in self.inputs.items()},
             "unsized": self.unsized,
             "unmatched": self.unmatched,
+            "encodings": dict(self.encodings),
             "found": self.found,
         }
         return {name: part for name, part in parts.items() if part}
@@ -137,6 +140,8 @@ class Coverage:
                 self.unsized += part
             case "unmatched":
                 self.unmatched += part
+            case "encodings":
+                self.encodings.update(part)
             case "found":
                 self.found += part
 
@@ -172,6 +177,8 @@ class Coverage:
             measured["inputs"] = {name: each.document() for name, each in self.inputs.items()}
         if self.unmatched:
             measured["unmatched"] = list(self.unmatched)
+        if self.encodings:
+            measured["encodings"] = dict(sorted(self.encodings.items()))
         if self.found:
             measured["found"] = list(self.found)
         return measured

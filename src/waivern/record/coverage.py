@@ -73,6 +73,7 @@ class SourceCoverage(NamedTuple):
                 for each in found.partial
             ],
             "unmatched": list(found.unmatched),
+            "encodings": dict(found.encodings),
         }
 
 

@@ -68,6 +68,8 @@ class Measure(NamedTuple):
     """Their total; `partial` has the first of them."""
     unmatched: tuple[str, ...] = ()
     inputs: Mapping[str, Amount] = {}
+    encodings: Mapping[str, int] = {}
+    """The number of items by the encoding of their text."""
     found: tuple[tuple[str, str, int], ...] = ()
     """(input, item, rows that hold a finding)."""
     behind: Amount | None = None
@@ -133,6 +135,7 @@ def measured(
         "partial": sampled[:LISTED],
         "partials": len(sampled),
         "unmatched": coverage.get("unmatched", [])[:LISTED],
+        "encodings": _first(coverage.get("encodings", {})),
         "inputs": {names.get(key, key): each for key, each in coverage.get("inputs", {}).items()},
         "found": [
             [names.get(each["input"], each["input"]), each["item"], each["found"]]
@@ -170,6 +173,7 @@ def _measure(counts: Mapping[str, Json]) -> Measure:
         partials=_whole(counts.get("partials", 0)),
         unmatched=tuple(map(_text, counts.get("unmatched", []))),
         inputs=_amounts(counts.get("inputs", {})),
+        encodings=_counts(counts.get("encodings", {})),
         found=tuple(
             (_text(of), _text(item), _whole(rows)) for of, item, rows in counts.get("found", [])
         ),

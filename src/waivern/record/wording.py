@@ -78,6 +78,9 @@ def examined(artifact: str, found: Measure) -> str:
         if reasons:
             listed = ", ".join(f"{count:,} {reason}" for reason, count in reasons.items())
             parts.append(f"{word}: {listed}")
+    if found.encodings.keys() - {"utf-8"}:
+        listed = ", ".join(f"{count:,} {name}" for name, count in found.encodings.items())
+        parts.append(f"read as: {listed}")
     return "; ".join(parts)
 
 
