@@ -1,8 +1,10 @@
 """The figures of the server: lists, events of other processes, and many clients on one run.
 
-    python benchmarks/server/figures.py [--small] [--only lists,events,clients] [--out FOLDER]
+    python benchmarks/server/figures.py [--small] [--only lists,requests,...] [--out FOLDER]
 
 `lists`    processor time of the server for `GET ...?limit=100` over 10,000 runs, when it is warm.
+`requests` processor time of the server for requests on a run of 3,000 artifacts: one that has
+           ended, and one that is live in another process.
 `events`   the time from an event of another process, as its journal has it, to the client; and
            what arrives when server and client are started again in the middle of the run.
 `clients`  a run without followers beside one that 200 clients follow, in turns: duration and
@@ -121,6 +123,50 @@ def lists(folder: Path, small: bool) -> dict[str, Any]:
     return found
 
 
+def requests(folder: Path, small: bool) -> dict[str, Any]:
+    """Measure requests on one large run, ended and live."""
+    count, repeats = (100, 3) if small else (3000, 20)
+    (folder / "wide.yaml").write_text(
+        "\n".join(["artifacts:", *(f"  a{number}: {STEP % 0}" for number in range(count))]) + "\n"
+    )
+    wct(folder, "run", "-q", "--no-cache", "wide.yaml", "--run-id", "ended")
+    last = f"  last: {{after: [a{count - 1}], {SOURCE % 3600}}}\n"
+    with (folder / "wide.yaml").open("a") as file:
+        file.write(last)
+    found: dict[str, Any] = {"artifacts": count, "requests": repeats}
+    with serving(folder) as server:
+        found["ended_cpu_ms"] = each_path(server, "ended", repeats)
+        run = started(folder, "live", "wide.yaml")
+        journal = folder / ".waivern" / "runs" / "live" / "_system" / "events.jsonl"
+        while journal.read_bytes().count(b"\n") < 2 * count + 3:
+            time.sleep(0.1)
+        found["live_cpu_ms"] = each_path(server, "live", repeats)
+        run.kill()
+        run.wait()
+    return found
+
+
+def each_path(server: Server, run: str, repeats: int) -> dict[str, dict[str, float]]:
+    """Return the processor time of the first and of a later request for each path."""
+    found = {}
+    for path in (
+        f"/api/v1/runs/{run}",
+        f"/api/v1/runs/{run}/steps?limit=10",
+        f"/api/v1/runs/{run}/artifacts/a1",
+        f"/runs/{run}/artifacts/a1",
+        f"/runs/{run}",
+    ):
+        before = server.cpu_s
+        server.get(path)
+        first = server.cpu_s - before
+        before = server.cpu_s
+        for _ in range(repeats):
+            server.get(path)
+        later = (server.cpu_s - before) / repeats
+        found[path] = {"first": round(first * 1000, 1), "later": round(later * 1000, 2)}
+    return found
+
+
 def copies(store: Path, count: int) -> None:
     """Fill a store with copies of its run."""
     original = store / "runs" / "template"
@@ -159,9 +205,9 @@ def events(folder: Path, small: bool) -> dict[str, Any]:
     }
 
 
-def started(folder: Path, run_id: str) -> subprocess.Popen[bytes]:
+def started(folder: Path, run_id: str, book: str = "chain.yaml") -> subprocess.Popen[bytes]:
     """Return the process of a run that has begun."""
-    command = [WCT, "run", "-q", "--no-cache", "chain.yaml", "--run-id", run_id]
+    command = [WCT, "run", "-q", "--no-cache", book, "--run-id", run_id]
     run = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL)
     while not (folder / ".waivern" / "runs" / run_id).exists():
         time.sleep(0.01)
@@ -249,6 +295,7 @@ def wct(folder: Path, *words: str) -> None:
 
 PARTS: dict[str, Callable[[Path, bool], dict[str, Any]]] = {
     "lists": lists,
+    "requests": requests,
     "events": events,
     "clients": clients,
 }

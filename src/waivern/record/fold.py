@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from copy import copy
+from dataclasses import replace
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -105,6 +107,18 @@ class RunRecord:
         for event in iterator:
             record.apply(event)
         return record
+
+    def copy(self) -> RunRecord:
+        """Return a record that `apply` can change without changing this one."""
+        found = copy(self)
+        found.steps = {name: step.copy() for name, step in self.steps.items()}
+        found.metadata = replace(
+            self.metadata, attempts=[dict(each) for each in self.metadata.attempts]
+        )
+        found.decisions = {name: list(events) for name, events in self.decisions.items()}
+        found.held, found.redacted = dict(self.held), dict(self.redacted)
+        found.executed = dict(self.executed)
+        return found
 
     @property
     def state(self) -> ExecutionState:

@@ -1,7 +1,8 @@
 """The fold of one artifact's events."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from operator import attrgetter
 
 from waivern.message import Json
 from waivern.record.journal_events import ArtifactCompletedRecord, ArtifactRedactedRecord
@@ -49,6 +50,10 @@ class StepRecord:
     outputs: tuple[str, ...] = ()
     """The artifacts of its named outputs, if it has any."""
 
+    def copy(self) -> "StepRecord":
+        """Return one that can be changed without changing this one."""
+        return StepRecord(*_fields(self))
+
     @property
     def held_bytes(self) -> int:
         """The bytes of source content that the artifact holds."""
@@ -91,6 +96,9 @@ class StepRecord:
             "attempts": self.attempts,
             "redacted": redaction_document(self.redacted) if self.redacted else None,
         }
+
+
+_fields = attrgetter(*(each.name for each in fields(StepRecord)))
 
 
 def redaction_document(event: ArtifactRedactedRecord) -> dict[str, Json]:

@@ -20,7 +20,9 @@ from waivern.record.status import RECORDED, DamagedStatus, RunStatus
 from waivern.store.base import RunStore
 from waivern.store.store_values import ArtifactRef, Journal
 
-if TYPE_CHECKING:  # a list of runs that ended needs neither, and must be instant
+if TYPE_CHECKING:  # a list of runs that ended needs none of them, and must be instant
+    from collections.abc import Callable
+
     from waivern.record.fold import RunRecord
     from waivern.record.journal_events import ArtifactCompletedRecord
 
@@ -172,17 +174,18 @@ def names(run: HasRunbook) -> tuple[str, ...]:
     return run.runbook_name, path, name.rpartition(".")[0] or name
 
 
-def load(store: RunStore, run_id: str) -> RunRecord:
+def load(store: RunStore, run_id: str, folded: Callable[[], RunRecord] | None = None) -> RunRecord:
     """Fold a run's journal; an attempt without a live process reads as `interrupted`.
 
     Of a live one, artifacts in progress read as `running`, with their duration so far.
 
     A run in the first form, which had no journal, is what its files say: `vouched` is false.
-    Raises RunNotFoundError, or IntegrityError naming the journal line that is damaged.
+    The fold is what `folded` returns, which stays as it is. Raises RunNotFoundError, or
+    IntegrityError naming the journal line that is damaged.
     """
     owner = store.owner(run_id)  # before the journal: a run may end between the two looks
     try:
-        _, record = fold(store, run_id)
+        record = folded() if folded else fold(store, run_id)[1]
     except IntegrityError:
         from waivern.runs import unjournaled
 
@@ -190,6 +193,8 @@ def load(store: RunStore, run_id: str) -> RunRecord:
             raise
         return unjournaled.record(store, run)
     running = record.metadata.status is RunStatus.RUNNING  # once cancelled, it stays so
+    if running and folded:
+        record = record.copy()
     if running and owner is None and store.owner(run_id) is None:
         record.metadata.status = RunStatus.INTERRUPTED
     elif running and record.attempt_open:
@@ -220,12 +225,17 @@ def fold(store: RunStore, run_id: str) -> tuple[Journal, RunRecord]:
 
     journal = store.read_journal(run_id)
     record = RunRecord.of(from_record(line.record) for line in journal.lines)
+    refuse_copy(record, run_id)
+    return journal, record
+
+
+def refuse_copy(record: RunRecord, run_id: str) -> None:
+    """Raise IntegrityError if a record was read under an id that is not its own."""
     if record.metadata.run_id != run_id:
         raise IntegrityError(
             f"the journal of run {run_id} is that of run {record.metadata.run_id!r}",
             hint="was the folder renamed or copied? a run is read under its own id only",
         )
-    return journal, record
 
 
 def artifact(record: RunRecord, name: str) -> ArtifactCompletedRecord:

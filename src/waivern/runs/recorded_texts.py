@@ -7,6 +7,7 @@ hold a secret. A run whose bytes are lost or cannot be read has none.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 
 from waivern.errors import WaivernError
@@ -19,6 +20,9 @@ from waivern.runs.recorded_runbooks import RecordedChildren
 from waivern.store.base import RunStore
 from waivern.yamldoc.tree import read
 from waivern.yamldoc.yaml_events import YamlStop, decode
+
+TREES = 8
+"""The parsed runbooks that are retained: a server shows the same ones again and again."""
 
 
 def of_run(store: RunStore, record: RunRecord) -> dict[str, str]:
@@ -69,6 +73,7 @@ def _root(store: RunStore, record: RunRecord) -> Mapping[str, Json]:
         return {}
 
 
+@lru_cache(maxsize=TREES)
 def _tree(data: bytes) -> Mapping[str, Json]:
     try:
         return _mapping(read(decode(data))[0])

@@ -16,9 +16,8 @@ from waivern.record.journal_events import ArtifactSuspendedRecord
 from waivern.runs.decisions import gate_of
 from waivern.runs.locate import PROJECT
 from waivern.server.api_operations import TEXT, ApiCall, Operation, Schema
-from waivern.server.child_commands import ChildCommands
 from waivern.server.error_documents import RequestError
-from waivern.server.run_operations import RUN, record_of
+from waivern.server.operation_parameters import RUN, record_of
 from waivern.server.server_context import ServerContext, context_of, user_of
 from waivern.store.base import RunStore
 
@@ -31,25 +30,24 @@ _DIGEST: Schema = TEXT | {"maxLength": 100}
 
 def action_operations(context: ServerContext) -> Iterator[Operation]:
     """Yield the operations that change something."""
-    commands = context.commands
 
     async def start_run(call: ApiCall) -> dict[str, Json]:
         """Start a runbook."""
-        return await context.carry_out(_start, commands, context, call.body)
+        return await context.carry_out(_start, context, call.body)
 
     async def resume_run(call: ApiCall) -> dict[str, Json]:
         """Resume a run."""
-        return await context.carry_out(resume_recorded, commands, context.store, call.values["run"])
+        return await context.carry_out(resume_recorded, context, call.values["run"])
 
     async def decide(call: ApiCall) -> dict[str, Json]:
         """Record a decision at a gate, then resume the run."""
         asked = (call.values["run"], call.body, user_of(call.request))
-        return await context.carry_out(decide_at_gate, commands, context.store, *asked)
+        return await context.carry_out(decide_at_gate, context, *asked)
 
     async def cancel_run(call: ApiCall) -> dict[str, Json]:
         """Cancel a run."""
         asked = (call.values["run"], call.body, user_of(call.request))
-        return await context.carry_out(cancel_live, commands, context.store, *asked)
+        return await context.carry_out(cancel_live, context, *asked)
 
     yield Operation(
         "GET",
@@ -158,23 +156,26 @@ def allowed_runbook(folder: str | None, wanted: str) -> Path:
     return path
 
 
-def _start(commands: ChildCommands, context: ServerContext, body: Any) -> dict[str, Json]:
+def _start(context: ServerContext, body: Any) -> dict[str, Json]:
     path = allowed_runbook(context.options.runbooks, body["runbook"])
     run_id = new_run_id()
     words = ["run", "-q", f"--run-id={run_id}"]
     words += [f"--{key}={body[key]}" for key in ("name", "note") if body.get(key)]
     words += [f"--tag={tag}" for tag in body.get("tags", ())]
     begun = partial(_is_held, context.store, run_id)
-    pid = commands.begin(words, str(path), begun, body.get("params"))
+    pid = context.commands.begin(words, str(path), begun, body.get("params"))
     return {"run_id": run_id, "pid": pid}
 
 
-def resume_recorded(commands: ChildCommands, store: RunStore, run: str) -> dict[str, Json]:
+def resume_recorded(context: ServerContext, run: str) -> dict[str, Json]:
     """Resume a run in a process of its own. Raises RequestError if it is refused."""
-    record = record_of(store, run)
+    record = record_of(context.records, run)
     run_id = record.metadata.run_id
-    begun = partial(_has_resumed, store, run_id, record.count)
-    return {"run_id": run_id, "pid": commands.begin(["runs", "resume", "-q"], run_id, begun)}
+    begun = partial(_has_resumed, context.store, run_id, record.count)
+    return {
+        "run_id": run_id,
+        "pid": context.commands.begin(["runs", "resume", "-q"], run_id, begun),
+    }
 
 
 def _has_resumed(store: RunStore, run_id: str, count: int, pid: int) -> bool:
@@ -193,11 +194,9 @@ def _is_held(store: RunStore, run_id: str, pid: int) -> bool:
     return owner is not None and owner.pid == pid
 
 
-def decide_at_gate(
-    commands: ChildCommands, store: RunStore, run: str, body: Any, user: str
-) -> dict[str, Json]:
+def decide_at_gate(context: ServerContext, run: str, body: Any, user: str) -> dict[str, Json]:
     """Record a decision on what was shown, and resume the run. Raises RequestError."""
-    record = record_of(store, run)
+    record = record_of(context.records, run)
     run_id, gate = record.metadata.run_id, gate_of(record, body["gate"])
     asked = [each for each in record.decisions[gate] if isinstance(each, ArtifactSuspendedRecord)]
     if body["shown"] != asked[-1].shown:
@@ -211,18 +210,16 @@ def decide_at_gate(
     words += [f"--note={body['note']}"] if body.get("note") else []
     words += [f"--data={key}={json.dumps(value)}" for key, value in body.get("data", {}).items()]
     words += [f"--shown={name}={digest}" for name, digest in body["shown"].items()]
-    decided = commands.carry_out(words, f"{run_id}/{gate}")
+    decided = context.commands.carry_out(words, f"{run_id}/{gate}")
     resumed = not decided.get("missing")
     if resumed:
-        resume_recorded(commands, store, run_id)
+        resume_recorded(context, run_id)
     return decided | {"resumed": resumed}
 
 
-def cancel_live(
-    commands: ChildCommands, store: RunStore, run: str, body: Any, user: str
-) -> dict[str, Json]:
+def cancel_live(context: ServerContext, run: str, body: Any, user: str) -> dict[str, Json]:
     """Cancel a run. Raises RequestError if it is refused."""
-    run_id = record_of(store, run).metadata.run_id
+    run_id = record_of(context.records, run).metadata.run_id
     words = ["runs", "cancel", "--wait=0", f"--by={user}"]
     words += [f"--note={body['note']}"] if body.get("note") else []
-    return commands.carry_out(words, run_id)
+    return context.commands.carry_out(words, run_id)

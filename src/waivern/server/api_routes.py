@@ -8,10 +8,12 @@ from starlette.routing import Route
 
 from waivern.server.action_operations import action_operations
 from waivern.server.api_operations import Operation
+from waivern.server.artifact_operations import artifact_operations
+from waivern.server.log_operations import log_operations
 from waivern.server.openapi import openapi_document
 from waivern.server.route_groups import RouteGroup
 from waivern.server.run_feeds import RunFeeds
-from waivern.server.run_operations import read_operations
+from waivern.server.run_operations import run_operations
 from waivern.server.server_context import ServerContext
 from waivern.server.stream_operations import stream_operations
 
@@ -19,7 +21,9 @@ from waivern.server.stream_operations import stream_operations
 def operations(context: ServerContext) -> list[Operation]:
     """Return all operations of the API."""
     return [
-        *read_operations(),
+        *run_operations(),
+        *artifact_operations(),
+        *log_operations(),
         *stream_operations(context, RunFeeds(context)),
         *action_operations(context),
     ]

@@ -17,10 +17,9 @@ import anyio
 
 from waivern.errors import ArtifactNotFoundError, WaivernError
 from waivern.message import Json
-from waivern.runs import queries
+from waivern.runs.record_cache import RecordCache
 from waivern.server.error_documents import RequestError, document_of
 from waivern.server.server_context import ServerContext
-from waivern.store.base import RunStore
 from waivern.store.journal_tail import JournalTail
 from waivern.store.store_values import JournalLine
 
@@ -69,7 +68,9 @@ class _Look(NamedTuple):
 class _Reader:
     """The reader of one run, called on a thread."""
 
-    def __init__(self, store: RunStore, run_id: str) -> None:
+    def __init__(self, records: RecordCache, run_id: str) -> None:
+        store = records.store
+        self._records = records
         self._store = store
         self._run_id = run_id
         self._tail: JournalTail = store.tail(run_id)
@@ -107,7 +108,7 @@ class _Reader:
         return sse(found, "progress")
 
     def _end(self) -> bytes:
-        status = queries.load(self._store, self._run_id).metadata.status
+        status = self._records.load(self._run_id).metadata.status
         return sse({"run_id": self._run_id, "status": str(status)}, "end")
 
 
@@ -134,7 +135,7 @@ class RunFeed:
         """Read the events until the run ends, the server ends, or no client follows any more."""
         interval = max(LOOK_S, self._context.store.watch_s / 2)
         try:
-            reader = await self._context.read(_Reader, self._context.store, self.run_id)
+            reader = await self._context.read(_Reader, self._context.records, self.run_id)
             while self.end is None and self.clients and not self._context.closing.is_set():
                 news = await self._context.read(reader.look, 1 / interval)
                 self._add(news)

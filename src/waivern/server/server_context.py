@@ -11,6 +11,7 @@ from anyio import to_thread
 from starlette.requests import Request
 
 from waivern.runs.listing_cache import ListingCache
+from waivern.runs.record_cache import RecordCache
 from waivern.server.authentication import Authenticator
 from waivern.server.child_commands import ChildCommands
 from waivern.server.server_options import ServerOptions
@@ -35,6 +36,7 @@ class ServerContext:
         self.options = options
         self.authenticator = Authenticator(options)
         self.listings = ListingCache(store)
+        self.records = RecordCache(store)
         self.commands = ChildCommands(store, options)
         self.closing = anyio.Event()
         """Set when the server ends: whatever streams to a client returns then."""

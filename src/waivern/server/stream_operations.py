@@ -9,17 +9,18 @@ from typing import Any
 import anyio
 from starlette.responses import Response, StreamingResponse
 
+from waivern.runs.record_cache import RecordCache
 from waivern.server.api_operations import ApiCall, Operation, Parameter
-from waivern.server.run_feeds import LOOK_S, SILENCE_S, RunFeeds, sse
-from waivern.server.run_operations import (
+from waivern.server.log_operations import log_name
+from waivern.server.operation_parameters import (
     ARTIFACT,
     OFFSET,
     REVEAL,
     RUN,
     found_run,
-    log_name,
     record_of,
 )
+from waivern.server.run_feeds import LOOK_S, SILENCE_S, RunFeeds, sse
 from waivern.server.server_context import ServerContext, context_of
 from waivern.store.base import RunStore
 
@@ -47,7 +48,7 @@ def stream_operations(context: ServerContext, feeds: RunFeeds) -> Iterator[Opera
     async def follow_log(call: ApiCall) -> Response:
         """Stream the log of a run or of an artifact."""
         context = context_of(call.request)
-        run_id, name = await context.read(_named_log, context.store, call.values)
+        run_id, name = await context.read(_named_log, context.records, call.values)
         feeds.admit()
         offset = call.values["offset"]
         return _stream(feeds.counted(_log(context, texts, run_id, name, offset)))
@@ -97,9 +98,9 @@ def _is_over(store: RunStore, run_id: str, after: int) -> bool:
     return isinstance(head, dict) and after >= int(head.get("count", 0))
 
 
-def _named_log(store: RunStore, asked: Any) -> tuple[str, str | None]:
+def _named_log(records: RecordCache, asked: Any) -> tuple[str, str | None]:
     """Return the run and the artifact whose log is meant. Raises RefusedError."""
-    record = record_of(store, asked["run"])
+    record = record_of(records, asked["run"])
     return record.metadata.run_id, log_name(record, asked)
 
 

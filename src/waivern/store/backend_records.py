@@ -14,6 +14,7 @@ from waivern.message import Json, json_bytes, sha256
 from waivern.store import journal, layout
 from waivern.store.backend import Backend, FileHandle, FolderHandle
 from waivern.store.base import RunStore
+from waivern.store.journal_growth import GrownJournal, JournalPlace, grown_file, stamp_of
 from waivern.store.journal_tail import PIECE_BYTES, JournalCursor, JournalTail
 from waivern.store.layout import (
     CHILDREN,
@@ -71,6 +72,23 @@ class BackendRecords(RunStore):
                 raise _no_journal(run_id)
         found = journal.read(data, anchor).journal
         return found._replace(lines=found.lines[after:]) if after else found
+
+    def read_on(self, run_id: str, place: JournalPlace | None = None) -> GrownJournal | None:
+        with explained(f"read the journal of run {run_id}"), self._at.system(run_id) as system:
+            anchor = read_anchor(system)  # before the journal, which only grows
+            try:
+                events = system.open(EVENTS, "read")
+            except FileNotFoundError:
+                raise _no_journal(run_id) from None
+            with events:
+                if place is not None:
+                    return grown_file(events, place, anchor)
+                data, stamp = events.read_all(), stamp_of(events)
+        found = journal.read(data, anchor)
+        head = found.lines[-1].hash if found.lines else journal.ROOT
+        return GrownJournal(
+            found.lines, JournalPlace(len(found.lines), head, found.valid_bytes, stamp)
+        )
 
     def tail(self, run_id: str, after: int = 0) -> JournalTail:
         return FileTail(self._at, run_id, after)

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, overload
 
 from waivern.message import Json, Message, StreamKind
+from waivern.store.journal_growth import GrownJournal, JournalPlace, grown
 from waivern.store.journal_tail import JournalTail, WholeJournalTail
 from waivern.store.store_values import (
     ArtifactRef,
@@ -170,6 +171,16 @@ class RunStore(ArtifactStore):
         whole, overrides this.
         """
         return WholeJournalTail(partial(self.read_journal, run_id), after)
+
+    def read_on(self, run_id: str, place: JournalPlace | None = None) -> GrownJournal | None:
+        """Return the valid lines that follow a place in the journal, and the place after them.
+
+        Without a place, all lines, as `read_journal` checks them. None: what precedes the place is
+        not what was read there, or may not be. A store that is slow to read a journal whole
+        overrides this.
+        """
+        journal = self.read_journal(run_id)
+        return grown(journal.lines, place)
 
     @abstractmethod
     def last_record(self, run_id: str) -> dict[str, Json] | None:

@@ -189,6 +189,24 @@ class RunConformance:
         with pytest.raises(RunNotFoundError):
             tail.read()
 
+    async def test_a_journal_is_read_on_from_a_place(self, store: RunStore) -> None:
+        lease = begin(store)
+        first = store.read_on("r")
+        assert first is not None
+        assert first.lines == store.read_journal("r").lines
+        assert store.read_on("r", first.place) == ((), first.place)
+        lease.append([{"n": 2}, {"n": 3}], sync=True)
+        more = store.read_on("r", first.place)
+        assert more is not None
+        assert [line.record for line in more.lines] == [{"n": 2}, {"n": 3}]
+        lease.release()
+        store.remove("r", OWNER)
+        with pytest.raises(RunNotFoundError):
+            store.read_on("r", more.place)
+        begin(store).release()
+        store.lock("r", OWNER).release()
+        assert store.read_on("r", more.place) is None  # another run has the id now
+
     async def test_remove(self, store: RunStore) -> None:
         lease = begin(store, "gone")
         publish(store, lease, "child/a", run_id="gone")

@@ -19,14 +19,13 @@ from waivern.record.measure import measure
 from waivern.record.step_record import StepRecord
 from waivern.record.text_forms import clip, duration, size
 from waivern.record.wording import examined, redacted
-from waivern.runs import queries
+from waivern.runs.record_cache import RecordCache
 from waivern.runs.recorded_artifacts import ArtifactList, fetched, meant, storage_text
 from waivern.runs.recorded_texts import of_artifact
+from waivern.server.artifact_operations import note_access
 from waivern.server.pages.graph_picture import needed
 from waivern.server.pages.page_templates import json_lines, utc
 from waivern.server.pages.run_page import FINDINGS
-from waivern.server.run_operations import note_access
-from waivern.store.base import RunStore
 
 ROWS = 50
 """The findings, or elements of a list, on one page."""
@@ -96,7 +95,7 @@ class ArtifactView(NamedTuple):
 
 
 def artifact_view(
-    store: RunStore,
+    records: RecordCache,
     run_id: str,
     name: str,
     wanted: WantedPart,
@@ -107,7 +106,7 @@ def artifact_view(
     That `user` is shown content of a source is recorded before it is read. Raises RunNotFoundError
     and ArtifactNotFoundError, and what `note_access` raises.
     """
-    record = queries.load(store, run_id)
+    store, record = records.store, records.load(run_id)
     name = meant(record, name)
     step = record.steps[name]
     withheld = _withheld(record, step)

@@ -11,8 +11,8 @@ from waivern.message import Json
 from waivern.record.coverage import coverage
 from waivern.record.fold import RunRecord
 from waivern.record.text_forms import duration
-from waivern.runs import queries
 from waivern.runs.compare import Pair, compare
+from waivern.runs.record_cache import RecordCache
 from waivern.runs.recorded_artifacts import ArtifactList, fetched
 from waivern.server.pages.page_templates import utc
 from waivern.server.pages.run_page import FINDINGS
@@ -60,10 +60,11 @@ class ComparisonView(NamedTuple):
     findings: list[ComparedFindings]
 
 
-def comparison_view(store: RunStore, one: str, other: str) -> ComparisonView:
+def comparison_view(records: RecordCache, one: str, other: str) -> ComparisonView:
     """Return the comparison of two runs. Raises what `queries.load` raises."""
-    records = [queries.load(store, one), queries.load(store, other)]
-    before, after = sorted(records, key=lambda record: record.metadata.started_at)
+    store = records.store
+    found = [records.load(one), records.load(other)]
+    before, after = sorted(found, key=lambda record: record.metadata.started_at)
     pairs = compare(before, after, store)
     different = [pair for pair in pairs if pair.outcome != "equal"]
     shown = [*different, *(pair for pair in pairs if pair.outcome == "equal")]

@@ -53,8 +53,7 @@ class PageActions:
 
     async def _done(self, request: Request, action: Callable[..., Any], *more: Any) -> Response:
         run_id = parse_run_id(request.path_params["run_id"])
-        store, commands = self._context.store, self._context.commands
-        await self._context.carry_out(action, commands, store, run_id, *more)
+        await self._context.carry_out(action, self._context, run_id, *more)
         return RedirectResponse(str(run_url(run_id)), 303)
 
 

@@ -16,7 +16,6 @@ from waivern.errors import UsageError
 from waivern.ids import parse_run_id
 from waivern.record.annotations import Annotations
 from waivern.record.journal_events import EVENT_TYPES
-from waivern.runs import queries
 from waivern.runs.listing import SORTS, RunFilter
 from waivern.runs.trust import is_foreign
 from waivern.server.error_documents import ErrorDocument, RequestError
@@ -94,6 +93,7 @@ class PageHandlers:
     def __init__(self, context: ServerContext) -> None:
         self._context = context
         self._store = context.store
+        self._records = context.records
         self._recent = RecentPages()
 
     async def runs(self, request: Request) -> Response:
@@ -146,7 +146,7 @@ class PageHandlers:
     def _run(self, run_id: str, query: QueryParams, user: str) -> Response:
         status, start = query.get("status", ""), _number(query, "from")
         opened = query.getlist("open")[:100]
-        view = run_page.run_view(self._store, run_id, opened, status, start)
+        view = run_page.run_view(self._records, run_id, opened, status, start)
         at = ["--store", self._store.url]
         return page(
             "run.html",
@@ -178,7 +178,7 @@ class PageHandlers:
     def _artifact(
         self, run_id: str, name: str, wanted: artifact_page.WantedPart, user: str
     ) -> Response:
-        view = artifact_page.artifact_view(self._store, run_id, name, wanted, user)
+        view = artifact_page.artifact_view(self._records, run_id, name, wanted, user)
         words = ["wct", "inspect", f"{run_id}/{view.step.artifact}", "--full"]
         return page(
             "artifact.html",
@@ -195,7 +195,7 @@ class PageHandlers:
         return await self._context.read(self._log, _run_id(request), name, most, request.url.path)
 
     def _log(self, run_id: str, name: str | None, most: int, path: str) -> Response:
-        record = queries.load(self._store, run_id)
+        record = self._records.load(run_id)
         if name is not None:
             if name not in record.steps:
                 raise RequestError(404, f"the run has no artifact {name[:200]!r}")
@@ -210,7 +210,7 @@ class PageHandlers:
         return await self._context.read(self._runbook, _run_id(request), request.url.path)
 
     def _runbook(self, run_id: str, path: str) -> Response:
-        run = queries.load(self._store, run_id).metadata
+        run = self._records.load(run_id).metadata
         text = self._store.read_runbook(run_id, run.runbook_hash).decode(errors="replace")
         return self._text(run_id, "The runbook that ran", text.split("\n"), MOST_LINES, path)
 
@@ -235,12 +235,12 @@ class PageHandlers:
     def _comparison(self, chosen: list[str]) -> Response:
         if len(chosen) == 1:
             chosen = [self._earlier(chosen[0]), *chosen]
-        view = comparison_view(self._store, chosen[0], chosen[1])
+        view = comparison_view(self._records, chosen[0], chosen[1])
         return page("comparison.html", view=view, outcomes=OUTCOMES)
 
     def _earlier(self, run_id: str) -> str:
         """Return the run before another one of the same runbook. Raises RequestError."""
-        run = queries.load(self._store, run_id).metadata
+        run = self._records.load(run_id).metadata
         listing = self._context.listings.listing()
         for found in listing.matching(RunFilter(runbook=run.called)):
             if found.started_at < run.started_at and found.head:

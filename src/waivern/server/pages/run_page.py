@@ -16,8 +16,8 @@ from waivern.record.journal_events import ArtifactSuspendedRecord, GateDecidedRe
 from waivern.record.status import ArtifactStatus, RunStatus
 from waivern.record.step_record import StepRecord, ordered
 from waivern.record.wording import assumption, headline, sample, sentence
-from waivern.runs import queries
 from waivern.runs.next_command import NextCommands
+from waivern.runs.record_cache import RecordCache
 from waivern.runs.recorded_artifacts import fetched
 from waivern.runs.recorded_texts import of_run
 from waivern.server.pages.graph_picture import URGENT, Picture, needed, picture
@@ -108,14 +108,14 @@ class RunView(NamedTuple):
 
 
 def run_view(
-    store: RunStore,
+    records: RecordCache,
     run_id: str,
     opened: list[str],
     status: str | None = None,
     start: int = 0,
 ) -> RunView:
     """Return the view of a run. Raises what `queries.load` raises."""
-    record = queries.load(store, run_id)
+    store, record = records.store, records.load(run_id)
     covered = coverage(record)
     failed = [s for s in record.steps.values() if s.status is ArtifactStatus.FAILED]
     chosen = [
