@@ -10,7 +10,12 @@ CARD, CARD_TOO = "4539578763621486", "4556737586899855"
 
 
 def found(text: str) -> list[tuple[str, str]]:
-    return [(match.type, text[match.start : match.end]) for match in scan(text)]
+    """Return the values that are not names: the rows of these tables have both."""
+    return [
+        (match.type, text[match.start : match.end])
+        for match in scan(text)
+        if match.type != "PERSON"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -98,19 +98,13 @@ class Ruleset:
     """The forms of values of the types that are not shipped."""
 
     def named_in(self, text: str, field: str | None = None) -> frozenset[str]:
-        """Return the types that a label in a text, or the name of its field, may name.
+        """Return the types that a label in a text, or the name of its field, may name."""
+        return self.named_by(words_in(text, field))
 
-        All words of one of their terms occur, in whatever order.
-        """
-        if text.isascii():
-            tokens = {*text.encode().translate(_LETTERS).decode().split()}
-        else:
-            tokens = {*_NO_LETTERS.sub(" ", text).split()}
-        if field:
-            tokens.add(field)
-        seen = {word for token in tokens for word in words_once(token)}
+    def named_by(self, seen: frozenset[str]) -> frozenset[str]:
+        """Return the types one of whose terms consists of words that were seen, in any order."""
         begun = [word for word in seen if word[: STEM_SIZES.start] in self._beginnings]
-        seen.update(
+        seen = seen.union(
             stem
             for word in begun
             for vocabulary in (self.labels, self.hints)
@@ -144,6 +138,17 @@ class Ruleset:
         """Return the version of the ruleset that the rule with this id comes from."""
         own = self.base is None or rule.startswith(f"{self.name}/")
         return self.version if own or self.base is None else self.base.version
+
+
+def words_in(text: str, field: str | None = None) -> frozenset[str]:
+    """Return the words of a text, and of the name of its field, as terms have them."""
+    if text.isascii():
+        tokens = {*text.encode().translate(_LETTERS).decode().split()}
+    else:
+        tokens = {*_NO_LETTERS.sub(" ", text).split()}
+    if field:
+        tokens.add(field)
+    return frozenset(word for token in tokens for word in words_once(token))
 
 
 @cache

@@ -31,6 +31,13 @@ CARDS = frozenset(
     """.split()  # noqa: SIM905
 )
 IBANS = frozenset({"GB82WEST12345698765432", "DE89370400440532013000", "GB29NWBK60161331926819"})
+PERSONS = frozenset(
+    """
+        JOHNDOE JANEDOE JOHNQPUBLIC JANEQPUBLIC JOEBLOGGS FREDBLOGGS MAXMUSTERMANN
+        ERIKAMUSTERMANN MUSTERMANN DOEJOHN DOEJANE MUSTERMANNMAX MUSTERMANNERIKA
+    """.split()  # noqa: SIM905
+)
+"""Names of no real person, as examples and forms have them."""
 _DOMAINS = ("example.com", "example.net", "example.org", "example.edu")
 
 

@@ -283,6 +283,16 @@ def first_line(text: str) -> LineOfNames | None:
     return _read_head(text, 0)
 
 
+def line_of_names(text: str, begin: int) -> LineOfNames | None:
+    """Return the line at `begin` if it names the columns of the rows below it."""
+    return _read_head(text, begin)
+
+
+def cell_starts(line: str, delimiter: str, offset: int) -> list[int]:
+    """Return where each cell of a line that begins at `offset` does."""
+    return _cells(line, delimiter, offset)
+
+
 def headers(text: str, head: LineOfNames | None) -> list[tuple[str, int]]:
     """Return the column names that the text declares, and where: INSERT, COPY, and `head`.
 

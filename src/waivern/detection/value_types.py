@@ -18,6 +18,7 @@ from waivern.detection.emails import emails
 from waivern.detection.identifiers import IDENTIFIERS, find_identifiers
 from waivern.detection.network import ip_addresses, mac_addresses
 from waivern.detection.numbers import numbers
+from waivern.detection.people.persons import persons
 from waivern.detection.prepared_text import Candidate, PreparedText
 
 Finder = Callable[[PreparedText], Iterable[Candidate]]
@@ -75,6 +76,7 @@ VALUE_TYPES = {
             for each in IDENTIFIERS
         ),
         ValueType("DATE_OF_BIRTH", birth_dates),
+        ValueType("PERSON", persons, masks.ends(1, 0), samples.PERSONS),
     )
 }
 FINDERS: tuple[Finder, ...] = tuple(dict.fromkeys(each.find for each in VALUE_TYPES.values()))
