@@ -151,3 +151,28 @@ def test_a_phone_number_is_known_by_what_a_sentence_says_of_it(text: str, wanted
 )
 def test_a_number_of_something_else_is_no_phone_number(text: str) -> None:
     assert found(text) == []
+
+
+ROWS = ["111222333", "4539578763621486"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        " bsn       | order_no\n-----------+------------------\n {} | {}\n(1 row)\n",
+        "^ bsn ^ order_no ^\n| {} | {} |\n",
+        "+-----------+\n| bsn | order_no |\n|-----|-----|\n| {} | {} |\n",
+        "field;person 1;person 2\nbsn;{};x\norder_no;{};4556737586899855\n",
+        ",Ann,Bob\nbsn,{},x\norder_no,{},x\n",
+    ],
+    ids=["terminal", "wiki", "rules", "persons in columns", "persons in columns without a corner"],
+)
+def test_tables_of_terminals_wikis_and_one_column_a_person(text: str) -> None:
+    bsn, order = ROWS
+    assert found(text.format(bsn, order)) == [("NL_BSN", bsn)]
+
+
+@pytest.mark.parametrize("before", ["<client_ip>", "src -> ", "route => ", '<a href="x">'])
+def test_an_arrow_or_a_tag_before_an_address_compares_nothing(before: str) -> None:
+    assert found(f"{before}81.21.131.109") == [("IP_ADDRESS", "81.21.131.109")]
+    assert found("foo>81.21.131.109") == []

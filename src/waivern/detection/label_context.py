@@ -78,6 +78,7 @@ class Surroundings:
         self._field = Label(words(field)[-_FIELD_WORDS:], "field") if field else None
         self._tables = Tables(text)
         self._list: tuple[int, Label | None] = (-1, None)
+        self._silent: dict[str, bool] = {}
         self.bare = field is None
         """Whether the text comes without the name of a field."""
         self.column: str | None = None
@@ -93,7 +94,7 @@ class Surroundings:
         if column:
             named = words(column)[-_FIELD_WORDS:]
             found.append(Label(named, "field"))
-            if self._all_neutral(named) and (head := self._tables.row_head(start)):
+            if self._says_nothing(column) and (head := self._tables.row_head(start)):
                 found.append(Label(words(head)[-_FIELD_WORDS:], "key"))
         if self._field:
             found.append(self._field)
@@ -187,6 +188,14 @@ class Surroundings:
             if remark:
                 inside, said, last = remark.groups()
                 yield Label(words(last or inside or said), "remark" if last else "words")
+
+    def _says_nothing(self, column: str) -> bool:
+        """Return whether no term is known in the name of a column."""
+        known = self._silent.get(column)
+        if known is None:
+            label = Label(words(column)[-_FIELD_WORDS:], "field")
+            known = self._silent[column] = evidence(label, self._rules).term is None
+        return known
 
     def _all_neutral(self, found: tuple[str, ...]) -> bool:
         return all(word in self._rules.neutral or word.isdigit() for word in found)

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from waivern.detection.prepared_text import Candidate, PreparedText, occurrences, pattern
 
 _QUAD = re.compile(rb"0{1,3}\.0{1,3}\.0{1,3}\.0{1,3}")
-_COMPARED = pattern(r"(?:\(=|[=<>!~]=|[<>~^]|~>|<<|>>) {0,2}\Z")
+_COMPARED = pattern(r"(?:\(=|[=<>!~]=|[<~^]|(?<![-=])>|~>|<<|>>) {0,2}\Z")
+_TAG_BEFORE = pattern(r"<[A-Za-z/!?][^<>]{0,200}>\s{0,2}\Z")
 _PRODUCT = pattern(r"[A-Za-z][\w.+-]{0,40}/\Z")
 _V6_RUN = pattern(r"[0-9A-Fa-f:]{2,45}(?:\.\d{1,3}){0,3}")
 _V6_ANCHOR = re.compile(rb"::|h:h{1,4}:h{1,4}:")
@@ -44,6 +45,13 @@ def ip_addresses(doc: PreparedText) -> Iterator[Candidate]:
             yield four
 
 
+def _is_compared(text: str, start: int) -> bool:
+    before = text[max(0, start - 6) : start]
+    if not _COMPARED.search(before):
+        return False
+    return before.rstrip()[-1] != ">" or not _TAG_BEFORE.search(text, max(0, start - 210), start)
+
+
 def _ipv4(doc: PreparedText, start: int, end: int) -> Candidate | None:
     text = doc.text
     value = text[start:end]
@@ -54,7 +62,7 @@ def _ipv4(doc: PreparedText, start: int, end: int) -> Candidate | None:
         return None
     if text[start - 1 : start] == "/" and _PRODUCT.search(text[max(0, start - 44) : start]):
         return None  # Chrome/120.0.0.0
-    if _COMPARED.search(text[max(0, start - 6) : start]):
+    if _is_compared(text, start):
         return None  # a version that a package requires
     numbers = [int(o) for o in octets]
     small = _looks_like_version(numbers) and value not in _KNOWN_SMALL

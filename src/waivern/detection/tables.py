@@ -29,6 +29,8 @@ _HTML_HEAD = re.compile(r"<th\b[^<>]{0,200}>(.{0,200}?)</th>", re.IGNORECASE | r
 _HTML_TABLE = re.compile(r"<table")
 _HTML_ROW = re.compile(r"<tr")
 _HTML_CELL = re.compile(r"<t[dh]\b", re.IGNORECASE)
+_RULE = re.compile(r"[-=+|: ]{3,}")
+"""A line between the names and the rows, as in Markdown and on terminals."""
 _TAG = re.compile(r"<[^<>]{0,200}>")
 _DELIMITERS = ",;\t|"
 _LONGEST_LINE = 20_000
@@ -63,15 +65,17 @@ class Tables:
     def row_head(self, at: int) -> str | None:
         """Return the first cell of the row of the position that was looked up last.
 
-        None unless the table has two columns, as one of keys and values has.
+        It is the head of the row in a table of keys and values, or of one column for each person.
         """
-        begin, _, cells = self._line
-        head = self._head(at)
-        if head is None or not cells or sum(map(bool, head.names)) != 2:
+        _, _, cells = self._line
+        if self._head(at) is None:
             return None
-        first = next(place for place, name in enumerate(head.names) if name)
-        cell = self._text[cells[first] : cells[first + 1] - 1]
-        return cell.strip(' \t"*`') if begin <= cells[first + 1] <= at else None
+        for begin, following in pairwise(cells):
+            if following > at:
+                return None
+            if cell := self._text[begin : following - 1].strip(' \t"*`'):
+                return cell  # in Markdown, the line begins with an empty cell
+        return None
 
     # SQL
 
@@ -139,22 +143,21 @@ class Tables:
         if head is None or end - begin > _LONGEST_LINE:
             self._line = (begin, end, [])
             return None
-        delimiter, names = head
         if not cells:
-            cells = _cells(text[begin:end], delimiter, begin)
+            cells = _cells(text[begin:end], head.delimiter, begin)
             self._line = (begin, end, cells)
-        if len(cells) != len(names):
+        if len(cells) != len(head.names):
             return None
         index = bisect_right(cells, at) - 1
         self._cell = cells[index]
-        return names[index]
+        return head.names[index]
 
     def _head(self, at: int) -> LineOfNames | None:
         copied = bisect_right(self._copies, at, key=lambda c: c[0]) - 1
         if copied >= 0:
             _, end, names = self._copies[copied]
             if at < end + len("\n\\."):
-                return LineOfNames("\t", names)
+                return LineOfNames("\t", names, [], 0)
         place = bisect_right(self._breaks, at) - 1
         begin = self._breaks[place] if place >= 0 else 0
         if begin not in self._heads:
@@ -170,9 +173,10 @@ class Tables:
     def _open_lines(self) -> str | None:
         """Return the line of names and the last rows, if the text ends with rows of such a line."""
         text, begin = self._text, self._breaks[-1] if self._breaks else 0
-        if begin >= self._size or _read_head(text, begin) is None:
+        head = _read_head(text, begin) if begin < self._size else None
+        if head is None:
             return None
-        rows = text.find("\n", begin) + 1
+        rows = head.end + 1
         near = max(text.find("\n", max(rows, self._size - _CONTEXT)) + 1, rows)
         return text[begin:rows] + text[near:]
 
@@ -276,6 +280,10 @@ class LineOfNames(NamedTuple):
 
     delimiter: str
     names: list[str]
+    starts: list[int]
+    """Where the cells of the names begin, if they are in a line."""
+    end: int
+    """Where the line ends."""
 
 
 def first_line(text: str) -> LineOfNames | None:
@@ -300,8 +308,7 @@ def headers(text: str, head: LineOfNames | None) -> list[tuple[str, int]]:
     """
     found: dict[str, int] = {}
     if head is not None:
-        starts = _cells(text[: text.find("\n")], head.delimiter, 0)
-        for name, start in zip(head.names, starts, strict=True):
+        for name, start in zip(head.names, head.starts, strict=True):
             if name:
                 found.setdefault(name, text.find(name, start))
     for form in (_INSERT, _COPY):
@@ -345,20 +352,33 @@ def _read_head(text: str, begin: int) -> LineOfNames | None:
     end = text.find("\n", begin, begin + _LONGEST_LINE)
     if end < 0:
         return None
-    line = text[begin:end].rstrip("\r")
+    line, at = text[begin:end].rstrip("\r"), begin
+    if _RULE.fullmatch(line):
+        at = end + 1
+        line, end = _line_after(text, end)
+    if line.startswith("^"):
+        line = line.replace("^", "|")  # in a wiki, names stand between '^' and cells between '|'
     delimiter = max(_DELIMITERS, key=line.count)
     if line.count(delimiter) < 1 or line.lstrip().startswith(("<", "{", "#!", "//")):
         return None
-    starts = [*_cells(line, delimiter, 0), len(line) + 1]
-    cells = [line[a : b - 1] for a, b in pairwise(starts)]
+    starts = _cells(line, delimiter, at)
+    cells = [line[a - at : b - at - 1] for a, b in pairwise([*starts, at + len(line) + 1])]
     names = [cell.strip(' \t"\ufeff*`') for cell in cells]
     if not all(_is_name(name) for name in names if name) or sum(map(bool, names)) < 2:
         return None
-    following_end = text.find("\n", end + 1, end + 1 + _LONGEST_LINE)
-    following = text[end + 1 : following_end if following_end >= 0 else end + 1 + _LONGEST_LINE]
-    if len(_cells(following.rstrip("\r"), delimiter, 0)) != len(names):
+    following, after = _line_after(text, end)
+    if _RULE.fullmatch(following):
+        following, _ = _line_after(text, after)
+    if len(_cells(following, delimiter, 0)) != len(names):
         return None
-    return LineOfNames(delimiter, names)
+    return LineOfNames(delimiter, names, starts, end)
+
+
+def _line_after(text: str, end: int) -> tuple[str, int]:
+    """Return the line after the one that ends at `end`, and where it ends."""
+    begin, most = end + 1, end + 1 + _LONGEST_LINE
+    end = text.find("\n", begin, most)
+    return text[begin : end if end >= 0 else most].rstrip("\r"), end if end >= 0 else most
 
 
 def _is_name(cell: str) -> bool:

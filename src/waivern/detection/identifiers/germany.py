@@ -102,7 +102,8 @@ IDENTIFIERS = (
     Identifier(
         "DE_TAX_ID",
         form(r"\d{2} ?\d{3} ?\d{3} ?\d{3}"),
-        """steuer id, steuerid, steueridentifikationsnummer, steuer identifikationsnummer, idnr,
+        """steuer id, steuerid, steueridentifikationsnummer, steuer identifikationsnummer,
+        idnr, id nr,
         identifikationsnummer, steuer idnr, tax id, german tax id, tin, steueridentnr, steuerident,
         steuerliche identifikationsnummer, steuernummer, steueridentnummer""",
         de_tax_id,

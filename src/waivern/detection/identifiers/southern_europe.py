@@ -122,6 +122,7 @@ IDENTIFIERS = (
         "FR_NIR",
         form(r"[12] ?\d{2} ?\d{2} ?(?:\d{2}|2[AB]) ?\d{3} ?\d{3} ?\d{2}"),
         """nir, numero secu, num secu, securite sociale, numero de securite sociale, secu,
+        numero securite sociale, no securite sociale,
         numero secu sociale, insee, numero insee, nss, numero de secu""",
         fr_nir,
         ("mod97",),
