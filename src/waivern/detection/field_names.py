@@ -47,6 +47,11 @@ _NEXT_PARAMETER = re.compile(r"[ \t]{0,3}[,)]")
 _OPENED = re.compile(r"(?:\A|[\s>])</?(?:[A-Za-z_][\w.-]{0,40}:)?\Z")
 _TAG_END = re.compile(r"[\s/>]")
 _HTML = re.compile(r"<!doctype html|<(?:html|body|div|span|script)\b", re.IGNORECASE)
+_OPENED_NAME = re.compile(
+    r"(?:\A|[{(,\[;|<>&]|\b(?:let|var|val|const|final|public|private|protected|readonly|static|"
+    r"internal|override|mut|pub|self\.|this\.))[ \t]*\Z|[.>\-#*/]\Z|[-#*/][ \t]*\Z"
+)
+"""What precedes a name that a ':' follows, unless it is the last word of a sentence."""
 _LOOK_BACK = 1_000
 """Characters before a column in which its statement begins."""
 _HEAD = 120

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from waivern.detection.identifiers import IDENTIFIERS
 from waivern.detection.patterns import ValuePattern
+from waivern.detection.secrets import SECRETS
 from waivern.detection.word_splitting import words, words_once
 from waivern.errors import NotFoundError
 from waivern.message import json_bytes, sha256
@@ -171,7 +172,7 @@ def load_ruleset(name: str = "personal_data", version: str = DEFAULT_VERSION) ->
 
 @cache
 def shipped(name: str, version: str) -> tuple[dict[str, Any], str]:
-    """Return the document of a shipped ruleset, with the types of identifiers, and its digest.
+    """Return the document of a shipped ruleset and its digest, with identifiers and secrets.
 
     Raises NotFoundError.
     """
@@ -192,6 +193,7 @@ def shipped(name: str, version: str) -> tuple[dict[str, Any], str]:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     document = yaml.load(data, Loader=loader)  # noqa: S506 - a safe loader
     document["types"] |= {each.type: each.rule_document for each in IDENTIFIERS}
+    document["types"] |= {each.type: each.rule_document for each in SECRETS}
     return document, sha256(data + json_bytes(document["types"]))
 
 

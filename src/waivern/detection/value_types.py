@@ -1,8 +1,8 @@
 """The types of values: for each, how it is found, masked, grouped and recognised as a sample.
 
-A new identifier is a record in the module of its family (`identifiers`), and nothing else. A type
-of another kind is a row of `VALUE_TYPES` and its entry in the ruleset file. What a finder yields
-is weighed by `scan`; a type that is not in the ruleset in use is dropped there.
+A new identifier or secret is a record in the module of its family (`identifiers`, `secrets`), and
+nothing else. A type of another kind is a row of `VALUE_TYPES` and its entry in the ruleset file.
+What a finder yields is weighed by `scan`, which drops types that are not in the ruleset in use.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from waivern.detection.network import ip_addresses, mac_addresses
 from waivern.detection.numbers import numbers
 from waivern.detection.people.persons import persons
 from waivern.detection.prepared_text import Candidate, PreparedText
+from waivern.detection.secrets import FINDERS as SECRET_FINDERS
 
 Finder = Callable[[PreparedText], Iterable[Candidate]]
 
@@ -77,6 +78,11 @@ VALUE_TYPES = {
         ),
         ValueType("DATE_OF_BIRTH", birth_dates),
         ValueType("PERSON", persons, masks.ends(1, 0), samples.PERSONS),
+        *(
+            ValueType(each.type, find, each.mask, is_sample=each.is_sample)
+            for find, secrets in SECRET_FINDERS
+            for each in secrets
+        ),
     )
 }
 FINDERS: tuple[Finder, ...] = tuple(dict.fromkeys(each.find for each in VALUE_TYPES.values()))

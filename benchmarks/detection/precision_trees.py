@@ -1,0 +1,169 @@
+"""The trees that the precision of the detection is measured on, fetched from package registries.
+
+python benchmarks/detection/precision_trees.py mending|judging FOLDER
+
+Fetches the packages of a set, unpacks the part of each that is measured to FOLDER/<name>, and
+writes names, versions and SHA-256 digests of what was fetched to FOLDER/trees.tsv. Faults that are
+seen in the mending set are mended; the judging set is read once, for the figures. Needs `apt-get`,
+`apt-helper` and `npm`, and access to the registries; the machine's own settings of apt stay as
+they are.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import hashlib
+import lzma
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+DEBIAN = "http://deb.debian.org/debian"
+RELEASE = "bookworm"
+KEYS = "/usr/share/keyrings/debian-archive-keyring.gpg"
+_COMPRESSED = {".gz": gzip.decompress, ".bz2": bz2.decompress}
+MOST_BYTES = 4_000_000
+"""What is measured of a file, so that one long file is not most of a tree."""
+
+
+class Tree(NamedTuple):
+    """A tree: the registry and the package that it comes from, and the part that is measured."""
+
+    name: str
+    kind: str
+    registry: str
+    package: str
+    parts: tuple[str, ...] = ("**/*",)
+    """Patterns of the files that are measured."""
+
+
+METADATA = ("*.dist-info/METADATA",)
+TREES = {
+    "mending": (
+        Tree("exim4", "source", "debian", "exim4"),
+        Tree("moto", "source", "pypi", "moto==5.2.5", ("**/*.py", "moto/[a-dm-r]*/**/*.json")),
+        Tree("fontawesome", "source", "npm", "@fortawesome/fontawesome-free@7.3.1"),
+        Tree("fail2ban", "logs", "debian-binary", "fail2ban", ("**/tests/files/**/*",)),
+        Tree("rsyslog", "logs", "debian", "rsyslog", ("*/tests/**/*",)),
+        Tree("metadata", "index", "pypi", "boto3 celery flask sqlalchemy paramiko", METADATA),
+        Tree("packages", "index", "debian-index", "Packages"),
+        Tree("zabbix", "dump", "debian", "zabbix", ("*/database/postgresql/*.sql",)),
+    ),
+    "judging": (
+        Tree("strongswan", "source", "debian", "strongswan"),
+        Tree("django", "source", "pypi", "django==5.2.8"),
+        Tree("aws-sdk", "source", "npm", "aws-sdk@2.1692.0"),
+        Tree("tcpdump", "logs", "debian", "tcpdump", ("*/tests/**/*.out",)),
+        Tree("pgbadger", "logs", "debian", "pgbadger", ("*/t/**/*",)),
+        Tree("metadata", "index", "pypi", "scrapy httpx twisted fastapi pyramid", METADATA),
+        Tree("sources", "index", "debian-index", "Sources"),
+        Tree("gnumed", "dump", "debian-binary", "gnumed-server", ("**/*.sql",)),
+    ),
+}
+
+
+def main(chosen: str, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = ["tree\tkind\tregistry\tpackage\tfile\tsha256"]
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        for tree in TREES[chosen]:
+            work = Path(scratch, tree.name)
+            work.mkdir()
+            fetched = list(_fetched(tree, work))
+            for file in fetched:
+                digest = hashlib.sha256(file.read_bytes()).hexdigest()
+                rows.append("\t".join((*tree[:4], file.name, digest)))
+            whole = work / "unpacked"
+            for file in fetched:
+                _unpack(file, whole)
+            _take(whole, tree.parts, folder / tree.name)
+    (folder / "trees.tsv").write_text("\n".join([*rows, ""]), encoding="utf-8")
+
+
+def _fetched(tree: Tree, work: Path) -> Iterator[Path]:
+    """Fetch the files of a package and yield them."""
+    if tree.registry == "pypi":
+        wheel = ["-m", "pip", "download", "-q", "--no-deps", "--only-binary", ":all:", "-d"]
+        _run(sys.executable, *wheel, work, *tree.package.split())
+    elif tree.registry == "npm":
+        _run("npm", "pack", "--silent", "--pack-destination", work, tree.package)
+    elif tree.registry == "debian":
+        _run("apt-get", *_apt(work), "-qq", "source", "--download-only", tree.package, at=work)
+    elif tree.registry == "debian-binary":
+        _run("apt-get", "-qq", "download", tree.package, at=work)
+    else:
+        part = "main/binary-amd64" if tree.package == "Packages" else "main/source"
+        url = f"{DEBIAN}/dists/{RELEASE}/{part}/{tree.package}.xz"
+        _run("/usr/lib/apt/apt-helper", "download-file", url, work / f"{tree.package}.xz")
+    kinds = (".deb", ".whl", ".tgz", ".tar.gz", ".tar.xz", ".tar.bz2", ".xz")
+    yield from sorted(file for file in work.iterdir() if file.name.endswith(kinds))
+
+
+def _apt(work: Path) -> list[str]:
+    """Return options that let apt read a list of sources of its own; its index is fetched."""
+    lists, cache = work.parent / "lists", work.parent / "cache"
+    source = work.parent / "sources.list"
+    options = [
+        f"Dir::Etc::sourcelist={source}",
+        "Dir::Etc::sourceparts=-",
+        f"Dir::State::lists={lists}",
+        f"Dir::Cache={cache}",
+        "APT::Sandbox::User=root",
+    ]
+    arguments = [part for option in options for part in ("-o", option)]
+    if not source.exists():
+        for each in (lists / "partial", cache / "archives/partial"):
+            each.mkdir(parents=True)
+        source.write_text(f"deb-src [signed-by={KEYS}] {DEBIAN} {RELEASE} main\n", encoding="ascii")
+        _run("apt-get", *arguments, "-qq", "update")
+    return arguments
+
+
+def _run(*command: str | Path, at: Path | None = None) -> None:
+    subprocess.run([str(each) for each in command], check=True, cwd=at, stdout=subprocess.DEVNULL)
+
+
+def _unpack(file: Path, target: Path) -> None:
+    if file.suffix == ".deb":
+        _run("dpkg-deb", "-x", file, target)
+    elif file.suffix == ".whl":
+        with zipfile.ZipFile(file) as archive:
+            archive.extractall(target)
+    elif ".tar." in file.name or file.suffix == ".tgz":
+        with tarfile.open(file) as archive:
+            archive.extractall(target, filter="data")
+    else:
+        target.mkdir()
+        (target / file.stem).write_bytes(lzma.decompress(file.read_bytes()))
+
+
+def _take(whole: Path, parts: tuple[str, ...], target: Path) -> None:
+    """Copy the files that are measured; compressed ones are unpacked."""
+    if target.exists():
+        shutil.rmtree(target)
+    for part in parts:
+        for file in sorted(whole.glob(part)):
+            if file.is_symlink() or not file.is_file():
+                continue
+            place = target / file.relative_to(whole)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            if unpack := _COMPRESSED.get(file.suffix):
+                place.with_suffix("").write_bytes(unpack(file.read_bytes()))
+            else:
+                place.write_bytes(_first_lines(file.read_bytes()))
+
+
+def _first_lines(data: bytes) -> bytes:
+    """Return the whole lines among the first MOST_BYTES."""
+    return data if len(data) <= MOST_BYTES else data[: data.rfind(b"\n", 0, MOST_BYTES) + 1]
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]))

@@ -1,0 +1,24 @@
+"""Secrets: keys, tokens and passwords, one record a type, one module a family.
+
+A token of a distinctive form is a record in `tokens` or `cloud`, and nothing else has to be
+changed. What is found by its surroundings has a finder of its own in the module of its family.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from waivern.detection.prepared_text import Candidate, PreparedText
+from waivern.detection.secrets import cloud, hashes, passwords, private_keys, tokens
+from waivern.detection.secrets.secret import Secret, TokenFinder
+
+_find_tokens = TokenFinder((*cloud.SECRETS, *tokens.SECRETS))
+
+FINDERS: tuple[tuple[Callable[[PreparedText], Iterable[Candidate]], tuple[Secret, ...]], ...] = (
+    (_find_tokens, (*cloud.SECRETS, *tokens.SECRETS)),
+    (private_keys.find_keys, private_keys.SECRETS),
+    (hashes.find_hashes, hashes.SECRETS),
+    (passwords.find_passwords, passwords.SECRETS),
+)
+"""Each finder and the types that it finds."""
+SECRETS: tuple[Secret, ...] = tuple(each for _, types in FINDERS for each in types)

@@ -1,0 +1,160 @@
+"""Passwords and keys by their labels: assignments, URLs, connection strings, HTTP headers."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from waivern.detection.prepared_text import Candidate, PreparedText, occurrences
+from waivern.detection.secrets.placeholders import is_key, is_password
+from waivern.detection.secrets.secret import (
+    CERTAIN,
+    LIKELY,
+    Secret,
+    form,
+    prefix,
+    random_looking,
+)
+
+_ANY = form(r"[^\s]{4,200}")
+_ANCHORS = (
+    b"pass",
+    b"pwd",
+    b"secret",
+    b"token",
+    b"apikey",
+    b"api_key",
+    b"api-key",
+    b"accesskey",
+    b"access_key",
+    b"accountkey",
+)
+"""Parts of the names of fields that hold secrets, in lower case."""
+_NAME = re.compile(
+    r"(?P<password>pass(?:word|wd|phrase|code)?|pwd)"
+    r"|(?P<aws>secret_?access_?key)"
+    r"|(?P<azure>(?:shared)?(?:account|access)key)"
+    r"|(?P<key>(?:secret|api|access)[_-]?(?:key|token)|secret|token)",
+    re.IGNORECASE,
+)
+_SHORT = frozenset({"pass", "pwd", "token", "secret"})
+_INSIDE = re.compile(r"[a-z](?=[a-z])")
+"""Within a word, the short names are the end of another one: `compass`."""
+_SIGN = re.compile(r"""\d?\\?["'`]?\]?[ \t]{0,20}(?:=>|:=|=|:)(?![:=])[ \t]{0,8}""")
+_QUOTED = re.compile(r"""[rbuf]?\\?(["'`])([^"'`\n\\]{4,200})\\?\1""")
+_BARE = re.compile(r"""[^\s"'`,;&<>()\[\]{}|\\$]{4,200}""")
+_NOT_SECRET = re.compile(
+    r"(?:next|page|continuation|cancel\w*|sync|csrf|xsrf|start\w*|resum\w*|marker|forward|backward"
+    r"|client_?request|idempotenc\w*|public|lock)[_-]?\Z",
+    re.IGNORECASE,
+)
+"""The beginnings of names whose values are no secrets: `next_token`, `csrf_token`."""
+_HEAD = 24
+_AWS_KEY = form(r"[A-Za-z0-9/+]{40}")
+_AZURE_KEY = form(r"[A-Za-z0-9+/]{42,86}={1,2}")
+_FORMS = {"aws": ("AWS_SECRET_KEY", _AWS_KEY), "azure": ("AZURE_KEY", _AZURE_KEY)}
+_USERINFO = re.compile(r"://[^\s/@:'\"<>`|]{0,100}:([^\s/@'\"<>`|]{1,100})@(?=[\w\[])")
+_BASIC = re.compile(r"basic[ \t]{1,4}([A-Za-z0-9+/]{8,200}={0,2})(?![\w+/=])", re.IGNORECASE)
+
+SECRETS = (
+    Secret("PASSWORD", _ANY, prefix(0)),
+    Secret("API_KEY", _ANY, prefix(0)),
+    Secret("AWS_SECRET_KEY", _AWS_KEY, prefix(0)),
+    Secret("AZURE_KEY", _AZURE_KEY, prefix(0)),
+    Secret("BASIC_AUTH", _ANY, prefix(0)),
+)
+
+
+class _Label(NamedTuple):
+    """The label of a secret: the group of `_NAME` that matched, and where its value begins."""
+
+    kind: str
+    value: int
+
+
+def find_passwords(doc: PreparedText) -> Iterator[Candidate]:
+    """Yield what labels, URLs and headers say is secret."""
+    yield from _labelled(doc)
+    yield from _in_urls(doc)
+    yield from _basic(doc)
+
+
+def _labelled(doc: PreparedText) -> Iterator[Candidate]:
+    """Yield the values of fields whose names say that they are secret."""
+    done = 0
+    starts = sorted({at for anchor in _ANCHORS for at in occurrences(doc.folded, anchor)})
+    for start in starts:
+        if start < done:
+            continue
+        label = _label(doc.text, start)
+        found = label and _value(doc.text, label)
+        if found:
+            done = found.end
+            yield found
+
+
+def _label(text: str, start: int) -> _Label | None:
+    name = _NAME.match(text, start)
+    if name is None or (_INSIDE.match(text, start - 1) and name.group().lower() in _SHORT):
+        return None
+    sign = _SIGN.match(text, name.end())
+    if sign is None or _NOT_SECRET.search(text, max(0, start - _HEAD), start):
+        return None
+    return _Label(name.lastgroup or "", sign.end())
+
+
+def _value(text: str, label: _Label) -> Candidate | None:
+    quoted = _QUOTED.match(text, label.value)
+    if quoted:
+        (start, end), sure = quoted.span(2), CERTAIN
+    elif bare := _BARE.match(text, label.value):
+        (start, end), sure = bare.span(), LIKELY
+        if text[end : end + 1] in ("(", "[", "{", "<", "$"):
+            return None  # a call, an item, a slot
+        end -= len(bare.group()) - len(bare.group().rstrip(".:"))
+    else:
+        return None
+    value = text[start:end]
+    if label.kind == "password":
+        return (
+            _candidate("PASSWORD", start, end, sure, "assignment") if is_password(value) else None
+        )
+    if label.kind in _FORMS and random_looking(value):
+        kind, shape = _FORMS[label.kind]
+        if shape.fullmatch(value):
+            return _candidate(kind, start, end, CERTAIN)
+    return _candidate("API_KEY", start, end, sure, "assignment") if is_key(value) else None
+
+
+def _candidate(kind: str, start: int, end: int, sure: float, rule: str = "") -> Candidate:
+    name = kind.lower().replace("_", "-")
+    return Candidate(kind, start, end, sure, f"{name}.{rule}" if rule else name)
+
+
+def _in_urls(doc: PreparedText) -> Iterator[Candidate]:
+    """Yield the password of `scheme://user:password@host`."""
+    text = doc.text
+    at = text.find("://")
+    while at >= 0:
+        found = _USERINFO.match(text, at)
+        if found and is_password(found.group(1)):
+            yield _candidate("PASSWORD", *found.span(1), CERTAIN, "url")
+        at = text.find("://", at + 3)
+
+
+def _basic(doc: PreparedText) -> Iterator[Candidate]:
+    """Yield the credentials of HTTP basic authentication (RFC 7617): base64 of `user:password`."""
+    for start in occurrences(doc.folded, b"basic "):
+        found = _BASIC.match(doc.text, start)
+        if found and _is_credentials(found.group(1)):
+            yield _candidate("BASIC_AUTH", *found.span(1), CERTAIN)
+
+
+def _is_credentials(value: str) -> bool:
+    try:
+        user, colon, password = base64.b64decode(value, validate=True).decode().partition(":")
+    except ValueError:
+        return False
+    return bool(colon and password) and user.isprintable() and password.isprintable()
