@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from waivern.detection.ruleset import LONGEST_TERM, UNRELATED, Ruleset, Vocabulary, stem_of
@@ -32,10 +32,11 @@ _REMARK = re.compile(
 _BEHIND = 60
 _TAGS = re.compile(r"<[^<>]{0,200}>")
 _LAST_TAG = re.compile(r"<([A-Za-z][\w:.-]{0,40})(?:\s[^<>]{0,200})?>\s{0,80}\Z")
-_CLAUSE = re.compile(
-    r"(?<![Nn]o)(?<![Nn]r)(?<![Tt]el)(?<![Gg]eb)(?<![Ee]xt)(?<![Rr]ef)"
-    r"(?<!\b[A-Z])(?<!\b[DMSHFdmshf]r)(?<!\b[MS]s)(?<!\bSt)(?<!\bMrs)(?<!\bMme)(?<!\b[SD]ra)"
-    r"(?<!\bIng)(?<!\bSig)(?<!\bProf)(?<!\bDott)\.\s(?![+(\d]|\Z)|[!?;]\s|[<>]=?\s|[;|\t\n\"]|,(?=\S)|\)\s{0,2}[.;]"
+_CLAUSE = re.compile(  # a set of characters first: a search skips all others quickly
+    r"[.!?;<>|\t\n\",)](?:(?<=\.)(?<![Nn]o\.)(?<![Nn]r\.)(?<![Tt]el\.)(?<![Gg]eb\.)(?<![Ee]xt\.)"
+    r"(?<![Rr]ef\.)(?<!\b[A-Z]\.)(?<!\b[DMSHFdmshf]r\.)(?<!\b[MS]s\.)(?<!\bSt\.)(?<!\bMrs\.)"
+    r"(?<!\bMme\.)(?<!\b[SD]ra\.)(?<!\bIng\.)(?<!\bSig\.)(?<!\bProf\.)(?<!\bDott\.)"
+    r"\s(?![+(\d]|\Z)|(?<=[!?;])\s|(?<=[<>])=?\s|(?<=[;|\t\n\"])|(?<=,)(?=\S)|(?<=\))\s{0,2}[.;])"
 )
 _SENTENCE = re.compile(r"[.!?;]\s")
 _CLOSED = re.compile(r"[}\]]")
@@ -48,16 +49,14 @@ _PLAIN_TAGS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Label:
+class Label(NamedTuple):
     """Words that may label a value, the nearest last."""
 
     words: tuple[str, ...]
     kind: Literal["field", "key", "words", "remark"]
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """The evidence of a label for one type: for it, against it, none, or for something else."""
 
     stance: Literal["for", "hint", "against", "foreign", "silent"]
@@ -203,8 +202,10 @@ class Surroundings:
 
 def _spoken(before: str, breaks: re.Pattern[str]) -> Iterator[Label]:
     """Return the words since the last break."""
-    cuts = [m.end() for m in breaks.finditer(before)]
-    found = words(before[cuts[-1] if cuts else 0 :])
+    cut = 0
+    for each in breaks.finditer(before):
+        cut = each.end()
+    found = words(before[cut:])
     if found:
         yield Label(found[-_NEAR_WORDS:], "words")
 
@@ -260,12 +261,12 @@ def evidence(label: Label, rules: Ruleset) -> Evidence:
     spoken = label.kind in ("words", "remark")
     phrase = spoken or len(label.words) > _KEY_WORDS
     passed_over = rules.particles if phrase else _NOTHING
-    terms = _nearest_first(label.words, rules.labels, passed_over)
+    terms = _nearest_first(label.words, rules.labels, rules.last_words, passed_over)
     term, names, behind = next(terms, _UNKNOWN)
     others = _NOTHING
     if names and UNRELATED not in names:
         others = _NOTHING.union(*(each for _, each, _ in terms)) - {UNRELATED}
-    hint, hinted, _ = next(_nearest_first(label.words, rules.hints), _UNKNOWN)
+    hint, hinted, _ = next(_nearest_first(label.words, rules.hints, rules.last_words), _UNKNOWN)
     # `nas`, `pas` and `fin` are identifiers, and words of many languages
     other_word = len(term or "") <= _SHORT and UNRELATED not in names
     mild = label.kind == "remark" or (spoken and (behind >= _FAR_WORDS or other_word))
@@ -287,29 +288,37 @@ def denied(label: Label, unless: frozenset[str], neutral: frozenset[str]) -> boo
 
 
 def _nearest_first(
-    label: tuple[str, ...], vocabulary: Vocabulary, passed_over: frozenset[str] = _NOTHING
+    label: tuple[str, ...],
+    vocabulary: Vocabulary,
+    last_words: frozenset[str],
+    passed_over: frozenset[str] = _NOTHING,
 ) -> Iterator[tuple[str, frozenset[str], int]]:
     """Yield the known terms of a label with what they name, and how many words follow them.
 
-    The one that ends nearest to the value comes first; of those that end there, the longest.
+    The one that ends nearest to the value comes first; of those that end there, the longest. Only
+    `last_words` end a term.
     """
     end = len(label)
     while end > 0:
-        begin, term = _term_at(label, end, vocabulary, passed_over)
+        begin, term = _term_at(label, end, vocabulary, last_words, passed_over)
         if term:
             yield term, vocabulary[term], len(label) - end
         end = begin
 
 
 def _term_at(
-    label: tuple[str, ...], end: int, vocabulary: Vocabulary, passed_over: frozenset[str]
+    label: tuple[str, ...],
+    end: int,
+    vocabulary: Vocabulary,
+    last_words: frozenset[str],
+    passed_over: frozenset[str],
 ) -> tuple[int, str | None]:
     """Return where the longest term begins that ends there, and the term; None if none does."""
-    for begin in range(max(0, end - LONGEST_TERM), end):
+    word = label[end - 1]
+    for begin in range(max(0, end - LONGEST_TERM), end) if word in last_words else ():
         term = " ".join(label[begin:end])
         if term in vocabulary and term not in passed_over:
             return begin, term
-    word = label[end - 1]
     if (part := _without_suffix(word)) in vocabulary and part not in passed_over:
         return end - 1, part
     return end - 1, stem_of(word, vocabulary)
@@ -321,6 +330,7 @@ _SUFFIX = re.compile(
 """What compounds of the European languages add to the word that says what a value is."""
 
 
+@lru_cache(maxsize=20_000)
 def _without_suffix(word: str) -> str:
     """Return the first part of a compound such as `telefoonnummer`; the word if it is none."""
     return _SUFFIX.sub("", word)

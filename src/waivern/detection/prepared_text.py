@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from waivern.detection.word_splitting import words_once
 
@@ -36,8 +36,7 @@ _HEXES = _table("h", "h", "z")
 _TOKENS = _table("w", "w", "w")
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A part of a text that has the form of a type; its labels are not considered yet."""
 
     type: str

@@ -127,6 +127,12 @@ class Ruleset:
         return frozenset(term[: STEM_SIZES.start] for term in every if term.endswith("*"))
 
     @cached_property
+    def last_words(self) -> frozenset[str]:
+        """The words that end a term of `labels` or `hints`."""
+        terms = (*self.labels, *self.hints)
+        return frozenset(term.rpartition(" ")[2] for term in terms)
+
+    @cached_property
     def _by_first_word(self) -> Mapping[str, list[tuple[frozenset[str], frozenset[str]]]]:
         """The first word of each term to its other words and the types that it labels."""
         found: dict[str, list[tuple[frozenset[str], frozenset[str]]]] = {}

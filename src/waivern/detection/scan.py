@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from waivern.detection.label_context import (
     SILENT,
@@ -34,8 +34,7 @@ _AND = re.compile(rf"[ ,]{{1,2}}(?:{_CONJUNCTION}) ")
 _SEPARATORS = re.compile(rf"[\s,;/.]*(?:(?:{_CONJUNCTION})\s)?")
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(NamedTuple):
     """A value of a type at characters [start, end) of the text."""
 
     type: str

@@ -21,10 +21,18 @@ _FIXED = (
 @lru_cache(maxsize=20_000)
 def words(name: str) -> tuple[str, ...]:
     """Return the words of a name or phrase: split at humps, lower case, no accents, singular."""
-    for mark, plain in _FIXED:
-        if mark in name:
+    if "ail" in name or "IPv" in name:
+        for mark, plain in _FIXED:
             name = name.replace(mark, plain)
-    return tuple(_singular(w.casefold()) for w in _WORD.findall(_HUMPS.sub(" ", _plain(name))))
+    if name.isascii():
+        return tuple([word for token in _WORD.findall(name) for word in _words_of(token)])
+    return _words_of.__wrapped__(_plain(name))
+
+
+@lru_cache(maxsize=50_000)
+def _words_of(token: str) -> tuple[str, ...]:
+    """Return the words of a part of a name: texts consist of few different ones."""
+    return tuple([_singular(w.casefold()) for w in _WORD.findall(_HUMPS.sub(" ", token))])
 
 
 def fold(word: str) -> str:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache, partial
 from re import _constants as op  # type: ignore[attr-defined] # as in `patterns`
 from re import _parser  # type: ignore[attr-defined]
 from typing import Any, NamedTuple
 
 from waivern.detection.identifiers.checks import any_value
+from waivern.detection.identifiers.class_forms import Places
 from waivern.detection.prepared_text import Candidate, PreparedText
 
 CERTAIN = 0.65
@@ -208,22 +210,38 @@ class IdentifierFinder:
             for start in starts(each.form):
                 found.setdefault(start, []).append(each)
         self._at = {start: _Beginning(types) for start, types in found.items()}
+        self._every = frozenset(each.type for each in identifiers if each.needs_label)
+        self._places = lru_cache(256)(partial(_places, tuple(identifiers)))
 
     def __call__(self, doc: PreparedText) -> Iterator[Candidate]:
         """Yield the values in a text that have the form of a type, and whose check holds."""
-        classes, text, at, named = doc.numbers, doc.text, self._at, doc.named
-        for group in _DIGITS.finditer(classes):
-            digits, end = group.span()
-            for begin in _beginnings(classes, digits):
-                here = at.get((digits - begin, end - digits))
-                if here is None:
-                    continue
-                if here.any_form.match(text, begin):
-                    yield from _read(doc, begin, here.others)
-                if here.labelled and (
-                    wanted := [e for e in here.labelled if named is None or e.type in named]
-                ):
-                    yield from _read(doc, begin, wanted)
+        named = doc.named
+        places = self._places(self._every if named is None else self._every.intersection(named))
+        classes = doc.numbers
+        seen = {classes.find(b"0", place) for place in places.of(classes)}
+        for digits in sorted(seen):
+            yield from self._around(doc, digits)
+
+    def _around(self, doc: PreparedText, digits: int) -> Iterator[Candidate]:
+        """Yield the values whose first digits are those at `digits`."""
+        classes, named = doc.numbers, doc.named
+        group = _DIGITS.match(classes, digits)
+        end = group.end() if group else digits
+        for begin in _beginnings(classes, digits):
+            here = self._at.get((digits - begin, end - digits))
+            if here is None:
+                continue
+            if here.any_form.match(doc.text, begin):
+                yield from _read(doc, begin, here.others)
+            if here.labelled and (
+                wanted := [e for e in here.labelled if named is None or e.type in named]
+            ):
+                yield from _read(doc, begin, wanted)
+
+
+def _places(identifiers: tuple[Identifier, ...], labelled: frozenset[str]) -> Places:
+    """Return the places of the types that need no label, and of those labelled."""
+    return Places(e.form for e in identifiers if not e.needs_label or e.type in labelled)
 
 
 def _beginnings(classes: bytes, digits: int) -> Iterable[int]:
