@@ -122,7 +122,7 @@ class Ruleset:
 
     @cached_property
     def _beginnings(self) -> frozenset[str]:
-        """The first letters of the terms that stand for all words that begin like them."""
+        """The first letters of the terms that match all words that begin like them."""
         every = (*self.labels, *self.hints)
         return frozenset(term[: STEM_SIZES.start] for term in every if term.endswith("*"))
 
