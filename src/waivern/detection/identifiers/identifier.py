@@ -180,6 +180,10 @@ _REACH = 14
 """Characters before the digits that can belong to a value."""
 
 
+_LONG = 100_000
+"""Characters from which on a text is searched for the types that it names, and not for all."""
+
+
 class _Beginning:
     """The types whose values can begin at one kind of place."""
 
@@ -216,7 +220,11 @@ class IdentifierFinder:
     def __call__(self, doc: PreparedText) -> Iterator[Candidate]:
         """Yield the values in a text that have the form of a type, and whose check holds."""
         named = doc.named
-        places = self._places(self._every if named is None else self._every.intersection(named))
+        # A search for fewer types has to be compiled: a short text is not worth it.
+        wanted = self._every
+        if named is not None and len(doc.text) > _LONG:
+            wanted = wanted.intersection(named)
+        places = self._places(wanted)
         classes = doc.numbers
         seen = {classes.find(b"0", place) for place in places.of(classes)}
         for digits in sorted(seen):
