@@ -58,6 +58,7 @@ def execution(
     cache: bool | None = None,
     refresh: Texts = (),
     min_coverage: float | None = None,
+    min_recall: float | None = None,
     fail_on: Texts = (),
     output: Folder = None,
     base: Folder = None,
@@ -86,6 +87,7 @@ def execution(
         cache=_switch("cache", cache),
         refresh=frozenset(_texts("refresh", refresh)),
         min_coverage=_percentage("min_coverage", min_coverage),
+        min_recall=_share("min_recall", min_recall),
         fail_on=_texts("fail_on", fail_on),
         output=None if output is None else usable(os.fspath(output), found),
         resolver=resolver,
@@ -165,6 +167,14 @@ def _percentage(name: str, value: object) -> Fraction | None:
     if isinstance(value, int | float) and value is not True and 0 <= value <= 100:
         return fraction(value)
     raise _wrong(name, value, "a percentage from 0 to 100")
+
+
+def _share(name: str, value: object) -> Fraction | None:
+    if value is None:
+        return None
+    if isinstance(value, int | float) and value is not True and 0 <= value <= 1:
+        return Fraction(str(value))
+    raise _wrong(name, value, "a number from 0 to 1")
 
 
 def _switch(name: str, value: object) -> bool | None:

@@ -15,6 +15,7 @@ The arguments mean the same in every function that has them:
 `max_failures`     failures after which nothing more is started: 1 is `--fail-fast`. None: no limit.
 `min_coverage`     the least percentage of the sources that must be examined; below it, `exit_code`
                    is 6.
+`min_recall`       the least share (0 to 1) of the planted values that each scan must find, alike.
 `fail_on`          conditions over `artifacts`, `status` and `params`. Those that hold at the end
                    are the `policies` of the result, and make its `exit_code` 6.
 `output`           a folder for copies of the artifacts marked `output: true`; the run records it
@@ -69,6 +70,7 @@ def run(
     executor: str | None = None,
     max_failures: int | None = None,
     min_coverage: float | None = None,
+    min_recall: float | None = None,
     fail_on: Texts = (),
     output: Folder = None,
     metadata: Mapping[str, Json] = NO_METADATA,
@@ -96,6 +98,7 @@ def run(
         executor=executor,
         max_failures=max_failures,
         min_coverage=min_coverage,
+        min_recall=min_recall,
         fail_on=fail_on,
         output=output,
         trust_run=trust_run,
@@ -129,6 +132,7 @@ def resume(
     executor: str | None = None,
     max_failures: int | None = None,
     min_coverage: float | None = None,
+    min_recall: float | None = None,
     fail_on: Texts = (),
     output: Folder = None,
     base: Folder = None,
@@ -160,6 +164,7 @@ def resume(
         executor=executor,
         max_failures=max_failures,
         min_coverage=min_coverage,
+        min_recall=min_recall,
         fail_on=fail_on,
         output=output,
         base=base,
@@ -190,6 +195,7 @@ def replay(
     executor: str | None = None,
     max_failures: int | None = None,
     min_coverage: float | None = None,
+    min_recall: float | None = None,
     fail_on: Texts = (),
     output: Folder = None,
     base: Folder = None,
@@ -212,6 +218,7 @@ def replay(
         executor=executor,
         max_failures=max_failures,
         min_coverage=min_coverage,
+        min_recall=min_recall,
         fail_on=fail_on,
         output=output,
         base=base,
@@ -241,6 +248,7 @@ def approve(
     executor: str | None = None,
     max_failures: int | None = None,
     min_coverage: float | None = None,
+    min_recall: float | None = None,
     fail_on: Texts = (),
     output: Folder = None,
     base: Folder = None,
@@ -267,6 +275,7 @@ def approve(
         executor=executor,
         max_failures=max_failures,
         min_coverage=min_coverage,
+        min_recall=min_recall,
         fail_on=fail_on,
         output=output,
         base=base,

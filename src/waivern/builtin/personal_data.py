@@ -12,6 +12,13 @@ from waivern.builtin.common_properties import Number, Properties, SourcePath
 from waivern.builtin.findings import Detector, FindingsSummary, rules_document
 from waivern.builtin.findings_shape import shape
 from waivern.builtin.json_search import JsonSearch
+from waivern.builtin.planted_values import (
+    CELLS,
+    FILE_FORMS,
+    JSON_VALUES,
+    SamplePlanter,
+    form_of_file,
+)
 from waivern.builtin.rulesets import check_installed, is_path, marks, ruleset
 from waivern.builtin.table_search import TableSearch
 from waivern.builtin.text_search import TextSearch
@@ -106,8 +113,9 @@ class PersonalData:
         if fault := next(filter(None, (_unknown_type(t, rules) for t in config.types or ())), None):
             raise ComponentError(fault)
         detector, summary = Detector(rules, config), FindingsSummary()
+        planted = SamplePlanter(rules, config, ctx)
         for one in inputs:
-            for finding in _SEARCHES.get(one.schema.name, _json)(one, detector, ctx):
+            for finding in _SEARCHES.get(one.schema.name, _json)(one, detector, planted, ctx):
                 summary.add(finding)
                 yield finding
         return {"ruleset": rules_document(rules), "summary": summary.document()}
@@ -140,24 +148,27 @@ class PersonalData:
         return marks(ruleset(config.ruleset, ctx))
 
 
-def _files(one: Input, detector: Detector, ctx: Context) -> Iterator[Json]:
+def _files(one: Input, detector: Detector, planted: SamplePlanter, ctx: Context) -> Iterator[Json]:
     form = "an object with the texts 'path' and 'text'"
 
     def search(item: InputItem) -> Iterable[Json]:
         found, part = None, None
         for part in item.read():
-            found = found or TextSearch(detector, one.key, part["path"])
+            first, found = found is None, found or TextSearch(detector, one.key, part["path"])
             found.add(part)
+            if first:
+                planted.plant(form_of_file(part["text"][:200], found.columns))
         if found is None or part is None:
             return ()
         if not part.get("more"):
             ctx.read(size=item.size or None, of=one.key)
         return found.records()
 
-    return _each(one, ctx, search, "files", _is_file, form)
+    yield from _each(one, ctx, search, "files", _is_file, form)
+    planted.plant_any(FILE_FORMS)
 
 
-def _tables(one: Input, detector: Detector, ctx: Context) -> Iterator[Json]:
+def _tables(one: Input, detector: Detector, planted: SamplePlanter, ctx: Context) -> Iterator[Json]:
     form = "an object with a 'name', named 'columns' and, in 'rows', a cell for each column"
 
     def search(item: InputItem) -> Iterable[Json]:
@@ -167,10 +178,12 @@ def _tables(one: Input, detector: Detector, ctx: Context) -> Iterator[Json]:
             found.add(part)
         if found is None:
             return ()
+        planted.plant(CELLS)
         found.report(ctx)
         return found.records()
 
-    return _each(one, ctx, search, "tables", _is_table, form)
+    yield from _each(one, ctx, search, "tables", _is_table, form)
+    planted.plant(CELLS)
 
 
 def _each(
@@ -209,7 +222,7 @@ def _violation(one: Input, fault: str) -> ComponentError:
     )
 
 
-def _json(one: Input, detector: Detector, ctx: Context) -> Iterator[Json]:
+def _json(one: Input, detector: Detector, planted: SamplePlanter, ctx: Context) -> Iterator[Json]:
     found = JsonSearch(detector, one.key)
     found.add(one.rest)
     for name in one.unread:
@@ -218,6 +231,7 @@ def _json(one: Input, detector: Detector, ctx: Context) -> Iterator[Json]:
             found.add(record, f"$.{shown}[{number}]")
             if number % _OFTEN == 0:
                 ctx.progress(number, total)
+    planted.plant(JSON_VALUES)
     ctx.read(of=one.key)
     yield from found.records()
 

@@ -30,6 +30,11 @@ class TextSearch:
         self._start = 0
         self._context = ""
 
+    @property
+    def columns(self) -> frozenset[str]:
+        """The names in the first line of the file, if it has rows below such a line."""
+        return self._names.columns
+
     def add(self, part: Mapping[str, Json]) -> None:
         """Search the next part."""
         if part.get("start", self._start) != self._start:  # what was between is missing

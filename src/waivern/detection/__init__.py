@@ -14,6 +14,7 @@ from waivern.detection.field_names import (
     classify,
     field_names,
 )
+from waivern.detection.planted_samples import PlantedSample, planted_samples
 from waivern.detection.records import RecordFields
 from waivern.detection.ruleset import Ruleset, load_ruleset
 from waivern.detection.scan import Match, redact, scan
@@ -28,6 +29,7 @@ __all__ = [
     "FieldUse",
     "Match",
     "NamedField",
+    "PlantedSample",
     "RecordFields",
     "Ruleset",
     "canonical_mask",
@@ -37,6 +39,7 @@ __all__ = [
     "field_names",
     "load_ruleset",
     "mask",
+    "planted_samples",
     "redact",
     "scan",
 ]

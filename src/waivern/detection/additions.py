@@ -11,6 +11,7 @@
         threshold: 0.5              # a value below this is dropped
         severity: high              # the category's, if not given
         trust: context              # own: a contrary label changes nothing
+        samples: [E-000001]         # planted in each scan, to prove that the type is found
         terms: [staff number]       # labels that support it: +0.4
         hints: [number]             # labels that support it weakly: +0.25
         unless: [article]           # excludes a value that it directly precedes
@@ -30,7 +31,7 @@ of the field names those under `fields`; the shipped categories, neutral and unr
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -48,6 +49,7 @@ from waivern.detection.ruleset import (
     LONGEST_TERM,
     STEM_SIZES,
     Category,
+    OwnSamples,
     Ruleset,
     category_of,
     field_terms,
@@ -65,6 +67,10 @@ from waivern.yamldoc.runbook_codes import RunbookCode
 
 MOST_PATTERNS = 200
 """The maximum for one ruleset: each pattern is another search of every text."""
+
+
+MOST_SAMPLES = 5
+"""The maximum for one type."""
 
 
 class RulesetError(WaivernError):
@@ -122,7 +128,17 @@ def extend_ruleset(document: Any, digest: str) -> Ruleset:
             for kind, rule in rules.items()
             for text in rule.get("patterns", ())
         ),
+        samples={
+            kind: OwnSamples(tuple(rule["samples"]), _first_word(rule.get("terms", ())))
+            for kind, rule in rules.items()
+            if rule.get("samples")
+        },
     )
+
+
+def _first_word(terms: Iterable[str]) -> str:
+    """Return the first term that is no beginning of words; empty if there is none."""
+    return next((term for term in terms if not term.endswith("*")), "")
 
 
 def _checked(document: Any, base: Ruleset) -> dict[str, Any]:
@@ -184,6 +200,7 @@ def _pattern(text: str) -> str:
 
 _Term = Annotated[str, Field(max_length=100), AfterValidator(_term)]
 _Label = Annotated[str, Field(max_length=100), AfterValidator(_label)]
+_Sample = Annotated[str, Field(min_length=1, max_length=256)]
 _Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
 _Type = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]{0,63}$")]
 _Share = Annotated[float, Field(ge=0, le=1)]
@@ -203,6 +220,7 @@ class _TypeRule(_Strict):
     patterns: list[Annotated[str, AfterValidator(_pattern)]] = []
     terms: list[_Label] = []
     hints: list[_Label] = []
+    samples: Annotated[list[_Sample], Field(max_length=MOST_SAMPLES)] = []
     unless: list[_Term] = []
 
 
@@ -297,7 +315,7 @@ def _faults(added: _Additions, base: Ruleset) -> Iterator[Diagnostic]:
 
 def _type_faults(at: tuple[str, str], rule: _TypeRule, *, shipped: bool) -> Iterator[Diagnostic]:
     if shipped:
-        for key in sorted({"patterns", "confidence"} & rule.model_fields_set):
+        for key in sorted({"patterns", "confidence", "samples"} & rule.model_fields_set):
             hint = "a value that it does not find needs a type of its own"
             yield _problem((*at, key), "values of a shipped type are found by code", hint, on="key")
     elif rule.category is None:
@@ -305,3 +323,14 @@ def _type_faults(at: tuple[str, str], rule: _TypeRule, *, shipped: bool) -> Iter
     elif not rule.patterns:
         hint = "give it `patterns`; words alone belong under `fields`"
         yield _problem(at, "nothing finds values of this type", hint, on="key")
+    else:
+        yield from _sample_faults(at, rule)
+
+
+def _sample_faults(at: tuple[str, str], rule: _TypeRule) -> Iterator[Diagnostic]:
+    """Yield each sample that has none of the forms of its type."""
+    forms = [value_pattern(text, "", 0, "").expression for text in rule.patterns]
+    for number, sample in enumerate(rule.samples):
+        if not any(form.fullmatch(sample) for form in forms):
+            hint = "write a value that one of its patterns matches as a whole"
+            yield _problem((*at, "samples", number), "no pattern of the type matches it", hint)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib.resources import files
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from waivern.detection.identifiers import IDENTIFIERS
 from waivern.detection.patterns import ValuePattern
@@ -75,6 +75,13 @@ class FieldTerm:
     """The id of the rule that it belongs to."""
 
 
+class OwnSamples(NamedTuple):
+    """Values of a type that only a user's ruleset has, and a label of theirs."""
+
+    values: tuple[str, ...]
+    label: str
+
+
 @dataclass(frozen=True)
 class Ruleset:
     """A ruleset, ready for use. `digest` is the digest of its file: it is part of cache keys."""
@@ -97,6 +104,8 @@ class Ruleset:
 
     patterns: tuple[ValuePattern, ...] = ()
     """The forms of values of the types that are not shipped."""
+    samples: Mapping[str, OwnSamples] = field(default_factory=dict)
+    """Values of the types that are not shipped, which prove that these are found."""
 
     def named_in(self, text: str, field: str | None = None) -> frozenset[str]:
         """Return the types that a label in a text, or the name of its field, may name."""

@@ -7,9 +7,10 @@ What a finder yields is weighed by `scan`, which drops types that are not in the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from waivern.detection import canonical_masks, masks, samples
 from waivern.detection.accounts import ibans, wallets
@@ -21,8 +22,18 @@ from waivern.detection.numbers import numbers
 from waivern.detection.people.persons import persons
 from waivern.detection.prepared_text import Candidate, PreparedText
 from waivern.detection.secrets import FINDERS as SECRET_FINDERS
+from waivern.detection.secrets import WITHOUT_LABEL
 
 Finder = Callable[[PreparedText], Iterable[Candidate]]
+
+
+class ValueForm(Protocol):
+    """The form of the values of a type."""
+
+    @property
+    def form(self) -> re.Pattern[str]: ...
+    @property
+    def check(self) -> Callable[[str], bool]: ...
 
 
 class ValueType(NamedTuple):
@@ -38,6 +49,12 @@ class ValueType(NamedTuple):
     """Instead of `samples`, where these are a rule and not a list."""
     canonical: canonical_masks.CanonicalMask = canonical_masks.type_alone
     """Returns the coarse form that the identity of a finding has in it; there are few a type."""
+    example: str = ""
+    """A value that is planted to prove that the type is found: reserved, or made up."""
+    label: str = ""
+    """The label that it is planted with."""
+    form: ValueForm | None = None
+    """In place of an example: the form that one is written in, where a text must not hold it."""
 
 
 VALUE_TYPES = {
@@ -49,6 +66,8 @@ VALUE_TYPES = {
             masks.email,
             is_sample=samples.sample_email,
             canonical=canonical_masks.email,
+            example="ann@example.com",
+            label="email",
         ),
         ValueType(
             "IP_ADDRESS",
@@ -56,14 +75,40 @@ VALUE_TYPES = {
             masks.ip,
             is_sample=samples.sample_ip,
             canonical=canonical_masks.ip,
+            example="192.0.2.17",
+            label="ip address",
         ),
-        ValueType("MAC_ADDRESS", mac_addresses, masks.mac),
         ValueType(
-            "IBAN_CODE", ibans, masks.ends(2, 4), samples.IBANS, canonical=canonical_masks.iban
+            "MAC_ADDRESS",
+            mac_addresses,
+            masks.mac,
+            example="00:00:5E:00:53:AF",
+            label="mac address",
         ),
-        ValueType("CRYPTO", wallets, masks.ends(2, 4)),
         ValueType(
-            "CREDIT_CARD", numbers, masks.ends(0, 4), samples.CARDS, canonical=canonical_masks.card
+            "IBAN_CODE",
+            ibans,
+            masks.ends(2, 4),
+            samples.IBANS,
+            canonical=canonical_masks.iban,
+            example="GB82 WEST 1234 5698 7654 32",
+            label="iban",
+        ),
+        ValueType(
+            "CRYPTO",
+            wallets,
+            masks.ends(2, 4),
+            example="1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa",
+            label="bitcoin",
+        ),
+        ValueType(
+            "CREDIT_CARD",
+            numbers,
+            masks.ends(0, 4),
+            samples.CARDS,
+            canonical=canonical_masks.card,
+            example="4111 1111 1111 1111",
+            label="credit card",
         ),
         ValueType(
             "PHONE_NUMBER",
@@ -71,15 +116,37 @@ VALUE_TYPES = {
             masks.ends(0, 2),
             is_sample=samples.sample_phone,
             canonical=canonical_masks.phone,
+            example="+44 20 7946 0152",
+            label="phone",
         ),
         *(
-            ValueType(each.type, find_identifiers, masks.ends(*each.shown), each.samples)
+            ValueType(
+                each.type,
+                find_identifiers,
+                masks.ends(*each.shown),
+                each.samples,
+                example=each.example,
+                label=each.first_term,
+            )
             for each in IDENTIFIERS
         ),
-        ValueType("DATE_OF_BIRTH", birth_dates),
-        ValueType("PERSON", persons, masks.ends(1, 0), samples.PERSONS),
+        ValueType("DATE_OF_BIRTH", birth_dates, example="1970-01-31", label="date of birth"),
+        ValueType(
+            "PERSON",
+            persons,
+            masks.ends(1, 0),
+            samples.PERSONS,
+            example="Erika Mustermann",
+            label="full name",
+        ),
         *(
-            ValueType(each.type, find, each.mask, is_sample=each.is_sample)
+            ValueType(
+                each.type,
+                find,
+                each.mask,
+                is_sample=each.is_sample,
+                form=each if find in WITHOUT_LABEL else None,
+            )
             for find, secrets in SECRET_FINDERS
             for each in secrets
         ),

@@ -8,6 +8,7 @@ from waivern.errors import WaivernError
 from waivern.message import Json, Message
 from waivern.planning.plan import Copy
 from waivern.plugins.context import SharedResults
+from waivern.plugins.tally import PLANTED
 from waivern.record.coverage import RunCoverage, coverage
 from waivern.record.fold import RunRecord
 from waivern.record.journal_events import from_record
@@ -34,7 +35,11 @@ def inherited(store: RunStore, copy: Copy, source: Message, memo: SharedResults)
         shares = _shares(record, found, copy.artifact)
     except (WaivernError, KeyError):
         return {"component": copy.label}
-    label = {"component": str(kept.get("component") or source.source or copy.label)}
+    label: dict[str, Json] = {
+        "component": str(kept.get("component") or source.source or copy.label)
+    }
+    if PLANTED in kept:
+        label[PLANTED] = kept[PLANTED]
     return label | ({"behind": _behind(min(shares))} if shares else {})
 
 

@@ -21,10 +21,11 @@ from waivern.errors import IntegrityError
 from waivern.message import Json, Message, record_line
 from waivern.plugins.context import Context
 from waivern.plugins.inputs import InputItem, has_more
-from waivern.plugins.tally import Coverage, Progress
+from waivern.plugins.tally import PLANTED, UNPROVEN, Coverage, Progress
 from waivern.record_stream import RecordStream
 from waivern.store.writers import RecordSink
 
+_OF_THE_CALL = (PLANTED, UNPROVEN)
 REPORT_S = 0.02
 """The least time between two reports of progress, but for the last one."""
 
@@ -110,6 +111,8 @@ class ItemResults:
             records, coverage = worked(ctx, self._reporting(ctx, item), work)
             lines = self._lines_of(records)
         ctx.coverage.add(coverage)
+        # what proves the detector of this call says nothing about that of a later one
+        coverage = {name: part for name, part in coverage.items() if name not in _OF_THE_CALL}
         # what could not be read, or not whole, is read again another time
         self._note(item, digest if ctx.missed == missed else "", len(records), lines, coverage)
         self._total += 1

@@ -9,6 +9,7 @@ from waivern.engine.artifact_identity import Identity
 from waivern.engine.calls import Call, Content, Produced
 from waivern.message import Json, Message
 from waivern.planning.plan import Extract, Transform
+from waivern.plugins.tally import PLANTED
 from waivern.record.measure import measured
 from waivern.store.base import RunStore
 
@@ -43,6 +44,9 @@ class Stager:
         The rest is what the journal has of it beside that, as in `Produced`.
         """
         duration = self.ms_since(began)
+        if coverage and PLANTED in coverage:
+            # a cached or copied result has the date of the scan that it comes from
+            coverage = {**coverage, PLANTED: {"at": self._clock.now(), **coverage[PLANTED]}}
         execution = {
             "status": "success",
             "error": None,

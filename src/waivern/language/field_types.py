@@ -220,6 +220,14 @@ def _percentage(value: Json) -> Json:
     return value
 
 
+def _share(value: Json) -> Json:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
+        hint = "write a number, such as 1 or 0.95"
+        raise refusal(((), RunbookCode.VALUE, "{} must be a number from 0 to 1", hint))
+    return value
+
+
+Share: TypeAlias = Annotated[float, BeforeValidator(_share), Words("0 to 1")]
 Percentage: TypeAlias = Annotated[float, BeforeValidator(_percentage), Words("0 to 100")]
 _DURATION = re.compile(r"(?P<number>[0-9]{1,12}(?:\.[0-9]{1,12})?) ?(?P<unit>s|m|h|d)", re.ASCII)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}

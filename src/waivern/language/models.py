@@ -21,6 +21,7 @@ from waivern.language.field_types import (
     RunbookName,
     SchemaName,
     Seconds,
+    Share,
     refusal,
 )
 from waivern.language.keys import Entries, EntryName, Key, Model, NotAKey, Phase
@@ -79,6 +80,10 @@ class RunbookConfig(Model):
     min_coverage: Annotated[
         Percentage | None,
         Key("the percentage of each source that must be examined; otherwise the run exits with 6"),
+    ] = None
+    min_recall: Annotated[
+        Share | None,
+        Key("the share of its planted values that each scan must find; else the run exits with 6"),
     ] = None
 
 

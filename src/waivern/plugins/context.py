@@ -264,6 +264,23 @@ class Context:
         entry = {"item": self.redact(item), "found": amount(rows), "input": of}
         self.coverage.found.append(entry)
 
+    def planted(
+        self,
+        form: str,
+        count: int,
+        *,
+        missed: Mapping[str, int] = MappingProxyType({}),
+        unproven: Iterable[str] = (),
+    ) -> None:
+        """Record that a detector was given `count` samples in one form of source, to prove itself.
+
+        `missed` has the number of those that it did not find, by type; `unproven` are the types
+        that there is no sample of. The samples themselves must reach neither the content nor a log.
+        """
+        missing = {self.redact(kind)[:LONGEST]: amount(n) for kind, n in missed.items() if n}
+        self.coverage.plant(self.redact(form)[:LONGEST], amount(count), missing)
+        self.coverage.unproven.update(self.redact(kind)[:LONGEST] for kind in unproven)
+
     def note_delivered(self, entry: Mapping[str, Json], of: str) -> None:
         """Count a listed item whose data, or earlier results, the component got as a whole."""
         self.delivered.read += 1

@@ -7,6 +7,9 @@ from typing import NamedTuple
 from waivern.errors import ComponentError
 from waivern.message import Json
 
+PLANTED, UNPROVEN = "planted", "unproven"
+"""The parts of a record that are about the detector of a call, and not about items."""
+
 
 class Progress(NamedTuple):
     """The progress of a component: `n` of `total` items, `size` of `total_size` bytes.
@@ -43,6 +46,27 @@ class Tally:
 
     def document(self) -> dict[str, Json]:
         return {"examined": self.examined, "known": self.known}
+
+
+class PlantedTally:
+    """The samples that were planted in one form of source, and the types that were not found.
+
+    Several workers may plant the same ones: what one of them misses is missed.
+    """
+
+    __slots__ = ("missed", "planted")
+
+    def __init__(self) -> None:
+        self.planted = 0
+        self.missed: Counter[str] = Counter()
+        """The samples that were not found, by type."""
+
+    def add(self, planted: int, missed: Mapping[str, int]) -> None:
+        self.planted = max(self.planted, planted)
+        self.missed |= Counter(missed)
+
+    def document(self) -> dict[str, Json]:
+        return {"planted": self.planted, "missed": dict(sorted(self.missed.items()))}
 
 
 class SampledItem(NamedTuple):
@@ -83,6 +107,10 @@ class Coverage:
         """The number of examined items by the encoding of their text."""
         self.found: list[dict[str, Json]] = []
         """The number of rows with a finding by item: `{item, found, input}`."""
+        self.planted: dict[str, PlantedTally] = {}
+        """The samples that a detector was to find, by form of source."""
+        self.unproven: set[str] = set()
+        """The types of values that no sample was planted of."""
 
     def count(
         self, count: int, sizes: dict[str, int | None], of: str | None, *, examined: bool
@@ -110,6 +138,8 @@ class Coverage:
             "unmatched": self.unmatched,
             "encodings": dict(self.encodings),
             "found": self.found,
+            PLANTED: {name: [each.planted, each.missed] for name, each in self.planted.items()},
+            UNPROVEN: sorted(self.unproven),
         }
         return {name: part for name, part in parts.items() if part}
 
@@ -124,6 +154,11 @@ class Coverage:
                     tally = tallies.get(name) or tallies.setdefault(name, Tally())
                     tally.examined += examined
                     tally.known += known
+            elif kind == PLANTED:
+                for form, (planted, missed) in part.items():
+                    self.plant(form, planted, missed)
+            elif kind == UNPROVEN:
+                self.unproven.update(part)
             else:
                 self._add_rare(kind, part)
 
@@ -145,9 +180,14 @@ class Coverage:
             case "found":
                 self.found += part
 
+    def plant(self, form: str, planted: int, missed: Mapping[str, int]) -> None:
+        """Add the samples of one form of source."""
+        self.planted.setdefault(form, PlantedTally()).add(planted, missed)
+
     def document(self) -> dict[str, Json] | None:
         """Return the record for the artifact's file; None if nothing was reported."""
-        if not (self.read or self.skipped or self.sampled or self.units or self.unmatched):
+        counted = self.read or self.skipped or self.sampled or self.units or self.unmatched
+        if not (counted or self.planted or self.unproven):
             return None
         reasons: Counter[str] = Counter()
         for _, reason, count in self.skipped:
@@ -181,6 +221,9 @@ class Coverage:
             measured["encodings"] = dict(sorted(self.encodings.items()))
         if self.found:
             measured["found"] = list(self.found)
+        if self.planted or self.unproven:
+            forms = {form: each.document() for form, each in sorted(self.planted.items())}
+            measured[PLANTED] = {"forms": forms, UNPROVEN: sorted(self.unproven)}
         return measured
 
 

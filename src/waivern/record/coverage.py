@@ -13,7 +13,8 @@ from waivern.message import Json
 from waivern.record import consumers, sampling, wording
 from waivern.record.consumers import CoverageGap, ExaminedReach
 from waivern.record.measure import NONE, WHOLE, Measure, PartialItem, measure, percent
-from waivern.record.status import ArtifactStatus
+from waivern.record.planted import ScanProof
+from waivern.record.status import ArtifactStatus, How
 
 if TYPE_CHECKING:
     from waivern.record.fold import RunRecord
@@ -113,6 +114,14 @@ class RunCoverage(NamedTuple):
     gaps: tuple[CoverageGap, ...]
     """The processors that did not examine their whole input."""
     samples: tuple[SampleBound, ...]
+    proofs: tuple[ScanProof, ...] = ()
+    """The planted values of each scan."""
+
+    @property
+    def recall(self) -> Fraction | None:
+        """The least part of the planted values that a scan found; None if none was planted."""
+        recalls = [each.values.recall for each in self.proofs]
+        return min((each for each in recalls if each is not None), default=None)
 
     @property
     def counted(self) -> tuple[SourceCoverage, ...]:
@@ -145,7 +154,11 @@ class RunCoverage(NamedTuple):
     @property
     def warnings(self) -> tuple[str, ...]:
         """The probable mistakes: an empty source, a pattern that matches nothing."""
-        return tuple(text for each in self.sources for text in _warnings(each))
+        blind = (each for each in self.proofs if any(each.values.missing))
+        return (
+            *(text for each in self.sources for text in _warnings(each)),
+            *(f"the scan is blind to what it looks for: {each.sentence}" for each in blind),
+        )
 
     def settled(self) -> "RunCoverage":
         """Return the best possible coverage, if later attempts examine everything."""
@@ -165,6 +178,7 @@ class RunCoverage(NamedTuple):
             "sources": [each.document() for each in self.sources] if listed else None,
             "gaps": [gap.document() for gap in self.gaps[:most]],
             "samples": [each.document() for each in self.samples[:most]],
+            "planted": [each.document() for each in self.proofs[:most]],
             "warnings": list(self.warnings[:most]),
         }
 
@@ -178,15 +192,21 @@ def coverage(record: "RunRecord") -> RunCoverage:
     """Return the coverage of a run from its record. Raises IntegrityError."""
     if record.covered is not None and record.covered[0] == record.count:
         return record.covered[1]
+    steps = record.steps
     measures = {
         name: measure(step.completed.examined)
-        for name, step in record.steps.items()
+        for name, step in steps.items()
         if step.completed and step.completed.examined
     }
-    names = [n for n, step in record.steps.items() if _is_source(record, step, measures.get(n))]
+    names = [n for n, step in steps.items() if _is_source(record, step, measures.get(n))]
     gaps, reach = consumers.examine(record, measures)
     sources = tuple(_source(record, name, measures, reach) for name in names)
-    return RunCoverage(sources, gaps, tuple(_samples(sources, measures)))
+    proofs = tuple(
+        ScanProof(name, each.planted, _copied(steps[name]))
+        for name, each in measures.items()
+        if each.planted is not None
+    )
+    return RunCoverage(sources, gaps, tuple(_samples(sources, measures)), proofs)
 
 
 def _is_source(record: "RunRecord", step: "StepRecord", found: Measure | None) -> bool:
@@ -238,6 +258,10 @@ def _samples(
                 yield SampleBound(source.artifact, part)
             for rows, detector in reports or ():
                 yield SampleBound(source.artifact, part, rows, detector)
+
+
+def _copied(step: "StepRecord") -> bool:
+    return step.completed is not None and step.completed.how != How.PRODUCED
 
 
 def _warnings(source: SourceCoverage) -> Iterator[str]:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from waivern.errors import IntegrityError
 from waivern.message import Json
+from waivern.record.planted import PlantedValues
 
 LISTED = 200
 """The maximal number of names of a kind in the journal; the artifact's file has them all."""
@@ -74,6 +75,8 @@ class Measure(NamedTuple):
     """(input, item, rows that hold a finding)."""
     behind: Amount | None = None
     """Of a copied result: the coverage of the run that produced it."""
+    planted: PlantedValues | None = None
+    """The samples that it was to find; None if it was given none."""
 
     @property
     def unit(self) -> str:
@@ -141,6 +144,7 @@ def measured(
             [names.get(each["input"], each["input"]), each["item"], each["found"]]
             for each in coverage.get("found", [])[:LISTED]
         ],
+        "planted": coverage.get("planted", {}),
     }
     return {name: value for name, value in counts.items() if value not in ({}, [], 0)}
 
@@ -160,7 +164,7 @@ def measure(counts: Mapping[str, Json]) -> Measure:
 
 
 def _measure(counts: Mapping[str, Json]) -> Measure:
-    items, behind = counts.get("items"), counts.get("behind")
+    items, behind, planted = (counts.get(name) for name in ("items", "behind", "planted"))
     return Measure(
         component=_text(counts["component"]),
         items=_amount(items) if items else None,
@@ -178,6 +182,7 @@ def _measure(counts: Mapping[str, Json]) -> Measure:
             (_text(of), _text(item), _whole(rows)) for of, item, rows in counts.get("found", [])
         ),
         behind=_amount(behind) if behind else None,
+        planted=PlantedValues.read(planted) if planted else None,
     )
 
 

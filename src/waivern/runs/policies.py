@@ -56,6 +56,26 @@ class MinCoverage:
 
 
 @dataclass(frozen=True, slots=True)
+class MinRecall:
+    """The least part of the planted values that each scan must find."""
+
+    least: Fraction
+
+    def tripped_by(self, store: RunStore, plan: Plan, record: RunRecord, hide: Hide) -> str | None:  # noqa: ARG002 - as of every policy
+        """Return what was not found; a run that is over and has proved nothing trips it, too."""
+        found = coverage(record)
+        recall = found.recall
+        if recall is None:
+            closed = record.metadata.status in CLOSED
+            return "recall is unknown: no scan reports planted values" if closed else None
+        if recall >= self.least:
+            return None
+        worst = next(each for each in found.proofs if each.values.recall == recall)
+        shown = int(recall * 1000) / 1000  # rounded down: what is not quite 1 is not shown as 1
+        return f"recall {shown:g} is less than {float(self.least):.10g}: {worst.sentence}"
+
+
+@dataclass(frozen=True, slots=True)
 class ForbiddenCondition:
     """One condition, and the artifacts that it speaks of by the names it uses."""
 

@@ -40,6 +40,9 @@ class RunOptions(NamedTuple):
     min_coverage: Fraction | None = None
     """The least part of the sources that must be examined, or the attempt ends with exit 6; None:
     as the runbook says."""
+    min_recall: Fraction | None = None
+    """The least part of the planted values that each scan must find, or the attempt ends with exit
+    6; None: as the runbook says."""
     fail_on: tuple[str, ...] = ()
     """Conditions over `artifacts`, `status` and `params` that make the attempt end with exit 6."""
     folder: str | None = None

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
 from waivern.engine import rebuilder
@@ -106,9 +107,14 @@ def policies_of(prepared: PreparedRun, options: RunOptions) -> "tuple[EndPolicy,
     least, settings = options.min_coverage, prepared.plan.runbook.config
     if least is None and settings.min_coverage is not None:
         least = fraction(settings.min_coverage)
-    if not options.fail_on and least is None:
+    recall = options.min_recall
+    if recall is None and settings.min_recall is not None:
+        recall = Fraction(str(settings.min_recall))
+    if not options.fail_on and least is None and recall is None:
         return ()
     from waivern.runs import policies  # few runs have one, and conditions are dear to import
 
-    found = policies.read(options.fail_on, prepared.plan, prepared.catalogue)
-    return tuple(found) if least is None else (*found, policies.MinCoverage(least))
+    found: list[EndPolicy] = [*policies.read(options.fail_on, prepared.plan, prepared.catalogue)]
+    found += [] if least is None else [policies.MinCoverage(least)]
+    found += [] if recall is None else [policies.MinRecall(recall)]
+    return tuple(found)

@@ -144,6 +144,7 @@ def _facts(record: RunRecord, step: StepRecord, message: Message | None) -> list
             *stream_facts(message),
             ("items", _items(done)),
             ("coverage", _coverage(done)),
+            ("planted", _planted(done)),
         ]
     return [[key, clean(str(value))] for key, value in facts if value not in (None, "")]
 
@@ -174,6 +175,12 @@ def _passed_over(record: RunRecord, name: str) -> bool:
 def _coverage(done: ArtifactCompletedRecord) -> str | None:
     """Return the recorded coverage of the artifact."""
     return None if done.examined is None else examined(done.artifact, measure(done.examined))
+
+
+def _planted(done: ArtifactCompletedRecord) -> str | None:
+    """Return what the scan found of its planted values, and when."""
+    values = None if done.examined is None else measure(done.examined).planted
+    return None if values is None else f"{values.sentence}  (scan of {values.at})"
 
 
 def _items(done: ArtifactCompletedRecord) -> str | None:

@@ -24,3 +24,13 @@ def coverage_lines(coverage: RunCoverage) -> Iterator[str]:
         yield f"             and {more:,} more: `wct inspect RUN --json` lists them"
     if any(each.at_most is not None for each in shown):
         yield f"             ({assumption()})"
+    yield from _proof_lines(coverage)
+
+
+def _proof_lines(coverage: RunCoverage) -> Iterator[str]:
+    """Yield what each scan found of its planted values, those that missed some first."""
+    proofs = sorted(coverage.proofs, key=lambda each: each.values.found >= each.values.planted)
+    for each in proofs[:SAMPLES]:
+        yield f"  planted    {clip(clean(each.sentence), 1000)}"
+    if (more := len(proofs) - SAMPLES) > 0:
+        yield f"             and {more:,} more scans: `wct inspect RUN --json` lists them"

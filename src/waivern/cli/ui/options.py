@@ -61,6 +61,19 @@ def _percentage(_ctx: click.Context, _param: click.Parameter, value: str | None)
     return number
 
 
+def _share(_ctx: click.Context, _param: click.Parameter, value: str | None) -> float | None:
+    """Return a number from 0 to 1."""
+    if value is None:
+        return None
+    try:
+        number = float(value)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number <= 1:
+        raise click.BadParameter(f"{value!r} is not a number from 0 to 1")
+    return number
+
+
 def _remember_trust(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
     ctx.meta[TRUST] = value
 
@@ -156,6 +169,13 @@ running_options = all_of(
         callback=_percentage,
         help="Exit with 6 if less than PERCENT of any source was examined; default: that of the"
         " runbook, else no minimum.",
+    ),
+    option(
+        "--min-recall",
+        metavar="SHARE",
+        callback=_share,
+        help="Exit with 6 if a scan found less than SHARE, 0 to 1, of its planted values; default:"
+        " that of the runbook, else no minimum.",
     ),
     cache_options,
     option(

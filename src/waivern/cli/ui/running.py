@@ -6,6 +6,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Mapping
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
@@ -45,6 +46,7 @@ class TypedOptions(NamedTuple):
     max_failures: int | None
     fail_on: tuple[str, ...]
     min_coverage: float | None
+    min_recall: float | None
     no_cache: bool
     refresh: tuple[str, ...]
     grace: float | None
@@ -78,6 +80,7 @@ class TypedOptions(NamedTuple):
             cache=False if self.no_cache else None,
             refresh=frozenset(self.refresh),
             min_coverage=None if self.min_coverage is None else fraction(self.min_coverage),
+            min_recall=None if self.min_recall is None else Fraction(str(self.min_recall)),
             fail_on=self.fail_on,
             output=self._usable_output(where),
             grace_s=DEFAULT_GRACE_S if self.grace is None else self.grace,

@@ -176,6 +176,7 @@ IDENTIFIERS = (
         ("verhoeff",),
         by_separator(LIKELY, POSSIBLE),
         kind=NATIONAL_ID,
+        example="200053000001",
     ),
     Identifier(
         "IN_PAN",
@@ -184,6 +185,7 @@ IDENTIFIERS = (
         lambda value: value[5:9] != "0000",
         confidence=_capitals,
         kind=TAX,
+        example="ATQAA0010F",
     ),
     Identifier(
         "IN_GSTIN",
@@ -192,18 +194,21 @@ IDENTIFIERS = (
         confidence=if_valid(in_gstin, CERTAIN, LIKELY),
         category="employment",
         severity="low",
+        example="01WAAPF8001N1Z1",
     ),
     Identifier(
         "IN_PASSPORT",
         form(r"[A-PR-WY][1-9]\d ?\d{4}[1-9]"),
         "passport, passport number, passport no, indian passport",
         kind=PASSPORT,
+        example="A1111071",
     ),
     Identifier(
         "IN_VOTER",
         form(r"[A-Z]{3}\d{7}"),
         "voter, voter id, epic, election card, voter card, voter number, elector, vote",
         confidence=if_valid(in_voter, 0.3, POSSIBLE),
+        example="XAA0710210",
     ),
     Identifier(
         "IN_VEHICLE_REGISTRATION",
@@ -214,6 +219,7 @@ IDENTIFIERS = (
         category="location",
         severity="medium",
         kind=PLATE,
+        example="GJ0A0000",
     ),
     Identifier(
         "KR_RRN",
@@ -227,6 +233,7 @@ IDENTIFIERS = (
             else (LIKELY if kr_rrn(bare(text)) else POSSIBLE)
         ),
         kind=NATIONAL_ID,
+        example="710210-1000000",
     ),
     Identifier(
         "KR_FRN",
@@ -236,6 +243,7 @@ IDENTIFIERS = (
         ("date",),
         by_separator(LIKELY, POSSIBLE),
         kind=NATIONAL_ID,
+        example="001002-7200000",
     ),
     Identifier(
         "KR_BRN",
@@ -246,6 +254,7 @@ IDENTIFIERS = (
         by_separator(LIKELY, POSSIBLE),
         category="employment",
         severity="low",
+        example="0000560100",
     ),
     Identifier(
         "KR_DRIVER_LICENSE",
@@ -253,6 +262,7 @@ IDENTIFIERS = (
         "driver license, driving license, license, 운전면허, 운전면허번호, licence, license number",
         confidence=by_separator(LIKELY, POSSIBLE),
         kind=LICENCE,
+        example="13-71-021000-00",
     ),
     Identifier(
         "KR_PASSPORT",
@@ -260,6 +270,7 @@ IDENTIFIERS = (
         "passport, passport number, passport no, 여권, 여권번호, korean passport",
         confidence=lambda text: 0.3 if text[4].isalpha() and text.isupper() else POSSIBLE,
         kind=PASSPORT,
+        example="D450A0000",
     ),
     Identifier(
         "SG_NRIC_FIN",
@@ -267,6 +278,7 @@ IDENTIFIERS = (
         "nric, fin, nric number, singapore id, identity card, nric fin, ic number, ic no",
         confidence=lambda text: CERTAIN if sg_nric(text.upper()) and text.isupper() else 0.3,
         kind=NATIONAL_ID,
+        example="F0000002A",
     ),
     Identifier(
         "SG_UEN",
@@ -275,6 +287,7 @@ IDENTIFIERS = (
         confidence=lambda text: 0.3 if text.isupper() else POSSIBLE,
         category="employment",
         severity="low",
+        example="00100271A",
     ),
     Identifier(
         "TH_TNIN",
@@ -285,6 +298,7 @@ IDENTIFIERS = (
         ("mod11",),
         by_separator(CERTAIN, 0.3),
         kind=NATIONAL_ID,
+        example="1100040020000",
     ),
     Identifier(
         "PH_TIN",
@@ -293,6 +307,7 @@ IDENTIFIERS = (
         lambda digits: "000" not in (digits[:3], digits[3:6]) and not repeated(digits),
         confidence=by_separator(POSSIBLE, UNLIKELY),
         kind=TAX,
+        example="700210100",
     ),
     Identifier(
         "CN_RESIDENT_ID",
@@ -302,6 +317,7 @@ IDENTIFIERS = (
         ("date", "mod11-2"),
         CERTAIN,
         kind=NATIONAL_ID,
+        example="101980020101081000",
     ),
     Identifier(
         "JP_MY_NUMBER",
@@ -311,6 +327,7 @@ IDENTIFIERS = (
         ("mod11",),
         POSSIBLE,
         kind=NATIONAL_ID,
+        example="200053000001",
     ),
     Identifier(
         "HK_HKID",
@@ -320,6 +337,7 @@ IDENTIFIERS = (
         ("mod11",),
         lambda text: CERTAIN if "(" in text else POSSIBLE,
         kind=NATIONAL_ID,
+        example="C110172(0",
     ),
     Identifier(
         "TW_NATIONAL_ID",
@@ -329,6 +347,7 @@ IDENTIFIERS = (
         ("weights",),
         _capitals,
         kind=NATIONAL_ID,
+        example="A111070000",
     ),
     Identifier(
         "IL_ID_NUMBER",
@@ -338,6 +357,7 @@ IDENTIFIERS = (
         ("luhn",),
         UNLIKELY,
         kind=NATIONAL_ID,
+        example="010027100",
     ),
     Identifier(
         "AU_TFN",
@@ -347,6 +367,7 @@ IDENTIFIERS = (
         ("mod11",),
         by_separator(LIKELY - 0.1, POSSIBLE),
         kind=TAX,
+        example="072101100",
     ),
     Identifier(
         "AU_ABN",
@@ -357,6 +378,7 @@ IDENTIFIERS = (
         by_separator(LIKELY, POSSIBLE),
         category="employment",
         severity="low",
+        example="41 010710040",
     ),
     Identifier(
         "AU_ACN",
@@ -367,6 +389,7 @@ IDENTIFIERS = (
         by_separator(LIKELY - 0.1, POSSIBLE),
         category="employment",
         severity="low",
+        example="007002100",
     ),
     Identifier(
         "AU_MEDICARE",
@@ -376,6 +399,7 @@ IDENTIFIERS = (
         ("weights",),
         by_separator(LIKELY, POSSIBLE),
         category="health",
+        example="619800110 0",
     ),
     Identifier(
         "NZ_IRD",
@@ -385,5 +409,6 @@ IDENTIFIERS = (
         ("mod11",),
         POSSIBLE,
         kind=TAX,
+        example="080021100",
     ),
 )

@@ -141,6 +141,7 @@ IDENTIFIERS = (
         pl_pesel,
         ("weights", "date"),
         kind=NATIONAL_ID,
+        example="00110710105",
     ),
     Identifier(
         "PL_NIP",
@@ -152,6 +153,7 @@ IDENTIFIERS = (
         category="employment",
         severity="medium",
         kind=TAX,
+        example="0197010110",
     ),
     Identifier(
         "NL_BSN",
@@ -161,6 +163,7 @@ IDENTIFIERS = (
         nl_bsn,
         ("mod11",),
         kind=NATIONAL_ID,
+        example="001700200",
     ),
     Identifier(
         "BE_NATIONAL_NUMBER",
@@ -171,6 +174,7 @@ IDENTIFIERS = (
         ("date", "mod97"),
         by_separator(CERTAIN, LIKELY),
         kind=NATIONAL_ID,
+        example="0111.0710704",
     ),
     Identifier(
         "CZ_BIRTH_NUMBER",
@@ -180,6 +184,7 @@ IDENTIFIERS = (
         ("date", "mod11"),
         by_separator(0.6, POSSIBLE),
         kind=NATIONAL_ID,
+        example="800710/0300",
     ),
     Identifier(
         "RO_CNP",
@@ -189,6 +194,7 @@ IDENTIFIERS = (
         ("date", "mod11"),
         LIKELY,
         kind=NATIONAL_ID,
+        example="1010807010081",
     ),
     Identifier(
         "BG_EGN",
@@ -197,6 +203,7 @@ IDENTIFIERS = (
         bg_egn,
         ("date", "mod11"),
         kind=NATIONAL_ID,
+        example="0001107190",
     ),
     Identifier(
         "HR_OIB",
@@ -205,6 +212,7 @@ IDENTIFIERS = (
         hr_oib,
         ("mod11-10",),
         kind=NATIONAL_ID,
+        example="01101080070",
     ),
     Identifier(
         "EE_ISIKUKOOD",
@@ -214,6 +222,7 @@ IDENTIFIERS = (
         ("date", "mod11"),
         0.3,
         kind=NATIONAL_ID,
+        example="19710111000",
     ),
     Identifier(
         "LT_ASMENS_KODAS",
@@ -223,6 +232,7 @@ IDENTIFIERS = (
         ("date", "mod11"),
         0.3,
         kind=NATIONAL_ID,
+        example="19710111000",
     ),
     Identifier(
         "LV_PERSONAS_KODS",
@@ -232,6 +242,7 @@ IDENTIFIERS = (
         ("date", "mod11"),
         by_separator(LIKELY, UNLIKELY),
         kind=NATIONAL_ID,
+        example="100171-00040",
     ),
     Identifier(
         "SI_EMSO",
@@ -241,6 +252,7 @@ IDENTIFIERS = (
         ("date", "mod11"),
         LIKELY,
         kind=NATIONAL_ID,
+        example="0711011000600",
     ),
     Identifier(
         "HU_TAJ",
@@ -249,6 +261,7 @@ IDENTIFIERS = (
         hu_taj,
         ("weights",),
         kind=SOCIAL_SECURITY,
+        example="070011140",
     ),
     Identifier(
         "LU_NATIONAL_ID",
@@ -258,5 +271,6 @@ IDENTIFIERS = (
         ("date", "luhn", "verhoeff"),
         0.6,
         kind=NATIONAL_ID,
+        example="0701011090000",
     ),
 )

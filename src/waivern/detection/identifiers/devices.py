@@ -50,6 +50,7 @@ IDENTIFIERS = (
         confidence=if_valid(vin, 0.45, UNLIKELY),
         category="location",
         severity="medium",
+        example="7F001R01000R08000",
     ),
     Identifier(
         "IMEI",
@@ -60,5 +61,6 @@ IDENTIFIERS = (
         lambda text: POSSIBLE if text.isdigit() else LIKELY,
         category="online_identifier",
         severity="medium",
+        example="019711001000000",
     ),
 )

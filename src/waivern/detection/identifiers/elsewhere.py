@@ -81,6 +81,7 @@ IDENTIFIERS = (
         ("two check digits",),
         LIKELY,
         kind=NATIONAL_ID,
+        example="10007000200",
     ),
     Identifier(
         "TR_LICENSE_PLATE",
@@ -92,6 +93,7 @@ IDENTIFIERS = (
         category="location",
         severity="medium",
         kind=PLATE,
+        example="01F0030",
     ),
     Identifier(
         "ZA_ID_NUMBER",
@@ -102,6 +104,7 @@ IDENTIFIERS = (
         ("date", "luhn"),
         LIKELY,
         kind=NATIONAL_ID,
+        example="0011108004000",
     ),
     Identifier(
         "NG_NIN",
@@ -110,6 +113,7 @@ IDENTIFIERS = (
         lambda digits: not repeated(digits),
         confidence=UNLIKELY,
         kind=NATIONAL_ID,
+        example="00100172000",
     ),
     Identifier(
         "NG_VEHICLE_REGISTRATION",
@@ -119,6 +123,7 @@ IDENTIFIERS = (
         category="location",
         severity="medium",
         kind=PLATE,
+        example="AGM000AW",
     ),
     Identifier(
         "EG_NATIONAL_ID",
@@ -128,6 +133,7 @@ IDENTIFIERS = (
         ("date",),
         LIKELY - 0.1,
         kind=NATIONAL_ID,
+        example="27011071000000",
     ),
     Identifier(
         "BR_CPF",
@@ -137,6 +143,7 @@ IDENTIFIERS = (
         ("two check digits",),
         by_separator(CERTAIN, 0.3),
         kind=NATIONAL_ID,
+        example="008002010-00",
     ),
     Identifier(
         "BR_CNPJ",
@@ -147,6 +154,7 @@ IDENTIFIERS = (
         by_separator(CERTAIN, 0.4),
         category="employment",
         severity="low",
+        example="01017200001000",
     ),
     Identifier(
         "CL_RUT",
@@ -156,6 +164,7 @@ IDENTIFIERS = (
         ("mod11",),
         lambda text: 0.6 if "." in text else 0.45,
         kind=NATIONAL_ID,
+        example="71021100-0",
     ),
     Identifier(
         "AR_CUIT",
@@ -164,5 +173,6 @@ IDENTIFIERS = (
         ar_cuit,
         ("mod11",),
         by_separator(CERTAIN, POSSIBLE),
+        example="27800111000",
     ),
 )

@@ -109,6 +109,7 @@ IDENTIFIERS = (
         de_tax_id,
         ("mod11-10",),
         kind=TAX,
+        example="31980011080",
     ),
     Identifier(
         "DE_TAX_NUMBER",
@@ -117,6 +118,7 @@ IDENTIFIERS = (
         finanzamt""",
         confidence=by_separator(0.3, UNLIKELY),
         kind=TAX,
+        example="00101/07140",
     ),
     Identifier(
         "DE_SOCIAL_SECURITY",
@@ -127,6 +129,7 @@ IDENTIFIERS = (
         ("date", "weights"),
         CERTAIN,
         kind=SOCIAL_SECURITY,
+        example="19711001A000",
     ),
     Identifier(
         "DE_HEALTH_INSURANCE",
@@ -137,6 +140,7 @@ IDENTIFIERS = (
         ("weights",),
         lambda text: LIKELY if text.isupper() else POSSIBLE,
         category="health",
+        example="A070001009",
     ),
     Identifier(
         "DE_ID_CARD",
@@ -146,6 +150,7 @@ IDENTIFIERS = (
         de_document,
         confidence=_mixed,
         kind=NATIONAL_ID,
+        example="C009Z0000",
     ),
     Identifier(
         "DE_PASSPORT",
@@ -155,6 +160,7 @@ IDENTIFIERS = (
         de_document,
         confidence=_mixed,
         kind=PASSPORT,
+        example="C009Z0000",
     ),
     Identifier(
         "DE_FUEHRERSCHEIN",
@@ -164,6 +170,7 @@ IDENTIFIERS = (
         lambda value: not value.isdigit(),
         confidence=lambda text: 0.3 if text.isupper() else POSSIBLE,
         kind=LICENCE,
+        example="00000GIL000",
     ),
     Identifier(
         "DE_LANR",
@@ -173,6 +180,7 @@ IDENTIFIERS = (
         ("weights",),
         category="employment",
         severity="medium",
+        example="041000070",
     ),
     Identifier(
         "DE_BSNR",
@@ -182,6 +190,7 @@ IDENTIFIERS = (
         confidence=UNLIKELY,
         category="employment",
         severity="low",
+        example="019700101",
     ),
     Identifier(
         "DE_HANDELSREGISTER",
@@ -190,6 +199,7 @@ IDENTIFIERS = (
         confidence=LIKELY,
         category="employment",
         severity="low",
+        example="HRB0000",
     ),
     Identifier(
         "DE_KFZ",
@@ -200,6 +210,7 @@ IDENTIFIERS = (
         category="location",
         severity="medium",
         kind=PLATE,
+        example="AAU A1000",
     ),
     Identifier(
         "DE_PLZ",
@@ -209,6 +220,7 @@ IDENTIFIERS = (
         confidence=UNLIKELY,
         category="location",
         severity="low",
+        example="05000",
     ),
     Identifier(
         "DE_VAT_ID",
@@ -219,6 +231,7 @@ IDENTIFIERS = (
         category="employment",
         severity="low",
         kind=VAT,
+        example="DE010000000",
     ),
     Identifier(
         "AT_SOCIAL_SECURITY",
@@ -229,6 +242,7 @@ IDENTIFIERS = (
         ("weights", "date"),
         by_separator(LIKELY, POSSIBLE),
         kind=SOCIAL_SECURITY,
+        example="6197 010110",
     ),
     Identifier(
         "CH_AHV",
@@ -239,5 +253,6 @@ IDENTIFIERS = (
         ("ean13",),
         by_separator(CERTAIN, LIKELY),
         kind=SOCIAL_SECURITY,
+        example="7560100000001",
     ),
 )

@@ -74,11 +74,19 @@ class Identifier(NamedTuple):
     """How many characters of its beginning and end a mask shows."""
     samples: frozenset[str] = frozenset()
     """Values that are reserved for documentation."""
+    example: str = ""
+    """A value that is planted to prove that the type is found: a reserved one if there is one,
+    else one that is made up. Its label is the first of the terms."""
 
     @property
     def needs_label(self) -> bool:
         """Whether no value is certain enough without a label."""
         return not callable(self.confidence) and self.confidence < LIKELY
+
+    @property
+    def first_term(self) -> str:
+        """The first word, or words, of its labels."""
+        return " ".join(self.terms.partition(",")[0].split())
 
     @property
     def rule(self) -> str:

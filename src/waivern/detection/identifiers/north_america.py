@@ -101,6 +101,7 @@ IDENTIFIERS = (
         shown=(0, 2),
         samples=frozenset({"078051120", "219099999"}),
         kind=SOCIAL_SECURITY,
+        example="078-05-1120",
     ),
     Identifier(
         "US_ITIN",
@@ -111,6 +112,7 @@ IDENTIFIERS = (
         by_separator(LIKELY, POSSIBLE),
         shown=(0, 2),
         kind=TAX,
+        example="900540000",
     ),
     Identifier(
         "US_NPI",
@@ -122,6 +124,7 @@ IDENTIFIERS = (
         by_separator(LIKELY, POSSIBLE),
         category="employment",
         severity="medium",
+        example="1800201000",
     ),
     Identifier(
         "US_MBI",
@@ -131,6 +134,7 @@ IDENTIFIERS = (
         confidence=lambda text: CERTAIN if "-" in text else LIKELY if text.isupper() else POSSIBLE,
         category="health",
         samples=frozenset({"1EG4TE5MK73", "1EG4TE5MK72"}),
+        example="1EG4-TE5-MK73",
     ),
     Identifier(
         "US_PASSPORT",
@@ -138,6 +142,7 @@ IDENTIFIERS = (
         "passport, passport number, passport no, us passport, travel document",
         confidence=lambda text: UNLIKELY if text.isdigit() else POSSIBLE,
         kind=PASSPORT,
+        example="A80010000",
     ),
     Identifier(
         "US_DRIVER_LICENSE",
@@ -149,6 +154,7 @@ IDENTIFIERS = (
         dl number, dl no, driver id, licence number, license no, permit number""",
         confidence=lambda text: UNLIKELY if text[0].isdigit() else POSSIBLE,
         kind=LICENCE,
+        example="A0000",
     ),
     Identifier(
         "US_BANK_NUMBER",
@@ -158,6 +164,7 @@ IDENTIFIERS = (
         confidence=UNLIKELY,
         category="financial",
         shown=(0, 2),
+        example="00800210",
     ),
     Identifier(
         "ABA_ROUTING_NUMBER",
@@ -169,6 +176,7 @@ IDENTIFIERS = (
         by_separator(LIKELY, POSSIBLE),
         category="financial",
         severity="medium",
+        example="001017209",
     ),
     Identifier(
         "MEDICAL_LICENSE",
@@ -180,6 +188,7 @@ IDENTIFIERS = (
         lambda text: LIKELY if text.isupper() and set(text[:2]) - set("ABCDEF9") else 0.3,
         category="employment",
         severity="medium",
+        example="RS0100280",
     ),
     Identifier(
         "CA_SIN",
@@ -191,6 +200,7 @@ IDENTIFIERS = (
         by_separator(LIKELY, POSSIBLE),
         shown=(0, 2),
         kind=SOCIAL_SECURITY,
+        example="172010100",
     ),
     Identifier(
         "MX_CURP",
@@ -200,5 +210,6 @@ IDENTIFIERS = (
         ("date", "check digit"),
         CERTAIN,
         kind=NATIONAL_ID,
+        example="AAAO710111HPLBDB00",
     ),
 )

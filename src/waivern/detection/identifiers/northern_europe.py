@@ -75,6 +75,7 @@ IDENTIFIERS = (
         ("date", "luhn"),
         lambda text: 0.6 if not text.isdigit() else LIKELY if len(text) == 12 else POSSIBLE,
         kind=NATIONAL_ID,
+        example="100171+7006",
     ),
     Identifier(
         "SE_ORGANISATIONSNUMMER",
@@ -86,6 +87,7 @@ IDENTIFIERS = (
         by_separator(LIKELY, POSSIBLE),
         category="employment",
         severity="low",
+        example="197110-0100",
     ),
     Identifier(
         "FI_PERSONAL_IDENTITY_CODE",
@@ -96,6 +98,7 @@ IDENTIFIERS = (
         ("date", "mod31"),
         CERTAIN,
         kind=NATIONAL_ID,
+        example="010170+0150",
     ),
     Identifier(
         "DK_CPR",
@@ -105,6 +108,7 @@ IDENTIFIERS = (
         ("date",),
         by_separator(0.3, POSSIBLE - 0.05),
         kind=NATIONAL_ID,
+        example="061001-8000",
     ),
     Identifier(
         "NO_FODSELSNUMMER",
@@ -115,6 +119,7 @@ IDENTIFIERS = (
         ("date", "mod11"),
         by_separator(0.6, LIKELY),
         kind=NATIONAL_ID,
+        example="111071 08000",
     ),
     Identifier(
         "IS_KENNITALA",
@@ -124,5 +129,6 @@ IDENTIFIERS = (
         ("date", "mod11"),
         by_separator(LIKELY, POSSIBLE),
         kind=NATIONAL_ID,
+        example="100280-0000",
     ),
 )

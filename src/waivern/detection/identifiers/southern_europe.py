@@ -101,6 +101,7 @@ IDENTIFIERS = (
         ("mod23",),
         lambda text: LIKELY if text[-1].isupper() and len(bare(text)) == 9 else 0.35,
         kind=TAX,
+        example="11027100A",
     ),
     Identifier(
         "ES_NIE",
@@ -111,12 +112,14 @@ IDENTIFIERS = (
         ("mod23",),
         lambda text: LIKELY if text.isupper() else 0.35,
         kind=NATIONAL_ID,
+        example="X0000300R",
     ),
     Identifier(
         "ES_PASSPORT",
         form(r"[A-Z]{3}\d{6}"),
         "pasaporte, numero de pasaporte, pasaporte numero, passport, passport number, passport no",
         kind=PASSPORT,
+        example="UAW600000",
     ),
     Identifier(
         "FR_NIR",
@@ -127,6 +130,7 @@ IDENTIFIERS = (
         fr_nir,
         ("mod97",),
         by_separator(0.6, 0.4),
+        example="1019720 11100008",
     ),
     Identifier(
         "FR_VAT",
@@ -138,6 +142,7 @@ IDENTIFIERS = (
         category="employment",
         severity="low",
         kind=VAT,
+        example="FRD1110720000",
     ),
     Identifier(
         "IT_FISCAL_CODE",
@@ -147,6 +152,7 @@ IDENTIFIERS = (
         ("check letter",),
         CERTAIN,
         kind=TAX,
+        example="AAAAAA11A10A710A",
     ),
     Identifier(
         "IT_VAT_CODE",
@@ -158,6 +164,7 @@ IDENTIFIERS = (
         category="employment",
         severity="low",
         kind=VAT,
+        example="IT01970021000",
     ),
     Identifier(
         "IT_DRIVER_LICENSE",
@@ -165,18 +172,21 @@ IDENTIFIERS = (
         "patente, patente di guida, patente guida, driver license, driving licence, licenza",
         confidence=lambda text: LIKELY if text[:2].upper() == "U1" and text.isupper() else 0.3,
         kind=LICENCE,
+        example="U10000000X",
     ),
     Identifier(
         "IT_PASSPORT",
         form(r"[A-Z]{2}\d{7}"),
         "passaporto, numero passaporto, passaporto numero, passport, passport number, passport no",
         kind=PASSPORT,
+        example="AA0710110",
     ),
     Identifier(
         "IT_IDENTITY_CARD",
         form(r"[A-Z]{2}\d{5}[A-Z]{2}|\d{7}[A-Z]{2}|[A-Z]{2} ?\d{7}"),
         "carta identita, carta di identita, carta d identita, identity card, id card, cie, c i e",
         kind=NATIONAL_ID,
+        example="1110700AN",
     ),
     Identifier(
         "PT_NIF",
@@ -187,6 +197,7 @@ IDENTIFIERS = (
         ("mod11",),
         POSSIBLE,
         kind=TAX,
+        example="100270000",
     ),
     Identifier(
         "GR_AMKA",
@@ -196,6 +207,7 @@ IDENTIFIERS = (
         ("date", "luhn"),
         POSSIBLE,
         kind=SOCIAL_SECURITY,
+        example="01102700000",
     ),
     Identifier(
         "FR_PASSPORT",
@@ -203,5 +215,6 @@ IDENTIFIERS = (
         "passeport, numero de passeport, passport, passport number, passport no",
         confidence=UNLIKELY + 0.05,
         kind=PASSPORT,
+        example="00PA00080",
     ),
 )

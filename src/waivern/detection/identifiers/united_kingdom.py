@@ -81,6 +81,7 @@ IDENTIFIERS = (
         uk_nino,
         ("allocation",),
         lambda text: 0.6 if text.isupper() else LIKELY if text.islower() else POSSIBLE,
+        example="AA000160A",
     ),
     Identifier(
         "UK_NHS",
@@ -91,6 +92,7 @@ IDENTIFIERS = (
         lambda text: POSSIBLE if text.isdigit() else 0.6 if text[3] == " " else 0.55,
         category="health",
         shown=(0, 2),
+        example="8197010110",
     ),
     Identifier(
         "UK_DRIVING_LICENCE",
@@ -103,6 +105,7 @@ IDENTIFIERS = (
         ("date",),
         CERTAIN,
         kind=LICENCE,
+        example="LVVRS308010GJ110",
     ),
     Identifier(
         "UK_PASSPORT",
@@ -110,6 +113,7 @@ IDENTIFIERS = (
         "passport, passport number, passport no, uk passport, british passport, travel document",
         confidence=lambda text: UNLIKELY if text.isdigit() else POSSIBLE,
         kind=PASSPORT,
+        example="003010002",
     ),
     Identifier(
         "UK_POSTCODE",
@@ -119,6 +123,7 @@ IDENTIFIERS = (
         confidence=lambda text: LIKELY - 0.05 if " " in text and text.isupper() else POSSIBLE,
         category="location",
         severity="low",
+        example="KA0 0AA",
     ),
     Identifier(
         "UK_VEHICLE_REGISTRATION",
@@ -131,6 +136,7 @@ IDENTIFIERS = (
         category="location",
         severity="medium",
         kind=PLATE,
+        example="BH10AAA",
     ),
     Identifier(
         "UK_UTR",
@@ -140,6 +146,7 @@ IDENTIFIERS = (
         ("mod11",),
         UNLIKELY,
         kind=TAX,
+        example="1004100080",
     ),
     Identifier(
         "IE_PPS",
@@ -148,5 +155,6 @@ IDENTIFIERS = (
         ie_pps,
         ("mod23",),
         lambda text: LIKELY if text.isupper() or text[7:].isupper() else POSSIBLE,
+        example="0004100A",
     ),
 )

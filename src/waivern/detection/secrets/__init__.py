@@ -21,4 +21,6 @@ FINDERS: tuple[tuple[Callable[[PreparedText], Iterable[Candidate]], tuple[Secret
     (passwords.find_passwords, passwords.SECRETS),
 )
 """Each finder and the types that it finds."""
+WITHOUT_LABEL = frozenset((_find_tokens, hashes.find_hashes))
+"""The finders that need nothing but the value."""
 SECRETS: tuple[Secret, ...] = tuple(each for _, types in FINDERS for each in types)

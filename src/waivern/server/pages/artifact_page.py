@@ -169,7 +169,10 @@ def _facts(step: StepRecord, message: Message | None) -> Iterator[tuple[str, str
         yield "keep", storage_text(message, done.keep) or ""
         yield "produced", utc(message.timestamp) or ""
     if done.examined is not None:
-        yield "coverage", examined(done.artifact, measure(done.examined))
+        found = measure(done.examined)
+        yield "coverage", examined(done.artifact, found)
+        if found.planted is not None:
+            yield "planted", f"{found.planted.sentence} (scan of {found.planted.at})"
 
 
 def _findings(message: Message, wanted: WantedPart) -> FindingsPart:

@@ -1,0 +1,213 @@
+"""Planted values: a scan proves in each form of its sources that it finds what it searches for.
+
+    connector ─▶ items, in parts ─┬▶ TextSearch, TableSearch, JsonSearch ─▶ findings of the data
+              samples of a form ──┘                                     └─▶ samples that were found
+
+Behind the reader of the connector and in front of the detector, samples of all types join the data,
+as an item of their own in the form of the item that is searched: so no place in the data moves.
+Their findings are compared with what was planted, and dropped: they are in no content, no count and
+no cached result. The samples of a form are planted once in each process of an attempt, for all
+scans with the same rules and settings.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from waivern.builtin.findings import DetectionSettings, Detector
+from waivern.builtin.json_search import JsonSearch
+from waivern.builtin.table_search import TableSearch
+from waivern.builtin.text_search import TextSearch
+from waivern.detection import PlantedSample, Ruleset, planted_samples
+from waivern.message import Json
+from waivern.plugins.context import Context
+
+TEXT, LOG, DELIMITED, JSON_TEXT = "text lines", "log lines", "delimited text", "JSON text"
+CELLS, JSON_VALUES = "table cells", "JSON values"
+
+_LOG_LINE = re.compile(
+    r"[\[(]?(?:<\d{1,3}>\d? ?)?(?:\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:|[A-Z][a-z]{2} [ \d]?\d \d\d:\d\d:"
+    r"|\d{1,3}(?:\.\d{1,3}){3} \S{1,40} \S{1,40} \[)"
+)
+_NAME = "planted"
+Samples = Sequence[PlantedSample]
+
+
+class _FormResult(NamedTuple):
+    """The result in one form of source."""
+
+    planted: int
+    missed: Mapping[str, int]
+    unproven: tuple[str, ...]
+
+
+class _Settings(NamedTuple):
+    """The settings of the scan, with which each sample is located."""
+
+    min_confidence: float
+    types: tuple[str, ...] | None
+    field_names: bool = False
+    max_locations: int = 10_000
+
+
+class SamplePlanter:
+    """The samples of one call: those of a form are planted with its first item."""
+
+    def __init__(self, rules: Ruleset, config: DetectionSettings, ctx: Context) -> None:
+        self._rules = rules
+        self._settings = _Settings(config.min_confidence, config.types)
+        self._ctx = ctx
+        self._forms: set[str] = set()
+
+    def plant(self, form: str) -> None:
+        """Search for the samples in a form, and report what was found, once in a call."""
+        if form in self._forms:
+            return
+        self._forms.add(form)
+        rules, settings = self._rules, self._settings
+        key = ("personal_data", "planted", form, rules.name, rules.digest, settings)
+        result = self._ctx.once(key, lambda: searched(form, rules, settings))
+        self._ctx.planted(form, result.planted, missed=result.missed, unproven=result.unproven)
+
+    def plant_any(self, forms: Iterable[str]) -> None:
+        """Plant the first of the forms, unless one of them was planted: all items were known."""
+        forms = list(forms)
+        if self._forms.isdisjoint(forms):
+            self.plant(forms[0])
+
+
+FILE_FORMS = (TEXT, LOG, DELIMITED, JSON_TEXT)
+"""The forms of files, the commonest first."""
+
+
+def form_of_file(beginning: str, columns: frozenset[str]) -> str:
+    """Return the form of a text that begins so; `columns` are the names in its first line."""
+    if columns:
+        return DELIMITED
+    if _LOG_LINE.match(beginning):
+        return LOG
+    return JSON_TEXT if beginning[:20].lstrip()[:1] in ("{", "[") else TEXT
+
+
+def searched(form: str, rules: Ruleset, settings: _Settings) -> _FormResult:
+    """Search for the samples of all types in one form."""
+    samples, without = planted_samples(rules, settings.types)
+    search = _SEARCHES[form]
+    found = search(Detector(rules, settings), samples)
+    missed = [sample for n, sample in enumerate(samples) if n not in found]
+    if missed and settings.min_confidence:
+        # what a lower limit would report is not proven by this scan, and no fault of the detector
+        lower = search(Detector(rules, settings._replace(min_confidence=0.0)), missed)
+        without += [sample.type for n, sample in enumerate(missed) if n in lower]
+        missed = [sample for n, sample in enumerate(missed) if n not in lower]
+    count = len(samples) - sum(sample.type in without for sample in samples)
+    return _FormResult(count, Counter(sample.type for sample in missed), tuple(without))
+
+
+def _in_text(
+    write: Callable[[PlantedSample], str], before: str = ""
+) -> Callable[[Detector, Samples], set[int]]:
+    def search(detector: Detector, samples: Samples) -> set[int]:
+        lines, places, size = [before], {}, len(before)
+        for number, sample in enumerate(samples):
+            line = write(sample)
+            start = size + line.rindex(sample.value)
+            places[sample.type, start, start + len(sample.value)] = number
+            lines.append(line)
+            size += len(line)
+        return _found_in_text(detector, "".join(lines), places)
+
+    return search
+
+
+def _found_in_text(
+    detector: Detector, text: str, places: Mapping[tuple[str, int, int], int]
+) -> set[int]:
+    found = TextSearch(detector, _NAME, _NAME)
+    found.add({"text": text})
+    seen = (
+        (finding["type"], place["start"], place.get("end", 0))
+        for finding in found.records()
+        for place in finding["locations"]
+    )
+    return {places[each] for each in seen if each in places}
+
+
+def _delimited(detector: Detector, samples: Samples) -> set[int]:
+    """Search a line of names, and a row with a sample in each column."""
+    names, row = _csv_line(each.label for each in samples), io.StringIO()
+    places, writer = {}, csv.writer(row, lineterminator="")
+    cells = [each.value for each in samples]
+    for number, sample in enumerate(samples):
+        row.seek(0)
+        row.truncate()
+        writer.writerow(cells[: number + 1])
+        at = len(names) + row.getvalue().rindex(sample.value)
+        places[sample.type, at, at + len(sample.value)] = number
+    return _found_in_text(detector, names + _csv_line(cells), places)
+
+
+def _csv_line(cells: Iterable[str]) -> str:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow([*cells, "end"])
+    return line.getvalue()
+
+
+def _in_cells(detector: Detector, samples: Samples) -> set[int]:
+    """Search a table with a column for each label, and a row for each further sample of one."""
+    numbers = {label: n for n, label in enumerate(dict.fromkeys(each.label for each in samples))}
+    rows: list[list[Json]] = []
+    places: dict[tuple[str, int, Json], int] = {}
+    for number, each in enumerate(samples):
+        column = numbers[each.label]
+        free = (n for n, row in enumerate(rows) if row[column] is None)
+        if (row := next(free, None)) is None:
+            row = len(rows)
+            rows.append([None] * len(numbers))
+        rows[row][column] = each.value
+        places[each.type, row, detector.shown(each.label)] = number
+    columns: list[Json] = [{"name": label} for label in numbers]
+    table = TableSearch(detector, _NAME, {"name": _NAME, "columns": columns})
+    table.add({"rows": rows})
+    seen = (
+        (finding["type"], place["row"], place["column"])
+        for finding in table.records()
+        for place in finding["locations"]
+        if "row" in place
+    )
+    return {places[each] for each in seen if each in places}
+
+
+def _in_json(detector: Detector, samples: Samples) -> set[int]:
+    """Search a list of objects with a sample each."""
+    values = JsonSearch(detector, _NAME)
+    for number, each in enumerate(samples):
+        values.add({each.label: each.value}, f"$[{number}]")
+    seen = {
+        (finding["type"], str(place["path"]).partition("]")[0])
+        for finding in values.records()
+        for place in finding["locations"]
+    }
+    return {n for n, each in enumerate(samples) if (each.type, f"$[{n}") in seen}
+
+
+def _key(sample: PlantedSample) -> str:
+    return sample.label.replace(" ", "_") or "value"
+
+
+_SEARCHES: dict[str, Callable[[Detector, Samples], set[int]]] = {
+    TEXT: _in_text(lambda each: f"{each.label or 'value'}: {each.value}\n"),
+    LOG: _in_text(
+        lambda each: f"2026-01-01T00:00:00Z INFO app: saved {_key(each)}={each.value}, done\n"
+    ),
+    DELIMITED: _delimited,
+    JSON_TEXT: _in_text(lambda each: f'{{"{_key(each)}": {json.dumps(each.value)}}}\n'),
+    CELLS: _in_cells,
+    JSON_VALUES: _in_json,
+}

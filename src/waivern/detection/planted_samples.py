@@ -1,0 +1,53 @@
+"""Samples that are planted among the data of a scan, to prove that its types are found.
+
+The value of a type is reserved for documentation where the issuer reserves some; otherwise it is
+made up. It has the label that a value of the type needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import NamedTuple
+
+from waivern.detection.ruleset import Ruleset
+from waivern.detection.value_types import VALUE_TYPES, ValueType
+from waivern.detection.written_examples import written_example
+
+
+class PlantedSample(NamedTuple):
+    """A value of a type, and the label beside it."""
+
+    type: str
+    label: str
+    value: str
+
+
+def planted_samples(
+    rules: Ruleset, types: Collection[str] | None
+) -> tuple[list[PlantedSample], list[str]]:
+    """Return the samples of the types that are searched for, and the types without a sample.
+
+    `types` restricts the types of the ruleset.
+    """
+    samples: list[PlantedSample] = []
+    without: list[str] = []
+    for kind in rules.types:
+        if types is None or kind in types:
+            found = list(_samples(rules, kind))
+            samples += found
+            without += [] if found else [kind]
+    return samples, without
+
+
+def _written(shipped: ValueType) -> str:
+    form = shipped.form
+    return "" if form is None else written_example(shipped.name, form.form, form.check)
+
+
+def _samples(rules: Ruleset, kind: str) -> Iterator[PlantedSample]:
+    shipped = VALUE_TYPES.get(kind)
+    if shipped is not None and (value := shipped.example or _written(shipped)):
+        yield PlantedSample(kind, shipped.label, value)
+    own = rules.samples.get(kind)
+    if own is not None:
+        yield from (PlantedSample(kind, own.label, value) for value in own.values)
