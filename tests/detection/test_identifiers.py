@@ -42,6 +42,21 @@ EQUAL = {
     "BR_CPF": "br.cpf",
     "BR_CNPJ": "br.cnpj",
     "CL_RUT": "cl.rut",
+    "CO_NIT": "co.nit",
+    "EC_CEDULA": "ec.ci",
+    "PE_RUC": "pe.ruc",
+    "VE_RIF": "ve.rif",
+    "CU_NI": "cu.ni",
+    "MU_NID": "mu.nid",
+    "PK_CNIC": "pk.cnic",
+    "CH_UID": "ch.uid",
+    "FR_SIRET": "fr.siret",
+    "BE_ENTERPRISE_NUMBER": "be.vat",
+    "DK_CVR": "dk.cvr",
+    "FI_BUSINESS_ID": "fi.ytunnus",
+    "ES_CIF": "es.cif",
+    "LEI": "lei",
+    "RS_PIB": "rs.pib",
 }
 """Types whose numbers are valid for the one exactly if they are for the other."""
 STRICTER = {
@@ -49,6 +64,13 @@ STRICTER = {
     "SE_ORGANISATIONSNUMMER": "se.orgnr",
     "TH_TNIN": "th.pin",
     "IMEI": "imei",
+    "DO_CEDULA": "do.cedula",
+    "FR_SIREN": "fr.siren",
+    "NO_ORGANISATION_NUMBER": "no.orgnr",
+    "RU_INN": "ru.inn",
+    "UA_RNTRC": "ua.rntrc",
+    "ORCID": "isni",
+    "MY_NRIC": "my.nric",
 }
 """Types of which fewer numbers are valid here: prefixes, provinces and dates are checked, too."""
 LOOSER = {
@@ -58,6 +80,7 @@ LOOSER = {
     "IS_KENNITALA": "is_.kennitala",
     "ZA_ID_NUMBER": "za.idnr",
     "DK_CPR": "dk.cpr",
+    "EU_VAT_NUMBER": "eu.vat",
 }
 """Types of which more are valid here: rules that not every number that was issued fulfils."""
 

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 from waivern.detection.ruleset import LONGEST_TERM, UNRELATED, Ruleset, Vocabulary, stem_of
 from waivern.detection.tables import Tables
-from waivern.detection.word_splitting import words
+from waivern.detection.word_splitting import UNSPACED, words
 
 _BEFORE = 80
 _CELL_BEFORE = 400
@@ -261,12 +261,13 @@ def evidence(label: Label, rules: Ruleset) -> Evidence:
     spoken = label.kind in ("words", "remark")
     phrase = spoken or len(label.words) > _KEY_WORDS
     passed_over = rules.particles if phrase else _NOTHING
-    terms = _nearest_first(label.words, rules.labels, rules.last_words, passed_over)
+    said = _separated(label.words, rules.unspaced)
+    terms = _nearest_first(said, rules.labels, rules.last_words, passed_over)
     term, names, behind = next(terms, _UNKNOWN)
     others = _NOTHING
     if names and UNRELATED not in names:
         others = _NOTHING.union(*(each for _, each, _ in terms)) - {UNRELATED}
-    hint, hinted, _ = next(_nearest_first(label.words, rules.hints, rules.last_words), _UNKNOWN)
+    hint, hinted, _ = next(_nearest_first(said, rules.hints, rules.last_words), _UNKNOWN)
     # `nas`, `pas` and `fin` are identifiers, and words of many languages
     other_word = len(term or "") <= _SHORT and UNRELATED not in names
     mild = label.kind == "remark" or (spoken and (behind >= _FAR_WORDS or other_word))
@@ -285,6 +286,18 @@ def denied(label: Label, unless: frozenset[str], neutral: frozenset[str]) -> boo
             return False
         rest = rest[:-1]
     return False
+
+
+def _separated(found: tuple[str, ...], terms: tuple[str, ...]) -> tuple[str, ...]:
+    """Return words with those of scripts without spaces split into the terms in them."""
+    if all(map(str.isascii, found)):
+        return found
+    parts: list[str] = []
+    for word in found:
+        known = [term for term in terms if term in word] if UNSPACED.search(word) else []
+        longest = [term for n, term in enumerate(known) if not any(term in k for k in known[:n])]
+        parts += sorted(longest, key=word.rindex) or [word]
+    return tuple(parts)
 
 
 def _nearest_first(

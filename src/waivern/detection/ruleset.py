@@ -16,11 +16,11 @@ from typing import Any, Literal, NamedTuple
 from waivern.detection.identifiers import IDENTIFIERS
 from waivern.detection.patterns import ValuePattern
 from waivern.detection.secrets import SECRETS
-from waivern.detection.word_splitting import words, words_once
+from waivern.detection.word_splitting import UNSPACED, words, words_once
 from waivern.errors import NotFoundError
 from waivern.message import json_bytes, sha256
 
-_NO_LETTERS = re.compile(r"[\W\d_]+")
+_NO_LETTERS = re.compile(r"(?:[^\w\u0e31\u0e34-\u0e3a\u0e47-\u0e4e]|[\d_])+")
 _LETTERS = bytes(
     code if chr(code).isascii() and chr(code).isalpha() else 0x20 for code in range(256)
 )
@@ -120,6 +120,8 @@ class Ruleset:
             for vocabulary in (self.labels, self.hints)
             if (stem := stem_of(word, vocabulary))
         )
+        if unspaced := " ".join(filter(UNSPACED.search, seen)):
+            seen = seen.union(term for term in self.unspaced if term in unspaced)
         return frozenset().union(
             *(
                 types
@@ -128,6 +130,12 @@ class Ruleset:
                 if others <= seen
             )
         )
+
+    @cached_property
+    def unspaced(self) -> tuple[str, ...]:
+        """The terms in scripts without spaces, the longest first: they are found within words."""
+        every = (*self.labels, *self.hints)
+        return tuple(sorted(filter(UNSPACED.search, every), key=len, reverse=True))
 
     @cached_property
     def _beginnings(self) -> frozenset[str]:

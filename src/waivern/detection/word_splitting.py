@@ -9,6 +9,8 @@ from functools import lru_cache
 _HUMPS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _WORD = re.compile(r"[^\W_]+")
 _COUNTER = re.compile(r"(?<=[a-z]{3})\d{1,2}$")
+UNSPACED = re.compile(r"[\u0e00-\u0eff\u1100-\u11ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+"""A letter of a script that puts no spaces between words, or endings directly on them."""
 _FIXED = (
     ("IPv", "ipv"),
     ("e-mail", "email"),
@@ -44,7 +46,7 @@ def _plain(text: str) -> str:
     if text.isascii():
         return text
     decomposed = unicodedata.normalize("NFKD", text)
-    return "".join(c for c in decomposed if not unicodedata.combining(c))
+    return "".join(c for c in decomposed if unicodedata.category(c) != "Mn")
 
 
 words_once = words.__wrapped__

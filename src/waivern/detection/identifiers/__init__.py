@@ -7,13 +7,19 @@ and what it means. Nothing else has to be changed.
 from __future__ import annotations
 
 from waivern.detection.identifiers import (
+    any_country,
     asia_pacific,
     central_europe,
+    companies,
     devices,
+    eastern_europe,
     elsewhere,
     germany,
+    latin_america,
+    middle_east_africa,
     north_america,
     northern_europe,
+    south_asia,
     southern_europe,
     united_kingdom,
 )
@@ -28,8 +34,14 @@ IDENTIFIERS: tuple[Identifier, ...] = tuple(
         southern_europe,
         northern_europe,
         central_europe,
+        eastern_europe,
         asia_pacific,
+        south_asia,
+        middle_east_africa,
+        latin_america,
         elsewhere,
+        companies,
+        any_country,
         devices,
     )
     for each in family.IDENTIFIERS

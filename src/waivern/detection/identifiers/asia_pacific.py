@@ -170,7 +170,7 @@ _HEX = frozenset("0123456789ABCDEF")
 IDENTIFIERS = (
     Identifier(
         "IN_AADHAAR",
-        form(r"[2-9]\d{3}([- ]?)\d{4}\1\d{4}"),
+        form(r"[2-9]\d{3}([-: ]?)\d{4}\1\d{4}"),
         "aadhaar, aadhar, uidai, aadhaar number, aadhar number, aadhaar no, uid",
         in_aadhaar,
         ("verhoeff",),

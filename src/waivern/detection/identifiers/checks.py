@@ -39,6 +39,14 @@ def mod11_10(digits: str) -> bool:
     return (11 - product) % 10 == int(digits[-1])
 
 
+def mod11_2(value: str) -> bool:
+    """ISO/IEC 7064 mod 11,2: the last character, X for 10, checks the digits before it."""
+    check = 0
+    for char in value[:-1]:
+        check = (check + int(char)) * 2 % 11
+    return "0123456789X"[(12 - check) % 11] == value[-1]
+
+
 def mod37_36(value: str) -> bool:
     """ISO/IEC 7064 mod 37,36 over digits and letters."""
     check = 36

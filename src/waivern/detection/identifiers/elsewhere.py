@@ -1,17 +1,14 @@
-"""Identifiers of Turkey, Africa and South America."""
+"""Identifiers of Turkey, South Africa, Nigeria and Egypt."""
 
 from __future__ import annotations
 
-from waivern.detection.identifiers.checks import is_date, luhn, repeated, short_date, weighted
+from waivern.detection.identifiers.checks import is_date, luhn, repeated, short_date
 from waivern.detection.identifiers.identifier import (
-    CERTAIN,
     LIKELY,
     NATIONAL_ID,
     PLATE,
-    POSSIBLE,
     UNLIKELY,
     Identifier,
-    by_separator,
     form,
 )
 
@@ -36,39 +33,6 @@ def eg_national_id(digits: str) -> bool:
     dated = is_date(century + int(digits[1:3]), int(digits[3:5]), int(digits[5:7]))
     governorate = int(digits[7:9])
     return dated and (1 <= governorate <= 35 or governorate == 88)
-
-
-def br_cpf(digits: str) -> bool:
-    """CPF: two check digits mod 11."""
-    if repeated(digits):
-        return False
-    first = -weighted(digits, range(10, 1, -1)) % 11 % 10
-    second = -weighted(digits, range(11, 1, -1)) % 11 % 10
-    return f"{first}{second}" == digits[9:]
-
-
-def br_cnpj(digits: str) -> bool:
-    """CNPJ: two check digits mod 11."""
-    if repeated(digits):
-        return False
-    weights = (6, 5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2)
-    first = -weighted(digits, weights[1:]) % 11 % 10
-    second = -weighted(digits, weights) % 11 % 10
-    return f"{first}{second}" == digits[12:]
-
-
-def cl_rut(value: str) -> bool:
-    """RUT and RUN: weights 2 to 7 in turn from the right, mod 11, K for 10."""
-    digits, check = value[:-1], value[-1]
-    total = sum(int(digit) * (2 + n % 6) for n, digit in enumerate(reversed(digits)))
-    return "0K987654321"[total % 11] == check
-
-
-def ar_cuit(digits: str) -> bool:
-    """CUIT and CUIL: kind of holder, mod 11."""
-    total = weighted(digits, (5, 4, 3, 2, 7, 6, 5, 4, 3, 2))
-    kind = digits[:2] in ("20", "23", "24", "25", "26", "27", "30", "33", "34")
-    return kind and "012345678990"[(11 - total % 11) % 11] == digits[10]
 
 
 IDENTIFIERS = (
@@ -134,45 +98,5 @@ IDENTIFIERS = (
         LIKELY - 0.1,
         kind=NATIONAL_ID,
         example="27011071000000",
-    ),
-    Identifier(
-        "BR_CPF",
-        form(r"\d{3}\.\d{3}\.\d{3}-\d{2}|\d{11}|\d{9}-\d{2}"),
-        "cpf, cpf number, numero do cpf, cadastro de pessoas fisicas",
-        br_cpf,
-        ("two check digits",),
-        by_separator(CERTAIN, 0.3),
-        kind=NATIONAL_ID,
-        example="008002010-00",
-    ),
-    Identifier(
-        "BR_CNPJ",
-        form(r"\d{2}\.\d{3}\.\d{3}/\d{4}-\d{2}|\d{14}"),
-        "cnpj, cnpj number, cadastro nacional da pessoa juridica",
-        br_cnpj,
-        ("two check digits",),
-        by_separator(CERTAIN, 0.4),
-        category="employment",
-        severity="low",
-        example="01017200001000",
-    ),
-    Identifier(
-        "CL_RUT",
-        form(r"\d{1,2}\.\d{3}\.\d{3}-[0-9K]|\d{7,8}-[0-9K]"),
-        "rut, run, rol unico tributario, rut number, rol unico nacional",
-        cl_rut,
-        ("mod11",),
-        lambda text: 0.6 if "." in text else 0.45,
-        kind=NATIONAL_ID,
-        example="71021100-0",
-    ),
-    Identifier(
-        "AR_CUIT",
-        form(r"\d{2}-\d{8}-\d|\d{11}"),
-        "cuit, cuil, cuit number, clave unica de identificacion tributaria",
-        ar_cuit,
-        ("mod11",),
-        by_separator(CERTAIN, POSSIBLE),
-        example="27800111000",
     ),
 )

@@ -215,7 +215,7 @@ IDENTIFIERS = (
     Identifier(
         "DE_PLZ",
         form(r"\d{5}"),
-        "plz, postleitzahl, postcode, postal code, zip, zip code",
+        "plz, postleitzahl, postcode, postal code",
         lambda digits: "01000" < digits < "99999",
         confidence=UNLIKELY,
         category="location",

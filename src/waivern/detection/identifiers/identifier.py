@@ -173,7 +173,7 @@ def if_valid(check: Callable[[str], bool], valid: float, other: float) -> Callab
     return lambda text: valid if check(bare(text).upper()) else other
 
 
-_SEPARATORS = {ord(char): None for char in " -./()"}
+_SEPARATORS = {ord(char): None for char in " -./():"}
 
 
 def bare(text: str) -> str:
