@@ -5,12 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import json
+import signal
+import time
 from typing import Any
 
 import pytest
 from wct_process import Place, Wct
 
 from waivern.cli.commands.wct_runs_export import as_csv
+from waivern.cli.ui.user import user_name
 from waivern.record.run_summary import RunSummary
 
 PYTHON = "{type: python, properties: {call: "
@@ -113,16 +116,54 @@ def test_mistakes(place: Place, wct: Wct, options: tuple[str, ...], code: int, t
     assert place.run_ids() == ["r"]
 
 
-def test_a_running_run_refuses(place: Place, wct: Wct) -> None:
+def test_a_live_run_is_annotated(place: Place, wct: Wct) -> None:
+    meeting = place.meeting()
+    process = place.start("run", meeting.runbook, "--run-id", "r", "--tag", "first")
+    meeting.wait()
+    done = wct("runs", "tag", "r", "a", "--note", "seen", "--by", "ann")
+    assert (done.code, done.out.splitlines()[1:]) == (0, ["  tags  a, first", "  note  seen"])
+    assert wct("runs", "tag", "r", "--remove", "first").out.splitlines()[1] == "  tags  a"
+    meeting.let_go()
+    assert place.ended(process).code == 0
+    annotated = [each for each in events(place, "r") if each["type"] == "run_annotated"]
+    assert [each["by"] for each in annotated] == ["ann", user_name()]
+    assert events(place, "r")[-1]["type"] == "attempt_ended"
+    assert head(place, "r")["metadata"] == {"tags": ["a"], "note": "seen"}
+    (row,) = map(json.loads, wct("runs", "export").out.splitlines())
+    assert row["metadata"] == {"tags": ["a"], "note": "seen"}
+    assert wct("runs", "verify", "r").code == 0
+
+
+def test_a_request_that_a_killed_run_left_is_granted(place: Place, wct: Wct) -> None:
     meeting = place.meeting()
     process = place.start("run", meeting.runbook, "--run-id", "r")
     meeting.wait()
-    done = wct("runs", "tag", "r", "a")
-    assert done.code == 5
-    assert "wct runs tag r" in done.err
-    meeting.let_go()
-    assert place.ended(process).code == 0
-    assert wct("runs", "tag", "r", "a").code == 0
+    process.send_signal(signal.SIGSTOP)  # it looks for no request any more
+    tagging = place.start("runs", "tag", "r", "a")
+    requests = place.path / ".waivern/runs/r/_system/requests"
+    deadline = time.monotonic() + 20
+    while not list(requests.glob("annotate-*.json")):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    for each in (tagging, process):
+        each.kill()
+        each.communicate()
+    assert wct("runs", "tag", "r", "b").out.splitlines()[1] == "  tags  a, b"
+    assert list(requests.iterdir()) == []
+
+
+def test_a_request_is_granted_by_a_resume(place: Place, wct: Wct) -> None:
+    place.runbook("x.yaml", BAD)
+    wct("run", "x.yaml", "--run-id", "r")
+    requests = place.path / ".waivern/runs/r/_system/requests"
+    requests.mkdir(mode=0o700, exist_ok=True)
+    odd = [{"change": 1}, {"change": {"add": [1]}}, {"change": {"other": "x"}}, {"by": 1}]
+    for number, change in enumerate([*odd, {"by": "ann", "change": {"add": ["late"]}}]):
+        (requests / f"annotate-{number}.json").write_text(json.dumps(change))
+    assert wct("run", "x.yaml", "--resume", "r").code == 1
+    assert head(place, "r")["metadata"] == {"tags": ["late"]}
+    assert list(requests.iterdir()) == []
+    assert wct("runs", "verify", "r").code == 0
 
 
 def test_lists_are_filtered_and_sorted(place: Place, wct: Wct) -> None:

@@ -24,6 +24,9 @@ GATED = """
 """
 
 
+ACTIONS = ("cancel", "resume", "decisions", "annotations")
+
+
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Place]:
     found = Place(tmp_path)
@@ -112,6 +115,33 @@ def cancel(place: Place, server: Hosted, meeting: Meeting, run: subprocess.Popen
     assert (refused.status, "cancelled" in refused.error) == (409, True)
 
 
+def test_a_live_run_is_annotated(place: Place) -> None:
+    meeting = place.meeting()
+    run = place.start("run", meeting.runbook, "--run-id", "live", "--tag", "old")
+    meeting.wait()
+    with Hosted(store_of(place), tokens=(AccessToken("0123456789abcdef", "ann"),)) as server:
+        body = {"name": "Q4", "add": ["-new"], "remove": ["old"], "meta": {"k": "v"}}
+        found = server.post("/api/v1/runs/live/annotations", body)
+        assert found.status == 200, found.body
+        annotations = {"name": "Q4", "tags": ["-new"], "meta": {"k": "v"}}
+        assert found.json == {"run_id": "live", "metadata": annotations}
+        page = server.get("/runs/live").body.decode()
+        assert 'name="name" value="Q4"' in page
+        form = b"name=&tags=-new%2C+more&before=-new&note=one%0D%0Atwo"
+        headers = {"Content_Type": "application/x-www-form-urlencoded", "Origin": server.address}
+        sent = server.request("POST", "/runs/live/annotate", form, **headers)
+        assert sent.status == 303, sent.body
+        assert status(server, "live") == "running"
+        assert server.get("/api/v1/runs/live").json["metadata"] == {
+            "tags": ["-new", "more"],
+            "note": "one\ntwo",
+            "meta": {"k": "v"},
+        }
+        assert server.post("/api/v1/runs/live/annotations", {"add": ["a,b"]}).status == 422
+    meeting.let_go()
+    place.ended(run)
+
+
 @pytest.mark.sweep
 def test_a_failed_run_is_resumed_in_a_process_that_survives_the_server(place: Place) -> None:
     meeting = place.meeting()
@@ -134,7 +164,7 @@ def test_a_read_only_server_changes_nothing(place: Place) -> None:
     place.runbook("gated.yaml", GATED)
     ran(place, "gated.yaml", "gated")
     with Hosted(store_of(place), read_only=True, runbooks=str(place.path)) as server:
-        for path in ("runs", "runs/gated/cancel", "runs/gated/resume", "runs/gated/decisions"):
+        for path in ("runs", *(f"runs/gated/{each}" for each in ACTIONS)):
             found = server.post(f"/api/v1/{path}")
             assert (found.status, found.error) == (403, "this server is read-only")
         assert status(server, "gated") == "suspended"

@@ -144,3 +144,30 @@ def accesses(place: Place) -> list[dict[str, str]]:
 def test_a_refusal_has_a_reason(server: Hosted, path: str, status: int, reason: str) -> None:
     found = server.get(f"/api/v1/{path}")
     assert (found.status, found.error) == (status, reason)
+
+
+def test_an_item_of_a_source_is_recorded_then_shown(place: Place) -> None:
+    (place.path / "letters").mkdir()
+    for name in ("one", "two"):
+        (place.path / "letters" / f"{name}.txt").write_text(f"{name}: ann@example.org\n")
+    text = "  files: {source: {type: filesystem, properties: {path: letters}}}"
+    place.runbook("letters.yaml", text)
+    assert ran(place, "letters.yaml", "listed").status == "completed"
+    tokens = (AccessToken("0123456789abcdef", "ann"),)
+    with Hosted(store_of(place), tokens=tokens, read_only=True) as server:
+        found = server.get("/api/v1/runs/listed/items/files?item=2").json
+        assert (found["artifact"], found["item"]) == ("files", "2")
+        assert [part["text"] for part in found["parts"]] == ["two: ann@example.org\n"]
+        listed = server.get("/runs/listed/artifacts/files").body.decode()
+        assert 'action="/runs/listed/items/files"' in listed
+        assert "ann@example.org" not in listed
+        assert "two: ann@example.org" in server.get("/runs/listed/items/files?item=2").body.decode()
+        shown = [row for row in accesses(place) if row["run_id"] == "listed"]
+        assert [(row["by"], row["item"]) for row in shown] == [("ann", "two.txt")] * 2
+        assert server.get("/api/v1/runs/listed/items/files?item=9").status == 404
+        led = {"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": "navigate"}
+        assert server.get("/runs/listed/items/files?item=2", **led).status == 403
+        log = place.path / ".waivern" / "access.jsonl"
+        log.write_bytes(log.read_bytes().replace(b"ann", b"bob"))
+        refused = server.get("/api/v1/runs/listed/items/files")
+        assert (refused.status, b"example.org" in refused.body) == (500, False)

@@ -7,6 +7,7 @@ from typing import NamedTuple, TypeAlias
 
 from waivern.clock import Clock
 from waivern.engine.calls import Call, Outcome
+from waivern.record.journal_events import RunAnnotatedRecord
 
 SIGNAL_S = 0.2
 """How long a wait lasts at most. A signal that comes just before the wait begins, or on another
@@ -41,6 +42,12 @@ class CancelRequested(NamedTuple):
     note: str | None
 
 
+class AnnotationRequested(NamedTuple):
+    """A user has changed the annotations of the run."""
+
+    event: RunAnnotatedRecord
+
+
 class HaltRequested(NamedTuple):
     """The caller of the run in this process wants it to end."""
 
@@ -65,6 +72,7 @@ Item: TypeAlias = (
     | CallFinished
     | SignalReceived
     | CancelRequested
+    | AnnotationRequested
     | HaltRequested
     | ExecutorGone
     | LedgerCommitted

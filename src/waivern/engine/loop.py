@@ -9,8 +9,8 @@
 
 Only the loop changes what it knows of the run: itself, and through the transitions of artifacts
 that it inherits. Workers and signal handlers put items into its inbox; what is due at a time, its
-timers say. It asks small parts that decide nothing by themselves: `cancel_watch` waits for requests
-of other processes, `stop_reasons` names how an attempt ends.
+timers say. It asks small parts that decide nothing by themselves: `request_watch` waits for
+requests of other processes, `stop_reasons` names how an attempt ends.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from __future__ import annotations
 from contextlib import ExitStack
 
 from waivern.engine import stop_reasons
-from waivern.engine.cancel_watch import CancelWatch
 from waivern.engine.inbox import (
+    AnnotationRequested,
     CallBegan,
     CallFinished,
     CallWaits,
@@ -32,6 +32,7 @@ from waivern.engine.inbox import (
     SignalReceived,
 )
 from waivern.engine.outcome import UNSAVED, AttemptOutcome, store_failure
+from waivern.engine.request_watch import RequestWatch
 from waivern.engine.signals import Interrupts, listening
 from waivern.engine.transitions import Transitions
 from waivern.engine.watchdog import watched
@@ -62,7 +63,7 @@ class Loop(Transitions):
         The journal has its end when this returns or raises, KeyboardInterrupt too.
         """
         began = self._clock.monotonic()
-        watch = CancelWatch(self._controls, self._inbox)
+        watch = RequestWatch(self._controls, self._inbox)
         broken: BaseException | None = None
         self._interrupts = Interrupts()
         with self._interrupts.held(), ExitStack() as stack:
@@ -204,9 +205,8 @@ class Loop(Transitions):
                 self._finished(call, outcome)
             case SignalReceived(number):
                 self._stop(stop_reasons.interrupted_by(number))
-            case CancelRequested(by, note):
-                self._ledger.enter(RunCancelledRecord(self._clock.now(), by, note))
-                self._stop(stop_reasons.CANCELLED)
+            case CancelRequested() | AnnotationRequested():
+                self._requested(item)
             case ExecutorGone(reason):
                 self._tracker.end(stop_reasons.executor_gone(reason))
             case HaltRequested():
@@ -215,6 +215,13 @@ class Loop(Transitions):
                 pass  # what it makes room for is started after every look into the inbox
             case LedgerFailed(error):
                 self._ledger_failed(error)
+
+    def _requested(self, request: CancelRequested | AnnotationRequested) -> None:
+        if isinstance(request, AnnotationRequested):
+            self._ledger.enter(request.event)
+        else:
+            self._ledger.enter(RunCancelledRecord(self._clock.now(), request.by, request.note))
+            self._stop(stop_reasons.CANCELLED)
 
     def _ledger_failed(self, error: Exception) -> None:
         if not isinstance(error, WaivernError):

@@ -1,11 +1,11 @@
 """The limits of an attempt, and the callbacks by which its caller follows and stops it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from random import random
 from typing import NamedTuple
 
+from waivern.engine.inbox import AnnotationRequested, CancelRequested
 from waivern.ids import ArtifactId
-from waivern.message import Json
 
 
 class Limits(NamedTuple):
@@ -26,8 +26,8 @@ class Limits(NamedTuple):
 class RunControls(NamedTuple):
     """The callbacks of an attempt, and its source of chance."""
 
-    cancelled: Callable[[], dict[str, Json] | None] = lambda: None
-    """Returns `{by, note}` once a user has requested that the run be cancelled. May block."""
+    requested: Callable[[], Iterable[CancelRequested | AnnotationRequested]] = tuple
+    """Returns what users have requested since the last call. May block."""
     on_stop: Callable[[str], None] = lambda _why: None
     """Called with the reason why nothing more is started, while running work finishes."""
     on_wait: Callable[[str], None] = lambda _why: None
@@ -35,4 +35,4 @@ class RunControls(NamedTuple):
     chance: Callable[[], float] = random
     """A number from 0 to 1, for the jitter of retries."""
     watch_s: float = 0.2
-    """How often `cancelled` is called; the store says how often looking makes sense."""
+    """How often `requested` is called; the store says how often looking makes sense."""

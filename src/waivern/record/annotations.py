@@ -114,6 +114,62 @@ class Annotations(NamedTuple):
 NO_ANNOTATIONS = Annotations()
 
 
+class AnnotationChange(NamedTuple):
+    """A change of the annotations of a run, which applies to whatever they are by then."""
+
+    name: str | None = None
+    """The new name; empty: none; None: as it is."""
+    add: tuple[str, ...] = ()
+    """The tags to add."""
+    remove: tuple[str, ...] = ()
+    """The tags to remove."""
+    note: str | None = None
+    meta: Mapping[str, str] = {}
+    """The pairs to set; one with an empty value is removed."""
+
+    def __repr__(self) -> str:
+        return type(self).__name__  # the texts may be personal
+
+    def __bool__(self) -> bool:
+        return self != AnnotationChange()
+
+    @classmethod
+    def of(cls, document: Mapping[str, Json]) -> AnnotationChange:
+        """Return the change in a document. Raises UsageError if it is none."""
+        fits = {"name": str, "add": list, "remove": list, "note": str, "meta": dict}
+        for key, value in document.items():
+            if key not in fits or not isinstance(value, fits[key]):
+                raise UsageError(f"{str(key)[:80]!r} is no change of annotations")
+        texts = [*document.get("add", ()), *document.get("remove", ())]
+        if not all(isinstance(each, str) for each in [*texts, *document.get("meta", {}).values()]):
+            raise UsageError("an annotation must be a text")
+        return cls(**{**document, **{k: tuple(document.get(k, ())) for k in ("add", "remove")}})
+
+    @property
+    def document(self) -> dict[str, Json]:
+        """The change as `of` reads it."""
+        found = self._asdict() | {"add": list(self.add), "remove": list(self.remove)}
+        return {key: value for key, value in found.items() if value is not None}
+
+    def applied(self, old: Annotations) -> Annotations:
+        """Return the annotations after the change. Raises UsageError if they cannot be recorded."""
+        return Annotations(
+            old.name if self.name is None else self.name,
+            tuple(tag for tag in (*old.tags, *self.add) if tag not in self.remove),
+            old.note if self.note is None else self.note,
+            {key: value for key, value in {**old.meta, **self.meta}.items() if value},
+        ).checked()
+
+    def redacted(self, redact: Callable[[str], str]) -> AnnotationChange:
+        """Return the change with the secrets in the texts that it adds replaced."""
+        return self._replace(
+            name=self.name and redact(self.name),
+            add=tuple(map(redact, self.add)),
+            note=self.note and redact(self.note),
+            meta={redact(key): redact(value) for key, value in self.meta.items()},
+        )
+
+
 def pair(text: str) -> tuple[str, str]:
     """Return key and value of a text KEY=VALUE. Raises UsageError."""
     key, equals, value = text.partition("=")

@@ -17,16 +17,16 @@ from waivern.engine.shipped_executors import find_executor
 from waivern.errors import Exit, WaivernError, worst
 from waivern.language.models import DEFAULT_CONCURRENCY
 from waivern.language.secrets import Secrets
-from waivern.message import Json
 from waivern.planning.plan import Copy, Plan
 from waivern.plugins.tally import Progress
 from waivern.record.fold import RunRecord
 from waivern.record.journal_events import Event
 from waivern.record.status import RunStatus
-from waivern.runs import history
+from waivern.runs import annotation_requests, history
 from waivern.runs.progress_file import ProgressFile
 from waivern.runs.result import RunResult
 from waivern.runs.run_options import RunOptions
+from waivern.runs.run_requests import RunRequests
 from waivern.runs.session import Session, secrets_of
 from waivern.store.base import RunStore
 
@@ -38,7 +38,10 @@ def carry_out(session: Session) -> RunResult:
     """Carry out an attempt that the journal says has begun; release the lease at its end."""
     store, lease, record, plan = session.store, session.lease, session.record, session.plan
     options, catalogue = session.options, session.prepared.catalogue
-    lease.clear_requests()
+    if len(record.metadata.attempts) > 1:
+        annotation_requests.grant(store, lease, record, options.clock)
+    # to annotate: such a request may come as soon as the run can be seen
+    lease.clear_requests(keep=annotation_requests.PREFIX)
     secrets = secrets_of(plan, session.prepared.environ)
     options.on_secrets(secrets)
     options.on_start(plan, record)
@@ -122,7 +125,7 @@ def _loop(
         Limits(settings.timeout, options.grace_s, options.max_failures, plan.pools, session.only),
         clock,
         RunControls(
-            partial(_cancel_request, store, session.run_id),
+            RunRequests(store, session.lease, record, clock, secrets.hide).look,
             options.on_stop,
             options.on_wait,
             watch_s=store.watch_s,
@@ -202,11 +205,3 @@ def _delivered(store: RunStore, plan: Plan, record: RunRecord) -> DeliveredOutpu
     from waivern.runs.output_delivery import deliver
 
     return deliver(store, plan, record)
-
-
-def _cancel_request(store: RunStore, run_id: str) -> dict[str, Json] | None:
-    """Return the request to cancel the run; a store that cannot be read is asked again later."""
-    try:
-        return store.requests(run_id).get("cancel")
-    except WaivernError:
-        return None

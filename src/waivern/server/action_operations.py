@@ -49,6 +49,11 @@ def action_operations(context: ServerContext) -> Iterator[Operation]:
         asked = (call.values["run"], call.body, user_of(call.request))
         return await context.carry_out(cancel_live, context, *asked)
 
+    async def annotate_run(call: ApiCall) -> dict[str, Json]:
+        """Change the name, the tags, the note and the pairs of a run."""
+        asked = (call.values["run"], call.body, user_of(call.request))
+        return await context.carry_out(annotate_recorded, context, *asked)
+
     yield Operation(
         "GET",
         "/api/v1/runbooks",
@@ -108,6 +113,22 @@ def action_operations(context: ServerContext) -> Iterator[Operation]:
         body=_object([], note=_NOTE),
         returns="`run_id` and `status`, which is `running` until it has ended.",
         status=202,
+    )
+    yield Operation(
+        "POST",
+        "/api/v1/runs/{run}/annotations",
+        "Change the annotations of a run, also of a live one.",
+        annotate_run,
+        (RUN,),
+        body=_object(
+            [],
+            name=TEXT | {"type": ["string", "null"], "maxLength": 200},
+            note=_NOTE,
+            add={"type": "array", "items": _TAG, "maxItems": 50},
+            remove={"type": "array", "items": _TAG, "maxItems": 50},
+            meta={"type": "object", "additionalProperties": TEXT | {"maxLength": 500}},
+        ),
+        returns="`run_id`, and `metadata`, the annotations as the journal has them now.",
     )
 
 
@@ -223,3 +244,13 @@ def cancel_live(context: ServerContext, run: str, body: Any, user: str) -> dict[
     words = ["runs", "cancel", "--wait=0", f"--by={user}"]
     words += [f"--note={body['note']}"] if body.get("note") else []
     return context.commands.carry_out(words, run_id)
+
+
+def annotate_recorded(context: ServerContext, run: str, body: Any, user: str) -> dict[str, Json]:
+    """Change the annotations of a run. Raises RequestError if it is refused."""
+    run_id = record_of(context.records, run).metadata.run_id
+    words = ["runs", "tag", f"--by={user}"]
+    words += [f"--{key}={body[key]}" for key in ("name", "note") if body.get(key) is not None]
+    words += [f"--remove={tag}" for tag in body.get("remove", ())]
+    words += [f"--meta={key}={value}" for key, value in body.get("meta", {}).items()]
+    return context.commands.carry_out(words, run_id, *body.get("add", ()))

@@ -14,7 +14,7 @@ from waivern.record.step_record import StepRecord
 from waivern.record.wording import redacted
 from waivern.runs.record_cache import RecordCache
 from waivern.runs.recorded_artifacts import ArtifactList, fetched, meant
-from waivern.server.api_operations import ApiCall, Operation, Parameter
+from waivern.server.api_operations import TEXT, ApiCall, Operation, Parameter
 from waivern.server.error_documents import RequestError
 from waivern.server.operation_parameters import (
     ARTIFACT,
@@ -29,7 +29,7 @@ from waivern.server.operation_parameters import (
     refuse_sensitive,
     steps_with,
 )
-from waivern.server.server_context import context_of, user_of
+from waivern.server.server_context import ServerContext, context_of, user_of
 from waivern.store.base import RunStore
 
 CONTENT_BYTES = 8 << 20
@@ -150,6 +150,25 @@ def note_access(store: RunStore, record: RunRecord, step: StepRecord, user: str)
         note(store, record, step.artifact, Viewer(user, Clock()))
 
 
+async def get_item(call: ApiCall) -> dict[str, Json]:
+    """Return an item of a source that an artifact lists."""
+    context = context_of(call.request)
+    return await context.carry_out(item_of, context, call.values, user_of(call.request))
+
+
+def item_of(context: ServerContext, asked: Any, user: str) -> dict[str, Json]:
+    """Return an item of a listed source, which a process of `wct` reads. Raises RequestError.
+
+    The access log has recorded `user` by then, or nothing is read.
+    """
+    record = record_of(context.records, asked["run"])
+    name = meant(record, asked["artifact"])
+    refuse_sensitive(record, name, reveal=asked["reveal"])
+    words = ["inspect", f"--show={asked['item']}", f"--by={user}"]
+    words += ["--reveal"] if asked["reveal"] else []
+    return context.commands.carry_out(words, f"{record.metadata.run_id}/{name}")
+
+
 def artifact_operations() -> Iterator[Operation]:
     """Yield the operations that read artifacts."""
     yield Operation(
@@ -189,4 +208,24 @@ def artifact_operations() -> Iterator[Operation]:
             ),
         ),
         returns="`content`; or, with offset or limit, `list`, `elements`, `total` and `next`.",
+    )
+    yield Operation(
+        "GET",
+        "/api/v1/runs/{run}/items/{artifact:path}",
+        "Return an item of the source that an artifact lists, read from there and checked. The "
+        "access log records it first.",
+        get_item,
+        (
+            RUN,
+            ARTIFACT,
+            Parameter(
+                "item",
+                "The item: its number in the list, from 1, its path or its name.",
+                TEXT | {"minLength": 1, "maxLength": 4000, "default": "1"},
+                "query",
+                "1",
+            ),
+            REVEAL,
+        ),
+        returns="`run_id`, `artifact`, `item`, and `parts`, as a processor receives them.",
     )

@@ -52,10 +52,10 @@ class ChildCommands:
             self._more.append("--trust-store")
         self._free = threading.BoundedSemaphore(CHILDREN)
 
-    def carry_out(self, words: Sequence[str], operand: str) -> dict[str, Json]:
+    def carry_out(self, words: Sequence[str], *operands: str) -> dict[str, Json]:
         """Return the answer of a command that ends soon. Raises RequestError."""
         with ExitStack() as files:
-            child = self._start(words, operand, files)
+            child = self._start(words, operands, files)
             try:
                 child.process.wait(WAIT_S)
             except subprocess.TimeoutExpired:
@@ -76,7 +76,7 @@ class ChildCommands:
         `begun` reports that for a process id. Raises RequestError if the command is refused.
         """
         with ExitStack() as files:
-            child = self._start(words, operand, files, params)
+            child = self._start(words, [operand], files, params)
             process, deadline = child.process, time.monotonic() + WAIT_S
             while process.poll() is None and time.monotonic() < deadline:
                 if begun(process.pid):
@@ -89,7 +89,7 @@ class ChildCommands:
     def _start(
         self,
         words: Sequence[str],
-        operand: str,
+        operands: Sequence[str],
         files: ExitStack,
         params: dict[str, Json] | None = None,
     ) -> _Child:
@@ -107,7 +107,7 @@ class ChildCommands:
                 passed = (given.fileno(),)
                 more += ["--params", f"/dev/fd/{given.fileno()}"]
             process = subprocess.Popen(  # noqa: S603 - our own program
-                [sys.executable, *_PROGRAM, *words, *more, "--", operand],
+                [sys.executable, *_PROGRAM, *words, *more, "--", *operands],
                 stdin=subprocess.DEVNULL,
                 stdout=answer,
                 stderr=subprocess.DEVNULL,

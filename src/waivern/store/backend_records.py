@@ -38,7 +38,7 @@ from waivern.store.writers import LogSink
 
 T = TypeVar("T")
 TAIL_BYTES = 1 << 16
-REQUEST_BYTES = 1 << 16
+REQUEST_BYTES = 1 << 18
 
 
 class BackendRecords(RunStore):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import ExitStack, suppress
 from weakref import WeakSet
 
@@ -255,16 +255,20 @@ class BackendLease(Lease):
         self.check()
         self.artifacts.sweep(keys)
 
-    def clear_requests(self) -> None:
+    def clear_requests(self, names: Collection[str] | None = None, *, keep: str = "") -> None:
+        if names is not None and not names:
+            return
         with there("remove requests"):
-            self._system.unlink(PROGRESS)  # of a holder that was killed
+            if names is None:
+                self._system.unlink(PROGRESS)  # of a holder that was killed
             try:
                 requests = self._system.folder(REQUESTS)
             except FileNotFoundError:
                 return
             with requests:
-                for name in requests.names():
-                    requests.unlink(name)
+                for name in requests.names() if names is None else (f"{n}.json" for n in names):
+                    if not (keep and name.startswith(keep)):
+                        requests.unlink(name)
 
     def abandon(self) -> None:
         """Close everything in a forked child: only the parent may write to the run."""

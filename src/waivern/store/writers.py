@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from types import TracebackType
 from typing import Self
 
@@ -112,8 +112,12 @@ class Lease(ABC):
         """Remove these artifacts, which no event completes, and everything that is staged."""
 
     @abstractmethod
-    def clear_requests(self) -> None:
-        """Remove the requests to an earlier holder, and those that have been granted."""
+    def clear_requests(self, names: Collection[str] | None = None, *, keep: str = "") -> None:
+        """Remove requests that have been granted, by name.
+
+        Without names remove all, and what an earlier holder left, except those that begin with
+        `keep`.
+        """
 
     @abstractmethod
     def release(self) -> None:

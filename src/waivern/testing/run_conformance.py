@@ -267,6 +267,11 @@ class RunConformance:
         assert store.request("r", "cancel", {"by": "a"})
         assert not store.request("r", "cancel", {"by": "b"})
         assert store.requests("r") == {"cancel": {"by": "a"}}
+        assert store.request("r", "annotate-1", {})
+        assert store.request("r", "annotate-2", {"by": "c"})
+        lease.clear_requests(["annotate-1", "absent"])
+        lease.clear_requests(keep="annotate-")
+        assert store.requests("r") == {"annotate-2": {"by": "c"}}
         lease.clear_requests()
         assert store.requests("r") == {}
         lease.release()

@@ -37,6 +37,11 @@ from waivern.errors import UsageError
     metavar="ITEM",
     help="Show an item of the listed source: its number from 1, path or name.  [default: none]",
 )
+@click.option(
+    "--by",
+    metavar="WHO",
+    help="Record WHO in the access log; default: your user name and computer.",
+)
 @recorded_options
 @json_option
 @store_option
@@ -46,6 +51,7 @@ def command(
     reveal: bool,
     head: int | None,
     show: str | None,
+    by: str | None,
     base: str | None,
     trust_run: bool,
     as_json: bool,
@@ -65,17 +71,29 @@ def command(
     if not record.vouched:
         run_id = record.metadata.run_id
         stderr().print(f"warning: run {run_id} has no journal: nothing proves its content")
+    if by is not None and show is None:
+        raise UsageError("--by is recorded with --show", hint="omit it")
     if show is not None:
-        if not artifact or as_json:
+        if not artifact:
             raise UsageError(
-                "--show needs RUN/ARTIFACT, and prints no JSON",
+                "--show needs RUN/ARTIFACT",
                 hint="use it as in `wct inspect @last/files --show 1`",
             )
         name = meant(record, artifact)
         refuse_hidden(name in record.sensitive and not reveal)
         step = record.steps[name]
         message = fetched(where, record, step)
-        return show_item(where, record, step, message, show, base=base, trust_run=trust_run)
+        return show_item(
+            where,
+            record,
+            step,
+            message,
+            show,
+            base=base,
+            trust_run=trust_run,
+            by=by,
+            as_json=as_json,
+        )
     if artifact:
         return show_artifact(
             where, record, artifact, full=full, reveal=reveal, as_json=as_json, head=head

@@ -18,7 +18,7 @@ from waivern.cli.ui.options import (
 from waivern.cli.ui.screen import stdout
 from waivern.cli.ui.user import user_name
 from waivern.clock import Clock
-from waivern.record.annotations import Annotations, pair
+from waivern.record.annotations import AnnotationChange, Annotations, pair
 from waivern.record.text_forms import clean
 from waivern.runs.queries import load
 from waivern.runs.run_references import find
@@ -53,25 +53,18 @@ def command(
     """Add TAGs to a run, or change its name, note and pairs; then print all of them.
 
     An empty text removes a name or note, as does KEY= for a pair. The journal records the change
-    and who made it. The command is refused while the run is running. Values of variables that the
-    run used are replaced by their names.
+    and who made it; of a live run, the process that runs it writes the journal. Values of variables
+    that the run used are replaced by their names.
     """
     where = opened(store)
     run_id = find(where, run)
     pairs = dict(map(pair, meta))
 
-    def changed(old: Annotations) -> Annotations:
-        return Annotations(
-            old.name if name is None else name,
-            tuple(tag for tag in (*old.tags, *tags) if tag not in remove),
-            old.note if remark is None else remark,
-            {key: value for key, value in {**old.meta, **pairs}.items() if value},
-        )
-
-    if tags or remove or pairs or name is not None or remark is not None:
+    change = AnnotationChange(name, tags, remove, remark, pairs)
+    if change:
         from waivern.runs.annotate import annotate
 
-        found = annotate(where, run_id, changed, by or user_name(), os.environ, Clock())
+        found = annotate(where, run_id, change, by or user_name(), os.environ, Clock())
     else:
         found = load(where, run_id).metadata.metadata
     if as_json:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from waivern.cli.ui.json_output import json_text
+from waivern.cli.ui.json_output import json_text, print_document
 from waivern.cli.ui.screen import stdout
 from waivern.errors import Exit, RefusedError
-from waivern.message import Message
+from waivern.message import Json, Message
 from waivern.record.fold import RunRecord
 from waivern.record.step_record import StepRecord
 from waivern.record.text_forms import clean_lines
@@ -17,6 +18,9 @@ from waivern.store.base import RunStore
 
 if TYPE_CHECKING:
     from waivern.runs.access import Viewer
+
+DOCUMENT_BYTES = 8 << 20
+"""The largest item that is printed as one JSON document."""
 
 
 def show_item(
@@ -28,8 +32,13 @@ def show_item(
     *,
     base: str | None,
     trust_run: bool,
+    by: str | None,
+    as_json: bool,
 ) -> int:
-    """Show one item of a source that an artifact lists: its text, or else its parts as JSON."""
+    """Show one item of a source that an artifact lists: its text, or else its parts as JSON.
+
+    With `as_json` all of it is one document. Raises RefusedError if that would be too large.
+    """
     from waivern.runs.access import shown
     from waivern.runs.locate import find_project
     from waivern.runs.run_options import RunOptions
@@ -41,8 +50,14 @@ def show_item(
             hint="a new run of its runbook lists the source again",
         )
     options = RunOptions(dict(os.environ), find_project(), base=base, trust_run=trust_run)
+    viewer = _viewer()._replace(by=by) if by else _viewer()
+    parts = shown(store, record, message, item, options, viewer)
+    if as_json:
+        document = {"run_id": record.metadata.run_id, "artifact": step.artifact, "item": item}
+        print_document("item", document | {"parts": _bounded(parts)})
+        return Exit.OK
     out = stdout()
-    for part in shown(store, record, message, item, options, _viewer()):
+    for part in parts:
         text = part.get("text") if isinstance(part, dict) else None
         if not isinstance(text, str):
             out.print(json_text(part))
@@ -51,6 +66,20 @@ def show_item(
         else:
             out.stream.write(text)
     return Exit.OK
+
+
+def _bounded(parts: Iterator[Json]) -> list[Json]:
+    """Return all parts. Raises RefusedError if they are too large for one document."""
+    found, size = [], 0
+    for part in parts:
+        found.append(part)
+        size += len(json_text(part))
+        if size > DOCUMENT_BYTES:
+            raise RefusedError(
+                f"the item is too large for one JSON document of {DOCUMENT_BYTES >> 20} MB",
+                hint="omit --json: the parts are then printed one after the other",
+            )
+    return found
 
 
 def note_accesses(store: RunStore, record: RunRecord, hidden: frozenset[str]) -> None:

@@ -72,6 +72,8 @@ class ContentPart(NamedTuple):
     rows: list[list[str]]
     """The elements as a table, if they are objects with few keys."""
     total: int
+    is_source: bool
+    """Whether the elements are items of a source, which can be read and shown."""
 
 
 class ArtifactView(NamedTuple):
@@ -119,7 +121,7 @@ def artifact_view(
         if message and shown and message.schema.name == FINDINGS:
             findings = _findings(message, wanted)
         elif message and shown:
-            content = _content(message, wanted)
+            content = _content(message, wanted, step)
     except WaivernError as error:
         fault = error.message
     log = [] if withheld and not shown else store.read_log(run_id, name).rstrip().split("\n")
@@ -138,6 +140,16 @@ def artifact_view(
         log_before=max(0, len(log) - LOG_LINES),
         wanted=wanted,
     )
+
+
+def item_lines(parts: Json) -> list[str]:
+    """Return the lines of an item of a source: its text, or else its parts as JSON."""
+    lines: list[str] = []
+    for part in parts if isinstance(parts, list) else ():
+        text = part.get("text") if isinstance(part, dict) else None
+        shown = text if isinstance(text, str) else json_lines(part)
+        lines += shown.removesuffix("\n").split("\n")
+    return lines
 
 
 def _withheld(record: RunRecord, step: StepRecord) -> str:
@@ -216,7 +228,7 @@ def _place(place: dict[str, Json]) -> str:
     return where
 
 
-def _content(message: Message, wanted: WantedPart) -> ContentPart:
+def _content(message: Message, wanted: WantedPart, step: StepRecord) -> ContentPart:
     found = ArtifactList.of(message)
     rest = message.content
     if found is not None and isinstance(rest, dict):
@@ -234,6 +246,7 @@ def _content(message: Message, wanted: WantedPart) -> ContentPart:
         columns,
         [[_cell(each.get(column, "")) for column in columns] for each in elements if columns],
         len(found.elements) if found else 0,
+        step.completed is not None and step.completed.keep == "reference" and not step.redacted,
     )
 
 

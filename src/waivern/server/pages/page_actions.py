@@ -10,7 +10,12 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from waivern.ids import parse_run_id
-from waivern.server.action_operations import cancel_live, decide_at_gate, resume_recorded
+from waivern.server.action_operations import (
+    annotate_recorded,
+    cancel_live,
+    decide_at_gate,
+    resume_recorded,
+)
 from waivern.server.error_documents import RequestError
 from waivern.server.pages.page_templates import run_url
 from waivern.server.server_context import ServerContext, user_of
@@ -51,6 +56,18 @@ class PageActions:
         note = {"note": _note(await _form(request))}
         return await self._done(request, cancel_live, note, user_of(request))
 
+    async def annotate(self, request: Request) -> Response:
+        """Change the name, the tags and the note of a run to what the form has."""
+        form = await _form(request)
+        tags, before = _tags(form, "tags"), _tags(form, "before")
+        body = {
+            "name": form.get("name", [""])[0].strip(),
+            "note": _note(form) or "",
+            "add": sorted(tags - before),
+            "remove": sorted(before - tags),  # those of others stay, also if they are newer
+        }
+        return await self._done(request, annotate_recorded, body, user_of(request))
+
     async def _done(self, request: Request, action: Callable[..., Any], *more: Any) -> Response:
         run_id = parse_run_id(request.path_params["run_id"])
         await self._context.carry_out(action, self._context, run_id, *more)
@@ -69,4 +86,9 @@ async def _form(request: Request) -> dict[str, list[str]]:
 
 
 def _note(form: dict[str, list[str]]) -> str | None:
-    return form.get("note", [""])[0].strip()[:10_000] or None
+    return form.get("note", [""])[0].replace("\r\n", "\n").strip()[:10_000] or None
+
+
+def _tags(form: dict[str, list[str]], field: str) -> set[str]:
+    """Return the tags in a field, where commas separate them."""
+    return {tag for each in form.get(field, [""])[0].split(",") if (tag := each.strip())}

@@ -18,6 +18,7 @@ from waivern.record.annotations import Annotations
 from waivern.record.journal_events import EVENT_TYPES
 from waivern.runs.listing import SORTS, RunFilter
 from waivern.runs.trust import is_foreign
+from waivern.server.artifact_operations import item_of
 from waivern.server.error_documents import ErrorDocument, RequestError
 from waivern.server.pages import artifact_page, run_list_page, run_page
 from waivern.server.pages.comparison_page import comparison_view
@@ -64,6 +65,7 @@ def page_group(context: ServerContext) -> RouteGroup:
         ("/", handlers.runs),
         ("/runs/{run_id}", handlers.run),
         ("/runs/{run_id}/artifacts/{name:path}", handlers.artifact),
+        ("/runs/{run_id}/items/{name:path}", handlers.item),
         ("/runs/{run_id}/log", handlers.log),
         ("/runs/{run_id}/log/{name:path}", handlers.log),
         ("/runs/{run_id}/runbook", handlers.runbook),
@@ -74,6 +76,7 @@ def page_group(context: ServerContext) -> RouteGroup:
         ("/runs/{run_id}/decide/{gate:path}", actions.decide),
         ("/runs/{run_id}/resume", actions.resume),
         ("/runs/{run_id}/cancel", actions.cancel),
+        ("/runs/{run_id}/annotate", actions.annotate),
     ]
     return RouteGroup(
         "/",
@@ -187,6 +190,25 @@ class PageHandlers:
             user=user,
             full_command=shlex.join([*words, "--store", self._store.url]),
         )
+
+    async def item(self, request: Request) -> Response:
+        """Return the page of an item of a listed source, after that was recorded.
+
+        A link on another site does not open it: the access log would name a person who did not ask.
+        """
+        query, run_id, name = request.query_params, _run_id(request), request.path_params["name"]
+        wanted = {"run": run_id, "artifact": name, "item": query.get("item") or "1"}
+        wanted["reveal"] = query.get("show") == "1"
+        if request.headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
+            raise RequestError(403, "a page of another site made this request")
+        read = partial(self._item, wanted, user_of(request), request.url.path)
+        return await self._context.carry_out(read)
+
+    def _item(self, wanted: dict[str, Any], user: str, path: str) -> Response:
+        found = item_of(self._context, wanted, user)
+        lines = artifact_page.item_lines(found["parts"])
+        heading = f"Item {wanted['item']} of {wanted['artifact']}"
+        return self._text(wanted["run"], heading, lines, MOST_LINES, path)
 
     async def log(self, request: Request) -> Response:
         """Return the last lines of a log: of an artifact, or of the run itself."""

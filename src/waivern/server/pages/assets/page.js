@@ -12,7 +12,7 @@ function renew(text) {
     const other = fresh.querySelector(`[data-live="${part.dataset.live}"]`);
     if (!other || other.innerHTML === shown.get(part.dataset.live)) continue;
     const active = part.contains(document.activeElement) ? document.activeElement : null;
-    if (active?.matches("input")) continue; // it is replaced once the person has left it
+    if (active?.matches("input, textarea")) continue; // it is replaced once the person has left it
     shown.set(part.dataset.live, other.innerHTML);
     const open = [...part.querySelectorAll("details[id][open]")].map((each) => each.id);
     const scrolled = [...part.querySelectorAll(".wide, .lines")].map((each) => [each.scrollLeft, each.scrollTop]);

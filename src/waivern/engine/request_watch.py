@@ -1,15 +1,15 @@
-"""The watch for a request to cancel a run, which another process can only leave as a file."""
+"""The watch for requests to a run, which other processes can only leave as files."""
 
 from __future__ import annotations
 
 import threading
 
-from waivern.engine.inbox import CancelRequested, Inbox
+from waivern.engine.inbox import Inbox
 from waivern.engine.run_controls import RunControls
 
 
-class CancelWatch:
-    """A thread that looks for the request from time to time, and puts it into the loop's inbox."""
+class RequestWatch:
+    """A thread that looks for requests from time to time, and puts them into the loop's inbox."""
 
     def __init__(self, controls: RunControls, inbox: Inbox) -> None:
         self._controls = controls
@@ -28,9 +28,6 @@ class CancelWatch:
 
     def _watch(self) -> None:
         while not self._over.is_set():
-            if (request := self._controls.cancelled()) is not None:
-                note = request.get("note")
-                by = str(request.get("by"))
-                self._inbox.put(CancelRequested(by, None if note is None else str(note)))
-                return
+            for request in self._controls.requested():
+                self._inbox.put(request)
             self._over.wait(self._controls.watch_s)
