@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from waivern.language import template
-from waivern.language.models import Runbook
-from waivern.language.producer_specs import ProcessSpec, SourceSpec
+
+if TYPE_CHECKING:
+    from waivern.language.models import Runbook
 
 SHORTEST = 4
 """Characters; a shorter value is shown: redacting it would blank half of every text."""
@@ -32,6 +33,8 @@ class Secrets:
     @classmethod
     def of(cls, runbook: Runbook, environ: Mapping[str, str]) -> Self:
         """Return those that the runbook's components are given."""
+        from waivern.language.producer_specs import ProcessSpec, SourceSpec
+
         found: set[str] = set()
         for artifact in runbook.artifacts.values():
             if isinstance(artifact.producer, (SourceSpec, ProcessSpec)):

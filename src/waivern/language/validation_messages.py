@@ -8,28 +8,12 @@ from typing import Any, Literal
 from waivern.diagnostics import Diagnostic, did_you_mean, shown
 from waivern.language.keys import Model, keys, model_at
 from waivern.language.models import Runbook
+from waivern.language.validation_kinds import KINDS
 from waivern.message import Json
 from waivern.yamldoc.document import YamlDocument
 from waivern.yamldoc.runbook_codes import RunbookCode
 
 Path = tuple[str | int, ...]
-
-KINDS = {
-    "string_type": (RunbookCode.TYPE, "must be text"),
-    "bool_type": (RunbookCode.TYPE, "must be true or false"),
-    "int_type": (RunbookCode.TYPE, "must be a whole number"),
-    "list_type": (RunbookCode.TYPE, "must be a list"),
-    "tuple_type": (RunbookCode.TYPE, "must be a list"),
-    "dict_type": (RunbookCode.TYPE, "must be a mapping"),
-    "model_type": (RunbookCode.TYPE, "must be a mapping"),
-    "missing": (RunbookCode.MISSING, "is missing"),
-    "string_too_short": (RunbookCode.MISSING, "is empty"),
-    "too_short": (RunbookCode.MISSING, "is empty"),
-    "literal_error": (RunbookCode.VALUE, "can only be {expected}"),
-    "greater_than_equal": (RunbookCode.VALUE, "must be at least {ge}"),
-    "less_than_equal": (RunbookCode.VALUE, "must be at most {le}"),
-}
-"""The code and the message for each kind of error that pydantic reports."""
 
 
 def in_words(

@@ -11,7 +11,7 @@ from waivern.diagnostics import InvalidError, did_you_mean
 from waivern.language import template
 from waivern.language.secrets import Secrets
 from waivern.language.template import expand, names
-from waivern.language.validation_messages import KINDS
+from waivern.language.validation_kinds import KINDS
 from waivern.message import Json
 
 Path = tuple[str | int, ...]

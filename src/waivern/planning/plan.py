@@ -6,13 +6,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from waivern.ids import ArtifactId
-from waivern.language.artifact_spec import RetrySpec
-from waivern.language.models import Runbook
 from waivern.message import Json, SchemaRef
 from waivern.planning.graph import dependents
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # workers have nodes, and no runbook: its models take a fifth of their start
+    from waivern.language.artifact_spec import RetrySpec
     from waivern.language.conditions import Condition
+    from waivern.language.models import Runbook
 
 
 class Extract(NamedTuple):
@@ -181,7 +181,7 @@ class Node(NamedTuple):
     """Has to be completed before, but is not read."""
     tests: tuple[NodeTest, ...] = ()
     """All have to come out as they should."""
-    retry: RetrySpec | None = None
+    retry: "RetrySpec | None" = None
     timeout: float | None = None
     max_memory: int | None = None
     """The bytes that a call may take; a worker process then carries it out."""
@@ -221,7 +221,7 @@ class Node(NamedTuple):
 class Plan:
     """All nodes, each after all it waits for."""
 
-    runbook: Runbook
+    runbook: "Runbook"
     nodes: Mapping[ArtifactId, Node]
     aliases: Mapping[str, tuple[ArtifactId, ...]] = field(default_factory=dict)
     """Names that resolve to artifacts: outputs of children, groups of `for_each`."""
