@@ -140,18 +140,30 @@ def one_of(who: str, pid: int) -> int:
         ("template", signal.SIGINT),
         ("template", signal.SIGKILL),
         ("keeper", signal.SIGKILL),
+        ("keeper template", signal.SIGINT),
+        ("keeper template worker", signal.SIGKILL),
     ],
 )
 def test_stopped_processes_do_not_outlive_the_attempt(
     ends: Place, stopped: str, end: signal.Signals
 ) -> None:
     wct, processes = at_work(ends, "works")
-    kill([one_of(stopped, wct.pid)], signal.SIGSTOP)
+    kill([one_of(each, wct.pid) for each in stopped.split()], signal.SIGSTOP)
     for _ in range(2 if end == signal.SIGINT else 1):
         wct.send_signal(end)
         time.sleep(0.1)
     ends.ended(wct)
     gone(processes, 10)
+    gone(marked(mark(ends)))
+
+
+def test_a_stopped_template_ends_what_a_killed_keeper_leaves(ends: Place) -> None:
+    wct, processes = at_work(ends, "works")
+    kill([one_of("template", wct.pid)], signal.SIGSTOP)
+    kill([one_of("keeper", wct.pid)])
+    gone(processes - {wct.pid}, 10)
+    wct.kill()
+    ends.ended(wct)
     gone(marked(mark(ends)))
 
 

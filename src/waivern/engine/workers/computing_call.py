@@ -11,6 +11,7 @@ from waivern.engine.executor import CallReport
 from waivern.engine.workers.slots import Turn
 
 if TYPE_CHECKING:
+    from threading import Event
     from typing import Protocol
 
     class CallStarter(Protocol):  # creating a Protocol is slow
@@ -46,9 +47,9 @@ class ComputingCall:
         self._held.append(self._executor.give_slot)
         self._executor.start(self.call, self)
 
-    def takes(self, turn: Turn) -> bool:
+    def takes(self, turn: Turn, start_ahead: Callable[[], Event]) -> bool:
         """Wait for the turn to compute on a thread; return false if it does not come soon."""
-        taken = turn.take(self.waiting())
+        taken = turn.take(self.waiting(), start_ahead)
         if taken:
             self._held.append(turn.give)
         return taken

@@ -26,7 +26,7 @@ from waivern.engine.workers.keeper import (
     end_children,
     kept,
     kill_group,
-    prctl,
+    signal_at_end_of_parent,
 )
 from waivern.engine.workers.unfinished_line import UnfinishedLine
 
@@ -35,8 +35,8 @@ REQUEST = struct.Struct("!cq")
 FORK, KILL = b"F", b"K"
 REPORT = struct.Struct("!cqq")
 """FORKED, the number and the process id (0: it failed), with a descriptor of the process; ENDED,
-the process id and its status."""
-FORKED, ENDED = b"f", b"e"
+the process id and its status; READY: all is imported."""
+FORKED, ENDED, READY = b"f", b"e", b"r"
 
 PRELOADED = (
     "waivern.engine.workers.worker",
@@ -50,7 +50,6 @@ PRELOADED = (
 """The modules that workers need for their first call: they have them from the start."""
 KEEPER_S = 0.2
 """How long the keeper has to end all, before its template does that."""
-_PR_SET_PDEATHSIG = 1
 
 
 def main(control: int, coordinator: int, component: str) -> NoReturn:
@@ -59,6 +58,7 @@ def main(control: int, coordinator: int, component: str) -> NoReturn:
     `component` is a module of this distribution that workers will need; empty: it is not known.
     """
     parent = kept(control, coordinator)
+    gc.disable()  # imports create many lasting objects, and little garbage
     for name in PRELOADED:
         import_module(name)
     with suppress(ImportError):  # of a folder of components
@@ -66,6 +66,7 @@ def main(control: int, coordinator: int, component: str) -> NoReturn:
     adopt_orphans()
     gc.collect()
     gc.freeze()  # or the collector would write to the memory that is shared with the workers
+    gc.enable()
     template = _Template(socket.socket(fileno=control), parent, coordinator)
     try:
         template.serve()
@@ -98,6 +99,7 @@ class _Template:
 
     def serve(self) -> None:
         """Serve requests until the coordinator or the keeper is gone."""
+        self._report(READY, 0, 0)
         while os.getppid() == self._parent:
             ready, _, _ = select.select([self._control.fileno(), self._woken], [], [], LOOK_S)
             if self._woken in ready:
@@ -201,6 +203,6 @@ class _Template:
 
 def _die_with(parent: int) -> None:
     """Let the system end this process when its parent, which has one thread only, ends."""
-    prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    signal_at_end_of_parent(signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)

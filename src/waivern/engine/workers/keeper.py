@@ -5,7 +5,8 @@
 It does nothing until the coordinator or the template is gone, and then ends the template, all
 workers and all that they have started, even what has left their groups and sessions: the system
 makes it the parent of what they leave. A template that is stopped or killed cannot do that. If the
-keeper itself is killed, the template does it.
+keeper itself is killed, the template does it. Both may be stopped, and a process that is stopped
+notices nothing: therefore the system continues them when their parent ends.
 
 Where the system does not let a process adopt orphans, as on macOS, there is no keeper.
 """
@@ -26,6 +27,7 @@ have inherited a socket, which then stays open when the coordinator is killed.""
 ROUNDS = 10_000
 """How often is looked for processes that the ended ones have left."""
 _PR_SET_CHILD_SUBREAPER = 36
+_PR_SET_PDEATHSIG = 1
 
 
 def kept(control: int, coordinator: int) -> int:
@@ -35,10 +37,12 @@ def kept(control: int, coordinator: int) -> int:
     """
     if not adopt_orphans():  # it could not end more than the template can
         return coordinator
+    signal_at_end_of_parent(signal.SIGCONT)
     keeper = os.getpid()
     if (template := os.fork()) != 0:
         _keep(control, coordinator, template)
     os.setsid()  # what stops the one does not stop the other
+    signal_at_end_of_parent(signal.SIGCONT)
     return keeper
 
 
@@ -88,10 +92,18 @@ def adopt_orphans() -> bool:
 
     Return whether the system can do that.
     """
-    return _children() is not None and prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    return _children() is not None and _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
-def prctl(option: int, value: int) -> bool:
+def signal_at_end_of_parent(number: int) -> None:
+    """Have the system send a signal to this process when its parent ends, on Linux.
+
+    The end of the thread that has started it counts, too: then the signal is sent again later.
+    """
+    _prctl(_PR_SET_PDEATHSIG, number)
+
+
+def _prctl(option: int, value: int) -> bool:
     """Set an option of this process; return whether the system has it, as Linux does."""
     if sys.platform != "linux":
         return False

@@ -12,6 +12,9 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from waivern.engine.calls import Call, Failed, LeftBehind, Lost, Outcome
@@ -54,6 +57,8 @@ class ProcessExecutor:
         self._sessions: dict[int, CallSession] = {}
         """The calls that workers have, by identity."""
         self._pool: WorkerPool | None = None
+        self._pays = False
+        """Whether a call was worth a worker: all that compute are then, for the start is paid."""
         self._site: Site | None = None
         self._waiting: set[str] = set()
         """Uses of components that turned out to wait, as `_use` describes them."""
@@ -157,10 +162,11 @@ class ProcessExecutor:
         if id(call) not in self._computing:
             return None
         limited = call.node.max_memory is not None
-        if not (limited or self.every or self._is_worth(call, lookup)):
+        if not (limited or self.every or self._is_worth(call, tool, lookup)):
             return None if self._threads.wanted(call) else _UNWANTED
         if (pool := self._pool_for(call, tool)) is None:
             return self._refused(limited=limited) if limited or self.every else None
+        self._pays = True
         from waivern.engine.workers.call_session import CallSession, WaitsError
         from waivern.engine.workers.worker_pool import PoolError
 
@@ -219,18 +225,33 @@ class ProcessExecutor:
         known = bool(self._waiting) and _use(call) in self._waiting
         return known or self._components.waits(work)
 
-    def _is_worth(self, call: Call, lookup: CacheLookup | None) -> bool:
+    def _is_worth(self, call: Call, tool: ComponentUse, lookup: CacheLookup | None) -> bool:
         """Report whether a call computes, and others do too or it has a large source to work on."""
         work = call.node.work
         assert isinstance(work, (Extract, Transform))
         if self._slots.count < 2 or not self._components.computes(work):
             return False
-        if self._pool is not None:
+        if self._pays:
             return True
         size = self._components.input_bytes(call)
         if size >= LARGE_BYTES and (size * self._components.new_share(call, lookup) >= LARGE_BYTES):
             return True
-        return not self._computing[id(call)].takes(self._turn)
+        start_ahead = partial(self._start_ahead, call, tool)
+        return not self._computing[id(call)].takes(self._turn, start_ahead)
+
+    def _start_ahead(self, call: Call, tool: ComponentUse) -> threading.Event:
+        """Start what workers need, and return the event that one can be had at once."""
+        from waivern.engine.workers.handover import brisk
+
+        with brisk():
+            from waivern.engine.workers.worker_pool import PoolError
+
+            ready = threading.Event()
+            if (pool := self._pool_for(call, tool)) is not None:
+                with suppress(PoolError):  # a call that needs a worker meets it, too
+                    ready = pool.start_ahead()
+            import waivern.engine.workers.call_session  # noqa: F401 - while the template starts
+        return ready
 
     def _pool_for(self, call: Call, tool: ComponentUse) -> WorkerPool | None:
         """Return the pool; None if no other process can take part in the run."""

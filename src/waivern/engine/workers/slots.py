@@ -14,6 +14,11 @@ from contextlib import AbstractContextManager
 
 PATIENCE_S = 0.25
 """How long a call waits for its turn: to start the first worker takes about as long."""
+AHEAD_S = 0.1
+"""How long a call has computed before a worker is started ahead for another one that waits for its
+turn. The first call of a detector computes for less if its input is small."""
+LOOK_S = 0.01
+"""The interval at which a call that waits looks at the one that has the turn."""
 EACH_S = 0.005
 """How long calls compute, on average, that are worth a worker: the way to it takes about 1 ms."""
 
@@ -86,20 +91,25 @@ class Turn:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._began = self._spent = 0.0
+        self._computed: Callable[[], float] = time.monotonic
+        """Returns how long the call that has the turn has computed."""
         self._calls = 0
 
-    def take(self, waiting: AbstractContextManager[None]) -> bool:
+    def take(
+        self, waiting: AbstractContextManager[None], start_ahead: Callable[[], threading.Event]
+    ) -> bool:
         """Wait for the turn; return false if a worker is worth its start instead.
 
-        `waiting` is entered for as long as this waits.
+        `waiting` is entered for as long as this waits. `start_ahead` starts what workers need, and
+        returns the event that one can be had at once; no core waits for that meanwhile.
         """
         if not self._lock.acquire(blocking=False):
             if self._spent >= max(PATIENCE_S, EACH_S * self._calls):
                 return False
             with waiting:
-                if not self._lock.acquire(timeout=PATIENCE_S):
+                if not self._comes(start_ahead):
                     return False
-        self._began = time.monotonic()
+        self._began, self._computed = time.monotonic(), _stopwatch()
         return True
 
     def give(self) -> None:
@@ -107,3 +117,35 @@ class Turn:
         self._spent += time.monotonic() - self._began
         self._calls += 1
         self._lock.release()
+
+    def _comes(self, start_ahead: Callable[[], threading.Event]) -> bool:
+        """Wait until the turn is taken, a worker can be had, or the patience is over."""
+        deadline, ready = time.monotonic() + PATIENCE_S, None
+        while time.monotonic() < deadline:
+            if self._lock.acquire(timeout=LOOK_S):
+                return True
+            if ready is None and self._computed() >= AHEAD_S:
+                ready = start_ahead()
+            if ready is not None and ready.is_set():
+                break
+        return False
+
+
+def _stopwatch() -> Callable[[], float]:
+    """Return what returns the time for which this thread has computed since now.
+
+    A machine that is busy does not change it, where the system counts the time of threads.
+    """
+    if not hasattr(time, "pthread_getcpuclockid"):
+        start = time.monotonic()
+        return lambda: time.monotonic() - start
+    clock = time.pthread_getcpuclockid(threading.get_ident())
+    began = time.clock_gettime(clock)
+
+    def computed() -> float:
+        try:
+            return time.clock_gettime(clock) - began
+        except OSError:  # the thread has ended
+            return 0.0
+
+    return computed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from waivern.engine.site import Site
-from waivern.engine.workers.fork_template import FORK, KILL, REPORT, REQUEST
+from waivern.engine.workers.fork_template import FORK, KILL, READY, REPORT, REQUEST
 
 CLOSE_S = 5.0
 """How long the template and its keeper may take to end all that the workers have started."""
@@ -46,6 +47,8 @@ class TemplateProcess:
     ) -> None:
         self._on_report = on_report
         self._on_gone = on_gone
+        self.ready = threading.Event()
+        """Set when it can fork a worker at once, and when it never will."""
         ours, theirs = socket.socketpair()
         command = [
             sys.executable,
@@ -91,6 +94,7 @@ class TemplateProcess:
         """Have the template end, with all workers and what they have started."""
         with suppress(OSError):
             self._control.shutdown(socket.SHUT_RDWR)
+        self._process.send_signal(signal.SIGCONT)  # it may be stopped
 
     def end(self) -> None:
         """End it, with all workers and what they have started, and wait for that."""
@@ -117,7 +121,11 @@ class TemplateProcess:
             if len(data) < REPORT.size:
                 break
             what, number, value = REPORT.unpack(data)
+            if what == READY:
+                self.ready.set()
+                continue
             self._on_report(what, number, value, descriptors[0] if descriptors else None)
+        self.ready.set()
         self._on_gone(self)
 
 

@@ -13,6 +13,7 @@ from weakref import WeakSet
 from waivern.engine.site import Site
 from waivern.engine.workers.channel import Channel
 from waivern.engine.workers.fork_template import ENDED, FORKED
+from waivern.engine.workers.handover import brisk
 from waivern.engine.workers.template_process import TemplateProcess
 from waivern.engine.workers.worker_handle import ComponentKey, WorkerHandle
 
@@ -35,6 +36,7 @@ class _GoneError(PoolError):
 
 
 _NO_TEMPLATE = "the process that starts workers is gone"
+_ENDED = "the attempt has ended"
 
 
 class WorkerPool:
@@ -72,17 +74,25 @@ class WorkerPool:
                     return worker
         return None
 
+    def start_ahead(self) -> threading.Event:
+        """Start the template; return the event that it can fork workers. Raises PoolError."""
+        with self._lock, brisk():
+            if self._closed:
+                raise PoolError(_ENDED)
+            return self._working_template().ready
+
     def start(self, key: ComponentKey) -> WorkerHandle:
         """Return a new worker for a component. Raises PoolError."""
-        for _ in range(STARTS - 1):
-            with suppress(_GoneError):
-                return self._start(key)
-        return self._start(key)
+        with brisk():
+            for _ in range(STARTS - 1):
+                with suppress(_GoneError):
+                    return self._start(key)
+            return self._start(key)
 
     def _start(self, key: ComponentKey) -> WorkerHandle:
         with self._lock:
             if self._closed:
-                raise PoolError("the attempt has ended")
+                raise PoolError(_ENDED)
             worker = self._fork(key, self._working_template())
         if not worker.forked.wait(START_S):  # the template is stopped
             worker.template.hang_up()
