@@ -166,4 +166,4 @@ def _first_lines(data: bytes) -> bytes:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]))
+    main(sys.argv[1], Path(sys.argv[2]).resolve())

@@ -125,7 +125,7 @@ def test_a_token_is_found_by_its_form(kind: str, around: str) -> None:
     ("kind", "label", "value"),
     [(kind, label, value) for kind, each in LABELLED.items() for label, value in each],
 )
-def test_a_label_tells_a_secret(kind: str, label: str, value: str) -> None:
+def test_a_label_identifies_a_secret(kind: str, label: str, value: str) -> None:
     text = label.format(value)
     found = [(m.type, text[m.start : m.end]) for m in scan(text)]
     assert (kind, value) in found

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 from waivern.detection.field_names import (
     FieldNames,
     FieldUse,
-    NamedField,
     classify,
     field_names,
 )
 from waivern.detection.planted_samples import PlantedSample, planted_samples
 from waivern.detection.records import RecordFields
-from waivern.detection.ruleset import Ruleset, load_ruleset
+from waivern.detection.ruleset import NamedField, Ruleset, load_ruleset
 from waivern.detection.scan import Match, redact, scan
 from waivern.detection.tables import context_for_next
 from waivern.detection.value_types import canonical_mask, mask

@@ -121,6 +121,7 @@ def extend_ruleset(document: Any, digest: str) -> Ruleset:
         hints=type_terms(every, "hints"),
         neutral=base.neutral | normalised(added["neutral"]),
         particles=base.particles,
+        ambiguous=base.ambiguous,
         fields={**(base.fields if extends else {}), **field_terms(added["fields"], f"{name}/")},
         base=base,
         patterns=tuple(

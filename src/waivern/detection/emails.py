@@ -31,6 +31,10 @@ _LABEL = (
 _DOMAIN = re.compile(rf"(?:{_LABEL}\.){{1,8}}(?:[{_LATIN}-]{{2,24}}|[{_OTHER}{_MARKS}]{{2,24}})")
 _USERINFO = pattern(r"://[^\s/@]{0,80}\Z")
 _OTHER_SCHEME = pattern(r"(?i:\b(?:sips?|xmpp|im):)\Z")
+_MESSAGE = pattern(
+    r"[0-9A-F]{8}\.[0-9A-F]{6,8}|(?:\d{8,14}\.){1,3}[0-9A-Za-z.]{4,40}|[\w.+-]{0,40}\d{12,}\.\w{8,}"
+)
+"""The local part of a Message-ID, as mail programs form it of times and counters."""
 _NAMES = frozenset("odlmntODLMNT")  # O'Brien, D'Angelo, L'Heureux; b'…' and f'…' are code
 _KNOWN = TEST_DOMAINS | PRIVATE_DOMAINS
 
@@ -69,6 +73,8 @@ def _around(text: str, at: int) -> Candidate | None:
         return None  # sip:, sips:, xmpp: are addresses of other kinds
     if text[start - 1 : start] == "%" and len(name) < 3:
         return None  # a placeholder: %1@example.com
+    if _MESSAGE.fullmatch(name):
+        return None  # the id of a message
     if name == "git" and text[end : end + 1] in (":", "/"):
         return None  # a clone URL
     known = top.startswith("xn--") or top in _KNOWN or _encoded(top) in top_level_domains()

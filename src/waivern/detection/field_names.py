@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from waivern.detection.ruleset import LONGEST_TERM, FieldTerm, Ruleset
+from waivern.detection.field_uses import use_of
+from waivern.detection.ruleset import LONGEST_TERM, NamedField, Ruleset
 from waivern.detection.tables import first_line, headers
 from waivern.detection.word_splitting import words
 
@@ -27,48 +29,15 @@ _QUALIFIERS = frozenset(
         enc field text str plain masked
     """.split()  # noqa: SIM905
 )
-_CONTROL = re.compile(
-    r"\b(?:if|elif|while|not|and|or|in|for|return|is|lambda|case|with|except)\s{1,4}\Z"
-)
-_SIGN = re.compile(r"\]?[ \t]{0,3}(?:=>|:=|:(?![:=])|=(?![=~>]))")
-_INPUT = re.compile(r"\bname ?= ?\Z")
-_COLUMN = re.compile(
-    r"[ \t]{1,20}(?:(?:var|n|nvar|national )?char|text|int|integer|bigint|smallint|date|datetime|"
-    r"timestamp|bool|boolean|numeric|decimal|json|jsonb|uuid|blob|real|float|double|string|"
-    r"varchar2|clob|inet)\b",
-    re.IGNORECASE,
-)
-_TABLE = re.compile(r"\bcreate\s{1,4}(?:\w+\s{1,4}){0,3}table\b[^;]*[(,]\s*\Z", re.IGNORECASE)
-_PARAMETERS = re.compile(
-    r"\b(?:def|function|func|fn|fun|public|private|protected|internal|static|override|void)\b"
-    r"[^(){};=\n]{0,120}\([^(){};]*\Z"
-)
-_NEXT_PARAMETER = re.compile(r"[ \t]{0,3}[,)]")
-_OPENED = re.compile(r"(?:\A|[\s>])</?(?:[A-Za-z_][\w.-]{0,40}:)?\Z")
-_TAG_END = re.compile(r"[\s/>]")
 _HTML = re.compile(r"<!doctype html|<(?:html|body|div|span|script)\b", re.IGNORECASE)
-_OPENED_NAME = re.compile(
-    r"(?:\A|[{(,\[;|<>&]|\b(?:let|var|val|const|final|public|private|protected|readonly|static|"
-    r"internal|override|mut|pub|self\.|this\.))[ \t]*\Z|[.>\-#*/]\Z|[-#*/][ \t]*\Z"
-)
-"""What precedes a name that a ':' follows, unless it is the last word of a sentence."""
-_LOOK_BACK = 1_000
-"""Characters before a column in which its statement begins."""
-_HEAD = 120
-"""Characters before a parameter in which its function begins."""
-_QUOTES = ("'", '"', "`")
+_OF_THINGS = frozenset({"credentials", "online_identifier", "financial"})
+"""Categories of fields that accounts and devices have, too: they make no `name` a person's."""
+_RECORD = 250
+"""Characters between two fields of one record."""
+_MOST_NEAR = 50
 _MOST_BEFORE = 2
 MOST_NAMES = 10_000
 """The names that are distinguished in one text."""
-
-
-@dataclass(frozen=True, slots=True)
-class NamedField:
-    """A name that contains `term`; `whole`: it consists of the term alone."""
-
-    name: str
-    term: FieldTerm
-    whole: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,11 +138,60 @@ class FieldNames:
         for found in _IDENTIFIER.finditer(raw) if fields else ():
             name = found.group()
             if name in fields:
-                data = _field(text, found.start(), found.end(), xml)
+                data = use_of(text, found.start(), found.end(), fields[name], self._rules, xml=xml)
                 if data is not None:
                     places[name].append((found.start(), data))
-        for name, uses in places.items():
-            yield FieldUse(fields[name], at + uses[0][0], len(uses), any(use[1] for use in uses))
+        beside = _Beside(fields, places)
+        for name, every in places.items():
+            if uses := beside.meant(fields[name], every, self._rules):
+                yield FieldUse(
+                    fields[name], at + uses[0][0], len(uses), any(use[1] for use in uses)
+                )
+
+
+class _Beside:
+    """The places of the fields of people in a text, beside which other names mean people, too."""
+
+    def __init__(
+        self,
+        fields: Mapping[bytes, NamedField],
+        places: Mapping[bytes, list[tuple[int, bool]]],
+    ) -> None:
+        self._places = sorted(
+            (at, fields[name].term.term)
+            for name, every in places.items()
+            if not fields[name].term.weak and fields[name].term.category not in _OF_THINGS
+            for at, _ in every
+        )
+        self._users = sorted(
+            (at, fields[name].term.term)
+            for name, every in places.items()
+            if not fields[name].term.weak
+            for at, _ in every
+        )
+
+    def meant(
+        self, field: NamedField, uses: list[tuple[int, bool]], rules: Ruleset
+    ) -> list[tuple[int, bool]]:
+        """Return the uses that mean a field of a person."""
+        term = field.term
+        if term.weak:
+            places = self._users if term.category in _OF_THINGS else self._places
+            return [use for use in uses if use[1] and _is_near(places, use[0], term.term)]
+        if term.term in rules.ambiguous and not any(data for _, data in uses):
+            return [use for use in uses if _is_near(self._places, use[0], term.term)]
+        return uses
+
+
+def _is_near(places: list[tuple[int, str]], at: int, term: str) -> bool:
+    """Return whether a field of another term is in the same record."""
+    first = bisect_left(places, (at - _RECORD, ""))
+    for place, other in places[first : first + _MOST_NEAR]:
+        if place > at + _RECORD:
+            return False
+        if other != term:
+            return True
+    return False
 
 
 def _place(use: FieldUse) -> tuple[int, str]:
@@ -183,55 +201,3 @@ def _place(use: FieldUse) -> tuple[int, str]:
 def _is_xml(text: str) -> bool:
     """Return whether a text begins as XML does, and is not HTML."""
     return text[:200].lstrip().startswith("<") and _HTML.search(text, 0, 5_000) is None
-
-
-def _field(text: str, at: int, end: int, xml: bool) -> bool | None:
-    """Return True for a field of data at [at, end), False for one of code, None for no field."""
-    before, after = text[at - 1 : at] if at else "", text[end : end + 1]
-    if _in_name(before) or before == "$" or _in_name(after):
-        return None
-    if xml and _is_element(text, at, end):
-        return True
-    quoted = before in _QUOTES and before == after
-    return _use(text, at - quoted, end + quoted, quoted)
-
-
-def _in_name(char: str) -> bool:
-    return char.isalnum() or char in ("_", "-")
-
-
-def _use(text: str, start: int, end: int, quoted: bool) -> bool | None:
-    """Return True for a field of data at [start, end), False for one of code, None for none."""
-    line = text[max(text.rfind("\n", max(0, start - 80), start) + 1, start - 30, 0) : start]
-    sign = _SIGN.match(text, end)
-    if sign is None:
-        if (around := _listed(text, start, end)) is not None:
-            return around
-        if quoted and _INPUT.search(line):
-            return True
-        if quoted and line.endswith("[") and text[end : end + 1] == "]":
-            return False
-        return True if not line.strip() and _COLUMN.match(text, end) else None
-    if _CONTROL.search(line) or "?" in line:
-        return None  # if email: … or a ? b : c
-    return sign.group().endswith(":") and (quoted or not line.strip(" -"))
-
-
-def _listed(text: str, start: int, end: int) -> bool | None:
-    """Return True for a column of a CREATE TABLE on one line, False for a parameter of a function.
-
-    None: it is neither.
-    """
-    if _COLUMN.match(text, end) and _TABLE.search(text, max(0, start - _LOOK_BACK), start):
-        return True
-    head = text[max(0, start - _HEAD) : start]
-    if _NEXT_PARAMETER.match(text, end) and _PARAMETERS.search(head):
-        return False
-    is_typed = _COLUMN.match(text, end) and head.rstrip().endswith(("(", ","))
-    return False if is_typed and _PARAMETERS.search(head) else None
-
-
-def _is_element(text: str, start: int, end: int) -> bool:
-    """Return whether the name is that of an element of an XML document."""
-    opened = _OPENED.search(text, max(0, start - 50), start)
-    return opened is not None and _TAG_END.match(text, end) is not None

@@ -11,6 +11,9 @@ from waivern.detection.prepared_text import Candidate, PreparedText, occurrences
 _QUAD = re.compile(rb"0{1,3}\.0{1,3}\.0{1,3}\.0{1,3}")
 _COMPARED = pattern(r"(?:\(=|[=<>!~]=|[<~^]|(?<![-=])>|~>|<<|>>) {0,2}\Z")
 _TAG_BEFORE = pattern(r"<[A-Za-z/!?][^<>]{0,200}>\s{0,2}\Z")
+_EPOCH = pattern(r"[\s(=]\d{1,2}:\Z")
+_SUFFIX = pattern(r"[+~][A-Za-z0-9]")
+_REVISION = pattern(r"-(\d{1,9})([.+~]?\w)?")
 _PRODUCT = pattern(r"[A-Za-z][\w.+-]{0,40}/\Z")
 _V6_RUN = pattern(r"[0-9A-Fa-f:]{2,45}(?:\.\d{1,3}){0,3}")
 _V6_ANCHOR = re.compile(rb"::|h:h{1,4}:h{1,4}:")
@@ -52,6 +55,20 @@ def _is_compared(text: str, start: int) -> bool:
     return before.rstrip()[-1] != ">" or not _TAG_BEFORE.search(text, max(0, start - 210), start)
 
 
+def _is_release(text: str, start: int, end: int) -> bool:
+    """Return whether it is written as releases are: `1:3.0.8.2-6.1`, `10.2.3.4+dfsg`, `0.6.3.4`."""
+    value = text[start:end]
+    if value.startswith("0.") and value != "0.0.0.0":  # noqa: S104 - not bound to
+        return True
+    if _EPOCH.search(text, max(0, start - 6), start) or _SUFFIX.match(text, end):
+        return True
+    revision = _REVISION.match(text, end)
+    if revision is None or _FOUR.match(text, end + 1):
+        return False
+    number, more = revision.groups()  # a range of addresses ascends: 10.0.0.1-254
+    return bool(more) or int(number) <= int(value.rpartition(".")[2])
+
+
 def _ipv4(doc: PreparedText, start: int, end: int) -> Candidate | None:
     text = doc.text
     value = text[start:end]
@@ -62,7 +79,7 @@ def _ipv4(doc: PreparedText, start: int, end: int) -> Candidate | None:
         return None
     if text[start - 1 : start] == "/" and _PRODUCT.search(text[max(0, start - 44) : start]):
         return None  # Chrome/120.0.0.0
-    if _is_compared(text, start):
+    if _is_compared(text, start) or _is_release(text, start, end):
         return None  # a version that a package requires
     numbers = [int(o) for o in octets]
     small = _looks_like_version(numbers) and value not in _KNOWN_SMALL

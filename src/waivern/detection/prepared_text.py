@@ -30,6 +30,7 @@ def _table(digit: str, hexadecimal: str, letter: str) -> bytes:
 _NUMBERS_ALONE = re.compile(r"[ \t]*\d+[ \t][\d \t]*\n?")
 _NEAR = 160
 """Characters on each side of a value that are looked at for rows of numbers."""
+_HEX_GROUP = re.compile(r"[0-9A-F]+|[0-9a-f]+", re.ASCII)
 _JOINED = re.compile(r"\w")
 _NUMBERS = _table("0", "A", "A")
 _HEXES = _table("h", "h", "z")
@@ -121,6 +122,15 @@ class PreparedText:
             line_ends and below.partition("\n")[0],
         )
         return any(_NUMBERS_ALONE.fullmatch(line) for line in neighbours)
+
+    def in_hex_groups(self, start: int, end: int) -> bool:
+        """Return whether [start, end) is one of several groups of hexadecimal digits."""
+        text, size = self.text, end - start
+        value = text[start:end]
+        if value.isdigit() or not _HEX_GROUP.fullmatch(value):
+            return False
+        near = (text[max(0, start - size - 1) : max(0, start - 1)], text[end + 1 : end + 1 + size])
+        return all(len(group) == size and _HEX_GROUP.fullmatch(group) for group in near)
 
     def bounded(self, start: int, end: int) -> bool:
         """Return whether [start, end) is a value of its own.

@@ -82,6 +82,15 @@ class OwnSamples(NamedTuple):
     label: str
 
 
+@dataclass(frozen=True, slots=True)
+class NamedField:
+    """A name that contains `term`; `whole`: it consists of the term alone."""
+
+    name: str
+    term: FieldTerm
+    whole: bool
+
+
 @dataclass(frozen=True)
 class Ruleset:
     """A ruleset, ready for use. `digest` is the digest of its file: it is part of cache keys."""
@@ -99,6 +108,8 @@ class Ruleset:
     particles: frozenset[str]
     """Terms that label a value as a key ('To: …') and say nothing in a sentence."""
     fields: Mapping[str, FieldTerm]
+    ambiguous: frozenset[str]
+    """Names of fields that programs use for other things: in code they count beside another."""
     base: Ruleset | None = None
     """The shipped ruleset that this one extends; rules of this one have ids '<name>/...'."""
 
@@ -189,6 +200,7 @@ def load_ruleset(name: str = "personal_data", version: str = DEFAULT_VERSION) ->
         hints=type_terms(document["types"], "hints"),
         neutral=normalised(document["neutral"]),
         particles=normalised(document["particles"]),
+        ambiguous=normalised(document["ambiguous"]),
         fields=field_terms(document["fields"]),
     )
 

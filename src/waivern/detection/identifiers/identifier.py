@@ -287,7 +287,8 @@ def _read(doc: PreparedText, begin: int, identifiers: Iterable[Identifier]) -> I
         text = found.group()
         if each.check(bare(text).upper()):
             sure = each.confidence(text) if callable(each.confidence) else each.confidence
-            if " " in text and doc.in_number_rows(begin, found.end()):
+            rows = doc.in_number_rows if " " in text else doc.in_hex_groups
+            if rows(begin, found.end()):
                 sure = UNLIKELY
             if sure < LIKELY and doc.named is not None and each.type not in doc.named:
                 continue  # no label of the text can make it certain enough

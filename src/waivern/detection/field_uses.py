@@ -1,0 +1,161 @@
+"""The uses of a name in a text: as a field of data, as one of code, or as a word."""
+
+from __future__ import annotations
+
+import re
+
+from waivern.detection.ruleset import NamedField, Ruleset
+from waivern.detection.word_splitting import words
+
+_CONTROL = re.compile(
+    r"\b(?:if|elif|while|not|and|or|in|for|return|is|lambda|case|with|except)\s{1,4}\Z"
+)
+_SIGN = re.compile(r"\]?[ \t]{0,3}(?:=>|:=|:(?![:=])|=(?![=~>]))")
+_INPUT = re.compile(r"\bname ?= ?\Z")
+_COLUMN = re.compile(
+    r"[ \t]{1,20}(?:(?:var|n|nvar|national )?char|text|int|integer|bigint|smallint|date|datetime|"
+    r"timestamp|bool|boolean|numeric|decimal|json|jsonb|uuid|blob|real|float|double|string|"
+    r"varchar2|clob|inet)\b",
+    re.IGNORECASE,
+)
+_TABLE = re.compile(r"\bcreate\s{1,4}(?:\w+\s{1,4}){0,3}table\b[^;]*[(,]\s*\Z", re.IGNORECASE)
+_PARAMETERS = re.compile(
+    r"\b(?:def|function|func|fn|fun|public|private|protected|internal|static|override|void)\b"
+    r"[^(){};=\n]{0,120}\([^(){};]*\Z"
+)
+_NEXT_PARAMETER = re.compile(r"[ \t]{0,3}[,)]")
+_OPENED = re.compile(r"(?:\A|[\s>])</?(?:[A-Za-z_][\w.-]{0,40}:)?\Z")
+_TAG_END = re.compile(r"[\s/>]")
+_LOOK_BACK = 1_000
+"""Characters before a column in which its statement begins."""
+_HEAD = 120
+"""Characters before a parameter in which its function begins."""
+_QUOTES = ("'", '"', "`")
+_BEGINS = re.compile(
+    r"(?:\A|[{(,\[;|<>&.*#/~\-+]|\b(?:let|var|val|const|final|public|private|protected|readonly|static"
+    r"|internal|override|mut|pub))[ \t]*\Z"
+)
+"""What precedes a name that a ':' follows, if it is not the last word of a clause."""
+_NUMBERS = re.compile(r"\[\s*-?\d")
+_VARIABLE = re.compile(r"\$[a-z]+-[a-z]")
+"""A variable of a style sheet."""
+_FLAG = re.compile(r"['\"]?(?:yes|no|true|false|on|off)\b", re.IGNORECASE)
+_TEXT = re.compile(r"(['\"`])([^'\"`\n]{2,40})\1")
+_CLOSED = re.compile(r"\}\s{0,40},?\s{0,40}\Z")
+_SCHEMA = re.compile(
+    r"\s{0,40}[\"']?(?:\$ref|format|description|required|label|default|nullable|example|validat\w*|"
+    r"max\w*|min\w*|\w{0,20}type)[\"']?\s?[:=]",
+    re.IGNORECASE,
+)
+"""What begins the declaration of a field: `"email": {"type": "string"}`."""
+_SPECIAL = frozenset({"health", "demographic", "children", "criminal", "trade_union", "family"})
+"""Categories of fields whose value may be a yes or a no."""
+
+
+def use_of(
+    text: str, at: int, end: int, named: NamedField, rules: Ruleset, *, xml: bool
+) -> bool | None:
+    """Return True for a field of data at [at, end), False for one of code, None for no field."""
+    before, after = text[at - 1 : at] if at else "", text[end : end + 1]
+    if _in_name(before) or before == "$" or _in_name(after):
+        return None
+    if xml and _is_element(text, at, end):
+        return True
+    quoted = before in _QUOTES and before == after
+    start, end = at - quoted, end + quoted
+    found = _use(text, start, end, quoted)
+    if found is not None and (sign := _SIGN.match(text, end)):
+        value = sign.end()
+        if _is_word(text, value, named, rules) or _is_entry(text, start, value):
+            return None
+    return found
+
+
+def _in_name(char: str) -> bool:
+    return char.isalnum() or char in ("_", "-")
+
+
+def _use(text: str, start: int, end: int, quoted: bool) -> bool | None:
+    """Return True for a field of data at [start, end), False for one of code, None for none."""
+    line = text[max(text.rfind("\n", max(0, start - 80), start) + 1, start - 30, 0) : start]
+    sign = _SIGN.match(text, end)
+    if sign is None:
+        if (around := _listed(text, start, end)) is not None:
+            return around
+        if quoted and _INPUT.search(line):
+            return True
+        if quoted and line.endswith("[") and text[end : end + 1] == "]":
+            return False
+        return True if not line.strip() and _COLUMN.match(text, end) else None
+    if _CONTROL.search(line) or "?" in line:
+        return None  # if email: … or a ? b : c
+    if not sign.group().endswith(":"):
+        return False
+    if not quoted and (not _BEGINS.search(line) or _is_prompt(text, start, sign.end())):
+        return None  # the last word of a clause
+    return quoted or not line.strip(" -")
+
+
+def _is_prompt(text: str, start: int, value: int) -> bool:
+    """Return whether it is the text of a literal: `"Password: "`."""
+    quote = text[start - 1 : start]
+    return quote in _QUOTES and text[value : value + 2].lstrip(" ").startswith(quote)
+
+
+def _is_word(text: str, value: int, named: NamedField, rules: Ruleset) -> bool:
+    """Return whether the value says that no data are meant: a flag, a label of the field."""
+    at = value + len(text[value : value + 40]) - len(text[value : value + 40].lstrip(" \t"))
+    if _VARIABLE.match(text, at) or _NUMBERS.match(text, at):
+        return True
+    if _FLAG.match(text, at) and named.term.category not in _SPECIAL:
+        return True
+    shown = _TEXT.match(text, at)
+    if shown is None:
+        return False
+    label = words(shown.group(2))
+    if named.name.isupper() and label == words(named.name):
+        return True  # a constant for the word: EMAIL = "email"
+    meant = rules.fields.get(" ".join(label))
+    same = meant is not None and meant.category == named.term.category
+    return same and shown.group(2)[:1].isupper()  # in a catalogue: "password": "Passwort"
+
+
+def _is_entry(text: str, start: int, value: int) -> bool:
+    """Return whether it is one of many entries with contents of their own, as in a catalogue.
+
+    A record has fields between the objects in it; and the declaration of a field says its type.
+    """
+    after = text[value : value + 60].lstrip(" \t")
+    if after.startswith("{"):
+        return bool(_CLOSED.search(text, max(0, start - 60), start)) and not _SCHEMA.match(after, 1)
+    if after[:1] != "\n" or after[1:].lstrip(" ").startswith("-"):
+        return False
+    begin = text.rfind("\n", max(0, start - 80), start) + 1
+    above = text[max(0, begin - 200) : begin].rstrip("\n").rpartition("\n")[2]
+    margin = _margin(text[begin : start + 1])
+    below = after[1:]
+    return margin < min(_margin(above), _margin(below)) and not _SCHEMA.match(below)
+
+
+def _margin(line: str) -> int:
+    return len(line) - len(line.lstrip(" ")) if line.strip() else 0
+
+
+def _listed(text: str, start: int, end: int) -> bool | None:
+    """Return True for a column of a CREATE TABLE on one line, False for a parameter of a function.
+
+    None: it is neither.
+    """
+    if _COLUMN.match(text, end) and _TABLE.search(text, max(0, start - _LOOK_BACK), start):
+        return True
+    head = text[max(0, start - _HEAD) : start]
+    if _NEXT_PARAMETER.match(text, end) and _PARAMETERS.search(head):
+        return False
+    is_typed = _COLUMN.match(text, end) and head.rstrip().endswith(("(", ","))
+    return False if is_typed and _PARAMETERS.search(head) else None
+
+
+def _is_element(text: str, start: int, end: int) -> bool:
+    """Return whether the name is that of an element of an XML document."""
+    opened = _OPENED.search(text, max(0, start - 50), start)
+    return opened is not None and _TAG_END.match(text, end) is not None

@@ -1,0 +1,97 @@
+"""What looks like a value or a field of a person in packages, logs and programs, and is none."""
+
+from __future__ import annotations
+
+import pytest
+
+from waivern.detection import field_names, load_ruleset, scan
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Depends: libmodplug1 (>= 1:60.8.80.5), libmpg123-0",
+        "Source: argus-clients (1:53.0.80.2-6.1)",
+        "Source: blastem (0.6.3.4-1)",
+        "Version 50.97.225.132+dfsg",
+        "pulseaudio 50.97.225.132~rc1",
+    ],
+)
+def test_a_release_is_no_address(text: str) -> None:
+    assert scan(text, types={"IP_ADDRESS"}) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("hosts 192.168.0.1-254", ["192.168.0.1"]),
+        ("from 10.0.0.1-10.0.0.9", ["10.0.0.1", "10.0.0.9"]),
+        ("GET / 81.94.202.251 - -", ["81.94.202.251"]),
+        ("listen 0.0.0.0", ["0.0.0.0"]),
+    ],
+)
+def test_ranges_of_addresses_are_addresses(text: str, wanted: list[str]) -> None:
+    assert [text[m.start : m.end] for m in scan(text, types={"IP_ADDRESS"})] == wanted
+
+
+def test_the_id_of_a_message_is_no_address_of_a_person() -> None:
+    assert scan("thanks to 44087D8C.9090407@bluewin.ch") == []
+    assert scan("mid=<0.0.9881290652.3772024cf8879cycv18081.0@acme.io>") == []
+    assert [m.type for m in scan("john.19820101@acme.io")] == ["EMAIL_ADDRESS"]
+
+
+def test_groups_of_hexadecimal_digits_are_no_identifiers() -> None:
+    assert scan("66D6832B FE67F638 CD8FAE1F 2723020F 9C40A3FD A67EDA3B") == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "It controls the delivery of incoming mail: see below.",
+        "the rights of the patient: many",
+        'icons = {"fingerprint": [512, 512, [], "f577"], "phone": [512, 512, [], "f095"]}',
+        '{"map": {"code": 1}, "passport": {"code": 2}, "mobile": {"code": 3}}',
+        "map:\n  unicode: f1\npassport:\n  unicode: f2\nphone:\n  unicode: f3\n",
+        '"phone": $var-phone, "mobile": $var-mobile',
+        '{"password": "Passwort", "phone": "Telefon"}',
+        'PASSWORD = "password"\n',
+        "LOOKUP_PASSWORD=yes",
+        'print "Password: ";',
+        "Access denied for user (using password: NO)",
+        "full_name = ':'.join(image)",
+        "FAMILY_NAMES = Object.keys(fonts)",
+        'self.health_status = "Healthy"',
+    ],
+)
+def test_a_word_is_no_field(text: str) -> None:
+    assert field_names(text, load_ruleset()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ('{"properties": {"id": {"type": "int"}, "email": {"type": "string"}}}', ["email"]),
+        ("properties:\n  id:\n    type: int\n  email:\n    type: string\n", ["email"]),
+        ("email: ann@acme.io\n", ["email"]),
+        ("- phone: 1\n- phone: 2\n", ["phone"]),
+        ("const user = { email: x, phone: y }", ["email", "phone"]),
+        ("class User {\n  private email: string;\n}", ["email"]),
+        ('"emails": [\n  "ann@acme.io"\n]', ["emails"]),
+        ("first_name = a\nlast_name = b\n", ["first_name", "last_name"]),
+        ("pregnancy: yes\n", ["pregnancy"]),
+        ("title: str\nname: str\nemail_address: str\n", ["email_address", "name", "title"]),
+    ],
+)
+def test_a_field_is_a_field(text: str, names: list[str]) -> None:
+    assert sorted(use.field.name for use in field_names(text, load_ruleset())) == names
+
+
+def test_a_name_counts_beside_a_field_of_the_same_record() -> None:
+    rules = load_ruleset()
+    record = '{"name": "Ann", "phone": "1"}'
+    thing = '{"name": "disk", "size": 1}'
+    far = thing + " " * 1000 + '{"phone": "1"}'
+    assert {use.field.name for use in field_names(record, rules)} == {"name", "phone"}
+    assert {use.field.name for use in field_names(far, rules)} == {"phone"}
+    account = '{"name": "disk", "password": "x1"}'
+    assert {use.field.name for use in field_names(account, rules)} == {"password"}
