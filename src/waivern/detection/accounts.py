@@ -34,6 +34,9 @@ def ibans(doc: PreparedText) -> Iterator[Candidate]:
 
 def _take(text: str, start: int, length: int) -> tuple[int, str]:
     """Read `length` letters and digits, each pair at most one space or hyphen apart."""
+    together = text[start : start + length]
+    if together.isalnum() and together.isascii():
+        return start + len(together), together
     taken: list[str] = []
     at = start
     while len(taken) < length and at < len(text):

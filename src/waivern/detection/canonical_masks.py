@@ -7,12 +7,14 @@ value. Each type has few of them, so that a text of any size has few findings.
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Callable
 
 from waivern.detection.numbering import CALLING_CODES, IBAN_SHAPES
 from waivern.detection.validators import card_issuer
 
 CanonicalMask = Callable[[str], str]
+_FOUR = re.compile(r"(\d{1,3})\.(\d{1,3})\.\d{1,3}\.\d{1,3}(?![.\d])", re.ASCII)
 # Not `is_private`, whose networks depend on the release of Python: identities must not.
 _PRIVATE = tuple(
     map(
@@ -64,8 +66,21 @@ def card(value: str) -> str:
     return card_issuer("".join(filter(str.isdigit, value))) or ""
 
 
+def _private_four(value: str) -> bool | None:
+    """Return whether an IPv4 address is of a network of `_PRIVATE`; None if it is none."""
+    four = _FOUR.match(value)
+    if four is None:
+        return None
+    first, second = int(four[1]), int(four[2])
+    if first == 172:
+        return 16 <= second <= 31
+    return first in (10, 127) or (first, second) in ((192, 168), (169, 254))
+
+
 def ip(value: str) -> str:
     """Return the version, and 'private' for an address that no public network has."""
+    if (private := _private_four(value)) is not None:
+        return "v4 private" if private else "v4"
     try:
         address = ipaddress.ip_address(value.partition("/")[0].partition("%")[0])
     except ValueError:

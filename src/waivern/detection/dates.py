@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from waivern.detection.prepared_text import Candidate, PreparedText, pattern
@@ -28,7 +29,13 @@ _FORMS = tuple(
     )
 )
 _MONTH_FIRST = pattern(rf"(?i:\b{_MONTH} {_DAY}(?:st|nd|rd|th)?,? {_YEAR}(?!\d))")
-_START = pattern(r"\d{1,8}")
+_PLACE = re.compile(  # in the classes of characters: where one of the forms may begin
+    rb"0(?<![0A]0)(?=0{3}[-/.]0|0{7}|0?[-/. ]00?[-/. ]00|0?\.\s?00?\.\s?0"
+    rb"|0?(?:AA)?\.?[ -](?:AA )?[A?]{3})"
+)
+_DAY_AND_YEAR = re.compile(rb" 0{1,2}(?:AA)?,? 0000(?!0)")
+_LONGEST_MONTH = 16
+_LONGEST_DAY = 12
 
 
 def birth_dates(doc: PreparedText) -> Iterator[Candidate]:
@@ -39,7 +46,7 @@ def birth_dates(doc: PreparedText) -> Iterator[Candidate]:
     if doc.named is not None and TYPE not in doc.named:
         return
     done = 0
-    for start in _START.finditer(doc.text):
+    for start in _PLACE.finditer(doc.numbers):
         if start.start() < done:
             continue
         for form in _FORMS:
@@ -48,5 +55,10 @@ def birth_dates(doc: PreparedText) -> Iterator[Candidate]:
                 done = found.end()
                 yield Candidate(TYPE, found.start(), done, 0.25, "birth-date", ("date",))
                 break
-    for named in _MONTH_FIRST.finditer(doc.text):
-        yield Candidate(TYPE, named.start(), named.end(), 0.25, "birth-date", ("date",))
+    done = 0
+    for place in _DAY_AND_YEAR.finditer(doc.numbers):
+        at = place.start()
+        named = _MONTH_FIRST.search(doc.text, max(done, at - _LONGEST_MONTH), at + _LONGEST_DAY)
+        if named and named.end() > at:
+            done = named.end()
+            yield Candidate(TYPE, named.start(), done, 0.25, "birth-date", ("date",))

@@ -21,7 +21,7 @@ _EASTERN = (  # Hebrew, Arabic, the alphabets of India; a word may be written on
 _OTHER = _EUROPEAN + _EASTERN
 _ATEXT = ".!#$%&'*+?^_~-"
 _LOCALS = tuple(
-    re.compile(rf"[{letters}{_ATEXT}]{{1,64}}\Z")
+    re.compile(rf"[{letters}{_ATEXT}]{{1,64}}")
     for letters in (_LATIN + _EUROPEAN, f"0-9{_MARKS}{_EASTERN}")
 )
 _LABEL = (
@@ -57,8 +57,8 @@ def _around(text: str, at: int) -> Candidate | None:
     end = domain.end()
     top = domain.group().rpartition(".")[2].lower().rstrip("-")
     end -= len(domain.group()) - len(domain.group().rstrip("-"))
-    before = text[max(0, at - 64) : at]
-    longest = max(len(m.group()) if (m := local.search(before)) else 0 for local in _LOCALS)
+    backwards = text[max(0, at - 64) : at][::-1]  # from the '@': no place is tried twice
+    longest = max(len(m.group()) if (m := local.match(backwards)) else 0 for local in _LOCALS)
     if not longest or not _ends_well(text, end):
         return None
     start = _trimmed(text, at - longest, at)

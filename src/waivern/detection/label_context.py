@@ -78,6 +78,7 @@ class Surroundings:
         self._tables = Tables(text)
         self._list: tuple[int, Label | None] = (-1, None)
         self._silent: dict[str, bool] = {}
+        self._columns: dict[str, tuple[Label, ...]] = {}
         self.bare = field is None
         """Whether the text comes without the name of a field."""
         self.column: str | None = None
@@ -87,6 +88,8 @@ class Surroundings:
         """Return the labels of the value at [start, end), the strongest evidence first."""
         column = self.column = self._tables.column(start)
         cell = self._tables.cell
+        if column and start == cell and not self._says_nothing(column):
+            return self._of_column(column)  # nothing precedes the value in its cell
         reach = _BEFORE if cell is None else _CELL_BEFORE
         near = self._near(start, max(cell or 0, start - reach), in_cell=cell is not None)
         found = list(near)
@@ -100,6 +103,15 @@ class Surroundings:
         if not found or all(label.kind == "words" for label in found):
             found += self._behind(end)
         return tuple(found)
+
+    def _of_column(self, column: str) -> tuple[Label, ...]:
+        """Return the labels of the values that are the beginnings of the cells of a column."""
+        known = self._columns.get(column)
+        if known is None:
+            label = Label(words(column)[-_FIELD_WORDS:], "field")
+            known = (label, self._field) if self._field else (label,)
+            self._columns[column] = known
+        return known
 
     def _near(self, start: int, floor: int, *, in_cell: bool) -> Iterator[Label]:
         """Yield the key directly before the value, or else the words.

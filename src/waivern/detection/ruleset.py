@@ -155,6 +155,11 @@ class Ruleset:
         return frozenset(term[: STEM_SIZES.start] for term in every if term.endswith("*"))
 
     @cached_property
+    def thresholds(self) -> Mapping[str, float]:
+        """The threshold of each type."""
+        return {name: rule.threshold for name, rule in self.types.items()}
+
+    @cached_property
     def last_words(self) -> frozenset[str]:
         """The words that end a term of `labels` or `hints`."""
         terms = (*self.labels, *self.hints)

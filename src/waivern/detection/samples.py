@@ -39,18 +39,25 @@ PERSONS = frozenset(
 )
 """Names of no real person, as examples and forms have them."""
 _DOMAINS = ("example.com", "example.net", "example.org", "example.edu")
+_BELOW = tuple(f".{domain}" for domain in _DOMAINS)
+_FOURS = ("192.0.2.", "198.51.100.", "203.0.113.", "127.")
+"""The beginnings of the addresses of `_NETWORKS` that are of version 4."""
 
 
 def sample_email(value: str) -> bool:
     """Return whether the domain of an address is reserved for documentation or tests."""
     domain = value.rpartition("@")[2].lower()
-    within = any(domain == d or domain.endswith("." + d) for d in _DOMAINS)
-    return within or domain.rpartition(".")[2] in TEST_DOMAINS
+    return (
+        domain in _DOMAINS or domain.endswith(_BELOW) or domain.rpartition(".")[2] in TEST_DOMAINS
+    )
 
 
 def sample_ip(value: str) -> bool:
     """Return whether an IP address is reserved for documentation, or belongs to no one."""
-    address = ipaddress.ip_address(value.partition("/")[0].partition("%")[0])
+    plain = value.partition("/")[0].partition("%")[0]
+    if ":" not in plain:
+        return plain.startswith(_FOURS) or plain == "0.0.0.0"  # noqa: S104 - not a socket
+    address = ipaddress.ip_address(plain)
     return any(address in network for network in _NETWORKS)
 
 
@@ -59,7 +66,7 @@ def sample_phone(value: str) -> bool:
 
     555-0100 to 555-0199 in North America; the ranges of Ofcom and Arcep.
     """
-    digits = "".join(c for c in value if c.isalnum())
+    digits = "".join(filter(str.isalnum, value))
     if digits[-7:-2] == "55501" and len(digits) in (7, 10, 11):
         return True
     national = digits.removeprefix("0044").removeprefix("44").removeprefix("0")

@@ -31,6 +31,7 @@ _SHORT = 200
 """Characters of the longest text that is taken for nothing but values."""
 _CONJUNCTION = "and|or|und|oder|et|ou|y|e|o|och|og|en|i|ja|&"
 _AND = re.compile(rf"[ ,]{{1,2}}(?:{_CONJUNCTION}) ")
+_LONGEST_AND = 8
 _SEPARATORS = re.compile(rf"[\s,;/.]*(?:(?:{_CONJUNCTION})\s)?")
 
 
@@ -77,13 +78,16 @@ def scan(
     seen = None if len(text) <= _SHORT else words_in(text, field)
     named = None if seen is None else rules.named_by(seen)
     doc = PreparedText(text, named=named, seen=seen, field=field, person=person)
-    candidates = [c for find in FINDERS for c in find(doc)]
+    thresholds = rules.thresholds
     candidates = [
-        c for c in candidates if c.type in rules.types and (types is None or c.type in types)
+        c
+        for found in (*(find(doc) for find in FINDERS), values(doc.text, rules.patterns, types))
+        for c in found
+        # the best label could make it certain enough
+        if c.confidence + _FOR >= thresholds.get(c.type, 2)
+        and c.start >= begin
+        and (types is None or c.type in types)
     ]
-    candidates += values(doc.text, rules.patterns, types)
-    if begin:
-        candidates = [c for c in candidates if c.start >= begin]
     if not candidates:
         return []
     candidates.sort(key=lambda c: (c.start, c.end))
@@ -119,7 +123,8 @@ class Weighing:
         self._floor = floor
         self._may_be_alone = around.bare and not piece
         self._heard: dict[Label, Evidence] = {}
-        """What the labels say that were read already: the same ones come again in a table."""
+        self._judged: dict[tuple[Label, ...], dict[str, Verdict | None]] = {}
+        """The verdicts of labels by type: the same labels come again in a column or a log."""
 
     def matches(self, candidates: Iterable[Candidate]) -> list[Match]:
         """Return the candidates that are certain enough, which are ordered by their places."""
@@ -129,27 +134,49 @@ class Weighing:
         alone = self._may_be_alone and _is_all_values(self._doc.text, list(places))
         for (start, end), hopeful in places.items():
             labels = self._around.labels(start, end)
-            if found and _AND.fullmatch(self._doc.text, found[-1].end, start):
+            if (
+                found
+                and 0 < start - found[-1].end <= _LONGEST_AND
+                and _AND.fullmatch(self._doc.text, found[-1].end, start)
+            ):
                 labels = (*labels, *before)  # a label before a list is about each value in it
             before = labels
             column = self._around.column or ""
-            weighed = (self._weigh(each, labels, column, alone=alone) for each in hopeful)
-            found.extend(match for match in weighed if match is not None)
+            verdicts = self._judged.get(labels)
+            if verdicts is None:
+                verdicts = self._judged[labels] = {}
+            for each in hopeful:
+                match = self._weigh(each, labels, verdicts, column, alone=alone)
+                if match is not None:
+                    found.append(match)
         return found
 
     def _places(self, candidates: Iterable[Candidate]) -> dict[tuple[int, int], list[Candidate]]:
-        """Return, by place, the candidates that the best label could make certain enough."""
+        """Return the candidates by place."""
         found: dict[tuple[int, int], list[Candidate]] = {}
         for each in candidates:
-            if each.confidence + _FOR >= self._rules.types[each.type].threshold:
-                found.setdefault((each.start, each.end), []).append(each)
+            place = (each.start, each.end)
+            if place in found:
+                found[place].append(each)
+            else:
+                found[place] = [each]
         return found
 
     def _weigh(
-        self, c: Candidate, labels: tuple[Label, ...], column: str, *, alone: bool
+        self,
+        c: Candidate,
+        labels: tuple[Label, ...],
+        verdicts: dict[str, Verdict | None],
+        column: str,
+        *,
+        alone: bool,
     ) -> Match | None:
+        """Return the match of a candidate; `verdicts` are those of the labels that are known."""
         rule = self._rules.types[c.type]
-        verdict = self._verdict(c.type, labels, rule)
+        if c.type in verdicts:
+            verdict = verdicts[c.type]
+        else:
+            verdict = verdicts[c.type] = self._verdict(c.type, labels, rule)
         if verdict is None:
             return None
         named = verdict
@@ -218,6 +245,10 @@ def _shift(verdict: Verdict, rule: TypeRule) -> float:
 
 def _resolve(matches: list[Match]) -> Iterator[Match]:
     """Yield the longest of overlapping matches, then the most certain."""
+    ends = [match.end for match in matches]
+    if all(match.start >= end for match, end in zip(matches[1:], ends, strict=False)):
+        yield from matches
+        return
     taken = bytearray(max((m.end for m in matches), default=0))
     ranked = sorted(
         matches, key=lambda m: (m.start - m.end, -m.confidence, -len(m.validators), m.start, m.type)

@@ -32,6 +32,7 @@ _HTML_CELL = re.compile(r"<t[dh]\b", re.IGNORECASE)
 _RULE = re.compile(r"[-=+|: ]{3,}")
 """A line between the names and the rows, as in Markdown and on terminals."""
 _TAG = re.compile(r"<[^<>]{0,200}>")
+_QUOTED = re.compile(r'"[^"]*"?')
 _DELIMITERS = ",;\t|"
 _LONGEST_LINE = 20_000
 _LONGEST_ROW = 8_000
@@ -51,6 +52,8 @@ class Tables:
         self._heads: dict[int, LineOfNames | None] = {}
         self._cell: int | None = None
         self._line: tuple[int, int, list[int]] = (-1, -1, [])
+        self._names: list[str] = []
+        """The names of the columns of that line, if it has a cell for each."""
 
     def column(self, at: int) -> str | None:
         """Return the name of the column that offset `at` lies in, if it lies in a table."""
@@ -86,6 +89,8 @@ class Tables:
         return [(m.end(), _names(m.group(1))) for m in _INSERT.finditer(self._text)]
 
     def _insert_column(self, at: int) -> str | None:
+        if not self._inserts:
+            return None
         index = bisect_right(self._inserts, at, key=lambda i: i[0]) - 1
         if index < 0:
             return None
@@ -134,6 +139,11 @@ class Tables:
     def _line_column(self, at: int) -> str | None:
         text = self._text
         begin, end, cells = self._line
+        if self._names and begin <= at <= end and not self._copies:  # the row of the last look-up
+            index = bisect_right(cells, at) - 1
+            self._cell = cells[index]
+            return self._names[index]
+        self._names = []
         if not begin <= at <= end:
             begin = text.rfind("\n", max(0, at - _LONGEST_LINE), at) + 1
             end = text.find("\n", at, at + _LONGEST_LINE)
@@ -148,6 +158,7 @@ class Tables:
             self._line = (begin, end, cells)
         if len(cells) != len(head.names):
             return None
+        self._names = head.names
         index = bisect_right(cells, at) - 1
         self._cell = cells[index]
         return head.names[index]
@@ -338,12 +349,13 @@ def _last(places: array[int], at: int, otherwise: int) -> int:
 
 def _cells(line: str, delimiter: str, offset: int) -> list[int]:
     """Return where each cell of a line begins; a delimiter inside double quotes is text."""
-    starts, quoted = [offset], False
-    for n, char in enumerate(line):
-        if char == '"':
-            quoted = not quoted
-        elif char == delimiter and not quoted:
-            starts.append(offset + n + 1)
+    if '"' in line:
+        line = _QUOTED.sub(lambda quoted: "-" * len(quoted[0]), line)
+    starts = [offset]
+    at = line.find(delimiter)
+    while at >= 0:
+        starts.append(offset + at + 1)
+        at = line.find(delimiter, at + 1)
     return starts
 
 

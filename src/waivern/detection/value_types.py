@@ -180,4 +180,4 @@ def is_sample(kind: str, value: str) -> bool:
         return False
     if found.is_sample is not None:
         return found.is_sample(value)
-    return "".join(c for c in value if c.isalnum()).upper() in found.samples
+    return "".join(filter(str.isalnum, value)).upper() in found.samples if found.samples else False
