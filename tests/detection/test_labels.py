@@ -156,7 +156,7 @@ def test_a_number_of_something_else_is_no_phone_number(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [
-        ("お客様電話番号：03-1234-5678", ("PHONE_NUMBER", "03-1234-5678")),
+        ("お客様電話番号\uff1a03-1234-5678", ("PHONE_NUMBER", "03-1234-5678")),
         ("お客様のマイナンバーは 621498320257 です", ("JP_MY_NUMBER", "621498320257")),
         ("联系电话 13812345678", ("PHONE_NUMBER", "13812345678")),
         ("เลขบัตรประชาชน 2345678901234", ("TH_TNIN", "2345678901234")),

@@ -20,7 +20,9 @@ from waivern.detection.identifiers import IDENTIFIERS, find_identifiers
 from waivern.detection.network import ip_addresses, mac_addresses
 from waivern.detection.numbers import numbers
 from waivern.detection.people.persons import persons
+from waivern.detection.positions import positions
 from waivern.detection.prepared_text import Candidate, PreparedText
+from waivern.detection.profiles import profiles
 from waivern.detection.secrets import FINDERS as SECRET_FINDERS
 from waivern.detection.secrets import WITHOUT_LABEL
 
@@ -129,6 +131,17 @@ VALUE_TYPES = {
                 label=each.first_term,
             )
             for each in IDENTIFIERS
+        ),
+        ValueType(
+            "GEO_POSITION",
+            positions,
+            example="52.0000, 13.0000",
+            label="gps coordinates",
+        ),
+        ValueType(
+            "PROFILE_URL",
+            profiles,
+            example="https://www.linkedin.com/in/erika-mustermann",
         ),
         ValueType("DATE_OF_BIRTH", birth_dates, example="1970-01-31", label="date of birth"),
         ValueType(
