@@ -45,6 +45,12 @@ class Tree(NamedTuple):
 
 
 METADATA = ("*.dist-info/METADATA",)
+AWS_SDK = (
+    "package/*.*",
+    "package/lib/**/*",
+    "package/apis/*.examples.json",
+    "package/clients/[a-c]*.d.ts",
+)
 TREES = {
     "mending": (
         Tree("exim4", "source", "debian", "exim4"),
@@ -59,7 +65,7 @@ TREES = {
     "judging": (
         Tree("strongswan", "source", "debian", "strongswan"),
         Tree("django", "source", "pypi", "django==5.2.8"),
-        Tree("aws-sdk", "source", "npm", "aws-sdk@2.1692.0"),
+        Tree("aws-sdk", "source", "npm", "aws-sdk@2.1692.0", AWS_SDK),
         Tree("tcpdump", "logs", "debian", "tcpdump", ("*/tests/**/*.out",)),
         Tree("pgbadger", "logs", "debian", "pgbadger", ("*/t/**/*",)),
         Tree("metadata", "index", "pypi", "scrapy httpx twisted fastapi pyramid", METADATA),

@@ -20,7 +20,8 @@ _NOT_DATA = frozenset(
         is has can should show send validate verify check get set enable allow require use no num
         hide reset change update forgot confirm make parse format render test mask max min lost
         wrong missing unknown invalid notice button label setting error msg message generate must
-        incoming activation subject body template hint help placeholder tooltip
+        incoming activation subject body template hint help placeholder tooltip include exclude
+        translate associate ignore skip lookup add remove delete find fetch send
     """.split()  # noqa: SIM905
 )
 _QUALIFIERS = frozenset(
@@ -32,6 +33,10 @@ _QUALIFIERS = frozenset(
 _HTML = re.compile(r"<!doctype html|<(?:html|body|div|span|script)\b", re.IGNORECASE)
 _OF_THINGS = frozenset({"credentials", "online_identifier", "financial"})
 """Categories of fields that accounts and devices have, too: they make no `name` a person's."""
+_OF_OTHERS = frozenset(
+    {"author", "maintainer", "support", "abuse", "admin", "notification", "smtp"}
+)
+"""First words of fields that mean another one than the record is about: `author_email`."""
 _RECORD = 250
 """Characters between two fields of one record."""
 _MOST_NEAR = 50
@@ -160,7 +165,9 @@ class _Beside:
         self._places = sorted(
             (at, fields[name].term.term)
             for name, every in places.items()
-            if not fields[name].term.weak and fields[name].term.category not in _OF_THINGS
+            if not fields[name].term.weak
+            and fields[name].term.category not in _OF_THINGS
+            and words(fields[name].name)[0] not in _OF_OTHERS
             for at, _ in every
         )
         self._users = sorted(

@@ -32,10 +32,11 @@ _HEAD = 120
 """Characters before a parameter in which its function begins."""
 _QUOTES = ("'", '"', "`")
 _BEGINS = re.compile(
-    r"(?:\A|[{(,\[;|<>&.*#/~\-+]|\b(?:let|var|val|const|final|public|private|protected|readonly|static"
+    r"(?:\A|[{(,\[;|<>&.*#~\-+]|//|\b(?:let|var|val|const|final|public|private|protected|readonly|static"
     r"|internal|override|mut|pub))[ \t]*\Z"
 )
 """What precedes a name that a ':' follows, if it is not the last word of a clause."""
+_ITEM = re.compile(r"[\w)\]]\[\Z")
 _NUMBERS = re.compile(r"\[\s*-?\d")
 _VARIABLE = re.compile(r"\$[a-z]+-[a-z]")
 """A variable of a style sheet."""
@@ -84,7 +85,7 @@ def _use(text: str, start: int, end: int, quoted: bool) -> bool | None:
             return around
         if quoted and _INPUT.search(line):
             return True
-        if quoted and line.endswith("[") and text[end : end + 1] == "]":
+        if quoted and _ITEM.search(line) and text[end : end + 1] == "]":
             return False
         return True if not line.strip() and _COLUMN.match(text, end) else None
     if _CONTROL.search(line) or "?" in line:

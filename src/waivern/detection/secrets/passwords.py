@@ -47,7 +47,7 @@ _QUOTED = re.compile(r"""[rbuf]?\\?(["'`])([^"'`\n\\]{4,200})\\?\1""")
 _BARE = re.compile(r"""[^\s"'`,;&<>()\[\]{}|\\$]{4,200}""")
 _NOT_SECRET = re.compile(
     r"(?:next|page|continuation|cancel\w*|sync|csrf|xsrf|start\w*|resum\w*|marker|forward|backward"
-    r"|client_?request|idempotenc\w*|public|lock)[_-]?\Z",
+    r"|client_?request|idempotenc\w*|public|lock|verification)[_-]?\Z",
     re.IGNORECASE,
 )
 """The beginnings of names whose values are no secrets: `next_token`, `csrf_token`."""
