@@ -58,6 +58,7 @@ LABELLED = {
     "PASSWORD": [
         ('db_password = "{}"', "Tr0ub4dor&3x"),
         ("PGPASSWORD={}", "kX9vbb31q"),
+        ("Your new password is {}.", "kX9vbb31q"),
         ("password: {}", "hunter2trees"),
         ('{{"userPassword": "{}"}}', "v7Qz!trees"),
         ("Server=db;User Id=app;Pwd={};", "9dPw4xKq"),
@@ -94,6 +95,7 @@ NONE = [
     "PWD=/home/ann1/work",
     "compass = 'n0rth'",
     "passed: 12x tests",
+    "The password is required.",
     'next_token = "9f8e7d6c5b4a39281706"',
     'csrf_token: "9f8e7d6c5b4a39281706"',
     'token: "3f2504e0-4f89-11d3-9a0c-0305e82c3301"',

@@ -42,7 +42,11 @@ _NAME = re.compile(
 _SHORT = frozenset({"pass", "pwd", "token", "secret"})
 _INSIDE = re.compile(r"[a-z](?=[a-z])")
 """Within a word, the short names are the end of another one: `compass`."""
-_SIGN = re.compile(r"""\d?\\?["'`]?\]?[ \t]{0,20}(?:=>|:=|=|:)(?![:=])[ \t]{0,8}""")
+_SIGN = re.compile(
+    r"""\d?\\?["'`]?\]?[ \t]{0,20}(?:=>|:=|=|:)(?![:=])[ \t]{0,8}"""
+    r"|[ \t]{1,3}(?:is|ist|lautet|est|es|\u00e8)[ \t]{1,3}"
+)
+"""An assignment, or what a sentence says that it is."""
 _QUOTED = re.compile(r"""[rbuf]?\\?(["'`])([^"'`\n\\]{4,200})\\?\1""")
 _BARE = re.compile(r"""[^\s"'`,;&<>()\[\]{}|\\$]{4,200}""")
 _NOT_SECRET = re.compile(
