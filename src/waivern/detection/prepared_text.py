@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
-from collections.abc import Set as AbstractSet
 from functools import cached_property
 from typing import NamedTuple
 
-from waivern.detection.word_splitting import words_once
+from waivern.detection.word_splitting import tokens_in, words_of
 
 _SPACES = "\u00a0\u2007\u2009\u202f"
 _HYPHENS = "\u2010\u2011\u2012\u2013\u2212"
@@ -53,25 +52,24 @@ class PreparedText:
 
     A class map has one byte for each character, the same for all digits and the same for all
     letters: a search for one byte string finds every position that is worth a closer look.
-    `named` are the types that a label of the text may name; None: any. `seen` are the words of the
-    text as labels have them, `field` is the name of the field that the text is the value of, and
-    `person` the confidence that a value of this field is a person's name, if that is known.
+    `field` is the name of the field that the text is the value of, `beside` are the names of the
+    other fields of the record, and `person` is the confidence that a value of this field is a
+    person's name, if that is known.
     """
 
     def __init__(
         self,
         text: str,
         *,
-        named: Collection[str] | None = None,
-        seen: AbstractSet[str] | None = None,
         field: str | None = None,
+        beside: Collection[str] = (),
         person: float | None = None,
     ) -> None:
-        self.named = named
+        self.named: Collection[str] | None = None
+        """The types that a label of the text may name; None: any."""
         self.field = field
+        self.beside = beside
         self.person = person
-        if seen is not None:
-            self.seen = seen
         if not text.isascii():
             for odd in _SPACES:
                 text = text.replace(odd, " ")
@@ -80,9 +78,14 @@ class PreparedText:
         self.text = text
 
     @cached_property
-    def seen(self) -> AbstractSet[str]:
-        """The words of the text, in lower case, without accents and plural endings."""
-        return frozenset(words_once(self.text))
+    def spelled(self) -> frozenset[str]:
+        """The runs of letters in the text, each once, as they are spelled."""
+        return tokens_in(self.text)
+
+    @cached_property
+    def seen(self) -> frozenset[str]:
+        """The words of the text and of its field as labels have them."""
+        return words_of(self.spelled, self.field)
 
     @cached_property
     def raw(self) -> bytes:

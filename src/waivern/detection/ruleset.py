@@ -6,7 +6,6 @@ ruleset that a user writes is read by `additions`, with the same functions.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -16,14 +15,10 @@ from typing import Any, Literal, NamedTuple
 from waivern.detection.identifiers import IDENTIFIERS
 from waivern.detection.patterns import ValuePattern
 from waivern.detection.secrets import SECRETS
-from waivern.detection.word_splitting import UNSPACED, words, words_once
+from waivern.detection.word_splitting import UNSPACED, words
 from waivern.errors import NotFoundError
 from waivern.message import json_bytes, sha256
 
-_NO_LETTERS = re.compile(r"(?:[^\w\u0e31\u0e34-\u0e3a\u0e47-\u0e4e]|[\d_])+")
-_LETTERS = bytes(
-    code if chr(code).isascii() and chr(code).isalpha() else 0x20 for code in range(256)
-)
 UNRELATED = "unrelated"
 """In place of a type: the label of a value that is not about a person."""
 
@@ -118,10 +113,6 @@ class Ruleset:
     samples: Mapping[str, OwnSamples] = field(default_factory=dict)
     """Values of the types that are not shipped, which prove that these are found."""
 
-    def named_in(self, text: str, field: str | None = None) -> frozenset[str]:
-        """Return the types that a label in a text, or the name of its field, may name."""
-        return self.named_by(words_in(text, field))
-
     def named_by(self, seen: frozenset[str]) -> frozenset[str]:
         """Return the types one of whose terms consists of words that were seen, in any order."""
         begun = [word for word in seen if word[: STEM_SIZES.start] in self._beginnings]
@@ -178,17 +169,6 @@ class Ruleset:
         """Return the version of the ruleset that the rule with this id comes from."""
         own = self.base is None or rule.startswith(f"{self.name}/")
         return self.version if own or self.base is None else self.base.version
-
-
-def words_in(text: str, field: str | None = None) -> frozenset[str]:
-    """Return the words of a text, and of the name of its field, as terms have them."""
-    if text.isascii():
-        tokens = {*text.encode().translate(_LETTERS).decode().split()}
-    else:
-        tokens = {*_NO_LETTERS.sub(" ", text).split()}
-    if field:
-        tokens.add(field)
-    return frozenset(word for token in tokens for word in words_once(token))
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 
 from waivern.detection.numbering import TEST_DOMAINS
 
@@ -38,6 +39,9 @@ PERSONS = frozenset(
     """.split()  # noqa: SIM905
 )
 """Names of no real person, as examples and forms have them."""
+_ADDRESSES = re.compile(
+    r"example|muster(?:stra|str\.|weg|stadt)|\b(?:your|my) street|anytown", re.IGNORECASE
+)
 _DOMAINS = ("example.com", "example.net", "example.org", "example.edu")
 _BELOW = tuple(f".{domain}" for domain in _DOMAINS)
 _FOURS = ("192.0.2.", "198.51.100.", "203.0.113.", "127.")
@@ -71,3 +75,8 @@ def sample_phone(value: str) -> bool:
         return True
     national = digits.removeprefix("0044").removeprefix("44").removeprefix("0")
     return national.startswith(("2079460", "7700900", "1632960", "1144960", "1214960", "1314960"))
+
+
+def sample_address(value: str) -> bool:
+    """Return whether an address is that of a form or an example: `123 Example Street`."""
+    return _ADDRESSES.search(value) is not None

@@ -17,7 +17,7 @@ from waivern.detection.label_context import (
 )
 from waivern.detection.patterns import values
 from waivern.detection.prepared_text import Candidate, PreparedText
-from waivern.detection.ruleset import Ruleset, TypeRule, load_ruleset, words_in
+from waivern.detection.ruleset import Ruleset, TypeRule, load_ruleset
 from waivern.detection.value_types import FINDERS, is_sample, mask
 
 _FOR, _HINT, _AGAINST, _FOREIGN = 0.4, 0.25, -0.4, -0.15
@@ -63,21 +63,23 @@ def scan(
     min_confidence: float = 0.0,
     begin: int = 0,
     piece: bool = False,
+    beside: Collection[str] = (),
     person: float | None = None,
 ) -> list[Match]:
     """Return the matches in `text` in order, without overlaps.
 
-    `field` is the name of the column or key that the text is the value of; `types` restricts the
-    types. Offsets count characters of `text`. What lies before `begin` is the context of the rest
-    and is not searched. A `piece` is a part of a longer text: even if it is nothing but values,
-    what they are may be said elsewhere. `person` is the confidence that a value of the field is a
-    person's name, as `name_column` returns it for a whole column; None: the field's name and the
-    value decide. Nothing outside the process is used.
+    `field` is the name of the column or key that the text is the value of, `beside` are the names
+    of the other fields of the record; `types` restricts the types. Offsets count characters of
+    `text`. What lies before `begin` is the context of the rest and is not searched. A `piece` is a
+    part of a longer text: even if it is nothing but values, what they are may be said elsewhere.
+    `person` is the confidence that a value of the field is a person's name, as `name_column`
+    returns it for a whole column; None: the field's name and the value decide. Nothing outside the
+    process is used.
     """
     rules = ruleset or load_ruleset()
-    seen = None if len(text) <= _SHORT else words_in(text, field)
-    named = None if seen is None else rules.named_by(seen)
-    doc = PreparedText(text, named=named, seen=seen, field=field, person=person)
+    doc = PreparedText(text, field=field, beside=beside, person=person)
+    if len(text) > _SHORT:
+        doc.named = rules.named_by(doc.seen)
     thresholds = rules.thresholds
     candidates = [
         c

@@ -19,6 +19,7 @@ from waivern.detection.emails import emails
 from waivern.detection.identifiers import IDENTIFIERS, find_identifiers
 from waivern.detection.network import ip_addresses, mac_addresses
 from waivern.detection.numbers import numbers
+from waivern.detection.people.addresses import addresses
 from waivern.detection.people.persons import persons
 from waivern.detection.positions import positions
 from waivern.detection.prepared_text import Candidate, PreparedText
@@ -151,6 +152,13 @@ VALUE_TYPES = {
             samples.PERSONS,
             example="Erika Mustermann",
             label="full name",
+        ),
+        ValueType(
+            "POSTAL_ADDRESS",
+            addresses,
+            is_sample=samples.sample_address,
+            example="12 Example Street, 10115 Exampletown",
+            label="address",
         ),
         *(
             ValueType(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from functools import lru_cache
 
 _HUMPS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -11,6 +12,10 @@ _WORD = re.compile(r"[^\W_]+")
 _COUNTER = re.compile(r"(?<=[a-z]{3})\d{1,2}$")
 UNSPACED = re.compile(r"[\u0e00-\u0eff\u1100-\u11ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 """A letter of a script that puts no spaces between words, or endings directly on them."""
+_NO_LETTERS = re.compile(r"(?:[^\w\u0e31\u0e34-\u0e3a\u0e47-\u0e4e]|[\d_])+")
+_LETTERS = bytes(
+    code if chr(code).isascii() and chr(code).isalpha() else 0x20 for code in range(256)
+)
 _FIXED = (
     ("IPv", "ipv"),
     ("e-mail", "email"),
@@ -51,6 +56,19 @@ def _plain(text: str) -> str:
 
 words_once = words.__wrapped__
 """`words` of a name that is not likely to come again: it is not remembered."""
+
+
+def tokens_in(text: str) -> frozenset[str]:
+    """Return the runs of letters in a text, each once."""
+    if text.isascii():
+        return frozenset(text.encode().translate(_LETTERS).decode().split())
+    return frozenset(_NO_LETTERS.sub(" ", text).split())
+
+
+def words_of(tokens: Iterable[str], field: str | None = None) -> frozenset[str]:
+    """Return the words of tokens, and of the name of a field, as terms have them."""
+    every = tokens if field is None else (*tokens, field)
+    return frozenset(word for token in every for word in words_once(token))
 
 
 def _singular(word: str) -> str:

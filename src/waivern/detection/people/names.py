@@ -24,7 +24,8 @@ _CAPITALS = rf"[{_UPPER}]{{2,}}(?:[-'\u2019][{_UPPER}]+)*"
 _INITIAL = rf"[{_UPPER}]\.(?:-?[{_UPPER}]\.){{0,2}}|[{_UPPER}](?![\w'\u2019&])"
 _PARTICLES = (
     "van der|van den|van de|von der|von dem|vom|van|von|zu|zum|zur|de la|de los|de las|de|del|"
-    "della|dello|degli|dei|di|da|das|dos|do|du|des|der|den|ter|ten|te|af|av|bin|bint|ibn|ben|al|el|le|la|y|"
+    "della|dello|degli|dei|di|da|das|dos|do|du|des|der|den|ter|ten|te|af|av|bin|bint|ibn|ben|al"
+    "|el|le|la|y|"
     "e"
 )
 _WORD = rf"(?:{_MIXED}|{_CAPITALS})(?![\w])"

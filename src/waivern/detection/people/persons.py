@@ -10,29 +10,17 @@ import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from waivern.detection.people.candidates import (
-    DOUBTFUL,
-    FAIR,
-    STRONG,
-    name_at,
-    names_from,
-    person,
-)
-from waivern.detection.people.name_columns import column_names, whole_value
+from waivern.detection.people import address_fields, name_fields
+from waivern.detection.people import name_signals as signals
+from waivern.detection.people.address_fields import address_field, addresses_of
+from waivern.detection.people.declared_columns import named_columns
+from waivern.detection.people.name_columns import names_of, whole_value
+from waivern.detection.people.name_fields import name_field
 from waivern.detection.people.name_labels import labelled
-from waivern.detection.people.names import Form, folded, form
 from waivern.detection.prepared_text import Candidate, PreparedText
+from waivern.detection.word_splitting import tokens_in
 
-_LINE = 200
-_QUOTED = re.compile(r"[\"'\u201c]([^\"'\u201c\u201d\n]{3,60})[\"'\u201d]\s*\Z")
-_CUT = re.compile(r"[:;>,=|({\[\"'\t*#\\]|--|- |\d\.? |/")
-_REMARK = re.compile(r"[\w.-]{1,80}>? ?\(([^()\n@]{3,60})\)")
-_YEARS = re.compile(
-    r"(?:[\s:,]|\([cC]\)|\u00a9|&copy;|\(C\)|\d{4}(?:\s?[-\u2013/]\s?(?:\d{2,4}|present|now))?|by\b|@copyright\{\}){0,16}"
-)
-_BREAK = re.compile(r"[ \t]*[,.!;:]?[ \t]*\r?\n(?:[>#*|/ \t]*\r?\n){0,2}([>#*|/ \t-]{0,10})")
-_GREETED = re.compile(r"[ \t]*(?:[,:!\u2013-]|\r?\n|\Z)")
-_ORDINARY = re.compile(r"\w")
+_INSIDE = re.compile(r"\w")
 
 
 def persons(doc: PreparedText) -> Iterator[Candidate]:
@@ -41,308 +29,91 @@ def persons(doc: PreparedText) -> Iterator[Candidate]:
         yield from whole_value(doc)
     text = doc.text
     if "@" in text:
-        yield from _addressed(text)
+        yield from signals.addressed_names(text)
     for signal in _SIGNALS:
-        for word in signal.words.keys() & doc.seen:
+        for word in signal.words.keys() & doc.spelled:
             for literal in signal.words[word]:
                 at = text.find(literal)
                 while at >= 0:
                     end = at + len(literal)
-                    if not (at and _ORDINARY.match(text, at - 1)):
+                    if not (at and _INSIDE.match(text, at - 1)):
                         yield from signal.find(text, at, end)
                     at = text.find(literal, end)
     if "\n  [ " in text:
-        yield from _bracketed(text)
+        yield from signals.bracketed_names(text)
     yield from labelled(doc)
-    yield from column_names(doc)
+    yield from _in_columns(doc)
 
 
-# A name before or after an e-mail address
-
-
-def _addressed(text: str) -> Iterator[Candidate]:
-    """Yield the names of `Jane Doe <jane@acme.io>` and `jane@acme.io (Jane Doe)`."""
-    at = text.find("@")
-    while at >= 0:
-        opened = text.rfind("<", max(0, at - 65), at)
-        if opened > 0 and " " not in text[opened:at]:
-            yield from _display_name(text, opened, at)
-        elif remark := _REMARK.match(text, at + 1):
-            local = text[max(0, at - 30) : at]
-            if (has := form(remark.group(1))) and has.cased:
-                place = _addressee(has, local)
-                yield person(remark.start(1), remark.end(1), has, place, "mail-address")
-        at = text.find("@", at + 1)
-
-
-def _display_name(text: str, opened: int, at: int) -> Iterator[Candidate]:
-    line = max(text.rfind("\n", max(0, opened - _LINE), opened) + 1, opened - _LINE, 0)
-    before = text[line:opened].rstrip()
-    if quoted := _QUOTED.search(before):
-        begin, value = line + quoted.start(1), quoted.group(1)
-    else:
-        cuts = [cut.end() for cut in _CUT.finditer(before)]
-        begin = line + (cuts[-1] if cuts else 0)
-        value = before[begin - line :]
-        begin += len(value) - len(value.lstrip())
-        value = value.strip()
-    found = _tail(value)
-    if found is None:
+def _in_columns(doc: PreparedText) -> Iterator[Candidate]:
+    """Yield the names and the addresses in the columns of tables."""
+    if (name_fields.ANCHORS | address_fields.ANCHORS).isdisjoint(doc.seen) and doc.text.isascii():
         return
-    skipped, has = found
-    if has.cased:
-        begin += skipped
-        end = begin + len(value) - skipped
-        yield person(begin, end, has, _addressee(has, text[opened + 1 : at]), "mail-address")
-
-
-def _tail(value: str) -> tuple[int, Form] | None:
-    """Return the form of the longest end of a text that is a name, and what precedes it."""
-    skipped = 0
-    for _ in range(6):
-        found = form(value[skipped:])
-        if found is not None:
-            return skipped, found
-        cut = value.find(" ", skipped)
-        if cut < 0:
-            return None
-        skipped = cut + 1
-    return None
-
-
-def _addressee(has: Form, local: str) -> float:
-    """Return how certain a name beside an address is: its local part mostly has the name."""
-    plain = folded(local)
-    if any(len(word) > 2 and word[:5] in plain for word in has.words):
-        return STRONG
-    letters = "".join(c for c in plain if c.isalpha())
-    initials = "".join(word[0] for word in has.words)
-    return STRONG if len(letters) > 1 and letters in (initials, initials[::-1]) else FAIR
-
-
-# Signals that a literal opens
-
-
-def _credit(text: str, _: int, end: int) -> Iterator[Candidate]:
-    """Yield the holders of a copyright; an unknown name may be that of a company."""
-    years = _YEARS.match(text, end)
-    begin = years.end() if years else end
-    yield from names_from(text, begin, DOUBTFUL, "copyright")
-
-
-def _by(text: str, _: int, end: int) -> Iterator[Candidate]:
-    """Yield the names after `Reviewed-by:` and `written by`."""
-    trailer = text[end - 3 : end] == "-by"
-    begin = end + len(text[end : end + 12]) - len(text[end : end + 12].lstrip(" :\t"))
-    if begin > end:
-        yield from names_from(text, begin, FAIR if trailer else DOUBTFUL, "credit")
-
-
-def _titled(text: str, at: int, end: int) -> Iterator[Candidate]:
-    """Yield the name after `Mr.`, `Frau`, `Dr.`; the title is a part of it."""
-    found = name_at(text, at, single=True, bounded=False)
-    if found and found[0] > end and found[1].cased and (found[1].parts or found[1].known):
-        begin = end + len(text[end : end + 2]) - len(text[end : end + 2].lstrip())
-        inner = name_at(text, begin, single=True, bounded=False)
-        if inner is not None and inner[0] == found[0]:
-            yield person(begin, inner[0], inner[1], STRONG, "title")
-
-
-def _greeting(text: str, _: int, end: int) -> Iterator[Candidate]:
-    """Yield the name that a letter greets, unless it is only a title's."""
-    found = name_at(text, end, single=True)
-    if found and _GREETED.match(text, found[0]):
-        several = found[1].parts > 1
-        if several or found[1].known:
-            yield person(end, found[0], found[1], FAIR if several else DOUBTFUL, "greeting")
-
-
-def _sign_off(text: str, _: int, end: int) -> Iterator[Candidate]:
-    """Yield the name on the line below `Best regards,`."""
-    broken = _BREAK.match(text, end)
-    if broken is None:
-        return
-    begin = broken.end()
-    found = name_at(text, begin, single=True)
-    if found and text[found[0] : found[0] + 40].partition("\n")[0].strip(" \r\t,.") == "":
-        several = found[1].parts > 1
-        if several or found[1].known:
-            yield person(begin, found[0], found[1], FAIR if several else DOUBTFUL, "sign-off")
-
-
-def _wrote(text: str, at: int, _: int) -> Iterator[Candidate]:
-    """Yield the name before `wrote:`."""
-    line = max(text.rfind("\n", max(0, at - _LINE), at) + 1, at - _LINE, 0)
-    before = text[line:at].rstrip()
-    cuts = [cut.end() for cut in _CUT.finditer(before)]
-    begin = line + (cuts[-1] if cuts else 0)
-    value = text[begin : line + len(before)]
-    begin += len(value) - len(value.lstrip())
-    if (found := _tail(value.strip())) and found[1].cased:
-        yield person(begin + found[0], line + len(before), found[1], FAIR, "quotation")
-
-
-def _bracketed(text: str) -> Iterator[Candidate]:
-    """Yield the names of a Debian changelog: `  [ Jane Doe ]`."""
-    at = text.find("\n  [ ")
-    while at >= 0:
-        begin = at + len("\n  [ ")
-        end = text.find(" ]", begin, begin + 60)
-        if end > 0 and (has := form(text[begin:end])) and has.cased:
-            yield person(begin, end, has, STRONG, "changelog")
-        at = text.find("\n  [ ", begin)
+    for column in named_columns(doc, lambda name: name_field(name) or address_field(name)):
+        if kind := name_field(column.name):
+            yield from names_of(doc, column, kind)
+        elif part := address_field(column.name):
+            yield from addresses_of(doc, column, part)
 
 
 class _Signal(NamedTuple):
     find: Callable[[str, int, int], Iterator[Candidate]]
     """Takes the text and the place of the literal."""
     words: dict[str, tuple[str, ...]]
-    """The literals by the word, as labels have it, without which they do not occur."""
+    """The literals by the word, as it is spelled, without which they do not occur."""
 
 
-def _each(*phrases: str) -> dict[str, tuple[str, ...]]:
-    """Return the phrases by the normalised form of their last word."""
-    from waivern.detection.word_splitting import words
-
+def _each(phrases: str) -> dict[str, tuple[str, ...]]:
+    """Return the phrases, which are separated by '|', by their longest words."""
     found: dict[str, tuple[str, ...]] = {}
-    for phrase in phrases:
-        word = words(phrase)[-1]
+    for phrase in phrases.split("|"):
+        word = max(sorted(tokens_in(phrase)), key=len)
         found[word] = (*found.get(word, ()), phrase)
     return found
 
 
-_VERBS = """written maintained created contributed reported edited prepared approved translated
-    designed developed implemented ported signed reviewed acked tested suggested authored
-    requested spotted noticed submitted""".split()  # noqa: SIM905
+_VERBS = """
+    written maintained created contributed reported edited prepared approved translated designed
+    developed implemented ported signed reviewed acked tested suggested authored requested spotted
+    noticed submitted
+""".split()  # noqa: SIM905
 _SIGNALS = (
+    _Signal(signals.copyright_names, _each("Copyright|copyright|COPYRIGHT|(c)|(C)")),
     _Signal(
-        _credit,
-        {
-            "copyright": ("Copyright", "copyright", "COPYRIGHT"),
-            "c": ("(c)", "(C)"),
-            "©": ("\u00a9",),
-        },
-    ),
-    _Signal(
-        _by,
-        {
-            **{verb: (f"{verb} by", f"{verb.title()} by", f"{verb.title()}-by") for verb in _VERBS},
-            "off": ("Signed-off-by",),
-            "by": (
-                "Co-authored-by",
-                "Co-developed-by",
-                "Patch by",
-                "patch by",
-                "Patch from",
-                "Fix by",
-            ),
-        },
-    ),
-    _Signal(
-        _titled,
+        signals.credited_names,
         _each(
-            *("Mr.", "Mrs.", "Ms.", "Mr ", "Mrs ", "Ms ", "Dr.", "Dr ", "Prof.", "Mme ", "Mlle "),
-            *(
-                "Madame ",
-                "Monsieur ",
-                "Herr ",
-                "Herrn ",
-                "Frau ",
-                "Sra.",
-                "Sr.",
-                "Sig.",
-                "Dhr.",
-                "dhr.",
-            ),
-            *(
-                "Señor ",
-                "Señora ",
-                "Signora ",
-                "Signor ",
-                "Mevrouw ",
-                "mevrouw ",
-                "Meneer ",
-                "meneer ",
-            ),
-            *("Pani ", "Senhor ", "Senhora ", "Fru ", "Hr.", "MR ", "MRS "),
+            "|".join(f"{verb} by|{verb.title()} by|{verb.title()}-by" for verb in _VERBS)
+            + "|Signed-off-by|Co-authored-by|Co-developed-by|Patch by|patch by|Patch from|Fix by"
         ),
     ),
     _Signal(
-        _greeting,
+        signals.titled_names,
         _each(
-            *(
-                "Dear ",
-                "dear ",
-                "Hi ",
-                "Hello ",
-                "Liebe ",
-                "Lieber ",
-                "Hallo ",
-                "Bonjour ",
-                "Cher ",
-            ),
-            *(
-                "Chère ",
-                "Estimado ",
-                "Estimada ",
-                "Querido ",
-                "Querida ",
-                "Hola ",
-                "Gentile ",
-                "Caro ",
-            ),
-            *(
-                "Cara ",
-                "Beste ",
-                "Geachte ",
-                "Hej ",
-                "Hei ",
-                "Kære ",
-                "Kjære ",
-                "Bästa ",
-                "Prezado ",
-            ),
-            *("Prezada ", "Ciao ", "Milý ", "Milá ", "Drogi ", "Droga ", "Salut "),
+            "Mr.|Mrs.|Ms.|Mr |Mrs |Ms |MR |MRS |Dr.|Dr |Prof.|Mme |Mlle |Madame |Monsieur |Herr |"
+            "Herrn |Frau |Sr.|Sra.|Señor |Señora |Sig.|Signor |Signora |Dhr.|dhr.|Meneer |meneer |"
+            "Mevrouw |mevrouw |Senhor |Senhora |Fru |Hr.|Pani "
         ),
     ),
     _Signal(
-        _sign_off,
+        signals.greeting_names,
         _each(
-            *(
-                "regards",
-                "Regards",
-                "sincerely",
-                "Sincerely",
-                "faithfully",
-                "truly",
-                "Cheers",
-                "cheers",
-            ),
-            *(
-                "wishes",
-                "Grüßen",
-                "Grüssen",
-                "Gruß",
-                "Gruss",
-                "Grüße",
-                "Grüsse",
-                "Hochachtungsvoll",
-            ),
-            *("Cordialement", "cordialement", "salutations", "Atentamente", "Saludos", "saludos"),
-            *(
-                "saludo",
-                "saluti",
-                "Saluti",
-                "groet",
-                "groeten",
-                "Groet",
-                "Groeten",
-                "hilsen",
-                "Hilsen",
-            ),
-            *("hälsningar", "Hälsningar", "Pozdrawiam", "poważaniem", "pozdravem", "cumprimentos"),
-            *("Atenciosamente", "terveisin", "Thanks", "thanks", "Best", "Love", "Yours"),
+            "Dear |dear |Hi |Hello |Liebe |Lieber |Hallo |Bonjour |Salut |Cher |Chère |Estimado |"
+            "Estimada |Querido |Querida |Hola |Gentile |Caro |Cara |Ciao |Beste |Geachte |Hej "
+            "|Hei |"
+            "Kære |Kjære |Bästa |Prezado |Prezada |Milý |Milá |Drogi |Droga "
         ),
     ),
-    _Signal(_wrote, _each("wrote:", "schrieb:", "writes:", "escribió:", "a écrit")),
+    _Signal(
+        signals.sign_off_names,
+        _each(
+            "regards|Regards|sincerely|Sincerely|faithfully|truly|Cheers|cheers|wishes|Thanks"
+            "|thanks|"
+            "Best|Love|Yours|Grüßen|Grüssen|Grüße|Grüsse|Gruß|Gruss|Hochachtungsvoll|Cordialement|"
+            "cordialement|salutations|Atentamente|Saludos|saludos|saludo|saluti|Saluti|groet"
+            "|groeten|"
+            "Groet|Groeten|hilsen|Hilsen|hälsningar|Hälsningar|Pozdrawiam|poważaniem|pozdravem|"
+            "cumprimentos|Atenciosamente|terveisin"
+        ),
+    ),
+    _Signal(signals.quoted_names, _each("wrote:|writes:|schrieb:|escribió:|a écrit")),
 )
