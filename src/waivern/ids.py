@@ -20,6 +20,7 @@ ArtifactId = NewType("ArtifactId", str)
 
 MAX_SEGMENT_BYTES = 128
 STORE = ".waivern"
+PROJECT = "waivern.yaml"
 """The default name of the folder of a store."""
 SYSTEM = "_system"
 SCHEMA_VERSION = 1

@@ -26,7 +26,7 @@ LAYERS = [  # from the top; no import goes up, packages on one line do not impor
     {"yamldoc", "whole_artifact"},
     {"message"},
     {"record_stream", "json_faults"},
-    {"kinds"},
+    {"kinds", "data_directory"},
     {"ids", "diagnostics", "clock", "files", "shapes"},
     {"errors"},
 ]

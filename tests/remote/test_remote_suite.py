@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import anyio
 import pytest
 from remote_kit import TOKEN, Server, server
 
@@ -12,6 +13,7 @@ from waivern.store.base import RunStore
 from waivern.store.local import LocalFilesystemStore
 from waivern.store.memory import AsyncInMemoryStore
 from waivern.store.remote.remote_http import RemoteHttpStore
+from waivern.store.sql.sqlite_store import SqliteStore
 from waivern.testing.run_conformance import RunConformance
 from waivern.testing.stores import StoreConformance
 
@@ -62,3 +64,17 @@ class TestFolderBehindAServer(RemoteConformance):
 class TestMemoryBehindAServer(RemoteConformance):
     def served(self, folder: Path) -> RunStore:
         return AsyncInMemoryStore()
+
+
+@pytest.mark.sweep
+class TestSqliteBehindAServer(RemoteConformance):
+    @pytest.fixture(autouse=True)
+    def _close(self) -> Iterator[None]:
+        self.stores: list[SqliteStore] = []
+        yield
+        for each in self.stores:
+            anyio.run(each.aclose)
+
+    def served(self, folder: Path) -> RunStore:
+        self.stores.append(SqliteStore(folder / "runs.db"))
+        return self.stores[-1]

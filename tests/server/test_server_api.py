@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -171,3 +172,15 @@ def test_an_item_of_a_source_is_recorded_then_shown(place: Place) -> None:
         log.write_bytes(log.read_bytes().replace(b"ann", b"bob"))
         refused = server.get("/api/v1/runs/listed/items/files")
         assert (refused.status, b"example.org" in refused.body) == (500, False)
+
+
+def test_a_copied_run_is_corrupt_in_lists_too(place: Place, server: Hosted) -> None:
+    runs = place.path / ".waivern" / "runs"
+    shutil.copytree(runs / "sum-0", runs / "copy")
+    try:
+        (found,) = server.get("/api/v1/runs?status=corrupt").json["runs"]
+        assert found["run_id"] == "copy"
+        assert "that of run 'sum-0'" in found["fault"]
+        assert server.get("/api/v1/runs/copy").status == 500
+    finally:
+        shutil.rmtree(runs / "copy")

@@ -26,6 +26,7 @@ from waivern.errors import (
     StoreError,
     UsageError,
 )
+from waivern.runs.locate import find_project, locate, located
 from waivern.runs.verify import verify
 from waivern.store.opening import open_store
 from waivern.store.sql import database
@@ -75,16 +76,27 @@ def outside(path: Path, statement: str) -> list[tuple[object, ...]]:
 # where it is
 
 
-def test_a_relative_path_starts_from_the_nearest_folder(tmp_path: Path) -> None:
+def test_a_relative_path_starts_from_the_data_directory(tmp_path: Path) -> None:
     project, below = tmp_path / "project", tmp_path / "project" / "a" / "b"
     below.mkdir(parents=True)
-    opened = open_store("sqlite:///runs.db", working_folder=below)
-    assert opened.url == f"sqlite:///{below}/.waivern/runs.db"
-    (project / ".waivern").mkdir()
-    opened = open_store("sqlite:///runs.db", working_folder=below)
-    assert opened.url == f"sqlite:///{project}/.waivern/runs.db"
-    assert open_store(opened.url, working_folder=tmp_path).url == opened.url
-    assert open_store("sqlite:////srv/runs.db").url == "sqlite:////srv/runs.db"
+
+    def opened(url: str = "sqlite:///runs.db") -> str:
+        return open_store(url, working_folder=below).url
+
+    assert opened() == f"sqlite:///{below}/runs.db"
+    (project / "a" / ".waivern").mkdir()
+    assert opened() == f"sqlite:///{project}/a/runs.db"
+    (project / "waivern.yaml").write_text("persistence: {url: 'sqlite:///data/runs.db'}")
+    assert opened() == f"sqlite:///{project}/runs.db"
+    assert opened("sqlite:///.waivern/runs.db") == f"sqlite:///{project}/.waivern/runs.db"
+    assert locate(None, {}, str(below)) == f"sqlite:///{project}/data/runs.db"
+    assert located(None, {}, str(below), find_project(str(below))).url == locate(
+        None, {}, str(below)
+    )
+    (project / "waivern.yaml").write_text("persistence: {backend: sqlite, path: data/runs.db}")
+    assert locate(None, {}, str(below)) == f"sqlite:///{project}/data/runs.db"
+    assert open_store(opened(), working_folder=tmp_path).url == opened()
+    assert opened("sqlite:////srv/runs.db") == "sqlite:////srv/runs.db"
 
 
 @pytest.mark.parametrize("url", ["sqlite:", "sqlite:///", "sqlite://host/runs.db", "sqlite:x.db"])
@@ -102,7 +114,7 @@ def test_opening_and_reading_create_nothing(store: SqliteStore, path: Path) -> N
 
 
 def test_only_the_owner_can_read_it(tmp_path: Path) -> None:
-    opened = SqliteStore("runs.db", working_folder=tmp_path)
+    opened = SqliteStore(".waivern/runs.db", working_folder=tmp_path)
     mask = os.umask(0)
     try:
         lease = begin(opened, "r")

@@ -31,6 +31,7 @@ EXAMPLES = {
     "http": "https://host/",
 }
 """An example of the URL of each backend that needs one."""
+DATABASE_URL = "sqlite:///"
 DATABASE = ".waivern/runs.db"
 """The path of the SQLite database if none is written, below the data directory."""
 
@@ -70,8 +71,10 @@ def fault(backend: str | None, path: str | None, url: str | None) -> Fault | Non
 def store_url(folder: str, backend: str | None, path: str | None, url: str | None) -> str | None:
     """Return the path or URL of the store; None if the file chooses none.
 
-    `path` is absolute; `folder` is the data directory.
+    `path` is absolute; `folder` is the data directory, from which a database starts, too.
     """
     if backend == "sqlite" and url is None:
         return f"sqlite:///{path or f'{folder}/{DATABASE}'}"
+    if url and (name := url.removeprefix(DATABASE_URL)) != url and name[:1] not in ("", "/", "~"):
+        return f"{DATABASE_URL}{folder}/{name}"
     return url or path

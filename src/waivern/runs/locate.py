@@ -9,15 +9,15 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
+from waivern.data_directory import nearest_store, project_file
 from waivern.errors import RefusedError, UsageError
-from waivern.files import current_folder, destination, owner_of, trusted_owners
+from waivern.files import current_folder, destination
 from waivern.ids import STORE
 
 if TYPE_CHECKING:
     from waivern.language.project import Project
 
 VARIABLE = "WAIVERN_STORE"
-PROJECT = "waivern.yaml"
 SWITCH_ON = "name the store of the run with --store, or switch persistence on"
 
 Reason: TypeAlias = Literal["option", "environment", "project", "nearest", "default"]
@@ -121,19 +121,6 @@ def find_project(folder: str | None = None) -> Project | None:
     return load(path, [*RunStatus, *DAMAGED], called=os.path.relpath(path))
 
 
-def project_file(folder: str) -> str | None:
-    """Return the path of the project file that `find_project` reads."""
-    at = os.path.abspath(folder)
-    trusted = trusted_owners(at)
-    while True:
-        path = os.path.join(at, PROJECT)
-        if owner_of(path) in trusted:
-            return path
-        at, below = os.path.dirname(at), at
-        if at == below:
-            return None
-
-
 def _asked(typed: str | None, environ: Mapping[str, str]) -> StoreLocation | None:
     if typed is not None:
         return StoreLocation(_usable(typed, "--store"), "option")
@@ -143,12 +130,8 @@ def _asked(typed: str | None, environ: Mapping[str, str]) -> StoreLocation | Non
 
 
 def _nearest(folder: str) -> StoreLocation | None:
-    at, above = folder, os.path.dirname(folder)
-    while not os.path.isdir(os.path.join(at, STORE)):
-        if at == above:
-            return None
-        at, above = above, os.path.dirname(above)
-    return StoreLocation(os.path.join(at, STORE), "nearest")
+    path = nearest_store(folder)
+    return None if path is None else StoreLocation(path, "nearest")
 
 
 def _usable(text: str, source: str) -> str:

@@ -61,6 +61,7 @@ def look(store: RunStore, run_id: str) -> RunRow:
     volatile = False
     try:
         metadata = RunMetadata.from_document(store.read_json(run_id, "run"))
+        refuse_copy(metadata.run_id, run_id)
         last = store.last_record(run_id) or {}
         ended = last.get("type") == "attempt_ended"
         if ended and (metadata.status, metadata.updated_at) == (last["status"], last["at"]):
@@ -225,15 +226,15 @@ def fold(store: RunStore, run_id: str) -> tuple[Journal, RunRecord]:
 
     journal = store.read_journal(run_id)
     record = RunRecord.of(from_record(line.record) for line in journal.lines)
-    refuse_copy(record, run_id)
+    refuse_copy(record.metadata.run_id, run_id)
     return journal, record
 
 
-def refuse_copy(record: RunRecord, run_id: str) -> None:
-    """Raise IntegrityError if a record was read under an id that is not its own."""
-    if record.metadata.run_id != run_id:
+def refuse_copy(recorded: str, run_id: str) -> None:
+    """Raise IntegrityError if the records of a run have another id than the run is read under."""
+    if recorded != run_id:
         raise IntegrityError(
-            f"the journal of run {run_id} is that of run {record.metadata.run_id!r}",
+            f"the journal of run {run_id} is that of run {recorded!r}",
             hint="was the folder renamed or copied? a run is read under its own id only",
         )
 

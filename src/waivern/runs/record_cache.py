@@ -92,5 +92,5 @@ class _CachedRun:
     def _read(self) -> tuple[RunRecord, JournalPlace]:
         whole = self._store.read_on(self._run_id) or GrownJournal((), JournalPlace(0, ""))
         record = RunRecord.of(from_record(line.record) for line in whole.lines)
-        queries.refuse_copy(record, self._run_id)
+        queries.refuse_copy(record.metadata.run_id, self._run_id)
         return record, whole.place

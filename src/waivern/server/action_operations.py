@@ -9,12 +9,11 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from waivern.ids import new_run_id
+from waivern.ids import PROJECT, new_run_id
 from waivern.language.loader import SUFFIXES
 from waivern.message import Json
 from waivern.record.journal_events import ArtifactSuspendedRecord
 from waivern.runs.decisions import gate_of
-from waivern.runs.locate import PROJECT
 from waivern.server.api_operations import TEXT, ApiCall, Operation, Schema
 from waivern.server.error_documents import RequestError
 from waivern.server.operation_parameters import RUN, record_of

@@ -16,7 +16,7 @@ from waivern.cli.ui.options import examples
         "check": "waivern.cli.commands.wct_store_check",
     },
     short_help="Copy runs to another store, and check a whole store.",
-    epilog=examples("wct store check", "wct store copy .waivern sqlite:///runs.db"),
+    epilog=examples("wct store check", "wct store copy .waivern sqlite:///.waivern/runs.db"),
 )
 def command() -> None:
     """Copy runs from one store to another, or check everything in a store."""

@@ -31,7 +31,7 @@ PARTS = Records[CheckedPart](
 
     {PARTS.pipe_help}
     """,
-    epilog=examples("wct store check", "wct store check sqlite:///runs.db --json"),
+    epilog=examples("wct store check", "wct store check sqlite:///.waivern/runs.db --json"),
 )
 @click.argument("store", required=False)
 @json_option

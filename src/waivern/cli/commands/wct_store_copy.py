@@ -36,7 +36,7 @@ COPIES = Records[CopiedRun](
     {COPIES.pipe_help}
     """,
     epilog=examples(
-        "wct store copy .waivern sqlite:///runs.db",
+        "wct store copy .waivern sqlite:///.waivern/runs.db",
         "wct store copy s3://bucket/runs .waivern @last",
     ),
 )

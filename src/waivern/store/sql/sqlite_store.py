@@ -6,6 +6,7 @@ import os
 import threading
 from contextlib import suppress
 
+from waivern.data_directory import data_directory
 from waivern.errors import IntegrityError, RefusedError, UsageError
 from waivern.files import absolute, high
 from waivern.ids import STORE
@@ -119,8 +120,9 @@ def _create(path: str, data: bytes) -> None:
 class SqliteStore(BackendStore):
     """A store in a SQLite database. `path` is created, readable by its owner only, when needed.
 
-    A relative path starts from the `.waivern` folder that is nearest to `working_folder` upward, or
-    from one in it. `trust` is that of a LocalFilesystemStore.
+    A relative path starts from the data directory of `working_folder`: the folder of the nearest
+    `waivern.yaml` upward, else that of the nearest `.waivern`, else `working_folder` itself.
+    `trust` is that of a LocalFilesystemStore.
     """
 
     def __init__(
@@ -133,7 +135,7 @@ class SqliteStore(BackendStore):
         folder = os.path.abspath(working_folder)
         text = os.fspath(path)
         if not os.path.isabs(text) and not text.startswith("~"):
-            text = os.path.join(nearest_folder(folder), text)
+            text = os.path.join(data_directory(folder), text)
         self.path = os.path.normpath(absolute(text))
         backend = SqliteBackend(self.path, owners_of(self.path, folder, trust=trust))
         super().__init__(backend)
@@ -153,24 +155,14 @@ class SqliteStore(BackendStore):
         self._close()
 
 
-def nearest_folder(folder: str) -> str:
-    """Return the nearest `.waivern` upward from a folder; one in it if there is none yet."""
-    at, above = folder, os.path.dirname(folder)
-    while not os.path.isdir(os.path.join(at, STORE)):
-        if at == above:
-            return os.path.join(folder, STORE)
-        at, above = above, os.path.dirname(above)
-    return os.path.join(at, STORE)
-
-
 def open_sqlite(url: str, *, trust: bool, working_folder: str) -> SqliteStore:
     """Open the store at a `sqlite:` URL."""
     path = url.removeprefix(PREFIX)
     if path == url or not path or "?" in path:
         raise UsageError(
             f"{url[:80]!r} does not name a SQLite store",
-            hint="write sqlite:///runs.db for a file in the nearest .waivern folder, "
-            "or sqlite:////srv/runs.db for an absolute path",
+            hint="write sqlite:///runs.db for a file in the data directory, the folder of "
+            "waivern.yaml or .waivern, or sqlite:////srv/runs.db for an absolute path",
         )
     if os.path.isdir(path):
         raise RefusedError(f"{path} is a folder, not a database", hint="name a file")
