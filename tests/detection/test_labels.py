@@ -147,6 +147,10 @@ def test_a_phone_number_is_known_by_what_a_sentence_says_of_it(text: str, wanted
         "The number of visitors reached 12.500.000 in March.",
         "Le message 115 948 961 est arrivé.",
         "order 4155550132 was shipped by phone.",
+        "the number 0123456789 has all digits",
+        "ring 1/178000 of an inch",
+        "Decimal('+35236450.6')",
+        "245 222 179 wheat",
     ],
 )
 def test_a_number_of_something_else_is_no_phone_number(text: str) -> None:

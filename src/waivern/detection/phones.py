@@ -21,6 +21,8 @@ _DATE = pattern(
 _TRUNK = pattern(r"[ .-]?0(?=[1-9])")
 """The digit that some dial within a country and write after the calling code, too."""
 _DECIMAL = pattern(r"(?:0|[1-9]\d*)\.\d+")
+_PLUS_DECIMAL = pattern(r"\+\d{4,}\.\d+")
+_FRACTION = pattern(r"\d{1,2}/\d+")
 _TRUNK_DIGIT = pattern(r"\(?0[1-9]")
 """The digit before an area code in many countries."""
 _GROUPS = pattern(r"\d{2,4}(?:([ .-])\d{2,4})(?:\1\d{2,4}){1,3}")
@@ -28,7 +30,10 @@ _AMOUNT = pattern(r"\d{1,3}(?:\.\d{3})+")
 _TRUNKED, _GROUPED, _BARE = 0.3, 0.25, 0.15
 """How certain a national number is by its form."""
 _MOST = 15
-_LIMITS = frozenset({"2147483647", "2147483648", "4294967295", "4294967296"})
+_LIMITS = frozenset(
+    {"2147483647", "2147483648", "4294967295", "4294967296", "0123456789", "1234567890"}
+)
+"""Limits of integers, and all digits in order: no number of a person."""
 
 
 def phone_here(doc: PreparedText, start: int, size: int, first: bool) -> Iterator[Candidate]:
@@ -63,6 +68,8 @@ def _international(doc: PreparedText, at: int, begin: int, doubt: float) -> Cand
     if end is None and (trunk := _TRUNK.match(text, at_number)):
         end = _stretch(doc, trunk.end(), begin, low, high)
     if end is None:
+        return None
+    if _PLUS_DECIMAL.fullmatch(text, begin, end):
         return None
     apart = not text[at:end].isdigit()
     base = (0.9 if apart else 0.65) - doubt
@@ -134,7 +141,7 @@ def _national(doc: PreparedText, start: int, before: str) -> Iterator[Candidate]
         or not doc.bounded(begin, end)
     ):
         return
-    if _DECIMAL.fullmatch(value):
+    if _DECIMAL.fullmatch(value) or _FRACTION.fullmatch(value):
         return
     base = 0.55 if trunk and digits >= 9 else _of_national(value, digits)
     if base == _GROUPED and doc.in_number_rows(begin, end):

@@ -279,6 +279,12 @@ def _beginnings(classes: bytes, digits: int) -> Iterable[int]:
     return (begin, *second, digits)
 
 
+def _is_colour(text: str) -> bool:
+    """Return whether a text can be the red, green and blue of a colour."""
+    parts = text.split(" ")
+    return len(parts) == 3 and all(part.isdigit() and int(part) <= 255 for part in parts)
+
+
 def _read(doc: PreparedText, begin: int, identifiers: Iterable[Identifier]) -> Iterator[Candidate]:
     for each in identifiers:
         found = each.form.match(doc.text, begin)
@@ -288,7 +294,7 @@ def _read(doc: PreparedText, begin: int, identifiers: Iterable[Identifier]) -> I
         if each.check(bare(text).upper()):
             sure = each.confidence(text) if callable(each.confidence) else each.confidence
             rows = doc.in_number_rows if " " in text else doc.in_hex_groups
-            if rows(begin, found.end()):
+            if rows(begin, found.end()) or _is_colour(text):
                 sure = UNLIKELY
             if sure < LIKELY and doc.named is not None and each.type not in doc.named:
                 continue  # no label of the text can make it certain enough
