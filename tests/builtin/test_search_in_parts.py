@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import tracemalloc
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -47,6 +48,19 @@ TEXTS = {
     ],
     "list": ["ssn:", *[f"  - {order}" for *_, order in PEOPLE]],
     "jsonl": [json.dumps({"mail": mail, "order number": order}) for _, mail, _, order in PEOPLE],
+    "quoted": [
+        "From: a <a@example.org>",
+        "Content-Transfer-Encoding: quoted-printable",
+        "",
+        *[line for row in ROWS for line in (f"mail: {row[:9]}=", f"{row[9:].replace('@', '=40')}")],
+    ],
+    "base64": [
+        "Content-Type: text/plain",
+        "Content-Transfer-Encoding: base64",
+        "",
+        *[b64encode(f"{row:<56}\n".encode()).decode() for row in ROWS],
+    ],
+    "entities": [f"<li>line {n}: {mail.replace('@', '&#64;')}</li>" for n, mail, *_ in PEOPLE],
     "xml": ["<?xml version='1.0'?>", *[f"<email>{mail}</email>" for _, mail, *_ in PEOPLE]],
 }
 

@@ -86,6 +86,20 @@ HOSTILE: dict[str, tuple[Callable[[str], object], Callable[[int], str]]] = {
     "lines of json": (process, repeated('{"id": 1}\n', '{"email": "jo@acme.io"}\n')),
     "one line of json": (process, repeated('{"a": "', "jo@acme.io ")),
     "return only": (process, repeated("", "jo@acme.io\r")),
+    "entities": (scan, repeated("", "jo&#64;acme.io ")),
+    "entities of entities": (scan, repeated("", "jo&amp;amp;amp;#64;acme.io jo@acme.io ")),
+    "escapes": (scan, repeated("", 'jo\\u0040acme.io \\" ')),
+    "percent signs": (scan, repeated("", "jo%2540acme.io jo@acme.io ")),
+    "zero width": (scan, repeated("", "jo@\u200bacme.io ")),
+    "quoted": (
+        scan,
+        repeated("Content-Transfer-Encoding: quoted-printable\n\n", "jo=40acme=\n.io "),
+    ),
+    "base64": (scan, repeated("Content-Transfer-Encoding: base64\n\n", "am9AYWNtZS5pbyBh\n")),
+    "parts of mail": (
+        scan,
+        repeated("", "Content-Transfer-Encoding: base64\n\nam9AYWNtZS5pbyBh\n--a\n"),
+    ),
     "names": (fields, lambda size: "".join(f"k{n}_email: x\n" for n in range(size // 15))),
     "columns": (
         fields,

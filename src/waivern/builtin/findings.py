@@ -136,7 +136,8 @@ class ItemFindings:
         if row is None or group.row != row:
             group.total, group.row = group.total + 1, -1 if row is None else row
             if located:
-                group.locations.append(place() | {"evidence": evidence})
+                escapes = {"escapes": list(match.escapes)} if match.escapes else {}
+                group.locations.append(place() | escapes | {"evidence": evidence})
 
     def _described(self, match: Match, evidence: str, identity: tuple[str, ...]) -> dict[str, Json]:
         rule = self.detector.rules.types[match.type]

@@ -87,6 +87,7 @@ _LOCATION = _closed(
     table=_TEXT,
     row=_NUMBER,
     path=_TEXT,
+    escapes=_TEXTS,
     evidence=_TEXT,
 )
 _RULESET = _closed(name=_TEXT, version=_TEXT, digest=_TEXT, extends={"type": "object"})

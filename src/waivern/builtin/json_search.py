@@ -37,7 +37,7 @@ class JsonSearch:
                 place = {"input": self._key, "path": at, "start": match.start, "end": match.end}
                 self._findings.value(
                     match,
-                    value[match.start : match.end],
+                    match.value,
                     partial(dict, place),
                     name=_INDEX.sub("[*]", at),
                 )

@@ -66,7 +66,7 @@ class TableSearch:
                 hit.add(at)
                 self._findings.value(
                     match,
-                    text[match.start : match.end] if text else "",
+                    match.value,
                     partial(self._row_place, index, numbers[at]),
                     name=shown,
                     order=(index, 1),

@@ -65,25 +65,26 @@ class TextSearch:
         found += [(use.start - self._start, None, use) for use in uses]
         for at, match, use in sorted(found, key=_start):
             if match is not None:
-                self._add(match, searched, at)
+                self._add(match, at, searched[:begin])
             elif use is not None:
                 self._named_at[use.field.name] = self._at(at)
         self._lines.leave()
         self._start += len(text)
         self._context = context_for_next(searched) if more else ""
 
-    def _add(self, match: Match, searched: str, at: int) -> None:
+    def _add(self, match: Match, at: int, before: str) -> None:
+        """Add a match; one with a negative `at` begins in what is before the piece."""
         name = self._fields.of(match) if self._fields else ""
         self._findings.value(
             match,
-            searched[match.start : match.end],
-            lambda: {**self._at(at), "end": self._start + at + match.end - match.start},
+            match.value,
+            lambda: {**self._at(at, before), "end": self._start + at + match.end - match.start},
             name=self._detector.shown(name) if name else "",
             order=(self._start + at,),
         )
 
-    def _at(self, offset: int) -> Place:
-        line, column = self._lines.at(offset)
+    def _at(self, offset: int, before: str = "") -> Place:
+        line, column = self._lines.at(offset) if offset >= 0 else self._lines.above(offset, before)
         return {**self._place, "line": line, "column": column, "start": self._start + offset}
 
     def records(self) -> Iterator[Json]:
@@ -139,6 +140,14 @@ class _Lines:
         self.at(len(self._text))
         self._begin -= len(self._text)
         self._text = ""
+
+    def above(self, offset: int, before: str) -> tuple[int, int]:
+        """Return the place of a negative offset; `before` is what precedes the piece."""
+        end, at = self._end or "\n", len(before) + offset
+        line, column = self.at(0)
+        begin = before.rfind(end, 0, at) + 1
+        breaks = before.count(end, at)
+        return line - breaks, at - begin + 1 if breaks else max(1, column + offset)
 
     def at(self, offset: int) -> tuple[int, int]:
         end = self._end or "\n"

@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
+from waivern.detection.decoded_text import DecodedText, decoded
 from waivern.detection.label_context import (
     SILENT,
     Evidence,
@@ -52,6 +53,14 @@ class Match(NamedTuple):
     """A value that standards reserve for documentation and tests."""
     column: str = ""
     """The column that it lies in, where the text has one with a name."""
+    value: str = ""
+    """The characters of the value, without escapes."""
+    escapes: tuple[str, ...] = ()
+    """The kinds of escapes and encodings that it is written with: `entities`, say."""
+
+    def __repr__(self) -> str:
+        """Return the type and the place: the value must not reach a log."""
+        return f"Match({self.type}, {self.start}, {self.end}, {self.confidence}, {self.rule})"
 
 
 def scan(
@@ -70,13 +79,17 @@ def scan(
 
     `field` is the name of the column or key that the text is the value of, `beside` are the names
     of the other fields of the record; `types` restricts the types. Offsets count characters of
-    `text`. What lies before `begin` is the context of the rest and is not searched. A `piece` is a
-    part of a longer text: even if it is nothing but values, what they are may be said elsewhere.
+    `text`, also where a value is written with escapes. What lies before `begin` is the context of
+    the rest: values that end in it are not returned. A `piece` is a part of a longer text: even if
+    it is nothing but values, what they are may be said elsewhere.
     `person` is the confidence that a value of the field is a person's name, as `name_column`
     returns it for a whole column; None: the field's name and the value decide. Nothing outside the
     process is used.
     """
     rules = ruleset or load_ruleset()
+    plain = decoded(text)
+    if plain is not None:
+        text, begin = plain.text, plain.offset(begin)
     doc = PreparedText(text, field=field, beside=beside, person=person)
     if len(text) > _SHORT:
         doc.named = rules.named_by(doc.seen)
@@ -87,7 +100,7 @@ def scan(
         for c in found
         # the best label could make it certain enough
         if c.confidence + _FOR >= thresholds.get(c.type, 2)
-        and c.start >= begin
+        and c.end > begin
         and (types is None or c.type in types)
     ]
     if not candidates:
@@ -95,14 +108,21 @@ def scan(
     candidates.sort(key=lambda c: (c.start, c.end))
     surroundings = Surroundings(doc.text, rules, field)
     weighing = Weighing(doc, surroundings, rules, min_confidence, piece=piece)
-    return sorted(_resolve(weighing.matches(candidates)), key=lambda m: m.start)
+    found = sorted(_resolve(weighing.matches(candidates)), key=lambda m: m.start)
+    return found if plain is None else [_as_written(match, plain) for match in found]
+
+
+def _as_written(match: Match, plain: DecodedText) -> Match:
+    """Return a match of a decoded text with the place and the escapes of the original."""
+    start, end, escapes = plain.original(match.start, match.end)
+    return match._replace(start=start, end=end, escapes=escapes)
 
 
 def redact(text: str, ruleset: Ruleset | None = None, *, field: str | None = None) -> str:
     """Return `text` with every value that `scan` finds in it masked."""
     parts, at = [], 0
     for match in scan(text, ruleset, field=field):
-        parts += [text[at : match.start], mask(match.type, text[match.start : match.end])]
+        parts += [text[at : match.start], mask(match.type, match.value)]
         at = match.end
     return "".join([*parts, text[at:]])
 
@@ -201,6 +221,7 @@ class Weighing:
             terms,
             is_sample(c.type, self._doc.text[c.start : c.end]),
             column,
+            self._doc.text[c.start : c.end],
         )
 
     def _verdict(self, kind: str, labels: tuple[Label, ...], rule: TypeRule) -> Verdict | None:

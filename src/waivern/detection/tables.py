@@ -13,6 +13,8 @@ from functools import cached_property
 from itertools import pairwise
 from typing import NamedTuple
 
+from waivern.detection.mail_encodings import open_part
+
 _BLANK = re.compile(r"\n[ \t\r]{0,40}\n")
 _INSERT = re.compile(
     r"insert\s{1,4}(?:or\s{1,4}\w{1,10}\s{1,4})?into\s{1,4}[^\s(;]{1,130}\s{0,20}"
@@ -283,6 +285,8 @@ def context_for_next(text: str) -> str:
     `text` ends in.
     """
     near = max(0, len(text) - _CONTEXT)
+    if part := open_part(text, _CONTEXT):
+        return part
     return Tables(text).open_at_end() or text[text.find("\n", near) + 1 or near :]
 
 
