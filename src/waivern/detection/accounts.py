@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from waivern.detection.prepared_text import Candidate, PreparedText, occurrences
+from waivern.detection.prepared_text import Candidate, PreparedText, in_word, occurrences
 from waivern.detection.validators import base58_address, bech32_address, iban, iban_length
 
 _SHORTEST_ADDRESS = 26
@@ -18,13 +18,13 @@ def ibans(doc: PreparedText) -> Iterator[Candidate]:
     """Yield IBANs, written together or in groups, in capitals or all in small letters."""
     text = doc.text
     for start in occurrences(doc.numbers, b"AA00"):
-        if start and (text[start - 1].isalnum() or text[start - 1] == "_"):
+        if start and (in_word(text[start - 1]) or text[start - 1] == "_"):
             continue
         length = iban_length(text[start : start + 2].upper())
         if length is None:
             continue
         end, value = _take(text, start, length)
-        if len(value) < length or (end < len(text) and (text[end].isalnum() or text[end] == "_")):
+        if len(value) < length or (end < len(text) and (in_word(text[end]) or text[end] == "_")):
             continue
         if value != value.upper() and value != value.lower():
             continue

@@ -29,6 +29,7 @@ _REMARK = re.compile(
     r"| ((?:[^\W\d_]{1,20} ){0,4}[^\W\d_]{1,20})[.,;!?)\n]"
 )
 """A remark in brackets, what a sentence says that the value is, or its last words."""
+_WORDS = re.compile(r"[^\W\d_]{1,20}(?: [^\W\d_]{1,20}){0,2}")
 _BEHIND = 60
 _TAGS = re.compile(r"<[^<>]{0,200}>")
 _LAST_TAG = re.compile(r"<([A-Za-z][\w:.-]{0,40})(?:\s[^<>]{0,200})?>\s{0,80}\Z")
@@ -199,6 +200,8 @@ class Surroundings:
             if remark:
                 inside, said, last = remark.groups()
                 yield Label(words(last or inside or said), "remark" if last else "words")
+        elif UNSPACED.match(after) and (said := _WORDS.match(after)):
+            yield Label(words(said.group()), "remark")
 
     def _says_nothing(self, column: str) -> bool:
         """Return whether no term is known in the name of a column."""

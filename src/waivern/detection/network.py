@@ -6,7 +6,7 @@ import ipaddress
 import re
 from collections.abc import Iterator
 
-from waivern.detection.prepared_text import Candidate, PreparedText, occurrences, pattern
+from waivern.detection.prepared_text import Candidate, PreparedText, in_word, occurrences, pattern
 
 _QUAD = re.compile(rb"0{1,3}\.0{1,3}\.0{1,3}\.0{1,3}")
 _COMPARED = pattern(r"(?:\(=|[=<>!~]=|[<~^]|(?<![-=])>|~>|<<|>>) {0,2}\Z")
@@ -117,11 +117,11 @@ def _with_prefix(text: str, start: int, end: int, most: int) -> int:
 
 def _ipv4_bounded(text: str, start: int, end: int) -> bool:
     before, after = text[start - 1 : start] if start else "", text[end : end + 1]
-    if before.isalnum() or before in ("_", "."):
+    if in_word(before) or before in ("_", "."):
         return False
     if before in ("-", "+") and text[max(0, start - 2)].isalpha():
         return False
-    if after.isalnum() or after == "_":
+    if in_word(after) or after == "_":
         return False
     following = text[end + 1 : end + 2]
     return not (after == "." and following.isalnum()) and not (after == "-" and following.isalpha())
@@ -155,9 +155,9 @@ def _ipv6(doc: PreparedText, near: int) -> tuple[int, Candidate | None]:
 
 def _ipv6_bounded(text: str, start: int, end: int) -> bool:
     before, after = text[start - 1 : start] if start else "", text[end : end + 1]
-    if before.isalnum() or before in ("_", "."):
+    if in_word(before) or before in ("_", "."):
         return False
-    if after.isalnum() or after in ("_", ":"):
+    if in_word(after) or after in ("_", ":"):
         return False
     return not (after == "." and text[end + 1 : end + 2].isalnum())
 
@@ -187,7 +187,7 @@ def mac_addresses(doc: PreparedText) -> Iterator[Candidate]:
             end = start + len(anchor)
             mark = text[start + (4 if len(anchor) == 14 else 2)]
             before, after = text[start - 1 : start] if start else "", text[end : end + 1]
-            if before.isalnum() or before in ("_", mark) or after.isalnum() or after == "_":
+            if in_word(before) or before in ("_", mark) or in_word(after) or after == "_":
                 continue
             if after == mark and text[end + 1 : end + 2].isalnum():
                 continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from waivern.detection.numbering import CALLING_CODES
-from waivern.detection.prepared_text import Candidate, PreparedText, pattern
+from waivern.detection.prepared_text import Candidate, PreparedText, in_word, pattern
 from waivern.detection.validators import nanp
 
 _TYPE = "PHONE_NUMBER"
@@ -60,7 +60,7 @@ def _international(doc: PreparedText, at: int, begin: int, doubt: float) -> Cand
     """Read calling code and number from `at`; `begin` is where the '+' or '00' is."""
     text = doc.text
     code = next((text[at : at + n] for n in (1, 2, 3) if text[at : at + n] in CALLING_CODES), None)
-    if code is None or text[begin - 1 : begin].isalnum():
+    if code is None or in_word(text[begin - 1 : begin]):
         return None
     low, high = CALLING_CODES[code]
     at_number = at + len(code)

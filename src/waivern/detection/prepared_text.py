@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from functools import cached_property
 from typing import NamedTuple
 
-from waivern.detection.word_splitting import tokens_in, words_of
+from waivern.detection.word_splitting import UNSPACED, tokens_in, words_of
 
 _SPACES = "\u00a0\u2007\u2009\u202f"
 _HYPHENS = "\u2010\u2011\u2012\u2013\u2212"
@@ -144,17 +144,25 @@ class PreparedText:
         text = self.text
         if start:
             before = text[start - 1]
-            if before.isalnum() or before in "_$€£%#@.":
+            if in_word(before) or before in "_$€£%#@.":
                 return False
             if before in "-/+" and start > 1 and _JOINED.match(text, start - 2):
                 return False
         if end < len(text):
             after = text[end]
-            if after.isalnum() or after in "_%€@":
+            if in_word(after) or after in "_%€@":
                 return False
             if after in "-./" and end + 1 < len(text) and text[end + 1].isalnum():
                 return False
         return True
+
+
+def in_word(char: str) -> bool:
+    """Return whether a letter or digit makes one word with what it touches.
+
+    In Chinese, Japanese, Korean and Thai a number touches the words around it.
+    """
+    return char.isalnum() and (char.isascii() or not UNSPACED.match(char))
 
 
 def occurrences(haystack: bytes, needle: bytes) -> Iterator[int]:
