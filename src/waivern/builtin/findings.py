@@ -8,10 +8,19 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Protocol
 
-from waivern.detection import Match, NamedField, Ruleset, canonical_mask, mask, redact, scan
+from waivern.detection import (
+    Match,
+    NamedField,
+    Ruleset,
+    canonical_mask,
+    classify,
+    mask,
+    redact,
+    scan,
+)
 from waivern.detection.ruleset import FieldTerm
 from waivern.message import Json
 
@@ -54,6 +63,8 @@ class Detector:
         self.config = config
         self.shown = lru_cache(4096)(self._shown)
         """Returns a path, column or key as it may be shown: some contain values themselves."""
+        self.classified = lru_cache(50_000)(partial(classify, rules=rules))
+        """Returns the term of a field name: the same names are in many files."""
 
     def scan(
         self, text: str, name: str | None = None, begin: int = 0, *, piece: bool = False

@@ -23,7 +23,7 @@ class TextSearch:
         self._detector = detector
         self._findings = ItemFindings(detector, self._shown)
         self._place: Place = {"input": key, "file": self._shown}
-        self._names = FieldNames(detector.rules)
+        self._names = FieldNames(detector.rules, detector.classified)
         self._named_at: dict[str, Place] = {}
         self._fields: RecordFields | None = None
         self._lines = _Lines()

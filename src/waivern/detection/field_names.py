@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from waivern.detection.field_uses import use_of
 from waivern.detection.ruleset import LONGEST_TERM, NamedField, Ruleset
@@ -87,8 +88,12 @@ def field_names(text: str, rules: Ruleset) -> list[FieldUse]:
 class FieldNames:
     """The personal fields that a text declares, which may be added in parts."""
 
-    def __init__(self, rules: Ruleset) -> None:
+    def __init__(
+        self, rules: Ruleset, classified: Callable[[str], NamedField | None] | None = None
+    ) -> None:
+        """Begin a text; `classified` is `classify` with a memory that several texts share."""
         self._rules = rules
+        self._classified = classified or partial(classify, rules=rules)
         self._found: dict[str, FieldUse] = {}
         self._first: dict[str, str] = {}
         """The first name of each term: further names count as that one if there are too many."""
@@ -135,9 +140,7 @@ class FieldNames:
 
     def _declared(self, text: str, at: int) -> Iterator[FieldUse]:
         raw, xml = text.encode("ascii", "replace"), bool(self._is_xml)
-        named = {
-            name: classify(name.decode(), self._rules) for name in set(_IDENTIFIER.findall(raw))
-        }
+        named = {name: self._classified(name.decode()) for name in set(_IDENTIFIER.findall(raw))}
         fields = {name: field for name, field in named.items() if field}
         places: defaultdict[bytes, list[tuple[int, bool]]] = defaultdict(list)
         for found in _IDENTIFIER.finditer(raw) if fields else ():

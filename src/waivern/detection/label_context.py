@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from functools import lru_cache
+from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple
 
-from waivern.detection.ruleset import LONGEST_TERM, UNRELATED, Ruleset, Vocabulary, stem_of
+from waivern.detection.ruleset import (
+    LONGEST_TERM,
+    UNRELATED,
+    Ruleset,
+    Vocabulary,
+    stem_of,
+    without_suffix,
+)
 from waivern.detection.tables import Tables
 from waivern.detection.word_splitting import UNSPACED, words
 
@@ -277,12 +283,12 @@ def evidence(label: Label, rules: Ruleset) -> Evidence:
     phrase = spoken or len(label.words) > _KEY_WORDS
     passed_over = rules.particles if phrase else _NOTHING
     said = _separated(label.words, rules.unspaced)
-    terms = _nearest_first(said, rules.labels, rules.last_words, passed_over)
+    terms = _nearest_first(said, rules.labels, rules.may_end_term, passed_over)
     term, names, behind = next(terms, _UNKNOWN)
     others = _NOTHING
     if names and UNRELATED not in names:
         others = _NOTHING.union(*(each for _, each, _ in terms)) - {UNRELATED}
-    hint, hinted, _ = next(_nearest_first(said, rules.hints, rules.last_words), _UNKNOWN)
+    hint, hinted, _ = next(_nearest_first(said, rules.hints, rules.may_end_term), _UNKNOWN)
     # `nas`, `pas` and `fin` are identifiers, and words of many languages
     other_word = len(term or "") <= _SHORT and UNRELATED not in names
     mild = label.kind == "remark" or (spoken and (behind >= _FAR_WORDS or other_word))
@@ -318,17 +324,17 @@ def _separated(found: tuple[str, ...], terms: tuple[str, ...]) -> tuple[str, ...
 def _nearest_first(
     label: tuple[str, ...],
     vocabulary: Vocabulary,
-    last_words: frozenset[str],
+    may_end: Callable[[str], bool],
     passed_over: frozenset[str] = _NOTHING,
 ) -> Iterator[tuple[str, frozenset[str], int]]:
     """Yield the known terms of a label with what they name, and how many words follow them.
 
     The one that ends nearest to the value comes first; of those that end there, the longest. Only
-    `last_words` end a term.
+    words that `may_end` a term are looked at.
     """
     end = len(label)
     while end > 0:
-        begin, term = _term_at(label, end, vocabulary, last_words, passed_over)
+        begin, term = _term_at(label, end, vocabulary, may_end, passed_over)
         if term:
             yield term, vocabulary[term], len(label) - end
         end = begin
@@ -338,27 +344,17 @@ def _term_at(
     label: tuple[str, ...],
     end: int,
     vocabulary: Vocabulary,
-    last_words: frozenset[str],
+    may_end: Callable[[str], bool],
     passed_over: frozenset[str],
 ) -> tuple[int, str | None]:
     """Return where the longest term begins that ends there, and the term; None if none does."""
     word = label[end - 1]
-    for begin in range(max(0, end - LONGEST_TERM), end) if word in last_words else ():
+    if not may_end(word):
+        return end - 1, None
+    for begin in range(max(0, end - LONGEST_TERM), end):
         term = " ".join(label[begin:end])
         if term in vocabulary and term not in passed_over:
             return begin, term
-    if (part := _without_suffix(word)) in vocabulary and part not in passed_over:
+    if (part := without_suffix(word)) in vocabulary and part not in passed_over:
         return end - 1, part
     return end - 1, stem_of(word, vocabulary)
-
-
-_SUFFIX = re.compile(
-    r"(?<=..)(?:s?nummer[ns]?|s?num(?:me)?ret|numero|number|numer|s?nr|num|s?adresse|s?adress|adres|address)\Z"
-)
-"""What compounds of the European languages add to the word that says what a value is."""
-
-
-@lru_cache(maxsize=20_000)
-def _without_suffix(word: str) -> str:
-    """Return the first part of a compound such as `telefoonnummer`; the word if it is none."""
-    return _SUFFIX.sub("", word)

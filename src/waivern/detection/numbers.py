@@ -13,6 +13,11 @@ from waivern.detection.validators import card_issuer
 
 _WINDOW = re.compile(rb"0[0 .\-/()]{5,400}")
 _FEWEST_DIGITS = 6
+_NOT_NATIONAL = re.compile(  # in the classes of characters
+    rb"\+0|\(|0{12}|0{4}[ -]0{4,6}[ -]0|000[-. ]000[-. ]0|(?<!0)0[-. ]000[-. ]0"
+)
+"""A window without it has no card, and no phone number that can do without a label."""
+_ZEROS = pattern(r"(?<!\d)00")
 _GROUP = pattern(r"\d{1,400}")
 
 _CARD_GROUPS = (
@@ -29,12 +34,20 @@ _PHONE_SIZES = (1, 3)
 
 def numbers(doc: PreparedText) -> Iterator[Candidate]:
     """Yield every value that its digits identify, several readings of one place included."""
-    text = doc.text
-    for window in _WINDOW.finditer(doc.numbers):
+    text, classes = doc.text, doc.numbers
+    labelled = doc.named is None or "PHONE_NUMBER" in doc.named
+    for window in _WINDOW.finditer(classes):
         if window.group().count(b"0") < _FEWEST_DIGITS:
             continue
+        begin, stop = window.span()
+        if not (
+            labelled
+            or _NOT_NATIONAL.search(classes, max(0, begin - 2), stop)
+            or _ZEROS.search(text, begin, stop)
+        ):
+            continue
         first = True
-        for group in _GROUP.finditer(text, window.start(), window.end()):
+        for group in _GROUP.finditer(text, begin, stop):
             start, size = group.start(), group.end() - group.start()
             if start > 1 and text[start - 1] in "./-" and text[start - 2].isdigit():
                 continue  # inside a chain of groups: no number begins here

@@ -6,9 +6,10 @@ ruleset that a user writes is read by `additions`, with the same functions.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from importlib.resources import files
 from typing import Any, Literal, NamedTuple
 
@@ -151,10 +152,19 @@ class Ruleset:
         return {name: rule.threshold for name, rule in self.types.items()}
 
     @cached_property
-    def last_words(self) -> frozenset[str]:
-        """The words that end a term of `labels` or `hints`."""
-        terms = (*self.labels, *self.hints)
-        return frozenset(term.rpartition(" ")[2] for term in terms)
+    def may_end_term(self) -> Callable[[str], bool]:
+        """Returns whether a word, or a part of it, may end a term of `labels` or `hints`."""
+        every = (*self.labels, *self.hints)
+        ends = frozenset(term.rpartition(" ")[2] for term in every)
+
+        def may_end(word: str) -> bool:
+            return (
+                word in ends
+                or without_suffix(word) in ends
+                or any(stem_of(word, known) for known in (self.labels, self.hints))
+            )
+
+        return lru_cache(50_000)(may_end)
 
     @cached_property
     def _by_first_word(self) -> Mapping[str, list[tuple[frozenset[str], frozenset[str]]]]:
@@ -242,6 +252,18 @@ def label_terms(types: Mapping[str, Any], unrelated: Iterable[str]) -> Vocabular
 
 def type_terms(types: Mapping[str, Any], key: str) -> Vocabulary:
     return _vocabulary((term, name) for name, rule in types.items() for term in rule.get(key, ()))
+
+
+_SUFFIX = re.compile(
+    r"(?<=..)(?:s?nummer[ns]?|s?num(?:me)?ret|numero|number|numer|s?nr|num|s?adresse|s?adress|adres|address)\Z"
+)
+"""What compounds of the European languages add to the word that says what a value is."""
+
+
+@lru_cache(maxsize=20_000)
+def without_suffix(word: str) -> str:
+    """Return the first part of a compound such as `telefoonnummer`; the word if it is none."""
+    return _SUFFIX.sub("", word)
 
 
 def stem_of(word: str, vocabulary: Vocabulary) -> str | None:

@@ -54,8 +54,11 @@ def _plain(text: str) -> str:
     return "".join(c for c in decomposed if unicodedata.category(c) != "Mn")
 
 
-words_once = words.__wrapped__
-"""`words` of a name that is not likely to come again: it is not remembered."""
+def words_once(name: str) -> tuple[str, ...]:
+    """Return the `words` of a name that is not likely to come again: it is not remembered."""
+    if name.isascii() and name.isalnum() and "ail" not in name and "IPv" not in name:
+        return _words_of(name)
+    return words.__wrapped__(name)
 
 
 def tokens_in(text: str) -> frozenset[str]:
