@@ -25,7 +25,7 @@ PAUSE_S = 0.1
 """The longest first pause before a request is repeated; each next one may be twice as long."""
 REQUEST_S = 30
 CONNECT_S = 5
-OPTIONS = {"s3": ("endpoint", "region"), "gs": (), "az": ("endpoint", "account")}
+OPTIONS = {"s3": ("endpoint", "region"), "gs": ("endpoint",), "az": ("endpoint", "account")}
 """The parameters that a URL may have, by scheme."""
 LIST_PAGE = 1000
 
@@ -177,6 +177,10 @@ def _of_s3(options: dict[str, str]) -> dict[str, Any]:
     }
 
 
+def _of_google(options: dict[str, str]) -> dict[str, Any]:
+    return {"base_url": options["endpoint"]} if options else {}
+
+
 def _of_azure(options: dict[str, str]) -> dict[str, Any]:
     names = {"account": "account_name", "endpoint": "endpoint"}
     return {names[option]: value for option, value in options.items()}
@@ -184,7 +188,7 @@ def _of_azure(options: dict[str, str]) -> dict[str, Any]:
 
 _CONFIGURED: dict[str, Callable[[dict[str, str]], dict[str, Any]]] = {
     "s3": _of_s3,
-    "gs": lambda _: {},
+    "gs": _of_google,
     "az": _of_azure,
 }
 
