@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
-from typing import Protocol
+from typing import Literal, Protocol
 
 from waivern.detection import (
     Match,
@@ -21,6 +21,7 @@ from waivern.detection import (
     redact,
     scan,
 )
+from waivern.detection.masks import nothing
 from waivern.detection.ruleset import FieldTerm
 from waivern.message import Json
 
@@ -33,6 +34,7 @@ FEW_LOCATIONS = 20
 """The occurrences that are located in an item of any size."""
 PER_LOCATION = 8_192
 """The characters of an item for each of which one more may be."""
+MaskLevel = Literal["none", "partial", "full"]
 Place = dict[str, Json]
 Order = tuple[int, ...]
 
@@ -50,9 +52,26 @@ class DetectionSettings(Protocol):
     @property
     def types(self) -> tuple[str, ...] | None: ...
     @property
+    def exclude_types(self) -> tuple[str, ...]: ...
+    @property
+    def values(self) -> bool: ...
+    @property
     def field_names(self) -> bool: ...
     @property
+    def min_count(self) -> int: ...
+    @property
     def max_locations(self) -> int: ...
+    @property
+    def mask(self) -> MaskLevel: ...
+
+
+def searched_types(rules: Ruleset, config: DetectionSettings) -> tuple[str, ...] | None:
+    """Return the types of values that are searched for; None: all of the ruleset."""
+    if not config.values:
+        return ()
+    if not config.exclude_types:
+        return config.types
+    return tuple(t for t in config.types or rules.types if t not in config.exclude_types)
 
 
 class Detector:
@@ -61,6 +80,7 @@ class Detector:
     def __init__(self, rules: Ruleset, config: DetectionSettings) -> None:
         self.rules = rules
         self.config = config
+        self.types = searched_types(rules, config)
         self.shown = lru_cache(4096)(self._shown)
         """Returns a path, column or key as it may be shown: some contain values themselves."""
         self.classified = lru_cache(50_000)(partial(classify, rules=rules))
@@ -73,15 +93,23 @@ class Detector:
 
         `begin` and `piece` are those of `waivern.detection.scan`.
         """
+        if self.types == ():
+            return []
         return scan(
             text,
             self.rules,
             field=name,
-            types=self.config.types,
+            types=self.types,
             min_confidence=self.config.min_confidence,
             begin=begin,
             piece=piece,
         )
+
+    def evidence(self, kind: str, value: str) -> str:
+        """Return a value as a finding shows it."""
+        if self.config.mask == "partial":
+            return mask(kind, value)
+        return value if self.config.mask == "none" else nothing(value)
 
     def _shown(self, name: str) -> str:
         return _NUMBER.sub(lambda number: _DIGIT.sub("*", number[0]), redact(name, self.rules))
@@ -140,7 +168,7 @@ class ItemFindings:
             group = self._groups[identity] = _Group(order, {}, -1.0)
         located = len(group.locations) < self.detector.config.max_locations
         better = group.confidence < match.confidence
-        evidence = mask(match.type, value) if better or located else ""
+        evidence = self.detector.evidence(match.type, value) if better or located else ""
         if better:
             group.confidence = match.confidence
             group.document = self._described(match, evidence, identity)
@@ -163,6 +191,7 @@ class ItemFindings:
             "evidence": evidence,
             "validators": list(match.validators),
             "terms": list(match.terms),
+            "why": match.reasons.document() if match.reasons else {},
             "rule": match.rule,
         }
 
@@ -186,6 +215,7 @@ class ItemFindings:
             "evidence": name,
             "validators": [],
             "terms": [term.term],
+            "why": {},
             "rule": term.rule,
         }
         identity = (kind, term.rule, name, "", "field name")
@@ -211,7 +241,9 @@ class ItemFindings:
             share = _share([len(group.locations) for group in self._groups.values()], most)
             for group in self._groups.values():
                 del group.locations[share:]
-        for identity, group in sorted(self._groups.items(), key=lambda each: each[1].order):
+        least = self.detector.config.min_count
+        counted = [each for each in self._groups.items() if each[1].total >= least]
+        for identity, group in sorted(counted, key=lambda each: each[1].order):
             filled = None if cells is None or group.row < 0 else cells[identity[2]]
             yield self._record(identity, group, filled)
 

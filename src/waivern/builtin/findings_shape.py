@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from waivern.builtin.findings import DetectionSettings, field_type
+from waivern.builtin.findings import DetectionSettings, field_type, searched_types
 from waivern.detection import Ruleset
 
 _TEXT: dict[str, Any] = {"type": "string"}
@@ -18,7 +18,8 @@ def shape(rules: Ruleset | None, wanted: DetectionSettings | None) -> Mapping[st
     """Return the shape of the content; without rules, any type and category is possible."""
     types, categories, severities = None, None, None
     if rules is not None and wanted is not None:
-        values = wanted.types or tuple(rules.types)
+        searched = searched_types(rules, wanted)
+        values = tuple(rules.types) if searched is None else searched
         fields = list(rules.fields.values()) if wanted.field_names else []
         types = {*values, *(field_type(each) for each in fields)}
         of_values = (rules.types[each].category for each in values if each in rules.types)
@@ -34,6 +35,7 @@ def shape(rules: Ruleset | None, wanted: DetectionSettings | None) -> Mapping[st
             by_type=_counts(types),
             by_category=_counts(categories),
         ),
+        mask=_TEXT,
         findings={"type": "array", "items": _finding(types, categories, severities)},
     )
 
@@ -54,6 +56,7 @@ def _finding(
         evidence=_TEXT,
         validators=_TEXTS,
         terms=_TEXTS,
+        why=_WHY,
         locations={"type": "array", "items": _LOCATION},
         total=_NUMBER,
         hit_ratio=_NUMBER,
@@ -89,5 +92,15 @@ _LOCATION = _closed(
     path=_TEXT,
     escapes=_TEXTS,
     evidence=_TEXT,
+)
+_WHY = _closed(
+    form=_NUMBER,
+    label=_NUMBER,
+    alone=_NUMBER,
+    threshold=_NUMBER,
+    stance=_TEXT,
+    term=_TEXT,
+    place=_TEXT,
+    words=_NUMBER,
 )
 _RULESET = _closed(name=_TEXT, version=_TEXT, digest=_TEXT, extends={"type": "object"})

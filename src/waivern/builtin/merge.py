@@ -84,6 +84,11 @@ def _findings(inputs: Sequence[Input]) -> Joined:
 
     `ruleset` is then `rulesets`, each of them once.
     """
+    if any(one.rest.get("mask") == "none" for one in inputs):
+        raise ComponentError(
+            "findings with unmasked values are not merged: no record would say where copies are",
+            hint="remove `mask: none` from the search",
+        )
     rulesets: list[Json] = []
     for one in inputs:
         own = one.rest["rulesets"] if "rulesets" in one.rest else [one.rest["ruleset"]]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Field, ValidationInfo
+from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
 from waivern.builtin.common_properties import Number, Properties, SourcePath
-from waivern.builtin.findings import Detector, FindingsSummary, rules_document
+from waivern.builtin.findings import Detector, FindingsSummary, MaskLevel, rules_document
 from waivern.builtin.findings_shape import shape
 from waivern.builtin.json_search import JsonSearch
 from waivern.builtin.planted_values import (
@@ -93,14 +93,39 @@ class PersonalData:
             default=None,
             description="Types of values to search for; default: all types of the ruleset.",
         )
+        exclude_types: tuple[Annotated[str, AfterValidator(_known_type)], ...] = Field(
+            default=(), description="Types of values not to search for."
+        )
+        values: bool = Field(
+            default=True, description="Search for values; without them, only names of fields."
+        )
         field_names: bool = Field(
             default=True, description="Report fields whose names indicate personal data."
+        )
+        min_count: Annotated[int, Number, Field(ge=1)] = Field(
+            default=1, description="Leave out findings that have fewer occurrences in their item."
+        )
+        mask: MaskLevel = Field(
+            default="partial",
+            description="How a finding shows a value: `partial` shows a few characters, of a value "
+            "with a check digit at most two; `full` shows nothing; `none` stores the whole value, "
+            "so that the artifact holds source content and is not cached.",
         )
         max_locations: Annotated[int, Number, Field(ge=1, le=10_000)] = Field(
             default=20,
             description="The maximum number of occurrences of a finding that are located; fewer in "
             "a file of many findings. `total` is the number of all occurrences.",
         )
+
+        @model_validator(mode="after")
+        def _searches(self) -> Self:
+            if not (self.values or self.field_names):
+                raise ValueError("nothing is searched for: set `values` or `field_names`")
+            if not self.values and (self.types or self.exclude_types):
+                raise ValueError("`types` and `exclude_types` choose values, and `values` is false")
+            if self.types and not {*self.types} - {*self.exclude_types}:
+                raise ValueError("`exclude_types` leaves none of the `types`")
+            return self
 
     def process(
         self, inputs: Sequence[Input], config: Config, ctx: Context
@@ -110,15 +135,20 @@ class PersonalData:
         Return the rest of the content, whose counts are those of what was yielded.
         """
         rules = ruleset(config.ruleset, ctx)
-        if fault := next(filter(None, (_unknown_type(t, rules) for t in config.types or ())), None):
+        chosen = (*(config.types or ()), *config.exclude_types)
+        if fault := next(filter(None, (_unknown_type(t, rules) for t in chosen)), None):
             raise ComponentError(fault)
+        if config.mask == "none":
+            ctx.holds_source = True
         detector, summary = Detector(rules, config), FindingsSummary()
         planted = SamplePlanter(rules, config, ctx)
         for one in inputs:
             for finding in _SEARCHES.get(one.schema.name, _json)(one, detector, planted, ctx):
                 summary.add(finding)
                 yield finding
-        return {"ruleset": rules_document(rules), "summary": summary.document()}
+        content: dict[str, Json] = {"ruleset": rules_document(rules)}
+        content |= {} if config.mask == "partial" else {"mask": config.mask}
+        return {**content, "summary": summary.document()}
 
     def describes(
         self,
@@ -131,7 +161,10 @@ class PersonalData:
         return shape(rules, config)
 
     def advise(self, config: Config, ctx: Context) -> Iterator[tuple[str, str, str | None]]:
-        """Yield the faults of a ruleset file."""
+        """Yield the faults of a ruleset file, and what the run would store."""
+        if config.mask == "none":
+            hint = "`wct inspect RUN/SOURCE --show ITEM` shows them where they are"
+            yield "mask", "the run stores whole values of personal data", hint
         try:
             ruleset(config.ruleset, ctx)
         except InvalidError as error:
@@ -143,8 +176,11 @@ class PersonalData:
     def rulesets(self, config: Config, ctx: Context) -> Mapping[str, str]:
         """Return the identity of the shipped ruleset and of the user's own, if there is one.
 
-        Raises what `process` raises if that cannot be used.
+        Raises what `process` raises if that cannot be used; for unmasked values, which no cached
+        result may carry into another run, always.
         """
+        if config.mask == "none":
+            raise ComponentError("findings with unmasked values are not cached")
         return marks(ruleset(config.ruleset, ctx))
 
 

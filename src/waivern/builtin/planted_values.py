@@ -20,7 +20,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from waivern.builtin.findings import DetectionSettings, Detector
+from waivern.builtin.findings import DetectionSettings, Detector, MaskLevel, searched_types
 from waivern.builtin.json_search import JsonSearch
 from waivern.builtin.table_search import TableSearch
 from waivern.builtin.text_search import TextSearch
@@ -52,8 +52,12 @@ class _Settings(NamedTuple):
 
     min_confidence: float
     types: tuple[str, ...] | None
+    exclude_types: tuple[str, ...] = ()
+    values: bool = True
     field_names: bool = False
+    min_count: int = 1
     max_locations: int = 10_000
+    mask: MaskLevel = "full"
 
 
 class SamplePlanter:
@@ -61,7 +65,7 @@ class SamplePlanter:
 
     def __init__(self, rules: Ruleset, config: DetectionSettings, ctx: Context) -> None:
         self._rules = rules
-        self._settings = _Settings(config.min_confidence, config.types)
+        self._settings = _Settings(config.min_confidence, searched_types(rules, config))
         self._ctx = ctx
         self._forms: set[str] = set()
 
@@ -204,7 +208,7 @@ def _key(sample: PlantedSample) -> str:
 _SEARCHES: dict[str, Callable[[Detector, Samples], set[int]]] = {
     TEXT: _in_text(lambda each: f"{each.label or 'value'}: {each.value}\n"),
     LOG: _in_text(
-        lambda each: f"2026-01-01T00:00:00Z INFO app: saved {_key(each)}={each.value}, done\n"
+        lambda each: f"2026-01-01T00:00:00Z INFO app: saved {_key(each)}={each.value}; done\n"
     ),
     DELIMITED: _delimited,
     JSON_TEXT: _in_text(lambda each: f'{{"{_key(each)}": {json.dumps(each.value)}}}\n'),

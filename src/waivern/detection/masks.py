@@ -25,6 +25,11 @@ def ends(first: int, last: int) -> Mask:
     return mask
 
 
+def nothing(value: str) -> str:  # noqa: ARG001 - as every mask
+    """Show nothing, not even the length."""
+    return "***"
+
+
 def email(value: str) -> str:
     """Show the first letter and the domain."""
     local, _, domain = value.rpartition("@")

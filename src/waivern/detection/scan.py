@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from waivern.detection.decoded_text import DecodedText, decoded
 from waivern.detection.label_context import (
@@ -18,6 +18,7 @@ from waivern.detection.label_context import (
 )
 from waivern.detection.patterns import values
 from waivern.detection.prepared_text import Candidate, PreparedText
+from waivern.detection.reasons import Reasons
 from waivern.detection.ruleset import Ruleset, TypeRule, load_ruleset
 from waivern.detection.value_types import FINDERS, is_sample, mask
 
@@ -34,6 +35,10 @@ _CONJUNCTION = "and|or|und|oder|et|ou|y|e|o|och|og|en|i|ja|&"
 _AND = re.compile(rf"[ ,]{{1,2}}(?:{_CONJUNCTION}) ")
 _LONGEST_AND = 8
 _SEPARATORS = re.compile(rf"[\s,;/.]*(?:(?:{_CONJUNCTION})\s)?")
+
+
+JudgedLabel: TypeAlias = tuple[Verdict, Label | None]
+"""A verdict, and the label that it comes from; None if no label says anything."""
 
 
 class Match(NamedTuple):
@@ -57,6 +62,8 @@ class Match(NamedTuple):
     """The characters of the value, without escapes."""
     escapes: tuple[str, ...] = ()
     """The kinds of escapes and encodings that it is written with: `entities`, say."""
+    reasons: Reasons | None = None
+    """Why it is reported with this confidence."""
 
     def __repr__(self) -> str:
         """Return the type and the place: the value must not reach a log."""
@@ -145,7 +152,7 @@ class Weighing:
         self._floor = floor
         self._may_be_alone = around.bare and not piece
         self._heard: dict[Label, Evidence] = {}
-        self._judged: dict[tuple[Label, ...], dict[str, Verdict | None]] = {}
+        self._judged: dict[tuple[Label, ...], dict[str, JudgedLabel | None]] = {}
         """The verdicts of labels by type: the same labels come again in a column or a log."""
 
     def matches(self, candidates: Iterable[Candidate]) -> list[Match]:
@@ -188,7 +195,7 @@ class Weighing:
         self,
         c: Candidate,
         labels: tuple[Label, ...],
-        verdicts: dict[str, Verdict | None],
+        verdicts: dict[str, JudgedLabel | None],
         column: str,
         *,
         alone: bool,
@@ -196,19 +203,21 @@ class Weighing:
         """Return the match of a candidate; `verdicts` are those of the labels that are known."""
         rule = self._rules.types[c.type]
         if c.type in verdicts:
-            verdict = verdicts[c.type]
+            judged = verdicts[c.type]
         else:
-            verdict = verdicts[c.type] = self._verdict(c.type, labels, rule)
-        if verdict is None:
+            judged = verdicts[c.type] = self._verdict(c.type, labels, rule)
+        if judged is None:
             return None
+        verdict, label = judged
         named = verdict
         if verdict.stance == "foreign" and c.validators:
             named = SILENT  # a check that holds outweighs a name that says nothing
-        confidence = c.confidence + _shift(named, rule)
+        confidence = labelled = c.confidence + (effect := _shift(named, rule))
         distinctive = bool(c.validators) or c.confidence >= _DISTINCTIVE
         if alone and distinctive and verdict.stance == "silent":
             confidence = max(confidence, min(confidence + _ALONE, _ENOUGH))
-        if confidence < max(rule.threshold, self._floor) - 1e-9:
+        threshold = max(rule.threshold, self._floor)
+        if confidence < threshold - 1e-9:
             return None
         terms = (verdict.term,) if verdict.term and verdict.stance in ("for", "hint") else ()
         return Match(
@@ -222,20 +231,32 @@ class Weighing:
             is_sample(c.type, self._doc.text[c.start : c.end]),
             column,
             self._doc.text[c.start : c.end],
+            reasons=Reasons(
+                c.confidence,
+                effect,
+                confidence - labelled,
+                threshold,
+                verdict.stance,
+                verdict.term,
+                label,
+            ),
         )
 
-    def _verdict(self, kind: str, labels: tuple[Label, ...], rule: TypeRule) -> Verdict | None:
-        """Return the verdict of the nearest label that has one; None if it excludes the value."""
-        last = SILENT
+    def _verdict(self, kind: str, labels: tuple[Label, ...], rule: TypeRule) -> JudgedLabel | None:
+        """Return the verdict of the nearest label that has one, and the label.
+
+        None if a label excludes the value.
+        """
+        last, of = SILENT, None
         for label in labels:
             if rule.unless and denied(label, rule.unless, self._rules.neutral):
                 return None
             verdict = self._evidence(label).verdict(kind)
             if verdict.stance in ("for", "against"):
-                return verdict
+                return verdict, label
             if verdict.stance == "hint" or (verdict.stance == "foreign" and last is SILENT):
-                last = verdict
-        return last
+                last, of = verdict, label
+        return last, of
 
     def _evidence(self, label: Label) -> Evidence:
         heard = self._heard.get(label)

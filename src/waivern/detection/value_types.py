@@ -91,7 +91,7 @@ VALUE_TYPES = {
         ValueType(
             "IBAN_CODE",
             ibans,
-            masks.ends(2, 4),
+            masks.ends(2, 0),
             samples.IBANS,
             canonical=canonical_masks.iban,
             example="GB82 WEST 1234 5698 7654 32",
@@ -100,14 +100,14 @@ VALUE_TYPES = {
         ValueType(
             "CRYPTO",
             wallets,
-            masks.ends(2, 4),
+            masks.ends(0, 2),
             example="1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa",
             label="bitcoin",
         ),
         ValueType(
             "CREDIT_CARD",
             numbers,
-            masks.ends(0, 4),
+            masks.ends(0, 2),
             samples.CARDS,
             canonical=canonical_masks.card,
             example="4111 1111 1111 1111",

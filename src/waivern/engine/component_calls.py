@@ -286,5 +286,12 @@ class ComponentCalls(ComponentLookups):
             taken = items.document()
         coverage = ctx.coverage.document()
         return self._stager.stage(
-            call, content, coverage, began, identity=same, code=code, items=taken
+            call,
+            content,
+            coverage,
+            began,
+            identity=same,
+            code=code,
+            items=taken,
+            holds=ctx.holds_source,
         )

@@ -38,10 +38,12 @@ class Stager:
         origin: dict[str, Json] | None = None,
         code: Mapping[str, Json] | None = None,
         items: dict[str, Json] | None = None,
+        holds: bool = False,
     ) -> Produced:
         """Stage the content of a call that began at `began`, with its coverage record.
 
-        The rest is what the journal has of it beside that, as in `Produced`.
+        The rest is what the journal has of it beside that, as in `Produced`; with `holds`, the
+        component says that the content has content of a source in it.
         """
         duration = self.ms_since(began)
         if coverage and PLANTED in coverage:
@@ -71,7 +73,7 @@ class Stager:
         receipt = self._store.stage(call.run_id, call.artifact, message)
         counts = {name: coverage.get(name, 0) for name in _COUNTS} if coverage else None
         examined = _examined(call, coverage)
-        took, keep = self.ms_since(began), _keep(call, content)
+        took, keep = self.ms_since(began), _keep(call, content, holds=holds)
         return Produced(receipt, took, counts, examined, identity, origin, code or {}, keep, items)
 
     def now(self) -> str:
@@ -83,11 +85,11 @@ class Stager:
         return round((self._clock.monotonic() - began) * 1000)
 
 
-def _keep(call: Call, content: Content) -> str | None:
+def _keep(call: Call, content: Content, *, holds: bool) -> str | None:
     """Return what the artifact has of a source, for the journal."""
     if content.catalogue is not None:
         return "reference"
-    holds = isinstance(call.node.work, Extract) or call.node.schema.name in SOURCE_SCHEMAS
+    holds = holds or isinstance(call.node.work, Extract) or call.node.schema.name in SOURCE_SCHEMAS
     return "content" if holds else None
 
 

@@ -110,6 +110,8 @@ class Context:
         """The results item by item, once the component goes through items."""
         self.open_item_results: Callable[[], ItemRecorder] | None = None
         """Returns what has the results of earlier runs; None if nothing is taken from them."""
+        self.holds_source = False
+        """Whether the component says that its content has content of a source in it."""
         self.missed = 0
         """The items of the inputs that could not be read again from their source."""
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from waivern.cli.ui.options import examples, json_option, opened, recorded_options, store_option
 from waivern.cli.ui.screen import stderr
 from waivern.cli.ui.step_columns import STEPS
 from waivern.errors import UsageError
+
+if TYPE_CHECKING:
+    from waivern.record.fold import RunRecord
+    from waivern.store.base import RunStore
 
 
 @click.command(
@@ -20,8 +26,14 @@ from waivern.errors import UsageError
 
     --show reads an item from its source, and checks its digest. The store's access log records
     who is shown source content, before it is shown: see `wct runs access`.
+
+    --finding explains a finding: its rule, checks and label, and the parts of its confidence.
     """,
-    epilog=examples("wct inspect @last", "wct inspect @last/findings --full"),
+    epilog=examples(
+        "wct inspect @last",
+        "wct inspect @last/findings --full",
+        "wct inspect @last/findings --finding 3f9a",
+    ),
 )
 @click.argument("reference", metavar="RUN[/ARTIFACT]")
 @click.option("--full", is_flag=True, help="Show everything: run.json, parameters, whole contents.")
@@ -42,6 +54,12 @@ from waivern.errors import UsageError
     metavar="WHO",
     help="Record WHO in the access log; default: your user name and computer.",
 )
+@click.option(
+    "--finding",
+    metavar="ID",
+    help="Explain the finding with this id, or beginning of one, without its value.  "
+    "[default: none]",
+)
 @recorded_options
 @json_option
 @store_option
@@ -52,6 +70,7 @@ def command(
     head: int | None,
     show: str | None,
     by: str | None,
+    finding: str | None,
     base: str | None,
     trust_run: bool,
     as_json: bool,
@@ -94,6 +113,8 @@ def command(
             by=by,
             as_json=as_json,
         )
+    if finding is not None:
+        return _explain(where, record, artifact, finding, reveal=reveal, as_json=as_json)
     if artifact:
         return show_artifact(
             where, record, artifact, full=full, reveal=reveal, as_json=as_json, head=head
@@ -101,3 +122,29 @@ def command(
     if head is not None:
         raise click.UsageError("--head shows the records of an artifact: RUN/ARTIFACT")
     return show_run(where, record, full=full, reveal=reveal, as_json=as_json)
+
+
+def _explain(
+    where: RunStore,
+    record: RunRecord,
+    artifact: str | None,
+    finding: str,
+    *,
+    reveal: bool,
+    as_json: bool,
+) -> int:
+    """Explain one finding of an artifact."""
+    from waivern.cli.ui.artifact_view import refuse_hidden
+    from waivern.cli.ui.finding_view import show_finding
+    from waivern.runs.recorded_artifacts import fetched, meant
+
+    if not artifact:
+        raise UsageError(
+            "--finding needs RUN/ARTIFACT",
+            hint="use it as in `wct inspect @last/findings --finding 3f9a`",
+        )
+    name = meant(record, artifact)
+    refuse_hidden(name in record.sensitive and not reveal)
+    step = record.steps[name]
+    message = fetched(where, record, step)
+    return show_finding(record, step, message, finding, as_json=as_json)

@@ -113,7 +113,7 @@ IDENTIFIERS = (
         "passport, passport number, passport no, uk passport, british passport, travel document",
         confidence=lambda text: UNLIKELY if text.isdigit() else POSSIBLE,
         kind=PASSPORT,
-        example="003010002",
+        example="AA0010002",
     ),
     Identifier(
         "UK_POSTCODE",
