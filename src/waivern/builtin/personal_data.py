@@ -16,6 +16,7 @@ from waivern.builtin.planted_values import (
     CELLS,
     FILE_FORMS,
     JSON_VALUES,
+    USUAL_CONFIDENCE,
     SamplePlanter,
     form_of_file,
 )
@@ -82,7 +83,7 @@ class PersonalData:
             "to the runbook's folder, or the name of an installed ruleset.",
         )
         min_confidence: Annotated[float, Number, Field(ge=0, le=1)] = Field(
-            default=0.5,
+            default=USUAL_CONFIDENCE,
             description="Findings with a lower confidence are left out; each type also has a "
             "threshold of its own.",
         )

@@ -12,8 +12,6 @@ scans with the same rules and settings.
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import re
 from collections import Counter
@@ -25,6 +23,7 @@ from waivern.builtin.json_search import JsonSearch
 from waivern.builtin.table_search import TableSearch
 from waivern.builtin.text_search import TextSearch
 from waivern.detection import PlantedSample, Ruleset, planted_samples
+from waivern.detection.planted_samples import NO_LABEL
 from waivern.message import Json
 from waivern.plugins.context import Context
 
@@ -36,6 +35,10 @@ _LOG_LINE = re.compile(
     r"|\d{1,3}(?:\.\d{1,3}){3} \S{1,40} \S{1,40} \[)"
 )
 _NAME = "planted"
+USUAL_CONFIDENCE = 0.5
+"""The default of `min_confidence`: what only a higher one leaves out is not proven, and no miss."""
+_COLUMNS = 12
+"""The samples of one table of delimited text."""
 Samples = Sequence[PlantedSample]
 
 
@@ -105,11 +108,11 @@ def searched(form: str, rules: Ruleset, settings: _Settings) -> _FormResult:
     search = _SEARCHES[form]
     found = search(Detector(rules, settings), samples)
     missed = [sample for n, sample in enumerate(samples) if n not in found]
-    if missed and settings.min_confidence:
-        # what a lower limit would report is not proven by this scan, and no fault of the detector
-        lower = search(Detector(rules, settings._replace(min_confidence=0.0)), missed)
-        without += [sample.type for n, sample in enumerate(missed) if n in lower]
-        missed = [sample for n, sample in enumerate(missed) if n not in lower]
+    if missed and settings.min_confidence > USUAL_CONFIDENCE:
+        usual = settings._replace(min_confidence=USUAL_CONFIDENCE)
+        lower = search(Detector(rules, usual), samples) - found
+        without += [samples[n].type for n in lower]
+        missed = [sample for n, sample in enumerate(samples) if n not in found | lower]
     count = len(samples) - sum(sample.type in without for sample in samples)
     return _FormResult(count, Counter(sample.type for sample in missed), tuple(without))
 
@@ -144,23 +147,30 @@ def _found_in_text(
 
 
 def _delimited(detector: Detector, samples: Samples) -> set[int]:
-    """Search a line of names, and a row with a sample in each column."""
-    names, row = _csv_line(each.label for each in samples), io.StringIO()
-    places, writer = {}, csv.writer(row, lineterminator="")
-    cells = [each.value for each in samples]
-    for number, sample in enumerate(samples):
-        row.seek(0)
-        row.truncate()
-        writer.writerow(cells[: number + 1])
-        at = len(names) + row.getvalue().rindex(sample.value)
-        places[sample.type, at, at + len(sample.value)] = number
-    return _found_in_text(detector, names + _csv_line(cells), places)
+    """Search tables of delimited text that have a sample in each column.
+
+    Neighbours in the list are in different tables: the parts of an address explain each other.
+    """
+    tables = -(-len(samples) // _COLUMNS)
+    places, text = {}, ""
+    for table in range(tables):
+        # those without a label of their own, such as URLs, are last: a URL may look like a label
+        numbers = range(table, len(samples), tables)
+        row = sorted(numbers, key=lambda number: samples[number].label == NO_LABEL)
+        text += "".join(f"{_csv_cell(samples[number].label)}," for number in row)
+        text += "end\n"
+        for number in row:
+            value, cell = samples[number].value, _csv_cell(samples[number].value)
+            at = len(text) + cell.find(value)
+            places[samples[number].type, at, at + len(value)] = number
+            text += f"{cell},"
+        text += "end\n\n"
+    return _found_in_text(detector, text, places)
 
 
-def _csv_line(cells: Iterable[str]) -> str:
-    line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow([*cells, "end"])
-    return line.getvalue()
+def _csv_cell(text: str) -> str:
+    quoted = any(char in text for char in ',"\n')
+    return '"' + text.replace('"', '""') + '"' if quoted else text
 
 
 def _in_cells(detector: Detector, samples: Samples) -> set[int]:
@@ -202,11 +212,11 @@ def _in_json(detector: Detector, samples: Samples) -> set[int]:
 
 
 def _key(sample: PlantedSample) -> str:
-    return sample.label.replace(" ", "_") or "value"
+    return sample.label.replace(" ", "_")
 
 
 _SEARCHES: dict[str, Callable[[Detector, Samples], set[int]]] = {
-    TEXT: _in_text(lambda each: f"{each.label or 'value'}: {each.value}\n"),
+    TEXT: _in_text(lambda each: f"{each.label}: {each.value}\n"),
     LOG: _in_text(
         lambda each: f"2026-01-01T00:00:00Z INFO app: saved {_key(each)}={each.value}; done\n"
     ),

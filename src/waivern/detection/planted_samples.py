@@ -14,8 +14,12 @@ from waivern.detection.value_types import VALUE_TYPES, ValueType
 from waivern.detection.written_examples import written_example
 
 
+NO_LABEL = "value"
+"""The label of a value that needs none."""
+
+
 class PlantedSample(NamedTuple):
-    """A value of a type, and the label beside it."""
+    """A value of a type, and the label beside it, also where it needs none."""
 
     type: str
     label: str
@@ -47,7 +51,8 @@ def _written(shipped: ValueType) -> str:
 def _samples(rules: Ruleset, kind: str) -> Iterator[PlantedSample]:
     shipped = VALUE_TYPES.get(kind)
     if shipped is not None and (value := shipped.example or _written(shipped)):
-        yield PlantedSample(kind, shipped.label, value)
+        yield PlantedSample(kind, shipped.label or NO_LABEL, value)
     own = rules.samples.get(kind)
     if own is not None:
-        yield from (PlantedSample(kind, own.label, value) for value in own.values)
+        name = kind.lower().replace("_", " ")
+        yield from (PlantedSample(kind, own.label or name, value) for value in own.values)

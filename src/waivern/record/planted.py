@@ -33,7 +33,8 @@ class PlantedValues(NamedTuple):
     """When the scan was executed; empty if that is not recorded."""
     forms: tuple[FormRecall, ...]
     unproven: tuple[str, ...]
-    """The types that were searched for and that there is no sample of."""
+    """The types that were searched for without proof: there is no sample, or the search demands a
+    higher confidence than it has."""
 
     @classmethod
     def read(cls, counts: Mapping[str, Json]) -> PlantedValues:
@@ -68,7 +69,7 @@ class PlantedValues(NamedTuple):
         parts = [f"{self.found:,} of {self.planted:,} planted values found"]
         parts += [f"not found in {form}: {_named(types)}" for form, types in self.missing]
         if self.unproven:
-            parts.append(f"not proven, because there is no sample: {_named(self.unproven)}")
+            parts.append(f"not proven: {_named(self.unproven)}")
         return "; ".join(parts)
 
     @property

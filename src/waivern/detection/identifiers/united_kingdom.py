@@ -110,7 +110,7 @@ IDENTIFIERS = (
     Identifier(
         "UK_PASSPORT",
         form(r"[A-Z]{2}\d{7}|\d{9}"),
-        "passport, passport number, passport no, uk passport, british passport, travel document",
+        "uk passport, british passport, passport, passport number, passport no, travel document",
         confidence=lambda text: UNLIKELY if text.isdigit() else POSSIBLE,
         kind=PASSPORT,
         example="AA0010002",
