@@ -85,6 +85,6 @@ def test_a_bucket_that_is_gone_is_reported(google: GcsServer, runbook: Path) -> 
 
 def test_a_bucket_that_overwrites_is_refused(google: GcsServer, runbook: Path) -> None:
     put = google.put
-    google.put = lambda key, data, _wanted: put(key, data, None)  # type: ignore[method-assign]
+    google.put = lambda key, data, wanted: put(key, data, None)  # type: ignore[method-assign]
     with pytest.raises(StoreError, match="overwrites"):
         run(runbook, run_id="r", store=in_google(google))

@@ -177,7 +177,7 @@ def test_a_bucket_that_is_missing_is_named(endpoint: str) -> None:
         ("s3:///x", "names no bucket"),
         ("s3://bucket/a//hunter2", "odd prefix"),
         ("s3://bucket/../hunter2", "odd prefix"),
-        ("gs://bucket/x?endpoint=http://hunter2", "other parameters"),
+        ("gs://bucket/x?region=http://hunter2", "other parameters"),
         ("az://bucket/x?sas=hunter2", "other parameters"),
     ],
 )

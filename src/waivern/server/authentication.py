@@ -14,7 +14,7 @@ from collections import OrderedDict
 from starlette.requests import Request
 
 from waivern.server.error_documents import RequestError
-from waivern.server.server_options import AccessToken, ServerOptions
+from waivern.server.server_options import AccessToken, ServerOptions, is_loopback
 
 SESSION_S = 12 * 3600
 """How long a login is valid."""
@@ -53,7 +53,7 @@ class Authenticator:
 
     def login(self, request: Request, secret: str) -> AccessToken:
         """Return the token with this secret. Raises RequestError; too many failures are delayed."""
-        peer = request.client.host if request.client else ""
+        peer = peer_of(request)
         if wait := self._failures.wait(peer, time.monotonic()):
             raise RequestError(
                 429, "too many failed logins", None, {"retry-after": str(int(wait) + 1)}
@@ -99,6 +99,20 @@ class FailureLimit:
     def _debt(self, peer: str, now: float) -> float:
         count, since = self._debts.get(peer, (0.0, now))
         return max(0.0, count - (now - since) / FAILURE_S)
+
+
+def peer_of(request: Request) -> str:
+    """Return the address that failures are counted for.
+
+    All clients of a proxy on this computer have its address, and one of them could keep the others
+    out. The last address that such a proxy sends is the one that it saw; those before it, and the
+    whole header without a proxy, are the client's own words.
+    """
+    peer = request.client.host if request.client else ""
+    if not is_loopback(peer):
+        return peer
+    sent = ",".join(request.headers.getlist("x-forwarded-for"))
+    return sent.rpartition(",")[2].strip()[:100] or peer
 
 
 def cookie_name(request: Request) -> str:

@@ -40,6 +40,8 @@ def login_group(context: ServerContext) -> RouteGroup:
             max_age=SESSION_S,
             httponly=True,
             samesite="strict",
+            # the form came over TLS, which a proxy has ended
+            secure=request.headers.get("origin", "").startswith("https://"),
         )
         return response
 

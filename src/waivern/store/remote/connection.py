@@ -14,12 +14,16 @@ from weakref import finalize
 from waivern.errors import RefusedError, UsageError
 
 if TYPE_CHECKING:
+    import ssl
+
     import httpx2
 
 TOKEN = "WAIVERN_STORE_TOKEN"  # noqa: S105 - names of variables
 TOKEN_FILE = "WAIVERN_STORE_TOKEN_FILE"  # noqa: S105
 PLAIN = "WAIVERN_STORE_PLAIN_HTTP"
 """Set to 1, it allows `http://` to another computer: the network can read token and data."""
+CA_FILE = "WAIVERN_STORE_CA_FILE"
+"""The certificates of the authorities that are trusted, in place of those of the system."""
 ANSWER_S = 20.0
 """How long one attempt waits for an answer; a server sends one after 8 s at the latest."""
 CONNECT_S = 5.0
@@ -99,6 +103,21 @@ def _token_in(path: str) -> str:
     return text
 
 
+def _authorities() -> ssl.SSLContext | bool:
+    """Return the authorities that the environment names. Raises UsageError."""
+    if not (path := os.environ.get(CA_FILE)):
+        return True
+    import ssl
+
+    try:
+        return ssl.create_default_context(cafile=os.path.expanduser(path))
+    except OSError as error:
+        raise UsageError(
+            f"the file that {CA_FILE} names has no certificates: {error.strerror or error}",
+            hint="give it the certificate of the authority, in PEM",
+        ) from error
+
+
 class Answer(NamedTuple):
     """The response of a server to one attempt."""
 
@@ -171,6 +190,7 @@ class ServerConnection:
         local = is_loopback(urlsplit(self.url).hostname or "")
         return httpx2.Client(
             headers=headers,
+            verify=_authorities(),
             timeout=httpx2.Timeout(ANSWER_S, connect=CONNECT_S, pool=None),
             limits=httpx2.Limits(max_connections=CONNECTIONS, keepalive_expiry=4.0),
             trust_env=not local,  # a proxy is for the way out of this computer
