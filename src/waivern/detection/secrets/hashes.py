@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
-from waivern.detection.prepared_text import Candidate, PreparedText
+from waivern.detection.prepared_text import Candidate, PreparedText, occurrences
 from waivern.detection.secrets.secret import CERTAIN, Secret, form, prefix
 
 _B64 = "[./A-Za-z0-9]"
@@ -35,14 +36,13 @@ def find_hashes(doc: PreparedText) -> Iterator[Candidate]:
             yield Candidate("PASSWORD_HASH", anchor, found.end(), CERTAIN, "password-hash")
 
 
-_MARKS = (b"$1$", b"$5$", b"$6$", b"$7$", b"$2", b"$y$", b"$gy$", b"$apr1$", b"$P$", b"$H$")
-_NAMES = (b"$argon2", b"pbkdf2", b"scrypt:", b"{SSHA", b"{SHA")
+_MARK = re.compile(rb"\$(?:2[abxy]?|[1567PHy]|gy|apr1|argon2(?:id|i|d))\$|\{S?SHA")
+_NAMES = (b"pbkdf2", b"scrypt:")
 
 
 def _anchors(raw: bytes) -> Iterator[int]:
     """Yield the places at which a hash may begin, which are few."""
-    for mark in (*(_MARKS if b"$" in raw else ()), *_NAMES):
-        at = raw.find(mark)
-        while at >= 0:
-            yield at
-            at = raw.find(mark, at + 1)
+    if b"$" in raw or b"{S" in raw:
+        yield from (found.start() for found in _MARK.finditer(raw))
+    for name in _NAMES:
+        yield from occurrences(raw, name)
