@@ -1,12 +1,12 @@
 """The trees that the precision of the detection is measured on, fetched from package registries.
 
-python benchmarks/detection/precision_trees.py mending|judging FOLDER
+python benchmarks/detection/precision_trees.py SET FOLDER
 
-Fetches the packages of a set, unpacks the part of each that is measured to FOLDER/<name>, and
-writes names, versions and SHA-256 digests of what was fetched to FOLDER/trees.tsv. Faults that are
-seen in the mending set are mended; the judging set is read once, for the figures. Needs `apt-get`,
-`apt-helper` and `npm`, and access to the registries; the machine's own settings of apt stay as
-they are.
+Fetches the packages of a set ("mending", "second mending" or "judging"), unpacks the part of each
+that is measured to FOLDER/<name>, and writes names, versions and SHA-256 digests of what was
+fetched to FOLDER/trees.tsv. Faults that are seen in the first two sets are mended; the judging set
+is read once, for the figures. Needs `apt-get` and `npm`, and access to the registries; the
+machine's own settings of apt stay as they are.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from typing import NamedTuple
 DEBIAN = "http://deb.debian.org/debian"
 RELEASE = "bookworm"
 KEYS = "/usr/share/keyrings/debian-archive-keyring.gpg"
-_COMPRESSED = {".gz": gzip.decompress, ".bz2": bz2.decompress}
+_COMPRESSED = {b"\x1f\x8b\x08": gzip.decompress, b"BZh": bz2.decompress}
 MOST_BYTES = 4_000_000
 """What is measured of a file, so that one long file is not most of a tree."""
 
@@ -59,18 +59,31 @@ TREES = {
         Tree("fail2ban", "logs", "debian-binary", "fail2ban", ("**/tests/files/**/*",)),
         Tree("rsyslog", "logs", "debian", "rsyslog", ("*/tests/**/*",)),
         Tree("metadata", "index", "pypi", "boto3 celery flask sqlalchemy paramiko", METADATA),
-        Tree("packages", "index", "debian-index", "Packages"),
+        Tree("packages", "index", "debian-index", "main/binary-amd64/Packages"),
         Tree("zabbix", "dump", "debian", "zabbix", ("*/database/postgresql/*.sql",)),
     ),
-    "judging": (
+    "second mending": (
         Tree("strongswan", "source", "debian", "strongswan"),
         Tree("django", "source", "pypi", "django==5.2.8"),
         Tree("aws-sdk", "source", "npm", "aws-sdk@2.1692.0", AWS_SDK),
         Tree("tcpdump", "logs", "debian", "tcpdump", ("*/tests/**/*.out",)),
         Tree("pgbadger", "logs", "debian", "pgbadger", ("*/t/**/*",)),
         Tree("metadata", "index", "pypi", "scrapy httpx twisted fastapi pyramid", METADATA),
-        Tree("sources", "index", "debian-index", "Sources"),
+        Tree("sources", "index", "debian-index", "main/source/Sources"),
         Tree("gnumed", "dump", "debian-binary", "gnumed-server", ("**/*.sql",)),
+    ),
+    "judging": (
+        Tree("dovecot", "source", "debian", "dovecot"),
+        Tree("wagtail", "source", "pypi", "wagtail==7.1"),
+        Tree("nodemailer", "source", "npm", "nodemailer@7.0.10"),
+        Tree(
+            "syslog-ng", "logs", "debian", "syslog-ng", ("*/tests/**/*", "*/modules/**/tests/**/*")
+        ),
+        Tree("crowdsec", "logs", "debian", "crowdsec", ("*/pkg/**/test*/**/*", "*/**/*.log")),
+        Tree("metadata", "index", "pypi", "pandas jupyterlab sphinx ansible-core poetry", METADATA),
+        Tree("contrib", "index", "debian-index", "contrib/source/Sources"),
+        Tree("davical", "dump", "debian-binary", "davical", ("**/*.sql",)),
+        Tree("ledgersmb", "dump", "debian-binary", "ledgersmb", ("**/*.sql",)),
     ),
 }
 
@@ -105,9 +118,9 @@ def _fetched(tree: Tree, work: Path) -> Iterator[Path]:
     elif tree.registry == "debian-binary":
         _run("apt-get", "-qq", "download", tree.package, at=work)
     else:
-        part = "main/binary-amd64" if tree.package == "Packages" else "main/source"
-        url = f"{DEBIAN}/dists/{RELEASE}/{part}/{tree.package}.xz"
-        _run("/usr/lib/apt/apt-helper", "download-file", url, work / f"{tree.package}.xz")
+        url = f"{DEBIAN}/dists/{RELEASE}/{tree.package}.xz"
+        target = work / f"{tree.package.rpartition('/')[2]}.xz"
+        _run("/usr/lib/apt/apt-helper", "download-file", url, target)
     kinds = (".deb", ".whl", ".tgz", ".tar.gz", ".tar.xz", ".tar.bz2", ".xz")
     yield from sorted(file for file in work.iterdir() if file.name.endswith(kinds))
 
@@ -160,10 +173,10 @@ def _take(whole: Path, parts: tuple[str, ...], target: Path) -> None:
                 continue
             place = target / file.relative_to(whole)
             place.parent.mkdir(parents=True, exist_ok=True)
-            if unpack := _COMPRESSED.get(file.suffix):
-                place.with_suffix("").write_bytes(unpack(file.read_bytes()))
-            else:
-                place.write_bytes(_first_lines(file.read_bytes()))
+            data = file.read_bytes()
+            if data[:3] in _COMPRESSED:
+                place, data = place.with_suffix(""), _COMPRESSED[data[:3]](data)
+            place.write_bytes(_first_lines(data))
 
 
 def _first_lines(data: bytes) -> bytes:

@@ -47,6 +47,30 @@ def test_groups_of_hexadecimal_digits_are_no_identifiers() -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        "\t0x0040:  6465 736b 746f 702e 4442 7573 0000 0000  desktop.DBus....\n",
+        "\t0x0010:  0020 0000 0000 0000 c0a8 0001 0000 0000  ................\n",
+        "6767:6778:6767:6767 > 6700:7f:e664:24:2424:2424:2424:25eb: PIMv2",
+        "SNAT --to-source PH_IP_MOON:1024-1100 to eth0",
+        "see MIMS::2003-1::190 and tex//<purpose>::9999",
+        "mptcp 24 join hmac 0xcb7b87f5e5f0502f43b535fb70ef6607df2e6c7a",
+        "registration/logged_out.html,sha256=PuviqzJh7C6SZJl9yKZXDcxxqXN",
+        '"awsAccountNumber": "123456789101"',
+    ],
+)
+def test_dumps_ranges_and_digests_are_no_values(text: str) -> None:
+    assert scan(text) == []
+
+
+def test_a_value_begins_after_an_expression() -> None:
+    text = "authentication of.*dave@acme.io.*successful"
+    assert [text[m.start : m.end] for m in scan(text)] == ["dave@acme.io"]
+    text = "route table 220::10.1.0.0/16.*src"
+    assert [text[m.start : m.end] for m in scan(text)] == ["10.1.0.0/16"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
         "It controls the delivery of incoming mail: see below.",
         "the rights of the patient: many",
         'icons = {"fingerprint": [512, 512, [], "f577"], "phone": [512, 512, [], "f095"]}',
@@ -61,6 +85,10 @@ def test_groups_of_hexadecimal_digits_are_no_identifiers() -> None:
         "full_name = ':'.join(image)",
         "FAMILY_NAMES = Object.keys(fonts)",
         'self.health_status = "Healthy"',
+        "EMAIL_FIELD = 'address'",
+        "html_email = loader.render()",
+        "SELECT pk FROM form_types WHERE name = 'prescription'",
+        "INSERT INTO urb (code, name, country) VALUES ('x', 'y', 'z')",
     ],
 )
 def test_a_word_is_no_field(text: str) -> None:

@@ -69,6 +69,7 @@ LABELLED = {
         ('apiKey: "{}"', some(32)),
         ("SECRET_TOKEN={}", some(40)),
         ('client_secret = "{}"', some(30)),
+        ("secret = {}", "0sv+NkxY9LLZvwj4qCC2o/gGrWDF2d21jL"),
     ],
     "AWS_SECRET_KEY": [
         ("aws_secret_access_key = {}", some(40)),
@@ -101,6 +102,9 @@ NONE = [
     'token: "3f2504e0-4f89-11d3-9a0c-0305e82c3301"',
     'api_key = "your-api-key-goes-here-12"',
     "token = self.token_2",
+    "arn:aws:secretsmanager:us-west-2:1:secret:MySecret1-a1b2c3d4",
+    "apiKey: SensitiveString2048;",
+    "this->get_secret = _get_shared_secret_25519;",
     "ghp_" + "x" * 36,
     "AKIA" + "A" * 16,
     "sk_live_" + "0" * 24,

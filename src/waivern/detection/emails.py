@@ -106,6 +106,9 @@ def _trimmed(text: str, start: int, at: int) -> int:
         alone = quote - 1 == start or not text[quote - 2].isalnum()
         if not (inside and alone and text[quote + 1].isalpha()):
             start = quote + 1
+    expression = text.rfind(".*", start, at)
+    if expression >= 0:
+        start = expression + 2
     doubled = text.rfind("..", start, at)
     if doubled >= 0:
         start = doubled + 2

@@ -18,29 +18,33 @@ _MOST_WORDS = 6
 _IDENTIFIER = re.compile(rb"[A-Za-z_][A-Za-z0-9_-]{1,50}")
 _NOT_DATA = frozenset(
     """
-        is has can should show send validate verify check get set enable allow require use no num
-        hide reset change update forgot confirm make parse format render test mask max min lost
-        wrong missing unknown invalid notice button label setting error msg message generate must
-        incoming activation subject body template hint help placeholder tooltip include exclude
-        translate associate ignore skip lookup add remove delete find fetch send
+        is has can should show send validate verify check get set enable allow require use
+        no num hide reset change update forgot confirm make parse format render test mask
+        max min lost wrong missing unknown invalid notice button label setting error msg
+        message generate must incoming activation subject body template hint help
+        placeholder tooltip include exclude html unusable usable unset list describe
+        translate associate ignore skip lookup add remove delete find fetch
     """.split()  # noqa: SIM905
 )
 _QUALIFIERS = frozenset(
     """
         home work private office primary secondary main old new value raw hash hashed encrypted
-        enc field text str plain masked
+        enc text str plain masked
     """.split()  # noqa: SIM905
 )
 _HTML = re.compile(r"<!doctype html|<(?:html|body|div|span|script)\b", re.IGNORECASE)
-_OF_THINGS = frozenset({"credentials", "online_identifier", "financial"})
-"""Categories of fields that accounts and devices have, too: they make no `name` a person's."""
+_OF_THINGS = frozenset({"credentials", "online_identifier", "financial", "location"})
+"""Categories of fields that accounts, devices and towns have, too."""
 _OF_OTHERS = frozenset(
     {"author", "maintainer", "support", "abuse", "admin", "notification", "smtp"}
 )
 """First words of fields that mean another one than the record is about: `author_email`."""
 _RECORD = 250
 """Characters between two fields of one record."""
+_RECORD_LINES = 4
 _MOST_NEAR = 50
+_Places = list[tuple[int, str]]
+"""Places of fields in a text, each with its term, ascending."""
 _MOST_BEFORE = 2
 MOST_NAMES = 10_000
 """The names that are distinguished in one text."""
@@ -149,7 +153,7 @@ class FieldNames:
                 data = use_of(text, found.start(), found.end(), fields[name], self._rules, xml=xml)
                 if data is not None:
                     places[name].append((found.start(), data))
-        beside = _Beside(fields, places)
+        beside = _Beside(text, fields, places)
         for name, every in places.items():
             if uses := beside.meant(fields[name], every, self._rules):
                 yield FieldUse(
@@ -162,23 +166,23 @@ class _Beside:
 
     def __init__(
         self,
+        text: str,
         fields: Mapping[bytes, NamedField],
         places: Mapping[bytes, list[tuple[int, bool]]],
     ) -> None:
-        self._places = sorted(
-            (at, fields[name].term.term)
-            for name, every in places.items()
-            if not fields[name].term.weak
-            and fields[name].term.category not in _OF_THINGS
-            and words(fields[name].name)[0] not in _OF_OTHERS
-            for at, _ in every
-        )
-        self._users = sorted(
-            (at, fields[name].term.term)
-            for name, every in places.items()
-            if not fields[name].term.weak
-            for at, _ in every
-        )
+        self._text = text
+        self._all = _Places()
+        self._people = _Places()
+        """Those of people alone: accounts, devices and towns have names, too."""
+        for name, every in places.items():
+            field = fields[name]
+            if field.term.weak:
+                continue
+            self._all += [(at, field.term.term) for at, _ in every]
+            if field.term.category not in _OF_THINGS and words(field.name)[0] not in _OF_OTHERS:
+                self._people += [(at, field.term.term) for at, _ in every]
+        self._all.sort()
+        self._people.sort()
 
     def meant(
         self, field: NamedField, uses: list[tuple[int, bool]], rules: Ruleset
@@ -186,22 +190,22 @@ class _Beside:
         """Return the uses that mean a field of a person."""
         term = field.term
         if term.weak:
-            places = self._users if term.category in _OF_THINGS else self._places
-            return [use for use in uses if use[1] and _is_near(places, use[0], term.term)]
+            places = self._all if term.category in _OF_THINGS else self._people
+            return [use for use in uses if use[1] and self._near(places, use[0], term.term)]
         if term.term in rules.ambiguous and not any(data for _, data in uses):
-            return [use for use in uses if _is_near(self._places, use[0], term.term)]
+            return [use for use in uses if self._near(self._people, use[0], term.term)]
         return uses
 
-
-def _is_near(places: list[tuple[int, str]], at: int, term: str) -> bool:
-    """Return whether a field of another term is in the same record."""
-    first = bisect_left(places, (at - _RECORD, ""))
-    for place, other in places[first : first + _MOST_NEAR]:
-        if place > at + _RECORD:
-            return False
-        if other != term:
-            return True
-    return False
+    def _near(self, places: _Places, at: int, term: str) -> bool:
+        """Return whether a field of another term is in the same record."""
+        first = bisect_left(places, (at - _RECORD, ""))
+        for place, other in places[first : first + _MOST_NEAR]:
+            if place > at + _RECORD:
+                return False
+            between = self._text.count("\n", min(place, at), max(place, at))
+            if other != term and between <= _RECORD_LINES:
+                return True
+        return False
 
 
 def _place(use: FieldUse) -> tuple[int, str]:

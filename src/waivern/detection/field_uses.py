@@ -11,7 +11,7 @@ _CONTROL = re.compile(
     r"\b(?:if|elif|while|not|and|or|in|for|return|is|lambda|case|with|except)\s{1,4}\Z"
 )
 _SIGN = re.compile(r"\]?[ \t]{0,3}(?:=>|:=|:(?![:=])|=(?![=~>]))")
-_INPUT = re.compile(r"\bname ?= ?\Z")
+_INPUT = re.compile(r"\bname=\Z")
 _COLUMN = re.compile(
     r"[ \t]{1,20}(?:(?:var|n|nvar|national )?char|text|int|integer|bigint|smallint|date|datetime|"
     r"timestamp|bool|boolean|numeric|decimal|json|jsonb|uuid|blob|real|float|double|string|"
@@ -40,7 +40,7 @@ _ITEM = re.compile(r"[\w)\]]\[\Z")
 _NUMBERS = re.compile(r"\[\s*-?\d")
 _VARIABLE = re.compile(r"\$[a-z]+-[a-z]")
 """A variable of a style sheet."""
-_FLAG = re.compile(r"['\"]?(?:yes|no|true|false|on|off)\b", re.IGNORECASE)
+_FLAG = re.compile(r"['\"]?(?:yes|no|true|false|on|off|![01])\b", re.IGNORECASE)
 _TEXT = re.compile(r"(['\"`])([^'\"`\n]{2,40})\1")
 _CLOSED = re.compile(r"\}\s{0,40},?\s{0,40}\Z")
 _SCHEMA = re.compile(

@@ -21,6 +21,8 @@ _PATH_DATA = frozenset("0123456789.-, cslhvmaqtzCSLHVMAQTZ\n")
 _FOUR = pattern(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.])")
 _PREFIX = pattern(r"/(\d{1,3})(?![\w/]|\.\d)")
 _ZONE = pattern(r"%[A-Za-z0-9_.-]{1,15}")
+_GLOBAL = pattern(r"[23fF][0-9A-Fa-f]{3}:")
+"""The first group of addresses that are in use, if they have only two groups."""
 _MAC_ANCHORS = (b"hh:hh:hh:hh:hh:hh", b"hh-hh-hh-hh-hh-hh", b"hhhh.hhhh.hhhh")
 _KNOWN_SMALL = frozenset({"1.1.1.1", "8.8.8.8", "9.9.9.9", "1.0.0.1", "8.8.4.4", "4.2.2.2"})
 
@@ -170,6 +172,8 @@ def _ipv6_likely(text: str, start: int, end: int) -> bool:
         return False  # indistinguishable from a name; or a netmask
     if "::" not in value:
         return not all(len(g) == 2 for g in groups)
+    if len(groups) <= 2 and value != "::1" and not _GLOBAL.match(value):
+        return False  # a name with two parts: MIMS::2003
     if len(groups) > 2 or any(len(g) > 2 for g in groups):
         return True
     if value != "::1":

@@ -76,7 +76,8 @@ def _certainty(doc: PreparedText, start: int, end: int, issuer: str) -> float:
     """Return how certain a card is without a label: the digits of many other things fit one."""
     text = doc.text[start:end]
     if not text.isdigit():
-        return 0.1 if " " in text and doc.in_number_rows(start, end) else 0.75
+        rows = " " in text and (doc.in_number_rows(start, end) or doc.in_dump(start))
+        return 0.1 if rows else 0.75
     if doc.text[start - 1 : start] == "-":
         return 0.0  # a negative number
     if len(text) in (12, 13, 19):  # article numbers, and integers of 64 bits

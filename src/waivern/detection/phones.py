@@ -34,6 +34,8 @@ _LIMITS = frozenset(
     {"2147483647", "2147483648", "4294967295", "4294967296", "0123456789", "1234567890"}
 )
 """Limits of integers, and all digits in order: no number of a person."""
+_RANGE = pattern(r"(\d{4})-(\d{4})(?!\d|[ .-]\d)")
+_LIMITS = frozenset({"2147483647", "2147483648", "4294967295", "4294967296"})
 
 
 def phone_here(doc: PreparedText, start: int, size: int, first: bool) -> Iterator[Candidate]:
@@ -42,6 +44,8 @@ def phone_here(doc: PreparedText, start: int, size: int, first: bool) -> Iterato
     `first`: no number precedes it. A label applies only to the first number after it.
     """
     before = doc.text[start - 1 : start] if start else ""
+    if (size in (2, 4) and doc.in_dump(start)) or (size == 4 and _is_range(doc.text, start)):
+        return
     if before == "+" or (before == "(" and doc.text[max(0, start - 2)] == "+"):
         found = _international(doc, start, start - len("+" if before == "+" else "(+"), 0)
     elif size >= 3 and doc.text.startswith("00", start) and first:
@@ -54,6 +58,13 @@ def phone_here(doc: PreparedText, start: int, size: int, first: bool) -> Iterato
         yield found
     elif first:
         yield from _national(doc, start, before)
+
+
+def _is_range(text: str, start: int) -> bool:
+    """Return whether it is a range of ports or years: `MOON:1024-1100`."""
+    found = _RANGE.match(text, start)
+    joined = start > 1 and text[start - 1] == ":" and not text[start - 2].isspace()
+    return found is not None and joined and found[1] < found[2]
 
 
 def _international(doc: PreparedText, at: int, begin: int, doubt: float) -> Candidate | None:

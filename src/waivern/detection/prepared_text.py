@@ -30,6 +30,11 @@ _NUMBERS_ALONE = re.compile(r"[ \t]*\d+[ \t][\d \t]*\n?")
 _NEAR = 160
 """Characters on each side of a value that are looked at for rows of numbers."""
 _HEX_GROUP = re.compile(r"[0-9A-F]+|[0-9a-f]+", re.ASCII)
+_DUMP = re.compile(
+    r"\s{0,40}(?:0x)?[0-9A-Fa-f]{4,8}:?\s{1,8}(?:[0-9A-Fa-f]{2,8}\s{1,4}){0,16}", re.ASCII
+)
+"""The beginning of a line of a dump: `0x0040:  6465 736b 746f 702e `."""
+_IN_COLONS = re.compile(r"[0-9A-Fa-f]:", re.ASCII)
 _JOINED = re.compile(r"\w")
 _NUMBERS = _table("0", "A", "A")
 _HEXES = _table("h", "h", "z")
@@ -126,6 +131,11 @@ class PreparedText:
         )
         return any(_NUMBERS_ALONE.fullmatch(line) for line in neighbours)
 
+    def in_dump(self, start: int) -> bool:
+        """Return whether only an offset and groups of hexadecimal digits precede on the line."""
+        line = self.text[max(0, start - _NEAR) : start].rpartition("\n")[2]
+        return _DUMP.fullmatch(line) is not None
+
     def in_hex_groups(self, start: int, end: int) -> bool:
         """Return whether [start, end) is one of several groups of hexadecimal digits."""
         text, size = self.text, end - start
@@ -134,6 +144,13 @@ class PreparedText:
             return False
         near = (text[max(0, start - size - 1) : max(0, start - 1)], text[end + 1 : end + 1 + size])
         return all(len(group) == size and _HEX_GROUP.fullmatch(group) for group in near)
+
+    def _in_colons(self, start: int, end: int) -> bool:
+        """Return whether it is a group of an IPv6 address, or several of them."""
+        before = start > 1 and _IN_COLONS.match(self.text, start - 2)
+        return bool(before) or (
+            ":" in self.text[start:end] and self.text[end + 1 : end + 2].isalnum()
+        )
 
     def bounded(self, start: int, end: int) -> bool:
         """Return whether [start, end) is a value of its own.
@@ -153,6 +170,8 @@ class PreparedText:
             if in_word(after) or after in "_%€@":
                 return False
             if after in "-./" and end + 1 < len(text) and text[end + 1].isalnum():
+                return False
+            if after == ":" and self._in_colons(start, end):
                 return False
         return True
 

@@ -57,7 +57,7 @@ IDENTIFIERS = (
         matricula, targa, kenteken, tablica rejestracyjna, nr rejestracyjny,
         rejestracja, registreringsnummer, rekisterinumero, spz, rendszam, vehicle plate,
         car plate, reg number, reg no""",
-        lambda value: not value.isalpha(),
+        lambda value: not value.isalpha() and not value.startswith(("SHA", "MD5", "CRC")),
         confidence=UNLIKELY,
         category="location",
         severity="medium",

@@ -215,7 +215,7 @@ IDENTIFIERS = (
     Identifier(
         "DE_PLZ",
         form(r"\d{5}"),
-        "plz, postleitzahl, postcode, postal code",
+        "plz, postleitzahl",
         lambda digits: "01000" < digits < "99999",
         confidence=UNLIKELY,
         category="location",

@@ -163,6 +163,7 @@ IDENTIFIERS = (
         checking, savings, account no, acct, acct no, acct number, deposit account""",
         confidence=UNLIKELY,
         category="financial",
+        unless="aws account number, aws account",
         shown=(0, 2),
         example="00800210",
     ),

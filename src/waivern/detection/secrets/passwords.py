@@ -101,10 +101,16 @@ def _labelled(doc: PreparedText) -> Iterator[Candidate]:
 
 def _label(text: str, start: int) -> _Label | None:
     name = _NAME.match(text, start)
-    if name is None or (_INSIDE.match(text, start - 1) and name.group().lower() in _SHORT):
+    if name is None:
+        return None
+    if start and _INSIDE.match(text, start - 1) and name.group().lower() in _SHORT:
         return None
     sign = _SIGN.match(text, name.end())
-    if sign is None or _NOT_SECRET.search(text, max(0, start - _HEAD), start):
+    if (
+        sign is None
+        or text[start - 1 : start] == ":"
+        or _NOT_SECRET.search(text, max(0, start - _HEAD), start)
+    ):
         return None
     return _Label(name.lastgroup or "", sign.end())
 

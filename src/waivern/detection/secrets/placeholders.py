@@ -53,6 +53,8 @@ def is_key(value: str) -> bool:
     """Return whether a value looks like a key: long, random, neither a name nor an identifier."""
     if not is_password(value) or len(value) < 16 or _UUID.fullmatch(value):
         return False
+    if all(part.isdigit() or len(part) >= 3 for part in _WORDS.findall(value)[:-1]):
+        return False  # a name of words: SensitiveString2048, get_shared_secret_25519
     longest = max(map(len, re.findall(r"[a-z]+|[A-Z]+", value)), default=0)
     return sum(map(str.isdigit, value)) >= 3 and longest <= 8 and len(set(value)) >= 10
 
