@@ -35,7 +35,6 @@ _LIMITS = frozenset(
 )
 """Limits of integers, and all digits in order: no number of a person."""
 _RANGE = pattern(r"(\d{4})-(\d{4})(?!\d|[ .-]\d)")
-_LIMITS = frozenset({"2147483647", "2147483648", "4294967295", "4294967296"})
 
 
 def phone_here(doc: PreparedText, start: int, size: int, first: bool) -> Iterator[Candidate]:

@@ -13,7 +13,6 @@ from waivern.detection.ruleset import Ruleset
 from waivern.detection.value_types import VALUE_TYPES, ValueType
 from waivern.detection.written_examples import written_example
 
-
 NO_LABEL = "value"
 """The label of a value that needs none."""
 

@@ -60,7 +60,12 @@ _AWS_KEY = form(r"[A-Za-z0-9/+]{40}")
 _AZURE_KEY = form(r"[A-Za-z0-9+/]{42,86}={1,2}")
 _FORMS = {"aws": ("AWS_SECRET_KEY", _AWS_KEY), "azure": ("AZURE_KEY", _AZURE_KEY)}
 _USERINFO = re.compile(r"://[^\s/@:'\"<>`|]{0,100}:([^\s/@'\"<>`|]{1,100})@(?=[\w\[])")
-_BASIC = re.compile(r"basic[ \t]{1,4}([A-Za-z0-9+/]{8,200}={0,2})(?![\w+/=])", re.IGNORECASE)
+_BASIC = re.compile(
+    r"basic[ \t]{1,4}(?:([A-Za-z0-9+/]{8,200}={0,2})(?![\w+/=])"
+    r"|(?<=authorization: basic )([^\s:\"']{1,60}:[^\s\"']{3,100}))",
+    re.IGNORECASE,
+)
+"""Credentials in base64, or as they are once a text is decoded."""
 
 SECRETS = (
     Secret("PASSWORD", _ANY, prefix(0)),
@@ -158,8 +163,8 @@ def _basic(doc: PreparedText) -> Iterator[Candidate]:
     """Yield the credentials of HTTP basic authentication (RFC 7617): base64 of `user:password`."""
     for start in occurrences(doc.folded, b"basic "):
         found = _BASIC.match(doc.text, start)
-        if found and _is_credentials(found.group(1)):
-            yield _candidate("BASIC_AUTH", *found.span(1), CERTAIN)
+        if found and (found[2] or _is_credentials(found[1])):
+            yield _candidate("BASIC_AUTH", *found.span(found.lastindex or 1), CERTAIN)
 
 
 def _is_credentials(value: str) -> bool:
