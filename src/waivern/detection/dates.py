@@ -49,6 +49,9 @@ def birth_dates(doc: PreparedText) -> Iterator[Candidate]:
     for start in _PLACE.finditer(doc.numbers):
         if start.start() < done:
             continue
+        column = doc.columns.at(start.start()) if doc.columns else None
+        if column and not column.supports(TYPE):
+            continue
         for form in _FORMS:
             found = form.match(doc.text, start.start())
             if found and doc.bounded(found.start(), found.end()):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 from waivern.detection.ruleset import (
     LONGEST_TERM,
@@ -110,6 +110,13 @@ class Surroundings:
         if not found or all(label.kind == "words" for label in found):
             found += self._behind(end)
         return tuple(found)
+
+    def labels_of_cell(self, start: int) -> tuple[Label, ...] | None:
+        """Return the labels of a value at the beginning of a cell, if the column alone says it."""
+        column = self._tables.column(start)
+        if column and start == self._tables.cell and not self._says_nothing(column):
+            return self._of_column(column)
+        return None
 
     def _of_column(self, column: str) -> tuple[Label, ...]:
         """Return the labels of the values that are the beginnings of the cells of a column."""
@@ -294,6 +301,32 @@ def evidence(label: Label, rules: Ruleset) -> Evidence:
     mild = label.kind == "remark" or (spoken and (behind >= _FAR_WORDS or other_word))
     foreign = not (term or spoken or all(w in rules.neutral or w.isdigit() for w in label.words))
     return Evidence(term, names, others, mild, hint, hinted, foreign)
+
+
+JudgedLabel: TypeAlias = tuple[Verdict, Label | None]
+"""A verdict, and the label that it is from; None: no label has one."""
+
+
+def verdict_of(
+    kind: str,
+    labels: tuple[Label, ...],
+    rules: Ruleset,
+    heard: Callable[[Label], Evidence] | None = None,
+) -> JudgedLabel | None:
+    """Return the verdict of the nearest label that has one, and the label.
+
+    None if a label excludes the value. `heard` is `evidence` with a memory.
+    """
+    last, of, unless = SILENT, None, rules.types[kind].unless
+    for label in labels:
+        if unless and denied(label, unless, rules.neutral):
+            return None
+        verdict = (heard(label) if heard else evidence(label, rules)).verdict(kind)
+        if verdict.stance in ("for", "against"):
+            return verdict, label
+        if verdict.stance == "hint" or (verdict.stance == "foreign" and last is SILENT):
+            last, of = verdict, label
+    return last, of
 
 
 def denied(label: Label, unless: frozenset[str], neutral: frozenset[str]) -> bool:

@@ -46,13 +46,18 @@ def numbers(doc: PreparedText) -> Iterator[Candidate]:
             or _ZEROS.search(text, begin, stop)
         ):
             continue
+        national = True
+        if doc.columns and (column := doc.columns.at(begin)):  # a window lies in one cell
+            national = column.supports("PHONE_NUMBER")
+            if column.excludes("CREDIT_CARD") and column.excludes("PHONE_NUMBER"):
+                continue
         first = True
         for group in _GROUP.finditer(text, begin, stop):
             start, size = group.start(), group.end() - group.start()
             if start > 1 and text[start - 1] in "./-" and text[start - 2].isdigit():
                 continue  # inside a chain of groups: no number begins here
             if first or size in _PHONE_SIZES or text[start - 1] in "+(":
-                yield from phone_here(doc, start, size, first)
+                yield from phone_here(doc, start, size, first, national=national)
             if size in _CARD_SIZES:
                 yield from _card(doc, start, size)
             first = False

@@ -37,10 +37,13 @@ _LIMITS = frozenset(
 _RANGE = pattern(r"(\d{4})-(\d{4})(?!\d|[ .-]\d)")
 
 
-def phone_here(doc: PreparedText, start: int, size: int, first: bool) -> Iterator[Candidate]:
+def phone_here(
+    doc: PreparedText, start: int, size: int, first: bool, *, national: bool = True
+) -> Iterator[Candidate]:
     """Yield the phone number that begins with the group of `size` digits at `start`.
 
-    `first`: no number precedes it. A label applies only to the first number after it.
+    `first`: no number precedes it. A label applies only to the first number after it. `national`:
+    a number that any country might use has a label.
     """
     before = doc.text[start - 1 : start] if start else ""
     if (size in (2, 4) and doc.in_dump(start)) or (size == 4 and _is_range(doc.text, start)):
@@ -55,7 +58,7 @@ def phone_here(doc: PreparedText, start: int, size: int, first: bool) -> Iterato
         found = _american(doc, start, size, before)
     if found is not None:
         yield found
-    elif first:
+    elif first and (national or before == "("):
         yield from _national(doc, start, before)
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from waivern.detection.word_splitting import UNSPACED, tokens_in, words_of
+
+if TYPE_CHECKING:
+    from waivern.detection.column_stances import ColumnStances
 
 _SPACES = "\u00a0\u2007\u2009\u202f"
 _HYPHENS = "\u2010\u2011\u2012\u2013\u2212"
@@ -72,6 +75,8 @@ class PreparedText:
     ) -> None:
         self.named: Collection[str] | None = None
         """The types that a label of the text may name; None: any."""
+        self.columns: ColumnStances | None = None
+        """The columns of a table; None for a text that is none."""
         self.field = field
         self.beside = beside
         self.person = person

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
+from waivern.detection.column_stances import ColumnStances
 from waivern.detection.decoded_text import DecodedText, decoded
 from waivern.detection.label_context import (
     SILENT,
     Evidence,
+    JudgedLabel,
     Label,
     Surroundings,
     Verdict,
-    denied,
     evidence,
+    verdict_of,
 )
 from waivern.detection.patterns import values
 from waivern.detection.prepared_text import Candidate, PreparedText
@@ -35,10 +37,6 @@ _CONJUNCTION = "and|or|und|oder|et|ou|y|e|o|och|og|en|i|ja|&"
 _AND = re.compile(rf"[ ,]{{1,2}}(?:{_CONJUNCTION}) ")
 _LONGEST_AND = 8
 _SEPARATORS = re.compile(rf"[\s,;/.]*(?:(?:{_CONJUNCTION})\s)?")
-
-
-JudgedLabel: TypeAlias = tuple[Verdict, Label | None]
-"""A verdict, and the label that it comes from; None if no label says anything."""
 
 
 class Match(NamedTuple):
@@ -100,6 +98,7 @@ def scan(
     doc = PreparedText(text, field=field, beside=beside, person=person)
     if len(text) > _SHORT:
         doc.named = rules.named_by(doc.seen)
+        doc.columns = ColumnStances.of(doc.text, rules, field)
     thresholds = rules.thresholds
     candidates = [
         c
@@ -205,7 +204,7 @@ class Weighing:
         if c.type in verdicts:
             judged = verdicts[c.type]
         else:
-            judged = verdicts[c.type] = self._verdict(c.type, labels, rule)
+            judged = verdicts[c.type] = verdict_of(c.type, labels, self._rules, self._evidence)
         if judged is None:
             return None
         verdict, label = judged
@@ -241,22 +240,6 @@ class Weighing:
                 label,
             ),
         )
-
-    def _verdict(self, kind: str, labels: tuple[Label, ...], rule: TypeRule) -> JudgedLabel | None:
-        """Return the verdict of the nearest label that has one, and the label.
-
-        None if a label excludes the value.
-        """
-        last, of = SILENT, None
-        for label in labels:
-            if rule.unless and denied(label, rule.unless, self._rules.neutral):
-                return None
-            verdict = self._evidence(label).verdict(kind)
-            if verdict.stance in ("for", "against"):
-                return verdict, label
-            if verdict.stance == "hint" or (verdict.stance == "foreign" and last is SILENT):
-                last, of = verdict, label
-        return last, of
 
     def _evidence(self, label: Label) -> Evidence:
         heard = self._heard.get(label)

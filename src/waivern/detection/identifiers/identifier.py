@@ -200,6 +200,7 @@ class _Beginning:
         self.labelled = tuple(each for each in every if each.needs_label)
         """Those that are looked for only in a text that names them."""
         self.others = tuple(each for each in every if not each.needs_label)
+        self.types = tuple(each.type for each in every)
         groups, forms = 0, []
         for each in self.others:
             forms.append(_with_later_groups(each.form, groups))
@@ -246,6 +247,9 @@ class IdentifierFinder:
         for begin in _beginnings(classes, digits):
             here = self._at.get((digits - begin, end - digits))
             if here is None:
+                continue
+            column = doc.columns.at(begin) if doc.columns else None
+            if column and column.excludes_all(here.types):
                 continue
             if here.any_form.match(doc.text, begin):
                 yield from _read(doc, begin, here.others)
