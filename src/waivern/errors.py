@@ -30,7 +30,7 @@ class Exit(IntEnum):
         "`wct runs` lists the runs; `wct connectors` and `wct processors` list the components",
     )
     REFUSED = 5, "refused", None, "`wct runs` shows the status of each run"
-    POLICY = 6, "a policy was violated (--fail-on, --min-coverage, --min-recall)", 5
+    POLICY = 6, "a policy was violated (such as --fail-on)", 5
     SUSPENDED = 7, "suspended: a decision or data is needed", 6
     TIMEOUT = 8, "timed out", 3
     INTEGRITY = (

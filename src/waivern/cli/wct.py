@@ -36,10 +36,11 @@ Exit codes:
         "validate": "waivern.cli.commands.wct_validate",
         "serve": "waivern.cli.commands.wct_serve",
         **{each.name: "waivern.cli.ui.component_list" for each in KINDS.values() if each.listing},
+        "rules": "waivern.cli.commands.wct_rules",
         "store": "waivern.cli.commands.wct_store",
         "config": "waivern.cli.commands.wct_config",
     },
-    groups=("runs", "store", "config"),
+    groups=("runs", "rules", "store", "config"),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
     epilog=_epilog(),
 )

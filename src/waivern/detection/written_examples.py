@@ -1,4 +1,4 @@
-"""Examples of values, written from the form of their type: nobody's, and in no file."""
+"""Examples of values, written from the form of their type: of no one, and in no file."""
 
 from __future__ import annotations
 
