@@ -198,7 +198,7 @@ def test_parts_of_mail_each_have_an_encoding() -> None:
 
 def test_nothing_is_base64_unless_it_is_declared() -> None:
     coded = b64encode(b"mail: ann@acme.io, bob@acme.io").decode()
-    assert scan(f"token = {coded}\n") == []
+    assert scan(f"blob = {coded}\n") == []
     for text in (
         f"data:text/plain;charset=utf-8;base64,{coded}",
         f"Authorization: Basic {coded}\n",
