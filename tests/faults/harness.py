@@ -36,13 +36,13 @@ PATIENCE_S = 60
 ALL = bool(os.environ.get("WAIVERN_FAULTS_ALL"))
 """Whether to go through all of what is otherwise bounded: each outer crash of a nested kill, each
 errno as one that stays, each signal twice, a thousand rounds, every store resumed anew."""
-LIKE_A_FULL_DISK = (errno.EDQUOT, errno.EROFS)
-"""Only the hint is another one than that of ENOSPC, with which every operation is broken."""
+LIKE_OTHERS = (errno.EDQUOT, errno.EROFS, errno.EMFILE)
+"""Only the hint is another one than that of ENOSPC or EIO, with which every operation is broken."""
 
 
 def nth(number: int, error: int) -> int:
     """Return the ordinal of the operation that is the `number`th to fail with an errno."""
-    return 1 + (number - 1) * 4 if error in LIKE_A_FULL_DISK and not ALL else number
+    return 1 + (number - 1) * 4 if error in LIKE_OTHERS and not ALL else number
 
 
 COMPONENTS = """
@@ -176,6 +176,8 @@ class Job:
     """What is copied each time that the process is stopped."""
     stops: Path | None = None
     """Where the copies go."""
+    modules: bool = False
+    """Whether to report the modules that the process has imported."""
 
     def document(self) -> dict[str, Any]:
         fault = vars(self.plan) if self.plan else None
@@ -187,6 +189,7 @@ class Job:
             "files": self.files,
             "store": str(self.store),
             "stops": str(self.stops) if self.stops else None,
+            "modules": self.modules,
         }
 
 
@@ -206,7 +209,7 @@ def carry_out(runner: Runner, job: Job) -> Done:
 class Zygote:
     """The other end of zygote.py."""
 
-    def __init__(self, warm_up: Job) -> None:
+    def __init__(self) -> None:
         self._process = subprocess.Popen(
             [sys.executable, str(HERE / "zygote.py")],
             env=_environment(),
@@ -215,11 +218,10 @@ class Zygote:
             text=True,
             start_new_session=True,
         )
-        self.warm_up(warm_up)
 
-    def warm_up(self, job: Job) -> None:
-        """Let what a command imports be imported before it is forked."""
-        self._send(job.document())
+    def warm_up(self, modules: Sequence[str]) -> None:
+        """Let what commands import be imported before they are forked."""
+        self._send({"modules": modules})
 
     def together(self, jobs: Sequence[Job]) -> list[Done]:
         self._send([job.document() for job in jobs])
@@ -420,11 +422,12 @@ class Bench:
         first = self.SHELF(self, self._template)
         done = carry_out(self.script, first.origin())
         assert done.code == 0, done.err
-        self._warm_ups = [self.shelf().start()]
-        self._runners = [self._runner() for _ in range(self.WIDTH)]
+        self._imports: list[str] = []
+        self._runners = [Zygote() for _ in range(self.WIDTH)]
         self._idle = threading.local()
         self._free = list(self._runners)
         self._lock = threading.Lock()
+        self.warm_up(self.shelf().start())
 
     def shelf(self, template: Path | None = None) -> Shelf:
         """Return a store of its own that is a copy of another."""
@@ -439,17 +442,16 @@ class Bench:
         return self.SHELF(self, path)
 
     def _runner(self) -> Zygote:
-        first, *others = self._warm_ups
-        made = Zygote(first)
-        for job in others:
-            made.warm_up(job)
+        made = Zygote()
+        made.warm_up(self._imports)
         return made
 
     def warm_up(self, job: Job) -> None:
-        """Let what a command imports be imported before it is forked."""
-        self._warm_ups.append(job)
+        """Carry out a command once, and let all runners import what it imported."""
+        done = carry_out(self._runners[0], replace(job, modules=True))
+        self._imports += json.loads(done.report[-1][0])
         for runner in self._runners:
-            runner.warm_up(job)
+            runner.warm_up(self._imports)
 
     @property
     def zygote(self) -> Zygote:

@@ -1,4 +1,4 @@
-"""SIGKILL before every operation of what asks people, and of what takes from the cache.
+"""SIGKILL before each kind of operation of what asks people, and of what takes from the cache.
 
 A run with a child, a `for_each`, a retry, a condition and a gate: until it waits, while a decision
 is written down, while it goes on; while it takes all from the cache, while it is replayed, while it
@@ -34,6 +34,7 @@ from programme import (
     until_it_waits,
     write,
 )
+from step_kinds import broken_at, chosen
 
 pytestmark = [pytest.mark.sweep, pytest.mark.timeout(600)]  # a sweep on a busy machine
 
@@ -54,13 +55,12 @@ def swept(
     ended: int,
     recover: Callable[[Shelf, Stand], None],
     runner: Runner | None = None,
-    most: int | None = None,
+    stride: int | None = None,
 ) -> int:
-    """Kill a command before each of its operations; return how many there are.
+    """Kill a command before each kind of its operations; return how often.
 
-    `most` is for a command whose operations are not as many each time.
+    `stride`: before each so manieth operation instead, as a runner that takes longer does.
     """
-    broke: list[int] = []
     recoveries = Recoveries(beside=True)
 
     def point(number: int) -> bool:
@@ -79,18 +79,11 @@ def swept(
         except AssertionError as error:
             raise AssertionError(f"{done.broke}: {error}\n{done.err}") from error
         shelf.clear()
-        broke.append(number)
         return True
 
-    if most is None:
-        return bench.sweep(point)
-
-    def attempt(number: int) -> None:
-        point(number)
-
-    bench.each([partial(attempt, number) for number in range(1, most + 1)])
-    assert len(broke) < most, "it has more operations"
-    return len(broke)
+    steps = carry_out(bench.zygote, command(template.copy(), Plan(trace=True))).steps
+    ordinals = chosen(steps) if stride is None else range(1, len(steps) + 1, stride)
+    return broken_at(bench, ordinals, point)
 
 
 def test_a_run_until_it_waits(bench: Bench, approved: dict[str, Any], tried: Count) -> None:
@@ -128,7 +121,7 @@ def test_a_rejection(bench: Bench, waiting: Shelf, approved: dict[str, Any], tri
     def command(shelf: Shelf, plan: Plan) -> Any:
         return approve(shelf, plan, "--reject")
 
-    points = swept(bench, waiting, command, 1, recover, most=110)
+    points = swept(bench, waiting, command, 1, recover)
     tried("kill: approve --reject", points)
 
 
@@ -296,9 +289,6 @@ def test_an_answer_to_another_question(bench: Bench, tried: Count) -> None:
 def test_in_the_script_itself(
     bench: Bench, waiting: Shelf, approved: dict[str, Any], tried: Count
 ) -> None:
-    def command(shelf: Shelf, plan: Plan) -> Any:
-        return approve(shelf, Plan("kill", 1 + (plan.ordinal - 1) * 12))
-
     recover = partial(to_the_end, bench, approved)
-    points = swept(bench, waiting, command, 0, recover, bench.script)
+    points = swept(bench, waiting, approve, 0, recover, bench.script, stride=12)
     tried("kill: approve, in the installed script, every 12th", points)

@@ -1,4 +1,4 @@
-"""Fail the Nth operation of what asks people and of what takes from the cache, for N = 1, 2, ...
+"""Fail each kind of operation of what asks people and of what takes from the cache.
 
 A decision that was told of is on record, and one that is on record is there when all is well again;
 a cache that cannot be read or written fails no run.
@@ -27,6 +27,7 @@ from programme import (
     to_the_end,
     until_it_waits,
 )
+from step_kinds import broken_at, chosen
 
 from waivern.errors import Exit
 
@@ -62,6 +63,10 @@ def held(shelf: Shelf, done: Done, ended: int, plan: Plan) -> Stand:
 def swept(
     bench: Bench, template: Shelf, command: Command, ended: int, recover: Recover, plan: Plan
 ) -> int:
+    """Fail each kind of operation of a command; return how many operations that were."""
+    trace = Plan(trace=True, looks=plan.looks)
+    steps = carry_out(bench.zygote, command(template.copy(), trace)).steps
+
     def point(number: int) -> bool:
         shelf = template.copy()
         fault = replace(plan, ordinal=number)
@@ -80,7 +85,7 @@ def swept(
         shelf.clear()
         return True
 
-    return bench.sweep(point)
+    return broken_at(bench, chosen(steps), point)
 
 
 @pytest.fixture(params=KINDS, ids=NAMES)

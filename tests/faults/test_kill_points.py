@@ -23,6 +23,7 @@ from oracle import (
     stand,
     still_known,
 )
+from step_kinds import broken_at, chosen
 
 from waivern.runs.verify import verify
 from waivern.store.local import LocalFilesystemStore
@@ -88,7 +89,7 @@ def test_every_operation_of_a_run(bench: Bench, undisturbed: dict[str, Any], tri
 
 
 def test_a_stop_shows_what_a_kill_leaves(bench: Bench, tried: Count) -> None:
-    """Whatever a kill before an operation leaves, the stops after the changes show, too.
+    """Whatever a kill before a kind of operation leaves, the stops after the changes show, too.
 
     Not each time: how far the journal is when `state.json` is written depends on the threads.
     """
@@ -111,7 +112,9 @@ def test_a_stop_shows_what_a_kill_leaves(bench: Bench, tried: Count) -> None:
         shelf.clear()
         return done.broke is not None
 
-    tried("kill: a run, held against stops of one", bench.sweep(point))
+    steps = carry_out(bench.zygote, bench.shelf().start(TRACE)).steps
+    points = broken_at(bench, chosen(steps), point)
+    tried("kill: a run, held against stops of one", points)
 
 
 def test_every_operation_of_the_first_run_of_a_store(bench: Bench, tried: Count) -> None:
@@ -186,11 +189,12 @@ def test_operations_of_artifacts_made_at_the_same_time(
 def test_every_operation_of_the_resume(
     bench: Bench, undisturbed: dict[str, Any], tried: Count
 ) -> None:
-    """From all states that a kill can leave a run in."""
+    """From each kind of state that a kill can leave a run in: early, in the middle and late."""
     steps = carry_out(bench.script, bench.shelf().start(TRACE)).steps
     born = steps.index(("rename", RUN)) + 1
     points = crashes = 0
-    for outer in states(steps, born):
+    after = {ordinal + 1 for ordinal in chosen(steps)}
+    for outer in sorted(after.intersection(states(steps, born))):
         crashed, known = state(bench, Plan("kill", outer))
         crashes += 1
         points += swept_resume(bench, crashed, known, undisturbed)

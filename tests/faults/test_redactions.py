@@ -1,4 +1,4 @@
-"""A redaction under faults: killed, and without space, at every operation.
+"""A redaction under faults: killed, and without space, at each kind of operation.
 
 Whatever happens: nothing is shown as altered, no finding is lost, and what the journal says is
 redacted is gone as soon as the next command holds the run.
@@ -16,6 +16,7 @@ import pytest
 from harness import RUN, Bench, Count, Done, Job, Plan, Shelf, carry_out
 from oracle import journal, leftovers
 from redaction_kit import COMPONENTS, CONTENT, EVIDENCE, FOUND
+from step_kinds import broken_at, chosen
 
 from waivern.runs.verify import verify
 from waivern.store.local import LocalFilesystemStore
@@ -132,7 +133,7 @@ def recovered(bench: Bench, folder: Path, shelf: Shelf, number: int) -> None:
         ("no space, from then on", Plan("error", number=errno.ENOSPC, persistent=True)),
     ],
 )
-def test_a_redaction_broken_at_every_operation(
+def test_a_redaction_broken_at_each_kind_of_operation(
     bench: Bench, folder: Path, template: Shelf, tried: Count, what: str, plan: Plan
 ) -> None:
     def point(number: int) -> bool:
@@ -146,7 +147,9 @@ def test_a_redaction_broken_at_every_operation(
         shelf.clear()
         return done.broke is not None
 
-    tried(f"{what}: a redaction, at every operation", bench.sweep(point))
+    steps = carry_out(bench.zygote, redact(template.copy(), folder, Plan(trace=True))).steps
+    points = broken_at(bench, chosen(steps), point)
+    tried(f"{what}: a redaction, at each kind of operation", points)
 
 
 def honest(done: Done) -> None:

@@ -13,6 +13,7 @@ import pytest
 from harness import ALL, Count, Done, Plan, Shelf, carry_out
 from oracle import Known, after_fault, after_resume, contents, is_new
 from sqlite_kit import SqliteBench
+from step_kinds import broken_at, chosen
 
 from waivern.errors import Exit
 
@@ -81,16 +82,15 @@ def held(bench: SqliteBench, shelf: Shelf, done: Done, undisturbed: dict[str, An
 
 
 @pytest.mark.parametrize("persistent", [False, True])
-def test_every_statement_fails(
+def test_statements_fail(
     bench: SqliteBench, undisturbed: dict[str, Any], tried: Count, persistent: bool
 ) -> None:
-    """An error once at every statement, and from every sixth one on."""
-    stride = 6 if persistent and not ALL else 1
+    """An error once at each kind of statement, and from every sixth statement on."""
     number = errno.EIO if persistent else errno.ENOSPC
 
     def point(ordinal: int) -> bool:
         shelf = bench.shelf()
-        plan = Plan("error", ordinal * stride, number, persistent=persistent)
+        plan = Plan("error", ordinal, number, persistent=persistent)
         done = carry_out(bench.zygote, shelf.start(plan))
         if done.broke:
             try:
@@ -104,4 +104,7 @@ def test_every_statement_fails(
         return done.broke is not None
 
     how = "from every sixth on" if persistent else "once"
-    tried(f"fail: a run in SQLite, {errno.errorcode[number]} {how}", bench.sweep(point))
+    steps = carry_out(bench.zygote, bench.shelf().start(Plan(trace=True))).steps
+    ordinals = range(1, len(steps) + 1, 1 if ALL else 6) if persistent else chosen(steps)
+    points = broken_at(bench, ordinals, point)
+    tried(f"fail: a run in SQLite, {errno.errorcode[number]} {how}", points)

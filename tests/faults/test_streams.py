@@ -1,4 +1,4 @@
-"""Streams and catalogues under faults: killed, and without space, at every operation.
+"""Streams and catalogues under faults: killed, and without space, at each kind of operation.
 
 A run lists files, searches them, and yields more records than its artifact's own file holds. No
 fault leaves half of the records visible, or any of them outside an artifact once the run has been
@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import RUN, Bench, Count, Done, Job, Plan, Shelf, carry_out, nth
+from harness import ALL, RUN, Bench, Count, Done, Job, Plan, Shelf, carry_out
 from oracle import Known, after_fault, after_resume, contents, is_new, leftovers
+from step_kinds import broken_at, chosen
 
 from waivern.errors import Exit
 from waivern.runs.verify import verify
@@ -139,7 +140,7 @@ def half_visible(shelf: Shelf, known: Known) -> set[str]:
 @pytest.mark.parametrize(
     ("what", "plan"),
     [
-        ("before every operation", Plan("kill")),
+        ("before each kind of operation", Plan("kill")),
         ("in the middle of every write", Plan("tear", only="write", persistent=True)),
     ],
 )
@@ -164,7 +165,15 @@ def test_a_kill(
         shelf.clear()
         return done.broke is not None
 
-    tried(f"kill: a run with streams and a catalogue, {what}", bench.sweep(point))
+    if plan.only is None:
+        points = broken_at(bench, chosen(traced(bench, folder)), point)
+    else:
+        points = bench.sweep(point)
+    tried(f"kill: a run with streams and a catalogue, {what}", points)
+
+
+def traced(bench: Bench, folder: Path) -> list[tuple[str, str]]:
+    return carry_out(bench.zygote, start(bench.shelf(), folder, Plan(trace=True))).steps
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.EDQUOT])
@@ -177,9 +186,9 @@ def test_an_operation_that_fails(
     number: int,
     persistent: bool,
 ) -> None:
-    def point(count: int) -> bool:
+    def point(ordinal: int) -> bool:
         shelf = bench.shelf()
-        plan = Plan("error", nth(count, number), number, persistent=persistent)
+        plan = Plan("error", ordinal, number, persistent=persistent)
         done = carry_out(bench.zygote, start(shelf, folder, plan))
         if done.broke:
             held(bench, folder, shelf, done, undisturbed)
@@ -189,7 +198,9 @@ def test_an_operation_that_fails(
         return done.broke is not None
 
     how = "from then on" if persistent else "once"
-    tried(f"fail: streams and a catalogue, {errno.errorcode[number]} {how}", bench.sweep(point))
+    every = 1 if number == errno.ENOSPC or ALL else 4  # of the others only the hint differs
+    points = broken_at(bench, chosen(traced(bench, folder))[::every], point)
+    tried(f"fail: streams and a catalogue, {errno.errorcode[number]} {how}", points)
 
 
 def held(bench: Bench, folder: Path, shelf: Shelf, done: Done, undisturbed: dict[str, Any]) -> None:

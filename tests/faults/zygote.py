@@ -1,7 +1,7 @@
 """A process that has imported all of `wct` and forks a child for every command it is asked for.
 
-Speaks JSON lines: a batch of jobs in, the list of what became of them out; or a single job, whose
-modules are imported here from then on. Started as a script, so that pytest is no part of it;
+Speaks JSON lines: a batch of jobs in, the list of what became of them out; or the names of modules,
+which are imported here from then on. Started as a script, so that pytest is no part of it;
 single-threaded, so that forking it is safe.
 """
 
@@ -31,16 +31,15 @@ def main() -> None:
     for line in sys.stdin:
         jobs = json.loads(line)
         if isinstance(jobs, dict):
-            _import_what_a_run_imports(jobs)
+            _warm_up(jobs["modules"])
             continue
         children = [_stopped(job) if job.get("stops") else _start(job) for job in jobs]
         answers.write(json.dumps([_end(*child) for child in children]) + "\n")
         answers.flush()
 
 
-def _import_what_a_run_imports(job: dict[str, Any]) -> None:
-    names = json.loads(_end(*_start(job | {"modules": True}))["report"][-1][0])
-    for name in names:
+def _warm_up(modules: list[str]) -> None:
+    for name in modules:
         with suppress(ImportError):  # a runbook's own file is imported under a name of its own
             importlib.import_module(name)
     _build_the_models()
