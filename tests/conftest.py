@@ -6,6 +6,7 @@ beside the tests that use it, and can be imported once they have been collected.
 
 from __future__ import annotations
 
+import compileall
 import shutil
 import signal
 import sys
@@ -17,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import waivern
+
 if TYPE_CHECKING:
     from harness import Bench, Count, Shelf
     from wct_process import Place, Wct
@@ -27,6 +30,15 @@ signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROWS: list[tuple[str, int, float]] = []
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Compile the package once, not in each of the hundreds of processes that the tests start.
+
+    With PYTHONDONTWRITEBYTECODE, as in many containers, none of them would leave it to the next.
+    """
+    if not hasattr(config, "workerinput"):  # xdist starts its workers after this
+        compileall.compile_dir(Path(waivern.__file__).parent, quiet=2)
 
 
 @pytest.fixture
