@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,7 @@ def imports(path: Path) -> Iterator[tuple[str, int]]:
                 yield (f"{node.module}.{alias.name}" if is_module else node.module), node.lineno
 
 
+@cache
 def everything() -> list[Import]:
     return [
         (str(path.relative_to(PACKAGE)), name, line)
@@ -80,25 +82,22 @@ def package_of(module: str) -> str | None:
     return parts[1] if len(parts) > 1 else None
 
 
-def own(everything: list[Import]) -> Iterator[tuple[str, str, str, int]]:
+def own(imported: list[Import]) -> Iterator[tuple[str, str, str, int]]:
     """Yield (package, file, module, line) for the imports within the project."""
-    for file, name, line in everything:
+    for file, name, line in imported:
         here = file.split("/")[0].removesuffix(".py")
         if here != "__init__" and name.split(".")[0] == "waivern":
             yield here, file, name, line
 
 
-EVERYTHING = everything()
-
-
 def test_the_parser_sees_what_is_there() -> None:
-    seen = {(file, name) for file, name, _ in EVERYTHING}
+    seen = {(file, name) for file, name, _ in everything()}
     assert ("runs/attempt.py", "waivern.engine.loop") in seen
     assert ("message.py", "pydantic_core") in seen  # inside a function
     assert ("yamldoc/document.py", "waivern.yamldoc.positions") in seen  # if TYPE_CHECKING
     # those that import nothing of ours
     without = {"errors", "clock", "files", "shapes", "json_faults"}
-    assert {package for package, *_ in own(EVERYTHING)} >= HEIGHT.keys() - without
+    assert {package for package, *_ in own(everything())} >= HEIGHT.keys() - without
 
 
 def test_every_package_has_its_layer() -> None:
@@ -108,7 +107,7 @@ def test_every_package_has_its_layer() -> None:
 
 def test_no_import_goes_up_or_across() -> None:
     wrong = []
-    for here, file, name, line in own(EVERYTHING):
+    for here, file, name, line in own(everything()):
         there = package_of(name)
         if there == here:
             continue
@@ -119,7 +118,7 @@ def test_no_import_goes_up_or_across() -> None:
 
 def test_builtin_knows_no_language() -> None:
     """Shipped components use what any plugin can use."""
-    known = {package_of(name) for here, _, name, _ in own(EVERYTHING) if here == "builtin"}
+    known = {package_of(name) for here, _, name, _ in own(everything()) if here == "builtin"}
     assert known & {"language", "record", "store", "planning"} == set()
 
 
@@ -138,7 +137,7 @@ EXCEPTIONS: dict[tuple[str, str], str] = {}
 def test_the_command_line_knows_no_internals_of_the_store() -> None:
     wrong = {
         (file, name)
-        for package, file, name, _ in own(EVERYTHING)
+        for package, file, name, _ in own(everything())
         if package == "cli" and package_of(name) == "store" and name not in STORE_DOORS
     }
     assert wrong - EXCEPTIONS.keys() == set()
@@ -154,7 +153,7 @@ def test_no_layer_above_the_store_knows_its_layout() -> None:
     above = {name for name, height in HEIGHT.items() if height > HEIGHT["store"]}
     wrong = {
         (file, name)
-        for package, file, name, _ in own(EVERYTHING)
+        for package, file, name, _ in own(everything())
         if package in above and name in LAYOUT
     }
     assert wrong == OWN_FOLDERS
@@ -176,7 +175,7 @@ def test_no_layer_above_the_store_spells_names_of_its_files() -> None:
 def test_builtin_knows_no_internals_of_the_language() -> None:
     wrong = [
         f"{file}:{line} imports {name}"
-        for package, file, name, line in own(EVERYTHING)
+        for package, file, name, line in own(everything())
         if package == "builtin" and package_of(name) in ("language", "store")
     ]
     assert wrong == []
@@ -242,7 +241,7 @@ def imported(path: Path, late: bool) -> Iterator[str]:
 def test_nobody_imports_builtin() -> None:
     wrong = [
         f"{f}:{n}"
-        for r, f, n, _ in own(EVERYTHING)
+        for r, f, n, _ in own(everything())
         if r != "builtin" and package_of(n) == "builtin"
     ]
     assert wrong == []
@@ -269,15 +268,22 @@ TASKS = {"create_task_group", "TaskGroup", "gather", "create_task", "ensure_futu
 LOOPS = {"new_event_loop", "run_forever", "run_until_complete"}
 
 
+@cache
+def used() -> dict[str, set[str]]:
+    """Return the names that each file uses."""
+    return {
+        str(path.relative_to(PACKAGE)): {
+            node.attr if isinstance(node, ast.Attribute) else node.id
+            for node in ast.walk(ast.parse(path.read_bytes()))
+            if isinstance(node, ast.Attribute | ast.Name)
+        }
+        for path in PACKAGE.rglob("*.py")
+    }
+
+
 def users(names: set[str]) -> set[str]:
     """Return the files in which one of these names is used."""
-    return {
-        str(path.relative_to(PACKAGE))
-        for path in PACKAGE.rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_bytes()))
-        if isinstance(node, ast.Attribute | ast.Name)
-        and (node.attr if isinstance(node, ast.Attribute) else node.id) in names
-    }
+    return {file for file, those in used().items() if those & names}
 
 
 def test_no_task_group_drives_a_run() -> None:
@@ -289,7 +295,7 @@ def test_no_task_group_drives_a_run() -> None:
     assert drivers == {"builtin/command.py", "engine/coroutines.py"}
     assert users(LOOPS) == {"engine/coroutines.py"}
     files = ("engine/loop.py", "engine/transitions.py", "engine/inbox.py")
-    loop = {name for file, name, _ in EVERYTHING if file in files}
+    loop = {name for file, name, _ in everything() if file in files}
     assert "queue" in loop
     assert not {name.partition(".")[0] for name in loop} & {"asyncio", "anyio"}
 
@@ -301,7 +307,7 @@ def test_only_the_loop_changes_the_state_of_a_run() -> None:
     """
     events = {name for name in vars(journal_events) if name.startswith("Artifact")}
     assert len(events) > 5
-    makers = users(events) & {path for path, _, _ in EVERYTHING if path.startswith("engine/")}
+    makers = users(events) & {path for path, _, _ in everything() if path.startswith("engine/")}
     assert "engine/transitions.py" in makers
     called = {path for path in makers if calls(path, events)}
     # the ledger: of a store that failed
@@ -320,7 +326,7 @@ def calls(file: str, names: set[str]) -> bool:
 
 def test_only_runtime_dependencies() -> None:
     wrong = []
-    for file, name, line in EVERYTHING:
+    for file, name, line in everything():
         top = name.split(".")[0]
         package = file.split("/")[0]
         allowed = RUNTIME | EXTRAS.get(file, set()) | EXTRAS.get(package, set()) | {"waivern"}
