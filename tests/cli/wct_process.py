@@ -131,7 +131,7 @@ class Place:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=90,
             check=False,
         )
         return Done(done.returncode, done.stdout, done.stderr)
@@ -145,7 +145,7 @@ class Place:
         return Done(done.returncode, done.stdout, done.stderr)
 
     def ended(self, process: subprocess.Popen[str]) -> Done:
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=90)
         return Done(process.returncode, out, err)
 
     def on_a_terminal(self, *args: str, answer: str = "", **environ: str) -> Done:
@@ -162,7 +162,7 @@ class Place:
         os.close(theirs)
         os.write(ours, answer.encode())
         seen = read_terminal(ours)
-        return Done(process.wait(30), seen.decode(), "")
+        return Done(process.wait(90), seen.decode(), "")
 
     def run_ids(self) -> list[str]:
         folder = self.path / ".waivern" / "runs"
