@@ -13,7 +13,7 @@ import pytest
 from harness import ALL, Count, Done, Plan, Shelf, carry_out
 from oracle import Known, after_fault, after_resume, contents, is_new
 from sqlite_kit import SqliteBench
-from step_kinds import broken_at, chosen
+from step_kinds import broken_at
 
 from waivern.errors import Exit
 
@@ -85,7 +85,7 @@ def held(bench: SqliteBench, shelf: Shelf, done: Done, undisturbed: dict[str, An
 def test_statements_fail(
     bench: SqliteBench, undisturbed: dict[str, Any], tried: Count, persistent: bool
 ) -> None:
-    """An error once at each kind of statement, and from every sixth statement on."""
+    """An error once at every third statement, and from every sixth one on."""
     number = errno.EIO if persistent else errno.ENOSPC
 
     def point(ordinal: int) -> bool:
@@ -103,8 +103,8 @@ def test_statements_fail(
         shelf.clear()
         return done.broke is not None
 
-    how = "from every sixth on" if persistent else "once"
+    how = "from every sixth on" if persistent else "once at every third"
     steps = carry_out(bench.zygote, bench.shelf().start(Plan(trace=True))).steps
-    ordinals = range(1, len(steps) + 1, 1 if ALL else 6) if persistent else chosen(steps)
+    ordinals = range(1, len(steps) + 1, 1 if ALL else 6 if persistent else 3)
     points = broken_at(bench, ordinals, point)
     tried(f"fail: a run in SQLite, {errno.errorcode[number]} {how}", points)
