@@ -42,6 +42,7 @@ EXTRAS = {
     "testing/stores.py": {"pytest"},
     "testing/stream_conformance.py": {"pytest"},
     "server": {"starlette", "uvicorn", "h11", "jinja2", "markupsafe"},
+    "detection/ner/classifier.py": {"numpy", "onnxruntime"},
     "store/objects/bucket_client.py": {"obstore"},
     "store/remote/connection.py": {"httpx2"},
     "store/sql/postgres_connections.py": {"psycopg"},

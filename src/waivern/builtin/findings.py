@@ -6,10 +6,10 @@ import hashlib
 import re
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from waivern.detection import (
     Match,
@@ -22,8 +22,13 @@ from waivern.detection import (
     scan,
 )
 from waivern.detection.masks import nothing
+from waivern.detection.people.candidates import STRONG
+from waivern.detection.people.name_columns import name_column
 from waivern.detection.ruleset import FieldTerm
 from waivern.message import Json
+
+if TYPE_CHECKING:
+    from waivern.detection.ner.model_reader import ModelReader
 
 _NUMBER = re.compile(r"\d(?:[ .\-/]?\d){8,}")
 """Nine digits and more may be a personal number; versions and dates have fewer."""
@@ -77,21 +82,31 @@ def searched_types(rules: Ruleset, config: DetectionSettings) -> tuple[str, ...]
 class Detector:
     """The rules and the settings of one search."""
 
-    def __init__(self, rules: Ruleset, config: DetectionSettings) -> None:
+    def __init__(
+        self, rules: Ruleset, config: DetectionSettings, model: ModelReader | None = None
+    ) -> None:
         self.rules = rules
         self.config = config
         self.types = searched_types(rules, config)
+        self.model = model
         self.shown = lru_cache(4096)(self._shown)
         """Returns a path, column or key as it may be shown: some contain values themselves."""
         self.classified = lru_cache(50_000)(partial(classify, rules=rules))
         """Returns the term of a field name: the same names are in many files."""
 
     def scan(
-        self, text: str, name: str | None = None, begin: int = 0, *, piece: bool = False
+        self,
+        text: str,
+        name: str | None = None,
+        begin: int = 0,
+        *,
+        piece: bool = False,
+        beside: Collection[str] = (),
+        person: float | None = None,
     ) -> list[Match]:
         """Return the matches in a text, which is the value of the column or key `name`.
 
-        `begin` and `piece` are those of `waivern.detection.scan`.
+        The others are those of `waivern.detection.scan`.
         """
         if self.types == ():
             return []
@@ -103,6 +118,9 @@ class Detector:
             min_confidence=self.config.min_confidence,
             begin=begin,
             piece=piece,
+            beside=beside,
+            person=person,
+            model=self.model,
         )
 
     def evidence(self, kind: str, value: str) -> str:
@@ -110,6 +128,19 @@ class Detector:
         if self.config.mask == "partial":
             return mask(kind, value)
         return value if self.config.mask == "none" else nothing(value)
+
+    def name_column(
+        self, column: str, beside: Collection[str], cells: Iterable[str]
+    ) -> float | None:
+        """Return the confidence that a value of a column is a person's name; None: it is not one.
+
+        A model decides where the name of the column and its values do not.
+        """
+        values = list(cells)
+        place = name_column(column, beside, values)
+        if self.model is None or place is None or place >= STRONG:
+            return place
+        return STRONG if self.model.is_name_column(values) else place
 
     def _shown(self, name: str) -> str:
         return _NUMBER.sub(lambda number: _DIGIT.sub("*", number[0]), redact(name, self.rules))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import partial
 
 from waivern.builtin.findings import Detector, ItemFindings
@@ -29,11 +29,11 @@ class JsonSearch:
 
     def add(self, content: Json, path: str = "$") -> None:
         """Search content that is at `path`."""
-        for at, key, value in self._walk(content, path):
+        for at, key, value, beside in self._walk(content, path):
             if value is None:
                 self._add_name(key, at)
                 continue
-            for match in self._detector.scan(value, key or None):
+            for match in self._detector.scan(value, key or None, beside=beside):
                 place = {"input": self._key, "path": at, "start": match.start, "end": match.end}
                 self._findings.value(
                     match,
@@ -61,15 +61,18 @@ class JsonSearch:
                 self._findings.field(field, True, place, total=count)
         yield from self._findings.records()
 
-    def _walk(self, content: Json, path: str) -> Iterator[tuple[str, str, str | None]]:
+    def _walk(
+        self, content: Json, path: str
+    ) -> Iterator[tuple[str, str, str | None, Collection[str]]]:
         """Yield (path, key, None) for each key and (path, governing key, text) for each value.
 
-        The governing key of a neutral key such as `number` includes the key above it.
+        The governing key of a neutral key such as `number` includes the key above it. The last
+        element has the keys beside that of a value.
         """
         rules, shown = self._detector.rules, self._detector.shown
-        stack: list[tuple[str, str, Json, int]] = [(path, "", content, 0)]
+        stack: list[tuple[str, str, Json, int, Collection[str]]] = [(path, "", content, 0, ())]
         while stack:
-            path, key, value, depth = stack.pop()
+            path, key, value, depth, beside = stack.pop()
             if depth > MAX_DEPTH:
                 raise ComponentError(
                     f"content is nested deeper than {MAX_DEPTH} levels", hint="flatten it first"
@@ -78,15 +81,16 @@ class JsonSearch:
                 below = []
                 for name, item in value.items():
                     inner = f"{path}.{shown(name)}"
-                    yield inner, name, None
+                    yield inner, name, None, ()
                     for match in self._detector.scan(name):
-                        yield inner, "", name[match.start : match.end]
+                        yield inner, "", name[match.start : match.end], ()
                     parent = key if name.lower() in rules.neutral else ""
-                    below.append((inner, f"{parent} {name}".strip(), item, depth + 1))
+                    below.append((inner, f"{parent} {name}".strip(), item, depth + 1, value.keys()))
                 stack += reversed(below)
             elif isinstance(value, list):
                 stack += [
-                    (f"{path}[{n}]", key, value[n], depth + 1) for n in reversed(range(len(value)))
+                    (f"{path}[{n}]", key, value[n], depth + 1, beside)
+                    for n in reversed(range(len(value)))
                 ]
             elif (text := cell_text(value)) is not None:
-                yield path, key, text
+                yield path, key, text, beside

@@ -12,6 +12,12 @@ from waivern.builtin.common_properties import Number, Properties, SourcePath
 from waivern.builtin.findings import Detector, FindingsSummary, MaskLevel, rules_document
 from waivern.builtin.findings_shape import shape
 from waivern.builtin.json_search import JsonSearch
+from waivern.builtin.name_model import (
+    NameModelProperties,
+    classifier,
+    model_reader,
+    report_unread,
+)
 from waivern.builtin.planted_values import (
     CELLS,
     FILE_FORMS,
@@ -117,6 +123,12 @@ class PersonalData:
             description="The maximum number of occurrences of a finding that are located; fewer in "
             "a file of many findings. `total` is the number of all occurrences.",
         )
+        ner: NameModelProperties | None = Field(
+            default=None,
+            description="A model that reads sentences for names and addresses, with the extra "
+            "`ner`: `model` is the folder of an ONNX token classifier, `budget_s` (60) the seconds "
+            "that it may read. Default: none.",
+        )
 
         @model_validator(mode="after")
         def _searches(self) -> Self:
@@ -141,7 +153,8 @@ class PersonalData:
             raise ComponentError(fault)
         if config.mask == "none":
             ctx.holds_source = True
-        detector, summary = Detector(rules, config), FindingsSummary()
+        detector = Detector(rules, config, model_reader(config.ner, ctx))
+        summary = FindingsSummary()
         planted = SamplePlanter(rules, config, ctx)
         for one in inputs:
             for finding in _SEARCHES.get(one.schema.name, _json)(one, detector, planted, ctx):
@@ -175,14 +188,17 @@ class PersonalData:
             yield "ruleset", error.message, error.hint
 
     def rulesets(self, config: Config, ctx: Context) -> Mapping[str, str]:
-        """Return the identity of the shipped ruleset and of the user's own, if there is one.
+        """Return the identity of the shipped ruleset, the user's own, and the name model.
 
-        Raises what `process` raises if that cannot be used; for unmasked values, which no cached
-        result may carry into another run, always.
+        Raises what `process` raises if one of them cannot be used; for unmasked values, which no
+        cached result may carry into another run, always.
         """
         if config.mask == "none":
             raise ComponentError("findings with unmasked values are not cached")
-        return marks(ruleset(config.ruleset, ctx))
+        found = marks(ruleset(config.ruleset, ctx))
+        if config.ner is None:
+            return found
+        return found | {"name model": f"sha256:{classifier(config.ner, ctx).digest}"}
 
 
 def _files(one: Input, detector: Detector, planted: SamplePlanter, ctx: Context) -> Iterator[Json]:
@@ -201,7 +217,7 @@ def _files(one: Input, detector: Detector, planted: SamplePlanter, ctx: Context)
             ctx.read(size=item.size or None, of=one.key)
         return found.records()
 
-    yield from _each(one, ctx, search, "files", _is_file, form)
+    yield from _each(one, ctx, detector, search, "files", _is_file, form)
     planted.plant_any(FILE_FORMS)
 
 
@@ -219,13 +235,14 @@ def _tables(one: Input, detector: Detector, planted: SamplePlanter, ctx: Context
         found.report(ctx)
         return found.records()
 
-    yield from _each(one, ctx, search, "tables", _is_table, form)
+    yield from _each(one, ctx, detector, search, "tables", _is_table, form)
     planted.plant(CELLS)
 
 
 def _each(
     one: Input,
     ctx: Context,
+    detector: Detector,
     search: Callable[[InputItem], Iterable[Json]],
     name: str,
     fits: Callable[[Json], bool],
@@ -248,7 +265,13 @@ def _each(
         InputItem(item.name, item.digest, item.listed, partial(checked, number, item), one.key)
         for number, item in enumerate(one.items(name), 1)
     )
-    for findings in ctx.each_item(items, search):
+
+    def searched(item: InputItem) -> Iterable[Json]:
+        found = search(item)
+        report_unread(detector.model, detector.shown(item.name), ctx)
+        return found
+
+    for findings in ctx.each_item(items, searched):
         yield from findings
 
 
@@ -270,6 +293,7 @@ def _json(one: Input, detector: Detector, planted: SamplePlanter, ctx: Context) 
                 ctx.progress(number, total)
     planted.plant(JSON_VALUES)
     ctx.read(of=one.key)
+    report_unread(detector.model, one.key, ctx)
     yield from found.records()
 
 

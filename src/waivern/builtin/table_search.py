@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
 from waivern.builtin.findings import Detector, ItemFindings, Place
@@ -26,6 +26,10 @@ class TableSearch:
         self._key = key
         self._name: str = table["name"]
         self._columns = [column["name"] for column in table["columns"]]
+        self._beside = [
+            [other for other in self._columns if other != column] for column in self._columns
+        ]
+        self._persons: dict[int, float | None] = {}
         self._shown = [detector.shown(column) for column in self._columns]
         self._filled = [0] * len(self._columns)
         self._binary = [0] * len(self._columns)
@@ -60,9 +64,14 @@ class TableSearch:
         self._filled[index] += sum(cell is not None for cell in cells)
         self._binary[index] += sum(isinstance(cell, dict) for cell in cells)
         hit, column, shown = set(), self._columns[index], self._shown[index]
-        for at, cell in enumerate(cells):
-            text = cell_text(cell)
-            for match in () if text is None else self._detector.scan(text, column):
+        texts = [cell_text(cell) for cell in cells]
+        person = self._person(index, filter(None, texts))
+        for at, text in enumerate(texts):
+            if text is None:
+                continue
+            for match in self._detector.scan(
+                text, column, beside=self._beside[index], person=person
+            ):
                 hit.add(at)
                 self._findings.value(
                     match,
@@ -73,6 +82,13 @@ class TableSearch:
                     row=self._rows + at,
                 )
         return hit
+
+    def _person(self, index: int, texts: Iterable[str]) -> float | None:
+        """Return the confidence that a value of a column is a name, judged by its first rows."""
+        if index not in self._persons:
+            column, beside = self._columns[index], self._beside[index]
+            self._persons[index] = self._detector.name_column(column, beside, texts)
+        return self._persons[index]
 
     def _row_place(self, index: int, row: int) -> Place:
         return {**self._place(index), "row": row}

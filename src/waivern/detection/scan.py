@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from waivern.detection.column_stances import ColumnStances
 from waivern.detection.decoded_text import DecodedText, decoded
@@ -37,6 +37,15 @@ _CONJUNCTION = "and|or|und|oder|et|ou|y|e|o|och|og|en|i|ja|&"
 _AND = re.compile(rf"[ ,]{{1,2}}(?:{_CONJUNCTION}) ")
 _LONGEST_AND = 8
 _SEPARATORS = re.compile(rf"[\s,;/.]*(?:(?:{_CONJUNCTION})\s)?")
+
+
+class NameModel(Protocol):
+    """A model that reads texts for names and addresses: `waivern.detection.ner.ModelReader`."""
+
+    def candidates(
+        self, doc: PreparedText, others: Iterable[Candidate], begin: int = 0
+    ) -> Iterator[Candidate]:
+        """Yield what the model finds in a text, and what the text itself points to, too."""
 
 
 class Match(NamedTuple):
@@ -79,6 +88,7 @@ def scan(
     piece: bool = False,
     beside: Collection[str] = (),
     person: float | None = None,
+    model: NameModel | None = None,
 ) -> list[Match]:
     """Return the matches in `text` in order, without overlaps.
 
@@ -88,8 +98,8 @@ def scan(
     the rest: values that end in it are not returned. A `piece` is a part of a longer text: even if
     it is nothing but values, what they are may be said elsewhere.
     `person` is the confidence that a value of the field is a person's name, as `name_column`
-    returns it for a whole column; None: the field's name and the value decide. Nothing outside the
-    process is used.
+    returns it for a whole column; None: the field's name and the value decide. `model` reads the
+    sentences that may have names. Nothing outside the process is used.
     """
     rules = ruleset or load_ruleset()
     plain = decoded(text)
@@ -109,6 +119,13 @@ def scan(
         and c.end > begin
         and (types is None or c.type in types)
     ]
+    if model is not None:
+        read = model.candidates(doc, candidates, begin)
+        candidates += [
+            c
+            for c in read
+            if c.type in thresholds and c.end > begin and (types is None or c.type in types)
+        ]
     if not candidates:
         return []
     candidates.sort(key=lambda c: (c.start, c.end))
