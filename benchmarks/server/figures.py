@@ -9,6 +9,7 @@
            what arrives when server and client are started again in the middle of the run.
 `clients`  a run without followers beside one that 200 clients follow, in turns: duration and
            processor time of the run, processor time of the server.
+`streams`  the same with 500 clients.
 
 Raw measurements are written to FOLDER as JSON, one file for each part. The machine should be quiet:
 the clients, the server and the run share its processors. `--small` only shows that all of it works.
@@ -240,8 +241,17 @@ def chain(path: Path, count: int, wait: float) -> None:
 
 
 def clients(folder: Path, small: bool) -> dict[str, Any]:
-    """Measure a run that is followed by many clients beside one that is not."""
-    rounds, count, followers = (1, 10, 20) if small else (7, 100, 200)
+    """Measure a run that is followed by 200 clients beside one that is not."""
+    return beside(folder, *((1, 10, 20) if small else (7, 100, 200)))
+
+
+def streams(folder: Path, small: bool) -> dict[str, Any]:
+    """Measure the same with 500 clients."""
+    return beside(folder, *((1, 10, 50) if small else (3, 50, 500)))
+
+
+def beside(folder: Path, rounds: int, count: int, followers: int) -> dict[str, Any]:
+    """Return measurements of runs with and without followers, in turns."""
     chain(folder / "chain.yaml", count, wait=0.05)
     found: dict[str, Any] = {"clients": followers, "alone": [], "followed": []}
     with serving(folder) as server:
@@ -298,6 +308,7 @@ PARTS: dict[str, Callable[[Path, bool], dict[str, Any]]] = {
     "requests": requests,
     "events": events,
     "clients": clients,
+    "streams": streams,
 }
 
 

@@ -58,7 +58,6 @@ def test_a_run_is_killed_resumed_elsewhere_watched_and_approved_in_the_browser(
 
         resumed = two.start("run", "r.yaml", "--resume", "shared", **store)
         assert (two.path / "ready").read_text() == "here"
-        browser.open("/runs/shared")
         browser.wait_for(lambda: "Review ▸ running" in browser.text)
         (two.path / "go").write_text("go")
         assert two.ended(resumed).code == 7

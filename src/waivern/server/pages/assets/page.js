@@ -29,7 +29,25 @@ function renew(text) {
     (same || focusable(part)[place])?.focus({ preventScroll: true });
   }
   document.title = fresh.title;
-  return fresh.body.dataset.events !== undefined;
+  return fresh.body.dataset;
+}
+
+const RESUME_MS = 3000;
+
+/** Look from time to time whether a run that has ended goes on, and follow it then. */
+function awaitResume(page) {
+  setTimeout(async () => {
+    if (document.hidden) return awaitResume(page); // it looks when a person does
+    const looking = new AbortController();
+    try {
+      const answer = await fetch(page.events, { signal: looking.signal });
+      if (answer.status === 200) return follow(page); // there are further events
+    } catch { // the server is away
+    } finally {
+      looking.abort();
+    }
+    awaitResume(page);
+  }, RESUME_MS);
 }
 
 /**
@@ -38,6 +56,7 @@ function renew(text) {
  */
 function follow({ events, kinds }) {
   const source = new EventSource(events);
+  document.querySelector("body > .live")?.remove(); // of an attempt before
   const note = Object.assign(document.createElement("p"), { className: "live" });
   note.setAttribute("role", "status");
   document.body.append(note);
@@ -45,6 +64,7 @@ function follow({ events, kinds }) {
   let more = false;
   let last = 0;
   let busy = false;
+  let ended = false;
   let pause = 500; // longer for a page that takes long to render
   async function load() {
     if (busy) return ask();
@@ -52,7 +72,8 @@ function follow({ events, kinds }) {
     last = performance.now();
     try {
       const answer = await fetch(location.href);
-      if (answer.ok && !renew(await answer.text())) end();
+      const page = answer.ok && !ended ? renew(await answer.text()) : undefined;
+      if (page && (!page.events || page.waits !== undefined)) end(page);
     } catch { // the server is away: EventSource connects again, and asks then
     } finally {
       busy = false;
@@ -73,9 +94,11 @@ function follow({ events, kinds }) {
       if (more && !due) wait();
     }, pause);
   }
-  function end() {
+  function end(page) {
+    ended = true;
     source.close();
-    note.textContent = "ended";
+    note.textContent = page.events ? "" : "ended";
+    if (page.events) awaitResume({ ...page });
   }
   source.onopen = () => { note.textContent = "live"; ask(); };
   source.onerror = () => {
@@ -100,4 +123,5 @@ function addCopyButtons(part) {
 
 for (const part of parts()) shown.set(part.dataset.live, part.innerHTML);
 addCopyButtons(document);
-if (document.body.dataset.events) follow(document.body.dataset);
+const page = { ...document.body.dataset };
+if (page.events) (page.waits === undefined ? follow : awaitResume)(page);
