@@ -16,6 +16,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from waivern.errors import IntegrityError
+from waivern.message import sha256
 from waivern.store.ownership import ForeignOwnerError
 from waivern.store.port import (
     Backend,
@@ -228,6 +229,16 @@ class FolderHandle(FolderPort):
         """Return how many bytes a regular file has. Raises what `read` raises."""
         with self.open(name, "read") as file:
             return file.stat().st_size
+
+    def read_exactly(self, name: str, digest: str, held: int) -> bytes | None:
+        """Return the bytes of a regular file with this SHA-256; None if it has another one.
+
+        A file of more than `held` bytes is only read whole if it has. Raises what `read` raises.
+        """
+        if self.size(name) > held and not self.is_digest(name, digest):
+            return None
+        data = self.read(name)
+        return data if sha256(data) == digest else None
 
     def is_digest(self, name: str, digest: str, *, size: int | None = None) -> bool:
         """Return whether a regular file has this SHA-256, without holding it in memory.

@@ -13,7 +13,7 @@ from waivern.errors import (
     RedactedError,
     RunNotFoundError,
 )
-from waivern.message import Message, StreamKind, decode, sha256
+from waivern.message import Message, StreamKind, decode
 from waivern.store import layout
 from waivern.store.backend import Backend, FileHandle, FolderHandle
 from waivern.store.backend_records import BackendRecords
@@ -101,12 +101,9 @@ class BackendArtifacts(BackendRecords):
         try:
             with explained(f"read artifact '{ref.key}'"):
                 with self._placed(run_id, ref.key, None, staged) as (at, name):
-                    if at.size(name) > IN_MEMORY_BYTES and not at.is_digest(name, ref.digest):
-                        return b""
-                    data = at.read(name)
+                    return at.read_exactly(name, ref.digest, IN_MEMORY_BYTES) or b""
         except (AbsentError, FileNotFoundError):
             return None
-        return data if sha256(data) == ref.digest else b""
 
     def _stream_file(
         self, run_id: str, key: str, kind: StreamKind, staged: str | None = None

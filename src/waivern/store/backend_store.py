@@ -102,12 +102,12 @@ class BackendStore(BackendArtifacts):
         self._leases[lease.run_id] = lease
         self._over.discard(lease.run_id)
         self._attempts.pop(lease.run_id, None)
-        self._at.held[lease.run_id] = lease.run
+        self._at.hold(lease.run_id, lease.run)
 
     def _forget(self, run_id: str) -> None:
         self._over.add(run_id)
         self._leases.pop(run_id, None)
-        self._at.held.pop(run_id, None)
+        self._at.release(run_id)
 
     def remove(self, run_id: str, owner: Owner, before: Callable[[], None] = lambda: None) -> None:
         from waivern.store import run_removal
@@ -211,8 +211,8 @@ class BackendStore(BackendArtifacts):
 
     def recall(self, key: str) -> dict[str, Json] | None:
         try:
-            with explained("read the cache"), self._at.cache(make=False) as folder:
-                return cache_index.read(folder, key)
+            with explained("read the cache"), self._at.cache_to_read() as (folder, shards):
+                return cache_index.read(folder, key, shards)
         except FileNotFoundError:
             return None
 

@@ -18,12 +18,15 @@ from waivern.errors import IntegrityError, UsageError
 from waivern.message import Json
 from waivern.store.backend import FolderHandle
 from waivern.store.os_errors import until_undisturbed
+from waivern.store.port import identity
 
 SHARD_BYTES = 4 << 20
 """A larger shard is compacted: to the last entry of each key whose run still exists, and of those
 to the newest half of this size."""
 READ_BYTES = 64 << 20
 """A larger one was not written by this program: it is not read, and replaced."""
+KEPT_BYTES = 16 << 20
+"""Bytes of shards that stay in memory while a run is held."""
 KEY = "key"
 KEY_BYTES = 32
 
@@ -77,10 +80,46 @@ def _kept(data: bytes, runs: Container[str]) -> dict[str, bytes]:
     return dict(reversed(newest.items()))
 
 
-def read(folder: FolderHandle, key: str) -> dict[str, Json] | None:
-    """Return the last entry of a key."""
+class Shards:
+    """Shards as they were read, for as long as their files do not change. Thread-safe.
+
+    Each artifact of a run looks for its entry, and a shard has those of many.
+    """
+
+    def __init__(self) -> None:
+        self._read: dict[str, tuple[tuple[int, ...], bytes]] = {}
+        self._room = KEPT_BYTES
+
+    def read(self, folder: FolderHandle, name: str) -> bytes | None:
+        """Return the bytes of a shard; None if there is none."""
+        found = folder.look(name)
+        if found is None:
+            return None
+        stamp = (*identity(found), found.st_size, found.st_ctime_ns)
+        known = self._read.get(name)
+        if known is not None and known[0] == stamp:
+            return known[1]
+        data = folder.read_if_any(name, READ_BYTES)
+        if data is not None and len(data) == found.st_size:  # else it has grown meanwhile
+            if known is not None:
+                self._room += len(known[1])
+            if len(data) > self._room:
+                self.clear()
+            self._room -= len(data)
+            self._read[name] = stamp, data
+        return data
+
+    def clear(self) -> None:
+        """Forget all that was read."""
+        self._read.clear()
+        self._room = KEPT_BYTES
+
+
+def read(folder: FolderHandle, key: str, shards: Shards | None = None) -> dict[str, Json] | None:
+    """Return the last entry of a key; `shards` are those that were read before."""
     try:
-        data = folder.read_if_any(_shard(key), READ_BYTES)
+        name = _shard(key)
+        data = shards.read(folder, name) if shards else folder.read_if_any(name, READ_BYTES)
     except IntegrityError:  # a link, a device, or a file that this program did not write
         return None
     for line in _backwards(data or b"", key.encode()):

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from waivern.errors import IntegrityError
 from waivern.files import high
+from waivern.message import sha256
 from waivern.store.backend import FileHandle, FolderEntry, FolderHandle, OpenMode
 from waivern.store.ownership import Owners, check_owner
 
@@ -82,6 +83,12 @@ def sync_way(path: str) -> None:
         with folder:
             folder.sync()
         path = above
+
+
+def found_at(path: str) -> os.stat_result:
+    """Return the status of what lies at a path; a link at its end is not followed."""
+    step("look", path)
+    return os.stat(path, follow_symlinks=False)
 
 
 class DiskFile(FileHandle):
@@ -275,6 +282,13 @@ class DiskFolder(FolderHandle):
             os.close(descriptor)
             raise
         return DiskFile(descriptor, name)
+
+    def read_exactly(self, name: str, digest: str, held: int) -> bytes | None:
+        with self.open(name, "read") as file:  # once, and not for each question
+            if file.stat().st_size > held and file.digest() != digest:
+                return None
+            data = file.read_all()
+        return data if sha256(data) == digest else None
 
     def create_all(self, files: Iterable[tuple[str, bytes]], created: list[FileHandle]) -> None:
         # the umask is the same for all files: it leaves the mode of each alone, or of none

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from contextlib import ExitStack, suppress
 
-from waivern.errors import IntegrityError
+from waivern.errors import IntegrityError, RefusedError
 from waivern.store.backend import Backend, FolderHandle
-from waivern.store.disk import DiskFolder, make_way, sync_way
+from waivern.store.disk import DiskFolder, found_at, make_way, sync_way
 from waivern.store.layout import CACHE, RUNS
 from waivern.store.ownership import (
     ForeignOwnerError,
@@ -39,6 +39,19 @@ class DiskBackend(Backend):
                 stack.pop_all()
                 return root
             return self._part(root, name, make=make)
+
+    lasting = True
+
+    def leads_to(self, path: str, folder: FolderHandle) -> bool:
+        place = f"{self.path}/{path}"
+        try:
+            found = found_at(place)
+            if identity(found) != identity(folder.stat()):
+                return False
+            check_found(found, place, self._owners, self.path)
+        except (FileNotFoundError, NotADirectoryError, RefusedError):  # to open it shows which
+            return False
+        return True
 
     def changed_at(self, folder: FolderHandle, name: str) -> int | None:
         found = folder.look(name)

@@ -12,6 +12,8 @@ from waivern.ids import SCHEMA_VERSION, SYSTEM, parse_artifact_id, parse_run_id
 from waivern.message import STREAMS, StreamKind
 from waivern.store import journal
 from waivern.store.backend import Backend, FolderHandle
+from waivern.store.cache_index import Shards
+from waivern.store.kept_folders import KeptFolders
 from waivern.store.store_values import FileKind, RecordName, RunFile
 
 RUNS, LOGS, REQUESTS, PINNED = "runs", "logs", "requests", "pinned.json"
@@ -31,12 +33,27 @@ class AbsentError(Exception):
 
 
 class Layout:
-    """The folders of one store, opened anew for each use: runs come and go."""
+    """The folders of one store, opened anew for each use: runs come and go.
+
+    While a run is held, the cache and the runs that are read stay open, for as long as their paths
+    lead to them.
+    """
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
         self.held: dict[str, FolderHandle] = {}
         """The folders of runs that are leased out: the hot path's short cut."""
+        self._kept = KeptFolders(backend)
+
+    def hold(self, run_id: str, run: FolderHandle) -> None:
+        """Use the open folder of a run that is leased out."""
+        self.held[run_id] = run
+
+    def release(self, run_id: str) -> None:
+        """Open the folder of a run anew from now on; with the last one, all folders are closed."""
+        self.held.pop(run_id, None)
+        if not self.held:
+            self._kept.close()
 
     def root(self, *, make: bool = False) -> FolderHandle:
         """Open the store's root. Raises FileNotFoundError unless `make`."""
@@ -45,6 +62,24 @@ class Layout:
     def cache(self, *, make: bool = True) -> FolderHandle:
         """Open the folder of the cache. Raises FileNotFoundError unless `make`."""
         return self.backend.open(CACHE, make=make)
+
+    @contextmanager
+    def cache_to_read(self) -> Iterator[tuple[FolderHandle, Shards | None]]:
+        """Open the folder of the cache, or use the open one, with what was read there before.
+
+        Raises FileNotFoundError.
+        """
+        if self.held and (kept := self._kept.get(CACHE)):
+            yield kept, self._kept.shards
+            return
+        with ExitStack() as stack:
+            yield self._opened(stack, CACHE, self.cache(make=False)), None
+
+    def _opened(self, stack: ExitStack, path: str, folder: FolderHandle) -> FolderHandle:
+        """Let an open folder be closed with `stack`, unless it stays open while a run is held."""
+        if not (self.held and self._kept.keep(path, folder)):
+            stack.enter_context(folder)
+        return folder
 
     def runs(self, *, make: bool = False) -> FolderHandle:
         """Open the folder of all runs. Raises FileNotFoundError unless `make`."""
@@ -60,6 +95,15 @@ class Layout:
             yield held
             return
         name = parse_run_id(run_id)
+        path = f"{RUNS}/{name}"
+        if self.held and (kept := self._kept.get(path)):
+            try:
+                yield kept
+            except (FileNotFoundError, IntegrityError):
+                if not self._kept.in_place(path, kept):  # the run was removed meanwhile
+                    raise self.no_run(run_id) from None
+                raise
+            return
         with ExitStack() as stack:
             try:
                 runs = stack.enter_context(self.runs(make=make))
@@ -70,7 +114,7 @@ class Layout:
                 raise IntegrityError(
                     f"{self.backend.title}/{RUNS}/{run_id} is not a folder"
                 ) from error
-            run = stack.enter_context(opened)
+            run = self._opened(stack, path, opened)
             with self.watched(runs, run, name):
                 yield run
 

@@ -267,6 +267,13 @@ class Backend(ABC):
 
     # hints
 
+    lasting = False
+    """Whether a folder that stays open shows all that other processes change in it afterwards."""
+
+    def leads_to(self, path: str, folder: FolderHandle) -> bool:  # noqa: ARG002
+        """Return whether a path below the root still leads to an open folder that is trusted."""
+        return False
+
     delays = False
     """Whether `together` delays operations: then those of a group come from one thread."""
 
