@@ -2,7 +2,7 @@
 
 python benchmarks/detection/precision_trees.py SET FOLDER
 
-Fetches the packages of a set ("mending", "second mending" or "judging"), unpacks the part of each
+Fetches the packages of a set (a key of TREES), unpacks the part of each
 that is measured to FOLDER/<name>, and writes names, versions and SHA-256 digests of what was
 fetched to FOLDER/trees.tsv. Faults that are seen in the first two sets are mended; the judging set
 is read once, for the figures. Needs `apt-get` and `npm`, and access to the registries; the
@@ -84,6 +84,15 @@ TREES = {
         Tree("contrib", "index", "debian-index", "contrib/source/Sources"),
         Tree("davical", "dump", "debian-binary", "davical", ("**/*.sql",)),
         Tree("ledgersmb", "dump", "debian-binary", "ledgersmb", ("**/*.sql",)),
+    ),
+    "second judging": (
+        Tree("freeradius", "source", "debian", "freeradius"),
+        Tree("oscar", "source", "pypi", "django-oscar", ("**/*.py", "**/*.html", "**/*.json")),
+        Tree("stripe", "source", "npm", "stripe@17.7.0", ("*/*.md", "*/cjs/**/*.js", "*/*.json")),
+        Tree("twilio", "source", "npm", "twilio@5.4.0", ("*/*.md", "*/lib/rest/[a-l]*/**/*.d.ts")),
+        Tree("rspamd", "logs", "debian", "rspamd", ("**/test/functional/**/*",)),
+        Tree("modsecurity", "logs", "debian", "modsecurity-crs", ("**/tests/**/*",)),
+        Tree("metadata", "index", "pypi", "flask-login paramiko pytest-django wtforms", METADATA),
     ),
 }
 

@@ -39,6 +39,9 @@ _OF_OTHERS = frozenset(
     {"author", "maintainer", "support", "abuse", "admin", "notification", "smtp"}
 )
 """First words of fields that mean another one than the record is about: `author_email`."""
+_OF_NAMES = frozenset({"title", "initial", "legal name"})
+"""Weak terms that mean a person only beside the person's name, birth or sex."""
+_OF_A_PERSON = frozenset({"identity", "demographic"})
 _RECORD = 250
 """Characters between two fields of one record."""
 _RECORD_LINES = 4
@@ -174,6 +177,8 @@ class _Beside:
         self._all = _Places()
         self._people = _Places()
         """Those of people alone: accounts, devices and towns have names, too."""
+        self._named = _Places()
+        """Those of a person's name, birth and sex."""
         for name, every in places.items():
             field = fields[name]
             if field.term.weak:
@@ -181,8 +186,11 @@ class _Beside:
             self._all += [(at, field.term.term) for at, _ in every]
             if field.term.category not in _OF_THINGS and words(field.name)[0] not in _OF_OTHERS:
                 self._people += [(at, field.term.term) for at, _ in every]
+                if field.term.category in _OF_A_PERSON:
+                    self._named += [(at, field.term.term) for at, _ in every]
         self._all.sort()
         self._people.sort()
+        self._named.sort()
 
     def meant(
         self, field: NamedField, uses: list[tuple[int, bool]], rules: Ruleset
@@ -191,6 +199,8 @@ class _Beside:
         term = field.term
         if term.weak:
             places = self._all if term.category in _OF_THINGS else self._people
+            if term.term in _OF_NAMES:
+                places = self._named
             return [use for use in uses if use[1] and self._near(places, use[0], term.term)]
         if term.term in rules.ambiguous and not any(data for _, data in uses):
             return [use for use in uses if self._near(self._people, use[0], term.term)]

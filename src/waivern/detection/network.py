@@ -103,6 +103,9 @@ def _looks_like_version(numbers: list[int]) -> bool:
 def _drawn(text: str, start: int, end: int) -> bool:
     """Return whether the value is in a run of decimals, as in a drawing's path: `1.2-.5.7.3`."""
     sides = (text[max(0, start - 24) : start], text[end : end + 24])
+    near = (text[max(0, start - 16) : start], text[end : end + 16])
+    if all(len(side) == 16 and _PATH_DATA.issuperset(side) for side in near):
+        return any(map(str.isalpha, "".join(near))) and not any(map(_FOUR.search, sides))
     return any(
         side.count(".") >= 4 and _PATH_DATA.issuperset(side) and not _FOUR.search(side)
         for side in sides

@@ -34,6 +34,7 @@ _LIMITS = frozenset(
     {"2147483647", "2147483648", "4294967295", "4294967296", "0123456789", "1234567890"}
 )
 """Limits of integers, and all digits in order: no number of a person."""
+_ZERO = pattern(r"[ .-]?0")
 _RANGE = pattern(r"(\d{4})-(\d{4})(?!\d|[ .-]\d)")
 
 
@@ -77,6 +78,8 @@ def _international(doc: PreparedText, at: int, begin: int, doubt: float) -> Cand
         return None
     low, high = CALLING_CODES[code]
     at_number = at + len(code)
+    if doubt and code != "39" and _ZERO.match(text, at_number):
+        return None  # groups of four digits, as of code points: 0065 0072 0067
     end = _stretch(doc, at_number, begin, low, high)
     if end is None and (trunk := _TRUNK.match(text, at_number)):
         end = _stretch(doc, trunk.end(), begin, low, high)

@@ -48,6 +48,7 @@ _SIGN = re.compile(
 )
 """An assignment, or what a sentence says that it is."""
 _QUOTED = re.compile(r"""[rbuf]?\\?(["'`])([^"'`\n\\]{4,200})\\?\1""")
+_EXPRESSION = re.compile(r"!|\w{1,40}=|\d+:\d*:")
 _BARE = re.compile(r"""[^\s"'`,;&<>()\[\]{}|\\$]{4,200}""")
 _NOT_SECRET = re.compile(
     r"(?:next|page|continuation|cancel\w*|sync|csrf|xsrf|start\w*|resum\w*|marker|forward|backward"
@@ -113,7 +114,7 @@ def _label(text: str, start: int) -> _Label | None:
     sign = _SIGN.match(text, name.end())
     if (
         sign is None
-        or text[start - 1 : start] == ":"
+        or text[start - 1 : start] in (":", "}")
         or _NOT_SECRET.search(text, max(0, start - _HEAD), start)
     ):
         return None
@@ -126,9 +127,9 @@ def _value(text: str, label: _Label) -> Candidate | None:
         (start, end), sure = quoted.span(2), CERTAIN
     elif bare := _BARE.match(text, label.value):
         (start, end), sure = bare.span(), LIKELY
-        if text[end : end + 1] in ("(", "[", "{", "<", "$"):
-            return None  # a call, an item, a slot
-        end -= len(bare.group()) - len(bare.group().rstrip(".:"))
+        if text[end : end + 1] in ("(", "[", "{", "<", ">", "$") or _EXPRESSION.match(text, start):
+            return None  # a call, an item, a slot, another assignment
+        end -= len(bare.group()) - len(bare.group().rstrip(".:?,"))
     else:
         return None
     value = text[start:end]

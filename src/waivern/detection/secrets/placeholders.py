@@ -51,7 +51,7 @@ def is_password(value: str) -> bool:
 
 def is_key(value: str) -> bool:
     """Return whether a value looks like a key: long, random, neither a name nor an identifier."""
-    if not is_password(value) or len(value) < 16 or _UUID.fullmatch(value):
+    if not is_password(value) or len(value) < 16 or _UUID.fullmatch(value) or value[:3] == "eyJ":
         return False
     if all(part.isdigit() or len(part) >= 3 for part in _WORDS.findall(value)[:-1]):
         return False  # a name of words: SensitiveString2048, get_shared_secret_25519
