@@ -107,8 +107,8 @@ def pesel(rng: random.Random) -> str:
 
 
 def nir(rng: random.Random) -> str:
-    birth = f"{rng.choice('12')}{rng.randint(40, 99)}{rng.randint(1, 12):02d}"
-    head = f"{birth}{rng.randint(1, 94):02d}{rng.randint(1, 300):03d}{rng.randint(1, 200):03d}"
+    born_in = f"{rng.choice('12')}{rng.randint(40, 99)}{rng.randint(1, 12):02d}"
+    head = f"{born_in}{rng.randint(1, 94):02d}{rng.randint(1, 300):03d}{rng.randint(1, 200):03d}"
     return f"{head}{97 - int(head) % 97:02d}"
 
 

@@ -51,7 +51,7 @@ PHONES = {
         "You can reach {name} on {value} after six.",
         "{name} rang from {value} about the boiler.",
         "Her new mobile is {value}, please update the list.",
-        "If nobody answers, try {value} or leave a note.",
+        "If there is no answer, try {value} or leave a note.",
         "{name}'s number: {value}",
         "Text {name} at {value} when you arrive.",
         "I called {value} twice yesterday and got no reply.",

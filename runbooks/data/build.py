@@ -267,10 +267,13 @@ def database(path: Path) -> None:
 
 ANSWERS = {
     "files": {
-        "crm/customers.csv": {"EMAIL_ADDRESS": 40, "PHONE_NUMBER": 40, "DATE_OF_BIRTH": 40},
+        "crm/customers.csv": {
+            "PERSON": 80, "POSTAL_ADDRESS": 40,
+            "EMAIL_ADDRESS": 40, "PHONE_NUMBER": 40, "DATE_OF_BIRTH": 40,
+        },
         "crm/newsletter.json": {"EMAIL_ADDRESS": 12, "IP_ADDRESS": 12},
         "hr/employees.csv": {
-            "EMAIL_ADDRESS": 8, "IBAN_CODE": 8, "UK_NHS": 8, "DATE_OF_BIRTH": 8,
+            "PERSON": 8, "EMAIL_ADDRESS": 8, "IBAN_CODE": 8, "UK_NHS": 8, "DATE_OF_BIRTH": 8,
         },
         "hr/handbook.md": {"EMAIL_ADDRESS": 1},
         "logs/access.log": {"IP_ADDRESS": 30, "EMAIL_ADDRESS": 3},
@@ -282,8 +285,10 @@ ANSWERS = {
         },
     },
     "database": {
-        "customers": {"EMAIL_ADDRESS": 60, "PHONE_NUMBER": 60, "DATE_OF_BIRTH": 60},
-        "employees": {"EMAIL_ADDRESS": 8, "UK_NHS": 8},
+        "customers": {
+            "PERSON": 60, "EMAIL_ADDRESS": 60, "PHONE_NUMBER": 60, "DATE_OF_BIRTH": 60,
+        },
+        "employees": {"PERSON": 8, "EMAIL_ADDRESS": 8, "UK_NHS": 8},
         "payments": {"IBAN_CODE": 15, "CREDIT_CARD": 15},
         "products": {},
     },

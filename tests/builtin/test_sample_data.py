@@ -28,7 +28,11 @@ DATA = RUNBOOKS / "data"
 ANSWERS: dict[str, Any] = json.loads((DATA / "ANSWERS.json").read_text())
 
 # Enough for data of which everything is known; nothing to find personal data with elsewhere.
+FIRST = "Ada|Bram|Chidi|Dana|Emil|Freya|Goran|Hana|Ines|Jonas|Kaya|Liam|Mina|Nils|Odette|Pavel"
+LAST = "Quillfeather|Bramblewood|Ostrander|Vantongeren|Holloway"
 SHAPES = {
+    "PERSON": rf"\b(?:{FIRST}) (?:{LAST})\b|\b(?:{FIRST}|{LAST})\b(?=,)",
+    "POSTAL_ADDRESS": r"\b\d+ (?:Mill Lane|Harbour Road|Orchard Street|Kiln Yard)\b",
     "EMAIL_ADDRESS": r"[a-z0-9.]+@(?:\w+\.)?example\.(?:com|org|net)",
     "PHONE_NUMBER": r"\+44 (?:7700 900\d{3}|20 7946 0\d{3})",
     "DATE_OF_BIRTH": r"\b(?:19|20)\d\d-\d\d-\d\d\b",

@@ -16,12 +16,12 @@ from waivern.detection import canonical_masks, masks, samples
 from waivern.detection.accounts import ibans, wallets
 from waivern.detection.dates import birth_dates
 from waivern.detection.emails import emails
+from waivern.detection.geo_positions import positions
 from waivern.detection.identifiers import IDENTIFIERS, find_identifiers
 from waivern.detection.network import ip_addresses, mac_addresses
 from waivern.detection.numbers import numbers
 from waivern.detection.people.addresses import addresses
 from waivern.detection.people.persons import persons
-from waivern.detection.positions import positions
 from waivern.detection.prepared_text import Candidate, PreparedText
 from waivern.detection.profiles import profiles
 from waivern.detection.secrets import FINDERS as SECRET_FINDERS

@@ -11,10 +11,12 @@ from waivern.detection.identifiers.identifier import (
     LICENCE,
     PASSPORT,
     PLATE,
-    UNLIKELY,
     Identifier,
     form,
 )
+
+_GENERAL = 0.1
+"""Less certain than any type of one country: that one is reported where both fit."""
 
 
 def orcid(value: str) -> bool:
@@ -29,7 +31,7 @@ IDENTIFIERS = (
         """passport book number, pasaporte numero, numero de pasaporte, numero passaporto,
         passnummer""",
         lambda value: not repeated(value[-6:]),
-        confidence=UNLIKELY,
+        confidence=_GENERAL,
         kind=PASSPORT,
         example="REL79190740",
     ),
@@ -41,7 +43,7 @@ IDENTIFIERS = (
         jazdy, korkort, korkortsnummer, carta de conducao, ajokortti, korekort,
         forerkort""",
         lambda value: not repeated(value[-6:]),
-        confidence=UNLIKELY,
+        confidence=_GENERAL,
         kind=LICENCE,
         example="REL-907480",
     ),
@@ -58,7 +60,7 @@ IDENTIFIERS = (
         rejestracja, registreringsnummer, rekisterinumero, spz, rendszam, vehicle plate,
         car plate, reg number, reg no""",
         lambda value: not value.isalpha() and not value.startswith(("SHA", "MD5", "CRC")),
-        confidence=UNLIKELY,
+        confidence=_GENERAL,
         category="location",
         severity="medium",
         kind=PLATE,
@@ -74,7 +76,7 @@ IDENTIFIERS = (
         code postal, codigo postal, cod postal, cap, codice postale, postnummer, postnr,
         postinumero, kod pocztowy, psc, postcodes, cep, codigo de endereco postal,
         eircode, iranyitoszam, pin code, pincode, 郵便番号, 邮政编码, почтовый индекс""",
-        confidence=UNLIKELY,
+        confidence=_GENERAL,
         category="location",
         severity="low",
         example="59791-740",

@@ -1,6 +1,6 @@
 """Numbers of companies and sole traders: VAT numbers of Europe, registers, legal entities.
 
-That of a sole trader is personal data, and it cannot be told from that of a company.
+That of a sole trader is personal data, and nothing distinguishes it from that of a company.
 """
 
 from __future__ import annotations

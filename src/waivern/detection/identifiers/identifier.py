@@ -23,7 +23,7 @@ LIKELY = 0.5
 """The form is distinctive, or a check digit holds in a form with separators."""
 POSSIBLE = 0.2
 """Many other values look the same: a label is needed."""
-UNLIKELY = 0.1
+UNLIKELY = 0.11
 """Almost any value of this length looks the same: a label directly before it is needed."""
 
 PASSPORT = """passport, passport number, passport no, passport nr, travel document, reisepass,
