@@ -20,7 +20,8 @@ PERSON = "PERSON"
 _LABELS = {
     "PERSON": "per person name fullname givenname firstname surname lastname middlename prefix",
     "NUMBER": "buildingnumber buildingnum housenumber streetnumber",
-    "STREET": "street streetname streetaddress address postaladdress secondaryaddress",
+    "STREET": "street streetname streetaddress address postaladdress",
+    "UNIT": "secondaryaddress unit apartment",
     "PLACE": "city town state zip zipcode postcode postalcode county country",
 }
 _TYPES = {label: kind for kind, labels in _LABELS.items() for label in labels.split()}
@@ -30,7 +31,7 @@ class Entity(NamedTuple):
     """Words of one type, at characters [start, end) of a text."""
 
     type: str
-    """PERSON, or the part of an address: NUMBER, STREET or PLACE."""
+    """PERSON, or the part of an address: NUMBER, STREET, UNIT or PLACE."""
     start: int
     end: int
     score: float

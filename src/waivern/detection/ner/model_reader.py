@@ -132,7 +132,7 @@ def _weighed(
 
 
 def _addresses(text: str, begin: int, entities: Sequence[Entity]) -> Iterator[Candidate]:
-    """Yield runs of the parts of an address that have a street and a number."""
+    """Yield runs of the parts of an address that have a street, a number and a place."""
     run: list[Entity] = []
     for entity in [*entities, None]:
         part = entity is not None and entity.type != PERSON and entity.score >= _LEAST
@@ -140,7 +140,8 @@ def _addresses(text: str, begin: int, entities: Sequence[Entity]) -> Iterator[Ca
         if run and not (part and near):
             start, end = begin + run[0].start, begin + run[-1].end
             kinds = {each.type for each in run}
-            if "STREET" in kinds and any(char.isdigit() for char in text[start:end]):
+            # A street and a number alone are also `RHEL 7` and `Vol 1, Issue 2`.
+            if kinds >= {"STREET", "PLACE"} and any(map(str.isdigit, text[start:end])):
                 checks = ("name model", "number")
                 yield Candidate("POSTAL_ADDRESS", start, end, STRONG, "address.model", checks)
             run = []
