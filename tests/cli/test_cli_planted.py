@@ -30,6 +30,30 @@ types:
 """
 
 
+HALF_BLIND = """
+import os
+import sys
+from pathlib import Path
+
+from waivern.builtin.personal_data import PersonalData
+
+
+class HalfBlind(PersonalData):
+    name = "half_blind"
+
+    def process(self, inputs, config, ctx):
+        try:
+            os.close(os.open(ctx.base / "leader", os.O_CREAT | os.O_EXCL))
+        except FileExistsError:
+            sys.modules['waivern.detection.scan'].FINDERS = ()  # only in the process of this worker
+            Path(ctx.base / "blind").touch()
+        return super().process(inputs, config, ctx)
+
+
+processor = HalfBlind
+"""
+
+
 def folder(place: Place) -> None:
     data = place.path / "data"
     data.mkdir()
@@ -200,6 +224,40 @@ def test_a_type_that_the_limit_of_confidence_leaves_out_is_not_proven(
     done = wct("run", place.runbook("x.yaml", FILES + SEARCH % ("files", sure)))
     assert "not found" not in planted(done)
     assert "US_PASSPORT" in str(proof(wct)["unproven"])
+
+
+def test_a_search_for_names_alone_plants_nothing(place: Place, wct: Wct) -> None:
+    folder(place)
+    book = place.runbook("x.yaml", FILES + SEARCH % ("files", ", properties: {values: false}"))
+    done = wct("run", book, "--min-recall", "1")
+    assert done.code == 0
+    assert "no values were searched for" in planted(done)
+
+
+def test_a_reused_scan_repeats_the_result_with_its_date(place: Place, wct: Wct) -> None:
+    folder(place)
+    wct("run", place.runbook("x.yaml", FILES + SEARCH % ("files", "")))
+    first = proof(wct)
+    book = place.runbook("again.yaml", "  found: {reuse: {from_run: x@last, artifact: found}}\n")
+    done = wct("run", book, "--min-recall", "1")
+    assert done.code == 0
+    assert proof(wct) == first | {"copied": True}
+
+
+@pytest.mark.sweep
+def test_one_blind_worker_of_several_is_reported(place: Place) -> None:
+    (place.path / "data").mkdir()
+    for n in range(40):
+        (place.path / "data" / f"{n}.txt").write_text("lorem ipsum dolor\n" * 11_000)
+    (place.path / "parts").mkdir()
+    (place.path / "parts" / "half_blind.py").write_text(HALF_BLIND)
+    (place.path / "waivern.yaml").write_text("component_paths: [parts]\n")
+    search = SEARCH.replace("personal_data", "half_blind")
+    book = place.runbook("x.yaml", FILES + search % ("files", ""))
+    done = place.wct("run", book, "--executor", "processes", "--min-recall", "1")
+    assert (place.path / "blind").exists(), "no other worker took part"
+    assert done.code == 6
+    assert "not found in text lines: " in planted(done)
 
 
 def test_every_identifier_has_an_example() -> None:

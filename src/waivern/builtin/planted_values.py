@@ -174,23 +174,25 @@ def _csv_cell(text: str) -> str:
 
 
 def _in_cells(detector: Detector, samples: Samples) -> set[int]:
-    """Search a table with a column for each label, and a row for each further sample of one."""
-    numbers = {label: n for n, label in enumerate(dict.fromkeys(each.label for each in samples))}
-    rows: list[list[Json]] = []
-    places: dict[tuple[str, int, Json], int] = {}
+    """Search tables of one row with a column for each sample; no table has a name twice."""
+    tables: list[dict[str, int]] = []
     for number, each in enumerate(samples):
-        column = numbers[each.label]
-        free = (n for n, row in enumerate(rows) if row[column] is None)
-        if (row := next(free, None)) is None:
-            row = len(rows)
-            rows.append([None] * len(numbers))
-        rows[row][column] = each.value
-        places[each.type, row, detector.shown(each.label)] = number
-    columns: list[Json] = [{"name": label} for label in numbers]
-    table = TableSearch(detector, _NAME, {"name": _NAME, "columns": columns})
-    table.add({"rows": rows})
+        free = (columns for columns in tables if each.label not in columns)
+        if (columns := next(free, None)) is None:
+            tables.append(columns := {})
+        columns[each.label] = number
+    return set().union(*(_found_in_table(detector, samples, columns) for columns in tables))
+
+
+def _found_in_table(detector: Detector, samples: Samples, columns: Mapping[str, int]) -> set[int]:
+    named: list[Json] = [{"name": label} for label in columns]
+    table = TableSearch(detector, _NAME, {"name": _NAME, "columns": named})
+    table.add({"rows": [[samples[number].value for number in columns.values()]]})
+    places = {
+        (samples[number].type, detector.shown(label)): number for label, number in columns.items()
+    }
     seen = (
-        (finding["type"], place["row"], place["column"])
+        (finding["type"], place["column"])
         for finding in table.records()
         for place in finding["locations"]
         if "row" in place

@@ -66,6 +66,8 @@ class PlantedValues(NamedTuple):
     @property
     def sentence(self) -> str:
         """The counts, then the names of what was not found and of what was not proven."""
+        if self.recall is None:
+            return "no values were searched for, so none were planted"
         parts = [f"{self.found:,} of {self.planted:,} planted values found"]
         parts += [f"not found in {form}: {_named(types)}" for form, types in self.missing]
         if self.unproven:
