@@ -25,7 +25,7 @@ class Column:
         self._labels = labels
         self._rules = rules
         self._stances: dict[str, Stance] = {}
-        self._excluded: dict[tuple[str, ...], bool] = {}
+        self._excluded: dict[int, bool] = {}
 
     def stance(self, kind: str) -> Stance:
         """Return what the column says about values of a type."""
@@ -44,10 +44,10 @@ class Column:
         return stance == "excluded" or (stance == "against" and rule.trust == "context")
 
     def excludes_all(self, kinds: tuple[str, ...]) -> bool:
-        """Return whether it excludes each of the types."""
-        known = self._excluded.get(kinds)
+        """Return whether it excludes each of the types, which live as long as the process."""
+        known = self._excluded.get(id(kinds))
         if known is None:
-            known = self._excluded[kinds] = all(map(self.excludes, kinds))
+            known = self._excluded[id(kinds)] = all(map(self.excludes, kinds))
         return known
 
     def supports(self, kind: str) -> bool:

@@ -46,9 +46,9 @@ def numbers(doc: PreparedText) -> Iterator[Candidate]:
             or _ZEROS.search(text, begin, stop)
         ):
             continue
-        national = True
+        national = labelled
         if doc.columns and (column := doc.columns.at(begin)):  # a window lies in one cell
-            national = column.supports("PHONE_NUMBER")
+            national = labelled and column.supports("PHONE_NUMBER")
             if column.excludes("CREDIT_CARD") and column.excludes("PHONE_NUMBER"):
                 continue
         first = True

@@ -16,6 +16,7 @@ _NO_LETTERS = re.compile(r"(?:[^\w\u0e31\u0e34-\u0e3a\u0e47-\u0e4e]|[\d_])+")
 _LETTERS = bytes(
     code if chr(code).isascii() and chr(code).isalpha() else 0x20 for code in range(256)
 )
+_LETTERS_OR_OTHER = _LETTERS[:128] + bytes(range(128, 256))
 _FIXED = (
     ("IPv", "ipv"),
     ("e-mail", "email"),
@@ -65,7 +66,13 @@ def tokens_in(text: str) -> frozenset[str]:
     """Return the runs of letters in a text, each once."""
     if text.isascii():
         return frozenset(text.encode().translate(_LETTERS).decode().split())
-    return frozenset(_NO_LETTERS.sub(" ", text).split())
+    # Other scripts are looked at once a token: most texts have few characters of them.
+    every = {*text.encode("utf-8", "replace").translate(_LETTERS_OR_OTHER).split()}
+    found = {token.decode() for token in every if token.isascii()}
+    for token in every:
+        if not token.isascii():
+            found.update(_NO_LETTERS.sub(" ", token.decode()).split())
+    return frozenset(found)
 
 
 def words_of(tokens: Iterable[str], field: str | None = None) -> frozenset[str]:

@@ -223,6 +223,7 @@ class IdentifierFinder:
             for start in starts(each.form):
                 found.setdefault(start, []).append(each)
         self._at = {start: _Beginning(types) for start, types in found.items()}
+        self._types = tuple(each.type for each in identifiers)
         self._every = frozenset(each.type for each in identifiers if each.needs_label)
         self._places = lru_cache(256)(partial(_places, tuple(identifiers)))
 
@@ -237,6 +238,9 @@ class IdentifierFinder:
         classes = doc.numbers
         seen = {classes.find(b"0", place) for place in places.of(classes)}
         for digits in sorted(seen):
+            column = doc.columns.at(digits) if doc.columns else None
+            if column and column.excludes_all(self._types):
+                continue
             yield from self._around(doc, digits)
 
     def _around(self, doc: PreparedText, digits: int) -> Iterator[Candidate]:
