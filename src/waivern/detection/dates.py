@@ -30,7 +30,7 @@ _FORMS = tuple(
 )
 _MONTH_FIRST = pattern(rf"(?i:\b{_MONTH} {_DAY}(?:st|nd|rd|th)?,? {_YEAR}(?!\d))")
 _PLACE = re.compile(  # in the classes of characters: where one of the forms may begin
-    rb"0(?<![0A]0)(?=0{3}[-/.]0|0{7}|0?[-/. ]00?[-/. ]00|0?\.\s?00?\.\s?0"
+    rb"0(?<![0A._#@%$]0)(?<![0A][-/+]0)(?=0{3}[-/.]0|0{7}|0?[-/. ]00?[-/. ]00|0?\.\s?00?\.\s?0"
     rb"|0?(?:AA)?\.?[ -](?:AA )?[A?]{3})"
 )
 _DAY_AND_YEAR = re.compile(rb" 0{1,2}(?:AA)?,? 0000(?!0)")

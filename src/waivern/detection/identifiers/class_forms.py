@@ -21,6 +21,8 @@ _FEW_DIGITS = 100
 """In a text with fewer digits than one in so many characters, it is faster to look at each."""
 _MANY = 4
 _MANY_DIGITS = re.compile(r"\(\?:\[0\]\)\{(\d+),")
+_FREE = "(?<![0A._#@%$]0)(?<![0A][-/+]0)"
+"""No value begins behind these characters: see `PreparedText.bounded`."""
 _NONE = r"(?!)"
 _ANY = r"[\x00-\xff]"
 
@@ -37,7 +39,7 @@ class Places:
         # Both begin with one plain character or set, which is what a search is fast at; most
         # letters begin nothing, so the character before a word is searched for.
         digits, letters = rests[0] or {_NONE: None}, rests[1] or {_NONE: None}
-        self._digits = _compiled(f"{_DIGIT}(?<![0A]0)(?=(?:{_any_of(digits)})(?![0A]))")
+        self._digits = _compiled(f"{_DIGIT}{_FREE}(?=(?:{_any_of(digits)})(?![0A]))")
         ahead = f"{_LETTER}{_UP_TO_DIGITS}(?:{_any_of(letters)})(?![0A])"
         self._letters = _compiled(f"[^0A](?={ahead})")
 
