@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeAlias
 
 from waivern.detection.column_stances import ColumnStances
 from waivern.detection.decoded_text import DecodedText, decoded
 from waivern.detection.label_context import (
     SILENT,
     Evidence,
-    JudgedLabel,
     Label,
     Surroundings,
     Verdict,
@@ -150,6 +149,18 @@ def redact(text: str, ruleset: Ruleset | None = None, *, field: str | None = Non
     return "".join([*parts, text[at:]])
 
 
+class Weighed(NamedTuple):
+    """The weight of a candidate that is certain enough."""
+
+    confidence: float
+    terms: tuple[str, ...]
+    reasons: Reasons
+
+
+_Form: TypeAlias = tuple[str, float, str, tuple[str, ...]]
+"""All of a candidate that its weight depends on: type, confidence, rule and validators."""
+
+
 class Weighing:
     """The weighing of candidates by the labels of their places."""
 
@@ -168,8 +179,8 @@ class Weighing:
         self._floor = floor
         self._may_be_alone = around.bare and not piece
         self._heard: dict[Label, Evidence] = {}
-        self._judged: dict[tuple[Label, ...], dict[str, JudgedLabel | None]] = {}
-        """The verdicts of labels by type: the same labels come again in a column or a log."""
+        self._weights: dict[tuple[Label, ...], dict[_Form, Weighed | None]] = {}
+        """The weights of candidates by their labels: the same come again in a column or a log."""
 
     def matches(self, candidates: Iterable[Candidate]) -> list[Match]:
         """Return the candidates that are certain enough, which are ordered by their places."""
@@ -186,14 +197,17 @@ class Weighing:
             ):
                 labels = (*labels, *before)  # a label before a list is about each value in it
             before = labels
-            column = self._around.column or ""
-            verdicts = self._judged.get(labels)
-            if verdicts is None:
-                verdicts = self._judged[labels] = {}
+            weights = self._weights.get(labels)
+            if weights is None:
+                weights = self._weights[labels] = {}
             for each in hopeful:
-                match = self._weigh(each, labels, verdicts, column, alone=alone)
-                if match is not None:
-                    found.append(match)
+                form = (each.type, each.confidence, each.rule, each.validators)
+                if form in weights:
+                    weighed = weights[form]
+                else:
+                    weighed = weights[form] = self._weigh(each, labels, alone=alone)
+                if weighed is not None:
+                    found.append(self._match(each, weighed))
         return found
 
     def _places(self, candidates: Iterable[Candidate]) -> dict[tuple[int, int], list[Candidate]]:
@@ -207,21 +221,26 @@ class Weighing:
                 found[place] = [each]
         return found
 
-    def _weigh(
-        self,
-        c: Candidate,
-        labels: tuple[Label, ...],
-        verdicts: dict[str, JudgedLabel | None],
-        column: str,
-        *,
-        alone: bool,
-    ) -> Match | None:
-        """Return the match of a candidate; `verdicts` are those of the labels that are known."""
+    def _match(self, c: Candidate, weighed: Weighed) -> Match:
+        value = self._doc.text[c.start : c.end]
+        return Match(
+            c.type,
+            c.start,
+            c.end,
+            weighed.confidence,
+            c.rule,
+            c.validators,
+            weighed.terms,
+            is_sample(c.type, value),
+            self._around.column or "",
+            value,
+            reasons=weighed.reasons,
+        )
+
+    def _weigh(self, c: Candidate, labels: tuple[Label, ...], *, alone: bool) -> Weighed | None:
+        """Return the weight of a candidate; None if it is not certain enough."""
         rule = self._rules.types[c.type]
-        if c.type in verdicts:
-            judged = verdicts[c.type]
-        else:
-            judged = verdicts[c.type] = verdict_of(c.type, labels, self._rules, self._evidence)
+        judged = verdict_of(c.type, labels, self._rules, self._evidence)
         if judged is None:
             return None
         verdict, label = judged
@@ -235,19 +254,10 @@ class Weighing:
         threshold = max(rule.threshold, self._floor)
         if confidence < threshold - 1e-9:
             return None
-        terms = (verdict.term,) if verdict.term and verdict.stance in ("for", "hint") else ()
-        return Match(
-            c.type,
-            c.start,
-            c.end,
+        return Weighed(
             round(min(_SURE, confidence), 2),
-            c.rule,
-            c.validators,
-            terms,
-            is_sample(c.type, self._doc.text[c.start : c.end]),
-            column,
-            self._doc.text[c.start : c.end],
-            reasons=Reasons(
+            (verdict.term,) if verdict.term and verdict.stance in ("for", "hint") else (),
+            Reasons(
                 c.confidence,
                 effect,
                 confidence - labelled,
