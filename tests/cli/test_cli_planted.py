@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from wct_process import Done, Place, Wct
@@ -15,7 +16,6 @@ from wct_process import Done, Place, Wct
 from waivern.builtin import table_search
 from waivern.detection import load_ruleset, planted_samples
 from waivern.detection.identifiers import IDENTIFIERS
-from waivern.message import Json
 
 SAMPLES, _ = planted_samples(load_ruleset(), None)
 FILES = "  files: {source: {type: filesystem, properties: {path: data}}}\n"
@@ -34,6 +34,7 @@ HALF_BLIND = """
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 from waivern.builtin.personal_data import PersonalData
 
@@ -79,7 +80,7 @@ def planted(done: Done) -> str:
     return next(each for each in done.out.splitlines() if each.strip().startswith("planted"))
 
 
-def proof(wct: Wct) -> dict[str, Json]:
+def proof(wct: Wct) -> dict[str, Any]:
     (found,) = wct("inspect", "@last", "--json").data("inspect")["coverage"]["planted"]
     assert isinstance(found, dict)
     return found
@@ -188,6 +189,18 @@ def test_a_type_without_a_sample_is_named_and_one_with_samples_is_proven(
     count = 4 * (len(SAMPLES) + 1)
     assert f"{count} of {count} planted values found" in planted(done)
     assert "STAFF" not in planted(done)
+
+
+def test_a_sample_is_planted_as_its_form_writes_it(place: Place, wct: Wct) -> None:
+    folder(place)
+    sample = r"""samples: ['E"\000001']"""
+    rules(place, rf"""STAFF: {{category: employment, patterns: ['E.\\\d{{6}}'], {sample}}}""")
+    done = wct("run", place.runbook("x.yaml", FILES + SEARCH % ("files", BLIND)))
+    assert done.code == 0
+    missed = {each["form"] for each in proof(wct)["forms"] if each["missed"]}
+    # quotes are doubled in delimited text, and escaped in JSON: the detector reads neither
+    assert missed.isdisjoint({"text lines", "log lines"})
+    assert "delimited text" in missed
 
 
 def test_a_sample_that_is_no_value_of_its_type_is_refused_with_its_place(

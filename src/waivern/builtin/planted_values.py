@@ -118,17 +118,18 @@ def searched(form: str, rules: Ruleset, settings: _Settings) -> _FormResult:
 
 
 def _in_text(
-    write: Callable[[PlantedSample], str], before: str = ""
+    before: Callable[[PlantedSample], str], after: str, written: Callable[[str], str] = str
 ) -> Callable[[Detector, Samples], set[int]]:
+    """Return the search of lines that have each sample, `written` as the form requires."""
+
     def search(detector: Detector, samples: Samples) -> set[int]:
-        lines, places, size = [before], {}, len(before)
+        text, places = "", {}
         for number, sample in enumerate(samples):
-            line = write(sample)
-            start = size + line.rindex(sample.value)
-            places[sample.type, start, start + len(sample.value)] = number
-            lines.append(line)
-            size += len(line)
-        return _found_in_text(detector, "".join(lines), places)
+            text += before(sample)
+            value = written(sample.value)
+            places[sample.type, len(text), len(text) + len(value)] = number
+            text += value + after
+        return _found_in_text(detector, text, places)
 
     return search
 
@@ -160,9 +161,10 @@ def _delimited(detector: Detector, samples: Samples) -> set[int]:
         text += "".join(f"{_csv_cell(samples[number].label)}," for number in row)
         text += "end\n"
         for number in row:
-            value, cell = samples[number].value, _csv_cell(samples[number].value)
-            at = len(text) + cell.find(value)
-            places[samples[number].type, at, at + len(value)] = number
+            cell = _csv_cell(samples[number].value)
+            quote = cell.startswith('"')
+            at, end = len(text) + quote, len(text) + len(cell) - quote
+            places[samples[number].type, at, end] = number
             text += f"{cell},"
         text += "end\n\n"
     return _found_in_text(detector, text, places)
@@ -217,13 +219,15 @@ def _key(sample: PlantedSample) -> str:
     return sample.label.replace(" ", "_")
 
 
+def _in_quotes(value: str) -> str:
+    return json.dumps(value, ensure_ascii=False)[1:-1]
+
+
 _SEARCHES: dict[str, Callable[[Detector, Samples], set[int]]] = {
-    TEXT: _in_text(lambda each: f"{each.label}: {each.value}\n"),
-    LOG: _in_text(
-        lambda each: f"2026-01-01T00:00:00Z INFO app: saved {_key(each)}={each.value}; done\n"
-    ),
+    TEXT: _in_text(lambda each: f"{each.label}: ", "\n"),
+    LOG: _in_text(lambda each: f"2026-01-01T00:00:00Z INFO app: saved {_key(each)}=", "; done\n"),
     DELIMITED: _delimited,
-    JSON_TEXT: _in_text(lambda each: f'{{"{_key(each)}": {json.dumps(each.value)}}}\n'),
+    JSON_TEXT: _in_text(lambda each: f'{{"{_key(each)}": "', '"}\n', _in_quotes),
     CELLS: _in_cells,
     JSON_VALUES: _in_json,
 }

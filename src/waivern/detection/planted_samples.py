@@ -6,6 +6,7 @@ made up. It has the label that a value of the type needs.
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64encode
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
@@ -43,6 +44,8 @@ def planted_samples(
 
 
 def _written(shipped: ValueType) -> str:
+    if shipped.name in _COMPOSED:
+        return _COMPOSED[shipped.name]()
     form = shipped.form
     return "" if form is None else written_example(shipped.name, form.form, form.check)
 
@@ -55,3 +58,17 @@ def _samples(rules: Ruleset, kind: str) -> Iterator[PlantedSample]:
     if own is not None:
         name = kind.lower().replace("_", " ")
         yield from (PlantedSample(kind, own.label or name, value) for value in own.values)
+
+
+def _web_token() -> str:
+    parts = ('{"alg":"HS256"}', '{"sub":"planted"}', "signature of a planted token, 32 by")
+    return ".".join(urlsafe_b64encode(part.encode()).decode().rstrip("=") for part in parts)
+
+
+def _private_key() -> str:
+    key = urlsafe_b64encode(b"a planted key, which opens nothing at all: 48 bytes").decode()
+    return f"-----BEGIN PRIVATE KEY-----\\n{key}\\n-----END PRIVATE KEY-----"
+
+
+_COMPOSED = {"JSON_WEB_TOKEN": _web_token, "PRIVATE_KEY": _private_key}
+"""Examples whose parts have to be valid themselves."""
