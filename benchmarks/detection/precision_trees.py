@@ -94,6 +94,13 @@ TREES = {
         Tree("modsecurity", "logs", "debian", "modsecurity-crs", ("**/tests/**/*",)),
         Tree("metadata", "index", "pypi", "flask-login paramiko pytest-django wtforms", METADATA),
     ),
+    "third judging": (
+        Tree("lino", "source", "pypi", "lino-xl", ("**/*.py",)),
+        Tree("tryton", "source", "pypi", "trytond-party", ("**/*.py", "**/*.xml", "**/*.po")),
+        Tree("allauth", "source", "pypi", "django-allauth", ("**/*.py", "**/*.html")),
+        Tree("eth-account", "source", "pypi", "eth-account", ("**/*.py", "**/*.json")),
+        Tree("ethers", "source", "npm", "ethers@6.13.5", ("*/*.md", "*/lib.commonjs/**/*.js")),
+    ),
 }
 
 

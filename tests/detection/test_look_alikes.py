@@ -55,6 +55,7 @@ def test_groups_of_hexadecimal_digits_are_no_identifiers() -> None:
         '{"table-cell-0-3": "68000000"}',
         "SNAT --to-source PH_IP_MOON:1024-1100 to eth0",
         "see MIMS::2003-1::190 and tex//<purpose>::9999",
+        "EAP-Message = 0x01d30014120a00000d0100000f02000100010000",
         "mptcp 24 join hmac 0xcb7b87f5e5f0502f43b535fb70ef6607df2e6c7a",
         "registration/logged_out.html,sha256=PuviqzJh7C6SZJl9yKZXDcxxqXN",
         '"awsAccountNumber": "123456789101"',
@@ -90,6 +91,9 @@ def test_a_value_begins_after_an_expression() -> None:
         'self.health_status = "Healthy"',
         "EMAIL_FIELD = 'address'",
         "child_name = mailbox_name(info)",
+        "ssn = tls_session(handler)",
+        "ShippingAddress = get_model('order')",
+        "createTaxId: method(),",
         "lmtp_hdr_delivery_address=final",
         "Symptoms: the server stops",
         "CREATE TYPE line AS (account_id int, account_number text)",
@@ -121,6 +125,14 @@ def test_a_word_is_no_field(text: str) -> None:
 )
 def test_a_field_is_a_field(text: str, names: list[str]) -> None:
     assert sorted(use.field.name for use in field_names(text, load_ruleset())) == names
+
+
+def test_a_weak_name_of_a_special_category_needs_the_name_of_a_person() -> None:
+    rules = load_ruleset()
+    of_number = "  phone_number: string;\n  origin: string;\n"
+    of_person = "  last_name: string;\n  origin: string;\n"
+    assert {use.field.name for use in field_names(of_number, rules)} == {"phone_number"}
+    assert {use.field.name for use in field_names(of_person, rules)} == {"last_name", "origin"}
 
 
 def test_a_name_counts_beside_a_field_of_the_same_record() -> None:

@@ -114,6 +114,8 @@ NONE = [
     "AKIA" + "A" * 16,
     "sk_live_" + "0" * 24,
     "-----BEGIN RSA PRIVATE KEY-----",
+    "-----BEGIN RSA PRIVATE KEY-----\nMIIEpQIBAAKCAQEAuyf/lNrH9ck8DmNyo3f...\n"
+    "-----END RSA PRIVATE KEY-----",
     'if text.startswith("-----BEGIN PRIVATE KEY-----"): return True',
     "postgres://user:password@host/db",
     "https://%s:%s@host/",

@@ -74,5 +74,5 @@ def _wallet(text: str, start: int, end: int) -> Candidate | None:
         if bech32_address(value):
             return Candidate("CRYPTO", start, end, 0.95, "bitcoin.bech32", ("bech32",))
     elif _HEX40.fullmatch(value):
-        return Candidate("CRYPTO", start, end, 0.6, "ethereum")
+        return Candidate("CRYPTO", start, end, 0.3, "ethereum")
     return None

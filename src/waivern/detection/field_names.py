@@ -18,12 +18,12 @@ _MOST_WORDS = 6
 _IDENTIFIER = re.compile(rb"[A-Za-z_][A-Za-z0-9_-]{1,50}")
 _NOT_DATA = frozenset(
     """
-        is has can should show send validate verify check get set enable allow require use
-        no num hide reset change update forgot confirm make parse format render test mask
-        max min lost wrong missing unknown invalid notice button label setting error msg
-        message generate must incoming activation subject body template hint help
-        placeholder tooltip include exclude html unusable usable unset list describe
-        translate associate ignore skip lookup add remove delete find fetch
+        is has can should show send create retrieve validate verify check get set enable
+        allow require use no num hide reset change update forgot confirm make parse format
+        render test mask max min lost wrong missing unknown invalid notice button label
+        setting error msg message generate must incoming activation subject body template
+        hint help placeholder tooltip include exclude html unusable usable unset list
+        describe translate associate ignore skip lookup add remove delete find fetch
     """.split()  # noqa: SIM905
 )
 _QUALIFIERS = frozenset(
@@ -199,7 +199,7 @@ class _Beside:
         term = field.term
         if term.weak:
             places = self._all if term.category in _OF_THINGS else self._people
-            if term.term in _OF_NAMES:
+            if term.term in _OF_NAMES or rules.categories[term.category].special:
                 places = self._named
             return [use for use in uses if use[1] and self._near(places, use[0], term.term)]
         if term.term in rules.ambiguous and not any(data for _, data in uses):

@@ -37,6 +37,8 @@ _BEGINS = re.compile(
 )
 """What precedes a name that a ':' follows, if it is not the last word of a clause."""
 _ITEM = re.compile(r"[\w)\]]\[\Z")
+_CLASS = re.compile(r"(?:[A-Z][a-z]+){2,}[ \t]{0,3}=[ \t]{0,3}[a-z_.]{1,40}\(")
+"""The name of a class that a call returns: `ShippingAddress = get_model(…)`."""
 _NUMBERS = re.compile(r"\[\s*-?\d")
 _VARIABLE = re.compile(r"\$[a-z]+-[a-z]")
 """A variable of a style sheet."""
@@ -91,7 +93,7 @@ def _use(text: str, start: int, end: int, quoted: bool) -> bool | None:
     if _CONTROL.search(line) or "?" in line:
         return None  # if email: … or a ? b : c
     if not sign.group().endswith(":"):
-        return False
+        return None if not quoted and _CLASS.match(text, start) else False
     if not quoted and (not _BEGINS.search(line) or _is_prompt(text, start, sign.end())):
         return None  # the last word of a clause
     return quoted or not line.strip(" -")

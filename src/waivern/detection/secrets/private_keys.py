@@ -31,6 +31,7 @@ def find_keys(doc: PreparedText) -> Iterator[Candidate]:
             again = text.find("-----BEGIN ", first.end(), at + _LONGEST)
             last = _END.search(text, content.end(), again if again >= 0 else at + _LONGEST)
             end = last.end() if last else content.end()
-            yield Candidate("PRIVATE_KEY", at, end, CERTAIN, "private-key")
+            if "..." not in text[at:end]:  # an omission of documentation
+                yield Candidate("PRIVATE_KEY", at, end, CERTAIN, "private-key")
             at = end - 1
         at = text.find("-----BEGIN ", at + 1)
