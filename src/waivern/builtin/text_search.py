@@ -27,6 +27,8 @@ class TextSearch:
         self._named_at: dict[str, Place] = {}
         self._fields: RecordFields | None = None
         self._lines = _Lines()
+        self._ends_with_returns: bool | None = None
+        """Whether carriage returns alone end the lines; None: there was no line end yet."""
         self._start = 0
         self._context = ""
 
@@ -41,12 +43,18 @@ class TextSearch:
             self._start = part["start"]
             self._lines.jump(part.get("line", 0), part.get("column", 0))
             self._context = ""
-        text, more = part["text"], bool(part.get("more"))
+        text, more = self._with_line_ends(part["text"]), bool(part.get("more"))
         begin = 0
         for end in _ends(text):
             whole = begin == 0 and end == len(text)
             self._search(text if whole else text[begin:end], more or end < len(text))
             begin = end
+
+    def _with_line_ends(self, text: str) -> str:
+        """Return the text with line feeds, also if its first line ends with a return only."""
+        if self._ends_with_returns is None and ("\r" in text or "\n" in text):
+            self._ends_with_returns = "\n" not in text
+        return text.replace("\r", "\n") if self._ends_with_returns else text
 
     def _search(self, text: str, more: bool) -> None:
         """Search a piece of the text; of `more` text, the context of the next piece is kept."""

@@ -7,6 +7,7 @@ for match in scan("call +44 20 7946 0152"):
 
 from typing import TYPE_CHECKING, Any
 
+from waivern.detection.delimited import with_line_ends
 from waivern.detection.field_names import (
     FieldNames,
     FieldUse,
@@ -41,6 +42,7 @@ __all__ = [
     "planted_samples",
     "redact",
     "scan",
+    "with_line_ends",
 ]
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import Literal
 
+from waivern.detection.delimited import line_of_names
 from waivern.detection.label_context import Label, Surroundings, verdict_of
 from waivern.detection.ruleset import Ruleset
-from waivern.detection.tables import line_of_names
 
 Stance = Literal["for", "hint", "against", "foreign", "silent", "excluded"]
 _WEAKEST = 0.5

@@ -109,6 +109,8 @@ def _trimmed(text: str, start: int, at: int) -> int:
     expression = text.rfind(".*", start, at)
     if expression >= 0:
         start = expression + 2
+    for mark in "^~":  # delimiters of cells more often than parts of a name
+        start = max(start, text.rfind(mark, start, at - 1) + 1)
     doubled = text.rfind("..", start, at)
     if doubled >= 0:
         start = doubled + 2

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
+from waivern.detection.delimited import with_line_ends
 from waivern.detection.field_uses import use_of
 from waivern.detection.ruleset import LONGEST_TERM, NamedField, Ruleset
 from waivern.detection.tables import first_line, headers
@@ -88,7 +89,7 @@ def field_names(text: str, rules: Ruleset) -> list[FieldUse]:
     A weak name counts only beside a certain one, and only as a field of data.
     """
     found = FieldNames(rules)
-    found.add(text)
+    found.add(with_line_ends(text))
     return found.uses()
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from waivern.detection.prepared_text import Candidate, PreparedText, in_word, occurrences, pattern
 
 _QUAD = re.compile(rb"0{1,3}\.0{1,3}\.0{1,3}\.0{1,3}")
-_COMPARED = pattern(r"(?:\(=|[=<>!~]=|[<~^]|(?<![-=])>|~>|<<|>>) {0,2}\Z")
+_COMPARED = pattern(r"(?:\(=|[=<>!~]=|<|(?<![\w\"'.)%])[~^]|(?<![-=])>|~>|<<|>>) {0,2}\Z")
 _TAG_BEFORE = pattern(r"<[A-Za-z/!?][^<>]{0,200}>\s{0,2}\Z")
 _EPOCH = pattern(r"[\s(=]\d{1,2}:\Z")
 _SUFFIX = pattern(r"[+~][A-Za-z0-9]")
@@ -62,7 +62,10 @@ def _is_release(text: str, start: int, end: int) -> bool:
     value = text[start:end]
     if value.startswith("0.") and value != "0.0.0.0":  # noqa: S104 - not bound to
         return True
-    if _EPOCH.search(text, max(0, start - 6), start) or _SUFFIX.match(text, end):
+    if _EPOCH.search(text, max(0, start - 6), start):
+        return True
+    in_cell = text[start - 1 : start] == text[end : end + 1]  # '~' may be a delimiter
+    if _SUFFIX.match(text, end) and not in_cell:
         return True
     revision = _REVISION.match(text, end)
     if revision is None or _FOUR.match(text, end + 1):

@@ -177,7 +177,7 @@ class PreparedText:
             if after in "-./" and end + 1 < len(text) and text[end + 1].isalnum():
                 return False
             if after == ":" and self._in_colons(start, end):
-                return False
+                return bool(self.columns and self.columns.at(start))  # ':' may be a delimiter
         return True
 
 

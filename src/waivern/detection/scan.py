@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol, TypeAlias
 
 from waivern.detection.column_stances import ColumnStances
 from waivern.detection.decoded_text import DecodedText, decoded
+from waivern.detection.delimited import with_line_ends
 from waivern.detection.label_context import (
     SILENT,
     Evidence,
@@ -101,6 +102,7 @@ def scan(
     sentences that may have names. Nothing outside the process is used.
     """
     rules = ruleset or load_ruleset()
+    text = with_line_ends(text)
     plain = decoded(text)
     if plain is not None:
         text, begin = plain.text, plain.offset(begin)

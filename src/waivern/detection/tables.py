@@ -11,8 +11,14 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from functools import cached_property
 from itertools import pairwise
-from typing import NamedTuple
 
+from waivern.detection.delimited import (
+    LONGEST_LINE,
+    LineOfNames,
+    continues,
+    line_of_names,
+    row_of,
+)
 from waivern.detection.mail_encodings import open_part
 
 _BLANK = re.compile(r"\n[ \t\r]{0,40}\n")
@@ -31,15 +37,11 @@ _HTML_HEAD = re.compile(r"<th\b[^<>]{0,200}>(.{0,200}?)</th>", re.IGNORECASE | r
 _HTML_TABLE = re.compile(r"<table")
 _HTML_ROW = re.compile(r"<tr")
 _HTML_CELL = re.compile(r"<t[dh]\b", re.IGNORECASE)
-_RULE = re.compile(r"[-=+|: ]{3,}")
-"""A line between the names and the rows, as in Markdown and on terminals."""
 _TAG = re.compile(r"<[^<>]{0,200}>")
-_QUOTED = re.compile(r'"[^"]*"?')
-_DELIMITERS = ",;\t|"
-_LONGEST_LINE = 20_000
 _LONGEST_ROW = 8_000
 _MOST_COLUMNS = 100
-_LONGEST_NAME = 60
+_MOST_BLOCKS = 50
+"""The blank lines after which the names of a table still hold."""
 _CONTEXT = 1_000
 """Characters before a text that may label what is in it."""
 
@@ -52,6 +54,7 @@ class Tables:
         self._size = len(text)
         self._sql: _Values | None = None
         self._heads: dict[int, LineOfNames | None] = {}
+        self._own_heads: dict[int, LineOfNames | None] = {}
         self._cell: int | None = None
         self._line: tuple[int, int, list[int]] = (-1, -1, [])
         self._names: list[str] = []
@@ -147,18 +150,17 @@ class Tables:
             return self._names[index]
         self._names = []
         if not begin <= at <= end:
-            begin = text.rfind("\n", max(0, at - _LONGEST_LINE), at) + 1
-            end = text.find("\n", at, at + _LONGEST_LINE)
+            begin = text.rfind("\n", max(0, at - LONGEST_LINE), at) + 1
+            end = text.find("\n", at, at + LONGEST_LINE)
             end = len(text) if end < 0 else end
             cells = []
         head = self._head(at)
-        if head is None or end - begin > _LONGEST_LINE:
+        if head is None or end - begin > LONGEST_LINE:
             self._line = (begin, end, [])
             return None
         if not cells:
-            cells = _cells(text[begin:end], head.delimiter, begin)
-            self._line = (begin, end, cells)
-        if len(cells) != len(head.names):
+            begin, end, cells = self._line = row_of(text, head, begin, end)
+        if not cells:
             return None
         self._names = head.names
         index = bisect_right(cells, at) - 1
@@ -174,8 +176,24 @@ class Tables:
         place = bisect_right(self._breaks, at) - 1
         begin = self._breaks[place] if place >= 0 else 0
         if begin not in self._heads:
-            self._heads[begin] = _read_head(self._text, begin)
+            head = self._own_head(begin)
+            if head is None and place >= 0 and (above := self._head_above(place)) is not None:
+                head = above if continues(self._text, above, begin) else None
+            self._heads[begin] = head
         return self._heads[begin]
+
+    def _own_head(self, begin: int) -> LineOfNames | None:
+        if begin not in self._own_heads:
+            self._own_heads[begin] = line_of_names(self._text, begin)
+        return self._own_heads[begin]
+
+    def _head_above(self, place: int) -> LineOfNames | None:
+        """Return the last line of names above a blank line."""
+        for above in range(place - 1, max(-2, place - _MOST_BLOCKS), -1):
+            head = self._own_head(self._breaks[above] if above >= 0 else 0)
+            if head is not None:
+                return head
+        return None
 
     def _open_copy(self) -> str | None:
         """Return the beginning of the COPY that the text ends in."""
@@ -186,7 +204,7 @@ class Tables:
     def _open_lines(self) -> str | None:
         """Return the line of names and the last rows, if the text ends with rows of such a line."""
         text, begin = self._text, self._breaks[-1] if self._breaks else 0
-        head = _read_head(text, begin) if begin < self._size else None
+        head = line_of_names(text, begin) if begin < self._size else None
         if head is None:
             return None
         rows = head.end + 1
@@ -278,6 +296,11 @@ class _Values:
             self._depth = _SQL_OVER
 
 
+def first_line(text: str) -> LineOfNames | None:
+    """Return the first line if it names the columns of the rows below it."""
+    return line_of_names(text, 0)
+
+
 def context_for_next(text: str) -> str:
     """Return a short text that labels what follows `text` as `text` itself would.
 
@@ -288,32 +311,6 @@ def context_for_next(text: str) -> str:
     if part := open_part(text, _CONTEXT):
         return part
     return Tables(text).open_at_end() or text[text.find("\n", near) + 1 or near :]
-
-
-class LineOfNames(NamedTuple):
-    """A line with the names of the columns below it."""
-
-    delimiter: str
-    names: list[str]
-    starts: list[int]
-    """Where the cells of the names begin, if they are in a line."""
-    end: int
-    """Where the line ends."""
-
-
-def first_line(text: str) -> LineOfNames | None:
-    """Return the first line if it names the columns of the rows below it."""
-    return _read_head(text, 0)
-
-
-def line_of_names(text: str, begin: int) -> LineOfNames | None:
-    """Return the line at `begin` if it names the columns of the rows below it."""
-    return _read_head(text, begin)
-
-
-def cell_starts(line: str, delimiter: str, offset: int) -> list[int]:
-    """Return where each cell of a line that begins at `offset` does."""
-    return _cells(line, delimiter, offset)
 
 
 def headers(text: str, head: LineOfNames | None) -> list[tuple[str, int]]:
@@ -349,59 +346,3 @@ def _last(places: array[int], at: int, otherwise: int) -> int:
     """Return the last of the places that lies before `at`."""
     index = bisect_left(places, at) - 1
     return places[index] if index >= 0 else otherwise
-
-
-def _cells(line: str, delimiter: str, offset: int) -> list[int]:
-    """Return where each cell of a line begins; a delimiter inside double quotes is text."""
-    if '"' in line:
-        line = _QUOTED.sub(lambda quoted: "-" * len(quoted[0]), line)
-    starts = [offset]
-    at = line.find(delimiter)
-    while at >= 0:
-        starts.append(offset + at + 1)
-        at = line.find(delimiter, at + 1)
-    return starts
-
-
-def _read_head(text: str, begin: int) -> LineOfNames | None:
-    """Return delimiter and names if the block at `begin` has a line of names over cells."""
-    end = text.find("\n", begin, begin + _LONGEST_LINE)
-    if end < 0:
-        return None
-    line, at = text[begin:end].rstrip("\r"), begin
-    if _RULE.fullmatch(line):
-        at = end + 1
-        line, end = _line_after(text, end)
-    if line.startswith("^"):
-        line = line.replace("^", "|")  # in a wiki, names stand between '^' and cells between '|'
-    delimiter = max(_DELIMITERS, key=line.count)
-    if line.count(delimiter) < 1 or line.lstrip().startswith(("<", "{", "#!", "//")):
-        return None
-    starts = _cells(line, delimiter, at)
-    cells = [line[a - at : b - at - 1] for a, b in pairwise([*starts, at + len(line) + 1])]
-    names = [cell.strip(' \t"\ufeff*`') for cell in cells]
-    if not all(_is_name(name) for name in names if name) or sum(map(bool, names)) < 2:
-        return None
-    following, after = _line_after(text, end)
-    if _RULE.fullmatch(following):
-        following, _ = _line_after(text, after)
-    if len(_cells(following, delimiter, 0)) != len(names):
-        return None
-    return LineOfNames(delimiter, names, starts, end)
-
-
-def _line_after(text: str, end: int) -> tuple[str, int]:
-    """Return the line after the one that ends at `end`, and where it ends."""
-    begin, most = end + 1, end + 1 + _LONGEST_LINE
-    end = text.find("\n", begin, most)
-    return text[begin : end if end >= 0 else most].rstrip("\r"), end if end >= 0 else most
-
-
-def _is_name(cell: str) -> bool:
-    return (
-        len(cell) <= _LONGEST_NAME
-        and any(c.isalpha() for c in cell)
-        and sum(c.isdigit() for c in cell) <= 4
-        and not any(c in "=@{}<>;\"'" for c in cell)
-        and len(cell.split()) <= 6
-    )

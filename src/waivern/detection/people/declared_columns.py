@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from waivern.detection.delimited import cell_starts, line_of_names
 from waivern.detection.prepared_text import PreparedText
-from waivern.detection.tables import cell_starts, line_of_names
 
 _LONGEST_LINE = 20_000
 _LONGEST_HEAD = 5_000
