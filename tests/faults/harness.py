@@ -137,6 +137,8 @@ class Plan:
     seed: int = 0
     late_s: float = 0
     """How long the process waits before its first operation."""
+    wal: bool = False
+    """Whether to record which part of a SQLite database's log is durable."""
 
 
 @dataclass(frozen=True)

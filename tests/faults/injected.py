@@ -15,6 +15,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 CHANGES = {"link", "mkdir", "open", "rename", "rmdir", "symlink", "truncate", "unlink", "write"}
@@ -134,6 +135,8 @@ def install(spec: dict[str, Any]) -> None:
     disk.step = fault.step  # type: ignore[assignment]
     database.step = fault.step  # type: ignore[assignment]
     _let_writes_be_short()
+    if spec.get("wal"):
+        _record_durable()
     if spec.get("serial", True) and fault.action != "delay":
         _serialise(fault.gate)
 
@@ -148,6 +151,22 @@ def _let_writes_be_short() -> None:
         return write(fd, data)
 
     os.write = perhaps_short
+
+
+def _record_durable() -> None:
+    """Write beside a SQLite database, after each durable commit, how much of its log is synced."""
+    from waivern.store.sql.sqlite_database import SqliteDatabase
+
+    commit = SqliteDatabase.commit
+
+    def recorded(self: Any, transaction: Any) -> None:
+        durable = transaction.durable
+        commit(self, transaction)
+        if durable:
+            log = Path(f"{self.path}-wal").read_bytes()
+            Path(f"{self.path}-durable").write_bytes(log[:32] + str(len(log)).encode())
+
+    _replace(SqliteDatabase, "commit", recorded)
 
 
 def _serialise(gate: Gate) -> None:
