@@ -127,7 +127,7 @@ def _american(doc: PreparedText, start: int, size: int, before: str) -> Candidat
     digits = "".join(c for c in found.group() if c.isdigit())[-10:]
     if not nanp(digits):
         return None
-    if found.re is _NANP:
+    if size == 3 and before != "(":
         base = {"-": 0.65, ".": 0.55, " ": 0.45}[found.group(1)]
         if found.group(1) == " " and doc.in_number_rows(begin, found.end()):
             base = 0.1

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
+from waivern.detection.expressions import expression
 from waivern.detection.word_splitting import UNSPACED, tokens_in, words_of
 
 if TYPE_CHECKING:
@@ -197,6 +198,6 @@ def occurrences(haystack: bytes, needle: bytes) -> Iterator[int]:
         at = haystack.find(needle, at + 1)
 
 
-def pattern(expression: str) -> re.Pattern[str]:
-    """Compile for ASCII digits and letters."""
-    return re.compile(expression, re.ASCII)
+def pattern(text: str) -> re.Pattern[str]:
+    """Return an expression for ASCII digits and letters."""
+    return expression(text, re.ASCII)

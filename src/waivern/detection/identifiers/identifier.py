@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from re import _constants as op  # type: ignore[attr-defined] # as in `patterns`
 from re import _parser  # type: ignore[attr-defined]
 from typing import Any, NamedTuple
 
+from waivern.detection.expressions import expression
 from waivern.detection.identifiers.checks import any_value
 from waivern.detection.identifiers.class_forms import Places
 from waivern.detection.prepared_text import Candidate, PreparedText
@@ -158,9 +159,9 @@ def _read_one(chars: Any, states: set[Start], found: set[Start]) -> set[Start]:
     )
 
 
-def form(expression: str) -> re.Pattern[str]:
-    """Compile the form of a value: ASCII digits and letters, in either case."""
-    return re.compile(expression, re.ASCII | re.IGNORECASE)
+def form(text: str) -> re.Pattern[str]:
+    """Return the form of a value: ASCII digits and letters, in either case."""
+    return expression(text, re.ASCII | re.IGNORECASE)
 
 
 def by_separator(separated: float, plain: float) -> Callable[[str], float]:
@@ -184,6 +185,8 @@ def bare(text: str) -> str:
 _DIGITS = re.compile(rb"0{1,20}")
 _LETTERS = re.compile(rb"(?<![0A])(?:A{1,3}([ -]))?A{1,8}[ .-]?\Z")
 """Up to two groups of letters before the digits, in the classes of a text's characters."""
+_GROUP = re.compile(r"(?<!\\)\((?!\?)")
+"""The beginning of a group that a reference back can name."""
 _REACH = 14
 """Characters before the digits that can belong to a value."""
 
@@ -201,31 +204,38 @@ class _Beginning:
         """Those that are looked for only in a text that names them."""
         self.others = tuple(each for each in every if not each.needs_label)
         self.types = tuple(each.type for each in every)
+
+    @cached_property
+    def any_form(self) -> re.Pattern[str]:
+        """Matches what any of the others matches: most places are decided by this one look."""
         groups, forms = 0, []
         for each in self.others:
             forms.append(_with_later_groups(each.form, groups))
-            groups += each.form.groups
-        self.any_form = re.compile("|".join(forms) or r"(?!)", re.ASCII | re.IGNORECASE)
-        """Matches what any of the others matches: most places are decided by this one look."""
+            groups += len(_GROUP.findall(each.form.pattern))
+        return expression("|".join(forms) or r"(?!)", re.ASCII | re.IGNORECASE)
 
 
-def _with_later_groups(expression: re.Pattern[str], by: int) -> str:
+def _with_later_groups(one: re.Pattern[str], by: int) -> str:
     """Return a form whose references back are to groups that come so many later."""
-    return re.sub(r"\\([1-9])", lambda group: f"\\{int(group[1]) + by}", expression.pattern)
+    return re.sub(r"\\([1-9])", lambda group: f"\\{int(group[1]) + by}", one.pattern)
 
 
 class IdentifierFinder:
     """The search for values of many types in one pass over the digits of a text."""
 
     def __init__(self, identifiers: Iterable[Identifier]) -> None:
-        found: dict[Start, list[Identifier]] = {}
-        for each in identifiers:
-            for start in starts(each.form):
-                found.setdefault(start, []).append(each)
-        self._at = {start: _Beginning(types) for start, types in found.items()}
+        self._identifiers = tuple(identifiers)
         self._types = tuple(each.type for each in identifiers)
         self._every = frozenset(each.type for each in identifiers if each.needs_label)
-        self._places = lru_cache(256)(partial(_places, tuple(identifiers)))
+        self._places = lru_cache(256)(partial(_places, self._identifiers))
+
+    @cached_property
+    def _at(self) -> dict[Start, _Beginning]:
+        found: dict[Start, list[Identifier]] = {}
+        for each in self._identifiers:
+            for start in starts(each.form):
+                found.setdefault(start, []).append(each)
+        return {start: _Beginning(types) for start, types in found.items()}
 
     def __call__(self, doc: PreparedText) -> Iterator[Candidate]:
         """Yield the values in a text that have the form of a type, and whose check holds."""
