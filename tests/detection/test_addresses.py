@@ -67,6 +67,8 @@ def test_a_block_has_the_name_above_it() -> None:
         ("version 4.2 Ring 3, via 3 hops, route 53, avenue 5, place 3 coins", []),
         ("Wenn du am Weg 3 Äpfel findest", []),
         ("address: 10.0.0.1 port 80\nmemory address = 0x1F 12 Ab", []),
+        ("$map['home_address'] = \"Indirizzo di casa 2\";", []),
+        ("Copyright Calle Rosenquist, 2016-2018", []),
         ("Chapter 5\n1000 Cats\nFigure 3, 2020 Edition", []),
         ("The Court 5 times found Drive 3 of St 4", []),
         ("2024-05-10 12:00:00 INFO 200 OK Main St", []),

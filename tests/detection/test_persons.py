@@ -25,6 +25,7 @@ def names(text: str, field: str | None = None) -> list[str]:
         ('From: "Jane Roe" <jane@acme.io>\n', ["Jane Roe"]),
         ("To: Petr Svoboda <p@firma.cz>, list <list@firma.cz>", ["Petr Svoboda"]),
         ("jroe@acme.io (Jane Roe)", ["Jane Roe"]),
+        (" * @author     Anika Henke <anika@acme.io>", ["Anika Henke"]),
         ("Author: Xyqu Wolqe <xyqu.wolqe@acme.io>", ["Xyqu Wolqe"]),
         (" -- Jane Roe <jane@acme.io>  Mon, 1 Jan 2020", ["Jane Roe"]),
         ("Copyright (c) 2020-2023 Jane Roe, Jan Novak and Acme Inc.", ["Jane Roe", "Jan Novak"]),
@@ -64,6 +65,10 @@ def test_a_place_points_to_a_name(text: str, wanted: list[str]) -> None:
         "author: unknown\nowner: root\nmaintainer: Build Robot",
         "實例必須是 實例名= 實例路徑",
         "Introduced by Commit Message; Name: the file",
+        "field_firstname: Keresztnév\nfield_lastname: Soyad\nfield_mail: E-mail",
+        "$map['middle_name'] = \"Meza Nomo\";\n$map['managers_name'] = \"主管名稱\";",
+        "Author: Twisted Matrix Laboratories",
+        "@_set_pow.register(Interval, Infinity)",
     ],
 )
 def test_headings_companies_and_products_are_no_names(text: str) -> None:

@@ -21,7 +21,7 @@ from waivern.detection.people.address_fields import (
 from waivern.detection.people.candidates import FAIR, person
 from waivern.detection.people.names import form
 from waivern.detection.prepared_text import Candidate, PreparedText, occurrences
-from waivern.detection.word_splitting import tokens_in
+from waivern.detection.word_splitting import tokens_in, words
 
 _TYPE = "POSTAL_ADDRESS"
 _PLACED, _STREET, _DOUBTFUL, _LABELLED = 0.85, 0.6, 0.3, 0.25
@@ -169,7 +169,11 @@ def _labelled(doc: PreparedText) -> Iterator[Candidate]:
     for word in LABELS & doc.seen:
         for found in re.finditer(word.encode(), doc.folded):
             value = _VALUE.match(text, found.end())
-            if value is None or not is_street(value.group(1)):
+            if (
+                value is None
+                or not is_street(value.group(1))
+                or not LABELS.isdisjoint(words(value.group(1)))  # a heading of its own
+            ):
                 continue
             label = _LABEL_BEFORE.search(text, max(0, found.start() - 30), found.end())
             if label and address_field(label.group().strip()) is AddressField.STREET:

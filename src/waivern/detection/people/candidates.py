@@ -45,11 +45,13 @@ def name_at(
     matched = NAME.match(text, at, limit)
     if matched is None:
         return None
-    end = matched.end()
+    whole = end = matched.end()
     if text[end - 2 : end] in ("'s", "\u2019s"):
         end -= 2  # a possessive
     while end > at:
         found = form(text[at:end], single=single)
+        if found is not None and not found.known and end < whole - len("'s"):
+            return None  # what is left of a company or a heading
         if found is not None and (not bounded or _AFTER.match(text, end)):
             return end, found
         if bounded and found is None and not _AFTER.match(text, end):

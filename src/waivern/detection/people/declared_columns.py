@@ -64,7 +64,12 @@ def named_columns(
             rows = _values(text, statement.end(), end)
             yield from _columns(_listed(statement.group(1)), wanted, rows)
     if "stdin" in doc.seen:
+        end = 0
         for copy in _COPY.finditer(text):
+            if copy.start() < end:
+                continue  # among the rows of the one before it
+            end = text.find("\n\\.", copy.end())
+            end = len(text) if end < 0 else end
             names = _listed(copy.group(1))
             yield from _columns(names, wanted, _lines(text, copy.end() - 1, "\t", len(names)))
 

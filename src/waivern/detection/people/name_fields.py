@@ -93,6 +93,8 @@ WITHOUT_CASE = {
     "성명": NameField.FULL,
 }
 """Labels of Japanese, Chinese and Korean."""
+FIELD_WORDS = _NAME | _PARTS | _FULLS
+"""Words for a name itself: a value with one of them is a heading, as in a translation."""
 ANCHORS = _NAME | _PARTS | _FULLS | _WEAK
 """The last word of every such field."""
 

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from waivern.detection.people.candidates import DOUBTFUL, FAIR, STRONG, name_at, names_from, person
 from waivern.detection.people.name_fields import (
     ANCHORS,
+    FIELD_WORDS,
     WITHOUT_CASE,
     NameField,
     describes_people,
     name_field,
 )
-from waivern.detection.people.names import Form, form
+from waivern.detection.people.names import Form, folded, form, given_names
 from waivern.detection.prepared_text import Candidate, PreparedText
 
 _LABEL = re.compile(r"[\w .'\u2019-]{1,40}\Z")
@@ -28,6 +29,8 @@ _NOTED = frozenset("author autor auteur autore maintainer reviewer creator".spli
 _REVERSED_END = re.compile(r"[\"'<|;\t\n]|\Z")
 _KEYS = re.compile(r"[\"'<\n;, (]([A-Za-z_-]{2,30})[\"']?\s?[:=>]")
 _NEAR = 300
+_VALUES = re.compile(r"\w@\w|\d{4}|\d[-/.]\d")
+_CAPITAL = re.compile(r"\b[^\W\d_a-z][^\W\d_]{2,}")
 _VALUE = 80
 
 
@@ -83,10 +86,13 @@ def _value(
     if noted and kind is NameField.WEAK:
         yield from names_from(doc.text, begin, FAIR, "label")
     else:
-        yield from _weighed(doc, kind, begin, place)
+        yield from _weighed(doc, kind, begin, place, native=label.strip() in WITHOUT_CASE)
 
 
-def _weighed(doc: PreparedText, kind: NameField, begin: int, place: float) -> Iterator[Candidate]:
+def _weighed(
+    doc: PreparedText, kind: NameField, begin: int, place: float, *, native: bool
+) -> Iterator[Candidate]:
+    """Yield the name at `begin`; `native`: its label is in a script of its own, too."""
     text = doc.text
     found = _name(text, begin, single=kind is not NameField.WEAK)
     if found is None:
@@ -94,8 +100,13 @@ def _weighed(doc: PreparedText, kind: NameField, begin: int, place: float) -> It
     end, has = found
     if place == DOUBTFUL and not has.known and _about_people(doc, begin, end):
         place = FAIR
+    if not (FIELD_WORDS | {"label"}).isdisjoint(has.words):
+        return
     if not has.cased and place < STRONG:
         return
+    likely = has.known or native or (kind is NameField.FULL and has.parts > 1 and has.cased)
+    if not likely and not _is_data(text, begin, end):
+        place = DOUBTFUL
     if kind is NameField.FULL and has.parts < 2 and not has.known:
         place = DOUBTFUL
     yield person(begin, end, has, place, "label")
@@ -137,6 +148,18 @@ def _about_people(doc: PreparedText, begin: int, end: int) -> bool:
     """Return whether keys near a value show that it belongs to a person's record."""
     near = doc.text[max(0, begin - _NEAR) : end + _NEAR]
     return describes_people(_KEYS.findall(near))
+
+
+def _is_data(text: str, begin: int, end: int) -> bool:
+    """Return whether what surrounds a single word are values, and not more words of a language.
+
+    Catalogues of translations have `first_name: Vorname` for each language.
+    """
+    before, after = text[max(0, begin - _NEAR) : begin], text[end : end + _NEAR]
+    if _VALUES.search(before) or _VALUES.search(after):
+        return True
+    names = given_names()
+    return any(folded(word) in names for word in _CAPITAL.findall(before + after))
 
 
 def spelling(word: str) -> re.Pattern[bytes]:

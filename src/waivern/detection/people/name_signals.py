@@ -19,7 +19,7 @@ from waivern.detection.prepared_text import Candidate
 _LINE = 200
 _QUOTED = re.compile(r"[\"'\u201c]([^\"'\u201c\u201d\n]{3,60})[\"'\u201d]\s*\Z")
 _CUT = re.compile(r"[:;>,=|({\[\"'\t*#\\]|--|- |\d\.? |/")
-_REMARK = re.compile(r"[\w.-]{1,80}>? ?\(([^()\n@]{3,60})\)")
+_REMARK = re.compile(r"[\w-]{1,60}(?:\.[\w-]{1,60}){1,6}>? ?\(([^()\n@]{3,60})\)")
 _YEARS = re.compile(
     r"(?:[\s:,]|\([cC]\)|\u00a9|&copy;|\(C\)|\d{4}(?:\s?[-\u2013/]\s?(?:\d{2,4}|present|now))?"
     r"|by\b|@copyright\{\}){0,16}"
@@ -35,7 +35,7 @@ def addressed_names(text: str) -> Iterator[Candidate]:
         opened = text.rfind("<", max(0, at - 65), at)
         if opened > 0 and " " not in text[opened:at]:
             yield from _display_name(text, opened, at)
-        elif remark := _REMARK.match(text, at + 1):
+        elif at and text[at - 1].isalnum() and (remark := _REMARK.match(text, at + 1)):
             local = text[max(0, at - 30) : at]
             if (has := form(remark.group(1))) and has.cased:
                 place = _addressee(has, local)
@@ -74,7 +74,7 @@ def _tail(value: str) -> tuple[int, Form] | None:
         cut = value.find(" ", skipped)
         if cut < 0:
             return None
-        skipped = cut + 1
+        skipped = cut + len(value[cut:]) - len(value[cut:].lstrip())
     return None
 
 

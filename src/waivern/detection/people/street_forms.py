@@ -306,4 +306,4 @@ BOXES = (
         "Bo\u00eete Postale ",
     ),
 )
-BOX_NUMBER = re.compile(r"(?:n[ro\u00ba]?\.? ?)?\d{1,6}(?: \d{2})?(?!\w)")
+BOX_NUMBER = re.compile(r"(?:n[ro\u00ba]?\.? ?)?\d{1,6}(?:[ -]\d{2,6})?(?!\w)")
