@@ -2,10 +2,13 @@
 
 python benchmarks/detection/precision.py sample FOLDER SAMPLE.tsv [--places PLACES.txt]
 python benchmarks/detection/precision.py table VERDICTS.tsv
+python benchmarks/detection/precision.py again FOLDER VERDICTS.tsv
 
 `sample` searches the trees below FOLDER (see precision_trees.py) and writes up to 100 findings of
 each type, spread over the trees and their files; PLACES.txt shows each in its surroundings and is
-not for a repository, as its lines belong to the trees. `table` counts the verdicts by type.
+not for a repository, as its lines belong to the trees. `table` counts the verdicts by type. `again`
+searches the same files once more, and counts what is still reported: of the false findings none
+should be, of the true ones all.
 """
 
 from __future__ import annotations
@@ -34,9 +37,14 @@ def main() -> None:
     sampling.add_argument("--places", type=Path)
     counting = commands.add_parser("table")
     counting.add_argument("verdicts", type=Path)
+    repeating = commands.add_parser("again")
+    repeating.add_argument("folder", type=Path)
+    repeating.add_argument("verdicts", type=Path)
     chosen = parser.parse_args()
     if chosen.command == "table":
         print(table(chosen.verdicts.read_text(encoding="utf-8")))
+    elif chosen.command == "again":
+        print(again(chosen.folder, chosen.verdicts.read_text(encoding="utf-8")))
     else:
         write_sample(chosen.folder, chosen.sample, chosen.places)
 
@@ -131,12 +139,34 @@ def _drawn(found: list[tuple[tuple[str, ...], str]]) -> list[tuple[tuple[str, ..
     return sorted(drawn[:MOST])
 
 
+def again(folder: Path, verdicts: str) -> str:
+    """Return how many of the findings with a verdict are still reported in their files."""
+    counts: defaultdict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
+    files: defaultdict[Path, list[dict[str, str]]] = defaultdict(list)
+    for each in _rows(verdicts):
+        files[folder / each["tree"] / each["path"]].append(each)
+    for path, findings in files.items():
+        text = path.read_bytes().decode("utf-8", "replace")
+        found = {(row[0], row[1], row[4]) for row, _ in _in_file(text)}
+        for each in findings:
+            count = counts[each["type"], each["verdict"]]
+            count[0] += (each["type"], each["line"], each["evidence"]) in found
+            count[1] += 1
+    lines = ["| type | verdict | still reported | of |", "|---|---|---|---|"]
+    for (kind, verdict), (still, of) in sorted(counts.items()):
+        lines.append(f"| {kind} | {verdict} | {still} | {of} |")
+    return "\n".join(lines)
+
+
+def _rows(verdicts: str) -> list[dict[str, str]]:
+    head, *rows = [line.split("\t") for line in verdicts.splitlines()]
+    return [dict(zip(head, row, strict=True)) for row in rows]
+
+
 def table(verdicts: str) -> str:
     """Return the precision by type, from a sample with the columns `verdict` and `reason`."""
-    head, *rows = [line.split("\t") for line in verdicts.splitlines()]
     counts: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0])
-    for row in rows:
-        each = dict(zip(head, row, strict=True))
+    for each in _rows(verdicts):
         counts[each["type"]][0] += each["verdict"] == "true"
         counts[each["type"]][1] += 1
     lines = ["| type | true | read | precision |", "|---|---|---|---|"]

@@ -102,6 +102,7 @@ NONE = [
     'token: "3f2504e0-4f89-11d3-9a0c-0305e82c3301"',
     'api_key = "your-api-key-goes-here-12"',
     "token = self.token_2",
+    '"change_password": "5/m/user"',
     "user:{plain}pass:1000:1000::/home/user::userdb_mail=maildir:~/Maildir",
     "+ userdb passwd: blocking=yes in args",
     "require_password = !module->conn->set.auth_bind1;",

@@ -52,7 +52,7 @@ _EXPRESSION = re.compile(r"!|\w{1,40}=|\d+:\d*:")
 _BARE = re.compile(r"""[^\s"'`,;&<>()\[\]{}|\\$]{4,200}""")
 _NOT_SECRET = re.compile(
     r"(?:next|page|continuation|cancel\w*|sync|csrf|xsrf|start\w*|resum\w*|marker|forward|backward"
-    r"|client_?request|idempotenc\w*|public|lock|verification)[_-]?\Z",
+    r"|client_?request|idempotenc\w*|public|lock|verification|change|reset|forgot)[_-]?\Z",
     re.IGNORECASE,
 )
 """The beginnings of names whose values are no secrets: `next_token`, `csrf_token`."""
