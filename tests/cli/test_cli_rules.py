@@ -87,6 +87,19 @@ def test_sources_that_the_run_holds_are_searched_where_they_are(place: Place, wc
     assert (result(done)["unchanged"], result(done)["unread"]) == (3, [])
 
 
+def test_whole_values_of_the_run_are_not_shown(place: Place, wct: Wct) -> None:
+    (place.path / "data").mkdir()
+    (place.path / "data" / "a.txt").write_text("Badge E-123456\n")
+    rules(place)
+    book = (BOOK % "").replace("acme.yaml", "acme.yaml, mask: none")
+    assert wct("run", place.runbook("x.yaml", book)).code == 0
+    assert "E-123456" in wct("inspect", "@last/found", "--full").out
+    changed = rules(place, r"F-\d{6}", "F-000001", minor=1)
+    done = wct("rules", "try", changed, "--over", "@last", "--json")
+    assert by_rule(done)["acme/STAFF"] == (0, 1, 0)
+    assert "E-123456" not in done.out
+
+
 def test_a_faulty_ruleset_is_refused_with_its_position(place: Place, wct: Wct) -> None:
     scanned(place, wct)
     bad = rules(place, r"E-\d+", minor=2)

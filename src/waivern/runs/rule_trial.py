@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,6 +36,7 @@ from waivern.runs.run_options import RunOptions
 from waivern.runs.trust import is_foreign
 from waivern.store.base import RunStore
 
+HIDDEN = "***"
 EXAMPLES = 3
 """The findings of a rule that are shown of each kind."""
 KINDS = ("new", "gone", "unchanged")
@@ -170,7 +172,8 @@ class _Trial:
         config = configure(component.Config, properties, self._options.environ)
         ctx = Context(name, Path(node.base) if node.base else self._base)
         component.rulesets(config, ctx)  # a faulty one is reported before anything is read
-        recorded = self._recorded(name)
+        message = self._message(name)
+        recorded = _by_id(message)
         inputs = [
             self._input(key, str(id_), ctx)
             for id_, key in zip(node.inputs, node.called or node.inputs, strict=True)
@@ -181,26 +184,28 @@ class _Trial:
             trial.other_version = step.completed.version
         for finding in _yielded(component.process(inputs, config, ctx)):
             trial.rule(finding).after += int(finding.get("total", 1))
-            trial.add("unchanged" if recorded.pop(finding["id"], None) else "new", finding)
+            known = recorded.get(finding["id"])
+            if known:
+                known.pop()
+                trial.add("unchanged", finding)
+            else:
+                trial.add("new", finding)
         trial.unread = [(item, why) for item, why, _ in ctx.coverage.skipped]
         self._rest(trial, recorded)
-        for finding in _elements(self._message(name)):
+        for finding in _elements(message):
             trial.rule(finding).before += int(finding.get("total", 1))
         if (document := ctx.coverage.document()) and "planted" in document:
             trial.planted = PlantedValues.read(document["planted"])
         return trial
 
-    def _rest(self, trial: RuleTrial, recorded: dict[str, Mapping[str, Json]]) -> None:
+    def _rest(self, trial: RuleTrial, recorded: Mapping[str, list[Mapping[str, Json]]]) -> None:
         """Count the recorded findings that were not found again."""
         unread = {item for item, _ in trial.unread}
-        for finding in recorded.values():
+        for finding in chain.from_iterable(recorded.values()):
             if unread & _items(finding):
                 trial.not_compared += 1
             else:
                 trial.add("gone", finding)
-
-    def _recorded(self, name: str) -> dict[str, Mapping[str, Json]]:
-        return {finding["id"]: finding for finding in _elements(self._message(name))}
 
     def _message(self, name: str) -> Message:
         step = self._record.steps[name]
@@ -241,6 +246,20 @@ def _elements(message: Message) -> Iterator[Mapping[str, Json]]:
     for each in found.elements if found else ():
         if isinstance(each, dict) and isinstance(each.get("rule"), dict) and "id" in each:
             yield each
+
+
+def _by_id(message: Message) -> dict[str, list[Mapping[str, Json]]]:
+    """Return the recorded findings by id; items whose names look alike share ids.
+
+    Whole values, which `mask: none` has stored, are left out.
+    """
+    content = message.content
+    whole = isinstance(content, dict) and content.get("mask") == "none"
+    found: dict[str, list[Mapping[str, Json]]] = {}
+    for each in _elements(message):
+        kept = {**each, "evidence": HIDDEN} if whole else each
+        found.setdefault(str(each["id"]), []).append(kept)
+    return found
 
 
 def _items(finding: Mapping[str, Json]) -> set[str]:

@@ -88,10 +88,11 @@ def _document(record: RunRecord, step: StepRecord, finding: Mapping[str, Json]) 
 
 
 def _facts(finding: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
-    rule, total = finding.get("rule") or {}, finding.get("total", 1)
+    rule, total = finding.get("rule"), finding.get("total", 1)
     yield "finding", str(finding["id"])
     yield "type", f"{finding.get('type')} ({finding.get('category')}, {finding.get('severity')})"
-    yield "rule", f"{rule.get('id')}, version {rule.get('version')}"
+    if isinstance(rule, dict):  # components of users may have findings of another form
+        yield "rule", f"{rule.get('id')}, version {rule.get('version')}"
     if finding.get("kind") == "field_name":
         yield (
             "reason",
