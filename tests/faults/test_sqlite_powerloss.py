@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from database_points import without_faults
 from harness import ALL, Count, Plan, carry_out
-from oracle import after_fault, after_resume, contents, is_new
+from oracle import after_fault, after_resume, is_new
 from sqlite_kit import SqliteBench
 
 pytestmark = [pytest.mark.sweep, pytest.mark.timeout(3600)]  # a sweep on a busy machine
@@ -44,9 +45,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqliteBench]:
 
 @pytest.fixture(scope="module")
 def undisturbed(bench: SqliteBench) -> dict[str, Any]:
-    shelf = bench.shelf()
-    assert carry_out(bench.script, shelf.start()).code == 1
-    return contents(shelf.run)
+    return without_faults(bench)
 
 
 def durable_bytes(database: Path, log: bytes) -> int:

@@ -16,12 +16,11 @@ from typing import Any
 import anyio
 import psycopg
 import pytest
-from harness import ALL, RUN, Bench, Done, Job, Plan, Shelf, carry_out
-from oracle import Known, after_fault, after_resume, contents, is_new
+from database_points import failed, killed, without_faults
+from harness import ALL, RUN, Bench, Job, Plan, Shelf
 from postgres_kit import Server
 from sqlite_kit import TREE, WHOLE
 
-from waivern.errors import Exit
 from waivern.runs import listing
 from waivern.runs.queries import RunRow
 from waivern.store.sql.postgres_store import PostgresStore
@@ -115,71 +114,22 @@ def bench(server: Server) -> Iterator[PostgresBench]:
 
 @pytest.fixture(scope="module")
 def undisturbed(bench: PostgresBench) -> dict[str, Any]:
-    shelf = bench.shelf()
-    done = carry_out(bench.script, shelf.start())
-    assert done.code == 1, done.err
-    made = contents(shelf.run)
-    assert made.keys() == {"one", "old", "two", "all", "last"}
-    return made
-
-
-def killed(bench: PostgresBench, shelf: Shelf, plan: Plan) -> Known | None:
-    done = carry_out(bench.zygote, shelf.again(plan))
-    if done.broke is None:
-        assert done.code == 1, done.err
-        return None
-    assert done.code == -9
-    return after_fault(shelf, done)
+    return without_faults(bench)
 
 
 def test_killed_at_every_statement(bench: PostgresBench, undisturbed: dict[str, Any]) -> None:
-    def point(number: int) -> bool:
-        shelf = bench.shelf()
-        known = killed(bench, shelf, Plan("kill", number * STRIDE))
-        if known and is_new(shelf, known):
-            after_resume(shelf, known, carry_out(bench.zygote, shelf.again()), undisturbed)
-        shelf.clear()
-        return known is not None
-
-    assert bench.sweep(point) > 150 / STRIDE
+    points = bench.sweep(lambda number: killed(bench, number * STRIDE, undisturbed))
+    assert points > 150 / STRIDE
 
 
-def held(bench: PostgresBench, shelf: Shelf, done: Done, undisturbed: dict[str, Any]) -> None:
-    known = after_fault(shelf, done)
-    assert "Traceback" not in done.err
-    if done.code == Exit.FAILED:  # what failed was not needed for the artifacts
-        assert known.story
-        assert known.story.status == "failed"
-    elif done.code == Exit.INVALID:  # planning takes an error for a fault of the runbook
-        assert known.story is None
-    else:
-        assert done.code == Exit.STORE
-        told = done.out + done.err
-        assert "cannot " in told
-        assert "= help: " in told or "next:" in told
-    if is_new(shelf, known):
-        after_resume(shelf, known, carry_out(bench.zygote, shelf.again()), undisturbed)
-
-
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EHOSTUNREACH])
+@pytest.mark.parametrize("error", [errno.ENOSPC, errno.EHOSTUNREACH])
 def test_every_statement_fails(
-    bench: PostgresBench, undisturbed: dict[str, Any], number: int
+    bench: PostgresBench, undisturbed: dict[str, Any], error: int
 ) -> None:
     """An error once, of two kinds in turn."""
 
-    def point(ordinal: int) -> bool:
-        shelf = bench.shelf()
-        plan = Plan("error", 2 * STRIDE * ordinal - (number == errno.ENOSPC), number)
-        done = carry_out(bench.zygote, shelf.start(plan))
-        if done.broke:
-            try:
-                held(bench, shelf, done, undisturbed)
-            except AssertionError as error:
-                message = f"{done.broke} -> {done.code}: {error}\n{done.err}{done.out}"
-                raise AssertionError(message) from error
-        else:
-            assert done.code == 1, done.err
-        shelf.clear()
-        return done.broke is not None
+    def point(number: int) -> bool:
+        plan = Plan("error", 2 * STRIDE * number - (error == errno.ENOSPC), error)
+        return failed(bench, plan, undisturbed)
 
     assert bench.sweep(point) > 75 / STRIDE
