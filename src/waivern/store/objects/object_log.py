@@ -11,17 +11,14 @@ from __future__ import annotations
 import errno
 import os
 import secrets
-import threading
 import time
 from collections.abc import Callable
 
-from waivern.errors import IntegrityError
 from waivern.message import Json
 from waivern.store.objects import commit_form
 from waivern.store.objects.bucket import Bucket
 from waivern.store.objects.handle_locks import HandleLocks
-from waivern.store.objects.log_bytes import AHEAD_BYTES, LogBytes
-from waivern.store.objects.log_folding import FoldedLog, unfolded
+from waivern.store.objects.log_reader import FencedError, LogReader
 from waivern.store.objects.object_cache import RangeCache
 from waivern.store.objects.object_tree import Extent, ObjectTree, Operation, TreeNode
 from waivern.store.objects.pending_changes import PendingChanges
@@ -32,21 +29,10 @@ BLOB_BYTES = 8 << 20
 """The bytes of a file that are held in memory while it is written."""
 SETTLE_S = 1.0
 """How long a holder believes that no other writer has committed."""
-DIGITS = 12
 
 
-class FencedError(OSError):
-    """Another process has claimed the run: nothing more of this one gets into it."""
-
-    def __init__(self) -> None:
-        super().__init__(errno.ESTALE, "another process has taken over the run")
-
-
-class ObjectLog:
-    """A tree, the end of its log as it is known here, and the changes that are not committed.
-
-    `snapshot` returns the newest snapshot to start from, its key and its bytes, if there is one.
-    """
+class ObjectLog(LogReader):
+    """A tree, the end of its log as it is known here, and the changes that are not committed."""
 
     def __init__(
         self,
@@ -55,35 +41,23 @@ class ObjectLog:
         name: str,
         snapshot: Callable[[], tuple[str, bytes] | None],
     ) -> None:
-        self.bucket = bucket
-        self.name = name
-        self.mutex = threading.RLock()
-        self.state = FoldedLog()
-        """The log as far as it is folded, with the pending changes carried out on its tree."""
-        self.bytes = LogBytes(bucket, cache, name)
+        super().__init__(bucket, cache, name, snapshot)
         self.locks = HandleLocks()
         self.process = os.getpid()
         self.device = int.from_bytes(name.encode()[:16], "big")
         """The number of the tree among others, in the status of its files."""
-        self.snapshot_number = 0
-        """The number of the commit after which the newest known snapshot was taken."""
-        self.held: int | None = None
-        """The epoch that this process has claimed, and not released."""
         self.begun = True
         """Whether the tree is in the bucket; of one that is not, nothing is committed yet."""
         self.is_orphan = False
         """Whether another process has removed the tree, with its log."""
-        self.broken: OSError | None = None
         self.guards = 0
         """The locks under which changes must not be repeated on another state."""
         self.lost = 0
         """How often changes were given up, because they do not fit what others have committed."""
-        self._snapshot = snapshot
         self._changes = PendingChanges()
         self._alias: dict[int, int] = {}
         """The files and folders that another writer had created first, by our numbers."""
         self._handles = 0
-        self._looked = 0.0
         self._committed = 0.0
 
     @property
@@ -218,7 +192,7 @@ class ObjectLog:
                 **more,
             }
             data, start = self._changes.encoded(self.tree, head)
-            key = self._key(self.state.number + 1)
+            key = self.key_of(self.state.number + 1)
             try:
                 created = self._created(key, data, nonce)
             except OSError as error:  # it may be in the log or not: nothing can follow it
@@ -254,7 +228,7 @@ class ObjectLog:
         self.state.doomed += self._changes.doomed
         self._changes = PendingChanges()
         self.state.number += 1
-        self._looked = self._committed = time.monotonic()
+        self.looked = self._committed = time.monotonic()
 
     def erase(self) -> None:
         """Destroy what commits have announced; after a failure the next holder does it."""
@@ -269,85 +243,18 @@ class ObjectLog:
         with self.mutex:
             if not self.begun or self.broken or self.process != os.getpid():
                 return
-            if settled and time.monotonic() - self._looked < SETTLE_S:
+            if settled and time.monotonic() - self.looked < SETTLE_S:
                 return
             if not self._changes:
-                self._follow()
-            elif self._exists(self.state.number + 1):
+                self.follow()
+            elif self.exists(self.state.number + 1):
                 self._rebase()
-            self._looked = time.monotonic()
-
-    def _exists(self, number: int) -> bool:
-        try:
-            return bool(self.bucket.get(self._key(number), 0, 1))
-        except FileNotFoundError:
-            return False
-
-    def _follow(self) -> None:
-        """Fold the commits after the last one that is known, one by one."""
-        while True:
-            try:
-                self._fold(self.state, self._key(self.state.number + 1))
-            except FileNotFoundError:
-                break
-        self._fence()
-
-    def load(self) -> None:
-        """Read the tree from its newest snapshot and the commits after it."""
-        with self.mutex:
-            self._follow_listing(self._unfolded(self._snapshot()))
-
-    def advance_to(self, snapshot: tuple[str, bytes]) -> None:
-        """Go on from a snapshot that is newer than what is known."""
-        with self.mutex:
-            self.state = self._unfolded(snapshot)
-            self._looked = time.monotonic()
-            self._fence()
-
-    def catch_up(self) -> None:
-        """Fold the commits that a listing has after the last one that is known."""
-        with self.mutex:
-            self._follow_listing(self.state)
-
-    def _unfolded(self, snapshot: tuple[str, bytes] | None) -> FoldedLog:
-        if snapshot is None:
-            return FoldedLog()
-        key, data = snapshot
-        state, start = unfolded(key, data)
-        self.bytes.note(key, start, data)
-        self.snapshot_number = state.number
-        return state
-
-    def _follow_listing(self, state: FoldedLog) -> None:
-        """Fold the commits that a listing has.
-
-        Raises IntegrityError if one is missing: what follows it cannot be understood.
-        """
-        for entry in self.bucket.list(f"logs/{self.name}/", self._key(state.number)):
-            if entry.key != (key := self._key(state.number + 1)):
-                raise IntegrityError(
-                    f"the object {key} is missing", hint="restore it from a copy of the bucket"
-                )
-            self._fold(state, key)
-        self.state = state
-        self._looked = time.monotonic()
-        self._fence()
-
-    def _fold(self, state: FoldedLog, key: str) -> None:
-        data = self.bucket.get(key)
-        start = state.fold(key, data)
-        if len(data) - start <= AHEAD_BYTES:
-            self.bytes.note(key, start, data)
-
-    def _fence(self) -> None:
-        if self.held is not None and (self.state.epoch > self.held or self.state.gone):
-            self.broken = FencedError()
-            raise self.broken
+            self.looked = time.monotonic()
 
     def look_for_end(self) -> None:
         """Look whether another writer has claimed or removed the tree. Raises FencedError."""
         with self.mutex:
-            if self.state.number and not self._exists(1):  # no log is without it
+            if self.state.number and not self.exists(1):  # no log is without it
                 self.is_orphan = True
                 self.broken = FencedError()
             self.check()
@@ -382,6 +289,3 @@ class ObjectLog:
         except OSError:
             return False
         return True
-
-    def _key(self, number: int) -> str:
-        return f"logs/{self.name}/{number:0{DIGITS}d}"

@@ -16,7 +16,8 @@ from contextlib import suppress
 
 from waivern.errors import WaivernError
 from waivern.store.objects.bucket import Bucket
-from waivern.store.objects.object_log import FencedError, ObjectLog
+from waivern.store.objects.log_reader import FencedError
+from waivern.store.objects.object_log import ObjectLog
 
 BEAT_S = 10
 """How often a holder shows that it is there."""

@@ -12,9 +12,10 @@ from waivern.ids import SYSTEM
 from waivern.message import Json
 from waivern.store.objects import presence, run_keys
 from waivern.store.objects.bucket import Bucket
+from waivern.store.objects.log_reader import FencedError
 from waivern.store.objects.log_snapshot import image
 from waivern.store.objects.object_cache import RangeCache
-from waivern.store.objects.object_log import FencedError, ObjectLog
+from waivern.store.objects.object_log import ObjectLog
 from waivern.store.objects.object_tree import ROOT, TreeNode
 from waivern.store.objects.presence import Heartbeat, HeldPresence
 
