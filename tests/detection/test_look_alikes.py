@@ -144,3 +144,10 @@ def test_a_name_counts_beside_a_field_of_the_same_record() -> None:
     assert {use.field.name for use in field_names(far, rules)} == {"phone"}
     account = '{"name": "disk", "password": "x1"}'
     assert {use.field.name for use in field_names(account, rules)} == {"password"}
+
+
+def test_a_quoted_text_to_the_end_is_no_line_of_names() -> None:
+    text = (
+        "query = \"\\\n\tSELECT MAX(a), b \\\n\tFROM t \\\n\tWHERE name='%{key}' \\\n\tLIMIT 1;\"\n"
+    )
+    assert field_names(text, load_ruleset()) == []

@@ -223,6 +223,8 @@ def _agreeing(
     text: str, line: str, lines: list[tuple[int, int]], declared: str
 ) -> LineOfNames | None:
     """Return the line if it has names and the lines below it have as many cells."""
+    if len(lines) < 2:
+        return None  # a quoted name takes the rest of the text
     following = text[slice(*lines[1])]
     for delimiter in declared or _ALL_DELIMITERS:
         count = line.count(delimiter)
