@@ -95,20 +95,12 @@ def _blocks(text: str) -> Iterator[int]:
     """Yield where a table may begin: at the first line, and after blank lines."""
     blank = "\n\r\n" if "\n\r\n" in text else "\n\n"
     begin = 0
-    while begin < len(text):
-        end = text.find("\n", begin)
-        if end < 0:
-            return
-        if (
-            text[begin] not in _NO_HEAD
-            and end - begin <= _LONGEST_HEAD
-            and _has_rows(text, begin, end)
-        ):
-            yield begin
-        begin = text.find(blank, end)
-        if begin < 0:
-            return
-        begin += len(blank)
+    for block in text.split(blank):
+        if block and block[0] not in _NO_HEAD:
+            end = block.find("\n", 0, _LONGEST_HEAD)
+            if end > 0 and _has_rows(text, begin, begin + end):
+                yield begin
+        begin += len(block) + len(blank)
 
 
 def _has_rows(text: str, begin: int, end: int) -> bool:
