@@ -96,10 +96,11 @@ def _blocks(text: str) -> Iterator[int]:
     blank = "\n\r\n" if "\n\r\n" in text else "\n\n"
     begin = 0
     for block in text.split(blank):
-        if block and block[0] not in _NO_HEAD:
-            end = block.find("\n", 0, _LONGEST_HEAD)
-            if end > 0 and _has_rows(text, begin, begin + end):
-                yield begin
+        first = len(block) - len(block.lstrip("\r\n"))  # of more than one blank line
+        if block[first : first + 1] not in _NO_HEAD:
+            end = block.find("\n", first, first + _LONGEST_HEAD)
+            if end > 0 and _has_rows(text, begin + first, begin + end):
+                yield begin + first
         begin += len(block) + len(blank)
 
 
