@@ -308,7 +308,7 @@ def test_a_table_that_changed_is_named_and_not_searched(
             db.executemany(f"INSERT INTO {table} (mail) VALUES (?)", rows)
         db.commit()
     change = f"import sqlite3; db = sqlite3.connect({str(path)!r}); db.execute({statement!r})"
-    (place.path / "edit.py").write_text(EDIT.format(change=f"{change}; db.commit()"))
+    (place.path / "edit.py").write_text(EDIT.format(change=f"{change}; db.commit(); db.close()"))
     place.runbook("scan.yaml", TABLES)
     done = wct("run", "scan.yaml", "--run-id", "one")
     assert done.code == 0, done.out
