@@ -80,6 +80,12 @@ def test_headings_companies_and_products_are_no_names(text: str) -> None:
     [
         ("id,name,email\n1,Jane Roe,a@b.de\n2,Xaxu Qorqu,b@c.de\n", ["Jane Roe", "Xaxu Qorqu"]),
         ("Members\n\n\nname,email\nJane Roe,a@b.de\n", ["Jane Roe"]),
+        (
+            "# export\nsep=^\nid^name^email\n1^Jane Roe^a@b.de\n2^Ann Lee^b@c.de\n",
+            ["Jane Roe", "Ann Lee"],
+        ),
+        ("'id','first_name'\n'1','Xu'\n'2','Ann'\n", ["Xu", "Ann"]),
+        ('id,name,note\n1,Jane Roe,"two\nlines"\n2,Ann Lee,b\n', ["Jane Roe", "Ann Lee"]),
         ("Vorname;Nachname\nHans;Meier\nUwe;von Stein\n", ["Hans", "Meier", "Uwe", "von Stein"]),
         ("| Name | City |\n|---|---|\n| Jane Roe | Rome |\n", ["Jane Roe"]),
         ("id,name,price\n1,Garden Chair,3\n2,Big Table,4\n", []),

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
-from waivern.detection.delimited import cell_starts, line_of_names
+from waivern.detection.delimited import LineOfNames, continues, line_of_names, row_of
 from waivern.detection.prepared_text import PreparedText
 
-_LONGEST_LINE = 20_000
 _LONGEST_HEAD = 5_000
 _MARKS = ",;\t|"
 _NO_HEAD = frozenset(" \t\r\n#/*{}<>@()[]+-;:.&!%$\\")
@@ -55,8 +53,7 @@ def named_columns(
     for begin in _blocks(text):
         head = line_of_names(text, begin)
         if head is not None:
-            rows = _lines(text, begin, head.delimiter, len(head.names))
-            yield from _columns(head.names, wanted, rows)
+            yield from _columns(head.names, wanted, _rows(text, head))
     if "insert" in doc.seen:
         statements = list(_INSERT.finditer(text))
         ends = [each.start() for each in statements[1:]] + [len(text)]
@@ -70,8 +67,8 @@ def named_columns(
                 continue  # among the rows of the one before it
             end = text.find("\n\\.", copy.end())
             end = len(text) if end < 0 else end
-            names = _listed(copy.group(1))
-            yield from _columns(names, wanted, _lines(text, copy.end() - 1, "\t", len(names)))
+            head = LineOfNames("\t", _listed(copy.group(1)), [], copy.end() - 1)
+            yield from _columns(head.names, wanted, _rows(text, head))
 
 
 def _columns(
@@ -97,7 +94,9 @@ def _blocks(text: str) -> Iterator[int]:
     begin = 0
     for block in text.split(blank):
         first = len(block) - len(block.lstrip("\r\n"))  # of more than one blank line
-        if block[first : first + 1] not in _NO_HEAD:
+        if not begin:
+            yield first  # comments and titles may precede the names
+        elif block[first : first + 1] not in _NO_HEAD:
             end = block.find("\n", first, first + _LONGEST_HEAD)
             if end > 0 and _has_rows(text, begin + first, begin + end):
                 yield begin + first
@@ -111,26 +110,29 @@ def _has_rows(text: str, begin: int, end: int) -> bool:
     return any(0 < line.count(mark) <= following.count(mark) for mark in _MARKS)
 
 
-def _lines(text: str, begin: int, delimiter: str, columns: int) -> Iterator[Cells]:
-    """Yield the cells of each line below that at `begin`, without quotes and spaces."""
-    at = text.find("\n", begin) + 1
+def _rows(text: str, head: LineOfNames) -> Iterator[Cells]:
+    """Yield the cells of each row below a line of names, without quotes and spaces."""
+    at = head.end + 1
     while 0 < at < len(text):
         end = text.find("\n", at)
         end = len(text) if end < 0 else end
-        line = text[at:end].rstrip("\r")
-        if not line.strip() or line == "\\.":
+        if text.startswith("\\.", at):
             return
-        if len(line) <= _LONGEST_LINE:
-            starts = [*cell_starts(line, delimiter, at), at + len(line) + 1]
-            if len(starts) == columns + 1:
-                yield [_trimmed(text, a, b - 1) for a, b in pairwise(starts)]
+        if text[at:end].strip():
+            row = row_of(text, head, at, end)
+            ends = [*(start - 1 for start in row.cells[1:]), row.end]
+            if len(ends) == len(head.names):
+                yield [_trimmed(text, a, b) for a, b in zip(row.cells, ends, strict=True)]
+            end = max(end, row.end)
+        elif not continues(text, head, end + 1):
+            return
         at = end + 1
 
 
 def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
-    while start < end and text[start] in " \t\"'*`":
+    while start < end and text[start] in " \t\r\"'*`":
         start += 1
-    while end > start and text[end - 1] in " \t\"'*`":
+    while end > start and text[end - 1] in " \t\r\"'*`":
         end -= 1
     return start, end
 

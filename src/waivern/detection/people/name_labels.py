@@ -28,7 +28,8 @@ _CELL = re.compile(r"s?:?\s{0,3}</t[dh]>\s{0,10}<td[^<>]{0,60}>\s{0,5}")
 _NOTED = frozenset("author autor auteur autore maintainer reviewer creator".split())  # noqa: SIM905
 _REVERSED_END = re.compile(r"[\"'<|;\t\n]|\Z")
 _KEYS = re.compile(r"[\"'<\n;, (]([A-Za-z_-]{2,30})[\"']?\s?[:=>]")
-_NEAR = 300
+_NEAR = 250
+_BLOCK = 256
 _VALUES = re.compile(r"\w@\w|\d{4}|\d[-/.]\d")
 _CAPITAL = re.compile(r"\b[^\W\d_a-z][^\W\d_]{2,}")
 _VALUE = 80
@@ -36,19 +37,19 @@ _VALUE = 80
 
 def labelled(doc: PreparedText) -> Iterator[Candidate]:
     """Yield the names after labels that the text has."""
-    text = doc.text
+    text, around = doc.text, _Neighbourhood(doc.text)
     for word in ANCHORS & doc.seen:
-        yield from _after(doc, word)
+        yield from _after(doc, word, around)
     if not text.isascii():
         for label in WITHOUT_CASE:
             at = text.find(label)
             while at >= 0:
                 if not text[at - 1 : at].isalpha() or not at:
-                    yield from _value(doc, label, at + len(label))
+                    yield from _value(doc, around, label, at + len(label))
                 at = text.find(label, at + 1)
 
 
-def _after(doc: PreparedText, word: str) -> Iterator[Candidate]:
+def _after(doc: PreparedText, word: str, around: _Neighbourhood) -> Iterator[Candidate]:
     """Yield the names after labels that end in a word, which is in lower case without accents."""
     raw, needle, text = doc.folded, spelling(word), doc.text
     for found in needle.finditer(raw):
@@ -56,13 +57,13 @@ def _after(doc: PreparedText, word: str) -> Iterator[Candidate]:
         if (sign := _SIGN.match(text, end)) is not None:
             label = _LABEL.search(text, max(0, found.start() - 30), end)
             if label is not None:
-                yield from _value(doc, label.group(), end, sign.end())
+                yield from _value(doc, around, label.group(), end, sign.end())
         elif word == "name" and text.startswith(" i", end):
             yield from _introduced(text, found.start(), end)
         elif (cell := _CELL.match(text, end)) is not None:
             label = _LABEL.search(text, max(0, found.start() - 30), end)
             if label is not None:
-                yield from _value(doc, label.group(), end, cell.end())
+                yield from _value(doc, around, label.group(), end, cell.end())
         elif word in _NOTED and text[found.start() - 1 : found.start()] in ("@", "\\"):
             yield from names_from(text, end + len(text[end : end + 1]), FAIR, "label")
         elif word in _NOTED and (meta := _META.match(text, end)):
@@ -70,7 +71,7 @@ def _after(doc: PreparedText, word: str) -> Iterator[Candidate]:
 
 
 def _value(
-    doc: PreparedText, label: str, end: int, begin: int | None = None
+    doc: PreparedText, around: _Neighbourhood, label: str, end: int, begin: int | None = None
 ) -> Iterator[Candidate]:
     """Yield the name that is the value of a label which ends at `end`."""
     kind = name_field(_last_phrase(label))
@@ -86,26 +87,27 @@ def _value(
     if noted and kind is NameField.WEAK:
         yield from names_from(doc.text, begin, FAIR, "label")
     else:
-        yield from _weighed(doc, kind, begin, place, native=label.strip() in WITHOUT_CASE)
+        yield from _weighed(
+            doc.text, around, kind, begin, place, native=label.strip() in WITHOUT_CASE
+        )
 
 
 def _weighed(
-    doc: PreparedText, kind: NameField, begin: int, place: float, *, native: bool
+    text: str, around: _Neighbourhood, kind: NameField, begin: int, place: float, *, native: bool
 ) -> Iterator[Candidate]:
     """Yield the name at `begin`; `native`: its label is in a script of its own, too."""
-    text = doc.text
     found = _name(text, begin, single=kind is not NameField.WEAK)
     if found is None:
         return
     end, has = found
-    if place == DOUBTFUL and not has.known and _about_people(doc, begin, end):
+    if place == DOUBTFUL and not has.known and around.is_about_people(begin):
         place = FAIR
     if not (FIELD_WORDS | {"label"}).isdisjoint(has.words):
         return
     if not has.cased and place < STRONG:
         return
     likely = has.known or native or (kind is NameField.FULL and has.parts > 1 and has.cased)
-    if not likely and not _is_data(text, begin, end):
+    if not likely and not around.is_data(begin):
         place = DOUBTFUL
     if kind is NameField.FULL and has.parts < 2 and not has.known:
         place = DOUBTFUL
@@ -144,22 +146,38 @@ def _last_phrase(label: str) -> str:
     return re.split(r"[.\u2019] |  |^-|^[^\w]+", label)[-1]
 
 
-def _about_people(doc: PreparedText, begin: int, end: int) -> bool:
-    """Return whether keys near a value show that it belongs to a person's record."""
-    near = doc.text[max(0, begin - _NEAR) : end + _NEAR]
-    return describes_people(_KEYS.findall(near))
+class _Neighbourhood:
+    """What surrounds the values of one text, judged once for each block of it."""
 
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._people: dict[int, bool] = {}
+        self._data: dict[int, bool] = {}
 
-def _is_data(text: str, begin: int, end: int) -> bool:
-    """Return whether what surrounds a single word are values, and not more words of a language.
+    def _near(self, at: int) -> str:
+        block = at - at % _BLOCK
+        return self._text[max(0, block - _NEAR) : block + _BLOCK + _NEAR]
 
-    Catalogues of translations have `first_name: Vorname` for each language.
-    """
-    before, after = text[max(0, begin - _NEAR) : begin], text[end : end + _NEAR]
-    if _VALUES.search(before) or _VALUES.search(after):
-        return True
-    names = given_names()
-    return any(folded(word) in names for word in _CAPITAL.findall(before + after))
+    def is_about_people(self, at: int) -> bool:
+        """Return whether keys near a value show that it belongs to a person's record."""
+        block = at // _BLOCK
+        if block not in self._people:
+            self._people[block] = describes_people(_KEYS.findall(self._near(at)))
+        return self._people[block]
+
+    def is_data(self, at: int) -> bool:
+        """Return whether what surrounds a value are values, and not more words of a language.
+
+        Catalogues of translations have `first_name: Vorname` for each language.
+        """
+        block = at // _BLOCK
+        if block not in self._data:
+            near = self._near(at)
+            known = given_names()
+            self._data[block] = bool(_VALUES.search(near)) or any(
+                folded(word) in known for word in _CAPITAL.findall(near)
+            )
+        return self._data[block]
 
 
 def spelling(word: str) -> re.Pattern[bytes]:
