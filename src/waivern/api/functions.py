@@ -30,7 +30,6 @@ The arguments mean the same in every function that has them:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from waivern.api import argument_types
 from waivern.api.event_loop import refuse_in_event_loop
@@ -52,9 +51,6 @@ from waivern.runs.result import RunResult
 from waivern.runs.resume import Decided
 from waivern.runs.shutdown import settle
 from waivern.runs.start import start
-
-if TYPE_CHECKING:  # a forecast imports more than a small run
-    pass
 
 
 def run(
