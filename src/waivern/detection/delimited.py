@@ -92,6 +92,15 @@ def row_of(text: str, head: LineOfNames, begin: int, end: int) -> Row:
     return Row(begin, end, _ragged(text, head, cells, end))
 
 
+def may_continue(text: str, begin: int) -> bool:
+    """Return whether the lines at `begin` agree as rows do: a quick look, for `continues`."""
+    lines = [text[first:last] for first, last in _lines(text, begin, 4)]
+    if not lines or lines[0].count('"') % 2 or lines[0].count("'") % 2:
+        return bool(lines)
+    counts = [[line.count(delimiter) for line in lines] for delimiter in _ALL_DELIMITERS]
+    return any(max(each) > 1 and len({*each}) < max(2, len(each)) for each in counts)
+
+
 def continues(text: str, head: LineOfNames, begin: int) -> bool:
     """Return whether the lines at `begin`, after a blank line, are further rows of a table."""
     if len(head.names) < 3:
@@ -198,7 +207,8 @@ def _named(line: str, at: int, end: int, delimiter: str, quote: str) -> LineOfNa
 def _unusual(text: str, begin: int, end: int) -> LineOfNames | None:
     """Return the names of a table in another dialect, which several lines show."""
     declared = _SEP.fullmatch(text[begin : min(end, begin + 10)].lstrip("\ufeff"))
-    lines = [*_lines(text, begin, _MOST_ABOVE + 4)]
+    commented = declared or text.startswith(_COMMENTS, begin)
+    lines = [*_lines(text, begin, _MOST_ABOVE + 4 if commented else 5)]
     above = 0
     for index, (first, last) in enumerate(lines[:-1]):
         line = text[first:last].rstrip("\r")

@@ -17,6 +17,7 @@ from waivern.detection.delimited import (
     LineOfNames,
     continues,
     line_of_names,
+    may_continue,
     row_of,
 )
 from waivern.detection.mail_encodings import open_part
@@ -177,8 +178,9 @@ class Tables:
         begin = self._breaks[place] if place >= 0 else 0
         if begin not in self._heads:
             head = self._own_head(begin)
-            if head is None and place >= 0 and (above := self._head_above(place)) is not None:
-                head = above if continues(self._text, above, begin) else None
+            if head is None and place >= 0 and may_continue(self._text, begin):
+                above = self._head_above(place)
+                head = above if above and continues(self._text, above, begin) else None
             self._heads[begin] = head
         return self._heads[begin]
 
