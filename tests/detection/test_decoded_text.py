@@ -64,7 +64,9 @@ WAYS: dict[str, tuple[str, Callable[[str], str]]] = {
     "zero width": ("invisible characters", "\u200b".join),
     "soft hyphens": ("invisible characters", lambda value: f"{value[:5]}\u00ad{value[5:]}"),
     "marks of direction": ("invisible characters", lambda value: f"{value[:3]}\u200e{value[3:]}"),
-    "full width": ("full-width characters", full_width),
+    "full width": ("compatibility characters", full_width),
+    "typographic spaces": ("compatibility characters", lambda v: v.replace(" ", "\u2002")),
+    "hair spaces": ("compatibility characters", lambda value: value.replace(" ", "\u200a")),
 }  # fmt: skip
 FRAMES = [
     "{}",

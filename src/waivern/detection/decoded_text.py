@@ -155,5 +155,5 @@ def decoded(text: str) -> DecodedText | None:
     if escapes.has_odd_characters(text):
         apply("invisible characters", escapes.invisible)
         if (folded := escapes.folded(text)) != text:
-            layers.append(_Folded("full-width characters", text, folded))
+            layers.append(_Folded("compatibility characters", text, folded))
     return DecodedText(layers) if layers else None

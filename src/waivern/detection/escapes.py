@@ -34,13 +34,15 @@ _ODD = tuple(
         b"\xc2\xad",
         b"\xd8\x9c",
         b"\xe1\xa0\x8e",
-        b"\xe2(?:\x80[\x8b-\x8f\xaa-\xae]|\x81[\xa0-\xa9])",
+        b"\xe2(?:\x80[\x82-\x86\x88\x8a-\x8f\xaa-\xae]|\x81[\x9f-\xa9])",
         b"\xe3\x80\x80",
         b"\xef(?:\xbc[\x81-\xbf]|\xbd[\x80-\x9e]|\xbb\xbf|\xb9[\x95\xa3\xab])",
     )
 )
-"""Signs of what is invisible or has full width."""
-_FOLDED = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {
+"""Signs of what is invisible, has full width or is a typographic space."""
+_FOLDED = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
+_FOLDED |= dict.fromkeys((*range(0x2002, 0x2007), 0x2008, 0x200A, 0x205F), 0x20)
+_FOLDED |= {
     0x3000: 0x20, 0xFE55: 0x3A, 0xFE63: 0x2D, 0xFE6B: 0x40,
 }  # fmt: skip
 _SPACES = "\t\n\r\f\v"
