@@ -63,7 +63,7 @@ artifacts:
   records: {source: {type: stream}}
   half: {inputs: records, process: {type: halve}}
   files: {source: {type: filesystem, properties: {path: data}}}
-  findings: {inputs: files, process: {type: personal_data}}
+  findings: {inputs: files, process: {type: personal_data, properties: {types: [EMAIL_ADDRESS]}}}
 """
 COUNTED = {"records", "half"}
 
