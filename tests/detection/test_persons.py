@@ -86,6 +86,8 @@ def test_headings_companies_and_products_are_no_names(text: str) -> None:
         ),
         ("'id','first_name'\n'1','Xu'\n'2','Ann'\n", ["Xu", "Ann"]),
         ('id,name,note\n1,Jane Roe,"two\nlines"\n2,Ann Lee,b\n', ["Jane Roe", "Ann Lee"]),
+        ("id,name,pesel\n1,Xaxu Qorqu,87101216884\n", ["Xaxu Qorqu"]),
+        ("insert into t (full_name, n) values ('Ann O''Brien', 1);", ["Ann O''Brien"]),
         ("Vorname;Nachname\nHans;Meier\nUwe;von Stein\n", ["Hans", "Meier", "Uwe", "von Stein"]),
         ("| Name | City |\n|---|---|\n| Jane Roe | Rome |\n", ["Jane Roe"]),
         ("id,name,price\n1,Garden Chair,3\n2,Big Table,4\n", []),

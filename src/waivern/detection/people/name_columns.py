@@ -63,7 +63,7 @@ def names_of(doc: PreparedText, column: DeclaredColumn, kind: NameField) -> Iter
 def _cell(start: int, value: str, kind: NameField, place: float) -> Iterator[Candidate]:
     # In a column of names a single word is one, too: some values have no surname.
     single = kind is not NameField.WEAK or place >= STRONG
-    has = form(value, single=single)
+    has = form(value.replace("''", "'"), single=single)  # O''Brien in SQL
     if has is not None and (has.cased or place >= STRONG):
         if kind is NameField.WEAK and has.parts < 2 and not has.known:
             place = DOUBTFUL

@@ -137,7 +137,9 @@ _PEOPLE = frozenset(
     """
     email mail courriel correo phone telephone tel telefon telefono mobile birth birthday birthdate
     dob born geburtsdatum geburtstag naissance nacimiento nascita gender sex ssn salary salutation
-    nationality passport iban vorname nachname surname
+    nationality passport iban vorname nachname surname pesel bsn nhs nino insurance steuer steuerid
+    secu nir aadhaar cpf dni curp personnummer cpr fodselsnummer hetu fiscale oib egn cnp jmbg
+    diagnosis marital spouse religion employer occupation
     """.split()  # noqa: SIM905
 )
 
