@@ -85,7 +85,7 @@ class Surroundings:
         self._tables = Tables(text)
         self._list: tuple[int, Label | None] = (-1, None)
         self._silent: dict[str, bool] = {}
-        self._columns: dict[str, tuple[Label, ...]] = {}
+        self._columns: dict[str, tuple[Label, ...] | None] = {}
         self.bare = field is None
         """Whether the text comes without the name of a field."""
         self.column: str | None = None
@@ -95,8 +95,8 @@ class Surroundings:
         """Return the labels of the value at [start, end), the strongest evidence first."""
         column = self.column = self._tables.column(start)
         cell = self._tables.cell
-        if column and start == cell and not self._says_nothing(column):
-            return self._of_column(column)  # nothing precedes the value in its cell
+        if column and start == cell and (alone := self._of_column(column)):
+            return alone  # nothing precedes the value in its cell
         reach = _BEFORE if cell is None else _CELL_BEFORE
         near = self._near(start, max(cell or 0, start - reach), in_cell=cell is not None)
         found = list(near)
@@ -114,17 +114,18 @@ class Surroundings:
     def labels_of_cell(self, start: int) -> tuple[Label, ...] | None:
         """Return the labels of a value at the beginning of a cell, if the column alone says it."""
         column = self._tables.column(start)
-        if column and start == self._tables.cell and not self._says_nothing(column):
-            return self._of_column(column)
-        return None
+        return self._of_column(column) if column and start == self._tables.cell else None
 
-    def _of_column(self, column: str) -> tuple[Label, ...]:
-        """Return the labels of the values that are the beginnings of the cells of a column."""
-        known = self._columns.get(column)
-        if known is None:
-            label = Label(words(column)[-_FIELD_WORDS:], "field")
-            known = (label, self._field) if self._field else (label,)
-            self._columns[column] = known
+    def _of_column(self, column: str) -> tuple[Label, ...] | None:
+        """Return the labels of the values that are the beginnings of the cells of a column.
+
+        None if its name says nothing, so that the head of the row matters, too.
+        """
+        if column in self._columns:
+            return self._columns[column]
+        label = Label(words(column)[-_FIELD_WORDS:], "field")
+        found = (label, self._field) if self._field else (label,)
+        known = self._columns[column] = None if self._says_nothing(column) else found
         return known
 
     def _near(self, start: int, floor: int, *, in_cell: bool) -> Iterator[Label]:

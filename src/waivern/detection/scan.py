@@ -300,16 +300,33 @@ def _shift(verdict: Verdict, rule: TypeRule) -> float:
 
 
 def _resolve(matches: list[Match]) -> Iterator[Match]:
-    """Yield the longest of overlapping matches, then the most certain."""
-    ends = [match.end for match in matches]
-    if all(match.start >= end for match, end in zip(matches[1:], ends, strict=False)):
+    """Yield the longest of overlapping matches, then the most certain.
+
+    The matches are ordered by their beginnings.
+    """
+    together: list[Match] = []
+    end = 0
+    for match in matches:
+        if match.start >= end:
+            yield from _best(together)
+            together = []
+        together.append(match)
+        end = max(end, match.end)
+    yield from _best(together)
+
+
+def _best(matches: list[Match]) -> Iterator[Match]:
+    """Yield the best of matches each of which overlaps another one."""
+    if len(matches) < 2:
         yield from matches
         return
-    taken = bytearray(max((m.end for m in matches), default=0))
+    begin = matches[0].start
+    taken = bytearray(max(match.end for match in matches) - begin)
     ranked = sorted(
         matches, key=lambda m: (m.start - m.end, -m.confidence, -len(m.validators), m.start, m.type)
     )
     for match in ranked:
-        if taken.find(1, match.start, match.end) < 0:
-            taken[match.start : match.end] = b"\1" * (match.end - match.start)
+        start, end = match.start - begin, match.end - begin
+        if taken.find(1, start, end) < 0:
+            taken[start:end] = b"\1" * (end - start)
             yield match

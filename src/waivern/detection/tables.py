@@ -63,6 +63,11 @@ class Tables:
 
     def column(self, at: int) -> str | None:
         """Return the name of the column that offset `at` lies in, if it lies in a table."""
+        if self._names and self._only_lines and self._line[0] <= at <= self._line[1]:
+            cells = self._line[2]  # of the row of the last look-up
+            index = bisect_right(cells, at) - 1
+            self._cell = cells[index]
+            return self._names[index] or self._html_column(at)
         self._cell = None
         return self._insert_column(at) or self._line_column(at) or self._html_column(at)
 
@@ -85,6 +90,11 @@ class Tables:
             if cell := self._text[begin : following - 1].strip(' \t"*`'):
                 return cell  # in Markdown, the line begins with an empty cell
         return None
+
+    @cached_property
+    def _only_lines(self) -> bool:
+        """Whether the text has no statements of SQL."""
+        return not self._inserts and not self._copies
 
     # SQL
 
@@ -145,10 +155,6 @@ class Tables:
     def _line_column(self, at: int) -> str | None:
         text = self._text
         begin, end, cells = self._line
-        if self._names and begin <= at <= end and not self._copies:  # the row of the last look-up
-            index = bisect_right(cells, at) - 1
-            self._cell = cells[index]
-            return self._names[index]
         self._names = []
         if not begin <= at <= end:
             begin = text.rfind("\n", max(0, at - LONGEST_LINE), at) + 1
