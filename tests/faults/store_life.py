@@ -8,6 +8,10 @@ from pathlib import Path
 
 from harness import WCT
 
+from waivern import load, run
+from waivern.runs.verify import verify
+from waivern.store.base import RunStore
+
 RUNBOOK = """\
 name: letters
 artifacts:
@@ -16,7 +20,26 @@ artifacts:
   ask: {gate: {question: "Send it?", show: findings}}
   sent: {inputs: [findings, ask], process: {type: command, properties: {argv: [cat]}}}
 """
+SCAN = """\
+name: scan
+artifacts:
+  mail: {source: {type: filesystem, properties: {path: mail}}}
+  findings: {inputs: mail, process: {type: personal_data}}
+"""
 CANARY = "ann.unmistakable@example.com"
+
+
+def repeats(folder: Path, store: RunStore, executor: str) -> None:
+    """Run a scan twice in a store; the second run is cached."""
+    (folder / "mail").mkdir()
+    for n in range(40):
+        (folder / "mail" / f"{n}.txt").write_text(f"ann{n}@example.com\n" * 20)
+    book = load(text=SCAN, folder=folder)
+    first = run(book, store=store, run_id="first", executor=executor)
+    assert (first.status, verify(store, "first").faults) == ("completed", ())
+    second = run(book, store=store, run_id="second", executor=executor)
+    assert {each.completed.how for each in second.steps if each.completed} >= {"cached"}
+    assert verify(store, "second").faults == ()
 
 
 def lives(folder: Path, url: str, redacted: Callable[[], None] = lambda: None) -> None:

@@ -13,9 +13,8 @@ from pathlib import Path
 import anyio
 import pytest
 from postgres_kit import PASSWORD, Server
-from store_life import lives
+from store_life import SCAN, lives, repeats
 
-from waivern import load, run
 from waivern.errors import IntegrityError, RefusedError, RunLockedError, StoreError, UsageError
 from waivern.runs.verify import verify
 from waivern.store.opening import open_store
@@ -23,12 +22,6 @@ from waivern.store.sql import database, postgres_locks
 from waivern.store.sql.postgres_store import PostgresStore
 from waivern.testing.store_helpers import OWNER, begin, message, records
 
-RUN = """\
-name: scan
-artifacts:
-  mail: {source: {type: filesystem, properties: {path: mail}}}
-  findings: {inputs: mail, process: {type: personal_data}}
-"""
 WCT = str(Path(sys.executable).with_name("wct"))
 
 
@@ -73,15 +66,7 @@ def cut(server: Server) -> None:
 def test_a_run_and_its_cached_repetition(
     store: PostgresStore, tmp_path: Path, executor: str
 ) -> None:
-    (tmp_path / "mail").mkdir()
-    for n in range(40):
-        (tmp_path / "mail" / f"{n}.txt").write_text(f"ann{n}@example.com\n" * 20)
-    book = load(text=RUN, folder=tmp_path)
-    first = run(book, store=store, run_id="first", executor=executor)
-    assert (first.status, verify(store, "first").faults) == ("completed", ())
-    second = run(book, store=store, run_id="second", executor=executor)
-    assert {each.completed.how for each in second.steps if each.completed} >= {"cached"}
-    assert verify(store, "second").faults == ()
+    repeats(tmp_path, store, executor)
 
 
 def test_the_life_of_a_store(url: str, tmp_path: Path) -> None:
@@ -395,7 +380,7 @@ def test_ways_to_give_a_password(
         monkeypatch.setenv("PGPASSFILE", str(file))
     (tmp_path / "mail").mkdir()
     (tmp_path / "mail" / "a.txt").write_text("ann@example.com\n")
-    (tmp_path / "scan.yaml").write_text(RUN)
+    (tmp_path / "scan.yaml").write_text(SCAN)
     tcp = server.tcp_url(schema_of(url), account)
     words = ["run", "scan.yaml", "--run-id", "r", "--store", tcp, "--executor", "processes"]
     done = subprocess.run([WCT, *words], cwd=tmp_path, capture_output=True, text=True, check=False)

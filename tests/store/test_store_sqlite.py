@@ -15,9 +15,8 @@ from pathlib import Path
 
 import anyio
 import pytest
-from store_life import holds, lives
+from store_life import holds, lives, repeats
 
-from waivern import load, run
 from waivern.errors import (
     IntegrityError,
     RefusedError,
@@ -27,7 +26,6 @@ from waivern.errors import (
     UsageError,
 )
 from waivern.runs.locate import find_project, locate, located
-from waivern.runs.verify import verify
 from waivern.store.opening import open_store
 from waivern.store.sql import database
 from waivern.store.sql.sqlite_store import SqliteStore
@@ -35,12 +33,6 @@ from waivern.testing.store_helpers import OWNER, begin, message
 
 CANARY = "anna@example.org"
 STRANGER = 12345
-RUN = """\
-name: scan
-artifacts:
-  mail: {source: {type: filesystem, properties: {path: mail}}}
-  findings: {inputs: mail, process: {type: personal_data}}
-"""
 
 
 @pytest.fixture
@@ -146,15 +138,7 @@ def test_what_is_in_it_can_be_looked_up_by_hand(store: SqliteStore, path: Path) 
 
 @pytest.mark.parametrize("executor", ["threads", "processes"])
 def test_a_run_and_its_cached_repetition(store: SqliteStore, tmp_path: Path, executor: str) -> None:
-    (tmp_path / "mail").mkdir()
-    for n in range(40):
-        (tmp_path / "mail" / f"{n}.txt").write_text(f"ann{n}@example.com\n" * 20)
-    book = load(text=RUN, folder=tmp_path)
-    first = run(book, store=store, run_id="first", executor=executor)
-    assert (first.status, verify(store, "first").faults) == ("completed", ())
-    second = run(book, store=store, run_id="second", executor=executor)
-    assert {each.completed.how for each in second.steps if each.completed} >= {"cached"}
-    assert verify(store, "second").faults == ()
+    repeats(tmp_path, store, executor)
 
 
 @pytest.mark.sweep
