@@ -19,6 +19,12 @@ def names(text: str, field: str | None = None) -> list[str]:
         ("Dear Ms Novak,\n\nthank you.\n\nBest regards,\nJane Roe\n", ["Novak", "Jane Roe"]),
         ("Sehr geehrte Frau Müller-Lüdenscheidt,", ["Müller-Lüdenscheidt"]),
         ("Monsieur Dupont est là", ["Dupont"]),
+        ("Frau Dr. Müller und Herr Prof. Dr. Schmidt", ["Müller", "Schmidt"]),
+        ("Geachte mevrouw De Vries,\n", ["De Vries"]),
+        ("Vážená paní Nováková,\n", ["Nováková"]),
+        ("Gentile Signora Bianchi,\n", ["Bianchi"]),
+        ("INFO customer=Peter Smith id=3", ["Peter Smith"]),
+        ("Имя: Иван\nФамилия: Петров\n", ["Иван", "Петров"]),  # noqa: RUF001
         ("El Sr. García Márquez llegó", ["García Márquez"]),
         ("Hi Peter,\nsee below", ["Peter"]),
         ("Mit freundlichen Grüßen\n\nHans-Peter Vogt\n", ["Hans-Peter Vogt"]),

@@ -21,7 +21,7 @@ _MOST = 0.95
 _LONGEST = 80
 _AFTER = re.compile(
     r"(?:['\u2019]s\b)?[ \t]*(?:$|[\n\r,;:.!?)<>\"'(\[\]{}|/*&\\#]|-- |- |--$|and |und |et |y |e "
-    r"|or |oder |https?:|\d)"
+    r"|or |oder |https?:|\d|[\w.-]{1,30}=)"
 )
 """What may follow a name: the end of a line, a mark, a conjunction."""
 

@@ -75,7 +75,7 @@ _NEUTRAL = frozenset(
     the a an of your my his her our their de la le el il du der die das is in
     """.split()  # noqa: SIM905
 )
-WITHOUT_CASE = {
+OTHER_SCRIPTS = {
     "氏名": NameField.FULL,
     "名前": NameField.FULL,
     "お名前": NameField.FULL,
@@ -90,9 +90,17 @@ WITHOUT_CASE = {
     "ふりがな": NameField.FULL,
     "姓名": NameField.FULL,
     "이름": NameField.FULL,
+    "ФИО": NameField.FULL,
+    "Имя": NameField.PART,
+    "имя": NameField.PART,
+    "Фамилия": NameField.PART,
+    "фамилия": NameField.PART,
+    "Прізвище": NameField.PART,
+    "Όνομα": NameField.PART,
+    "Επώνυμο": NameField.PART,
     "성명": NameField.FULL,
 }
-"""Labels of Japanese, Chinese and Korean."""
+"""Labels in other scripts than Latin."""
 FIELD_WORDS = _NAME | _PARTS | _FULLS
 """Words for a name itself: a value with one of them is a heading, as in a translation."""
 ANCHORS = _NAME | _PARTS | _FULLS | _WEAK
@@ -102,7 +110,7 @@ ANCHORS = _NAME | _PARTS | _FULLS | _WEAK
 @lru_cache(maxsize=4096)
 def name_field(name: str) -> NameField | None:
     """Return the kind of name that a field of this name holds; None for other fields."""
-    if not name.isascii() and (found := WITHOUT_CASE.get(name.strip(" :\uff1a*"))):
+    if not name.isascii() and (found := OTHER_SCRIPTS.get(name.strip(" :\uff1a*"))):
         return found
     parts = words(name)
     if not parts or len(parts) > _LONGEST:

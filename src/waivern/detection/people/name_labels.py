@@ -9,7 +9,7 @@ from waivern.detection.people.candidates import DOUBTFUL, FAIR, STRONG, name_at,
 from waivern.detection.people.name_fields import (
     ANCHORS,
     FIELD_WORDS,
-    WITHOUT_CASE,
+    OTHER_SCRIPTS,
     NameField,
     describes_people,
     name_field,
@@ -41,7 +41,7 @@ def labelled(doc: PreparedText) -> Iterator[Candidate]:
     for word in ANCHORS & doc.seen:
         yield from _after(doc, word, around)
     if not text.isascii():
-        for label in WITHOUT_CASE:
+        for label in OTHER_SCRIPTS:
             at = text.find(label)
             while at >= 0:
                 if not text[at - 1 : at].isalpha() or not at:
@@ -57,7 +57,9 @@ def _after(doc: PreparedText, word: str, around: _Neighbourhood) -> Iterator[Can
         if (sign := _SIGN.match(text, end)) is not None:
             label = _LABEL.search(text, max(0, found.start() - 30), end)
             if label is not None:
-                yield from _value(doc, around, label.group(), end, sign.end())
+                # `INFO customer=…`: the name of an assignment is one word
+                name = label.group().split(" ")[-1] if "=" in sign.group() else label.group()
+                yield from _value(doc, around, name, end, sign.end())
         elif word == "name" and text.startswith(" i", end):
             yield from _introduced(text, found.start(), end)
         elif (cell := _CELL.match(text, end)) is not None:
@@ -88,7 +90,7 @@ def _value(
         yield from names_from(doc.text, begin, FAIR, "label")
     else:
         yield from _weighed(
-            doc.text, around, kind, begin, place, native=label.strip() in WITHOUT_CASE
+            doc.text, around, kind, begin, place, native=label.strip() in OTHER_SCRIPTS
         )
 
 

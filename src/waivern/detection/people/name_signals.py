@@ -13,7 +13,7 @@ from waivern.detection.people.candidates import (
     names_from,
     person,
 )
-from waivern.detection.people.names import Form, folded, form
+from waivern.detection.people.names import TITLES, Form, folded, form
 from waivern.detection.prepared_text import Candidate
 
 _LINE = 200
@@ -25,6 +25,7 @@ _YEARS = re.compile(
     r"|by\b|@copyright\{\}){0,16}"
 )
 _BREAK = re.compile(r"[ \t]*[,.!;:]?[ \t]*\r?\n(?:[>#*|/ \t]*\r?\n){0,2}([>#*|/ \t-]{0,10})")
+_FURTHER = re.compile(r"([^\W\d_]{1,8})\.? ")
 _GREETED = re.compile(r"[ \t]*(?:[,:!\u2013-]|\r?\n|\Z)")
 
 
@@ -103,18 +104,23 @@ def credited_names(text: str, _: int, end: int) -> Iterator[Candidate]:
         yield from names_from(text, begin, FAIR if trailer else DOUBTFUL, "credit")
 
 
-def titled_names(text: str, at: int, end: int) -> Iterator[Candidate]:
-    """Yield the name after `Mr.`, `Frau`, `Dr.`; the title is a part of it."""
-    found = name_at(text, at, single=True, bounded=False)
-    if found and found[0] > end and found[1].cased and (found[1].parts or found[1].known):
-        begin = end + len(text[end : end + 2]) - len(text[end : end + 2].lstrip())
-        inner = name_at(text, begin, single=True, bounded=False)
-        if inner is not None and inner[0] == found[0]:
-            yield person(begin, inner[0], inner[1], STRONG, "title")
+def titled_names(text: str, _: int, end: int) -> Iterator[Candidate]:
+    """Yield the name after `Mr.`, `Frau`, `Dr.`, without further titles."""
+    begin = end + len(text[end : end + 2]) - len(text[end : end + 2].lstrip(" "))
+    while title := _FURTHER.match(text, begin):
+        if folded(title.group(1)) not in TITLES:
+            break
+        begin = title.end()
+    found = name_at(text, begin, single=True, bounded=False)
+    if found is not None and found[1].cased and begin > end - 1:
+        yield person(begin, found[0], found[1], STRONG, "title")
 
 
 def greeting_names(text: str, _: int, end: int) -> Iterator[Candidate]:
     """Yield the name that a letter greets, unless it is only a title's."""
+    title = _FURTHER.match(text, end)
+    if title is not None and folded(title.group(1)) in TITLES:
+        return  # `titled_names` finds it
     found = name_at(text, end, single=True)
     if found and _GREETED.match(text, found[0]):
         several = found[1].parts > 1

@@ -134,9 +134,9 @@ def _uncased(value: str) -> Form | None:
 def _judged(value: str, *, single: bool) -> Form | None:
     every = [folded(part) for part in _SPLIT.split(value) if part]
     apart = [folded(part.strip('.,()"')) for part in value.split()]
-    parts = sum(word not in _SMALL and word not in _TITLES for word in apart)
-    titles = sum(word in _TITLES for word in every)
-    named = [word for word in every if word not in _SMALL and word not in _TITLES]
+    parts = sum(word not in _SMALL and word not in TITLES for word in apart)
+    titles = sum(word in TITLES for word in every)
+    named = [word for word in every if word not in _SMALL and word not in TITLES]
     full = tuple(word for word in named if len(word) > 1)
     if not full:
         return None
@@ -165,9 +165,9 @@ _SMALL = frozenset(_PARTICLES.replace("|", " ").split()) | {
     "iv",
     "phd",
 }
-_TITLES = frozenset(
+TITLES = frozenset(
     """
     mr mrs ms mx dr prof sr sra srta sig dhr mevr ing mgr bc herr herrn frau miss sir dame lady mme
-    mlle madame monsieur
+    mlle madame monsieur signor signora senhor senhora senor senora mevrouw meneer fru pani panie
     """.split()  # noqa: SIM905
 )

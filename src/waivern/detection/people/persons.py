@@ -91,7 +91,7 @@ _SIGNALS = (
         _each(
             "Mr.|Mrs.|Ms.|Mr |Mrs |Ms |MR |MRS |Dr.|Dr |Prof.|Mme |Mlle |Madame |Monsieur |Herr |"
             "Herrn |Frau |Sr.|Sra.|Señor |Señora |Sig.|Signor |Signora |Dhr.|dhr.|Meneer |meneer |"
-            "Mevrouw |mevrouw |Senhor |Senhora |Fru |Hr.|Pani "
+            "Mevrouw |mevrouw |Senhor |Senhora |Fru |Hr.|Pani |pani |Panie |paní |Paní "
         ),
     ),
     _Signal(
@@ -100,7 +100,7 @@ _SIGNALS = (
             "Dear |dear |Hi |Hello |Liebe |Lieber |Hallo |Bonjour |Salut |Cher |Chère |Estimado |"
             "Estimada |Querido |Querida |Hola |Gentile |Caro |Cara |Ciao |Beste |Geachte |Hej "
             "|Hei |"
-            "Kære |Kjære |Bästa |Prezado |Prezada |Milý |Milá |Drogi |Droga "
+            "Kære |Kjære |Bästa |Prezado |Prezada |Milý |Milá |Drogi |Droga |Hyvä |Kedves "
         ),
     ),
     _Signal(
