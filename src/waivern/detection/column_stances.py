@@ -18,7 +18,7 @@ _WEAKEST = 0.5
 """The lowest threshold for which a type that the column speaks against is out of the question."""
 
 
-class Column:
+class LabelledColumn:
     """The stances of one column."""
 
     def __init__(self, labels: tuple[Label, ...], rules: Ruleset) -> None:
@@ -64,19 +64,19 @@ class ColumnStances:
     def __init__(self, text: str, rules: Ruleset, field: str | None) -> None:
         self._around = Surroundings(text, rules, field)
         self._rules = rules
-        self._columns: dict[tuple[Label, ...], Column] = {}
+        self._columns: dict[tuple[Label, ...], LabelledColumn] = {}
 
     @classmethod
     def of(cls, text: str, rules: Ruleset, field: str | None) -> ColumnStances | None:
         """Return the columns of a text; None for one that begins otherwise."""
         return cls(text, rules, field) if line_of_names(text, 0) else None
 
-    def at(self, start: int) -> Column | None:
+    def at(self, start: int) -> LabelledColumn | None:
         """Return the column of the cell that begins at `start`; None: elsewhere, or unknown."""
         labels = self._around.labels_of_cell(start)
         if labels is None:
             return None
         known = self._columns.get(labels)
         if known is None:
-            known = self._columns[labels] = Column(labels, self._rules)
+            known = self._columns[labels] = LabelledColumn(labels, self._rules)
         return known

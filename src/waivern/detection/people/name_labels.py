@@ -149,7 +149,7 @@ def _last_phrase(label: str) -> str:
 
 
 class _Neighbourhood:
-    """What surrounds the values of one text, judged once for each block of it."""
+    """The neighbourhood of the values of one text, judged once for each block of it."""
 
     def __init__(self, text: str) -> None:
         self._text = text
