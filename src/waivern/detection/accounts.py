@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from waivern.detection.expressions import expression
 from waivern.detection.prepared_text import Candidate, PreparedText, in_word, occurrences
 from waivern.detection.validators import base58_address, bech32_address, iban, iban_length
 
 _SHORTEST_ADDRESS = 26
 _LONGEST_ADDRESS = 90
-_HEX40 = re.compile(r"0x[0-9A-Fa-f]{40}", re.ASCII)
-_WORD = re.compile(rb"w{1,100}")
+_HEX40 = expression(r"0x[0-9A-Fa-f]{40}", re.ASCII)
+_WORD = expression(rb"w{1,100}")
 
 
 def ibans(doc: PreparedText) -> Iterator[Candidate]:

@@ -10,11 +10,12 @@ import ipaddress
 import re
 from collections.abc import Callable
 
+from waivern.detection.expressions import expression
 from waivern.detection.numbering import CALLING_CODES, IBAN_SHAPES
 from waivern.detection.validators import card_issuer
 
 CanonicalMask = Callable[[str], str]
-_FOUR = re.compile(r"(\d{1,3})\.(\d{1,3})\.\d{1,3}\.\d{1,3}(?![.\d])", re.ASCII)
+_FOUR = expression(r"(\d{1,3})\.(\d{1,3})\.\d{1,3}\.\d{1,3}(?![.\d])", re.ASCII)
 # Not `is_private`, whose networks depend on the release of Python: identities must not.
 _PRIVATE = tuple(
     map(

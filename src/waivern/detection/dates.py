@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
+from waivern.detection.expressions import expression
 from waivern.detection.prepared_text import Candidate, PreparedText, pattern
 
 TYPE = "DATE_OF_BIRTH"
@@ -29,11 +29,11 @@ _FORMS = tuple(
     )
 )
 _MONTH_FIRST = pattern(rf"(?i:\b{_MONTH} {_DAY}(?:st|nd|rd|th)?,? {_YEAR}(?!\d))")
-_PLACE = re.compile(  # in the classes of characters: where one of the forms may begin
+_PLACE = expression(  # in the classes of characters: where one of the forms may begin
     rb"0(?<![0A._#@%$]0)(?<![0A][-/+]0)(?=0{3}[-/.]0|0{7}|0?[-/. ]00?[-/. ]00|0?\.\s?00?\.\s?0"
     rb"|0?(?:AA)?\.?[ -](?:AA )?[A?]{3})"
 )
-_DAY_AND_YEAR = re.compile(rb" 0{1,2}(?:AA)?,? 0000(?!0)")
+_DAY_AND_YEAR = expression(rb" 0{1,2}(?:AA)?,? 0000(?!0)")
 _LONGEST_MONTH = 16
 _LONGEST_DAY = 12
 

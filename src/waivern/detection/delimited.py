@@ -12,17 +12,19 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
+from waivern.detection.expressions import expression
+
 LONGEST_LINE = 1 << 20
 _DELIMITERS = ",;\t|"
 _ALL_DELIMITERS = ",;\t|^~:"
-_RULE = re.compile(r"[-=+|: ]{3,}")
+_RULE = expression(r"[-=+|: ]{3,}")
 """A line between the names and the rows, as in Markdown and on terminals."""
 _QUOTED = {
     # A quote after a digit is an inch, an apostrophe is a quote only at the edge of a cell.
     '"': re.compile(r'(?<![\w.)])"[^"]*"?'),
     "'": re.compile(r"(?<![^,;\t|^~:])'(?:[^']|''|'(?![,;\t|^~:\r\n]|\Z))*+'?"),
 }
-_SEP = re.compile(r'"?sep=(\t|[^\s"\w])"?\s*', re.IGNORECASE)
+_SEP = expression(r'"?sep=(\t|[^\s"\w])"?\s*', re.IGNORECASE)
 _COMMENTS = ("#", "//", "--", "%", ";;", "/*", "REM ")
 _NO_HEAD = ("<", "{", "#!", "//")
 _LONGEST_NAME = 60

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
+from waivern.detection.expressions import expression
 from waivern.detection.numbering import PRIVATE_DOMAINS, TEST_DOMAINS, top_level_domains
 from waivern.detection.prepared_text import Candidate, PreparedText, pattern
 
@@ -28,7 +29,7 @@ _LABEL = (
     rf"(?:[{_LATIN}](?:[{_LATIN}-]{{0,61}}[{_LATIN}])?"
     rf"|[{_OTHER}](?:[{_OTHER}{_MARKS}0-9-]{{0,61}}[{_OTHER}{_MARKS}0-9])?)"
 )
-_DOMAIN = re.compile(rf"(?:{_LABEL}\.){{1,8}}(?:[{_LATIN}-]{{2,24}}|[{_OTHER}{_MARKS}]{{2,24}})")
+_DOMAIN = expression(rf"(?:{_LABEL}\.){{1,8}}(?:[{_LATIN}-]{{2,24}}|[{_OTHER}{_MARKS}]{{2,24}})")
 _USERINFO = pattern(r"://[^\s/@]{0,80}\Z")
 _OTHER_SCHEME = pattern(r"(?i:\b(?:sips?|xmpp|im):)\Z")
 _MESSAGE = pattern(

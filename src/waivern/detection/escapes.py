@@ -10,21 +10,23 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
-_ENTITY = re.compile(
+from waivern.detection.expressions import expression
+
+_ENTITY = expression(
     r"&(?:#(?:(\d{1,7})|[xX]([0-9a-fA-F]{1,6}));?|([A-Za-z][A-Za-z0-9]{1,31});)", re.ASCII
 )
 _CHARACTER = (
     r"\\(?:u(?:([0-9a-fA-F]{4})|\{([0-9a-fA-F]{1,6})\})|x([0-9a-fA-F]{2})|U([0-9a-fA-F]{8}))"
 )
-_SIGN_OF_BACKSLASH = re.compile(
+_SIGN_OF_BACKSLASH = expression(
     r'\\(?:u[0-9a-fA-F{]|x[0-9a-fA-F]|U00|"(?:[ \t]{0,4}:|(?<=[{\[,]\\")))'
 )
 """An escaped character, or a key of JSON in a text of JSON or of a program."""
-_BACKSLASH = re.compile(rf'{_CHARACTER}|\\(["\\/])')
-_SIGN_OF_PERCENT = re.compile(r"%(?:40|2[0-9A-Fa-f]|3[ADad]|[C-F][0-9A-F]%|[c-f][0-9a-f]%)")
-_PERCENT = re.compile(r"(?:%[0-9A-Fa-f]{2}){1,64}|(?<=\d)\+(?=\d)", re.ASCII)
-_ENCODED_PHONE = re.compile(r"%2[Bb]\d[\d+]{0,20}\Z", re.ASCII)
-_INVISIBLE = re.compile(
+_BACKSLASH = expression(rf'{_CHARACTER}|\\(["\\/])')
+_SIGN_OF_PERCENT = expression(r"%(?:40|2[0-9A-Fa-f]|3[ADad]|[C-F][0-9A-F]%|[c-f][0-9a-f]%)")
+_PERCENT = expression(r"(?:%[0-9A-Fa-f]{2}){1,64}|(?<=\d)\+(?=\d)", re.ASCII)
+_ENCODED_PHONE = expression(r"%2[Bb]\d[\d+]{0,20}\Z", re.ASCII)
+_INVISIBLE = expression(
     "[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]{1,64}"
 )
 # In UTF-8, each begins with a byte that few texts have: that is several times as fast.

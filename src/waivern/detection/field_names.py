@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from functools import partial
 
 from waivern.detection.delimited import with_line_ends
+from waivern.detection.expressions import expression
 from waivern.detection.field_uses import use_of
 from waivern.detection.ruleset import LONGEST_TERM, NamedField, Ruleset
 from waivern.detection.tables import first_line, headers
 from waivern.detection.word_splitting import words
 
 _MOST_WORDS = 6
-_IDENTIFIER = re.compile(rb"[A-Za-z_][A-Za-z0-9_-]{1,50}")
+_IDENTIFIER = expression(rb"[A-Za-z_][A-Za-z0-9_-]{1,50}")
 _NOT_DATA = frozenset(
     """
         is has can should show send create retrieve validate verify check get set enable
@@ -33,7 +34,7 @@ _QUALIFIERS = frozenset(
         enc text str plain masked
     """.split()  # noqa: SIM905
 )
-_HTML = re.compile(r"<!doctype html|<(?:html|body|div|span|script)\b", re.IGNORECASE)
+_HTML = expression(r"<!doctype html|<(?:html|body|div|span|script)\b", re.IGNORECASE)
 _OF_THINGS = frozenset({"credentials", "online_identifier", "financial", "location"})
 """Categories of fields that accounts, devices and towns have, too."""
 _OF_OTHERS = frozenset(

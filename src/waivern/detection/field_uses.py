@@ -4,48 +4,49 @@ from __future__ import annotations
 
 import re
 
+from waivern.detection.expressions import expression
 from waivern.detection.ruleset import NamedField, Ruleset
 from waivern.detection.word_splitting import words
 
-_CONTROL = re.compile(
+_CONTROL = expression(
     r"\b(?:if|elif|while|not|and|or|in|for|return|is|lambda|case|with|except)\s{1,4}\Z"
 )
-_SIGN = re.compile(r"\]?[ \t]{0,3}(?:=>|:=|:(?![:=])|=(?![=~>]))")
-_INPUT = re.compile(r"\bname=\Z")
-_COLUMN = re.compile(
+_SIGN = expression(r"\]?[ \t]{0,3}(?:=>|:=|:(?![:=])|=(?![=~>]))")
+_INPUT = expression(r"\bname=\Z")
+_COLUMN = expression(
     r"[ \t]{1,20}(?:(?:var|n|nvar|national )?char|text|int|integer|bigint|smallint|date|datetime|"
     r"timestamp|bool|boolean|numeric|decimal|json|jsonb|uuid|blob|real|float|double|string|"
     r"varchar2|clob|inet)\b",
     re.IGNORECASE,
 )
-_TABLE = re.compile(r"\bcreate\s{1,4}(?:\w+\s{1,4}){0,3}table\b[^;]*[(,]\s*\Z", re.IGNORECASE)
-_PARAMETERS = re.compile(
+_TABLE = expression(r"\bcreate\s{1,4}(?:\w+\s{1,4}){0,3}table\b[^;]*[(,]\s*\Z", re.IGNORECASE)
+_PARAMETERS = expression(
     r"\b(?:def|function|func|fn|fun|public|private|protected|internal|static|override|void)\b"
     r"[^(){};=\n]{0,120}\([^(){};]*\Z"
 )
-_NEXT_PARAMETER = re.compile(r"[ \t]{0,3}[,)]")
-_OPENED = re.compile(r"(?:\A|[\s>])</?(?:[A-Za-z_][\w.-]{0,40}:)?\Z")
-_TAG_END = re.compile(r"[\s/>]")
+_NEXT_PARAMETER = expression(r"[ \t]{0,3}[,)]")
+_OPENED = expression(r"(?:\A|[\s>])</?(?:[A-Za-z_][\w.-]{0,40}:)?\Z")
+_TAG_END = expression(r"[\s/>]")
 _LOOK_BACK = 1_000
 """Characters before a column in which its statement begins."""
 _HEAD = 120
 """Characters before a parameter in which its function begins."""
 _QUOTES = ("'", '"', "`")
-_BEGINS = re.compile(
+_BEGINS = expression(
     r"(?:\A|[{(,\[;|<>&.*#~\-+]|//|\b(?:let|var|val|const|final|public|private|protected|readonly|static"
     r"|internal|override|mut|pub))[ \t]*\Z"
 )
 """What precedes a name that a ':' follows, if it is not the last word of a clause."""
-_ITEM = re.compile(r"[\w)\]]\[\Z")
-_CLASS = re.compile(r"(?:[A-Z][a-z]+){2,}[ \t]{0,3}=[ \t]{0,3}[a-z_.]{1,40}\(")
+_ITEM = expression(r"[\w)\]]\[\Z")
+_CLASS = expression(r"(?:[A-Z][a-z]+){2,}[ \t]{0,3}=[ \t]{0,3}[a-z_.]{1,40}\(")
 """The name of a class that a call returns: `ShippingAddress = get_model(…)`."""
-_NUMBERS = re.compile(r"\[\s*-?\d")
-_VARIABLE = re.compile(r"\$[a-z]+-[a-z]")
+_NUMBERS = expression(r"\[\s*-?\d")
+_VARIABLE = expression(r"\$[a-z]+-[a-z]")
 """A variable of a style sheet."""
-_FLAG = re.compile(r"['\"]?(?:yes|no|true|false|on|off|![01])\b", re.IGNORECASE)
-_TEXT = re.compile(r"(['\"`])([^'\"`\n]{2,40})\1")
-_CLOSED = re.compile(r"\}\s{0,40},?\s{0,40}\Z")
-_SCHEMA = re.compile(
+_FLAG = expression(r"['\"]?(?:yes|no|true|false|on|off|![01])\b", re.IGNORECASE)
+_TEXT = expression(r"(['\"`])([^'\"`\n]{2,40})\1")
+_CLOSED = expression(r"\}\s{0,40},?\s{0,40}\Z")
+_SCHEMA = expression(
     r"\s{0,40}[\"']?(?:\$ref|format|description|required|label|default|nullable|example|validat\w*|"
     r"max\w*|min\w*|\w{0,20}type)[\"']?\s?[:=]",
     re.IGNORECASE,

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple, TypeAlias
 
+from waivern.detection.expressions import expression
 from waivern.detection.ruleset import (
     LONGEST_TERM,
     UNRELATED,
@@ -29,24 +30,24 @@ _KEY_WORDS = 2
 """A key of more words is read as a phrase."""
 _OPENERS = " \t\"'`([{<+*_"
 _KEY_STOPS = set("\n,;{}\"'`<>=&?|:\t!")
-_REMARK = re.compile(
+_REMARK = expression(
     r" {1,2}(?:[(\[]([\w .]{2,24})[)\]]"
     r"|(?:is|was|es|est|ist|war|är|er|é|è|jest|este|on) ([\w '\u2019]{2,50}))"
     r"| ((?:[^\W\d_]{1,20} ){0,4}[^\W\d_]{1,20})[.,;!?)\n]"
 )
 """A remark in brackets, what a sentence says that the value is, or its last words."""
-_WORDS = re.compile(r"[^\W\d_]{1,20}(?: [^\W\d_]{1,20}){0,2}")
+_WORDS = expression(r"[^\W\d_]{1,20}(?: [^\W\d_]{1,20}){0,2}")
 _BEHIND = 60
-_TAGS = re.compile(r"<[^<>]{0,200}>")
-_LAST_TAG = re.compile(r"<([A-Za-z][\w:.-]{0,40})(?:\s[^<>]{0,200})?>\s{0,80}\Z")
-_CLAUSE = re.compile(  # a set of characters first: a search skips all others quickly
+_TAGS = expression(r"<[^<>]{0,200}>")
+_LAST_TAG = expression(r"<([A-Za-z][\w:.-]{0,40})(?:\s[^<>]{0,200})?>\s{0,80}\Z")
+_CLAUSE = expression(  # a set of characters first: a search skips all others quickly
     r"[.!?;<>|\t\n\",)](?:(?<=\.)(?<![Nn]o\.)(?<![Nn]r\.)(?<![Tt]el\.)(?<![Gg]eb\.)(?<![Ee]xt\.)"
     r"(?<![Rr]ef\.)(?<!\b[A-Z]\.)(?<!\b[DMSHFdmshf]r\.)(?<!\b[MS]s\.)(?<!\bSt\.)(?<!\bMrs\.)"
     r"(?<!\bMme\.)(?<!\b[SD]ra\.)(?<!\bIng\.)(?<!\bSig\.)(?<!\bProf\.)(?<!\bDott\.)"
     r"\s(?![+(\d]|\Z)|(?<=[!?;])\s|(?<=[<>])=?\s|(?<=[;|\t\n\"])|(?<=,)(?=\S)|(?<=\))\s{0,2}[.;])"
 )
-_SENTENCE = re.compile(r"[.!?;]\s")
-_CLOSED = re.compile(r"[}\]]")
+_SENTENCE = expression(r"[.!?;]\s")
+_CLOSED = expression(r"[}\]]")
 _LIST_MARKS = ("'", '"', "`", "[")
 _PLAIN_TAGS = frozenset(
     """

@@ -13,38 +13,40 @@ from collections.abc import Iterator
 from heapq import merge
 from typing import NamedTuple
 
+from waivern.detection.expressions import expression
+
 _SIGNS = (
     "ransfer-Encoding", "ransfer-encoding", "RANSFER-ENCODING", "QUOTED-PRINTABLE", ";base64,",
     "uthorization", "=?",
 )  # fmt: skip
-_HEADER = re.compile(
+_HEADER = expression(
     r"^content-transfer-encoding[ \t]{0,4}:\s{0,4}(quoted-printable|base64)\b",
     re.IGNORECASE | re.MULTILINE,
 )
-_TYPE = re.compile(
+_TYPE = expression(
     r"^content-type[ \t]{0,4}:\s{0,4}([\w.+-]+/[\w.+-]+)", re.IGNORECASE | re.MULTILINE
 )
-_CHARSET = re.compile(r"\bcharset[ \t]{0,2}=[ \t]{0,2}[\"']?([A-Za-z][\w.:-]{1,30})", re.IGNORECASE)
-_BOUNDARY = re.compile(r"\bboundary[ \t]{0,2}=[ \t]{0,2}(?:\"([^\"\n]{1,70})\"|([^\s;\"]{1,70}))")
-_BODY = re.compile(r"\n\r?\n")
-_DELIMITER = re.compile(r"^(?:--(-{0,60}[^\s-][^\n]{0,75})|From \S)", re.MULTILINE)
+_CHARSET = expression(r"\bcharset[ \t]{0,2}=[ \t]{0,2}[\"']?([A-Za-z][\w.:-]{1,30})", re.IGNORECASE)
+_BOUNDARY = expression(r"\bboundary[ \t]{0,2}=[ \t]{0,2}(?:\"([^\"\n]{1,70})\"|([^\s;\"]{1,70}))")
+_BODY = expression(r"\n\r?\n")
+_DELIMITER = expression(r"^(?:--(-{0,60}[^\s-][^\n]{0,75})|From \S)", re.MULTILINE)
 _READABLE = ("text/", "message/", "application/json", "application/xml", "application/x-www")
 _HEADER_SIZE = 4_000
-_QUOTED = re.compile(r"(?:=(?:[0-9A-Fa-f]{2}|[ \t]{0,8}\r?\n)){1,60}")
-_QUOTED_ONE = re.compile(r"=(?:([0-9A-Fa-f]{2})|[ \t]{0,8}\r?\n)")
-_WORD = re.compile(r"=\?([\w.:-]{2,30})(?:\*[\w-]{1,10})?\?([bBqQ])\?([^?\s]{1,400})\?=")
-_BETWEEN_WORDS = re.compile(r"\r?\n?[ \t]{1,8}(?==\?)")
-_CARD = re.compile(
+_QUOTED = expression(r"(?:=(?:[0-9A-Fa-f]{2}|[ \t]{0,8}\r?\n)){1,60}")
+_QUOTED_ONE = expression(r"=(?:([0-9A-Fa-f]{2})|[ \t]{0,8}\r?\n)")
+_WORD = expression(r"=\?([\w.:-]{2,30})(?:\*[\w-]{1,10})?\?([bBqQ])\?([^?\s]{1,400})\?=")
+_BETWEEN_WORDS = expression(r"\r?\n?[ \t]{1,8}(?==\?)")
+_CARD = expression(
     r"^[\w.-]{1,40};(?:[^:\n]{0,200};)?ENCODING=QUOTED-PRINTABLE[^:\n]{0,80}:"
     r"((?:[^\n]{0,2000}=[ \t]{0,4}\r?\n){0,40}[^\n]{0,2000})",
     re.MULTILINE,
 )
-_DATA = re.compile(
+_DATA = expression(
     r"(?:\bdata:(?:text/[\w.+-]{1,40}|application/(?:json|xml))(?:;[\w=.-]{1,40}){0,3};base64,"
     r"|\b[Aa]uthorization[\"']?[ \t]{0,4}[:=][ \t]{0,4}[\"']?Basic )([A-Za-z0-9+/]{8,200000}={0,2})"
 )
-_RUN = re.compile(r"[A-Za-z0-9+/]+={0,2}")
-_SPACE = re.compile(r"\s*")
+_RUN = expression(r"[A-Za-z0-9+/]+={0,2}")
+_SPACE = expression(r"\s*")
 _JUDGED = 1_000
 """Decoded characters that show whether the rest is a text."""
 

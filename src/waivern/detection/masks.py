@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-_ALNUM = re.compile(r"[^\W_]")
+from waivern.detection.expressions import expression
+
+_ALNUM = expression(r"[^\W_]")
 
 Mask = Callable[[str], str]
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 from collections.abc import Iterator
 
+from waivern.detection.expressions import expression
 from waivern.detection.prepared_text import Candidate, PreparedText, in_word, occurrences, pattern
 
-_QUAD = re.compile(rb"0{1,3}\.0{1,3}\.0{1,3}\.0{1,3}")
+_QUAD = expression(rb"0{1,3}\.0{1,3}\.0{1,3}\.0{1,3}")
 _COMPARED = pattern(r"(?:\(=|[=<>!~]=|<|(?<![\w\"'.)%])[~^]|(?<![-=])>|~>|<<|>>) {0,2}\Z")
 _TAG_BEFORE = pattern(r"<[A-Za-z/!?][^<>]{0,200}>\s{0,2}\Z")
 _EPOCH = pattern(r"[\s(=]\d{1,2}:\Z")
@@ -16,7 +16,7 @@ _SUFFIX = pattern(r"[+~][A-Za-z0-9]")
 _REVISION = pattern(r"-(\d{1,9})([.+~]?\w)?")
 _PRODUCT = pattern(r"[A-Za-z][\w.+-]{0,40}/\Z")
 _V6_RUN = pattern(r"[0-9A-Fa-f:]{2,45}(?:\.\d{1,3}){0,3}")
-_V6_ANCHOR = re.compile(rb"::|h:h{1,4}:h{1,4}:")
+_V6_ANCHOR = expression(rb"::|h:h{1,4}:h{1,4}:")
 _PATH_DATA = frozenset("0123456789.-, cslhvmaqtzCSLHVMAQTZ\n")
 _FOUR = pattern(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.])")
 _PREFIX = pattern(r"/(\d{1,3})(?![\w/]|\.\d)")

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
+from waivern.detection.expressions import expression
 from waivern.detection.identifiers.checks import luhn
 from waivern.detection.identifiers.identifier import bare
 from waivern.detection.phones import phone_here
 from waivern.detection.prepared_text import Candidate, PreparedText, pattern
 from waivern.detection.validators import card_issuer
 
-_WINDOW = re.compile(rb"0[0 .\-/()]{5,400}")
+_WINDOW = expression(rb"0[0 .\-/()]{5,400}")
 _FEWEST_DIGITS = 6
-_NOT_NATIONAL = re.compile(  # in the classes of characters
+_NOT_NATIONAL = expression(  # in the classes of characters
     rb"\+0|\(|0{12}|0{4}[ -]0{4,6}[ -]0|000[-. ]000[-. ]0|(?<!0)0[-. ]000[-. ]0"
 )
 """A window without it has no card, and no phone number that can do without a label."""

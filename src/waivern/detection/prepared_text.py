@@ -30,16 +30,16 @@ def _table(digit: str, hexadecimal: str, letter: str) -> bytes:
     return bytes(table)
 
 
-_NUMBERS_ALONE = re.compile(r"[ \t]*\d+[ \t][\d \t]*\n?")
+_NUMBERS_ALONE = expression(r"[ \t]*\d+[ \t][\d \t]*\n?")
 _NEAR = 160
 """Characters on each side of a value that are looked at for rows of numbers."""
-_HEX_GROUP = re.compile(r"[0-9A-F]+|[0-9a-f]+", re.ASCII)
-_DUMP = re.compile(
+_HEX_GROUP = expression(r"[0-9A-F]+|[0-9a-f]+", re.ASCII)
+_DUMP = expression(
     r"\s{0,40}(?:0x)?[0-9A-Fa-f]{4,8}:?\s{1,8}(?:[0-9A-Fa-f]{2,8}\s{1,4}){0,16}", re.ASCII
 )
 """The beginning of a line of a dump: `0x0040:  6465 736b 746f 702e `."""
-_IN_COLONS = re.compile(r"[0-9A-Fa-f]:", re.ASCII)
-_JOINED = re.compile(r"\w")
+_IN_COLONS = expression(r"[0-9A-Fa-f]:", re.ASCII)
+_JOINED = expression(r"\w")
 _NUMBERS = _table("0", "A", "A")
 _HEXES = _table("h", "h", "z")
 _TOKENS = _table("w", "w", "w")

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
 from bisect import bisect_left
 
+from waivern.detection.expressions import expression
 from waivern.detection.scan import Match
 
 MOST_FIELDS = 1_000
 """The fields of one text that are distinguished: keys may be data, one for each record."""
 _LONGEST_LINE = 20_000
 # Always ends, at the end of the line if there is no quote: no string is read twice.
-_STRING = re.compile(r'"([^"\\]*+(?:\\.?[^"\\]*+)*+)(?:"(\s{0,20}:)?|\Z)')
+_STRING = expression(r'"([^"\\]*+(?:\\.?[^"\\]*+)*+)(?:"(\s{0,20}:)?|\Z)')
 
 
 class RecordFields:

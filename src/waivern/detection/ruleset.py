@@ -6,13 +6,13 @@ ruleset that a user writes is read by `additions`, with the same functions.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property, lru_cache
 from importlib.resources import files
 from typing import Any, Literal, NamedTuple
 
+from waivern.detection.expressions import expression
 from waivern.detection.identifiers import IDENTIFIERS
 from waivern.detection.patterns import ValuePattern
 from waivern.detection.secrets import SECRETS
@@ -254,7 +254,7 @@ def type_terms(types: Mapping[str, Any], key: str) -> Vocabulary:
     return _vocabulary((term, name) for name, rule in types.items() for term in rule.get(key, ()))
 
 
-_SUFFIX = re.compile(
+_SUFFIX = expression(
     r"(?<=..)(?:s?nummer[ns]?|s?num(?:me)?ret|numero|number|numer|s?nr|num|s?adresse|s?adress|adres|address)\Z"
 )
 """What compounds of the European languages add to the word that says what a value is."""

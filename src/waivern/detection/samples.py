@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 
+from waivern.detection.expressions import expression
 from waivern.detection.numbering import TEST_DOMAINS
 
 _NETWORKS = tuple(
@@ -39,7 +40,7 @@ PERSONS = frozenset(
     """.split()  # noqa: SIM905
 )
 """Names of no real person, as examples and forms have them."""
-_ADDRESSES = re.compile(
+_ADDRESSES = expression(
     r"example|muster(?:stra|str\.|weg|stadt)|\b(?:your|my) street|anytown", re.IGNORECASE
 )
 _DOMAINS = ("example.com", "example.net", "example.org", "example.edu")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple, Protocol, TypeAlias
 
 from waivern.detection.column_stances import ColumnStances
 from waivern.detection.decoded_text import DecodedText, decoded
 from waivern.detection.delimited import with_line_ends
+from waivern.detection.expressions import expression
 from waivern.detection.label_context import (
     SILENT,
     Evidence,
@@ -34,9 +34,9 @@ _SURE = 0.99
 _SHORT = 200
 """Characters of the longest text that is taken for nothing but values."""
 _CONJUNCTION = "and|or|und|oder|et|ou|y|e|o|och|og|en|i|ja|&"
-_AND = re.compile(rf"[ ,]{{1,2}}(?:{_CONJUNCTION}) ")
+_AND = expression(rf"[ ,]{{1,2}}(?:{_CONJUNCTION}) ")
 _LONGEST_AND = 8
-_SEPARATORS = re.compile(rf"[\s,;/.]*(?:(?:{_CONJUNCTION})\s)?")
+_SEPARATORS = expression(rf"[\s,;/.]*(?:(?:{_CONJUNCTION})\s)?")
 
 
 class NameModel(Protocol):

@@ -20,25 +20,26 @@ from waivern.detection.delimited import (
     may_continue,
     row_of,
 )
+from waivern.detection.expressions import expression
 from waivern.detection.mail_encodings import open_part
 
-_BLANK = re.compile(r"\n[ \t\r]{0,40}\n")
-_INSERT = re.compile(
+_BLANK = expression(r"\n[ \t\r]{0,40}\n")
+_INSERT = expression(
     r"insert\s{1,4}(?:or\s{1,4}\w{1,10}\s{1,4})?into\s{1,4}[^\s(;]{1,130}\s{0,20}"
     r"\(([^()']{1,4000})\)\s{0,20}values",
     re.IGNORECASE,
 )
-_COPY = re.compile(
+_COPY = expression(
     r"^copy\s{1,4}[^\s(;]{1,130}\s{0,4}\(([^()]{1,4000})\)\s{1,4}from stdin",
     re.IGNORECASE | re.MULTILINE,
 )
-_SQL_TOKEN = re.compile(r"'[^']*'?|\"[^\"\n]*\"?|[(),;]")
+_SQL_TOKEN = expression(r"'[^']*'?|\"[^\"\n]*\"?|[(),;]")
 _SQL_OVER = -1_000_000
-_HTML_HEAD = re.compile(r"<th\b[^<>]{0,200}>(.{0,200}?)</th>", re.IGNORECASE | re.DOTALL)
-_HTML_TABLE = re.compile(r"<table")
-_HTML_ROW = re.compile(r"<tr")
-_HTML_CELL = re.compile(r"<t[dh]\b", re.IGNORECASE)
-_TAG = re.compile(r"<[^<>]{0,200}>")
+_HTML_HEAD = expression(r"<th\b[^<>]{0,200}>(.{0,200}?)</th>", re.IGNORECASE | re.DOTALL)
+_HTML_TABLE = expression(r"<table")
+_HTML_ROW = expression(r"<tr")
+_HTML_CELL = expression(r"<t[dh]\b", re.IGNORECASE)
+_TAG = expression(r"<[^<>]{0,200}>")
 _LONGEST_ROW = 8_000
 _MOST_COLUMNS = 100
 _MOST_BLOCKS = 50

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
 
-_HUMPS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-_WORD = re.compile(r"[^\W_]+")
-_COUNTER = re.compile(r"(?<=[a-z]{3})\d{1,2}$")
-UNSPACED = re.compile(r"[\u0e00-\u0eff\u1100-\u11ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+from waivern.detection.expressions import expression
+
+_HUMPS = expression(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_WORD = expression(r"[^\W_]+")
+_COUNTER = expression(r"(?<=[a-z]{3})\d{1,2}$")
+UNSPACED = expression(r"[\u0e00-\u0eff\u1100-\u11ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 """A letter of a script that puts no spaces between words, or endings directly on them."""
-_NO_LETTERS = re.compile(r"(?:[^\w\u0e31\u0e34-\u0e3a\u0e47-\u0e4e]|[\d_])+")
+_NO_LETTERS = expression(r"(?:[^\w\u0e31\u0e34-\u0e3a\u0e47-\u0e4e]|[\d_])+")
 _LETTERS = bytes(
     code if chr(code).isascii() and chr(code).isalpha() else 0x20 for code in range(256)
 )

@@ -182,10 +182,10 @@ def bare(text: str) -> str:
     return text.translate(_SEPARATORS)
 
 
-_DIGITS = re.compile(rb"0{1,20}")
-_LETTERS = re.compile(rb"(?<![0A])(?:A{1,3}([ -]))?A{1,8}[ .-]?\Z")
+_DIGITS = expression(rb"0{1,20}")
+_LETTERS = expression(rb"(?<![0A])(?:A{1,3}([ -]))?A{1,8}[ .-]?\Z")
 """Up to two groups of letters before the digits, in the classes of a text's characters."""
-_GROUP = re.compile(r"(?<!\\)\((?!\?)")
+_GROUP = expression(r"(?<!\\)\((?!\?)")
 """The beginning of a group that a reference back can name."""
 _REACH = 14
 """Characters before the digits that can belong to a value."""

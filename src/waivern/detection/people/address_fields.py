@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator
 from enum import Enum
 from functools import lru_cache
 
+from waivern.detection.expressions import expression
 from waivern.detection.people.declared_columns import DeclaredColumn
 from waivern.detection.prepared_text import Candidate, PreparedText
 from waivern.detection.word_splitting import words
@@ -52,13 +52,13 @@ _CITY = frozenset(
     locality
     """.split()  # noqa: SIM905
 )
-_PLAIN = re.compile(r"[^\W\d_][^@<>{}=\\]{0,80}")
-_DIGITS = re.compile(r"(?<![\w.:])\d{1,5}(?: ?[a-zA-Z])?(?:[-/]\d{1,4})?(?![\w.:]\d|\w)")
-_CODE = re.compile(
+_PLAIN = expression(r"[^\W\d_][^@<>{}=\\]{0,80}")
+_DIGITS = expression(r"(?<![\w.:])\d{1,5}(?: ?[a-zA-Z])?(?:[-/]\d{1,4})?(?![\w.:]\d|\w)")
+_CODE = expression(
     r"(?:[A-Z]{1,3}-)?\d[\d -]{2,8}(?: ?[A-Z]{2})?|[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}"
     r"|[A-Z]\d[A-Z] ?\d[A-Z]\d"
 )
-_PLACE = re.compile(r"[^\W\d_][^\W\d_'\u2019. -]*(?:[ '\u2019./-]{1,2}[^\W\d_]+){0,5}(?: \d{1,2})?")
+_PLACE = expression(r"[^\W\d_][^\W\d_'\u2019. -]*(?:[ '\u2019./-]{1,2}[^\W\d_]+){0,5}(?: \d{1,2})?")
 _PARTS = {AddressField.POSTCODE: _CODE, AddressField.CITY: _PLACE}
 _FIELD, _PART = 0.65, 0.5
 
@@ -115,7 +115,7 @@ def _cell(
 
 
 _LONGEST = 120
-_DOTTED = re.compile(r"\d\.\d{1,3}\.\d")
+_DOTTED = expression(r"\d\.\d{1,3}\.\d")
 
 
 def is_street(value: str) -> bool:

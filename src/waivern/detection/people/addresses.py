@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
+from waivern.detection.expressions import expression
 from waivern.detection.people import street_forms as forms
 from waivern.detection.people.address_fields import (
     LABELS,
@@ -26,15 +27,15 @@ from waivern.detection.word_splitting import tokens_in, words
 _TYPE = "POSTAL_ADDRESS"
 _PLACED, _STREET, _DOUBTFUL, _LABELLED = 0.85, 0.6, 0.3, 0.25
 _BEFORE = 70
-_EXCLUDED = re.compile(
+_EXCLUDED = expression(
     r"\b(?:Section|Chapter|Page|Table|Figure|Volume|Version|Part|Line|Issue|Bug|Step)\b"
 )
-_VALUE = re.compile(
+_VALUE = expression(
     r"(?:e?s)?(?: ?(?:line)? ?[12])?[\"'\])*_]{0,3} ?[:=] {0,3}[\"']?"
     r"([A-Z0-9][^\n\"'<>|;=(){}\[\]]{5,100}[\w.])(?=[\"'\n<]|\Z)"
 )
-_LABEL_BEFORE = re.compile(r"[\w -]{1,40}\Z")
-_LABEL = re.compile(
+_LABEL_BEFORE = expression(r"[\w -]{1,40}\Z")
+_LABEL = expression(
     r"(?:\b(?:address|addr|adresse?|anschrift|direcci[o\u00f3]n|domicilio|indirizzo|adres|morada"
     r"|osoite|adress"
     r"|wohnhaft|resid(?:es|ing|ence)|lives?|living|located|street|strasse|stra\u00dfe)"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
+from waivern.detection.expressions import expression
 from waivern.detection.people.names import NAME, Form, form
 from waivern.detection.prepared_text import Candidate
 
@@ -19,7 +19,7 @@ DOUBTFUL = 0.35
 """Only a known given name makes it a person's."""
 _MOST = 0.95
 _LONGEST = 80
-_AFTER = re.compile(
+_AFTER = expression(
     r"(?:['\u2019]s\b)?[ \t]*(?:$|[\n\r,;:.!?)<>\"'(\[\]{}|/*&\\#]|-- |- |--$|and |und |et |y |e "
     r"|or |oder |https?:|\d|[\w.-]{1,30}=)"
 )
@@ -82,6 +82,6 @@ def names_from(text: str, at: int, place: float, rule: str) -> Iterator[Candidat
 
 
 _MOST_LISTED = 20
-_NEXT = re.compile(
+_NEXT = expression(
     r"(?: ?<[^<>\n]{3,80}>| ?\([^()\n]{1,60}\))?(?:, ?(?:and |& )?| and | & | und | et | y )"
 )

@@ -7,22 +7,23 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from waivern.detection.delimited import LineOfNames, continues, line_of_names, row_of
+from waivern.detection.expressions import expression
 from waivern.detection.prepared_text import PreparedText
 
 _LONGEST_HEAD = 5_000
 _MARKS = ",;\t|"
 _NO_HEAD = frozenset(" \t\r\n#/*{}<>@()[]+-;:.&!%$\\")
 """What no line of names begins with, and the lines of code and prose often do."""
-_INSERT = re.compile(
+_INSERT = expression(
     r"insert\s{1,4}(?:or\s{1,4}\w{1,10}\s{1,4})?into\s{1,4}[^\s(;]{1,130}\s{0,20}"
     r"\(([^()']{1,4000})\)\s{0,20}values",
     re.IGNORECASE,
 )
-_COPY = re.compile(
+_COPY = expression(
     r"^copy\s{1,4}[^\s(;]{1,130}\s{0,4}\(([^()]{1,4000})\)\s{1,4}from stdin;?[^\n]{0,40}\n",
     re.IGNORECASE | re.MULTILINE,
 )
-_TOKEN = re.compile(r"'((?:[^'\\]|''|\\.)*+)'?|[(),;]")
+_TOKEN = expression(r"'((?:[^'\\]|''|\\.)*+)'?|[(),;]")
 Cells = list[tuple[int, int]]
 """The start and the end of each cell of a column."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from waivern.detection.expressions import expression
 from waivern.detection.people.candidates import DOUBTFUL, FAIR, STRONG, name_at, names_from, person
 from waivern.detection.people.name_fields import (
     ANCHORS,
@@ -17,21 +18,21 @@ from waivern.detection.people.name_fields import (
 from waivern.detection.people.names import Form, folded, form, given_names
 from waivern.detection.prepared_text import Candidate, PreparedText
 
-_LABEL = re.compile(r"[\w .'\u2019-]{1,40}\Z")
-_SIGN = re.compile(
+_LABEL = expression(r"[\w .'\u2019-]{1,40}\Z")
+_SIGN = expression(
     r"s?(?:\((?:s|en)\)|/in)?[\"'`\])*_]{0,3}[ \t]{0,3}"
     r"(?:=>|:=|[:=>\uff1a])[ \t]{0,20}(?:&gt;)?[\[(]?[\"'`*_]{0,3}\s{0,1}"
 )
-_META = re.compile(r"[\"'] content=[\"']")
-_SPOKEN = re.compile(r" (?:is|ist|es|est|\u00e8|\u00e9|jest|er|\u00e4r|on) ")
-_CELL = re.compile(r"s?:?\s{0,3}</t[dh]>\s{0,10}<td[^<>]{0,60}>\s{0,5}")
+_META = expression(r"[\"'] content=[\"']")
+_SPOKEN = expression(r" (?:is|ist|es|est|\u00e8|\u00e9|jest|er|\u00e4r|on) ")
+_CELL = expression(r"s?:?\s{0,3}</t[dh]>\s{0,10}<td[^<>]{0,60}>\s{0,5}")
 _NOTED = frozenset("author autor auteur autore maintainer reviewer creator".split())  # noqa: SIM905
-_REVERSED_END = re.compile(r"[\"'<|;\t\n]|\Z")
-_KEYS = re.compile(r"[\"'<\n;, (]([A-Za-z_-]{2,30})[\"']?\s?[:=>]")
+_REVERSED_END = expression(r"[\"'<|;\t\n]|\Z")
+_KEYS = expression(r"[\"'<\n;, (]([A-Za-z_-]{2,30})[\"']?\s?[:=>]")
 _NEAR = 250
 _BLOCK = 256
-_VALUES = re.compile(r"\w@\w|\d{4}|\d[-/.]\d")
-_CAPITAL = re.compile(r"\b[^\W\d_a-z][^\W\d_]{2,}")
+_VALUES = expression(r"\w@\w|\d{4}|\d[-/.]\d")
+_CAPITAL = expression(r"\b[^\W\d_a-z][^\W\d_]{2,}")
 _VALUE = 80
 
 

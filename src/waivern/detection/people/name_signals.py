@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
+from waivern.detection.expressions import expression
 from waivern.detection.people.candidates import (
     DOUBTFUL,
     FAIR,
@@ -17,16 +17,16 @@ from waivern.detection.people.names import TITLES, Form, folded, form
 from waivern.detection.prepared_text import Candidate
 
 _LINE = 200
-_QUOTED = re.compile(r"[\"'\u201c]([^\"'\u201c\u201d\n]{3,60})[\"'\u201d]\s*\Z")
-_CUT = re.compile(r"[:;>,=|({\[\"'\t*#\\]|--|- |\d\.? |/")
-_REMARK = re.compile(r"[\w-]{1,60}(?:\.[\w-]{1,60}){1,6}>? ?\(([^()\n@]{3,60})\)")
-_YEARS = re.compile(
+_QUOTED = expression(r"[\"'\u201c]([^\"'\u201c\u201d\n]{3,60})[\"'\u201d]\s*\Z")
+_CUT = expression(r"[:;>,=|({\[\"'\t*#\\]|--|- |\d\.? |/")
+_REMARK = expression(r"[\w-]{1,60}(?:\.[\w-]{1,60}){1,6}>? ?\(([^()\n@]{3,60})\)")
+_YEARS = expression(
     r"(?:[\s:,]|\([cC]\)|\u00a9|&copy;|\(C\)|\d{4}(?:\s?[-\u2013/]\s?(?:\d{2,4}|present|now))?"
     r"|by\b|@copyright\{\}){0,16}"
 )
-_BREAK = re.compile(r"[ \t]*[,.!;:]?[ \t]*\r?\n(?:[>#*|/ \t]*\r?\n){0,2}([>#*|/ \t-]{0,10})")
-_FURTHER = re.compile(r"([^\W\d_]{1,8})\.? ")
-_GREETED = re.compile(r"[ \t]*(?:[,:!\u2013-]|\r?\n|\Z)")
+_BREAK = expression(r"[ \t]*[,.!;:]?[ \t]*\r?\n(?:[>#*|/ \t]*\r?\n){0,2}([>#*|/ \t-]{0,10})")
+_FURTHER = expression(r"([^\W\d_]{1,8})\.? ")
+_GREETED = expression(r"[ \t]*(?:[,:!\u2013-]|\r?\n|\Z)")
 
 
 def addressed_names(text: str) -> Iterator[Candidate]:

@@ -12,6 +12,8 @@ from functools import cache, lru_cache
 from importlib.resources import files
 from typing import NamedTuple
 
+from waivern.detection.expressions import expression
+
 _CASED = [chr(code) for block in (range(0xC0, 0x250), range(0x370, 0x530)) for code in block]
 _UPPER = "A-Z" + "".join(c for c in _CASED if c.isupper())
 _LOWER = "a-z\u0300-\u036f" + "".join(c for c in _CASED if c.islower())
@@ -37,22 +39,22 @@ _TITLE = (
     r"\.? |(?:Herrn?|Frau|Miss|Sir|Dame|Lady|Mme|Mlle|Madame|Monsieur|M\.) )"
 )
 _CALLED = rf" ?(?:\"[^\"\n]{{1,20}}\"|\([{_UPPER}][{_LOWER}]{{1,15}}\))"
-NAME = re.compile(
+NAME = expression(
     rf"{_TITLE}{{0,3}}{_PART}"
     rf"(?:{_CALLED}(?= [{_UPPER}]))?"
     rf"(?:[ \u3000](?:(?:{_PARTICLES}) |d{_QUOTE}(?=[{_UPPER}])|al-|el-){{0,2}}{_PART}){{0,4}}"
     rf"{_SUFFIX}{{0,2}}"
 )
 """A name in a cased script: Latin, Greek or Cyrillic."""
-_REVERSED = re.compile(
+_REVERSED = expression(
     rf"(?:(?:{_PARTICLES}) ){{0,2}}{_WORD}, {_TITLE}?{_PART}(?: {_PART}){{0,2}}"
     rf"|{_WORD} {_WORD}, {_WORD}(?: {_INITIAL})?"
 )
 """`Novak, Jana M.` and `Garcia Lopez, Ana`, but not a list: `Jane Doe, Ann Lee`."""
-_PARTICLE_FIRST = re.compile(
+_PARTICLE_FIRST = expression(
     rf"(?:(?:{_PARTICLES}) )?{_WORD}(?:[- ](?:(?:{_PARTICLES}) )?{_WORD}){{0,2}}"
 )
-_UNCASED = re.compile(
+_UNCASED = expression(
     "[\u4e00-\u9fff\u3005\u3006]{1,4}[ \u3000]?[\u4e00-\u9fff\u3005\u3040-\u30ff]{1,5}"
     "|[\u30a1-\u30ff]{2,10}[ \u3000\u30fb][\u30a1-\u30ff]{2,10}"
     "|[\u3041-\u309f]{2,8}[ \u3000][\u3041-\u309f]{2,8}"
@@ -62,7 +64,7 @@ _UNCASED = re.compile(
     "|[\u0900-\u0963]{2,14}(?: [\u0900-\u0963]{2,14}){1,3}"
 )
 """A name in a script without capitals; it has the form of any other word of that script."""
-_SPLIT = re.compile(r"[\s,.()\"'\u2019`-]+")
+_SPLIT = expression(r"[\s,.()\"'\u2019`-]+")
 _WHOLE_BRANDS = frozenset(
     {"red hat", "mountain view", "ernst young", "wells fargo", "hewlett packard"}
 )

@@ -6,10 +6,10 @@ all, and each of these is a search for one literal.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from waivern.detection.expressions import expression
 from waivern.detection.people import address_fields, name_fields
 from waivern.detection.people import name_signals as signals
 from waivern.detection.people.address_fields import address_field, addresses_of
@@ -20,7 +20,7 @@ from waivern.detection.people.name_labels import labelled
 from waivern.detection.prepared_text import Candidate, PreparedText
 from waivern.detection.word_splitting import tokens_in
 
-_INSIDE = re.compile(r"\w")
+_INSIDE = expression(r"\w")
 
 
 def persons(doc: PreparedText) -> Iterator[Candidate]:

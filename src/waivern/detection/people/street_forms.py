@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from waivern.detection.expressions import expression
 
 UPPER = "A-Z\u00c0-\u00d6\u00d8-\u00de\u0100-\u017f"
 _LETTERS = "\\w'\u2019.-"
@@ -104,12 +104,12 @@ DOUBTFUL_SUFFIXES = (
     *("dijk", "singel", "dreef", "platz", "vej", "gade"),
 )
 """Words of other languages end like this: a postcode or a label is needed."""
-SUFFIXED = re.compile(
+SUFFIXED = expression(
     rf"(?:(?:[{UPPER}][{_LETTERS}]*|(?:An?|In|Am|Im|Zu[mr]?|Auf|Unter) de[rmn]|Van|van|de|den|der"
     rf"|het|'t)[ -]){{0,3}}(?:[{UPPER}][\w'\u2019-]*\.?|(?<=[ -])[a-z\u00df]{{3,8}}\.?)\Z"
 )
 """A street up to its number."""
-NUMBER_AFTER = re.compile(rf"(?:,(?! ?(?:19|20)\d\d(?!\d)))? ?(?:n[ro]\.? ?)?({NUMBER})")
+NUMBER_AFTER = expression(rf"(?:,(?! ?(?:19|20)\d\d(?!\d)))? ?(?:n[ro]\.? ?)?({NUMBER})")
 
 # France, Belgium, Spain, Italy, Portugal, Poland: the kind precedes the name.
 PREFIXES = (
@@ -193,12 +193,12 @@ DOUBTFUL_PREFIXES = frozenset(
     place via corso largo route al pl os av bd plaza avenue chemin rambla paseo c/
     """.split()  # noqa: SIM905
 )
-PREFIXED = re.compile(
+PREFIXED = expression(
     rf"(?:(?:{_LINK})(?: |(?<=['\u2019]))){{0,3}}(?:\d{{1,2}} )?{_NAME}"
     rf"(?:[ -](?:(?:{_LINK})(?: |(?<=['\u2019]))){{0,2}}{_NAME}){{0,4}}"
 )
 """The name of the street after its kind."""
-NUMBER_BEFORE = re.compile(rf"(?<![\w.,:/-])({NUMBER})(?: ?(?:bis|ter|quater))?,? \Z")
+NUMBER_BEFORE = expression(rf"(?<![\w.,:/-])({NUMBER})(?: ?(?:bis|ter|quater))?,? \Z")
 
 # The United Kingdom, Ireland, the United States, Canada, Australia: the number precedes the name.
 _ENGLISH = (
@@ -212,26 +212,26 @@ DOUBTFUL_ENGLISH = frozenset(
     way place court ct close row circle cir square sq trail dr st pl drive gardens quay
     """.split()  # noqa: SIM905
 )
-ENGLISH_STREET = re.compile(
+ENGLISH_STREET = expression(
     r"\d{1,5}(?:[a-zA-Z]|-\d{1,5}| ?1/2)? "
     r"(?:[NSEW]{1,2}\.? |(?:North|South|East|West|Old|Upper|Lower|Great) )?"
     r"(?:(?:[A-Z][\w'\u2019-]*|\d{1,3}(?:st|nd|rd|th)|of|the|St\.) ){1,4}?"
     rf"({_ENGLISH})(?![\w-])\.?(?: (?:N|S|E|W|NE|NW|SE|SW|North|South|East|West)\b\.?)?"
 )
-ENGLISH_UNIT = re.compile(r"(?:Flat|Unit|Apt|Suite) [\w-]{1,5},? \Z")
-NO_NUMBER_BEFORE = re.compile(r"[\w.,:/$#-]")
+ENGLISH_UNIT = expression(r"(?:Flat|Unit|Apt|Suite) [\w-]{1,5},? \Z")
+NO_NUMBER_BEFORE = expression(r"[\w.,:/$#-]")
 ABBREVIATED = frozenset("st rd ave ln dr ct blvd pl sq pkwy hwy cir".split())  # noqa: SIM905
 
 
 # What follows the street: a unit, postcode and city, region, country.
-UNIT = re.compile(
+UNIT = expression(
     r",? ?(?:(?:Apt|Apartment|Suite|Ste|Unit|Flat|Floor|Fl|Room|Rm|Stock|Whg|Wohnung|bus|bte|esc"
     r"|piso|planta"
     r"|int|interno|m|lok|Tür|Top|Stiege)\b\.? ?"
     r"|# ?)[\w-]{1,6}(?:, ?\d{1,2}[\u00ba\u00aa]? ?\w{0,3})?"
     r"|,? \d{1,2}[\u00ba\u00aa](?: ?[A-Za-z]{1,4}\b)?|, \d{1,2}(?:st|nd|rd|th) [Ff]loor"
 )
-SEPARATOR = re.compile(
+SEPARATOR = expression(
     r"(?:,? ?-? |,|,?[ \t]{0,3}(?:\r?\n|\\n|<br ?/?>)[ \t>*#|]{0,30}"
     r"| ?[;|\u00b7\u2022\u2013] ?)(?=[\w])"
 )
@@ -249,12 +249,12 @@ _STATES = (
 )
 _PROVINCES = "AB|BC|MB|NB|NL|NS|NT|NU|ON|PE|QC|SK|YT"
 _UK = r"[A-Z]{1,2}\d[A-Z\d]? ?\d[ABD-HJLNP-UW-Z]{2}(?!\w)"
-POSTCODE_CITY = re.compile(
+POSTCODE_CITY = expression(
     rf"(?:[A-Z]{{1,3}}-)?(?:\d{{4}}-\d{{3}}|\d{{2}}-\d{{3}}|\d{{3}} \d{{2}}"
     rf"|\d{{4}} ?[A-Z]{{2}}(?!\w)|\d{{4,5}})"
     rf",? {_CITY}"
 )
-CITY_POSTCODE = re.compile(
+CITY_POSTCODE = expression(
     rf"(?:{_CITY},? ?(?:\r?\n[ \t]*)?)?(?:"
     rf"(?:{_STATES}),? \d{{5}}(?:-\d{{4}})?(?!\w)"
     rf"|(?:{_PROVINCES}),? {{1,2}}[ABCEGHJ-NPRSTVXY]\d[A-Z] ?\d[A-Z]\d(?!\w)"
@@ -262,13 +262,13 @@ CITY_POSTCODE = re.compile(
     rf"|{_UK}|[AC-FHKNPRTV-Y]\d[\dW] ?[0-9AC-FHKNPRTV-Y]{{4}}(?!\w))"
     rf"|{_CITY},? (?:[A-Z][a-z]+ )?\d{{5}}(?:-\d{{4}})?(?!\w)"
 )
-STREET_BEFORE = re.compile(
+STREET_BEFORE = expression(
     rf"(?<![\w.-])((?:[{UPPER}][\w'\u2019-]+\.? (?:(?:{_LINK}) ){{0,2}}){{1,4}}{NUMBER})"
     rf"(?:, ?|,?[ \t]*\r?\n[ \t]*)\Z"
 )
 """A street without a word for its kind, before a postcode."""
-LOCALITY = re.compile(rf"{_CITY}(?=[ \t]*(?:$|[\n\r,.;\"'<|)]))")
-COUNTRY = re.compile(
+LOCALITY = expression(rf"{_CITY}(?=[ \t]*(?:$|[\n\r,.;\"'<|)]))")
+COUNTRY = expression(
     r"(?:Deutschland|Germany|\u00d6sterreich|Austria|Schweiz|Suisse|Switzerland|Nederland"
     r"|The Netherlands|Netherlands|"
     r"Belgi\u00eb|Belgique|Belgium|France|Espa\u00f1a|Spain|Italia|Italy|Portugal|Polska|Poland"
@@ -278,7 +278,7 @@ COUNTRY = re.compile(
     r"Scotland|Wales|Ireland|United States(?: of America)?|USA|U\.S\.A\.|Canada|Australia|Japan"
     r"|Brasil|Brazil)(?!\w)"
 )
-JAPANESE = re.compile(
+JAPANESE = expression(
     "(?:\u3012? ?\\d{3}-?\\d{4}[ \u3000]?)?"
     "(?:\u6771\u4eac\u90fd|\u5317\u6d77\u9053|\u4eac\u90fd\u5e9c|\u5927\u962a\u5e9c"
     "|[\u4e00-\u9fff]{2,3}\u770c)"
@@ -306,4 +306,4 @@ BOXES = (
         "Bo\u00eete Postale ",
     ),
 )
-BOX_NUMBER = re.compile(r"(?:n[ro\u00ba]?\.? ?)?\d{1,6}(?:[ -]\d{2,6})?(?!\w)")
+BOX_NUMBER = expression(r"(?:n[ro\u00ba]?\.? ?)?\d{1,6}(?:[ -]\d{2,6})?(?!\w)")

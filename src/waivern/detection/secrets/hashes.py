@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
+from waivern.detection.expressions import expression
 from waivern.detection.prepared_text import Candidate, PreparedText, occurrences
 from waivern.detection.secrets.secret import CERTAIN, Secret, form, prefix
 
@@ -36,7 +36,7 @@ def find_hashes(doc: PreparedText) -> Iterator[Candidate]:
             yield Candidate("PASSWORD_HASH", anchor, found.end(), CERTAIN, "password-hash")
 
 
-_MARK = re.compile(rb"\$(?:2[abxy]?|[1567PHy]|gy|apr1|argon2(?:id|i|d))\$|\{S?SHA")
+_MARK = expression(rb"\$(?:2[abxy]?|[1567PHy]|gy|apr1|argon2(?:id|i|d))\$|\{S?SHA")
 _NAMES = (b"pbkdf2", b"scrypt:")
 
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from waivern.detection.expressions import expression
 from waivern.detection.prepared_text import Candidate, PreparedText, occurrences
 from waivern.detection.secrets.placeholders import is_key, is_password
 from waivern.detection.secrets.secret import (
@@ -32,7 +33,7 @@ _ANCHORS = (
     b"accountkey",
 )
 """Parts of the names of fields that hold secrets, in lower case."""
-_NAME = re.compile(
+_NAME = expression(
     r"(?P<password>pass(?:word|wd|phrase|code)?|pwd)"
     r"|(?P<aws>secret_?access_?key)"
     r"|(?P<azure>(?:shared)?(?:account|access)key)"
@@ -40,17 +41,17 @@ _NAME = re.compile(
     re.IGNORECASE,
 )
 _SHORT = frozenset({"pass", "pwd", "token", "secret"})
-_INSIDE = re.compile(r"[a-z](?=[a-z])")
+_INSIDE = expression(r"[a-z](?=[a-z])")
 """Within a word, the short names are the end of another one: `compass`."""
-_SIGN = re.compile(
+_SIGN = expression(
     r"""\d?\\?["'`]?\]?[ \t]{0,20}(?:=>|:=|=|:)(?![:=])[ \t]{0,8}"""
     r"|[ \t]{1,3}(?:is|ist|lautet|est|es|\u00e8)[ \t]{1,3}"
 )
 """An assignment, or what a sentence says that it is."""
-_QUOTED = re.compile(r"""[rbuf]?\\?(["'`])([^"'`\n\\]{4,200})\\?\1""")
-_EXPRESSION = re.compile(r"!|\w{1,40}=|\d+:\d*:")
-_BARE = re.compile(r"""[^\s"'`,;&<>()\[\]{}|\\$]{4,200}""")
-_NOT_SECRET = re.compile(
+_QUOTED = expression(r"""[rbuf]?\\?(["'`])([^"'`\n\\]{4,200})\\?\1""")
+_EXPRESSION = expression(r"!|\w{1,40}=|\d+:\d*:")
+_BARE = expression(r"""[^\s"'`,;&<>()\[\]{}|\\$]{4,200}""")
+_NOT_SECRET = expression(
     r"(?:next|page|continuation|cancel\w*|sync|csrf|xsrf|start\w*|resum\w*|marker|forward|backward"
     r"|client_?request|idempotenc\w*|public|lock|verification|change|reset|forgot)[_-]?\Z",
     re.IGNORECASE,
@@ -60,8 +61,8 @@ _HEAD = 24
 _AWS_KEY = form(r"[A-Za-z0-9/+]{40}")
 _AZURE_KEY = form(r"[A-Za-z0-9+/]{42,86}={1,2}")
 _FORMS = {"aws": ("AWS_SECRET_KEY", _AWS_KEY), "azure": ("AZURE_KEY", _AZURE_KEY)}
-_USERINFO = re.compile(r"://[^\s/@:'\"<>`|]{0,100}:([^\s/@'\"<>`|]{1,100})@(?=[\w\[])")
-_BASIC = re.compile(
+_USERINFO = expression(r"://[^\s/@:'\"<>`|]{0,100}:([^\s/@'\"<>`|]{1,100})@(?=[\w\[])")
+_BASIC = expression(
     r"basic[ \t]{1,4}(?:([A-Za-z0-9+/]{8,200}={0,2})(?![\w+/=])"
     r"|(?<=authorization: basic )([^\s:\"']{1,60}:[^\s\"']{3,100}))",
     re.IGNORECASE,

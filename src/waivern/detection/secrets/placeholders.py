@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from waivern.detection.expressions import expression
+
 _STAND_INS = frozenset(
     """
         password passwd passphrase passwort passcode pass pw pwd secret token key apikey
@@ -17,16 +19,16 @@ _STAND_INS = frozenset(
         client auth private public base encoded of for with is to and or no yes
     """.split()  # noqa: SIM905
 )
-_WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
+_WORDS = expression(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 _COUNTED = frozenset({"1234567890", "0123456789", "123456789012345678901234567890"})
-_TEMPLATE = re.compile(
+_TEMPLATE = expression(
     r"[$#%@]?[{(<\[]|[)}\]>]\Z|%[sdr]|%\(|\$[A-Za-z_]|%[A-Za-z_]+%|\.\.\.|\u2026|\\[nrtu]|://|\*\*"
 )
 """A variable, a slot, a format, an omission, an escape or a URL."""
-_CODE = re.compile(r"[A-Za-z_][\w]*(?:(?:\.|->|::)[A-Za-z_]\w*)+[(\[]?|.*[(\[]|[A-Za-z_]\w*\[")
-_REPEATED = re.compile(r"(.)\1*|(?:(.{1,3})\2+)", re.ASCII)
-_UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
-_NAME_PART = re.compile(r"(?:[a-z]{2,}|[A-Z]{2,}|[A-Z][a-z]+)*\d{0,2}")
+_CODE = expression(r"[A-Za-z_][\w]*(?:(?:\.|->|::)[A-Za-z_]\w*)+[(\[]?|.*[(\[]|[A-Za-z_]\w*\[")
+_REPEATED = expression(r"(.)\1*|(?:(.{1,3})\2+)", re.ASCII)
+_UUID = expression(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
+_NAME_PART = expression(r"(?:[a-z]{2,}|[A-Z]{2,}|[A-Z][a-z]+)*\d{0,2}")
 _SYMBOLS = frozenset("!@#$%^&*+=?~/")
 
 

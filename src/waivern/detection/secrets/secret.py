@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
+from waivern.detection.expressions import expression
 from waivern.detection.masks import Mask
 from waivern.detection.prepared_text import Candidate, PreparedText
 
@@ -73,9 +74,9 @@ _PARTS = bytes(
     ord("w") if chr(code).isascii() and (chr(code).isalnum() or chr(code) in "_-") else code
     for code in range(256)
 )
-_REST = re.compile(b"w*+")
-_JOINED = re.compile(r"[A-Za-z0-9]{1,13}[.:]\Z", re.ASCII)
-_WORD = re.compile(r"\w", re.ASCII)
+_REST = expression(b"w*+")
+_JOINED = expression(r"[A-Za-z0-9]{1,13}[.:]\Z", re.ASCII)
+_WORD = expression(r"\w", re.ASCII)
 
 
 class TokenFinder:

