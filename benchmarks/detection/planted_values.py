@@ -63,7 +63,7 @@ def main() -> None:
         count = context[0].coverage.planted[form].planted
         print(f"{form:15} {planting[form] * 1000:7.1f} ms for {count} samples")
     detector = Detector(rules, config)
-    for kind, form in (("prose", 0), ("log", 1), ("customers", 2)):
+    for kind, number in (("prose", 0), ("log", 1), ("customers", 2)):
         text = text_of(kind)
 
         def search(text: str = text) -> None:
@@ -71,7 +71,7 @@ def main() -> None:
             found.add({"text": text})
             list(found.records())
 
-        seconds, name = measured(search), FILE_FORMS[form]
+        seconds, name = measured(search), FILE_FORMS[number]
         share = planting[name] / seconds
         print(f"1 MB of {kind:9} {seconds * 1000:8.0f} ms; planting {name}: {share:.1%} of it")
 

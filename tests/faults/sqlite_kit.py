@@ -60,6 +60,11 @@ class SqliteShelf(Shelf):
 class SqliteBench(Bench):
     SHELF = SqliteShelf
 
+    def shelf(self, template: Path | None = None) -> SqliteShelf:
+        made = super().shelf(template)
+        assert isinstance(made, SqliteShelf)
+        return made
+
 
 def write_out(database: Path, folder: Path) -> None:
     """Write out what is in a database, which is checked, as folders and files."""

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+from waivern.data_directory import project_file
 from waivern.diagnostics import InvalidError
 from waivern.errors import UsageError
 from waivern.language.loader import parse
 from waivern.language.models import Runbook
-from waivern.runs.locate import find_project, locate, project_file
+from waivern.runs.locate import find_project, locate
 from waivern.runs.settings import Settings, SettingSource, everything, resolve
 from waivern.yamldoc.document import YamlDocument
 
