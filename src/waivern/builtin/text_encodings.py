@@ -81,7 +81,7 @@ class TextDecoder:
             self._begun, self._head = True, piece[:_HEAD]
             self._begin(piece, zeros=zeros)
         if (zeros or not plain) and not self._shifts:
-            if self._head.startswith(_FORMATS) or self._head[_TAR] == b"ustar":
+            if self._is_format():
                 raise Unread("binary")
             if not self.decided and not plain:
                 self._decide(_guess(piece, self._head, self._named, last=last))
@@ -105,10 +105,13 @@ class TextDecoder:
                 return
         if self._named and (self._exact or not _extends_ascii(self._named)):
             self._decide(self._named, shifts=not _extends_ascii(self._named))
-        elif zeros and (wide := _wide(piece)):
+        elif zeros and not self._is_format() and (wide := _wide(piece)):
             self._decide(wide, shifts=True)
         elif _SHIFTED.search(self._head) and (shifted := _declared(self._head, shifted=True)):
             self._decide(shifted, shifts=True)
+
+    def _is_format(self) -> bool:
+        return self._head.startswith(_FORMATS) or self._head[_TAR] == b"ustar"
 
     def _decide(self, encoding: str, *, shifts: bool = False) -> None:
         self.encoding, self._shifts, self.decided = encoding, shifts, True
@@ -192,9 +195,10 @@ def _wide(piece: bytes) -> str | None:
         encodings.append("utf-32-le")
     if count and zeros[0] == count and zeros[1] * 2 > count:
         encodings.append("utf-32-be")
-    if (zeros[0] + zeros[2]) * 20 <= zeros[1] + zeros[3]:
+    even, odd = zeros[0] + zeros[2], zeros[1] + zeros[3]
+    if odd and even * 20 <= odd:
         encodings.append("utf-16-le")
-    if (zeros[1] + zeros[3]) * 20 <= zeros[0] + zeros[2]:
+    if even and odd * 20 <= even:
         encodings.append("utf-16-be")
     if sum(zeros) * _NARROW_ZEROS < len(sample) and not is_binary(sample) and _is_utf_8(sample):
         return None  # zero bytes in another text
@@ -215,5 +219,7 @@ def _is_text(sample: bytes, encoding: str) -> bool:
         text = codecs.getincrementaldecoder(encoding)().decode(sample)
     except ValueError:
         return False
-    controls = text.encode("latin-1", "replace").translate(None, _TEXT)
-    return bool(text) and len(controls) * 200 <= len(text)
+    odd = sum(
+        not (each.isprintable() or each in "\t\n\r\f\u00a0\u00ad\u3000\u200b") for each in text
+    )
+    return bool(text) and odd * 200 <= len(text)
