@@ -47,9 +47,9 @@ class ComputingCall:
         self._held.append(self._executor.give_slot)
         self._executor.start(self.call, self)
 
-    def takes(self, turn: Turn, start_ahead: Callable[[], Event]) -> bool:
+    def takes(self, turn: Turn, start_ahead: Callable[[], Event], patience: float) -> bool:
         """Wait for the turn to compute on a thread; return false if it does not come soon."""
-        taken = turn.take(self.waiting(), start_ahead)
+        taken = turn.take(self.waiting(), start_ahead, patience)
         if taken:
             self._held.append(turn.give)
         return taken

@@ -22,7 +22,13 @@ from waivern.engine.executor import CallReport, ThreadExecutor
 from waivern.engine.producer import Producer
 from waivern.engine.workers.computing_call import ComputingCall
 from waivern.engine.workers.kept_sessions import KeptSessions
-from waivern.engine.workers.slots import Slots, Turn, cores
+from waivern.engine.workers.slots import (
+    MORE_PATIENCE_S,
+    PATIENCE_S,
+    Slots,
+    Turn,
+    cores,
+)
 from waivern.errors import WaivernError
 from waivern.planning.plan import Extract, Transform
 
@@ -36,6 +42,8 @@ if TYPE_CHECKING:
     from waivern.engine.workers.worker_pool import WorkerPool
 
 
+SMALL_BYTES = 256 << 10
+"""A source below it is searched in less time than a worker for it takes to start."""
 LARGE_BYTES = 8 << 20
 """The size of the sources from which on a call is worth a worker although nothing was computed yet:
 a detector takes about a second for them."""
@@ -237,7 +245,8 @@ class ProcessExecutor:
         if size >= LARGE_BYTES and (size * self._components.new_share(call, lookup) >= LARGE_BYTES):
             return True
         start_ahead = partial(self._start_ahead, call, tool)
-        return not self._computing[id(call)].takes(self._turn, start_ahead)
+        patience = MORE_PATIENCE_S if 0 < size < SMALL_BYTES else PATIENCE_S
+        return not self._computing[id(call)].takes(self._turn, start_ahead, patience)
 
     def _start_ahead(self, call: Call, tool: ComponentUse) -> threading.Event:
         """Start what workers need, and return the event that one can be had at once."""

@@ -14,6 +14,8 @@ from contextlib import AbstractContextManager
 
 PATIENCE_S = 0.25
 """How long a call waits for its turn: to start the first worker takes about as long."""
+MORE_PATIENCE_S = 2.0
+"""How long one with a small input waits: a detector in a new worker first loads its rules."""
 AHEAD_S = 0.1
 """How long a call has computed before a worker is started ahead for another one that waits for its
 turn. The first call of a detector computes for less if its input is small."""
@@ -96,7 +98,10 @@ class Turn:
         self._calls = 0
 
     def take(
-        self, waiting: AbstractContextManager[None], start_ahead: Callable[[], threading.Event]
+        self,
+        waiting: AbstractContextManager[None],
+        start_ahead: Callable[[], threading.Event],
+        patience: float = PATIENCE_S,
     ) -> bool:
         """Wait for the turn; return false if a worker is worth its start instead.
 
@@ -104,10 +109,10 @@ class Turn:
         returns the event that one can be had at once; no core waits for that meanwhile.
         """
         if not self._lock.acquire(blocking=False):
-            if self._spent >= max(PATIENCE_S, EACH_S * self._calls):
+            if self._spent >= max(patience, EACH_S * self._calls):
                 return False
             with waiting:
-                if not self._comes(start_ahead):
+                if not self._comes(start_ahead, patience):
                     return False
         self._began, self._computed = time.monotonic(), _stopwatch()
         return True
@@ -118,13 +123,14 @@ class Turn:
         self._calls += 1
         self._lock.release()
 
-    def _comes(self, start_ahead: Callable[[], threading.Event]) -> bool:
+    def _comes(self, start_ahead: Callable[[], threading.Event], patience: float) -> bool:
         """Wait until the turn is taken, a worker can be had, or the patience is over."""
-        deadline, ready = time.monotonic() + PATIENCE_S, None
+        deadline, ready = time.monotonic() + patience, None
+        ahead = AHEAD_S * patience / PATIENCE_S
         while time.monotonic() < deadline:
             if self._lock.acquire(timeout=LOOK_S):
                 return True
-            if ready is None and self._computed() >= AHEAD_S:
+            if ready is None and self._computed() >= ahead:
                 ready = start_ahead()
             if ready is not None and ready.is_set():
                 break
