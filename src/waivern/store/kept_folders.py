@@ -32,6 +32,9 @@ class KeptFolders:
         self.shards = Shards()
         """What was read in the folder of the cache."""
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return KeptFolders, (self._backend,)  # a copy has opened nothing
+
     def get(self, path: str) -> FolderHandle | None:
         """Return the folder that is open and still at its place; None: it is to be opened."""
         folder = self._folders.get(path)
