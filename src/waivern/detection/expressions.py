@@ -16,15 +16,17 @@ class _Expression:
     def __init__(self, pattern: str | bytes, flags: int) -> None:
         self.pattern = pattern
         self._flags = flags
+        self._compiled: re.Pattern[Any] | None = None
 
     def __getattr__(self, name: str) -> Any:
         """Compile, and keep what was asked for, so that the next use costs nothing more."""
         if name.startswith("__"):
             raise AttributeError(name)
-        compiled: re.Pattern[Any] = re.compile(self.pattern, self._flags)
-        for each in ("match", "fullmatch", "search", "finditer", "sub", "split", "groups", "flags"):
-            setattr(self, each, getattr(compiled, each))
-        return getattr(compiled, name)
+        if self._compiled is None:
+            self._compiled = re.compile(self.pattern, self._flags)
+        found = getattr(self._compiled, name)
+        setattr(self, name, found)
+        return found
 
 
 def expression(pattern: AnyStr, flags: int = 0) -> re.Pattern[AnyStr]:
