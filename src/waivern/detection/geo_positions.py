@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from heapq import merge
 
-from waivern.detection.prepared_text import Candidate, PreparedText, pattern
+from waivern.detection.prepared_text import Candidate, PreparedText, occurrences, pattern
 
 TYPE = "GEO_POSITION"
 _NUMBER = r"[-+]?\d{1,3}\.\d{3,15}(?!\d)"
@@ -17,6 +18,8 @@ _SECONDS = pattern(
 _ALONE = pattern(r"[-+]?\d{1,3}\.\d{4,15}(?!\d)")
 _UNIT = pattern(r"\s?(?:[munµ]?s\b|sec|%|x\b|MB|KB|GB)")
 _START = pattern(r"(?<![\w.])[-+]?\d{1,3}(?=[.°])")
+_DEGREE = pattern("°")
+_DIGIT, _MOST_DIGITS = ord("0"), 3
 _CERTAIN, _PAIRED, _ONE = 0.4, 0.25, 0.1
 
 
@@ -28,10 +31,26 @@ def positions(doc: PreparedText) -> Iterator[Candidate]:
     if doc.named is not None and TYPE not in doc.named:
         return
     done = 0
-    for start in _START.finditer(doc.text):
-        if start.start() >= done and (found := _read(doc, start.start())):
+    for start in _starts(doc):
+        if start >= done and (found := _read(doc, start)):
             done = found.end
             yield found
+
+
+def _starts(doc: PreparedText) -> Iterator[int]:
+    """Yield where a number with decimals or degrees begins."""
+    text, numbers = doc.text, doc.numbers
+    places: Iterator[int] = occurrences(numbers, b"0.00")
+    if "°" in text:
+        places = merge(places, (sign.start() - 1 for sign in _DEGREE.finditer(text)))
+    for last in places:  # of the digits before the mark
+        start = last
+        while start > 0 and last - start < _MOST_DIGITS and numbers[start - 1] == _DIGIT:
+            start -= 1
+        if start > 0 and text[start - 1] in "+-" and _START.match(text, start - 1):
+            yield start - 1
+        elif _START.match(text, start):
+            yield start
 
 
 def _read(doc: PreparedText, at: int) -> Candidate | None:
