@@ -102,6 +102,7 @@ def cut(lines: list[str], places: set[int]) -> list[Json]:
 @pytest.mark.parametrize("name", TEXTS)
 @given(places=st.sets(st.integers(0, 15)))
 @settings(max_examples=12, deadline=None)
+@pytest.mark.sweep
 def test_a_text_in_parts_has_the_findings_of_the_whole(name: str, places: set[int]) -> None:
     whole = search(files({"path": "a.txt", "text": "".join(f"{line}\n" for line in TEXTS[name])}))
     assert whole
@@ -168,6 +169,7 @@ def table(begin: int, end: int, **more: Json) -> Json:
 
 @given(middle=st.integers(0, 30))
 @settings(max_examples=12, deadline=None)
+@pytest.mark.sweep
 def test_a_table_in_parts_has_the_findings_of_the_whole(middle: int) -> None:
     found, covered = [], []
     for parts in (
@@ -209,6 +211,7 @@ def test_json_records_are_searched_one_by_one() -> None:
     }
 
 
+@pytest.mark.sweep
 def test_memory_depends_on_the_part_and_not_on_the_number_of_parts() -> None:
     def log(parts: int) -> Iterator[Json]:
         for n in range(parts):

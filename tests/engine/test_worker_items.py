@@ -95,17 +95,8 @@ artifacts:
 COUNT = 60
 FILL = "-" * 250_000
 """Files so large that some of them are divided at once."""
-MODES = (
-    "plain",
-    "skips",
-    "follower fails",
-    "follower dies",
-    "follower yields what is no JSON",
-    "nested",
-    "chooses",
-    "says much",
-    "leader dies once",
-)
+MODES = ("plain", "skips", "follower dies", "leader dies once")
+MORE_MODES = ("follower fails", "follower yields what is no JSON", "nested", "chooses", "says much")
 
 
 class Project:
@@ -165,7 +156,9 @@ def document(result: RunResult) -> tuple[Any, ...]:
     )
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    "mode", [*MODES, *(pytest.param(mode, marks=pytest.mark.sweep) for mode in MORE_MODES)]
+)
 def test_divided_items_give_what_they_give_on_a_thread(project: Project, mode: str) -> None:
     result = project.run(mode, "processes", "processes")
     assert result.exit_code == 0, result.record.steps["found"]

@@ -103,6 +103,7 @@ def test_what_it_finds_is_what_is_there(project: Path) -> None:
     assert overview["accounts"] == 60
 
 
+@pytest.mark.sweep
 def test_parameters_decide_what_is_done(project: Path) -> None:
     wct(project, "run", PROGRAMME, code=7)
     usual = content(project, "overview")
@@ -115,6 +116,7 @@ def test_parameters_decide_what_is_done(project: Path) -> None:
     wct(project, "run", PROGRAMME, "-p", "threshold=much", code=2)
 
 
+@pytest.mark.sweep
 def test_no_is_an_answer(project: Path) -> None:
     wct(project, "run", PROGRAMME, code=7)
     run = wct(project, "runs", "approve", "@last", "--reject", "--note", "ask HR first", code=1)
@@ -124,6 +126,7 @@ def test_no_is_an_answer(project: Path) -> None:
     assert state(project)["skipped"] == ["record", "report", "transfer"]
 
 
+@pytest.mark.sweep
 def test_a_locked_database_is_asked_again(project: Path) -> None:
     """The lock is released when a failed call was reported, and so journaled."""
     shop = sqlite3.connect(project / "runbooks" / "data" / "shop.db", isolation_level=None)
@@ -157,6 +160,7 @@ def test_what_has_to_be_given_something_does_not(project: Path) -> None:
     wct(project, "run", "runbooks/modules/scan.yaml", code=3)
 
 
+@pytest.mark.sweep
 def test_it_runs_from_any_folder(project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     wct(elsewhere, "run", str(project / PROGRAMME), code=7)
@@ -213,6 +217,7 @@ def test_second_run_only_checks_and_asks(project: Path) -> None:
     assert "record" in found["cached"]
 
 
+@pytest.mark.sweep
 def test_rule_that_is_edited_is_all_that_is_searched_for_again(project: Path) -> None:
     """`wct plan` predicts it, and the run does what was predicted."""
     twice(project)
@@ -233,6 +238,7 @@ def test_rule_that_is_edited_is_all_that_is_searched_for_again(project: Path) ->
     assert "shopping" not in content(project, "overview")["by_category"]
 
 
+@pytest.mark.sweep
 def test_rule_that_changes_nothing_stops_at_the_summary(project: Path) -> None:
     """What is searched again and comes to the same, leaves what follows alone."""
     twice(project)
@@ -244,6 +250,7 @@ def test_rule_that_changes_nothing_stops_at_the_summary(project: Path) -> None:
     assert found["cached"] == MATERIAL | {"overview", "assessment"}
 
 
+@pytest.mark.sweep
 def test_file_that_is_added_is_named(project: Path) -> None:
     twice(project)
     (project / "runbooks" / "data" / "files" / "hr" / "note.txt").write_text("LO-061 is away\n")
@@ -255,6 +262,7 @@ def test_file_that_is_added_is_named(project: Path) -> None:
     assert {name for name in how(project)["produced"] if "database" in name} == set()
 
 
+@pytest.mark.sweep
 def test_answer_that_is_another_is_seen_below(project: Path) -> None:
     """The shop's accounts are counted every time, and decide whether the rest is rebuilt."""
     twice(project)
