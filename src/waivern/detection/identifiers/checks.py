@@ -108,6 +108,13 @@ def is_date(year: int, month: int, day: int) -> bool:
     return True
 
 
+def day_of_century(digits: str, century: int | None) -> bool:
+    """Return whether six digits, year first, are a day of a century; of None, no digits are."""
+    if century is None:
+        return False
+    return is_date(century + int(digits[:2]), int(digits[2:4]), int(digits[4:6]))
+
+
 def short_date(digits: str, order: str = "ymd") -> bool:
     """Return whether six digits can be a day of some century; `order` is `ymd` or `dmy`."""
     first, second, third = int(digits[:2]), int(digits[2:4]), int(digits[4:6])

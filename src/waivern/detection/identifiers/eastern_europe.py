@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from waivern.detection.identifiers.checks import ALPHABET, is_date, mod11_10, weighted
+from waivern.detection.identifiers.checks import ALPHABET, day_of_century, mod11_10, weighted
 from waivern.detection.identifiers.identifier import (
     CERTAIN,
     NATIONAL_ID,
@@ -45,7 +45,7 @@ def md_idnp(digits: str) -> bool:
 def by_personal(value: str) -> bool:
     """Identification number of Belarus: sex and century, date of birth, weights 7 3 1."""
     century = {"1": 1800, "2": 1800, "3": 1900, "4": 1900, "5": 2000, "6": 2000}.get(value[0])
-    if century is None or not is_date(century + int(value[5:7]), int(value[3:5]), int(value[1:3])):
+    if not day_of_century(value[5:7] + value[3:5] + value[1:3], century):
         return False
     total = sum(ALPHABET.index(char) * (7, 3, 1)[n % 3] for n, char in enumerate(value[:13]))
     return total % 10 == int(value[13])
@@ -54,9 +54,7 @@ def by_personal(value: str) -> bool:
 def kz_iin(digits: str) -> bool:
     """IIN: date of birth, century and sex, mod 11 with a second row of weights."""
     century = {"1": 1800, "2": 1800, "3": 1900, "4": 1900, "5": 2000, "6": 2000}.get(digits[6])
-    if century is None or not is_date(
-        century + int(digits[:2]), int(digits[2:4]), int(digits[4:6])
-    ):
+    if not day_of_century(digits[:6], century):
         return False
     check = weighted(digits[:11], range(1, 12)) % 11
     if check == 10:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from waivern.detection.identifiers.checks import is_date, luhn, repeated, short_date
+from waivern.detection.identifiers.checks import day_of_century, luhn, repeated, short_date
 from waivern.detection.identifiers.identifier import (
     LIKELY,
     NATIONAL_ID,
@@ -28,9 +28,7 @@ def za_id(digits: str) -> bool:
 def eg_national_id(digits: str) -> bool:
     """Egyptian national id: century, date of birth, governorate."""
     century = {"2": 1900, "3": 2000}.get(digits[0])
-    if century is None:
-        return False
-    dated = is_date(century + int(digits[1:3]), int(digits[3:5]), int(digits[5:7]))
+    dated = day_of_century(digits[1:7], century)
     governorate = int(digits[7:9])
     return dated and (1 <= governorate <= 35 or governorate == 88)
 

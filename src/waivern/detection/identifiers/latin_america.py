@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from waivern.detection.identifiers.checks import (
-    is_date,
+    day_of_century,
     luhn,
     luhn_rest,
     repeated,
@@ -91,7 +91,7 @@ def uy_ci(digits: str) -> bool:
 def cu_ni(digits: str) -> bool:
     """Identity number of Cuba: a date of birth, and the century as a digit."""
     century = 1800 if digits[6] == "9" else 1900 if digits[6] < "6" else 2000
-    return is_date(century + int(digits[:2]), int(digits[2:4]), int(digits[4:6]))
+    return day_of_century(digits, century)
 
 
 IDENTIFIERS = (

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from waivern.detection.identifiers.checks import ALPHABET, is_date, luhn, short_date, weighted
+from waivern.detection.identifiers.checks import (
+    ALPHABET,
+    day_of_century,
+    luhn,
+    short_date,
+    weighted,
+)
 from waivern.detection.identifiers.identifier import (
     CERTAIN,
     NATIONAL_ID,
@@ -22,9 +28,7 @@ def ae_emirates_id(digits: str) -> bool:
 def kw_civil_id(digits: str) -> bool:
     """Civil ID of Kuwait: century, date of birth, mod 11."""
     century = {"1": 1800, "2": 1900, "3": 2000}.get(digits[0])
-    if century is None or not is_date(
-        century + int(digits[1:3]), int(digits[3:5]), int(digits[5:7])
-    ):
+    if not day_of_century(digits[1:7], century):
         return False
     rest = weighted(digits[:11], (2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)) % 11
     return 11 - rest == int(digits[11])
