@@ -59,7 +59,7 @@ def explain(error: WaivernError, *, as_json: bool) -> int:
     if isinstance(error, ArtifactNotFoundError):
         hint = error.hint or "`wct inspect RUN` and `wct plan RUNBOOK` list the artifacts"
     if isinstance(error, InvalidError):
-        _write(problems_text(error), hint, prefix="")
+        _write(problems_text(error), f"{hint}; {_more(error)}", prefix="")
     else:
         _write(error.message, hint)
     if as_json:
@@ -72,6 +72,11 @@ def problems_text(error: InvalidError) -> str:
     files = {problem.position.file for problem in error.problems if problem.position}
     where = f" in {clean(files.pop())}" if len(files) == 1 else ""
     return f"{error.message}\n\n{counted(len(error.problems), 'error')}{where}"
+
+
+def _more(error: InvalidError) -> str:
+    """Return where the code of the first problem is explained."""
+    return f"`wct explain {error.problems[0].code}` says more"
 
 
 def problem_document(problem: Diagnostic) -> dict[str, Json]:
