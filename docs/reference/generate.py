@@ -171,9 +171,8 @@ def runbook_keys() -> str:
     """Return the page of all keys of runbooks and `waivern.yaml`, from their models."""
     return (
         f"# Keys of runbooks and of the project file\n\n{NOTE}\n[The runbook](runbook.md) explains "
-        "them with examples. `wct validate --schema` prints those of a\nrunbook as a JSON Schema, "
-        "which editors use to complete "
-        f"and check keys.\n\n{tables()}"
+        "them with examples. `wct schema` prints those of a\nrunbook as a JSON Schema, with which "
+        f"editors complete and check a runbook.\n\n{tables()}"
     )
 
 

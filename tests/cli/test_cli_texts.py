@@ -40,7 +40,7 @@ def test_texts_for_people_are_shown(place: Place, wct: Wct) -> None:
 
 
 def test_the_schema_of_runbooks_is_printed(place: Place, wct: Wct) -> None:
-    done = wct("validate", "--schema")
+    done = wct("schema")
     assert done.code == 0
     schema = json.loads(done.out)
     assert schema["required"] == ["artifacts"]

@@ -34,6 +34,7 @@ Exit codes:
         "runs": "waivern.cli.commands.wct_runs",
         "inspect": "waivern.cli.commands.wct_inspect",
         "validate": "waivern.cli.commands.wct_validate",
+        "schema": "waivern.cli.commands.wct_schema",
         "explain": "waivern.cli.commands.wct_explain",
         "serve": "waivern.cli.commands.wct_serve",
         **{each.name: "waivern.cli.ui.component_list" for each in KINDS.values() if each.listing},

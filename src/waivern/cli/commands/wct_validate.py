@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from waivern.cli.ui.error_output import explain, problem_document
-from waivern.cli.ui.json_output import json_text, print_document
+from waivern.cli.ui.json_output import print_document
 from waivern.cli.ui.options import (
     examples,
     json_option,
@@ -32,26 +32,10 @@ if TYPE_CHECKING:
     from waivern.language.validation import BindParams
 
 
-def _print_schema(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None:
-    if wanted:
-        from waivern.language.reference import json_schema
-
-        stdout().print(json_text(json_schema()))
-        ctx.exit()
-
-
 @click.command(
     "validate",
     short_help="Check runbooks without running them.",
     epilog=examples("wct validate analysis.yaml", "wct validate runbooks/*.yaml"),
-)
-@click.option(
-    "--schema",
-    is_flag=True,
-    is_eager=True,
-    expose_value=False,
-    callback=_print_schema,
-    help="Print the JSON Schema of runbooks, for editors, and exit.",
 )
 @click.argument("runbooks", nargs=-1, required=True, metavar="RUNBOOK...")
 @params_options
