@@ -20,7 +20,7 @@ LAYERS = [  # from the top; no import goes up, packages on one line do not impor
     {"server"},  # `wct serve` starts it; it starts runs as processes of `wct`
     {"api"},
     {"runs"},
-    {"engine"},
+    {"engine", "pictures"},
     {"planning", "builtin"},
     {"plugins", "detection"},
     {"language", "record", "store"},

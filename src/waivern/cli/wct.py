@@ -33,6 +33,7 @@ Exit codes:
         "plan": "waivern.cli.commands.wct_plan",
         "runs": "waivern.cli.commands.wct_runs",
         "inspect": "waivern.cli.commands.wct_inspect",
+        "graph": "waivern.cli.commands.wct_graph",
         "validate": "waivern.cli.commands.wct_validate",
         "schema": "waivern.cli.commands.wct_schema",
         "explain": "waivern.cli.commands.wct_explain",

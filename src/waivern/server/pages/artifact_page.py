@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from waivern.errors import WaivernError
 from waivern.message import Json, Message
+from waivern.pictures.artifact_graph import recorded_needs
 from waivern.record.fold import RunRecord
 from waivern.record.measure import measure
 from waivern.record.step_record import StepRecord
@@ -23,7 +24,6 @@ from waivern.runs.record_cache import RecordCache
 from waivern.runs.recorded_artifacts import ArtifactList, fetched, meant, storage_text
 from waivern.runs.recorded_texts import of_artifact
 from waivern.server.artifact_operations import note_access
-from waivern.server.pages.graph_picture import needed
 from waivern.server.pages.page_templates import json_lines, utc
 from waivern.server.pages.run_page import FINDINGS
 
@@ -130,8 +130,8 @@ def artifact_view(
         step=step,
         facts=[*_facts(step, message)],
         texts=of_artifact(store, record, name),
-        inputs=[*needed(record, name)],
-        used_by=[each for each in record.steps if name in needed(record, each)],
+        inputs=[*recorded_needs(record, name)],
+        used_by=[each for each in record.steps if name in recorded_needs(record, each)],
         findings=findings,
         content=content,
         withheld="" if shown else withheld,

@@ -20,6 +20,7 @@ from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse, Response
 
 from waivern.message import Json
+from waivern.pictures.graph_svg import style
 from waivern.record.status import UNKNOWN, How, Look, looks
 from waivern.record.text_forms import clean, clip, counted, duration, short, size
 
@@ -37,8 +38,9 @@ def page(template: str, code: int = 200, **values: object) -> Response:
 
 
 def asset(name: str) -> bytes:
-    """Return the bytes of a file that a page loads."""
-    return (FOLDER / "assets" / name).read_bytes()
+    """Return the bytes of a file that a page loads; the colours and graphs have shared styles."""
+    data = (FOLDER / "assets" / name).read_bytes()
+    return (style("palette") + style("graph")).encode() + data if name == "page.css" else data
 
 
 @cache

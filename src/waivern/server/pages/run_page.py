@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from waivern.errors import WaivernError
 from waivern.message import Json
+from waivern.pictures.artifact_graph import URGENT, recorded_needs
 from waivern.plugins.tally import Progress
 from waivern.record.annotations import Annotations
 from waivern.record.coverage import RunCoverage, coverage
@@ -20,7 +21,7 @@ from waivern.runs.next_command import NextCommands
 from waivern.runs.record_cache import RecordCache
 from waivern.runs.recorded_artifacts import fetched
 from waivern.runs.recorded_texts import of_run
-from waivern.server.pages.graph_picture import URGENT, Picture, needed, picture
+from waivern.server.pages.graph_picture import Picture, picture
 from waivern.server.run_operations import progress_of
 from waivern.store.base import RunStore
 
@@ -265,7 +266,7 @@ def _rows(
             width = max(4.0, (step.duration_ms or 0) / whole)
         if status == "produced":
             status = str(step.status)
-        inputs = [*needed(record, step.artifact)]
+        inputs = [*recorded_needs(record, step.artifact)]
         now = progress.get(step.artifact)
         rows.append(StepRow(step, status, inputs, now, start, width or 0.0))
     return rows

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from itertools import combinations, pairwise
 
-from waivern.runs.graph_groups import grouped, pattern
-from waivern.runs.graph_layout import GraphLayout, layout
+from waivern.pictures.graph_groups import grouped, pattern
+from waivern.pictures.graph_layout import GraphLayout, layout
 
 FAN = 300
 
