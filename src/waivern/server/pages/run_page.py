@@ -19,7 +19,7 @@ from waivern.record.step_record import StepRecord, ordered
 from waivern.record.wording import assumption, headline, sample, sentence
 from waivern.runs.next_command import NextCommands
 from waivern.runs.record_cache import RecordCache
-from waivern.runs.recorded_artifacts import fetched
+from waivern.runs.recorded_findings import RunFindings
 from waivern.runs.recorded_texts import of_run
 from waivern.server.pages.graph_picture import Picture, picture
 from waivern.server.run_operations import progress_of
@@ -196,25 +196,18 @@ def _gates(record: RunRecord, commands: NextCommands) -> list[GateView]:
 
 
 def _findings(store: RunStore, record: RunRecord) -> list[FindingsOverview]:
-    """Return the counts of the findings that no other artifact collects."""
-    done = [
-        step
-        for step in record.steps.values()
-        if step.completed and step.completed.schema.startswith(FINDINGS)
-    ]
-    collected = {name for step in done for name in step.inputs}
-    hidden = record.sensitive
-    last = [step for step in done if step.artifact not in collected | hidden]
+    """Return the recorded counts of the findings that no other artifact includes."""
+    recorded = RunFindings(store, record)
     found = []
-    for step in last[:SUMMARIES]:
+    for each in [each for each in recorded.artifacts if each.unread is None][:SUMMARIES]:
         try:
-            message = fetched(store, record, step)
+            message = recorded.message(each.artifact)
         except WaivernError:
             continue  # its own page says what is wrong with it
         content = message.content if message else None
         summary = content.get("summary") if isinstance(content, dict) else None
         if isinstance(summary, dict):
-            found.append(_summary(step.artifact, summary))
+            found.append(_summary(each.artifact, summary))
     return found
 
 
