@@ -92,6 +92,14 @@ KINDS: Mapping[str, Kind] = {
             listing="List the components that produce artifacts from others.",
         ),
         Kind(
+            "exporters",
+            "exporter",
+            _COMPONENT | {"file_name": "text", "export": "method"},
+            "waivern.runs.exporter.Exporter",
+            in_folders=True,
+            listing="List the formats that runs are exported to.",
+        ),
+        Kind(
             "rulesets",
             "ruleset",
             {"read_bytes": "method"},

@@ -18,7 +18,7 @@ PACKAGE = Path(waivern.__file__).parent
 LAYERS = [  # from the top; no import goes up, packages on one line do not import each other
     {"cli", "testing"},
     {"server"},  # `wct serve` starts it; it starts runs as processes of `wct`
-    {"api"},
+    {"api", "exporters"},
     {"runs"},
     {"engine", "pictures"},
     {"planning", "builtin"},

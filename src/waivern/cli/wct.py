@@ -34,6 +34,7 @@ Exit codes:
         "runs": "waivern.cli.commands.wct_runs",
         "inspect": "waivern.cli.commands.wct_inspect",
         "graph": "waivern.cli.commands.wct_graph",
+        "export": "waivern.cli.commands.wct_export",
         "validate": "waivern.cli.commands.wct_validate",
         "schema": "waivern.cli.commands.wct_schema",
         "explain": "waivern.cli.commands.wct_explain",

@@ -73,7 +73,7 @@ def usable(text: str, store: RunStore) -> str:
         raise UsageError(
             f"-o {text!r} is not a folder", hint="give a folder; it is created if necessary"
         )
-    if (folder := _run_store(path, store)) is not None:
+    if (folder := run_store(path, store)) is not None:
         raise UsageError(
             f"-o {text!r} is within {folder}, where runs are stored: a copy could replace one",
             hint="give a folder of its own, such as -o out",
@@ -87,7 +87,7 @@ def _can_be_folder(path: Path) -> bool:
     return found is None or os.path.isdir(found)  # noqa: PTH112 - no error for a link elsewhere
 
 
-def _run_store(path: Path, store: RunStore) -> Path | None:
+def run_store(path: Path, store: RunStore) -> Path | None:
     """Return the store or the run that a folder is within, if any."""
     real = Path(os.path.realpath(path))
     own = Path(os.path.realpath(store.folder)) if store.folder else None

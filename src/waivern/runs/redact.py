@@ -16,6 +16,7 @@ from waivern.record.status import RunStatus
 from waivern.record.step_record import CONTENT, EVIDENCE, StepRecord
 from waivern.runs import history, queries, redaction, unjournaled
 from waivern.runs.artifact_copies import KnownCopies, Place, copies
+from waivern.runs.exports import known_exports
 from waivern.runs.output_delivery import delivered
 from waivern.runs.protection import AT_WORK, PINNED
 from waivern.runs.redaction import RedactionOrder, RedactionReason
@@ -284,6 +285,7 @@ def _outside(
         except NotFoundError:  # it was removed meanwhile
             continue
         found += [files[name] for name in dict.fromkeys(artifacts) if name in files]
+        found += known_exports(store, other) if artifacts else ()
     return tuple(found)
 
 

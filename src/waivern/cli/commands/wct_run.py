@@ -18,13 +18,8 @@ from waivern.cli.ui.options import (
     tag_option,
     trust_option,
 )
-from waivern.cli.ui.running import (
-    TypedOptions,
-    carry_out,
-    exit_with,
-    finish,
-    reason_not_stored,
-)
+from waivern.cli.ui.running import carry_out, exit_with, finish, reason_not_stored
+from waivern.cli.ui.typed_options import TypedOptions
 from waivern.errors import UsageError
 from waivern.record.annotations import Annotations, pair
 

@@ -30,6 +30,7 @@ ACCESSES = Records[JournalLine](
     ),
     Column("artifact", lambda line: _text(line, "artifact"), "ARTIFACT"),
     Column("item", lambda line: _text(line, "item"), "ITEM", flexible=True, keep_end=True),
+    Column("export", lambda line: _text(line, "format"), "EXPORT"),
     Column("digest", lambda line: _text(line, "digest")),
     Column("hash", lambda line: line.hash),
 )
@@ -37,8 +38,10 @@ ACCESSES = Records[JournalLine](
 
 @click.command(
     "access",
-    short_help="List who was shown source content.",
-    help=f"""List who was shown source content by `wct inspect`, the oldest first.
+    short_help="List who was shown source content, or exported a run.",
+    help=f"""List who was shown source content by `wct inspect`, or exported a run to a file.
+
+    The oldest is the first. EXPORT is the format of an export, and ITEM is then its file.
 
     The chain of the log is checked: the exit code is 9 if a line was altered. Record the last hash
     elsewhere: it shows whether lines were cut off. {ACCESSES.pipe_help}
@@ -48,7 +51,7 @@ ACCESSES = Records[JournalLine](
 @json_option
 @store_option
 def command(as_json: bool, store: str | None) -> int:
-    """List who was shown source content."""
+    """List who was shown source content, or exported a run."""
     where = opened(store)
     found = where.read_access()
     if as_json:
@@ -58,5 +61,5 @@ def command(as_json: bool, store: str | None) -> int:
     if found.lines:
         stderr().print(f"{counted(len(found.lines), 'line')}, intact, head {found.lines[-1].hash}")
     else:
-        stderr().print(f"nothing was shown from {clean(where.url)}")
+        stderr().print(f"nothing was shown or exported from {clean(where.url)}")
     return Exit.OK

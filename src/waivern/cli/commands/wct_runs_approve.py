@@ -18,14 +18,9 @@ from waivern.cli.ui.options import (
     running_options,
 )
 from waivern.cli.ui.progress_state import ProgressLine
-from waivern.cli.ui.running import (
-    TypedOptions,
-    carry_out,
-    exit_with,
-    finish,
-    store_with_runs,
-)
+from waivern.cli.ui.running import carry_out, exit_with, finish, store_with_runs
 from waivern.cli.ui.screen import stderr, stdout
+from waivern.cli.ui.typed_options import TypedOptions
 from waivern.cli.ui.user import user_name
 from waivern.errors import Exit, UsageError
 from waivern.record.text_forms import clean, short

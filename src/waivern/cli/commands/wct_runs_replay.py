@@ -14,14 +14,9 @@ from waivern.cli.ui.options import (
     run_id_option,
     running_options,
 )
-from waivern.cli.ui.running import (
-    TypedOptions,
-    carry_out,
-    exit_with,
-    finish,
-    store_with_runs,
-)
+from waivern.cli.ui.running import carry_out, exit_with, finish, store_with_runs
 from waivern.cli.ui.screen import Screen
+from waivern.cli.ui.typed_options import TypedOptions
 from waivern.errors import Exit, worst
 from waivern.record.text_forms import clean, counted, short
 

@@ -15,13 +15,8 @@ from waivern.cli.ui.options import (
     running_options,
     selection_options,
 )
-from waivern.cli.ui.running import (
-    TypedOptions,
-    carry_out,
-    exit_with,
-    finish,
-    store_with_runs,
-)
+from waivern.cli.ui.running import carry_out, exit_with, finish, store_with_runs
+from waivern.cli.ui.typed_options import TypedOptions
 from waivern.cli.ui.user import user_name
 
 if TYPE_CHECKING:

@@ -90,7 +90,7 @@ COMPONENTS = Records[ListedComponent](
 )
 
 
-_EXAMPLES = {"connectors": "filesystem", "processors": "personal_data"}
+_EXAMPLES = {"connectors": "filesystem", "processors": "personal_data", "exporters": "csv"}
 
 
 def command(kind: str) -> click.Command:

@@ -129,6 +129,24 @@ run_id_option = option(
     "--run-id", metavar="ID", help="Use ID for the new run; default: a random UUID."
 )
 
+export_options = all_of(
+    option(
+        "--export",
+        "exports",
+        metavar="FORMAT[=PATH]",
+        multiple=True,
+        help="Export the run, to PATH or to a file named after the format; `-` is stdout."
+        " `wct exporters` lists the formats.",
+    ),
+    option(
+        "--export-option",
+        "export_settings",
+        metavar="FORMAT.NAME=VALUE",
+        multiple=True,
+        help="Set an option of an exported format; `wct exporters FORMAT` lists them.",
+    ),
+)
+
 # the execution of a run
 
 running_options = all_of(
@@ -136,6 +154,7 @@ running_options = all_of(
     option(
         "-o", "--output", metavar="DIR", help="Copy the artifacts marked `output: true` to DIR."
     ),
+    export_options,
     store_option,
     option(
         "--max-concurrency",

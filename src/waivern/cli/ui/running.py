@@ -6,17 +6,16 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Mapping
-from fractions import Fraction
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from waivern.cli.ui.json_output import print_document
-from waivern.cli.ui.options import opened, supplied_params
+from waivern.cli.ui.options import opened
 from waivern.cli.ui.screen import screen, stderr, stdout
-from waivern.errors import UsageError
+from waivern.cli.ui.typed_options import TypedOptions
+from waivern.errors import UsageError, worst
 from waivern.record.text_forms import clean, clean_lines, near, short
 
 if TYPE_CHECKING:
@@ -24,86 +23,13 @@ if TYPE_CHECKING:
     from waivern.cli.ui.screen import Screen
     from waivern.language.project import Project
     from waivern.message import Json
+    from waivern.runs.exports import ExportOutcome
     from waivern.runs.result import RunResult
     from waivern.runs.run_options import RunOptions
-    from waivern.runs.run_params import RequestedParams
     from waivern.runs.trust import ForeignRunError
     from waivern.store.base import RunStore
 
 T = TypeVar("T")
-
-
-class TypedOptions(NamedTuple):
-    """The values of `running_options` on the command line."""
-
-    params: tuple[str, ...]
-    params_file: str | None
-    output: str | None
-    store: str | None
-    max_concurrency: int | None
-    executor: str | None
-    fail_fast: bool
-    max_failures: int | None
-    fail_on: tuple[str, ...]
-    min_coverage: float | None
-    min_recall: float | None
-    no_cache: bool
-    refresh: tuple[str, ...]
-    grace: float | None
-    as_json: bool
-    quiet: bool
-    verbose: int
-    base: str | None = None
-    trust_run: bool = False
-
-    def __repr__(self) -> str:
-        return type(self).__name__  # the parameters may be secrets
-
-    def supplied_params(self) -> RequestedParams:
-        """Return the parameters. Raises UsageError, InvalidError and NotFoundError."""
-        return supplied_params(self.params, self.params_file)
-
-    def options(
-        self, display: ProgressDisplay, where: RunStore, project: Project | None
-    ) -> RunOptions:
-        """Return the options of the attempt."""
-        from waivern.runs.run_options import DEFAULT_GRACE_S, RunOptions, fraction
-
-        if self.fail_fast and self.max_failures not in (None, 1):
-            raise UsageError("--fail-fast is --max-failures 1", hint="use one of the two")
-        return RunOptions(
-            environ=dict(os.environ),
-            project=project,
-            max_concurrency=self.max_concurrency,
-            executor=self.executor,
-            max_failures=1 if self.fail_fast else self.max_failures,
-            cache=False if self.no_cache else None,
-            refresh=frozenset(self.refresh),
-            min_coverage=None if self.min_coverage is None else fraction(self.min_coverage),
-            min_recall=None if self.min_recall is None else Fraction(str(self.min_recall)),
-            fail_on=self.fail_on,
-            output=self._usable_output(where),
-            grace_s=DEFAULT_GRACE_S if self.grace is None else self.grace,
-            listen=True,
-            observers=display.observers,
-            on_progress=display.progress,
-            on_stop=display.stopping,
-            on_wait=display.waiting,
-            on_output=display.output,
-            on_log=display.log_to,
-            on_secrets=display.redact,
-            on_start=partial(display.start, where=near(where.url)),
-            base=self.base,
-            trust_run=self.trust_run,
-            on_foreign=partial(_describe, screen(display.err)),  # sys.stderr is another meanwhile
-        )
-
-    def _usable_output(self, where: RunStore) -> str | None:
-        if self.output is None:
-            return None
-        from waivern.runs.output_delivery import usable  # most runs deliver nothing
-
-        return usable(self.output, where)
 
 
 def carry_out(
@@ -118,6 +44,7 @@ def carry_out(
     """
     from waivern.runs.trust import ForeignRunError
 
+    typed.requested_exports(store, project)  # what is wrong with them stops nothing later
     try:
         return _shown(typed, store, project, begin)
     except ForeignRunError as error:
@@ -149,10 +76,6 @@ def _shown(
         )
     with display.shown():
         return begin(options, display), display
-
-
-def _describe(err: Screen, description: str) -> None:
-    err.print(clean_lines(description))
 
 
 def _confirmed(error: ForeignRunError, typed: TypedOptions) -> bool:
@@ -192,12 +115,32 @@ def finish(
         explain(result.outputs.error, as_json=False)
     for warning in result.warnings:
         stderr().print(f"warning: {clean(warning)}")
+    outcomes = _exported(typed, store, result)
+    code = worst(code, *(each.error.exit_code for each in outcomes if each.error))
     if typed.as_json:
-        print_document("run", {**summary.document(ended), **(more or {}), "exit_code": code})
+        document = {**summary.document(ended), **(more or {}), "exit_code": code}
+        if outcomes:
+            document["exports"] = [each.document() for each in outcomes]
+        print_document("run", document)
     else:
-        summary.show(stdout(), ended)
-        last(stdout())
+        answered = any(each.path is None for each in outcomes)  # the export is the answer
+        out = stderr() if answered else stdout()
+        summary.show(out, ended)
+        last(out)
     return code
+
+
+def _exported(typed: TypedOptions, store: RunStore, result: RunResult) -> tuple[ExportOutcome, ...]:
+    """Export the run that has ended, whatever its status; report it."""
+    if not typed.exports:
+        return ()
+    from waivern.cli.ui import exporting
+    from waivern.runs.locate import find_project
+
+    wanted = typed.requested_exports(store, find_project())
+    outcomes = exporting.export(result.store, result.run_id, wanted)
+    exporting.show(stderr(), outcomes)
+    return outcomes
 
 
 def exit_with(result: RunResult, code: int) -> int:
