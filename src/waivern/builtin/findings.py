@@ -15,16 +15,17 @@ from waivern.detection import (
     Match,
     NamedField,
     Ruleset,
+    TextWords,
     canonical_mask,
     classify,
     mask,
     redact,
     scan,
 )
+from waivern.detection.field_terms import FieldTerm
 from waivern.detection.masks import nothing
 from waivern.detection.people.candidates import STRONG
 from waivern.detection.people.name_columns import name_column
-from waivern.detection.ruleset import FieldTerm
 from waivern.message import Json
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ class Detector:
         piece: bool = False,
         beside: Collection[str] = (),
         person: float | None = None,
+        words: TextWords | None = None,
     ) -> list[Match]:
         """Return the matches in a text, which is the value of the column or key `name`.
 
@@ -121,6 +123,7 @@ class Detector:
             beside=beside,
             person=person,
             model=self.model,
+            words=words,
         )
 
     def evidence(self, kind: str, value: str) -> str:

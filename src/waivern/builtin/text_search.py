@@ -6,7 +6,14 @@ import re
 from collections.abc import Iterator, Mapping
 
 from waivern.builtin.findings import Detector, ItemFindings, Place
-from waivern.detection import FieldNames, FieldUse, Match, RecordFields, context_for_next
+from waivern.detection import (
+    FieldNames,
+    FieldUse,
+    Match,
+    RecordFields,
+    TextWords,
+    context_for_next,
+)
 from waivern.message import Json
 
 PIECE = 1 << 21
@@ -61,14 +68,15 @@ class TextSearch:
         begin = len(self._context)
         piece = more or self._start > 0
         searched = self._context + text if begin else text
-        uses = self._names.add(text, self._start)
+        words = TextWords(searched, self._detector.rules.lexicon)
+        uses = self._names.add(text, self._start, words, begin)
         if self._fields is None:
             self._fields = RecordFields(self._names.columns, text)
         self._fields.enter(searched)
         self._lines.enter(text)
         found: list[tuple[int, Match | None, FieldUse | None]] = [
             (match.start - begin, match, None)
-            for match in self._detector.scan(searched, begin=begin, piece=piece)
+            for match in self._detector.scan(searched, begin=begin, piece=piece, words=words)
         ]
         found += [(use.start - self._start, None, use) for use in uses]
         for at, match, use in sorted(found, key=_start):

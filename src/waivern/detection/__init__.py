@@ -14,11 +14,13 @@ from waivern.detection.field_names import (
     classify,
     field_names,
 )
+from waivern.detection.field_terms import NamedField
 from waivern.detection.planted_samples import PlantedSample, planted_samples
 from waivern.detection.records import RecordFields
-from waivern.detection.ruleset import NamedField, Ruleset, load_ruleset
+from waivern.detection.ruleset import Ruleset, load_ruleset
 from waivern.detection.scan import Match, redact, scan
 from waivern.detection.tables import context_for_next
+from waivern.detection.text_words import TextWords
 from waivern.detection.value_types import canonical_mask, mask
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ __all__ = [
     "PlantedSample",
     "RecordFields",
     "Ruleset",
+    "TextWords",
     "canonical_mask",
     "classify",
     "context_for_next",

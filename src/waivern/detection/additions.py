@@ -43,10 +43,10 @@ from pydantic import (
     ValidationError,
 )
 
+from waivern.detection.field_terms import LONGEST_TERM
 from waivern.detection.patterns import PatternError, value_pattern
 from waivern.detection.ruleset import (
     DEFAULT_VERSION,
-    LONGEST_TERM,
     STEM_SIZES,
     Category,
     OwnSamples,

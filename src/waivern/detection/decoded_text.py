@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import chain
 from typing import NamedTuple
 
@@ -130,9 +130,12 @@ _ESCAPES: tuple[tuple[str, Decoding], ...] = (
 )
 
 
-def decoded(text: str) -> DecodedText | None:
-    """Return the text without its escapes; None if it has none that may be in a value."""
-    mail, odd = mail_encodings.may_occur(text), escapes.has_odd_characters(text)
+def decoded(text: str, spelled: Collection[str] | None = None) -> DecodedText | None:
+    """Return the text without its escapes; None if it has none that may be in a value.
+
+    `spelled` are the runs of letters in the text, if they are known.
+    """
+    mail, odd = mail_encodings.may_occur(text, spelled), escapes.has_odd_characters(text)
     if not (mail or odd or "&" in text or "\\" in text or "%" in text):
         return None
     layers: list[Layer | _Folded] = []

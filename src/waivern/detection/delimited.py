@@ -199,9 +199,14 @@ def _usual(text: str, begin: int, end: int) -> LineOfNames | None:
 def _named(line: str, at: int, end: int, delimiter: str, quote: str) -> LineOfNames | None:
     """Return the line if its cells are names."""
     starts = cell_starts(line, delimiter, at, quote)
-    cells = [line[a - at : b - at - 1] for a, b in pairwise([*starts, at + len(line) + 1])]
-    names = [" ".join(cell.strip(f" \t{quote}\ufeff*`").split()) for cell in cells]
-    if not all(_is_name(name) for name in names if name) or sum(map(bool, names)) < 2:
+    names = []
+    around = f" \t{quote}\ufeff*`"
+    for begin, following in pairwise([*starts, at + len(line) + 1]):
+        name = " ".join(line[begin - at : following - at - 1].strip(around).split())
+        if name and not _is_name(name):
+            return None  # the usual answer for prose and code: most of it is not looked at
+        names.append(name)
+    if sum(map(bool, names)) < 2:
         return None
     return LineOfNames(delimiter, names, starts, end, quote)
 

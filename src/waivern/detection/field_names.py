@@ -11,29 +11,15 @@ from functools import partial
 
 from waivern.detection.delimited import with_line_ends
 from waivern.detection.expressions import expression
+from waivern.detection.field_terms import NamedField, named_field
 from waivern.detection.field_uses import use_of
-from waivern.detection.ruleset import LONGEST_TERM, NamedField, Ruleset
+from waivern.detection.ruleset import Ruleset
 from waivern.detection.tables import first_line, headers
+from waivern.detection.text_words import TextWords
 from waivern.detection.word_splitting import words
 
-_MOST_WORDS = 6
-_IDENTIFIER = expression(rb"[A-Za-z_][A-Za-z0-9_-]{1,50}")
-_NOT_DATA = frozenset(
-    """
-        is has can should show send create retrieve validate verify check get set enable
-        allow require use no num hide reset change update forgot confirm make parse format
-        render test mask max min lost wrong missing unknown invalid notice button label
-        setting error msg message generate must incoming activation subject body template
-        hint help placeholder tooltip include exclude html unusable usable unset list
-        describe translate associate ignore skip lookup add remove delete find fetch
-    """.split()  # noqa: SIM905
-)
-_QUALIFIERS = frozenset(
-    """
-        home work private office primary secondary main old new value raw hash hashed encrypted
-        enc text str plain masked
-    """.split()  # noqa: SIM905
-)
+_APART = (b" ", b"")
+"""What stands before and after a name among the runs of a text."""
 _HTML = expression(r"<!doctype html|<(?:html|body|div|span|script)\b", re.IGNORECASE)
 _OF_THINGS = frozenset({"credentials", "online_identifier", "financial", "location"})
 """Categories of fields that accounts, devices and towns have, too."""
@@ -50,7 +36,6 @@ _RECORD_LINES = 4
 _MOST_NEAR = 50
 _Places = list[tuple[int, str]]
 """Places of fields in a text, each with its term, ascending."""
-_MOST_BEFORE = 2
 MOST_NAMES = 10_000
 """The names that are distinguished in one text."""
 
@@ -67,21 +52,7 @@ class FieldUse:
 
 def classify(name: str, rules: Ruleset) -> NamedField | None:
     """Return the term of a field name; a weak term only if the name consists of it alone."""
-    parts = words(name)
-    if not 0 < len(parts) <= _MOST_WORDS or parts[0] in _NOT_DATA:
-        return None
-    term = rules.fields.get(" ".join(parts))
-    if term:
-        return NamedField(name, term, whole=True)
-    while len(parts) > 1 and parts[-1] in _QUALIFIERS:
-        parts = parts[:-1]
-    for begin in range(max(0, len(parts) - LONGEST_TERM), len(parts)):
-        term = rules.fields.get(" ".join(parts[begin:]))
-        if term and not term.weak:
-            if begin > _MOST_BEFORE or not _NOT_DATA.isdisjoint(parts[:begin]):
-                return None
-            return NamedField(name, term, whole=False)
-    return None
+    return named_field(name, rules.fields)
 
 
 def field_names(text: str, rules: Ruleset) -> list[FieldUse]:
@@ -111,15 +82,21 @@ class FieldNames:
         self.columns: frozenset[str] = frozenset()
         """The names in the first line, if the text consists of rows below such a line."""
 
-    def add(self, text: str, at: int = 0) -> list[FieldUse]:
-        """Add the part that begins at `at`; return the fields that are new, by position."""
+    def add(
+        self, text: str, at: int = 0, words: TextWords | None = None, begin: int = 0
+    ) -> list[FieldUse]:
+        """Add the part that begins at `at`; return the fields that are new, by position.
+
+        `words` are those of a text that the part is the end of, from `begin` on.
+        """
+        words = words or TextWords(text, self._rules.lexicon)
         head = None
         if self._is_xml is None:
             self._is_xml = _is_xml(text)
             head = first_line(text)
             self.columns = frozenset(head.names if head else ())
-        new = {use.field.name: use for use in self._declared(text, at)}
-        for name, place in headers(text, head):
+        new = {use.field.name: use for use in self._declared(text, at, words, begin)}
+        for name, place in headers(text, head, words.seen):
             field = classify(name, self._rules)
             if field:
                 new[name] = FieldUse(field, at + place, 1, data=True)
@@ -147,23 +124,39 @@ class FieldNames:
             (use for use in found if not use.field.term.weak or (certain and use.data)), key=_place
         )
 
-    def _declared(self, text: str, at: int) -> Iterator[FieldUse]:
-        raw, xml = text.encode("ascii", "replace"), bool(self._is_xml)
-        named = {name: self._classified(name.decode()) for name in set(_IDENTIFIER.findall(raw))}
-        fields = {name: field for name, field in named.items() if field}
+    def _declared(self, text: str, at: int, words: TextWords, begin: int) -> Iterator[FieldUse]:
+        xml = bool(self._is_xml)
+        fields: dict[bytes, NamedField | None] = {}
         places: defaultdict[bytes, list[tuple[int, bool]]] = defaultdict(list)
-        for found in _IDENTIFIER.finditer(raw) if fields else ():
-            name = found.group()
-            if name in fields:
-                data = use_of(text, found.start(), found.end(), fields[name], self._rules, xml=xml)
+        for start, name in _names(words, begin):
+            if name not in fields:
+                fields[name] = self._classified(name.decode())
+            field = fields[name]
+            if field is not None:
+                data = use_of(text, start, start + len(name), field, self._rules, xml=xml)
                 if data is not None:
-                    places[name].append((found.start(), data))
-        beside = _Beside(text, fields, places)
+                    places[name].append((start, data))
+        named = {name: field for name, field in fields.items() if field}
+        beside = _Beside(text, named, places)
         for name, every in places.items():
-            if uses := beside.meant(fields[name], every, self._rules):
-                yield FieldUse(
-                    fields[name], at + uses[0][0], len(uses), any(use[1] for use in uses)
-                )
+            if uses := beside.meant(named[name], every, self._rules):
+                yield FieldUse(named[name], at + uses[0][0], len(uses), any(use[1] for use in uses))
+
+
+def _names(words: TextWords, begin: int) -> Iterator[tuple[int, bytes]]:
+    """Yield where each name begins that may be the name of a field, and the name.
+
+    The places are counted from `begin`, where the first one may be.
+    """
+    text = words.runs
+    for block in words.blocks:
+        for name in {*block.fields}:
+            at = text.find(name, block.start, block.end)
+            while at >= 0:
+                end = at + len(name)
+                if at >= begin and text[at - 1 : at] in _APART and text[end : end + 1] in _APART:
+                    yield at - begin, words.raw[at:end]
+                at = text.find(name, end, block.end)
 
 
 class _Beside:

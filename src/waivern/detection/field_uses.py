@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from waivern.detection.expressions import expression
-from waivern.detection.ruleset import NamedField, Ruleset
+from waivern.detection.field_terms import NamedField
+from waivern.detection.ruleset import Ruleset
 from waivern.detection.word_splitting import words
 
 _CONTROL = expression(

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple, TypeAlias
 
 from waivern.detection.expressions import expression
+from waivern.detection.field_terms import LONGEST_TERM
 from waivern.detection.ruleset import (
-    LONGEST_TERM,
     UNRELATED,
     Ruleset,
     Vocabulary,

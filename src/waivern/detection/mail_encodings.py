@@ -9,16 +9,22 @@ import codecs
 import re
 from base64 import b64decode
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from heapq import merge
 from typing import NamedTuple
 
 from waivern.detection.expressions import expression
 
-_SIGNS = (
-    "ransfer-Encoding", "ransfer-encoding", "RANSFER-ENCODING", "QUOTED-PRINTABLE", ";base64,",
-    "uthorization", "=?",
-)  # fmt: skip
+_SIGNS = {
+    "=?": (),
+    "ransfer-Encoding": ("Encoding",),
+    "ransfer-encoding": ("encoding",),
+    "RANSFER-ENCODING": ("ENCODING",),
+    "QUOTED-PRINTABLE": ("PRINTABLE",),
+    ";base64,": ("base",),
+    "uthorization": ("Authorization", "authorization"),
+}
+"""The signs of an encoding, and the words one of which a text with the sign has."""
 _HEADER = expression(
     r"^content-transfer-encoding[ \t]{0,4}:\s{0,4}(quoted-printable|base64)\b",
     re.IGNORECASE | re.MULTILINE,
@@ -63,9 +69,13 @@ class _Part(NamedTuple):
     readable: bool
 
 
-def may_occur(text: str) -> bool:
-    """Return whether a text may have a transfer encoding."""
-    return any(sign in text for sign in _SIGNS)
+def may_occur(text: str, spelled: Collection[str] | None = None) -> bool:
+    """Return whether a text may have a transfer encoding; `spelled` are its words, if known."""
+    return any(
+        sign in text
+        for sign, words in _SIGNS.items()
+        if not words or spelled is None or any(word in spelled for word in words)
+    )
 
 
 def transfer_encodings(text: str) -> Iterator[Replacement]:

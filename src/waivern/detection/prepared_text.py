@@ -12,6 +12,7 @@ from waivern.detection.word_splitting import UNSPACED, tokens_in, words_of
 
 if TYPE_CHECKING:
     from waivern.detection.column_stances import ColumnStances
+    from waivern.detection.text_words import TextWords
 
 _SPACES = "\u00a0\u2007\u2009\u202f"
 _HYPHENS = "\u2010\u2011\u2012\u2013\u2212"
@@ -73,6 +74,7 @@ class PreparedText:
         field: str | None = None,
         beside: Collection[str] = (),
         person: float | None = None,
+        words: TextWords | None = None,
     ) -> None:
         self.named: Collection[str] | None = None
         """The types that a label of the text may name; None: any."""
@@ -87,21 +89,28 @@ class PreparedText:
             for odd in _HYPHENS:
                 text = text.replace(odd, "-")
         self.text = text
+        self._words = words
+        """The words of this text, if they are known."""
 
     @cached_property
     def spelled(self) -> frozenset[str]:
         """The runs of letters in the text, each once, as they are spelled."""
-        return tokens_in(self.text)
+        return tokens_in(self.text) if self._words is None else self._words.spelled
 
     @cached_property
     def seen(self) -> frozenset[str]:
-        """The words of the text and of its field as labels have them."""
+        """The words of the text and of its field as labels have them.
+
+        Those that mean something to the ruleset, if the words of the text are known.
+        """
+        if self._words is not None:
+            return self._words.seen_with(self.field)
         return words_of(self.spelled, self.field)
 
     @cached_property
     def raw(self) -> bytes:
         """One byte a character, '?' for what is not ASCII."""
-        return self.text.encode("ascii", "replace")
+        return self.text.encode("ascii", "replace") if self._words is None else self._words.raw
 
     @cached_property
     def numbers(self) -> bytes:

@@ -13,9 +13,11 @@ from importlib.resources import files
 from typing import Any, Literal, NamedTuple
 
 from waivern.detection.expressions import expression
+from waivern.detection.field_terms import FieldTerm
 from waivern.detection.identifiers import IDENTIFIERS
 from waivern.detection.patterns import ValuePattern
 from waivern.detection.secrets import SECRETS
+from waivern.detection.text_words import Lexicon
 from waivern.detection.word_splitting import UNSPACED, words
 from waivern.errors import NotFoundError
 from waivern.message import json_bytes, sha256
@@ -24,7 +26,6 @@ UNRELATED = "unrelated"
 """In place of a type: the label of a value that is not about a person."""
 
 DEFAULT_VERSION = "1.0.0"
-LONGEST_TERM = 5
 STEM_SIZES = range(4, 13)
 """The lengths that the beginning of a word may have, as in the term `telefon*`."""
 
@@ -60,31 +61,11 @@ class Category:
     articles: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class FieldTerm:
-    """A term of field names and its category. A `weak` term needs a second signal."""
-
-    term: str
-    category: str
-    weak: bool
-    rule: str
-    """The id of the rule that it belongs to."""
-
-
 class OwnSamples(NamedTuple):
     """Values of a type that only a user's ruleset has, and a label of theirs."""
 
     values: tuple[str, ...]
     label: str
-
-
-@dataclass(frozen=True, slots=True)
-class NamedField:
-    """A name that contains `term`; `whole`: it consists of the term alone."""
-
-    name: str
-    term: FieldTerm
-    whole: bool
 
 
 @dataclass(frozen=True)
@@ -133,6 +114,11 @@ class Ruleset:
                 if others <= seen
             )
         )
+
+    @cached_property
+    def lexicon(self) -> Lexicon:
+        """The words that mean something to the rules."""
+        return Lexicon((*self.labels, *self.hints), self._beginnings, self.fields)
 
     @cached_property
     def unspaced(self) -> tuple[str, ...]:

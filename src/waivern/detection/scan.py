@@ -22,6 +22,7 @@ from waivern.detection.patterns import values
 from waivern.detection.prepared_text import Candidate, PreparedText
 from waivern.detection.reasons import Reasons
 from waivern.detection.ruleset import Ruleset, TypeRule, load_ruleset
+from waivern.detection.text_words import TextWords
 from waivern.detection.value_types import FINDERS, is_sample, mask
 
 _FOR, _HINT, _AGAINST, _FOREIGN = 0.4, 0.25, -0.4, -0.15
@@ -89,6 +90,7 @@ def scan(
     beside: Collection[str] = (),
     person: float | None = None,
     model: NameModel | None = None,
+    words: TextWords | None = None,
 ) -> list[Match]:
     """Return the matches in `text` in order, without overlaps.
 
@@ -99,14 +101,17 @@ def scan(
     it is nothing but values, what they are may be said elsewhere.
     `person` is the confidence that a value of the field is a person's name, as `name_column`
     returns it for a whole column; None: the field's name and the value decide. `model` reads the
-    sentences that may have names. Nothing outside the process is used.
+    sentences that may have names. `words` are the words of the text, if they are known already.
+    Nothing outside the process is used.
     """
     rules = ruleset or load_ruleset()
     text = with_line_ends(text)
-    plain = decoded(text)
+    words = _words_of(text, rules, words)
+    plain = decoded(text, words.spelled if words else None)
     if plain is not None:
         text, begin = plain.text, plain.offset(begin)
-    doc = PreparedText(text, field=field, beside=beside, person=person)
+        words = _words_of(text, rules)
+    doc = PreparedText(text, field=field, beside=beside, person=person, words=words)
     if len(text) > _SHORT:
         doc.named = rules.named_by(doc.seen)
         doc.columns = ColumnStances.of(doc.text, rules, field)
@@ -134,6 +139,13 @@ def scan(
     weighing = Weighing(doc, surroundings, rules, min_confidence, piece=piece)
     found = sorted(_resolve(weighing.matches(candidates)), key=lambda m: m.start)
     return found if plain is None else [_as_written(match, plain) for match in found]
+
+
+def _words_of(text: str, rules: Ruleset, known: TextWords | None = None) -> TextWords | None:
+    """Return the words of a text; None for a short one, which is not worth it."""
+    if known is not None and known.text is text:
+        return known
+    return TextWords(text, rules.lexicon) if len(text) > _SHORT else None
 
 
 def _as_written(match: Match, plain: DecodedText) -> Match:

@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cached_property
+from heapq import merge
 from itertools import pairwise
 
 from waivern.detection.delimited import (
@@ -101,9 +102,8 @@ class Tables:
 
     @cached_property
     def _inserts(self) -> list[tuple[int, list[str]]]:
-        if "insert" not in self._text and "INSERT" not in self._text and "Insert" not in self._text:
-            return []
-        return [(m.end(), _names(m.group(1))) for m in _INSERT.finditer(self._text)]
+        found = _statements(_INSERT, "insert", self._text)
+        return [(m.end(), _names(m.group(1))) for m in found]
 
     def _insert_column(self, at: int) -> str | None:
         if not self._inserts:
@@ -134,7 +134,7 @@ class Tables:
 
     @cached_property
     def _breaks(self) -> list[int]:
-        return [m.end() for m in _BLANK.finditer(self._text)]
+        return [*_blank_lines(self._text)]
 
     @cached_property
     def _copies(self) -> list[tuple[int, int, list[str]]]:
@@ -143,7 +143,7 @@ class Tables:
         if "stdin" not in text and "STDIN" not in text:
             return []
         copies, end = [], -1
-        for copy in _COPY.finditer(text):
+        for copy in _statements(_COPY, "copy", text):
             begin = text.find("\n", copy.end())
             if begin < 0:
                 break
@@ -305,6 +305,34 @@ class _Values:
             self._depth = _SQL_OVER
 
 
+def _statements(form: re.Pattern[str], first: str, text: str) -> Iterator[re.Match[str]]:
+    """Yield the statements of a form, in order; to search for the `first` word is faster."""
+    done = 0
+    for begin in merge(*(_places(text, word) for word in (first, first.upper(), first.title()))):
+        statement = form.match(text, begin) if begin >= done else None
+        if statement is not None:
+            done = statement.end()
+            yield statement
+
+
+def _places(text: str, word: str) -> Iterator[int]:
+    at = text.find(word)
+    while at >= 0:
+        yield at
+        at = text.find(word, at + 1)
+
+
+def _blank_lines(text: str) -> Iterator[int]:
+    """Yield where the line after each blank line begins."""
+    if any(sign in text for sign in (" \n", "\t\n", "\r\n")):
+        yield from (blank.end() for blank in _BLANK.finditer(text))
+        return
+    at = text.find("\n\n")
+    while at >= 0:
+        yield at + 2
+        at = text.find("\n\n", at + 2)
+
+
 def first_line(text: str) -> LineOfNames | None:
     """Return the first line if it names the columns of the rows below it."""
     return line_of_names(text, 0)
@@ -322,18 +350,18 @@ def context_for_next(text: str) -> str:
     return Tables(text).open_at_end() or text[text.find("\n", near) + 1 or near :]
 
 
-def headers(text: str, head: LineOfNames | None) -> list[tuple[str, int]]:
+def headers(text: str, head: LineOfNames | None, words: Collection[str]) -> list[tuple[str, int]]:
     """Return the column names that the text declares, and where: INSERT, COPY, and `head`.
 
-    `head` is the text's first line, if that names columns.
+    `head` is the text's first line, if that names columns; `words` are the words of the text.
     """
     found: dict[str, int] = {}
     if head is not None:
         for name, start in zip(head.names, head.starts, strict=True):
             if name:
                 found.setdefault(name, text.find(name, start))
-    for form in (_INSERT, _COPY):
-        for statement in form.finditer(text):
+    for form, first, word in ((_INSERT, "insert", "insert"), (_COPY, "copy", "stdin")):
+        for statement in _statements(form, first, text) if word in words else ():
             for name, start in _listed(statement.group(1), statement.start(1)):
                 found.setdefault(name, start)
     return list(found.items())

@@ -41,6 +41,9 @@ def words(name: str) -> tuple[str, ...]:
 @lru_cache(maxsize=50_000)
 def _words_of(token: str) -> tuple[str, ...]:
     """Return the words of a part of a name: texts consist of few different ones."""
+    plain = token.isascii() and token.isalnum()
+    if plain and (token[1:].islower() or (token.isupper() and token.isalpha())):
+        return (_singular(token.lower()),)  # without humps
     return tuple([_singular(w.casefold()) for w in _WORD.findall(_HUMPS.sub(" ", token))])
 
 
@@ -68,12 +71,11 @@ def tokens_in(text: str) -> frozenset[str]:
     if text.isascii():
         return frozenset(text.encode().translate(_LETTERS).decode().split())
     # Other scripts are looked at once a token: most texts have few characters of them.
-    every = {*text.encode("utf-8", "replace").translate(_LETTERS_OR_OTHER).split()}
-    found = {token.decode() for token in every if token.isascii()}
-    for token in every:
-        if not token.isascii():
-            found.update(_NO_LETTERS.sub(" ", token.decode()).split())
-    return frozenset(found)
+    every = {*text.encode("utf-8", "replace").translate(_LETTERS_OR_OTHER).decode().split()}
+    odd = [token for token in every if not token.isascii()]
+    every.difference_update(odd)
+    every.update(_NO_LETTERS.sub(" ", " ".join(odd)).split())
+    return frozenset(every)
 
 
 def words_of(tokens: Iterable[str], field: str | None = None) -> frozenset[str]:

@@ -1,0 +1,198 @@
+"""The words of a text, block by block: what decides which searches a text is worth.
+
+Texts consist of few different words, and of these few mean anything to a ruleset. So a text is cut
+into its runs of letters once, each run is judged once in a process, and a search for a word looks
+at the blocks alone that have it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import cached_property
+from typing import NamedTuple
+
+from waivern.detection.expressions import expression
+from waivern.detection.field_terms import FieldTerm, named_field
+from waivern.detection.people import address_fields, name_fields
+from waivern.detection.word_splitting import UNSPACED, tokens_in, words_once
+
+_BLOCK = 1 << 14
+"""The characters of a block; it ends between two runs."""
+_MOST_KNOWN = 200_000
+"""The different runs that are remembered."""
+_ANCHORS = name_fields.ANCHORS | address_fields.ANCHORS | address_fields.LABELS
+_WORDS_OF_SQL = frozenset({"insert", "stdin"})
+_MAIL = "mail"
+"""A part of `e-mail`, which is one word to `words` and two runs of letters."""
+_RUN = b"-_"
+_WHOLE = expression(rb"[A-Za-z0-9_-]+")
+_IDENTIFIER = expression(rb"[A-Za-z_][A-Za-z0-9_-]{1,50}")
+
+
+def _run_table() -> bytes:
+    """Return the table that leaves letters and marks of names, and makes each digit '0'."""
+    table = bytearray(b" " * 256)
+    for code in range(256):
+        if code >= 128 or chr(code).isalpha() or code in _RUN:
+            table[code] = code
+        elif chr(code).isdigit():
+            table[code] = ord("0")
+    return bytes(table)
+
+
+_RUNS = _run_table()
+_ASCII_RUNS = _RUNS[:128] + b" " * 128
+_LETTERS = bytes(code if chr(code).isalpha() and code < 128 else 0x20 for code in range(256))
+
+
+class Lexicon:
+    """The words that mean something to a ruleset, with a memory of the words that were judged.
+
+    `labels` are the terms of its labels, `beginnings` the first letters of its stems, `fields` the
+    terms of its names of fields.
+    """
+
+    def __init__(
+        self,
+        labels: Iterable[str],
+        beginnings: Collection[str],
+        fields: Mapping[str, FieldTerm],
+    ) -> None:
+        self._terms = fields
+        self._count = any(map(str.isdigit, "".join(fields)))
+        """Whether digits may matter in a name: in those of the shipped ruleset they do not."""
+        self._labels = _ANCHORS | _WORDS_OF_SQL | {w for term in labels for w in term.split(" ")}
+        self._beginnings = frozenset(beginnings)
+        self._size = max(map(len, self._beginnings), default=0)
+        self._fields = {_MAIL} | {word for term in fields for word in term.split(" ")}
+        self._telling: dict[str, tuple[str, ...]] = {}
+        self._silent: set[str] = set()
+        self._of_no_field: set[bytes] = set()
+        self._of_fields: dict[bytes, bool] = {}
+
+    def seen(self, tokens: frozenset[str]) -> frozenset[str]:
+        """Return the words of runs of letters that mean something."""
+        found = set[str]()
+        if len(self._silent) + len(self._telling) > _MOST_KNOWN:
+            self._silent.clear()
+            self._telling.clear()
+        for token in tokens - self._silent:
+            words = self._telling.get(token)
+            if words is None:
+                words = tuple(filter(self._means, words_once(token)))
+                if words:
+                    self._telling[token] = words
+                else:
+                    self._silent.add(token)
+            found.update(words)
+        return frozenset(found)
+
+    def _means(self, word: str) -> bool:
+        if word in self._labels or word[: self._size] in self._beginnings:
+            return True
+        return not word.isascii() and UNSPACED.search(word) is not None  # terms are within it
+
+    def field_runs(self, runs: set[bytes]) -> list[bytes]:
+        """Return the names of fields of the ruleset in runs; each digit in them is a '0'."""
+        if len(self._of_no_field) > _MOST_KNOWN:
+            self._of_no_field.clear()
+        found = []
+        for run in runs - self._of_no_field:
+            names = self._field_names(run)
+            found += names
+            if not names:
+                self._of_no_field.add(run)
+        return found
+
+    def _field_names(self, run: bytes) -> list[bytes]:
+        """Return the names of fields that a run consists of, which are several in few scripts."""
+        if self._count and b"0" in run:
+            return [name for name in _WHOLE.findall(run) if _IDENTIFIER.fullmatch(name)]
+        if not any(map(self._may_be_field, run.translate(_LETTERS).split())):
+            return []
+        return [
+            name
+            for name in _WHOLE.findall(run)
+            if _IDENTIFIER.fullmatch(name) and named_field(name.decode(), self._terms)
+        ]
+
+    def _may_be_field(self, token: bytes) -> bool:
+        known = self._of_fields.get(token)
+        if known is None:
+            if len(self._of_fields) > _MOST_KNOWN:
+                self._of_fields.clear()
+            known = not self._fields.isdisjoint(words_once(token.decode()))
+            self._of_fields[token] = known
+        return known
+
+
+class WordBlock(NamedTuple):
+    """The characters [start, end) of a text."""
+
+    start: int
+    end: int
+    fields: list[bytes]
+    """The names of fields in it; each digit in them is a '0'."""
+
+
+class TextWords:
+    """The words of one text."""
+
+    def __init__(self, text: str, lexicon: Lexicon) -> None:
+        self.text = text
+        self._lexicon = lexicon
+
+    @property
+    def spelled(self) -> frozenset[str]:
+        """The runs of letters in the text, each once, as they are spelled."""
+        return self._read[0]
+
+    @cached_property
+    def seen(self) -> frozenset[str]:
+        """The words of the text that mean something to the ruleset."""
+        return self._lexicon.seen(self.spelled)
+
+    def seen_with(self, field: str | None) -> frozenset[str]:
+        """Return the words of the text and of the name of its field."""
+        return self.seen if field is None else self.seen.union(words_once(field))
+
+    @property
+    def blocks(self) -> list[WordBlock]:
+        """The blocks of the text."""
+        return self._read[1]
+
+    @cached_property
+    def raw(self) -> bytes:
+        """One byte a character, '?' for what is not ASCII."""
+        return self.text.encode("ascii", "replace")
+
+    @cached_property
+    def runs(self) -> bytes:
+        """Names and numbers, each digit as '0'; what is between them as spaces."""
+        return self.raw.translate(_ASCII_RUNS)
+
+    @cached_property
+    def _read(self) -> tuple[frozenset[str], list[WordBlock]]:
+        text, plain, found = self.text, self.text.isascii(), set[bytes]()
+        blocks = []
+        for start, end in _cuts(text, self.runs):
+            if plain or text[start:end].isascii():
+                runs = set(self.runs[start:end].split())
+            else:
+                part = text[start:end].encode("utf-8", "replace")
+                runs = set(part.translate(_RUNS).split())
+            found |= runs
+            blocks.append(WordBlock(start, end, self._lexicon.field_runs(runs)))
+        return tokens_in(b" ".join(found).decode()), blocks
+
+
+def _cuts(text: str, runs: bytes) -> Iterator[tuple[int, int]]:
+    """Yield the starts and the ends of the blocks of a text, which end between two runs."""
+    start, size = 0, len(runs)
+    while start < size:
+        end = runs.find(b" ", start + _BLOCK)
+        while end >= 0 and not text[end].isascii():  # it may be a letter
+            end = runs.find(b" ", end + 1)
+        end = size if end < 0 else end
+        yield start, end
+        start = end
