@@ -82,6 +82,8 @@ class ArtifactProgress:
     """Bytes done, if they are known."""
     total_size: int | None = None
     """Bytes in all, if they are known."""
+    found: int | None = None
+    """Findings so far, if the component counts them."""
     type: Literal["artifact_progress"] = field(default="artifact_progress", init=False)
     seq: None = field(default=None, init=False)
     duration_ms: None = field(default=None, init=False)

@@ -181,6 +181,8 @@ class RunLogs:
         open_log: OpenLog,
         redact: Callable[[str], str] = str,
         echo: Echo = lambda _name, _line: None,
+        *,
+        echo_all: bool = False,
     ) -> None:
         self.closed = False
         self.prompt = False
@@ -192,6 +194,8 @@ class RunLogs:
         self._open = open_log
         self._redact = redact
         self._echo = echo
+        self._echo_all = echo_all
+        """Whether lines that a component logs are shown like those that it prints."""
         self._logs: dict[str | None, ArtifactLog] = {}
         self.restart()
         _all.add(self)
@@ -244,7 +248,7 @@ class RunLogs:
         except (WaivernError, OSError) as error:
             self.trouble = self.trouble or str(error)
         for line, echo in lines:
-            if echo and not self.forked:
+            if (echo or self._echo_all) and not self.forked:
                 self._echo(log.name, self._redact(line))
 
     def unfinished(self, text: str) -> None:

@@ -25,6 +25,8 @@ from waivern.plugins.tally import PLANTED, UNPROVEN, Coverage, Progress
 from waivern.record_stream import RecordStream
 from waivern.store.writers import RecordSink
 
+FINDINGS = "findings"
+"""The list whose records are counted in the progress."""
 _OF_THE_CALL = (PLANTED, UNPROVEN)
 REPORT_S = 0.02
 """The least time between two reports of progress, but for the last one."""
@@ -73,6 +75,8 @@ class ItemResults:
         self._size = 0
         self._total = 0
         self._taken_count = 0
+        self._found = 0
+        """The number of records so far."""
         self._records = sha256()
         """Of the lines of all records that were yielded."""
 
@@ -117,6 +121,7 @@ class ItemResults:
         self._note(item, digest if ctx.missed == missed else "", len(records), lines, coverage)
         self._total += 1
         self._size += item.size
+        self._found += len(records)
         self._report(ctx, 0)
         return records
 
@@ -177,12 +182,13 @@ class ItemResults:
     def _report(self, ctx: Context, within: int) -> None:
         """Report the items that are done, and the bytes of the one that is being read."""
         now = time.monotonic()
-        _, total, _, total_size = self._expected
+        _, total, _, total_size, _ = self._expected
         if now < self._report_at and self._total != total:
             return  # to report each of many small items takes longer than to take its result
         self._report_at = now + REPORT_S
         size = self._size + within
-        ctx.progress(self._total, total, size=size or None, total_size=total_size)
+        found = self._found if self._name == FINDINGS else None
+        ctx.progress(self._total, total, size=size or None, total_size=total_size, found=found)
 
     def finish(self, content: Json, records: RecordStream | None) -> RecordStream | None:
         """Return the index of an artifact; `records` is the list that is not in `content`.

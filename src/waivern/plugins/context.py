@@ -185,12 +185,14 @@ class Context:
         *,
         size: int | None = None,
         total_size: int | None = None,
+        found: int | None = None,
     ) -> None:
         """Report that `n` of `total` items, `size` of `total_size` bytes, are done.
 
-        A total that is not known is None. `each_item` reports progress itself.
+        `found` is the number of findings so far. What is not known is None. `each_item` reports
+        progress itself.
         """
-        self._emit_progress(Progress(n, total, size, total_size))
+        self._emit_progress(Progress(n, total, size, total_size, found))
 
     def redact(self, text: str) -> str:
         """Return the text with each secret replaced by its name, so that it may reach a file."""

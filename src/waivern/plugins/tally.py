@@ -14,13 +14,14 @@ PLANTED, UNPROVEN = "planted", "unproven"
 class Progress(NamedTuple):
     """The progress of a component: `n` of `total` items, `size` of `total_size` bytes.
 
-    What is not known is None.
+    `found` is the number of findings so far. What is not known is None.
     """
 
     n: int
     total: int | None = None
     size: int | None = None
     total_size: int | None = None
+    found: int | None = None
 
     @property
     def share(self) -> float | None:

@@ -47,7 +47,12 @@ def carry_out(session: Session) -> RunResult:
     options.on_start(plan, record)
     observers = tuple(map(_GuardedObserver, options.observers))
     cache = _cache(session)
-    logs = RunLogs(partial(store.log, session.run_id), secrets.hide, options.on_output)
+    logs = RunLogs(
+        partial(store.log, session.run_id),
+        secrets.hide,
+        options.on_output,
+        echo_all=options.all_output,
+    )
     progress = ProgressFile(lease, record, options.clock, options.on_progress)
     loop = _loop(session, observers, secrets, cache, logs, progress.report)
     options.on_running(loop.halt)

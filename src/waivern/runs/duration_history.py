@@ -7,7 +7,6 @@ from statistics import median_low
 
 from waivern.errors import WaivernError
 from waivern.message import Json
-from waivern.planning.plan import Plan
 from waivern.record.fold import RunRecord
 from waivern.record.journal_events import ArtifactCompletedRecord
 from waivern.record.status import How
@@ -20,10 +19,10 @@ LOOKED_AT = 5
 
 
 class DurationHistory:
-    """The newest runs of the same runbook that can be read."""
+    """The newest runs of the same runbook, known by path or name, that can be read."""
 
-    def __init__(self, store: RunStore, plan: Plan) -> None:
-        self._records = list(_records(store, plan))
+    def __init__(self, store: RunStore, path: str | None, name: str) -> None:
+        self._records = list(_records(store, path, name))
 
     def made(self, artifact: str) -> bool:
         """Return whether any of them completed it."""
@@ -46,8 +45,7 @@ class DurationHistory:
                 yield step.completed
 
 
-def _records(store: RunStore, plan: Plan) -> Iterator[RunRecord]:
-    path, name = plan.runbook.document.path, plan.runbook.name
+def _records(store: RunStore, path: str | None, name: str) -> Iterator[RunRecord]:
     from_files = (run for run in RunListing(store).glances if run.runbook_path and path)
     found = 0
     for run in from_files:

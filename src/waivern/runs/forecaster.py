@@ -88,7 +88,7 @@ class Forecaster:
         self._notes = notes
         self._refresh = options.refresh
         self._decisions = DecisionWalk(plan, evidence, skipped=skipped)
-        self._history = DurationHistory(store, plan)
+        self._history = DurationHistory(store, plan.runbook.document.path, plan.runbook.name)
         self._secrets = secrets_of(plan, environ)
         cache = Cache(store, environ, options.refresh, make=False)
         self._cache = cache if options.uses_cache else None

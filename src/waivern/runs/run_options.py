@@ -66,6 +66,8 @@ class RunOptions(NamedTuple):
     on_progress: Callable[[str, Progress], None] = lambda _artifact, _progress: None
     on_output: Callable[[str | None, str], None] = lambda _artifact, _line: None
     """Called with each line that a component prints, redacted; None: of an unknown component."""
+    all_output: bool = False
+    """Whether `on_output` is also called with the lines that a component logs."""
     on_log: Callable[[Callable[[str], None] | None], None] = lambda _write: None
     """Called with a function that writes to the run's own log while that is open, and with None
     when everything has to be written."""

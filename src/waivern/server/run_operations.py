@@ -188,6 +188,6 @@ def run_operations() -> Iterator[Operation]:
         "Return the progress of a live run.",
         get_progress,
         (RUN,),
-        returns="`progress`: `at`, and `artifacts` with `n` of `total` and `size` of `total_size`;"
-        " null if the run is not live or nothing was reported.",
+        returns="`progress`: `at`, and `artifacts` with `n` of `total`, `size` of"
+        " `total_size`, and `found`; null if the run is not live or nothing was reported.",
     )

@@ -17,7 +17,6 @@ from waivern.cli.ui.options import (
     recorded_options,
     running_options,
 )
-from waivern.cli.ui.progress_state import ProgressLine
 from waivern.cli.ui.running import carry_out, exit_with, finish, store_with_runs
 from waivern.cli.ui.screen import stderr, stdout
 from waivern.cli.ui.typed_options import TypedOptions
@@ -92,7 +91,7 @@ def command(
     def begin(options: RunOptions, display: ProgressDisplay) -> Decided:
         def on_decided(event: GateDecidedRecord) -> None:
             if not no_resume:
-                display.say(ProgressLine("run", clean(_described(event))))
+                display.notice(_described(event))
 
         request = RunRequest(run=run, params=params)
         return approve(

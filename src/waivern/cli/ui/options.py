@@ -210,7 +210,16 @@ running_options = all_of(
         "-v",
         "--verbose",
         count=True,
-        help="Show more progress; -vv: also tracebacks of internal errors.",
+        help="Also show what starts, and the log lines of components; -vv: also tracebacks of"
+        " internal errors.",
+    ),
+    option(
+        "--log-format",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        metavar="FORMAT",
+        help="Show progress as `text`, or as `json`: each event and log line is an object on a line"
+        " of its own.  [default: text]",
     ),
 )
 """The options of `TypedOptions`."""

@@ -6,6 +6,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -13,7 +14,7 @@ import click
 
 from waivern.cli.ui.json_output import print_document
 from waivern.cli.ui.options import opened
-from waivern.cli.ui.screen import screen, stderr, stdout
+from waivern.cli.ui.screen import stderr, stdout
 from waivern.cli.ui.typed_options import TypedOptions
 from waivern.errors import UsageError, worst
 from waivern.record.text_forms import clean, clean_lines, near, short
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from waivern.cli.ui.screen import Screen
     from waivern.language.project import Project
     from waivern.message import Json
+    from waivern.record.fold import RunRecord
+    from waivern.runs.duration_history import DurationHistory
     from waivern.runs.exports import ExportOutcome
     from waivern.runs.result import RunResult
     from waivern.runs.run_options import RunOptions
@@ -63,7 +66,13 @@ def _shown(
 ) -> tuple[T, ProgressDisplay]:
     from waivern.cli.ui.progress import ProgressDisplay
 
-    display = ProgressDisplay(quiet=typed.quiet, verbose=typed.verbose > 0)
+    display = ProgressDisplay(
+        quiet=typed.quiet,
+        verbose=typed.verbose > 0,
+        log_format=typed.log_format,
+        answer_on_terminal=sys.stdout.isatty(),
+    )
+    display.history = partial(_history, store)
     at = ["--store", typed.store] if typed.store else []
     if store.folder is not None:
         display.again = lambda run: shlex.join(["wct", "runs", "resume", short(run), *at])
@@ -72,10 +81,17 @@ def _shown(
         options = options._replace(on_foreign=lambda _description: None)
     if store.folder and not typed.quiet and not Path(store.folder).is_dir():
         options = options._replace(
-            on_start=_announced(store.folder, options.on_start, screen(display.err))
+            on_start=_announced(store.folder, options.on_start, display.notice)
         )
     with display.shown():
         return begin(options, display), display
+
+
+def _history(store: RunStore, record: RunRecord) -> DurationHistory:
+    from waivern.runs.duration_history import DurationHistory
+
+    run = record.metadata
+    return DurationHistory(store, run.runbook_path, run.runbook_name)
 
 
 def _confirmed(error: ForeignRunError, typed: TypedOptions) -> bool:
@@ -174,11 +190,13 @@ def reason_not_stored(typed: str | None, no_store: bool, project: Project | None
     return why_not_stored(typed, os.environ, project)
 
 
-def _announced(folder: str, on_start: Callable[..., None], err: Screen) -> Callable[..., None]:
+def _announced(
+    folder: str, on_start: Callable[..., None], notice: Callable[[str], None]
+) -> Callable[..., None]:
     """Return an `on_start` that first reports that the store in `folder` is new."""
 
     def start(*started: object) -> None:
-        err.print(f"new store: {clean(near(folder))} (--store PATH names another)")
+        notice(f"new store: {near(folder)} (--store PATH names another)")
         on_start(*started)
 
     return start

@@ -11,6 +11,7 @@ from waivern.errors import UsageError
 from waivern.record.text_forms import clean_lines, near
 
 if TYPE_CHECKING:
+    from waivern.cli.ui.event_lines import LogFormat
     from waivern.cli.ui.progress import ProgressDisplay
     from waivern.cli.ui.screen import Screen
     from waivern.language.project import Project
@@ -42,6 +43,7 @@ class TypedOptions(NamedTuple):
     as_json: bool
     quiet: bool
     verbose: int
+    log_format: "LogFormat"
     base: str | None = None
     trust_run: bool = False
 
@@ -77,8 +79,9 @@ class TypedOptions(NamedTuple):
             observers=display.observers,
             on_progress=display.progress,
             on_stop=display.stopping,
-            on_wait=display.waiting,
+            on_wait=display.notice,
             on_output=display.output,
+            all_output=self.verbose > 0 or self.log_format == "json",
             on_log=display.log_to,
             on_secrets=display.redact,
             on_start=partial(display.start, where=near(where.url)),
