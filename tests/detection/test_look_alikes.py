@@ -15,6 +15,7 @@ from waivern.detection import field_names, load_ruleset, scan
         "Source: blastem (0.6.3.4-1)",
         "Version 50.97.225.132+dfsg",
         "pulseaudio 50.97.225.132~rc1",
+        "drivers (3.42.7.1-2) unstable",
     ],
 )
 def test_a_release_is_no_address(text: str) -> None:
@@ -28,6 +29,7 @@ def test_a_release_is_no_address(text: str) -> None:
         ("from 10.0.0.1-10.0.0.9", ["10.0.0.1", "10.0.0.9"]),
         ("GET / 81.94.202.251 - -", ["81.94.202.251"]),
         ("listen 0.0.0.0", ["0.0.0.0"]),
+        ("ours (10.1.1.1-50)", ["10.1.1.1"]),
     ],
 )
 def test_ranges_of_addresses_are_addresses(text: str, wanted: list[str]) -> None:
@@ -57,6 +59,11 @@ def test_groups_of_hexadecimal_digits_are_no_identifiers() -> None:
         "see MIMS::2003-1::190 and tex//<purpose>::9999",
         "EAP-Message = 0x01d30014120a00000d0100000f02000100010000",
         "mptcp 24 join hmac 0xcb7b87f5e5f0502f43b535fb70ef6607df2e6c7a",
+        "twist://password:login/#team:channel and voipms://password:email/PhoneNo1",
+        "if ((passwd = g_locale_to_utf8 (passwd, -1)))",
+        "is read with national number 12245999 instead of 2245999",
+        "+++ b/log.c 2007-08-28 phone 23:32:05.000000000 -0400",
+        "DROP IN=lo # 00:00:00:00:08:00 SRC=lo",
         "registration/logged_out.html,sha256=PuviqzJh7C6SZJl9yKZXDcxxqXN",
         '"awsAccountNumber": "123456789101"',
     ],
@@ -151,3 +158,13 @@ def test_a_quoted_text_to_the_end_is_no_line_of_names() -> None:
         "query = \"\\\n\tSELECT MAX(a), b \\\n\tFROM t \\\n\tWHERE name='%{key}' \\\n\tLIMIT 1;\"\n"
     )
     assert field_names(text, load_ruleset()) == []
+
+
+def test_a_font_of_a_manual_page_is_no_part_of_an_address() -> None:
+    text = "by Ann Lee <\\fIann.lee@acme.io\\fR>"
+    assert [m.value for m in scan(text, types={"EMAIL_ADDRESS"})] == ["ann.lee@acme.io"]
+
+
+def test_a_trunk_digit_may_stand_in_parentheses() -> None:
+    text = "phone: +61 (02) 9332 3633"
+    assert [m.value for m in scan(text)] == ["+61 (02) 9332 3633"]

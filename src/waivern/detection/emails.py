@@ -36,6 +36,8 @@ _MESSAGE = pattern(
     r"[0-9A-F]{8}\.[0-9A-F]{6,8}|(?:\d{8,14}\.){1,3}[0-9A-Za-z.]{4,40}|[\w.+-]{0,40}\d{12,}\.\w{8,}"
 )
 """The local part of a Message-ID, as mail programs form it of times and counters."""
+_FONT = expression(r"f[BIRP](?=[\w.+-]{2,64}@)")
+"""An escape of manual pages, which begins what follows it in another font."""
 _NAMES = frozenset("odlmntODLMNT")  # O'Brien, D'Angelo, L'Heureux; b'…' and f'…' are code
 _KNOWN = TEST_DOMAINS | PRIVATE_DOMAINS
 
@@ -119,4 +121,6 @@ def _trimmed(text: str, start: int, at: int) -> int:
         start += 1
     if start and text[start - 1] == "\\" and text[start : start + 1] in ("n", "r", "t"):
         start += 1  # an escape in source code
+    elif start and text[start - 1] == "\\" and _FONT.match(text, start):
+        start += 2  # of a page of a manual: \fIann@acme.io\fR
     return start

@@ -11,7 +11,7 @@ from functools import partial
 
 from waivern.detection.delimited import with_line_ends
 from waivern.detection.expressions import expression
-from waivern.detection.field_terms import NamedField, named_field
+from waivern.detection.field_terms import FieldTerm, NamedField, named_field
 from waivern.detection.field_uses import use_of
 from waivern.detection.ruleset import Ruleset
 from waivern.detection.tables import first_line, headers
@@ -34,6 +34,8 @@ _RECORD = 250
 """Characters between two fields of one record."""
 _RECORD_LINES = 4
 _MOST_NEAR = 50
+_OBJECT = expression(r"[\w-]{2,50}[\"']?\]?\s{0,3}(?::|=>?)\s{0,3}\{")
+"""A field that is an object: `"emailAddress": {"address": …}`."""
 _Places = list[tuple[int, str]]
 """Places of fields in a text, each with its term, ascending."""
 MOST_NAMES = 10_000
@@ -169,6 +171,7 @@ class _Beside:
         places: Mapping[bytes, list[tuple[int, bool]]],
     ) -> None:
         self._text = text
+        self._categories = {each.term.term: each.term.category for each in fields.values()}
         self._all = _Places()
         self._people = _Places()
         """Those of people alone: accounts, devices and towns have names, too."""
@@ -196,21 +199,41 @@ class _Beside:
             places = self._all if term.category in _OF_THINGS else self._people
             if term.term in _OF_NAMES or rules.categories[term.category].special:
                 places = self._named
-            return [use for use in uses if use[1] and self._near(places, use[0], term.term)]
+            return [use for use in uses if use[1] and self._near(places, use[0], term)]
         if term.term in rules.ambiguous and not any(data for _, data in uses):
-            return [use for use in uses if self._near(self._people, use[0], term.term)]
+            return [use for use in uses if self._near(self._people, use[0], term)]
         return uses
 
-    def _near(self, places: _Places, at: int, term: str) -> bool:
+    def _near(self, places: _Places, at: int, term: FieldTerm) -> bool:
         """Return whether a field of another term is in the same record."""
         first = bisect_left(places, (at - _RECORD, ""))
         for place, other in places[first : first + _MOST_NEAR]:
             if place > at + _RECORD:
                 return False
-            between = self._text.count("\n", min(place, at), max(place, at))
-            if other != term and between <= _RECORD_LINES:
+            if (
+                other != term.term
+                and self._same_record(min(place, at), max(place, at))
+                and not (place < at and self._within(place, at, other, term))
+            ):
                 return True
         return False
+
+    def _same_record(self, first: int, second: int) -> bool:
+        """Return whether no object ends and another one begins between two places."""
+        between = self._text[first:second]
+        if between.count("\n") > _RECORD_LINES:
+            return False
+        end = between.find("}")
+        return end < 0 or between.find("{", end) < 0
+
+    def _within(self, place: int, at: int, other: str, term: FieldTerm) -> bool:
+        """Return whether the field at `at` belongs to an object that begins behind the other."""
+        between = self._text[place:at]
+        if between.count("{") <= between.count("}"):
+            return False
+        if term.category == "identity":
+            return True  # "email": …, "company": {"name": …}
+        return self._categories[other] != term.category and bool(_OBJECT.match(between))
 
 
 def _place(use: FieldUse) -> tuple[int, str]:

@@ -18,7 +18,7 @@ _NOT_DATA = frozenset(
         render test mask max min lost wrong missing unknown invalid notice button label
         setting error msg message generate must incoming activation subject body template
         hint help placeholder tooltip include exclude html unusable usable unset list
-        describe translate associate ignore skip lookup add remove delete find fetch
+        describe translate associate ignore skip lookup add remove delete find fetch remember impl
     """.split()  # noqa: SIM905
 )
 _QUALIFIERS = frozenset(

@@ -12,6 +12,17 @@ from waivern.detection.word_splitting import words
 _CONTROL = expression(
     r"\b(?:if|elif|while|not|and|or|in|for|return|is|lambda|case|with|except)\s{1,4}\Z"
 )
+_ENUMERATED = expression(r"\(?\s?\d{1,3}\s?(?:<<|[,;)}\n])|range\(|([\"'])\w\1")
+"""The value of a member of an enumeration: a small number, a bit, one letter."""
+_LITERAL = expression(
+    r"[uUrRbB]?[\"'`]|[\d\[{+-]|(?:null|None|nil|true|false|True|False)\b"
+    r"|[A-Za-z_][\w.]{0,60}(?:\[\])?;"
+)
+"""A value, or the type of a field that is declared."""
+_TYPED = expression(
+    r"[ \t]{0,8}[A-Za-z_][\w.\[\]|]{0,80}(?:[ \t]=[ \t]|=(?:None|True|False)|,[ \t]{0,8}(?:\n|\Z))"
+)
+"""The type of a parameter: `address: Address = None,`."""
 _SIGN = expression(r"\]?[ \t]{0,3}(?:=>|:=|:(?![:=])|=(?![=~>]))")
 _INPUT = expression(r"\bname=\Z")
 _COLUMN = expression(
@@ -26,6 +37,7 @@ _PARAMETERS = expression(
     r"[^(){};=\n]{0,120}\([^(){};]*\Z"
 )
 _NEXT_PARAMETER = expression(r"[ \t]{0,3}[,)]")
+_BEFORE_PARAMETER = frozenset(" \t\n(,*&$:")
 _OPENED = expression(r"(?:\A|[\s>])</?(?:[A-Za-z_][\w.-]{0,40}:)?\Z")
 _TAG_END = expression(r"[\s/>]")
 _LOOK_BACK = 1_000
@@ -73,6 +85,10 @@ def use_of(
         value = sign.end()
         if _is_word(text, value, named, rules) or _is_entry(text, start, value):
             return None
+        if sign.group().endswith("="):
+            return None if _is_member(text, value, named) else found
+        if quoted and found and "-" in named.name and _is_of_program(text, value, named, rules):
+            return False  # headers = {"User-Agent": self.name}: that of the program
     return found
 
 
@@ -98,7 +114,31 @@ def _use(text: str, start: int, end: int, quoted: bool) -> bool | None:
         return None if not quoted and _CLASS.match(text, start) else False
     if not quoted and (not _BEGINS.search(line) or _is_prompt(text, start, sign.end())):
         return None  # the last word of a clause
-    return quoted or not line.strip(" -")
+    return quoted or not (line.strip(" -") or _TYPED.match(text, sign.end()))
+
+
+def _is_member(text: str, value: int, named: NamedField) -> bool:
+    """Return whether the name is a member of an enumeration: `PHONE = 1 << 2`, `Iban = "iban"`."""
+    if not named.name[:1].isupper() or "-" in named.name:
+        return False
+    at = _after_spaces(text, value)
+    shown = _TEXT.match(text, at)
+    if shown is not None and words(shown.group(2)) == words(named.name):
+        return True
+    return named.name.isupper() and _ENUMERATED.match(text, at) is not None
+
+
+def _is_of_program(text: str, value: int, named: NamedField, rules: Ruleset) -> bool:
+    """Return whether code computes an identifier of itself, for the head of a request."""
+    term = named.term
+    if term.category != "online_identifier" or term.term not in rules.ambiguous:
+        return False
+    return _LITERAL.match(text, _after_spaces(text, value)) is None
+
+
+def _after_spaces(text: str, at: int) -> int:
+    near = text[at : at + 40]
+    return at + len(near) - len(near.lstrip(" \t"))
 
 
 def _is_prompt(text: str, start: int, value: int) -> bool:
@@ -109,7 +149,7 @@ def _is_prompt(text: str, start: int, value: int) -> bool:
 
 def _is_word(text: str, value: int, named: NamedField, rules: Ruleset) -> bool:
     """Return whether the value says that no data are meant: a flag, a label of the field."""
-    at = value + len(text[value : value + 40]) - len(text[value : value + 40].lstrip(" \t"))
+    at = _after_spaces(text, value)
     if _VARIABLE.match(text, at) or _NUMBERS.match(text, at):
         return True
     if _FLAG.match(text, at) and named.term.category not in _SPECIAL:
@@ -154,6 +194,8 @@ def _listed(text: str, start: int, end: int) -> bool | None:
     if _COLUMN.match(text, end) and _TABLE.search(text, max(0, start - _LOOK_BACK), start):
         return True
     head = text[max(0, start - _HEAD) : start]
+    if head[-1:] not in _BEFORE_PARAMETER:
+        return None  # in a comment: (by account number/IBAN)
     if _NEXT_PARAMETER.match(text, end) and _PARAMETERS.search(head):
         return False
     is_typed = _COLUMN.match(text, end) and head.rstrip().endswith(("(", ","))

@@ -26,6 +26,7 @@ _ZONE = pattern(r"%[A-Za-z0-9_.-]{1,15}")
 _GLOBAL = pattern(r"[23fF][0-9A-Fa-f]{3}:")
 """The first group of addresses that are in use, if they have only two groups."""
 _MAC_ANCHORS = (b"hh:hh:hh:hh:hh:hh", b"hh-hh-hh-hh-hh-hh", b"hhhh.hhhh.hhhh")
+_NO_MAKER = "000000"
 _KNOWN_SMALL = frozenset({"1.1.1.1", "8.8.8.8", "9.9.9.9", "1.0.0.1", "8.8.4.4", "4.2.2.2"})
 
 
@@ -87,6 +88,9 @@ def _is_release(text: str, start: int, end: int) -> bool:
     if revision is None or _FOUR.match(text, end + 1):
         return False
     number, more = revision.groups()  # a range of addresses ascends: 10.0.0.1-254
+    bracketed = text[start - 1 : start] == "(" and text[revision.end() : revision.end() + 1] == ")"
+    if bracketed and _looks_like_version([int(part) for part in value.split(".")]):
+        return True  # package (3.12.7.1-2)
     return bool(more) or int(number) <= int(value.rpartition(".")[2])
 
 
@@ -222,6 +226,8 @@ def mac_addresses(doc: PreparedText) -> Iterator[Candidate]:
                 continue
             sure = not digits.isdigit() and not digits.isalpha()
             base = 0.8 if sure else 0.55 if mark == ":" or digits.isalpha() else 0.3
+            if digits.startswith(_NO_MAKER) and not sure:
+                base = 0.3  # a part of a header that is mostly empty
             if mark == ".":  # the form of routers is that of hexadecimal numbers, too
                 base = min(base, 0.3)
             yield Candidate("MAC_ADDRESS", start, end, base, "mac")

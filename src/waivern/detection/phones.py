@@ -18,11 +18,12 @@ _DATE = pattern(
     r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}([-/.])\d{1,2}\1(?:19|20)\d{2}(?!\d)"
     r"|(?:19|20)\d{2} ?[-/] ?(?:19|20)\d{2}(?!\d)"
 )
-_TRUNK = pattern(r"[ .-]?0(?=[1-9])")
+_TRUNK = pattern(r"[ .-]?\(?0(?=[1-9])")
 """The digit that some dial within a country and write after the calling code, too."""
 _DECIMAL = pattern(r"(?:0|[1-9]\d*)\.\d+")
 _PLUS_DECIMAL = pattern(r"\+\d{4,}\.\d+")
 _FRACTION = pattern(r"\d{1,2}/\d+")
+_SECONDS = pattern(r"[0-5]\d\.\d+")
 _TRUNK_DIGIT = pattern(r"\(?0[1-9]")
 """The digit before an area code in many countries."""
 _GROUPS = pattern(r"\d{2,4}(?:([ .-])\d{2,4})(?:\1\d{2,4}){1,3}")
@@ -158,6 +159,8 @@ def _national(doc: PreparedText, start: int, before: str) -> Iterator[Candidate]
     ):
         return
     if _DECIMAL.fullmatch(value) or _FRACTION.fullmatch(value):
+        return
+    if text[begin - 1 : begin] == ":" and _SECONDS.fullmatch(value):
         return
     base = 0.55 if trunk and digits >= 9 else _of_national(value, digits)
     if base == _GROUPED and doc.in_number_rows(begin, end):

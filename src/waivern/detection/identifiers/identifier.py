@@ -187,6 +187,7 @@ _LETTERS = expression(rb"(?<![0A])(?:A{1,3}([ -]))?A{1,8}[ .-]?\Z")
 """Up to two groups of letters before the digits, in the classes of a text's characters."""
 _GROUP = expression(r"(?<!\\)\((?!\?)")
 """The beginning of a group that a reference back can name."""
+_WORD_AND_NUMBER = expression(r"[a-z]{2,} \d+")
 _REACH = 14
 """Characters before the digits that can belong to a value."""
 
@@ -309,6 +310,8 @@ def _read(doc: PreparedText, begin: int, identifiers: Iterable[Identifier]) -> I
         if found is None or not doc.bounded(begin, found.end()):
             continue
         text = found.group()
+        if text[0].islower() and _WORD_AND_NUMBER.fullmatch(text):
+            continue  # of 1234567
         if each.check(bare(text).upper()):
             sure = each.confidence(text) if callable(each.confidence) else each.confidence
             rows = doc.in_number_rows if " " in text else doc.in_hex_groups

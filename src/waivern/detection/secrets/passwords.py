@@ -116,6 +116,7 @@ def _label(text: str, start: int) -> _Label | None:
     if (
         sign is None
         or text[start - 1 : start] in (":", "}")
+        or text[max(0, start - 3) : start] == "://"  # the user of a URL
         or _NOT_SECRET.search(text, max(0, start - _HEAD), start)
     ):
         return None

@@ -28,7 +28,7 @@ _TEMPLATE = expression(
 _CODE = expression(r"[A-Za-z_][\w]*(?:(?:\.|->|::)[A-Za-z_]\w*)+[(\[]?|.*[(\[]|[A-Za-z_]\w*\[")
 _REPEATED = expression(r"(.)\1*|(?:(.{1,3})\2+)", re.ASCII)
 _UUID = expression(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
-_NAME_PART = expression(r"(?:[a-z]{2,}|[A-Z]{2,}|[A-Z][a-z]+)*\d{0,2}")
+_NAME_PART = expression(r"(?:[a-z]{2,}|[A-Z]{2,}|[A-Z][a-z]+)*\d{0,2}|[a-z]")
 _SYMBOLS = frozenset("!@#$%^&*+=?~/")
 
 
