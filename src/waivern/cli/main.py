@@ -115,7 +115,12 @@ def main() -> int:
 
         sys.stdout.write(f"wct {__version__}\n")
         return 0
-    from waivern.cli.ui.guard import guarded
     from waivern.cli.wct import wct
+
+    if "_WCT_COMPLETE" in os.environ:  # a shell asks for words
+        from waivern.cli.ui.completion import answer
+
+        return answer(wct)
+    from waivern.cli.ui.guard import guarded
 
     return guarded(wct, "wct", args)  # has flushed what was written

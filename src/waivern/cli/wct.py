@@ -43,6 +43,7 @@ Exit codes:
         "rules": "waivern.cli.commands.wct_rules",
         "store": "waivern.cli.commands.wct_store",
         "config": "waivern.cli.commands.wct_config",
+        "completion": "waivern.cli.commands.wct_completion",
     },
     groups=("runs", "rules", "store", "config"),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},

@@ -31,7 +31,7 @@ class LazyGroup(click.Group):
         super().__init__(*args, **kwargs)
         self._groups = groups
         self._modules = commands_at
-        self._default = default
+        self.default = default
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(self._modules)
@@ -45,8 +45,14 @@ class LazyGroup(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         first = args[0] if args else "-"
-        if self._default and first.startswith("-") and first not in ctx.help_option_names:
-            args = [self._default, *args]
+        open_ended = ctx.resilient_parsing and not args  # a shell asks which commands there are
+        if (
+            self.default
+            and not open_ended
+            and first.startswith("-")
+            and first not in ctx.help_option_names
+        ):
+            args = [self.default, *args]
         return super().parse_args(ctx, args)
 
     def resolve_command(
