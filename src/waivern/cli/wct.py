@@ -33,6 +33,7 @@ Exit codes:
         "plan": "waivern.cli.commands.wct_plan",
         "runs": "waivern.cli.commands.wct_runs",
         "inspect": "waivern.cli.commands.wct_inspect",
+        "diff": "waivern.cli.commands.wct_diff",
         "graph": "waivern.cli.commands.wct_graph",
         "export": "waivern.cli.commands.wct_export",
         "validate": "waivern.cli.commands.wct_validate",

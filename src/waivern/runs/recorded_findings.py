@@ -95,7 +95,7 @@ class RunFindings:
     def __init__(self, store: RunStore, record: RunRecord, *, reveal: bool = False) -> None:
         """Choose the artifacts to read; those of sensitive ones only with `reveal`."""
         self._store, self.record = store, record
-        steps = {n: s for n, s in record.steps.items() if s.completed and _is_findings(s)}
+        steps = {n: s for n, s in record.steps.items() if has_findings(s)}
         gone = {name for name, step in steps.items() if _destroyed(step)}
         self.included = _included(record, steps, gone)
         """The artifacts of findings that are not read, each with one that received its findings."""
@@ -144,7 +144,7 @@ class RunFindings:
         listed = ArtifactList.of(message) if message else None
         if message is None or listed is None:
             return
-        reader = _Reader(artifact, message)
+        reader = _Reader(artifact, message, self._systems)
         checked = self.record.steps[artifact].redacted is None
         try:
             for element in listed.elements:
@@ -156,9 +156,29 @@ class RunFindings:
                 named = f"the findings of '{artifact}' in run {run}: {error.message}"
                 raise IntegrityError(named, hint=f"`wct runs verify {run}` shows more") from error
 
+    @cached_property
+    def _systems(self) -> dict[str, str]:
+        """The artifacts behind the names that child runbooks have for their inputs.
 
-def _is_findings(step: StepRecord) -> bool:
-    return is_findings_schema(SchemaRef.parse(_schema(step)).name)
+        A name that is used for several artifacts is left out.
+        """
+        found: dict[str, str] = {}
+        for name, inputs in self.record.processors.items():
+            step = self.record.steps.get(name)
+            rows = ((step.completed.identity if step and step.completed else None) or {}).get(
+                "inputs"
+            )
+            if isinstance(rows, list) and len(rows) == len(inputs):
+                for row, needed in zip(rows, inputs, strict=True):
+                    called = str(row[0]) if isinstance(row, list) and row else needed
+                    if found.setdefault(called, needed) != needed:
+                        found[called] = called
+        return found
+
+
+def has_findings(step: StepRecord) -> bool:
+    """Return whether an artifact is completed and has findings, by its schema."""
+    return step.completed is not None and is_findings_schema(SchemaRef.parse(_schema(step)).name)
 
 
 def is_findings_schema(name: str) -> bool:
@@ -201,9 +221,9 @@ def _included(
 class _Reader:
     """The reader of the findings of one artifact."""
 
-    def __init__(self, artifact: str, message: Message) -> None:
+    def __init__(self, artifact: str, message: Message, systems: Mapping[str, str]) -> None:
         content = message.content if isinstance(message.content, dict) else {}
-        self._artifact = artifact
+        self._artifact, self._systems = artifact, systems
         self._own = message.schema.name == OWN_SCHEMA
         self._whole = content.get("mask") == "none" or not self._own
         self._ruleset = _ruleset(content.get("ruleset"))
@@ -215,6 +235,7 @@ class _Reader:
         if not self._own:
             metadata = document.get("metadata")
             place = {"file": _source(document, metadata), **place}
+        searched = _text(place.get("input"))
         count = document.get("total", document.get("count", 1))
         found = RecordedFinding(
             self._artifact,
@@ -225,7 +246,7 @@ class _Reader:
             _text(document.get("severity")) or "info",
             document.get("special_category") is True,
             document.get("test_data") is True,
-            _text(place.get("input")) or self._artifact,
+            self._systems.get(searched, searched) or self._artifact,
             next((text for key in _ITEM if (text := _text(place.get(key)))), ""),
             _text(document.get("field")),
             count if type(count) is int and count in _WHOLE_NUMBERS else 1,
