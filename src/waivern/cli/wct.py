@@ -29,6 +29,7 @@ Exit codes:
 @click.group(
     cls=LazyGroup,
     commands_at={
+        "init": "waivern.cli.commands.wct_init",
         "run": "waivern.cli.commands.wct_run",
         "plan": "waivern.cli.commands.wct_plan",
         "runs": "waivern.cli.commands.wct_runs",
