@@ -100,11 +100,12 @@ class BackendRecords(RunStore):
             return journal.last(system.read_tail(EVENTS, TAIL_BYTES))
 
     def read_record(self, run_id: str, record: RecordName) -> bytes:
-        return self._system_file(run_id, layout.RECORDS[record])
+        most = JOURNAL_BYTES if record == "journal" else RECORD_BYTES
+        return self._system_file(run_id, layout.RECORDS[record], most)
 
-    def _system_file(self, run_id: str, name: str) -> bytes:
+    def _system_file(self, run_id: str, name: str, most: int = RECORD_BYTES) -> bytes:
         with explained(f"read {name}"), self._at.system(run_id) as system:
-            data = system.read_if_any(name, RECORD_BYTES)
+            data = system.read_if_any(name, most)
         if data is None:
             raise ArtifactNotFoundError(f"run {run_id} has no {name}")
         return data
