@@ -39,6 +39,7 @@ Exit codes:
         "export": "waivern.cli.commands.wct_export",
         "validate": "waivern.cli.commands.wct_validate",
         "schema": "waivern.cli.commands.wct_schema",
+        "doctor": "waivern.cli.commands.wct_doctor",
         "explain": "waivern.cli.commands.wct_explain",
         "serve": "waivern.cli.commands.wct_serve",
         **{each.name: "waivern.cli.ui.component_list" for each in KINDS.values() if each.listing},
