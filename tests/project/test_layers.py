@@ -19,6 +19,7 @@ LAYERS = [  # from the top; no import goes up, packages on one line do not impor
     {"cli", "testing"},
     {"server"},  # `wct serve` starts it; it starts runs as processes of `wct`
     {"api", "exporters"},
+    {"report"},
     {"runs"},
     {"engine", "pictures"},
     {"planning", "builtin"},

@@ -37,6 +37,7 @@ Exit codes:
         "diff": "waivern.cli.commands.wct_diff",
         "graph": "waivern.cli.commands.wct_graph",
         "export": "waivern.cli.commands.wct_export",
+        "report": "waivern.cli.commands.wct_report",
         "validate": "waivern.cli.commands.wct_validate",
         "schema": "waivern.cli.commands.wct_schema",
         "doctor": "waivern.cli.commands.wct_doctor",

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from waivern.record import sampling
-from waivern.record.measure import UNITS, Amount, Measure, percent
+from waivern.record.measure import UNITS, Amount, Measure, PartialItem, percent
 from waivern.record.status import RECORDED
 
 if TYPE_CHECKING:
@@ -35,10 +35,15 @@ def headline(coverage: RunCoverage) -> str:
 
 def sentence(coverage: RunCoverage) -> str:
     """Return how much was examined, as counts, then the names of what was not."""
-    parts = [*_examined(coverage), *_outcomes(coverage), *map(_gap, coverage.gaps[:NAMES])]
+    parts = [*_examined(coverage), *_outcomes(coverage), *map(gap, coverage.gaps[:NAMES])]
     if (more := len(coverage.gaps) - NAMES) > 0:
         parts.append(f"{more:,} more processors did not examine everything")
     return "; ".join([*parts, *_left_out(coverage)]) or "no source"
+
+
+def amounts(coverage: RunCoverage) -> str:
+    """Return how much was examined, as counts, and what was left out on purpose."""
+    return "; ".join([*_examined(coverage), *_left_out(coverage)])
 
 
 def sample(each: SampleBound) -> str:
@@ -84,6 +89,20 @@ def examined(artifact: str, found: Measure) -> str:
     return "; ".join(parts)
 
 
+def gap(each: CoverageGap) -> str:
+    """Return what a processor did not examine."""
+    if each.amount is None:
+        return f"{each.artifact} {each.status.clause} and examined nothing"
+    reasons = ", ".join(f"{count:,} {reason}" for reason, count in each.reasons.items())
+    beside = f" ({reasons})" if reasons else ""
+    return f"{each.artifact} examined {_of(each.amount, each.unit)}{beside}"
+
+
+def partial(part: PartialItem) -> str:
+    """Return how much of a table was examined."""
+    return f"{part.item} {part.read:,} of {'?' if part.total is None else f'{part.total:,}'}"
+
+
 def redacted(event: ArtifactRedactedRecord) -> str:
     """Return what was destroyed of an artifact, when, by whom and why."""
     reason = f": {event.reason}" if event.reason else ""
@@ -125,11 +144,7 @@ def _partly(coverage: RunCoverage) -> str:
     if not parts:
         return ""
     count = sum(source.measure.partials for source in coverage.sources)
-    shown = [
-        f"{part.item} {part.read:,} of {'?' if part.total is None else f'{part.total:,}'}"
-        for part in parts[:NAMES]
-    ]
-    return f" ({_more(shown, count)})"
+    return f" ({_more(map(partial, parts[:NAMES]), count)})"
 
 
 def _outcomes(coverage: RunCoverage) -> Iterator[str]:
@@ -148,14 +163,6 @@ def _left_out(coverage: RunCoverage) -> Iterator[str]:
         said.append(f"{_sources(names)} by condition ({_more(names[:NAMES], len(names))})")
     if said:
         yield f"left out on purpose: {', '.join(said)}"
-
-
-def _gap(gap: CoverageGap) -> str:
-    if gap.amount is None:
-        return f"{gap.artifact} {gap.status.clause} and examined nothing"
-    reasons = ", ".join(f"{count:,} {reason}" for reason, count in gap.reasons.items())
-    beside = f" ({reasons})" if reasons else ""
-    return f"{gap.artifact} examined {_of(gap.amount, gap.unit)}{beside}"
 
 
 def _of(amount: Amount, kind: str) -> str:

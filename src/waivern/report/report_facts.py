@@ -1,0 +1,97 @@
+"""The facts that a report shows, read from the store once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from waivern.pictures.artifact_graph import DrawnGraph, graph_of_run
+from waivern.pictures.timeline import Timeline, timeline
+from waivern.record.annotations import Annotations
+from waivern.record.coverage import RunCoverage
+from waivern.record.fold import RunRecord
+from waivern.record.journal_events import ArtifactSuspendedRecord
+from waivern.record.status import ArtifactStatus, RunStatus
+from waivern.record.step_record import StepRecord
+from waivern.record.text_forms import short
+from waivern.report.report_findings import ReportFindings, report_findings
+from waivern.runs.exporter import ExportedRun
+from waivern.runs.next_command import NextCommands
+from waivern.runs.recorded_texts import of_run
+from waivern.runs.trust import is_foreign
+
+MOST_ARTIFACTS = 5_000
+"""The artifacts of a run whose graph is drawn: of more, grouping takes too long."""
+MOST_BOXES = 300
+"""The boxes of the graph in a report; of a larger graph, the command that draws it is shown."""
+
+
+class ReportFacts(NamedTuple):
+    """Everything that a report shows."""
+
+    record: RunRecord
+    findings: ReportFindings
+    graph: DrawnGraph | None
+    """None: there is too little or too much to draw."""
+    timeline: Timeline
+    texts: Mapping[str, str]
+    annotations: Annotations
+    lines: int
+    """Of the journal; 0 if there is none."""
+    head: str
+    """The hash of its last line; empty if there is none."""
+    foreign: bool
+
+    @property
+    def coverage(self) -> RunCoverage:
+        return self.findings.overview.coverage
+
+    @property
+    def name(self) -> str:
+        """The reference to the run in commands."""
+        return short(self.record.metadata.run_id)
+
+    @property
+    def commands(self) -> NextCommands:
+        """The commands that are useful next, for a reader who has the store."""
+        return NextCommands(self.record, ["wct", "runs", "resume", self.name])
+
+    def steps(self, status: ArtifactStatus) -> list[StepRecord]:
+        """Return the steps with a status, in the order of the runbook."""
+        return [step for step in self.record.steps.values() if step.status is status]
+
+    @property
+    def questions(self) -> dict[str, ArtifactSuspendedRecord]:
+        """The open questions: each artifact that waits, with what is asked last."""
+        if self.record.metadata.status is not RunStatus.SUSPENDED:
+            return {}
+        found = {}
+        for step in self.steps(ArtifactStatus.SUSPENDED):
+            events = self.record.decisions.get(step.artifact, [])
+            asked = [each for each in events if isinstance(each, ArtifactSuspendedRecord)]
+            if asked:
+                found[step.artifact] = asked[-1]
+        return found
+
+
+def report_facts(run: ExportedRun) -> ReportFacts:
+    """Return the facts of a report on a run. Raises IntegrityError."""
+    store, record = run.store, run.record
+    return ReportFacts(
+        record,
+        report_findings(run.findings),
+        _graph(record),
+        timeline(record),
+        of_run(store, record),
+        Annotations.recorded(record.metadata.metadata),
+        len(run.journal.lines) if run.journal else 0,
+        run.head or "",
+        bool(record.store) and is_foreign(record, store),
+    )
+
+
+def _graph(record: RunRecord) -> DrawnGraph | None:
+    if not 1 < len(record.steps) <= MOST_ARTIFACTS:
+        return None
+    drawn = graph_of_run(record).drawn()
+    return drawn if len(drawn.boxes) <= MOST_BOXES else None
