@@ -18,7 +18,7 @@ LISTED = 100
 
 
 def decisions_section(facts: ReportFacts) -> Markup | None:
-    """Return what people were asked and decided; None if nobody was asked."""
+    """Return what people were asked and decided; None if there was no question."""
     if not facts.record.decisions:
         return None
     rows = []
