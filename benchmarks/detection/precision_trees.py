@@ -52,6 +52,8 @@ AWS_SDK = (
     "package/clients/[a-c]*.d.ts",
 )
 PRETIX = ("**/*.py", "**/*.html", "**/*.json", "**/*.csv", "**/*.txt")
+POSTGRESQL = ("*/src/test/regress/sql/*", "*/src/test/regress/expected/*", "*/contrib/**/*.sql")
+MARIADB = ("*/mysql-test/std_data/**/*", "*/mysql-test/suite/[f-i]*/**/*", "*/scripts/*.sql")
 TREES = {
     "mending": (
         Tree("exim4", "source", "debian", "exim4"),
@@ -130,6 +132,23 @@ TREES = {
         Tree("gosa", "dump", "debian", "gosa", ("*/contrib/**/*", "*/plugins/**/*.inc")),
         Tree("metadata", "index", "pypi", "nox hatch pytest black attrs structlog", METADATA),
         Tree("metadata-2", "index", "pypi", "numpy scipy pytest-xdist trio rich", METADATA),
+    ),
+    "sixth judging": (
+        Tree("libphonenumber", "source", "debian", "libphonenumber", ("*/java/**/*", "*/cpp/**/*")),
+        Tree("monolog", "source", "debian", "php-monolog"),
+        Tree("mayan", "source", "pypi", "mayan-edms", ("**/*.py", "**/*.html", "**/*.json")),
+        Tree(
+            "django-apps", "source", "pypi", "django-hijack django-phonenumber-field django-money"
+        ),
+        Tree("paypal", "source", "npm", "@paypal/paypal-server-sdk@1.0.0", ("*/*.md", "**/*.d.ts")),
+        Tree("logalyzer", "logs", "pypi-sdist", "logalyzer"),
+        Tree("drain3", "logs", "pypi-sdist", "drain3"),
+        Tree("mailgraph", "logs", "debian", "mailgraph"),
+        Tree("postgresql", "dump", "debian", "postgresql-15", POSTGRESQL),
+        Tree("mariadb", "dump", "debian", "mariadb", MARIADB),
+        Tree(
+            "metadata", "index", "pypi", "django-extensions gunicorn celery-types pyyaml", METADATA
+        ),
     ),
 }
 

@@ -104,3 +104,29 @@ def test_a_parameter_with_a_type_is_no_field_of_data() -> None:
     assert {use.field.name: use.data for use in field_names(text, load_ruleset())} == {
         "email": False
     }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"menu": "Link", "name": "N\u00e9v", "emailAddress": "E-mailadresse"}',
+        "/** `EMAIL`: it is sent by mail, `DEBIT_CARD`: it is charged. */",
+        "queue: list[OutgoingEmail] = []",
+        "service = {\n  login: function(data) {},\n  email: (a, b) => a,\n}",
+        "  - (BOOL) check: (NSString *) value\n         login: (NSString *) theLogin\n",
+        'CACHES = {"PASSWORD": "", "LOCATION": "unix:///var/run/redis.sock"}',
+    ],
+)
+def test_a_caption_a_function_or_a_part_of_a_name_is_no_field(text: str) -> None:
+    found = {use.field.name for use in field_names(text, load_ruleset())}
+    assert found <= {"PASSWORD"}
+
+
+def test_an_address_with_a_name_before_it_is_the_value_of_a_field() -> None:
+    text = 'Author-email: "Ann B. Lee" <ann@acme.io>\n'
+    assert [use.field.name for use in field_names(text, load_ruleset())] == ["Author-email"]
+
+
+def test_parts_of_an_address_are_fields_beside_each_other() -> None:
+    text = "{'zipcode': op.zipcode, 'city': op.city}"
+    assert len(field_names(text, load_ruleset())) == 2

@@ -59,6 +59,15 @@ def test_groups_of_hexadecimal_digits_are_no_identifiers() -> None:
         "see MIMS::2003-1::190 and tex//<purpose>::9999",
         "EAP-Message = 0x01d30014120a00000d0100000f02000100010000",
         "mptcp 24 join hmac 0xcb7b87f5e5f0502f43b535fb70ef6607df2e6c7a",
+        "\t2 1 0 1 0 0 50 -1 -1 0.000 0 0 -1 1 0 2\n\t 6255 1665 6525 1665\n\t2 3 0 1\n",
+        "a 14-digit code issued by the French INSEE, for example `39922799000021`",
+        "2.6.12",
+        "   af:a2:6c:06:f5:1a:24:b2:\n        d3:bf:99:9b:ac:fc\n-----BEGIN CERTIFICATE-----",
+        "@ SOA ns1 hostmaster.isc.org. 1 600 600 1200 600",
+        "GET px-http/srv1 502 243 - - PH-- 3/2/2/0/0 0/0",
+        "# Cap it to range 10 - 2000\nnew_cap = 64 * 1024;",
+        "checking YYYYMMDDVV (2011072400) serial on hidden primary",
+        "addprinc -randkey DNS/ns7.example.com@EXAMPLE.COM and 'machine$@EXAMPLE.COM'",
         "twist://password:login/#team:channel and voipms://password:email/PhoneNo1",
         "if ((passwd = g_locale_to_utf8 (passwd, -1)))",
         "is read with national number 12245999 instead of 2245999",
@@ -168,3 +177,18 @@ def test_a_font_of_a_manual_page_is_no_part_of_an_address() -> None:
 def test_a_trunk_digit_may_stand_in_parentheses() -> None:
     text = "phone: +61 (02) 9332 3633"
     assert [m.value for m in scan(text)] == ["+61 (02) 9332 3633"]
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("CAP: 20100", "POSTAL_CODE"),
+        ("checking account 00800210", "US_BANK_NUMBER"),
+        ("ANN@ACME.IO", "EMAIL_ADDRESS"),
+        ("link: d3:bf:99:9b:ac:fc", "MAC_ADDRESS"),
+        ("30569309025904", "CREDIT_CARD"),
+        ("born 2.6.12", "DATE_OF_BIRTH"),
+    ],
+)
+def test_a_value_is_found_where_it_is_meant(text: str, kind: str) -> None:
+    assert [match.type for match in scan(text)] == [kind]

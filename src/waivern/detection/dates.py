@@ -34,6 +34,8 @@ _PLACE = expression(  # in the classes of characters: where one of the forms may
     rb"|0?(?:AA)?\.?[ -](?:AA )?[A?]{3})"
 )
 _DAY_AND_YEAR = expression(rb" 0{1,2}(?:AA)?,? 0000(?!0)")
+_UNLABELLED = 0.19
+"""How certain a date of birth is without a label: too little even where a text is but a date."""
 _LONGEST_MONTH = 16
 _LONGEST_DAY = 12
 
@@ -56,7 +58,7 @@ def birth_dates(doc: PreparedText) -> Iterator[Candidate]:
             found = form.match(doc.text, start.start())
             if found and doc.bounded(found.start(), found.end()):
                 done = found.end()
-                yield Candidate(TYPE, found.start(), done, 0.25, "birth-date", ("date",))
+                yield Candidate(TYPE, found.start(), done, _UNLABELLED, "birth-date", ("date",))
                 break
     done = 0
     for place in _DAY_AND_YEAR.finditer(doc.numbers):
@@ -64,4 +66,4 @@ def birth_dates(doc: PreparedText) -> Iterator[Candidate]:
         named = _MONTH_FIRST.search(doc.text, max(done, at - _LONGEST_MONTH), at + _LONGEST_DAY)
         if named and named.end() > at:
             done = named.end()
-            yield Candidate(TYPE, named.start(), done, 0.25, "birth-date", ("date",))
+            yield Candidate(TYPE, named.start(), done, _UNLABELLED, "birth-date", ("date",))

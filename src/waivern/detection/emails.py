@@ -76,8 +76,8 @@ def _around(text: str, at: int) -> Candidate | None:
         return None  # sip:, sips:, xmpp: are addresses of other kinds
     if text[start - 1 : start] == "%" and len(name) < 3:
         return None  # a placeholder: %1@example.com
-    if _MESSAGE.fullmatch(name):
-        return None  # the id of a message
+    if _MESSAGE.fullmatch(name) or _is_principal(text, start, name, domain.group()):
+        return None  # the id of a message, or a service
     if name == "git" and text[end : end + 1] in (":", "/"):
         return None  # a clone URL
     known = top.startswith("xn--") or top in _KNOWN or _encoded(top) in top_level_domains()
@@ -85,6 +85,11 @@ def _around(text: str, at: int) -> Candidate | None:
     return Candidate(
         "EMAIL_ADDRESS", start, end, 0.9 if known else 0.2, rule, ("tld",) if known else ()
     )
+
+
+def _is_principal(text: str, start: int, name: str, domain: str) -> bool:
+    """Return whether it is a service or a machine of Kerberos: `HTTP/www.acme.io@ACME.IO`."""
+    return domain.isupper() and (text[start - 1 : start] == "/" or name.endswith("$"))
 
 
 def _encoded(top: str) -> str:

@@ -177,16 +177,23 @@ class _Beside:
         """Those of people alone: accounts, devices and towns have names, too."""
         self._named = _Places()
         """Those of a person's name, birth and sex."""
+        self._placed = _Places()
+        """Those of people and of parts of addresses."""
         for name, every in places.items():
             field = fields[name]
             if field.term.weak:
                 continue
-            self._all += [(at, field.term.term) for at, _ in every]
+            found = [(at, field.term.term) for at, _ in every]
+            self._all += found
+            if field.term.category == "location":
+                self._placed += found
             if field.term.category not in _OF_THINGS and words(field.name)[0] not in _OF_OTHERS:
-                self._people += [(at, field.term.term) for at, _ in every]
+                self._people += found
+                self._placed += found
                 if field.term.category in _OF_A_PERSON:
-                    self._named += [(at, field.term.term) for at, _ in every]
+                    self._named += found
         self._all.sort()
+        self._placed.sort()
         self._people.sort()
         self._named.sort()
 
@@ -197,6 +204,8 @@ class _Beside:
         term = field.term
         if term.weak:
             places = self._all if term.category in _OF_THINGS else self._people
+            if term.category == "location":
+                places = self._placed  # not `"PASSWORD": …, "LOCATION": …` of a service
             if term.term in _OF_NAMES or rules.categories[term.category].special:
                 places = self._named
             return [use for use in uses if use[1] and self._near(places, use[0], term)]

@@ -19,6 +19,7 @@ _NOT_DATA = frozenset(
         setting error msg message generate must incoming activation subject body template
         hint help placeholder tooltip include exclude html unusable usable unset list
         describe translate associate ignore skip lookup add remove delete find fetch remember impl
+        auto
     """.split()  # noqa: SIM905
 )
 _QUALIFIERS = frozenset(

@@ -51,6 +51,7 @@ _BEGINS = expression(
 )
 """What precedes a name that a ':' follows, if it is not the last word of a clause."""
 _ITEM = expression(r"[\w)\]]\[\Z")
+_TYPE = expression(r"(?:[A-Z][a-z]+){2,}")
 _CLASS = expression(r"(?:[A-Z][a-z]+){2,}[ \t]{0,3}=[ \t]{0,3}[a-z_.]{1,40}\(")
 """The name of a class that a call returns: `ShippingAddress = get_model(…)`."""
 _NUMBERS = expression(r"\[\s*-?\d")
@@ -65,6 +66,14 @@ _SCHEMA = expression(
     re.IGNORECASE,
 )
 """What begins the declaration of a field: `"email": {"type": "string"}`."""
+_CALLABLE = expression(
+    r"(?:async\s{1,4})?(?:function\b|\([\w, ]{0,60}\)\s{0,3}=>|\w{1,40}\s{0,3}=>)|lambda\b"
+)
+_METHOD_PART = expression(r"[ \t]{0,3}(?:&\w|\(\w{1,40}[ \t]?\*{0,2}\))")
+"""What follows a part of the name of a method in Objective-C: `login: (NSString *) name`."""
+_CAPTION = expression(r"([\"'])([^\W\d_][^\"'@\d\n]{2,60})\1(?=\s{0,3}(?:[,;}\]]|\Z))")
+_REACHES = frozenset({"email", "mail", "phone", "telephone", "mobile", "fax", "telefon"})
+"""Words of the names of fields whose values have an '@' or digits."""
 _SPECIAL = frozenset({"health", "demographic", "children", "criminal", "trade_union", "family"})
 """Categories of fields whose value may be a yes or a no."""
 
@@ -108,13 +117,19 @@ def _use(text: str, start: int, end: int, quoted: bool) -> bool | None:
         if quoted and _ITEM.search(line) and text[end : end + 1] == "]":
             return False
         return True if not line.strip() and _COLUMN.match(text, end) else None
+    if text[start] == "`" and quoted and text[start + 1 : end - 1].isupper():
+        return None  # of a list of values in a comment: `EMAIL`: it is sent by mail
+    if not quoted and text[end : end + 1] == "]" and _TYPE.fullmatch(text, start, end):
+        return None  # queue: list[OutgoingEmail] = []
     if _CONTROL.search(line) or "?" in line:
         return None  # if email: … or a ? b : c
     if not sign.group().endswith(":"):
         return None if not quoted and _CLASS.match(text, start) else False
     if not quoted and (not _BEGINS.search(line) or _is_prompt(text, start, sign.end())):
         return None  # the last word of a clause
-    return quoted or not (line.strip(" -") or _TYPED.match(text, sign.end()))
+    return quoted or not (
+        line.strip(" -") or _TYPED.match(text, sign.end()) or _METHOD_PART.match(text, sign.end())
+    )
 
 
 def _is_member(text: str, value: int, named: NamedField) -> bool:
@@ -150,9 +165,11 @@ def _is_prompt(text: str, start: int, value: int) -> bool:
 def _is_word(text: str, value: int, named: NamedField, rules: Ruleset) -> bool:
     """Return whether the value says that no data are meant: a flag, a label of the field."""
     at = _after_spaces(text, value)
-    if _VARIABLE.match(text, at) or _NUMBERS.match(text, at):
+    if _VARIABLE.match(text, at) or _NUMBERS.match(text, at) or _CALLABLE.match(text, at):
         return True
     if _FLAG.match(text, at) and named.term.category not in _SPECIAL:
+        return True
+    if _is_caption(text, at, named):
         return True
     shown = _TEXT.match(text, at)
     if shown is None:
@@ -163,6 +180,14 @@ def _is_word(text: str, value: int, named: NamedField, rules: Ruleset) -> bool:
     meant = rules.fields.get(" ".join(label))
     same = meant is not None and meant.category == named.term.category
     return same and shown.group(2)[:1].isupper()  # in a catalogue: "password": "Passwort"
+
+
+def _is_caption(text: str, at: int, named: NamedField) -> bool:
+    """Return whether the value names the field in some language: `"email": "Netfang"`."""
+    shown = _CAPTION.match(text, at)
+    if shown is None or _REACHES.isdisjoint(named.term.term.split()):
+        return False
+    return shown.group(2)[0].isupper() or not shown.group(2).isascii()
 
 
 def _is_entry(text: str, start: int, value: int) -> bool:

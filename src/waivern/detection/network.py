@@ -27,6 +27,7 @@ _GLOBAL = pattern(r"[23fF][0-9A-Fa-f]{3}:")
 """The first group of addresses that are in use, if they have only two groups."""
 _MAC_ANCHORS = (b"hh:hh:hh:hh:hh:hh", b"hh-hh-hh-hh-hh-hh", b"hhhh.hhhh.hhhh")
 _NO_MAKER = "000000"
+_WRAPPED = expression(r":[0-9A-Fa-f]{2}:\s{1,50}\Z")
 _KNOWN_SMALL = frozenset({"1.1.1.1", "8.8.8.8", "9.9.9.9", "1.0.0.1", "8.8.4.4", "4.2.2.2"})
 
 
@@ -221,6 +222,12 @@ def mac_addresses(doc: PreparedText) -> Iterator[Candidate]:
                 continue
             if after == mark and text[end + 1 : end + 2].isalnum():
                 continue
+            if (
+                mark == ":"
+                and before.isspace()
+                and _WRAPPED.search(text, max(0, start - 60), start)
+            ):
+                continue  # the last bytes of a signature, on a line of their own
             digits = text[start:end].replace(mark, "").lower()
             if digits in ("0" * 12, "f" * 12):
                 continue

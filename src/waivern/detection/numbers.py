@@ -87,4 +87,6 @@ def _certainty(doc: PreparedText, start: int, end: int, issuer: str) -> float:
         return 0.0  # a negative number
     if len(text) in (12, 13, 19):  # article numbers, and integers of 64 bits
         return 0.35
+    if len(text) == 14 and luhn(text[:9]):
+        return 0.35  # the number of a French company has the same check digits
     return 0.35 if issuer == "uatp" else 0.6  # one of ten numbers of 15 digits that begin with 1

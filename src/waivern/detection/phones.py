@@ -128,6 +128,8 @@ def _american(doc: PreparedText, start: int, size: int, before: str) -> Candidat
     digits = "".join(c for c in found.group() if c.isdigit())[-10:]
     if not nanp(digits):
         return None
+    if size == 1 and found.group(1) == " " and doc.in_number_rows(begin, found.end()):
+        base = 0.1
     if size == 3 and before != "(":
         base = {"-": 0.65, ".": 0.55, " ": 0.45}[found.group(1)]
         if found.group(1) == " " and doc.in_number_rows(begin, found.end()):
@@ -160,7 +162,7 @@ def _national(doc: PreparedText, start: int, before: str) -> Iterator[Candidate]
         return
     if _DECIMAL.fullmatch(value) or _FRACTION.fullmatch(value):
         return
-    if text[begin - 1 : begin] == ":" and _SECONDS.fullmatch(value):
+    if value.count("/") > 2 or (text[begin - 1 : begin] == ":" and _SECONDS.fullmatch(value)):
         return
     base = 0.55 if trunk and digits >= 9 else _of_national(value, digits)
     if base == _GROUPED and doc.in_number_rows(begin, end):

@@ -31,7 +31,7 @@ def _table(digit: str, hexadecimal: str, letter: str) -> bytes:
     return bytes(table)
 
 
-_NUMBERS_ALONE = expression(r"[ \t]*\d+[ \t][\d \t]*\n?")
+_NUMBERS_ALONE = expression(r"[ \t]*\d+[ \t][\d \t]*\n?|[ \t]*[-\d.]+(?:[ \t]+[-\d.]+){5,}[ \t]*")
 _NEAR = 160
 """Characters on each side of a value that are looked at for rows of numbers."""
 _HEX_GROUP = expression(r"[0-9A-F]+|[0-9a-f]+", re.ASCII)

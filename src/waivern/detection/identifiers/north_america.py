@@ -160,7 +160,7 @@ IDENTIFIERS = (
         "US_BANK_NUMBER",
         form(r"\d{8,17}"),
         """bank account, account number, bank account number, checking account, savings account,
-        checking, savings, account no, acct, acct no, acct number, deposit account""",
+        account no, acct, acct no, acct number, deposit account""",
         confidence=UNLIKELY,
         category="financial",
         unless="aws account number, aws account",
