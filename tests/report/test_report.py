@@ -148,3 +148,18 @@ def test_the_same_file_comes_from_every_command(place: Place, wct: Wct, book: st
     assert len(pages) == 1
     assert (place.path / "a.html").stat().st_mode & 0o777 == 0o600
     assert wct("report", "same", "-o", "-").out == pages.pop().decode()
+
+
+def test_the_previous_run_is_compared(place: Place, wct: Wct, book: str) -> None:
+    wct("run", book, "-q", "--run-id", "first")
+    assert "previous run" not in report(place, wct, "first").text
+    people = place.path / "files" / "people.csv"
+    people.write_text(CSV.replace("religion", "diagnosis"))
+    wct("run", book, "-q", "--run-id", "second")
+    found = report(place, wct, "second")
+    assert "1 new (1 of special categories), 1 resolved," in first_screen(found)
+    assert "wct diff first second" in found.text
+    (place.path / ".waivern/runs/first/findings.json").write_text("{")
+    damaged = report(place, wct, "second").text
+    assert "The previous run is not compared: findings of 'findings' in run first" in damaged
+    assert not re.search(r"\d new", damaged)

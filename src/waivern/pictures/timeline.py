@@ -65,8 +65,10 @@ class Timeline(NamedTuple):
         work = sum(span.seconds for span in self.path)
         names = [f"{span.artifact} ({_time(span.seconds)})" for span in self.path]
         shown = names if len(names) <= 8 else [*names[:4], f"{len(names) - 8} more", *names[-4:]]
+        idle = max(0.0, self.seconds - work)
+        waited = f"; for {_time(idle)} no artifact on it was worked on" if idle > work / 20 else ""
         whole = f"{_time(work)} of {_time(self.seconds)}"
-        return f"The critical path took {whole}: {', then '.join(shown)}."
+        return f"The critical path took {whole}: {', then '.join(shown)}{waited}."
 
 
 def timeline(record: RunRecord) -> Timeline:

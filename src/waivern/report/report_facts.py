@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from waivern.errors import WaivernError
 from waivern.pictures.artifact_graph import DrawnGraph, graph_of_run
 from waivern.pictures.timeline import Timeline, timeline
 from waivern.record.annotations import Annotations
@@ -16,9 +17,14 @@ from waivern.record.step_record import StepRecord
 from waivern.record.text_forms import short
 from waivern.report.report_findings import ReportFindings, report_findings
 from waivern.runs.exporter import ExportedRun
+from waivern.runs.listing import RunListing
 from waivern.runs.next_command import NextCommands
+from waivern.runs.previous_run import previous_run
+from waivern.runs.queries import load
 from waivern.runs.recorded_texts import of_run
+from waivern.runs.run_comparison import RunComparison, compare_runs
 from waivern.runs.trust import is_foreign
+from waivern.store.base import RunStore
 
 MOST_ARTIFACTS = 5_000
 """The artifacts of a run whose graph is drawn: of more, grouping takes too long."""
@@ -41,6 +47,10 @@ class ReportFacts(NamedTuple):
     head: str
     """The hash of its last line; empty if there is none."""
     foreign: bool
+    previous: RunComparison | None = None
+    """The comparison with the previous completed run of the runbook; None: there is none."""
+    incomparable: str = ""
+    """Why the previous run is not compared, if there is one."""
 
     @property
     def coverage(self) -> RunCoverage:
@@ -77,7 +87,7 @@ class ReportFacts(NamedTuple):
 def report_facts(run: ExportedRun) -> ReportFacts:
     """Return the facts of a report on a run. Raises IntegrityError."""
     store, record = run.store, run.record
-    return ReportFacts(
+    facts = ReportFacts(
         record,
         report_findings(run.findings),
         _graph(record),
@@ -88,6 +98,22 @@ def report_facts(run: ExportedRun) -> ReportFacts:
         run.head or "",
         bool(record.store) and is_foreign(record, store),
     )
+    try:
+        previous = _previous(store, record)
+    except WaivernError as error:
+        return facts._replace(incomparable=error.message)
+    if previous is not None and any(previous.unread):  # what is not read would look new or resolved
+        return facts._replace(incomparable="; ".join(previous.notes))
+    return facts._replace(previous=previous)
+
+
+def _previous(store: RunStore, record: RunRecord) -> RunComparison | None:
+    """Return the comparison with the previous run. Raises WaivernError if it cannot be read."""
+    completed = RunStatus.COMPLETED
+    if record.metadata.status is not completed:
+        return None  # what was not reached would look resolved
+    found = previous_run(RunListing(store), record.metadata, status=completed)
+    return compare_runs(store, load(store, found.run_id), record) if found else None
 
 
 def _graph(record: RunRecord) -> DrawnGraph | None:

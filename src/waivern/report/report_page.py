@@ -15,6 +15,7 @@ from importlib.resources import files
 from waivern.pictures.elements import Markup, element, together
 from waivern.pictures.graph_svg import style
 from waivern.record.text_forms import duration
+from waivern.report.comparison_section import comparison_section
 from waivern.report.coverage_section import coverage_section
 from waivern.report.evidence_section import decisions_section, footer, provenance_section
 from waivern.report.findings_section import findings_section
@@ -26,6 +27,7 @@ from waivern.report.work_section import work_section
 _CONTENTS = {
     "findings": "Findings",
     "coverage": "Coverage",
+    "changes": "Changes",
     "work": "Production",
     "decisions": "Decisions",
     "provenance": "Provenance",
@@ -37,6 +39,7 @@ def report_html(facts: ReportFacts) -> str:
     sections = {
         "findings": findings_section(facts),
         "coverage": coverage_section(facts),
+        "changes": comparison_section(facts),
         "work": work_section(facts),
         "decisions": decisions_section(facts),
         "provenance": provenance_section(facts),

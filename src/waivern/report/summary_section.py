@@ -11,6 +11,7 @@ from waivern.record.coverage import SourceCoverage, SourceOutcome
 from waivern.record.measure import percent
 from waivern.record.status import ArtifactStatus, RunStatus
 from waivern.record.text_forms import clip, counted, listed
+from waivern.report.comparison_section import comparison_sentence
 from waivern.report.report_facts import ReportFacts
 from waivern.report.report_parts import bullets, category_word, command
 from waivern.runs.findings_overview import FoundCount
@@ -137,6 +138,8 @@ def _found(facts: ReportFacts) -> Iterator[Markup]:
         systems = ", ".join(f"{each.name} ({each.findings:,})" for each in found.systems[:4])
         place = f"; most in one place: {clip(found.items[0].name, 100, keep_end=True)}"
         yield element("p", f"Most in {systems}{place}.")
+    if sentence := comparison_sentence(facts):
+        yield element("p", sentence)
     if found.test_data:
         number = counted(found.test_data, "finding")
         yield element("p", f"{number} of test data, counted apart.", class_="quiet")
@@ -173,7 +176,7 @@ def _gaps(facts: ReportFacts) -> Iterator[str]:
     for name, reason in facts.findings.overview.unread.items():
         yield f"The findings of {name} are not in this report: {clip(reason, REASON)}."
     for warning in facts.coverage.warnings:
-        yield f"{warning[:1].upper()}{warning[1:]}."
+        yield f"{warning}."
 
 
 def _source_gap(each: SourceCoverage) -> str | None:

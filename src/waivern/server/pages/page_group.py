@@ -16,7 +16,8 @@ from waivern.errors import UsageError
 from waivern.ids import parse_run_id
 from waivern.record.annotations import Annotations
 from waivern.record.journal_events import EVENT_TYPES
-from waivern.runs.listing import SORTS, RunFilter
+from waivern.runs.listing import SORTS
+from waivern.runs.previous_run import previous_run
 from waivern.runs.trust import is_foreign
 from waivern.server.artifact_operations import item_of
 from waivern.server.error_documents import ErrorDocument, RequestError
@@ -263,11 +264,10 @@ class PageHandlers:
     def _earlier(self, run_id: str) -> str:
         """Return the run before another one of the same runbook. Raises RequestError."""
         run = self._records.load(run_id).metadata
-        listing = self._context.listings.listing()
-        for found in listing.matching(RunFilter(runbook=run.called)):
-            if found.started_at < run.started_at and found.head:
-                return found.run_id
-        raise RequestError(404, "no earlier run of this runbook is in the store")
+        found = previous_run(self._context.listings.listing(), run)
+        if found is None:
+            raise RequestError(404, "no earlier run of this runbook is in the store")
+        return found.run_id
 
 
 def _problem(_request: Request, error: ErrorDocument) -> Response:
