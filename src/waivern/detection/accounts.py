@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from waivern.detection.expressions import expression
-from waivern.detection.prepared_text import Candidate, PreparedText, in_word, occurrences
+from waivern.detection.prepared_text import Candidate, PreparedText, in_word
 from waivern.detection.validators import base58_address, bech32_address, iban, iban_length
 
 _SHORTEST_ADDRESS = 26
@@ -18,7 +18,7 @@ _WORD = expression(rb"w{1,100}")
 def ibans(doc: PreparedText) -> Iterator[Candidate]:
     """Yield IBANs, written together or in groups, in capitals or all in small letters."""
     text = doc.text
-    for start in occurrences(doc.numbers, b"AA00"):
+    for start in doc.numeral_places(b"AA00"):
         if start and (in_word(text[start - 1]) or text[start - 1] == "_"):
             continue
         length = iban_length(text[start : start + 2].upper())
@@ -52,6 +52,8 @@ def _take(text: str, start: int, length: int) -> tuple[int, str]:
 
 def wallets(doc: PreparedText) -> Iterator[Candidate]:
     """Yield Bitcoin addresses by their checksum, and 0x… of forty hexadecimal digits."""
+    if doc.longest_run < _SHORTEST_ADDRESS:
+        return
     text, tokens = doc.text, doc.tokens
     shortest = b"w" * _SHORTEST_ADDRESS
     start = tokens.find(shortest)

@@ -28,6 +28,8 @@ _SEP = expression(r'"?sep=(\t|[^\s"\w])"?\s*', re.IGNORECASE)
 _COMMENTS = ("#", "//", "--", "%", ";;", "/*", "REM ")
 _NO_HEAD = ("<", "{", "#!", "//")
 _LONGEST_NAME = 60
+_MOST_WORDS = 6
+"""The words of the longest name."""
 _MOST_ABOVE = 8
 """The comments and titles above the names that are passed over."""
 _MOST_LINES = 60
@@ -198,6 +200,9 @@ def _usual(text: str, begin: int, end: int) -> LineOfNames | None:
 
 def _named(line: str, at: int, end: int, delimiter: str, quote: str) -> LineOfNames | None:
     """Return the line if its cells are names."""
+    first = line[: line.find(delimiter)]
+    if quote not in line and len(first) > _LONGEST_NAME and len(first.split()) > _MOST_WORDS:
+        return None  # prose
     starts = cell_starts(line, delimiter, at, quote)
     names = []
     around = f" \t{quote}\ufeff*`"
@@ -288,6 +293,6 @@ def _is_name(cell: str) -> bool:
         and any(c.isalpha() for c in cell)
         and sum(c.isdigit() for c in cell) <= 4
         and not any(c in "=@{}<>;\"'" for c in cell)
-        and len(cell.split()) <= 6
+        and len(cell.split()) <= _MOST_WORDS
         and cell.count("(") == cell.count(")")
     )

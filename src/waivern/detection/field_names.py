@@ -98,7 +98,7 @@ class FieldNames:
             head = first_line(text)
             self.columns = frozenset(head.names if head else ())
         new = {use.field.name: use for use in self._declared(text, at, words, begin)}
-        for name, place in headers(text, head, words.seen):
+        for name, place in headers(text, head, words, begin):
             field = classify(name, self._rules)
             if field:
                 new[name] = FieldUse(field, at + place, 1, data=True)
@@ -127,38 +127,62 @@ class FieldNames:
         )
 
     def _declared(self, text: str, at: int, words: TextWords, begin: int) -> Iterator[FieldUse]:
-        xml = bool(self._is_xml)
-        fields: dict[bytes, NamedField | None] = {}
+        fields: dict[bytes, NamedField] = {}
         places: defaultdict[bytes, list[tuple[int, bool]]] = defaultdict(list)
-        for start, name in _names(words, begin):
-            if name not in fields:
-                fields[name] = self._classified(name.decode())
-            field = fields[name]
-            if field is not None:
-                data = use_of(text, start, start + len(name), field, self._rules, xml=xml)
+        # A weak name counts only near a certain one: most texts have none of these.
+        for weak in (False, True):
+            near = sorted(at for every in places.values() for at, _ in every) if weak else None
+            for start, name, field in self._names(words, begin, weak, near):
+                data = use_of(
+                    text, start, start + len(name), field, self._rules, xml=bool(self._is_xml)
+                )
                 if data is not None:
+                    fields[name] = field
                     places[name].append((start, data))
-        named = {name: field for name, field in fields.items() if field}
-        beside = _Beside(text, named, places)
+        beside = _Beside(text, fields, places)
         for name, every in places.items():
-            if uses := beside.meant(named[name], every, self._rules):
-                yield FieldUse(named[name], at + uses[0][0], len(uses), any(use[1] for use in uses))
+            if uses := beside.meant(fields[name], every, self._rules):
+                yield FieldUse(
+                    fields[name], at + uses[0][0], len(uses), any(use[1] for use in uses)
+                )
+
+    def _names(
+        self, words: TextWords, begin: int, weak: bool, near: list[int] | None
+    ) -> Iterator[tuple[int, bytes, NamedField]]:
+        """Yield where each name begins that is the name of a field, the name, and the field.
+
+        The places are counted from `begin`, where the first one may be; `near` are places beside
+        which alone the names matter.
+        """
+        text = words.runs
+        for block in words.blocks:
+            if near is not None and not _has_near(near, block.start - begin, block.end - begin):
+                continue
+            for form in {*block.fields}:
+                known = self._classified(form.decode())
+                if (known is not None and known.term.weak) is not weak:
+                    continue
+                for at in _whole(text, form, max(begin, block.start), block.end):
+                    name = words.raw[at : at + len(form)]
+                    field = self._classified(name.decode())
+                    if field is not None:
+                        yield at - begin, name, field
 
 
-def _names(words: TextWords, begin: int) -> Iterator[tuple[int, bytes]]:
-    """Yield where each name begins that may be the name of a field, and the name.
+def _has_near(places: list[int], start: int, end: int) -> bool:
+    """Return whether one of the places is in [start, end), or so near that it matters there."""
+    first = bisect_left(places, start - _RECORD)
+    return first < len(places) and places[first] < end + _RECORD
 
-    The places are counted from `begin`, where the first one may be.
-    """
-    text = words.runs
-    for block in words.blocks:
-        for name in {*block.fields}:
-            at = text.find(name, block.start, block.end)
-            while at >= 0:
-                end = at + len(name)
-                if at >= begin and text[at - 1 : at] in _APART and text[end : end + 1] in _APART:
-                    yield at - begin, words.raw[at:end]
-                at = text.find(name, end, block.end)
+
+def _whole(runs: bytes, name: bytes, start: int, end: int) -> Iterator[int]:
+    """Yield where a name begins that is a whole run."""
+    at = runs.find(name, start, end)
+    while at >= 0:
+        after = at + len(name)
+        if runs[at - 1 : at] in _APART and runs[after : after + 1] in _APART:
+            yield at
+        at = runs.find(name, after, end)
 
 
 class _Beside:

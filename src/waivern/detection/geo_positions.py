@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from heapq import merge
 
-from waivern.detection.prepared_text import Candidate, PreparedText, occurrences, pattern
+from waivern.detection.prepared_text import Candidate, PreparedText, pattern
 
 TYPE = "GEO_POSITION"
 _NUMBER = r"[-+]?\d{1,3}\.\d{3,15}(?!\d)"
@@ -40,7 +40,7 @@ def positions(doc: PreparedText) -> Iterator[Candidate]:
 def _starts(doc: PreparedText) -> Iterator[int]:
     """Yield where a number with decimals or degrees begins."""
     text, numbers = doc.text, doc.numbers
-    places: Iterator[int] = occurrences(numbers, b"0.00")
+    places: Iterator[int] = doc.numeral_places(b"0.00")
     if "°" in text:
         places = merge(places, (sign.start() - 1 for sign in _DEGREE.finditer(text)))
     for last in places:  # of the digits before the mark

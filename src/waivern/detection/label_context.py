@@ -16,6 +16,7 @@ from waivern.detection.ruleset import (
     without_suffix,
 )
 from waivern.detection.tables import Tables
+from waivern.detection.text_words import TextWords
 from waivern.detection.word_splitting import UNSPACED, words
 
 _BEFORE = 80
@@ -79,11 +80,13 @@ _UNKNOWN: tuple[str | None, frozenset[str], int] = (None, _NOTHING, 0)
 class Surroundings:
     """The labels in one text. Positions are looked up in ascending order."""
 
-    def __init__(self, text: str, rules: Ruleset, field: str | None) -> None:
+    def __init__(
+        self, text: str, rules: Ruleset, field: str | None, known: TextWords | None = None
+    ) -> None:
         self._text = text
         self._rules = rules
         self._field = Label(words(field)[-_FIELD_WORDS:], "field") if field else None
-        self._tables = Tables(text)
+        self._tables = Tables(text, known)
         self._list: tuple[int, Label | None] = (-1, None)
         self._silent: dict[str, bool] = {}
         self._columns: dict[str, tuple[Label, ...] | None] = {}

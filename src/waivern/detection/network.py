@@ -25,7 +25,12 @@ _PREFIX = pattern(r"/(\d{1,3})(?![\w/]|\.\d)")
 _ZONE = pattern(r"%[A-Za-z0-9_.-]{1,15}")
 _GLOBAL = pattern(r"[23fF][0-9A-Fa-f]{3}:")
 """The first group of addresses that are in use, if they have only two groups."""
-_MAC_ANCHORS = (b"hh:hh:hh:hh:hh:hh", b"hh-hh-hh-hh-hh-hh", b"hhhh.hhhh.hhhh")
+_MAC_ANCHORS = {
+    b"hh:hh:hh:hh:hh:hh": b":hh:",
+    b"hh-hh-hh-hh-hh-hh": b"-hh-",
+    b"hhhh.hhhh.hhhh": b".hhhh.",
+}
+"""The notations, and the first part of each that begins and ends with a mark."""
 _NO_MAKER = "000000"
 _WRAPPED = expression(r":[0-9A-Fa-f]{2}:\s{1,50}\Z")
 _KNOWN_SMALL = frozenset({"1.1.1.1", "8.8.8.8", "9.9.9.9", "1.0.0.1", "8.8.4.4", "4.2.2.2"})
@@ -35,7 +40,9 @@ def ip_addresses(doc: PreparedText) -> Iterator[Candidate]:
     """Yield IPv6 addresses, then the IPv4 addresses that are not part of one."""
     taken = -1
     sixes = []
-    for anchor in merge(occurrences(doc.hexes, b"::"), occurrences(doc.hexes, b"h:h")):
+    for anchor in merge(
+        doc.places_near_digits(doc.hexes, b"::"), doc.places_near_digits(doc.hexes, b"h:h")
+    ):
         if anchor < taken or not _V6_ANCHOR.match(doc.hexes, anchor):
             continue
         taken, found = _ipv6(doc, anchor)
@@ -44,7 +51,7 @@ def ip_addresses(doc: PreparedText) -> Iterator[Candidate]:
     yield from sixes
     spans = iter([(c.start, c.end) for c in sixes])
     span = next(spans, None)
-    for quad in _quads(doc.numbers):
+    for quad in _quads(doc):
         while span and span[1] <= quad.start():
             span = next(spans, None)
         if span and span[0] <= quad.start():
@@ -54,10 +61,10 @@ def ip_addresses(doc: PreparedText) -> Iterator[Candidate]:
             yield four
 
 
-def _quads(numbers: bytes) -> Iterator[re.Match[bytes]]:
+def _quads(doc: PreparedText) -> Iterator[re.Match[bytes]]:
     """Yield four groups of digits with dots between them; to look for one dot first is faster."""
-    done = 0
-    for last in occurrences(numbers, b"0.0"):  # of the digits before a dot
+    numbers, done = doc.numbers, 0
+    for last in doc.numeral_places(b"0.0"):  # of the digits before a dot
         if last < done:
             continue
         start = last
@@ -210,11 +217,19 @@ def _ipv6_likely(text: str, start: int, end: int) -> bool:
     return not (bracket and sliced) and (bracket or text[end : end + 1] != "]")
 
 
+def _macs(hexes: bytes, anchor: bytes, part: bytes) -> Iterator[int]:
+    """Yield where a notation occurs; to look for the marks first is faster."""
+    before = anchor.index(part)
+    for at in occurrences(hexes, part):
+        if at >= before and hexes.startswith(anchor, at - before):
+            yield at - before
+
+
 def mac_addresses(doc: PreparedText) -> Iterator[Candidate]:
     """Yield EUI-48 addresses in the three common notations, null and broadcast left out."""
     text = doc.text
-    for anchor in _MAC_ANCHORS:
-        for start in occurrences(doc.hexes, anchor):
+    for anchor, part in _MAC_ANCHORS.items():
+        for start in _macs(doc.hexes, anchor, part):
             end = start + len(anchor)
             mark = text[start + (4 if len(anchor) == 14 else 2)]
             before, after = text[start - 1 : start] if start else "", text[end : end + 1]

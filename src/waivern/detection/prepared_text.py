@@ -32,6 +32,10 @@ def _table(digit: str, hexadecimal: str, letter: str) -> bytes:
 
 
 _NUMBERS_ALONE = expression(r"[ \t]*\d+[ \t][\d \t]*\n?|[ \t]*[-\d.]+(?:[ \t]+[-\d.]+){5,}[ \t]*")
+_FEW_DIGITS = 50
+"""A text with fewer digits than one in so many characters has few."""
+_REACH = 48
+"""The characters before and after a digit that may belong to a value with it."""
 _NEAR = 160
 """Characters on each side of a value that are looked at for rows of numbers."""
 _HEX_GROUP = expression(r"[0-9A-F]+|[0-9a-f]+", re.ASCII)
@@ -89,13 +93,13 @@ class PreparedText:
             for odd in _HYPHENS:
                 text = text.replace(odd, "-")
         self.text = text
-        self._words = words
+        self.words = words
         """The words of this text, if they are known."""
 
     @cached_property
     def spelled(self) -> frozenset[str]:
         """The runs of letters in the text, each once, as they are spelled."""
-        return tokens_in(self.text) if self._words is None else self._words.spelled
+        return tokens_in(self.text) if self.words is None else self.words.spelled
 
     @cached_property
     def seen(self) -> frozenset[str]:
@@ -103,14 +107,61 @@ class PreparedText:
 
         Those that mean something to the ruleset, if the words of the text are known.
         """
-        if self._words is not None:
-            return self._words.seen_with(self.field)
+        if self.words is not None:
+            return self.words.seen_with(self.field)
         return words_of(self.spelled, self.field)
+
+    @property
+    def longest_run(self) -> int:
+        """The characters of the longest run of letters, digits, '-' and '_', or more."""
+        return len(self.text) if self.words is None else self.words.longest
+
+    def has_part(self, part: str) -> bool:
+        """Return whether a word may have a part, which is one of `text_words.PARTS`."""
+        return self.words is None or part in self.words.parts
+
+    def places_of(self, word: str, literal: str) -> Iterator[int]:
+        """Yield where a literal begins, without overlaps; `word` is a word in it."""
+        if self.words is not None:
+            yield from self.words.places_of(word, literal)
+            return
+        at = self.text.find(literal)
+        while at >= 0:
+            yield at
+            at = self.text.find(literal, at + len(literal))
+
+    def numeral_places(self, needle: bytes) -> Iterator[int]:
+        """Yield where a part of the classes `numbers` begins that has a digit in it."""
+        return self.places_near_digits(self.numbers, needle)
+
+    def places_near_digits(self, classes: bytes, needle: bytes) -> Iterator[int]:
+        """Yield where a part of a class map begins that has a digit in it, or near it."""
+        for begin, stop in self._near_digits:
+            at = classes.find(needle, begin, stop)
+            while at >= 0:
+                yield at
+                at = classes.find(needle, at + 1, stop)
+
+    @cached_property
+    def _near_digits(self) -> list[tuple[int, int]]:
+        """The parts of the text near digits, in order; all of it if it has many."""
+        numbers, size = self.numbers, len(self.text)
+        found: list[tuple[int, int]] = []
+        if numbers.count(b"0") * _FEW_DIGITS > size:
+            return [(0, size)]
+        at = numbers.find(b"0")
+        while at >= 0:
+            end = at
+            while (following := numbers.find(b"0", end + 1, end + 2 * _REACH)) >= 0:
+                end = following
+            found.append((max(0, at - _REACH), end + _REACH))
+            at = numbers.find(b"0", end + 1)
+        return found
 
     @cached_property
     def raw(self) -> bytes:
         """One byte a character, '?' for what is not ASCII."""
-        return self.text.encode("ascii", "replace") if self._words is None else self._words.raw
+        return self.text.encode("ascii", "replace") if self.words is None else self.words.raw
 
     @cached_property
     def numbers(self) -> bytes:

@@ -26,6 +26,10 @@ _PATHS = {
     b"facebook.com/": 0.2,
 }
 """What precedes the name of a page, and how certain it is that the page is a person's."""
+_BY_HOST = {
+    host: {path: sure for path, sure in _PATHS.items() if host in path}
+    for host in (b".com/", b".net/")
+}
 _HOST = pattern(r"(?:https?://)?(?:[a-z]{2,3}\.|www\.|m\.)?\Z")
 _NAME = pattern(r"[\w%.~-]{2,100}/?(?:[\w%.~-]{1,100})?")
 _PAGES = frozenset(
@@ -42,10 +46,11 @@ _PAGES = frozenset(
 def profiles(doc: PreparedText) -> Iterator[Candidate]:
     """Yield the addresses of pages that belong to a person, scheme included."""
     lower = doc.folded
-    for path, sure in _PATHS.items():
-        for at in occurrences(lower, path):
-            if found := _read(doc, at, at + len(path), sure):
-                yield found
+    for host, paths in _BY_HOST.items():
+        for path, sure in paths.items() if host in lower else ():
+            for at in occurrences(lower, path):
+                if found := _read(doc, at, at + len(path), sure):
+                    yield found
 
 
 def _read(doc: PreparedText, host: int, name: int, sure: float) -> Candidate | None:

@@ -135,7 +135,7 @@ def scan(
     if not candidates:
         return []
     candidates.sort(key=lambda c: (c.start, c.end))
-    surroundings = Surroundings(doc.text, rules, field)
+    surroundings = Surroundings(doc.text, rules, field, doc.words)
     weighing = Weighing(doc, surroundings, rules, min_confidence, piece=piece)
     found = sorted(_resolve(weighing.matches(candidates)), key=lambda m: m.start)
     return found if plain is None else [_as_written(match, plain) for match in found]

@@ -8,10 +8,11 @@ from __future__ import annotations
 import re
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from functools import cached_property
 from heapq import merge
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from waivern.detection.delimited import (
     LONGEST_LINE,
@@ -23,6 +24,9 @@ from waivern.detection.delimited import (
 )
 from waivern.detection.expressions import expression
 from waivern.detection.mail_encodings import open_part
+
+if TYPE_CHECKING:
+    from waivern.detection.text_words import TextWords
 
 _BLANK = expression(r"\n[ \t\r]{0,40}\n")
 _INSERT = expression(
@@ -52,8 +56,9 @@ _CONTEXT = 1_000
 class Tables:
     """The tables of one text."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, words: TextWords | None = None) -> None:
         self._text = text
+        self._words = words
         self._size = len(text)
         self._sql: _Values | None = None
         self._heads: dict[int, LineOfNames | None] = {}
@@ -102,7 +107,7 @@ class Tables:
 
     @cached_property
     def _inserts(self) -> list[tuple[int, list[str]]]:
-        found = _statements(_INSERT, "insert", self._text)
+        found = statements(_INSERT, "insert", self._text, self._words)
         return [(m.end(), _names(m.group(1))) for m in found]
 
     def _insert_column(self, at: int) -> str | None:
@@ -140,10 +145,8 @@ class Tables:
     def _copies(self) -> list[tuple[int, int, list[str]]]:
         """The start and end of the rows of each COPY, and its columns."""
         text = self._text
-        if "stdin" not in text and "STDIN" not in text:
-            return []
         copies, end = [], -1
-        for copy in _statements(_COPY, "copy", text):
+        for copy in statements(_COPY, "copy", text, self._words):
             begin = text.find("\n", copy.end())
             if begin < 0:
                 break
@@ -305,17 +308,26 @@ class _Values:
             self._depth = _SQL_OVER
 
 
-def _statements(form: re.Pattern[str], first: str, text: str) -> Iterator[re.Match[str]]:
-    """Yield the statements of a form, in order; to search for the `first` word is faster."""
+def statements(
+    form: re.Pattern[str], first: str, text: str, words: TextWords | None
+) -> Iterator[re.Match[str]]:
+    """Yield the statements of a form, in order; to search for the `first` word is faster.
+
+    `words` are the words of the text, if known.
+    """
     done = 0
-    for begin in merge(*(_places(text, word) for word in (first, first.upper(), first.title()))):
+    spellings = (first, first.upper(), first.title())
+    for begin in merge(*(_places(text, word, words) for word in spellings)):
         statement = form.match(text, begin) if begin >= done else None
         if statement is not None:
             done = statement.end()
             yield statement
 
 
-def _places(text: str, word: str) -> Iterator[int]:
+def _places(text: str, word: str, words: TextWords | None) -> Iterator[int]:
+    if words is not None:
+        yield from words.places_of(word, word)
+        return
     at = text.find(word)
     while at >= 0:
         yield at
@@ -350,20 +362,24 @@ def context_for_next(text: str) -> str:
     return Tables(text).open_at_end() or text[text.find("\n", near) + 1 or near :]
 
 
-def headers(text: str, head: LineOfNames | None, words: Collection[str]) -> list[tuple[str, int]]:
+def headers(
+    text: str, head: LineOfNames | None, words: TextWords, begin: int
+) -> list[tuple[str, int]]:
     """Return the column names that the text declares, and where: INSERT, COPY, and `head`.
 
-    `head` is the text's first line, if that names columns; `words` are the words of the text.
+    `head` is the text's first line, if that names columns; `words` are the words of a text that
+    ends with this one, from `begin` on.
     """
     found: dict[str, int] = {}
     if head is not None:
         for name, start in zip(head.names, head.starts, strict=True):
             if name:
                 found.setdefault(name, text.find(name, start))
-    for form, first, word in ((_INSERT, "insert", "insert"), (_COPY, "copy", "stdin")):
-        for statement in _statements(form, first, text) if word in words else ():
-            for name, start in _listed(statement.group(1), statement.start(1)):
-                found.setdefault(name, start)
+    for form, first in ((_INSERT, "insert"), (_COPY, "copy")):
+        for statement in statements(form, first, words.text, words):
+            if statement.start() >= begin:
+                for name, start in _listed(statement.group(1), statement.start(1) - begin):
+                    found.setdefault(name, start)
     return list(found.items())
 
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from waivern.detection.expressions import expression
 from waivern.detection.field_terms import FieldTerm, named_field
-from waivern.detection.people import address_fields, name_fields
+from waivern.detection.people import address_fields, addresses, name_fields, persons
 from waivern.detection.word_splitting import UNSPACED, tokens_in, words_once
 
 _BLOCK = 1 << 14
@@ -24,6 +24,9 @@ _ANCHORS = name_fields.ANCHORS | address_fields.ANCHORS | address_fields.LABELS
 _WORDS_OF_SQL = frozenset({"insert", "stdin"})
 _MAIL = "mail"
 """A part of `e-mail`, which is one word to `words` and two runs of letters."""
+_SIGNALS = (
+    persons.SPELLED | addresses.SPELLED | frozenset("insert INSERT Insert copy COPY Copy".split())  # noqa: SIM905
+)
 _RUN = b"-_"
 _WHOLE = expression(rb"[A-Za-z0-9_-]+")
 _IDENTIFIER = expression(rb"[A-Za-z_][A-Za-z0-9_-]{1,50}")
@@ -67,7 +70,8 @@ class Lexicon:
         self._fields = {_MAIL} | {word for term in fields for word in term.split(" ")}
         self._telling: dict[str, tuple[str, ...]] = {}
         self._silent: set[str] = set()
-        self._of_no_field: set[bytes] = set()
+        self._silent_runs: set[bytes] = set()
+        self._telling_runs: dict[bytes, tuple[list[bytes], frozenset[str]]] = {}
         self._of_fields: dict[bytes, bool] = {}
 
     def seen(self, tokens: frozenset[str]) -> frozenset[str]:
@@ -79,7 +83,8 @@ class Lexicon:
         for token in tokens - self._silent:
             words = self._telling.get(token)
             if words is None:
-                words = tuple(filter(self._means, words_once(token)))
+                parts = _parts_of(token.lower())
+                words = (*filter(self._means, words_once(token)), *parts)
                 if words:
                     self._telling[token] = words
                 else:
@@ -92,17 +97,24 @@ class Lexicon:
             return True
         return not word.isascii() and UNSPACED.search(word) is not None  # terms are within it
 
-    def field_runs(self, runs: set[bytes]) -> list[bytes]:
-        """Return the names of fields of the ruleset in runs; each digit in them is a '0'."""
-        if len(self._of_no_field) > _MOST_KNOWN:
-            self._of_no_field.clear()
-        found = []
-        for run in runs - self._of_no_field:
-            names = self._field_names(run)
-            found += names
-            if not names:
-                self._of_no_field.add(run)
-        return found
+    def telling(self, runs: set[bytes]) -> tuple[list[bytes], frozenset[str]]:
+        """Return the names of fields in runs, each digit as a '0', and the words of signals."""
+        if len(self._silent_runs) + len(self._telling_runs) > _MOST_KNOWN:
+            self._silent_runs.clear()
+            self._telling_runs.clear()
+        fields: list[bytes] = []
+        signals: list[str] = []
+        for run in runs - self._silent_runs:
+            told = self._telling_runs.get(run)
+            if told is None:
+                told = self._field_names(run), tokens_in(run.decode()) & _SIGNALS
+                if any(told):
+                    self._telling_runs[run] = told
+                else:
+                    self._silent_runs.add(run)
+            fields += told[0]
+            signals += told[1]
+        return fields, frozenset(signals)
 
     def _field_names(self, run: bytes) -> list[bytes]:
         """Return the names of fields that a run consists of, which are several in few scripts."""
@@ -126,6 +138,28 @@ class Lexicon:
         return known
 
 
+PARTS = (
+    "pass",
+    "pwd",
+    "secret",
+    "token",
+    "api",
+    "access",
+    "accountkey",
+    "basic",
+    "pbkdf",
+    "scrypt",
+)
+"""Parts of words that a search asks for, in lower case."""
+
+
+_PART = "*"
+
+
+def _parts_of(word: str) -> Iterator[str]:
+    return (f"{_PART}{part}" for part in PARTS if part in word)
+
+
 class WordBlock(NamedTuple):
     """The characters [start, end) of a text."""
 
@@ -133,6 +167,8 @@ class WordBlock(NamedTuple):
     end: int
     fields: list[bytes]
     """The names of fields in it; each digit in them is a '0'."""
+    signals: frozenset[str]
+    """The words in it that names and addresses stand beside."""
 
 
 class TextWords:
@@ -157,6 +193,30 @@ class TextWords:
         return self.seen if field is None else self.seen.union(words_once(field))
 
     @property
+    def longest(self) -> int:
+        """The bytes of the longest run."""
+        return self._read[2]
+
+    @cached_property
+    def parts(self) -> frozenset[str]:
+        """The `PARTS` of words that the text has."""
+        return frozenset(word[1:] for word in self.seen if word[:1] == _PART)
+
+    def places_of(self, word: str, literal: str) -> Iterator[int]:
+        """Yield where a literal begins, without overlaps; `word` is a word in it."""
+        text, size, done = self.text, len(literal), 0
+        if word not in self.spelled:
+            return
+        for block in self.blocks:
+            if word in block.signals:
+                stop = block.end + size
+                at = text.find(literal, max(done, block.start - size), stop)
+                while at >= 0:
+                    yield at
+                    done = at + size
+                    at = text.find(literal, done, stop)
+
+    @property
     def blocks(self) -> list[WordBlock]:
         """The blocks of the text."""
         return self._read[1]
@@ -172,7 +232,7 @@ class TextWords:
         return self.raw.translate(_ASCII_RUNS)
 
     @cached_property
-    def _read(self) -> tuple[frozenset[str], list[WordBlock]]:
+    def _read(self) -> tuple[frozenset[str], list[WordBlock], int]:
         text, plain, found = self.text, self.text.isascii(), set[bytes]()
         blocks = []
         for start, end in _cuts(text, self.runs):
@@ -182,8 +242,9 @@ class TextWords:
                 part = text[start:end].encode("utf-8", "replace")
                 runs = set(part.translate(_RUNS).split())
             found |= runs
-            blocks.append(WordBlock(start, end, self._lexicon.field_runs(runs)))
-        return tokens_in(b" ".join(found).decode()), blocks
+            blocks.append(WordBlock(start, end, *self._lexicon.telling(runs)))
+        longest = max(map(len, found), default=0)
+        return tokens_in(b" ".join(found).decode()), blocks, longest
 
 
 def _cuts(text: str, runs: bytes) -> Iterator[tuple[int, int]]:

@@ -8,7 +8,7 @@ that means nothing else, a label, or a field of addresses.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from waivern.detection.expressions import expression
 from waivern.detection.people import street_forms as forms
@@ -21,7 +21,7 @@ from waivern.detection.people.address_fields import (
 )
 from waivern.detection.people.candidates import FAIR, person
 from waivern.detection.people.names import form
-from waivern.detection.prepared_text import Candidate, PreparedText, occurrences
+from waivern.detection.prepared_text import Candidate, PreparedText
 from waivern.detection.word_splitting import tokens_in, words
 
 _TYPE = "POSTAL_ADDRESS"
@@ -54,7 +54,8 @@ def addresses(doc: PreparedText) -> Iterator[Candidate]:
     for vocabulary, read in ((_FIRST, _prefixed), (_BOX_WORDS, _box)):
         for word in vocabulary.keys() & doc.spelled:
             for literal in vocabulary[word]:
-                yield from _found(text, literal, read)
+                for at in doc.places_of(word, literal):
+                    yield from read(text, at, at + len(literal))
     yield from _before_postcodes(doc)
     yield from _labelled(doc)
     if not text.isascii() and any(mark in text for mark in "\u90fd\u9053\u5e9c\u770c"):
@@ -65,22 +66,12 @@ def addresses(doc: PreparedText) -> Iterator[Candidate]:
 def _by_numbers(doc: PreparedText) -> Iterator[Candidate]:
     """Yield the addresses whose street is next to a number and has a word for its kind."""
     for classes in (b"A 0", b"A. 0"):
-        for at in occurrences(doc.numbers, classes):
+        for at in doc.numeral_places(classes):
             yield from _suffixed(doc.text, at + len(classes) - len(" 0"))
     for classes in (b"0 A", b"0A A", b"0 0A"):
-        for at in occurrences(doc.numbers, classes):
+        for at in doc.numeral_places(classes):
             if not doc.text[at + len(classes) - 1].islower() or classes == b"0 0A":
                 yield from _english(doc.text, at)
-
-
-def _found(
-    text: str, literal: str, read: Callable[[str, int, int], Iterator[Candidate]]
-) -> Iterator[Candidate]:
-    at = text.find(literal)
-    while at >= 0:
-        end = at + len(literal)
-        yield from read(text, at, end)
-        at = text.find(literal, end)
 
 
 def _suffixed(text: str, end: int) -> Iterator[Candidate]:
@@ -146,7 +137,7 @@ def _box(text: str, at: int, end: int) -> Iterator[Candidate]:
 def _before_postcodes(doc: PreparedText) -> Iterator[Candidate]:
     """Yield `Vinohradsk\u00e1 12, 120 00 Praha 2`: any name and number before a postcode."""
     text = doc.text
-    for at in occurrences(doc.numbers, b"00 A"):
+    for at in doc.numeral_places(b"00 A"):
         digits = at
         while digits and text[digits - 1].isdigit() and at - digits < 3:
             digits -= 1
@@ -255,3 +246,5 @@ def _by_word(phrases: tuple[str, ...]) -> dict[str, list[str]]:
 _LONGEST_SUFFIX = max(map(len, forms.SUFFIXES))
 _FIRST = _by_word(forms.PREFIXES)
 _BOX_WORDS = _by_word(forms.BOXES)
+SPELLED = _FIRST.keys() | _BOX_WORDS.keys()
+"""The words one of which an address has whose street or box is searched for by a literal."""

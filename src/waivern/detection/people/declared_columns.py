@@ -9,6 +9,7 @@ from typing import NamedTuple
 from waivern.detection.delimited import LineOfNames, continues, line_of_names, row_of
 from waivern.detection.expressions import expression
 from waivern.detection.prepared_text import PreparedText
+from waivern.detection.tables import statements
 
 _LONGEST_HEAD = 5_000
 _MARKS = ",;\t|"
@@ -56,14 +57,14 @@ def named_columns(
         if head is not None:
             yield from _columns(head.names, wanted, _rows(text, head))
     if "insert" in doc.seen:
-        statements = list(_INSERT.finditer(text))
-        ends = [each.start() for each in statements[1:]] + [len(text)]
-        for statement, end in zip(statements, ends, strict=False):
+        inserts = list(statements(_INSERT, "insert", text, doc.words))
+        ends = [each.start() for each in inserts[1:]] + [len(text)]
+        for statement, end in zip(inserts, ends, strict=False):
             rows = _values(text, statement.end(), end)
             yield from _columns(_listed(statement.group(1)), wanted, rows)
     if "stdin" in doc.seen:
         end = 0
-        for copy in _COPY.finditer(text):
+        for copy in statements(_COPY, "copy", text, doc.words):
             if copy.start() < end:
                 continue  # among the rows of the one before it
             end = text.find("\n\\.", copy.end())

@@ -42,8 +42,9 @@ def labelled(doc: PreparedText) -> Iterator[Candidate]:
     for word in ANCHORS & doc.seen:
         yield from _after(doc, word, around)
     if not text.isascii():
+        other = " ".join(word for word in doc.spelled if not word.isascii())
         for label in OTHER_SCRIPTS:
-            at = text.find(label)
+            at = text.find(label) if label in other else -1
             while at >= 0:
                 if not text[at - 1 : at].isalpha() or not at:
                     yield from _value(doc, around, label, at + len(label))

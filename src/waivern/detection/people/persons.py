@@ -33,12 +33,9 @@ def persons(doc: PreparedText) -> Iterator[Candidate]:
     for signal in _SIGNALS:
         for word in signal.words.keys() & doc.spelled:
             for literal in signal.words[word]:
-                at = text.find(literal)
-                while at >= 0:
-                    end = at + len(literal)
+                for at in doc.places_of(word, literal):
                     if not (at and _INSIDE.match(text, at - 1)):
-                        yield from signal.find(text, at, end)
-                    at = text.find(literal, end)
+                        yield from signal.find(text, at, at + len(literal))
     if "\n  [ " in text:
         yield from signals.bracketed_names(text)
     yield from labelled(doc)
@@ -117,3 +114,5 @@ _SIGNALS = (
     ),
     _Signal(signals.quoted_names, _each("wrote:|writes:|schrieb:|escribió:|a écrit")),
 )
+SPELLED = frozenset(word for signal in _SIGNALS for word in signal.words)
+"""The words without which a text has no signal, as they are spelled."""

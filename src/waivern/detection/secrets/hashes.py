@@ -27,7 +27,7 @@ SECRETS = (Secret("PASSWORD_HASH", _HASH, prefix(3)),)
 def find_hashes(doc: PreparedText) -> Iterator[Candidate]:
     """Yield the hashes: the algorithm, its parameters, the salt and the digest."""
     text = doc.text
-    for anchor in _anchors(doc.raw):
+    for anchor in _anchors(doc):
         found = _HASH.match(text, anchor)
         if found is None or text[found.end() : found.end() + 1].isalnum():
             continue
@@ -37,12 +37,14 @@ def find_hashes(doc: PreparedText) -> Iterator[Candidate]:
 
 
 _MARK = expression(rb"\$(?:2[abxy]?|[1567PHy]|gy|apr1|argon2(?:id|i|d))\$|\{S?SHA")
-_NAMES = (b"pbkdf2", b"scrypt:")
+_NAMES = {"pbkdf": b"pbkdf2", "scrypt": b"scrypt:"}
 
 
-def _anchors(raw: bytes) -> Iterator[int]:
+def _anchors(doc: PreparedText) -> Iterator[int]:
     """Yield the places at which a hash may begin, which are few."""
+    raw = doc.raw
     if b"$" in raw or b"{S" in raw:
         yield from (found.start() for found in _MARK.finditer(raw))
-    for name in _NAMES:
-        yield from occurrences(raw, name)
+    for part, name in _NAMES.items():
+        if doc.has_part(part):
+            yield from occurrences(raw, name)

@@ -20,19 +20,16 @@ from waivern.detection.secrets.secret import (
 )
 
 _ANY = form(r"[^\s]{4,200}")
-_ANCHORS = (
-    b"pass",
-    b"pwd",
-    b"secret",
-    b"token",
-    b"apikey",
-    b"api_key",
-    b"api-key",
-    b"accesskey",
-    b"access_key",
-    b"accountkey",
-)
-"""Parts of the names of fields that hold secrets, in lower case."""
+_ANCHORS = {
+    "pass": (b"pass",),
+    "pwd": (b"pwd",),
+    "secret": (b"secret",),
+    "token": (b"token",),
+    "api": (b"apikey", b"api_key", b"api-key"),
+    "access": (b"accesskey", b"access_key"),
+    "accountkey": (b"accountkey",),
+}
+"""Parts of the names of fields that hold secrets, by a part of a word that they have."""
 _NAME = expression(
     r"(?P<password>pass(?:word|wd|phrase|code)?|pwd)"
     r"|(?P<aws>secret_?access_?key)"
@@ -95,7 +92,8 @@ def find_passwords(doc: PreparedText) -> Iterator[Candidate]:
 def _labelled(doc: PreparedText) -> Iterator[Candidate]:
     """Yield the values of fields whose names say that they are secret."""
     done = 0
-    starts = sorted({at for anchor in _ANCHORS for at in occurrences(doc.folded, anchor)})
+    anchors = [anchor for part, every in _ANCHORS.items() if doc.has_part(part) for anchor in every]
+    starts = sorted({at for anchor in anchors for at in occurrences(doc.folded, anchor)})
     for start in starts:
         if start < done:
             continue
@@ -164,7 +162,7 @@ def _in_urls(doc: PreparedText) -> Iterator[Candidate]:
 
 def _basic(doc: PreparedText) -> Iterator[Candidate]:
     """Yield the credentials of HTTP basic authentication (RFC 7617): base64 of `user:password`."""
-    for start in occurrences(doc.folded, b"basic "):
+    for start in occurrences(doc.folded, b"basic ") if doc.has_part("basic") else ():
         found = _BASIC.match(doc.text, start)
         if found and (found[2] or _is_credentials(found[1])):
             yield _candidate("BASIC_AUTH", *found.span(found.lastindex or 1), CERTAIN)

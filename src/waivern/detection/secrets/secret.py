@@ -91,6 +91,8 @@ class TokenFinder:
 
     def __call__(self, doc: PreparedText) -> Iterator[Candidate]:
         """Yield the tokens in a text."""
+        if doc.longest_run < _SHORTEST:
+            return
         text, parts = doc.text, doc.raw.translate(_PARTS)
         long = b"w" * _SHORTEST
         start, done = parts.find(long), 0
