@@ -39,6 +39,7 @@ RUNTIME = {"pydantic", "pydantic_core", "yaml", "click", "anyio", "rich"}
 EXTRAS = {
     "testing/__init__.py": {"pytest"},
     "testing/artifact_conformance.py": {"pytest"},
+    "testing/components.py": {"pytest"},
     "testing/run_conformance.py": {"pytest"},
     "testing/stores.py": {"pytest"},
     "testing/stream_conformance.py": {"pytest"},

@@ -40,6 +40,7 @@ Exit codes:
         "report": "waivern.cli.commands.wct_report",
         "validate": "waivern.cli.commands.wct_validate",
         "schema": "waivern.cli.commands.wct_schema",
+        "new": "waivern.cli.commands.wct_new",
         "doctor": "waivern.cli.commands.wct_doctor",
         "explain": "waivern.cli.commands.wct_explain",
         "serve": "waivern.cli.commands.wct_serve",
