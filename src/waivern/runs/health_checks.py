@@ -46,7 +46,7 @@ with open(sys.argv[1]) as file:
 """
 
 
-class Verdict(StrEnum):
+class CheckOutcome(StrEnum):
     """The outcome of a check."""
 
     OK = "ok"
@@ -58,7 +58,7 @@ class HealthCheck(NamedTuple):
     """One thing that was checked."""
 
     name: str
-    verdict: Verdict
+    verdict: CheckOutcome
     found: str
     remedy: str | None = None
     code: Exit = Exit.OK
@@ -72,17 +72,17 @@ class HealthCheck(NamedTuple):
 
 def ok(name: str, found: str, remedy: str | None = None) -> HealthCheck:
     """Return a check that found nothing wrong; `remedy` says how there would be more."""
-    return HealthCheck(name, Verdict.OK, found, remedy)
+    return HealthCheck(name, CheckOutcome.OK, found, remedy)
 
 
 def warning(name: str, found: str, remedy: str) -> HealthCheck:
     """Return a check that found what may become a fault."""
-    return HealthCheck(name, Verdict.WARNING, found, remedy)
+    return HealthCheck(name, CheckOutcome.WARNING, found, remedy)
 
 
 def fault(name: str, found: str, remedy: str, code: Exit = Exit.STORE) -> HealthCheck:
     """Return a check that found what keeps runs from working."""
-    return HealthCheck(name, Verdict.FAULT, found, remedy, code)
+    return HealthCheck(name, CheckOutcome.FAULT, found, remedy, code)
 
 
 def health(open_store: Callable[[], RunStore]) -> Iterator[HealthCheck]:

@@ -14,7 +14,7 @@ from waivern.cli.ui.options import examples, json_option, opened, store_option
 from waivern.cli.ui.screen import Screen, stdout
 from waivern.errors import Exit
 from waivern.record.text_forms import clean, counted
-from waivern.runs.health_checks import HealthCheck, Verdict, health, ok, warning
+from waivern.runs.health_checks import HealthCheck, CheckOutcome, health, ok, warning
 
 CHECKS = Records[HealthCheck](
     Column("verdict", lambda each: str(each.verdict)),
@@ -23,7 +23,7 @@ CHECKS = Records[HealthCheck](
     Column("remedy", lambda each: each.remedy),
     document=HealthCheck.document,
 )
-_LOOKS = {Verdict.OK: "green", Verdict.WARNING: "yellow", Verdict.FAULT: "red"}
+_LOOKS = {CheckOutcome.OK: "green", CheckOutcome.WARNING: "yellow", CheckOutcome.FAULT: "red"}
 
 
 @click.command(
@@ -62,9 +62,9 @@ def command(as_json: bool, store: str | None) -> int:
         print_document("doctor", CHECKS.documents(found))
     elif out.tty:
         bad = [each.verdict for each in found]
-        faults, warnings = bad.count(Verdict.FAULT), bad.count(Verdict.WARNING)
+        faults, warnings = bad.count(CheckOutcome.FAULT), bad.count(CheckOutcome.WARNING)
         out.print(f"\n{counted(faults, 'fault')}, {counted(warnings, 'warning')}")
-    return next((each.code for each in found if each.verdict is Verdict.FAULT), Exit.OK)
+    return next((each.code for each in found if each.verdict is CheckOutcome.FAULT), Exit.OK)
 
 
 def _show(out: Screen, checks: list[HealthCheck], as_json: bool) -> None:

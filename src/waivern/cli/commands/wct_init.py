@@ -23,12 +23,12 @@ from waivern.runs.folder_survey import FolderSurvey
 @click.argument("folder", default=".")
 @option(
     "--file",
-    "file",
+    "file_name",
     metavar="NAME",
     default="scan.yaml",
     help="Write this file in FOLDER; default: scan.yaml. A file that exists is not overwritten.",
 )
-def command(folder: str, file: str) -> int:
+def command(folder: str, file_name: str) -> int:
     """Look at FOLDER and write a runbook that searches it for personal data.
 
     The current folder is the default. Text files, tables, source code and SQLite databases are
@@ -44,15 +44,20 @@ def command(folder: str, file: str) -> int:
     root = Path(folder)
     if not root.is_dir():
         raise NotFoundError(f"{folder!r} is not a folder", hint="name the folder to search")
-    if Path(file).name != file or not file.endswith((".yaml", ".yml")) or not file.isprintable():
+    if (
+        Path(file_name).name != file_name
+        or not file_name.endswith((".yaml", ".yml"))
+        or not file_name.isprintable()
+    ):
         raise UsageError(
-            f"{file!r} is not the name of a YAML file", hint="write a name such as --file scan.yaml"
+            f"{file_name!r} is not the name of a YAML file",
+            hint="write a name such as --file scan.yaml",
         )
-    path = root / file
+    path = root / file_name
     if os.path.lexists(path):
         create_all({path: ""})  # is refused before the folder is searched
     found = survey(root)
-    text = first_runbook(found, clean(root.resolve().name) or "/", file)
+    text = first_runbook(found, clean(root.resolve().name) or "/", file_name)
     create_all({path: text})
     _show(stdout(), path, found)
     return Exit.OK
