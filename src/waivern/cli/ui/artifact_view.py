@@ -11,11 +11,11 @@ from waivern.cli.ui.artifact_list import (
     stream_facts,
 )
 from waivern.cli.ui.content_outline import HIDDEN, beginning, shape
+from waivern.cli.ui.failure_lines import log_path
 from waivern.cli.ui.gate_view import gate_lines
 from waivern.cli.ui.json_output import json_text, print_content, print_document
 from waivern.cli.ui.screen import Screen, stdout
 from waivern.cli.ui.source_view import note_access
-from waivern.cli.ui.summary import log_path
 from waivern.errors import (
     Exit,
     RefusedError,

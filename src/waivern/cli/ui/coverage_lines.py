@@ -9,6 +9,8 @@ from waivern.record.text_forms import clean, clip
 from waivern.record.wording import assumption, headline, sample, sentence
 
 SAMPLES = 10
+UNEXAMINED = 3
+"""The sources whose unexamined items are explained."""
 
 
 def coverage_lines(coverage: RunCoverage) -> Iterator[str]:
@@ -17,6 +19,7 @@ def coverage_lines(coverage: RunCoverage) -> Iterator[str]:
         return
     text = f"{headline(coverage)}: {sentence(coverage)}"
     yield f"  coverage   {clip(clean(text), 2000)}"
+    yield from _unexamined_lines(coverage)
     shown = coverage.samples[:SAMPLES]
     for each in shown:
         yield f"  sample     {clip(clean(sample(each)), 1000)}"
@@ -25,6 +28,16 @@ def coverage_lines(coverage: RunCoverage) -> Iterator[str]:
     if any(each.at_most is not None for each in shown):
         yield f"             ({assumption()})"
     yield from _proof_lines(coverage)
+
+
+def _unexamined_lines(coverage: RunCoverage) -> Iterator[str]:
+    """Yield why parts of the sources were not examined, for each source that has some."""
+    sources = [each for each in coverage.counted if each.measure.reasons]
+    for each in sources[:UNEXAMINED]:
+        reasons = ", ".join(f"{n:,} {reason}" for reason, n in each.measure.reasons.items())
+        yield f"  unexamined {clip(clean(f'{each.artifact}: {reasons}'), 1000)}"
+    if (more := len(sources) - UNEXAMINED) > 0:
+        yield f"             and {more:,} more sources: `wct inspect RUN --json` lists them"
 
 
 def _proof_lines(coverage: RunCoverage) -> Iterator[str]:

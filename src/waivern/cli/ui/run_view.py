@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 
 from waivern.cli.ui.content_outline import HIDDEN, shape
 from waivern.cli.ui.coverage_lines import coverage_lines
+from waivern.cli.ui.failure_lines import log_path
 from waivern.cli.ui.gate_view import gate_lines
 from waivern.cli.ui.json_output import json_text, print_document
 from waivern.cli.ui.screen import Screen, stdout
 from waivern.cli.ui.source_view import note_accesses
 from waivern.cli.ui.step_columns import STEPS
-from waivern.cli.ui.summary import log_path
 from waivern.errors import Exit, WaivernError
 from waivern.message import Json, Message
 from waivern.record.annotations import Annotations

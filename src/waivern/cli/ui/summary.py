@@ -1,35 +1,38 @@
-"""The summary of a run that has ended: its artifacts, the reasons, and the next command."""
+"""The summary of a run that has ended: what it found, what went wrong, and the next command."""
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from waivern.cli.ui.coverage_lines import coverage_lines
+from waivern.cli.ui.failure_lines import FAILURES, failure_lines
+from waivern.cli.ui.found_lines import findings_document, findings_steps, found_lines
 from waivern.cli.ui.screen import Screen
 from waivern.message import Json
 from waivern.planning.plan import Plan
 from waivern.record.fold import RunRecord
 from waivern.record.gates import GateOpen
+from waivern.record.journal_events import ArtifactSuspendedRecord
 from waivern.record.status import ArtifactStatus, RunStatus
 from waivern.record.step_record import StepRecord
-from waivern.record.text_forms import clean, clip, duration, listed, near, short, taken
+from waivern.record.text_forms import clean, clip, duration, listed, short, taken
 from waivern.runs.next_command import NextCommands
 from waivern.runs.queries import COUNTED
+from waivern.runs.recorded_result import RecordedResult
 from waivern.runs.result import RunResult
 from waivern.store.base import RunStore
 
 FAILED = ArtifactStatus.FAILED
-LISTED = 30
+LISTED = 10
 """Artifacts; those of a larger run are counted, and only what went wrong is listed."""
-FAILURES = 20
 
 
 class EndedAttempt(NamedTuple):
     """The result of an attempt, with the facts that only the command knows."""
 
-    result: RunResult
+    result: RunResult | RecordedResult
     store: RunStore
     restored: frozenset[str]
     """The artifacts that were completed before the attempt."""
@@ -41,7 +44,7 @@ class EndedAttempt(NamedTuple):
         return self.result.record
 
     @property
-    def plan(self) -> Plan:
+    def plan(self) -> Plan | None:
         return self.result.plan
 
     @property
@@ -80,10 +83,11 @@ def document(ended: EndedAttempt) -> dict[str, Json]:
         "journal": result.journal,
         "warnings": list(result.warnings),
         "coverage": result.coverage.document(),
+        "found": findings_document(ended.store, record),
         "artifacts": _counts(ended),
         "steps": [step.document() for step in record.steps.values()],
         **output_document(result.outputs),
-        "next": ended.commands.next,
+        "next": _next(ended),
     }
 
 
@@ -108,6 +112,7 @@ def _lines(out: Screen, ended: EndedAttempt) -> Iterator[str]:
         yield f"  id         {result.run_id}"
     yield f"  artifacts  {_counted(ended)}"
     yield f"  journal    {result.journal['count']:,} lines, head {result.journal['head']}"
+    yield from found_lines(out, ended.store, ended.record)
     yield from coverage_lines(ended.result.coverage)
     yield from _why(result)
     for held in result.policies:
@@ -119,7 +124,7 @@ def _lines(out: Screen, ended: EndedAttempt) -> Iterator[str]:
         yield from output_lines(out, result.outputs)
     commands = ended.commands
     if commands.stored and not commands.decisions:
-        yield f"  next:  {clean(commands.next)}"
+        yield f"  next:  {clean(_next(ended))}"
         yield from _gain(ended)
 
 
@@ -129,14 +134,26 @@ def _counts(ended: EndedAttempt) -> dict[str, int]:
 
 def _counted(ended: EndedAttempt) -> str:
     counts = {k: n for k, n in _counts(ended).items() if n}
-    restored = len(ended.restored)
     parts = [f"{n:,} {ArtifactStatus(name).label}" for name, n in counts.items()]
-    if restored and "completed" in counts:
-        parts[0] += f" ({restored:,} restored)"
+    if "completed" in counts and (earlier := _earlier(ended)):
+        parts[0] += f" ({earlier})"
     return f"{len(ended.record.steps):,}:  " + ", ".join(parts)
 
 
-def _why(result: RunResult) -> Iterator[str]:
+def _earlier(ended: EndedAttempt) -> str:
+    """Return how many completed artifacts this attempt did not produce itself."""
+    restored = len(ended.restored)
+    hows = Counter(
+        step.completed.how
+        for step in ended.steps(ArtifactStatus.COMPLETED)
+        if step.completed and step.artifact not in ended.restored
+    )
+    del hows["produced"]
+    counts = [*([("restored", restored)] if restored else []), *sorted(hows.items())]
+    return ", ".join(f"{n:,} {how}" for how, n in counts)
+
+
+def _why(result: RunResult | RecordedResult) -> Iterator[str]:
     """Yield the reason of the end of the attempt, if no artifact shows it."""
     if result.status == RunStatus.INTERRUPTED or result.reason == "timeout":
         why = ": ".join(filter(None, (result.reason, result.error)))
@@ -207,19 +224,9 @@ def _type(step: StepRecord) -> str:
 
 def _failed(out: Screen, ended: EndedAttempt) -> Iterator[str]:
     failed, width = ended.steps(ArtifactStatus.FAILED), _width(ended)
-    for step in failed[:FAILURES]:
-        error = step.error or {}
-        node = ended.plan.nodes.get(step.artifact)  # type: ignore[call-overload]
-        optional = "  (optional)" if node is not None and node.optional else ""
-        text = clip(clean(f"{error.get('kind')}: {error.get('message')}"), 1000)
-        beside = f"{optional}{_tries(step)}"
-        yield f"  {out.mark('failed')} {step.artifact:{width}}  {_type(step)}{beside}  {text}"
-        if hint := error.get("hint"):
-            yield f"      = help: {clip(clean(str(hint)), 1000)}"
-        if log := log_path(ended.store, ended.result.run_id, step.artifact):
-            yield f"      log: {clean(log)}"
-    if (more := len(failed) - FAILURES) > 0:
-        yield f"    and {more:,} more failed: `wct inspect {short(ended.result.run_id)}` lists them"
+    nodes = ended.plan.nodes if ended.plan else {}
+    optional = {str(name) for name, node in nodes.items() if node.optional}
+    yield from failure_lines(out, ended.store, ended.record, failed, width, optional)
 
 
 def _skipped(out: Screen, ended: EndedAttempt) -> Iterator[str]:
@@ -253,16 +260,30 @@ def _waiting(out: Screen, ended: EndedAttempt) -> Iterator[str]:
 
 def _gates(ended: EndedAttempt) -> dict[str, list[str]]:
     """Return the lines that describe each open gate."""
+    found = {}
+    for gate, events in ended.record.decisions.items():
+        asked = [each for each in events if isinstance(each, ArtifactSuspendedRecord)]
+        if asked:
+            found[gate] = [f"      shows:  {clean(listed(list(asked[-1].shown)))}"]
+    if ended.plan is None:
+        return found
     from waivern.runs.decisions import open_gates
 
-    found = {}
-    for gate, verdict in open_gates(ended.record, ended.plan, ended.record.metadata.updated_at):
-        lines = [f"      shows:  {clean(listed(list(gate.question.shown)))}"]
-        if isinstance(verdict, GateOpen) and gate.question.approvers > 1:
-            have = gate.question.approvers - verdict.missing
-            lines.append(f"      approved by {have} of {gate.question.approvers} people")
-        found[str(gate.gate)] = lines
+    for waiting, verdict in open_gates(ended.record, ended.plan, ended.record.metadata.updated_at):
+        approvers = waiting.question.approvers
+        if isinstance(verdict, GateOpen) and approvers > 1:
+            text = f"      approved by {approvers - verdict.missing} of {approvers} people"
+            found[str(waiting.gate)].append(text)
     return found
+
+
+def _next(ended: EndedAttempt) -> str:
+    """Return the next command: of a completed run with findings, the one that shows them."""
+    command = ended.commands.next
+    if ended.result.status == RunStatus.COMPLETED and (steps := findings_steps(ended.record)):
+        run = short(ended.result.run_id)
+        return command.replace(f"inspect {run}", f"inspect {run}/{steps[-1].artifact}", 1)
+    return command
 
 
 def _gain(ended: EndedAttempt) -> Iterator[str]:
@@ -271,14 +292,3 @@ def _gain(ended: EndedAttempt) -> Iterator[str]:
         done = _counts(ended)["completed"]
         rest = len(ended.record.steps) - done
         yield f"         restores {done:,}, produces {rest:,}"
-
-
-def log_path(store: RunStore, run_id: str, artifact: str | None) -> str | None:
-    """Return the path of an artifact's log, relative to the current folder if it is below it.
-
-    Without an artifact, it is the log of the run itself. None: there is no such log.
-    """
-    found = store.log_path(run_id, artifact)
-    if found is None:
-        return None
-    return near(found)
