@@ -71,7 +71,7 @@ def look(store: RunStore, run_id: str) -> RunRow:
             opened = last.get("type") not in (None, "attempt_ended", *ASIDE)
             if opened and store.owner(run_id):
                 metadata = replace(metadata, status=RunStatus.RUNNING)
-                metadata.duration_ms += _elapsed_ms(metadata.attempts[-1]["started_at"])
+                metadata.duration_ms += elapsed_ms(metadata.attempts[-1]["started_at"])
                 state = store.read_json(run_id, "state")
             else:  # a crash came before the end, or between the journal and its projections
                 record = load(store, run_id)
@@ -114,7 +114,7 @@ def _fault(error: Exception) -> tuple[str, str]:
     return CORRUPT, f"state.json: {error}"
 
 
-def _elapsed_ms(start: Json) -> int:
+def elapsed_ms(start: Json) -> int:
     """Return the milliseconds since a moment; 0 if it is none, or in the future."""
     from datetime import datetime
 
@@ -208,12 +208,12 @@ def _show_as_running(record: RunRecord) -> None:
     from waivern.record.status import ArtifactStatus
 
     run = record.metadata
-    run.duration_ms += _elapsed_ms(run.attempts[-1]["started_at"])
+    run.duration_ms += elapsed_ms(run.attempts[-1]["started_at"])
     for name in record.executed:
         step = record.steps.get(name)
         if step and step.status is ArtifactStatus.NOT_STARTED and step.duration_ms is None:
             step.status = ArtifactStatus.RUNNING
-            step.duration_ms = _elapsed_ms(step.started_at)
+            step.duration_ms = elapsed_ms(step.started_at)
 
 
 def fold(store: RunStore, run_id: str) -> tuple[Journal, RunRecord]:

@@ -35,7 +35,7 @@ _BY_STATUS = {
 
 @dataclass(frozen=True)
 class RecordedResult:
-    """What is known of an attempt that another process carried out.
+    """The facts about an attempt that another process carried out.
 
     Policies, warnings and the delivery of outputs belong to the command that ran it: they are not
     recorded, and empty here.

@@ -14,6 +14,8 @@ from waivern.cli.ui.options import examples
     commands_at={
         "list": "waivern.cli.commands.wct_runs_list",
         "inspect": "waivern.cli.commands.wct_inspect",
+        "watch": "waivern.cli.commands.wct_runs_watch",
+        "logs": "waivern.cli.commands.wct_runs_logs",
         "approve": "waivern.cli.commands.wct_runs_approve",
         "resume": "waivern.cli.commands.wct_runs_resume",
         "replay": "waivern.cli.commands.wct_runs_replay",
@@ -30,7 +32,7 @@ from waivern.cli.ui.options import examples
         "unpin": "waivern.cli.commands.wct_runs_unpin",
     },
     default="list",
-    short_help="List, resume, verify, redact and remove runs.",
+    short_help="List, watch, resume, verify, redact and remove runs.",
     epilog=examples("wct runs", "wct runs resume @last"),
 )
 def command() -> None:

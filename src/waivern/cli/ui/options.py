@@ -149,6 +149,25 @@ export_options = all_of(
 
 # the execution of a run
 
+progress_options = all_of(
+    option("-q", "--quiet", is_flag=True, help="Do not show progress."),
+    option(
+        "-v",
+        "--verbose",
+        count=True,
+        help="Also show what starts, and the log lines of components; -vv: also tracebacks of"
+        " internal errors.",
+    ),
+    option(
+        "--log-format",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        metavar="FORMAT",
+        help="Show progress as `text`, or as `json`: each event and log line is an object on a line"
+        " of its own.  [default: text]",
+    ),
+)
+
 running_options = all_of(
     params_options,
     option(
@@ -205,22 +224,7 @@ running_options = all_of(
         help="Wait at most SECONDS for running artifacts after a signal; default: 5.",
     ),
     json_option,
-    option("-q", "--quiet", is_flag=True, help="Do not show progress."),
-    option(
-        "-v",
-        "--verbose",
-        count=True,
-        help="Also show what starts, and the log lines of components; -vv: also tracebacks of"
-        " internal errors.",
-    ),
-    option(
-        "--log-format",
-        type=click.Choice(["text", "json"]),
-        default="text",
-        metavar="FORMAT",
-        help="Show progress as `text`, or as `json`: each event and log line is an object on a line"
-        " of its own.  [default: text]",
-    ),
+    progress_options,
 )
 """The options of `TypedOptions`."""
 

@@ -75,6 +75,8 @@ class ProgressDisplay:
                 self._hidden = frozenset({"ended"} if verbose else {"ended", "started"})
         self.again: Callable[[str], str] | None = None
         """Returns the command that continues a run; None if the run is not stored."""
+        self.interrupted = "interrupted"
+        """The last words of a command that is interrupted at once."""
         self.history: Callable[[RunRecord], DurationHistory] | None = None
         """Returns the durations of earlier runs, for estimates."""
         self._run: str | None = None
@@ -118,7 +120,7 @@ class ProgressDisplay:
         """Write the state of the run, perhaps in a signal handler: without a lock or a wait."""
         text = "interrupted before anything was started"
         if self._run is not None:
-            text = "interrupted"
+            text = self.interrupted
             text += f"; to continue:  {self.again(self._run)}" if self.again else ""
         words = f"{clean(text)}\n"
         os.write(self._redirect.own_stderr, words.encode(errors="backslashreplace"))
@@ -160,6 +162,7 @@ class ProgressDisplay:
         where: str,
         planned: Callable[[str], str],
         needs: Callable[[], dict[str, list[str]]],
+        elapsed_s: float = 0.0,
     ) -> None:
         """Show a recorded run, whose events and progress follow.
 
@@ -170,7 +173,7 @@ class ProgressDisplay:
         restored = frozenset(name for name, step in record.steps.items() if step.completed)
         with self._lock:
             self.restored = restored
-            self._state.begin(record, planned, time.monotonic())
+            self._state.begin(record, planned, time.monotonic(), elapsed_s)
             if self.history is not None:
                 self._estimate = _Estimate(record, self.history, needs)
         what = [f"run {run.run_id}", clean(run.runbook_path or run.runbook_name)]

@@ -21,6 +21,8 @@ from waivern.record.journal_events import (
 from waivern.record.status import ArtifactStatus, How
 from waivern.record.text_forms import clean, short
 
+TELLING = 0.05
+"""The share from which the speed so far says more than earlier runs."""
 FEW = 4
 """The number of artifacts of a fan-out up to which each has a line of its own."""
 _NOTHING: Mapping[str, Json] = {}
@@ -57,7 +59,8 @@ class ArtifactWork:
         """Return the remaining time: at the speed so far, else as usual; None if unknown."""
         if self.began is None:
             return None
-        if self.progress and (share := self.progress.share):
+        share = self.progress.share if self.progress else None
+        if share and (share >= TELLING or usual_ms is None):
             return (now - self.began) * (1 - share) / share
         if usual_ms is None:
             return None
@@ -94,9 +97,14 @@ class ProgressState:
         """The number of artifacts that have ended."""
         return sum(self.counts[status] for status in _ENDED)
 
-    def begin(self, record: RunRecord, planned: Callable[[str], str], now: float) -> None:
-        """Take over what a run has recorded; `planned` returns the component of an artifact."""
-        self.began, self.run_id, self._planned = now, record.metadata.run_id, planned
+    def begin(
+        self, record: RunRecord, planned: Callable[[str], str], now: float, elapsed_s: float = 0.0
+    ) -> None:
+        """Take over what a run has recorded; `planned` returns the component of an artifact.
+
+        The attempt began `elapsed_s` seconds ago.
+        """
+        self.began, self.run_id, self._planned = now - elapsed_s, record.metadata.run_id, planned
         for name, step in record.steps.items():
             work = ArtifactWork(name, step.component or "")
             self.artifacts[name] = work
@@ -107,7 +115,7 @@ class ProgressState:
             elif step.status is ArtifactStatus.RUNNING:
                 self._start(work, now - (step.duration_ms or 0) / 1000)
             elif step.status is not ArtifactStatus.NOT_STARTED and name in record.executed:
-                work.status = str(step.status)
+                work.status, work.took_ms = str(step.status), step.duration_ms
                 work.note = str((step.error or {}).get("message") or "")
                 self.troubled[name] = work
             self.counts[work.status] += 1
