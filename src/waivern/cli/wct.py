@@ -35,6 +35,7 @@ Exit codes:
         "runs": "waivern.cli.commands.wct_runs",
         "inspect": "waivern.cli.commands.wct_inspect",
         "diff": "waivern.cli.commands.wct_diff",
+        "findings": "waivern.cli.commands.wct_findings",
         "graph": "waivern.cli.commands.wct_graph",
         "export": "waivern.cli.commands.wct_export",
         "report": "waivern.cli.commands.wct_report",
@@ -50,7 +51,7 @@ Exit codes:
         "config": "waivern.cli.commands.wct_config",
         "completion": "waivern.cli.commands.wct_completion",
     },
-    groups=("runs", "rules", "store", "config"),
+    groups=("runs", "findings", "rules", "store", "config"),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
     epilog=_epilog(),
 )

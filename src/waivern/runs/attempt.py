@@ -71,6 +71,7 @@ def carry_out(session: Session) -> RunResult:
         warnings += _copies_without_journal(plan)
         warnings += [secrets.hide(fault) for each in observers if (fault := each.fault)]
         tripped = session.tripped_policies(secrets)
+        warnings += map(secrets.hide, session.policy_notes)
         outputs = _delivered(store, plan, record)
     finally:
         progress.close()

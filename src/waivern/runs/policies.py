@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol, TypeAlias
@@ -21,6 +21,7 @@ from waivern.record.fold import RunRecord
 from waivern.record.status import CLOSED, RunStatus
 from waivern.record.wording import headline
 from waivern.runs.queries import content
+from waivern.runs.run_options import RunOptions
 from waivern.store.base import RunStore
 
 Hide: TypeAlias = Callable[[str], str]
@@ -29,6 +30,10 @@ ROOTS = frozenset({"artifacts", "status", "params"})
 
 class EndPolicy(Protocol):
     """A policy that is evaluated at the end of an attempt."""
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What its last evaluation found out that a user should know."""
 
     def tripped_by(self, store: RunStore, plan: Plan, record: RunRecord, hide: Hide) -> str | None:
         """Return what trips the policy; None if nothing does."""
@@ -39,6 +44,7 @@ class MinCoverage:
     """The least part of the sources that must be examined."""
 
     least: Fraction
+    notes: Sequence[str] = ()
 
     def tripped_by(self, store: RunStore, plan: Plan, record: RunRecord, hide: Hide) -> str | None:  # noqa: ARG002 - as of every policy
         """Return what is missing.
@@ -60,6 +66,7 @@ class MinRecall:
     """The least part of the planted values that each scan must find."""
 
     least: Fraction
+    notes: Sequence[str] = ()
 
     def tripped_by(self, store: RunStore, plan: Plan, record: RunRecord, hide: Hide) -> str | None:  # noqa: ARG002 - as of every policy
         """Return what was not found; a run that is over and has proved nothing trips it, too."""
@@ -83,6 +90,7 @@ class ForbiddenCondition:
 
     condition: Condition
     named: Mapping[str, ArtifactId]
+    notes: Sequence[str] = ()
 
     def tripped_by(self, store: RunStore, plan: Plan, record: RunRecord, hide: Hide) -> str | None:
         """Return what violates the policy; None if nothing does.
@@ -118,13 +126,21 @@ class ForbiddenCondition:
 _EXAMPLE = "write it as in `--fail-on \"status.scan == 'skipped'\"`"
 
 
-def read(texts: Iterable[str], plan: Plan, catalogue: Catalogue) -> tuple[ForbiddenCondition, ...]:
-    """Return the policies of the command line.
+def read(
+    texts: Iterable[str], plan: Plan, catalogue: Catalogue, store: RunStore, options: RunOptions
+) -> tuple[EndPolicy, ...]:
+    """Return the policies of the command line: on artifacts, and on single findings.
 
     Raises UsageError with the position if one cannot be read or names an unknown parameter,
     ArtifactNotFoundError if it names an unknown artifact.
     """
-    return tuple(_read(text, plan, catalogue) for text in texts)
+    from waivern.runs.finding_filter import is_about_findings  # few policies are about findings
+    from waivern.runs.finding_policies import read_finding_policies
+
+    given = list(texts)
+    of_findings = tuple(filter(is_about_findings, given))
+    others = (_read(text, plan, catalogue) for text in given if text not in of_findings)
+    return (*others, *read_finding_policies(of_findings, store, options))
 
 
 def _read(text: str, plan: Plan, catalogue: Catalogue) -> ForbiddenCondition:

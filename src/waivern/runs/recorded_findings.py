@@ -144,7 +144,7 @@ class RunFindings:
         listed = ArtifactList.of(message) if message else None
         if message is None or listed is None:
             return
-        reader = _Reader(artifact, message, self._systems)
+        reader = FindingReader(artifact, message.schema.name, message.content, self._systems)
         checked = self.record.steps[artifact].redacted is None
         try:
             for element in listed.elements:
@@ -218,17 +218,21 @@ def _included(
     return included
 
 
-class _Reader:
+class FindingReader:
     """The reader of the findings of one artifact."""
 
-    def __init__(self, artifact: str, message: Message, systems: Mapping[str, str]) -> None:
-        content = message.content if isinstance(message.content, dict) else {}
-        self._artifact, self._systems = artifact, systems
-        self._own = message.schema.name == OWN_SCHEMA
-        self._whole = content.get("mask") == "none" or not self._own
-        self._ruleset = _ruleset(content.get("ruleset"))
+    def __init__(
+        self, artifact: str, schema: str, content: Json, systems: Mapping[str, str] | None = None
+    ) -> None:
+        """Read the findings of an artifact with this content; `systems` are names of inputs."""
+        around = content if isinstance(content, dict) else {}
+        self._artifact, self._systems = artifact, systems or {}
+        self._own = schema == OWN_SCHEMA
+        self._whole = around.get("mask") == "none" or not self._own
+        self._ruleset = _ruleset(around.get("ruleset"))
 
     def finding(self, document: Mapping[str, Json]) -> RecordedFinding:
+        """Return a finding from its recorded form, whatever of it is there."""
         places = document.get("locations")
         first = places[0] if isinstance(places, list) and places else {}
         place: Mapping[str, Json] = first if isinstance(first, dict) else {}

@@ -117,7 +117,7 @@ def _session(run: LockedRun, resumed: ResumePlan) -> Session:
         resumed.evidence,
         resumed.only,
         resumed.data,
-        policies_of(resumed.prepared, resumed.options),
+        policies_of(resumed.prepared, resumed.options, run.store),
     )
 
 
@@ -210,7 +210,7 @@ def _unchanged(session: Session, resumed: ResumePlan) -> RunResult:
         lease.head,
         nothing_to_do=True,
         policies=tripped,
-        warnings=resumed.notes,
+        warnings=(*resumed.notes, *map(secrets.hide, session.policy_notes)),
         outputs=outputs,
         store=store,
     )

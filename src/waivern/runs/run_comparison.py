@@ -149,18 +149,21 @@ def compare_runs(
 
 def facts(before: RunRecord, after: RunRecord) -> Iterator[ComparedFact]:
     """Yield what defines two runs: runbook, children, parameters and versions."""
-    both = before.metadata, after.metadata
-    yield ComparedFact("runbook", *(run.called for run in both))
-    yield ComparedFact("runbook hash", *(run.runbook_hash for run in both))
-    children = [{each["path"]: each["sha256"] for each in run.children} for run in both]
-    for path in dict.fromkeys([*children[0], *children[1]]):
-        yield ComparedFact(f"child {path}", *(each.get(path, "none") for each in children))
-    for name in dict.fromkeys([*both[0].params, *both[1].params]):
-        yield ComparedFact(f"parameter {name}", *(_value(run.params, name) for run in both))
+    one, two = before.metadata, after.metadata
+    yield ComparedFact("runbook", one.called, two.called)
+    yield ComparedFact("runbook hash", one.runbook_hash, two.runbook_hash)
+    then, now = ({each["path"]: each["sha256"] for each in run.children} for run in (one, two))
+    for path in dict.fromkeys([*then, *now]):
+        yield ComparedFact(f"child {path}", then.get(path, "none"), now.get(path, "none"))
+    for name in dict.fromkeys([*one.params, *two.params]):
+        yield ComparedFact(f"parameter {name}", _value(one.params, name), _value(two.params, name))
     for name in ("waivern", "python"):
-        yield ComparedFact(
-            name, *(str(run.attempts[-1].get(name) or "") if run.attempts else "" for run in both)
-        )
+        yield ComparedFact(name, _last(before, name), _last(after, name))
+
+
+def _last(record: RunRecord, name: str) -> str:
+    attempts = record.metadata.attempts  # a run without a journal has none
+    return str(attempts[-1].get(name) or "") if attempts else ""
 
 
 def _value(params: Mapping[str, Json], name: str) -> str:

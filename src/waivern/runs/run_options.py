@@ -44,7 +44,12 @@ class RunOptions(NamedTuple):
     """The least part of the planted values that each scan must find, or the attempt ends with exit
     6; None: as the runbook says."""
     fail_on: tuple[str, ...] = ()
-    """Conditions over `artifacts`, `status` and `params` that make the attempt end with exit 6."""
+    """Conditions over `artifacts`, `status` and `params`, or over the fields of a finding, that
+    make the attempt end with exit 6."""
+    baseline: str | None = None
+    """The run or file whose findings are not new."""
+    reviewed: str | None = None
+    """The file of reviewed findings; None: that of the data directory, if there is one."""
     folder: str | None = None
     """The folder of the caller: paths in references start here, and the project of a run that is
     resumed from recorded bytes is searched for here; None: the current folder."""

@@ -89,6 +89,11 @@ class Session(NamedTuple):
         )
         return tuple(filter(None, found))
 
+    @property
+    def policy_notes(self) -> list[str]:
+        """What the evaluated policies report beside their result."""
+        return [note for each in self.policies for note in each.notes]
+
 
 def secrets_of(plan: Plan, environ: Mapping[str, str]) -> Secrets:
     """Return the secrets of a plan: the secret parameters, and the variables that it uses."""
@@ -99,10 +104,13 @@ def secrets_of(plan: Plan, environ: Mapping[str, str]) -> Secrets:
     return Secrets(names, environ)
 
 
-def policies_of(prepared: PreparedRun, options: RunOptions) -> "tuple[EndPolicy, ...]":
+def policies_of(
+    prepared: PreparedRun, options: RunOptions, store: RunStore
+) -> "tuple[EndPolicy, ...]":
     """Return the policies that are evaluated at the end.
 
-    Raises UsageError or ArtifactNotFoundError for a condition that cannot be evaluated.
+    Raises UsageError or ArtifactNotFoundError for a condition that cannot be evaluated, and what
+    `read_finding_policies` raises.
     """
     least, settings = options.min_coverage, prepared.plan.runbook.config
     if least is None and settings.min_coverage is not None:
@@ -110,11 +118,13 @@ def policies_of(prepared: PreparedRun, options: RunOptions) -> "tuple[EndPolicy,
     recall = options.min_recall
     if recall is None and settings.min_recall is not None:
         recall = Fraction(str(settings.min_recall))
-    if not options.fail_on and least is None and recall is None:
+    if not options.fail_on and least is None and recall is None and options.baseline is None:
         return ()
     from waivern.runs import policies  # few runs have one, and conditions are dear to import
 
-    found: list[EndPolicy] = [*policies.read(options.fail_on, prepared.plan, prepared.catalogue)]
+    found: list[EndPolicy] = [
+        *policies.read(options.fail_on, prepared.plan, prepared.catalogue, store, options)
+    ]
     found += [] if least is None else [policies.MinCoverage(least)]
     found += [] if recall is None else [policies.MinRecall(recall)]
     return tuple(found)

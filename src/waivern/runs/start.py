@@ -55,7 +55,7 @@ def begin(
     """Begin a new run, whole or not at all, and carry out its first attempt."""
     plan = prepared.plan
     options = options.resolved(plan)
-    policies, only = policies_of(prepared, options), None
+    policies, only = policies_of(prepared, options, store), None
     if selection:
         runbook = of_document(plan.runbook.document, plan.runbook.name)
         only = selection.resolve(plan, standing(store, None, runbook))

@@ -147,6 +147,27 @@ export_options = all_of(
     ),
 )
 
+# the findings of a run
+
+baseline_option = option(
+    "--baseline",
+    metavar="RUN|FILE",
+    help="Call findings `new` that this run, or file of `wct findings list --json`, has not;"
+    " default: none.",
+)
+reviewed_option = option(
+    "--reviewed",
+    metavar="FILE",
+    help="Read reviewed findings from FILE; default: reviewed-findings.yaml in the data directory,"
+    " if there is one.",
+)
+
+where_option = option(
+    "--where",
+    metavar="CONDITION",
+    help="Only findings that meet CONDITION, as in `occurrences > 10`; default: all.",
+)
+
 # the execution of a run
 
 progress_options = all_of(
@@ -199,8 +220,11 @@ running_options = all_of(
         "--fail-on",
         metavar="CONDITION",
         multiple=True,
-        help="Exit with 6 if CONDITION is true at the end, as in \"status.scan == 'skipped'\".",
+        help="Exit with 6 if CONDITION is true at the end, as in \"status.scan == 'skipped'\", or"
+        " of a finding, as in `new and special_category`.",
     ),
+    baseline_option,
+    reviewed_option,
     option(
         "--min-coverage",
         metavar="PERCENT",
@@ -256,6 +280,25 @@ by_option = option(
     "--by", metavar="WHO", help="Record WHO as the name of the person; default: your user name."
 )
 note_option = option("--note", metavar="TEXT", help="Record a reason.")
+
+decision_options = all_of(
+    click.argument("findings", metavar="ID...", nargs=-1, required=True),
+    option(
+        "--of", metavar="RUN", default="@last", help="Look the ids up in RUN.  [default: @last]"
+    ),
+    option("--reason", metavar="TEXT", required=True, help="Record a reason."),
+    option(
+        "--until",
+        "last_day",
+        metavar="DATE",
+        required=True,
+        help="The last day on which the decision holds, as 2027-03-31; default: none.",
+    ),
+    by_option,
+    reviewed_option,
+    json_option,
+    store_option,
+)
 
 
 def data_option(text: str) -> Callable[[F], F]:

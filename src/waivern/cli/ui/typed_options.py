@@ -35,6 +35,8 @@ class TypedOptions(NamedTuple):
     fail_fast: bool
     max_failures: int | None
     fail_on: tuple[str, ...]
+    baseline: str | None
+    reviewed: str | None
     min_coverage: float | None
     min_recall: float | None
     no_cache: bool
@@ -73,6 +75,8 @@ class TypedOptions(NamedTuple):
             min_coverage=None if self.min_coverage is None else fraction(self.min_coverage),
             min_recall=None if self.min_recall is None else Fraction(str(self.min_recall)),
             fail_on=self.fail_on,
+            baseline=self.baseline,
+            reviewed=self.reviewed,
             output=self._usable_output(where),
             grace_s=DEFAULT_GRACE_S if self.grace is None else self.grace,
             listen=True,

@@ -23,7 +23,7 @@ class ComparedFindings(NamedTuple):
     """The findings of one outcome."""
 
     outcome: FindingOutcome
-    count: int
+    total: int
     listed: list[ComparedFinding]
 
     @property
@@ -74,9 +74,11 @@ def comparison_view(records: RecordCache, one: str, other: str) -> ComparisonVie
 
 def _facts(compared: RunComparison) -> Iterator[ComparedFact]:
     """Yield the facts of both runs; that they began at other times is no difference."""
-    both = compared.before.metadata, compared.after.metadata
-    yield ComparedFact("status", *(str(run.status) for run in both))
-    yield ComparedFact("started", *(utc(run.started_at) for run in both), expected=True)
-    yield ComparedFact("took", *(duration(run.duration_ms) for run in both), expected=True)
-    yield ComparedFact("coverage", *(f"{each.percent} %" for each in compared.coverages))
+    one, two = compared.before.metadata, compared.after.metadata
+    yield ComparedFact("status", str(one.status), str(two.status))
+    yield ComparedFact("started", utc(one.started_at), utc(two.started_at), expected=True)
+    took = duration(one.duration_ms), duration(two.duration_ms)
+    yield ComparedFact("took", *took, expected=True)
+    before, after = compared.coverages
+    yield ComparedFact("coverage", f"{before.percent} %", f"{after.percent} %")
     yield from compared.facts
