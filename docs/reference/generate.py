@@ -125,11 +125,35 @@ def components() -> str:
     return "\n".join(parts)
 
 
+def exporters() -> str:
+    """Return the page of the shipped exporters and their options."""
+    parts = [
+        f"# Exporters\n\n{NOTE}\nThe formats of `wct run --export FORMAT[=PATH]` and "
+        "`wct export RUN --export FORMAT[=PATH]`\n([how](../how-to/export-a-run.md)). "
+        "`--export-option FORMAT.NAME=VALUE` sets an option. `wct exporters NAME`\nprints the "
+        "same, also for installed and your own ones.\n"
+    ]
+    catalogue = Catalogue()
+    for entry in sorted(_shipped("exporters")):
+        exporter = catalogue.load("exporters", entry)
+        about = _escaped(inspect.cleandoc(type(exporter).__doc__ or "").strip())
+        place = "stdout" if exporter.file_name == "-" else f"`{exporter.file_name}`"
+        parts.append(f"## {entry}\n\n{about}\n\nWithout a path: {place}.\n")
+        rows = [
+            f"| `{each.name}` | {_cell(each.type)} | {_cell(str(each.default))} | "
+            f"{each.description} |"
+            for each in properties(exporter)
+        ]
+        head = ["| option | type | default | meaning |", "|---|---|---|---|"]
+        parts.append("\n".join([*head, *rows] if rows else ["It has no options."]) + "\n")
+    return "\n".join(parts)
+
+
 def _shipped(kind: str) -> Iterator[str]:
     from importlib.metadata import entry_points
 
     for entry in entry_points(group=f"waivern.{kind}"):
-        if entry.value.startswith("waivern.builtin."):
+        if entry.value.startswith(("waivern.builtin.", "waivern.exporters.")):
             yield entry.name
 
 
@@ -227,6 +251,7 @@ PAGES = {
     "cli.md": cli,
     "exit-codes.md": exit_codes,
     "components.md": components,
+    "exporters.md": exporters,
     "context.md": context,
     "identifiers.md": identifiers,
 }

@@ -43,6 +43,7 @@ EXTRAS = {
     "testing/run_conformance.py": {"pytest"},
     "testing/stores.py": {"pytest"},
     "testing/stream_conformance.py": {"pytest"},
+    "exporters/xlsx_workbook.py": {"xlsxwriter"},
     "server": {"starlette", "uvicorn", "h11", "jinja2", "markupsafe"},
     "detection/ner/classifier.py": {"numpy", "onnxruntime"},
     "store/objects/bucket_client.py": {"obstore"},

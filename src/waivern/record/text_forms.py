@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _ESCAPES = {"\t": "\\t", "\r": "\\r"}
+FORMULA = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"
+"""Characters at the beginning of a cell at which a spreadsheet evaluates it (OWASP, "CSV
+Injection"); the last four are the full-width forms."""
 _BREAKS = re.compile(r"\n[ \t\n]*")
 
 

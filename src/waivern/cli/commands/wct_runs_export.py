@@ -16,12 +16,9 @@ from waivern.cli.ui.options import examples, filter_options, opened, run_filter,
 from waivern.cli.ui.screen import stderr
 from waivern.message import Json
 from waivern.record.run_summary import RESULTS, RunSummary
-from waivern.record.text_forms import clean, counted
+from waivern.record.text_forms import FORMULA, clean, counted
 from waivern.runs import history
 
-FORMULA = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"
-"""Characters at the beginning of a cell at which a spreadsheet evaluates it (OWASP, "CSV
-Injection"); the last four are the full-width forms."""
 COLUMNS = RunSummary._fields
 
 
