@@ -247,3 +247,24 @@ def test_two_at_the_same_time(place: Place) -> None:
     assert place.quick("plan", meeting.runbook, "--resume", "r").code == 0
     meeting.let_go()
     assert place.ended(process).code == 0
+
+
+def test_a_selection_is_planned_as_it_is_run(place: Place, wct: Wct) -> None:
+    place.runbook(
+        "part.yaml",
+        """  a: {source: {type: python, properties: {call: 'steps.py:value'}}, tags: [raw]}
+  b: {inputs: a, process: {type: python, properties: {call: 'steps.py:total'}}}
+  c: {source: {type: python, properties: {call: 'steps.py:value'}}}
+""",
+    )
+    assert [row[0] for row in wct("plan", "part.yaml", "--select", "+b").rows] == ["a", "b"]
+    assert [row[0] for row in wct("plan", "part.yaml", "--select", "tag:raw,c").rows] == ["a", "c"]
+    assert [row[0] for row in wct("plan", "part.yaml", "--exclude", "b").rows] == ["a", "c"]
+    done = wct("plan", "part.yaml", "--select", "b")
+    assert (done.code, done.out) == (2, "")
+    assert "not what it depends on: 'a'" in done.err
+    wct("run", "part.yaml", "--run-id", "r", "--select", "a")
+    rows = wct("plan", "part.yaml", "--resume", "r", "--select", "b").rows
+    assert [row[:2] for row in rows] == [["a", "keep"], ["b", "produce"]]
+    rows = wct("plan", "part.yaml", "--select", "result:completed@r").rows
+    assert [row[0] for row in rows] == ["a"]

@@ -37,6 +37,13 @@ def book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Book:
         ([], ["b+", "x"], "ade"),
         (["?"], ["[b-e]"], "ax"),
         (["+c"], ["c"], "ab"),
+        (["1+c", "a"], [], "abc"),
+        (["a+1"], [], "abd"),
+        (["a+2"], ["c,e"], "abd"),
+        (["2+c"], [], "abc"),
+        (["a,x", "d"], [], "adx"),
+        (["a x d"], [], "adx"),
+        (["0+a+0"], [], "a"),
     ],
 )
 async def test_what_is_selected(
@@ -116,6 +123,64 @@ async def test_by_result(book: Book) -> None:
     chosen = Selection((f"+result:failed@{other.run_id[:8]}",))
     new = await book.start(selection=chosen)
     assert new.state.completed == ("a", "d")
+
+
+async def test_by_tag(book: Book) -> None:
+    book.write(
+        make("a", tags=["raw", "eu"]),
+        join("b", "a", tags=["report"]),
+        make("c", tags="eu"),
+        make("d"),
+    )
+    chosen = await book.start(selection=Selection(("tag:eu",)))
+    assert chosen.state.completed == ("a", "c")
+    chosen = await book.start(selection=Selection(("+tag:rep*",)))
+    assert chosen.state.completed == ("a", "b")
+    with pytest.raises(ArtifactNotFoundError, match="has the tag 'rawer'") as raised:
+        await book.start(selection=Selection(("tag:rawer",)))
+    assert raised.value.hint == "did you mean 'raw'?"
+
+
+async def test_the_tag_of_a_child_is_that_of_its_artifacts(book: Book) -> None:
+    (book.folder / "child.yaml").write_text(
+        "outputs: {out: {artifact: two}}\nartifacts:\n"
+        "  one: {source: {type: command, properties: {argv: [echo, '1']}}}\n"
+        "  two: {inputs: one, tags: [own]}\n"
+    )
+    child = {"child_runbook": {"path": "child.yaml", "output": "out"}, "tags": ["part"]}
+    book.write(make("a"), {"c": child})
+    chosen = await book.start(selection=Selection(("tag:part",)))
+    assert chosen.state.completed == ("c/one", "c/two")
+    with pytest.raises(UsageError, match="'c/two' is selected"):
+        await book.start(selection=Selection(("tag:own",)))
+
+
+async def test_by_what_has_changed(book: Book) -> None:
+    """A tag, a comment and a text for people are no change of what an artifact is."""
+    book.write(*TREE)
+    first = await book.start(selection=Selection(("+state:changed",)))  # everything is new
+    assert first.state.completed == ("a", "b", "c", "d", "e", "x")
+    book.write(
+        make("a", tags=["new"]), join("b", "a", value=2), *TREE[2:], make("y"), comment="edited"
+    )
+    second = await book.start(selection=Selection(("+state:changed+",)))
+    assert second.state.completed == ("a", "b", "c", "y")
+    with pytest.raises(UsageError, match="nothing is selected"):
+        await book.start(selection=Selection(("state:changed",)))
+    third = await book.start(selection=Selection((f"+state:changed@{first.run_id}",)))
+    assert third.state.completed == ("a", "b", "y")
+    with pytest.raises(UsageError, match="no artifact can be 'edited'"):
+        await book.start(selection=Selection(("state:edited",)))
+
+
+async def test_a_resume_selects_what_was_edited_since(book: Book) -> None:
+    book.write(*TREE)
+    run_id = (await book.start()).run_id
+    book.calls()
+    book.write(*TREE[:2], join("c", "b", value=2), *TREE[3:])
+    again = await book.resume(run_id, allow_changed=True, selection=Selection(("state:changed",)))
+    assert again.status == "completed"
+    assert book.calls() == {"c": 1}
 
 
 async def test_an_alias_and_what_is_in_a_child(book: Book) -> None:

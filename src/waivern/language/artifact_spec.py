@@ -241,6 +241,15 @@ class ArtifactSpec(Model):
             excludes=_NO_SOURCE,
         ),
     ] = None
+    tags: Annotated[
+        OneOrMoreNames,
+        Key(
+            "words by which `--select tag:WORD` finds it",
+            type="word or list",
+            default="none",
+            example="[pii]",
+        ),
+    ] = ()
     name: Annotated[OneLine | None, Key("a title", Phase.TEXT, as_written=True)] = None
     description: Annotated[str | None, Key("what it is", Phase.TEXT, as_written=True)] = None
     contact: Annotated[str | None, Key("who is responsible", Phase.TEXT, as_written=True)] = None

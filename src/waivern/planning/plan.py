@@ -200,6 +200,8 @@ class Node(NamedTuple):
     """What a reader does with an item that changed since it was listed: 'skip' or 'fail'."""
     tolerated: bool = False
     """Its failure does not make the run a failed one: it is part of a child that is optional."""
+    tags: tuple[str, ...] = ()
+    """Words by which `--select` finds it: its own, and those of what includes it."""
 
     def hinges_on(self, needed: ArtifactId) -> bool:
         """Return whether it is not produced without `needed`, even if that is optional."""

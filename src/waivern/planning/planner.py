@@ -185,6 +185,7 @@ class _Planner:
             keep=source_keeping.keep,
             on_change=source_keeping.on_change,
             tolerated=scope.tolerated or (missed and flat.round > 0),
+            tags=tuple(dict.fromkeys((*own.tags, *scope.tags))),
         )
 
     def _pool(self, flat: FlatArtifact, pool: str | None) -> str | None:

@@ -77,6 +77,14 @@ class Scope:
         """The values that conditions may use."""
         return open_values(self.runbook.params, self.values)
 
+    @cached_property
+    def tags(self) -> tuple[str, ...]:
+        """The tags of the artifacts that include it, which all of its artifacts have."""
+        if self.by is None:
+            return ()
+        scope, artifact = self.by
+        return (*artifact.tags, *scope.tags)
+
     @property
     def included(self) -> tuple[str, ...]:
         """The chain of parents that include it, nearest first."""

@@ -20,6 +20,8 @@ from waivern.runs.resume import left_out, run_of
 from waivern.runs.resume_plan import plan_resume
 from waivern.runs.run_options import RunOptions
 from waivern.runs.run_params import NO_PARAMS, RequestedParams
+from waivern.runs.selected_artifacts import selected
+from waivern.runs.selection import EVERYTHING, Selection
 from waivern.store.base import RunStore
 
 __all__ = ["Action", "Forecast", "forecast"]
@@ -32,8 +34,9 @@ def forecast(
     *,
     params: RequestedParams = NO_PARAMS,
     resume: str | None = None,
+    selection: Selection = EVERYTHING,
 ) -> list[Forecast]:
-    """Return what `wct run` would do with each artifact, in declared order.
+    """Return what `wct run` would do with each artifact that is selected, in declared order.
 
     Without a source, the retained runbook of the resumed run is used. Raises what starting, or
     resuming, that run would raise before anything is written.
@@ -49,6 +52,7 @@ def forecast(
             run=resume,
             params=params,
             allow_changed=True,
+            selection=selection,
         )
         run_id = run_of(request, store, options)
         record = queries.load(store, run_id)
@@ -59,12 +63,15 @@ def forecast(
         skipped = left_out(record) - {change.artifact for change in resumed.edits}
         evidence = resumed.evidence
         notes = {str(name): why for name, why in resumed.invalidated.items()}
+        only = resumed.only
     elif source is not None:
         draft = drafted(source, options.environ, params.bound)
         found = resolver(draft.runbook, store)
         prepared = prepare(draft, found, options.environ, options.project)
         options = options.resolved(prepared.plan)
+        only = selected(prepared.plan, selection, store, options)
     else:
         raise UsageError("there is nothing to forecast", hint="give a source, resume=, or both")
-    foreseen = Forecaster(prepared, store, options, evidence, notes, skipped, run_id).all()
-    return [foreseen[name] for name in prepared.plan.declared]
+    forecaster = Forecaster(prepared, store, options, evidence, notes, skipped, run_id, only)
+    foreseen = forecaster.all()
+    return [foreseen[name] for name in prepared.plan.declared if name in foreseen]

@@ -37,9 +37,8 @@ from waivern.runs.run_changes import (
 )
 from waivern.runs.run_options import RunOptions
 from waivern.runs.run_params import RecordedParams
-from waivern.runs.run_references import standing
 from waivern.runs.runbook_file import of_document, of_run
-from waivern.runs.selection import refuse_starved
+from waivern.runs.selected_artifacts import selected
 from waivern.runs.trust import confirm
 from waivern.store.base import RunStore
 
@@ -107,7 +106,7 @@ def plan_resume(
     evidence, invalidated = _evidence(prepared, record, store, options, edits)
     confirm_sources(prepared.plan, store, options, record, evidence)
     data = _data_for_waiting(record, request.data)
-    only = _selected(prepared.plan, record, store, request, evidence)
+    only = selected(prepared.plan, request.selection, store, options, record, evidence)
     variables = changed_variables.changed_since(
         record, prepared.plan, prepared.environ, store, unknown_too=False
     )
@@ -303,19 +302,3 @@ def _data_for_waiting(
             hint = f"`wct runs approve {run_id}/{gates[0]}` decides"
         raise RefusedError(f"run {run_id}: {what}", hint=hint)
     return {name: dict(data) for name in components}
-
-
-def _selected(
-    plan: Plan,
-    record: RunRecord,
-    store: RunStore,
-    request: RunRequest,
-    evidence: rebuilder.Evidence,
-) -> frozenset[ArtifactId] | None:
-    """Return the artifacts that may be produced; None: all. Raises UsageError and the like."""
-    if not request.selection:
-        return None
-    statuses = standing(store, record, of_run(store, record.metadata))
-    only = request.selection.resolve(plan, statuses)
-    refuse_starved(plan, only, evidence)
-    return only

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path, PurePath
 from typing import NamedTuple
@@ -12,14 +12,12 @@ from typing import NamedTuple
 from waivern.errors import (
     IntegrityError,
     NotFoundError,
-    RefusedError,
     RunNotFoundError,
     StoreError,
 )
 from waivern.files import absolute
 from waivern.language.loader import SUFFIXES
-from waivern.record.fold import RunRecord
-from waivern.record.status import ArtifactStatus, RunStatus
+from waivern.record.status import RunStatus
 from waivern.runs import queries, runbook_file
 from waivern.runs.listing import RunGlance, RunListing
 from waivern.runs.runbook_file import RunbookFile
@@ -89,24 +87,6 @@ def parse(text: str) -> RunReference:
             f"'{text[:200]}' does not name a run", hint=f"a run is named by {FORMS}"
         )
     return RunReference(text, parsed["head"], parsed["which"] == "failed", int(parsed["back"] or 0))
-
-
-def standing(
-    store: RunStore, record: RunRecord | None, of: RunbookFile
-) -> Callable[[str | None], Mapping[str, ArtifactStatus]]:
-    """Return a function that gives the statuses of the artifacts of a run, or of `record`."""
-
-    def statuses(run: str | None) -> Mapping[str, ArtifactStatus]:
-        if run is None and record is None:
-            raise RefusedError(
-                "a new run has no results yet",
-                hint="name the run, as in --select result:failed@last",
-            )
-        looked_at = queries.load(store, _found(store, run, of)) if run else record
-        assert looked_at is not None
-        return {name: step.status for name, step in looked_at.steps.items()}
-
-    return statuses
 
 
 def _found(store: RunStore, text: str, of: RunbookFile) -> str:

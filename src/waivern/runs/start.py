@@ -13,9 +13,7 @@ from waivern.runs.prepare import PreparedRun, drafted, prepare, resolver
 from waivern.runs.request import RunRequest
 from waivern.runs.result import RunResult
 from waivern.runs.run_options import RunOptions
-from waivern.runs.run_references import standing
-from waivern.runs.runbook_file import of_document
-from waivern.runs.selection import EVERYTHING, Selection, refuse_starved
+from waivern.runs.selection import EVERYTHING, Selection
 from waivern.runs.session import Session, policies_of, secrets_of
 from waivern.store.base import RunStore
 from waivern.store.lock import this_process
@@ -57,9 +55,9 @@ def begin(
     options = options.resolved(plan)
     policies, only = policies_of(prepared, options, store), None
     if selection:
-        runbook = of_document(plan.runbook.document, plan.runbook.name)
-        only = selection.resolve(plan, standing(store, None, runbook))
-        refuse_starved(plan, only, ())
+        from waivern.runs.selected_artifacts import selected  # most runs produce everything
+
+        only = selected(plan, selection, store, options)
     if any(isinstance(node.work, Copy) for node in plan.nodes.values()):
         from waivern.runs.foreign_sources import confirm_sources  # most runs copy nothing
         from waivern.runs.listed_sources import refuse_unreadable

@@ -14,7 +14,7 @@ from waivern.cli.ui.options import examples, json_option, opened, store_option
 from waivern.cli.ui.screen import Screen, stdout
 from waivern.errors import Exit
 from waivern.record.text_forms import clean, counted
-from waivern.runs.health_checks import HealthCheck, CheckOutcome, health, ok, warning
+from waivern.runs.health_checks import CheckOutcome, HealthCheck, health, ok, warning
 
 CHECKS = Records[HealthCheck](
     Column("verdict", lambda each: str(each.verdict)),

@@ -17,6 +17,7 @@ from waivern.cli.ui.options import (
     opened,
     params_options,
     runbook_argument,
+    selection_options,
     store_option,
     supplied_params,
 )
@@ -60,6 +61,8 @@ PLAN: Records[Forecast] = Records(
     short_help="Show what a run would do, and why.",
     help=f"""Show what `wct run RUNBOOK` would do with each artifact, and why. Nothing is written.
 
+    --select and --exclude are those of `wct run --help`; what they leave out is not shown.
+
     In a table, `reference` or `content` after a connector states how its source is kept: as
     a list of its items, or as a copy.
 
@@ -69,6 +72,7 @@ PLAN: Records[Forecast] = Records(
 )
 @runbook_argument
 @click.option("--resume", metavar="RUN", help="Show what resuming RUN would do.")
+@selection_options
 @params_options
 @cache_options
 @click.option("--exit-code", is_flag=True, help="Exit with 10 if there is work to do.")
@@ -77,6 +81,8 @@ PLAN: Records[Forecast] = Records(
 def command(
     runbook: str,
     resume: str | None,
+    select: tuple[str, ...],
+    exclude: tuple[str, ...],
     params: tuple[str, ...],
     params_file: str | None,
     no_cache: bool,
@@ -90,6 +96,7 @@ def command(
     from waivern.runs.forecast import forecast
     from waivern.runs.locate import find_project
     from waivern.runs.run_options import RunOptions
+    from waivern.runs.selection import Selection
 
     options = RunOptions(
         environ=dict(os.environ),
@@ -100,7 +107,14 @@ def command(
     where = opened(store, recorded=resume is not None)
     values = supplied_params(params, params_file)
     with stdout_is_stderr():
-        found = forecast(runbook, where, options, params=values, resume=resume)
+        found = forecast(
+            runbook,
+            where,
+            options,
+            params=values,
+            resume=resume,
+            selection=Selection(select, exclude),
+        )
     if as_json:
         print_document("plan", {"artifacts": PLAN.documents(found)})
     else:

@@ -70,9 +70,11 @@ def command(
     Ctrl-C waits for running artifacts, saves the state and exits with 130; a second Ctrl-C stops
     now. The run can be resumed in both cases, and after any crash.
 
-    EXPR is the id of an artifact, a name that resolves to several, or a pattern with `*`.
-    result:failed selects the artifacts that failed in the resumed run, result:failed@RUN those that
-    failed in RUN. +EXPR adds all inputs, EXPR+ all dependants.
+    EXPR is the id of an artifact, a name that resolves to several, or a pattern with `*`; tag:WORD
+    selects the artifacts with this tag. result:failed selects those that failed in the resumed run,
+    result:failed@RUN those that failed in RUN; state:changed those whose definition is new since
+    the last run of RUNBOOK. +EXPR adds all inputs, EXPR+ all dependants, 2+EXPR those within two
+    steps. Commas separate several.
     """
     if resume is None:
         _only_with_resume(allow_changed, ask_again, force)
