@@ -6,12 +6,13 @@ import hashlib
 import re
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from waivern.detection import (
+    Found,
     Match,
     NamedField,
     Ruleset,
@@ -21,11 +22,14 @@ from waivern.detection import (
     mask,
     redact,
     scan,
+    search,
 )
+from waivern.detection.column_cells import ColumnCells
 from waivern.detection.field_terms import FieldTerm
 from waivern.detection.masks import nothing
 from waivern.detection.people.candidates import STRONG
 from waivern.detection.people.name_columns import name_column
+from waivern.detection.typed_columns import column_of
 from waivern.message import Json
 
 if TYPE_CHECKING:
@@ -104,7 +108,6 @@ class Detector:
         piece: bool = False,
         beside: Collection[str] = (),
         person: float | None = None,
-        words: TextWords | None = None,
     ) -> list[Match]:
         """Return the matches in a text, which is the value of the column or key `name`.
 
@@ -123,7 +126,32 @@ class Detector:
             beside=beside,
             person=person,
             model=self.model,
-            words=words,
+        )
+
+    def search(self, text: str, begin: int = 0, *, piece: bool = False) -> Found:
+        """Return the matches in a text; those in columns of tables have few places."""
+        if self.types == ():
+            return Found([], [], text, TextWords(text, self.rules.lexicon))
+        return search(
+            text,
+            self.rules,
+            types=self.types,
+            min_confidence=self.config.min_confidence,
+            begin=begin,
+            piece=piece,
+            model=self.model,
+            most=self.config.max_locations,
+        )
+
+    def column(self, name: str, beside: Sequence[str], person: float | None) -> ColumnCells:
+        """Return what reads the cells of the column `name` of a database."""
+        return column_of(
+            name,
+            self.rules,
+            beside=beside,
+            person=person,
+            types=self.types,
+            min_confidence=self.config.min_confidence,
         )
 
     def evidence(self, kind: str, value: str) -> str:
@@ -185,9 +213,11 @@ class ItemFindings:
         name: str = "",
         order: Order = (),
         row: int | None = None,
+        others: int = 0,
     ) -> None:
         """Add an occurrence of a value in the field `name`, which is as it may be shown.
 
+        It counts for so many `others`, too, which differ from it in their places alone.
         `order` is the position of the finding among others, decided by its first occurrence.
         Several occurrences in one `row` count once.
         """
@@ -207,7 +237,7 @@ class ItemFindings:
             group.confidence = match.confidence
             group.document = self._described(match, evidence, identity)
         if row is None or group.row != row:
-            group.total, group.row = group.total + 1, -1 if row is None else row
+            group.total, group.row = group.total + 1 + others, -1 if row is None else row
             if located:
                 escapes = {"escapes": list(match.escapes)} if match.escapes else {}
                 group.locations.append(place() | escapes | {"evidence": evidence})

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
 from waivern.builtin.findings import Detector, ItemFindings, Place
-from waivern.detection import classify
+from waivern.detection import Match, classify
+from waivern.detection.column_cells import NOTHING, ColumnCells, ColumnMatches
 from waivern.message import Json
 from waivern.plugins.context import Context
 
@@ -30,6 +32,7 @@ class TableSearch:
             [other for other in self._columns if other != column] for column in self._columns
         ]
         self._persons: dict[int, float | None] = {}
+        self._readers: dict[int, ColumnCells] = {}
         self._shown = [detector.shown(column) for column in self._columns]
         self._filled = [0] * len(self._columns)
         self._binary = [0] * len(self._columns)
@@ -63,16 +66,10 @@ class TableSearch:
         """Search the cells of a column; return the positions of those that hold a value."""
         self._filled[index] += sum(cell is not None for cell in cells)
         self._binary[index] += sum(isinstance(cell, dict) for cell in cells)
-        hit, column, shown = set(), self._columns[index], self._shown[index]
-        texts = [cell_text(cell) for cell in cells]
-        person = self._person(index, filter(None, texts))
-        for at, text in enumerate(texts):
-            if text is None:
-                continue
-            for match in self._detector.scan(
-                text, column, beside=self._beside[index], person=person
-            ):
-                hit.add(at)
+        hit, shown = set(), self._shown[index]
+        for at, match, others in self._matches(index, [cell_text(cell) for cell in cells]):
+            hit.add(at)
+            if match is not None:
                 self._findings.value(
                     match,
                     match.value,
@@ -80,8 +77,36 @@ class TableSearch:
                     name=shown,
                     order=(index, 1),
                     row=self._rows + at,
+                    others=others,
                 )
         return hit
+
+    def _matches(
+        self, index: int, texts: Sequence[str | None]
+    ) -> Iterator[tuple[int, Match | None, int]]:
+        """Yield the position of each cell with a match, the match, and how many count with it.
+
+        None: one that counts with an earlier one, which differs from it in its place alone.
+        """
+        name, beside = self._columns[index], self._beside[index]
+        person = self._person(index, filter(None, texts))
+        if index not in self._readers:
+            self._readers[index] = self._detector.column(name, beside, person)
+        groups = self._readers[index].groups_of([text or "" for text in texts])
+        counts, located = Counter(groups), Counter[ColumnMatches | None]()
+        most = self._detector.config.max_locations
+        for at, (text, group) in enumerate(zip(texts, groups, strict=True)):
+            if text is None or group is NOTHING:
+                continue
+            if group is None:
+                for match in self._detector.scan(text, name, beside=beside, person=person):
+                    yield at, match, 0
+            elif located[group] < most:
+                others = 0 if located[group] else max(0, counts[group] - most)
+                located[group] += 1
+                yield at, group.match(text), others
+            else:
+                yield at, None, 0
 
     def _person(self, index: int, texts: Iterable[str]) -> float | None:
         """Return the confidence that a value of a column is a name, judged by its first rows."""

@@ -11,7 +11,6 @@ from waivern.detection import (
     FieldUse,
     Match,
     RecordFields,
-    TextWords,
     context_for_next,
 )
 from waivern.message import Json
@@ -68,28 +67,35 @@ class TextSearch:
         begin = len(self._context)
         piece = more or self._start > 0
         searched = self._context + text if begin else text
-        words = TextWords(searched, self._detector.rules.lexicon)
-        uses = self._names.add(text, self._start, words, begin)
+        scanned = self._detector.search(searched, begin, piece=piece)
+        uses = self._names.add(scanned.rest[begin:], self._start, scanned.words, begin)
         if self._fields is None:
             self._fields = RecordFields(self._names.columns, text)
         self._fields.enter(searched)
         self._lines.enter(text)
-        found: list[tuple[int, Match | None, FieldUse | None]] = [
-            (match.start - begin, match, None)
-            for match in self._detector.scan(searched, begin=begin, piece=piece, words=words)
+        found: list[tuple[int, Match | FieldUse, int]] = [
+            (match.start - begin, match, 0) for match in scanned.matches
         ]
-        found += [(use.start - self._start, None, use) for use in uses]
-        for at, match, use in sorted(found, key=_start):
-            if match is not None:
-                self._add(match, at, searched[:begin])
-            elif use is not None:
-                self._named_at[use.field.name] = self._at(at)
+        for alike in scanned.columns:
+            others = alike.count - len(alike.places)  # without a place: they count with the first
+            for match in alike.matches():
+                found.append((match.start - begin, match, others))
+                others = 0
+        found += [(use.start - self._start, use, 0) for use in uses]
+        for at, each, others in sorted(found, key=_start):
+            if isinstance(each, Match):
+                self._add(each, at, searched[:begin], others)
+            else:
+                self._named_at[each.field.name] = self._at(at)
         self._lines.leave()
         self._start += len(text)
         self._context = context_for_next(searched) if more else ""
 
-    def _add(self, match: Match, at: int, before: str) -> None:
-        """Add a match; one with a negative `at` begins in what is before the piece."""
+    def _add(self, match: Match, at: int, before: str, others: int) -> None:
+        """Add a match and the number of others like it.
+
+        One with a negative `at` begins in what is before the piece.
+        """
         name = self._fields.of(match) if self._fields else ""
         self._findings.value(
             match,
@@ -97,6 +103,7 @@ class TextSearch:
             lambda: {**self._at(at, before), "end": self._start + at + match.end - match.start},
             name=self._detector.shown(name) if name else "",
             order=(self._start + at,),
+            others=others,
         )
 
     def _at(self, offset: int, before: str = "") -> Place:
@@ -111,7 +118,7 @@ class TextSearch:
         yield from self._findings.records(characters=self._start)
 
 
-def _start(found: tuple[int, Match | None, FieldUse | None]) -> int:
+def _start(found: tuple[int, Match | FieldUse, int]) -> int:
     return found[0]
 
 

@@ -18,10 +18,11 @@ from waivern.detection.field_terms import NamedField
 from waivern.detection.planted_samples import PlantedSample, planted_samples
 from waivern.detection.records import RecordFields
 from waivern.detection.ruleset import Ruleset, load_ruleset
-from waivern.detection.scan import Match, redact, scan
+from waivern.detection.scan import Found, redact, scan, search
 from waivern.detection.tables import context_for_next
 from waivern.detection.text_words import TextWords
 from waivern.detection.value_types import canonical_mask, mask
+from waivern.detection.weighing import Match
 
 if TYPE_CHECKING:
     from waivern.detection.additions import extend_ruleset
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FieldNames",
     "FieldUse",
+    "Found",
     "Match",
     "NamedField",
     "PlantedSample",
@@ -45,6 +47,7 @@ __all__ = [
     "planted_samples",
     "redact",
     "scan",
+    "search",
     "with_line_ends",
 ]
 

@@ -19,18 +19,23 @@ def ibans(doc: PreparedText) -> Iterator[Candidate]:
     """Yield IBANs, written together or in groups, in capitals or all in small letters."""
     text = doc.text
     for start in doc.numeral_places(b"AA00"):
-        if start and (in_word(text[start - 1]) or text[start - 1] == "_"):
-            continue
-        length = iban_length(text[start : start + 2].upper())
-        if length is None:
-            continue
-        end, value = _take(text, start, length)
-        if len(value) < length or (end < len(text) and (in_word(text[end]) or text[end] == "_")):
-            continue
-        if value != value.upper() and value != value.lower():
-            continue
-        if iban(value.upper()):
-            yield Candidate("IBAN_CODE", start, end, 0.95, "iban", ("country", "length", "mod97"))
+        yield from iban_here(text, start)
+
+
+def iban_here(text: str, start: int) -> Iterator[Candidate]:
+    """Yield the IBAN that begins at a place."""
+    if start and (in_word(text[start - 1]) or text[start - 1] == "_"):
+        return
+    length = iban_length(text[start : start + 2].upper())
+    if length is None:
+        return
+    end, value = _take(text, start, length)
+    if len(value) < length or (end < len(text) and (in_word(text[end]) or text[end] == "_")):
+        return
+    if value != value.upper() and value != value.lower():
+        return
+    if iban(value.upper()):
+        yield Candidate("IBAN_CODE", start, end, 0.95, "iban", ("country", "length", "mod97"))
 
 
 def _take(text: str, start: int, length: int) -> tuple[int, str]:

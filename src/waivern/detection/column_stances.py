@@ -7,6 +7,7 @@ column and passes over the cells that could not yield a match.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Literal
 
 from waivern.detection.delimited import line_of_names
@@ -21,8 +22,10 @@ _WEAKEST = 0.5
 class LabelledColumn:
     """The stances of one column."""
 
-    def __init__(self, labels: tuple[Label, ...], rules: Ruleset) -> None:
-        self._labels = labels
+    def __init__(self, labels: tuple[Label, ...], rules: Ruleset, *, speaks: bool = True) -> None:
+        self.labels = labels
+        self.speaks = speaks
+        """Whether a term is known in its name."""
         self._rules = rules
         self._stances: dict[str, Stance] = {}
         self._excluded: dict[int, bool] = {}
@@ -31,7 +34,7 @@ class LabelledColumn:
         """Return what the column says about values of a type."""
         known = self._stances.get(kind)
         if known is None:
-            judged = verdict_of(kind, self._labels, self._rules)
+            judged = verdict_of(kind, self.labels, self._rules)
             known = self._stances[kind] = "excluded" if judged is None else judged[0].stance
         return known
 
@@ -49,6 +52,12 @@ class LabelledColumn:
         if known is None:
             known = self._excluded[id(kinds)] = all(map(self.excludes, kinds))
         return known
+
+    @cached_property
+    def excludes_context(self) -> bool:
+        """Whether it excludes each type whose values need a label, or the lack of one."""
+        rules = self._rules.types.items()
+        return all(self.excludes(kind) for kind, rule in rules if rule.trust == "context")
 
     def supports(self, kind: str) -> bool:
         """Return whether a value that needs a label can be certain enough."""
@@ -70,6 +79,13 @@ class ColumnStances:
     def of(cls, text: str, rules: Ruleset, field: str | None) -> ColumnStances | None:
         """Return the columns of a text; None for one that begins otherwise."""
         return cls(text, rules, field) if line_of_names(text, 0) else None
+
+    def named(self, name: str) -> LabelledColumn:
+        """Return the column with this name."""
+        labels = self._around.labels_of_column(name)
+        if labels is None:
+            return LabelledColumn(self._around.labels_of_name(name), self._rules, speaks=False)
+        return self._columns.setdefault(labels, LabelledColumn(labels, self._rules))
 
     def at(self, start: int) -> LabelledColumn | None:
         """Return the column of the cell that begins at `start`; None: elsewhere, or unknown."""

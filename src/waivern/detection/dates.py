@@ -54,12 +54,9 @@ def birth_dates(doc: PreparedText) -> Iterator[Candidate]:
         column = doc.columns.at(start.start()) if doc.columns else None
         if column and not column.supports(TYPE):
             continue
-        for form in _FORMS:
-            found = form.match(doc.text, start.start())
-            if found and doc.bounded(found.start(), found.end()):
-                done = found.end()
-                yield Candidate(TYPE, found.start(), done, _UNLABELLED, "birth-date", ("date",))
-                break
+        for found in date_here(doc, start.start()):
+            done = found.end
+            yield found
     done = 0
     for place in _DAY_AND_YEAR.finditer(doc.numbers):
         at = place.start()
@@ -67,3 +64,18 @@ def birth_dates(doc: PreparedText) -> Iterator[Candidate]:
         if named and named.end() > at:
             done = named.end()
             yield Candidate(TYPE, named.start(), done, _UNLABELLED, "birth-date", ("date",))
+
+
+def is_whole_date(value: str) -> bool:
+    """Return whether a value is a date, which is written in numbers first."""
+    found = next(filter(None, (form.match(value) for form in _FORMS)), None)
+    return found is not None and found.end() == len(value)
+
+
+def date_here(doc: PreparedText, start: int) -> Iterator[Candidate]:
+    """Yield the date that begins with the digit at a place, if it is written in numbers first."""
+    for form in _FORMS:
+        found = form.match(doc.text, start)
+        if found and doc.bounded(start, found.end()):
+            yield Candidate(TYPE, start, found.end(), _UNLABELLED, "birth-date", ("date",))
+            return

@@ -47,13 +47,14 @@ def emails(doc: PreparedText) -> Iterator[Candidate]:
     text = doc.text
     at = text.find("@")
     while at >= 0:
-        found = _around(text, at)
+        found = email_around(text, at)
         if found is not None:
             yield found
         at = text.find("@", max(at + 1, found.end if found else 0))
 
 
-def _around(text: str, at: int) -> Candidate | None:
+def email_around(text: str, at: int) -> Candidate | None:
+    """Return the address around the '@' at a place."""
     domain = _DOMAIN.match(text, at + 1)
     if domain is None:
         return None
@@ -90,6 +91,14 @@ def _around(text: str, at: int) -> Candidate | None:
 def _is_principal(text: str, start: int, name: str, domain: str) -> bool:
     """Return whether it is a service or a machine of Kerberos: `HTTP/www.acme.io@ACME.IO`."""
     return domain.isupper() and (text[start - 1 : start] == "/" or name.endswith("$"))
+
+
+_PLAIN = pattern(rf"[{_LATIN}](?:[{_LATIN}_]|[.+-](?=[{_LATIN}])){{0,63}}")
+
+
+def is_plain_local(local: str) -> bool:
+    """Return whether a local part is one whatever follows the '@'."""
+    return _PLAIN.fullmatch(local) is not None and local != "git" and not _MESSAGE.fullmatch(local)
 
 
 def _encoded(top: str) -> str:

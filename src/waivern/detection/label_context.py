@@ -99,7 +99,7 @@ class Surroundings:
         """Return the labels of the value at [start, end), the strongest evidence first."""
         column = self.column = self._tables.column(start)
         cell = self._tables.cell
-        if column and start == cell and (alone := self._of_column(column)):
+        if column and start == cell and (alone := self.labels_of_column(column)):
             return alone  # nothing precedes the value in its cell
         reach = _BEFORE if cell is None else _CELL_BEFORE
         near = self._near(start, max(cell or 0, start - reach), in_cell=cell is not None)
@@ -118,19 +118,23 @@ class Surroundings:
     def labels_of_cell(self, start: int) -> tuple[Label, ...] | None:
         """Return the labels of a value at the beginning of a cell, if the column alone says it."""
         column = self._tables.column(start)
-        return self._of_column(column) if column and start == self._tables.cell else None
+        return self.labels_of_column(column) if column and start == self._tables.cell else None
 
-    def _of_column(self, column: str) -> tuple[Label, ...] | None:
+    def labels_of_column(self, column: str) -> tuple[Label, ...] | None:
         """Return the labels of the values that are the beginnings of the cells of a column.
 
         None if its name says nothing, so that the head of the row matters, too.
         """
         if column in self._columns:
             return self._columns[column]
+        found = None if self._says_nothing(column) else self.labels_of_name(column)
+        self._columns[column] = found
+        return found
+
+    def labels_of_name(self, column: str) -> tuple[Label, ...]:
+        """Return the labels that the name of a column is, also if it says nothing."""
         label = Label(words(column)[-_FIELD_WORDS:], "field")
-        found = (label, self._field) if self._field else (label,)
-        known = self._columns[column] = None if self._says_nothing(column) else found
-        return known
+        return (label, self._field) if self._field else (label,)
 
     def _near(self, start: int, floor: int, *, in_cell: bool) -> Iterator[Label]:
         """Yield the key directly before the value, or else the words.

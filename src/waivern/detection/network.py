@@ -33,6 +33,8 @@ _MAC_ANCHORS = {
 """The notations, and the first part of each that begins and ends with a mark."""
 _NO_MAKER = "000000"
 _WRAPPED = expression(r":[0-9A-Fa-f]{2}:\s{1,50}\Z")
+_SMALL = 20
+"""Parts of versions are less."""
 _KNOWN_SMALL = frozenset({"1.1.1.1", "8.8.8.8", "9.9.9.9", "1.0.0.1", "8.8.4.4", "4.2.2.2"})
 
 
@@ -56,7 +58,7 @@ def ip_addresses(doc: PreparedText) -> Iterator[Candidate]:
             span = next(spans, None)
         if span and span[0] <= quad.start():
             continue
-        four = _ipv4(doc, quad.start(), quad.end())
+        four = ipv4_here(doc, quad.start(), quad.end())
         if four:
             yield four
 
@@ -102,7 +104,8 @@ def _is_release(text: str, start: int, end: int) -> bool:
     return bool(more) or int(number) <= int(value.rpartition(".")[2])
 
 
-def _ipv4(doc: PreparedText, start: int, end: int) -> Candidate | None:
+def ipv4_here(doc: PreparedText, start: int, end: int) -> Candidate | None:
+    """Return the address that the four numbers at [start, end) are."""
     text = doc.text
     value = text[start:end]
     octets = value.split(".")
@@ -123,12 +126,32 @@ def _ipv4(doc: PreparedText, start: int, end: int) -> Candidate | None:
     return Candidate("IP_ADDRESS", start, end, 0.4 if weak else 0.75, rule, ("ipaddress",))
 
 
+_OCTETS = {str(octet): octet for octet in range(256)}
+_OWN_NETWORKS = frozenset({(192, 0), (198, 51), (203, 0)})
+"""The first two numbers of networks for documentation."""
+
+
+def network_of(value: str) -> tuple[int, ...] | None:
+    """Return the network that says all of a value with the form of an IPv4 address.
+
+    () for one of which nothing else is to be said. None: the whole address has to be read.
+    """
+    first, second, *_ = numbers = [_OCTETS.get(octet, -1) for octet in value.split(".")]
+    if -1 in numbers or (first, second) in _OWN_NETWORKS:
+        return None
+    if first in (10, 127):
+        return (first,)
+    if first < _SMALL or second < _SMALL:
+        return None
+    return (first, second) if first in (169, 172, 192, 255) else ()
+
+
 def _looks_like_version(numbers: list[int]) -> bool:
     """Return whether an address looks like a version, an object identifier or a section number."""
     first, second, *_ = numbers
     if first in (0, 10, 127, 169, 172, 192):
         return False
-    return sum(number < 20 for number in numbers) >= 3 or (first <= 2 and second < 40)
+    return sum(number < _SMALL for number in numbers) >= 3 or (first <= 2 and second < 40)
 
 
 def _drawn(text: str, start: int, end: int) -> bool:

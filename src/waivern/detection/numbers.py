@@ -59,11 +59,12 @@ def numbers(doc: PreparedText) -> Iterator[Candidate]:
             if first or size in _PHONE_SIZES or text[start - 1] in "+(":
                 yield from phone_here(doc, start, size, first, national=national)
             if size in _CARD_SIZES:
-                yield from _card(doc, start, size)
+                yield from card_here(doc, start, size)
             first = False
 
 
-def _card(doc: PreparedText, start: int, size: int) -> Iterator[Candidate]:
+def card_here(doc: PreparedText, start: int, size: int) -> Iterator[Candidate]:
+    """Yield the card that begins with the group of `size` digits at `start`."""
     if size == 4:
         ends = [m.end() for p in _CARD_GROUPS if (m := p.match(doc.text, start))]
     else:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 
+from waivern.detection.identifiers.identifier import bare
 from waivern.detection.numbering import CALLING_CODES
 from waivern.detection.prepared_text import Candidate, PreparedText, in_word, pattern
+from waivern.detection.samples import may_be_sample_phone
 from waivern.detection.validators import nanp
 
 _TYPE = "PHONE_NUMBER"
@@ -62,6 +64,19 @@ def phone_here(
         yield found
     elif first and (national or before == "("):
         yield from _national(doc, start, before)
+
+
+def outcome_key(value: str) -> Hashable | None:
+    """Return what decides, with the classes of its characters, which number a whole value is.
+
+    None: the value has to be read.
+    """
+    if value in _LIMITS or _DATE.search(value) or may_be_sample_phone(value):
+        return None
+    if value.startswith(("+", "(+", "00")):
+        trunk = _TRUNK.search(value, 2, 9)
+        return value[:6], trunk and trunk.start()
+    return "nanp" if nanp(bare(value)[-10:].rjust(10, "0")) else value[:3]
 
 
 def _is_range(text: str, start: int) -> bool:

@@ -50,6 +50,11 @@ _HEXES = _table("h", "h", "z")
 _TOKENS = _table("w", "w", "w")
 
 
+def number_classes(text: str) -> bytes:
+    """Return one byte a character: digits as '0', letters as 'A', and '?' for what is not ASCII."""
+    return text.encode("ascii", "replace").translate(_NUMBERS)
+
+
 class Candidate(NamedTuple):
     """A part of a text that has the form of a type; its labels are not considered yet."""
 
@@ -84,6 +89,8 @@ class PreparedText:
         """The types that a label of the text may name; None: any."""
         self.columns: ColumnStances | None = None
         """The columns of a table; None for a text that is none."""
+        self.people_read = False
+        """Whether the names and addresses in the columns of its table were read before."""
         self.field = field
         self.beside = beside
         self.person = person

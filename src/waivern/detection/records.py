@@ -6,7 +6,7 @@ import json
 from bisect import bisect_left
 
 from waivern.detection.expressions import expression
-from waivern.detection.scan import Match
+from waivern.detection.weighing import Match
 
 MOST_FIELDS = 1_000
 """The fields of one text that are distinguished: keys may be data, one for each record."""

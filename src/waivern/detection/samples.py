@@ -78,6 +78,17 @@ def sample_phone(value: str) -> bool:
     return national.startswith(("2079460", "7700900", "1632960", "1144960", "1214960", "1314960"))
 
 
+_SAMPLE_DIGITS = expression(
+    r"5\D{0,2}5\D{0,2}5\D{0,2}0\D{0,2}1|4\D{0,2}6\D{0,2}0|9\D{0,2}6\D{0,2}0|0\D{0,2}9\D{0,2}0\D{0,2}0",
+    re.ASCII,
+)
+
+
+def may_be_sample_phone(value: str) -> bool:
+    """Return whether `sample_phone` has to be asked: a quick look, for most numbers."""
+    return _SAMPLE_DIGITS.search(value) is not None
+
+
 def sample_address(value: str) -> bool:
     """Return whether an address is that of a form or an example: `123 Example Street`."""
     return _ADDRESSES.search(value) is not None

@@ -14,8 +14,16 @@ from waivern.detection.numbering import AREA_CODES, IBAN_SHAPES, ISSUERS
 
 def card_issuer(digits: str) -> str | None:
     """Return the payment network that issues numbers with this prefix and length."""
+    return _issuer(digits[:_LONGEST_PREFIX], len(digits))
+
+
+_LONGEST_PREFIX = max(len(first) for _, first, _, _ in ISSUERS)
+
+
+@cache
+def _issuer(prefix: str, length: int) -> str | None:
     for name, first, last, lengths in ISSUERS:
-        if len(digits) in lengths and first <= digits[: len(first)] <= last:
+        if length in lengths and first <= prefix[: len(first)] <= last:
             return name
     return None
 
@@ -38,12 +46,16 @@ def iban_length(country: str) -> int | None:
     return None if shape is None else 4 + sum(map(int, re.findall(r"\d+", shape)))
 
 
+_AS_NUMBER = {char: str(int(char, 36)) for char in "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
+
+
 def iban(value: str) -> bool:
     """ISO 13616: country, length, shape of the account number, mod 97."""
     pattern = _iban_pattern(value[:2])
     if pattern is None or not pattern.fullmatch(value):
         return False
-    return int("".join(str(int(c, 36)) for c in value[4:] + value[:4])) % 97 == 1
+    account = value[4:] if value[4:].isdigit() else "".join(map(_AS_NUMBER.__getitem__, value[4:]))
+    return int(account + _AS_NUMBER[value[0]] + _AS_NUMBER[value[1]] + value[2:4]) % 97 == 1
 
 
 def nanp(digits: str) -> bool:

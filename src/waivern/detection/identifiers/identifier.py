@@ -254,6 +254,11 @@ class IdentifierFinder:
                 continue
             yield from self._around(doc, digits)
 
+    def beginning(self, letters: int, digits: int) -> tuple[Identifier, ...]:
+        """Return the types that begin with so many other characters, then so many digits."""
+        here = self._at.get((letters, digits))
+        return (*here.others, *here.labelled) if here else ()
+
     def _around(self, doc: PreparedText, digits: int) -> Iterator[Candidate]:
         """Yield the values whose first digits are those at `digits`."""
         classes, named = doc.numbers, doc.named
@@ -267,11 +272,11 @@ class IdentifierFinder:
             if column and column.excludes_all(here.types):
                 continue
             if here.any_form.match(doc.text, begin):
-                yield from _read(doc, begin, here.others)
+                yield from identifiers_here(doc, begin, here.others)
             if here.labelled and (
                 wanted := [e for e in here.labelled if named is None or e.type in named]
             ):
-                yield from _read(doc, begin, wanted)
+                yield from identifiers_here(doc, begin, wanted)
 
 
 def _places(identifiers: tuple[Identifier, ...], labelled: frozenset[str]) -> Places:
@@ -304,7 +309,10 @@ def _is_colour(text: str) -> bool:
     return len(parts) == 3 and all(part.isdigit() and int(part) <= 255 for part in parts)
 
 
-def _read(doc: PreparedText, begin: int, identifiers: Iterable[Identifier]) -> Iterator[Candidate]:
+def identifiers_here(
+    doc: PreparedText, begin: int, identifiers: Iterable[Identifier]
+) -> Iterator[Candidate]:
+    """Yield the values of some types that begin at a place."""
     for each in identifiers:
         found = each.form.match(doc.text, begin)
         if found is None or not doc.bounded(begin, found.end()):

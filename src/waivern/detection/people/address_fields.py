@@ -89,7 +89,7 @@ def whole_address(doc: PreparedText) -> Iterator[Candidate]:
     """Yield the text itself if it is the value of a field of addresses."""
     value = doc.text.strip()
     begin = doc.text.find(value)
-    yield from _cell(begin, value, address_field(doc.field or ""), doc.beside)
+    yield from address_in(begin, value, address_field(doc.field or ""), doc.beside)
 
 
 def addresses_of(
@@ -97,12 +97,20 @@ def addresses_of(
 ) -> Iterator[Candidate]:
     """Yield the cells of a column of addresses, or of a part of them."""
     for start, end in column.cells:
-        yield from _cell(start, doc.text[start:end], kind, column.beside)
+        yield from address_in(start, doc.text[start:end], kind, column.beside)
 
 
-def _cell(
+def part_key(kind: AddressField, value: str) -> str | None:
+    """Return what decides whether a value is the part of an address; None: it has to be read."""
+    if kind is AddressField.POSTCODE:
+        return str(_CODE.fullmatch(value) is not None)
+    return value
+
+
+def address_in(
     start: int, value: str, kind: AddressField | None, beside: Collection[str]
 ) -> Iterator[Candidate]:
+    """Yield the address, or the part of one, that a cell at `start` consists of."""
     if kind is None or not value or len(value) > _LONGEST:
         return
     if kind is AddressField.STREET:

@@ -13,6 +13,8 @@ from waivern.detection.prepared_text import Candidate, PreparedText
 
 _JUDGED = 200
 """The different values by which a column is judged."""
+MOST_READ = 5 * _JUDGED
+"""The first cells of a column among which they are."""
 _ENOUGH = 0.3
 """The share of values with the form of a name from which a column counts as one of names."""
 
@@ -48,19 +50,20 @@ def whole_value(doc: PreparedText) -> Iterator[Candidate]:
     text = doc.text.strip()
     place = doc.person if doc.person is not None else name_column(field, doc.beside, [text])
     begin = doc.text.find(text)
-    yield from _cell(begin, text, kind, place or DOUBTFUL)
+    yield from name_in(begin, text, kind, place or DOUBTFUL)
 
 
 def names_of(doc: PreparedText, column: DeclaredColumn, kind: NameField) -> Iterator[Candidate]:
     """Yield the names in a column that may hold them."""
     values = (doc.text[start:end] for start, end in column.cells)
-    place = name_column(column.name, column.beside, islice(values, 5 * _JUDGED))
+    place = name_column(column.name, column.beside, islice(values, MOST_READ))
     if place is not None:
         for start, end in column.cells:
-            yield from _cell(start, doc.text[start:end], kind, place)
+            yield from name_in(start, doc.text[start:end], kind, place)
 
 
-def _cell(start: int, value: str, kind: NameField, place: float) -> Iterator[Candidate]:
+def name_in(start: int, value: str, kind: NameField, place: float) -> Iterator[Candidate]:
+    """Yield the name that a cell at `start` consists of, in a column with this confidence."""
     # In a column of names a single word is one, too: some values have no surname.
     single = kind is not NameField.WEAK or place >= STRONG
     has = form(value.replace("''", "'"), single=single)  # O''Brien in SQL
