@@ -132,8 +132,9 @@ def read_dot(source: str) -> tuple[set[str], set[tuple[str, str]]]:
 def test_mermaid_has_no_text_that_it_could_interpret(hostile: ArtifactGraph) -> None:
     lines = mermaid(hostile.drawn()).splitlines()
     assert len(lines) == 2 + 2 + 1 + 2
-    quoted = re.compile(r'  n\d(\[\(|\{\{|\[/?)"([\w .,:*()/\-#;]|<br/>)*"(\)\]|\}\}|/?\]):::\w+')
-    assert all(quoted.fullmatch(line) for line in lines[2:4])
+    for line in lines[2:4]:
+        label = re.sub(r"#\d+;|<br/>", "", line.partition('"')[2].rpartition('"')[0])
+        assert not set(label) & set('"#;&<>[]{}|`%$\\'), label
     assert "--> n0" not in "".join(lines).replace("n0 --> n1", "")
 
 
@@ -149,7 +150,7 @@ def test_svg_has_no_element_from_a_name(hostile: ArtifactGraph) -> None:
 def test_the_state_is_in_words_and_as_a_symbol(hostile: ArtifactGraph) -> None:
     for found in (text(hostile), mermaid(hostile.drawn()), dot(hostile.drawn())):
         assert "failed" in found
-    assert "✘" in text(hostile)
+        assert "✘" in found
 
 
 TURNS = {"─": "lr", "│": "ud", "┌": "rd", "┐": "ld", "└": "ru", "┘": "lu"}

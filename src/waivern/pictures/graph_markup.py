@@ -20,7 +20,7 @@ COLOURS = {
 """The line and the background of a box, by the colour of its look."""
 _MERMAID = {"connector": '[("{}")]', "gate": '{{{{"{}"}}}}', "reuse": '[/"{}"/]'}
 _DOT = {"connector": "cylinder", "gate": "hexagon", "reuse": "parallelogram"}
-_PLAIN = re.compile(r"[^\w .,:*()/-]", re.ASCII)
+_PLAIN = re.compile(r"[^\w .,:*()/\x80-\U0010ffff-]", re.ASCII)
 
 
 def mermaid(graph: DrawnGraph) -> str:

@@ -35,7 +35,7 @@ def decisions_section(facts: ReportFacts) -> Markup | None:
         "decisions",
         "Decisions",
         element("p", "A decision holds for the files with these digests, and for no others."),
-        table("Decisions", headings, rows),
+        table("Questions and decisions", headings, rows),
     )
 
 
@@ -128,7 +128,9 @@ def _attempts(facts: ReportFacts) -> Markup:
         )
         for number, each in enumerate(facts.record.metadata.attempts[-LISTED:], 1)
     ]
-    return table("Attempts", ("Attempt", "Started", "Ended", "Status", "Reason", "Versions"), rows)
+    return table(
+        "Table of attempts", ("Attempt", "Started", "Ended", "Status", "Reason", "Versions"), rows
+    )
 
 
 def _text(attempt: dict[str, Json], name: str) -> str:

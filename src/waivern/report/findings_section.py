@@ -138,7 +138,7 @@ def _list(facts: ReportFacts) -> Markup:
     return element(
         "details",
         element("summary", title),
-        table("Findings", HEADINGS, rows, right=(7,)),
+        table("Single findings", HEADINGS, rows, right=(7,)),
         _further(facts, more) if more else None,
         id="list",
     )

@@ -96,7 +96,7 @@ def _artifacts(facts: ReportFacts) -> Markup:
     return element(
         "details",
         element("summary", f"List of {counted(len(steps), 'artifact')}"),
-        table("Artifacts", HEADINGS, map(_step, steps[:STEPS]), right=(3,)),
+        table("Table of artifacts", HEADINGS, map(_step, steps[:STEPS]), right=(3,)),
         further,
         id="artifacts",
     )
