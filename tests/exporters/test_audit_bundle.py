@@ -15,7 +15,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from bundle_kit import CANARY, CHILD, RUNBOOK, Bench, flipped, members, packed, verified
+from bundle_kit import CANARY, CHILD, RUNBOOK, Bench, accepted, flipped, members, packed, verified
 
 EXEMPT = "verify.py"
 DERIVED = ("attestation.intoto.json", "SHA256SUMS")
@@ -162,13 +162,13 @@ class TestAlteration:
             for at in range(0, len(data), step):
                 if at in exempt:
                     continue
-                os.pwrite(file.fileno(), flipped(data, at)[at : at + 1], at)
-                assert verified(copy).code == 1, at
+                os.pwrite(file.fileno(), flipped(data[at : at + 1], 0), at)
+                assert not accepted(copy), at
                 os.pwrite(file.fileno(), data[at : at + 1], at)
         assert verified(copy).code == 0
 
     @pytest.mark.parametrize(
-        "step", [pytest.param(3, marks=pytest.mark.sweep), pytest.param(397, id="sample")]
+        "step", [pytest.param(7, marks=pytest.mark.sweep), pytest.param(397, id="sample")]
     )
     def test_each_byte_of_a_member_in_a_file_that_was_packed_again(
         self, bundle: Path, tmp_path: Path, step: int
@@ -177,7 +177,8 @@ class TestAlteration:
         for name, data in content.items():
             if name != EXEMPT:
                 for at in {*range(0, len(data), step), len(data) - 1}:
-                    altered(tmp_path, {**content, name: flipped(data, at)})
+                    changed = {**content, name: flipped(data, at)}
+                    assert not accepted(packed(tmp_path / "altered.zip", changed)), (name, at)
 
     @pytest.mark.parametrize(
         "name", ["runbook.yaml", "journal.jsonl", "digests.txt", "artifacts/found.json"]
