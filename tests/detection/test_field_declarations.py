@@ -130,3 +130,14 @@ def test_an_address_with_a_name_before_it_is_the_value_of_a_field() -> None:
 def test_parts_of_an_address_are_fields_beside_each_other() -> None:
     text = "{'zipcode': op.zipcode, 'city': op.city}"
     assert len(field_names(text, load_ruleset())) == 2
+
+
+def test_a_weak_column_belongs_to_its_statement() -> None:
+    text = (
+        "INSERT INTO person (first_name, name) VALUES ('a', 'b');\n"
+        "INSERT INTO animals (name) VALUES ('c');\nCREATE TABLE t (name text, size int);\n"
+    )
+    other = "INSERT INTO animals (name) VALUES ('c');\n" + "-- x\n" * 60 + "first_name = 1\n"
+    found = {use.field.name: use.count for use in field_names(text, load_ruleset())}
+    assert found["name"] == 1
+    assert "name" not in {use.field.name for use in field_names(other, load_ruleset())}

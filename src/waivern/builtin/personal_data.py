@@ -38,7 +38,7 @@ from waivern.plugins.inputs import Input, InputItem
 
 
 def _unknown_type(name: str, rules: Ruleset) -> str | None:
-    if name in rules.types:
+    if name in rules.types or name in rules.optional:
         return None
     hint = did_you_mean(name, rules.types) or f"the types are: {', '.join(rules.types)}"
     return f"{name!r} is not a type of the ruleset; {hint}"
@@ -48,6 +48,11 @@ def _known_type(name: str, info: ValidationInfo) -> str:
     if info.data.get("ruleset", name) is None and (fault := _unknown_type(name, load_ruleset())):
         raise ValueError(fault)  # a ruleset of the user is checked when it is read
     return name
+
+
+def _rules(config: PersonalData.Config, ctx: Context) -> Ruleset:
+    """Return the ruleset with the optional types that are searched for."""
+    return ruleset(config.ruleset, ctx).naming(config.types or ())
 
 
 def _known_ruleset(name: str) -> str:
@@ -98,7 +103,9 @@ class PersonalData:
             | None
         ) = Field(
             default=None,
-            description="Types of values to search for; default: all types of the ruleset.",
+            description="Types of values to search for; default: all types of the ruleset. "
+            "DATE_TIME, URL, PH_MOBILE_NUMBER and TR_PHONE_NUMBER are optional: they are found "
+            "only if they are named here or in a ruleset of yours.",
         )
         exclude_types: tuple[Annotated[str, AfterValidator(_known_type)], ...] = Field(
             default=(), description="Types of values not to search for."
@@ -147,7 +154,7 @@ class PersonalData:
 
         Return the rest of the content, whose counts are those of what was yielded.
         """
-        rules = ruleset(config.ruleset, ctx)
+        rules = _rules(config, ctx)
         chosen = (*(config.types or ()), *config.exclude_types)
         if fault := next(filter(None, (_unknown_type(t, rules) for t in chosen)), None):
             raise ComponentError(fault)
@@ -171,7 +178,7 @@ class PersonalData:
         ctx: Context,
     ) -> Mapping[str, Any]:
         """Return the shape of the findings; without a config, any type is possible."""
-        rules = None if config is None else ruleset(config.ruleset, ctx)
+        rules = None if config is None else _rules(config, ctx)
         return shape(rules, config)
 
     def advise(self, config: Config, ctx: Context) -> Iterator[tuple[str, str, str | None]]:

@@ -100,10 +100,8 @@ def extend_ruleset(document: Any, digest: str) -> Ruleset:
     base = load_ruleset()
     added = _checked(document, base)
     name, extends = added["name"], not added["only"]
-    rules = {
-        kind: _joined(document_of_base["types"].get(kind, {}), rule)
-        for kind, rule in added["types"].items()
-    }
+    known = {**document_of_base["optional"], **document_of_base["types"]}
+    rules = {kind: _joined(known.get(kind, {}), rule) for kind, rule in added["types"].items()}
     every = {**(document_of_base["types"] if extends else {}), **rules}
     return Ruleset(
         name=name,
@@ -122,6 +120,7 @@ def extend_ruleset(document: Any, digest: str) -> Ruleset:
         neutral=base.neutral | normalised(added["neutral"]),
         particles=base.particles,
         ambiguous=base.ambiguous,
+        optional={kind: each for kind, each in base.optional.items() if kind not in rules},
         fields={**(base.fields if extends else {}), **field_terms(added["fields"], f"{name}/")},
         base=base,
         patterns=tuple(
@@ -307,7 +306,9 @@ def _faults(added: _Additions, base: Ruleset) -> Iterator[Diagnostic]:
     for name, rule in added.types.items():
         if rule.category is not None and rule.category not in known:
             yield _problem(("types", name, "category"), f"no category {rule.category[:80]!r}", hint)
-        yield from _type_faults(("types", name), rule, shipped=name in base.types)
+        yield from _type_faults(
+            ("types", name), rule, shipped=name in {*base.types, *base.optional}
+        )
     if sum(len(rule.patterns) for rule in added.types.values()) > MOST_PATTERNS:
         yield _problem(
             ("types",), f"more than {MOST_PATTERNS} patterns", "join some of them with '|'"

@@ -34,8 +34,11 @@ _USERINFO = pattern(r"://[^\s/@]{0,80}\Z")
 _OTHER_SCHEME = pattern(r"(?i:\b(?:sips?|xmpp|im):)\Z")
 _MESSAGE = pattern(
     r"[0-9A-F]{8}\.[0-9A-F]{6,8}|(?:\d{8,14}\.){1,3}[0-9A-Za-z.]{4,40}|[\w.+-]{0,40}\d{12,}\.\w{8,}"
+    r"|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 )
 """The local part of a Message-ID, as mail programs form it of times and counters."""
+_OF_MESSAGES = frozenset({"mail.gmail.com"})
+"""Domains that are in the ids of messages alone."""
 _FONT = expression(r"f[BIRP](?=[\w.+-]{2,64}@)")
 """An escape of manual pages, which begins what follows it in another font."""
 _NAMES = frozenset("odlmntODLMNT")  # O'Brien, D'Angelo, L'Heureux; b'…' and f'…' are code
@@ -77,7 +80,11 @@ def email_around(text: str, at: int) -> Candidate | None:
         return None  # sip:, sips:, xmpp: are addresses of other kinds
     if text[start - 1 : start] == "%" and len(name) < 3:
         return None  # a placeholder: %1@example.com
-    if _MESSAGE.fullmatch(name) or _is_principal(text, start, name, domain.group()):
+    if (
+        domain.group() in _OF_MESSAGES
+        or _MESSAGE.fullmatch(name)
+        or _is_principal(text, start, name, domain.group())
+    ):
         return None  # the id of a message, or a service
     if name == "git" and text[end : end + 1] in (":", "/"):
         return None  # a clone URL

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -34,6 +34,10 @@ _RECORD = 250
 """Characters between two fields of one record."""
 _RECORD_LINES = 4
 _MOST_NEAR = 50
+_STATEMENT = expression(
+    r"\b(?:insert\s{1,4}into|create\s{1,4}(?:\w{1,20}\s{1,4})?table)\b", re.IGNORECASE
+)
+"""The beginning of a statement of SQL, which is about another table."""
 _OBJECT = expression(r"[\w-]{2,50}[\"']?\]?\s{0,3}(?::|=>?)\s{0,3}\{")
 """A field that is an object: `"emailAddress": {"address": …}`."""
 _Places = list[tuple[int, str]]
@@ -98,11 +102,15 @@ class FieldNames:
             head = first_line(text)
             self.columns = frozenset(head.names if head else ())
         new = {use.field.name: use for use in self._declared(text, at, words, begin)}
-        for name, place in headers(text, head, words, begin):
-            field = classify(name, self._rules)
-            if field:
-                new[name] = FieldUse(field, at + place, 1, data=True)
-                self._headers.add(name)
+        named = [
+            (place, field)
+            for name, place in headers(text, head, words, begin)
+            if (field := classify(name, self._rules))
+        ]
+        for place, field in named:
+            if not field.term.weak or field.name in self.columns or _beside(place, field, named):
+                new[field.name] = FieldUse(field, at + place, 1, data=True)
+                self._headers.add(field.name)
         return sorted((use for name, use in new.items() if self._add(name, use)), key=_place)
 
     def _add(self, name: str, use: FieldUse) -> bool:
@@ -185,6 +193,17 @@ def _whole(runs: bytes, name: bytes, start: int, end: int) -> Iterator[int]:
         at = runs.find(name, after, end)
 
 
+def _beside(place: int, field: NamedField, named: Iterable[tuple[int, NamedField]]) -> bool:
+    """Return whether a certain field of a person is among the columns near a weak one."""
+    of_things = field.term.category in _OF_THINGS
+    return any(
+        not other.term.weak
+        and (of_things or other.term.category not in _OF_THINGS)
+        and abs(at - place) <= _RECORD
+        for at, other in named
+    )
+
+
 class _Beside:
     """The places of the fields of people in a text, beside which other names mean people, too."""
 
@@ -254,7 +273,7 @@ class _Beside:
     def _same_record(self, first: int, second: int) -> bool:
         """Return whether no object ends and another one begins between two places."""
         between = self._text[first:second]
-        if between.count("\n") > _RECORD_LINES:
+        if between.count("\n") > _RECORD_LINES or _STATEMENT.search(between):
             return False
         end = between.find("}")
         return end < 0 or between.find("{", end) < 0

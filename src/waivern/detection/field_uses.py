@@ -12,7 +12,9 @@ from waivern.detection.word_splitting import words
 _CONTROL = expression(
     r"\b(?:if|elif|while|not|and|or|in|for|return|is|lambda|case|with|except)\s{1,4}\Z"
 )
-_ENUMERATED = expression(r"\(?\s?\d{1,3}\s?(?:<<|[,;)}\n])|range\(|([\"'])\w\1")
+_ENUMERATED = expression(r"\(?\s?\d{1,3}\s?(?:<<|[,;)}\n])|range\(")
+_ONE_LETTER = expression(r"([\"'])\w\1")
+_OF_MODEL = expression(r"Model\(\s{0,40}name=\Z")
 """The value of a member of an enumeration: a small number, a bit, one letter."""
 _LITERAL = expression(
     r"[uUrRbB]?[\"'`]|[\d\[{+-]|(?:null|None|nil|true|false|True|False)\b"
@@ -113,7 +115,7 @@ def _use(text: str, start: int, end: int, quoted: bool) -> bool | None:
         if (around := _listed(text, start, end)) is not None:
             return around
         if quoted and _INPUT.search(line):
-            return True
+            return not _OF_MODEL.search(text, max(0, start - 60), start) or None
         if quoted and _ITEM.search(line) and text[end : end + 1] == "]":
             return False
         return True if not line.strip() and _COLUMN.match(text, end) else None
@@ -139,6 +141,8 @@ def _is_member(text: str, value: int, named: NamedField) -> bool:
     at = _after_spaces(text, value)
     shown = _TEXT.match(text, at)
     if shown is not None and words(shown.group(2)) == words(named.name):
+        return True
+    if _ONE_LETTER.match(text, at):
         return True
     return named.name.isupper() and _ENUMERATED.match(text, at) is not None
 

@@ -23,6 +23,8 @@ _PATH_DATA = frozenset("0123456789.-, cslhvmaqtzCSLHVMAQTZ\n")
 _FOUR = pattern(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.])")
 _PREFIX = pattern(r"/(\d{1,3})(?![\w/]|\.\d)")
 _ZONE = pattern(r"%[A-Za-z0-9_.-]{1,15}")
+_MAPPED = pattern(r"::(?:[fF]{4}:)?\d{1,3}\.")
+"""The beginning of an IPv4 address that is written as an IPv6 address."""
 _GLOBAL = pattern(r"[23fF][0-9A-Fa-f]{3}:")
 """The first group of addresses that are in use, if they have only two groups."""
 _MAC_ANCHORS = {
@@ -225,6 +227,8 @@ def _ipv6_likely(text: str, start: int, end: int) -> bool:
     """Return whether it is an address: no slice (`a[::2]`), scope (`dead::beef`) or fingerprint."""
     value = text[start:end]
     groups = [g for g in value.split(":") if g]
+    if _MAPPED.match(value):
+        return True
     if not any(c.isdigit() for c in value) or value.lower().startswith("ffff:ffff:"):
         return False  # indistinguishable from a name; or a netmask
     if "::" not in value:
@@ -235,6 +239,8 @@ def _ipv6_likely(text: str, start: int, end: int) -> bool:
         return True
     if value != "::1":
         return False
+    if text[start - 1 : start] in ("'", '"') and text[max(0, start - 2)].isalnum():
+        return False  # a mistake of JSON: {"a"::1}
     bracket = text[start - 1 : start] == "["
     sliced = start > 1 and (text[start - 2].isalnum() or text[start - 2] in "_)]")
     return not (bracket and sliced) and (bracket or text[end : end + 1] != "]")

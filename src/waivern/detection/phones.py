@@ -24,6 +24,7 @@ _TRUNK = pattern(r"[ .-]?\(?0(?=[1-9])")
 """The digit that some dial within a country and write after the calling code, too."""
 _DECIMAL = pattern(r"(?:0|[1-9]\d*)\.\d+")
 _PLUS_DECIMAL = pattern(r"\+\d{4,}\.\d+")
+_ZEROS_DECIMAL = pattern(r"00\d*\.\d+")
 _FRACTION = pattern(r"\d{1,2}/\d+")
 _SECONDS = pattern(r"[0-5]\d\.\d+")
 _TRUNK_DIGIT = pattern(r"\(?0[1-9]")
@@ -103,6 +104,12 @@ def _international(doc: PreparedText, at: int, begin: int, doubt: float) -> Cand
         return None
     if _PLUS_DECIMAL.fullmatch(text, begin, end):
         return None
+    if doubt and (
+        text[begin - 1 : begin] == ","
+        or _ZEROS_DECIMAL.fullmatch(text, begin, end)
+        or (" " in text[begin:end] and doc.in_number_rows(begin, end))
+    ):
+        return None  # a part of 2,001; a number of a column
     apart = not text[at:end].isdigit()
     base = (0.9 if apart else 0.65) - doubt
     return Candidate(_TYPE, begin, end, base, "phone.international", ("e164",))

@@ -7,7 +7,7 @@ ruleset that a user writes is read by `additions`, with the same functions.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property, lru_cache
 from importlib.resources import files
 from typing import Any, Literal, NamedTuple
@@ -15,6 +15,7 @@ from typing import Any, Literal, NamedTuple
 from waivern.detection.expressions import expression
 from waivern.detection.field_terms import FieldTerm
 from waivern.detection.identifiers import IDENTIFIERS
+from waivern.detection.national_phones import PLANS
 from waivern.detection.patterns import ValuePattern
 from waivern.detection.secrets import SECRETS
 from waivern.detection.text_words import Lexicon
@@ -84,6 +85,8 @@ class Ruleset:
     neutral: frozenset[str]
     particles: frozenset[str]
     """Terms that label a value as a key ('To: …') and say nothing in a sentence."""
+    optional: Mapping[str, Mapping[str, Any]]
+    """The documents of the types that are searched for only where they are named."""
     fields: Mapping[str, FieldTerm]
     ambiguous: frozenset[str]
     """Names of fields that programs use for other things: in code they count beside another."""
@@ -94,6 +97,20 @@ class Ruleset:
     """The forms of values of the types that are not shipped."""
     samples: Mapping[str, OwnSamples] = field(default_factory=dict)
     """Values of the types that are not shipped, which prove that these are found."""
+
+    def naming(self, types: Iterable[str]) -> Ruleset:
+        """Return the ruleset with those of its optional types that are named."""
+        named = frozenset(self.optional).intersection(types)
+        if not named:
+            return self
+        if named not in self._with_optional:
+            self._with_optional[named] = _with_optional(self, named)
+        return self._with_optional[named]
+
+    @cached_property
+    def _with_optional(self) -> dict[frozenset[str], Ruleset]:
+        """The rulesets with optional types that were asked for."""
+        return {}
 
     def named_by(self, seen: frozenset[str]) -> frozenset[str]:
         """Return the types one of whose terms consists of words that were seen, in any order."""
@@ -167,6 +184,26 @@ class Ruleset:
         return self.version if own or self.base is None else self.base.version
 
 
+def _with_optional(rules: Ruleset, named: frozenset[str]) -> Ruleset:
+    documents = {kind: rules.optional[kind] for kind in sorted(named)}
+    terms = type_terms(documents, "terms")
+    hints = type_terms(documents, "hints")
+    return replace(
+        rules,
+        types={**rules.types, **{kind: type_rule(kind, each) for kind, each in documents.items()}},
+        labels=_joined(rules.labels, terms),
+        hints=_joined(rules.hints, hints),
+        optional={kind: each for kind, each in rules.optional.items() if kind not in named},
+    )
+
+
+def _joined(one: Vocabulary, other: Vocabulary) -> Vocabulary:
+    return {
+        **one,
+        **{term: one.get(term, frozenset()) | types for term, types in other.items()},
+    }
+
+
 @cache
 def load_ruleset(name: str = "personal_data", version: str = DEFAULT_VERSION) -> Ruleset:
     """Return a shipped ruleset. Raises NotFoundError, naming the shipped versions."""
@@ -182,6 +219,7 @@ def load_ruleset(name: str = "personal_data", version: str = DEFAULT_VERSION) ->
         neutral=normalised(document["neutral"]),
         particles=normalised(document["particles"]),
         ambiguous=normalised(document["ambiguous"]),
+        optional=document["optional"],
         fields=field_terms(document["fields"]),
     )
 
@@ -210,6 +248,8 @@ def shipped(name: str, version: str) -> tuple[dict[str, Any], str]:
     document = yaml.load(data, Loader=loader)  # noqa: S506 - a safe loader
     document["types"] |= {each.type: each.rule_document for each in IDENTIFIERS}
     document["types"] |= {each.type: each.rule_document for each in SECRETS}
+    phone = document["types"]["PHONE_NUMBER"]
+    document["optional"] |= {plan.type: phone for plan in PLANS}
     return document, sha256(data + json_bytes(document["types"]))
 
 

@@ -15,7 +15,7 @@ from waivern.detection.prepared_text import Candidate, PreparedText
 from waivern.detection.ruleset import Ruleset, load_ruleset
 from waivern.detection.text_words import TextWords
 from waivern.detection.typed_columns import Settled, settle
-from waivern.detection.value_types import FINDERS, mask
+from waivern.detection.value_types import finders, mask
 from waivern.detection.weighing import MOST_GAINED, SHORT, Match, Weighing, Weights, resolved
 
 
@@ -100,7 +100,7 @@ def search(
     The parameters are those of `scan`. Of the matches in a column that differ only in their places,
     the first `most` are located; None: all.
     """
-    rules = ruleset or load_ruleset()
+    rules = (ruleset or load_ruleset()).naming(types or ())
     text = with_line_ends(text)
     weights, long = Weights(rules, min_confidence), len(text) > SHORT
     settled = Settled([], text, people_read=False)
@@ -123,7 +123,10 @@ def search(
     thresholds = rules.thresholds
     candidates = [
         c
-        for found in (*(find(doc) for find in FINDERS), values(doc.text, rules.patterns, types))
+        for found in (
+            *(find(doc) for find in finders(rules.types)),
+            values(doc.text, rules.patterns, types),
+        )
         for c in found
         # the best label could make it certain enough
         if c.confidence + MOST_GAINED >= thresholds.get(c.type, 2)

@@ -8,16 +8,18 @@ What a finder yields is weighed by `scan`, which drops types that are not in the
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from functools import lru_cache
 from typing import NamedTuple, Protocol
 
 from waivern.detection import canonical_masks, masks, samples
 from waivern.detection.accounts import ibans, wallets
+from waivern.detection.date_times import date_times
 from waivern.detection.dates import birth_dates
 from waivern.detection.emails import emails
 from waivern.detection.geo_positions import positions
 from waivern.detection.identifiers import IDENTIFIERS, find_identifiers
+from waivern.detection.national_phones import PLANS, national_phones
 from waivern.detection.network import ip_addresses, mac_addresses
 from waivern.detection.numbers import numbers
 from waivern.detection.people.addresses import addresses
@@ -26,6 +28,7 @@ from waivern.detection.prepared_text import Candidate, PreparedText
 from waivern.detection.profiles import profiles
 from waivern.detection.secrets import FINDERS as SECRET_FINDERS
 from waivern.detection.secrets import WITHOUT_LABEL
+from waivern.detection.urls import urls
 
 Finder = Callable[[PreparedText], Iterable[Candidate]]
 
@@ -58,6 +61,8 @@ class ValueType(NamedTuple):
     """The label that it is planted with."""
     form: ValueForm | None = None
     """In place of an example: the form that one is written in, where a text must not hold it."""
+    optional: bool = False
+    """Whether it is searched for only where it is named."""
 
 
 VALUE_TYPES = {
@@ -171,10 +176,34 @@ VALUE_TYPES = {
             for find, secrets in SECRET_FINDERS
             for each in secrets
         ),
+        ValueType("DATE_TIME", date_times, example="2001-02-03", label="date", optional=True),
+        ValueType("URL", urls, example="https://www.example.com/", label="url", optional=True),
+        *(
+            ValueType(
+                plan.type,
+                national_phones,
+                masks.ends(0, 2),
+                example=plan.example,
+                label="phone",
+                optional=True,
+            )
+            for plan in PLANS
+        ),
     )
 }
-FINDERS: tuple[Finder, ...] = tuple(dict.fromkeys(each.find for each in VALUE_TYPES.values()))
+FINDERS: tuple[Finder, ...] = tuple(
+    dict.fromkeys(each.find for each in VALUE_TYPES.values() if not each.optional)
+)
 """Each pass once."""
+_OPTIONAL = tuple(each for each in VALUE_TYPES.values() if each.optional)
+
+
+def finders(types: Container[str]) -> Iterable[Finder]:
+    """Return the passes for the types of a ruleset, each once."""
+    optional = [each.find for each in _OPTIONAL if each.name in types]
+    return (*FINDERS, *dict.fromkeys(optional)) if optional else FINDERS
+
+
 _MASKED_WHOLE = masks.ends(0, 0)
 
 

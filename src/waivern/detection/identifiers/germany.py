@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from waivern.detection.identifiers.checks import (
     icao_9303,
     mod11_10,
@@ -16,6 +18,7 @@ from waivern.detection.identifiers.identifier import (
     NATIONAL_ID,
     PASSPORT,
     PLATE,
+    PLAUSIBLE,
     POSSIBLE,
     SOCIAL_SECURITY,
     TAX,
@@ -89,10 +92,19 @@ def ch_ahv(digits: str) -> bool:
     return -weighted(digits[:12], (1, 3) * 6) % 10 == int(digits[12])
 
 
-def _mixed(text: str) -> float:
-    """Return the confidence of a document number: letters among its digits make it distinctive."""
-    letters = sum(map(str.isalpha, text))
-    return 0.3 if text.isupper() and 2 <= letters <= 5 else POSSIBLE
+def _document(first_letters: str) -> Callable[[str], float]:
+    """Return the confidence of a number of a document, which begins with one of the letters.
+
+    Authorities that issue passports have other letters than those that issue identity cards.
+    Further letters among the digits make a number distinctive.
+    """
+
+    def certainty(text: str) -> float:
+        letters = sum(map(str.isalpha, text))
+        own = text[0] in first_letters
+        return 0.3 if own and text.isupper() and 2 <= letters <= 5 else POSSIBLE
+
+    return certainty
 
 
 _DOCUMENT = form(r"[CFGHJKLMNPRTVWXYZ][0-9CFGHJKLMNPRTVWXYZ]{8}\d?")
@@ -138,7 +150,7 @@ IDENTIFIERS = (
         versicherten id, gesundheitskarte, health insurance number, kv nummer""",
         de_health_insurance,
         ("weights",),
-        lambda text: LIKELY if text.isupper() else POSSIBLE,
+        lambda text: PLAUSIBLE if text.isupper() else POSSIBLE,
         category="health",
         example="A070001009",
     ),
@@ -148,7 +160,7 @@ IDENTIFIERS = (
         """personalausweis, ausweisnummer, ausweis nr, personalausweisnummer, ausweis, id card,
         identity card, perso, identity card number""",
         de_document,
-        confidence=_mixed,
+        confidence=_document("LMNPRTVWXYZ"),
         kind=NATIONAL_ID,
         example="C009Z0000",
     ),
@@ -158,7 +170,7 @@ IDENTIFIERS = (
         """reisepass, passnummer, reisepassnummer, pass nr, passport, passport number, passport no,
         travel document""",
         de_document,
-        confidence=_mixed,
+        confidence=_document("CFGHJK"),
         kind=PASSPORT,
         example="C009Z0000",
     ),

@@ -22,6 +22,9 @@ CERTAIN = 0.65
 """The form is distinctive, and a check digit holds: no label is needed."""
 LIKELY = 0.5
 """The form is distinctive, or a check digit holds in a form with separators."""
+PLAUSIBLE = 0.45
+"""A check digit holds, but one of ten or a hundred other values has one, too: a label is needed
+where a text is not the value alone."""
 POSSIBLE = 0.2
 """Many other values look the same: a label is needed."""
 UNLIKELY = 0.11
@@ -33,7 +36,7 @@ LICENCE = """driver license, drivers license, driving license, driver licence, d
     license, licence, license number, licence number, license no, licence no, dl number, dl no,
     driver id"""
 NATIONAL_ID = """national id, national identity number, national identification number, id card,
-    identity number, identity card, identity card number, id number, id no, national number,
+    identity number, identity card, identity card number, id number, id no,
     citizen id, personal id, personal identity number, personal identification number,
     national id number"""
 SOCIAL_SECURITY = """social security number, social security, social security no,
@@ -187,7 +190,8 @@ _LETTERS = expression(rb"(?<![0A])(?:A{1,3}([ -]))?A{1,8}[ .-]?\Z")
 """Up to two groups of letters before the digits, in the classes of a text's characters."""
 _GROUP = expression(r"(?<!\\)\((?!\?)")
 """The beginning of a group that a reference back can name."""
-_WORD_AND_NUMBER = expression(r"[a-z]{2,} \d+")
+_BITS = expression(r"[01]+")
+_WORD_AND_NUMBER = expression(r"[a-z]{2} \d+")
 _REACH = 14
 """Characters before the digits that can belong to a value."""
 
@@ -320,6 +324,8 @@ def identifiers_here(
         text = found.group()
         if text[0].islower() and _WORD_AND_NUMBER.fullmatch(text):
             continue  # of 1234567
+        if _BITS.fullmatch(text):
+            continue
         if each.check(bare(text).upper()):
             sure = each.confidence(text) if callable(each.confidence) else each.confidence
             rows = doc.in_number_rows if " " in text else doc.in_hex_groups

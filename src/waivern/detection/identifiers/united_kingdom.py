@@ -132,7 +132,7 @@ IDENTIFIERS = (
         plate, licence plate, vrm, vehicle, vehicles, reg no, car registration""",
         uk_registration,
         ("age",),
-        POSSIBLE,
+        lambda text: 0.05 if text[0].islower() and " " in text else POSSIBLE,
         category="location",
         severity="medium",
         kind=PLATE,
