@@ -171,3 +171,24 @@ class TestAnExporterOfTheProject:
         (place.path / ".waivern/access.jsonl").mkdir()
         done = wct("export", "@last", "--export", "json")
         assert (done.code, "is not recorded in the access log" in done.err) == (0, True)
+
+
+class TestBaseline:
+    def test_last_is_the_run_before(self, place: Place, wct: Wct, scan: str) -> None:
+        wct("run", scan)
+        (place.path / "data/b.txt").write_text("mail otto.maier@firma.de\n")
+        done = wct(
+            *("run", scan, "--baseline", "@last", "--fail-on", "new", "--export", "jsonl=-", "-q")
+        )
+        assert done.code == 6
+        lines = [json.loads(line) for line in done.out.splitlines()]
+        found = {each["item"]: each["outcome"] for each in lines if each["record"] == "finding"}
+        assert found == {"a.txt": "unchanged", "b.txt": "new"}
+
+    def test_a_wrong_file_of_reviews_stops_the_run_before_it_begins(
+        self, place: Place, wct: Wct, scan: str
+    ) -> None:
+        (place.path / "reviewed.yaml").write_text("[")
+        done = wct("run", scan, "--export", "json", "--reviewed", "reviewed.yaml")
+        assert done.code in (2, 3)
+        assert not (place.path / ".waivern/runs.jsonl").exists()

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,12 @@ from exported_kit import HOSTILE, SCAN, finished, produced, written
 from junitparser import Error, Failure, JUnitXml, Skipped, TestSuite
 from openpyxl import load_workbook
 
+import waivern
 from waivern.clock import Clock
 from waivern.record.text_forms import FORMULA
+from waivern.runs.baseline import read_baseline
 from waivern.runs.exporter import ExportedRun, exported_run
+from waivern.runs.finding_reviews import FindingReview, FindingReviews
 from waivern.runs.redact import redact
 
 FORMATS = ("json", "jsonl", "csv", "xlsx", "markdown", "sarif", "gitlab", "junit", "github")
@@ -65,6 +69,23 @@ def redacted(tmp_path_factory: pytest.TempPathFactory) -> ExportedRun:
     run = finished(tmp_path_factory.mktemp("redacted") / "run", SCAN)
     redact(run.store, run.run_id, None, "me", None, Clock())
     return exported_run(run.store, run.run_id)
+
+
+@pytest.fixture(scope="module")
+def later(tmp_path_factory: pytest.TempPathFactory) -> ExportedRun:
+    """A later run of the same folder: one finding is new, and one is accepted."""
+    folder = tmp_path_factory.mktemp("later")
+    run = finished(folder / "run", SCAN)
+    base = Path(run.record.base)
+    (base / "data/new.txt").write_text("write to otto.maier@firma.de\n")
+    (base / "data/a.csv").write_text("email,colour\nanna.berg@firma.de,red\n")
+    again = waivern.run(base / "book.yaml", store=run.store)
+    accepted = next(each for each in run.findings if each.type == "email")
+    until = date(2099, 1, 1)
+    review = FindingReview(accepted.id, "accepted", "needed", "dpo", until)
+    reviews = FindingReviews("file", [review], date(2026, 1, 1))
+    earlier = read_baseline(run.store, run.run_id)
+    return exported_run(run.store, again.run_id, earlier, reviews)
 
 
 def text_of(data: bytes, name: str) -> str:
@@ -293,7 +314,35 @@ class TestMarkdown:
         for markup in ("<", "[a]", "@everyone", "http://", "`=1"):
             assert markup not in page
         rows = [line for line in page.splitlines() if line.startswith("| high")]
-        assert {row.count("|") for row in rows} == {7}
+        assert {row.count("|") for row in rows} == {8}
+
+
+class TestBaselineAndReviews:
+    def test_sarif(self, later: ExportedRun) -> None:
+        data, notes = written(later, "sarif")
+        states = {}
+        for each in json.loads(data)["runs"][0]["results"]:
+            states[each["message"]["text"].split(":")[0]] = each["baselineState"]
+            assert ("suppressions" in each) == (each["ruleId"] == "field.contact")
+        assert states == {"email": "unchanged", "EMAIL_ADDRESS": "new"}
+        assert notes == ["the baseline has 1 finding that this run has not"]
+
+    def test_what_is_accepted_is_not_red(self, later: ExportedRun) -> None:
+        issues = json.loads(written(later, "gitlab")[0])
+        assert "field.contact" not in {each["check_name"] for each in issues}
+        _, findings = JUnitXml.fromstring(written(later, "junit")[0])
+        passed = [case.name for case in findings if not case.result]
+        assert len(passed) == 1
+        assert "accepted by dpo until 2099-01-01: needed" in passed[0]
+
+    def test_tables(self, later: ExportedRun) -> None:
+        rows = [row for row in table(written(later, "csv")[0]) if row["row_type"] == "finding"]
+        assert {row["state"] for row in rows if row["kind"] == "field_name"} == {
+            "unchanged, accepted by dpo until 2099-01-01: needed"
+        }
+        assert "new" in {row["state"] for row in rows}
+        found = json.loads(written(later, "json")[0])["findings"]
+        assert [each["review"]["owner"] for each in found if each["review"]] == ["dpo"]
 
 
 @pytest.mark.sweep

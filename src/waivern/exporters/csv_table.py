@@ -9,12 +9,12 @@ from typing import IO, Literal
 from pydantic import Field
 
 from waivern.exporters.export_options import ExportOptions
-from waivern.exporters.finding_rows import FINDING_COLUMNS, Cell, finding_row, part_rows
+from waivern.exporters.finding_rows import FINDING_HEAD, Cell, finding_row, part_rows
 from waivern.record.text_forms import FORMULA
 from waivern.runs.exporter import ExportedRun
 
 _ROW, _REASON = "row_type", "reason"
-_HEAD = [_ROW, *FINDING_COLUMNS, _REASON]
+_HEAD = [_ROW, *FINDING_HEAD, _REASON]
 
 
 class CsvOptions(ExportOptions):
@@ -45,10 +45,10 @@ class CsvExporter:
         )
         writer.writerow(_HEAD)
         for finding in run.findings:
-            writer.writerow(["finding", *map(_safe, finding_row(finding)), ""])
+            writer.writerow(["finding", *map(_safe, finding_row(run, finding)), ""])
         for cells in part_rows(run):
             kind = "not_examined" if len(cells) > 1 else "coverage"
-            row = [cells.get(name) for name in (*FINDING_COLUMNS, _REASON)]
+            row = [cells.get(name) for name in (*FINDING_HEAD, _REASON)]
             writer.writerow([kind, *map(_safe, row)])
         stream.flush()
         stream.detach()  # or it would close `out`

@@ -21,8 +21,9 @@ def json_line(value: Json) -> bytes:
     return clean(json.dumps(value, ensure_ascii=False)).encode()
 
 
-def finding_document(finding: RecordedFinding) -> dict[str, Json]:
+def finding_document(run: ExportedRun, finding: RecordedFinding) -> dict[str, Json]:
     """Return a finding for programs: its fields as recorded, and those that every finding has."""
+    review, outcome = run.review(finding), run.outcome(finding)
     return {
         **finding.document,
         "id": finding.id,
@@ -35,6 +36,8 @@ def finding_document(finding: RecordedFinding) -> dict[str, Json]:
         "severity": finding.severity,
         "test_data": finding.test_data,
         "occurrences": finding.occurrences,
+        "outcome": str(outcome) if outcome else None,
+        "review": review.document() if review else None,
     }
 
 
@@ -48,6 +51,15 @@ def message(finding: RecordedFinding) -> str:
     kind, category = clip(finding.type, _NAME), clip(finding.category, _NAME)
     place = clip(finding.place, _NAME, keep_end=True)
     return clean(f"{kind}: {what} ({category}{special}){field} of {place}, {often}")
+
+
+def state(run: ExportedRun, finding: RecordedFinding) -> str:
+    """Return in words what baseline and reviews say of a finding; empty if they say nothing."""
+    outcome, review = run.outcome(finding), run.review(finding)
+    said = [str(outcome)] if outcome else []
+    if review is not None:
+        said.append(f"{review.decision} by {review.owner} until {review.until}: {review.reason}")
+    return clean(", ".join(said))
 
 
 def rule(finding: RecordedFinding) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from waivern.exporters.export_texts import coverage_sentence, first_place, rule, text
+from waivern.exporters.export_texts import coverage_sentence, first_place, rule, state, text
 from waivern.record.text_forms import clean
 from waivern.runs.exporter import ExportedRun
 from waivern.runs.not_examined import NotExamined, not_examined
@@ -42,9 +42,12 @@ FINDING_COLUMNS: Mapping[str, Callable[[RecordedFinding], Cell]] = {
 """The columns of a finding."""
 
 
-def finding_row(finding: RecordedFinding) -> list[Cell]:
-    """Return the cells of a finding."""
-    return [cell(finding) for cell in FINDING_COLUMNS.values()]
+FINDING_HEAD = (*FINDING_COLUMNS, "state")
+
+
+def finding_row(run: ExportedRun, finding: RecordedFinding) -> list[Cell]:
+    """Return the cells of a finding; the last one has what baseline and reviews say of it."""
+    return [*(cell(finding) for cell in FINDING_COLUMNS.values()), state(run, finding)]
 
 
 PART_COLUMNS: Mapping[str, Callable[[NotExamined], Cell]] = {

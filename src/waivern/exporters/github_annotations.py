@@ -10,7 +10,7 @@ from pydantic import Field
 
 from waivern.errors import StoreError
 from waivern.exporters.export_options import ExportOptions
-from waivern.exporters.export_texts import coverage_sentence, first_place, message, rule
+from waivern.exporters.export_texts import coverage_sentence, first_place, message, rule, state
 from waivern.exporters.markdown_page import page
 from waivern.exporters.most_severe import MostSevere
 from waivern.exporters.source_paths import SourcePaths
@@ -56,7 +56,7 @@ class GithubExporter:
     def export(self, run: ExportedRun, config: GithubOptions, out: IO[bytes]) -> list[str]:
         """Write the annotations; return the number of findings that have none."""
         chosen, paths = MostSevere(run, config.annotations), SourcePaths(run, config.root)
-        for line in (*_coverage(run), *(_finding(each, paths) for each in chosen)):
+        for line in (*_coverage(run), *(_finding(run, each, paths) for each in chosen)):
             out.write(line.encode() + b"\n")
         notes = []
         if chosen.left_out:
@@ -78,15 +78,17 @@ def _coverage(run: ExportedRun) -> Iterator[str]:
         yield _command("notice", {"title": "Coverage"}, sentence)
 
 
-def _finding(finding: RecordedFinding, paths: SourcePaths) -> str:
+def _finding(run: ExportedRun, finding: RecordedFinding, paths: SourcePaths) -> str:
     place, path = first_place(finding), paths.of(finding)
     at = {"file": path}
     if path != paths.runbook and place.line:
         at["line"] = str(place.line)
         at |= {"col": str(place.column)} if place.column else {}
     level = "error" if finding.special or finding.severity == "high" else "warning"
-    level = "notice" if finding.test_data or finding.severity == "info" else level
-    return _command(level, {**at, "title": rule(finding)}, message(finding))
+    quiet = finding.test_data or finding.severity == "info" or run.accepted(finding)
+    level = "notice" if quiet else level
+    said = ". ".join(filter(None, (message(finding), state(run, finding))))
+    return _command(level, {**at, "title": rule(finding)}, said)
 
 
 def _command(name: str, properties: dict[str, str], words: str) -> str:

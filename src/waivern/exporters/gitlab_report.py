@@ -31,7 +31,8 @@ class GitlabOptions(ExportOptions):
 class GitlabExporter:
     """A code quality report for GitLab, `artifacts:reports:codequality` of a job.
 
-    What was not examined is an issue of the check `not-examined`; test data is not reported.
+    What was not examined is an issue of the check `not-examined`. Test data and accepted findings
+    are not reported.
     """
 
     name = "gitlab"
@@ -52,7 +53,7 @@ def _issues(run: ExportedRun, paths: SourcePaths) -> Iterator[dict[str, Json]]:
         if not part.on_purpose:
             yield _unexamined(part, paths)
     for finding in run.findings:
-        if not finding.test_data:
+        if not (finding.test_data or run.accepted(finding)):
             yield _issue(finding, paths)
 
 

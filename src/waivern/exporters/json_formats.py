@@ -30,7 +30,7 @@ class JsonExporter:
         out.write(b'"not_examined": [')
         _elements(out, parts)
         out.write(b'],\n"findings": [')
-        _elements(out, map(finding_document, run.findings))
+        _elements(out, (finding_document(run, each) for each in run.findings))
         out.write(b"]}\n")
 
 
@@ -49,7 +49,7 @@ class JsonLinesExporter:
         for part in not_examined(run):
             _line(out, "not_examined", part.document())
         for finding in run.findings:
-            _line(out, "finding", finding_document(finding))
+            _line(out, "finding", finding_document(run, finding))
             count += 1
         _line(out, "end", {"findings": count})
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import IO, NamedTuple
 from xml.sax.saxutils import escape, quoteattr
 
 from waivern.exporters.export_options import ExportOptions
-from waivern.exporters.export_texts import coverage_sentence, first_place, message, text
+from waivern.exporters.export_texts import coverage_sentence, first_place, message, state, text
 from waivern.record.coverage import SourceCoverage
 from waivern.record.measure import percent
 from waivern.record.text_forms import clean
@@ -32,7 +33,8 @@ class JunitExporter:
         cases = [*_coverage_cases(run)]
         errors = sum(each.outcome == "error" for each in cases)
         skipped = sum(each.outcome == "skipped" for each in cases)
-        failures, tests = run.overview.findings, run.overview.findings + run.overview.test_data
+        passed = Counter(_passes(run, each) for each in run.findings)
+        failures, tests = passed[False], passed.total()
         seconds = f"{run.metadata.duration_ms / 1000:.3f}"
         total = len(cases) + tests
         name = clean(run.metadata.runbook_name)
@@ -55,7 +57,7 @@ class JunitExporter:
             f'skipped="0" time="0" timestamp={started}>'
         )
         for finding in run.findings:
-            lines.add(_finding_case(finding).element)
+            lines.add(_finding_case(run, finding).element)
         lines.add("</testsuite></testsuites>")
 
 
@@ -103,13 +105,17 @@ def _source(source: SourceCoverage) -> str:
     return clean(f"{source.artifact}: {percent(source.share)} % examined")
 
 
-def _finding_case(finding: RecordedFinding) -> _Case:
+def _passes(run: ExportedRun, finding: RecordedFinding) -> bool:
+    return finding.test_data or run.accepted(finding)
+
+
+def _finding_case(run: ExportedRun, finding: RecordedFinding) -> _Case:
     place = first_place(finding)
     where = f":{place.line}" if place.line else ""
     field = f" {finding.field}" if finding.field else ""
     group, name = clean(finding.system), clean(f"{finding.place}{where}{field} {finding.type}")
-    if finding.test_data:  # it is no person's: it passes
-        return _Case(group, f"{name} (test data)")
+    if _passes(run, finding):  # test data is no person's
+        return _Case(group, f"{name} ({state(run, finding) or 'test data'})")
     detail = f"{clean(finding.id)}\n{text(finding, 'evidence')}"
     return _Case(
         group,

@@ -9,7 +9,7 @@ from typing import IO
 from pydantic import Field
 
 from waivern.exporters.export_options import ExportOptions
-from waivern.exporters.export_texts import coverage_sentence, first_place, text
+from waivern.exporters.export_texts import coverage_sentence, first_place, state, text
 from waivern.exporters.most_severe import MostSevere
 from waivern.record.text_forms import clean, clip, counted
 from waivern.runs.exporter import ExportedRun
@@ -114,10 +114,10 @@ def _item_row(each: FoundCount) -> str:
 def _findings(run: ExportedRun, most: int) -> Iterator[str]:
     chosen = MostSevere(run, most)
     yield from ("", "## Findings", "")
-    yield "| severity | type | place | field | evidence | occurrences |"
-    yield "|---|---|---|---|---|--:|"
+    yield "| severity | type | place | field | evidence | state | occurrences |"
+    yield "|---|---|---|---|---|---|--:|"
     for finding in chosen:
-        yield _finding_row(finding)
+        yield _finding_row(run, finding)
     if chosen.left_out:
         yield ""
         yield (
@@ -126,9 +126,10 @@ def _findings(run: ExportedRun, most: int) -> Iterator[str]:
         )
 
 
-def _finding_row(finding: RecordedFinding) -> str:
+def _finding_row(run: ExportedRun, finding: RecordedFinding) -> str:
     place = first_place(finding)
     where = f"{finding.place}:{place.line}" if place.line else finding.place
     severity = f"{finding.severity}{', test data' if finding.test_data else ''}"
-    cells = (severity, finding.type, where, finding.field, text(finding, "evidence"))
+    evidence, said = text(finding, "evidence"), state(run, finding)
+    cells = (severity, finding.type, where, finding.field, evidence, said)
     return f"| {' | '.join(map(plain, cells))} | {finding.occurrences:,} |"

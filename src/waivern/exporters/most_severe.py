@@ -10,11 +10,14 @@ from waivern.runs.recorded_findings import SEVERITIES, RecordedFinding
 
 
 class MostSevere:
-    """At most `most` findings: special categories first, then by severity, test data last."""
+    """At most `most` findings: special categories first, then by severity.
+
+    Accepted ones follow, test data comes last.
+    """
 
     def __init__(self, run: ExportedRun, most: int) -> None:
         self._run = run
-        counts = Counter(map(_rank, run.findings))
+        counts = Counter(map(self._rank, run.findings))
         self.total = counts.total()
         self._room: dict[int, int] = {}
         left = most
@@ -31,13 +34,13 @@ class MostSevere:
         """Yield them in their recorded order; the run is read a second time."""
         room = dict(self._room)
         for finding in self._run.findings:
-            rank = _rank(finding)
+            rank = self._rank(finding)
             if room.get(rank, 0) > 0:
                 room[rank] -= 1
                 yield finding
 
-
-def _rank(finding: RecordedFinding) -> int:
-    known = finding.severity in SEVERITIES
-    severity = SEVERITIES.index(finding.severity) if known else len(SEVERITIES)
-    return severity + (10 if not finding.special else 0) + (100 if finding.test_data else 0)
+    def _rank(self, finding: RecordedFinding) -> int:
+        known = finding.severity in SEVERITIES
+        severity = SEVERITIES.index(finding.severity) if known else len(SEVERITIES)
+        rank = severity + (0 if finding.special else 10)
+        return rank + 100 * self._run.accepted(finding) + 1000 * finding.test_data

@@ -17,14 +17,16 @@ from waivern.exporters.export_texts import (
     message,
     places,
     rule,
+    state,
     text,
 )
 from waivern.exporters.most_severe import MostSevere
 from waivern.exporters.source_paths import SourcePaths
 from waivern.message import Json
 from waivern.record.status import RunStatus
-from waivern.record.text_forms import clean
+from waivern.record.text_forms import clean, counted
 from waivern.runs.exporter import ExportedRun
+from waivern.runs.findings_comparison import FindingOutcome
 from waivern.runs.not_examined import not_examined
 from waivern.runs.recorded_findings import RecordedFinding
 
@@ -40,6 +42,11 @@ HOST_BYTES = 10_000_000
 """What GitHub's code scanning accepts of one run: it refuses more results and larger files (after
 gzip), and shows only the first of the results and of the locations of one."""
 NOTIFICATIONS = 2_000
+_STATES = {
+    FindingOutcome.NEW: "new",
+    FindingOutcome.MOVED: "updated",
+    FindingOutcome.UNCHANGED: "unchanged",
+}
 _LEVELS = {"high": "error", "medium": "warning", "low": "note", "info": "note"}
 
 
@@ -76,20 +83,20 @@ class SarifExporter:
         out.write(b'{"$schema": %s, "version": "2.1.0", "runs": [{"results": [' % json_line(SCHEMA))
         for number, finding in enumerate(chosen):
             rules.setdefault(rule(finding), _rule(finding))
-            out.write((b",\n" if number else b"\n") + json_line(_result(finding, paths)))
+            out.write((b",\n" if number else b"\n") + json_line(_result(run, finding, paths)))
         out.write(b"]")
-        notes = [*_cut(chosen, config)]
+        notes = [*_cut(chosen, config), *_gone(run)]
         for key, value in _rest(run, rules, notes, paths).items():
             out.write(b',\n"%s": %s' % (key.encode(), json_line(value)))
         out.write(b"}]}\n")
         return [*notes, *_size(out)]
 
 
-def _result(finding: RecordedFinding, paths: SourcePaths) -> dict[str, Json]:
+def _result(run: ExportedRun, finding: RecordedFinding, paths: SourcePaths) -> dict[str, Json]:
     level = "error" if finding.special else _LEVELS.get(finding.severity, "note")
     path = paths.of(finding)
     listed = [_location(finding, path, each) for each in _regions(finding, path, paths)]
-    return {
+    found: dict[str, Json] = {
         "ruleId": rule(finding),
         "level": "none" if finding.test_data else level,
         "kind": "informational" if finding.test_data else "fail",
@@ -108,6 +115,12 @@ def _result(finding: RecordedFinding, paths: SourcePaths) -> dict[str, Json]:
             "system": clean(finding.system),
         },
     }
+    if outcome := run.outcome(finding):
+        found["baselineState"] = _STATES[outcome]
+    if run.accepted(finding):
+        why = {"kind": "external", "status": "accepted", "justification": state(run, finding)}
+        found["suppressions"] = [why]
+    return found
 
 
 def _regions(finding: RecordedFinding, path: str, paths: SourcePaths) -> Iterator[dict[str, Json]]:
@@ -216,6 +229,12 @@ def _cut(chosen: MostSevere, config: SarifOptions) -> Iterator[str]:
         yield f"GitHub refuses it: it has {written:,} results, and the limit is {HOST_RESULTS:,}"
     elif written > HOST_SHOWN:
         yield f"GitHub shows the {HOST_SHOWN:,} most severe of its {written:,} results"
+
+
+def _gone(run: ExportedRun) -> Iterator[str]:
+    """Yield the number of earlier findings; as results, hosts would show them as open alerts."""
+    if run.comparison and (count := run.comparison.counts[FindingOutcome.RESOLVED]):
+        yield f"the baseline has {counted(count, 'finding')} that this run has not"
 
 
 def _size(out: IO[bytes]) -> Iterator[str]:

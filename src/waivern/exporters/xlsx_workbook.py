@@ -10,7 +10,7 @@ import xlsxwriter
 from waivern.exporters.export_options import ExportOptions
 from waivern.exporters.export_texts import coverage_sentence
 from waivern.exporters.finding_rows import (
-    FINDING_COLUMNS,
+    FINDING_HEAD,
     PART_COLUMNS,
     Cell,
     finding_row,
@@ -47,7 +47,7 @@ class XlsxExporter:
         bold, notes = book.add_format({"bold": True, "text_wrap": True}), list[str]()
         book.set_properties({"title": _cell(run.metadata.runbook_name), "comments": run.run_id})
         _fill(book.add_worksheet("Summary"), _summary(run), bold, (28, 18, 14, 14, 14))
-        widths = tuple(_WIDTHS.get(name, 14) for name in FINDING_COLUMNS)
+        widths = tuple(_WIDTHS.get(name, 14) for name in FINDING_HEAD)
         sheet = book.add_worksheet("Findings")
         left_out = _fill(sheet, _finding_rows(run), bold, widths)
         sheet.autofilter(0, 0, 0, len(widths) - 1)
@@ -66,8 +66,8 @@ class XlsxExporter:
 
 
 def _finding_rows(run: ExportedRun) -> Iterator[list[Cell]]:
-    yield [*FINDING_COLUMNS]
-    yield from map(finding_row, run.findings)
+    yield [*FINDING_HEAD]
+    yield from (finding_row(run, each) for each in run.findings)
 
 
 def _part_rows(run: ExportedRun, notes: Iterable[str]) -> Iterator[list[Cell]]:

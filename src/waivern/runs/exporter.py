@@ -21,8 +21,11 @@ from waivern.record.fold import RunRecord
 from waivern.record.run_metadata import RunMetadata
 from waivern.record.status import RunStatus
 from waivern.runs import queries
+from waivern.runs.baseline import Baseline
+from waivern.runs.finding_reviews import FindingReview, FindingReviews
+from waivern.runs.findings_comparison import FindingOutcome, FindingsComparison
 from waivern.runs.findings_overview import RunFindingsOverview, overview_of
-from waivern.runs.recorded_findings import RunFindings
+from waivern.runs.recorded_findings import RecordedFinding, RunFindings
 from waivern.store.base import RunStore
 from waivern.store.store_values import Journal
 
@@ -39,6 +42,10 @@ class ExportedRun:
     """The fold of the journal: steps, inputs, aliases, decisions."""
     journal: Journal | None
     """The checked lines; None for a run in the first form, which no journal vouches for."""
+    baseline: Baseline | None = None
+    """The earlier findings that those of the run are compared with."""
+    reviews: FindingReviews | None = None
+    """What people have decided about single findings."""
 
     @property
     def metadata(self) -> RunMetadata:
@@ -68,6 +75,25 @@ class ExportedRun:
     def overview(self) -> RunFindingsOverview:
         """The counts of the findings, and the artifacts whose findings cannot be read."""
         return overview_of(self.findings)
+
+    @cached_property
+    def comparison(self) -> FindingsComparison | None:
+        """The comparison with the baseline; None if there is none. Raises IntegrityError."""
+        return self.baseline.compared(self.store, self.findings) if self.baseline else None
+
+    def outcome(self, finding: RecordedFinding) -> FindingOutcome | None:
+        """Return whether a finding is new, moved or unchanged; None if there is no baseline."""
+        return self.comparison.outcome_of(finding) if self.comparison else None
+
+    def review(self, finding: RecordedFinding) -> FindingReview | None:
+        """Return what people have decided about a finding; None if nothing holds today."""
+        found = self.reviews.of(finding) if self.reviews else None
+        return found if found and self.reviews and self.reviews.holds(found) else None
+
+    def accepted(self, finding: RecordedFinding) -> bool:
+        """Return whether people have accepted a finding until a day that is not over."""
+        review = self.review(finding)
+        return review is not None and review.decision == "accepted"
 
     @property
     def head(self) -> str | None:
@@ -127,7 +153,12 @@ class Exporter(Protocol):
         ...
 
 
-def exported_run(store: RunStore, run_id: str) -> ExportedRun:
+def exported_run(
+    store: RunStore,
+    run_id: str,
+    baseline: Baseline | None = None,
+    reviews: FindingReviews | None = None,
+) -> ExportedRun:
     """Return the view of a run. Raises RunNotFoundError, and IntegrityError if it is damaged."""
     read: list[Journal] = []
 
@@ -139,4 +170,4 @@ def exported_run(store: RunStore, run_id: str) -> ExportedRun:
     record = queries.load(store, run_id, folded)
     if record.metadata.run_id != run_id:
         raise IntegrityError(f"the records of run {run_id} are those of another run")
-    return ExportedRun(store, record, read[0] if read else None)
+    return ExportedRun(store, record, read[0] if read else None, baseline, reviews)

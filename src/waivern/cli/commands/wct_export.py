@@ -6,10 +6,12 @@ import click
 
 from waivern.cli.ui.json_output import print_document
 from waivern.cli.ui.options import (
+    baseline_option,
     examples,
     export_options,
     json_option,
     opened,
+    reviewed_option,
     store_option,
 )
 from waivern.cli.ui.screen import stderr
@@ -26,12 +28,16 @@ from waivern.errors import Exit, UsageError
 )
 @click.argument("run", metavar="RUN")
 @export_options
+@baseline_option
+@reviewed_option
 @json_option
 @store_option
 def command(
     run: str,
     exports: tuple[str, ...],
     export_settings: tuple[str, ...],
+    baseline: str | None,
+    reviewed: str | None,
     as_json: bool,
     store: str | None,
 ) -> int:
@@ -53,7 +59,7 @@ def command(
     where = opened(store)
     wanted = exporting.requested(exports, export_settings, where, find_project(), as_json=as_json)
     run_id = find(where, run)
-    outcomes = exporting.export(where, run_id, wanted)
+    outcomes = exporting.prepared(wanted, where, baseline, reviewed).write(where, run_id)
     exporting.show(stderr(), outcomes)
     if as_json:
         data = {"run_id": run_id, "exports": [each.document() for each in outcomes]}

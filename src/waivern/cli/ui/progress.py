@@ -31,6 +31,7 @@ from waivern.record.journal_events import Event
 from waivern.record.text_forms import clean, counted
 
 if TYPE_CHECKING:
+    from waivern.cli.ui.exporting import PreparedExports
     from waivern.cli.ui.live import Frame
     from waivern.cli.ui.live_frame import FrameLine, Terminal
     from waivern.runs.duration_history import DurationHistory
@@ -74,6 +75,8 @@ class ProgressDisplay:
             elif log_format == "text":
                 self._hidden = frozenset({"ended"} if verbose else {"ended", "started"})
         self.again: Callable[[str], str] | None = None
+        self.exports: PreparedExports | None = None
+        """The exports that are written when the run has ended."""
         """Returns the command that continues a run; None if the run is not stored."""
         self.interrupted = "interrupted"
         """The last words of a command that is interrupted at once."""

@@ -47,13 +47,16 @@ def carry_out(
     """
     from waivern.runs.trust import ForeignRunError
 
-    typed.requested_exports(store, project)  # what is wrong with them stops nothing later
+    exports = typed.prepared_exports(store, project)  # what is wrong with them is reported first
     try:
-        return _shown(typed, store, project, begin)
+        result, display = _shown(typed, store, project, begin)
     except ForeignRunError as error:
         if not _confirmed(error, typed):
             raise
-    return _shown(typed._replace(trust_run=True), store, project, begin, confirmed=True)
+        trusting = typed._replace(trust_run=True)
+        result, display = _shown(trusting, store, project, begin, confirmed=True)
+    display.exports = exports
+    return result, display
 
 
 def _shown(
@@ -131,7 +134,7 @@ def finish(
         explain(result.outputs.error, as_json=False)
     for warning in result.warnings:
         stderr().print(f"warning: {clean(warning)}")
-    outcomes = _exported(typed, store, result)
+    outcomes = _exported(display, result)
     code = worst(code, *(each.error.exit_code for each in outcomes if each.error))
     if typed.as_json:
         document = {**summary.document(ended), **(more or {}), "exit_code": code}
@@ -146,16 +149,14 @@ def finish(
     return code
 
 
-def _exported(typed: TypedOptions, store: RunStore, result: RunResult) -> tuple[ExportOutcome, ...]:
+def _exported(display: ProgressDisplay, result: RunResult) -> tuple[ExportOutcome, ...]:
     """Export the run that has ended, whatever its status; report it."""
-    if not typed.exports:
+    if display.exports is None:
         return ()
-    from waivern.cli.ui import exporting
-    from waivern.runs.locate import find_project
+    from waivern.cli.ui.exporting import show
 
-    wanted = typed.requested_exports(store, find_project())
-    outcomes = exporting.export(result.store, result.run_id, wanted)
-    exporting.show(stderr(), outcomes)
+    outcomes = display.exports.written_after(result)
+    show(stderr(), outcomes)
     return outcomes
 
 

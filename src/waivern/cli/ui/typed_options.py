@@ -12,10 +12,10 @@ from waivern.record.text_forms import clean_lines, near
 
 if TYPE_CHECKING:
     from waivern.cli.ui.event_lines import LogFormat
+    from waivern.cli.ui.exporting import PreparedExports
     from waivern.cli.ui.progress import ProgressDisplay
     from waivern.cli.ui.screen import Screen
     from waivern.language.project import Project
-    from waivern.runs.exports import RequestedExport
     from waivern.runs.run_options import RunOptions
     from waivern.runs.run_params import RequestedParams
     from waivern.store.base import RunStore
@@ -94,15 +94,19 @@ class TypedOptions(NamedTuple):
             on_foreign=partial(describe, screen(display.err)),  # sys.stderr is another meanwhile
         )
 
-    def requested_exports(
+    def prepared_exports(
         self, store: "RunStore", project: "Project | None"
-    ) -> "tuple[RequestedExport, ...]":
-        """Return the exports. Raises UsageError, NotFoundError, WaivernError."""
-        if not (self.exports or self.export_settings):
-            return ()
-        from waivern.cli.ui.exporting import requested
+    ) -> "PreparedExports | None":
+        """Return the exports, if there are any.
 
-        return requested(self.exports, self.export_settings, store, project, as_json=self.as_json)
+        Raises UsageError, NotFoundError, WaivernError, and what reading the baseline raises.
+        """
+        if not (self.exports or self.export_settings):
+            return None
+        from waivern.cli.ui.exporting import prepared, requested
+
+        wanted = requested(self.exports, self.export_settings, store, project, as_json=self.as_json)
+        return prepared(wanted, store, self.baseline, self.reviewed)
 
     def _usable_output(self, where: "RunStore") -> str | None:
         if self.output is None:
