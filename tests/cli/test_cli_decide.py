@@ -226,6 +226,23 @@ def test_data_for_what_waits_outside(place: Place, wct: Wct) -> None:
     assert approve.code == 5
 
 
+def test_inspect_shows_what_a_gate_asks_and_the_commands(place: Place, book: str, wct: Wct) -> None:
+    assert wct("run", book, "-q").code == 7
+    [run] = place.run_ids()
+    facts = dict(wct("inspect", "@last/sign-off").rows)
+    assert facts["asks"] == "Publish it?"
+    assert facts["shows"].startswith("a  json/1.0.0, ")
+    assert facts["decide"] == f"wct runs approve {run[:8]}/sign-off"
+    assert facts["reject"] == f"wct runs approve {run[:8]}/sign-off --reject"
+    gate = wct("inspect", "@last/sign-off", "--json").data("inspect")["gate"]
+    assert gate["waits"]
+    assert [each["artifact"] for each in gate["shown"]] == ["a"]
+    assert wct("runs", "approve", "@last", "--by", "ann").code == 0
+    facts = dict(wct("inspect", "@last/sign-off").rows)
+    assert "decide" not in facts
+    assert facts["decision"].startswith("approved by ann")
+
+
 def test_a_sensitive_input_is_not_shown(place: Place, book: str, wct: Wct) -> None:
     child = """
 inputs: {who: {input_schema: json/1.0.0, sensitive: true}}

@@ -24,7 +24,14 @@ from waivern.language.artifact_spec import ArtifactSpec, RepeatSpec, RetrySpec
 from waivern.language.conditions import Condition
 from waivern.language.keys import Model, keys
 from waivern.language.params import TYPES, Param
-from waivern.language.producer_specs import ChildSpec, GateSpec, ProcessSpec, ReuseSpec, SourceSpec
+from waivern.language.producer_specs import (
+    ChildSpec,
+    GateSpec,
+    NotifySpec,
+    ProcessSpec,
+    ReuseSpec,
+    SourceSpec,
+)
 from waivern.language.project import parse
 from waivern.record.status import RunStatus
 from waivern.runs.policies import ROOTS
@@ -148,6 +155,7 @@ MODELS: list[tuple[str, int, type[Model]]] = [
     ("reuse", 0, ReuseSpec),
     ("child_runbook", 0, ChildSpec),
     ("gate", 0, GateSpec),
+    ("gate", 1, NotifySpec),
     ("repeat", 0, RepeatSpec),
     ("retry", 0, RetrySpec),
     ("params", 0, Param),

@@ -254,6 +254,7 @@ def public(store: RunStore, run_id: str, seq: int, event: journaled.Event) -> Ru
             journaled.RunStartedRecord()
             | journaled.AttemptStartedRecord()
             | journaled.GateDecidedRecord()
+            | journaled.GateNotifiedRecord()
             | journaled.ArtifactRedactedRecord()
             | journaled.RunCancelledRecord()
             | journaled.RunAnnotatedRecord()

@@ -21,7 +21,7 @@ from waivern.language.field_types import (
     checked,
     refusal,
 )
-from waivern.language.keys import Key, Model
+from waivern.language.keys import RARE, Key, Model
 from waivern.message import Json
 from waivern.yamldoc.runbook_codes import RunbookCode
 
@@ -109,6 +109,39 @@ def _question(text: str, info: ValidationInfo) -> str:
     return text if "each" in scope else str(template.expand(text, {}))
 
 
+def _notified(text: str, info: ValidationInfo) -> str:
+    """Return a text whose variables are expanded when it is used, so that no plan has them."""
+    if any(each.partition(".")[0] == "each" for each in template.references(text)):
+        hint = "the item is part of the id of the gate, which the notification names"
+        raise refusal(((), RunbookCode.VALUE, "{} cannot refer to the item", hint))
+    return str(checked(text, info))
+
+
+Notified: TypeAlias = Annotated[Text, AfterValidator(_notified)]
+
+
+class NotifySpec(Model):
+    """`notify` of a gate: how people learn that it waits; a command or a webhook."""
+
+    command: Annotated[
+        list[Notified] | None,
+        Field(min_length=1),
+        Key("an executable and its arguments; stdin is the JSON document of the notification"),
+    ] = None
+    webhook: Annotated[
+        Notified | None,
+        Key("an address that the document is posted to: https, or http to this computer"),
+    ] = None
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Self:
+        if bool(self.command) == bool(self.webhook):
+            hint = "'command: [./notify.sh]', or 'webhook: https://hooks.example.org/${TOKEN}'"
+            message = "{} must have either 'command' or 'webhook'"
+            raise refusal(((), RunbookCode.CONFLICT, message, hint))
+        return self
+
+
 class GateSpec(Model):
     """`gate`: decided by people, who are shown artifacts and a question."""
 
@@ -119,6 +152,14 @@ class GateSpec(Model):
     ] = 1
     expires: Annotated[
         Seconds | None, Key("the gate fails if no decision was made within this time")
+    ] = None
+    notify: Annotated[
+        NotifySpec | None,
+        RARE,
+        Key(
+            "how people are notified when the gate begins to wait",
+            example="{webhook: 'https://hooks.example.org/${TOKEN}'}",
+        ),
     ] = None
 
 

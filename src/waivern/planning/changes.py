@@ -71,7 +71,7 @@ def _made(node: Node) -> dict[str, Json]:
             return {"process": {"type": type_, "properties": dict(properties)}}
         case Copy(asked=(from_run, wanted)):
             return {"reuse": {"from_run": from_run, "artifact": wanted}}
-        case AskPeople(question, approvers, expires):
+        case AskPeople(question, approvers, expires, _):
             return {"gate": {"question": question, "approvers": approvers, "expires": expires}}
         case OutputPart(output):
             return {"output": output}

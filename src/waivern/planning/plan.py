@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # workers have nodes, and no runbook: its models take a fifth
     from waivern.language.artifact_spec import RetrySpec
     from waivern.language.conditions import Condition
     from waivern.language.models import Runbook
+    from waivern.language.producer_specs import NotifySpec
 
 
 class Extract(NamedTuple):
@@ -74,6 +75,8 @@ class AskPeople(NamedTuple):
     question: str
     approvers: int
     expires: float | None
+    notify: "NotifySpec | None" = None
+    """As written: its variables are expanded when people are notified."""
 
     @property
     def label(self) -> str:

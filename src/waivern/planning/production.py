@@ -50,7 +50,7 @@ class ProductionTable:
                 copy = resolved(self._table, flat, reuse, self._copies)
                 return (*copy, None) if copy else None
             case GateSpec() as gate:
-                return AskPeople(gate.question, gate.approvers, gate.expires), DECISION, None
+                return _asked(gate), DECISION, None
             case SourceSpec() as source:
                 return self._by_component(flat, "connectors", source, inputs)
             case ProcessSpec() as process:
@@ -125,3 +125,7 @@ class ProductionTable:
             return SchemaRef.parse(done.schema)
         component = self._components.find(flat, "processors", producer.type)
         return (component and component.produces) or ANY_JSON
+
+
+def _asked(gate: GateSpec) -> AskPeople:
+    return AskPeople(gate.question, gate.approvers, gate.expires, gate.notify)

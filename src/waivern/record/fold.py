@@ -25,6 +25,7 @@ from waivern.record.journal_events import (
     AttemptStartedRecord,
     Event,
     GateDecidedRecord,
+    GateNotifiedRecord,
     RunAnnotatedRecord,
     RunCancelledRecord,
     RunStartedRecord,
@@ -77,6 +78,8 @@ class RunRecord:
         """The inputs of each artifact of a processor; empty if the journal lists none."""
         self.decisions: dict[str, list[ArtifactSuspendedRecord | GateDecidedRecord]] = {}
         """The questions and decisions of each gate, in order."""
+        self.notified: dict[str, tuple[str, dict[str, str]]] = {}
+        """The gates that people were notified of, with the question and the artifacts shown."""
         self.held: dict[str, int] = {}
         """The artifacts that hold content of a source, with the bytes of each."""
         self.redacted: dict[str, str] = {}
@@ -116,6 +119,7 @@ class RunRecord:
             self.metadata, attempts=[dict(each) for each in self.metadata.attempts]
         )
         found.decisions = {name: list(events) for name, events in self.decisions.items()}
+        found.notified = dict(self.notified)
         found.held, found.redacted = dict(self.held), dict(self.redacted)
         found.executed = dict(self.executed)
         return found
@@ -243,7 +247,7 @@ def _renew(record: RunRecord, event: AttemptStartedRecord) -> None:
     if event.params is not None:
         run.params = event.params
     if ASK_AGAIN in event.forced:
-        record.decisions = {}
+        record.decisions, record.notified = {}, {}
 
 
 NAMED_OUTPUT = "output"
@@ -326,6 +330,12 @@ def _gate_decided(record: RunRecord, event: GateDecidedRecord) -> None:
     record.decisions.setdefault(event.artifact, []).append(event)
 
 
+def _gate_notified(record: RunRecord, event: GateNotifiedRecord) -> None:
+    record.step(event.artifact)
+    if event.error is None:
+        record.notified[event.artifact] = event.asked, event.shown
+
+
 def _run_cancelled(record: RunRecord, event: RunCancelledRecord) -> None:
     run = record.metadata
     run.status, run.completed_at = RunStatus.CANCELLED, event.at
@@ -369,6 +379,7 @@ _TAKEN_IN: dict[type, Callable[[RunRecord, Any], None]] = {
     ArtifactRetriedRecord: _artifact_retried,
     ArtifactSuspendedRecord: _artifact_suspended,
     GateDecidedRecord: _gate_decided,
+    GateNotifiedRecord: _gate_notified,
     RunCancelledRecord: _run_cancelled,
     RunAnnotatedRecord: _run_annotated,
     AttemptEndedRecord: _attempt_ended,

@@ -226,6 +226,20 @@ class GateDecidedRecord(NamedTuple):
     """As in the ArtifactSuspendedRecord that it answers."""
 
 
+class GateNotifiedRecord(NamedTuple):
+    """People were notified that a gate waits, or could not be."""
+
+    at: str
+    artifact: str
+    by: str
+    """`command` or `webhook`."""
+    asked: str
+    """As in the ArtifactSuspendedRecord that it is about."""
+    shown: dict[str, str]
+    error: str | None = None
+    """Why they could not be."""
+
+
 class RunCancelledRecord(NamedTuple):
     """A person requested that the run be cancelled."""
 
@@ -265,6 +279,7 @@ Event: TypeAlias = (
     | ArtifactSkippedRecord
     | ArtifactSuspendedRecord
     | GateDecidedRecord
+    | GateNotifiedRecord
     | RunCancelledRecord
     | RunAnnotatedRecord
     | AttemptEndedRecord
@@ -281,6 +296,7 @@ _KINDS: dict[str, type[Any]] = {
     "artifact_skipped": ArtifactSkippedRecord,
     "artifact_suspended": ArtifactSuspendedRecord,
     "gate_decided": GateDecidedRecord,
+    "gate_notified": GateNotifiedRecord,
     "run_cancelled": RunCancelledRecord,
     "run_annotated": RunAnnotatedRecord,
     "attempt_ended": AttemptEndedRecord,

@@ -17,7 +17,7 @@ from waivern.engine.shipped_executors import find_executor
 from waivern.errors import Exit, WaivernError, worst
 from waivern.language.models import DEFAULT_CONCURRENCY
 from waivern.language.secrets import Secrets
-from waivern.planning.plan import Copy, Plan
+from waivern.planning.plan import AskPeople, Copy, Plan
 from waivern.plugins.tally import Progress
 from waivern.record.fold import RunRecord
 from waivern.record.journal_events import Event
@@ -31,6 +31,8 @@ from waivern.runs.session import Session, secrets_of
 from waivern.store.base import RunStore
 
 if TYPE_CHECKING:
+    from waivern.engine.outcome import AttemptOutcome
+    from waivern.runs.gate_notification import GateNotifier
     from waivern.runs.output_delivery import DeliveredOutputs
 
 
@@ -45,7 +47,9 @@ def carry_out(session: Session) -> RunResult:
     secrets = secrets_of(plan, session.prepared.environ)
     options.on_secrets(secrets)
     options.on_start(plan, record)
-    observers = tuple(map(_GuardedObserver, options.observers))
+    notifier = _notifier(session)
+    own = (notifier,) if notifier else ()
+    observers = tuple(map(_GuardedObserver, (*own, *options.observers)))
     cache = _cache(session)
     logs = RunLogs(
         partial(store.log, session.run_id),
@@ -59,7 +63,7 @@ def carry_out(session: Session) -> RunResult:
     try:  # the lock is held until history, cache and outputs agree with the journal
         with _logging(logs, options):
             outcome = loop.run(listen=options.listen)
-        warnings: list[str] = []
+        warnings = _notified(notifier, outcome, secrets, record, observers)
         if logs.trouble is not None:
             warnings.append(f"the logs lack lines: {logs.trouble}")
         if cache is not None:
@@ -138,6 +142,40 @@ def _loop(
         ),
         lambda artifact: session.data.get(artifact, {}),
     )
+
+
+def _notifier(session: Session) -> GateNotifier | None:
+    """Return what notifies people of gates that wait; None if no gate of the plan does."""
+    works = ((str(node.id), node.work) for node in session.plan.nodes.values())
+    asked = [(name, work) for name, work in works if isinstance(work, AskPeople)]
+    notify = {name: work.notify for name, work in asked if work.notify is not None}
+    if not notify:
+        return None
+    from waivern.runs.gate_notification import GateNotifier
+
+    return GateNotifier(session, notify)
+
+
+def _notified(
+    notifier: GateNotifier | None,
+    outcome: AttemptOutcome,
+    secrets: Secrets,
+    record: RunRecord,
+    observers: tuple[Observer, ...],
+) -> list[str]:
+    """Journal the notifications of gates and report them; return the warnings."""
+    if notifier is None:
+        return []
+    events, warnings = notifier.finish(
+        secrets.hide,
+        interrupted=outcome.status == RunStatus.INTERRUPTED,
+        writable=outcome.reason not in ("store", "integrity"),
+    )
+    first = record.count - len(events) + 1
+    for seq, event in enumerate(events, first):
+        for observer in observers:
+            observer(seq, event)
+    return warnings
 
 
 class _GuardedObserver:

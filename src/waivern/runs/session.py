@@ -10,7 +10,7 @@ from waivern.ids import ArtifactId
 from waivern.language import template
 from waivern.language.secrets import Secrets
 from waivern.message import Json
-from waivern.planning.plan import Extract, Plan, Transform
+from waivern.planning.plan import AskPeople, Extract, Plan, Transform
 from waivern.record.fold import RunRecord
 from waivern.runs import history, unjournaled
 from waivern.runs.prepare import PreparedRun
@@ -101,6 +101,8 @@ def secrets_of(plan: Plan, environ: Mapping[str, str]) -> Secrets:
     for node in plan.nodes.values():
         if isinstance(node.work, (Extract, Transform)):
             names |= template.names(node.work.properties).keys()
+        elif isinstance(node.work, AskPeople) and node.work.notify is not None:
+            names |= template.names(node.work.notify.model_dump()).keys()
     return Secrets(names, environ)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator
 from waivern.errors import RefusedError
 from waivern.language import params
 from waivern.message import Json
-from waivern.planning.plan import Extract, Plan, Transform
+from waivern.planning.plan import AskPeople, Extract, Plan, Transform
 from waivern.record.fold import RunRecord
 from waivern.runs.run_options import RunOptions
 from waivern.store.base import RunStore
@@ -101,3 +101,6 @@ def _code(plan: Plan) -> Iterator[str]:
             more = len(what) - LONGEST
             cut = what if more <= 0 else f"{what[:LONGEST]} … and {more:,} more characters"
             yield f"  {node.id}  {work.type}  {cut}"
+        elif isinstance(work, AskPeople) and work.notify is not None:
+            what = json.dumps(work.notify.model_dump(exclude_none=True), ensure_ascii=False)
+            yield f"  {node.id}  notify  {what[:LONGEST]}"

@@ -12,7 +12,7 @@ from waivern.cli.ui.artifact_list import (
 )
 from waivern.cli.ui.content_outline import HIDDEN, beginning, shape
 from waivern.cli.ui.failure_lines import log_path
-from waivern.cli.ui.gate_view import gate_lines
+from waivern.cli.ui.gate_view import gate_facts, gate_state
 from waivern.cli.ui.json_output import json_text, print_content, print_document
 from waivern.cli.ui.screen import Screen, stdout
 from waivern.cli.ui.source_view import note_access
@@ -132,7 +132,7 @@ def _facts(record: RunRecord, step: StepRecord, message: Message | None) -> list
         ("selected", "no" if _passed_over(record, step.artifact) else None),
     ]
     if step.artifact in record.decisions:
-        facts += [("decision", line) for line in gate_lines(record, step.artifact)]
+        facts += gate_facts(record, step)
     if done and message:
         facts += [
             ("version", done.version),
@@ -203,6 +203,7 @@ def _document(
     }
     if step.artifact in record.decisions:
         document["decisions"] = gate_document(record.decisions[step.artifact])
+        document["gate"] = gate_state(record, step)
     done = step.completed
     if done and message:
         document |= {

@@ -19,6 +19,7 @@ from waivern.record.journal_events import (
     AttemptStartedRecord,
     Event,
     GateDecidedRecord,
+    GateNotifiedRecord,
     RunAnnotatedRecord,
     RunCancelledRecord,
     RunStartedRecord,
@@ -34,6 +35,7 @@ _FIELDS: dict[str, tuple[str, ...]] = {
     "artifact_retried": ("error", "duration_ms", "attempt", "max_attempts", "delay_ms"),
     "artifact_skipped": ("reason", "cause"),
     "artifact_suspended": ("reason", "gate"),
+    "gate_notified": ("by", "error"),
     "attempt_ended": ("status", "reason", "error", "duration_ms"),
 }
 """The fields of each event for programs, beside `at`, `type`, `seq` and `artifact`."""
@@ -60,6 +62,9 @@ def event_line(seq: int, event: Event, state: ProgressState) -> ProgressLine | N
         case ArtifactSuspendedRecord():
             what = "asks" if event.gate else "waits"
             status, text = "suspended", f"{event.artifact}  {what}: {event.reason}"
+        case GateNotifiedRecord():
+            how = "people were not notified" if event.error else "people were notified"
+            status, text = "notified", f"{event.artifact}  {how} by {event.by}"
         case AttemptEndedRecord():
             return ProgressLine("ended", "", _document(seq, event, state))
         case (

@@ -12,6 +12,7 @@ _LOOKS = {
     **looks(),
     "restored": Look("=", "=", "dim"),
     "retried": Look("↻", "~", "yellow"),
+    "notified": Look("✉", "@", "cyan"),
     "started": Look("▸", ">", "dim"),
 }
 """The appearance of every status, and of the other events of a run's progress."""
