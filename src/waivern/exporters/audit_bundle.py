@@ -19,7 +19,7 @@ from typing import IO
 from pydantic import Field
 
 from waivern import kinds
-from waivern.errors import IntegrityError, NotFoundError, RefusedError
+from waivern.errors import IntegrityError, RefusedError, WaivernError
 from waivern.exporters import attestation, ssh_signature
 from waivern.exporters.export_options import ExportOptions
 from waivern.exporters.masked_artifacts import MaskedArtifact, choose, envelope, pieces
@@ -66,14 +66,14 @@ class AuditBundle:
         sign = partial(ssh_signature.sign, key=config.sign) if config.sign is not None else None
         chosen, omitted = choose(run)
         with StoredZip(out) as bundle:
-            for name, content in _Members(run, journal, chosen, omitted).all():
+            members = _Members(run, journal, chosen, omitted)
+            for name, content in members.all():
                 bundle.add(name, content)
             payload = attestation.statement(bundle.sums, _predicate(run, journal))
             bundle.add(STATEMENT, [attestation.envelope(payload, sign)])
             sums = "".join(f"{digest}  {name}\n" for name, digest in bundle.sums.items())
             bundle.add(SUMS, [sums.encode()])
-        for name, why in omitted.items():
-            yield f"the findings of {name} are not in it: {why}"
+        yield from members.notes
         yield f"SHA-256 {_digest(out)}"
         yield "report the SHA-256 to the recipient another way than the file"
 
@@ -132,6 +132,7 @@ class _Members:
     ) -> None:
         self.run, self.journal = run, journal
         self.chosen, self.omitted = chosen, omitted
+        self.notes = [f"the findings of {n} are not in it: {why}" for n, why in omitted.items()]
         steps = sorted(run.record.steps.items())
         self.completed: dict[str, ArtifactCompletedRecord] = {
             name: step.completed for name, step in steps if step.completed
@@ -148,7 +149,7 @@ class _Members:
         yield "coverage.json", [_json(self._coverage())]
         for artifact in self.chosen:
             yield from pieces(self.run, artifact)
-        if (report := _report(self.run)) is not None:
+        if (report := self._report()) is not None:
             yield "report.html", [report]
 
     def _journal(self) -> bytes:
@@ -202,21 +203,21 @@ class _Members:
         status = self.run.metadata.status
         return README.format(run=self.run.run_id, status=status, omitted="".join(omitted))
 
+    def _report(self) -> bytes | None:
+        """Return the run as a page, if its exporter is installed."""
+        page = io.BytesIO()
+        try:
+            exporter: Exporter = kinds.load("exporters", REPORT)()
+            for _ in exporter.export(self.run, exporter.Config(), page) or ():
+                pass  # it may write while its notes are read
+        except WaivernError as error:
+            self.notes.append(f"report.html is not in it: {error.message}")
+            return None
+        return page.getvalue()
+
 
 def _json(document: Json) -> bytes:
     return json.dumps(document, indent=2).encode() + b"\n"
-
-
-def _report(run: ExportedRun) -> bytes | None:
-    """Return the run as a page, if its exporter is installed."""
-    try:
-        exporter: Exporter = kinds.load("exporters", REPORT)()
-    except NotFoundError:
-        return None
-    page = io.BytesIO()
-    for _ in exporter.export(run, exporter.Config(), page) or ():
-        pass  # it is written while its notes are read
-    return page.getvalue()
 
 
 README = """\

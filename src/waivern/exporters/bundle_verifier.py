@@ -190,7 +190,8 @@ def check_signature(envelope: Any, signers: str | None) -> str:
         return ascii(ssh("verify", "-f", signers, "-I", signer, "-n", NAMESPACE))
 
 
-def verify(options: argparse.Namespace) -> None:
+def verify(options: argparse.Namespace) -> str:
+    """Check a bundle, and return what is known of it then."""
     with Path(options.bundle).open("rb") as file:
         data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
     whole = sha256(data)
@@ -206,13 +207,14 @@ def verify(options: argparse.Namespace) -> None:
     held = sum(f"artifacts/{key}.json" in members for key in done)
     redacted = [key for key, event in sorted(done.items()) if "redacted" in event]
     coverage = parsed(members["coverage.json"])["coverage"]["summary"]
-    print(f"intact     run {events[0]['run_id']!a}: {status!a}")
-    print(f"sha256     {whole}")
-    print(f"journal    {len(hashes)} lines, head {hashes[-1]}")
-    print(f"artifacts  {len(done)} completed: {held} in the bundle, the others as digests")
-    print(f"redacted   {', '.join(redacted) or 'none'}")
-    print(f"coverage   {coverage!a}")
-    print(f"signature  {signature}")
+    return f"""\
+intact     run {events[0]["run_id"]!a}: {status!a}
+sha256     {whole}
+journal    {len(hashes)} lines, head {hashes[-1]}
+artifacts  {len(done)} completed: {held} in the bundle, the others as digests
+redacted   {", ".join(redacted) or "none"}
+coverage   {coverage!a}
+signature  {signature}"""
 
 
 def main() -> None:
@@ -225,11 +227,12 @@ def main() -> None:
     )
     options = parser.parse_args()
     try:
-        verify(options)
+        known = verify(options)
     except AlteredError as fault:
         sys.exit(f"ALTERED    {fault}")
     except Exception as error:  # whatever a file has in it that is no bundle
         sys.exit(f"ALTERED    it is not a bundle: {type(error).__name__}: {str(error)!a}")
+    print(known)
 
 
 if __name__ == "__main__":
