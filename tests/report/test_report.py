@@ -104,13 +104,15 @@ def test_what_waits_for_a_decision_is_on_the_first_screen(place: Place, wct: Wct
     found = report(place, wct)
     text = first_screen(found)
     assert "sure: May it be filed? wct runs approve waiting/sure" in text
-    assert "This run did not search for personal data." in text
+    assert "not searched for personal data not yet" in text
+    assert "No search for personal data has ended yet." in text
     assert "a does not report what it examined." in text
     wct("runs", "approve", "waiting/sure", "--by", "Dana <dpo>", "--note", "<ok>")
     decided = report(place, wct, "waiting").text
     assert "approved Dana <dpo>" in decided
     assert "<ok>" in decided
     assert "0 things to decide" in decided
+    assert "This run did not search for personal data." in decided
 
 
 def test_no_findings_and_not_read_never_look_alike(place: Place, wct: Wct, book: str) -> None:
@@ -122,6 +124,7 @@ def test_no_findings_and_not_read_never_look_alike(place: Place, wct: Wct, book:
     (place.path / ".waivern/runs/clean/findings.json").write_text("{")
     damaged = first_screen(report(place, wct))
     assert "No personal data" not in damaged
+    assert "not read findings of personal data" in damaged
     assert "The findings of findings are not in this report" in damaged
 
 

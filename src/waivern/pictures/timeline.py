@@ -79,11 +79,11 @@ def timeline(record: RunRecord) -> Timeline:
     for name in record.executed:
         step = record.steps.get(name)
         start = _seconds(step.started_at) if step else None
-        if step is None or start is None or begin is None:
-            continue
+        if step is None or start is None or begin is None or step.duration_ms is None:
+            continue  # an artifact whose process was killed has no duration
         outcome = step.completed.how if step.completed else str(step.status)
         outcome = "completed" if outcome == "produced" else outcome
-        took = (step.duration_ms or 0) / 1000
+        took = step.duration_ms / 1000
         spans[name] = WorkSpan(name, max(0.0, start - begin), took, outcome)
     path = _critical_path(spans, {name: recorded_needs(record, name) for name in spans})
     critical = {span.artifact for span in path}

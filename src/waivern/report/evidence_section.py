@@ -59,11 +59,6 @@ def provenance_section(facts: ReportFacts) -> Markup:
         "" if facts.record.vouched else "This run has no journal: nothing proves its content.",
         "This run comes from another store." if facts.foreign else "",
     ]
-    expected = f" --expect {facts.head[:16]}" if facts.head else ""
-    verify = (
-        "The head is a hash over all lines of the journal, and the journal has the digest of every"
-        " artifact. Where the store is, this command checks that the run is the one described here:"
-    )
     return section(
         "provenance",
         "Provenance",
@@ -88,12 +83,22 @@ def provenance_section(facts: ReportFacts) -> Markup:
                 *_held(facts),
             )
         ),
-        element("h3", "Verify this report"),
-        element("p", verify),
-        command(f"wct runs verify {facts.name}{expected}"),
+        _verification(facts),
         element("h3", "Attempts"),
         _attempts(facts),
     )
+
+
+def _verification(facts: ReportFacts) -> Child:
+    """Return how a reader checks the run; nothing can be checked without a journal."""
+    if not facts.head:
+        return None
+    about = (
+        "The head is a hash over all lines of the journal, and the journal has the digest of every"
+        " artifact. Where the store is, this command checks that the run is the one described here:"
+    )
+    verify = f"wct runs verify {facts.name} --expect {facts.head[:16]}"
+    return [element("h3", "Verify this report"), element("p", about), command(verify)]
 
 
 def _texts(facts: ReportFacts) -> Iterator[tuple[str, str]]:

@@ -19,8 +19,8 @@ from waivern.runs.findings_overview import FoundCount
 GAPS, DECISIONS = 5, 6
 """The sentences of a kind on the first screen."""
 REASON = 160
-NOTHING = "none"
-"""In place of a number that is not known."""
+NOT_SEARCHED = "not searched"
+"""In place of a number of findings: it is not 0."""
 
 
 def summary_section(facts: ReportFacts) -> Markup:
@@ -74,8 +74,10 @@ def _figures(facts: ReportFacts, decisions: int) -> Markup:
 def _all(facts: ReportFacts) -> _Figure:
     found = facts.findings.overview
     if not found.artifacts:
-        detail = "they cannot be read" if found.unread else "the run did not search for any"
-        return _Figure(NOTHING, "findings of personal data", detail, "yellow")
+        if found.unread:
+            return _Figure("not read", "findings of personal data", "see below", "yellow")
+        detail = "the run did not search for any" if _ended(facts) else "not yet"
+        return _Figure(NOT_SEARCHED, "for personal data", detail, "yellow")
     systems = f"in {counted(len(found.systems), 'system')}" if found.systems else "none found"
     return _Figure(f"{found.findings:,}", "findings of personal data", systems, "cyan")
 
@@ -84,7 +86,8 @@ def _special(facts: ReportFacts) -> _Figure:
     found = facts.findings.overview
     meaning = "of special categories"
     if not found.artifacts:
-        return _Figure(NOTHING, meaning, "Art. 9, 10 and 8 GDPR", "dim")
+        number = "not read" if found.unread else NOT_SEARCHED
+        return _Figure(number, "for special categories", "Art. 9, 10 and 8 GDPR", "dim")
     names = [category_word(each.name) for each in found.categories if each.special]
     if not names:
         return _Figure("0", meaning, "none of Art. 9, 10 or 8 GDPR", "green")
@@ -94,13 +97,18 @@ def _special(facts: ReportFacts) -> _Figure:
 def _examined(facts: ReportFacts) -> _Figure:
     sources, least = facts.coverage.counted, facts.coverage.least
     if least is None:
-        return _Figure(NOTHING, "sources examined", "the run has no source", "yellow")
+        return _Figure("no source", "to examine", "nothing comes from outside", "yellow")
     whole = sum(each.share == 1 for each in sources)
     number, meaning = f"{whole:,} of {len(sources):,}", "sources examined in full"
     if whole == len(sources):
         return _Figure(number, meaning, "nothing was missed", "green")
     detail = f"least: {least.artifact}, {facts.coverage.percent} %"
     return _Figure(number, meaning, detail, "red" if not least.share else "yellow")
+
+
+def _ended(facts: ReportFacts) -> bool:
+    """Return whether nothing more will be found unless the run is repeated."""
+    return facts.record.metadata.status in (RunStatus.COMPLETED, RunStatus.CANCELLED)
 
 
 def _open(decisions: int) -> _Figure:
@@ -123,7 +131,8 @@ def _looked_at(facts: ReportFacts) -> str:
 def _found(facts: ReportFacts) -> Iterator[Markup]:
     found = facts.findings.overview
     if not found.searched:
-        yield element("p", "This run did not search for personal data.")
+        yet = "This run did not search for personal data."
+        yield element("p", yet if _ended(facts) else "No search for personal data has ended yet.")
         return
     if not found.findings and not found.unread:
         yield element("p", "No personal data in what was examined.")
