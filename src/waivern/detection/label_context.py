@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import Literal, NamedTuple, TypeAlias
 
 from waivern.detection.expressions import expression
@@ -20,6 +21,9 @@ from waivern.detection.text_words import TextWords
 from waivern.detection.word_splitting import UNSPACED, words
 
 _BEFORE = 80
+_MOST_KNOWN = 10_000
+"""The different beginnings of lines that are remembered."""
+_ZEROS = bytes.maketrans(b"123456789", b"000000000")
 _CELL_BEFORE = 400
 _KEY_LENGTH = 48
 _NEAR_WORDS = 9
@@ -88,12 +92,25 @@ class Surroundings:
         self._field = Label(words(field)[-_FIELD_WORDS:], "field") if field else None
         self._tables = Tables(text, known)
         self._list: tuple[int, Label | None] = (-1, None)
+        self._before: dict[str, tuple[Label, ...]] = {}
+        """The labels that the text before a value says, on its line: lines of a log are alike."""
         self._silent: dict[str, bool] = {}
         self._columns: dict[str, tuple[Label, ...] | None] = {}
         self.bare = field is None
         """Whether the text comes without the name of a field."""
         self.column: str | None = None
         """The column of the value that was looked up last."""
+
+    @cached_property
+    def _alike(self) -> str:
+        """The text with each digit as '0', if digits mean nothing in a label."""
+        if self._rules.has_digits:
+            return self._text
+        return (
+            self._text.encode("utf-8", "surrogatepass")
+            .translate(_ZEROS)
+            .decode("utf-8", "surrogatepass")
+        )
 
     def labels(self, start: int, end: int) -> tuple[Label, ...]:
         """Return the labels of the value at [start, end), the strongest evidence first."""
@@ -146,30 +163,48 @@ class Surroundings:
         before = text[line:start]
         if before.endswith(("\\t", "\\n")):
             before = before[:-2]
-        key = _key(before)
+        alike = self._alike[line : line + len(before)]
+        known = self._before.get(alike)
+        if known is not None:
+            yield from known
+            return
+        key = _key(alike)
         if key is not None:
-            yield from self._keyed(*key, text[max(floor, start - _BEFORE) : line])
+            label = Label(words(key[0]), "key")
+            if self._all_neutral(label.words):
+                yield label
+                yield from self._before_key(key[1], text[max(floor, start - _BEFORE) : line])
+            else:
+                yield self._remembered(alike, label)
         elif ("<" in before and ">" in before) or (not before.strip() and "</" in text[floor:line]):
             yield from self._markup(text[max(0, start - 2 * _BEFORE) : start])
         elif before[-1:] in _LIST_MARKS or before.rstrip(_OPENERS)[-1:] == ",":
-            listed = self._list_key(start)
-            if listed:
-                yield Label(words(listed), "key")
-            elif before[-1:] not in _LIST_MARKS:
-                yield from _spoken(before, _CLAUSE)
-        elif not before.strip(_OPENERS + "-"):
-            if not in_cell:
-                yield from self._line_above(line)
-        else:
+            yield from self._in_list(start, before)
+        elif before.strip(_OPENERS + "-"):
+            for label in _spoken(alike, _CLAUSE):
+                yield self._remembered(alike, label)
+        elif not in_cell:
+            yield from self._line_above(line)
+
+    def _in_list(self, start: int, before: str) -> Iterator[Label]:
+        """Yield the key of the list that a value is in, or the words before an unquoted one."""
+        listed = self._list_key(start)
+        if listed:
+            yield Label(words(listed), "key")
+        elif before[-1:] not in _LIST_MARKS:
             yield from _spoken(before, _CLAUSE)
 
-    def _keyed(self, name: str, rest: str, above: str) -> Iterator[Label]:
-        """Yield the key; if it means nothing, also the text before it, on this line or above."""
-        key = words(name)
-        yield Label(key, "key")
-        if self._all_neutral(key):
-            before = rest if rest.strip(_OPENERS + "-,") else above
-            yield from _spoken(before.replace('"', " "), _CLOSED)
+    def _remembered(self, before: str, label: Label) -> Label:
+        """Return the label of every value that a text precedes, and remember it."""
+        if len(self._before) > _MOST_KNOWN:
+            self._before.clear()
+        self._before[before] = (label,)
+        return label
+
+    def _before_key(self, rest: str, above: str) -> Iterator[Label]:
+        """Yield the text before a key that means nothing, on its line or above."""
+        before = rest if rest.strip(_OPENERS + "-,") else above
+        yield from _spoken(before.replace('"', " "), _CLOSED)
 
     def _markup(self, before: str) -> Iterator[Label]:
         tag = _LAST_TAG.search(before)
@@ -216,7 +251,7 @@ class Surroundings:
 
     def _behind(self, end: int) -> Iterator[Label]:
         """Yield a remark after the value: `415-555-0132 (mobile)`, `12345 is my badge number`."""
-        after = self._text[end : end + _BEHIND]
+        after = self._alike[end : end + _BEHIND]
         if after[:1] == " ":
             remark = _REMARK.match(after)
             if remark:

@@ -85,7 +85,7 @@ class PreparedText:
         person: float | None = None,
         words: TextWords | None = None,
     ) -> None:
-        self.named: Collection[str] | None = None
+        self.named: frozenset[str] | None = None
         """The types that a label of the text may name; None: any."""
         self.columns: ColumnStances | None = None
         """The columns of a table; None for a text that is none."""

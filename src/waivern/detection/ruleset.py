@@ -133,6 +133,13 @@ class Ruleset:
         )
 
     @cached_property
+    def has_digits(self) -> bool:
+        """Whether digits matter in a label: in those of the shipped ruleset they do not."""
+        unless = (term for rule in self.types.values() for term in rule.unless)
+        every = (*self.labels, *self.hints, *self.neutral, *self.particles, *unless)
+        return any(map(str.isdigit, "".join(every)))
+
+    @cached_property
     def lexicon(self) -> Lexicon:
         """The words that mean something to the rules."""
         return Lexicon((*self.labels, *self.hints), self._beginnings, self.fields)

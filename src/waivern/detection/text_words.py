@@ -68,29 +68,31 @@ class Lexicon:
         self._beginnings = frozenset(beginnings)
         self._size = max(map(len, self._beginnings), default=0)
         self._fields = {_MAIL} | {word for term in fields for word in term.split(" ")}
-        self._telling: dict[str, tuple[str, ...]] = {}
+        self._tokens: dict[str, _Token] = {}
         self._silent: set[str] = set()
+        """The tokens that have no words that mean something."""
+        self._runs: dict[bytes, _Run] = {}
         self._silent_runs: set[bytes] = set()
-        self._telling_runs: dict[bytes, tuple[list[bytes], frozenset[str]]] = {}
-        self._of_fields: dict[bytes, bool] = {}
 
     def seen(self, tokens: frozenset[str]) -> frozenset[str]:
         """Return the words of runs of letters that mean something."""
-        found = set[str]()
-        if len(self._silent) + len(self._telling) > _MOST_KNOWN:
+        if len(self._silent) > _MOST_KNOWN:
             self._silent.clear()
-            self._telling.clear()
-        for token in tokens - self._silent:
-            words = self._telling.get(token)
-            if words is None:
-                parts = _parts_of(token.lower())
-                words = (*filter(self._means, words_once(token)), *parts)
-                if words:
-                    self._telling[token] = words
-                else:
-                    self._silent.add(token)
-            found.update(words)
-        return frozenset(found)
+            self._tokens.clear()
+        return frozenset().union(*(self._token(each).words for each in tokens - self._silent))
+
+    def _token(self, token: str) -> _Token:
+        known = self._tokens.get(token)
+        if known is None:
+            words, lower = words_once(token), token.lower()
+            told = list(filter(self._means, words))
+            if _ANY_PART.search(lower):
+                told += (f"{_PART}{part}" for part in PARTS if part in lower)
+            known = _Token(tuple(told), not self._fields.isdisjoint(words))
+            self._tokens[token] = known
+            if not told:
+                self._silent.add(token)
+        return known
 
     def _means(self, word: str) -> bool:
         if word in self._labels or word[: self._size] in self._beginnings:
@@ -99,43 +101,50 @@ class Lexicon:
 
     def telling(self, runs: set[bytes]) -> tuple[list[bytes], frozenset[str]]:
         """Return the names of fields in runs, each digit as a '0', and the words of signals."""
-        if len(self._silent_runs) + len(self._telling_runs) > _MOST_KNOWN:
+        if len(self._silent_runs) + len(self._runs) > _MOST_KNOWN:
             self._silent_runs.clear()
-            self._telling_runs.clear()
+            self._runs.clear()
         fields: list[bytes] = []
         signals: list[str] = []
         for run in runs - self._silent_runs:
-            told = self._telling_runs.get(run)
+            told = self._runs.get(run)
             if told is None:
-                told = self._field_names(run), tokens_in(run.decode()) & _SIGNALS
+                told = self._run(run)
                 if any(told):
-                    self._telling_runs[run] = told
+                    self._runs[run] = told
                 else:
                     self._silent_runs.add(run)
-            fields += told[0]
-            signals += told[1]
+            fields += told.fields
+            signals += told.signals
         return fields, frozenset(signals)
 
-    def _field_names(self, run: bytes) -> list[bytes]:
-        """Return the names of fields that a run consists of, which are several in few scripts."""
-        if self._count and b"0" in run:
-            return [name for name in _WHOLE.findall(run) if _IDENTIFIER.fullmatch(name)]
-        if not any(map(self._may_be_field, run.translate(_LETTERS).split())):
-            return []
-        return [
-            name
-            for name in _WHOLE.findall(run)
-            if _IDENTIFIER.fullmatch(name) and named_field(name.decode(), self._terms)
-        ]
+    def _run(self, run: bytes) -> _Run:
+        tokens = run.translate(_LETTERS).decode().split()
+        spelled = tokens if run.isascii() else tokens_in(run.decode())
+        signals = [token for token in spelled if token in _SIGNALS]
+        uncertain = self._count and b"0" in run
+        if not uncertain and not any(self._token(token).of_field for token in tokens):
+            return _Run([], signals)
+        names = filter(_IDENTIFIER.fullmatch, _WHOLE.findall(run))
+        fields = [name for name in names if uncertain or named_field(name.decode(), self._terms)]
+        return _Run(fields, signals)
 
-    def _may_be_field(self, token: bytes) -> bool:
-        known = self._of_fields.get(token)
-        if known is None:
-            if len(self._of_fields) > _MOST_KNOWN:
-                self._of_fields.clear()
-            known = not self._fields.isdisjoint(words_once(token.decode()))
-            self._of_fields[token] = known
-        return known
+
+class _Token(NamedTuple):
+    """A run of letters: its words that mean something, and whether fields have one of its words."""
+
+    words: tuple[str, ...]
+    of_field: bool
+
+
+class _Run(NamedTuple):
+    """A run of letters, digits and marks: the names of fields, and the words of signals in it.
+
+    In few scripts it has several.
+    """
+
+    fields: list[bytes]
+    signals: list[str]
 
 
 PARTS = (
@@ -154,10 +163,7 @@ PARTS = (
 
 
 _PART = "*"
-
-
-def _parts_of(word: str) -> Iterator[str]:
-    return (f"{_PART}{part}" for part in PARTS if part in word)
+_ANY_PART = expression("|".join(PARTS))
 
 
 class WordBlock(NamedTuple):

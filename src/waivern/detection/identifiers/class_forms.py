@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import cache
 from re import _constants as op  # type: ignore[attr-defined] # as in `patterns`
 from re import _parser  # type: ignore[attr-defined]
 from typing import Any
@@ -31,9 +32,9 @@ class Places:
     """The places in a text where a value of some forms may begin."""
 
     def __init__(self, forms: Iterable[re.Pattern[str]]) -> None:
-        parsed = [_parser.parse(each.pattern, re.IGNORECASE) for each in forms]
+        read = [parsed(each.pattern) for each in forms]
         rests = [
-            dict.fromkeys(rest for form in parsed for rest in _after(first, [*form]))
+            dict.fromkeys(rest for form in read for rest in _after(first, [*form]))
             for first in (_DIGIT, _LETTER)
         ]
         # Both begin with one plain character or set, which is what a search is fast at; most
@@ -59,6 +60,19 @@ class Places:
             yield found.start()
 
 
+@cache
+def parsed(pattern: str) -> Any:
+    """Return the parts of a form, which is parsed once for all that reads it."""
+    return _parser.parse(pattern, re.IGNORECASE)
+
+
+@cache
+def class_form(pattern: str) -> re.Pattern[bytes]:
+    """Return an expression that matches the classes of all values of a form."""
+    return _compiled(f"(?:{_expression(parsed(pattern))})(?![0A])")
+
+
+@cache
 def _compiled(expression: str) -> re.Pattern[bytes]:
     return re.compile(expression.encode("latin-1"))
 

@@ -10,12 +10,11 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property, lru_cache, partial
 from re import _constants as op  # type: ignore[attr-defined] # as in `patterns`
-from re import _parser  # type: ignore[attr-defined]
 from typing import Any, NamedTuple
 
 from waivern.detection.expressions import expression
 from waivern.detection.identifiers.checks import any_value
-from waivern.detection.identifiers.class_forms import Places
+from waivern.detection.identifiers.class_forms import Places, class_form, parsed
 from waivern.detection.prepared_text import Candidate, PreparedText
 
 CERTAIN = 0.65
@@ -116,7 +115,7 @@ class Identifier(NamedTuple):
 def starts(expression: re.Pattern[str]) -> set[Start]:
     """Return how the values of a form can begin: it is tried at such places alone."""
     found: set[Start] = set()
-    reading = _read_on(_parser.parse(expression.pattern, re.IGNORECASE), {(0, 0)}, found)
+    reading = _read_on(parsed(expression.pattern), {(0, 0)}, found)
     return found | {state for state in reading if state[1]}
 
 
@@ -182,14 +181,14 @@ _SEPARATORS = {ord(char): None for char in " -./():"}
 
 def bare(text: str) -> str:
     """Return a value without its separators."""
-    return text.translate(_SEPARATORS)
+    return text if text.isalnum() else text.translate(_SEPARATORS)
 
 
 _DIGITS = expression(rb"0{1,20}")
 _LETTERS = expression(rb"(?<![0A])(?:A{1,3}([ -]))?A{1,8}[ .-]?\Z")
 """Up to two groups of letters before the digits, in the classes of a text's characters."""
-_GROUP = expression(r"(?<!\\)\((?!\?)")
-"""The beginning of a group that a reference back can name."""
+_MOST_KNOWN = 20_000
+"""The different classes that are remembered of one kind of place."""
 _BITS = expression(r"[01]+")
 _WORD_AND_NUMBER = expression(r"[a-z]{2} \d+")
 _REACH = 14
@@ -209,20 +208,42 @@ class _Beginning:
         """Those that are looked for only in a text that names them."""
         self.others = tuple(each for each in every if not each.needs_label)
         self.types = tuple(each.type for each in every)
+        self._fitting: dict[tuple[bytes, frozenset[str] | None], tuple[Identifier, ...]] = {}
 
     @cached_property
-    def any_form(self) -> re.Pattern[str]:
-        """Matches what any of the others matches: most places are decided by this one look."""
-        groups, forms = 0, []
-        for each in self.others:
-            forms.append(_with_later_groups(each.form, groups))
-            groups += len(_GROUP.findall(each.form.pattern))
-        return expression("|".join(forms) or r"(?!)", re.ASCII | re.IGNORECASE)
+    def _forms(self) -> list[tuple[Identifier, re.Pattern[bytes]]]:
+        return [(each, class_form(each.form.pattern)) for each in (*self.others, *self.labelled)]
 
+    @cached_property
+    def _run(self) -> re.Pattern[bytes]:
+        """Matches as much of the classes at a place as matters to the forms."""
+        longest = max(
+            parsed(each.form.pattern).getwidth()[1] for each in (*self.others, *self.labelled)
+        )
+        return expression(rb"[ -/0:?A]{1,%d}" % (longest + 1))
 
-def _with_later_groups(one: re.Pattern[str], by: int) -> str:
-    """Return a form whose references back are to groups that come so many later."""
-    return re.sub(r"\\([1-9])", lambda group: f"\\{int(group[1]) + by}", one.pattern)
+    def fitting(
+        self, classes: bytes, begin: int, named: frozenset[str] | None
+    ) -> tuple[Identifier, ...]:
+        """Return the types that a value at `begin` may be of, by the classes of its characters.
+
+        Those that need a label are among the `named` ones. Most places have the classes of many
+        others, and are decided by one look.
+        """
+        run = self._run.match(classes, begin)
+        place = (run.group() if run else b"", named)
+        found = self._fitting.get(place)
+        if found is None:
+            if len(self._fitting) > _MOST_KNOWN:
+                self._fitting.clear()
+            found = tuple(
+                each
+                for each, form in self._forms
+                if (named is None or not each.needs_label or each.type in named)
+                and form.match(place[0])
+            )
+            self._fitting[place] = found
+        return found
 
 
 class IdentifierFinder:
@@ -245,10 +266,9 @@ class IdentifierFinder:
     def __call__(self, doc: PreparedText) -> Iterator[Candidate]:
         """Yield the values in a text that have the form of a type, and whose check holds."""
         named = doc.named
-        # A search for fewer types has to be compiled: a short text is not worth it.
-        wanted = self._every
-        if named is not None and len(doc.text) > _LONG:
-            wanted = wanted.intersection(named)
+        none = named is not None and self._every.isdisjoint(named)
+        # A further search has to be compiled: a short text is not worth it.
+        wanted = frozenset() if none and len(doc.text) > _LONG else self._every
         places = self._places(wanted)
         classes = doc.numbers
         seen = {classes.find(b"0", place) for place in places.of(classes)}
@@ -265,7 +285,7 @@ class IdentifierFinder:
 
     def _around(self, doc: PreparedText, digits: int) -> Iterator[Candidate]:
         """Yield the values whose first digits are those at `digits`."""
-        classes, named = doc.numbers, doc.named
+        classes = doc.numbers
         group = _DIGITS.match(classes, digits)
         end = group.end() if group else digits
         for begin in _beginnings(classes, digits):
@@ -275,12 +295,8 @@ class IdentifierFinder:
             column = doc.columns.at(begin) if doc.columns else None
             if column and column.excludes_all(here.types):
                 continue
-            if here.any_form.match(doc.text, begin):
-                yield from identifiers_here(doc, begin, here.others)
-            if here.labelled and (
-                wanted := [e for e in here.labelled if named is None or e.type in named]
-            ):
-                yield from identifiers_here(doc, begin, wanted)
+            if fitting := here.fitting(classes, begin, doc.named):
+                yield from identifiers_here(doc, begin, fitting)
 
 
 def _places(identifiers: tuple[Identifier, ...], labelled: frozenset[str]) -> Places:

@@ -109,7 +109,11 @@ def _has_rows(text: str, begin: int, end: int) -> bool:
     """Return whether the next line has the marks that may separate names in the line before."""
     line = text[begin:end]
     following = text[end + 1 : text.find("\n", end + 1)]
-    return any(0 < line.count(mark) <= following.count(mark) for mark in _MARKS)
+    for mark in _MARKS:
+        count = line.count(mark)
+        if count and count <= following.count(mark):
+            return True
+    return False
 
 
 def _rows(text: str, head: LineOfNames) -> Iterator[Cells]:
