@@ -100,7 +100,12 @@ def test_a_run_that_is_live_and_is_killed(bench: Bench) -> None:
         file.write(b'{"seq":9,"syn')  # the tail that a kill can leave
     found = exported(bench, "r1")
     assert "'interrupted'" in verified(bench.folder / "out/bundle").out
-    assert last_event(found["openlineage"]) == "ABORT"
+    events = [json.loads(line) for line in found["openlineage"].splitlines()]
+    kinds: dict[str, list[str]] = {}
+    for event in events:
+        kinds.setdefault(event["run"]["runId"], []).append(event["eventType"])
+    assert [each[-1] for each in kinds.values()] == ["ABORT", "COMPLETE", "COMPLETE", "ABORT"]
+    assert all(each[0] == "START" for each in kinds.values())
 
 
 def test_a_run_that_was_altered(bench: Bench) -> None:

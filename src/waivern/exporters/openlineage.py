@@ -98,24 +98,44 @@ class _Events:
             last = str(line.record["at"])
             yield from self._of_line(line.seq, line.record)
         if not self.run.running:
+            yield from self._aborted(last)
             ended = run.completed_at or last
             yield self._of_run(_RUN_ENDS.get(str(run.status), "ABORT"), ended, final=True)
 
     def _of_line(self, seq: int, record: dict[str, Json]) -> Iterator[dict[str, Json]]:
         kind, name = record["type"], str(record.get("artifact"))
-        if kind == "artifact_started" or (
+        if kind in ("attempt_started", "attempt_ended"):
+            yield from self._aborted(record["at"])
+        elif kind == "artifact_started" or (
             kind == "artifact_completed" and name not in self.current
         ):
+            yield from self._aborted(record["at"], name)
             self.current[name] = str(uuid.uuid5(self.run_uuid, f"{name}#{seq}"))
             yield self._of_artifact("START", record)
+        if name in self.current:
+            yield from self._of_current(kind, record)
+
+    def _of_current(self, kind: str, record: dict[str, Json]) -> Iterator[dict[str, Json]]:
+        """Yield the event for what happened to an artifact in progress."""
+        if kind == "artifact_retried":
+            yield self._of_artifact("RUNNING", record, error=record["error"])
+            return
         if kind == "artifact_completed":
             yield self._of_artifact("COMPLETE", record, *self._data(record))
-        elif kind == "artifact_failed" and name in self.current:
+        elif kind == "artifact_failed":
             yield self._of_artifact("FAIL", record, error=record["error"])
-        elif kind == "artifact_retried" and name in self.current:
-            yield self._of_artifact("RUNNING", record, error=record["error"])
-        if kind in ("artifact_completed", "artifact_failed"):
-            self.current.pop(name, None)
+        elif kind in ("artifact_suspended", "artifact_skipped"):
+            yield self._of_artifact("ABORT", record)
+        else:
+            return
+        del self.current[record["artifact"]]
+
+    def _aborted(self, at: str, *names: str) -> Iterator[dict[str, Json]]:
+        """Yield the end of the artifacts in progress, or of those named: a crash wrote none."""
+        for name in names or list(self.current):
+            if name in self.current:
+                yield self._of_artifact("ABORT", {"artifact": name, "at": at})
+                del self.current[name]
 
     def _event(
         self,
@@ -174,7 +194,8 @@ class _Events:
         facets = {"parent": _facet("parent", **parent)}
         if error:
             facets["errorMessage"] = _error(f"{error.get('kind')}: {error.get('message')}")
-        component = str(record.get("component") or self.run.record.steps[name].component or "")
+        step = self.run.record.steps.get(name)  # an earlier attempt may have had others
+        component = str(record.get("component") or (step.component if step else None) or "")
         job = {
             "name": f"{self.name}.{name}",
             "facets": {"jobType": _job_type(component.partition(":")[0].upper() or "ARTIFACT")},
@@ -185,7 +206,8 @@ class _Events:
     def _data(self, record: dict[str, Json]) -> tuple[list[Json], list[Json]]:
         """Return the datasets that a completed artifact was produced from, and itself."""
         inputs = [self._artifact(name, digest) for name, digest in record["inputs"].items()]
-        inputs += [_dataset(each) for each in self.sources.of(record["artifact"])]
+        if self._is_current(record):
+            inputs += [_dataset(each) for each in self.sources.of(record["artifact"])]
         origin = record.get("origin") or {}
         if origin.get("run"):
             copied = f"{origin.get('artifact')}@{origin['run']}"
@@ -193,6 +215,12 @@ class _Events:
         output = self._artifact(record["artifact"], record["content_digest"], record["schema"])
         size = _facet("output_statistics", size=record.get("total") or record["size"], fileCount=1)
         return inputs, [output | {"outputFacets": {"outputStatistics": size}}]
+
+    def _is_current(self, record: dict[str, Json]) -> bool:
+        """Return whether no later attempt has rebuilt what an event completed."""
+        step = self.run.record.steps.get(record["artifact"])
+        done = step.completed if step else None
+        return done is not None and done.content_digest == record["content_digest"]
 
     def _artifact(self, name: str, digest: str, schema: str | None = None) -> dict[str, Json]:
         facets = {"version": _facet("version", datasetVersion=digest)}
