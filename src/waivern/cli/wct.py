@@ -34,6 +34,7 @@ Exit codes:
         "plan": "waivern.cli.commands.wct_plan",
         "runs": "waivern.cli.commands.wct_runs",
         "inspect": "waivern.cli.commands.wct_inspect",
+        "why": "waivern.cli.commands.wct_why",
         "diff": "waivern.cli.commands.wct_diff",
         "findings": "waivern.cli.commands.wct_findings",
         "graph": "waivern.cli.commands.wct_graph",

@@ -57,15 +57,12 @@ class ComparableFinding(NamedTuple):
     @classmethod
     def of(cls, finding: RecordedFinding) -> ComparableFinding:
         """Return the short form of a finding."""
-        document = finding.document
-        confidence = document.get("confidence")
-        located = document.get("locations")
-        listed = located if isinstance(located, list) else []
-        rule = document.get("rule")
-        named = rule.get("id") if isinstance(rule, dict) else rule
-        shared = (finding.type, str(named), finding.field, str(document.get("canonical", "")))
+        get = finding.document.get
+        confidence, rule, located = get("confidence"), get("rule"), get("locations")
+        first = located[0] if type(located) is list and located else None
+        named = rule.get("id") if type(rule) is dict else rule
         return cls(
-            intern(finding.artifact),
+            finding.artifact,
             finding.id,
             intern(finding.type),
             intern(finding.category),
@@ -77,9 +74,14 @@ class ComparableFinding(NamedTuple):
             intern(finding.item),
             intern(finding.field),
             finding.occurrences,
-            float(confidence) if isinstance(confidence, int | float) else 1.0,
-            place_text(listed[0]) if listed and isinstance(listed[0], dict) else "",
-            hash((*shared, finding.kind, finding.test_data)),
+            confidence if type(confidence) is float else 1.0,
+            place_text(first) if type(first) is dict else "",
+            hash(
+                (
+                    *(finding.type, str(named), finding.field, str(get("canonical", ""))),
+                    *(finding.kind, finding.test_data),
+                )
+            ),
         )
 
     def document(self) -> dict[str, Json]:
@@ -103,8 +105,10 @@ class ComparableFinding(NamedTuple):
 
 def place_text(place: Mapping[str, Json]) -> str:
     """Return a place within its item in words: 'line 3, column 9'."""
-    words = ("line", "row", "column", "path")
-    return ", ".join(f"{word} {place[word]}" for word in words if word in place)
+    return ", ".join([f"{word} {place[word]}" for word in _WORDS if word in place])
+
+
+_WORDS = ("line", "row", "column", "path")
 
 
 class ComparedFinding(NamedTuple):
@@ -170,7 +174,10 @@ class FindingsComparison:
         outcome, finding = found.outcome, found.finding
         self.counts[outcome] += 1
         self.special[outcome] += finding.special
-        self.types.setdefault((finding.category, finding.type), Counter())[outcome] += 1
+        counts = self.types.get(kind := (finding.category, finding.type))
+        if counts is None:
+            counts = self.types[kind] = Counter()
+        counts[outcome] += 1
         if found.count_changed:
             self.changed_counts.append(found)
         if outcome is FindingOutcome.UNCHANGED:

@@ -37,9 +37,10 @@ _RANDOM = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE
 )
 """A UUIDv4, which is another one in each run and identifies nothing."""
-_ITEM = ("file", "table")
 _PLACE = ("input", "file", "line", "column", "start", "end", "table", "row", "path", "escapes")
-_WHOLE_NUMBERS = range(1 << 53)
+_MOST = 1 << 53
+_UUID = 36
+"""Characters of a UUID."""
 
 
 class RecordedFinding(NamedTuple):
@@ -233,31 +234,32 @@ class FindingReader:
 
     def finding(self, document: Mapping[str, Json]) -> RecordedFinding:
         """Return a finding from its recorded form, whatever of it is there."""
-        places = document.get("locations")
-        first = places[0] if isinstance(places, list) and places else {}
-        place: Mapping[str, Json] = first if isinstance(first, dict) else {}
+        get = document.get
+        places = get("locations")
+        first = places[0] if type(places) is list and places else None
+        place: Mapping[str, Json] = first if type(first) is dict else {}
         if not self._own:
-            metadata = document.get("metadata")
-            place = {"file": _source(document, metadata), **place}
-        searched = _text(place.get("input"))
-        count = document.get("total", document.get("count", 1))
+            place = {"file": _source(document, get("metadata")), **place}
+        category, system = _text(get("category")), _text(place.get("input"))
+        count = get("total", get("count", 1))
+        rules = get("ruleset")
         found = RecordedFinding(
             self._artifact,
-            _text(document.get("id")),
-            _text(document.get("type")) or _text(document.get("category")) or "unknown",
-            _text(document.get("category")) or "unknown",
-            _text(document.get("kind")) or "value",
-            _text(document.get("severity")) or "info",
-            document.get("special_category") is True,
-            document.get("test_data") is True,
-            self._systems.get(searched, searched) or self._artifact,
-            next((text for key in _ITEM if (text := _text(place.get(key)))), ""),
-            _text(document.get("field")),
-            count if type(count) is int and count in _WHOLE_NUMBERS else 1,
-            _ruleset(document.get("ruleset")) or self._ruleset,
+            _text(get("id")),
+            _text(get("type")) or category or "unknown",
+            category or "unknown",
+            _text(get("kind")) or "value",
+            _text(get("severity")) or "info",
+            get("special_category") is True,
+            get("test_data") is True,
+            self._systems.get(system, system) or self._artifact,
+            _text(place.get("file")) or _text(place.get("table")),
+            _text(get("field")),
+            count if type(count) is int and 0 <= count < _MOST else 1,
+            self._ruleset if rules is None else _ruleset(rules),
             _hidden(document, self._own) if self._whole else document,
         )
-        if found.id and not _RANDOM.fullmatch(found.id):
+        if found.id and not (len(found.id) == _UUID and _RANDOM.fullmatch(found.id)):
             return found
         return found._replace(id=_identity(found))
 
@@ -308,4 +310,4 @@ def _ruleset(value: Json) -> str:
 
 
 def _text(value: Json) -> str:
-    return value if isinstance(value, str) else ""
+    return value if type(value) is str else ""
