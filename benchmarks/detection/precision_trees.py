@@ -150,6 +150,18 @@ TREES = {
             "metadata", "index", "pypi", "django-extensions gunicorn celery-types pyyaml", METADATA
         ),
     ),
+    "seventh judging": (
+        Tree("xero", "source", "pypi", "xero-python", ("**/*.py",)),
+        Tree(
+            "docusign", "source", "pypi", "docusign-esign", ("**/models/[a-i]*.py", "**/METADATA")
+        ),
+        Tree("brevo", "source", "npm", "@getbrevo/brevo@2.2.0", ("*/*.md", "**/*.d.ts")),
+        Tree("openssh", "source", "debian", "openssh"),
+        Tree(
+            "sudo", "logs", "debian", "sudo", ("*/plugins/**/*", "*/logsrvd/**/*", "*/examples/*")
+        ),
+        Tree("metadata", "index", "pypi", "jinja2 virtualenv pillow lxml", METADATA),
+    ),
 }
 
 

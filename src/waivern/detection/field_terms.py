@@ -19,7 +19,7 @@ _NOT_DATA = frozenset(
         setting error msg message generate must incoming activation subject body template
         hint help placeholder tooltip include exclude html unusable usable unset list
         describe translate associate ignore skip lookup add remove delete find fetch remember impl
-        auto
+        auto enforce permit suppress expire attempt
     """.split()  # noqa: SIM905
 )
 _QUALIFIERS = frozenset(

@@ -22,7 +22,7 @@ _STAND_INS = frozenset(
 _WORDS = expression(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 _COUNTED = frozenset({"1234567890", "0123456789", "123456789012345678901234567890"})
 _TEMPLATE = expression(
-    r"[$#%@]?[{(<\[]|[)}\]>]\Z|%[sdr]|%\(|\$[A-Za-z_]|%[A-Za-z_]+%|\.\.\.|\u2026|\\[nrtu]|://|\*\*"
+    r"[$#%@]?[{(<\[]|[)}\]>]\Z|%[-.\d]{0,6}[sdrfgxu]\b|%\(|\$[A-Za-z_]|%[A-Za-z_]+%|\.\.\.|\u2026|\\[nrtu]|://|\*\*"
 )
 """A variable, a slot, a format, an omission, an escape or a URL."""
 _CODE = expression(r"[A-Za-z_][\w]*(?:(?:\.|->|::)[A-Za-z_]\w*)+[(\[]?|.*[(\[]|[A-Za-z_]\w*\[")
