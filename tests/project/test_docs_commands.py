@@ -16,7 +16,21 @@ PAGES = [
 ]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+LONG = {"tutorial-two-quarters.md"}
+"""Pages with many runs."""
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(
+            page,
+            id=str(page.relative_to(ROOT)),
+            marks=[pytest.mark.sweep] if page.name in LONG else [],
+        )
+        for page in PAGES
+    ],
+)
 def test_every_command_does_what_is_shown(page: Path, tmp_path: Path) -> None:
     assert play(page.read_text(), tmp_path) > 0
 
