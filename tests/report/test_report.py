@@ -155,7 +155,7 @@ def test_the_same_file_comes_from_every_command(place: Place, wct: Wct, book: st
 
 def test_the_previous_run_is_compared(place: Place, wct: Wct, book: str) -> None:
     wct("run", book, "-q", "--run-id", "first")
-    assert "previous run" not in report(place, wct, "first").text
+    assert "earlier run" not in report(place, wct, "first").text
     people = place.path / "files" / "people.csv"
     people.write_text(CSV.replace("religion", "diagnosis"))
     wct("run", book, "-q", "--run-id", "second")
@@ -164,5 +164,24 @@ def test_the_previous_run_is_compared(place: Place, wct: Wct, book: str) -> None
     assert "wct diff first second" in found.text
     (place.path / ".waivern/runs/first/findings.json").write_text("{")
     damaged = report(place, wct, "second").text
-    assert "The previous run is not compared: findings of 'findings' in run first" in damaged
+    assert "The earlier run is not compared: findings of 'findings' in run first" in damaged
     assert not re.search(r"\d new", damaged)
+
+
+def test_accepted_findings_need_no_decision_until_their_last_day(
+    place: Place, wct: Wct, book: str
+) -> None:
+    wct("run", book, "-q", "--run-id", "read")
+    rows = [row for row in wct("findings", "list", "read").rows if "religion" in row]
+    (finding,) = {cell for row in rows for cell in row if re.fullmatch("[0-9a-f]{8,32}", cell)}
+    done = wct("findings", "accept", finding, "--reason", "by law <b>", "--until", "2999-12-31")
+    assert done.code == 0, done.err
+    found = report(place, wct)
+    assert "1 finding of special categories" not in first_screen(found)
+    assert "religion or belief, religion people.csv ✔ accepted" in found.text
+    assert "by law <b>" in found.text
+    (file,) = place.path.rglob("reviewed-findings.yaml")
+    file.write_text(file.read_text().replace("2999", "2020"))
+    expired = report(place, wct)
+    assert "1 finding of special categories: confirm" in first_screen(expired)
+    assert "1 acceptance expired: decide again." in first_screen(expired)

@@ -34,14 +34,14 @@ def comparison_section(facts: ReportFacts) -> Markup | None:
     """Return what changed since the previous run; None if there is none."""
     found = facts.previous
     if found is None:
-        why = f"The previous run is not compared: {facts.incomparable}."
+        why = f"The earlier run is not compared: {facts.incomparable}."
         note = paragraph(why if facts.incomparable else "", "note is-yellow")
-        return section("changes", "Since the previous run", note) if note else None
+        return section("changes", "Since the earlier run", note) if note else None
     before = found.before.metadata
     name = short(before.run_id)
     return section(
         "changes",
-        "Since the previous run",
+        "Since the earlier run",
         element("p", f"Compared with run {name} of {utc(before.started_at)}: {_counts(found)}."),
         element("p", "Test data is included in these numbers.", class_="quiet"),
         [
@@ -62,7 +62,7 @@ def comparison_sentence(facts: ReportFacts) -> str:
     if facts.previous is None:
         return ""
     day = facts.previous.before.metadata.started_at[:10]
-    return f"Since the previous run of {day}, test data included: {_counts(facts.previous)}."
+    return f"Since the run of {day}, test data included: {_counts(facts.previous)}."
 
 
 def _counts(found: RunComparison) -> str:
@@ -79,7 +79,7 @@ def _definition(found: RunComparison) -> Child:
     rows = [row(each.name, each.before, each.after) for each in found.facts if each.differs]
     shares = [f"{each.percent} %" for each in found.coverages]
     rows.append(row("coverage", *shares))
-    return table("Differences in what was run", ("", "Previous run", "This run"), rows[-LISTED:])
+    return table("Differences in what was run", ("", "Earlier run", "This run"), rows[-LISTED:])
 
 
 def _types(found: RunComparison) -> Child:

@@ -11,14 +11,29 @@ from waivern.pictures.elements import Child, Markup, element
 from waivern.record.journal_events import ArtifactSuspendedRecord, GateDecidedRecord
 from waivern.record.text_forms import clip, size
 from waivern.report.report_facts import ReportFacts
-from waivern.report.report_parts import command, paragraph, row, section, status, table, utc
+from waivern.report.report_parts import (
+    category_word,
+    command,
+    paragraph,
+    rest,
+    row,
+    section,
+    status,
+    table,
+    utc,
+)
 from waivern.report.report_parts import facts as named
 
 LISTED = 100
 
 
 def decisions_section(facts: ReportFacts) -> Markup | None:
-    """Return what people were asked and decided; None if there was no question."""
+    """Return what people decided at gates and about findings; None if there is nothing."""
+    gates, reviews = _gates(facts), _reviews(facts)
+    return section("decisions", "Decisions", gates, reviews) if gates or reviews else None
+
+
+def _gates(facts: ReportFacts) -> Child:
     if not facts.record.decisions:
         return None
     rows = []
@@ -31,12 +46,39 @@ def decisions_section(facts: ReportFacts) -> Markup | None:
             shown = _shown(facts.questions[name].shown)
             rows.append(row(name, question, status("suspended", "open"), "", "", shown))
     headings = ("Gate", "Question", "Decision", "By", "When, and note", "On these artifacts")
-    return section(
-        "decisions",
-        "Decisions",
-        element("p", "A decision holds for the files with these digests, and for no others."),
-        table("Questions and decisions", headings, rows),
-    )
+    about = "A decision at a gate holds for the files with these digests, and for no others."
+    return [element("p", about), table("Questions and decisions", headings, rows)]
+
+
+def _reviews(facts: ReportFacts) -> Child:
+    """Return the findings that people have accepted or rejected."""
+    found, reviews = facts.findings.reviewed, facts.reviews
+    if not found or reviews is None:
+        return None
+    rows = []
+    for finding, review in found[:LISTED]:
+        holds = reviews.holds(review)
+        word = review.decision if holds else f"{review.decision}, expired"
+        look = "completed" if review.decision == "accepted" and holds else "failed"
+        place = clip(finding.place, 120, keep_end=True)
+        shown = f"{category_word(finding.category)}, {finding.type}"
+        rows.append(
+            row(
+                clip(shown, 120),
+                place,
+                status(look, word),
+                clip(review.owner, 120),
+                review.until.isoformat(),
+                clip(review.reason, 400),
+            )
+        )
+    headings = ("Finding", "Place", "Decision", "Owner", "Until", "Reason")
+    heading = element("h3", "Reviewed findings")
+    return [
+        heading,
+        table("Reviewed findings", headings, rows),
+        rest(len(found) - LISTED, "finding"),
+    ]
 
 
 def _decision(name: str, question: str, each: GateDecidedRecord) -> Markup:

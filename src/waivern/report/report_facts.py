@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from waivern.errors import WaivernError
+from waivern.errors import RefusedError, WaivernError
 from waivern.pictures.artifact_graph import DrawnGraph, graph_of_run
 from waivern.pictures.timeline import Timeline, timeline
 from waivern.record.annotations import Annotations
@@ -17,6 +17,7 @@ from waivern.record.step_record import StepRecord
 from waivern.record.text_forms import short
 from waivern.report.report_findings import ReportFindings, report_findings
 from waivern.runs.exporter import ExportedRun
+from waivern.runs.finding_reviews import FindingReviews
 from waivern.runs.listing import RunListing
 from waivern.runs.next_command import NextCommands
 from waivern.runs.previous_run import previous_run
@@ -24,7 +25,6 @@ from waivern.runs.queries import load
 from waivern.runs.recorded_texts import of_run
 from waivern.runs.run_comparison import RunComparison, compare_runs
 from waivern.runs.trust import is_foreign
-from waivern.store.base import RunStore
 
 MOST_ARTIFACTS = 5_000
 """The artifacts of a run whose graph is drawn: of more, grouping takes too long."""
@@ -47,6 +47,7 @@ class ReportFacts(NamedTuple):
     head: str
     """The hash of its last line; empty if there is none."""
     foreign: bool
+    reviews: FindingReviews | None
     previous: RunComparison | None = None
     """The comparison with the previous completed run of the runbook; None: there is none."""
     incomparable: str = ""
@@ -89,7 +90,7 @@ def report_facts(run: ExportedRun) -> ReportFacts:
     store, record = run.store, run.record
     facts = ReportFacts(
         record,
-        report_findings(run.findings),
+        report_findings(run.findings, run.reviews),
         _graph(record),
         timeline(record),
         of_run(store, record),
@@ -97,9 +98,10 @@ def report_facts(run: ExportedRun) -> ReportFacts:
         len(run.journal.lines) if run.journal else 0,
         run.head or "",
         bool(record.store) and is_foreign(record, store),
+        run.reviews,
     )
     try:
-        previous = _previous(store, record)
+        previous = _previous(run)
     except WaivernError as error:
         return facts._replace(incomparable=error.message)
     if previous is not None and any(previous.unread):  # what is not read would look new or resolved
@@ -107,9 +109,17 @@ def report_facts(run: ExportedRun) -> ReportFacts:
     return facts._replace(previous=previous)
 
 
-def _previous(store: RunStore, record: RunRecord) -> RunComparison | None:
-    """Return the comparison with the previous run. Raises WaivernError if it cannot be read."""
-    completed = RunStatus.COMPLETED
+def _previous(run: ExportedRun) -> RunComparison | None:
+    """Return the comparison with the baseline, or else with the previous run of the runbook.
+
+    Raises WaivernError if it cannot be read.
+    """
+    store, record, completed = run.store, run.record, RunStatus.COMPLETED
+    if run.baseline is not None:
+        earlier = run.baseline.record
+        if earlier is None:
+            raise RefusedError("the baseline is a file, which has findings only: see `wct diff`")
+        return compare_runs(store, earlier, record)
     if record.metadata.status is not completed:
         return None  # what was not reached would look resolved
     found = previous_run(RunListing(store), record.metadata, status=completed)

@@ -224,15 +224,15 @@ def _decisions(facts: ReportFacts) -> Iterator[Markup]:
     for name, asked in facts.questions.items():
         typed = facts.commands.decisions.get(name)
         yield _sentence(f"{name}:", clip(asked.reason, 400), command(typed) if typed else None)
-    if special := facts.findings.overview.special:
+    if special := _unaccepted(facts, [e for e in facts.findings.overview.categories if e.special]):
         yield _sentence(
-            f"{counted(special, 'finding')} of special categories:",
+            f"{special} of special categories:",
             "confirm the legal basis (Art. 9, 10 or 8 GDPR), or remove the data.",
         )
-    secrets = {each.name: each for each in facts.findings.overview.categories}.get("credentials")
-    if secrets:
-        number = counted(secrets.findings, "finding")
+    secrets = [each for each in facts.findings.overview.categories if each.name == "credentials"]
+    if number := _unaccepted(facts, secrets):
         yield _sentence(f"{number} of passwords and keys:", "replace those that are in use.")
+    yield from _overdue(facts)
     failed = facts.steps(ArtifactStatus.FAILED)
     if failed:
         names = listed([step.artifact for step in failed], 4)
@@ -242,6 +242,25 @@ def _decisions(facts: ReportFacts) -> Iterator[Markup]:
         )
     elif run.status in (RunStatus.INTERRUPTED, RunStatus.RUNNING):
         yield _sentence(f"The run is {run.status}:", "this report is incomplete.", _resume(facts))
+
+
+def _unaccepted(facts: ReportFacts, categories: list[FoundCount]) -> str:
+    """Return how many findings of categories wait for a decision; empty if none does."""
+    accepted = sum(facts.findings.accepted[each.name] for each in categories)
+    waiting = sum(each.findings for each in categories) - accepted
+    if waiting <= 0:
+        return ""
+    return counted(waiting, "finding") + (f" ({accepted:,} more accepted)" if accepted else "")
+
+
+def _overdue(facts: ReportFacts) -> Iterator[Markup]:
+    """Yield the reviews that have expired: findings to decide again, or to remove at last."""
+    reviews = facts.reviews
+    late = [r.decision for _, r in facts.findings.reviewed if reviews and not reviews.holds(r)]
+    if number := late.count("accepted"):
+        yield _sentence(f"{counted(number, 'acceptance')} expired:", "decide again.")
+    if number := late.count("rejected"):
+        yield _sentence(f"{counted(number, 'finding')} to be removed:", "the last day is over.")
 
 
 def _resume(facts: ReportFacts) -> Markup | None:
