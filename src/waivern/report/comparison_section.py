@@ -77,8 +77,11 @@ def _counts(found: RunComparison) -> str:
 def _definition(found: RunComparison) -> Child:
     """Return what differs in the runbook, its parameters, versions and coverage."""
     rows = [row(each.name, each.before, each.after) for each in found.facts if each.differs]
-    shares = [f"{each.percent} %" for each in found.coverages]
-    rows.append(row("coverage", *shares))
+    before, after = (f"{each.percent} %" for each in found.coverages)
+    if before != after:
+        rows.append(row("coverage", before, after))
+    if not rows:
+        return element("p", "Runbook, parameters, versions and coverage are the same.")
     return table("Differences in what was run", ("", "Earlier run", "This run"), rows[-LISTED:])
 
 

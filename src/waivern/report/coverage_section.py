@@ -8,7 +8,7 @@ from waivern.record.coverage import SourceCoverage, SourceOutcome
 from waivern.record.measure import UNITS, percent
 from waivern.record.text_forms import clip
 from waivern.report.report_facts import ReportFacts
-from waivern.report.report_parts import bar, bullets, paragraph, rest, row, section, table
+from waivern.report.report_parts import bar, bullets, paragraph, plain, rest, row, section, table
 
 SOURCES, SAMPLES = 100, 30
 """The sources and the samples that are listed."""
@@ -44,13 +44,16 @@ def _source(each: SourceCoverage) -> Markup:
     known = [f"{n.examined:,} of {n.known:,} {unit}" for unit, n in amounts.items()]
     reasons = [f"{count:,} {reason}" for reason, count in found.reasons.items()]
     parts = [wording.partial(part) for part in found.partial]
+    why = [plain(each.why or ""), *reasons, *parts]
+    if not any(why) and each.reach < 1:
+        why = ["not by every detector: see below"]
     purpose = [f"{count:,} {reason}" for reason, count in found.left_out_reasons.items()]
     return row(
         each.artifact,
         "left out" if left_out else f"{percent(each.share)} %",
         None if left_out else bar(share, "green" if share == 1 else "yellow"),
         ", ".join(known) or str(each.outcome).replace("_", " "),
-        clip("; ".join(filter(None, [each.why, *reasons, *parts])), REASONS),
+        clip("; ".join(filter(None, why)), REASONS),
         clip(", ".join(purpose), REASONS),
         right=(1,),
     )

@@ -29,6 +29,12 @@ def category_word(category: str) -> str:
     return _WORDS.get(category, category.replace("_", " "))
 
 
+def plain(why: str) -> str:
+    """Return a reason without the name of its class, which means nothing to most readers."""
+    kind, _, message = why.partition(": ")
+    return message if kind.isidentifier() and message else why
+
+
 def section(name: str, title: str, *children: Child) -> Markup:
     """Return a section with a heading, which the contents link to."""
     heading = element("h2", title, id=name)

@@ -13,7 +13,7 @@ from waivern.record.status import ArtifactStatus, RunStatus
 from waivern.record.text_forms import clip, counted, listed
 from waivern.report.comparison_section import comparison_sentence
 from waivern.report.report_facts import ReportFacts
-from waivern.report.report_parts import bullets, category_word, command
+from waivern.report.report_parts import bullets, category_word, command, plain
 from waivern.runs.findings_overview import FoundCount
 
 GAPS, DECISIONS = 5, 6
@@ -191,7 +191,7 @@ def _gaps(facts: ReportFacts) -> Iterator[str]:
 def _source_gap(each: SourceCoverage) -> str | None:
     """Return what was not examined of a source; None if all of it was."""
     if isinstance(each.outcome, ArtifactStatus):
-        why = f": {clip(_reason(each.why), REASON)}" if each.why else ""
+        why = f": {clip(plain(each.why), REASON)}" if each.why else ""
         return f"The whole of {each.artifact}, which {each.outcome.clause}{why}."
     if each.outcome is SourceOutcome.UNKNOWN:
         return f"{each.artifact} does not report what it examined."
@@ -204,12 +204,6 @@ def _source_gap(each: SourceCoverage) -> str | None:
     beside = "; ".join(filter(None, [reasons, *parts]))
     text = f"{each.artifact}: {percent(each.share)} % was examined"
     return f"{text} ({clip(beside, 2 * REASON)})." if beside else f"{text}."
-
-
-def _reason(why: str) -> str:
-    """Return a reason without the name of its class, which means nothing to most readers."""
-    kind, _, message = why.partition(": ")
-    return message if kind.isidentifier() and message else why
 
 
 def _decided(decisions: list[Markup]) -> Markup:

@@ -13,6 +13,7 @@ from waivern.report.report_facts import ReportFacts
 from waivern.report.report_parts import (
     command,
     paragraph,
+    plain,
     region,
     rest,
     row,
@@ -57,7 +58,7 @@ def _failures(facts: ReportFacts) -> Child:
 
 def _message(step: StepRecord) -> str:
     error = step.error
-    return f"{error.get('kind')}: {error.get('message')}" if error else "no reason is recorded"
+    return plain(f"{error.get('kind')}: {error.get('message')}") if error else "not recorded"
 
 
 def _graph(facts: ReportFacts) -> Child:
