@@ -102,6 +102,13 @@ class TestWhatIsInIt:
         content["artifacts/found.jsonl"] = flipped(content["artifacts/found.jsonl"], 70)
         assert "found.json is not what the journal recorded" in altered(tmp_path, content)
 
+    def test_a_run_that_is_too_large_for_it(self, bench: Bench) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("waivern.exporters.stored_zip.MOST_BYTES", 20_000)
+            done = bench.wct("export", "r1", "--export", "bundle=large.zip", code=5)
+        assert "the run is too large for a zip file of this form" in done.err
+        assert not (bench.folder / "large.zip").exists()
+
 
 class TestTheScript:
     def test_it_runs_alone(self, bundle: Path, tmp_path: Path) -> None:

@@ -81,6 +81,21 @@ def test_it_says_what_was_not_examined(bench: Bench) -> None:
     assert coverage["summary"] == "examined 1 of 2 files"
 
 
+def test_it_says_what_is_new_and_what_people_accepted(bench: Bench) -> None:
+    bench.wct("run", "people.yaml", "--run-id", "r1")
+    [known] = [finding for body in bodies(bench) for finding in body.findings]
+    words = ("--reason", "own staff", "--by", "ann", "--until", "2099-01-31")
+    bench.wct("findings", "accept", known.externalRef.partition(":")[2], *words)
+    bench.write("data/c.txt", "mail anna.berg@firma.de\n")
+    bench.wct("run", "people.yaml", "--run-id", "r2")
+    bench.wct("export", "r2", "--baseline", "r1", "--export", "waivern=new.jsonl")
+    body = Body.model_validate_json((bench.folder / "new.jsonl").read_bytes())
+    found = {finding.url: finding.advisory for finding in body.findings}
+    assert found["a.txt"]["sinceBaseline"] == "unchanged"
+    assert found["a.txt"]["review"]["owner"] == "ann"
+    assert (found["c.txt"]["sinceBaseline"], found["c.txt"]["review"]) == ("new", None)
+
+
 def test_more_findings_than_a_request_may_have(bench: Bench) -> None:
     bench.write("all.yaml", RUNBOOK.replace("process: {type: personal_data}", MANY))
     bench.write("many.py", "def many(inputs):\n    return " + FINDINGS)

@@ -12,6 +12,7 @@ import hashlib
 import io
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import IO
@@ -208,7 +209,9 @@ class _Members:
         page = io.BytesIO()
         try:
             exporter: Exporter = kinds.load("exporters", REPORT)()
-            for _ in exporter.export(self.run, exporter.Config(), page) or ():
+            # without what does not belong to the run, and may be another thing tomorrow
+            run = replace(self.run, baseline=None, reviews=None)
+            for _ in exporter.export(run, exporter.Config(), page) or ():
                 pass  # it may write while its notes are read
         except WaivernError as error:
             self.notes.append(f"report.html is not in it: {error.message}")

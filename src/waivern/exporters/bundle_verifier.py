@@ -60,12 +60,13 @@ def parsed(data: Any) -> Any:
 def read_zip(data: memoryview) -> dict[str, memoryview]:
     """Return the members of the zip file. It has one form only: no byte of it is free."""
     members: dict[str, memoryview] = {}
-    directory, at = [], 0
+    names, directory, at = set(), [], 0
     while bytes(data[at : at + 4]) == b"PK\3\4":
         size, length = struct.unpack("<IH", data[at + 22 : at + 28])
         name = bytes(data[at + 30 : at + 30 + length]).decode("ascii", "replace")
         need(MEMBER.fullmatch(name), f"member {name!a} does not belong to a bundle")
-        need(name.lower() not in map(str.lower, members), f"member {name!a} is there twice")
+        need(name.lower() not in names, f"member {name!a} is there twice")
+        names.add(name.lower())
         content = data[at + 30 + length : at + 30 + length + size]
         crc = zlib.crc32(content)
         head = struct.pack("<5H3I2H", 20, 0, 0, 0, 33, crc, len(content), size, length, 0)

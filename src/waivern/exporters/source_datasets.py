@@ -12,7 +12,6 @@ from waivern.errors import WaivernError
 from waivern.message import Json
 from waivern.runs.exporter import ExportedRun
 from waivern.runs.recorded_artifacts import ArtifactList, fetched
-from waivern.runs.recorded_findings import RunFindings
 
 MOST_TABLES = 1_000
 """The tables that are listed one by one."""
@@ -85,7 +84,7 @@ def _path(listed: dict[str, Json]) -> str:
 def source_datasets(run: ExportedRun) -> SourceDatasets:
     """Return the datasets of a run, with the types of personal data in each table and source."""
     tags: dict[tuple[str, str], dict[tuple[str, str], None]] = defaultdict(dict)
-    for found in RunFindings(run.store, run.record):
+    for found in run.findings:
         if not found.test_data:
             table = found.document.get("locations", [{}])[0].get("table")
             column = found.field if table else ""

@@ -17,11 +17,12 @@ from waivern.exporters.export_options import ExportOptions
 from waivern.message import Json
 from waivern.record.text_forms import clean, clip
 from waivern.runs.exporter import ExportedRun
-from waivern.runs.recorded_findings import RecordedFinding, RunFindings
+from waivern.runs.recorded_findings import RecordedFinding
 
 MOST_FINDINGS = 1_000
-MOST_BYTES = 1_900_000
-"""Of the 2 MB of a body, with room for its head."""
+MOST_BYTES = 1_990_000
+_HEAD_BYTES = 500_000
+"""The bytes of a body beside its findings; of a larger one, only the summary of the coverage."""
 _REF, _SHORT, _LONG, _PLACE = 200, 500, 20_000, 2_000
 _SOURCES = 200
 """The sources whose coverage is listed; of more, the body has the summary."""
@@ -55,10 +56,12 @@ class WaivernScan:
 
     def export(self, run: ExportedRun, config: WaivernScanOptions, out: IO[bytes]) -> Iterable[str]:
         """Write as many bodies as the limits require, at least one."""
-        findings = RunFindings(run.store, run.record)
         parts = 0
-        head = _head(run, config, findings)
-        for part, some in enumerate(_parts(run.run_id, findings), 1):
+        head = _head(run, config)
+        if len(_compact(head)) > _HEAD_BYTES:
+            head["summary"]["coverage"] |= dict.fromkeys(("sources", "gaps", "samples"))
+        room = MOST_BYTES - len(_compact(head))
+        for part, some in enumerate(_parts(run, room), 1):
             reference = run.run_id if part == 1 else f"{run.run_id}-{part}"
             head["summary"]["part"] = part
             body = {**head, "scanRef": clip(reference, _SHORT), "findings": some}
@@ -66,11 +69,11 @@ class WaivernScan:
             out.write(b"\n")
             parts = part
         yield f"send each of the {parts} lines as one request" if parts > 1 else _ONE
-        for name, why in findings.unread.items():
+        for name, why in run.findings.unread.items():
             yield f"{name} is not in it: {why}"
 
 
-def _head(run: ExportedRun, config: WaivernScanOptions, findings: RunFindings) -> dict[str, Json]:
+def _head(run: ExportedRun, config: WaivernScanOptions) -> dict[str, Json]:
     metadata, covered = run.metadata, run.coverage.document(_SOURCES)
     keys = ("percent", "summary", "sources", "gaps", "samples", "warnings")
     summary = {
@@ -79,7 +82,7 @@ def _head(run: ExportedRun, config: WaivernScanOptions, findings: RunFindings) -
         "status": str(metadata.status),
         "journalHead": run.head,
         "coverage": {key: covered[key] for key in keys},
-        "notRead": findings.unread,
+        "notRead": run.findings.unread,
     }
     return {
         "entity": config.entity,
@@ -91,14 +94,14 @@ def _head(run: ExportedRun, config: WaivernScanOptions, findings: RunFindings) -
     }
 
 
-def _parts(run_id: str, findings: Iterable[RecordedFinding]) -> Iterator[list[dict[str, Json]]]:
-    """Yield the findings in parts that one request may have; one part if there are none."""
+def _parts(run: ExportedRun, room: int) -> Iterator[list[dict[str, Json]]]:
+    """Yield the findings in parts that one request has room for; one part if there are none."""
     part: list[dict[str, Json]] = []
     size, empty = 0, True
-    for finding in findings:
-        entry = _finding(run_id, finding)
+    for finding in run.findings:
+        entry = _finding(run, finding)
         length = len(_compact(entry)) + 1
-        if part and (len(part) == MOST_FINDINGS or size + length > MOST_BYTES):
+        if part and (len(part) == MOST_FINDINGS or size + length > room):
             yield part
             part, size = [], 0
         part.append(entry)
@@ -107,10 +110,10 @@ def _parts(run_id: str, findings: Iterable[RecordedFinding]) -> Iterator[list[di
         yield part
 
 
-def _finding(run_id: str, found: RecordedFinding) -> dict[str, Json]:
+def _finding(run: ExportedRun, found: RecordedFinding) -> dict[str, Json]:
     """Return a finding in the words of the contract; severity stays the scanner's own rating."""
     what = f"{found.type} in {found.place}" + (f", {found.field}" if found.field else "")
-    places = found.document.get("locations")
+    places, outcome, review = found.document.get("locations"), run.outcome(found), run.review(found)
     advisory = {
         "type": found.type,
         "field": found.field,
@@ -120,10 +123,12 @@ def _finding(run_id: str, found: RecordedFinding) -> dict[str, Json]:
         "articles": found.document.get("articles", []),
         "confidence": found.document.get("confidence"),
         "ruleset": found.ruleset,
+        "sinceBaseline": None if outcome is None else str(outcome),
+        "review": None if review is None else review.document(),
         "locations": places[:_PLACES] if isinstance(places, list) else [],
     }
     return {
-        "externalRef": clip(f"{run_id}:{found.id}", _REF),
+        "externalRef": clip(f"{run.run_id}:{found.id}", _REF),
         "category": clip(clean(found.category), _SHORT),
         "severity": found.severity if found.severity in _SEVERITIES else "info",
         "title": clip(clean(what), _SHORT),
