@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 
 import pytest
 from live_terminal import LiveTerminal
@@ -43,11 +44,17 @@ def ended(place: Place, wct: Wct) -> Place:
     return place
 
 
-def test_a_live_run_is_followed_to_its_end(place: Place) -> None:
+def test_a_live_run_is_followed_to_its_end(place: Place, wct: Wct) -> None:
     terminal = LiveTerminal(place)
     meeting = place.meeting()
     process = place.start("run", meeting.runbook, "-q")
     meeting.wait()
+    deadline = time.monotonic() + 30
+    while not (running := wct("runs", "--json").data("runs")[0]["running"]):
+        assert time.monotonic() < deadline  # it begins a moment before that is durable
+    [at_work] = running
+    assert at_work["artifact"] == "met"
+    assert at_work["milliseconds"] >= 0
     watching = terminal.start("runs", "watch", "@last")
     terminal.until(lambda text: "1/3  1 running" in text)
     meeting.let_go()

@@ -42,6 +42,8 @@ class RunRow(NamedTuple):
     counts: dict[str, int]
     fault: str | None = None
     pinned: bool = False
+    at_work: tuple[tuple[str, int], ...] = ()
+    """The artifacts at work of a live run, each with its milliseconds so far."""
     volatile: bool = False
     """Whether it depends on more than the records: on the lock, or on a disk that fails."""
 
@@ -49,10 +51,29 @@ class RunRow(NamedTuple):
         """Return the row for programs."""
         head = self.metadata.document() if self.metadata else {}
         head |= {"run_id": self.run_id, "status": self.status}
-        return head | {"artifacts": self.counts, "pinned": self.pinned, "fault": self.fault}
+        return head | {
+            "artifacts": self.counts,
+            "pinned": self.pinned,
+            "fault": self.fault,
+            "running": [{"artifact": n, "milliseconds": ms} for n, ms in self.at_work],
+        }
 
 
-ASIDE = ("run_cancelled", "gate_decided", "artifact_redacted", "run_annotated")
+def with_artifacts_at_work(store: RunStore, row: RunRow) -> RunRow:
+    """Return a row with the artifacts at work, if the run is live; that takes its whole journal."""
+    if row.status != RunStatus.RUNNING:
+        return row
+    from waivern.record.status import ArtifactStatus
+
+    try:
+        steps = load(store, row.run_id).steps.values()
+    except WaivernError:
+        return row  # it has just ended, or was removed
+    found = [(s.artifact, s.duration_ms or 0) for s in steps if s.status is ArtifactStatus.RUNNING]
+    return row._replace(at_work=tuple(sorted(found, key=lambda each: -each[1])))
+
+
+ASIDE = ("run_cancelled", "gate_decided", "gate_notified", "artifact_redacted", "run_annotated")
 """Events that also occur while no attempt runs: the lock is then held for a moment only."""
 
 
@@ -63,8 +84,9 @@ def look(store: RunStore, run_id: str) -> RunRow:
         metadata = RunMetadata.from_document(store.read_json(run_id, "run"))
         refuse_copy(metadata.run_id, run_id)
         last = store.last_record(run_id) or {}
-        ended = last.get("type") == "attempt_ended"
-        if ended and (metadata.status, metadata.updated_at) == (last["status"], last["at"]):
+        ended = last.get("type") == "attempt_ended" and metadata.status == last["status"]
+        ended |= last.get("type") == "gate_notified"  # it follows the end of an attempt
+        if ended and metadata.updated_at == last["at"]:
             state = store.read_json(run_id, "state")
         else:
             volatile = True

@@ -24,9 +24,9 @@ from waivern.errors import Exit
 from waivern.message import Json
 from waivern.record.run_metadata import RunMetadata
 from waivern.record.status import RECORDED, ArtifactStatus, DamagedStatus, RunStatus
-from waivern.record.text_forms import ago, clean, clip, counted, duration, short, size
+from waivern.record.text_forms import ago, clean, clip, counted, duration, listed, short, size
 from waivern.runs.listing import SORTS, RunFilter, RunPage, page
-from waivern.runs.queries import RunRow
+from waivern.runs.queries import RunRow, with_artifacts_at_work
 
 if TYPE_CHECKING:
     from waivern.record.annotations import Annotations
@@ -116,6 +116,15 @@ RUNS = Records[RunRow](
     ),
     Column("milliseconds", _head(lambda run: run.duration_ms), "TOOK", shown=_took, drop=4),
     *_counts(),
+    Column(
+        "running",
+        lambda row: [f"{name} {duration(ms)}" for name, ms in row.at_work],
+        "RUNNING",
+        shown=lambda row: listed([f"{n} {duration(ms)}" for n, ms in row.at_work], 2),
+        drop=2,
+        if_any=True,
+        piped=False,
+    ),
     Column("fault", lambda row: row.fault),
     Column("holds", _head(lambda run: run.holds_bytes), "HOLDS", shown=_holds, drop=1),
     Column("redacted", _head(lambda run: run.redacted_count)),
@@ -171,11 +180,12 @@ def command(
     wanted = run_filter(status, **typed)
     where = opened(store)
     found = page(where, wanted, limit=limit, sort=sort)
+    rows = [with_artifacts_at_work(where, row) for row in found.rows]
     out = stdout()
     if as_json:
-        print_document("runs", RUNS.documents(found.rows))
+        print_document("runs", RUNS.documents(rows))
     else:
-        RUNS.show(out, found.rows)
+        RUNS.show(out, rows)
         if out.tty:
             _explain(out, found.rows)
     if note := _note(found, wanted, where.url):

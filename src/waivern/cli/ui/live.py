@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -20,6 +21,10 @@ from waivern.cli.ui.screen import Screen, look_of
 
 CLEAR_LINE = "\x1b[K"
 CLEAR_BELOW = "\x1b[J"
+GAP_S = 0.5
+"""The time without a turn after which the process may have been stopped."""
+SETTLE_S = 0.3
+"""The time that the main thread may take to learn that it was continued."""
 Frame = Callable[[Terminal, int], list[FrameLine]]
 """Returns the lines of the view for a terminal and the number of the turn."""
 
@@ -35,6 +40,7 @@ class LivePainter:
         """The lines of the view that are on the terminal now; the cursor is below them."""
         self._size = (0, 0)
         self._before: Any = None
+        self._last = time.monotonic()
         self._continued = threading.Event()
         if threading.current_thread() is threading.main_thread():
             self._before = signal.signal(signal.SIGCONT, lambda *_: self._continued.set())
@@ -46,6 +52,9 @@ class LivePainter:
         """
         if not self._in_foreground():
             return False
+        if time.monotonic() - self._last > GAP_S and self._before is not None:
+            self._continued.wait(SETTLE_S)  # its handler runs in the main thread, perhaps later
+        self._last = time.monotonic()
         if self._continued.is_set():  # the shell has written below the view: leave it there
             self._continued.clear()
             self._painted = []

@@ -27,7 +27,12 @@ from waivern.planning.plan import Plan
 from waivern.plugins import child_processes
 from waivern.plugins.tally import Progress
 from waivern.record.fold import RunRecord
-from waivern.record.journal_events import Event
+from waivern.record.journal_events import (
+    ArtifactCompletedRecord,
+    ArtifactSkippedRecord,
+    ArtifactStartedRecord,
+    Event,
+)
 from waivern.record.text_forms import clean, counted
 
 if TYPE_CHECKING:
@@ -41,6 +46,7 @@ UNLOGGED = 1000
 """Lines that are buffered until the run has a log."""
 IN_VIEW = frozenset({"started", "completed", "reused", "cached", "skipped", "suspended", "ended"})
 """The events that a live view shows; the others are also lines above it."""
+_IN_VIEW = (ArtifactStartedRecord, ArtifactCompletedRecord, ArtifactSkippedRecord)
 
 
 class Painter(Protocol):
@@ -235,6 +241,8 @@ class ProgressDisplay:
         """Show an event of the run."""
         with self._lock:
             self._state.apply(event, time.monotonic())
+            if self._hidden is IN_VIEW and isinstance(event, _IN_VIEW):
+                return  # thousands of lines would be made for nothing
             if (line := event_line(seq, event, self._state)) and line.status not in self._hidden:
                 self._lines.append(line)
 
