@@ -32,6 +32,10 @@ MOST_BOXES = 300
 """The boxes of the graph in a report; of a larger graph, the command that draws it is shown."""
 
 
+MOST_COMPARED = 300_000
+"""The findings of a run that is compared with another one: comparing more takes a gigabyte."""
+
+
 class ReportFacts(NamedTuple):
     """Everything that a report shows."""
 
@@ -100,6 +104,9 @@ def report_facts(run: ExportedRun) -> ReportFacts:
         bool(record.store) and is_foreign(record, store),
         run.reviews,
     )
+    if facts.findings.overview.findings > MOST_COMPARED:
+        most = f"{MOST_COMPARED:,}"
+        return facts._replace(incomparable=f"it has more than {most} findings: see `wct diff`")
     try:
         previous = _previous(run)
     except WaivernError as error:
