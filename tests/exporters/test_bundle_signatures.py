@@ -53,8 +53,8 @@ class TestSigned:
         done = verified(bundle, "--signers", str(bench.folder / "signers"))
         assert done.code == 0, done
         assert 'Good "wct-run" signature for ann@example.org with ED25519 key' in done.out
-        for other in ("others", "logins", "missing"):
-            done = verified(bundle, "--signers", str(bench.folder / other))
+        for other in ("others", "logins", "missing", ""):
+            done = verified(bundle, "--signers", other and str(bench.folder / other))
             assert done.code == 1, other
             assert "the signature is not valid" in done.err
         done = verified(bundle)
@@ -126,9 +126,10 @@ class TestSigned:
 
 
 def test_a_bundle_without_a_signature_is_not_taken_for_a_signed_one(bench: Bench) -> None:
-    done = verified(bench.bundle(), "--signers", "signers")
-    assert done.code == 1
-    assert "the bundle is not signed" in done.err
+    for signers in ("signers", ""):  # as of a variable that is not set
+        done = verified(bench.bundle(), "--signers", signers)
+        assert done.code == 1
+        assert "the bundle is not signed" in done.err
 
 
 @pytest.mark.parametrize(

@@ -166,10 +166,10 @@ def check_rest(
 def check_signature(envelope: Any, signers: str | None) -> str:
     """Return what is known of the signature. It is checked if `ssh-keygen` is installed."""
     if not envelope["signatures"]:
-        need(not signers, "the bundle is not signed")
+        need(signers is None, "the bundle is not signed")
         return "none"
     if not shutil.which("ssh-keygen"):
-        need(not signers, "the signature was not checked: ssh-keygen is not installed")
+        need(signers is None, "the signature was not checked: ssh-keygen is not installed")
         return "signature not checked: ssh-keygen is not installed"
     kind, payload = envelope["payloadType"].encode(), base64.b64decode(envelope["payload"])
     message = b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(payload), payload)
@@ -184,7 +184,7 @@ def check_signature(envelope: Any, signers: str | None) -> str:
             need(result.returncode == 0, f"the signature is not valid: {output!a}")
             return output
 
-        if not signers:
+        if signers is None:
             good = ssh("check-novalidate", "-n", NAMESPACE)
             return f"{good!a}; whose key that is was not checked (--signers)"
         signer = ssh("find-principals", "-f", signers).split("\n")[0]
@@ -221,11 +221,9 @@ signature  {signature}"""
 def main() -> None:
     parser = argparse.ArgumentParser(description="Check an audit bundle of `wct` without `wct`.")
     parser.add_argument("bundle", help="the zip file")
-    parser.add_argument("--sha256", help="the SHA-256 that the sender reported")
-    parser.add_argument("--head", help="the head of the journal that `wct run` printed")
-    parser.add_argument(
-        "--signers", help="a file of trusted keys: ALLOWED SIGNERS in ssh-keygen(1)"
-    )
+    parser.add_argument("--sha256", type=str.lower, help="the SHA-256 that the sender reported")
+    parser.add_argument("--head", type=str.lower, help="the journal's head that `wct run` printed")
+    parser.add_argument("--signers", help="trusted keys: ALLOWED SIGNERS in ssh-keygen(1)")
     options = parser.parse_args()
     try:
         known = verify(options)
