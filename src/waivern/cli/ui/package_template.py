@@ -219,6 +219,7 @@ from __future__ import annotations
 from typing import IO, Any
 
 from pydantic import BaseModel, Field
+from waivern.runs.not_examined import not_examined
 
 
 class @CLASS@:
@@ -240,6 +241,7 @@ class @CLASS@:
             f"{name}{config.separator}{step.status}" for name, step in run.record.steps.items()
         ]
         lines += [f"finding: {each.type} in {each.place}" for each in run.findings]
+        lines += [f"not examined: {each.sentence}" for each in not_examined(run)]
         lines.append(f"coverage: {run.coverage.document()['summary']}")
         out.write("".join(f"{_printable(line)}\\n" for line in lines).encode())
 
