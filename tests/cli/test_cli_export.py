@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import resource
 import stat
 from pathlib import Path
 from typing import Any
@@ -192,3 +193,19 @@ class TestBaseline:
         done = wct("run", scan, "--export", "json", "--reviewed", "reviewed.yaml")
         assert done.code in (2, 3)
         assert not (place.path / ".waivern/runs.jsonl").exists()
+
+
+def test_no_room_for_the_file(place: Place, wct: Wct, scan: str) -> None:
+    wct("run", scan, "--export", "json")
+    before = (place.path / "waivern.json").read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2048, limits[1]))
+    try:
+        done = wct("export", "@last", "--export", "json")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert done.code == 74
+    assert "cannot write" in done.err
+    assert "File too large; there is no new file" in done.err
+    assert (place.path / "waivern.json").read_bytes() == before
+    assert not [each for each in place.path.iterdir() if each.name.startswith(".waivern.json")]

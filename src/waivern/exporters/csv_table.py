@@ -48,6 +48,7 @@ class CsvExporter:
             writer.writerow(["finding", *map(_safe, finding_row(run, finding)), ""])
         for cells in part_rows(run):
             kind = "not_examined" if len(cells) > 1 else "coverage"
+            cells["occurrences"] = cells.get("items")
             row = [cells.get(name) for name in (*FINDING_HEAD, _REASON)]
             writer.writerow([kind, *map(_safe, row)])
         stream.flush()

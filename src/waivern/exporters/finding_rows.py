@@ -54,7 +54,7 @@ PART_COLUMNS: Mapping[str, Callable[[NotExamined], Cell]] = {
     "system": lambda each: clean(each.source),
     "item": lambda each: clean(each.item),
     "reason": lambda each: clean(each.reason),
-    "occurrences": lambda each: each.number,
+    "items": lambda each: each.number,
     "on_purpose": lambda each: _yes(each.on_purpose),
 }
 """The columns of a part that was not examined."""
