@@ -78,7 +78,7 @@ def _of_run(run: ExportedRun) -> Iterator[NotExamined]:
     elif status is not RunStatus.COMPLETED:
         reason = f": {run.metadata.error}" if run.metadata.error else ""
         yield NotExamined(
-            "", "", f"the run has the status {status}, so its result is not whole{reason}"
+            "", "", f"the run has the status {status}, so its result is incomplete{reason}"
         )
     if run.journal is None:
         yield NotExamined("", "", "the run has no journal: nothing proves its content")
