@@ -193,8 +193,8 @@ def overview_of(findings: RunFindings) -> RunFindingsOverview:
         total.occurrences,
         total.special,
         total.test_data,
-        _gravest(total.types.values()),
-        _gravest(total.categories.values()),
+        gravest(total.types.values()),
+        gravest(total.categories.values()),
         tuple(count for _, count in _most(total.systems)),
         tuple(count for _, count in _most(total.items)[:PLACES]),
         tuple(each.artifact for each in findings.artifacts if each.artifact not in unread),
@@ -209,7 +209,8 @@ def _rank(severity: str) -> int:
     return SEVERITIES.index(severity) if severity in SEVERITIES else len(SEVERITIES) - 1
 
 
-def _gravest(counts: Iterable[FoundCount]) -> tuple[FoundCount, ...]:
+def gravest(counts: Iterable[FoundCount]) -> tuple[FoundCount, ...]:
+    """Return counts in order: special categories, then the severest, then the most findings."""
     return tuple(
         sorted(counts, key=lambda c: (not c.special, _rank(c.severity), -c.findings, c.name))
     )

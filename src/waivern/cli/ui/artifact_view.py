@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from itertools import chain
 
 from waivern.cli.ui.artifact_list import (
@@ -12,8 +13,10 @@ from waivern.cli.ui.artifact_list import (
 )
 from waivern.cli.ui.content_outline import HIDDEN, beginning, shape
 from waivern.cli.ui.failure_lines import log_path
+from waivern.cli.ui.finding_columns import ListedFinding
+from waivern.cli.ui.findings_table import FEW, print_table
 from waivern.cli.ui.gate_view import gate_facts, gate_state
-from waivern.cli.ui.json_output import json_text, print_content, print_document
+from waivern.cli.ui.json_output import json_text, print_content, print_document, print_json
 from waivern.cli.ui.screen import Screen, stdout
 from waivern.cli.ui.source_view import note_access
 from waivern.errors import (
@@ -30,6 +33,7 @@ from waivern.record.step_record import StepRecord
 from waivern.record.text_forms import clean, clean_lines, duration, short, size
 from waivern.record.wording import examined, redacted
 from waivern.runs.recorded_artifacts import ArtifactList, fetched, meant, storage_text
+from waivern.runs.recorded_findings import FindingReader, is_findings_schema
 from waivern.runs.recorded_texts import of_artifact
 from waivern.store.base import RunStore
 
@@ -98,6 +102,12 @@ def _show_content(
     if full:
         print_content(message)
         return
+    if is_findings_schema(message.schema.name):
+        findings = FindingReader(message.id, message.schema.name, message.content)
+        listed, few = ArtifactList.of(message), FEW if head is None else head
+        elements = (each for each in (listed.elements if listed else ()) if isinstance(each, dict))
+        print_table(out, (ListedFinding(findings.finding(each)) for each in elements), few)
+        return
     long = message.records is not None or "catalogue" in message.extensions or head is not None
     if long and (found := ArtifactList.of(message)) is not None:
         lines = head_lines(out, found, HEAD if head is None else head)
@@ -107,6 +117,43 @@ def _show_content(
         lines = iter(beginning(json_text(message.content), out.width))
     for line in lines:
         out.print(line)
+
+
+def show_part(store: RunStore, record: RunRecord, name: str, pointer: str) -> int:
+    """Write the part of an artifact's content that a JSON pointer refers to."""
+    from waivern.runs.json_pointer import resolve_pointer
+
+    message = _present(store, record, name)
+    part = resolve_pointer(message, pointer)
+    note_access(store, record, record.steps[name], when=True)
+    print_json(part)
+    return Exit.OK
+
+
+def show_raw(store: RunStore, record: RunRecord, name: str) -> int:
+    """Write the file of an artifact as it is stored, once it was checked; escaped on a terminal."""
+    _present(store, record, name)
+    data = store.read_artifact(record.metadata.run_id, name) or b""
+    note_access(store, record, record.steps[name], when=True)
+    out = stdout()
+    if out.tty:
+        out.print(clean_lines(data.decode(errors="replace")).rstrip())
+        return Exit.OK
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)
+    return Exit.OK
+
+
+def _present(store: RunStore, record: RunRecord, name: str) -> Message:
+    step = record.steps[name]
+    message = fetched(store, record, step)
+    if message is None:
+        why = redacted(step.redacted) if step.redacted else f"it {step.status.clause}"
+        raise RefusedError(
+            f"artifact '{name}' of run {record.metadata.run_id} has no content: {why}",
+            hint=f"`wct why {short(record.metadata.run_id)}/{name}` explains it",
+        )
+    return message
 
 
 def refuse_hidden(hidden: bool) -> None:

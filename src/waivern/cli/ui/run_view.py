@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from waivern.cli.ui.content_outline import HIDDEN, shape
 from waivern.cli.ui.coverage_lines import coverage_lines
@@ -33,15 +33,28 @@ SHAPED = 30
 SHAPED_BYTES = 4 << 20
 
 
-def show_run(store: RunStore, record: RunRecord, *, full: bool, reveal: bool, as_json: bool) -> int:
-    """Show a run and return the exit code, which is that of altered artifacts if there are any."""
+def show_run(
+    store: RunStore,
+    record: RunRecord,
+    *,
+    full: bool,
+    reveal: bool,
+    as_json: bool,
+    statuses: Collection[str] = (),
+) -> int:
+    """Show a run and return the exit code, which is that of altered artifacts if there are any.
+
+    With `statuses`, the document has only the steps that have one of them.
+    """
     hidden = frozenset() if reveal else record.sensitive
     if full:
         note_accesses(store, record, hidden)
     messages, faults = _messages(store, record, hidden) if full else ({}, {})
     out = stdout()
     if as_json:
-        document = _document(record) | {"log": log_path(store, record.metadata.run_id, None)}
+        document = _document(record, statuses) | {
+            "log": log_path(store, record.metadata.run_id, None)
+        }
         document |= {"texts": of_run(store, record)}
         if full:
             document |= {"record": _run_json(store, record), "params": record.metadata.params}
@@ -68,11 +81,26 @@ def show_run(store: RunStore, record: RunRecord, *, full: bool, reveal: bool, as
     return Exit.INTEGRITY if faults else Exit.OK
 
 
-def _in_order(record: RunRecord) -> list[StepRecord]:
-    """Return the steps in order of starting; then, as declared, those that did not start."""
-    return sorted(
-        record.steps.values(), key=lambda step: (step.step_index is None, step.step_index or 0)
-    )
+def show_steps(record: RunRecord, statuses: Collection[str]) -> int:
+    """Show the steps that have one of some statuses, and why each of them has no result."""
+    out, steps = stdout(), _in_order(record, statuses)
+    STEPS.show(out, steps)
+    for step in steps if out.tty else ():
+        if step.error:
+            out.print(f"\n{out.mark(str(step.status))} {clean(step.artifact)}")
+            out.print(f"    {clip(clean(str(step.error.get('message'))), 1000)}")
+            if hint := step.error.get("hint"):
+                out.print(f"    = help: {clip(clean(str(hint)), 1000)}")
+    return Exit.OK
+
+
+def _in_order(record: RunRecord, statuses: Collection[str] = ()) -> list[StepRecord]:
+    """Return the steps in order of starting; then, as declared, those that did not start.
+
+    With `statuses`, only those that have one of them.
+    """
+    steps = [each for each in record.steps.values() if not statuses or each.status in statuses]
+    return sorted(steps, key=lambda step: (step.step_index is None, step.step_index or 0))
 
 
 def _messages(
@@ -105,7 +133,7 @@ def _run_json(store: RunStore, record: RunRecord) -> dict[str, Json]:
     return record.metadata.document() | {"journal": {"count": last.seq, "head": last.hash}}
 
 
-def _document(record: RunRecord) -> dict[str, Json]:
+def _document(record: RunRecord, statuses: Collection[str]) -> dict[str, Json]:
     run = record.metadata
     state = record.state.document()
     return {
@@ -120,7 +148,7 @@ def _document(record: RunRecord) -> dict[str, Json]:
         "metadata": run.metadata,
         "coverage": coverage(record).document(),
         "artifacts": {name: len(state[name]) for name in queries.COUNTED},
-        "steps": STEPS.documents(_in_order(record)),
+        "steps": STEPS.documents(_in_order(record, statuses)),
         "decisions": {gate: gate_document(record.decisions[gate]) for gate in record.decisions},
         "sensitive": sorted(record.sensitive),
         "holds": record.held,
