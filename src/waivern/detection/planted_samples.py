@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64encode
 from collections.abc import Collection, Iterator
+from hashlib import sha512
 from typing import NamedTuple
 
 from waivern.detection.ruleset import Ruleset
@@ -53,7 +54,7 @@ def _written(shipped: ValueType) -> str:
 def _samples(rules: Ruleset, kind: str) -> Iterator[PlantedSample]:
     shipped = VALUE_TYPES.get(kind)
     if shipped is not None and (value := shipped.example or _written(shipped)):
-        yield PlantedSample(kind, shipped.label or NO_LABEL, value)
+        yield PlantedSample(kind, shipped.label or _LABELS.get(kind, NO_LABEL), value)
     own = rules.samples.get(kind)
     if own is not None:
         name = kind.lower().replace("_", " ")
@@ -70,5 +71,41 @@ def _private_key() -> str:
     return f"-----BEGIN PRIVATE KEY-----\\n{key}\\n-----END PRIVATE KEY-----"
 
 
-_COMPOSED = {"JSON_WEB_TOKEN": _web_token, "PRIVATE_KEY": _private_key}
-"""Examples whose parts have to be valid themselves."""
+def _password() -> str:
+    return _digest_of("PASSWORD", 12) + "!"
+
+
+def _api_key() -> str:
+    return _digest_of("API_KEY", 32)
+
+
+def _aws_key() -> str:
+    return _digest_of("AWS_SECRET_KEY", 40)
+
+
+def _azure_key() -> str:
+    return _digest_of("AZURE_KEY", 86) + "=="
+
+
+def _digest_of(name: str, size: int) -> str:
+    """Return letters and digits that look random, always the same."""
+    digest = sha512(f"a planted {name}".encode()).digest()
+    return urlsafe_b64encode(digest + digest).decode().replace("-", "x").replace("_", "y")[:size]
+
+
+_COMPOSED = {
+    "JSON_WEB_TOKEN": _web_token,
+    "PRIVATE_KEY": _private_key,
+    "PASSWORD": _password,
+    "API_KEY": _api_key,
+    "AWS_SECRET_KEY": _aws_key,
+    "AZURE_KEY": _azure_key,
+}
+"""Examples whose parts have to be valid themselves, or that nothing but a label makes one."""
+_LABELS = {
+    "PASSWORD": "password",
+    "API_KEY": "api_key",
+    "AWS_SECRET_KEY": "secret_access_key",
+    "AZURE_KEY": "accountkey",
+}
+"""The labels of those that have to have one."""

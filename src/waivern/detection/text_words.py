@@ -156,6 +156,7 @@ PARTS = (
     "access",
     "accountkey",
     "basic",
+    "curl",
     "pbkdf",
     "scrypt",
 )

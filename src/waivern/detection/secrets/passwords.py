@@ -48,17 +48,20 @@ _SIGN = expression(
 _QUOTED = expression(r"""[rbuf]?\\?(["'`])([^"'`\n\\]{4,200})\\?\1""")
 _EXPRESSION = expression(r"!|\w{1,40}=|\d+:\d*:")
 _BARE = expression(r"""[^\s"'`,;&<>()\[\]{}|\\$]{4,200}""")
-_NOT_SECRET = expression(
+NO_SECRET = expression(
     r"(?:next|page|continuation|cancel\w*|sync|csrf|xsrf|start\w*|resum\w*|marker|forward|backward"
     r"|client_?request|idempotenc\w*|public|lock|verification|change|reset|forgot)[_-]?\Z",
     re.IGNORECASE,
 )
 """The beginnings of names whose values are no secrets: `next_token`, `csrf_token`."""
 _HEAD = 24
-_AWS_KEY = form(r"[A-Za-z0-9/+]{40}")
-_AZURE_KEY = form(r"[A-Za-z0-9+/]{42,86}={1,2}")
-_FORMS = {"aws": ("AWS_SECRET_KEY", _AWS_KEY), "azure": ("AZURE_KEY", _AZURE_KEY)}
+AWS_KEY = form(r"[A-Za-z0-9/+]{40}")
+AZURE_KEY = form(r"[A-Za-z0-9+/]{42,86}={1,2}")
+_FORMS = {"aws": ("AWS_SECRET_KEY", AWS_KEY), "azure": ("AZURE_KEY", AZURE_KEY)}
 _USERINFO = expression(r"://[^\s/@:'\"<>`|]{0,100}:([^\s/@'\"<>`|]{1,100})@(?=[\w\[])")
+_CURL = expression(
+    r"curl (?:[^\n]{0,300}?[ \t])?(?:-u|--user)[ =]?[\"']?[^\s:\"'$]{1,60}:([^\s\"'$]{4,100})"
+)
 _BASIC = expression(
     r"basic[ \t]{1,4}(?:([A-Za-z0-9+/]{8,200}={0,2})(?![\w+/=])"
     r"|(?<=authorization: basic )([^\s:\"']{1,60}:[^\s\"']{3,100}))",
@@ -69,8 +72,8 @@ _BASIC = expression(
 SECRETS = (
     Secret("PASSWORD", _ANY, prefix(0)),
     Secret("API_KEY", _ANY, prefix(0)),
-    Secret("AWS_SECRET_KEY", _AWS_KEY, prefix(0)),
-    Secret("AZURE_KEY", _AZURE_KEY, prefix(0)),
+    Secret("AWS_SECRET_KEY", AWS_KEY, prefix(0)),
+    Secret("AZURE_KEY", AZURE_KEY, prefix(0)),
     Secret("BASIC_AUTH", _ANY, prefix(0)),
 )
 
@@ -87,6 +90,7 @@ def find_passwords(doc: PreparedText) -> Iterator[Candidate]:
     yield from _labelled(doc)
     yield from _in_urls(doc)
     yield from _basic(doc)
+    yield from _of_curl(doc)
 
 
 def _labelled(doc: PreparedText) -> Iterator[Candidate]:
@@ -115,7 +119,7 @@ def _label(text: str, start: int) -> _Label | None:
         sign is None
         or text[start - 1 : start] in (":", "}")
         or text[max(0, start - 3) : start] == "://"  # the user of a URL
-        or _NOT_SECRET.search(text, max(0, start - _HEAD), start)
+        or NO_SECRET.search(text, max(0, start - _HEAD), start)
     ):
         return None
     return _Label(name.lastgroup or "", sign.end())
@@ -166,6 +170,14 @@ def _basic(doc: PreparedText) -> Iterator[Candidate]:
         found = _BASIC.match(doc.text, start)
         if found and (found[2] or _is_credentials(found[1])):
             yield _candidate("BASIC_AUTH", *found.span(found.lastindex or 1), CERTAIN)
+
+
+def _of_curl(doc: PreparedText) -> Iterator[Candidate]:
+    """Yield the password of `curl -u user:password`."""
+    for start in occurrences(doc.folded, b"curl ") if doc.has_part("curl") else ():
+        found = _CURL.match(doc.text, start)
+        if found and is_password(found[1]):
+            yield _candidate("PASSWORD", *found.span(1), CERTAIN, "curl")
 
 
 def _is_credentials(value: str) -> bool:
