@@ -93,6 +93,16 @@ class TestWhereItGoes:
         assert "b.json" not in done.out + done.err
         assert wct("export", "r1", "--export", "json=-").code == 0
 
+    def test_an_altered_access_log_hinders_no_redaction(
+        self, place: Place, wct: Wct, scan: str
+    ) -> None:
+        wct("run", scan, "--run-id", "r1", "--export", "json", "--export", "csv")
+        log = place.path / ".waivern/access.jsonl"
+        log.write_text(log.read_text().replace("waivern.json", "waivern.jsom"))
+        done = wct("runs", "redact", "r1", "--yes")
+        assert done.code == 0
+        assert "exports of run r1, if there are any" in done.out + done.err
+
     def test_a_failed_run(self, place: Place, wct: Wct) -> None:
         book = place.runbook(
             "bad.yaml", "  a: {source: {type: command, properties: {argv: ['false']}}}"

@@ -38,8 +38,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     _sweep(path)
     staged = path.parent / f".{path.name[:100]}.{secrets.token_hex(8)}{_ENDING}"
     try:
-        with _created(staged) as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        with _locked(staged) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -78,6 +77,16 @@ def checked(text: str) -> Path:
 
 _FULL = (28, 122)
 """No space on the device, and quota exceeded."""
+
+
+def _locked(staged: Path) -> BufferedRandom:
+    """Create a file and lock it; create it again if it was swept before it was locked."""
+    while True:
+        file = _created(staged)
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if os.fstat(file.fileno()).st_nlink:
+            return file
+        file.close()
 
 
 def _created(staged: Path) -> BufferedRandom:
