@@ -37,14 +37,8 @@ def declare(package: Path) -> None:
     (home / "entry_points.txt").write_text(f"[{group}]\n{lines}")
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        "processor",
-        pytest.param("connector", marks=pytest.mark.sweep),
-        pytest.param("exporter", marks=pytest.mark.sweep),
-    ],
-)
+@pytest.mark.sweep
+@pytest.mark.parametrize("kind", KINDS)
 def test_the_tests_of_a_new_package_pass(
     packages: dict[str, Path], place: Place, kind: str
 ) -> None:

@@ -10,7 +10,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import check_jsonschema
 import pytest
+from click.testing import CliRunner
 from ruamel.yaml import YAML
 from transcript import ROOT
 from wct_process import Place
@@ -32,9 +34,9 @@ def read(name: str) -> Any:
 
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_a_file_fits_the_schema_of_the_tool_that_reads_it(name: str) -> None:
-    words = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", SCHEMAS[name], name]
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    words = ["--builtin-schema", SCHEMAS[name], str(ROOT / name)]
+    done = CliRunner().invoke(check_jsonschema.main, words)
+    assert done.exit_code == 0, done.output
 
 
 @pytest.fixture
@@ -83,8 +85,6 @@ def action(place: Place, **inputs: str) -> tuple[int, str, dict[str, str]]:
 def test_the_action_runs_annotates_and_reports(scanned: Place) -> None:
     assert scanned.quick("run", "scan.yaml", "-q").code == 0
     (scanned.path / "known.json").write_text(scanned.quick("findings", "list", "--json").out)
-    code, printed, _ = action(scanned, runbook="scan.yaml", baseline="known.json", fail_on="new")
-    assert code == 0, printed
     (scanned.path / "data" / "b.txt").write_text("Please write to jo@larkfield.org.\n")
     code, printed, outputs = action(
         scanned,
@@ -103,6 +103,7 @@ def test_the_action_runs_annotates_and_reports(scanned: Place) -> None:
     assert not (scanned.path / "hacked").exists()
 
 
+@pytest.mark.sweep
 def test_the_job_of_gitlab_writes_its_reports(scanned: Place) -> None:
     job = read("templates/waivern.gitlab-ci.yml")[".waivern"]
     (scanned.path / ".waivern-venv").symlink_to(sys.prefix)
