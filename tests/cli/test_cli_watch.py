@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import threading
 import time
@@ -65,6 +66,7 @@ def test_a_live_run_is_followed_to_its_end(place: Place, wct: Wct) -> None:
     terminal.close()
 
 
+@pytest.mark.sweep
 def test_a_run_that_dies_ends_the_watch_with_130(place: Place, wct: Wct) -> None:
     meeting = place.meeting()
     process = place.start("run", meeting.runbook, "-q")
@@ -112,6 +114,7 @@ def test_logs_refuses_and_explains(ended: Place, wct: Wct) -> None:
     assert wct("runs", "logs", "@last", "-f").code == 0
 
 
+@pytest.mark.sweep
 def test_logs_follow_a_live_run(place: Place) -> None:
     meeting = place.meeting()
     (place.path / "talk.py").write_text(TALK)
@@ -128,3 +131,24 @@ def test_logs_follow_a_live_run(place: Place) -> None:
     assert place.ended(process).code == 0
     assert done.code == 0
     assert done.rows == [["late", "late word"]]
+
+
+def test_progress_as_json_has_events_logs_and_their_times(place: Place, wct: Wct) -> None:
+    (place.path / "talk.py").write_text(TALK)
+    call = "{source: {type: python, properties: {call: 'talk.py:%s'}}}"
+    book = place.runbook("b.yaml", f"  talk: {call % 'talk'}\n  broken: {call % 'broken'}\n")
+    done = wct("run", book, "--log-format", "json")
+    assert done.code == 1
+    lines = [json.loads(line) for line in done.err.splitlines()]
+    by_type = {line["type"]: line for line in lines}
+    assert all(line["at"].endswith("Z") for line in lines)
+    assert {line["run_id"] for line in lines[1:]} == {place.run_ids()[0]}
+    assert by_type["run_started"]["artifacts"] == 2
+    assert by_type["artifact_started"]["component"] == "connector:python"
+    assert by_type["artifact_completed"]["how"] == "produced"
+    assert by_type["artifact_failed"]["error"]["message"] == "no route"
+    assert by_type["attempt_ended"]["status"] == "failed"
+    assert ("talk", "a word \x1b[2Jaside") in {
+        (line["artifact"], line["text"]) for line in lines if line["type"] == "log"
+    }
+    assert "\x1b" not in done.err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 import waivern
-from waivern import InvalidError, LocalFilesystemStore
+from waivern import InvalidError, LocalFilesystemStore, RefusedError
 
 STEPS = "def value(x=1):\n    return {'value': x, 'name': 'Ann Example'}\n"
 BOOK = """
@@ -140,3 +141,15 @@ def test_a_wrong_key_is_refused(folder: Path, notify: str) -> None:
 def test_a_variable_that_is_not_set_is_refused_before_the_run(folder: Path) -> None:
     with pytest.raises(InvalidError, match="NO_SUCH_VARIABLE"):
         run(folder, "{webhook: 'https://x/${NO_SUCH_VARIABLE}'}")
+
+
+def test_a_received_run_names_its_notification_and_sends_none(
+    folder: Path, received: list[Any], tmp_path: Path
+) -> None:
+    result = run(folder, f"{{webhook: '{received[0]}/theirs'}}")
+    other = tmp_path / "other"
+    shutil.copytree(folder / "store/runs" / result.run_id, other / "runs" / result.run_id)
+    (folder / "b.yaml").unlink()
+    with pytest.raises(RefusedError, match=r"ask  notify  .*theirs"):
+        waivern.replay(result.run_id, store=other, base=folder)
+    assert len(received) == 2
