@@ -44,13 +44,13 @@ def finding_document(run: ExportedRun, finding: RecordedFinding) -> dict[str, Js
 def message(finding: RecordedFinding) -> str:
     """Return a finding as a sentence without a value, for the tools that show one line."""
     what = "personal data" if finding.kind == "value" else "a field for personal data"
-    field = f" in '{clip(finding.field, _NAME)}'" if finding.field else ""
-    field = field if finding.kind == "value" else ""  # of a field, the type is its name
     special = ", a special category" if finding.special else ""
     often = counted(finding.occurrences, "occurrence")
     kind, category = clip(finding.type, _NAME), clip(finding.category, _NAME)
     place = clip(finding.place, _NAME, keep_end=True)
-    return clean(f"{kind}: {what} ({category}{special}){field} of {place}, {often}")
+    if finding.field and finding.kind == "value":  # of a field, the type is its name
+        place = f"'{clip(finding.field, _NAME)}' of {place}"
+    return clean(f"{kind}: {what} ({category}{special}) in {place}, {often}")
 
 
 def state(run: ExportedRun, finding: RecordedFinding) -> str:
