@@ -126,3 +126,52 @@ def test_cells_of_several_lines_and_rows_that_are_too_short_are_searched() -> No
 def test_a_row_of_settled_cells_is_no_blank_line() -> None:
     text = "email\tphone\tcity\n" + "ann@acme.io\t+44 20 7101 0001\t\n" * 9 + "x\t\t2001:db8::7\n"
     assert [match.column for match in scan(text)] == ["email", "phone"] * 9 + ["city"]
+
+
+# tables without a line of names
+
+CUSTOMERS = [
+    ("Anna Silva", "030 901820", "1804289383", "Berlin"),
+    ("Jan Prijs", "020 7946018", "1846930886", "Utrecht"),
+    ("Marek Zieliński", "071 555 3412", "1681692777", "Oslo"),
+    ("Sofia Rossi", "089 4419022", "1714636915", "Rome"),
+    ("James Brown", "0161 496 0999", "1957747793", "Lyon"),
+    ("X-17", "n/a", "1424238335", "Bonn"),
+]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_the_values_of_a_column_without_a_name_say_what_it_holds(delimiter: str) -> None:
+    text = "".join(delimiter.join(row) + "\n" for row in CUSTOMERS * 3)
+    found = Counter((match.type, match.column) for match in scan(text))
+    assert found == {("PERSON", ""): 15, ("PHONE_NUMBER", ""): 15}
+
+
+def test_a_finding_says_that_its_neighbours_are_of_the_type() -> None:
+    text = "".join(",".join(row) + "\n" for row in CUSTOMERS)
+    (phone, *_) = [match for match in scan(text) if match.type == "PHONE_NUMBER"]
+    assert phone.terms == ()
+    assert phone.reasons is not None
+    assert phone.reasons.document()["place"] == "neighbours"
+
+
+@pytest.mark.parametrize(
+    "row", ["{n}0{n}4289383,{n},item {n}", "Berlin,Red {n},{n}", "2024-01-0{n},0{n},ok,{n}.5"]
+)
+def test_numbers_and_words_without_names_are_nothing(row: str) -> None:
+    assert scan("".join(row.format(n=n % 9 + 1) + "\n" for n in range(30))) == []
+
+
+def test_lines_with_different_cells_are_no_table() -> None:
+    text = "".join(",".join(row) + "\n" for row in CUSTOMERS * 2) + "a,b\n"
+    assert scan(text)
+    assert not scan("a,b\n" + text)
+
+
+@pytest.mark.parametrize("delimiter", [",", "\t"])
+def test_passwords_are_found_in_a_column_of_them(delimiter: str) -> None:
+    rows = [("ann", "tr0ub4dor&3"), ("bob", "correct-H0rse"), ("cat", ""), ("dan", "changeme")]
+    head = delimiter.join(("login", "user_password")) + "\n"
+    text = head + "".join(delimiter.join(row) + "\n" for row in rows) * 10
+    found = [(match.type, match.value) for match in scan(text)]
+    assert found == [("PASSWORD", "tr0ub4dor&3"), ("PASSWORD", "correct-H0rse")] * 10

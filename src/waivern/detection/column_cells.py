@@ -7,6 +7,7 @@ of one shape and key have one outcome, so that a cell is read once for each key.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
@@ -27,6 +28,7 @@ from waivern.detection.people.name_fields import name_field
 from waivern.detection.phones import outcome_key, phone_here
 from waivern.detection.prepared_text import Candidate, PreparedText, number_classes
 from waivern.detection.samples import CARDS, IBANS
+from waivern.detection.secrets.secret_fields import secret_in, secret_kind
 from waivern.detection.validators import card_issuer, iban
 from waivern.detection.value_types import canonical_mask, is_sample
 from waivern.detection.weighing import Match, Weights, match_of, preference
@@ -50,6 +52,7 @@ _IDENTIFIER = expression(rb"((?:A{1,3}[ -])?A{1,8}[ .-]?|)(0{1,20})[A0 .\-/]*")
 _DATE = expression(rb"0+[-/. A?0]+")
 _WORDS = expression(rb"[^0@]+")
 _STREET = expression(rb"[^@]+")
+_SECRET = expression(rb"[^ ]{4,200}")
 _NUMBERS = expression(
     rb"(?!0{1,3}\.0{1,3}\.0{1,3}\.0)(?:[0 .\-/:()]|(?<=0)A(?=0|\Z)){1,25}"
     rb"|[A0]{8}(?:-[A0]{4}){3}-[A0]{12}"
@@ -103,18 +106,22 @@ class ColumnCells:
         types: Collection[str] | None,
     ) -> None:
         self._name = name
+        self._written = "" if labelled.labels[0].kind == "neighbours" else name
+        """The name as the text has it."""
         self._labelled = labelled
         self._weight = weights.under(labelled.labels)
         self._types = types
-        self._people: list[_Reader] = []
-        self._shape_of_people = _WORDS
+        self._by_name: list[tuple[re.Pattern[bytes], _Reader]] = []
+        """What its name alone says, and the shapes that this has."""
+        if self._may_be("PASSWORD") or self._may_be("API_KEY"):
+            self._add_secrets()
         self._groups: dict[Hashable, ColumnMatches] = {}
         self._readers: dict[bytes, Callable[[str], ColumnMatches | None]] = {}
 
     @property
     def speaks(self) -> bool:
         """Whether its name says what its cells hold."""
-        return bool(self._people) or self._labelled.speaks
+        return bool(self._by_name) or self._labelled.speaks
 
     def add_people(self, beside: Sequence[str], person: float | None) -> None:
         """Look for names or addresses in the cells, if the column's name is one of such.
@@ -123,11 +130,17 @@ class ColumnCells:
         """
         if kind := name_field(self._name):
             if person is not None and self._may_be("PERSON"):
-                self._people.append(_Reader(lambda doc: name_in(0, doc.text, kind, person), str))
+                reader = _Reader(lambda doc: name_in(0, doc.text, kind, person), str)
+                self._by_name.append((_WORDS, reader))
         elif (part := address_field(self._name)) and self._may_be("POSTAL_ADDRESS"):
-            self._shape_of_people = _STREET
             key = partial(part_key, part)
-            self._people.append(_Reader(lambda doc: address_in(0, doc.text, part, beside), key))
+            reader = _Reader(lambda doc: address_in(0, doc.text, part, beside), key)
+            self._by_name.append((_STREET, reader))
+
+    def _add_secrets(self) -> None:
+        if kind := secret_kind(self._name):
+            reader = _Reader(lambda doc: secret_in(doc.text, kind, 0, len(doc.text)), str)
+            self._by_name.append((_SECRET, reader))
 
     def groups_of(self, cells: Sequence[str]) -> list[ColumnMatches | None]:
         """Return what each cell is as a whole; None for one that has to be searched.
@@ -185,7 +198,7 @@ class ColumnCells:
         marks = canonical_mask(found.type, cell), is_sample(found.type, cell)
         alike = (found.type, found.rule, found.confidence, found.validators, *marks)
         if alike not in self._groups:
-            self._groups[alike] = ColumnMatches(match_of(*best, cell, self._name))
+            self._groups[alike] = ColumnMatches(match_of(*best, cell, self._written))
         return self._groups[alike]
 
     def _of_shape(self, shape: bytes) -> Iterator[_Reader]:
@@ -194,8 +207,9 @@ class ColumnCells:
             if self._may_be("EMAIL_ADDRESS"):
                 yield _EMAILS
             return
-        if self._people and self._shape_of_people.fullmatch(shape):
-            yield from self._people
+        for form, reader in self._by_name:
+            if form.fullmatch(shape):
+                yield reader
         if not self._labelled.speaks:
             return
         for kind, form, reader in _BY_FORM:

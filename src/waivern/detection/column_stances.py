@@ -13,6 +13,7 @@ from typing import Literal
 from waivern.detection.delimited import line_of_names
 from waivern.detection.label_context import Label, Surroundings, verdict_of
 from waivern.detection.ruleset import Ruleset
+from waivern.detection.word_splitting import words
 
 Stance = Literal["for", "hint", "against", "foreign", "silent", "excluded"]
 _WEAKEST = 0.5
@@ -86,6 +87,10 @@ class ColumnStances:
         if labels is None:
             return LabelledColumn(self._around.labels_of_name(name), self._rules, speaks=False)
         return self._columns.setdefault(labels, LabelledColumn(labels, self._rules))
+
+    def of_neighbours(self, term: str) -> LabelledColumn:
+        """Return the column whose values show that `term` would be its name."""
+        return LabelledColumn((Label(words(term), "neighbours"),), self._rules)
 
     def at(self, start: int) -> LabelledColumn | None:
         """Return the column of the cell that begins at `start`; None: elsewhere, or unknown."""

@@ -66,7 +66,7 @@ class Label(NamedTuple):
     """Words that may label a value, the nearest last."""
 
     words: tuple[str, ...]
-    kind: Literal["field", "key", "words", "remark"]
+    kind: Literal["field", "key", "words", "remark", "neighbours"]
 
 
 class Verdict(NamedTuple):

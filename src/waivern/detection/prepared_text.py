@@ -89,8 +89,8 @@ class PreparedText:
         """The types that a label of the text may name; None: any."""
         self.columns: ColumnStances | None = None
         """The columns of a table; None for a text that is none."""
-        self.people_read = False
-        """Whether the names and addresses in the columns of its table were read before."""
+        self.columns_read = False
+        """Whether the columns of its table were read before for what their names alone say."""
         self.field = field
         self.beside = beside
         self.person = person

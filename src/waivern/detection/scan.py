@@ -103,9 +103,18 @@ def search(
     rules = (ruleset or load_ruleset()).naming(types or ())
     text = with_line_ends(text)
     weights, long = Weights(rules, min_confidence), len(text) > SHORT
-    settled = Settled([], text, people_read=False)
+    settled = Settled([], text, columns_read=False)
     if long and model is None and not rules.patterns:
-        settled = settle(text, rules, weights, field=field, types=types, begin=begin, most=most)
+        settled = settle(
+            text,
+            rules,
+            weights,
+            field=field,
+            types=types,
+            begin=begin,
+            most=most,
+            read=lambda cell: scan(cell, rules, types=types),
+        )
     rest = text = settled.rest
     words = TextWords(text, rules.lexicon)
     plain = decoded(rest, words.spelled if long else None)
@@ -116,7 +125,7 @@ def search(
     doc = PreparedText(
         text, field=field, beside=beside, person=person, words=read if long else None
     )
-    doc.people_read = settled.people_read
+    doc.columns_read = settled.columns_read
     if long:
         doc.named = rules.named_by(doc.seen)
         doc.columns = ColumnStances.of(doc.text, rules, field)

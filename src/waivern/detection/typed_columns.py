@@ -8,7 +8,7 @@ text, which is then searched as any other is.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
@@ -18,7 +18,8 @@ from waivern.detection.delimited import LineOfNames, cell_starts, line_of_names
 from waivern.detection.expressions import expression
 from waivern.detection.people.name_columns import MOST_READ, name_column
 from waivern.detection.ruleset import Ruleset
-from waivern.detection.weighing import Weights
+from waivern.detection.unnamed_columns import unnamed_columns
+from waivern.detection.weighing import Match, Weights
 
 _DELIMITERS = ",;|\t"
 _FILLER = "_"
@@ -32,8 +33,8 @@ class Settled(NamedTuple):
     matches: list[ColumnMatches]
     rest: str
     """The text with a mark for each cell that is settled."""
-    people_read: bool
-    """Whether there are no other names and addresses in the columns."""
+    columns_read: bool
+    """Whether nothing else is in the columns that their names alone say."""
 
 
 def settle(
@@ -45,24 +46,30 @@ def settle(
     types: Collection[str] | None = None,
     begin: int = 0,
     most: int | None = None,
+    read: Callable[[str], list[Match]],
 ) -> Settled:
     """Return the matches in the cells that are values as a whole, and the text without them.
 
     Rows before `begin` have none. Of those that are alike, the first `most` are located. `field`
-    and `types` are those of `scan`.
+    and `types` are those of `scan`. `read` returns the matches in a text: where no line names the
+    columns, their values may show what they hold.
     """
-    table = _Table.of(text)
+    head, named = line_of_names(text, 0), True
+    if head is None:
+        head, named = unnamed_columns(text, read), False
+    table = _Table.of(text, head) if head else None
     if table is None or not table.rows:
-        return Settled([], text, people_read=False)
+        return Settled([], text, columns_read=False)
     found: list[ColumnMatches] = []
     columns = ColumnStances(text, rules, field)
     names, first, rest = table.head.names, table.first_row(begin), [*zip(*table.rows, strict=True)]
     for place, name in enumerate(names):
-        column, cells = ColumnCells(name, columns.named(name), weights, types), rest[place]
+        labelled = columns.named(name) if named else columns.of_neighbours(name)
+        column, cells = ColumnCells(name, labelled, weights, types), rest[place]
         beside = [other for n, other in enumerate(names) if n != place and other]
         begun = (cell.strip(PADDING) for cell in islice(cells, MOST_READ))
         column.add_people(beside, name_column(name, beside, begun))
-        if not column.speaks:
+        if not name or not column.speaks:
             continue
         groups = column.groups_of(cells)
         found += table.located(place, groups, first, most)
@@ -70,7 +77,7 @@ def settle(
             cell if group is None else _FILLER * len(cell)
             for cell, group in zip(cells, groups, strict=True)
         )
-    return Settled(found, table.text_of(rest), table.regular)
+    return Settled(found, table.text_of(rest), named and table.regular)
 
 
 def column_of(
@@ -108,10 +115,9 @@ class _Table(NamedTuple):
     """Where they begin in the text."""
 
     @classmethod
-    def of(cls, text: str) -> _Table | None:
+    def of(cls, text: str, head: LineOfNames) -> _Table | None:
         """Return the table that a text consists of; None for any other text."""
-        head = line_of_names(text, 0)
-        if head is None or head.delimiter not in _DELIMITERS or head.quote != '"':
+        if head.delimiter not in _DELIMITERS or head.quote != '"':
             return None
         blank = _BLANK_LINE.search(text, head.end)
         if blank is not None and text[blank.end() :].strip():

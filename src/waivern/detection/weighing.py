@@ -123,16 +123,17 @@ class Weights:
         threshold = max(rule.threshold, self._floor)
         if confidence < threshold - 1e-9:
             return None
+        term = None if label and label.kind == "neighbours" else verdict.term
         return Weighed(
             round(min(_SURE, confidence), 2),
-            (verdict.term,) if verdict.term and verdict.stance in ("for", "hint") else (),
+            (term,) if term and verdict.stance in ("for", "hint") else (),
             Reasons(
                 c.confidence,
                 effect,
                 confidence - labelled,
                 threshold,
                 verdict.stance,
-                verdict.term,
+                term,
                 label,
             ),
         )

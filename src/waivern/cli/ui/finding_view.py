@@ -23,6 +23,7 @@ _LABELS = {
     "key": "the key right before it",
     "words": "the words of the same clause",
     "remark": "what is said behind it",
+    "neighbours": "the type of most values in its column, which has no name,",
 }
 _STANCES = {
     "for": "names the type",

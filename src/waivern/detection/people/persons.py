@@ -44,7 +44,7 @@ def persons(doc: PreparedText) -> Iterator[Candidate]:
 
 def _in_columns(doc: PreparedText) -> Iterator[Candidate]:
     """Yield the names and the addresses in the columns of tables."""
-    if doc.people_read:
+    if doc.columns_read:
         return
     if (name_fields.ANCHORS | address_fields.ANCHORS).isdisjoint(doc.seen) and doc.text.isascii():
         return

@@ -31,24 +31,24 @@ _SURE = {"PASSWORD": LIKELY, "API_KEY": 0.8}
 def find_in_fields(doc: PreparedText) -> Iterator[Candidate]:
     """Yield the secrets in fields whose names say that they hold one."""
     if doc.field is not None:
-        kind = _kind(doc.field)
+        kind = secret_kind(doc.field)
         if kind and len(doc.text) <= _LONGEST:
-            yield from _secret(doc.text, kind, 0, len(doc.text))
+            yield from secret_in(doc.text, kind, 0, len(doc.text))
         return
-    if not any(map(doc.has_part, _PARTS)):
+    if doc.columns_read or not any(map(doc.has_part, _PARTS)):
         return
-    for column in named_columns(doc, _kind):
-        kind, before = _kind(column.name), None
+    for column in named_columns(doc, secret_kind):
+        kind, before = secret_kind(column.name), None
         for start, end in column.cells:
             if before is not None and doc.text.find("\n\n", before, start) >= 0:
                 break  # what follows a blank line may be another table
             before = end
             if kind and end - start <= _LONGEST:
-                yield from _secret(doc.text, kind, start, end)
+                yield from secret_in(doc.text, kind, start, end)
 
 
 @lru_cache(4096)
-def _kind(name: str) -> str | None:
+def secret_kind(name: str) -> str | None:
     """Return the type of secret that a field with this name holds."""
     found = _NAME.fullmatch(name)
     if found is None or NO_SECRET.search(f"{found['before'] or found['camel'] or ''}_"):
@@ -56,7 +56,8 @@ def _kind(name: str) -> str | None:
     return found.lastgroup
 
 
-def _secret(text: str, kind: str, start: int, end: int) -> Iterator[Candidate]:
+def secret_in(text: str, kind: str, start: int, end: int) -> Iterator[Candidate]:
+    """Yield the secret that [start, end) is, in a field of a kind of secrets."""
     while start < end and text[start].isspace():
         start += 1
     while end > start and text[end - 1].isspace():
