@@ -20,8 +20,9 @@ def _place(each: ComparedFinding) -> str:
         return f"{at}: {each.reason}"
     if before is None or str(each.outcome) != "moved":
         return at
-    was = before.place if before.item == found.item else before.item
-    return f"{at} (was {was})"
+    if before.item != found.item:
+        return f"{found.item or found.system} (was {before.item or before.system})"
+    return f"{at} (was {before.place})"
 
 
 def _short(each: ComparedFinding) -> str:
