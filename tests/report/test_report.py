@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 import sys
+from contextlib import closing
 
 import pytest
 from report_reader import ReportReader
@@ -185,3 +187,25 @@ def test_accepted_findings_need_no_decision_until_their_last_day(
     expired = report(place, wct)
     assert "1 finding of special categories: confirm" in first_screen(expired)
     assert "1 acceptance expired: decide again." in first_screen(expired)
+
+
+@pytest.mark.sweep
+def test_the_bound_of_a_sample_is_on_the_first_screen(place: Place, wct: Wct) -> None:
+    with closing(sqlite3.connect(place.path / "big.db")) as database:
+        database.execute("CREATE TABLE notes (id INTEGER PRIMARY KEY, note TEXT)")
+        rows = [(n, f"ann{n}@larkfield.org" if n % 50 == 0 else "nothing") for n in range(2000)]
+        database.executemany("INSERT INTO notes VALUES (?, ?)", rows)
+        database.commit()
+    properties = "{path: big.db, max_rows: 300, sample: random}"
+    book = place.runbook(
+        "sampled.yaml",
+        f"""
+  big: {{source: {{type: sqlite, properties: {properties}}}}}
+  findings: {{inputs: big, process: {{type: personal_data}}}}
+""",
+    )
+    wct("run", book, "-q")
+    text = first_screen(report(place, wct))
+    bound = r"among 300 of 2,000 rows: at most \d+\.\d % of rows at 95 % confidence"
+    assert re.search(bound, text)
+    assert "0 of 1 sources examined in full least: big, 15.0 %" in text

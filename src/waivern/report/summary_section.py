@@ -180,6 +180,9 @@ def _gaps(facts: ReportFacts) -> Iterator[str]:
     for each in sorted(facts.coverage.counted, key=lambda source: source.share):
         if text := _source_gap(each):
             yield text
+    for sample in facts.coverage.samples:
+        if sample.at_most is not None:
+            yield f"{wording.sample(sample)}."
     for gap in facts.coverage.gaps:
         yield f"{wording.gap(gap)}."
     for name, reason in facts.findings.overview.unread.items():
