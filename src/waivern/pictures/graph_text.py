@@ -2,7 +2,8 @@
 
 Each node has two lines, its name and its note. The space between two columns is a channel: edges
 from nodes with equal targets share one vertical line, its *track*. Where lines cross without being
-joined, only the vertical one is drawn. A graph that is too wide for the terminal is a list.
+joined, only the vertical one is drawn. Where a track joins the line of another edge there is an
+arrow: from there, both go to the right. A graph that is too wide for the terminal is a list.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from waivern.record.text_forms import clean, clip, listed
 
 Paint: TypeAlias = Callable[[str, str], str]
 """Returns a text in a colour, by the name of the colour."""
+Edges: TypeAlias = list[list[tuple[int, int]]]
+"""The places of each edge: column and line."""
 
 HEIGHT = 3
 """The lines of a row: the name, the note and an empty one."""
@@ -71,16 +74,23 @@ class _Drawing:
 
     def __init__(self, graph: DrawnGraph, found: GraphLayout, longest: int, style: Style) -> None:
         self.style = style
-        self.line = {at: round(at[1] * HEIGHT) for at in found.nodes.values()}
-        self.nodes = {name: (int(at[0]), self.line[at]) for name, at in found.nodes.items()}
-        self.boxes = graph.boxes
-        self.names = {name: clip(clean(box.name), longest) for name, box in graph.boxes.items()}
-        self.notes = {name: clip(clean(box.note), longest) for name, box in graph.boxes.items()}
-        self.edges = [
+        self.arrow = "→" if style.unicode else ">"
+        places = [
             [(int(column), round(row * HEIGHT)) for column, row in edge.points]
             for edge in found.edges
         ]
-        self.channels = [_channel(self.edges, number) for number in range(found.columns)]
+        shift = _shifts(places, found.columns)
+        self.edges = [[(at, line + shift[at]) for at, line in points] for points in places]
+        self.nodes = {
+            name: (int(column), round(row * HEIGHT) + shift[int(column)])
+            for name, (column, row) in found.nodes.items()
+        }
+        self.boxes = graph.boxes
+        self.names = {name: clip(clean(box.name), longest) for name, box in graph.boxes.items()}
+        self.notes = {name: clip(clean(box.note), longest) for name, box in graph.boxes.items()}
+        self.channels = [
+            [*_numbered(_channel(self.edges, number))] for number in range(found.columns)
+        ]
         self.begin, self.end = self._columns(found.columns)
         self.width = max(self.end, default=0)
         self.grid: dict[tuple[int, int], int] = {}
@@ -116,8 +126,7 @@ class _Drawing:
                 start = self.begin[column] + 3 + len(self.names[name])
                 self._across(start, self.end[column], line)
             if (column, line) in needing:
-                arrow = "→" if self.style.unicode else ">"
-                self.texts[self.begin[column] - 2, line] = (arrow, "dim")
+                self.texts[self.begin[column] - 2, line] = (self.arrow, "dim")
         return self._joined()
 
     def _connect(self, column: int) -> None:
@@ -141,6 +150,8 @@ class _Drawing:
             for line in range(first, end + 1):
                 joined = line in track.lefts or line in track.rights
                 bits = self.grid.get((x, line), 0) if joined else 0
+                if bits & LEFT and line not in track.lefts:
+                    self.texts[x, line] = (self.arrow, "dim")  # what comes from the left goes on
                 bits |= (UP if line > first else 0) | (DOWN if line < end else 0)
                 self.grid[x, line] = bits
 
@@ -183,8 +194,26 @@ def _row(cells: list[tuple[int, str, str]], paint: Paint) -> str:
     return "".join(paint(text, colour) if colour else text for text, colour in runs).rstrip()
 
 
-def _channel(edges: list[list[tuple[int, int]]], column: int) -> list[tuple[int, _Track]]:
-    """Return the tracks between a column and the next one, each with its number."""
+def _shifts(edges: Edges, columns: int) -> list[int]:
+    """Return by how many lines each column is lower, so that no two edges have to share a line.
+
+    They would if one track ends in a line in which another one begins, and the other way round.
+    """
+    shift = [0] * columns
+    for column in range(columns - 1):
+        for more in dict.fromkeys((shift[column], *range(HEIGHT))):
+            shift[column + 1] = more
+            moved = [[(at, line + shift[at]) for at, line in points] for points in edges]
+            order = _precedence(_channel(moved, column))
+            if len(topological(order)) == len(order):
+                break
+        else:
+            shift[column + 1] = shift[column]
+    return shift
+
+
+def _channel(edges: Edges, column: int) -> list[_Track]:
+    """Return the tracks between a column and the next one."""
     targets: dict[int, set[int]] = {}
     for points in edges:
         for (at, a), (_, b) in pairwise(points):
@@ -194,15 +223,20 @@ def _channel(edges: list[list[tuple[int, int]]], column: int) -> list[tuple[int,
     for left, rights in targets.items():
         sources.setdefault(frozenset(rights), set()).add(left)
     tracks = [_Track(frozenset(lefts), rights) for rights, lefts in sources.items()]
-    return list(_numbered([each for each in tracks if each.ends[0] < each.ends[1]]))
+    return [each for each in tracks if each.ends[0] < each.ends[1]]
 
 
-def _numbered(tracks: list[_Track]) -> Iterator[tuple[int, _Track]]:
-    """Yield tracks with numbers: a line that ends at one stays left of those that begin in it."""
-    needs = {
+def _precedence(tracks: list[_Track]) -> dict[int, list[int]]:
+    """Return the tracks that are left of each: a line ends before another begins in it."""
+    return {
         n: [m for m, other in enumerate(tracks) if m != n and other.lefts & track.rights]
         for n, track in enumerate(tracks)
     }
+
+
+def _numbered(tracks: list[_Track]) -> Iterator[tuple[int, _Track]]:
+    """Yield tracks with their numbers, from the left; tracks apart from each other share one."""
+    needs = _precedence(tracks)
     order = topological(needs)
     order += [n for n in needs if n not in set(order)]  # on a cycle, no order avoids a shared line
     numbers: dict[int, int] = {}
