@@ -10,8 +10,10 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 from quick_wct import quick_wct
 from wct_process import Place, Wct
@@ -81,6 +83,66 @@ def test_parameters_components_executors_and_codes(book: str) -> None:
     assert set(offered("processors", "me")) == {"merge"}
     assert "threads" in offered("run", book, "--executor", "")
     assert offered("explain", "WCT103") == {"WCT103": "unknown key"}
+
+
+FREE = {
+    "AGE",
+    "ADDRESS",
+    "ARTIFACT=DIGEST",
+    "CONDITION",
+    "DATE",
+    "FORMAT.NAME=VALUE",
+    "HEAD",
+    "HOST",
+    "ID",
+    "ITEM",
+    "KEY=VALUE",
+    "N",
+    "NAME",
+    "PERCENT",
+    "POINTER",
+    "SECONDS",
+    "SHARE",
+    "TYPE",
+    "WHEN",
+    "WHO",
+}
+"""What a person writes, and no list has."""
+
+
+def test_whatever_a_parameter_may_be_is_offered() -> None:
+    """A new parameter has a source of words, or a metavar of what is written freely."""
+    missing = set(_without_source(click.Context(command, info_name="wct")))
+    assert missing == {"wct new name"}
+
+
+def _without_source(context: click.Context) -> Iterator[str]:
+    if isinstance(group := context.command, click.Group):
+        for name in group.list_commands(context):
+            inner = group.get_command(context, name)
+            assert inner
+            yield from _without_source(click.Context(inner, parent=context, info_name=name))
+    for each in context.command.params:
+        takes = not (isinstance(each, click.Option) and (each.is_flag or each.count))
+        choice = isinstance(each.type, click.Choice)
+        free = (each.metavar or "").removesuffix("...").strip("[]") in FREE
+        if takes and not choice and not free and completion.source_of(context, each) is None:
+            yield f"{context.command_path} {each.name}"
+
+
+def test_findings_are_offered_by_type_and_place(place: Place, wct: Wct) -> None:
+    (place.path / "data").mkdir()
+    (place.path / "data" / "a.txt").write_text("mail ada@larkfield.org\n")
+    place.runbook(
+        "scan.yaml",
+        "  a: {source: {type: filesystem, properties: {path: data}}}\n"
+        "  found: {inputs: a, process: {type: personal_data}}\n",
+    )
+    assert wct("run", "scan.yaml", "--run-id", "one").code == 0
+    (found,) = offered("findings", "accept", "").items()
+    assert found[1] == "EMAIL_ADDRESS in a.txt"
+    assert {"one", "@last"} <= offered("diff", "").keys()
+    assert "one/found" in offered("why", "one/")
 
 
 def test_files_and_folders_are_left_to_the_shell() -> None:

@@ -12,6 +12,7 @@ import re
 import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
@@ -32,7 +33,9 @@ VARIABLE = "_WCT_COMPLETE"
 LIMIT_S = 1.0
 """The seconds that a store has to answer; one on a server may take longer, or for ever."""
 MOST = 100
-"""The runs that are offered, newest first."""
+"""The runs, newest first, or findings that are offered."""
+FINDING = 8
+"""The characters of the id of a finding that are offered first."""
 
 Words: TypeAlias = Iterable[CompletionItem[str]]
 Source: TypeAlias = Callable[[click.Context, str], Words]
@@ -87,7 +90,7 @@ class _Asked(ShellComplete):
             before = [*before, default]  # `wct runs --status`
             context = _resolve_context(self.cli, self.ctx_args, self.prog_name, before)
         asked, incomplete = _resolve_incomplete(context, args, incomplete)
-        source = _source(context, asked) if isinstance(asked, click.Parameter) else None
+        source = source_of(context, asked) if isinstance(asked, click.Parameter) else None
         if source is None:
             return asked.shell_complete(context, incomplete)
         found = source(context, incomplete)
@@ -160,7 +163,7 @@ complete -o nosort -F %(complete_func)s %(prog_name)s 2>/dev/null ||
 # what a parameter may be
 
 
-def _source(context: click.Context, asked: click.Parameter) -> Source | None:
+def source_of(context: click.Context, asked: click.Parameter) -> Source | None:
     """Return the source of words for a parameter; None: what click knows of it."""
     if isinstance(asked.type, click.Choice):
         return None
@@ -270,6 +273,28 @@ def _runbooks_of_runs(context: click.Context, _incomplete: str) -> Words:
     return [*map(CompletionItem, sorted(names)), CompletionItem("", type="file")]
 
 
+def _findings(context: click.Context, incomplete: str) -> Words:
+    """Yield the findings of the run on the command line, else of the newest; masked as ever."""
+    from waivern.record.text_forms import clean
+    from waivern.runs import queries
+    from waivern.runs.recorded_findings import RunFindings
+    from waivern.runs.run_references import find
+
+    given = context.params.get("of") or context.params.get("reference") or "@last"
+    store = _store(context)
+    record = queries.load(store, find(store, str(given).partition("/")[0]))
+    fitting = (each for each in RunFindings(store, record) if each.id.startswith(incomplete))
+    for each in islice(fitting, MOST):
+        shown = each.id if len(incomplete) > FINDING else each.id[:FINDING]
+        yield CompletionItem(shown, help=clean(f"{each.type} in {each.place}"))
+
+
+def _runs_or_files(context: click.Context, incomplete: str) -> Words:
+    """Yield the runs; a shell offers files where no run fits."""
+    yield from _runs(context, incomplete)
+    yield CompletionItem(incomplete, type="file")
+
+
 def _files(_context: click.Context, incomplete: str) -> Words:
     return [CompletionItem(incomplete, type="file")]
 
@@ -286,6 +311,9 @@ _BY_METAVAR: Mapping[str, Source] = {
     "RUN": _runs,
     "RUN[/ARTIFACT]": _artifacts,
     "RUN[/GATE]": _artifacts,
+    "RUN/ARTIFACT": _artifacts,
+    "RUN|FILE": _runs_or_files,
+    "RUNBOOK|RUN": _runs_or_files,
     "EXPR": _expressions,
     "ARTIFACT": _expressions,
     "RUNBOOK": _files,
@@ -299,6 +327,16 @@ _BY_METAVAR: Mapping[str, Source] = {
 _BY_NAME: Mapping[tuple[str, str], Source] = {
     ("runbook", ""): _files,
     ("ruleset", ""): _files,
+    ("run", "list"): _runs,
+    ("before", "diff"): _runs,
+    ("after", "diff"): _runs,
+    ("findings", "accept"): _findings,
+    ("findings", "reject"): _findings,
+    ("finding", "inspect"): _findings,
+    ("folder", "init"): _folders,
+    ("store", "check"): _folders,
+    ("source", "copy"): _folders,
+    ("target", "copy"): _folders,
     ("params", ""): _parameters,
     ("executor", ""): _of_kind("executors"),
     ("exports", ""): _of_kind("exporters"),
