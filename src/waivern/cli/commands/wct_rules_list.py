@@ -39,7 +39,8 @@ def command(kind: str | None, as_json: bool) -> int:
     """List the types of the shipped ruleset, or the labels of one."""
     from waivern.detection import load_ruleset
 
-    rules, out = load_ruleset(), stdout()
+    shipped, out = load_ruleset(), stdout()
+    rules = shipped.naming(shipped.optional)
     if kind is None:
         found = list(rules.types.values())
         if as_json:
@@ -60,6 +61,7 @@ def command(kind: str | None, as_json: bool) -> int:
         "severity": rule.severity,
         "threshold": rule.threshold,
         "trust": rule.trust,
+        "optional": kind in shipped.optional,
         "labels": labels,
         "unless": sorted(rule.unless),
     }
