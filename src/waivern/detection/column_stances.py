@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Literal
 
 from waivern.detection.delimited import line_of_names
-from waivern.detection.label_context import Label, Surroundings, verdict_of
+from waivern.detection.label_context import Evidence, Label, Surroundings, evidence, verdict_of
 from waivern.detection.ruleset import Ruleset
 from waivern.detection.word_splitting import words
 
@@ -30,14 +30,21 @@ class LabelledColumn:
         self._rules = rules
         self._stances: dict[str, Stance] = {}
         self._excluded: dict[int, bool] = {}
+        self._heard: dict[Label, Evidence] = {}
 
     def stance(self, kind: str) -> Stance:
         """Return what the column says about values of a type."""
         known = self._stances.get(kind)
         if known is None:
-            judged = verdict_of(kind, self.labels, self._rules)
+            judged = verdict_of(kind, self.labels, self._rules, self._hear)
             known = self._stances[kind] = "excluded" if judged is None else judged[0].stance
         return known
+
+    def _hear(self, label: Label) -> Evidence:
+        heard = self._heard.get(label)
+        if heard is None:
+            heard = self._heard[label] = evidence(label, self._rules)
+        return heard
 
     def excludes(self, kind: str) -> bool:
         """Return whether no value of the type can be certain enough, if it is less than 0.9."""
