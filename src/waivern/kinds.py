@@ -40,6 +40,10 @@ if TYPE_CHECKING:  # a protocol takes longer to be defined than all the rest of 
         def load(self) -> Any: ...
 
 
+class MissingExtraError(UsageError):
+    """An entry needs an extra of its distribution that is not installed; the hint installs it."""
+
+
 AnOffer = TypeVar("AnOffer", bound="Offer")
 
 
@@ -137,7 +141,7 @@ class Entry(NamedTuple):
     def load(self) -> Any:
         """Import the entry and return it. Raises whatever its module raises.
 
-        Raises WaivernError that names the extra if the entry needs one that is not installed.
+        Raises MissingExtraError if the entry needs an extra that is not installed.
         """
         try:
             return self.point.load()
@@ -146,7 +150,7 @@ class Entry(NamedTuple):
             if not self.point.extras or dist is None:
                 raise
             extras = ",".join(self.point.extras)
-            raise WaivernError(
+            raise MissingExtraError(
                 f"{self.name!r} needs the extra {extras!r} of {dist.name}: {error}",
                 hint=f"`{sys.executable} -m pip install '{dist.name}[{extras}]'`",
             ) from error

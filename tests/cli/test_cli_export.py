@@ -6,6 +6,7 @@ import hashlib
 import json
 import resource
 import stat
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +138,17 @@ class TestMistakes:
     def test_no_format(self, wct: Wct, scan: str) -> None:
         wct("run", scan)
         assert wct("export", "@last").code == 2
+
+    def test_an_extra_is_missing(
+        self, place: Place, wct: Wct, scan: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(sys.modules, "xlsxwriter", None)
+        monkeypatch.delitem(sys.modules, "waivern.exporters.xlsx_workbook", raising=False)
+        done = wct("run", scan, "--export", "xlsx")
+        assert done.code == 2
+        assert "'xlsx' needs the extra 'xlsx' of waivern" in done.err
+        assert "pip install 'waivern[xlsx]'" in done.err
+        assert not (place.path / ".waivern").exists()
 
     def test_an_option_does_not_fit(self, wct: Wct, scan: str, lines: None) -> None:
         done = wct("run", scan, "--export", "lines", "--export-option", "lines.size=big")

@@ -110,18 +110,18 @@ def test_an_installed_service_reaches_the_component(
 
 
 def test_a_new_kind_is_one_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    row = Kind("exporters", "exporter", {"name": "text", "export": "method"}, "a protocol")
-    monkeypatch.setitem(cast(dict[str, Kind], KINDS), "exporters", row)
-    code = "class Csv:\n    name = 'csv'\n    def export(self, inputs): ...\nclass Odd: ..."
+    row = Kind("notifiers", "notifier", {"name": "text", "notify": "method"}, "a protocol")
+    monkeypatch.setitem(cast(dict[str, Kind], KINDS), "notifiers", row)
+    code = "class Mail:\n    name = 'mail'\n    def notify(self, inputs): ...\nclass Odd: ..."
     install(
-        tmp_path, "an_exporter", code, "csv = an_exporter:Csv\nodd = an_exporter:Odd", "exporters"
+        tmp_path, "a_notifier", code, "mail = a_notifier:Mail\nodd = a_notifier:Odd", "notifiers"
     )
     monkeypatch.syspath_prepend(tmp_path)
     catalogue = Catalogue()
-    assert catalogue.names("exporters") == ["csv", "odd"]
-    assert catalogue.load("exporters", "csv").name == "csv"
-    with pytest.raises(WaivernError, match=r"is not an exporter: 'name' is missing, 'export' is"):
-        catalogue.load("exporters", "odd")
+    assert catalogue.names("notifiers") == ["mail", "odd"]
+    assert catalogue.load("notifiers", "mail").name == "mail"
+    with pytest.raises(WaivernError, match=r"is not a notifier: 'name' is missing, 'notify' is"):
+        catalogue.load("notifiers", "odd")
     with pytest.raises(NotFoundError) as raised:
-        catalogue.load("connectors", "csv")
-    assert "'csv' is an exporter" in (raised.value.hint or "")
+        catalogue.load("connectors", "mail")
+    assert "'mail' is a notifier" in (raised.value.hint or "")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 
 from waivern.errors import WaivernError
-from waivern.kinds import KINDS, Entry, installed, only
+from waivern.kinds import KINDS, Entry, MissingExtraError, installed, only
 from waivern.plugins.component import Component, Connector, Processor
 from waivern.plugins.component_folders import ComponentModule, ComponentOutline, modules
 from waivern.plugins.component_shape import faults
@@ -158,6 +158,8 @@ def _instance(kind: str, offer: Offer) -> Any:
     try:
         loaded = _load(offer)
         found = loaded() if rule.instantiated and isinstance(loaded, type) else loaded
+    except MissingExtraError:
+        raise
     except (Exception, SystemExit) as error:
         raise WaivernError(
             f"{_called(kind, offer)} cannot be loaded: {describe(error)}",
