@@ -137,3 +137,14 @@ def test_a_run_without_a_journal(bench: Bench) -> None:
         "START",
         "FAIL",
     ]
+
+
+def test_runs_that_earlier_versions_recorded(tmp_path: Path) -> None:
+    recorded = Path(__file__).parents[1] / "runs/earlier"
+    bench = Bench(tmp_path)
+    shutil.copytree(recorded, tmp_path / ".waivern/runs")
+    names = sorted(path.name for path in recorded.iterdir() if (path / "_system").is_dir())
+    assert "first" in names
+    for name in names:
+        exported(bench, name)
+        assert verified(tmp_path / "out/bundle").code == 0, name
