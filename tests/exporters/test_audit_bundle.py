@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import base64
 import hashlib
+import itertools
 import json
 import os
 import shutil
@@ -221,6 +222,12 @@ class TestAlteration:
         altered(tmp_path, found)
         altered(tmp_path, summed(found))
         altered(tmp_path, dict(reversed(content.items())))
+        names = list(content)
+        for first, second in itertools.pairwise(names):
+            at = names.index(first)
+            order = [*names[:at], second, first, *names[at + 2 :]]
+            altered(tmp_path, {name: content[name] for name in order})
+        altered(tmp_path, {name: content[name] for name in [names[-1], *names[:-1]]})
 
     @pytest.mark.parametrize(
         "name", ["../evil.txt", "/etc/passwd", "a\\b", "artifacts/../x.json", "note.txt", "É.json"]

@@ -85,13 +85,12 @@ def read_journal(data: memoryview) -> tuple[list[Any], list[str]]:
     events, hashes = [], ["0" * 64]
     for number, line in enumerate(bytes(data).split(b"\n")[:-1], 1):
         found = LINE.fullmatch(line)
-        if not found:
-            raise AlteredError(f"line {number} of the journal is altered")
-        hashes.append(sha256(found[1]))
+        body, event, *stated = found.group(1, 4, 2, 3, 5) if found else (b"", b"null")
+        hashes.append(sha256(body))
         chain = [str(number), hashes[-2], hashes[-1]]
-        fits = chain == [found[group].decode() for group in (2, 3, 5)]
+        fits = [each.decode() for each in stated] == chain
         need(fits, f"line {number} of the journal does not follow the line before it")
-        events.append(parsed(found[4]))
+        events.append(parsed(event))
     return events, hashes[1:]
 
 
@@ -117,49 +116,49 @@ def fold(events: list[Any]) -> tuple[str, str, dict[str, Any]]:
     return runbook, status, done
 
 
-def check_files(
-    members: dict[str, memoryview], sums: dict[str, str], events: list[Any], done: dict[str, Any]
-) -> None:
-    """Check that runbooks and artifacts are those of the journal."""
+def check_files(members: dict[str, memoryview], events: list[Any]) -> None:
+    """Check that the runbooks and the artifacts are those of the journal."""
+    runbook, _, done = fold(events)
     ran = {event.get("runbook_hash") for event in events}
     ran |= {each["sha256"] for event in events for each in event.get("children") or ()}
+    same("runbook.yaml", f"sha256:{sha256(members['runbook.yaml'])}", runbook)
     for name, content in members.items():
         folder, _, rest = name.partition("/")
-        fault = f"{name} is not what the journal recorded"
+        digest, fault = f"sha256:{sha256(content)}", f"{name} is not what the journal recorded"
         if folder == "runbooks":
-            need(rest == f"{sums[name]}.yaml" and f"sha256:{sums[name]}" in ran, fault)
+            need(rest == f"{digest[7:]}.yaml" and digest in ran, fault)
         elif folder == "artifacts" and rest.endswith(".json"):
-            need(done.get(rest[:-5], {}).get("digest") == f"sha256:{sums[name]}", fault)
-            records = parsed(content).get("records") or {}
-            need(records.get("digest", "")[7:] == sums.get(f"{name}l", ""), f"{fault} with it")
+            need(done.get(rest[:-5], {}).get("digest") == digest, fault)
+            records, found = parsed(content).get("records") or {}, members.get(f"{name}l")
+            found_digest = None if found is None else f"sha256:{sha256(found)}"
+            need(records.get("digest") == found_digest, f"the records of {fault}")
         elif folder == "artifacts":
             need(name[:-1] in members, fault)  # which has the digest
 
 
-def check_rest(
-    members: dict[str, memoryview], sums: dict[str, str], events: list[Any], head: str
-) -> Any:
+def check_derived(members: dict[str, memoryview], events: list[Any], head: str) -> Any:
     """Check what follows from the journal and the files; return the envelope of the statement."""
-    runbook, status, done = fold(events)
-    envelope = parsed(members[STATEMENT])
-    statement = parsed(base64.b64decode(envelope["payload"], validate=True))
-    types = [statement["_type"], statement["predicateType"], envelope["payloadType"]]
-    run, journal = statement["predicate"]["run"], statement["predicate"]["journal"]
-    named = [name for name in members if name not in (STATEMENT, SUMS)]
-    subject = [{"name": name, "digest": {"sha256": sums[name]}} for name in named]
-    listing = "".join(f"{sums[name]}  {name}\n" for name in [*named, STATEMENT])
+    _, status, done = fold(events)
+    sums = {name: sha256(content) for name, content in members.items() if name != SUMS}
+    listing = "".join(f"{digest}  {name}\n" for name, digest in sums.items())
     digests = "".join(f"{done[key]['digest'][7:]}  {key}.json\n" for key in sorted(done))
     gates = [dict(e, line=n) for n, e in enumerate(events, 1) if e["type"] == "gate_decided"]
-    examined = {key: done[key].get("examined") for key in done}
-    same("runbook.yaml", f"sha256:{sums['runbook.yaml']}", runbook)
+    same(SUMS, bytes(members[SUMS]).decode(), listing)
+    same("the order of the members", list(members), [*sums, SUMS])
     same("digests.txt", bytes(members["digests.txt"]).decode(), digests)
     same("decisions.json", parsed(members["decisions.json"]), gates)
+    examined = {key: event.get("examined") for key, event in done.items()}
     same("coverage.json", parsed(members["coverage.json"])["examined"], examined)
+    envelope = parsed(members[STATEMENT])
+    statement = parsed(base64.b64decode(envelope["payload"], validate=True))
+    del sums[STATEMENT]
+    subject = [{"name": name, "digest": {"sha256": digest}} for name, digest in sums.items()]
+    types = [statement["_type"], statement["predicateType"], envelope["payloadType"]]
+    run, journal = statement["predicate"]["run"], statement["predicate"]["journal"]
     same("the type of the statement", types, TYPES)
     same("the subject of the statement", statement["subject"], subject)
     same("the run of the statement", [run["id"], run["status"]], [events[0]["run_id"], status])
     same("the journal of the statement", journal, {"lines": len(events), "head": head})
-    same(SUMS, bytes(members[SUMS]).decode(), listing)
     return envelope
 
 
@@ -198,13 +197,11 @@ def verify(options: argparse.Namespace) -> str:
     whole = sha256(data)
     need(options.sha256 in (None, whole), f"the SHA-256 of the file is {whole}")
     members = read_zip(data)
-    sums = {name: sha256(content) for name, content in members.items()}
     events, hashes = read_journal(members["journal.jsonl"])
     need(options.head in (None, *hashes), f"the head of the journal is {hashes[-1]}")
+    check_files(members, events)
+    signature = check_signature(check_derived(members, events, hashes[-1]), options.signers)
     _, status, done = fold(events)
-    check_files(members, sums, events, done)
-    envelope = check_rest(members, sums, events, hashes[-1])
-    signature = check_signature(envelope, options.signers)
     held = sum(f"artifacts/{key}.json" in members for key in done)
     redacted = [key for key, event in sorted(done.items()) if "redacted" in event]
     coverage = parsed(members["coverage.json"])["coverage"]["summary"]
