@@ -209,3 +209,25 @@ def test_the_bound_of_a_sample_is_on_the_first_screen(place: Place, wct: Wct) ->
     bound = r"among 300 of 2,000 rows: at most \d+\.\d % of rows at 95 % confidence"
     assert re.search(bound, text)
     assert "0 of 1 sources examined in full least: big, 15.0 %" in text
+
+
+@pytest.mark.sweep
+def test_of_findings_that_prove_to_be_altered_nothing_is_shown(place: Place, wct: Wct) -> None:
+    (place.path / "files").mkdir()
+    for n in range(300):
+        (place.path / "files" / f"people_{n}.csv").write_text(CSV)
+    (place.path / "few").mkdir()
+    (place.path / "few" / "staff.csv").write_text(CSV)
+    few = """  few: {source: {type: filesystem, properties: {path: few}}}
+  fine: {inputs: few, process: {type: personal_data}}
+"""
+    wct("run", place.runbook("book.yaml", BOOK + few), "-q", "--run-id", "many")
+    records = place.path / ".waivern/runs/many/findings.jsonl"
+    lines = records.read_bytes().splitlines(keepends=True)
+    assert len(lines) > 1000
+    records.write_bytes(b"".join([*lines[:-1], lines[-1].replace(b"people_", b"peopie_")]))
+    found = report(place, wct, "many")
+    assert "in 1 system" in first_screen(found)
+    assert "The findings of findings are not in this report" in first_screen(found)
+    assert "staff.csv" in found.text
+    assert "people_" not in found.text
