@@ -202,3 +202,8 @@ def test_a_trunk_digit_may_stand_in_parentheses() -> None:
 )
 def test_a_value_is_found_where_it_is_meant(text: str, kind: str) -> None:
     assert [match.type for match in scan(text)] == [kind]
+
+
+def test_a_vcard_is_no_table() -> None:
+    text = "BEGIN:VCARD\nUID:sorted-10\nN:C;First Name\nTEL;HOME:+1-221-5423789\nEND:VCARD\n"
+    assert "First Name" not in {use.field.name for use in field_names(text, load_ruleset())}

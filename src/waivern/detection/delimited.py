@@ -229,7 +229,7 @@ def _unusual(text: str, begin: int, end: int) -> LineOfNames | None:
         if line.startswith(_COMMENTS) or (declared and not index):
             above += 1
             continue
-        if line.lstrip().startswith(("<", "{")):
+        if line.lstrip().startswith(("<", "{", "BEGIN:")):
             return None
         if line.count('"') % 2 and (last := _odd_below(text, last, '"') or last):
             line = text[first:last].rstrip("\r")  # a name with a line end in it
