@@ -166,3 +166,22 @@ def test_two_runs_are_compared(place: Place, book: str, wct: Wct) -> None:
     found = wct("diff", "one", "two", "--json").data("diff")["findings"]
     assert (found["new"], found["resolved"], found["unchanged"]) == (1, 1, 1)
     assert wct("diff", "one", "nine").code == 4
+
+
+def test_a_renamed_file_is_known_to_a_baseline(place: Place, wct: Wct) -> None:
+    (place.path / "data").mkdir()
+    (place.path / "data/a.txt").write_text("write to ann.keller@quillfeather.dev")
+    book = place.runbook(
+        "scan.yaml",
+        """
+  files: {source: {type: filesystem, properties: {path: data}}}
+  found: {inputs: files, process: {type: personal_data, properties: {types: [EMAIL_ADDRESS]}}}
+""",
+    )
+    run(wct, book, "one")
+    (place.path / "base.json").write_text(wct("findings", "list", "one", "--json").out)
+    (place.path / "data/a.txt").rename(place.path / "data/b.txt")
+    for baseline in ("one", "base.json"):
+        words = ("--baseline", baseline, "--fail-on", "new")
+        assert run(wct, book, f"with-{len(baseline)}", *words)[0] == 0
+    assert run(wct, book, "moved", "--baseline", "one", "--fail-on", "moved")[0] == 6

@@ -129,6 +129,9 @@ class _Explanation:
     def _compare(
         self, step: StepRecord, done: ArtifactCompletedRecord, found: ArtifactReason
     ) -> None:
+        if not self._record.vouched:
+            found.reasons.append("the run has no journal, which would have the reason")
+            return
         if done.component == "gate":
             found.reasons.append("people decided it in this run")
             return

@@ -16,7 +16,7 @@ from waivern.files import open_file
 from waivern.message import Json
 from waivern.record.fold import RunRecord
 from waivern.runs import queries
-from waivern.runs.examined_places import RenamedItems
+from waivern.runs.examined_places import ItemDigests, Place, RenamedItems
 from waivern.runs.findings_comparison import (
     ComparableFinding,
     FindingsComparison,
@@ -41,20 +41,21 @@ class Baseline(NamedTuple):
     """The run; None for a file."""
     listed: tuple[ComparableFinding, ...]
     """The findings of a file."""
+    digests: Mapping[Place, str] = {}
+    """Those of the items of a file, as far as it has them."""
 
     def compared(self, store: RunStore, findings: RunFindings) -> FindingsComparison:
         """Compare the findings of a run with the earlier ones. Raises IntegrityError."""
-        if self.record is None:
-            earlier: Iterator[ComparableFinding] = iter(self.listed)
-            renamed = None
-        else:
-            earlier = map(ComparableFinding.of, RunFindings(store, self.record))
-            renamed = RenamedItems(store, self.record, findings.record)
+        listed: Iterator[ComparableFinding] = iter(self.listed)
+        digests: ItemDigests | Mapping[Place, str] = self.digests
+        if self.record is not None:
+            listed = map(ComparableFinding.of, RunFindings(store, self.record))
+            digests = ItemDigests(store, self.record)
         return compare_findings(
-            earlier,
+            listed,
             map(ComparableFinding.of, findings),
             lambda _finding: None,
-            renamed.names if renamed else lambda _old, _new: {},
+            RenamedItems(digests, ItemDigests(store, findings.record)).names,
         )
 
 
@@ -104,14 +105,24 @@ def _of_file(text: str, folder: str | None) -> Baseline:
         listed = data.get("findings")
         found = tuple(map(_listed, listed)) if isinstance(listed, list) else None
         runbook = str(data.get("runbook") or "")
+        digests = _digests(data.get("digests"))
     else:
-        found, runbook = _of_artifact(content), ""
+        found, runbook, digests = _of_artifact(content), "", {}
     if found is None:
         raise UsageError(
             f"baseline {text} has no findings",
             hint="name a file that `wct findings list RUN --json` printed",
         )
-    return Baseline(text, runbook, None, found)
+    return Baseline(text, runbook, None, found, digests)
+
+
+def _digests(rows: Json) -> dict[Place, str]:
+    """Return the digests of items, which are rows of system, item and digest."""
+    found = {}
+    for row in rows if isinstance(rows, list) else ():
+        if isinstance(row, list) and len(row) == 3 and all(isinstance(each, str) for each in row):
+            found[row[0], row[1]] = row[2]
+    return found
 
 
 def _why(error: Exception) -> str:
@@ -153,5 +164,5 @@ def _listed(entry: Json) -> ComparableFinding:
         count if isinstance(count, int) else 1,
         1.0,
         text("place"),
-        0,
+        alike if isinstance(alike := given.get("alike"), int) else 0,
     )

@@ -7,9 +7,9 @@ artifacts and the properties of its detectors say where it did.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from waivern.errors import WaivernError
 from waivern.message import Json, Message
@@ -160,38 +160,52 @@ def _message(store: RunStore, record: RunRecord, step: StepRecord) -> Message | 
         return None
 
 
-class RenamedItems:
-    """The items of an earlier run that a later one has under another name, by their digests."""
+Place: TypeAlias = tuple[str, str]
+"""The system and the item of findings."""
 
-    def __init__(self, store: RunStore, before: RunRecord, after: RunRecord) -> None:
-        self._store, self._before, self._after = store, before, after
 
-    def names(self, old: Iterable[ComparableFinding], new: Iterable[ComparableFinding]) -> Names:
-        """Return the new names of the items of earlier findings; the catalogues are read once."""
-        gone = {(each.system, each.item) for each in old if each.item}
-        there = {(each.system, each.item) for each in new if each.item}
-        if not gone or not there:
-            return {}
-        digests = dict(self._digests(self._before, gone))
-        wanted = set(digests.values())
-        items: dict[str, list[tuple[str, str]]] = defaultdict(list)
-        for place, digest in self._digests(self._after, there):
-            if digest in wanted:
-                items[digest].append(place)
-        return {place: items[digest] for place, digest in digests.items() if digest in items}
+class ItemDigests:
+    """The digests of the items of a run, which the catalogues of its sources have."""
 
-    def _digests(
-        self, record: RunRecord, places: set[tuple[str, str]]
-    ) -> Iterator[tuple[tuple[str, str], str]]:
-        """Yield the places with the digests that the catalogues of their systems have."""
+    def __init__(self, store: RunStore, record: RunRecord) -> None:
+        self._store, self._record = store, record
+
+    def of(self, places: Collection[Place]) -> dict[Place, str]:
+        """Return the digests of these places; the catalogues are read once."""
+        found = {}
         for system in sorted({system for system, _ in places}):
-            step = record.steps.get(system)
-            message = _message(self._store, record, step) if step else None
+            step = self._record.steps.get(system)
+            message = _message(self._store, self._record, step) if step else None
             listed = ArtifactList.of(message) if message else None
             for entry in _objects_of(listed):
                 name, digest = entry.get("path", entry.get("name")), entry.get("digest")
                 if isinstance(digest, str) and (system, str(name)) in places:
-                    yield (system, str(name)), digest
+                    found[system, str(name)] = digest
+        return found
+
+
+class RenamedItems:
+    """The items of an earlier run that a later one has under another name, by their digests."""
+
+    def __init__(self, earlier: ItemDigests | Mapping[Place, str], later: ItemDigests) -> None:
+        self._earlier, self._later = earlier, later
+
+    def names(self, old: Iterable[ComparableFinding], new: Iterable[ComparableFinding]) -> Names:
+        """Return the new names of the items of earlier findings."""
+        gone = {(each.system, each.item) for each in old if each.item}
+        there = {(each.system, each.item) for each in new if each.item}
+        if not gone or not there:
+            return {}
+        earlier = self._earlier
+        digests = earlier.of(gone) if isinstance(earlier, ItemDigests) else earlier
+        items: dict[str, list[Place]] = defaultdict(list)
+        for place, digest in self._later.of(there).items():
+            items[digest].append(place)
+        return {
+            place: items[digest]
+            for place, digest in digests.items()
+            if place in gone and digest in items
+        }
 
 
 def _objects_of(listed: ArtifactList | None) -> Iterator[Mapping[str, Json]]:

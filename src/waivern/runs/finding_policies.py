@@ -58,6 +58,11 @@ class FindingPolicy:
             self.notes.append(
                 f"baseline {self.baseline.name} is of another runbook: {self.baseline.runbook}"
             )
+        if earlier and earlier.metadata.status is not RunStatus.COMPLETED:
+            self.notes.append(
+                f"baseline {earlier.metadata.run_id} is {earlier.metadata.status}: what it has not"
+                " examined is new"
+            )
         self.notes.extend(self.reviews.notes())
         tripped = [hide(each.text) for each in met if each.count]
         if record.metadata.status is RunStatus.COMPLETED:

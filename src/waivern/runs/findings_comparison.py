@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from sys import intern
 from typing import NamedTuple, TypeAlias
+from zlib import crc32
 
 from waivern.message import Json
 from waivern.runs.recorded_findings import RecordedFinding
@@ -52,7 +53,7 @@ class ComparableFinding(NamedTuple):
     place: str
     """The first of its places, in words."""
     alike: int
-    """A hash of what it shares with the same finding in a file of another name."""
+    """A checksum of what it shares with the same finding in a file of another name."""
 
     @classmethod
     def of(cls, finding: RecordedFinding) -> ComparableFinding:
@@ -76,11 +77,13 @@ class ComparableFinding(NamedTuple):
             finding.occurrences,
             confidence if type(confidence) is float else 1.0,
             place_text(first) if type(first) is dict else "",
-            hash(
-                (
-                    *(finding.type, str(named), finding.field, str(get("canonical", ""))),
-                    *(finding.kind, finding.test_data),
-                )
+            crc32(
+                "\x1f".join(
+                    (
+                        *(finding.type, str(named), finding.field, str(get("canonical", ""))),
+                        *(finding.kind, str(finding.test_data)),
+                    )
+                ).encode("utf-8", "replace")
             ),
         )
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from waivern.message import Json
 from waivern.record.coverage import RunCoverage, coverage, number
 from waivern.runs.compare import Pair, compare
-from waivern.runs.examined_places import ExaminedPlaces, RenamedItems
+from waivern.runs.examined_places import ExaminedPlaces, ItemDigests, RenamedItems
 from waivern.runs.findings_comparison import (
     ComparableFinding,
     FindingsComparison,
@@ -133,7 +133,7 @@ def compare_runs(
         map(ComparableFinding.of, old),
         map(ComparableFinding.of, new),
         places.unexamined,
-        RenamedItems(store, before, after).names,
+        RenamedItems(ItemDigests(store, before), ItemDigests(store, after)).names,
     )
     return RunComparison(
         before,

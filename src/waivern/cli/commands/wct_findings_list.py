@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from waivern.runs.recorded_findings import RunFindings
     from waivern.store.base import RunStore
 
+MOST_DIGESTS = 100_000
+"""The items whose digests a document has."""
 ROWS = 100
 """The findings that a terminal shows unless asked for more."""
 
@@ -88,7 +90,7 @@ def command(
     found = _found(opened_store, findings, earlier, reviews, where)
     out = stdout()
     if as_json:
-        _print_json(findings, islice(found, first))
+        _print_json(opened_store, findings, islice(found, first))
     elif out.tty:
         rows = list(islice(found, first or ROWS))
         FOUND.table(out, rows)
@@ -123,13 +125,23 @@ def _found(
             yield ListedFinding(finding, reviews.of(finding), outcome)
 
 
-def _print_json(findings: RunFindings, found: Iterator[ListedFinding]) -> None:
-    """Write the document finding by finding: there may be a million."""
+def _print_json(store: RunStore, findings: RunFindings, found: Iterator[ListedFinding]) -> None:
+    """Write the document finding by finding: there may be a million.
+
+    The digests of the items, as far as they are few enough, let a later run recognise renamed ones.
+    """
+    from waivern.runs.examined_places import ItemDigests
+
     run = findings.record.metadata
     about = {"run_id": run.run_id, "runbook": run.runbook_name, "unread": findings.unread}
     head = json_text(about, indent=None)[:-1]
     write = sys.stdout.write
+    places: set[tuple[str, str]] = set()
     write('{"schema": "wct.findings/1", "data": ' + head + ', "findings": [')
     for number, each in enumerate(found):
         write((",\n" if number else "\n") + json_text(each.document(), indent=None))
-    write("\n]}}\n")
+        if each.finding.item and len(places) < MOST_DIGESTS:
+            places.add((each.finding.system, each.finding.item))
+    digests = ItemDigests(store, findings.record).of(places)
+    rows = [[*place, digest] for place, digest in digests.items()]
+    write('\n], "digests": ' + json_text(rows, indent=None) + "}}\n")

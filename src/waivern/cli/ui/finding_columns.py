@@ -60,10 +60,11 @@ class ListedFinding(NamedTuple):
     """Of the comparison with a baseline."""
 
     def document(self) -> dict[str, Json]:
-        """Return the finding for programs; `about` has its summary, `finding` all of it."""
+        """Return the finding for programs; `alike` is equal where only the file differs."""
         from waivern.runs.findings_comparison import ComparableFinding
 
-        short = ComparableFinding.of(self.finding).document()
+        found = ComparableFinding.of(self.finding)
+        short = found.document() | {"alike": found.alike}
         short |= {} if self.outcome is None else {"outcome": self.outcome}
         return short | ({"review": self.review.document()} if self.review else {})
 
