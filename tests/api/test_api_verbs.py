@@ -304,3 +304,13 @@ def test_every_public_name_is_there_and_documented() -> None:
             assert value.__doc__, name
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         waivern.nonsense  # type: ignore[attr-defined]  # noqa: B018
+
+
+# forecast
+
+
+def test_a_forecast_takes_the_selection_of_a_run(store: RunStore) -> None:
+    book = two()
+    assert [each.artifact for each in waivern.forecast(book.runbook, store=store)] == ["a", "b"]
+    (only,) = waivern.forecast(book.runbook, store=store, exclude="b")
+    assert only.artifact == "a"

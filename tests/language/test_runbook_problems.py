@@ -417,8 +417,8 @@ def test_an_error_reads_like_a_compilers() -> None:
         "  |                              ^^^^^^\n"
         "  = help: did you mean 'process'? allowed here: source, inputs, process, reuse, "
         "child_runbook, gate, merge, output, optional, output_schema, when, after, for_each, "
-        "repeat, retry, timeout, max_memory, pool, on_error, cache, keep, on_change, name, "
-        "description, contact"
+        "repeat, retry, timeout, max_memory, pool, on_error, cache, keep, on_change, tags, "
+        "name, description, contact"
     )
 
 

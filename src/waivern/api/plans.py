@@ -99,6 +99,8 @@ def forecast(
     *,
     resume: str | None = None,
     params: Mapping[str, Json] | None = None,
+    select: Texts = (),
+    exclude: Texts = (),
     cache: bool | None = None,
     refresh: Texts = (),
     base: Folder = None,
@@ -106,6 +108,8 @@ def forecast(
     project_root: Folder = None,
 ) -> list[Forecast]:
     """Return what `run` would do with each artifact, and why, in declared order; write nothing.
+
+    Artifacts that `select` and `exclude` leave out are not in the list.
 
     With `resume`, return what `resume` would do with this run, changed as the runbook may be.
     Raises what they would raise before anything is written.
@@ -119,9 +123,14 @@ def forecast(
         refresh=refresh,
         base=base,
     )
-    requested = request(source, run=resume, params=params)
+    requested = request(source, run=resume, params=params, select=select, exclude=exclude)
     if resume is not None:
         where.refuse_without_runs("resume")
     return forecast(
-        requested.source, where.store, where.options, params=requested.params, resume=resume
+        requested.source,
+        where.store,
+        where.options,
+        params=requested.params,
+        resume=resume,
+        selection=requested.selection,
     )
