@@ -230,3 +230,12 @@ PROSE = [
 @pytest.mark.parametrize("text", PROSE)
 def test_what_is_no_table_has_no_columns(text: str) -> None:
     assert {match.column for match in scan(text)} <= {""}
+
+
+@pytest.mark.parametrize("quote", ["'", '"', "`", ""])
+def test_names_in_quoted_cells_are_names_in_a_long_table_too(quote: str) -> None:
+    people = ["Ann Lee", "Bob Maas", "Eva Kern", "Jan Prijs", "Tom Weber", "Ida Olsen"]
+    rows = "".join(f"{n};{quote}{name}{quote};x{n}\n" for n, name in enumerate(people * 3))
+    text = f"id;name;code\n{rows}"
+    found = [text[m.start : m.end] for m in scan(text) if m.type == "PERSON"]
+    assert found == people * 3

@@ -33,7 +33,7 @@ from waivern.detection.validators import card_issuer, iban
 from waivern.detection.value_types import canonical_mask, is_sample
 from waivern.detection.weighing import Match, Weights, match_of, preference
 
-PADDING = ' \t\r"'
+PADDING = " \t\r\"'*`"
 """What may surround the value of a cell."""
 _PADDING = PADDING.encode()
 _MOST_SHAPES = 5_000
