@@ -28,6 +28,7 @@ _SEP = expression(r'"?sep=(\t|[^\s"\w])"?\s*', re.IGNORECASE)
 _COMMENTS = ("#", "//", "--", "%", ";;", "/*", "REM ")
 _NO_HEAD = ("<", "{", "#!", "//")
 _LONGEST_NAME = 60
+_NOT_IN_NAMES = frozenset("=@{}<>;\"'")
 _MOST_WORDS = 6
 """The words of the longest name."""
 _MOST_ABOVE = 8
@@ -220,6 +221,8 @@ def _unusual(text: str, begin: int, end: int) -> LineOfNames | None:
     """Return the names of a table in another dialect, which several lines show."""
     declared = _SEP.fullmatch(text[begin : min(end, begin + 10)].lstrip("\ufeff"))
     commented = declared or text.startswith(_COMMENTS, begin)
+    if not commented and text.startswith("\n", end + 1) and not text.count('"', begin, end) % 2:
+        return None  # no row follows
     lines = [*_lines(text, begin, _MOST_ABOVE + 4 if commented else 5)]
     above = 0
     for index, (first, last) in enumerate(lines[:-1]):
@@ -290,9 +293,9 @@ def _line_after(text: str, end: int) -> tuple[str, int]:
 def _is_name(cell: str) -> bool:
     return (
         len(cell) <= _LONGEST_NAME
-        and any(c.isalpha() for c in cell)
-        and sum(c.isdigit() for c in cell) <= 4
-        and not any(c in "=@{}<>;\"'" for c in cell)
         and len(cell.split()) <= _MOST_WORDS
+        and _NOT_IN_NAMES.isdisjoint(cell)
+        and any(map(str.isalpha, cell))
+        and sum(map(str.isdigit, cell)) <= 4
         and cell.count("(") == cell.count(")")
     )

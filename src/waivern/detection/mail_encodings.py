@@ -72,7 +72,7 @@ class _Part(NamedTuple):
 def may_occur(text: str, spelled: Collection[str] | None = None) -> bool:
     """Return whether a text may have a transfer encoding; `spelled` are its words, if known."""
     return any(
-        sign in text
+        sign[0] in text and sign in text
         for sign, words in _SIGNS.items()
         if not words or spelled is None or any(word in spelled for word in words)
     )

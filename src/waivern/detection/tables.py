@@ -336,7 +336,7 @@ def _places(text: str, word: str, words: TextWords | None) -> Iterator[int]:
 
 def _blank_lines(text: str) -> Iterator[int]:
     """Yield where the line after each blank line begins."""
-    if any(sign in text for sign in (" \n", "\t\n", "\r\n")):
+    if any(sign[0] in text and sign in text for sign in ("\r\n", "\t\n", " \n")):
         yield from (blank.end() for blank in _BLANK.finditer(text))
         return
     at = text.find("\n\n")

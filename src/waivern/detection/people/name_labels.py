@@ -53,22 +53,21 @@ def labelled(doc: PreparedText) -> Iterator[Candidate]:
 
 def _after(doc: PreparedText, word: str, around: _Neighbourhood) -> Iterator[Candidate]:
     """Yield the names after labels that end in a word, which is in lower case without accents."""
-    raw, needle, text = doc.folded, spelling(word), doc.text
-    for found in needle.finditer(raw):
-        end = found.end()
+    text = doc.text
+    for start, end in _spelled(doc.folded, word):
         if (sign := _SIGN.match(text, end)) is not None:
-            label = _LABEL.search(text, max(0, found.start() - 30), end)
+            label = _LABEL.search(text, max(0, start - 30), end)
             if label is not None:
                 # `INFO customer=…`: the name of an assignment is one word
                 name = label.group().split(" ")[-1] if "=" in sign.group() else label.group()
                 yield from _value(doc, around, name, end, sign.end())
         elif word == "name" and text.startswith(" i", end):
-            yield from _introduced(text, found.start(), end)
+            yield from _introduced(text, start, end)
         elif (cell := _CELL.match(text, end)) is not None:
-            label = _LABEL.search(text, max(0, found.start() - 30), end)
+            label = _LABEL.search(text, max(0, start - 30), end)
             if label is not None:
                 yield from _value(doc, around, label.group(), end, cell.end())
-        elif word in _NOTED and text[found.start() - 1 : found.start()] in ("@", "\\"):
+        elif word in _NOTED and text[start - 1 : start] in ("@", "\\"):
             yield from names_from(text, end + len(text[end : end + 1]), FAIR, "label")
         elif word in _NOTED and (meta := _META.match(text, end)):
             yield from names_from(text, meta.end(), FAIR, "label")
@@ -182,6 +181,18 @@ class _Neighbourhood:
                 folded(word) in known for word in _CAPITAL.findall(near)
             )
         return self._data[block]
+
+
+def _spelled(raw: bytes, word: str) -> Iterator[tuple[int, int]]:
+    """Yield the places of a word; most words have no accents, which is quicker to search for."""
+    if word in _ACCENTED:
+        yield from (found.span() for found in spelling(word).finditer(raw))
+        return
+    plain = word.encode()
+    at = raw.find(plain)
+    while at >= 0:
+        yield at, at + len(plain)
+        at = raw.find(plain, at + len(plain))
 
 
 def spelling(word: str) -> re.Pattern[bytes]:
