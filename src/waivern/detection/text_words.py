@@ -14,7 +14,7 @@ from typing import NamedTuple
 from waivern.detection.expressions import expression
 from waivern.detection.field_terms import FieldTerm, named_field
 from waivern.detection.people import address_fields, addresses, name_fields, persons
-from waivern.detection.word_splitting import UNSPACED, tokens_in, words_once
+from waivern.detection.word_splitting import UNSPACED, singular, tokens_in, words_once
 
 _BLOCK = 1 << 14
 """The characters of a block; it ends between two runs."""
@@ -26,6 +26,9 @@ _MAIL = "mail"
 """A part of `e-mail`, which is one word to `words` and two runs of letters."""
 _SIGNALS = (
     persons.SPELLED | addresses.SPELLED | frozenset("insert INSERT Insert copy COPY Copy".split())  # noqa: SIM905
+)
+_ODD_SIGNALS = expression(
+    b"|".join(word.encode() for word in sorted(_SIGNALS, reverse=True) if not word.isascii())
 )
 _RUN = b"-_"
 _WHOLE = expression(rb"[A-Za-z0-9_-]+")
@@ -84,15 +87,20 @@ class Lexicon:
     def _token(self, token: str) -> _Token:
         known = self._tokens.get(token)
         if known is None:
-            words, lower = words_once(token), token.lower()
-            told = list(filter(self._means, words))
-            if _ANY_PART.search(lower):
-                told += (f"{_PART}{part}" for part in PARTS if part in lower)
-            known = _Token(tuple(told), not self._fields.isdisjoint(words))
-            self._tokens[token] = known
-            if not told:
+            known = self._tokens[token] = self._judged(token)
+            if not known.words:
                 self._silent.add(token)
         return known
+
+    def _judged(self, token: str) -> _Token:
+        lower = token.lower()
+        plain = token.isascii() and (token[1:].islower() or token.isupper())
+        words = (singular(lower),) if plain else words_once(token)
+        told = [word for word in words if self._means(word)]
+        if _ANY_PART.search(lower):
+            told += (f"{_PART}{part}" for part in PARTS if part in lower)
+        of_field = not self._fields.isdisjoint(words)
+        return _Token(tuple(told), of_field) if told or of_field else _SILENT
 
     def _means(self, word: str) -> bool:
         if word in self._labels or word[: self._size] in self._beginnings:
@@ -120,10 +128,14 @@ class Lexicon:
 
     def _run(self, run: bytes) -> _Run:
         tokens = run.translate(_LETTERS).decode().split()
-        spelled = tokens if run.isascii() else tokens_in(run.decode())
-        signals = [token for token in spelled if token in _SIGNALS]
+        signals = [token for token in tokens if token in _SIGNALS]
+        if not run.isascii():
+            signals += (found.decode() for found in _ODD_SIGNALS.findall(run))
         uncertain = self._count and b"0" in run
-        if not uncertain and not any(self._token(token).of_field for token in tokens):
+        of_field = False
+        for token in tokens:
+            of_field |= self._token(token).of_field
+        if not (of_field or uncertain):
             return _Run([], signals)
         names = filter(_IDENTIFIER.fullmatch, _WHOLE.findall(run))
         fields = [name for name in names if uncertain or named_field(name.decode(), self._terms)]
@@ -135,6 +147,9 @@ class _Token(NamedTuple):
 
     words: tuple[str, ...]
     of_field: bool
+
+
+_SILENT = _Token((), of_field=False)
 
 
 class _Run(NamedTuple):

@@ -43,8 +43,19 @@ def _words_of(token: str) -> tuple[str, ...]:
     """Return the words of a part of a name: texts consist of few different ones."""
     plain = token.isascii() and token.isalnum()
     if plain and (token[1:].islower() or (token.isupper() and token.isalpha())):
-        return (_singular(token.lower()),)  # without humps
-    return tuple([_singular(w.casefold()) for w in _WORD.findall(_HUMPS.sub(" ", token))])
+        return (singular(token.lower()),)  # without humps
+    return tuple([singular(w.casefold()) for w in _WORD.findall(_HUMPS.sub(" ", token))])
+
+
+class _Marks(dict[int, int | None]):
+    """The marks that combine with the letter before them, as a table that leaves them out."""
+
+    def __missing__(self, code: int) -> int | None:
+        known = self[code] = None if unicodedata.category(chr(code)) == "Mn" else code
+        return known
+
+
+_MARKS = _Marks()
 
 
 def fold(word: str) -> str:
@@ -56,7 +67,7 @@ def _plain(text: str) -> str:
     if text.isascii():
         return text
     decomposed = unicodedata.normalize("NFKD", text)
-    return "".join(c for c in decomposed if unicodedata.category(c) != "Mn")
+    return decomposed.translate(_MARKS)
 
 
 def words_once(name: str) -> tuple[str, ...]:
@@ -84,8 +95,10 @@ def words_of(tokens: Iterable[str], field: str | None = None) -> frozenset[str]:
     return frozenset(word for token in every for word in words_once(token))
 
 
-def _singular(word: str) -> str:
-    word = _COUNTER.sub("", word)
+def singular(word: str) -> str:
+    """Return a word in lower case without a counter and the ending of a plural."""
+    if word[-1:].isdigit():
+        word = _COUNTER.sub("", word)
     if len(word) < 4 or not word.endswith("s") or word.endswith(("ss", "us", "is")):
         return word
     if word.endswith("ies"):
