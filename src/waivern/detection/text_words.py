@@ -14,7 +14,7 @@ from typing import NamedTuple
 from waivern.detection.expressions import expression
 from waivern.detection.field_terms import FieldTerm, named_field
 from waivern.detection.people import address_fields, addresses, name_fields, persons
-from waivern.detection.word_splitting import UNSPACED, singular, tokens_in, words_once
+from waivern.detection.word_splitting import UNSPACED, tokens_in, words_once
 
 _BLOCK = 1 << 14
 """The characters of a block; it ends between two runs."""
@@ -71,6 +71,9 @@ class Lexicon:
         self._beginnings = frozenset(beginnings)
         self._size = max(map(len, self._beginnings), default=0)
         self._fields = {_MAIL} | {word for term in fields for word in term.split(" ")}
+        self._spellings = {
+            spelling for word in self._labels | self._fields for spelling in _spellings(word)
+        }
         self._tokens: dict[str, _Token] = {}
         self._silent: set[str] = set()
         """The tokens that have no words that mean something."""
@@ -95,7 +98,10 @@ class Lexicon:
     def _judged(self, token: str) -> _Token:
         lower = token.lower()
         plain = token.isascii() and (token[1:].islower() or token.isupper())
-        words = (singular(lower),) if plain else words_once(token)
+        if plain and lower not in self._spellings and lower[: self._size] not in self._beginnings:
+            words: tuple[str, ...] = ()
+        else:
+            words = words_once(token)
         told = [word for word in words if self._means(word)]
         if _ANY_PART.search(lower):
             told += (f"{_PART}{part}" for part in PARTS if part in lower)
@@ -112,19 +118,26 @@ class Lexicon:
         if len(self._silent_runs) + len(self._runs) > _MOST_KNOWN:
             self._silent_runs.clear()
             self._runs.clear()
-        fields: list[bytes] = []
-        signals: list[str] = []
-        for run in runs - self._silent_runs:
-            told = self._runs.get(run)
-            if told is None:
-                told = self._run(run)
-                if any(told):
-                    self._runs[run] = told
-                else:
-                    self._silent_runs.add(run)
-            fields += told.fields
-            signals += told.signals
-        return fields, frozenset(signals)
+        new = runs - self._silent_runs
+        self._judge(new - self._runs.keys())
+        told = [self._runs[run] for run in self._runs.keys() & new]
+        return (
+            [name for each in told for name in each.fields],
+            frozenset(word for each in told for word in each.signals),
+        )
+
+    def _judge(self, runs: set[bytes]) -> None:
+        """Judge runs that are new. Most of them are one word that means nothing."""
+        tokens = {*b" ".join(runs).translate(_LETTERS).decode().split()}
+        silent = {each for each in tokens if each not in _SIGNALS and not self._token(each)[1]}
+        simple = {each.encode() for each in silent} & runs
+        self._silent_runs |= simple
+        for run in runs - simple:
+            told = self._run(run)
+            if told.fields or told.signals:
+                self._runs[run] = told
+            else:
+                self._silent_runs.add(run)
 
     def _run(self, run: bytes) -> _Run:
         tokens = run.translate(_LETTERS).decode().split()
@@ -180,6 +193,13 @@ PARTS = (
 
 _PART = "*"
 _ANY_PART = expression("|".join(PARTS))
+
+
+def _spellings(word: str) -> Iterator[str]:
+    """Yield all that has a word as its singular."""
+    yield from (word, f"{word}s", f"{word}es")
+    if word.endswith("y"):
+        yield f"{word[:-1]}ies"
 
 
 class WordBlock(NamedTuple):
