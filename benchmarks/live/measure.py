@@ -86,6 +86,7 @@ def main() -> None:
             )
     ratios = [one / other for one, other in zip(live, quiet, strict=True)]
     print(f"medians: quiet {statistics.median(quiet):.3f} s, live {statistics.median(live):.3f} s")
+    print(f"least: quiet {min(quiet):.3f} s, live {min(live):.3f} s")
     print(f"median of the ratios: {statistics.median(ratios):.4f}")
     print(f"ratio of the medians: {statistics.median(live) / statistics.median(quiet):.4f}")
 

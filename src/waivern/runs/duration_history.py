@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from statistics import median_low
 
 from waivern.errors import WaivernError
 from waivern.message import Json
@@ -31,8 +30,8 @@ class DurationHistory:
     def took_ms(self, artifact: str) -> int | None:
         """Return how long producing it usually took; None if none of them produced it."""
         done = self._completed(artifact)
-        took = [one.duration_ms for one in done if one.how == How.PRODUCED]
-        return median_low(took) if took else None
+        took = sorted(one.duration_ms for one in done if one.how == How.PRODUCED)
+        return took[(len(took) - 1) // 2] if took else None  # statistics takes 10 ms to import
 
     def identity(self, artifact: str) -> Mapping[str, Json] | None:
         """Return the identity of the artifact the last time that it was known."""

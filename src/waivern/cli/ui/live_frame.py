@@ -13,7 +13,7 @@ from waivern.record.text_forms import clean, counted, duration, size
 
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 ASCII_SPINNER = "|/-\\"
-ESTIMATE_S = 2.0
+ESTIMATE_S = 3.0
 """The time after which an estimate of the rest means something."""
 WORD = 11
 """The width of the longest status."""

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from waivern.cli.ui.live_frame import FrameLine, Terminal
     from waivern.runs.duration_history import DurationHistory
 
-TICK_S = 0.1
+TICK_S = 0.2
 UNLOGGED = 1000
 """Lines that are buffered until the run has a log."""
 IN_VIEW = frozenset({"started", "completed", "reused", "cached", "skipped", "suspended", "ended"})

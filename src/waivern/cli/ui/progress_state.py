@@ -18,7 +18,7 @@ from waivern.record.journal_events import (
     ArtifactSuspendedRecord,
     Event,
 )
-from waivern.record.status import ArtifactStatus, How
+from waivern.record.status import ArtifactStatus
 from waivern.record.text_forms import clean, short
 
 TELLING = 0.05
@@ -132,25 +132,26 @@ class ProgressState:
 
     def apply(self, event: Event, now: float) -> None:
         """Apply an event of the run."""
-        work = self.artifacts.get(getattr(event, "artifact", ""))
+        kind = type(event)
+        if kind not in _TRANSITIONS:
+            return
+        work = self.artifacts.get(event.artifact)  # type: ignore[union-attr]
         if work is None:
             return
-        self.counts[work.status] -= 1
-        match event:
-            case ArtifactStartedRecord():
-                work.component = event.component
-                self._start(work, now)
-            case ArtifactRetriedRecord():
-                self._end(work, "retried", event.duration_ms, str(event.error.get("message")))
-            case ArtifactCompletedRecord():
-                self._end(work, _how(event), event.duration_ms)
-            case ArtifactFailedRecord():
-                self._end(work, "failed", event.duration_ms, str(event.error.get("message")))
-            case ArtifactSkippedRecord():
-                self._end(work, "skipped", None, event.reason)
-            case ArtifactSuspendedRecord():
-                self._end(work, "suspended", None, event.reason)
-        self.counts[work.status] += 1
+        counts = self.counts
+        counts[work.status] -= 1
+        if isinstance(event, ArtifactStartedRecord):
+            work.component = event.component
+            self._start(work, now)
+        elif isinstance(event, ArtifactCompletedRecord):
+            self._end(work, _how(event), event.duration_ms)
+        elif isinstance(event, ArtifactFailedRecord | ArtifactRetriedRecord):
+            status = "failed" if isinstance(event, ArtifactFailedRecord) else "retried"
+            self._end(work, status, event.duration_ms, str(event.error.get("message")))
+        elif isinstance(event, ArtifactSkippedRecord | ArtifactSuspendedRecord):
+            status = "skipped" if isinstance(event, ArtifactSkippedRecord) else "suspended"
+            self._end(work, status, None, event.reason)
+        counts[work.status] += 1
 
     def _start(self, work: ArtifactWork, began: float) -> None:
         if work.progress:
@@ -178,9 +179,20 @@ class ProgressState:
             work.progress = progress
 
 
+_TRANSITIONS = frozenset(
+    {
+        ArtifactStartedRecord,
+        ArtifactCompletedRecord,
+        ArtifactFailedRecord,
+        ArtifactRetriedRecord,
+        ArtifactSkippedRecord,
+        ArtifactSuspendedRecord,
+    }
+)
+"""The events that change the progress of an artifact."""
 _ENDED = ("completed", "restored", "reused", "cached", "failed", "skipped")
 
 
 def _how(done: ArtifactCompletedRecord) -> str:
     """Return the status of a completed artifact: its origin, unless it was produced."""
-    return "completed" if done.how == How.PRODUCED else done.how
+    return "completed" if done.how == "produced" else done.how
