@@ -67,8 +67,8 @@ class Bench:
         assert code is None or found == code, done
         return done
 
-    def bundle(self, name: str = "run.zip", *more: str) -> Path:
-        self.wct("export", "r1", "--export", f"bundle={name}", *more)
+    def bundle(self, name: str = "run.zip", *more: str, run: str = "r1") -> Path:
+        self.wct("export", run, "--export", f"bundle={name}", *more)
         return self.folder / name
 
     def write(self, name: str, text: str) -> None:

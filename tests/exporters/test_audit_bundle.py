@@ -176,7 +176,7 @@ class TestAlteration:
         assert verified(copy).code == 0
 
     @pytest.mark.parametrize(
-        "step", [pytest.param(7, marks=pytest.mark.sweep), pytest.param(397, id="sample")]
+        "step", [pytest.param(7, marks=pytest.mark.sweep), pytest.param(997, id="sample")]
     )
     def test_each_byte_of_a_member_in_a_file_that_was_packed_again(
         self, bundle: Path, tmp_path: Path, step: int
