@@ -46,6 +46,13 @@ def test_commands_and_options() -> None:
     assert "--select" in offered("run", "--se")
 
 
+def test_formats_and_their_options() -> None:
+    assert {"csv", "sarif"} <= offered("run", "x.yaml", "--export", "").keys()
+    found = offered("run", "x.yaml", "--export", "csv=a.csv", "--export-option", "csv.")
+    assert found.keys() == {"csv.separator=", "csv.bom="}
+    assert offered("run", "x.yaml", "--export", "none", "--export-option", "") == {}
+
+
 def test_runs_with_their_age_status_and_runbook(book: str, wct: Wct) -> None:
     assert wct("run", book, "--run-id", "one").code == 0
     assert wct("run", "none.yaml").code == 4

@@ -12,6 +12,7 @@ import re
 import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -240,6 +241,17 @@ def _of_kind(*kinds: str) -> Source:
     return source
 
 
+def _export_options(context: click.Context, _incomplete: str) -> Words:
+    """Yield the options of the formats that are exported, each to be continued by its value."""
+    from waivern.errors import WaivernError
+    from waivern.kinds import load
+
+    for name in dict.fromkeys(each.partition("=")[0] for each in context.params["exports"] or ()):
+        with suppress(WaivernError):  # there is none of that name, or its extra is missing
+            for option, field in load("exporters", name).Config.model_fields.items():
+                yield CompletionItem(f"{name}.{option}=", help=field.description or "")
+
+
 def _components(context: click.Context, _incomplete: str) -> Words:
     """Yield the components of the kind that the command lists, those of the project included."""
     from waivern.runs.locate import find_project
@@ -340,6 +352,7 @@ _BY_NAME: Mapping[tuple[str, str], Source] = {
     ("params", ""): _parameters,
     ("executor", ""): _of_kind("executors"),
     ("exports", ""): _of_kind("exporters"),
+    ("export_settings", ""): _export_options,
     ("name", "connectors"): _components,
     ("name", "processors"): _components,
     ("name", "exporters"): _components,
