@@ -126,6 +126,7 @@ def test_no_findings_and_not_read_never_look_alike(place: Place, wct: Wct, book:
     (place.path / ".waivern/runs/clean/findings.json").write_text("{")
     damaged = first_screen(report(place, wct))
     assert "No personal data" not in damaged
+    assert "What was found Not known." in damaged
     assert "not read findings of personal data" in damaged
     assert "The findings of findings are not in this report" in damaged
 
@@ -227,7 +228,7 @@ def test_of_findings_that_prove_to_be_altered_nothing_is_shown(place: Place, wct
     assert len(lines) > 1000
     records.write_bytes(b"".join([*lines[:-1], lines[-1].replace(b"people_", b"peopie_")]))
     found = report(place, wct, "many")
-    assert "in 1 system" in first_screen(found)
+    assert "in 1 system; not all could be read" in first_screen(found)
     assert "The findings of findings are not in this report" in first_screen(found)
     assert "staff.csv" in found.text
     assert "people_" not in found.text

@@ -42,8 +42,8 @@ def _gates(facts: ReportFacts) -> Child:
         question = asked[-1].reason if asked else ""
         decided = [each for each in events if isinstance(each, GateDecidedRecord)]
         rows += [_decision(name, question, each) for each in decided[-LISTED:]]
-        if name in facts.questions:
-            shown = _shown(facts.questions[name].shown)
+        if name in facts.waiting and asked:
+            shown = _shown(asked[-1].shown)
             rows.append(row(name, question, status("suspended", "open"), "", "", shown))
     headings = ("Gate", "Question", "Decision", "By", "When, and note", "On these artifacts")
     about = "A decision at a gate holds for the files with these digests, and for no others."

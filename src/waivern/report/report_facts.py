@@ -11,7 +11,6 @@ from waivern.pictures.timeline import Timeline, timeline
 from waivern.record.annotations import Annotations
 from waivern.record.coverage import RunCoverage
 from waivern.record.fold import RunRecord
-from waivern.record.journal_events import ArtifactSuspendedRecord
 from waivern.record.status import ArtifactStatus, RunStatus
 from waivern.record.step_record import StepRecord
 from waivern.record.text_forms import short
@@ -76,17 +75,12 @@ class ReportFacts(NamedTuple):
         return [step for step in self.record.steps.values() if step.status is status]
 
     @property
-    def questions(self) -> dict[str, ArtifactSuspendedRecord]:
-        """The open questions: each artifact that waits, with what is asked last."""
+    def waiting(self) -> dict[str, str]:
+        """The artifacts that a suspended run waits for, each with the question or the reason."""
         if self.record.metadata.status is not RunStatus.SUSPENDED:
             return {}
-        found = {}
-        for step in self.steps(ArtifactStatus.SUSPENDED):
-            events = self.record.decisions.get(step.artifact, [])
-            asked = [each for each in events if isinstance(each, ArtifactSuspendedRecord)]
-            if asked:
-                found[step.artifact] = asked[-1]
-        return found
+        steps = self.steps(ArtifactStatus.SUSPENDED)
+        return {step.artifact: str((step.error or {}).get("message") or "") for step in steps}
 
 
 def report_facts(run: ExportedRun) -> ReportFacts:

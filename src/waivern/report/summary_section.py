@@ -21,6 +21,7 @@ GAPS, DECISIONS = 5, 6
 REASON = 160
 NOT_SEARCHED = "not searched"
 """In place of a number of findings: it is not 0."""
+PARTLY = "not all could be read"
 
 
 def summary_section(facts: ReportFacts) -> Markup:
@@ -79,7 +80,8 @@ def _all(facts: ReportFacts) -> _Figure:
         detail = "the run did not search for any" if _ended(facts) else "not yet"
         return _Figure(NOT_SEARCHED, "for personal data", detail, "yellow")
     systems = f"in {counted(len(found.systems), 'system')}" if found.systems else "none found"
-    return _Figure(f"{found.findings:,}", "findings of personal data", systems, "cyan")
+    detail, look = (f"{systems}; {PARTLY}", "yellow") if found.unread else (systems, "cyan")
+    return _Figure(f"{found.findings:,}", "findings of personal data", detail, look)
 
 
 def _special(facts: ReportFacts) -> _Figure:
@@ -89,6 +91,8 @@ def _special(facts: ReportFacts) -> _Figure:
         number = "not read" if found.unread else NOT_SEARCHED
         return _Figure(number, "for special categories", "Art. 9, 10 and 8 GDPR", "dim")
     names = [category_word(each.name) for each in found.categories if each.special]
+    if not names and found.unread:
+        return _Figure("0", meaning, PARTLY, "yellow")
     if not names:
         return _Figure("0", meaning, "none of Art. 9, 10 or 8 GDPR", "green")
     return _Figure(f"{found.special:,}", meaning, listed(names, 3), "red")
@@ -134,8 +138,10 @@ def _found(facts: ReportFacts) -> Iterator[Markup]:
         yet = "This run did not search for personal data."
         yield element("p", yet if _ended(facts) else "No search for personal data has ended yet.")
         return
-    if not found.findings and not found.unread:
-        yield element("p", "No personal data in what was examined.")
+    if not found.findings:
+        which = "could be read" if found.unread else "was examined"
+        nothing = f"No personal data in what {which}."
+        yield element("p", nothing if found.artifacts else "Not known.")
     special = [each for each in found.categories if each.special]
     others = [each for each in found.categories if not each.special]
     if special:
@@ -218,9 +224,9 @@ def _decided(decisions: list[Markup]) -> Markup:
 def _decisions(facts: ReportFacts) -> Iterator[Markup]:
     """Yield what a person has to decide or do, the most urgent first."""
     run = facts.record.metadata
-    for name, asked in facts.questions.items():
+    for name, reason in facts.waiting.items():
         typed = facts.commands.decisions.get(name)
-        yield _sentence(f"{name}:", clip(asked.reason, 400), command(typed) if typed else None)
+        yield _sentence(f"{name}:", clip(reason, 400), command(typed) if typed else None)
     if special := _unaccepted(facts, [e for e in facts.findings.overview.categories if e.special]):
         yield _sentence(
             f"{special} of special categories:",
