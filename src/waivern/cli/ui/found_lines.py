@@ -23,6 +23,8 @@ TYPES = 5
 """The types that the line of a category names."""
 MOST = 3
 """The items that are named as those with most findings."""
+LONGEST = 300
+"""Characters of a line to a pipe."""
 _HEAD = "  found      "
 _BELOW = " " * len(_HEAD)
 
@@ -73,19 +75,20 @@ def findings_document(store: RunStore, record: RunRecord) -> Json:
 
 
 def _overview(out: Screen, found: RunFindingsOverview) -> Iterator[str]:
+    room = max(30, out.width - len(_HEAD) - 1) if out.tty else LONGEST
     yield f"{_HEAD}{_headline(found)}"
     for category in found.categories[:CATEGORIES]:
         types = [each for each in found.types if each.category == category.name]
         mark = out.paint("!", "failed") if category.special else " "
         special = "  (special category)" if category.special else ""
-        text = f"{category.name:<18} {category.findings:>7,}  {_named(types, TYPES)}{special}"
-        yield f"           {mark} {clip(clean(text), 300)}"
+        text = clean(f"{category.name:<18} {category.findings:>7,}  {_named(types, TYPES)}")
+        yield f"           {mark} {clip(text, room - len(special))}{special}"
     if more := found.categories[CATEGORIES:]:
         rest = ", ".join(f"{each.name} {each.findings:,}" for each in more)
-        yield f"{_BELOW}{clip(clean(rest), 300)}"
+        yield f"{_BELOW}{clip(clean(rest), room)}"
     if found.items:
         places = ", ".join(f"{each.name} {each.findings:,}" for each in found.items[:MOST])
-        yield f"  most in    {clip(clean(places), 300)}"
+        yield f"  most in    {clip(clean(places), room)}"
     for name, reason in list(found.unread.items())[:MOST]:
         yield f"  not read   {clip(clean(f'{name}: {reason}'), 300)}"
     if (others := len(found.unread) - MOST) > 0:
