@@ -27,7 +27,7 @@ _STEPS = r"(?s)(?:(?P<before>\d*)\+)?(?P<core>.+?)(?:\+(?P<after>\d*))?"
 
 
 class RecordedRuns(Protocol):
-    """What runs have recorded, for selections that refer to one. Raises WaivernError."""
+    """The records of runs, for selections that refer to one. Raises WaivernError."""
 
     def statuses(self, run: str | None) -> Mapping[str, ArtifactStatus]:
         """Return the statuses of the artifacts of a run; None: of the resumed run."""
