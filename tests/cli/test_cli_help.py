@@ -20,7 +20,7 @@ WITHOUT_DEFAULT = {
     *("name", "remark", "runbook", "since", "until", "result"),
 }
 """Options that do nothing unless they are used."""
-OWN_TEXT = {"by", "data", "force", "statuses", "status", "yes", "resume", "verbose"}
+OWN_TEXT = {"by", "data", "force", "reveal", "statuses", "status", "yes", "resume", "verbose"}
 """Options that are not the same in every command."""
 
 

@@ -151,7 +151,7 @@ class _Drawing:
                 joined = line in track.lefts or line in track.rights
                 bits = self.grid.get((x, line), 0) if joined else 0
                 if bits & LEFT and line not in track.lefts:
-                    self.texts[x, line] = (self.arrow, "dim")  # what comes from the left goes on
+                    self.texts[x, line] = (self.arrow, "dim")  # what comes from the left continues
                 bits |= (UP if line > first else 0) | (DOWN if line < end else 0)
                 self.grid[x, line] = bits
 
