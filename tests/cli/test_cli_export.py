@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import resource
 import stat
 import sys
@@ -182,6 +183,16 @@ class TestAnExporterOfTheProject:
         wct("run", scan)
         done = wct("export", "@last", "--export", "json=/dev/full")
         assert (done.code, "No space left on device" in done.err) == (74, True)
+
+    def test_a_device_and_a_pipe(self, place: Place, wct: Wct, scan: str) -> None:
+        wct("run", scan)
+        assert wct("export", "@last", "--export", "bundle=/dev/null").code == 0
+        reader, writer = os.pipe()
+        path = f"/dev/fd/{writer}"
+        assert wct("export", "@last", "--export", f"markdown={path}").code == 0
+        os.close(writer)
+        with os.fdopen(reader, "rb") as file:
+            assert file.read().startswith(b"# ")
 
     def test_what_a_killed_export_left_is_removed(self, place: Place, wct: Wct, scan: str) -> None:
         left = place.path / ".waivern.json.0123.waivern-part"

@@ -12,7 +12,6 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
@@ -206,31 +205,26 @@ def _path(text: str, store: RunStore) -> Path | None:
 
 
 def _write(run: ExportedRun, each: RequestedExport, exporting: Exporting) -> ExportOutcome:
-    with _target(each.path) as out:
-        notes = [*(each.exporter.export(run, each.config, out) or ())]
-        out.flush()
-        size, digest = _measured(out)
-        if each.path is not None:
-            notes += _recorded(run, each, digest, exporting)
-        else:
-            _to_stdout(out)
-    return ExportOutcome(each.format, each.path, size, digest, tuple(notes))
-
-
-@contextmanager
-def _target(path: Path | None) -> Iterator[IO[bytes]]:
-    if path is None:
+    path = each.path
+    if path is None or file_replacement.is_special(path):
         with tempfile.SpooledTemporaryFile(_IN_MEMORY) as out:
-            yield out
-        return
+            outcome = _exported(run, each, out)
+            _copy(out, path)
+        return outcome
     with file_replacement.explained(path), file_replacement.replacing(path) as out:
-        yield out
+        outcome = _exported(run, each, out)
+        recorded = _recorded(run, each, outcome.sha256, exporting)
+    return outcome._replace(notes=(*outcome.notes, *recorded))
 
 
-def _measured(out: IO[bytes]) -> tuple[int, str | None]:
+def _exported(run: ExportedRun, each: RequestedExport, out: IO[bytes]) -> ExportOutcome:
+    notes = tuple(each.exporter.export(run, each.config, out) or ())
+    out.flush()
+    return ExportOutcome(each.format, each.path, *_measured(out), notes)
+
+
+def _measured(out: IO[bytes]) -> tuple[int, str]:
     """Return the size and the digest of what was written."""
-    if not out.seekable():
-        return 0, None
     out.seek(0)
     found, size = hashlib.sha256(), 0
     while piece := out.read(1 << 20):
@@ -239,8 +233,13 @@ def _measured(out: IO[bytes]) -> tuple[int, str | None]:
     return size, found.hexdigest()
 
 
-def _to_stdout(out: IO[bytes]) -> None:
+def _copy(out: IO[bytes], path: Path | None) -> None:
+    """Copy what was written to stdout, or to a device or a pipe."""
     out.seek(0)
+    if path is not None:
+        with file_replacement.explained(path), path.open("wb") as target:
+            shutil.copyfileobj(out, target)
+        return
     sys.stdout.flush()
     stream: Any = getattr(sys.stdout, "buffer", None)
     if stream is None:  # a caller's own stream of text

@@ -26,14 +26,9 @@ _ENDING = ".waivern-part"
 def replacing(path: Path) -> Iterator[IO[bytes]]:
     """Open the file that takes the place of `path` when the block ends without an error.
 
-    Folders above it are created. A link is followed. A device or a pipe is written to directly.
-    Raises OSError.
+    Folders above it are created. A link is followed. Raises OSError.
     """
     path = Path(os.path.realpath(path))
-    if _is_special(path):
-        with path.open("wb") as file:
-            yield file
-        return
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     _sweep(path)
     staged = path.parent / f".{path.name[:100]}.{secrets.token_hex(8)}{_ENDING}"
@@ -94,7 +89,8 @@ def _created(staged: Path) -> BufferedRandom:
     return os.fdopen(os.open(staged, flags, 0o600), "w+b")
 
 
-def _is_special(path: Path) -> bool:
+def is_special(path: Path) -> bool:
+    """Return whether a path leads to a device or a pipe, which cannot be replaced."""
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:

@@ -1,6 +1,6 @@
 """Measures the exports of a run with many findings: processor time and the most memory held.
 
-    python benchmarks/exporters/exports.py 1000000 csv jsonl sarif
+    python benchmarks/exports/many_findings.py 1000000 csv jsonl sarif
 
 Each format is written by a process of its own, into a temporary file.
 """
