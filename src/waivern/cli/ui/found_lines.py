@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from waivern.cli.ui.screen import Screen
+from waivern.errors import WaivernError
 from waivern.message import Json
 from waivern.record.fold import RunRecord
 from waivern.record.step_record import StepRecord
@@ -40,7 +41,12 @@ def found_lines(out: Screen, store: RunStore, record: RunRecord) -> Iterator[str
         return
     from waivern.runs.findings_overview import overview
 
-    yield from _overview(out, overview(store, record))
+    try:
+        found = overview(store, record)
+    except WaivernError as error:  # the run has ended as it has, whatever its store does now
+        yield f"{_HEAD}cannot be read: {clip(clean(error.message), LONGEST)}"
+        return
+    yield from _overview(out, found)
 
 
 def findings_steps(record: RunRecord) -> list[StepRecord]:
@@ -63,13 +69,16 @@ def findings_steps(record: RunRecord) -> list[StepRecord]:
 
 
 def findings_document(store: RunStore, record: RunRecord) -> Json:
-    """Return what was found, for programs; None if nothing was searched or it is too much."""
+    """Return what was found; None if nothing was searched, it is too much or cannot be read."""
     steps = findings_steps(record)
     if not steps or sum(step.stored_bytes for step in steps) > COUNTED_BYTES:
         return None
     from waivern.runs.findings_overview import overview
 
-    document = overview(store, record).document()
+    try:
+        document = overview(store, record).document()
+    except WaivernError:
+        return None
     del document["coverage"]  # the summary has it
     return document
 
