@@ -164,6 +164,8 @@ def refuse_hidden(hidden: bool) -> None:
 def _facts(record: RunRecord, step: StepRecord, message: Message | None) -> list[list[str]]:
     """Return the facts about the artifact, as (word, text)."""
     done, error = step.completed, step.error or {}
+    asks = step.gate and step.status is ArtifactStatus.SUSPENDED  # `gate_facts` says it
+    ended = record.metadata.status is RunStatus.SUSPENDED
     facts: list[tuple[str, object]] = [
         ("run", record.metadata.run_id),
         ("artifact", step.artifact),
@@ -173,8 +175,8 @@ def _facts(record: RunRecord, step: StepRecord, message: Message | None) -> list
         ("component", step.component),
         ("origin", _origin(done)),
         ("took", duration(step.duration_ms)),
-        ("error", f"{error['kind']}: {error['message']}" if error else None),
-        ("help", error.get("hint") or _next(record, step)),
+        ("error", f"{error['kind']}: {error['message']}" if error and not asks else None),
+        ("help", error.get("hint") or (None if ended else _next(record, step))),
         ("inputs", ", ".join(step.inputs)),
         ("selected", "no" if _passed_over(record, step.artifact) else None),
     ]
