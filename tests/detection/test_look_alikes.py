@@ -77,6 +77,7 @@ def test_groups_of_hexadecimal_digits_are_no_identifiers() -> None:
         "thread 39a71864-b120-5a5c-8cc5-c632b6f16761@acme.io",
         "10 2 2450490 2,001 2001 001 01 1 21 3 09",
         "SELECT '{\"abc\"::1}'::json;",
+        "Ciphers aes128-gcm@openssh.com; key ssh-ed25519-cert-v01@openssh.com",
         "tempo per inserire password: %.1f minuti",
         "twist://password:login/#team:channel and voipms://password:email/PhoneNo1",
         "if ((passwd = g_locale_to_utf8 (passwd, -1)))",

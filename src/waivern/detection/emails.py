@@ -37,6 +37,11 @@ _MESSAGE = pattern(
     r"|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 )
 """The local part of a Message-ID, as mail programs form it of times and counters."""
+_OF_ALGORITHMS = frozenset({"openssh.com", "libssh.org", "lysator.liu.se"})
+"""Domains in whose name the algorithms of SSH are (RFC 4251, section 6)."""
+_ALGORITHM = expression(
+    r"(?:ssh|ecdsa|sk|rsa|aes|chacha20|hmac|umac|curve25519|sntrup|webauthn|rijndael)-?[\w-]*\d[\w-]*"
+)
 _OF_MESSAGES = frozenset({"mail.gmail.com"})
 """Domains that are in the ids of messages alone."""
 _FONT = expression(r"f[BIRP](?=[\w.+-]{2,64}@)")
@@ -96,7 +101,9 @@ def email_around(text: str, at: int) -> Candidate | None:
 
 
 def _is_principal(text: str, start: int, name: str, domain: str) -> bool:
-    """Return whether it is a service or a machine of Kerberos: `HTTP/www.acme.io@ACME.IO`."""
+    """Return whether it is a service of Kerberos or an algorithm: `HTTP/www.acme.io@ACME.IO`."""
+    if domain in _OF_ALGORITHMS:
+        return _ALGORITHM.fullmatch(name) is not None
     return domain.isupper() and (text[start - 1 : start] == "/" or name.endswith("$"))
 
 
