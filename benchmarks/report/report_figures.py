@@ -1,6 +1,6 @@
 """The figures of reports: the time, the memory and the size of one, by the number of findings.
 
-    python benchmarks/report/figures.py [--files N ...] [--out FILE]
+    python benchmarks/report/report_figures.py [--files N ...] [--out FILE]
 
 Each case is a runbook over N small tables of people. It is run twice, so that the report also
 compares two runs, and reported ROUNDS times: wall time and processor time of the whole process,
