@@ -1,6 +1,6 @@
 """Measure the processor time that the live view adds to a run of 1,000 artifacts.
 
-    python benchmarks/live/measure.py [ROUNDS]
+    python benchmarks/live/live_view.py [ROUNDS]
 
 Each round runs the same runbook twice on a pseudo-terminal of 120 by 40, with `--quiet` and with
 the live view, in alternating order. The figure is the median of the ratios of the rounds.
