@@ -165,7 +165,7 @@ async def test_by_what_has_changed(book: Book) -> None:
     )
     second = await book.start(selection=Selection(("+state:changed+",)))
     assert second.state.completed == ("a", "b", "c", "y")
-    with pytest.raises(UsageError, match="nothing is selected"):
+    with pytest.raises(UsageError, match="nothing is selected: no definition has changed"):
         await book.start(selection=Selection(("state:changed",)))
     third = await book.start(selection=Selection((f"+state:changed@{first.run_id}",)))
     assert third.state.completed == ("a", "b", "y")

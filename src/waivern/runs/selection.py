@@ -56,11 +56,13 @@ class Selection(NamedTuple):
         chosen = _union(plan, self.select, runs) if self.select else set(plan.nodes)
         left = chosen - _union(plan, self.exclude, runs)
         if not left:
-            raise UsageError(
-                "nothing is selected: no artifact matches, or all that match are excluded",
-                hint="`wct plan RUNBOOK` lists the artifacts; of a run, `wct inspect RUN` shows "
-                "how they ended",
-            )
+            why = "no artifact matches, or all that match are excluded"
+            hint = "`wct plan RUNBOOK` lists the artifacts; of a run, `wct inspect RUN` shows how "
+            hint += "they ended"
+            if any("state:changed" in each for each in self.select):
+                why = "no definition has changed"
+                hint = "run it without --select: what is unchanged comes from the cache"
+            raise UsageError(f"nothing is selected: {why}", hint=hint)
         return frozenset(left)
 
 
