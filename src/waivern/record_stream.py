@@ -54,7 +54,13 @@ class RecordStream:
 
         Raises IntegrityError if one is not JSON, and at the end if the bytes are not the recorded.
         """
-        yield from map(parsed, self.lines())
+        from pydantic_core import from_json  # not in `parsed`: it would be looked up for each line
+
+        for line in self.lines():
+            try:
+                yield from_json(line, allow_inf_nan=False)
+            except ValueError:  # it nests less deeply than json, which is three times as slow
+                yield _slowly(line)
 
     def lines(self, at: int = 0) -> Iterator[bytes]:
         """Yield the line of each record, without its end. Raises IntegrityError as `__iter__`.

@@ -144,6 +144,12 @@ def test_baselines_that_are_none(place: Place, book: str, wct: Wct) -> None:
     assert code == 9
 
 
+def test_a_condition_without_names_is_about_the_run(place: Place, book: str, wct: Wct) -> None:
+    lay(place)
+    assert run(wct, book, "one", "--fail-on", "true")[0] == 6
+    assert run(wct, book, "two", "--fail-on", "occurrences >= 0")[0] == 0
+
+
 def test_findings_are_listed(book: str, wct: Wct) -> None:
     run(wct, book, "one")
     rows = wct("findings", "list").rows

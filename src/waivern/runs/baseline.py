@@ -53,7 +53,7 @@ class Baseline(NamedTuple):
             digests = ItemDigests(store, self.record)
         return compare_findings(
             listed,
-            map(ComparableFinding.of, findings),
+            findings,
             lambda _finding: None,
             RenamedItems(digests, ItemDigests(store, findings.record)).names,
         )

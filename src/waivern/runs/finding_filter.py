@@ -81,8 +81,11 @@ def uses(text: str, names: frozenset[str]) -> bool:
 
 
 def is_about_findings(text: str) -> bool:
-    """Return whether a condition is about single findings."""
-    return not uses(text, frozenset())
+    """Return whether a condition is about single findings: it uses names of theirs, and no others.
+
+    One without names, such as `true`, is about the run.
+    """
+    return not uses(text, frozenset()) and uses(text, FIELDS | COMPARED)
 
 
 def checked_condition(text: str, option: str, *, compared: bool) -> Condition:

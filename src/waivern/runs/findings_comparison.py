@@ -237,7 +237,7 @@ class FindingPool:
             else:  # items whose masked names look alike have the same identities
                 self._found[key] = [known, each]
 
-    def take(self, finding: ComparableFinding) -> ComparableFinding | None:
+    def take(self, finding: RecordedFinding) -> ComparableFinding | None:
         """Remove and return the same finding of the same artifact; None if there is none."""
         key = (finding.artifact, finding.system, finding.id)
         known = self._found.get(key)
@@ -260,7 +260,7 @@ class FindingPool:
 
 def compare_findings(
     earlier: Iterable[ComparableFinding],
-    later: Iterable[ComparableFinding],
+    later: Iterable[RecordedFinding],
     unexamined: Unexamined,
     renamed: Renamed,
 ) -> FindingsComparison:
@@ -270,9 +270,11 @@ def compare_findings(
     for finding in later:
         before = pool.take(finding)
         if before is None:
-            new.append(finding)
+            new.append(ComparableFinding.of(finding))
+        elif _is_as_before(before, finding):  # most are: a short form of them is not needed
+            result.add(ComparedFinding(FindingOutcome.UNCHANGED, before, before))
         else:
-            result.add(_same(before, finding))
+            result.add(_same(before, ComparableFinding.of(finding)))
     old = pool.rest()
     del pool
     for before, after in (pairs := _by_identity(old, new)):
@@ -281,14 +283,22 @@ def compare_findings(
     for before, after in (pairs := _by_name(old, new, renamed(old, new))):
         result.add(ComparedFinding(FindingOutcome.MOVED, after, before))
     old, new = _without(pairs, old, new)
-    for finding in new:
-        result.add(ComparedFinding(FindingOutcome.NEW, finding))
-    for finding in old:
-        reason = unexamined(finding)
+    for added in new:
+        result.add(ComparedFinding(FindingOutcome.NEW, added))
+    for gone in old:
+        reason = unexamined(gone)
         outcome = FindingOutcome.RESOLVED if reason is None else FindingOutcome.NOT_EXAMINED
-        result.add(ComparedFinding(outcome, finding, reason=reason))
+        result.add(ComparedFinding(outcome, gone, reason=reason))
     result.sort()
     return result
+
+
+def _is_as_before(before: ComparableFinding, finding: RecordedFinding) -> bool:
+    located = finding.document.get("locations")
+    first = located[0] if type(located) is list and located else None
+    place = place_text(first) if type(first) is dict else ""
+    same = before.place == place and before.item == finding.item
+    return same and before.occurrences == finding.occurrences
 
 
 def _same(before: ComparableFinding, after: ComparableFinding) -> ComparedFinding:

@@ -131,7 +131,7 @@ def compare_runs(
     places = ExaminedPlaces(store, new, before.steps)
     found = compare_findings(
         map(ComparableFinding.of, old),
-        map(ComparableFinding.of, new),
+        new,
         places.unexamined,
         RenamedItems(ItemDigests(store, before), ItemDigests(store, after)).names,
     )
