@@ -273,6 +273,16 @@ def check(
             assert how in OUTCOMES[one.action] or name in disturbed, f"{one} is {how}"
 
 
+class NoRuns:
+    """The records of a store without runs."""
+
+    def statuses(self, run: str | None) -> dict[str, Any]:
+        return {}
+
+    def nodes(self, run: str | None) -> dict[Any, Any]:
+        return {}
+
+
 def attempt(
     book: Book, run: str | None, select: str | None = None, refresh: str | None = None
 ) -> RunResult | None:
@@ -285,7 +295,7 @@ def attempt(
     selection, selected = Selection((select,) if select else ()), set(map(str, plan.nodes))
     try:
         if select:
-            selected = set(selection.resolve(plan, lambda _run: {}))
+            selected = set(selection.resolve(plan, NoRuns()))
         if run is None:
             request = RunRequest(source=str(book.path), selection=selection)
             result = start(request, book.store, options)
