@@ -35,7 +35,7 @@ LAYERS = [  # from the top; no import goes up, packages on one line do not impor
 HEIGHT = {
     package_of: len(LAYERS) - n for n, packages in enumerate(LAYERS) for package_of in packages
 }
-RUNTIME = {"pydantic", "pydantic_core", "yaml", "click", "anyio", "rich"}
+RUNTIME = {"pydantic", "pydantic_core", "yaml", "click", "anyio"}
 EXTRAS = {
     "testing/__init__.py": {"pytest"},
     "testing/artifact_conformance.py": {"pytest"},

@@ -62,7 +62,7 @@ def test_all_that_is_installed_has_one_version() -> None:
 
 def test_only_the_runtime_dependencies_that_were_agreed() -> None:
     names = {re.match(r"[\w-]+", text)[0] for text in PROJECT["project"]["dependencies"]}  # type: ignore[index]
-    assert names == {"pydantic", "pyyaml", "click", "anyio", "rich"}
+    assert names == {"pydantic", "pyyaml", "click", "anyio"}
 
 
 async def test_the_store_of_the_repository_ignores_itself(tmp_path: Path) -> None:

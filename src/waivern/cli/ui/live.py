@@ -1,8 +1,7 @@
 """The live view on a terminal: a line for each artifact, rewritten in place.
 
 The cursor stays visible, below the view, and no mode of the terminal is changed: so nothing has to
-be restored, however the process ends. rich is not used here: its import takes 65 ms, and the view
-may take 3 % of a run of a second.
+be restored, however the process ends (ADR 47).
 """
 
 from __future__ import annotations
