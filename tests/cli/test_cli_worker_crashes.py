@@ -81,9 +81,9 @@ def test_a_crash_fails_its_artifact_only(crashes: Place) -> None:
     assert log(crashes, "killed") == "printed before\nbegun, and not ended\n"
     assert "in aborts\n" in log(crashes, "aborts")
     lines = log(crashes, "segv").splitlines()
-    # what Python and what a child prints goes different ways: which is first is not promised
-    assert sorted(lines[:2]) == ["printed before", "printed by a child"]
-    assert lines[2] == "Fatal Python error: Segmentation fault"
+    # what Python, a child and the crash print goes different ways: which is first is not promised
+    printed = {"printed before", "printed by a child", "Fatal Python error: Segmentation fault"}
+    assert printed <= {*lines}
     assert any(line.endswith("in segv") for line in lines)
 
 

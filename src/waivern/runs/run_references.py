@@ -68,6 +68,13 @@ def find(
     return rows[reference.back].run_id
 
 
+def find_after_at(store: RunStore, text: str, of: RunbookFile) -> str:
+    """Return the run after the '@' of `result:failed@RUN`, where `last` is short for `@last`."""
+    if re.fullmatch(_WHICH, text) and text not in store.runs():
+        text = f"@{text}"
+    return find(store, text, of=of)
+
+
 def split(text: str) -> tuple[str, str]:
     """Return the two parts of RUN/ARTIFACT; the second is empty if there is none.
 

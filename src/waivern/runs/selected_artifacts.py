@@ -12,7 +12,7 @@ from waivern.record.fold import RunRecord
 from waivern.record.status import ArtifactStatus
 from waivern.runs import queries
 from waivern.runs.run_options import RunOptions
-from waivern.runs.run_references import find
+from waivern.runs.run_references import find_after_at
 from waivern.runs.runbook_file import of_document, of_run
 from waivern.runs.selection import Selection, refuse_starved
 from waivern.store.base import RunStore
@@ -73,7 +73,7 @@ class _RecordedRuns:
         record = self._record
         if run or record is None:
             try:
-                record = self._loaded(run or "@last")
+                record = self._loaded(run or "last")
             except RunNotFoundError:
                 if run:
                     raise
@@ -81,4 +81,4 @@ class _RecordedRuns:
         return plan_for_reading(record, self._store, self._options).nodes
 
     def _loaded(self, run: str) -> RunRecord:
-        return queries.load(self._store, find(self._store, run, of=self._of))
+        return queries.load(self._store, find_after_at(self._store, run, self._of))
