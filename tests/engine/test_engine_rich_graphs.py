@@ -163,7 +163,11 @@ def book(graph: list[Rich], stage: Stage) -> dict[str, Any]:
     return {"artifacts": {each.name: each.document(stage) for each in graph}}
 
 
-@pytest.mark.parametrize("executor", [inline, threads(1), threads(4)], ids=["inline", "1", "4"])
+@pytest.mark.parametrize(
+    "executor",
+    [inline, pytest.param(threads(1), marks=pytest.mark.sweep), threads(4)],
+    ids=["inline", "1", "4"],
+)
 @settings(max_examples=50, deadline=None)
 @given(graph=graphs())
 def test_every_artifact_ends_as_it_should(executor: MakeExecutor, graph: list[Rich]) -> None:

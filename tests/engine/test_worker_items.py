@@ -167,6 +167,7 @@ def test_divided_items_give_what_they_give_on_a_thread(project: Project, mode: s
     assert document(result) == document(threads)
 
 
+@pytest.mark.sweep
 def test_results_of_an_earlier_run_are_taken(project: Project) -> None:
     for executor in ("threads", "processes"):
         project.run("plain", executor, executor)
@@ -203,6 +204,7 @@ def test_an_item_that_changes_is_skipped_as_on_a_thread(project: Project) -> Non
     assert "changed since it was listed" in str(results[0][1])
 
 
+@pytest.mark.sweep
 def test_a_limit_of_time_ends_all_that_work_on_the_items(project: Project) -> None:
     result = project.run("never ends", "processes", "processes", timeout="4s")
     error = result.record.steps["found"].error

@@ -113,7 +113,9 @@ def resumed(place: Place) -> None:
     assert staged(place) == []
 
 
-@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize(
+    "call", [CALLS[0], *(pytest.param(each, marks=pytest.mark.sweep) for each in CALLS[1:])]
+)
 def test_a_coordinator_that_is_killed_leaves_no_process_and_no_byte(ends: Place, call: str) -> None:
     wct, processes = at_work(ends, call)
     assert len(processes) >= 2
@@ -180,6 +182,7 @@ def test_a_template_that_is_killed_costs_its_calls_another_try(ends: Place, kill
     gone(marked(mark(ends)))
 
 
+@pytest.mark.sweep
 def test_a_limit_of_time_holds_while_the_template_is_stopped(ends: Place) -> None:
     given = f'{{mark: "{mark(ends)}"}}'
     artifacts = source("works", "ends.py:works", "timeout: 3s", args=given)

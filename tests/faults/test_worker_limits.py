@@ -72,7 +72,9 @@ def many(call: str, count: int) -> str:
     )
 
 
-@pytest.mark.parametrize("most", [48, 64, 256])
+@pytest.mark.parametrize(
+    "most", [48, *(pytest.param(most, marks=pytest.mark.sweep) for most in (64, 256))]
+)
 def test_few_descriptors(limits: Place, most: int) -> None:
     book = limits.runbook("d.yaml", many("small", 10) + many("large", 4) + many("streams", 4))
     words = [WCT, "run", book, "--executor", "processes", "--max-concurrency", "8", "--json"]

@@ -126,6 +126,7 @@ def test_an_altered_stream_has_no_answer() -> None:
         answer("any(inputs.scan.found[*].open)", altered)
 
 
+@pytest.mark.sweep
 def test_a_large_stream_is_not_held() -> None:
     line = json.dumps({"type": "EMAIL", "open": False, "text": "x" * 2_000}).encode() + b"\n"
     count, block = 20_000, line * 20

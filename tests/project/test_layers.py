@@ -185,6 +185,7 @@ def test_builtin_knows_no_internals_of_the_language() -> None:
     assert wrong == []
 
 
+@pytest.mark.sweep
 def test_no_modules_import_each_other() -> None:
     """No circle at module level, and none through imports inside functions."""
     assert circles(late=False) == set()

@@ -200,6 +200,7 @@ def test_the_clock_of_the_computer_does_not_matter(
     lease.release()
 
 
+@pytest.mark.sweep
 def test_a_server_that_goes_away(proxy: CuttingProxy, store: RemoteHttpStore, short: None) -> None:
     lease = begin(store)
     proxy.close()

@@ -89,6 +89,7 @@ def client(tmp_path: Path, served: Served) -> Iterator[Client]:
     found.place.close()
 
 
+@pytest.mark.sweep
 def test_a_run_is_killed_and_resumed_elsewhere(
     client: Client, served: Served, server_place: Place, tmp_path: Path
 ) -> None:

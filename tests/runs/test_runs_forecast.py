@@ -483,7 +483,9 @@ def join(inputs, name, value=None):
 """
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(seed, marks=pytest.mark.sweep) for seed in range(1, 6))]
+)
 async def test_what_is_said_is_done(book: Book, seed: int) -> None:
     project = Project(book, seed)
     counts = {"cached": 0, "produce": 0, "decided at run time": 0, "keep": 0, "skip": 0}

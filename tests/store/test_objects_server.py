@@ -137,7 +137,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bucket_client, "PAUSE_S", 0.001)
 
 
-@pytest.mark.parametrize("handler", [_Flaky, _Slow])
+@pytest.mark.parametrize("handler", [_Flaky, pytest.param(_Slow, marks=pytest.mark.sweep)])
 def test_a_run_on_a_server_that_fails_or_is_slow(
     handler: type[_Handler], tmp_path: Path, impatient: None
 ) -> None:
