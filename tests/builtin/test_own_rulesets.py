@@ -69,6 +69,18 @@ def refused(base: Path, text: str) -> InvalidError:
     return caught.value
 
 
+def test_its_types_are_found_in_columns_that_say_what_they_hold(tmp_path: Path) -> None:
+    base = write(tmp_path, ACME)
+    rows = [["E-123456", "L12345678", "jo@acme.io"]] * 9
+    columns = [{"name": name} for name in ("staff number", "club card", "email")]
+    tables = {"tables": [{"name": "t", "columns": columns, "rows": rows}]}
+    content = run(base, tables, "database", field_names=False)
+    assert types(content) == {"STAFF_NUMBER": 1, "LOYALTY_CARD": 1, "EMAIL_ADDRESS": 1}
+    text = "staff number,club card,email\n" + "".join(",".join(row) + "\n" for row in rows)
+    file = {"files": [{"path": "a.csv", "text": text}]}
+    assert types(run(base, file, "file_set", field_names=False)) == types(content)
+
+
 def test_its_types_are_found_and_said_to_be_its_own(tmp_path: Path) -> None:
     base = write(tmp_path, ACME)
     content = run(base, {"note": "by E-123456 and EMP1234, mail jo@acme.io", "badge_id": 7})

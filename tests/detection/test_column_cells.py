@@ -175,3 +175,23 @@ def test_passwords_are_found_in_a_column_of_them(delimiter: str) -> None:
     text = head + "".join(delimiter.join(row) + "\n" for row in rows) * 10
     found = [(match.type, match.value) for match in scan(text)]
     assert found == [("PASSWORD", "tr0ub4dor&3"), ("PASSWORD", "correct-H0rse")] * 10
+
+
+# types that are searched for only where they are named
+
+
+@pytest.mark.parametrize(
+    ("types", "found"),
+    [
+        (["DATE_TIME"], {("DATE_TIME", "created_at"): 12}),
+        (["URL"], {("URL", "website"): 12}),
+        (["PHONE_NUMBER", "TR_PHONE_NUMBER"], {("TR_PHONE_NUMBER", "phone"): 12}),
+        (["PHONE_NUMBER"], {("PHONE_NUMBER", "phone"): 12}),
+    ],
+)
+def test_optional_types_are_found_in_columns(
+    types: list[str], found: dict[tuple[str, str], int]
+) -> None:
+    row = "1,2024-05-06 10:11:12,https://acme.io/x?y=1,0532 123 45 67\n"
+    text = "id,created_at,website,phone\n" + row * 12
+    assert Counter((match.type, match.column) for match in scan(text, types=types)) == found

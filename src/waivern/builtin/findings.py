@@ -143,8 +143,8 @@ class Detector:
             most=self.config.max_locations,
         )
 
-    def column(self, name: str, beside: Sequence[str], person: float | None) -> ColumnCells:
-        """Return what reads the cells of the column `name` of a database."""
+    def column(self, name: str, beside: Sequence[str], person: float | None) -> ColumnCells | None:
+        """Return what reads the cells of the column `name` of a database, if they can be."""
         return column_of(
             name,
             self.rules,

@@ -32,7 +32,7 @@ class TableSearch:
             [other for other in self._columns if other != column] for column in self._columns
         ]
         self._persons: dict[int, float | None] = {}
-        self._readers: dict[int, ColumnCells] = {}
+        self._readers: dict[int, ColumnCells | None] = {}
         self._shown = [detector.shown(column) for column in self._columns]
         self._filled = [0] * len(self._columns)
         self._binary = [0] * len(self._columns)
@@ -92,7 +92,10 @@ class TableSearch:
         person = self._person(index, filter(None, texts))
         if index not in self._readers:
             self._readers[index] = self._detector.column(name, beside, person)
-        groups = self._readers[index].groups_of([text or "" for text in texts])
+        reader = self._readers[index]
+        groups: list[ColumnMatches | None] = [None] * len(texts)
+        if reader is not None:
+            groups = reader.groups_of([text or "" for text in texts])
         counts, located = Counter(groups), Counter[ColumnMatches | None]()
         most = self._detector.config.max_locations
         for at, (text, group) in enumerate(zip(texts, groups, strict=True)):

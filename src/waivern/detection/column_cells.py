@@ -27,10 +27,11 @@ from waivern.detection.people.name_columns import name_in
 from waivern.detection.people.name_fields import name_field
 from waivern.detection.phones import outcome_key, phone_here
 from waivern.detection.prepared_text import Candidate, PreparedText, number_classes
+from waivern.detection.ruleset import Ruleset
 from waivern.detection.samples import CARDS, IBANS
 from waivern.detection.secrets.secret_fields import secret_in, secret_kind
 from waivern.detection.validators import card_issuer, iban
-from waivern.detection.value_types import canonical_mask, is_sample
+from waivern.detection.value_types import VALUE_TYPES, canonical_mask, is_sample
 from waivern.detection.weighing import Match, Weights, match_of, preference
 
 PADDING = " \t\r\"'*`"
@@ -59,6 +60,17 @@ _NUMBERS = expression(
 )
 """Amounts, counts, times and UUIDs: no value that a column speaks against in vain."""
 _OF_TIMES = 2
+
+
+_OPTIONAL = frozenset(kind for kind, each in VALUE_TYPES.items() if each.optional)
+
+
+def all_are_known(rules: Ruleset) -> bool:
+    """Return whether the forms of all types of a ruleset are known here.
+
+    Those of a user's own types are not, and optional types have the forms of others.
+    """
+    return not rules.patterns and _OPTIONAL.isdisjoint(rules.types)
 
 
 class ColumnMatches:

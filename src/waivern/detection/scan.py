@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple, Protocol
 
-from waivern.detection.column_cells import ColumnMatches
+from waivern.detection.column_cells import ColumnMatches, all_are_known
 from waivern.detection.column_stances import ColumnStances
 from waivern.detection.decoded_text import DecodedText, decoded
 from waivern.detection.delimited import with_line_ends
@@ -104,7 +104,7 @@ def search(
     text = with_line_ends(text)
     weights, long = Weights(rules, min_confidence), len(text) > SHORT
     settled = Settled([], text, columns_read=False)
-    if long and model is None and not rules.patterns:
+    if long and model is None and all_are_known(rules):
         settled = settle(
             text,
             rules,

@@ -12,7 +12,13 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from waivern.detection.column_cells import NOTHING, PADDING, ColumnCells, ColumnMatches
+from waivern.detection.column_cells import (
+    NOTHING,
+    PADDING,
+    ColumnCells,
+    ColumnMatches,
+    all_are_known,
+)
 from waivern.detection.column_stances import ColumnStances
 from waivern.detection.delimited import LineOfNames, cell_starts, line_of_names
 from waivern.detection.expressions import expression
@@ -88,12 +94,16 @@ def column_of(
     person: float | None,
     types: Collection[str] | None = None,
     min_confidence: float = 0.0,
-) -> ColumnCells:
+) -> ColumnCells | None:
     """Return what reads the cells of the column `name` of a database.
 
+    None: the ruleset has types that only a search of each cell finds.
     `beside` are the names of the other columns, `person` is the confidence that a value is a
     person's name, as `name_column` returns it. The others are as in `scan`.
     """
+    rules = rules.naming(types or ())
+    if not all_are_known(rules):
+        return None
     named = ColumnStances("", rules, None).named(name)
     column = ColumnCells(name, named, Weights(rules, min_confidence), types)
     column.add_people(beside, person)
