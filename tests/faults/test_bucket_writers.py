@@ -136,6 +136,7 @@ def test_a_run_that_sleeps_while_another_process_resumes_it(
             time.sleep(0.01)
         os.kill(pid, signal.SIGSTOP)
         store = store_in(FolderBucket(place))
+        asleep = store.read_journal("r")
         assert resume("r", book(tmp_path), store=store).status == "completed"
         before = store.read_journal("r")
     finally:
@@ -143,7 +144,9 @@ def test_a_run_that_sleeps_while_another_process_resumes_it(
         os.kill(pid, signal.SIGCONT)
         code = exit_of(pid)
     status = tmp_path / "status"
-    assert code == 1 or status.read_text() == "interrupted"
+    # on a quick machine, the last of the requests come when the run has ended already
+    own = "completed" if before == asleep else "interrupted"
+    assert code == 1 or status.read_text() == own
     found = store_in(FolderBucket(place))
     assert found.read_journal("r") == before
     assert verify(found, "r").faults == ()

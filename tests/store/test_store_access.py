@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from waivern.errors import IntegrityError, StoreError
 from waivern.store.base import RunStore
 from waivern.store.local import LocalFilesystemStore
 from waivern.store.memory import AsyncInMemoryStore
+from waivern.store.memory_backend import MemoryFile
 
 
 @pytest.fixture(params=["local", "memory"])
@@ -58,3 +60,23 @@ def test_something_else_in_its_place(tmp_path: Path) -> None:
     with pytest.raises((IntegrityError, StoreError)):
         store.append_access({"n": 0})
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_line_that_is_there_after_a_failed_try_is_not_written_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In a bucket, a try may fail after its line was committed: it only looks like a lost one."""
+    store, sync = AsyncInMemoryStore(), MemoryFile.sync
+    failed: list[MemoryFile] = []
+
+    def fails_once(file: MemoryFile) -> None:
+        sync(file)
+        if not failed:
+            failed.append(file)
+            raise BlockingIOError(errno.EAGAIN, "another writer was quicker")
+
+    monkeypatch.setattr(MemoryFile, "sync", fails_once)
+    store.append_access({"n": 1})
+    store.append_access({"n": 1})
+    assert failed
+    assert numbers(store) == [1, 1]

@@ -23,23 +23,26 @@ LOG_BYTES = 1 << 30
 
 def append(root: FolderHandle, record: dict[str, Json]) -> None:
     """Append a line, durably. Raises IntegrityError if the last one was altered."""
-    until_undisturbed(partial(_append_locked, root, record))
+    until_undisturbed(partial(_append_locked, root, record, []))
 
 
-def _append_locked(root: FolderHandle, record: dict[str, Json]) -> None:
+def _append_locked(root: FolderHandle, record: dict[str, Json], tried: list[bytes]) -> None:
+    """Append a line, unless one that was `tried` before is there after all."""
     while True:
         with root.open(ACCESS, "append") as file:
             file.lock(exclusive=True, wait=True)
             if not root.same_file(ACCESS, file):  # it was replaced while this process waited
                 continue
             size = file.stat().st_size
-            _append(file, root.read_tail(ACCESS, TAIL_BYTES), record)
+            _append(file, root.read_tail(ACCESS, TAIL_BYTES), record, tried)
             if not size:
                 root.sync()  # its name is new
             return
 
 
-def _append(file: FileHandle, tail: bytes, record: dict[str, Json]) -> None:
+def _append(file: FileHandle, tail: bytes, record: dict[str, Json], tried: list[bytes]) -> None:
+    if any(line in tail for line in tried):  # with its number and its hash: it is that very line
+        return
     last, end = journal.last_line(tail)
     if isinstance(last, str):
         raise IntegrityError(f"the last line of {ACCESS} is damaged: {last}", hint=_HINT)
@@ -48,7 +51,9 @@ def _append(file: FileHandle, tail: bytes, record: dict[str, Json]) -> None:
             raise IntegrityError(f"{ACCESS} does not end with lines", hint=_HINT)
         file.cut(file.stat().st_size - (len(tail) - end))
     chain = journal.JournalChain(last.seq, last.hash) if last else journal.JournalChain()
-    file.write(chain.extend([record]))
+    line = chain.extend([record])
+    tried.append(line)
+    file.write(line)
     file.sync()
 
 
