@@ -38,7 +38,7 @@ MOST = 100
 FINDING = 8
 """The characters of the id of a finding that are offered first."""
 
-Words: TypeAlias = Iterable[CompletionItem[str]]
+Words: TypeAlias = "Iterable[CompletionItem[str]]"  # click 8.2 has no such form at run time
 Source: TypeAlias = Callable[[click.Context, str], Words]
 """Returns the words for a parameter that begins as the text does."""
 
